@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the kernels certgate is built for. The only file with
+ * version tests; where a header or a macro tells, that is asked instead.
+ */
+#ifndef _CERTGATE_COMPAT_H
+#define _CERTGATE_COMPAT_H
+
+#include <linux/crypto.h>
+#include <linux/netdevice.h>
+#include <linux/version.h>
+
+#ifdef CG_HAVE_LINUX_UNALIGNED_H
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
+#ifdef CG_HAVE_NET_GSO_H
+#include <net/gso.h>
+#endif
+
+/* What a crypto completion is called with, and the data given for it. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define CG_CRYPTO_ARG		void *
+static inline void *cg_crypto_data(void *arg)
+{
+	return arg;
+}
+#else
+#define CG_CRYPTO_ARG		struct crypto_async_request *
+static inline void *cg_crypto_data(struct crypto_async_request *arg)
+{
+	return arg->data;
+}
+#endif
+
+/* Transmit without the core's lock. */
+static inline void cg_set_lltx(struct net_device *dev)
+{
+#ifdef NETIF_F_LLTX
+	dev->features |= NETIF_F_LLTX;
+#else
+	dev->lltx = true;
+#endif
+}
+
+#endif

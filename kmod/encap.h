@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where ESP enters and leaves: the daemon's UDP sockets (RFC 3948) and IP
+ * protocol 50.
+ *
+ * A socket handed over by fd stays the user's: closing it unbinds it. The module sets
+ * encap_rcv and encap_destroy and keeps a reference to the struct sock that goes at once when the
+ * socket is closed. When that happens while tunnels use it, a kernel socket without a
+ * namespace reference is bound to the same address and serves on. It allows
+ * address and port reuse as the user's did, so that the daemon's next socket can be bound
+ * beside it and handed over.
+ */
+#ifndef _CERTGATE_ENCAP_H
+#define _CERTGATE_ENCAP_H
+
+#include <linux/uidgid.h>
+#include <linux/workqueue.h>
+#include "netns.h"
+#include "tunnel.h"
+
+struct cg_socket {
+	u32 id;
+	struct cg_net *cgn;
+	struct sock *sk;		/* the user's or our own, a reference; NULL: neither */
+	struct socket *own;		/* kernel socket, NULL while the user's serves */
+	sa_family_t family;
+	__be16 port;
+	union cg_ip local;		/* any: all addresses */
+
+	/* what our own socket takes over from the user's */
+	bool v6only, reuse, reuseport;
+	int bound_if;
+	kuid_t uid;
+
+	bool lost;			/* the user's socket went: watch makes our own */
+	struct delayed_work watch;	/* see socket.c */
+	u32 users;			/* tunnels, under cg_net.lock */
+	struct rcu_head rcu;
+};
+
+/* encap.c */
+int cg_encap_register(void);	/* raw ESP, both families */
+void cg_encap_unregister(void);
+/* The receive function of sockets taken over, and what hears of ICMP errors. */
+int cg_encap_rcv(struct sock *sk, struct sk_buff *skb);
+int cg_encap_err_lookup(struct sock *sk, struct sk_buff *skb);
+
+/*
+ * The namespace goes: its sockets, and what was received and waits. Takes cg_net.lock;
+ * no tunnel uses a socket any more.
+ */
+void cg_encap_net_exit(struct cg_net *cgn);
+
+/* socket.c; under cg_net.lock unless said otherwise */
+/* The socket bound to (@family, @local or any, @port), NULL if none. */
+struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
+				       const union cg_ip *local, __be16 port);
+struct cg_socket *cg_socket_find(struct cg_net *cgn, u32 id);
+/* Give the socket back to its user, or close our own. No tunnel uses it. May sleep. */
+void cg_socket_destroy(struct cg_socket *s);
+/* All that no tunnel uses; takes cg_net.lock. */
+void cg_socket_flush(struct cg_net *cgn);
+
+struct genl_info;
+struct netlink_callback;
+int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info);
+int cg_socket_del_doit(struct sk_buff *skb, struct genl_info *info);
+int cg_socket_get_doit(struct sk_buff *skb, struct genl_info *info);
+int cg_socket_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+
+#endif

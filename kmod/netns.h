@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything certgate keeps for a network namespace. Made by
+ * register_pernet_device(), so that its exit runs before the core
+ * dismantles routing; owns every object below.
+ *
+ * Locking: @lock (a mutex) serialises all configuration of the namespace:
+ * netlink requests, link creation and removal, orphaned sockets. It nests
+ * inside RTNL (RTNL, then @lock). Packets take no lock: they find objects
+ * under RCU. Objects are freed after a grace period.
+ */
+#ifndef _CERTGATE_NETNS_H
+#define _CERTGATE_NETNS_H
+
+#include <linux/mutex.h>
+#include <linux/rhashtable.h>
+#include <linux/xarray.h>
+#include <linux/workqueue.h>
+#include <linux/hrtimer.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <linux/certgate.h>
+
+/* Token-bucket state of one kind of event; see event.c. */
+struct cg_event_limit {
+	spinlock_t lock;	/* of the two below; taken in softirq */
+	unsigned long refilled;	/* jiffies */
+	u32 tokens;
+	u64 suppressed;
+};
+
+/* How many objects a namespace may hold; their memory is the caller's cgroup's. */
+#define CG_MAX_BINDINGS		65536
+#define CG_MAX_REVOKED		65536	/* fingerprints */
+#define CG_MAX_TUNNELS		65536
+#define CG_MAX_SAS		262144
+#define CG_MAX_RETIRED_KEYS	4096	/* remembered after their SA has gone */
+
+struct cg_net {
+	struct net *net;
+	struct mutex lock;		/* of all configuration, see above */
+	bool exiting;			/* under @lock: no new objects */
+
+	struct xarray bindings;		/* id -> struct cg_binding */
+	struct rhashtable fingerprints;	/* hash -> struct cg_fingerprint */
+	struct xarray tunnels;		/* id -> struct cg_tunnel */
+	struct xarray sas;		/* id -> struct cg_sa, both directions */
+	struct rhashtable inbound;	/* SPI -> struct cg_sa of direction in; RCU */
+	struct xarray sockets;		/* id -> struct cg_socket */
+	struct xarray fingerprint_ids;	/* id -> struct cg_fingerprint, for dumps */
+	struct list_head devices;	/* struct cg_device.list, under @lock */
+
+	u32 next_binding, next_tunnel, next_sa, next_socket;	/* xa_alloc_cyclic */
+	u32 next_fingerprint;
+	u32 n_bindings, n_tunnels, n_sas;	/* under @lock */
+	u32 n_revoked;			/* fingerprints */
+
+	/* digests of the keys of all SAs, and of some that have gone; see key_memory.c */
+	struct rhashtable keys;
+	struct list_head retired_keys;	/* oldest first */
+	u32 n_retired_keys;
+
+	atomic_t sas_in_memory;		/* until freed; the namespace's exit waits for 0 */
+	unsigned int change_seq;	/* for NLM_F_DUMP_INTR: nl_dump_check_consistent() */
+
+	/* Lease. @lease_deadline: CLOCK_BOOTTIME ns, KTIME_MAX: no lease. */
+	ktime_t lease_deadline;
+	bool lease_lapsed;		/* READ_ONCE on the packet path */
+	struct hrtimer lease_timer;
+
+	/* the earliest end of any binding's window; see cert.c */
+	struct hrtimer cert_timer_real;		/* CLOCK_REALTIME, absolute */
+	struct hrtimer cert_timer_boot;		/* CLOCK_BOOTTIME, absolute */
+	atomic64_t cert_seen_real;	/* latest wall clock the timer fired at, ns */
+	struct work_struct cert_work;		/* sends the events, kills the SAs */
+	struct work_struct lease_work;
+
+	struct cg_event_limit events[__CERTGATE_EVENT_MAX];
+};
+
+extern unsigned int cg_net_id;
+
+/* For what needs process context: freeing transforms, funerals. */
+extern struct workqueue_struct *cg_wq;
+
+/* Every object is counted from its making to the return of its memory. */
+enum cg_object {
+	CG_OBJECT_BINDING,
+	CG_OBJECT_FINGERPRINT,
+	CG_OBJECT_TUNNEL,
+	CG_OBJECT_SA,
+	CG_OBJECT_KEY,
+	CG_OBJECT_MAX
+};
+
+void cg_object_made(enum cg_object kind);
+void cg_object_freed(enum cg_object kind);
+
+static inline struct cg_net *cg_net(const struct net *net)
+{
+	return net_generic(net, cg_net_id);
+}
+
+#endif

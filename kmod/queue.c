@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bursts on their way. Received packets wait here, on the CPU they came in on,
+ * for one NAPI poll that takes them together: the encapsulations hand in one at
+ * a time what the network delivered as a train. A burst then goes to the
+ * cipher segment by segment; an asynchronous cipher may keep some, and the last
+ * one back takes the burst on. Nothing here is unbounded.
+ *
+ * Owns the per-CPU queues, their NAPI instances (on a dummy device, so that
+ * thousands of tunnel devices need none) and spare bursts and requests, so that
+ * no packet costs an allocation.
+ */
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include "device.h"
+#include "esp.h"
+#include "queue.h"
+#include "rx.h"
+
+#define SPARE_OPS	4
+#define SPARE_JOBS	4
+
+struct cg_cpu {
+	struct napi_struct napi;
+	struct sk_buff_head received;	/* its lock guards the two below as well */
+	unsigned int bytes;		/* truesize of what is in @received */
+	struct cg_job *back, **back_end;	/* bursts that asynchronous ciphers gave back */
+
+	/* used on this CPU alone with bottom halves off */
+	struct cg_op *ops;
+	struct cg_job *jobs;
+	unsigned int n_ops, n_jobs;
+};
+
+static struct cg_cpu __percpu *cpus;
+static struct net_device *napi_dev;
+static atomic_t async_packets = ATOMIC_INIT(0);	/* for moments below zero */
+
+enum cg_drop cg_cipher_drop(int err)
+{
+	switch (err) {
+	case -EBADMSG:
+		return CG_DROP_AUTH;
+	case -ENOMEM:
+		return CG_DROP_MEMORY;
+	case -EINVAL:
+		return CG_DROP_MALFORMED;
+	default:
+		return CG_DROP_QUEUE;	/* -EBUSY, -ENOSPC: the cipher's own is full */
+	}
+}
+
+void cg_drop(struct cg_sa *sa, enum cg_drop why, unsigned int n)
+{
+	struct cg_device *cd = sa->tunnel->dev;
+
+	cg_count_drop(&sa->counters, why, n);
+	cg_count_drop(&sa->binding->counters, why, n);
+	cg_count_drop(&sa->tunnel->counters, why, n);
+	cg_count_drop(&cd->counters, why, n);
+	if (sa->dir == CERTGATE_DIR_IN)
+		atomic64_add(n, &cd->rx_dropped);
+	else
+		atomic64_add(n, &cd->tx_dropped);
+}
+
+void cg_drop_list(struct cg_sa *sa, enum cg_drop why, struct sk_buff_head *list)
+{
+	unsigned int n = skb_queue_len(list);
+
+	if (!n)
+		return;
+	cg_drop(sa, why, n);
+	__skb_queue_purge(list);
+}
+
+struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop *why)
+{
+	struct cg_cpu *c = this_cpu_ptr(cpus);
+	struct cg_job *job = c->jobs;
+
+	if (atomic_read(&async_packets) >= CG_MAX_ASYNC) {
+		*why = CG_DROP_QUEUE;
+		return NULL;
+	}
+	if (job) {
+		c->jobs = job->next;
+		c->n_jobs--;
+	} else {
+		job = kmalloc(sizeof(*job), GFP_ATOMIC | __GFP_NOWARN);
+	}
+	if (!job) {
+		*why = CG_DROP_MEMORY;
+		return NULL;
+	}
+	if (!cg_sa_get(sa)) {
+		kfree(job);
+		*why = CG_DROP_NO_SA;
+		return NULL;
+	}
+	dev_hold(dev);
+	job->sa = sa;
+	job->dev = dev;
+	job->dst = NULL;
+	job->waited = false;
+	__skb_queue_head_init(&job->skbs);
+	return job;
+}
+
+void cg_job_free(struct cg_job *job)
+{
+	struct cg_cpu *c = this_cpu_ptr(cpus);
+
+	__skb_queue_purge(&job->skbs);
+	dst_release(job->dst);
+	dev_put(job->dev);
+	cg_sa_put(job->sa);
+	if (c->n_jobs >= SPARE_JOBS) {
+		kfree(job);
+		return;
+	}
+	job->next = c->jobs;
+	c->jobs = job;
+	c->n_jobs++;
+}
+
+static struct cg_op *op_get(unsigned int size)
+{
+	struct cg_cpu *c = this_cpu_ptr(cpus);
+	struct cg_op *op = c->ops;
+
+	if (likely(op)) {
+		c->ops = op->next;
+		c->n_ops--;
+		if (likely(op->size >= size))
+			return op;
+		kfree_sensitive(op);
+	}
+	op = kmalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	if (op)
+		op->size = size;
+	return op;
+}
+
+static void op_put(struct cg_op *op)
+{
+	struct cg_cpu *c = this_cpu_ptr(cpus);
+
+	if (c->n_ops >= SPARE_OPS) {
+		kfree_sensitive(op);
+		return;
+	}
+	op->next = c->ops;
+	c->ops = op;
+	c->n_ops++;
+}
+
+/* Back to the poll, which is where received packets go on from. */
+static void give_back(struct cg_job *job)
+{
+	struct cg_cpu *c = this_cpu_ptr(cpus);
+
+	job->next = NULL;
+	spin_lock(&c->received.lock);
+	*c->back_end = job;
+	c->back_end = &job->next;
+	spin_unlock(&c->received.lock);
+	napi_schedule(&c->napi);
+}
+
+static void cipher_done(CG_CRYPTO_ARG arg, int err)
+{
+	struct cg_op *op = cg_crypto_data(arg);
+	struct cg_job *job = op->job;
+
+	/* only a backlogged request says so, and ours are not */
+	if (WARN_ON_ONCE(err == -EINPROGRESS))
+		return;
+	cg_cb(op->skb)->err = err;
+	kfree_sensitive(op);
+	atomic_dec(&async_packets);
+	if (!atomic_dec_and_test(&job->pending))
+		return;
+	job->waited = true;
+	local_bh_disable();
+	if (job->sa->dir == CERTGATE_DIR_OUT)
+		cg_tx_finish(job);
+	else
+		give_back(job);
+	local_bh_enable();
+}
+
+static int at_cipher(struct cg_job *job, struct sk_buff *skb, struct cg_op *op)
+{
+	const struct cg_cb *cb = cg_cb(skb);
+	struct cg_sa *sa = job->sa;
+	u8 *packet = skb->data + cb->offset;
+
+	if (sa->dir == CERTGATE_DIR_OUT)
+		return cg_esp_seal(&sa->esp, op, sa->spi, cb->seq, packet, cb->len,
+				   cb->next_header, cipher_done);
+	return cg_esp_open(&sa->esp, op, cb->seq, packet, skb->len - cb->offset, cipher_done);
+}
+
+void cg_job_run(struct cg_job *job, struct napi_struct *napi)
+{
+	unsigned int size = cg_esp_op_size(&job->sa->esp);
+	unsigned int n = skb_queue_len(&job->skbs);
+	unsigned int settled = 0;
+	struct sk_buff *skb;
+
+	atomic_set(&job->pending, n + 1);
+	skb_queue_walk(&job->skbs, skb) {
+		struct cg_op *op = op_get(size);
+		int err = -ENOMEM;
+
+		if (likely(op)) {
+			op->skb = skb;
+			op->job = job;
+			err = at_cipher(job, skb, op);
+			if (err == -EINPROGRESS)
+				continue;
+			op_put(op);
+		}
+		cg_cb(skb)->err = err;
+		settled++;
+	}
+	/* untouched by completions if all were settled here */
+	if (settled < n) {
+		atomic_add(n - settled, &async_packets);
+		if (!atomic_sub_and_test(settled + 1, &job->pending))
+			return;
+		job->waited = true;
+	}
+	if (job->sa->dir == CERTGATE_DIR_OUT)
+		cg_tx_finish(job);
+	else
+		cg_rx_finish(job, napi);
+}
+
+bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap)
+{
+	struct cg_cpu *c = this_cpu_ptr(cpus);
+	struct cg_cb *cb;
+
+	if (skb_queue_len(&c->received) >= CG_MAX_QUEUE ||
+	    READ_ONCE(c->bytes) >= CG_MAX_QUEUE_BYTES)
+		return false;
+
+	/* Nothing that needs a read side or a device may wait with the packet. */
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	skb_ext_reset(skb);
+	nf_reset_ct(skb);
+	skb->dev = NULL;
+	cb = cg_cb(skb);
+	cb->cgn = cgn;
+	cb->encap = encap;
+	cb->offset = 0;
+
+	spin_lock(&c->received.lock);
+	c->bytes += skb->truesize;
+	__skb_queue_tail(&c->received, skb);
+	spin_unlock(&c->received.lock);
+	napi_schedule(&c->napi);
+	return true;
+}
+
+static int poll(struct napi_struct *napi, int budget)
+{
+	struct cg_cpu *c = container_of(napi, struct cg_cpu, napi);
+	struct sk_buff_head burst;
+	struct cg_job *back;
+	struct sk_buff *skb;
+	int n = 0;
+
+	__skb_queue_head_init(&burst);
+	spin_lock(&c->received.lock);
+	back = c->back;
+	c->back = NULL;
+	c->back_end = &c->back;
+	while (n < budget && (skb = __skb_dequeue(&c->received))) {
+		c->bytes -= skb->truesize;
+		__skb_queue_tail(&burst, skb);
+		n++;
+	}
+	spin_unlock(&c->received.lock);
+
+	while (back) {
+		struct cg_job *job = back;
+
+		back = job->next;
+		cg_rx_finish(job, napi);
+	}
+	if (n)
+		cg_rx_process(&burst, napi);
+
+	if (n < budget)
+		napi_complete_done(napi, n);	/* gives all that GRO holds to the stack */
+	else
+		napi_gro_flush(napi, false);
+	return n;
+}
+
+void cg_queue_flush(struct cg_net *cgn)
+{
+	struct sk_buff_head gone;
+	struct sk_buff *skb, *next;
+	int cpu;
+
+	__skb_queue_head_init(&gone);
+	for_each_possible_cpu(cpu) {
+		struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
+
+		spin_lock_bh(&c->received.lock);
+		skb_queue_walk_safe(&c->received, skb, next) {
+			if (cg_cb(skb)->cgn != cgn)
+				continue;
+			c->bytes -= skb->truesize;
+			__skb_unlink(skb, &c->received);
+			__skb_queue_tail(&gone, skb);
+		}
+		spin_unlock_bh(&c->received.lock);
+	}
+	__skb_queue_purge(&gone);
+	synchronize_net();
+}
+
+int cg_queue_init(void)
+{
+	int cpu;
+
+	napi_dev = kzalloc(sizeof(*napi_dev), GFP_KERNEL);
+	cpus = alloc_percpu(struct cg_cpu);
+	if (!cpus || !napi_dev) {
+		free_percpu(cpus);
+		kfree(napi_dev);
+		return -ENOMEM;
+	}
+	init_dummy_netdev(napi_dev);
+	for_each_possible_cpu(cpu) {
+		struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
+
+		skb_queue_head_init(&c->received);
+		c->back_end = &c->back;
+		set_bit(NAPI_STATE_NO_BUSY_POLL, &c->napi.state);
+		netif_napi_add(napi_dev, &c->napi, poll);
+		napi_enable(&c->napi);
+	}
+	return 0;
+}
+
+void cg_queue_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
+		struct cg_job *job;
+		struct cg_op *op;
+
+		napi_disable(&c->napi);
+		__netif_napi_del(&c->napi);
+		WARN_ON_ONCE(c->back);
+		skb_queue_purge(&c->received);
+		while ((op = c->ops)) {
+			c->ops = op->next;
+			kfree_sensitive(op);
+		}
+		while ((job = c->jobs)) {
+			c->jobs = job->next;
+			kfree(job);
+		}
+	}
+	synchronize_net();	/* before NAPI's memory goes */
+	free_percpu(cpus);
+	kfree(napi_dev);
+}

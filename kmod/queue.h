@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Bursts on their way: what was received and waits for its turn, what is at
+ * the cipher, and what has come back from it.
+ */
+#ifndef _CERTGATE_QUEUE_H
+#define _CERTGATE_QUEUE_H
+
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <net/dst.h>
+#include "sa.h"
+
+#define CG_MAX_BURST		64		/* packets of a received burst: NAPI's weight */
+#define CG_MAX_QUEUE		4096		/* packets received and waiting, a CPU */
+#define CG_MAX_QUEUE_BYTES	(16U << 20)	/* and their memory */
+#define CG_MAX_ASYNC		8192		/* packets at asynchronous ciphers, in all */
+
+/* In skb->cb while a packet is ours. */
+struct cg_cb {
+	u64 seq;
+	struct cg_net *cgn;		/* received: whose SAs it is for */
+	int err;			/* what the cipher said */
+	u32 len;			/* to send: of the inner packet */
+	u16 offset;			/* from skb->data to the ESP header */
+	u8 next_header;			/* to send: RFC 4303 section 2.6 */
+	u8 encap;			/* received: enum certgate_encap */
+};
+
+static inline struct cg_cb *cg_cb(const struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct cg_cb) > sizeof(skb->cb));
+	return (struct cg_cb *)skb->cb;
+}
+
+/* A burst of one SA. Holds a reference to it, to the device and to the route. */
+struct cg_job {
+	struct cg_job *next;
+	struct cg_sa *sa;
+	struct net_device *dev;
+	struct dst_entry *dst;		/* to send */
+	unsigned int room;		/* to send: largest outer packet */
+	struct sk_buff_head skbs;
+	atomic_t pending;		/* segments at the cipher, one for who hands them over */
+	bool waited;			/* time has passed: ask cg_sa_usable() again */
+};
+
+int cg_queue_init(void);
+/* No burst is under way any more: sockets, devices and SAs are gone. */
+void cg_queue_exit(void);
+
+/*
+ * A new empty burst for @sa, which belongs to @dev's tunnel. NULL: no memory, or too much at the
+ * ciphers (*@why). Softirq (or bottom halves off), RCU read side held.
+ */
+struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop *why);
+/* Drops the references and what is left in the burst. Bottom halves off. */
+void cg_job_free(struct cg_job *job);
+
+/*
+ * Seal or open all segments of a burst, and go on with cg_tx_finish() or
+ * cg_rx_finish(): before this returns or later. Consumes @job. Bottom halves off.
+ * @napi: of the received burst.
+ */
+void cg_job_run(struct cg_job *job, struct napi_struct *napi);
+
+/* Take a received packet for SAs of @cgn, bottom halves off. False, untouched: full. */
+bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap);
+/* Forget what waits for @cgn, whose sources are stopped; waits for packets under way. */
+void cg_queue_flush(struct cg_net *cgn);
+
+/* Count @n packets of @sa lost: for the SA, its tunnel, its binding and its device. */
+void cg_drop(struct cg_sa *sa, enum cg_drop why, unsigned int n);
+/* The same for a whole list, which is freed. */
+void cg_drop_list(struct cg_sa *sa, enum cg_drop why, struct sk_buff_head *list);
+/* Why a segment was lost at the cipher. */
+enum cg_drop cg_cipher_drop(int err);
+
+/* tx.c and rx.c: what follows the cipher. Consume @job. Bottom halves off. */
+void cg_tx_finish(struct cg_job *job);
+void cg_rx_finish(struct cg_job *job, struct napi_struct *napi);
+
+#endif

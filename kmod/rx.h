@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The receive path's entry and what encapsulations hand to it.
+ */
+#ifndef _CERTGATE_RX_H
+#define _CERTGATE_RX_H
+
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include "tunnel.h"
+
+/*
+ * Take a burst of ESP packets for SAs of @cgn. Each skb's data begins at the ESP header,
+ * its network header is the outer IP header and, with @encap UDP, its
+ * transport header the UDP header. Consumes all. Bottom halves off.
+ * What comes in one NAPI poll is worked on in the next as one burst.
+ */
+void cg_rx_burst(struct cg_net *cgn, struct sk_buff_head *burst, enum certgate_encap encap);
+
+/* queue.c's poll: work on a burst that waited, struct cg_cb set. Consumes all. */
+void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi);
+
+#endif

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * UDP sockets that were handed over by fd, and the kernel sockets that stand
+ * in for them when they are gone while tunnels use them.
+ *
+ * The module keeps a reference to the user's struct sock, but nothing of its file: a close is
+ * noticed by encap_destroy, and the reference, which keeps the namespace alive, goes then.
+ * Whoever else holds the socket can change its handler with
+ * setsockopt(UDP_ENCAP), and with handler 0 encap_destroy is not called: so each
+ * socket is looked at once a second, too.
+ */
+#include <linux/net.h>
+#include <linux/udp.h>
+#include <net/inet_sock.h>
+#include <net/ipv6.h>
+#include <net/udp.h>
+#include <net/udp_tunnel.h>
+#include "encap.h"
+#include "event.h"
+#include "netlink.h"
+
+#define ENCAP_TYPE	1	/* none of the UDP_ENCAP_* that others look for */
+
+static void watch_work(struct work_struct *work);
+
+static bool is_ours(const struct sock *sk)
+{
+	const struct udp_sock *up = udp_sk(sk);
+
+	return READ_ONCE(up->encap_type) == ENCAP_TYPE &&
+	       READ_ONCE(up->encap_rcv) == cg_encap_rcv;
+}
+
+static void watch_soon(struct cg_socket *s, unsigned long delay)
+{
+	mod_delayed_work(system_power_efficient_wq, &s->watch, delay);
+}
+
+/* The socket is being closed. Process context; the socket is locked or not. */
+static void encap_destroy(struct sock *sk)
+{
+	struct cg_socket *s;
+
+	rcu_read_lock();
+	s = rcu_dereference_sk_user_data(sk);
+	if (s)
+		watch_soon(s, 0);
+	rcu_read_unlock();
+}
+
+/* Let @s serve @sk. Both under lock: cg_net.lock and the socket's. */
+static void attach(struct cg_socket *s, struct sock *sk)
+{
+	struct udp_sock *up = udp_sk(sk);
+
+	sock_hold(sk);
+	s->sk = sk;
+	s->lost = false;
+	rcu_assign_sk_user_data(sk, s);
+	WRITE_ONCE(up->encap_destroy, encap_destroy);
+	WRITE_ONCE(up->encap_err_lookup, cg_encap_err_lookup);
+	WRITE_ONCE(up->encap_rcv, cg_encap_rcv);
+	smp_wmb();	/* the type is what makes the core look at the others */
+	WRITE_ONCE(up->encap_type, ENCAP_TYPE);
+	udp_tunnel_encap_enable(sk);
+}
+
+/* The reverse, as far as others have not replaced it. Waits for packets under way. */
+static void detach(struct cg_socket *s)
+{
+	struct sock *sk = s->sk;
+	struct udp_sock *up;
+
+	if (!sk)
+		return;
+	up = udp_sk(sk);
+	lock_sock(sk);
+	if (READ_ONCE(up->encap_rcv) == cg_encap_rcv) {
+		WRITE_ONCE(up->encap_type, 0);
+		WRITE_ONCE(up->encap_rcv, NULL);
+	}
+	if (up->encap_destroy == encap_destroy)
+		WRITE_ONCE(up->encap_destroy, NULL);
+	if (up->encap_err_lookup == cg_encap_err_lookup)
+		WRITE_ONCE(up->encap_err_lookup, NULL);
+	rcu_assign_sk_user_data(sk, NULL);
+	release_sock(sk);
+	s->sk = NULL;
+	synchronize_net();
+	sock_put(sk);
+	if (s->own) {
+		sock_release(s->own);
+		s->own = NULL;
+	}
+}
+
+/* Unlinked and idle; the work itself may be the caller. */
+static void unlink_socket(struct cg_socket *s)
+{
+	xa_erase(&s->cgn->sockets, s->id);
+	s->cgn->change_seq++;
+	detach(s);
+}
+
+void cg_socket_destroy(struct cg_socket *s)
+{
+	unlink_socket(s);
+	/* it tries the lock only, so that it can be waited for under the lock */
+	cancel_delayed_work_sync(&s->watch);
+	kfree_rcu(s, rcu);
+}
+
+void cg_socket_flush(struct cg_net *cgn)
+{
+	struct cg_socket *s;
+	unsigned long id;
+
+	mutex_lock(&cgn->lock);
+	xa_for_each(&cgn->sockets, id, s)
+		if (!s->users)
+			cg_socket_destroy(s);
+	mutex_unlock(&cgn->lock);
+}
+
+static int bind_own(struct cg_socket *s, struct socket *sock)
+{
+	struct sockaddr_in6 sin6 = {
+		.sin6_family = AF_INET6, .sin6_port = s->port,
+		.sin6_addr = s->local.v6, .sin6_scope_id = s->bound_if,
+	};
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET, .sin_port = s->port,
+		.sin_addr.s_addr = s->local.v4,
+	};
+	struct sock *sk = sock->sk;
+	int err;
+
+	if (s->bound_if) {
+		err = sock_bindtoindex(sk, s->bound_if, true);
+		if (err)
+			return err;
+	}
+	/* who could bind beside the user's socket can bind beside this one, and nobody else */
+	sk->sk_reuse = s->reuse ? SK_CAN_REUSE : SK_NO_REUSE;
+	sk->sk_reuseport = s->reuseport;
+	SOCK_INODE(sock)->i_uid = s->uid;
+	sk->sk_uid = s->uid;
+	if (s->family == AF_INET6) {
+		sk->sk_ipv6only = s->v6only;
+		return kernel_bind(sock, (struct sockaddr *)&sin6, sizeof(sin6));
+	}
+	return kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
+}
+
+/* A kernel socket, which holds no reference to its namespace. */
+static int make_own(struct cg_socket *s)
+{
+	struct socket *sock;
+	int err;
+
+	err = sock_create_kern(s->cgn->net, s->family, SOCK_DGRAM, IPPROTO_UDP, &sock);
+	if (err)
+		return err;
+	err = bind_own(s, sock);
+	if (err) {
+		sock_release(sock);
+		return err;
+	}
+	lock_sock(sock->sk);
+	s->own = sock;
+	attach(s, sock->sk);
+	release_sock(sock->sk);
+	s->cgn->change_seq++;
+	return 0;
+}
+
+static void watch_work(struct work_struct *work)
+{
+	struct cg_socket *s = container_of(to_delayed_work(work), struct cg_socket, watch);
+	struct cg_net *cgn = s->cgn;
+
+	if (!mutex_trylock(&cgn->lock)) {
+		watch_soon(s, 1);
+		return;
+	}
+	if (cgn->exiting || xa_load(&cgn->sockets, s->id) != s)
+		goto out;
+
+	if (s->sk && !s->own && (sock_flag(s->sk, SOCK_DEAD) || !is_ours(s->sk))) {
+		detach(s);
+		s->lost = true;
+		cg_event_socket_lost(s);
+	}
+	if (!s->users && (s->lost || s->own)) {
+		unlink_socket(s);
+		cancel_delayed_work(&s->watch);	/* encap_destroy may have asked again */
+		kfree_rcu(s, rcu);
+		goto out;
+	}
+	/* A changed socket that still has the address makes this fail until it goes. */
+	if (s->lost && !s->own)
+		make_own(s);
+	watch_soon(s, round_jiffies_relative(HZ));
+out:
+	mutex_unlock(&cgn->lock);
+}
+
+struct cg_socket *cg_socket_find(struct cg_net *cgn, u32 id)
+{
+	return xa_load(&cgn->sockets, id);
+}
+
+/* 2: bound to this very address, 1: receives for it, 0: does not. */
+static int serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
+		  __be16 port)
+{
+	if (s->port != port)
+		return 0;
+	if (s->family == AF_INET6 && family == AF_INET) {
+		if (s->v6only)
+			return 0;
+		if (ipv6_addr_v4mapped(&s->local.v6))
+			return s->local.v6.s6_addr32[3] == local->v4 ? 2 : 0;
+		return ipv6_addr_any(&s->local.v6);
+	}
+	if (s->family != family)
+		return 0;
+	if (family == AF_INET)
+		return s->local.v4 == local->v4 ? 2 : !s->local.v4;
+	if (ipv6_addr_equal(&s->local.v6, &local->v6))
+		return 2;
+	return ipv6_addr_any(&s->local.v6);
+}
+
+struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
+				       const union cg_ip *local, __be16 port)
+{
+	struct cg_socket *s, *best = NULL;
+	int score, best_score = 0;
+	unsigned long id;
+
+	xa_for_each(&cgn->sockets, id, s) {
+		score = serves(s, family, local, port);
+		if (score)
+			score = score * 2 + (s->family == family ? 1 : 0);
+		if (score > best_score) {
+			best = s;
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+/* What the socket is bound to and how. */
+static void describe(struct cg_socket *s, struct sock *sk)
+{
+	s->family = sk->sk_family;
+	s->port = htons(inet_sk(sk)->inet_num);
+	if (sk->sk_family == AF_INET6)
+		s->local.v6 = sk->sk_v6_rcv_saddr;
+	else
+		s->local.v4 = inet_sk(sk)->inet_rcv_saddr;
+	s->v6only = sk->sk_ipv6only;
+	s->reuse = sk->sk_reuse;
+	s->reuseport = sk->sk_reuseport;
+	s->bound_if = sk->sk_bound_dev_if;
+	s->uid = sock_i_uid(sk);
+}
+
+static bool same_address(const struct cg_socket *a, const struct cg_socket *b)
+{
+	return a->family == b->family && a->port == b->port && a->bound_if == b->bound_if &&
+	       (a->family == AF_INET ? a->local.v4 == b->local.v4 :
+				       ipv6_addr_equal(&a->local.v6, &b->local.v6));
+}
+
+static int check_socket(struct sock *sk, struct cg_net *cgn, struct netlink_ext_ack *extack)
+{
+	const struct udp_sock *up = udp_sk(sk);
+
+	if (sk->sk_protocol != IPPROTO_UDP || sk->sk_type != SOCK_DGRAM ||
+	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)) {
+		NL_SET_ERR_MSG(extack, "not a UDP socket");
+		return -EPROTONOSUPPORT;
+	}
+	if (sock_net(sk) != cgn->net) {
+		NL_SET_ERR_MSG(extack, "the socket is in another network namespace");
+		return -EXDEV;
+	}
+	if (!inet_sk(sk)->inet_num) {
+		NL_SET_ERR_MSG(extack, "the socket is not bound");
+		return -EDESTADDRREQ;
+	}
+	if (sk->sk_state == TCP_ESTABLISHED) {
+		NL_SET_ERR_MSG(extack, "the socket is connected");
+		return -EISCONN;
+	}
+	if (sock_flag(sk, SOCK_DEAD))
+		return -EBADF;
+	if (READ_ONCE(up->encap_type) || READ_ONCE(up->encap_rcv) ||
+	    READ_ONCE(up->gro_receive) || rcu_access_pointer(__sk_user_data(sk))) {
+		NL_SET_ERR_MSG(extack, "the socket has an encapsulation already");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* Under cg_net.lock. A socket that is ours already is answered as it is. */
+static struct cg_socket *find_sk(struct cg_net *cgn, const struct sock *sk)
+{
+	struct cg_socket *s;
+	unsigned long id;
+
+	xa_for_each(&cgn->sockets, id, s)
+		if (s->sk == sk && is_ours(sk))
+			return s;
+	return NULL;
+}
+
+/* Under cg_net.lock. The one whose user has gone, bound where @like is. */
+static struct cg_socket *find_orphan(struct cg_net *cgn, const struct cg_socket *like)
+{
+	struct cg_socket *s;
+	unsigned long id;
+
+	xa_for_each(&cgn->sockets, id, s)
+		if ((s->own || s->lost || (s->sk && sock_flag(s->sk, SOCK_DEAD))) &&
+		    same_address(s, like))
+			return s;
+	return NULL;
+}
+
+/* Under cg_net.lock. */
+static int take_over(struct cg_net *cgn, struct sock *sk, struct netlink_ext_ack *extack,
+		     struct cg_socket **ret_s)
+{
+	struct cg_socket *s, *fresh, *old;
+	int err;
+
+	s = find_sk(cgn, sk);
+	if (s) {
+		*ret_s = s;
+		return 0;
+	}
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	if (!fresh)
+		return -ENOMEM;
+	fresh->cgn = cgn;
+	INIT_DELAYED_WORK(&fresh->watch, watch_work);
+
+	lock_sock(sk);
+	err = check_socket(sk, cgn, extack);
+	if (err)
+		goto unlock;
+	describe(fresh, sk);
+	old = find_orphan(cgn, fresh);
+	if (old) {
+		/* same ID; the old one goes when the new one is on duty */
+		struct cg_socket gone = { .sk = old->sk, .own = old->own, .cgn = cgn };
+
+		fresh->id = old->id;
+		old->v6only = fresh->v6only;
+		old->reuse = fresh->reuse;
+		old->reuseport = fresh->reuseport;
+		old->uid = fresh->uid;
+		old->own = NULL;
+		attach(old, sk);
+		release_sock(sk);
+		detach(&gone);
+		kfree(fresh);
+		*ret_s = old;
+		return 0;
+	}
+	err = xa_alloc_cyclic(&cgn->sockets, &fresh->id, fresh, xa_limit_31b,
+			      &cgn->next_socket, GFP_KERNEL_ACCOUNT);
+	if (err < 0)
+		goto unlock;
+	attach(fresh, sk);
+	release_sock(sk);
+	watch_soon(fresh, HZ);
+	*ret_s = fresh;
+	return 0;
+unlock:
+	release_sock(sk);
+	kfree(fresh);
+	return err;
+}
+
+static int put_socket(struct sk_buff *skb, const struct cg_socket *s)
+{
+	if (nla_put_u32(skb, CERTGATE_A_SOCKET_ID, s->id) ||
+	    cg_put_endpoint(skb, CERTGATE_A_SOCKET_LOCAL, s->family, &s->local, s->port) ||
+	    ((s->own || s->lost) && nla_put_flag(skb, CERTGATE_A_SOCKET_ORPHAN)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int reply_socket(struct genl_info *info, const struct cg_socket *s)
+{
+	struct sk_buff *reply;
+	void *hdr;
+
+	reply = cg_reply_new(info, NLMSG_DEFAULT_SIZE, &hdr);
+	if (!reply)
+		return -ENOMEM;
+	if (put_socket(reply, s)) {
+		nlmsg_free(reply);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+}
+
+int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cg_net *cgn = cg_net(genl_info_net(info));
+	struct cg_socket *s = NULL;
+	struct socket *sock;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_FD))
+		return -EINVAL;
+	sock = sockfd_lookup(nla_get_u32(info->attrs[CERTGATE_A_SOCKET_FD]), &err);
+	if (!sock) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_FD],
+				    "not a socket's file descriptor");
+		return err;
+	}
+	mutex_lock(&cgn->lock);
+	err = cgn->exiting ? -ENODEV : take_over(cgn, sock->sk, info->extack, &s);
+	if (err)
+		NL_SET_BAD_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_FD]);
+	else
+		cgn->change_seq++;
+	if (!err)
+		err = reply_socket(info, s);
+	mutex_unlock(&cgn->lock);
+	sockfd_put(sock);
+	return err;
+}
+
+/* The socket that the request names by ID; under cg_net.lock. */
+static struct cg_socket *requested(struct genl_info *info, struct cg_net *cgn)
+{
+	struct cg_socket *s = cg_socket_find(cgn, nla_get_u32(info->attrs[CERTGATE_A_SOCKET_ID]));
+
+	if (!s)
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
+				    "no such socket");
+	return s;
+}
+
+int cg_socket_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cg_net *cgn = cg_net(genl_info_net(info));
+	struct cg_socket *s;
+	int err = -ENOENT;
+
+	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
+		return -EINVAL;
+	mutex_lock(&cgn->lock);
+	s = requested(info, cgn);
+	if (s && s->users) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
+				    "a tunnel uses the socket");
+		err = -EBUSY;
+	} else if (s) {
+		cg_socket_destroy(s);
+		err = 0;
+	}
+	mutex_unlock(&cgn->lock);
+	return err;
+}
+
+int cg_socket_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cg_net *cgn = cg_net(genl_info_net(info));
+	struct cg_socket *s;
+	int err = -ENOENT;
+
+	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
+		return -EINVAL;
+	mutex_lock(&cgn->lock);
+	s = requested(info, cgn);
+	if (s)
+		err = reply_socket(info, s);
+	mutex_unlock(&cgn->lock);
+	return err;
+}
+
+int cg_socket_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct cg_net *cgn = cg_net(sock_net(skb->sk));
+	struct cg_socket *s;
+	unsigned long id;
+
+	mutex_lock(&cgn->lock);
+	cb->seq = cgn->change_seq;
+	xa_for_each_start(&cgn->sockets, id, s, cb->args[0]) {
+		void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+					&cg_genl_family, NLM_F_MULTI, CERTGATE_CMD_SOCKET_GET);
+
+		if (!hdr)
+			break;
+		if (put_socket(skb, s)) {
+			genlmsg_cancel(skb, hdr);
+			break;
+		}
+		genl_dump_check_consistent(cb, hdr);
+		genlmsg_end(skb, hdr);
+		cb->args[0] = id + 1;
+	}
+	mutex_unlock(&cgn->lock);
+	return skb->len;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Counters of an object: per CPU where packets are counted, summed for dumps.
+ * One layout serves devices, tunnels, SAs and bindings, so that one function
+ * fills the CERTGATE_A_STATS_* nest of each.
+ */
+#ifndef _CERTGATE_STATS_H
+#define _CERTGATE_STATS_H
+
+#include <linux/percpu.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/certgate.h>
+
+struct sk_buff;
+
+/* Why a packet was dropped; the order of CERTGATE_A_STATS_DROP_*. */
+enum cg_drop {
+	CG_DROP_MALFORMED,
+	CG_DROP_NO_SA,
+	CG_DROP_REPLAY,
+	CG_DROP_AUTH,
+	CG_DROP_SELECTOR,
+	CG_DROP_CERT,
+	CG_DROP_LIFETIME,
+	CG_DROP_QUEUE,
+	CG_DROP_MTU,
+	CG_DROP_ROUTE,
+	CG_DROP_ECN,
+	CG_DROP_MEMORY,
+	CG_DROP_MAX
+};
+
+/* Sums, as read for a dump. */
+struct cg_stats {
+	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
+	u64 drops[CG_DROP_MAX];
+};
+
+/* Traffic counted on the packet path, by CPU. */
+struct cg_pcpu_stats {
+	u64_stats_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	struct u64_stats_sync syncp;
+};
+
+/*
+ * An object's counters. Traffic is counted by CPU; drops, which are rare or an
+ * attack, share atomics so that thousands of SAs stay small.
+ */
+struct cg_counters {
+	struct cg_pcpu_stats __percpu *traffic;
+	atomic64_t drops[CG_DROP_MAX];
+};
+
+int cg_counters_init(struct cg_counters *c, gfp_t gfp);
+void cg_counters_free(struct cg_counters *c);
+void cg_count_rx(struct cg_counters *c, u64 packets, u64 bytes);
+void cg_count_tx(struct cg_counters *c, u64 packets, u64 bytes);
+
+static inline void cg_count_drop(struct cg_counters *c, enum cg_drop why, u64 n)
+{
+	atomic64_add(n, &c->drops[why]);
+}
+
+/* Adds the counters of @c to @sum. */
+void cg_counters_add(const struct cg_counters *c, struct cg_stats *sum);
+/* Adds @from to @sum. */
+void cg_stats_add(const struct cg_stats *from, struct cg_stats *sum);
+/* Puts a nest of CERTGATE_A_STATS_* as attribute @attr; -EMSGSIZE if full. */
+int cg_stats_put(struct sk_buff *skb, int attr, const struct cg_stats *stats);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tunnels: endpoints and traffic selectors on a device, one active outbound
+ * SA, any number of inbound ones.
+ *
+ * Read by packets under RCU. Endpoints change as a whole: @ep is an RCU pointer
+ * replaced under cg_net.lock or, when the peer moves, under @ep_lock.
+ * A tunnel is freed by RCU after its SAs; SAs do not outlive their tunnel.
+ *
+ * @dev and @socket may go before the tunnel's memory does, when work that waited holds one of
+ * its SAs: look at them in an RCU read section in which cg_sa_usable() said yes before,
+ * and expect no socket.
+ */
+#ifndef _CERTGATE_TUNNEL_H
+#define _CERTGATE_TUNNEL_H
+
+#include <linux/in6.h>
+#include <linux/refcount.h>
+#include <net/dst_cache.h>
+#include "netns.h"
+#include "stats.h"
+
+struct cg_device;
+struct cg_sa;
+struct cg_socket;
+
+union cg_ip {
+	__be32 v4;
+	struct in6_addr v6;
+};
+
+/* Both ends of a tunnel, immutable once published. */
+struct cg_endpoints {
+	sa_family_t family;
+	__be16 sport, dport;		/* UDP encapsulation only */
+	union cg_ip local, remote;
+	struct rcu_head rcu;
+};
+
+/* A traffic selector as RFC 7296 section 3.13.1 has it, ranges inclusive. */
+struct cg_selector {
+	sa_family_t family;
+	u8 protocol;			/* 0: any */
+	u16 port_start, port_end;	/* 0..65535: any */
+	union cg_ip start, end;
+};
+
+/* A packet's addresses and ports as selectors see them. */
+struct cg_flow {
+	sa_family_t family;
+	u8 protocol;
+	bool ports_known;		/* false: non-initial fragment, or headers not reached */
+	u16 sport, dport;		/* ICMP: dport holds type << 8 | code, sport 0 */
+	union cg_ip src, dst;
+};
+
+struct cg_tunnel {
+	u32 id;
+	refcount_t ref;			/* the table's and each SA's until it is freed */
+	struct cg_net *cgn;		/* of the netlink request: the device's creation netns */
+	struct cg_device *dev;
+	struct list_head by_device;	/* cg_device.tunnels; RCU, changed under cg_net.lock */
+
+	struct cg_endpoints __rcu *ep;
+	spinlock_t ep_lock;		/* writers of @ep in softirq; netlink takes it too */
+	enum certgate_encap encap;	/* changes only while the tunnel has no SAs */
+	struct cg_socket __rcu *socket;	/* UDP encapsulation only */
+	u32 mark;
+	int underlay;			/* ifindex, 0: none */
+	u32 flags;			/* enum certgate_tunnel_flags */
+	enum certgate_df df;
+	u8 ttl;				/* 0: namespace's default */
+
+	struct cg_sa __rcu *active;	/* outbound */
+	spinlock_t active_lock;		/* writers of @active, in softirq too */
+	struct list_head sas;		/* struct cg_sa.by_tunnel, under cg_net.lock */
+	struct dst_cache dst_cache;
+	u32 outer_mtu;			/* learned; 0: the route's. READ_ONCE */
+	unsigned long outer_mtu_until;	/* jiffies */
+
+	struct list_head entries;	/* selector_table.c, under cg_net.lock */
+	struct hlist_node by_remote;	/* pmtu.c; RCU */
+	struct cg_counters counters;
+	char label[CERTGATE_MAX_LABEL + 1];
+	u8 n_local, n_remote;
+	struct rcu_head rcu;
+	struct cg_selector ts[];	/* n_local, then n_remote */
+};
+
+/* selector.c */
+/* Our side of @flow must be in the local list, the other in the remote list. */
+bool cg_tunnel_admits_out(const struct cg_tunnel *t, const struct cg_flow *flow);
+bool cg_tunnel_admits_in(const struct cg_tunnel *t, const struct cg_flow *flow);
+/*
+ * Dissect an inner packet of @skb starting at offset @off (linear or not).
+ * 0, or -EINVAL if malformed. RFC 4301 section 7 for fragments.
+ */
+int cg_flow_dissect(const struct sk_buff *skb, int off, struct cg_flow *flow);
+bool cg_selector_equal(const struct cg_selector *a, const struct cg_selector *b);
+
+/*
+ * The device's selector table: finds the tunnel for an outgoing packet in time
+ * independent of the number of tunnels (most specific remote prefix first).
+ * Changes under cg_net.lock; lookups under RCU. -EEXIST from add: a tunnel with
+ * equal selectors is there.
+ */
+struct cg_selector_table;
+struct cg_selector_table *cg_selector_table_new(gfp_t gfp);
+void cg_selector_table_free(struct cg_selector_table *tab);
+int cg_selector_table_add(struct cg_selector_table *tab, struct cg_tunnel *t);
+void cg_selector_table_del(struct cg_selector_table *tab, struct cg_tunnel *t);
+struct cg_tunnel *cg_selector_table_lookup(struct cg_selector_table *tab,
+					   const struct cg_flow *flow);
+
+/*
+ * pmtu.c: ICMP errors find tunnels by their remote end. A tunnel is filed from publication
+ * to destruction (under cg_net.lock).
+ */
+void cg_tunnel_file(struct cg_tunnel *t);
+void cg_tunnel_unfile(struct cg_tunnel *t);
+/*
+ * Endpoints, mark or underlay have changed: forgets the route and what was learned about the
+ * path, and files it anew if it was filed. Any context.
+ */
+void cg_tunnel_path_changed(struct cg_tunnel *t);
+
+/* tunnel.c */
+/* Under cg_net.lock. NULL if unknown. */
+struct cg_tunnel *cg_tunnel_find(struct cg_net *cgn, u32 id);
+/*
+ * A tunnel with room for selectors, without endpoints and device yet; the caller's
+ * reference. NULL: no memory. Process context.
+ */
+struct cg_tunnel *cg_tunnel_alloc(struct cg_net *cgn, unsigned int n_local,
+				  unsigned int n_remote);
+/*
+ * Give it an ID and its place on @dev, sending from @s (NULL for raw ESP), under
+ * cg_net.lock. The table takes over the caller's reference unless it fails: -EEXIST: equal
+ * selectors are there; -ENOSPC; -ENOMEM.
+ */
+int cg_tunnel_publish(struct cg_tunnel *t, struct cg_socket *s);
+/* Under cg_net.lock. NULL: none. */
+struct cg_socket *cg_tunnel_socket(struct cg_tunnel *t);
+void cg_tunnel_use_socket(struct cg_tunnel *t, struct cg_socket *s);
+/* Unpublish, end its SAs, free after them and a grace period. Under cg_net.lock. */
+void cg_tunnel_destroy(struct cg_tunnel *t);
+/* Any context. */
+struct cg_tunnel *cg_tunnel_get(struct cg_tunnel *t);
+void cg_tunnel_put(struct cg_tunnel *t);
+/*
+ * An authenticated packet came from @src:@sport to @dst: follow the peer where the
+ * tunnel allows it (RFC 7296 section 2.23). Softirq or process context, RCU read
+ * side held; the caller has checked that the packet advanced the replay window's right edge.
+ */
+void cg_tunnel_moved(struct cg_tunnel *t, const struct cg_endpoints *seen);
+/* Largest inner packet that fits now, by @sa's overhead and the path's MTU. tx.c */
+u32 cg_tunnel_mtu(struct cg_tunnel *t, const struct cg_sa *sa, bool inner_v6);
+
+/* netlink operations, tunnel_netlink.c */
+struct genl_info;
+struct netlink_callback;
+int cg_tunnel_new_doit(struct sk_buff *skb, struct genl_info *info);
+int cg_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info);
+int cg_tunnel_del_doit(struct sk_buff *skb, struct genl_info *info);
+int cg_tunnel_get_doit(struct sk_buff *skb, struct genl_info *info);
+int cg_tunnel_get_start(struct netlink_callback *cb);
+int cg_tunnel_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+
+#endif

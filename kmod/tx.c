@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The way out: from the device's transmit function to the outer network. One
+ * call is one burst: a packet, the segments of a super-packet, or the fragments
+ * of one that does not fit. The burst shares a tunnel, an SA, a route, a
+ * range of sequence numbers, a validity check and an entry in the counters.
+ *
+ * Inner packets are copied, segment by segment, into linear memory of their
+ * own, checksummed on the way where that was left to us, and sealed there: the
+ * pages of a segment may belong to a retransmit queue or a tap as well.
+ */
+#include <linux/if_arp.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netdevice.h>
+#include <net/dsfield.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include "compat.h"
+#include "device.h"
+#include "esp.h"
+#include "event.h"
+#include "outer.h"
+#include "pmtu.h"
+#include "queue.h"
+
+/* Tunnels through tunnels end here; each level costs stack. */
+#define MAX_NESTING	4
+
+struct burst {
+	struct cg_device *cd;
+	struct cg_tunnel *t;
+	struct cg_sa *sa;
+	struct cg_outer outer;
+	unsigned int room;		/* largest outer packet */
+	bool v6;			/* the inner packets */
+	bool df;			/* outer packets are not to be fragmented */
+	u8 tos;
+};
+
+/* Lost before an SA was found, or with one that cannot be used. */
+static void lost(struct cg_device *cd, struct cg_tunnel *t, enum cg_drop why)
+{
+	if (t)
+		cg_count_drop(&t->counters, why, 1);
+	cg_count_drop(&cd->counters, why, 1);
+	atomic64_inc(&cd->tx_dropped);
+}
+
+/* Largest inner packet that fits @room bytes of outer packet. */
+static u32 inner_room(const struct cg_tunnel *t, const struct cg_endpoints *ep,
+		      const struct cg_sa *sa, unsigned int room, bool inner_v6)
+{
+	unsigned int outer = cg_outer_len(t, ep);
+	u32 mtu = room > outer ? cg_esp_payload_room(&sa->esp, room - outer) : 0;
+
+	/* Below what the inner protocol needs, the outer one has to fragment
+	 * (RFC 2473 section 7.1, RFC 791).
+	 */
+	return max_t(u32, mtu, inner_v6 ? IPV6_MIN_MTU : IPV4_MIN_MTU);
+}
+
+u32 cg_tunnel_mtu(struct cg_tunnel *t, const struct cg_sa *sa, bool inner_v6)
+{
+	const struct cg_endpoints *ep;
+	struct dst_entry *dst;
+	union cg_ip local;
+	u32 mtu = 0;
+
+	local_bh_disable();
+	rcu_read_lock();
+	ep = rcu_dereference(t->ep);
+	dst = cg_outer_route(t, ep, &local);
+	if (!IS_ERR(dst)) {
+		mtu = inner_room(t, ep, sa, cg_outer_mtu(t, ep, dst), inner_v6);
+		dst_release(dst);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+	return mtu;
+}
+
+/* RFC 6040 section 4.1, normal mode: the outer ECN field is the inner one. */
+static u8 outer_tos(const struct cg_tunnel *t, u8 inner)
+{
+	if (READ_ONCE(t->flags) & CERTGATE_TUNNEL_F_DSCP_COPY)
+		return inner;
+	return inner & INET_ECN_MASK;
+}
+
+static bool outer_df(const struct cg_tunnel *t, const struct sk_buff *skb, bool v6)
+{
+	switch (READ_ONCE(t->df)) {
+	case CERTGATE_DF_COPY:
+		return v6 || ip_hdr(skb)->frag_off & htons(IP_DF);
+	case CERTGATE_DF_SET:
+		return true;
+	case CERTGATE_DF_CLEAR:
+	case __CERTGATE_DF_MAX:
+		break;
+	}
+	return false;
+}
+
+/* Copy a packet, and compute the checksum that was left to us on the way. False: it cannot be. */
+static bool copy_packet(const struct sk_buff *skb, u8 *to)
+{
+	int start;
+	__sum16 sum;
+
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return !skb_copy_bits(skb, 0, to, skb->len);
+	start = skb_checksum_start_offset(skb);
+	if (unlikely(start < 0 || start > (int)skb_headlen(skb) ||
+		     start + skb->csum_offset + sizeof(sum) > skb->len))
+		return false;
+	skb_copy_and_csum_dev(skb, to);
+	/* a sum of zero would say that there is none */
+	sum = get_unaligned((__sum16 *)(to + start + skb->csum_offset));
+	if (unlikely(!sum))
+		put_unaligned(CSUM_MANGLED_0, (__sum16 *)(to + start + skb->csum_offset));
+	return true;
+}
+
+/* An inner packet in memory of its own with its outer headers, to be sealed. */
+static struct sk_buff *build(const struct burst *b, const struct sk_buff *skb, u64 seq)
+{
+	const struct cg_esp *esp = &b->sa->esp;
+	unsigned int outer = cg_outer_len(b->t, b->outer.ep);
+	unsigned int header = cg_esp_header_len(esp);
+	unsigned int tail = cg_esp_overhead(esp, skb->len) - header;
+	unsigned int head = LL_RESERVED_SPACE(b->outer.dst->dev) + b->outer.dst->header_len + outer;
+	struct sk_buff *out = alloc_skb(head + header + skb->len + tail, GFP_ATOMIC | __GFP_NOWARN);
+	struct cg_cb *cb;
+	u8 *payload;
+
+	if (!out)
+		return NULL;
+	skb_reserve(out, head);
+	payload = skb_put(out, header + skb->len + tail) + header;
+	if (!copy_packet(skb, payload)) {
+		kfree_skb(out);
+		return NULL;
+	}
+	out->priority = skb->priority;
+	out->mark = READ_ONCE(b->t->mark);
+	cg_outer_push(b->t, &b->outer, out, b->tos,
+		      b->df && outer + header + skb->len + tail <= b->room, seq);
+	cb = cg_cb(out);
+	cb->seq = seq;
+	cb->len = skb->len;
+	cb->offset = outer;
+	cb->next_header = b->v6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	return out;
+}
+
+/* Number, build and seal: from here on it is the burst's SA that loses packets. */
+static void seal(struct burst *b, struct sk_buff_head *inner)
+{
+	unsigned int n = skb_queue_len(inner);
+	enum cg_drop why = CG_DROP_LIFETIME;
+	struct cg_job *job = NULL;
+	struct sk_buff *skb;
+	u64 seq, bytes = 0;
+
+	skb_queue_walk(inner, skb)
+		bytes += skb->len;
+	if (!cg_sa_take_seq(b->sa, n, &seq) || !cg_sa_account(b->sa, n, bytes))
+		goto drop;
+	job = cg_job_new(b->sa, b->cd->netdev, &why);
+	if (!job)
+		goto drop;
+	job->dst = dst_clone(b->outer.dst);
+	job->room = b->room;
+	while ((skb = __skb_dequeue(inner))) {
+		struct sk_buff *out = build(b, skb, seq++);
+
+		if (likely(out)) {
+			__skb_queue_tail(&job->skbs, out);
+			consume_skb(skb);
+		} else {
+			cg_drop(b->sa, CG_DROP_MEMORY, 1);
+			kfree_skb(skb);
+		}
+	}
+	cg_job_run(job, NULL);
+	return;
+drop:
+	cg_drop_list(b->sa, why, inner);
+}
+
+void cg_tx_finish(struct cg_job *job)
+{
+	struct cg_sa *sa = job->sa;
+	struct cg_device *cd = netdev_priv(job->dev);
+	struct sk_buff *skb;
+	u64 packets = 0, bytes = 0;
+	enum cg_drop why;
+
+	rcu_read_lock();
+	if (job->waited && !cg_sa_usable(sa, &why)) {
+		cg_drop_list(sa, why, &job->skbs);
+		goto out;
+	}
+	while ((skb = __skb_dequeue(&job->skbs))) {
+		u32 len = cg_cb(skb)->len;
+		int err = cg_cb(skb)->err;
+
+		if (unlikely(err)) {
+			cg_drop(sa, cg_cipher_drop(err), 1);
+			kfree_skb(skb);
+		} else if (unlikely(!cg_outer_send(sa->cgn->net, job->dst, skb, job->room,
+							   &why))) {
+			cg_drop(sa, why, 1);
+		} else {
+			packets++;
+			bytes += len;
+		}
+	}
+	if (packets) {
+		WRITE_ONCE(sa->last_used, ktime_get_boottime_seconds());
+		cg_count_tx(&sa->counters, packets, bytes);
+		cg_count_tx(&sa->binding->counters, packets, bytes);
+		cg_count_tx(&sa->tunnel->counters, packets, bytes);
+		cg_count_tx(&cd->counters, packets, bytes);
+	}
+out:
+	rcu_read_unlock();
+	cg_job_free(job);
+}
+
+/*
+ * Make the burst of @skb: itself, or its segments, and those or itself in fragments
+ * where they are larger than @mtu. Consumes @skb. False: the list is empty.
+ */
+static bool split(struct burst *b, struct sk_buff *skb, u32 mtu, struct sk_buff_head *inner)
+{
+	struct sk_buff *segs, *next;
+
+	if (!skb_is_gso(skb)) {
+		if (likely(skb->len <= mtu)) {
+			__skb_queue_tail(inner, skb);
+			return true;
+		}
+		return cg_fragment(skb, mtu, inner);
+	}
+
+	segs = skb_gso_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA);
+	if (IS_ERR(segs)) {
+		kfree_skb(skb);
+		return false;
+	}
+	if (!segs) {		/* its header alone said it was one */
+		__skb_queue_tail(inner, skb);
+		return true;
+	}
+	consume_skb(skb);
+	skb_list_walk_safe(segs, segs, next) {
+		skb_mark_not_on_list(segs);
+		if (likely(segs->len <= mtu))
+			__skb_queue_tail(inner, segs);
+		else if (!cg_fragment(segs, mtu, inner))
+			cg_drop(b->sa, CG_DROP_MTU, 1);
+	}
+	return !skb_queue_empty(inner);
+}
+
+static bool too_big(const struct sk_buff *skb, u32 mtu)
+{
+	if (skb_is_gso(skb))
+		return !skb_gso_validate_network_len(skb, mtu);
+	return skb->len > mtu;
+}
+
+/* The packet's tunnel and SA are known: what is left is the packet's own size. */
+static void send(struct burst *b, struct sk_buff *skb)
+{
+	struct sk_buff_head inner;
+	u32 mtu = inner_room(b->t, b->outer.ep, b->sa, b->room, b->v6);
+
+	__skb_queue_head_init(&inner);
+	b->df = outer_df(b->t, skb, b->v6);
+	b->tos = outer_tos(b->t, b->v6 ? ipv6_get_dsfield(ipv6_hdr(skb)) : ip_hdr(skb)->tos);
+	if (READ_ONCE(b->t->df) == CERTGATE_DF_CLEAR) {
+		mtu = IP_MAX_MTU;	/* the outer network may fragment what it likes */
+	} else if (unlikely(too_big(skb, mtu)) &&
+		   (b->v6 || ip_hdr(skb)->frag_off & htons(IP_DF))) {
+		cg_pmtu_tell(skb, mtu, b->v6);
+		cg_drop(b->sa, CG_DROP_MTU, 1);
+		kfree_skb(skb);
+		return;
+	}
+	if (split(b, skb, mtu, &inner))
+		seal(b, &inner);
+	else
+		cg_drop(b->sa, CG_DROP_MEMORY, 1);
+}
+
+/* What hosts say on every link by themselves is no traffic that anybody waits for. */
+static bool is_multicast(const struct cg_flow *flow)
+{
+	return flow->family == AF_INET ? ipv4_is_multicast(flow->dst.v4) ||
+					 ipv4_is_lbcast(flow->dst.v4) :
+					 ipv6_addr_is_multicast(&flow->dst.v6);
+}
+
+netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct burst b = { .cd = netdev_priv(dev) };
+	enum cg_drop why = CG_DROP_MALFORMED;
+	struct cg_flow flow;
+
+	rcu_read_lock();
+	skb_reset_network_header(skb);
+	if (cg_flow_dissect(skb, 0, &flow))
+		goto drop;
+	b.v6 = flow.family == AF_INET6;
+	if (skb->protocol != (b.v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP)) ||
+	    !pskb_may_pull(skb, b.v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)))
+		goto drop;
+
+	why = CG_DROP_ROUTE;
+	if (dev_recursion_level() > MAX_NESTING)
+		goto drop;
+
+	why = CG_DROP_SELECTOR;
+	b.t = cg_selector_table_lookup(b.cd->table, &flow);
+	if (!b.t) {
+		if (!is_multicast(&flow))
+			cg_event_acquire(b.cd->cgn, dev->ifindex, NULL, &flow);
+		goto drop;
+	}
+	why = CG_DROP_NO_SA;
+	b.sa = rcu_dereference(b.t->active);
+	if (!b.sa || !cg_sa_usable(b.sa, &why)) {
+		if (!b.sa || why == CG_DROP_LIFETIME)
+			cg_event_acquire(b.cd->cgn, dev->ifindex, b.t, &flow);
+		goto drop_sa;
+	}
+
+	b.outer.ep = rcu_dereference(b.t->ep);
+	b.outer.dst = cg_outer_route(b.t, b.outer.ep, &b.outer.local);
+	if (IS_ERR(b.outer.dst)) {
+		why = CG_DROP_ROUTE;
+		goto drop_sa;
+	}
+	b.room = cg_outer_mtu(b.t, b.outer.ep, b.outer.dst);
+	send(&b, skb);
+	dst_release(b.outer.dst);
+	rcu_read_unlock();
+	return NETDEV_TX_OK;
+
+drop_sa:
+	if (b.sa) {
+		cg_drop(b.sa, why, 1);
+		goto free;
+	}
+drop:
+	lost(b.cd, b.t, why);
+free:
+	rcu_read_unlock();
+	kfree_skb(skb);
+	return NETDEV_TX_OK;
+}
