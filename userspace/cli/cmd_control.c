@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The subcommands that tell the daemon to do something: up, down, reload, stop; and version. They hold nothing.
+ */
+#include "base/control.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+
+/* One NAME and nothing else. */
+static int take_name(struct cli *cli, int argc, char **argv, const char **ret)
+{
+	int r = cli_end_options(cli, &argc, argv);
+
+	if (r != CLI_OK)
+		return r;
+	if (argc < 2)
+		return cli_usage(cli, "the name of a connection is missing");
+	if (argc > 2)
+		return cli_usage(cli, "unexpected argument '%s'", argv[2]);
+	*ret = argv[1];
+	return CLI_OK;
+}
+
+int cmd_up(struct cli *cli, int argc, char **argv)
+{
+	const char *name = NULL, *text = NULL, *state;
+	_cleanup_json_ json_t *result = NULL;
+	uint64_t wait = 30;
+	int r;
+
+	r = cli_take_option(cli, &argc, argv, "--wait", &text);
+	if (r < 0)
+		return CLI_USAGE;
+	if (r > 0 && parse_uint(text, 0, 3600, &wait) < 0)
+		return cli_usage(cli, "--wait takes seconds from 0 to 3600, not '%s'", text);
+	r = take_name(cli, argc, argv, &name);
+	if (r != CLI_OK)
+		return r;
+	r = cli_request(cli, "up", json_pack("{s:s, s:I}", "name", name, "wait", (json_int_t)wait),
+			CLI_TIMEOUT + wait * USEC_PER_SEC, &result, NULL);
+	if (r != CLI_OK)
+		return r;
+	state = json_str(result, "state", "");
+	if (cli->json) {
+		r = out_json(cli, result);
+		if (r != CLI_OK)
+			return r;
+	} else if (streq(state, "up")) {
+		(void)fprintf(cli->out, "%s is up\n", name);
+	} else if (wait == 0) {
+		(void)fprintf(cli->out, "%s is being brought up\n", name);
+	}
+	if (wait && !streq(state, "up"))
+		return cli_error(
+			cli,
+			"it goes on trying; 'certgate status' and 'certgate explain' tell what is missing",
+			"%s is not up after %llu seconds, its state is %s", name,
+			(unsigned long long)wait, *state ? state : "unknown");
+	return CLI_OK;
+}
+
+int cmd_down(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_json_ json_t *result = NULL;
+	const char *name = NULL;
+	int r;
+
+	r = take_name(cli, argc, argv, &name);
+	if (r == CLI_OK)
+		r = cli_request(cli, "down", json_pack("{s:s}", "name", name), 2 * CLI_TIMEOUT,
+				&result, NULL);
+	if (r != CLI_OK)
+		return r;
+	if (cli->json)
+		return out_json(cli, result);
+	(void)fprintf(cli->out, "%s is down\n", name);
+	return CLI_OK;
+}
+
+static void print_names(struct cli *cli, const char *what, const json_t *names)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name) {
+		_cleanup_free_ char *s = out_printable(
+			json_string_value(name) ? json_string_value(name) : "");
+
+		(void)fprintf(cli->out, "%s %s\n", what, s ? s : "");
+	}
+}
+
+/* Warnings go to stderr, errors of a refused reload too. */
+static void print_findings(struct cli *cli, const json_t *findings)
+{
+	const json_t *f;
+	size_t i;
+
+	json_array_foreach(findings, i, f) {
+		_cleanup_strbuf_ struct cg_strbuf b = {0};
+		_cleanup_free_ char *s = NULL, *safe = NULL;
+		const char *key = json_str(f, "key", NULL), *hint = json_str(f, "hint", NULL);
+
+		strbuf_addf(&b, "%s:%llu:%llu: ", json_str(f, "file", "-"),
+			    (unsigned long long)json_u64(f, "line"),
+			    (unsigned long long)json_u64(f, "column"));
+		strbuf_addf(&b, "%s: %s%s%s", json_str(f, "severity", "error"), key ? key : "",
+			    key ? ": " : "", json_str(f, "text", ""));
+		if (hint)
+			strbuf_addf(&b, " (%s)", hint);
+		s = strbuf_take(&b);
+		safe = s ? out_printable(s) : NULL;
+		(void)fprintf(cli->err, "%s\n", safe ? safe : "out of memory");
+	}
+}
+
+int cmd_reload(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_json_ json_t *result = NULL, *answer = NULL;
+	int r;
+
+	r = cli_no_args(cli, argc, argv);
+	if (r != CLI_OK)
+		return r;
+	r = cli_request(cli, "reload", NULL, 2 * CLI_TIMEOUT, &result, &answer);
+	if (r != CLI_OK) {
+		if (cli->json && answer)
+			(void)out_json(cli, answer);
+		else
+			print_findings(cli, json_object_get(answer, "findings"));
+		return r;
+	}
+	if (cli->json)
+		return out_json(cli, result);
+	print_findings(cli, json_object_get(result, "warnings"));
+	print_names(cli, "added", json_object_get(result, "added"));
+	print_names(cli, "removed", json_object_get(result, "removed"));
+	print_names(cli, "changed", json_object_get(result, "changed"));
+	(void)fprintf(cli->out, "configuration loaded, %llu connections unchanged\n",
+		      (unsigned long long)json_u64(result, "unchanged"));
+	return CLI_OK;
+}
+
+int cmd_stop(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_(control_reader_free) struct control_reader reader = {0};
+	_cleanup_json_ json_t *request = NULL, *answer = NULL, *rest = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	int r;
+
+	r = cli_no_args(cli, argc, argv);
+	if (r != CLI_OK)
+		return r;
+	request = json_pack("{s:i, s:s, s:{}}", "v", CONTROL_VERSION, "op", "stop", "args");
+	if (!request)
+		return cli_error(cli, NULL, "out of memory");
+	fd = cli_connect(cli);
+	if (fd < 0)
+		return CLI_FAILED;
+	r = control_send(fd, request, CLI_TIMEOUT);
+	if (r >= 0)
+		r = control_receive(fd, &reader, CLI_TIMEOUT, &answer);
+	if (r < 0)
+		return cli_error_errno(cli, r, "see 'journalctl -u certgated'",
+				       "certgated did not answer");
+	if (!json_is_true(json_object_get(answer, "ok")))
+		return cli_error(cli, json_str(answer, "hint", NULL), "%s",
+				 json_str(answer, "error", "certgated refused without a reason"));
+	/* It closes the connection when all tunnels are down and it ends. */
+	r = control_receive(fd, &reader, 2 * CLI_TIMEOUT, &rest);
+	if (r != -ECONNRESET)
+		return cli_error(cli, "see 'journalctl -u certgated'",
+				 "certgated has not ended yet");
+	if (cli->json)
+		return out_json(cli, json_object_get(answer, "result"));
+	(void)fprintf(cli->out, "certgated has stopped\n");
+	return CLI_OK;
+}
+
+int cmd_version(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_(control_reader_free) struct control_reader reader = {0};
+	_cleanup_json_ json_t *request = NULL, *answer = NULL, *all = NULL;
+	_cleanup_free_ char *module = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	json_t *daemon = NULL;
+	int r;
+
+	r = cli_no_args(cli, argc, argv);
+	if (r != CLI_OK)
+		return r;
+	/* The daemon need not run: its absence is an answer here. */
+	request = json_pack("{s:i, s:s, s:{}}", "v", CONTROL_VERSION, "op", "version", "args");
+	fd = control_connect(cli->socket, USEC_PER_SEC);
+	if (fd >= 0 && control_send(fd, request, USEC_PER_SEC) >= 0 &&
+	    control_receive(fd, &reader, 2 * USEC_PER_SEC, &answer) >= 0)
+		daemon = json_object_get(answer, "result");
+	module = cli_module_version();
+
+	all = json_pack("{s:s, s:O*}", "version", CERTGATE_VERSION, "daemon", daemon);
+	if (!all || (module &&
+		     json_object_set_new(all, "module", json_pack("{s:s}", "version", module)) < 0))
+		return cli_error(cli, NULL, "out of memory");
+	if (cli->json)
+		return out_json(cli, all);
+	(void)fprintf(cli->out, "certgate   %s\n", CERTGATE_VERSION);
+	(void)fprintf(cli->out, "certgated  %s\n",
+		      daemon ? json_str(daemon, "version", "-") : "not running");
+	(void)fprintf(cli->out, "module     %s\n", module ? module : "not loaded");
+	return CLI_OK;
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `certgate status` and `certgate sa`: what the daemon knows of connections and security associations, in detail or as
+ * tables. docs/json.md describes what is printed here.
+ */
+#include <stdarg.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "cli/table.h"
+
+#define DETAILS_MAX 4 /* connections; more are a table */
+#define LABEL_WIDTH 12
+
+/* Prints one aligned line of a block: "  label      text". Text may come from a peer. */
+static void line(struct cli *cli, const char *label, const char *fmt, ...) _printf_(3, 4);
+
+static void line(struct cli *cli, const char *label, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL, *safe = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	safe = text ? out_printable(text) : NULL;
+	(void)fprintf(cli->out, "  %-*s %s\n", LABEL_WIDTH, label, safe ? safe : "out of memory");
+}
+
+/* "a, b, c" of an array of strings; a new string. */
+static char *join(const json_t *array)
+{
+	_cleanup_strbuf_ struct cg_strbuf b = {0};
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(array, i, s) {
+		if (i)
+			strbuf_add(&b, ", ");
+		strbuf_add(&b, json_string_value(s) ? json_string_value(s) : "?");
+	}
+	return strbuf_take(&b);
+}
+
+static bool is_up(const char *state)
+{
+	return streq(state, "up") || streq(state, "partial");
+}
+
+static void print_chain(struct cli *cli, const json_t *chain, int64_t now)
+{
+	_cleanup_table_ struct table *t = table_new("CHAIN|EXPIRES|SHA-256");
+	char text[OUT_TEXT];
+	const json_t *c;
+	size_t i;
+
+	if (!t)
+		return;
+	json_array_foreach(chain, i, c) {
+		table_cell(t, json_str(c, "subject", NULL));
+		table_cell(t, out_expiry(json_str(c, "not_after", ""), now, text));
+		table_cellf(t, "%.16s", json_str(c, "sha256", "-"));
+	}
+	if (table_rows(t))
+		(void)table_print(t, cli->out, 2 + LABEL_WIDTH + 1);
+}
+
+static void print_child(struct cli *cli, const json_t *c, int64_t now)
+{
+	_cleanup_free_ char *local = join(json_object_get(c, "local_networks"));
+	_cleanup_free_ char *remote = join(json_object_get(c, "remote_networks"));
+	char in[OUT_TEXT], out[OUT_TEXT], rekey[OUT_TEXT];
+	const char *state = json_str(c, "state", "-"), *cause;
+	const json_t *n;
+
+	line(cli, "child", "%s: %s, %s <-> %s", json_str(c, "name", "-"), state, local ? local : "",
+	     remote ? remote : "");
+	if (!json_object_get(c, "spi_in"))
+		return;
+	line(cli, "", "%s, %s, SPI in %s out %s, rekey in %s", json_str(c, "suite", "-"),
+	     streq(json_str(c, "encap", ""), "udp") ? "ESP in UDP" : "ESP",
+	     json_str(c, "spi_in", "-"), json_str(c, "spi_out", "-"),
+	     out_until(json_str(c, "rekey_at", NULL), now, rekey));
+	line(cli, "", "in %s (%llu packets), out %s (%llu packets)",
+	     out_bytes(json_u64(c, "bytes_in"), in), (unsigned long long)json_u64(c, "packets_in"),
+	     out_bytes(json_u64(c, "bytes_out"), out),
+	     (unsigned long long)json_u64(c, "packets_out"));
+	json_object_foreach((json_t *)(uintptr_t)json_object_get(c, "drops"), cause, n)
+		if (json_integer_value(n) > 0)
+			line(cli, "", "dropped %lld packets: %s", (long long)json_integer_value(n),
+			     cause);
+}
+
+static void print_last_error(struct cli *cli, const json_t *c, int64_t now)
+{
+	const json_t *e = json_object_get(c, "last_error");
+	char ago[OUT_TEXT];
+
+	if (!e)
+		return;
+	line(cli, "last error", "%s (%s, %s ago)", json_str(e, "text", "-"),
+	     json_str(e, "code", "-"), out_since(json_str(e, "time", NULL), now, ago));
+	if (*json_str(e, "hint", ""))
+		line(cli, "to do", "%s", json_str(e, "hint", ""));
+}
+
+static void print_details(struct cli *cli, const json_t *c, int64_t now)
+{
+	const char *state = json_str(c, "state", "unknown");
+	const json_t *ike = json_object_get(c, "ike"), *child;
+	_cleanup_free_ char *name = out_printable(json_str(c, "name", "?"));
+	char text[OUT_TEXT], text2[OUT_TEXT];
+	size_t i;
+
+	(void)fprintf(cli->out, "%s: %s", name ? name : "?", state);
+	if (ike && is_up(state))
+		(void)fprintf(cli->out, " for %s",
+			      out_since(json_str(ike, "established_at", NULL), now, text));
+	else if (json_object_get(c, "next_attempt_at"))
+		(void)fprintf(cli->out, ", next attempt in %s",
+			      out_until(json_str(c, "next_attempt_at", NULL), now, text));
+	if (!is_up(state) && json_u64(c, "attempts"))
+		(void)fprintf(cli->out, ", %llu attempts so far",
+			      (unsigned long long)json_u64(c, "attempts"));
+	(void)fputc('\n', cli->out);
+
+	if (json_object_get(c, "description"))
+		line(cli, "about", "%s", json_str(c, "description", ""));
+	line(cli, "interface", "%s", json_str(c, "interface", "-"));
+	if (json_object_get(c, "remote_name"))
+		line(cli, "addresses", "%s <-> %s (%s)", json_str(c, "local_address", "any"),
+		     json_str(c, "remote_address", "?"), json_str(c, "remote_name", ""));
+	else
+		line(cli, "addresses", "%s <-> %s", json_str(c, "local_address", "any"),
+		     json_str(c, "remote_address", "any"));
+	if (json_object_get(c, "local_subject"))
+		line(cli, "we are", "%s, expires %s", json_str(c, "local_subject", ""),
+		     out_expiry(json_str(c, "local_not_after", ""), now, text));
+	if (json_object_get(c, "peer_subject")) {
+		line(cli, "peer", "%s", json_str(c, "peer_subject", ""));
+		line(cli, "identity", "%s", json_str(c, "peer_identity", "-"));
+		line(cli, "expires", "%s", out_expiry(json_str(c, "not_after", ""), now, text));
+		print_chain(cli, json_object_get(c, "chain"), now);
+	}
+	if (ike) {
+		line(cli, "IKE", "%s, rekey in %s", json_str(ike, "suite", "-"),
+		     out_until(json_str(ike, "rekey_at", NULL), now, text));
+		line(cli, "", "%s, NAT: %s%s, SPI %s %s", json_str(ike, "role", "-"),
+		     json_str(ike, "nat", "-"),
+		     json_is_true(json_object_get(ike, "fragmentation")) ? ", fragmentation" : "",
+		     json_str(ike, "spi_i", "-"), json_str(ike, "spi_r", "-"));
+		if (json_object_get(ike, "reauth_at"))
+			line(cli, "", "new authentication in %s",
+			     out_until(json_str(ike, "reauth_at", NULL), now, text2));
+	}
+	json_array_foreach(json_object_get(c, "children"), i, child)
+		print_child(cli, child, now);
+	print_last_error(cli, c, now);
+}
+
+static int print_table(struct cli *cli, const json_t *connections, int64_t now)
+{
+	_cleanup_table_ struct table *t = NULL;
+	const json_t *c, *child;
+	bool problems = false;
+	size_t i, j;
+
+	t = table_new("NAME|STATE|REMOTE|PEER|EXPIRES|>UP FOR|>IN|>OUT");
+	if (!t)
+		return cli_error(cli, NULL, "out of memory");
+	json_array_foreach(connections, i, c) {
+		const char *state = json_str(c, "state", "unknown");
+		const json_t *ike = json_object_get(c, "ike");
+		uint64_t bytes_in = 0, bytes_out = 0;
+		char text[OUT_TEXT];
+
+		json_array_foreach(json_object_get(c, "children"), j, child) {
+			bytes_in += json_u64(child, "bytes_in");
+			bytes_out += json_u64(child, "bytes_out");
+		}
+		table_cell(t, json_str(c, "name", NULL));
+		table_cell(t, state);
+		table_cell(t, json_str(c, "remote_address", NULL));
+		table_cell(t, json_str(c, "peer_subject", NULL));
+		table_cell(t, out_expiry(json_str(c, "not_after", ""), now, text));
+		table_cell(t, out_since(is_up(state) ? json_str(ike, "established_at", NULL) : NULL,
+					now, text));
+		table_cell(t, is_up(state) ? out_bytes(bytes_in, text) : NULL);
+		table_cell(t, is_up(state) ? out_bytes(bytes_out, text) : NULL);
+	}
+	if (table_print(t, cli->out, 0) < 0)
+		return cli_error(cli, NULL, "out of memory");
+	json_array_foreach(connections, i, c) {
+		_cleanup_free_ char *name = NULL;
+
+		if (is_up(json_str(c, "state", "")) || !json_object_get(c, "last_error"))
+			continue;
+		name = out_printable(json_str(c, "name", "?"));
+		(void)fprintf(cli->out, "%s%s\n", problems ? "" : "\n", name ? name : "?");
+		problems = true;
+		print_last_error(cli, c, now);
+	}
+	return CLI_OK;
+}
+
+static void print_footer(struct cli *cli, const json_t *result)
+{
+	const json_t *daemon = json_object_get(result, "daemon"),
+		     *module = json_object_get(result, "module");
+	char text[DURATION_SIZE];
+
+	(void)fprintf(cli->out, "\ncertgated %s, pid %llu, up for %s",
+		      json_str(daemon, "version", "-"), (unsigned long long)json_u64(daemon, "pid"),
+		      format_duration(json_u64(daemon, "uptime") * USEC_PER_SEC, text));
+	if (!module)
+		(void)fputs("; the kernel module is not loaded\n", cli->out);
+	else if (json_object_get(module, "lease_remaining"))
+		(void)fprintf(
+			cli->out, "; module %s, lease for %s\n", json_str(module, "version", "-"),
+			format_duration(json_u64(module, "lease_remaining") * USEC_PER_SEC, text));
+	else
+		(void)fprintf(cli->out, "; module %s\n", json_str(module, "version", "-"));
+}
+
+int cmd_status(struct cli *cli, int argc, char **argv)
+{
+	int64_t now = (int64_t)(now_realtime() / USEC_PER_SEC);
+	_cleanup_json_ json_t *result = NULL;
+	const json_t *connections, *c;
+	bool all = false;
+	size_t i;
+	int r;
+
+	while ((r = cli_take_option(cli, &argc, argv, "--long", NULL)) > 0)
+		all = true;
+	if (r < 0)
+		return CLI_USAGE;
+	r = cli_end_options(cli, &argc, argv);
+	if (r != CLI_OK)
+		return r;
+	if (argc > 2)
+		return cli_usage(cli, "unexpected argument '%s'", argv[2]);
+	r = cli_request(cli, "status", json_pack("{s:s*}", "name", argc > 1 ? argv[1] : NULL),
+			CLI_TIMEOUT, &result, NULL);
+	if (r != CLI_OK)
+		return r;
+	if (cli->json)
+		return out_json(cli, result);
+
+	connections = json_object_get(result, "connections");
+	if (!json_array_size(connections)) {
+		(void)fputs("no connections are configured\n", cli->out);
+	} else if (all || argc > 1 || json_array_size(connections) <= DETAILS_MAX) {
+		json_array_foreach(connections, i, c) {
+			if (i)
+				(void)fputc('\n', cli->out);
+			print_details(cli, c, now);
+		}
+	} else {
+		r = print_table(cli, connections, now);
+	}
+	if (r == CLI_OK && argc < 2)
+		print_footer(cli, result);
+	return r;
+}
+
+static int print_sas(struct cli *cli, const json_t *result, int64_t now)
+{
+	_cleanup_table_ struct table *ikes = NULL, *children = NULL;
+	char text[OUT_TEXT];
+	const json_t *s;
+	size_t i;
+
+	ikes = table_new("CONNECTION|STATE|ROLE|LOCAL|REMOTE|SPI I|SPI R|SUITE|>AGE|>REKEY IN");
+	children = table_new(
+		"CONNECTION|CHILD|STATE|SPI IN|SPI OUT|SUITE|ENCAP|LOCAL NETWORKS|REMOTE NETWORKS|>IN|>OUT|>AGE|>REKEY IN");
+	if (!ikes || !children)
+		return cli_error(cli, NULL, "out of memory");
+	json_array_foreach(json_object_get(result, "ike"), i, s) {
+		static const char *const keys[] = {"connection", "state", "role",  "local",
+						   "remote",	 "spi_i", "spi_r", "suite"};
+
+		for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
+			table_cell(ikes, json_str(s, keys[k], NULL));
+		table_cell(ikes, out_since(json_str(s, "established_at", NULL), now, text));
+		table_cell(ikes, out_until(json_str(s, "rekey_at", NULL), now, text));
+	}
+	json_array_foreach(json_object_get(result, "children"), i, s) {
+		static const char *const keys[] = {"connection", "child", "state", "spi_in",
+						   "spi_out",	 "suite", "encap"};
+		_cleanup_free_ char *local = join(json_object_get(s, "local_networks"));
+		_cleanup_free_ char *remote = join(json_object_get(s, "remote_networks"));
+
+		for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
+			table_cell(children, json_str(s, keys[k], NULL));
+		table_cell(children, local);
+		table_cell(children, remote);
+		table_cell(children, out_bytes(json_u64(s, "bytes_in"), text));
+		table_cell(children, out_bytes(json_u64(s, "bytes_out"), text));
+		table_cell(children, out_since(json_str(s, "established_at", NULL), now, text));
+		table_cell(children, out_until(json_str(s, "rekey_at", NULL), now, text));
+	}
+	(void)fputs("IKE SAs\n", cli->out);
+	if (!table_rows(ikes))
+		(void)fputs("  none\n", cli->out);
+	else if (table_print(ikes, cli->out, 2) < 0)
+		return cli_error(cli, NULL, "out of memory");
+	(void)fputs("\nChild SAs\n", cli->out);
+	if (!table_rows(children))
+		(void)fputs("  none\n", cli->out);
+	else if (table_print(children, cli->out, 2) < 0)
+		return cli_error(cli, NULL, "out of memory");
+	return CLI_OK;
+}
+
+int cmd_sa(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_json_ json_t *result = NULL;
+	int r;
+
+	r = cli_end_options(cli, &argc, argv);
+	if (r != CLI_OK)
+		return r;
+	if (argc > 2)
+		return cli_usage(cli, "unexpected argument '%s'", argv[2]);
+	r = cli_request(cli, "sa", json_pack("{s:s*}", "name", argc > 1 ? argv[1] : NULL),
+			CLI_TIMEOUT, &result, NULL);
+	if (r != CLI_OK)
+		return r;
+	if (cli->json)
+		return out_json(cli, result);
+	return print_sas(cli, result, (int64_t)(now_realtime() / USEC_PER_SEC));
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What one does with a loaded configuration: find, compare and free; and the list of all keys. Called by main, the
+ * command line, and the manual's test.
+ */
+#include "config/config.h"
+
+#include "config/parse.h"
+#include "config/policy.h"
+
+void cg_config_free(struct cg_config *c)
+{
+	if (!c)
+		return;
+	gateway_done(&c->gateway);
+	for (size_t i = 0; i < c->n_connections; i++)
+		connection_done(&c->connections[i]);
+	free(c->connections);
+	for (size_t i = 0; i < c->n_policies; i++)
+		policy_done(&c->policies[i]);
+	free(c->policies);
+	strv_free(c->files);
+	free(c);
+}
+
+const struct cg_connection *cg_config_find(const struct cg_config *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_connections; i++)
+		if (streq_ptr(c->connections[i].name, name))
+			return &c->connections[i];
+	return NULL;
+}
+
+const struct cg_policy *cg_config_find_policy(const struct cg_config *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_policies; i++)
+		if (streq_ptr(c->policies[i].name, name))
+			return &c->policies[i];
+	return NULL;
+}
+
+bool cg_connection_equal(const struct cg_connection *a, const struct cg_connection *b)
+{
+	_cleanup_json_ json_t *ja = cg_connection_to_json(a), *jb = cg_connection_to_json(b);
+
+	return ja && jb && json_equal(ja, jb);
+}
+
+static void schema_keys(const struct schema *s, void (*fn)(const char *path, void *userdata),
+			void *userdata)
+{
+	for (size_t i = 0; i < s->n_fields; i++) {
+		char path[128];
+
+		(void)snprintf(path, sizeof(path), "%s%s%s", s->path, *s->path ? "." : "",
+			       s->fields[i].name);
+		fn(path, userdata);
+		if (s->fields[i].sub)
+			schema_keys(s->fields[i].sub, fn, userdata);
+	}
+}
+
+void cg_config_for_each_key(void (*fn)(const char *path, void *userdata), void *userdata)
+{
+	schema_keys(&top_schema, fn, userdata);
+}

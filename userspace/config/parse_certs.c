@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reads `outbound_certificate:` and `inbound_certificate:`: which files hold what, not what is in them. A relative path belongs
+ * to the directory of the file in which it stands; "credential:NAME" is a systemd credential. Called by parse_connection.c.
+ */
+#include "config/parse.h"
+
+#include <ctype.h>
+
+#define CREDENTIAL_PREFIX      "credential:"
+#define CREDENTIAL_DIR_DEFAULT "/run/credentials/certgated.service"
+
+void source_done(struct cg_source *s)
+{
+	free(s->text);
+	free(s->key);
+	*s = (struct cg_source){0};
+}
+
+/* "pkcs11:…", "https://…": letters, digits, '+', '-', '.' before a colon (RFC 3986 section 3.1), two at least. */
+static size_t uri_scheme_len(const char *s)
+{
+	size_t n = 0;
+
+	if (!isalpha((unsigned char)*s))
+		return 0;
+	while (isalnum((unsigned char)s[n]) || s[n] == '+' || s[n] == '-' || s[n] == '.')
+		n++;
+	return n >= 2 && s[n] == ':' ? n : 0;
+}
+
+/* The directory of a configuration file, with its slash. */
+static size_t dir_len(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return slash ? (size_t)(slash - file) + 1 : 0;
+}
+
+static char *resolve_path(const struct value *v, const char *s)
+{
+	char *path;
+
+	if (str_starts_with(s, CREDENTIAL_PREFIX)) {
+		const char *name = s + strlen(CREDENTIAL_PREFIX),
+			   *dir = getenv("CREDENTIALS_DIRECTORY");
+
+		if (!name_is_valid(name, 255)) {
+			value_expected(v, NULL,
+				       "the name of a systemd credential after 'credential:'");
+			return NULL;
+		}
+		path = str_printf("%s/%s", dir && *dir ? dir : CREDENTIAL_DIR_DEFAULT, name);
+	} else if (*s == '/') {
+		path = strdup(s);
+	} else {
+		path = str_printf("%.*s%s", (int)dir_len(v->loc.file), v->loc.file, s);
+	}
+	if (!path)
+		v->loader->oom = true;
+	return path;
+}
+
+/* Reads one path. what: "the file of …". */
+static void read_source(const struct value *v, const char *what, bool may_be_uri,
+			struct cg_source *ret)
+{
+	_cleanup_free_ char *s = value_string(v, 4000, what);
+	size_t scheme;
+
+	if (!s)
+		return;
+	scheme = uri_scheme_len(s);
+	if (scheme && !str_starts_with(s, CREDENTIAL_PREFIX)) {
+		if (may_be_uri && str_starts_with(s, "https://"))
+			value_error(v, "use a .pfx or .pem file",
+				    "found a vault URL: not supported by this build");
+		else if (may_be_uri)
+			value_error(
+				v,
+				"use a .pfx or .pem file; for a file whose name has a colon write ./NAME",
+				"found an OpenSSL store URI (%.*s:): not supported by this build",
+				(int)scheme, s);
+		else
+			value_expected(v, "for a file whose name has a colon write ./NAME", what);
+		return;
+	}
+	if (ret->text)
+		return;
+	ret->text = resolve_path(v, s);
+	ret->key = loader_strdup(v->loader, v->key);
+	ret->loc = v->loc;
+}
+
+struct sources {
+	struct cg_source **items;
+	size_t *n;
+	const char *what;
+};
+
+static void source_item(const struct value *v, size_t index, void *userdata)
+{
+	struct sources *sources = userdata;
+	struct cg_source source = {0}, *slot;
+
+	(void)index;
+	read_source(v, sources->what, false, &source);
+	if (!source.text) {
+		source_done(&source);
+		return;
+	}
+	for (size_t i = 0; i < *sources->n; i++)
+		if (streq((*sources->items)[i].text, source.text)) {
+			value_warning(v, NULL, "the file stands here twice");
+			source_done(&source);
+			return;
+		}
+	slot = loader_grow(v->loader, sources->items, sources->n, sizeof(*slot));
+	if (slot)
+		*slot = source;
+	else
+		source_done(&source);
+}
+
+static void read_sources(const struct value *v, const char *what, struct cg_source **items,
+			 size_t *n)
+{
+	struct sources sources = {items, n, what};
+
+	value_each(v, true, 1, CG_CHAIN_FILES_MAX, what, source_item, &sources);
+}
+
+static void outbound_file(const struct value *v, void *object)
+{
+	read_source(v, "the file of our certificate (.pfx or .pem)", true,
+		    &((struct cg_connection *)object)->outbound_certificate);
+}
+
+static void outbound_key(const struct value *v, void *object)
+{
+	read_source(v, "the file of our private key", true,
+		    &((struct cg_connection *)object)->outbound_key);
+}
+
+static void outbound_chain(const struct value *v, void *object)
+{
+	struct cg_connection *c = object;
+
+	read_sources(v, "files of our intermediate certificates", &c->outbound_chain,
+		     &c->n_outbound_chain);
+}
+
+static void outbound_passphrase(const struct value *v, void *object)
+{
+	read_source(v, "the file that holds the passphrase", false,
+		    &((struct cg_connection *)object)->outbound_passphrase);
+}
+
+static const struct field outbound_fields[] = {
+	FIELD_IS_FN("certificate", outbound_file),
+	FIELD_IS_FN("key", outbound_key),
+	FIELD_IS_FN("chain", outbound_chain),
+	FIELD_IS_FN("passphrase_file", outbound_passphrase),
+};
+const struct schema outbound_schema = {"connections[].outbound_certificate", outbound_fields,
+				       ARRAY_SIZE(outbound_fields)};
+
+void outbound_parse(const struct value *v, void *connection)
+{
+	uint64_t seen;
+
+	switch (value_type(v)) {
+	case VALUE_SCALAR: outbound_file(v, connection); return;
+	case VALUE_MAP:
+		value_map(v, &outbound_schema, connection, &seen);
+		if (!seen_field(&outbound_schema, seen, "certificate"))
+			value_error(v, NULL, "'certificate' is missing");
+		return;
+	case VALUE_NOTHING:
+	case VALUE_LIST: break;
+	}
+	value_expected(v, NULL, "a .pfx or .pem file, or a map with certificate, key, chain");
+}
+
+static void inbound_subject(const struct value *v, void *object)
+{
+	struct cg_connection *c = object;
+	_cleanup_free_ char *s = value_string(
+		v, 1023, "the subject of the peer's certificate, its CN or the whole DN");
+
+	if (!s)
+		return;
+	if (strchr(s, '*')) {
+		value_expected(v, "a certificate is bound to one peer: wildcards are not allowed",
+			       "a whole name");
+		return;
+	}
+	free(c->subject_name);
+	c->subject_name = TAKE_PTR(s);
+	c->subject_name_loc = v->loc;
+}
+
+static void inbound_chain(const struct value *v, void *object)
+{
+	struct cg_connection *c = object;
+
+	read_sources(v, "files of the peer's root and intermediate certificates", &c->inbound_chain,
+		     &c->n_inbound_chain);
+}
+
+static void inbound_anchors(const struct value *v, void *object)
+{
+	struct cg_connection *c = object;
+
+	read_sources(v, "files of CA certificates at which a chain may end", &c->trust_anchors,
+		     &c->n_trust_anchors);
+}
+
+static const struct field inbound_fields[] = {
+	FIELD_IS_FN("subject_name", inbound_subject),
+	FIELD_IS_FN("chain", inbound_chain),
+	FIELD_IS_FN("trust_anchors", inbound_anchors),
+};
+const struct schema inbound_schema = {"connections[].inbound_certificate", inbound_fields,
+				      ARRAY_SIZE(inbound_fields)};
+
+void inbound_parse(const struct value *v, void *connection)
+{
+	uint64_t seen;
+
+	if (value_type(v) != VALUE_MAP) {
+		value_expected(v, NULL, "a map with subject_name and chain");
+		return;
+	}
+	value_map(v, &inbound_schema, connection, &seen);
+	if (!seen_field(&inbound_schema, seen, "subject_name"))
+		value_error(v, "give the CN of the peer's certificate",
+			    "'subject_name' is missing");
+	if (!seen_field(&inbound_schema, seen, "chain") &&
+	    !seen_field(&inbound_schema, seen, "trust_anchors"))
+		value_error(v, "give the peer's root certificate",
+			    "'chain' is missing: no one would be trusted");
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Putting a loaded configuration in force: connections that went are closed, new ones begin, changed ones are told to the
+ * engine, and those that did not change notice nothing. Called by load.c.
+ */
+#include "daemon/gateway.h"
+
+static bool selectors_equal(const struct cg_selector *a, size_t n_a, const struct cg_selector *b,
+			    size_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++) {
+		if (!cg_range_equal(&a[i].range, &b[i].range) || a[i].protocol != b[i].protocol ||
+		    a[i].port_first != b[i].port_first || a[i].port_last != b[i].port_last)
+			return false;
+	}
+	return true;
+}
+
+/* Whether the difference is one that SAs, tunnels and routes in place cannot follow. */
+bool conn_must_begin_anew(const struct cg_connection *a, const struct cg_connection *b)
+{
+	if (!streq(a->interface.name, b->interface.name) ||
+	    a->interface.mark != b->interface.mark ||
+	    !streq_ptr(a->interface.vrf, b->interface.vrf) || a->n_children != b->n_children ||
+	    a->encap != b->encap || a->df != b->df || a->dscp_copy != b->dscp_copy ||
+	    a->replay_window != b->replay_window || a->routes_install != b->routes_install ||
+	    a->routes_table != b->routes_table || a->routes_metric != b->routes_metric ||
+	    a->remote_kind != b->remote_kind ||
+	    !cg_addr_equal(&a->remote_address, &b->remote_address) ||
+	    !streq_ptr(a->remote_name, b->remote_name) ||
+	    !cg_addr_equal(&a->local_address, &b->local_address))
+		return true;
+	for (size_t i = 0; i < a->n_children; i++) {
+		const struct cg_child_config *x = &a->children[i], *y = &b->children[i];
+
+		if (!streq(x->name, y->name) ||
+		    !selectors_equal(x->local, x->n_local, y->local, y->n_local) ||
+		    !selectors_equal(x->remote, x->n_remote, y->remote, y->n_remote))
+			return true;
+	}
+	return false;
+}
+
+static bool credentials_equal(const struct conn *a, const struct conn *b)
+{
+	if (a->n_certs != b->n_certs || a->local_id_len != b->local_id_len ||
+	    memcmp(a->local_id, b->local_id, a->local_id_len) != 0 ||
+	    memcmp(a->trust_digest, b->trust_digest, sizeof(a->trust_digest)) != 0)
+		return false;
+	for (size_t i = 0; i < a->n_certs; i++) {
+		if (a->certs[i].len != b->certs[i].len ||
+		    memcmp(a->certs[i].data, b->certs[i].data, a->certs[i].len) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What key and verify said moves to the connection that runs. */
+static void take_credentials(struct conn *to, struct conn *from)
+{
+	for (size_t i = 0; i < to->n_certs; i++)
+		free(to->certs[i].data);
+	memcpy(to->certs, from->certs, sizeof(to->certs));
+	to->n_certs = from->n_certs;
+	memset(from->certs, 0, sizeof(from->certs));
+	from->n_certs = 0;
+	free(to->local_id);
+	to->local_id = TAKE_PTR(from->local_id);
+	to->local_id_len = from->local_id_len;
+	free(to->remote_id);
+	to->remote_id = TAKE_PTR(from->remote_id);
+	to->remote_id_len = from->remote_id_len;
+	free(to->hashes);
+	to->hashes = TAKE_PTR(from->hashes);
+	to->n_hashes = from->n_hashes;
+	memcpy(to->trust_digest, from->trust_digest, sizeof(to->trust_digest));
+	memcpy(to->local_subject, from->local_subject, sizeof(to->local_subject));
+	to->local_not_after = from->local_not_after;
+}
+
+/* Closes with DELETE; the kernel's side is gone at once. */
+static void remove_conn(struct conn *c)
+{
+	c->closing = true;
+	conn_unlist(c);
+	conn_command(c, MSG_CONN_REMOVE);
+	children_of_conn_delete(c);
+	tunnels_remove(c);
+	routes_remove(c);
+	link_remove(c);
+	ops_changed(c->g, c);
+}
+
+static void begin_conn(struct conn *c)
+{
+	int r;
+
+	c->begun = true;
+	(void)link_apply(c, NULL);
+	if (c->cfg->start == CG_START_ON_TRAFFIC)
+		routes_add(c);
+	r = conn_tell_ike(c);
+	if (r < 0 && r != -ENOTCONN)
+		(void)log_error_errno(r, "connection %s cannot be handed to ike", c->cfg->name);
+	conn_resolve(c);
+}
+
+struct names {
+	json_t *added, *removed, *changed;
+	json_int_t unchanged;
+};
+
+static void note(json_t *list, const struct conn *c)
+{
+	(void)json_array_append_new(list, json_string(c->cfg->name));
+}
+
+/* A connection that was there, and is in the new configuration: the one that goes on. */
+static struct conn *merge(struct conn *old, struct conn *new, struct names *names)
+{
+	const struct cg_connection *before = old->cfg;
+
+	/* It was staged under a number of its own, see load.c. */
+	if (new->id != old->id) {
+		note(names->changed, new);
+		remove_conn(old);
+		return new;
+	}
+	conn_unlist(old);
+	old->cfg = new->cfg;
+	conn_list(old);
+	if (cg_connection_equal(before, new->cfg) && credentials_equal(old, new)) {
+		take_credentials(old, new);
+		names->unchanged++;
+		return old;
+	}
+	take_credentials(old, new);
+	note(names->changed, old);
+	(void)link_apply(old, &before->interface);
+	(void)conn_tell_ike(old);
+	return old;
+}
+
+static struct conn *find_named(const struct table *t, const char *name)
+{
+	for (struct table_node *n = table_find(t, table_hash(name)); n; n = table_next(n)) {
+		struct conn *c = container_of(n, struct conn, by_name);
+
+		if (streq(c->cfg->name, name))
+			return c;
+	}
+	return NULL;
+}
+
+/* What is read at the start alone. */
+static void warn_of_unchanged(const struct cg_gateway *was, const struct cg_gateway *is)
+{
+	if (!streq_ptr(was->user, is->user) || !streq_ptr(was->control_group, is->control_group) ||
+	    !streq_ptr(was->state_dir, is->state_dir) ||
+	    was->verify_workers != is->verify_workers ||
+	    memcmp(&was->limits, &is->limits, sizeof(is->limits)) != 0)
+		log_warning(
+			"gateway: user, control_group, state_dir, verify_workers and limits change with the next start only");
+}
+
+json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **conns, size_t n)
+{
+	struct names names = {
+		.added = json_array(), .removed = json_array(), .changed = json_array()};
+	struct cg_config *old_config = g->config == config ? NULL : g->config;
+	struct conn **old = g->conns;
+	struct table fresh = {0};
+	size_t n_old = g->n_conns;
+	bool first;
+
+	if (old_config)
+		warn_of_unchanged(&old_config->gateway, &config->gateway);
+	g->config = config;
+	cg_log_set_level(g->options->debug ? CG_LOG_DEBUG : config->gateway.log_level);
+	first = !g->loaded;
+	g->loaded = true;
+	/* Those of the start were kept from ike until now. */
+	if (first)
+		sockets_tell_ike(g);
+	(void)sockets_apply(g, &config->gateway);
+
+	/* Those that are gone first: what they held may be wanted by others. */
+	for (size_t j = 0; j < n; j++)
+		table_add(&fresh, &conns[j]->by_name, table_hash(conns[j]->cfg->name));
+	for (size_t i = 0; i < n_old; i++) {
+		if (find_named(&fresh, old[i]->cfg->name))
+			continue;
+		note(names.removed, old[i]);
+		remove_conn(old[i]);
+	}
+	for (size_t j = 0; j < n; j++) {
+		struct conn *before = conn_find_name(g, conns[j]->cfg->name), *stays = conns[j];
+
+		table_del(&fresh, &conns[j]->by_name);
+		if (before)
+			stays = merge(before, conns[j], &names);
+		else
+			note(names.added, conns[j]);
+		if (stays == conns[j]) {
+			conn_list(stays);
+			continue;
+		}
+		conn_free(conns[j]);
+		conns[j] = stays;
+	}
+	table_done(&fresh);
+	g->conns = conns;
+	g->n_conns = n;
+	for (size_t i = 0; i < n_old; i++) {
+		if (old[i]->closing)
+			conn_free(old[i]);
+	}
+	free(old);
+	for (size_t j = 0; j < n; j++) {
+		if (!conns[j]->begun)
+			begin_conn(conns[j]);
+	}
+	cg_config_free(old_config);
+	return json_pack("{s:o, s:o, s:o, s:I}", "added", names.added, "removed", names.removed,
+			 "changed", names.changed, "unchanged", names.unchanged);
+}

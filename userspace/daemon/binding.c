@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificate bindings: taken from verify alone, made in the kernel, found by the handle that ike was given, and gone when nobody uses
+ * them. The table is bounded by the peers that authenticate: each connection keeps a few.
+ */
+#include "daemon/gateway.h"
+
+enum { BINDINGS_PER_CONNECTION = 16 };
+
+struct binding *binding_find(struct gateway *g, uint64_t handle)
+{
+	return handle != 0 ? TABLE_ENTRY(table_find(&g->bindings_by_handle, handle), struct binding,
+					 by_handle)
+			   : NULL;
+}
+
+struct binding *binding_find_kernel(struct gateway *g, uint32_t id)
+{
+	return id != 0 ? TABLE_ENTRY(table_find(&g->bindings_by_kernel, id), struct binding,
+				     by_kernel)
+		       : NULL;
+}
+
+static void unlink_binding(struct gateway *g, struct binding *b)
+{
+	table_del(&g->bindings_by_handle, &b->by_handle);
+	table_del(&g->bindings_by_kernel, &b->by_kernel);
+	LIST_REMOVE(b, all);
+	if (b->conn)
+		LIST_REMOVE(b, of_conn);
+	free(b);
+}
+
+void binding_settle(struct gateway *g, struct binding *b)
+{
+	if (!b->released || b->children > 0)
+		return;
+	/* -EBUSY: SAs of an engine that ended refer to it, and it goes with them. */
+	if (g->k && b->kernel_id != 0 && cgk_cert_del(g->k, b->kernel_id) == -EBUSY)
+		adopt_cert(g, b->kernel_id);
+	unlink_binding(g, b);
+}
+
+void binding_release(struct gateway *g, uint64_t handle)
+{
+	struct binding *b = binding_find(g, handle);
+
+	if (!b)
+		return;
+	b->released = true;
+	binding_settle(g, b);
+}
+
+void binding_tell_ike(struct gateway *g, const struct binding *b)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_BINDING_DEAD);
+	msg_put_u64(&m, b->b.handle);
+	msg_put_str(&m, b->why);
+	(void)channel_send(ike_channel(g), &m, -EBADF);
+}
+
+void binding_die(struct gateway *g, struct binding *b, const char *why)
+{
+	if (b->dead)
+		return;
+	b->dead = true;
+	(void)snprintf(b->why, sizeof(b->why), "%s", why);
+	history_add(g, b->conn, IKE_WARNING, "binding-dead", NULL,
+		    "the peer needs a certificate that is valid and not revoked",
+		    "the tunnel of '%s' is stopped by the kernel: %s", b->b.binding.subject, why);
+	binding_tell_ike(g, b);
+}
+
+/* The oldest that nothing uses makes room. */
+static void make_room(struct conn *c)
+{
+	struct binding *oldest = NULL, *b;
+	unsigned int n = 0;
+
+	LIST_FOREACH(b, &c->bindings, of_conn)
+	{
+		n++;
+		if (b->children == 0)
+			oldest = b;
+	}
+	if (n < BINDINGS_PER_CONNECTION || !oldest)
+		return;
+	oldest->released = true;
+	binding_settle(c->g, oldest);
+}
+
+static int make_in_kernel(struct gateway *g, const struct proto_binding *p, uint32_t *ret)
+{
+	static struct cgk_cert c;
+
+	if (!g->k)
+		return -ENODEV;
+	c = (struct cgk_cert){.n_links = p->binding.n_links,
+			      .not_before = p->binding.not_before,
+			      .not_after = p->binding.not_after};
+	for (uint32_t i = 0; i < p->binding.n_links; i++) {
+		memcpy(c.links[i].cert, p->binding.links[i].cert, CERTGATE_HASH_SIZE);
+		memcpy(c.links[i].spki, p->binding.links[i].spki, CERTGATE_HASH_SIZE);
+	}
+	(void)snprintf(c.subject, sizeof(c.subject), "%s", p->binding.subject);
+	(void)snprintf(c.label, sizeof(c.label), "%s", p->binding.label);
+	return cgk_cert_new(g->k, &c, ret);
+}
+
+void binding_new(struct gateway *g, struct proc *from, const struct proto_binding *p)
+{
+	struct conn *c = conn_find(g, p->connection);
+	struct binding *b;
+	int r;
+
+	if (from->role != ROLE_VERIFY || binding_find(g, p->handle))
+		return;
+	if (!c) {
+		log_notice("a peer authenticated for a connection that is gone");
+		return;
+	}
+	make_room(c);
+	b = calloc(1, sizeof(*b));
+	if (!b) {
+		(void)log_oom();
+		return;
+	}
+	b->b = *p;
+	b->conn = c;
+	LIST_INSERT_HEAD(&g->bindings, b, all);
+	LIST_INSERT_HEAD(&c->bindings, b, of_conn);
+	table_add(&g->bindings_by_handle, &b->by_handle, p->handle);
+	r = make_in_kernel(g, p, &b->kernel_id);
+	if (r >= 0) {
+		table_add(&g->bindings_by_kernel, &b->by_kernel, b->kernel_id);
+		log_debug("binding %u of connection %s: %s", b->kernel_id, c->cfg->name,
+			  p->binding.subject);
+		return;
+	}
+	b->dead = true;
+	(void)snprintf(b->why, sizeof(b->why), "%s",
+		       g->k ? cgk_error(g->k) : "the module is not loaded");
+	history_add(g, c, IKE_ERROR, "binding-refused", NULL,
+		    g->k ? "is one of the peer's certificates revoked? 'certgate cert' tells"
+			 : "load the module: modprobe certgate",
+		    "the kernel refuses the certificate binding of '%s': %s", p->binding.subject,
+		    b->why);
+	/* The verdict is on its way to ike; this comes behind it, or ike learns with the SA that it wants. */
+	binding_tell_ike(g, b);
+}
+
+void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE])
+{
+	struct binding *b;
+
+	LIST_FOREACH(b, &g->bindings, all)
+	{
+		for (uint32_t i = 0; i < b->b.binding.n_links; i++) {
+			const struct pki_fingerprint *f = &b->b.binding.links[i];
+			char why[128];
+
+			if (memcmp(f->cert, hash, CERTGATE_HASH_SIZE) != 0 &&
+			    memcmp(f->spki, hash, CERTGATE_HASH_SIZE) != 0)
+				continue;
+			(void)snprintf(why, sizeof(why), "revoked: %.100s", b->b.chain[i].subject);
+			binding_die(g, b, why);
+			break;
+		}
+	}
+}
+
+void bindings_orphan(struct gateway *g)
+{
+	struct binding *next;
+
+	for (struct binding *b = LIST_FIRST(&g->bindings); b; b = next) {
+		next = LIST_NEXT(b, all);
+		b->released = true;
+		binding_settle(g, b);
+	}
+}
+
+void bindings_free(struct gateway *g)
+{
+	struct binding *b;
+
+	while ((b = LIST_FIRST(&g->bindings)))
+		unlink_binding(g, b);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets between the processes on libevent's loop. A channel owns its descriptor, its buffer for what comes in and the queue of what
+ * could not be sent yet; both are wiped. Called by every role.
+ */
+#include "daemon/channel.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+
+#define QUEUE_BYTES_MAX ((size_t)64 * 1024 * 1024)
+#define SOCKET_BUFFER	(2 * (int)MSG_SIZE_MAX)
+#define BATCH		64 /* messages handled before others get their turn */
+
+struct queued {
+	struct queued *next;
+	int fd;
+	size_t len;
+	uint8_t data[];
+};
+
+struct channel {
+	int fd;
+	enum role self, peer;
+	unsigned int index;
+	const struct channel_ops *ops;
+	void *ctx;
+	struct event *readable, *writable;
+	struct queued *head, **tail;
+	size_t queued_bytes;
+	unsigned int busy; /* handlers on the stack */
+	bool doomed;	   /* freed within a handler */
+	bool ended;	   /* closed or violated: nothing is read any more */
+	uint8_t *in;
+};
+
+static void channel_destroy(struct channel *c)
+{
+	for (struct queued *q = c->head, *next; q; q = next) {
+		next = q->next;
+		(void)safe_close(q->fd);
+		OPENSSL_cleanse(q->data, q->len);
+		free(q);
+	}
+	if (c->readable)
+		event_free(c->readable);
+	if (c->writable)
+		event_free(c->writable);
+	(void)safe_close(c->fd);
+	free(c->in);
+	free(c);
+}
+
+struct channel *channel_free(struct channel *c)
+{
+	if (!c)
+		return NULL;
+	if (c->busy > 0) {
+		c->doomed = true;
+		c->ended = true;
+		(void)event_del(c->readable);
+		(void)event_del(c->writable);
+		return NULL;
+	}
+	channel_destroy(c);
+	return NULL;
+}
+
+enum role channel_peer(const struct channel *c)
+{
+	return c->peer;
+}
+
+unsigned int channel_index(const struct channel *c)
+{
+	return c->index;
+}
+
+bool channel_flushed(const struct channel *c)
+{
+	return !c->head;
+}
+
+static void end(struct channel *c, const char *violation)
+{
+	c->ended = true;
+	(void)event_del(c->readable);
+	(void)event_del(c->writable);
+	if (violation)
+		c->ops->violation(c->ctx, c, violation);
+	else
+		c->ops->closed(c->ctx, c);
+}
+
+/* Collects the descriptors of a message; more than one are closed and only counted. */
+static unsigned int take_fds(struct msghdr *mh, int *ret_fd)
+{
+	unsigned int n = 0;
+
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm; cm = CMSG_NXTHDR(mh, cm)) {
+		size_t count;
+
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(fd));
+			if (n++ == 0)
+				*ret_fd = fd;
+			else
+				(void)safe_close(fd);
+		}
+	}
+	return n;
+}
+
+static void handle(struct channel *c, size_t len, unsigned int n_fds, int *fd)
+{
+	enum msg_type type;
+	struct msg_reader r;
+	char text[160];
+	int e;
+
+	e = msg_open(c->in, len, &type, &r);
+	if (e < 0) {
+		end(c, "a message of no known type");
+		return;
+	}
+	if (!msg_allowed(type, c->peer, c->self, n_fds)) {
+		(void)snprintf(text, sizeof(text),
+			       "%s with %u descriptors is not %s's to send to %s", msg_name(type),
+			       n_fds, role_name(c->peer), role_name(c->self));
+		end(c, text);
+		return;
+	}
+	e = c->ops->message(c->ctx, c, type, &r, fd);
+	if (c->ended)
+		return;
+	if (e < 0 || r.failed) {
+		(void)snprintf(text, sizeof(text), "%s %s", msg_name(type),
+			       r.failed ? "is ill-formed" : "must not have been sent like this");
+		end(c, text);
+	}
+}
+
+/* One message: 1, 0 if there is none, negative if the channel ended. */
+static int receive(struct channel *c)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(4 * sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = c->in, .iov_len = MSG_SIZE_MAX};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.buf,
+			    .msg_controllen = sizeof(control.buf)};
+	_cleanup_close_ int fd = -EBADF;
+	unsigned int n_fds;
+	ssize_t n;
+
+	n = recvmsg(c->fd, &mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (n < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return 0;
+		end(c, NULL);
+		return -ECONNRESET;
+	}
+	if (n == 0) {
+		end(c, NULL);
+		return -ECONNRESET;
+	}
+	n_fds = take_fds(&mh, &fd);
+	if (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		end(c, "a message longer than any may be");
+	else
+		handle(c, (size_t)n, n_fds, &fd);
+	OPENSSL_cleanse(c->in, (size_t)n);
+	return c->ended ? -ECONNRESET : 1;
+}
+
+static void read_some(struct channel *c, int limit)
+{
+	c->busy++;
+	while (!c->ended && limit-- > 0 && receive(c) > 0)
+		;
+	c->busy--;
+	if (c->doomed && c->busy == 0)
+		channel_destroy(c);
+}
+
+static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	read_some(userdata, BATCH);
+}
+
+void channel_drain(struct channel *c)
+{
+	/* A handler of this very channel is running: its buffer is in use. */
+	if (!c || c->busy > 0)
+		return;
+	read_some(c, BATCH);
+}
+
+static int send_now(struct channel *c, const uint8_t *data, size_t len, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		struct cmsghdr *cm;
+
+		memset(&control, 0, sizeof(control));
+		mh.msg_control = control.buf;
+		mh.msg_controllen = sizeof(control.buf);
+		cm = CMSG_FIRSTHDR(&mh);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	}
+	for (;;) {
+		if (sendmsg(c->fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+			return 0;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+static void on_writable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct channel *c = userdata;
+
+	while (c->head) {
+		struct queued *q = c->head;
+		int r = send_now(c, q->data, q->len, q->fd);
+
+		if (r == -EAGAIN || r == -ENOBUFS)
+			return;
+		if (r < 0) {
+			c->busy++;
+			end(c, NULL);
+			c->busy--;
+			if (c->doomed && c->busy == 0)
+				channel_destroy(c);
+			return;
+		}
+		c->head = q->next;
+		if (!c->head)
+			c->tail = &c->head;
+		c->queued_bytes -= q->len;
+		(void)safe_close(q->fd);
+		OPENSSL_cleanse(q->data, q->len);
+		free(q);
+	}
+	(void)event_del(c->writable);
+}
+
+static int enqueue(struct channel *c, const uint8_t *data, size_t len, int fd)
+{
+	struct queued *q;
+
+	if (c->queued_bytes + len > QUEUE_BYTES_MAX)
+		return -ENOBUFS;
+	q = malloc(sizeof(*q) + len);
+	if (!q)
+		return -ENOMEM;
+	*q = (struct queued){.fd = -EBADF, .len = len};
+	if (fd >= 0) {
+		q->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (q->fd < 0) {
+			int r = -errno;
+
+			free(q);
+			return r;
+		}
+	}
+	memcpy(q->data, data, len);
+	*c->tail = q;
+	c->tail = &q->next;
+	c->queued_bytes += len;
+	(void)event_add(c->writable, NULL);
+	return 0;
+}
+
+int channel_send(struct channel *c, struct msg_writer *w, int fd)
+{
+	int r;
+
+	if (!c || c->ended)
+		r = -ENOTCONN;
+	else if (w->failed)
+		r = -EMSGSIZE;
+	else if (c->head)
+		r = enqueue(c, w->buf, w->len, fd);
+	else {
+		r = send_now(c, w->buf, w->len, fd);
+		if (r == -EAGAIN || r == -ENOBUFS)
+			r = enqueue(c, w->buf, w->len, fd);
+	}
+	msg_end(w);
+	return r;
+}
+
+int channel_new(struct event_base *base, int fd, enum role self, enum role peer, unsigned int index,
+		const struct channel_ops *ops, void *ctx, struct channel **ret)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		(void)safe_close(fd);
+		return -ENOMEM;
+	}
+	*c = (struct channel){
+		.fd = fd, .self = self, .peer = peer, .index = index, .ops = ops, .ctx = ctx};
+	c->tail = &c->head;
+	c->in = malloc(MSG_SIZE_MAX);
+	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+	if (!c->in || !c->readable || !c->writable || event_add(c->readable, NULL) < 0) {
+		channel_destroy(c);
+		return -ENOMEM;
+	}
+	*ret = c;
+	return 0;
+}
+
+int channel_pair(int ret[2])
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++) {
+		int size = SOCKET_BUFFER;
+
+		/* Beyond the system's limit where we may, up to it where we may not: enough for any message. */
+		if (setsockopt(fds[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+			(void)setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	}
+	ret[0] = fds[0];
+	ret[1] = fds[1];
+	return 0;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections as they run: what key and verify said of them, the addresses behind their names, and handing them to the
+ * engine. Called by all of main.
+ */
+#include "daemon/ike_conn.h"
+
+#include "daemon/gateway.h"
+#include "daemon/policy_map.h"
+
+enum { RESOLVE_AGAIN_SECONDS = 300, RESOLVE_RETRY_SECONDS = 10 };
+
+struct conn *conn_find(const struct gateway *g, uint32_t id)
+{
+	return TABLE_ENTRY(table_find(&g->conns_by_id, id), struct conn, by_id);
+}
+
+struct conn *conn_find_name(const struct gateway *g, const char *name)
+{
+	for (struct table_node *n = table_find(&g->conns_by_name, table_hash(name)); n;
+	     n = table_next(n)) {
+		struct conn *c = container_of(n, struct conn, by_name);
+
+		if (streq(c->cfg->name, name))
+			return c;
+	}
+	return NULL;
+}
+
+void conn_list(struct conn *c)
+{
+	table_add(&c->g->conns_by_id, &c->by_id, c->id);
+	table_add(&c->g->conns_by_name, &c->by_name, table_hash(c->cfg->name));
+}
+
+void conn_unlist(struct conn *c)
+{
+	table_del(&c->g->conns_by_id, &c->by_id);
+	table_del(&c->g->conns_by_name, &c->by_name);
+}
+
+void conn_free(struct conn *c)
+{
+	struct binding *b;
+
+	if (!c)
+		return;
+	while ((b = LIST_FIRST(&c->bindings))) {
+		LIST_REMOVE(b, of_conn);
+		b->conn = NULL;
+	}
+	for (size_t i = 0; i < c->n_certs; i++)
+		free(c->certs[i].data);
+	if (c->resolve_timer)
+		event_free(c->resolve_timer);
+	free(c->local_id);
+	free(c->remote_id);
+	free(c->hashes);
+	history_done(&c->history);
+	free(c->last_error.text);
+	free(c->last_error.hint);
+	free(c);
+}
+
+void conn_check_context(const struct conn *c, struct check_context *ret)
+{
+	*ret = (struct check_context){
+		.connection = c->cfg,
+		.gateway = &c->g->config->gateway,
+		.resolved = c->resolved,
+		.n_resolved = c->n_resolved,
+	};
+}
+
+/* ---------------------------------------------------------------- to the engine */
+
+static void to_ts(const struct cg_selector *s, struct ike_ts *ret)
+{
+	*ret = (struct ike_ts){
+		.addr_len = (uint8_t)cg_addr_len(s->range.first.family),
+		.protocol = s->protocol,
+		.port_start = s->port_first,
+		.port_end = s->port_last,
+	};
+	memcpy(ret->start, s->range.first.bytes, ret->addr_len);
+	memcpy(ret->end, s->range.last.bytes, ret->addr_len);
+}
+
+struct children {
+	struct ike_child_config c[CG_CHILDREN_MAX];
+	struct ike_ts *ts;
+};
+
+static int map_children(const struct cg_connection *cfg, struct children *ret)
+{
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < cfg->n_children; i++)
+		n += cfg->children[i].n_local + cfg->children[i].n_remote;
+	ret->ts = calloc(n, sizeof(*ret->ts));
+	if (!ret->ts)
+		return -ENOMEM;
+	for (size_t i = 0; i < cfg->n_children; i++) {
+		const struct cg_child_config *from = &cfg->children[i];
+		struct ike_child_config *to = &ret->c[i];
+
+		*to = (struct ike_child_config){.n_local_ts = from->n_local,
+						.n_remote_ts = from->n_remote};
+		(void)snprintf(to->name, sizeof(to->name), "%s", from->name);
+		to->local_ts = ret->ts + at;
+		for (size_t j = 0; j < from->n_local; j++)
+			to_ts(&from->local[j], &ret->ts[at++]);
+		to->remote_ts = ret->ts + at;
+		for (size_t j = 0; j < from->n_remote; j++)
+			to_ts(&from->remote[j], &ret->ts[at++]);
+	}
+	return 0;
+}
+
+static enum ike_mode map_mode(enum cg_connection_mode m)
+{
+	switch (m) {
+	case CG_MODE_DEFAULT: return IKE_MODE_DEFAULT;
+	case CG_MODE_INITIATOR_ONLY: return IKE_MODE_INITIATOR_ONLY;
+	case CG_MODE_RESPONDER_ONLY: return IKE_MODE_RESPONDER_ONLY;
+	}
+	return IKE_MODE_RESPONDER_ONLY;
+}
+
+static enum ike_start map_start(enum cg_start s)
+{
+	switch (s) {
+	case CG_START_ALWAYS: return IKE_START_ALWAYS;
+	case CG_START_ON_TRAFFIC: return IKE_START_ON_TRAFFIC;
+	case CG_START_MANUAL: return IKE_START_MANUAL;
+	}
+	return IKE_START_MANUAL;
+}
+
+static enum ike_encap map_encap(enum cg_encap_mode e)
+{
+	switch (e) {
+	case CG_ENCAP_AUTO: return IKE_ENCAP_AUTO;
+	case CG_ENCAP_UDP: return IKE_ENCAP_UDP;
+	case CG_ENCAP_RAW: return IKE_ENCAP_RAW;
+	}
+	return IKE_ENCAP_AUTO;
+}
+
+static void remote_endpoint(const struct conn *c, struct cg_endpoint *ret)
+{
+	*ret = (struct cg_endpoint){.port = c->cfg->remote_port};
+	switch (c->cfg->remote_kind) {
+	case CG_REMOTE_ADDRESS: ret->addr = c->cfg->remote_address; break;
+	case CG_REMOTE_NAME:
+		if (c->n_resolved > 0)
+			ret->addr = c->resolved[0];
+		break;
+	case CG_REMOTE_ANY: break;
+	}
+}
+
+static int send_part(void *ctx, struct msg_writer *w)
+{
+	return channel_send(ctx, w, -EBADF);
+}
+
+int conn_tell_ike(struct conn *c)
+{
+	const struct cg_connection *cfg = c->cfg;
+	struct ike_connection_config e = {
+		.id = c->id,
+		.mode = map_mode(cfg->mode),
+		.start = c->down ? IKE_START_MANUAL : map_start(cfg->start),
+		.encap = map_encap(cfg->encap),
+		.local_id = {c->local_id, c->local_id_len},
+		.remote_id = {c->remote_id, c->remote_id_len},
+		.anchor_hashes = (const uint8_t(*)[20])c->hashes,
+		.n_anchor_hashes = cfg->send_certreq ? c->n_hashes : 0,
+		.ike_lifetime = cfg->policy->ike_lifetime_seconds,
+		.child_lifetime = cfg->policy->esp_lifetime_seconds,
+		.child_bytes = cfg->policy->esp_lifetime_bytes,
+		.child_packets = cfg->policy->esp_lifetime_packets,
+		.dpd_delay = cfg->dpd_delay_seconds,
+		.dpd_timeout = cfg->dpd_timeout_seconds,
+		.nat_keepalive = cfg->nat_keepalive_seconds ? cfg->nat_keepalive_seconds
+							    : UINT32_MAX,
+		.reauth_margin = cfg->reauth_margin_seconds ? cfg->reauth_margin_seconds : 1,
+		.fragment_size = cfg->fragment_size,
+		.fragmentation = cfg->fragmentation,
+		.allow_sha1_signatures = cfg->allow_sha1_signatures,
+		.no_initial_contact = !cfg->initial_contact,
+		.enabled = true,
+	};
+	struct channel *ike = ike_channel(c->g);
+	static struct ike_policy ike_policy, esp_policy;
+	static struct children children;
+	const char *why;
+	int r;
+
+	if (!ike)
+		return -ENOTCONN;
+	r = policy_map(cfg->policy, &ike_policy, &esp_policy, &why);
+	if (r < 0) {
+		history_add(c->g, c, IKE_ERROR, "policy", NULL, NULL,
+			    "policy '%s' cannot be used: %s", cfg->policy->name, why);
+		return r;
+	}
+	e.ike_policy = &ike_policy;
+	e.esp_policy = &esp_policy;
+	(void)snprintf(e.name, sizeof(e.name), "%s", cfg->name);
+	remote_endpoint(c, &e.remote);
+	e.local = (struct cg_endpoint){.addr = cfg->local_address,
+				       .port = c->g->config->gateway.ike_port};
+	if (e.local.addr.family == AF_UNSPEC && e.remote.addr.family != AF_UNSPEC)
+		(void)source_address(&e.remote.addr, &e.local.addr);
+	c->told_local = e.local.addr;
+	for (size_t i = 0; i < c->n_certs; i++)
+		e.certs[i] = (struct ike_blob){c->certs[i].data, c->certs[i].len};
+	e.n_certs = c->n_certs;
+	r = map_children(cfg, &children);
+	if (r < 0)
+		return r;
+	e.children = children.c;
+	e.n_children = cfg->n_children;
+	r = ike_conn_send(&e, send_part, ike);
+	free(children.ts);
+	return r;
+}
+
+void conn_command(struct conn *c, enum msg_type type)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, type);
+	msg_put_u32(&m, c->id);
+	(void)channel_send(ike_channel(c->g), &m, -EBADF);
+}
+
+void conns_tell_ike(struct gateway *g)
+{
+	for (size_t i = 0; i < g->n_conns; i++) {
+		int r = conn_tell_ike(g->conns[i]);
+
+		if (r < 0)
+			(void)log_error_errno(r, "connection %s cannot be handed to ike",
+					      g->conns[i]->cfg->name);
+		else if (g->conns[i]->down)
+			conn_command(g->conns[i], MSG_CONN_DOWN);
+	}
+}
+
+void conns_refresh_source(struct gateway *g)
+{
+	for (size_t i = 0; i < g->n_conns; i++) {
+		struct conn *c = g->conns[i];
+		struct cg_endpoint remote;
+		struct cg_addr source;
+
+		if (c->cfg->local_address.family != AF_UNSPEC || !LIST_EMPTY(&c->children))
+			continue;
+		remote_endpoint(c, &remote);
+		if (remote.addr.family == AF_UNSPEC || source_address(&remote.addr, &source) < 0 ||
+		    cg_addr_equal(&source, &c->told_local))
+			continue;
+		(void)conn_tell_ike(c);
+	}
+}
+
+bool conn_peer_address(const struct conn *c, struct cg_addr *ret)
+{
+	const struct child *k = LIST_FIRST(&c->children);
+	struct cg_endpoint remote;
+
+	remote_endpoint(c, &remote);
+	if (k)
+		remote = k->remote;
+	*ret = remote.addr;
+	return remote.addr.family != AF_UNSPEC;
+}
+
+/* ---------------------------------------------------------------- names */
+
+static void on_resolve_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	conn_resolve(userdata);
+}
+
+void conn_resolve(struct conn *c)
+{
+	struct proto_resolve p = {.connection = c->id, .family = c->cfg->local_address.family};
+	struct timeval again = {.tv_sec = RESOLVE_RETRY_SECONDS};
+	struct msg_writer m;
+
+	if (c->cfg->remote_kind != CG_REMOTE_NAME || c->closing)
+		return;
+	if (!c->resolve_timer)
+		c->resolve_timer = evtimer_new(c->g->base, on_resolve_timer, c);
+	(void)snprintf(p.name, sizeof(p.name), "%s", c->cfg->remote_name);
+	msg_begin(&m, MSG_RESOLVE);
+	proto_put_resolve(&m, &p);
+	if (channel_send(proc_channel(c->g, ROLE_FETCH, 0), &m, -EBADF) >= 0)
+		c->resolving = true;
+	/* Should no answer come: fetch may have been started again. */
+	if (c->resolve_timer)
+		(void)event_add(c->resolve_timer, &again);
+}
+
+static bool first_changed(const struct conn *c, const struct proto_resolved *p)
+{
+	return c->n_resolved == 0 || !cg_addr_equal(&c->resolved[0], &p->addresses[0]);
+}
+
+/* An address in use stays first while the name still has it: names with several addresses answer in any order. */
+static void keep_first(const struct conn *c, struct proto_resolved *p)
+{
+	for (size_t i = 1; i < p->n && c->n_resolved > 0; i++) {
+		if (cg_addr_equal(&p->addresses[i], &c->resolved[0])) {
+			struct cg_addr a = p->addresses[0];
+
+			p->addresses[0] = p->addresses[i];
+			p->addresses[i] = a;
+			return;
+		}
+	}
+}
+
+void conn_resolved(struct gateway *g, const struct proto_resolved *answer)
+{
+	struct conn *c = conn_find(g, answer->connection);
+	struct timeval again = {.tv_sec = answer->error < 0 ? RESOLVE_RETRY_SECONDS
+							    : RESOLVE_AGAIN_SECONDS};
+	struct proto_resolved p = *answer;
+	struct cg_endpoint remote;
+	struct msg_writer m;
+
+	if (!c || !c->resolving)
+		return;
+	c->resolving = false;
+	if (c->resolve_timer)
+		(void)event_add(c->resolve_timer, &again);
+	if (p.error < 0) {
+		history_add(g, c, IKE_WARNING, "name-not-resolved", NULL,
+			    "check remote_address, and the name servers in /etc/resolv.conf",
+			    "the name '%s' has no address: %s", c->cfg->remote_name, p.text);
+		return;
+	}
+	keep_first(c, &p);
+	if (!first_changed(c, &p)) {
+		c->n_resolved = p.n;
+		memcpy(c->resolved, p.addresses, p.n * sizeof(p.addresses[0]));
+		return;
+	}
+	c->n_resolved = p.n;
+	memcpy(c->resolved, p.addresses, p.n * sizeof(p.addresses[0]));
+	/* The source address follows the remote one, so the whole connection is told, then its remote. */
+	if (c->cfg->local_address.family == AF_UNSPEC)
+		(void)conn_tell_ike(c);
+	remote_endpoint(c, &remote);
+	msg_begin(&m, MSG_CONN_RESOLVED);
+	msg_put_u32(&m, c->id);
+	msg_put_endpoint(&m, &remote);
+	(void)channel_send(ike_channel(g), &m, -EBADF);
+}
+
+void conn_is_down(struct conn *c)
+{
+	children_of_conn_delete(c);
+	tunnels_remove(c);
+	routes_remove(c);
+	ops_changed(c->g, c);
+}

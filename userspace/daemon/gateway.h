@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of the process `main`, one of it, and what its parts call of each other. Each part is one file with one job; the
+ * comment above its declarations says which.
+ */
+#ifndef CERTGATE_DAEMON_GATEWAY_H
+#define CERTGATE_DAEMON_GATEWAY_H
+
+#include <event2/event.h>
+#include <sys/queue.h>
+
+#include "base/control.h"
+#include "base/time.h"
+#include "config/config.h"
+#include "daemon/channel.h"
+#include "daemon/check.h"
+#include "daemon/launcher.h"
+#include "daemon/options.h"
+#include "daemon/proto_auth.h"
+#include "daemon/proto_fetch.h"
+#include "daemon/proto_ike.h"
+#include "daemon/proto_stage.h"
+#include "daemon/table.h"
+#include "kernel/kernel.h"
+#include "kernel/link.h"
+
+struct gateway;
+
+/* ---------------------------------------------------------------- history.c: what happened to connections */
+
+#define HISTORY_MAX 100
+
+struct history_entry {
+	int64_t time; /* seconds since the epoch */
+	enum ike_severity severity;
+	char code[PROTO_EVENT_MAX];
+	char *text, *hint;
+};
+
+struct history {
+	struct history_entry entries[HISTORY_MAX];
+	size_t first, n;
+};
+
+struct conn;
+
+/*
+ * Something happened: logged with its name, kept in the connection's history, told to those who monitor. conn, remote, hint may be NULL.
+ */
+void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
+		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
+	_printf_(7, 8);
+void history_done(struct history *h);
+const struct history_entry *history_at(const struct history *h, size_t i);
+const char *severity_name(enum ike_severity s);
+
+/* ---------------------------------------------------------------- proc.c: the processes */
+
+struct proc {
+	struct gateway *g;
+	enum role role;
+	unsigned int index;
+	pid_t pid; /* 0: not running */
+	struct channel *channel;
+	bool ready;
+	struct event *restart;
+	unsigned int failures; /* in a row */
+	usec_t started;
+};
+
+int procs_start(struct gateway *g);
+void procs_stop(struct gateway *g);
+/* From the launcher. */
+void procs_spawned(struct gateway *g, const struct launch_report *rep);
+void procs_exited(struct gateway *g, const struct launch_report *rep);
+/* Ends a process that did what it must not; it is started again. */
+void proc_kill(struct proc *p, const char *why);
+struct proc *proc_find(struct gateway *g, enum role role, unsigned int index);
+/* NULL unless it runs and is ready. */
+struct channel *proc_channel(struct gateway *g, enum role role, unsigned int index);
+struct channel *ike_channel(struct gateway *g);
+
+/* ---------------------------------------------------------------- conn.c: connections as they run */
+
+enum { CONN_RESOLVED_MAX = PROTO_ADDRESSES_MAX };
+
+struct binding;
+struct child;
+struct tunnel;
+
+struct conn {
+	struct gateway *g;
+	uint32_t id;
+	struct table_node by_id, by_name;
+	LIST_HEAD(, child) children;
+	LIST_HEAD(, tunnel) tunnels;
+	LIST_HEAD(, binding) bindings;	 /* newest first */
+	const struct cg_connection *cfg; /* in gateway.config */
+	/* from key and verify */
+	uint8_t *local_id, *remote_id;
+	size_t local_id_len, remote_id_len;
+	struct {
+		uint8_t *data;
+		size_t len;
+	} certs[IKE_MAX_CERTS];
+	size_t n_certs;
+	char local_subject[PKI_TEXT_MAX];
+	int64_t local_not_after;
+	uint8_t (*hashes)[20];
+	size_t n_hashes;
+	uint8_t trust_digest[32];
+	/* the kernel's side */
+	uint32_t ifindex;
+	bool created_link, routes_in;
+	/* names */
+	struct cg_addr resolved[CONN_RESOLVED_MAX];
+	size_t n_resolved;
+	bool resolving;
+	struct event *resolve_timer;
+	struct cg_addr told_local; /* the local address that ike was told */
+	/* for the operator */
+	bool down; /* taken down by hand */
+	bool begun, closing;
+	unsigned int attempts;
+	struct history history;
+	struct history_entry last_error; /* code empty: none */
+};
+
+struct conn *conn_find(const struct gateway *g, uint32_t id);
+struct conn *conn_find_name(const struct gateway *g, const char *name);
+/* Can be found from now on; not any more. */
+void conn_list(struct conn *c);
+void conn_unlist(struct conn *c);
+void conn_free(struct conn *c);
+/* Hands all of them to an engine that was just started. */
+void conns_tell_ike(struct gateway *g);
+int conn_tell_ike(struct conn *c);
+/* CONN_UP, CONN_DOWN, CONN_REMOVE */
+void conn_command(struct conn *c, enum msg_type type);
+void conn_resolved(struct gateway *g, const struct proto_resolved *p);
+void conn_resolve(struct conn *c);
+/* Where no local address is configured, the system's choice follows the routes while there is no SA. */
+void conns_refresh_source(struct gateway *g);
+/* Where the peer is now, or is configured to be. false: not known. */
+bool conn_peer_address(const struct conn *c, struct cg_addr *ret);
+/* `down`: its SAs are gone; so are its routes and tunnels. */
+void conn_is_down(struct conn *c);
+/* What check.h wants to know. */
+void conn_check_context(const struct conn *c, struct check_context *ret);
+
+/* ---------------------------------------------------------------- load.c, apply.c: configurations */
+
+/* What became of a load: 0, or negative errno. diags are the caller's to read, not to keep. */
+typedef void (*load_done_fn)(void *ctx, int error, const struct cg_diags *diags, json_t *result);
+
+struct load;
+
+/* -EBUSY: one is under way. reread false: brings the configuration in force to key and verify again. */
+int load_start(struct gateway *g, bool reread, load_done_fn done, void *ctx);
+void load_on_staged_key(struct gateway *g, struct proc *p, const struct staged_key *s);
+void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged_trust *s);
+void load_on_finding(struct gateway *g, struct proc *p, const struct stage_finding *s);
+/* key or a verify worker ended or came. */
+void load_on_process(struct gateway *g, bool came);
+void load_free(struct load *l);
+
+/* Whether the difference is one that SAs, tunnels and routes in place cannot follow. */
+bool conn_must_begin_anew(const struct cg_connection *a, const struct cg_connection *b);
+/* Replaces what runs. conns: as many as the configuration has enabled connections, in its order, with what key and verify said. Owns both. */
+json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **conns, size_t n);
+
+/* ---------------------------------------------------------------- net.c, link.c: sockets, devices, routes */
+
+struct udp_socket {
+	struct udp_socket *next;
+	struct proto_socket p;
+	int fd;
+	uint32_t kernel_id; /* of the module; 0: not taken over */
+};
+
+/* Binds what is listened on and closes what is not any more. 0 or the first error, which was logged. */
+int sockets_apply(struct gateway *g, const struct cg_gateway *gw);
+void sockets_tell_ike(struct gateway *g);
+/* Gives the module those it does not have, or lost. */
+void sockets_give_kernel(struct gateway *g);
+void sockets_close(struct gateway *g);
+/* The module's number of the socket a tunnel from this address uses, 0: none. */
+uint32_t sockets_kernel_id(const struct gateway *g, const struct cg_endpoint *local);
+/* The address the system would send from. */
+int source_address(const struct cg_addr *remote, struct cg_addr *ret);
+
+int link_apply(struct conn *c, const struct cg_interface_config *old);
+void link_remove(struct conn *c);
+void routes_add(struct conn *c);
+void routes_remove(struct conn *c);
+
+/* ---------------------------------------------------------------- binding.c: certificate bindings */
+
+struct binding {
+	LIST_ENTRY(binding) all, of_conn;
+	struct table_node by_handle, by_kernel;
+	struct conn *conn; /* NULL: it is gone */
+	struct proto_binding b;
+	uint32_t kernel_id; /* 0: the kernel refused */
+	bool dead, released;
+	unsigned int children;
+	char why[128]; /* it is dead */
+};
+
+void binding_new(struct gateway *g, struct proc *from, const struct proto_binding *b);
+struct binding *binding_find(struct gateway *g, uint64_t handle);
+struct binding *binding_find_kernel(struct gateway *g, uint32_t id);
+void binding_release(struct gateway *g, uint64_t handle);
+/* The last child is gone, or it was released: deletes it from the kernel when both are so. */
+void binding_settle(struct gateway *g, struct binding *b);
+void binding_die(struct gateway *g, struct binding *b, const char *why);
+/* A dead one: ike closes the IKE SA that holds it. */
+void binding_tell_ike(struct gateway *g, const struct binding *b);
+/* Those with this fingerprint. */
+void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE]);
+/* ike is gone: handles mean nothing any more. */
+void bindings_orphan(struct gateway *g);
+void bindings_free(struct gateway *g);
+
+/* ---------------------------------------------------------------- child.c, tunnel.c: SAs and tunnels */
+
+struct tunnel {
+	LIST_ENTRY(tunnel) all, of_conn;
+	struct table_node by_kernel;
+	struct conn *conn;
+	unsigned int index;
+	struct cgk_tunnel t;
+	unsigned int children;
+};
+
+struct child {
+	LIST_ENTRY(child) all, of_conn;
+	struct table_node by_number, by_sa_in, by_sa_out;
+	uint64_t number; /* the engine's */
+	struct conn *conn;
+	unsigned int index;
+	struct binding *binding;
+	struct tunnel *tunnel;
+	uint32_t sa_in, sa_out; /* the kernel's */
+	uint32_t spi_in, spi_out;
+	struct cg_endpoint local, remote;
+	bool udp;
+	int64_t since;
+};
+
+/* Does what ike asked, if it may be, and answers. */
+void child_add(struct gateway *g, const struct proto_child_add *p);
+/* outbound_only: another one sends now; what is on its way is still received, until the second call. */
+void child_del(struct gateway *g, uint64_t number, bool outbound_only);
+int child_activate(struct gateway *g, uint64_t number);
+void child_move(struct gateway *g, const struct ike_out_child *m);
+struct child *child_find(struct gateway *g, uint64_t number);
+struct child *child_find_sa(struct gateway *g, uint32_t sa);
+void children_of_conn_delete(struct conn *c);
+/* ike is gone: its SAs go on, until they are replaced. */
+void children_orphan(struct gateway *g);
+/* How many configured children of a connection are up. */
+unsigned int conn_children_up(const struct conn *c);
+void child_poll_traffic(struct gateway *g);
+
+/* The connection's tunnel with these selectors and endpoints, made or brought up to date. -errno with a text. */
+int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
+	       char text[CHECK_TEXT]);
+int tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
+		const struct cg_endpoint *remote, bool udp);
+struct tunnel *tunnel_find_kernel(struct gateway *g, uint32_t id);
+/* Takes one that is in the kernel into the tables. */
+void tunnel_add(struct conn *c, struct tunnel *t);
+/* Deletes one, with all SAs in it. */
+void tunnel_remove(struct gateway *g, struct tunnel *t);
+/* Deletes those of a connection. */
+void tunnels_remove(struct conn *c);
+
+/* ---------------------------------------------------------------- adopt.c: what an earlier process left in the kernel */
+
+struct leftover {
+	struct leftover *next;
+	uint32_t sa, tunnel; /* an SA in a tunnel, */
+	uint32_t cert;	     /* or a binding, that goes when no SA refers to it */
+	usec_t until;	     /* boot time; of an SA */
+};
+
+/* Reads the kernel's tables: tunnels of connections are taken over with their SAs, others are removed. */
+void adopt_all(struct gateway *g);
+/* Adds an SA, or a binding, whose engine ended. */
+void adopt_sa(struct gateway *g, uint32_t sa, const struct tunnel *t);
+void adopt_cert(struct gateway *g, uint32_t cert);
+/* A new outbound SA of this child is in use: what was left of it goes in a moment. */
+void adopt_replaced(const struct conn *c, unsigned int index);
+/* A tunnel was deleted with all SAs in it. */
+void adopt_forget(struct gateway *g, uint32_t tunnel);
+/* Every second. */
+void adopt_tick(struct gateway *g);
+/* Deletes all that is left. */
+void adopt_flush(struct gateway *g);
+/* "connection/child" */
+void tunnel_label(const struct conn *c, unsigned int index, char label[CERTGATE_MAX_LABEL + 1]);
+
+/* ---------------------------------------------------------------- kevent.c: the module's events */
+
+int kevents_start(struct gateway *g);
+void kevents_stop(struct gateway *g);
+/* Looks at all bindings and SAs: events were lost, or may have been. */
+void kevents_resync(struct gateway *g);
+
+/* ---------------------------------------------------------------- control.c, ops.c, status.c: the control socket */
+
+struct client;
+
+int control_start(struct gateway *g);
+void control_stop(struct gateway *g);
+void control_monitor(struct gateway *g, const struct conn *conn, json_t *event);
+/* ops.c: handles a request; the answer may come later. */
+void ops_handle(struct client *cl, const char *op, json_t *args);
+/* A connection's state may have changed: those who wait for it look again. conn NULL: any. */
+void ops_changed(struct gateway *g, const struct conn *conn);
+void ops_failed(struct gateway *g, const struct conn *conn);
+void ops_client_gone(struct client *cl);
+void ops_free(struct gateway *g);
+/* control.c, for ops.c: sends an answer (stolen) and goes on with the client's next request. */
+struct gateway *client_gateway(struct client *cl);
+bool client_is_root(const struct client *cl);
+void client_answer(struct client *cl, json_t *answer);
+void client_monitor(struct client *cl, const char *name);
+/* The connection that the request under way is about; NULL: all, or it is gone. */
+void client_set_subject(struct client *cl, const struct conn *c);
+const struct conn *client_subject(struct client *cl);
+
+/* status.c: asks ike, then calls fn with the SAs it has. 0 or negative errno. */
+struct snapshot_child {
+	uint64_t number;
+	uint32_t index;
+	bool up, rekeying;
+	struct ike_suite suite;
+	ike_time established, rekey_at;
+};
+/* SAs by connection, children by number. */
+struct ike_snapshot {
+	struct proto_sa_status *sas;
+	struct snapshot_child *children;
+	size_t n_sas, n_children;
+};
+typedef void (*snapshot_fn)(void *ctx, const struct ike_snapshot *s);
+int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx);
+void snapshot_on_sa(struct gateway *g, const struct proto_sa_status *s);
+void snapshot_on_child(struct gateway *g, const struct proto_child_status *s);
+void snapshot_on_end(struct gateway *g, uint32_t request);
+/* A client is gone: its fn is not called any more. NULL: ike is gone, everyone gets what has come. */
+void snapshot_cancel(struct gateway *g, const void *ctx);
+/* New references. */
+json_t *status_json(struct gateway *g, const struct ike_snapshot *s, const struct conn *only);
+json_t *sa_json(struct gateway *g, const struct ike_snapshot *s, const struct conn *only);
+json_t *explain_json(const struct conn *c, const struct ike_snapshot *s);
+const char *conn_state(const struct conn *c, const struct ike_snapshot *s);
+
+/* ---------------------------------------------------------------- notify.c: the service manager */
+
+void notify_state(const char *state);
+void notify_status(struct gateway *g);
+int notify_watchdog_start(struct gateway *g);
+
+/* ---------------------------------------------------------------- the whole */
+
+enum { LOAD_RETRY_SECONDS = 5, STOP_SECONDS = 6, LEFTOVER_SECONDS = 600, REPLACED_SECONDS = 5 };
+
+struct gateway {
+	const struct options *options;
+	struct event_base *base;
+	struct channel *launcher;
+	uid_t uid;
+	gid_t gid, control_gid;
+	bool control_gid_set;
+	usec_t started;
+	int64_t started_at;
+
+	struct proc *procs;
+	size_t n_procs;
+	unsigned int n_verifiers;
+
+	struct cg_config *config;
+	struct conn **conns; /* in the order of the configuration */
+	size_t n_conns;
+	struct table conns_by_id, conns_by_name;
+	uint32_t next_conn;
+	uint32_t generation;
+	struct load *load;
+	bool loaded;	 /* a configuration is in force */
+	bool load_again; /* a process came meanwhile */
+	struct event *load_timer;
+
+	struct cgk *k; /* NULL: the module is not loaded */
+	struct cgk_rt *rt;
+	struct cgk_events *events;
+	struct event *events_ev;
+	struct event *tick;
+	struct event *watchdog;
+	usec_t lease_renewed, traffic_polled;
+
+	struct udp_socket *sockets;
+	LIST_HEAD(, binding) bindings;
+	LIST_HEAD(, child) children;
+	LIST_HEAD(, tunnel) tunnels;
+	struct table bindings_by_handle, bindings_by_kernel, children_by_number, children_by_sa,
+		tunnels_by_kernel;
+	struct leftover *leftovers;
+
+	int control_fd;
+	struct event *control_ev;
+	struct client *clients;
+	struct waiter *waiters;
+	struct snapshot *snapshots;
+	uint32_t next_request;
+
+	bool stopping, stop_wanted;
+	struct event *stop_timer;
+	int exit_status;
+};
+
+/* role_main.c: begins the orderly end. */
+void gateway_stop(struct gateway *g);
+void gateway_reload(struct gateway *g);
+/* A load ended: logs what was found. */
+void gateway_loaded(struct gateway *g, int error, const struct cg_diags *diags);
+/* Messages from ike that are for several parts. */
+int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events: one line in the log with a stable name and fields, an entry in the connection's history, and a message to
+ * those who monitor. The last failure of a connection is kept apart, for `status`. Called by all of main.
+ */
+#include <stdarg.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "daemon/gateway.h"
+
+const char *severity_name(enum ike_severity s)
+{
+	switch (s) {
+	case IKE_DEBUG: return "debug";
+	case IKE_INFO: return "info";
+	case IKE_NOTICE: return "notice";
+	case IKE_WARNING: return "warning";
+	case IKE_ERROR: return "error";
+	}
+	return "error";
+}
+
+static enum cg_log_level log_level(enum ike_severity s)
+{
+	switch (s) {
+	case IKE_DEBUG: return CG_LOG_DEBUG;
+	case IKE_INFO: return CG_LOG_INFO;
+	case IKE_NOTICE: return CG_LOG_NOTICE;
+	case IKE_WARNING: return CG_LOG_WARNING;
+	case IKE_ERROR: return CG_LOG_ERROR;
+	}
+	return CG_LOG_ERROR;
+}
+
+static void entry_done(struct history_entry *e)
+{
+	free(e->text);
+	free(e->hint);
+	*e = (struct history_entry){0};
+}
+
+void history_done(struct history *h)
+{
+	for (size_t i = 0; i < HISTORY_MAX; i++)
+		entry_done(&h->entries[i]);
+	h->n = 0;
+}
+
+const struct history_entry *history_at(const struct history *h, size_t i)
+{
+	return i < h->n ? &h->entries[(h->first + i) % HISTORY_MAX] : NULL;
+}
+
+static void fill(struct history_entry *e, enum ike_severity severity, const char *code,
+		 const char *text, const char *hint)
+{
+	entry_done(e);
+	e->time = (int64_t)(now_realtime() / USEC_PER_SEC);
+	e->severity = severity;
+	(void)snprintf(e->code, sizeof(e->code), "%s", code);
+	e->text = strdup(text);
+	e->hint = hint && *hint ? strdup(hint) : NULL;
+}
+
+static void remember(struct history *h, enum ike_severity severity, const char *code,
+		     const char *text, const char *hint)
+{
+	size_t at = (h->first + h->n) % HISTORY_MAX;
+
+	if (h->n == HISTORY_MAX)
+		h->first = (h->first + 1) % HISTORY_MAX;
+	else
+		h->n++;
+	fill(&h->entries[at], severity, code, text, hint);
+}
+
+static void tell_monitors(struct gateway *g, struct conn *conn, enum ike_severity severity,
+			  const char *code, const char *remote, const char *text, const char *hint)
+{
+	char time[TIMESTAMP_SIZE];
+	json_t *event;
+
+	if (!g->clients)
+		return;
+	event = json_pack("{s:s, s:s, s:s, s:s}", "time",
+			  format_timestamp((int64_t)(now_realtime() / USEC_PER_SEC), time),
+			  "severity", severity_name(severity), "code", code, "text", text);
+	if (!event)
+		return;
+	if (conn)
+		(void)json_object_set_new(event, "connection", json_string(conn->cfg->name));
+	if (remote)
+		(void)json_object_set_new(event, "remote", json_string(remote));
+	if (hint && *hint)
+		(void)json_object_set_new(event, "hint", json_string(hint));
+	control_monitor(g, conn, event);
+	json_decref(event);
+}
+
+/* What comes from peers may be cut in the middle of a character, or be no UTF-8 at all; JSON and the journal want it whole. */
+static void make_printable(char *text)
+{
+	pki_printable(text);
+}
+
+void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
+		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
+{
+	char remote_text[CG_ENDPOINT_SIZE], text[2 * IKE_TEXT_SIZE], hint_text[IKE_TEXT_SIZE];
+	const char *where = NULL;
+	struct cg_log_field fields[4];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	make_printable(text);
+	(void)snprintf(hint_text, sizeof(hint_text), "%s", hint ? hint : "");
+	make_printable(hint_text);
+	if (remote && remote->addr.family != AF_UNSPEC)
+		where = cg_endpoint_format(remote, remote_text);
+
+	fields[0] = (struct cg_log_field){"connection", conn ? conn->cfg->name : NULL};
+	fields[1] = (struct cg_log_field){"remote", where};
+	fields[2] = (struct cg_log_field){"hint", hint_text[0] ? hint_text : NULL};
+	cg_log_event(log_level(severity), code, fields, 3, "%s", text);
+
+	if (conn && severity > IKE_DEBUG)
+		remember(&conn->history, severity, code, text, hint_text);
+	if (conn && severity >= IKE_WARNING) {
+		fill(&conn->last_error, severity, code, text, hint_text);
+		ops_failed(g, conn);
+	}
+	tell_monitors(g, conn, severity, code, where, text, hint_text);
+}

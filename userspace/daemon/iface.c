@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Devices, addresses and routes of connections. What was made here is taken away again; what was there before stays. Called when a
+ * connection is loaded, comes up, goes down and is removed.
+ */
+#include "daemon/gateway.h"
+
+/* Whether another connection uses the device too. */
+static bool is_shared(const struct conn *c)
+{
+	for (size_t i = 0; i < c->g->n_conns; i++) {
+		const struct conn *o = c->g->conns[i];
+
+		if (o != c && o->ifindex != 0 &&
+		    streq(o->cfg->interface.name, c->cfg->interface.name))
+			return true;
+	}
+	return false;
+}
+
+static int complain(struct conn *c, int r, const char *what)
+{
+	history_add(c->g, c, IKE_ERROR, "interface", NULL,
+		    "is the module loaded, and is the name free? 'ip link show' tells",
+		    "%s: %s: %s", c->cfg->interface.name, what, cgk_rt_error(c->g->rt));
+	return r;
+}
+
+static bool has_address(const struct cg_interface_config *i, const struct cg_prefix *p)
+{
+	for (size_t n = 0; n < i->n_addresses; n++) {
+		if (cg_prefix_equal(&i->addresses[n], p))
+			return true;
+	}
+	return false;
+}
+
+/* Devices that this daemon made are marked by who uses them: the last one that goes takes it along. */
+static bool pass_on(struct conn *c)
+{
+	for (size_t i = 0; i < c->g->n_conns; i++) {
+		struct conn *o = c->g->conns[i];
+
+		if (o != c && o->ifindex == c->ifindex && o->ifindex != 0) {
+			o->created_link |= c->created_link;
+			return true;
+		}
+	}
+	return false;
+}
+
+int link_apply(struct conn *c, const struct cg_interface_config *old)
+{
+	const struct cg_interface_config *i = &c->cfg->interface;
+	struct cgk_rt *rt = c->g->rt;
+	bool created = false;
+	int r;
+
+	r = cgk_link_ensure(rt, i->name, &c->ifindex, &created);
+	if (r < 0)
+		return complain(c, r, "cannot be made");
+	c->created_link |= created;
+	if (i->mtu != 0) {
+		r = cgk_link_set_mtu(rt, c->ifindex, i->mtu);
+		if (r < 0)
+			return complain(c, r, "the MTU cannot be set");
+	}
+	for (size_t n = 0; old && n < old->n_addresses; n++) {
+		if (!has_address(i, &old->addresses[n]))
+			(void)cgk_address_del(rt, c->ifindex, &old->addresses[n]);
+	}
+	for (size_t n = 0; n < i->n_addresses; n++) {
+		r = cgk_address_add(rt, c->ifindex, &i->addresses[n]);
+		if (r < 0)
+			return complain(c, r, "an address cannot be added");
+	}
+	r = cgk_link_up(rt, c->ifindex);
+	return r < 0 ? complain(c, r, "cannot be brought up") : 0;
+}
+
+void link_remove(struct conn *c)
+{
+	const struct cg_interface_config *i = &c->cfg->interface;
+	bool shared = is_shared(c);
+
+	if (c->ifindex == 0)
+		return;
+	if (shared) {
+		(void)pass_on(c);
+		c->created_link = false;
+	}
+	if (c->created_link)
+		(void)cgk_link_delete(c->g->rt, i->name);
+	else if (!shared) {
+		for (size_t n = 0; n < i->n_addresses; n++)
+			(void)cgk_address_del(c->g->rt, c->ifindex, &i->addresses[n]);
+	}
+	c->ifindex = 0;
+	c->created_link = false;
+}
+
+/* ---------------------------------------------------------------- routes */
+
+/* One more than the address; false at the end of the space. */
+static bool increment(struct cg_addr *a)
+{
+	for (size_t i = cg_addr_len(a->family); i-- > 0;) {
+		if (++a->bytes[i] != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Calls fn for the prefixes a range is made of, the largest that fit, in order. */
+static void range_to_prefixes(const struct cg_range *range,
+			      void (*fn)(void *ctx, const struct cg_prefix *p), void *ctx)
+{
+	struct cg_range rest = *range;
+
+	for (;;) {
+		struct cg_prefix p = {.addr = rest.first, .len = 0};
+		struct cg_range covered;
+
+		for (;; p.len++) {
+			struct cg_prefix masked = p;
+
+			cg_prefix_mask(&masked);
+			cg_prefix_to_range(&masked, &covered);
+			if (cg_addr_equal(&covered.first, &rest.first) &&
+			    cg_range_contains(&rest, &covered))
+				break;
+		}
+		fn(ctx, &p);
+		if (cg_addr_equal(&covered.last, &rest.last))
+			return;
+		rest.first = covered.last;
+		if (!increment(&rest.first))
+			return;
+	}
+}
+
+struct route_change {
+	struct conn *c;
+	bool add;
+};
+
+static void change_route(void *ctx, const struct cg_prefix *p)
+{
+	const struct route_change *rc = ctx;
+	const struct cg_connection *cfg = rc->c->cfg;
+	struct cgk_route r = {.dst = *p,
+			      .ifindex = rc->c->ifindex,
+			      .table = cfg->routes_table,
+			      .metric = cfg->routes_metric};
+	char text[CG_PREFIX_SIZE];
+	struct cg_addr peer;
+	int e;
+
+	/* The tunnel's own packets would be sent into the tunnel. */
+	if (rc->add && conn_peer_address(rc->c, &peer) && cg_prefix_contains(p, &peer)) {
+		history_add(
+			rc->c->g, rc->c, IKE_WARNING, "route-skipped", NULL,
+			"set routes: {install: false}, and route what is for the tunnel by policy rules or a routing protocol",
+			"no route to %s was added: it would take the packets to the peer itself",
+			cg_prefix_format(p, text));
+		return;
+	}
+	e = rc->add ? cgk_route_add(rc->c->g->rt, &r) : cgk_route_del(rc->c->g->rt, &r);
+	if (e < 0 && rc->add)
+		history_add(rc->c->g, rc->c, IKE_WARNING, "route", NULL, NULL,
+			    "no route to %s could be added: %s", cg_prefix_format(p, text),
+			    cgk_rt_error(rc->c->g->rt));
+}
+
+static void change_routes(struct conn *c, bool add)
+{
+	struct route_change rc = {.c = c, .add = add};
+
+	for (size_t i = 0; i < c->cfg->n_children; i++) {
+		const struct cg_child_config *child = &c->cfg->children[i];
+
+		for (size_t j = 0; j < child->n_remote; j++)
+			range_to_prefixes(&child->remote[j].range, change_route, &rc);
+	}
+}
+
+void routes_add(struct conn *c)
+{
+	if (!c->cfg->routes_install || c->routes_in || c->ifindex == 0)
+		return;
+	c->routes_in = true;
+	change_routes(c, true);
+}
+
+void routes_remove(struct conn *c)
+{
+	if (!c->routes_in)
+		return;
+	c->routes_in = false;
+	if (c->ifindex != 0)
+		change_routes(c, false);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Receiving in bursts and sending on IKE's sockets. Owns their descriptors and the receive buffers. Called by role_ike.c.
+ */
+#include "daemon/ike_socket.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+
+#include "base/log.h"
+#include "base/time.h"
+
+#define BURST	     16
+#define DATAGRAM_MAX 65535
+#define FD_FLOOR     64 /* lower ones are the neighbours' */
+#define CONTROL_SPACE \
+	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
+
+struct ike_socket {
+	struct ike_socket *next;
+	struct ike_sockets *all;
+	struct proto_socket p;
+	int fd;
+	struct event *ev;
+};
+
+struct ike_sockets {
+	struct event_base *base;
+	ike_datagram_fn datagram;
+	ike_burst_fn burst;
+	void *ctx;
+	struct ike_socket *list;
+	uint8_t *buffers; /* BURST of DATAGRAM_MAX */
+	struct cg_ratelimit complaints;
+};
+
+int ike_sockets_new(struct event_base *base, ike_datagram_fn datagram, ike_burst_fn burst,
+		    void *ctx, struct ike_sockets **ret)
+{
+	struct ike_sockets *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct ike_sockets){.base = base, .datagram = datagram, .burst = burst, .ctx = ctx};
+	s->complaints = (struct cg_ratelimit){.interval = 10 * USEC_PER_SEC, .burst = 5};
+	s->buffers = malloc((size_t)BURST * DATAGRAM_MAX);
+	if (!s->buffers) {
+		free(s);
+		return -ENOMEM;
+	}
+	*ret = s;
+	return 0;
+}
+
+static void socket_free(struct ike_socket *k)
+{
+	event_free(k->ev);
+	(void)safe_close(k->fd);
+	free(k);
+}
+
+struct ike_sockets *ike_sockets_free(struct ike_sockets *s)
+{
+	if (!s)
+		return NULL;
+	for (struct ike_socket *k = s->list, *next; k; k = next) {
+		next = k->next;
+		socket_free(k);
+	}
+	free(s->buffers);
+	free(s);
+	return NULL;
+}
+
+/* Where the datagram was sent to, from what the kernel says of it. */
+static void find_local(struct msghdr *mh, struct cg_endpoint *local)
+{
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm; cm = CMSG_NXTHDR(mh, cm)) {
+		if (cm->cmsg_level == IPPROTO_IP && cm->cmsg_type == IP_PKTINFO &&
+		    cm->cmsg_len >= CMSG_LEN(sizeof(struct in_pktinfo))) {
+			struct in_pktinfo pi;
+
+			memcpy(&pi, CMSG_DATA(cm), sizeof(pi));
+			(void)cg_addr_from_bytes(&pi.ipi_addr, sizeof(pi.ipi_addr), &local->addr);
+		} else if (cm->cmsg_level == IPPROTO_IPV6 && cm->cmsg_type == IPV6_PKTINFO &&
+			   cm->cmsg_len >= CMSG_LEN(sizeof(struct in6_pktinfo))) {
+			struct in6_pktinfo pi;
+
+			memcpy(&pi, CMSG_DATA(cm), sizeof(pi));
+			(void)cg_addr_from_bytes(&pi.ipi6_addr, sizeof(pi.ipi6_addr), &local->addr);
+		}
+	}
+}
+
+/* On the port with the marker: keepalives (one byte, RFC 3948 section 2.3) and what is not IKE end here. */
+static bool is_ike(const struct ike_socket *k, const uint8_t *data, size_t size)
+{
+	static const uint8_t marker[4];
+
+	if (!k->p.marker)
+		return size > 0;
+	return size > sizeof(marker) && memcmp(data, marker, sizeof(marker)) == 0;
+}
+
+static void on_readable(evutil_socket_t fd, short what _unused_, void *userdata)
+{
+	struct ike_socket *k = userdata;
+	struct ike_sockets *s = k->all;
+	struct sockaddr_storage from[BURST];
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CONTROL_SPACE];
+	} control[BURST];
+	struct iovec iov[BURST];
+	struct mmsghdr m[BURST];
+	int n;
+
+	memset(m, 0, sizeof(m));
+	for (size_t i = 0; i < BURST; i++) {
+		iov[i] = (struct iovec){.iov_base = s->buffers + i * DATAGRAM_MAX,
+					.iov_len = DATAGRAM_MAX};
+		m[i].msg_hdr = (struct msghdr){.msg_name = &from[i],
+					       .msg_namelen = sizeof(from[i]),
+					       .msg_iov = &iov[i],
+					       .msg_iovlen = 1,
+					       .msg_control = &control[i],
+					       .msg_controllen = sizeof(control[i])};
+	}
+	n = recvmmsg(fd, m, BURST, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < n; i++) {
+		struct cg_endpoint local = k->p.local, remote;
+		const uint8_t *data = iov[i].iov_base;
+		size_t size = m[i].msg_len;
+
+		if (m[i].msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || !is_ike(k, data, size))
+			continue;
+		if (cg_endpoint_from_sockaddr((struct sockaddr *)&from[i], m[i].msg_hdr.msg_namelen,
+					      &remote) < 0)
+			continue;
+		find_local(&m[i].msg_hdr, &local);
+		s->datagram(s->ctx, &local, &remote, data, size);
+	}
+	/* The handlers above may not remove sockets; what they led to happens now. */
+	if (n > 0)
+		s->burst(s->ctx);
+}
+
+int ike_sockets_add(struct ike_sockets *s, const struct proto_socket *p, int *fd)
+{
+	struct ike_socket *k;
+	int high;
+
+	for (k = s->list; k; k = k->next) {
+		if (cg_endpoint_equal(&k->p.local, &p->local))
+			return -EEXIST;
+	}
+	high = fcntl(*fd, F_DUPFD_CLOEXEC, FD_FLOOR);
+	if (high < 0)
+		return -errno;
+	k = calloc(1, sizeof(*k));
+	if (!k) {
+		(void)safe_close(high);
+		return -ENOMEM;
+	}
+	*k = (struct ike_socket){.all = s, .p = *p, .fd = high};
+	k->ev = event_new(s->base, high, EV_READ | EV_PERSIST, on_readable, k);
+	if (!k->ev || event_add(k->ev, NULL) < 0) {
+		if (k->ev)
+			event_free(k->ev);
+		(void)safe_close(high);
+		free(k);
+		return -ENOMEM;
+	}
+	k->next = s->list;
+	s->list = k;
+	(void)safe_close(TAKE_FD(*fd));
+	return 0;
+}
+
+int ike_sockets_remove(struct ike_sockets *s, const struct proto_socket *p)
+{
+	for (struct ike_socket **at = &s->list; *at; at = &(*at)->next) {
+		struct ike_socket *k = *at;
+
+		if (!cg_endpoint_equal(&k->p.local, &p->local))
+			continue;
+		*at = k->next;
+		socket_free(k);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* The socket bound to exactly this address, or to any of its family, and the port. */
+static struct ike_socket *socket_for(struct ike_sockets *s, const struct cg_endpoint *local,
+				     sa_family_t family)
+{
+	struct ike_socket *any = NULL;
+
+	for (struct ike_socket *k = s->list; k; k = k->next) {
+		if (k->p.local.port != local->port || k->p.local.addr.family != family)
+			continue;
+		if (cg_addr_equal(&k->p.local.addr, &local->addr))
+			return k;
+		if (cg_addr_is_any(&k->p.local.addr) || local->addr.family == AF_UNSPEC)
+			any = k;
+	}
+	return any;
+}
+
+static void set_source(struct msghdr *mh, uint8_t *control, const struct cg_addr *local)
+{
+	struct cmsghdr *cm;
+
+	if (local->family == AF_UNSPEC)
+		return;
+	memset(control, 0, CONTROL_SPACE);
+	mh->msg_control = control;
+	if (local->family == AF_INET) {
+		struct in_pktinfo pi = {.ipi_spec_dst = local->in};
+
+		mh->msg_controllen = CMSG_SPACE(sizeof(pi));
+		cm = CMSG_FIRSTHDR(mh);
+		cm->cmsg_level = IPPROTO_IP;
+		cm->cmsg_type = IP_PKTINFO;
+		cm->cmsg_len = CMSG_LEN(sizeof(pi));
+		memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
+	} else {
+		struct in6_pktinfo pi = {.ipi6_addr = local->in6};
+
+		mh->msg_controllen = CMSG_SPACE(sizeof(pi));
+		cm = CMSG_FIRSTHDR(mh);
+		cm->cmsg_level = IPPROTO_IPV6;
+		cm->cmsg_type = IPV6_PKTINFO;
+		cm->cmsg_len = CMSG_LEN(sizeof(pi));
+		memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
+	}
+}
+
+void ike_sockets_send(struct ike_sockets *s, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote, const uint8_t *data, size_t size)
+{
+	struct ike_socket *k = socket_for(s, local, remote->addr.family);
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+	struct sockaddr_storage to;
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CONTROL_SPACE];
+	} control;
+	struct msghdr mh = {.msg_name = &to, .msg_iov = &iov, .msg_iovlen = 1};
+	char text[CG_ENDPOINT_SIZE];
+	int e;
+
+	mh.msg_namelen = cg_endpoint_to_sockaddr(remote, &to);
+	if (!k || mh.msg_namelen == 0) {
+		if (ratelimit_pass(&s->complaints, now_boottime(), NULL))
+			log_warning("there is no socket to send to %s from",
+				    cg_endpoint_format(remote, text));
+		return;
+	}
+	set_source(&mh, control.bytes, &local->addr);
+	if (sendmsg(k->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return;
+	e = errno;
+	if (ratelimit_pass(&s->complaints, now_boottime(), NULL))
+		(void)log_debug_errno(e, "cannot send to %s", cg_endpoint_format(remote, text));
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The UDP sockets of the process `ike`: datagrams with the addresses they came to and go from. The sockets were made, bound and set up
+ * by main; nothing about them can be changed here.
+ */
+#ifndef CERTGATE_DAEMON_IKE_SOCKET_H
+#define CERTGATE_DAEMON_IKE_SOCKET_H
+
+#include <event2/event.h>
+
+#include "daemon/proto_ike.h"
+
+struct ike_sockets;
+
+/* A datagram for the engine, non-ESP marker included where the port has one. */
+typedef void (*ike_datagram_fn)(void *ctx, const struct cg_endpoint *local,
+				const struct cg_endpoint *remote, const uint8_t *data, size_t size);
+/* Called once after a burst of them. */
+typedef void (*ike_burst_fn)(void *ctx);
+
+int ike_sockets_new(struct event_base *base, ike_datagram_fn datagram, ike_burst_fn burst,
+		    void *ctx, struct ike_sockets **ret);
+struct ike_sockets *ike_sockets_free(struct ike_sockets *s);
+/* Takes *fd over on success. -EEXIST, -ENOMEM. */
+int ike_sockets_add(struct ike_sockets *s, const struct proto_socket *p, int *fd);
+/* -ENOENT. */
+int ike_sockets_remove(struct ike_sockets *s, const struct proto_socket *p);
+/* Sends from local, or from where the system sees fit if it has no address. Failures are those of the network: lost. */
+void ike_sockets_send(struct ike_sockets *s, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote, const uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Judging a peer. Holds no state. Called by the verify workers.
+ */
+#include "daemon/judge.h"
+
+#include <openssl/crypto.h>
+
+#include "base/str.h"
+#include "ike/auth_octets.h"
+#include "pki/verify.h"
+
+static int refuse(struct ike_verify_answer *a, const char *code, const char *hint, const char *fmt,
+		  ...) _printf_(4, 5);
+
+static int refuse(struct ike_verify_answer *a, const char *code, const char *hint, const char *fmt,
+		  ...)
+{
+	va_list ap;
+
+	a->error = -EACCES;
+	(void)snprintf(a->code, sizeof(a->code), "%s", code);
+	(void)snprintf(a->hint, sizeof(a->hint), "%s", hint ? hint : "");
+	va_start(ap, fmt);
+	(void)vsnprintf(a->text, sizeof(a->text), fmt, ap);
+	va_end(ap);
+	return -EACCES;
+}
+
+/* What the peer signed; allocated. -EBADMSG if the parts are not what an exchange has. */
+static int assemble(const struct ike_out_verify *v, uint8_t **ret, size_t *ret_len)
+{
+	struct ike_auth_octets in = {
+		.initiator = v->peer_initiator,
+		.message = IKE_VIEW(v->init_message.data, v->init_message.size),
+		.nonce = IKE_VIEW(v->nonce.data, v->nonce.size),
+		.prf = v->prf,
+		.sk_p = IKE_VIEW(v->sk_p.data, v->sk_p.size),
+		.id = IKE_VIEW(v->id_body.data, v->id_body.size),
+	};
+	_cleanup_free_ uint8_t *out = NULL;
+	size_t size;
+	int r;
+
+	if (v->init_message.size < 28)
+		return -EBADMSG;
+	/* The signer's own SPI stands in the message it signs. */
+	in.spi = ike_load_u64(v->init_message.data + (v->peer_initiator ? 0 : 8));
+	r = ike_auth_message_check(in.message, in.initiator, in.spi);
+	if (r < 0)
+		return r;
+	size = ike_auth_octets_len(&in);
+	if (size == 0)
+		return -EBADMSG;
+	out = malloc(size);
+	if (!out)
+		return -ENOMEM;
+	r = ike_auth_octets_build(&in, out, size, ret_len);
+	if (r < 0)
+		return r == -ENOMEM ? r : -EBADMSG;
+	*ret = TAKE_PTR(out);
+	return 0;
+}
+
+/* Whether the leaf's name and the identity fit the connection: all that is looked at to tell candidates apart. */
+static bool fits(const struct trust_entry *e, const struct pki_id *id, const struct pki_cert *leaf)
+{
+	return pki_subject_rule_match(e->subject, leaf, NULL) >= 0 &&
+	       pki_identity_rule_match(e->identity, id, leaf, NULL) >= 0;
+}
+
+static bool was_asked_for(const struct trust_entry *e, const struct ike_out_verify *v)
+{
+	return v->wanted_id.size == e->local_id_len &&
+	       (e->local_id_len == 0 ||
+		memcmp(v->wanted_id.data, e->local_id, e->local_id_len) == 0);
+}
+
+static int fill_binding(const struct pki_verdict *verdict, const struct trust_entry *e,
+			const struct pki_id *id, struct proto_binding *ret)
+{
+	char identity[PROTO_IDENTITY_TEXT];
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->connection = e->connection;
+	r = pki_binding_from_verdict(verdict, e->name, &ret->binding);
+	if (r < 0)
+		return r;
+	(void)snprintf(ret->identity, sizeof(ret->identity), "%s",
+		       pki_id_text(id, identity, sizeof(identity)));
+	for (size_t i = 0; i < verdict->n_path && i < PKI_BINDING_LINKS_MAX; i++) {
+		(void)snprintf(ret->chain[i].subject, sizeof(ret->chain[i].subject), "%s",
+			       verdict->path[i]->subject);
+		pki_printable(ret->chain[i].subject);
+		ret->chain[i].not_after = verdict->path[i]->not_after;
+	}
+	return 0;
+}
+
+static int try_connection(const struct trust_entry *e, const struct ike_out_verify *v,
+			  const struct pki_id *id, const uint8_t *octets, size_t octets_len,
+			  int64_t now, struct ike_verify_answer *a, struct proto_binding *binding)
+{
+	struct pki_der others[IKE_MAX_CERTS];
+	struct pki_verify_request request = {
+		.trust = e->trust,
+		.subject = e->subject,
+		.identity = e->identity,
+		.id = id,
+		.leaf = {v->certs[0].data, v->certs[0].size},
+		.untrusted = others,
+		.n_untrusted = v->n_certs - 1,
+		.at = now,
+	};
+	struct pki_verdict verdict = {0};
+	struct pki_error err = {0};
+	int r;
+
+	for (size_t i = 1; i < v->n_certs; i++)
+		others[i - 1] = (struct pki_der){v->certs[i].data, v->certs[i].size};
+	a->connection = e->connection;
+	pki_verify(&request, &verdict);
+	if (verdict.leaf)
+		(void)snprintf(a->subject, sizeof(a->subject), "%s", verdict.leaf->subject);
+	if (!verdict.valid) {
+		r = refuse(a, pki_reason_name(verdict.reason), NULL, "%s", verdict.text);
+		goto out;
+	}
+	r = pki_auth_verify(verdict.leaf, v->auth_method, v->auth_data.data, v->auth_data.size,
+			    octets, octets_len, &e->auth, &err, NULL);
+	if (r < 0) {
+		r = refuse(
+			a, r == -EKEYREJECTED ? "auth-signature" : "auth-method",
+			r == -EPROTONOSUPPORT
+				? "make the peer sign with RFC 7427 or SHA-2, or set allow_sha1_signatures"
+				: NULL,
+			"the peer's AUTH (method %u) is not accepted: %s", v->auth_method,
+			err.text);
+		goto out;
+	}
+	r = fill_binding(&verdict, e, id, binding);
+	if (r < 0) {
+		(void)refuse(a, "internal", NULL, "no binding could be made of the chain: %s",
+			     strerror(-r));
+		goto out;
+	}
+	a->error = 0;
+	a->not_after = verdict.not_after;
+	a->expires_in = verdict.not_after > now ? (uint64_t)(verdict.not_after - now) : 0;
+out:
+	pki_verdict_done(&verdict);
+	return r;
+}
+
+/* The peer is nobody we know at this address: say whom we expected. */
+static int refuse_stranger(const struct trust_table *t, const struct ike_out_verify *v,
+			   const struct pki_id *id, const struct pki_cert *leaf,
+			   struct ike_verify_answer *a)
+{
+	_cleanup_strbuf_ struct cg_strbuf expected = {0};
+	char identity[256];
+	size_t shown = 0;
+
+	for (size_t i = 0; i < v->n_candidates && shown < 3; i++) {
+		const struct trust_entry *e = trust_table_find(t, v->candidates[i]);
+
+		if (!e)
+			continue;
+		strbuf_addf(&expected, "%s'%s' (connection %s)", shown > 0 ? ", " : "",
+			    pki_subject_rule_text(e->subject), e->name);
+		shown++;
+	}
+	if (v->n_candidates > shown)
+		strbuf_addf(&expected, " and %zu more", v->n_candidates - shown);
+	return refuse(
+		a, "no-connection",
+		"set subject_name and remote_identity of the connection that is meant for this peer",
+		"no connection for this address expects subject '%s' with identity %s; expected: %s",
+		leaf->subject, pki_id_text(id, identity, sizeof(identity)),
+		expected.s ? expected.s : "nobody");
+}
+
+static int choose(const struct trust_table *t, const struct ike_out_verify *v,
+		  const struct pki_id *id, const struct pki_cert *leaf, const uint8_t *octets,
+		  size_t octets_len, int64_t now, struct ike_verify_answer *a,
+		  struct proto_binding *binding)
+{
+	unsigned int tried = 0;
+
+	if (v->n_candidates == 1) {
+		const struct trust_entry *e = trust_table_find(t, v->candidates[0]);
+
+		if (!e)
+			return refuse(a, "no-connection", NULL,
+				      "the connection is not loaded any more");
+		return try_connection(e, v, id, octets, octets_len, now, a, binding);
+	}
+	/* First those whose name the initiator asked for, then the others. */
+	for (unsigned int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < v->n_candidates && tried < JUDGE_CHAINS_MAX; i++) {
+			const struct trust_entry *e = trust_table_find(t, v->candidates[i]);
+
+			if (!e || was_asked_for(e, v) != (round == 0) || !fits(e, id, leaf))
+				continue;
+			tried++;
+			if (try_connection(e, v, id, octets, octets_len, now, a, binding) >= 0)
+				return 0;
+		}
+	}
+	return tried > 0 ? -EACCES : refuse_stranger(t, v, id, leaf, a);
+}
+
+int judge(const struct trust_table *t, const struct ike_out_verify *v, int64_t now,
+	  struct ike_verify_answer *ret_answer, struct proto_binding *ret_binding)
+{
+	_cleanup_(pki_cert_unrefp) struct pki_cert *leaf = NULL;
+	_cleanup_free_ uint8_t *octets = NULL;
+	struct pki_error err = {0};
+	struct pki_id id;
+	size_t octets_len = 0;
+	int r;
+
+	*ret_answer = (struct ike_verify_answer){0};
+	if (v->n_candidates == 0)
+		return refuse(ret_answer, "no-connection", NULL,
+			      "no connection is configured for this address");
+	r = assemble(v, &octets, &octets_len);
+	if (r < 0) {
+		(void)refuse(ret_answer, "auth-octets", NULL,
+			     "what the peer is said to have signed is no exchange");
+		return r;
+	}
+	if (pki_id_decode(v->id_body.data, v->id_body.size, &id) < 0)
+		return refuse(ret_answer, "identity-malformed", NULL,
+			      "the peer's ID payload is malformed");
+	if (v->n_certs == 0)
+		return refuse(ret_answer, "no-certificate",
+			      "the peer must send its certificate, asked or not",
+			      "the peer sent no certificate");
+	if (pki_cert_new(v->certs[0].data, v->certs[0].size, &err, &leaf) < 0)
+		return refuse(ret_answer, pki_reason_name(PKI_LEAF_UNREADABLE), NULL,
+			      "the peer's certificate cannot be read: %s", err.text);
+	(void)snprintf(ret_answer->subject, sizeof(ret_answer->subject), "%s", leaf->subject);
+	r = choose(t, v, &id, leaf, octets, octets_len, now, ret_answer, ret_binding);
+	OPENSSL_cleanse(octets, octets_len);
+	return r;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The module's events: what died or is about to, traffic without an SA, peers that moved. Told to ike in the engine's
+ * numbers. When events were lost the tables are read instead.
+ */
+#include "daemon/gateway.h"
+
+static void tell_child(struct gateway *g, enum msg_type type, const struct child *k,
+		       const char *why)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, type);
+	msg_put_u64(&m, k->number);
+	if (type == MSG_CHILD_DEAD)
+		msg_put_str(&m, why);
+	(void)channel_send(ike_channel(g), &m, -EBADF);
+}
+
+static void on_sa_event(struct gateway *g, const struct cgk_event *e)
+{
+	struct child *k = child_find_sa(g, e->sa);
+	struct conn *c = k ? k->conn : NULL;
+
+	if (!k)
+		return;
+	if (e->kind == CERTGATE_EVENT_SA_SOFT) {
+		log_debug("SA %08x is to be rekeyed", e->spi);
+		tell_child(g, MSG_CHILD_SOFT, k, NULL);
+		return;
+	}
+	history_add(g, c, IKE_WARNING, "sa-dead", NULL, NULL, "the kernel ended SA %08x: %s",
+		    e->spi, cgk_sa_death_name(e->death));
+	tell_child(g, MSG_CHILD_DEAD, k, cgk_sa_death_name(e->death));
+}
+
+static bool flow_in(const struct cg_selector *s, const struct cg_addr *a, uint8_t protocol,
+		    uint16_t port)
+{
+	const struct cg_range point = {.first = *a, .last = *a};
+
+	return cg_range_contains(&s->range, &point) &&
+	       (s->protocol == 0 || s->protocol == protocol) && s->port_first <= port &&
+	       port <= s->port_last;
+}
+
+static bool child_wants(const struct cg_child_config *child, const struct cgk_event *e)
+{
+	bool from = false, to = false;
+
+	for (size_t i = 0; i < child->n_local && !from; i++)
+		from = flow_in(&child->local[i], &e->flow_src, e->flow_protocol, e->flow_sport);
+	for (size_t i = 0; i < child->n_remote && !to; i++)
+		to = flow_in(&child->remote[i], &e->flow_dst, e->flow_protocol, e->flow_dport);
+	return from && to;
+}
+
+static void acquire(struct conn *c, unsigned int index)
+{
+	struct msg_writer m;
+
+	if (c->down)
+		return;
+	msg_begin(&m, MSG_ACQUIRE);
+	msg_put_u32(&m, c->id);
+	msg_put_u32(&m, index);
+	(void)channel_send(ike_channel(c->g), &m, -EBADF);
+}
+
+static void on_acquire(struct gateway *g, const struct cgk_event *e)
+{
+	const struct tunnel *t = e->tunnel != 0 ? tunnel_find_kernel(g, e->tunnel) : NULL;
+
+	if (t) {
+		acquire(t->conn, t->index);
+		return;
+	}
+	for (size_t i = 0; i < g->n_conns && e->has_flow; i++) {
+		struct conn *c = g->conns[i];
+
+		if (c->ifindex != e->ifindex)
+			continue;
+		for (unsigned int n = 0; n < c->cfg->n_children; n++) {
+			if (child_wants(&c->cfg->children[n], e)) {
+				acquire(c, n);
+				return;
+			}
+		}
+	}
+}
+
+static void on_endpoint(struct gateway *g, const struct cgk_event *e)
+{
+	struct tunnel *t = tunnel_find_kernel(g, e->tunnel);
+	struct conn *c = t ? t->conn : NULL;
+	char text[CG_ENDPOINT_SIZE];
+	struct child *k;
+
+	if (!c)
+		return;
+	t->t.remote = e->remote;
+	history_add(g, c, IKE_INFO, "endpoint-changed", &e->remote, NULL,
+		    "the peer's packets now come from %s", cg_endpoint_format(&e->remote, text));
+	LIST_FOREACH(k, &c->children, of_conn)
+	{
+		struct msg_writer m;
+
+		if (k->tunnel != t)
+			continue;
+		k->remote = e->remote;
+		msg_begin(&m, MSG_CHILD_MOVED);
+		msg_put_u64(&m, k->number);
+		msg_put_endpoint(&m, &e->remote);
+		(void)channel_send(ike_channel(g), &m, -EBADF);
+	}
+}
+
+static void on_event(void *ctx, const struct cgk_event *e)
+{
+	struct gateway *g = ctx;
+	struct binding *b;
+
+	switch (e->kind) {
+	case CERTGATE_EVENT_SA_SOFT:
+	case CERTGATE_EVENT_SA_DEAD: on_sa_event(g, e); break;
+	case CERTGATE_EVENT_CERT_EXPIRED:
+		b = binding_find_kernel(g, e->cert);
+		if (b)
+			binding_die(g, b, "a certificate of its chain expired");
+		break;
+	case CERTGATE_EVENT_CERT_REVOKED:
+		if (e->has_hash)
+			bindings_revoked(g, e->hash);
+		break;
+	case CERTGATE_EVENT_ACQUIRE: on_acquire(g, e); break;
+	case CERTGATE_EVENT_ENDPOINT: on_endpoint(g, e); break;
+	case CERTGATE_EVENT_UNKNOWN_SPI:
+		log_debug("a packet for SPI %08x, which is nobody's", e->spi);
+		break;
+	case CERTGATE_EVENT_AUTH_FAILED:
+		history_add(g, NULL, IKE_NOTICE, "esp-authentication-failed", &e->remote, NULL,
+			    "packets for SPI %08x are not authentic (%ju more since the last time)",
+			    e->spi, (uintmax_t)e->suppressed);
+		break;
+	case CERTGATE_EVENT_LEASE_LAPSED:
+		history_add(g, NULL, IKE_ERROR, "lease-lapsed", NULL, NULL,
+			    "the kernel's lease lapsed: all SAs stopped");
+		g->lease_renewed = 0;
+		break;
+	case CERTGATE_EVENT_SOCKET_LOST:
+		for (struct udp_socket *s = g->sockets; s; s = s->next) {
+			if (s->kernel_id == e->socket)
+				s->kernel_id = 0;
+		}
+		sockets_give_kernel(g);
+		break;
+	case __CERTGATE_EVENT_MAX: break;
+	}
+}
+
+static int check_sa(void *ctx, const struct cgk_sa *sa)
+{
+	struct gateway *g = ctx;
+	struct child *k = sa->state == CERTGATE_SA_DEAD ? child_find_sa(g, sa->id) : NULL;
+
+	if (k)
+		tell_child(g, MSG_CHILD_DEAD, k, cgk_sa_death_name(sa->death));
+	return 0;
+}
+
+static int check_cert(void *ctx, const struct cgk_cert *c)
+{
+	struct gateway *g = ctx;
+	struct binding *b = c->state != CERTGATE_CERT_VALID ? binding_find_kernel(g, c->id) : NULL;
+
+	if (b)
+		binding_die(g, b, cgk_cert_state_name(c->state));
+	return 0;
+}
+
+void kevents_resync(struct gateway *g)
+{
+	if (!g->k)
+		return;
+	(void)cgk_cert_dump(g->k, check_cert, g);
+	(void)cgk_sa_dump(g->k, check_sa, g);
+}
+
+static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct gateway *g = userdata;
+	int r;
+
+	r = cgk_events_read(g->events, on_event, g);
+	if (r == -ENOBUFS) {
+		log_notice("events of the module were lost: reading its tables");
+		kevents_resync(g);
+	} else if (r < 0 && r != -EAGAIN && r != -EINTR)
+		(void)log_warning_errno(r, "events of the module cannot be read");
+}
+
+int kevents_start(struct gateway *g)
+{
+	int r;
+
+	r = cgk_events_open(&g->events);
+	if (r < 0)
+		return r;
+	g->events_ev = event_new(g->base, cgk_events_fd(g->events), EV_READ | EV_PERSIST,
+				 on_readable, g);
+	if (!g->events_ev || event_add(g->events_ev, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+void kevents_stop(struct gateway *g)
+{
+	if (g->events_ev)
+		event_free(g->events_ev);
+	g->events_ev = NULL;
+	if (g->events)
+		g->events = cgk_events_free(g->events);
+}

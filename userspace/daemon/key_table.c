@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of private keys. Owned by the key process; wiped.
+ */
+#include "daemon/key_table.h"
+
+#include <openssl/crypto.h>
+
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/str.h"
+
+static void drop_sources(struct key_entry *e)
+{
+	for (size_t i = 0; i < e->n_files; i++) {
+		free(e->files[i].name);
+		file_free_secret((char *)e->files[i].data, e->files[i].len);
+	}
+	e->n_files = 0;
+	pki_outbound_done(&e->outbound);
+	e->outbound = (struct pki_outbound){0};
+	pki_findings_done(&e->findings);
+	e->findings = (struct pki_findings){0};
+}
+
+static void entry_free(struct key_entry *e)
+{
+	drop_sources(e);
+	pki_signer_free(e->signer);
+	free(e->id);
+	free(e);
+}
+
+struct key_table *key_table_new(uint32_t generation)
+{
+	struct key_table *t = calloc(1, sizeof(*t));
+
+	if (t)
+		t->generation = generation;
+	return t;
+}
+
+struct key_table *key_table_free(struct key_table *t)
+{
+	if (!t)
+		return NULL;
+	for (size_t i = 0; i < t->n; i++)
+		entry_free(t->entries[i]);
+	free(t->entries);
+	free(t);
+	return NULL;
+}
+
+struct key_entry *key_table_last(struct key_table *t, uint32_t connection)
+{
+	struct key_entry *e = t->n > 0 ? t->entries[t->n - 1] : NULL;
+
+	return e && e->connection == connection ? e : NULL;
+}
+
+int key_table_begin(struct key_table *t, const struct stage_key *s)
+{
+	struct key_entry *e, **entries;
+
+	if (t->n > 0 && t->entries[t->n - 1]->connection == s->ref.connection)
+		return -EEXIST;
+	entries = reallocarray(t->entries, t->n + 1, sizeof(struct key_entry *));
+	if (!entries)
+		return -ENOMEM;
+	t->entries = entries;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	e->connection = s->ref.connection;
+	memcpy(e->name, s->name, sizeof(e->name));
+	memcpy(e->local_identity, s->local_identity, sizeof(e->local_identity));
+	e->auth.send_rsa_sha1 = s->rsa_sha1;
+	t->entries[t->n++] = e;
+	return 0;
+}
+
+int key_table_file(struct key_table *t, const struct stage_file *f, uint8_t *data, size_t len)
+{
+	struct key_entry *e = key_table_last(t, f->ref.connection);
+	char *name = strdup(f->name);
+	int r = 0;
+
+	if (!e || e->signer)
+		r = -ENOENT;
+	else if (e->n_files == KEY_FILES_MAX)
+		r = -E2BIG;
+	else if (!name)
+		r = -ENOMEM;
+	if (r < 0) {
+		free(name);
+		file_free_secret((char *)data, len);
+		return r;
+	}
+	e->files[e->n_files].part = f->part;
+	e->files[e->n_files].name = name;
+	e->files[e->n_files].data = data;
+	e->files[e->n_files].len = len;
+	e->n_files++;
+	return 0;
+}
+
+/* The first file of a kind; absent: data is NULL. */
+static struct pki_source source(const struct key_entry *e, enum stage_part part)
+{
+	for (size_t i = 0; i < e->n_files; i++) {
+		if (e->files[i].part == part)
+			return (struct pki_source){.name = e->files[i].name,
+						   .data = e->files[i].data,
+						   .len = e->files[i].len};
+	}
+	return (struct pki_source){0};
+}
+
+static int get_passphrase(void *userdata, const char *name _unused_, char *buf, size_t size)
+{
+	const struct pki_source *p = userdata;
+	size_t len = p->len;
+
+	/* A file ends in a line break that nobody means. */
+	if (len > 0 && p->data[len - 1] == '\n')
+		len--;
+	if (len > 0 && p->data[len - 1] == '\r')
+		len--;
+	if (len > size)
+		return -ENOKEY;
+	memcpy(buf, p->data, len);
+	return (int)len;
+}
+
+#define PEM_BEGIN "-----BEGIN CERTIFICATE-----\n"
+#define PEM_END	  "\n-----END CERTIFICATE-----\n"
+
+/* The files of the chain, in whatever format each is, as one. An empty string if there are none. */
+static int join_chain(struct key_entry *e, struct pki_error *err, struct cg_strbuf *out)
+{
+	struct pki_certs certs = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < e->n_files && r >= 0; i++) {
+		if (e->files[i].part == STAGE_CHAIN)
+			r = pki_certs_load(e->files[i].data, e->files[i].len, e->files[i].name,
+					   &e->findings, err, &certs);
+	}
+	for (size_t i = 0; i < certs.n && r >= 0; i++) {
+		size_t size = BASE64_SIZE(certs.list[i]->der_len);
+		_cleanup_free_ char *text = malloc(size);
+
+		r = text ? base64_encode(certs.list[i]->der, certs.list[i]->der_len, text, size)
+			 : -ENOMEM;
+		if (r >= 0)
+			strbuf_addf(out, PEM_BEGIN "%s" PEM_END, text);
+	}
+	pki_certs_done(&certs);
+	return r < 0 ? r : out->failed ? -ENOMEM : 0;
+}
+
+static int load(struct key_entry *e, struct pki_error *err)
+{
+	struct pki_source passphrase = source(e, STAGE_PASSPHRASE);
+	struct pki_password password = {.get = get_passphrase, .userdata = &passphrase};
+	struct pki_source certificate = source(e, STAGE_CERTIFICATE),
+			  key = source(e, STAGE_PRIVATE_KEY);
+	_cleanup_strbuf_ struct cg_strbuf joined = {0};
+	struct pki_source chain = {.name = "the chain"};
+	int r;
+
+	r = join_chain(e, err, &joined);
+	if (r < 0)
+		return r;
+	chain.data = (const uint8_t *)joined.s;
+	chain.len = joined.len;
+	return pki_outbound_load(&certificate, key.data ? &key : NULL,
+				 chain.len > 0 ? &chain : NULL, passphrase.data ? &password : NULL,
+				 true, &e->findings, err, &e->outbound);
+}
+
+static int prepare(struct key_entry *e, int64_t now, struct pki_error *err,
+		   enum stage_part *ret_part)
+{
+	uint8_t id[PROTO_ID_MAX];
+	size_t id_len;
+	int r;
+
+	*ret_part = STAGE_CERTIFICATE;
+	r = load(e, err);
+	if (r < 0)
+		return r;
+	r = pki_outbound_lint(&e->outbound, now, false, &e->findings);
+	if (r < 0)
+		return pki_fail(err, r, "the certificate cannot be used as ours");
+	if (!e->outbound.leaf || !e->outbound.key)
+		return pki_fail(err, -ENODATA, "there is no certificate with its private key");
+	if (e->outbound.intermediates.n + 1 > IKE_MAX_CERTS)
+		return pki_fail(
+			err, -E2BIG,
+			"a chain of %zu certificates is too long to be sent, %d are the most",
+			e->outbound.intermediates.n + 1, IKE_MAX_CERTS);
+	*ret_part = STAGE_IDENTITY;
+	r = pki_id_encode(e->local_identity, e->outbound.leaf, err, id, sizeof(id), &id_len);
+	if (r < 0)
+		return r;
+	e->id = malloc(id_len);
+	if (!e->id)
+		return -ENOMEM;
+	memcpy(e->id, id, id_len);
+	e->id_len = id_len;
+	return pki_signer_new_key(e->outbound.key, &e->signer);
+}
+
+int key_table_end(struct key_table *t, uint32_t connection, int64_t now, struct staged_key *ret)
+{
+	struct key_entry *e = key_table_last(t, connection);
+	struct pki_error err = {0};
+	enum stage_part part;
+	int r;
+
+	if (!e || e->signer)
+		return -ENOENT;
+	*ret = (struct staged_key){.ref = {.generation = t->generation, .connection = connection}};
+	if (e->error == 0) {
+		r = prepare(e, now, &err, &part);
+		if (r < 0) {
+			e->error = r;
+			e->part = part;
+			e->text = err;
+			if (!err.text[0])
+				(void)snprintf(e->text.text, sizeof(e->text.text), "%s",
+					       strerror(-r));
+		}
+	}
+	if (e->error < 0) {
+		ret->error = e->error;
+		ret->part = e->part;
+		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->text.text);
+		return 0;
+	}
+	(void)snprintf(ret->subject, sizeof(ret->subject), "%s", e->outbound.leaf->subject);
+	ret->not_after = e->outbound.leaf->not_after;
+	ret->id = (struct ike_blob){.data = e->id, .size = e->id_len};
+	ret->certs[ret->n_certs++] = (struct ike_blob){.data = e->outbound.leaf->der,
+						       .size = e->outbound.leaf->der_len};
+	for (size_t i = 0; i < e->outbound.intermediates.n; i++) {
+		const struct pki_cert *c = e->outbound.intermediates.list[i];
+
+		ret->certs[ret->n_certs++] = (struct ike_blob){.data = c->der, .size = c->der_len};
+	}
+	return 0;
+}
+
+void key_table_settle(struct key_table *t, uint32_t connection)
+{
+	struct key_entry *e = key_table_last(t, connection);
+
+	if (e)
+		drop_sources(e);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct key_entry *const *x = a, *const *y = b;
+
+	return ((*x)->connection > (*y)->connection) - ((*x)->connection < (*y)->connection);
+}
+
+void key_table_seal(struct key_table *t)
+{
+	if (t->n > 1)
+		qsort(t->entries, t->n, sizeof(struct key_entry *), compare);
+}
+
+const struct key_entry *key_table_find(const struct key_table *t, uint32_t connection)
+{
+	struct key_entry key = {.connection = connection}, *pkey = &key, **found;
+
+	if (!t || t->n == 0)
+		return NULL;
+	found = bsearch(&pkey, t->entries, t->n, sizeof(struct key_entry *), compare);
+	return found ? *found : NULL;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the `key` process holds: of each connection our certificate, its private key and our identity. A table is filled while a
+ * configuration is staged, and then replaces the one in force as a whole.
+ */
+#ifndef CERTGATE_DAEMON_KEY_TABLE_H
+#define CERTGATE_DAEMON_KEY_TABLE_H
+
+#include "daemon/proto_stage.h"
+#include "pki/auth.h"
+#include "pki/outbound.h"
+
+enum { KEY_FILES_MAX = 1 + 1 + 1 + 64 };
+
+struct key_entry {
+	uint32_t connection;
+	char name[STAGE_NAME_MAX];
+	struct pki_signer *signer;
+	struct pki_auth_options auth;
+	uint8_t *id; /* body of our ID payload */
+	size_t id_len;
+	/* while it is staged */
+	char local_identity[STAGE_TEXT_MAX];
+	struct {
+		enum stage_part part;
+		char *name;
+		uint8_t *data;
+		size_t len;
+	} files[KEY_FILES_MAX];
+	size_t n_files;
+	struct pki_outbound outbound;
+	struct pki_findings findings;
+	int error;
+	enum stage_part part;
+	struct pki_error text;
+};
+
+struct key_table {
+	uint32_t generation;
+	struct key_entry **entries;
+	size_t n;
+};
+
+struct key_table *key_table_new(uint32_t generation);
+/* Wipes what is secret. */
+struct key_table *key_table_free(struct key_table *t);
+
+/* As of trust_table.h. key_table_file() owns name and data (file_free_secret()) from the call on. */
+int key_table_begin(struct key_table *t, const struct stage_key *s);
+int key_table_file(struct key_table *t, const struct stage_file *f, uint8_t *data, size_t len);
+/* Loads, lints, and makes the signer. ret's blobs belong to the entry until key_table_settle(). */
+int key_table_end(struct key_table *t, uint32_t connection, int64_t now, struct staged_key *ret);
+/* The answer was sent: what was only needed for it is wiped and freed. */
+void key_table_settle(struct key_table *t, uint32_t connection);
+void key_table_seal(struct key_table *t);
+const struct key_entry *key_table_find(const struct key_table *t, uint32_t connection);
+struct key_entry *key_table_last(struct key_table *t, uint32_t connection);
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading a configuration: read, its files opened, each connection's files shown to `key` and to every verify worker, one connection
+ * after the other. Only when all of it is good does anything change: then key and verify put it in force and apply.c does the
+ * rest. Called at the start, for `reload`, and when key or a verify worker was started again.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "daemon/gateway.h"
+#include "pki/key.h"
+
+struct load {
+	struct gateway *g;
+	struct cg_config *config;
+	bool own_config; /* not the one in force */
+	struct cg_diags diags;
+	struct conn **conns;
+	size_t n, at; /* enabled connections; the one that is being staged */
+	uint32_t generation;
+	bool begun;
+	unsigned int waiting; /* answers of verify workers to come */
+	load_done_fn done;
+	void *ctx;
+};
+
+static void stage_next(struct load *l);
+
+/* ---------------------------------------------------------------- messages */
+
+static void tell(struct channel *c, enum msg_type type, const struct stage_ref *ref)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, type);
+	proto_put_stage_ref(&m, ref);
+	(void)channel_send(c, &m, -EBADF);
+}
+
+static void tell_all(struct load *l, enum msg_type type)
+{
+	const struct stage_ref ref = {.generation = l->generation};
+
+	tell(proc_channel(l->g, ROLE_KEY, 0), type, &ref);
+	for (unsigned int i = 0; i < l->g->n_verifiers; i++)
+		tell(proc_channel(l->g, ROLE_VERIFY, i), type, &ref);
+}
+
+static bool all_there(struct gateway *g)
+{
+	bool there = proc_channel(g, ROLE_KEY, 0);
+
+	for (unsigned int i = 0; i < g->n_verifiers; i++)
+		there = there && proc_channel(g, ROLE_VERIFY, i);
+	return there;
+}
+
+/* ---------------------------------------------------------------- files */
+
+static int complain(struct load *l, const struct cg_source *s, const char *hint, const char *text)
+{
+	cg_diags_add(&l->diags, CG_DIAG_ERROR, &s->loc, s->key, hint, "%s", text);
+	return -EINVAL;
+}
+
+static int open_source(struct load *l, const struct cg_source *s, bool secret, int *ret)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct pki_error err = {0};
+	struct stat st;
+	char text[512];
+
+	fd = open(s->text, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		(void)snprintf(text, sizeof(text), "found '%s', which cannot be opened: %s",
+			       s->text, strerror(errno));
+		return complain(l, s, errno == EACCES ? "the file must belong to root" : NULL,
+				text);
+	}
+	if (!S_ISREG(st.st_mode)) {
+		(void)snprintf(text, sizeof(text), "found '%s', which is no regular file", s->text);
+		return complain(l, s, NULL, text);
+	}
+	if (secret && pki_key_check_permissions(fd, s->text, &err) < 0)
+		return complain(l, s, NULL, err.text);
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+static int send_file(struct load *l, struct channel *const *to, size_t n_to, enum stage_part part,
+		     const struct cg_source *s, bool secret)
+{
+	static struct stage_file f;
+	_cleanup_close_ int fd = -EBADF;
+	int r;
+
+	if (!s->text)
+		return 0;
+	r = open_source(l, s, secret, &fd);
+	if (r < 0)
+		return r;
+	f = (struct stage_file){.ref = {l->generation, l->conns[l->at]->id}, .part = part};
+	(void)snprintf(f.name, sizeof(f.name), "%s", s->text);
+	for (size_t i = 0; i < n_to && r >= 0; i++) {
+		struct msg_writer m;
+
+		msg_begin(&m, MSG_STAGE_FILE);
+		proto_put_stage_file(&m, &f);
+		r = channel_send(to[i], &m, fd);
+	}
+	return r;
+}
+
+/* ---------------------------------------------------------------- one connection */
+
+static void report_error(struct load *l, const struct cg_connection *c, enum stage_part part,
+			 const char *text)
+{
+	const struct cg_source *s = &c->outbound_certificate;
+	const struct cg_location *loc = NULL;
+	char key[128];
+
+	switch (part) {
+	case STAGE_CERTIFICATE: break;
+	case STAGE_PRIVATE_KEY: s = c->outbound_key.text ? &c->outbound_key : s; break;
+	case STAGE_PASSPHRASE: s = c->outbound_passphrase.text ? &c->outbound_passphrase : s; break;
+	case STAGE_CHAIN: s = c->n_inbound_chain > 0 ? &c->inbound_chain[0] : s; break;
+	case STAGE_ANCHOR: s = c->n_trust_anchors > 0 ? &c->trust_anchors[0] : s; break;
+	case STAGE_SUBJECT:
+		loc = &c->subject_name_loc;
+		(void)snprintf(key, sizeof(key), "connections[%s].inbound_certificate.subject_name",
+			       c->name);
+		break;
+	case STAGE_IDENTITY:
+		loc = l->waiting > 0 ? &c->remote_identity_loc : &c->local_identity_loc;
+		(void)snprintf(key, sizeof(key), "connections[%s].%s_identity", c->name,
+			       l->waiting > 0 ? "remote" : "local");
+		break;
+	case _STAGE_PART_MAX: break;
+	}
+	cg_diags_add(&l->diags, CG_DIAG_ERROR, loc ? loc : &s->loc, loc ? key : s->key, NULL, "%s",
+		     text);
+}
+
+static int stage_key(struct load *l)
+{
+	struct conn *conn = l->conns[l->at];
+	const struct cg_connection *c = conn->cfg;
+	struct channel *key = proc_channel(l->g, ROLE_KEY, 0);
+	static struct stage_key s;
+	struct msg_writer m;
+	bool one_file = !c->outbound_key.text;
+	int r, e;
+
+	s = (struct stage_key){.ref = {l->generation, conn->id},
+			       .rsa_sha1 = c->allow_sha1_signatures};
+	(void)snprintf(s.name, sizeof(s.name), "%s", c->name);
+	(void)snprintf(s.local_identity, sizeof(s.local_identity), "%s", c->local_identity);
+	msg_begin(&m, MSG_STAGE_KEY);
+	proto_put_stage_key(&m, &s);
+	r = channel_send(key, &m, -EBADF);
+	if (r < 0)
+		return r;
+	/* All that is wrong is said at once. */
+	r = send_file(l, &key, 1, STAGE_CERTIFICATE, &c->outbound_certificate, one_file);
+	e = send_file(l, &key, 1, STAGE_PRIVATE_KEY, &c->outbound_key, true);
+	r = r < 0 ? r : e;
+	e = send_file(l, &key, 1, STAGE_PASSPHRASE, &c->outbound_passphrase, true);
+	r = r < 0 ? r : e;
+	for (size_t i = 0; i < c->n_outbound_chain; i++) {
+		e = send_file(l, &key, 1, STAGE_CHAIN, &c->outbound_chain[i], false);
+		r = r < 0 ? r : e;
+	}
+	if (r < 0)
+		return r;
+	tell(key, MSG_STAGE_END, &s.ref);
+	return 0;
+}
+
+static int stage_trust(struct load *l)
+{
+	struct conn *conn = l->conns[l->at];
+	const struct cg_connection *c = conn->cfg;
+	struct channel *verifiers[ROLE_WORKERS_MAX];
+	static struct stage_trust s;
+	int r = 0, e;
+
+	s = (struct stage_trust){.ref = {l->generation, conn->id},
+				 .rsa_sha1 = c->allow_sha1_signatures};
+	(void)snprintf(s.name, sizeof(s.name), "%s", c->name);
+	(void)snprintf(s.subject_name, sizeof(s.subject_name), "%s", c->subject_name);
+	(void)snprintf(s.remote_identity, sizeof(s.remote_identity), "%s", c->remote_identity);
+	s.local_id = (struct ike_blob){conn->local_id, conn->local_id_len};
+	for (unsigned int i = 0; i < l->g->n_verifiers; i++) {
+		struct msg_writer m;
+
+		verifiers[i] = proc_channel(l->g, ROLE_VERIFY, i);
+		msg_begin(&m, MSG_STAGE_TRUST);
+		proto_put_stage_trust(&m, &s);
+		e = channel_send(verifiers[i], &m, -EBADF);
+		r = r < 0 ? r : e;
+	}
+	for (size_t i = 0; i < c->n_inbound_chain; i++) {
+		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_CHAIN, &c->inbound_chain[i],
+			      false);
+		r = r < 0 ? r : e;
+	}
+	for (size_t i = 0; i < c->n_trust_anchors; i++) {
+		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_ANCHOR, &c->trust_anchors[i],
+			      false);
+		r = r < 0 ? r : e;
+	}
+	if (r < 0)
+		return r;
+	l->waiting = l->g->n_verifiers;
+	for (unsigned int i = 0; i < l->g->n_verifiers; i++)
+		tell(verifiers[i], MSG_STAGE_END, &s.ref);
+	return 0;
+}
+
+static int dup_blob(const struct ike_blob *b, uint8_t **ret, size_t *ret_len)
+{
+	uint8_t *p = malloc(MAX(b->size, (size_t)1));
+
+	if (!p)
+		return -ENOMEM;
+	if (b->size > 0)
+		memcpy(p, b->data, b->size);
+	free(*ret);
+	*ret = p;
+	*ret_len = b->size;
+	return 0;
+}
+
+static void next_connection(struct load *l)
+{
+	l->at++;
+	stage_next(l);
+}
+
+void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct staged_key *s)
+{
+	struct load *l = g->load;
+	struct conn *c;
+	int r;
+
+	if (!l || !l->begun || l->at >= l->n || s->ref.generation != l->generation ||
+	    s->ref.connection != l->conns[l->at]->id || l->waiting > 0)
+		return;
+	c = l->conns[l->at];
+	if (s->error < 0) {
+		report_error(l, c->cfg, s->part, s->text);
+		next_connection(l);
+		return;
+	}
+	r = dup_blob(&s->id, &c->local_id, &c->local_id_len);
+	for (size_t i = 0; i < s->n_certs && r >= 0; i++) {
+		r = dup_blob(&s->certs[i], &c->certs[i].data, &c->certs[i].len);
+		c->n_certs = r >= 0 ? i + 1 : c->n_certs;
+	}
+	(void)snprintf(c->local_subject, sizeof(c->local_subject), "%s", s->subject);
+	c->local_not_after = s->not_after;
+	if (r >= 0)
+		r = stage_trust(l);
+	if (r < 0) {
+		if (r != -EINVAL)
+			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
+				     "the connection cannot be loaded: %s", strerror(-r));
+		next_connection(l);
+	}
+}
+
+void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged_trust *s)
+{
+	struct load *l = g->load;
+	struct conn *c;
+
+	if (!l || !l->begun || l->at >= l->n || s->ref.generation != l->generation ||
+	    s->ref.connection != l->conns[l->at]->id || l->waiting == 0)
+		return;
+	c = l->conns[l->at];
+	/* All workers say the same; the first one's words are taken. */
+	if (p->index == 0 && s->error < 0)
+		report_error(l, c->cfg, s->part, s->text);
+	else if (p->index == 0) {
+		size_t len;
+
+		if (dup_blob(&s->remote_id, &c->remote_id, &c->remote_id_len) < 0 ||
+		    dup_blob(&s->hashes, (uint8_t **)&c->hashes, &len) < 0)
+			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
+				     "out of memory");
+		else
+			c->n_hashes = len / PKI_SHA1_SIZE;
+		memcpy(c->trust_digest, s->digest, sizeof(c->trust_digest));
+	}
+	if (--l->waiting == 0)
+		next_connection(l);
+}
+
+void load_on_finding(struct gateway *g, struct proc *p, const struct stage_finding *s)
+{
+	struct load *l = g->load;
+	const struct cg_connection *c;
+	const struct cg_source *at;
+
+	if (!l || !l->begun || l->at >= l->n || s->ref.connection != l->conns[l->at]->id ||
+	    (p->role == ROLE_VERIFY && p->index != 0) || s->finding.severity == PKI_NOTE)
+		return;
+	c = l->conns[l->at]->cfg;
+	at = p->role == ROLE_VERIFY && c->n_inbound_chain > 0 ? &c->inbound_chain[0]
+							      : &c->outbound_certificate;
+	cg_diags_add(&l->diags, s->finding.severity == PKI_ERROR ? CG_DIAG_ERROR : CG_DIAG_WARNING,
+		     &at->loc, at->key, s->finding.wanted, "%s: %s (%s)", s->finding.where,
+		     s->finding.found, pki_rule_name(s->finding.rule));
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+void load_free(struct load *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; l->conns && i < l->n; i++)
+		conn_free(l->conns[i]);
+	free(l->conns);
+	if (l->own_config)
+		cg_config_free(l->config);
+	cg_diags_done(&l->diags);
+	free(l);
+}
+
+static void finish(struct load *l, int error, json_t *result)
+{
+	struct gateway *g = l->g;
+
+	g->load = NULL;
+	l->done(l->ctx, error, &l->diags, result);
+	load_free(l);
+	if (g->load_again && !g->stopping) {
+		const struct timeval soon = {.tv_sec = 0, .tv_usec = 1000};
+
+		(void)event_add(g->load_timer, &soon);
+	}
+}
+
+static void commit(struct load *l)
+{
+	struct conn **conns = TAKE_PTR(l->conns);
+	json_t *result;
+
+	tell_all(l, MSG_STAGE_COMMIT);
+	l->own_config = false;
+	result = apply_config(l->g, l->config, conns, l->n);
+	if (result) {
+		json_t *warnings = cg_diags_to_json(&l->diags);
+
+		(void)json_object_set_new(result, "warnings", warnings ? warnings : json_array());
+	}
+	finish(l, 0, result);
+}
+
+static void stage_next(struct load *l)
+{
+	int r;
+
+	while (l->at < l->n) {
+		r = stage_key(l);
+		if (r >= 0)
+			return;
+		if (r != -EINVAL)
+			cg_diags_add(&l->diags, CG_DIAG_ERROR, &l->conns[l->at]->cfg->loc, NULL,
+				     NULL, "the connection cannot be loaded: %s", strerror(-r));
+		l->at++;
+	}
+	if (l->diags.n_errors > 0) {
+		tell_all(l, MSG_STAGE_ABORT);
+		finish(l, -EINVAL, NULL);
+		return;
+	}
+	commit(l);
+}
+
+/* Starts staging, or waits for the processes it takes. */
+static void begin(struct load *l)
+{
+	if (l->begun || !all_there(l->g))
+		return;
+	l->begun = true;
+	l->generation = ++l->g->generation;
+	tell_all(l, MSG_STAGE_BEGIN);
+	stage_next(l);
+}
+
+/* A process is gone: whatever was staged with it counts for nothing. */
+static void begin_anew(struct load *l)
+{
+	l->begun = false;
+	l->at = 0;
+	l->waiting = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		for (size_t j = 0; j < l->conns[i]->n_certs; j++)
+			free(l->conns[i]->certs[j].data);
+		memset(l->conns[i]->certs, 0, sizeof(l->conns[i]->certs));
+		l->conns[i]->n_certs = 0;
+	}
+}
+
+void load_on_process(struct gateway *g, bool came)
+{
+	if (g->load) {
+		if (!came)
+			begin_anew(g->load);
+		else
+			begin(g->load);
+		return;
+	}
+	if (!came)
+		g->load_again = true;
+	else if (g->load_again && all_there(g)) {
+		const struct timeval soon = {.tv_sec = 0, .tv_usec = 1000};
+
+		(void)event_add(g->load_timer, &soon);
+	}
+}
+
+static int make_conns(struct load *l)
+{
+	struct gateway *g = l->g;
+
+	l->conns = calloc(MAX(l->config->n_connections, (size_t)1), sizeof(struct conn *));
+	if (!l->conns)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->config->n_connections; i++) {
+		const struct cg_connection *cfg = &l->config->connections[i];
+		struct conn *old = conn_find_name(g, cfg->name), *c;
+
+		if (!cfg->enabled)
+			continue;
+		c = calloc(1, sizeof(*c));
+		if (!c)
+			return -ENOMEM;
+		c->g = g;
+		c->cfg = cfg;
+		/* Stable over reloads, unless what runs must end for what is wanted; never used again. */
+		c->id = old && !conn_must_begin_anew(old->cfg, cfg) ? old->id : ++g->next_conn;
+		l->conns[l->n++] = c;
+	}
+	return 0;
+}
+
+int load_start(struct gateway *g, bool reread, load_done_fn done, void *ctx)
+{
+	struct load *l;
+	int r = 0;
+
+	if (g->load)
+		return -EBUSY;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	*l = (struct load){.g = g, .config = g->config, .done = done, .ctx = ctx};
+	g->load = l;
+	g->load_again = false;
+	if (reread) {
+		l->config = NULL;
+		r = cg_config_load(g->options->config, &l->diags, &l->config);
+		l->own_config = r >= 0;
+	}
+	if (r >= 0)
+		r = make_conns(l);
+	if (r < 0) {
+		finish(l, r, NULL);
+		return 0;
+	}
+	begin(l);
+	return 0;
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operations of the control socket, as docs/json.md names them. Those that must wait (for ike's answer, for a tunnel, for a
+ * configuration) keep a waiter; a client that goes takes its waiters along.
+ */
+#include "base/str.h"
+#include "base/version.h"
+#include "daemon/gateway.h"
+
+enum { WAIT_DEFAULT_SECONDS = 30, WAIT_MAX_SECONDS = 3600, DOWN_SECONDS = 15 };
+
+enum wait_for { WAIT_UP, WAIT_DOWN, WAIT_RELOAD };
+
+struct waiter {
+	struct waiter *next;
+	struct gateway *g;
+	struct client *client;
+	enum wait_for what;
+	uint32_t connection;
+	struct event *timer;
+};
+
+static void waiter_free(struct waiter *w)
+{
+	for (struct waiter **at = &w->g->waiters; *at; at = &(*at)->next) {
+		if (*at == w) {
+			*at = w->next;
+			break;
+		}
+	}
+	if (w->timer)
+		event_free(w->timer);
+	free(w);
+}
+
+void ops_client_gone(struct client *cl)
+{
+	struct gateway *g = client_gateway(cl);
+
+	for (struct waiter *w = g->waiters, *next; w; w = next) {
+		next = w->next;
+		if (w->client != cl)
+			continue;
+		/* The load still runs, and ends with nobody to tell. */
+		if (w->what == WAIT_RELOAD)
+			w->client = NULL;
+		else
+			waiter_free(w);
+	}
+}
+
+void ops_free(struct gateway *g)
+{
+	while (g->waiters)
+		waiter_free(g->waiters);
+}
+
+static void answer_state(struct client *cl, const char *name, const char *state)
+{
+	client_answer(cl, control_result(json_pack("{s:s, s:s}", "name", name, "state", state)));
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+static void on_wait_over(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct waiter *w = userdata;
+	struct conn *c = conn_find(w->g, w->connection);
+	struct client *cl = w->client;
+	enum wait_for kind = w->what;
+
+	waiter_free(w);
+	if (!c)
+		client_answer(cl, control_error("the connection is gone", NULL));
+	else if (kind == WAIT_DOWN) {
+		/* The peer did not answer DELETE in time: it goes all the same. */
+		conn_is_down(c);
+		answer_state(cl, c->cfg->name, "down");
+	} else if (c->last_error.code[0] && conn_children_up(c) < c->cfg->n_children)
+		client_answer(cl, control_error(c->last_error.text, c->last_error.hint));
+	else
+		answer_state(cl, c->cfg->name,
+			     conn_children_up(c) == c->cfg->n_children ? "up" : "connecting");
+}
+
+static struct waiter *wait_for(struct client *cl, enum wait_for what, const struct conn *c,
+			       unsigned int seconds)
+{
+	struct gateway *g = client_gateway(cl);
+	struct waiter *w = calloc(1, sizeof(*w));
+	struct timeval tv = {.tv_sec = (time_t)seconds};
+
+	if (!w)
+		return NULL;
+	*w = (struct waiter){.next = g->waiters,
+			     .g = g,
+			     .client = cl,
+			     .what = what,
+			     .connection = c ? c->id : 0};
+	g->waiters = w;
+	if (seconds > 0) {
+		w->timer = evtimer_new(g->base, on_wait_over, w);
+		if (!w->timer || event_add(w->timer, &tv) < 0) {
+			waiter_free(w);
+			return NULL;
+		}
+	}
+	return w;
+}
+
+void ops_changed(struct gateway *g, const struct conn *conn)
+{
+	for (struct waiter *w = g->waiters, *next; w; w = next) {
+		struct conn *c = conn_find(g, w->connection);
+		struct client *cl = w->client;
+		unsigned int up;
+
+		next = w->next;
+		if (w->what == WAIT_RELOAD || !c || (conn && c != conn))
+			continue;
+		up = conn_children_up(c);
+		if (w->what == WAIT_UP && up == c->cfg->n_children) {
+			waiter_free(w);
+			answer_state(cl, c->cfg->name, "up");
+		} else if (w->what == WAIT_DOWN && up == 0) {
+			waiter_free(w);
+			answer_state(cl, c->cfg->name, "down");
+		}
+	}
+}
+
+void ops_failed(struct gateway *g, const struct conn *conn)
+{
+	for (struct waiter *w = g->waiters, *next; w; w = next) {
+		struct client *cl = w->client;
+
+		next = w->next;
+		if (w->what != WAIT_UP || w->connection != conn->id)
+			continue;
+		waiter_free(w);
+		client_answer(cl, control_error(conn->last_error.text ? conn->last_error.text
+								      : "it failed",
+						conn->last_error.hint));
+	}
+}
+
+/* ---------------------------------------------------------------- operations */
+
+static void refuse_unknown(struct client *cl, const char *name)
+{
+	struct gateway *g = client_gateway(cl);
+	_cleanup_strbuf_ struct cg_strbuf hint = {0};
+	_cleanup_free_ char *error = str_printf("there is no connection '%s'", name);
+
+	strbuf_add(&hint, g->n_conns > 0 ? "there are: " : "there is none");
+	for (size_t i = 0; i < g->n_conns && i < 20; i++)
+		strbuf_addf(&hint, "%s%s", i > 0 ? ", " : "", g->conns[i]->cfg->name);
+	client_answer(cl, control_error(error ? error : "there is no such connection", hint.s));
+}
+
+/* The connection that args name. false: refused. *ret is NULL if none is named and none need be. */
+static bool get_conn(struct client *cl, json_t *args, bool must, struct conn **ret)
+{
+	json_t *name = json_object_get(args, "name");
+
+	*ret = NULL;
+	if (!name && !must)
+		return true;
+	if (!json_is_string(name)) {
+		client_answer(cl,
+			      control_error("the argument 'name' is missing, or no string", NULL));
+		return false;
+	}
+	*ret = conn_find_name(client_gateway(cl), json_string_value(name));
+	if (!*ret)
+		refuse_unknown(cl, json_string_value(name));
+	return *ret != NULL;
+}
+
+static void op_version(struct client *cl, json_t *args _unused_)
+{
+	client_answer(cl, control_result(json_pack("{s:s, s:i}", "version", CERTGATE_VERSION, "pid",
+						   (int)getpid())));
+}
+
+static void answer_or_oom(struct client *cl, json_t *result)
+{
+	client_answer(cl, result ? control_result(result) : control_error("out of memory", NULL));
+}
+
+static void on_status(void *ctx, const struct ike_snapshot *s)
+{
+	answer_or_oom(ctx, status_json(client_gateway(ctx), s, client_subject(ctx)));
+}
+
+static void on_sa(void *ctx, const struct ike_snapshot *s)
+{
+	answer_or_oom(ctx, sa_json(client_gateway(ctx), s, client_subject(ctx)));
+}
+
+static void on_explain(void *ctx, const struct ike_snapshot *s)
+{
+	const struct conn *c = client_subject(ctx);
+
+	if (c)
+		answer_or_oom(ctx, explain_json(c, s));
+	else
+		client_answer(ctx, control_error("the connection is gone", NULL));
+}
+
+static void ask(struct client *cl, json_t *args, bool must, snapshot_fn fn)
+{
+	struct conn *c;
+
+	if (!get_conn(cl, args, must, &c))
+		return;
+	client_set_subject(cl, c);
+	if (snapshot_get(client_gateway(cl), fn, cl) < 0)
+		client_answer(cl, control_error("out of memory", NULL));
+}
+
+static void op_status(struct client *cl, json_t *args)
+{
+	json_t *name = json_object_get(args, "name");
+	const struct cg_connection *cfg = json_is_string(name)
+						  ? cg_config_find(client_gateway(cl)->config,
+								   json_string_value(name))
+						  : NULL;
+
+	/* One that is disabled is known, and nothing runs for it. */
+	if (cfg && !cfg->enabled) {
+		static const struct ike_snapshot nothing;
+		json_t *all = status_json(client_gateway(cl), &nothing, NULL), *list, *o;
+		size_t i;
+
+		list = json_array();
+		json_array_foreach(json_object_get(all, "connections"), i, o) {
+			if (streq_ptr(json_string_value(json_object_get(o, "name")), cfg->name))
+				(void)json_array_append(list, o);
+		}
+		(void)json_object_set_new(all, "connections", list);
+		answer_or_oom(cl, all);
+		return;
+	}
+	ask(cl, args, false, on_status);
+}
+
+static void op_sa(struct client *cl, json_t *args)
+{
+	ask(cl, args, false, on_sa);
+}
+
+static void op_explain(struct client *cl, json_t *args)
+{
+	ask(cl, args, true, on_explain);
+}
+
+static void op_monitor(struct client *cl, json_t *args)
+{
+	struct conn *c;
+
+	if (!get_conn(cl, args, false, &c))
+		return;
+	client_answer(cl, control_result(json_object()));
+	client_monitor(cl, c ? c->cfg->name : NULL);
+}
+
+static void op_up(struct client *cl, json_t *args)
+{
+	json_t *wait = json_object_get(args, "wait");
+	json_int_t seconds = WAIT_DEFAULT_SECONDS;
+	struct conn *c;
+
+	if (wait && (!json_is_integer(wait) || json_integer_value(wait) < 0 ||
+		     json_integer_value(wait) > WAIT_MAX_SECONDS)) {
+		client_answer(
+			cl,
+			control_error("the argument 'wait' is not a number of seconds up to 3600",
+				      NULL));
+		return;
+	}
+	if (wait)
+		seconds = json_integer_value(wait);
+	if (!get_conn(cl, args, true, &c))
+		return;
+	c->down = false;
+	if (conn_children_up(c) == c->cfg->n_children) {
+		answer_state(cl, c->cfg->name, "up");
+		return;
+	}
+	if (c->cfg->start == CG_START_ON_TRAFFIC)
+		routes_add(c);
+	/* The waiter first: the attempt may fail before the next line. */
+	if (seconds > 0 && !wait_for(cl, WAIT_UP, c, (unsigned int)seconds)) {
+		client_answer(cl, control_error("out of memory", NULL));
+		return;
+	}
+	conn_command(c, MSG_CONN_UP);
+	if (seconds == 0)
+		answer_state(cl, c->cfg->name, "connecting");
+}
+
+static void op_down(struct client *cl, json_t *args)
+{
+	struct conn *c;
+
+	if (!get_conn(cl, args, true, &c))
+		return;
+	c->down = true;
+	conn_command(c, MSG_CONN_DOWN);
+	if (conn_children_up(c) == 0) {
+		conn_is_down(c);
+		answer_state(cl, c->cfg->name, "down");
+		return;
+	}
+	if (!wait_for(cl, WAIT_DOWN, c, DOWN_SECONDS))
+		client_answer(cl, control_error("out of memory", NULL));
+}
+
+static void on_reloaded(void *ctx, int error, const struct cg_diags *diags, json_t *result)
+{
+	struct waiter *w = ctx;
+	struct client *cl = w->client;
+	json_t *findings, *refusal;
+
+	gateway_loaded(w->g, error, diags);
+	waiter_free(w);
+	if (!cl) {
+		json_decref(result);
+		return;
+	}
+	if (error >= 0) {
+		answer_or_oom(cl, result);
+		return;
+	}
+	refusal = control_error(error == -EINVAL
+					? "the configuration has errors: nothing was changed"
+					: strerror(-error),
+				"'certgate check' shows them");
+	findings = cg_diags_to_json(diags);
+	if (refusal && findings)
+		(void)json_object_set_new(refusal, "findings", findings);
+	client_answer(cl, refusal);
+}
+
+static void op_reload(struct client *cl, json_t *args _unused_)
+{
+	struct waiter *w = wait_for(cl, WAIT_RELOAD, NULL, 0);
+	int r;
+
+	if (!w) {
+		client_answer(cl, control_error("out of memory", NULL));
+		return;
+	}
+	r = load_start(client_gateway(cl), true, on_reloaded, w);
+	if (r < 0) {
+		waiter_free(w);
+		client_answer(cl,
+			      control_error(r == -EBUSY ? "another configuration is being loaded"
+							: strerror(-r),
+					    NULL));
+	}
+}
+
+static void op_stop(struct client *cl, json_t *args _unused_)
+{
+	struct gateway *g = client_gateway(cl);
+
+	client_answer(cl, control_result(json_object()));
+	gateway_stop(g);
+}
+
+static const struct {
+	const char *name;
+	bool root;
+	void (*handle)(struct client *cl, json_t *args);
+} operations[] = {
+	{"status", false, op_status},
+	{"sa", false, op_sa},
+	{"up", true, op_up},
+	{"down", true, op_down},
+	{"reload", true, op_reload},
+	{"monitor", false, op_monitor},
+	{"explain", false, op_explain},
+	{"version", false, op_version},
+	{"stop", true, op_stop},
+};
+
+void ops_handle(struct client *cl, const char *op, json_t *args)
+{
+	_cleanup_free_ char *error = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
+		if (!streq(operations[i].name, op))
+			continue;
+		if (operations[i].root && !client_is_root(cl))
+			client_answer(cl, control_error("only root may do this", NULL));
+		else
+			operations[i].handle(cl, args);
+		return;
+	}
+	error = str_printf("there is no operation '%s'", op);
+	client_answer(cl, control_error(error, "are certgate and certgated of the same version?"));
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The processes below main: asking the launcher for them, connecting them with each other, and what follows when one ends. Nothing
+ * that fails is left half alive: ike is started again beside the SAs that go on in the kernel; a verify worker takes ike with it, for the
+ * nonces that only it knew; key and verify get the configuration in force again.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "daemon/gateway.h"
+
+enum { FAILURES_MAX = 10, STABLE_SECONDS = 60 };
+
+struct proc *proc_find(struct gateway *g, enum role role, unsigned int index)
+{
+	for (size_t i = 0; i < g->n_procs; i++) {
+		if (g->procs[i].role == role && g->procs[i].index == index)
+			return &g->procs[i];
+	}
+	return NULL;
+}
+
+struct channel *proc_channel(struct gateway *g, enum role role, unsigned int index)
+{
+	struct proc *p = proc_find(g, role, index);
+
+	return p && p->ready ? p->channel : NULL;
+}
+
+struct channel *ike_channel(struct gateway *g)
+{
+	return proc_channel(g, ROLE_IKE, 0);
+}
+
+void proc_kill(struct proc *p, const char *why)
+{
+	struct msg_writer m;
+
+	history_add(p->g, NULL, IKE_ERROR, "process-killed", NULL, NULL, "process %s is ended: %s",
+		    role_name(p->role), why);
+	if (p->pid <= 0)
+		return;
+	msg_begin(&m, MSG_KILL);
+	msg_put_u32(&m, (uint32_t)p->pid);
+	(void)channel_send(p->g->launcher, &m, -EBADF);
+}
+
+/* ---------------------------------------------------------------- messages */
+
+static int on_complaint(struct proc *p, struct msg_reader *r)
+{
+	enum role about = (enum role)msg_get_enum(r, _ROLE_MAX - 1);
+	struct proc *accused;
+	char text[256];
+
+	msg_get_str(r, text, sizeof(text));
+	if (!msg_done(r) || about != ROLE_IKE)
+		return -EBADMSG;
+	accused = proc_find(p->g, about, 0);
+	if (accused)
+		proc_kill(accused, text);
+	return 0;
+}
+
+static int on_staged(struct proc *p, enum msg_type type, struct msg_reader *r)
+{
+	static struct staged_key key;
+	static struct staged_trust trust;
+	static struct stage_finding finding;
+
+	if (type == MSG_STAGED_KEY) {
+		proto_get_staged_key(r, &key);
+		if (!msg_done(r))
+			return -EBADMSG;
+		load_on_staged_key(p->g, p, &key);
+	} else if (type == MSG_STAGED_TRUST) {
+		proto_get_staged_trust(r, &trust);
+		if (!msg_done(r))
+			return -EBADMSG;
+		load_on_staged_trust(p->g, p, &trust);
+	} else {
+		proto_get_stage_finding(r, &finding);
+		if (!msg_done(r))
+			return -EBADMSG;
+		load_on_finding(p->g, p, &finding);
+	}
+	return 0;
+}
+
+static int on_ready(struct proc *p);
+
+static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
+		      struct msg_reader *r, int *fd _unused_)
+{
+	static struct proto_binding binding;
+	static struct proto_resolved resolved;
+	struct proc *p = ctx;
+
+	if (type == MSG_READY)
+		return msg_done(r) && !p->ready ? on_ready(p) : -EBADMSG;
+	if (!p->ready)
+		return -EPROTO;
+	if (type == MSG_COMPLAINT)
+		return on_complaint(p, r);
+	if (type == MSG_STAGED_KEY || type == MSG_STAGED_TRUST || type == MSG_STAGE_FINDING)
+		return on_staged(p, type, r);
+	if (type == MSG_BINDING) {
+		proto_get_binding(r, &binding);
+		if (!msg_done(r))
+			return -EBADMSG;
+		binding_new(p->g, p, &binding);
+		return 0;
+	}
+	if (type == MSG_RESOLVED) {
+		proto_get_resolved(r, &resolved);
+		if (!msg_done(r))
+			return -EBADMSG;
+		conn_resolved(p->g, &resolved);
+		return 0;
+	}
+	return p->role == ROLE_IKE ? gateway_on_ike(p->g, type, r) : -EOPNOTSUPP;
+}
+
+static void on_closed(void *ctx, struct channel *c _unused_)
+{
+	struct proc *p = ctx;
+	struct msg_writer m;
+
+	p->channel = channel_free(p->channel);
+	p->ready = false;
+	/* It closed its socket: whatever it still does, nobody listens. The launcher's word of its end brings the rest. */
+	if (p->pid <= 0)
+		return;
+	msg_begin(&m, MSG_KILL);
+	msg_put_u32(&m, (uint32_t)p->pid);
+	(void)channel_send(p->g->launcher, &m, -EBADF);
+}
+
+static void on_violation(void *ctx, struct channel *c, const char *text)
+{
+	struct proc *p = ctx;
+
+	proc_kill(p, text);
+	on_closed(ctx, c);
+}
+
+/* ---------------------------------------------------------------- starting */
+
+static int spawn(struct proc *p)
+{
+	static const struct channel_ops ops = {
+		.message = on_message, .closed = on_closed, .violation = on_violation};
+	struct launch_spawn s = {
+		.role = p->role, .index = p->index, .uid = p->g->uid, .gid = p->g->gid};
+	_cleanup_close_ int theirs = -EBADF;
+	struct msg_writer m;
+	int pair[2], r;
+
+	r = channel_pair(pair);
+	if (r < 0)
+		return r;
+	theirs = pair[1];
+	p->channel = channel_free(p->channel);
+	r = channel_new(p->g->base, pair[0], ROLE_MAIN, p->role, p->index, &ops, p, &p->channel);
+	if (r < 0)
+		return r;
+	msg_begin(&m, MSG_SPAWN);
+	launch_put_spawn(&m, &s);
+	p->started = now_boottime();
+	return channel_send(p->g->launcher, &m, theirs);
+}
+
+static void on_restart(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct proc *p = userdata;
+	int r;
+
+	if (p->g->stopping || p->pid > 0)
+		return;
+	r = spawn(p);
+	if (r < 0)
+		(void)log_error_errno(r, "cannot start process %s", role_name(p->role));
+}
+
+static int attach(struct proc *p, struct proc *to, int fd)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_ATTACH);
+	msg_put_u8(&m, (uint8_t)to->role);
+	msg_put_u32(&m, to->index);
+	return channel_send(p->channel, &m, fd);
+}
+
+/* A new socket between ike and one of those it asks. */
+static int join(struct proc *ike, struct proc *other)
+{
+	int pair[2], r;
+
+	if (!ike->ready || !other->ready)
+		return 0;
+	r = channel_pair(pair);
+	if (r < 0)
+		return r;
+	r = attach(ike, other, pair[0]);
+	if (r >= 0)
+		r = attach(other, ike, pair[1]);
+	(void)safe_close(pair[0]);
+	(void)safe_close(pair[1]);
+	return r;
+}
+
+static bool all_ready(struct gateway *g)
+{
+	for (size_t i = 0; i < g->n_procs; i++) {
+		if (!g->procs[i].ready)
+			return false;
+	}
+	return true;
+}
+
+/* What ike needs beyond its neighbours. */
+static void furnish_ike(struct gateway *g)
+{
+	const struct cg_limits *l = &g->config->gateway.limits;
+	const struct ike_engine_config config = {
+		.half_open_cookie = l->cookie_threshold,
+		.half_open_limit = l->half_open,
+		.half_open_per_net = l->half_open_per_prefix,
+	};
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_ENGINE);
+	proto_put_engine(&m, &config);
+	(void)channel_send(ike_channel(g), &m, -EBADF);
+	/* Nobody is answered before it is known who is expected. */
+	if (!g->loaded)
+		return;
+	sockets_tell_ike(g);
+	conns_tell_ike(g);
+}
+
+static void tell_log_level(struct proc *p)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_LOG_LEVEL);
+	msg_put_u8(&m, (uint8_t)cg_log_get_level());
+	(void)channel_send(p->channel, &m, -EBADF);
+}
+
+static int on_ready(struct proc *p)
+{
+	struct gateway *g = p->g;
+	int r = 0;
+
+	p->ready = true;
+	tell_log_level(p);
+	if (p->role == ROLE_IKE) {
+		for (size_t i = 0; i < g->n_procs && r >= 0; i++) {
+			if (g->procs[i].role == ROLE_KEY || g->procs[i].role == ROLE_VERIFY)
+				r = join(p, &g->procs[i]);
+		}
+		if (r >= 0)
+			furnish_ike(g);
+	} else if (p->role == ROLE_KEY || p->role == ROLE_VERIFY) {
+		struct proc *ike = proc_find(g, ROLE_IKE, 0);
+
+		r = join(ike, p);
+		load_on_process(g, true);
+	}
+	if (r < 0)
+		return log_error_errno(r, "cannot connect process %s", role_name(p->role));
+	if (all_ready(g))
+		log_debug("all processes are ready");
+	return 0;
+}
+
+int procs_start(struct gateway *g)
+{
+	size_t n = 0;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	g->n_verifiers = g->config->gateway.verify_workers > 0 ? g->config->gateway.verify_workers
+							       : (unsigned int)MAX(cores, 1L);
+	g->n_verifiers = MIN(g->n_verifiers, (unsigned int)ROLE_WORKERS_MAX);
+	g->n_procs = 3 + g->n_verifiers;
+	g->procs = calloc(g->n_procs, sizeof(*g->procs));
+	if (!g->procs)
+		return -ENOMEM;
+	g->procs[n++] = (struct proc){.role = ROLE_KEY};
+	for (unsigned int i = 0; i < g->n_verifiers; i++)
+		g->procs[n++] = (struct proc){.role = ROLE_VERIFY, .index = i};
+	g->procs[n++] = (struct proc){.role = ROLE_IKE};
+	g->procs[n++] = (struct proc){.role = ROLE_FETCH};
+	for (size_t i = 0; i < n; i++) {
+		struct proc *p = &g->procs[i];
+		int r;
+
+		p->g = g;
+		p->restart = evtimer_new(g->base, on_restart, p);
+		if (!p->restart)
+			return -ENOMEM;
+		r = spawn(p);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void procs_stop(struct gateway *g)
+{
+	for (size_t i = 0; i < g->n_procs; i++) {
+		g->procs[i].channel = channel_free(g->procs[i].channel);
+		if (g->procs[i].restart)
+			event_free(g->procs[i].restart);
+	}
+	free(g->procs);
+	g->procs = NULL;
+	g->n_procs = 0;
+}
+
+/* ---------------------------------------------------------------- the launcher's news */
+
+static void start_again(struct proc *p)
+{
+	struct timeval tv = {0};
+
+	if (now_boottime() - p->started > STABLE_SECONDS * USEC_PER_SEC)
+		p->failures = 0;
+	if (++p->failures > FAILURES_MAX) {
+		log_error("process %s fails again and again: giving up", role_name(p->role));
+		p->g->exit_status = EXIT_FAILURE;
+		(void)event_base_loopbreak(p->g->base);
+		return;
+	}
+	/* At once the first time: the next failure may be an attacker's next attempt. */
+	tv.tv_sec = p->failures > 1 ? (time_t)MIN(1U << (p->failures - 2), 30U) : 0;
+	tv.tv_usec = 1000;
+	(void)event_add(p->restart, &tv);
+}
+
+void procs_spawned(struct gateway *g, const struct launch_report *rep)
+{
+	struct proc *p = proc_find(g, rep->role, rep->index);
+
+	if (!p)
+		return;
+	if (rep->status < 0) {
+		(void)log_error_errno(rep->status, "process %s did not start",
+				      role_name(rep->role));
+		start_again(p);
+		return;
+	}
+	p->pid = rep->pid;
+}
+
+void procs_exited(struct gateway *g, const struct launch_report *rep)
+{
+	struct proc *p = proc_find(g, rep->role, rep->index);
+	struct proc *ike = proc_find(g, ROLE_IKE, 0);
+
+	if (!p || p->pid != rep->pid)
+		return;
+	/* What it said before it died still counts. */
+	channel_drain(p->channel);
+	p->pid = 0;
+	p->ready = false;
+	p->channel = channel_free(p->channel);
+	if (g->stopping)
+		return;
+	if (WIFSIGNALED(rep->status))
+		history_add(g, NULL, IKE_ERROR, "process-ended", NULL, NULL,
+			    "process %s was ended by signal %d%s", role_name(p->role),
+			    WTERMSIG(rep->status),
+			    WTERMSIG(rep->status) == SIGSYS ? " (a system call it may not make)"
+							    : "");
+	else
+		history_add(g, NULL, IKE_ERROR, "process-ended", NULL, NULL,
+			    "process %s ended with status %d", role_name(p->role),
+			    WEXITSTATUS(rep->status));
+	if (p->role == ROLE_IKE) {
+		snapshot_cancel(g, NULL);
+		children_orphan(g);
+		bindings_orphan(g);
+	} else if (p->role == ROLE_KEY || p->role == ROLE_VERIFY)
+		load_on_process(g, false);
+	if (p->role == ROLE_VERIFY && ike && ike->pid > 0)
+		proc_kill(ike, "a process that verifies ended, and with it the nonces it knew");
+	start_again(p);
+}

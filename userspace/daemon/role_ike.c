@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process `ike`: the IKEv2 engine between its sockets and its neighbours. Everything the engine wants is a message to someone
+ * else: signatures from key, verdicts from verify, the kernel from main. Its code faces the network, so it holds nothing that lasts: no
+ * private key, no anchor, no file.
+ */
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "daemon/ike_conn.h"
+#include "daemon/ike_socket.h"
+#include "daemon/proto_auth.h"
+#include "daemon/worker.h"
+
+struct ike {
+	struct worker w;
+	struct ike_engine *engine;
+	struct ike_sockets *sockets;
+	struct ike_conn *conn; /* being received */
+	struct event *timer;
+	unsigned int next_verifier;
+	uint32_t nonces_wanted; /* there was nobody to ask */
+	bool closing;
+};
+
+static void fill_random(void *ctx _unused_, uint8_t *buf, size_t len)
+{
+	/* Key material comes from this: there is no going on without it. */
+	if (RAND_priv_bytes(buf, (int)len) != 1) {
+		log_error("the random number generator failed");
+		_exit(EXIT_FAILURE);
+	}
+}
+
+/* ---------------------------------------------------------------- the engine's wishes */
+
+static struct channel *next_verifier(struct ike *k)
+{
+	for (unsigned int i = 0; i < ROLE_WORKERS_MAX; i++) {
+		struct channel *c;
+
+		k->next_verifier = (k->next_verifier + 1) % ROLE_WORKERS_MAX;
+		c = worker_neighbour(&k->w, ROLE_VERIFY, k->next_verifier);
+		if (c)
+			return c;
+	}
+	return NULL;
+}
+
+static void ask_nonces(struct ike *k, uint32_t count)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_NONCES_GET);
+	proto_put_nonces_get(&m, count);
+	k->nonces_wanted = channel_send(next_verifier(k), &m, -EBADF) < 0 ? count : 0;
+}
+
+static void on_attached(void *ctx, struct channel *c)
+{
+	struct ike *k = ctx;
+
+	if (channel_peer(c) == ROLE_VERIFY && k->nonces_wanted > 0)
+		ask_nonces(k, k->nonces_wanted);
+}
+
+static void ask_signature(struct ike *k, const struct ike_out_sign *o)
+{
+	struct ike_sign_answer a = {.error = -ENOTCONN};
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_SIGN);
+	proto_put_sign(&m, o);
+	a.error = channel_send(worker_neighbour(&k->w, ROLE_KEY, 0), &m, -EBADF);
+	if (a.error == 0)
+		return;
+	(void)snprintf(a.text, sizeof(a.text), "the process that signs cannot be asked: %s",
+		       strerror(-a.error));
+	ike_answer_sign(k->engine, now_boottime(), o->request, &a);
+}
+
+static void ask_verdict(struct ike *k, const struct ike_out_verify *o)
+{
+	struct ike_verify_answer a = {.error = -ENOTCONN};
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_VERIFY);
+	proto_put_verify(&m, o);
+	/* Only the worker that issued the nonce takes it back. */
+	a.error = channel_send(
+		worker_neighbour(&k->w, ROLE_VERIFY,
+				 nonce_token_worker(o->nonce_token) % ROLE_WORKERS_MAX),
+		&m, -EBADF);
+	if (a.error == 0)
+		return;
+	(void)snprintf(a.code, sizeof(a.code), "internal");
+	(void)snprintf(a.text, sizeof(a.text), "the process that verifies cannot be asked: %s",
+		       strerror(-a.error));
+	ike_answer_verify(k->engine, now_boottime(), o->request, &a);
+}
+
+static void tell_child(struct ike *k, enum msg_type type, const struct ike_out_child *o)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, type);
+	proto_put_child(&m, o);
+	(void)channel_send(k->w.main, &m, -EBADF);
+}
+
+static void output(struct ike *k, const struct ike_output *o)
+{
+	struct msg_writer m;
+
+	switch (o->kind) {
+	case IKE_OUT_DATAGRAM:
+		ike_sockets_send(k->sockets, &o->datagram.local, &o->datagram.remote,
+				 o->datagram.data.data, o->datagram.data.size);
+		break;
+	case IKE_OUT_NONCES: ask_nonces(k, o->nonces.count); break;
+	case IKE_OUT_SIGN: ask_signature(k, &o->sign); break;
+	case IKE_OUT_VERIFY: ask_verdict(k, &o->verify); break;
+	case IKE_OUT_CHILD_ADD:
+		msg_begin(&m, MSG_CHILD_ADD);
+		proto_put_child_add(&m, &o->child_add);
+		if (channel_send(k->w.main, &m, -EBADF) < 0)
+			ike_answer_child_add(k->engine, now_boottime(), o->child_add.request,
+					     -ENOTCONN, "main cannot be asked");
+		break;
+	case IKE_OUT_CHILD_DEL: tell_child(k, MSG_CHILD_DEL, &o->child); break;
+	case IKE_OUT_CHILD_ACTIVATE: tell_child(k, MSG_CHILD_ACTIVATE, &o->child); break;
+	case IKE_OUT_CHILD_MOVE: tell_child(k, MSG_CHILD_MOVE, &o->child); break;
+	case IKE_OUT_RELEASE:
+		msg_begin(&m, MSG_BINDING_RELEASE);
+		msg_put_u64(&m, o->release.binding);
+		(void)channel_send(k->w.main, &m, -EBADF);
+		break;
+	case IKE_OUT_REPORT:
+		msg_begin(&m, MSG_REPORT);
+		proto_put_report(&m, &o->report);
+		(void)channel_send(k->w.main, &m, -EBADF);
+		break;
+	}
+}
+
+/* Does what the engine wants, and sleeps until it next wants to be called. */
+static void drain(struct ike *k)
+{
+	struct ike_output o;
+	struct msg_writer m;
+	usec_t now, at;
+	struct timeval tv;
+
+	while (ike_next_output(k->engine, &o))
+		output(k, &o);
+	if (k->closing && ike_idle(k->engine)) {
+		k->closing = false;
+		msg_begin(&m, MSG_IDLE);
+		(void)channel_send(k->w.main, &m, -EBADF);
+	}
+	at = ike_deadline(k->engine);
+	if (at == IKE_TIME_NEVER) {
+		(void)event_del(k->timer);
+		return;
+	}
+	now = now_boottime();
+	at = MIN(usec_sub(at, now), USEC_PER_HOUR);
+	tv = (struct timeval){.tv_sec = (time_t)(at / USEC_PER_SEC),
+			      .tv_usec = (suseconds_t)(at % USEC_PER_SEC)};
+	(void)event_add(k->timer, &tv);
+}
+
+static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct ike *k = userdata;
+
+	ike_tick(k->engine, now_boottime());
+	drain(k);
+}
+
+static void on_datagram(void *ctx, const struct cg_endpoint *local,
+			const struct cg_endpoint *remote, const uint8_t *data, size_t size)
+{
+	struct ike *k = ctx;
+
+	ike_input(k->engine, now_boottime(), local, remote, data, size);
+}
+
+static void on_burst(void *ctx)
+{
+	drain(ctx);
+}
+
+/* ---------------------------------------------------------------- status */
+
+struct status {
+	struct ike *k;
+	uint32_t request;
+};
+
+static void tell_status(void *ctx, const struct ike_sa_status *sa)
+{
+	const struct status *s = ctx;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_STATUS_SA);
+	proto_put_sa_status(&m, s->request, sa);
+	(void)channel_send(s->k->w.main, &m, -EBADF);
+	for (size_t i = 0; i < sa->n_children; i++) {
+		msg_begin(&m, MSG_STATUS_CHILD);
+		proto_put_child_status(&m, s->request, &sa->children[i]);
+		(void)channel_send(s->k->w.main, &m, -EBADF);
+	}
+}
+
+static int on_status_get(struct ike *k, struct msg_reader *r)
+{
+	struct status s = {.k = k, .request = msg_get_u32(r)};
+	struct msg_writer m;
+
+	if (!msg_done(r))
+		return -EBADMSG;
+	ike_status(k->engine, tell_status, &s);
+	msg_begin(&m, MSG_STATUS_END);
+	msg_put_u32(&m, s.request);
+	(void)channel_send(k->w.main, &m, -EBADF);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- messages */
+
+static int on_neighbour(struct ike *k, enum msg_type type, struct msg_reader *r)
+{
+	static struct ike_nonce nonces[PROTO_NONCES_MAX];
+	static struct ike_verify_answer verdict;
+	static struct ike_sign_answer signature;
+	usec_t now = now_boottime();
+	uint64_t request;
+	size_t n;
+
+	if (!k->engine)
+		return -EPROTO;
+	if (type == MSG_NONCES) {
+		n = proto_get_nonces(r, nonces);
+		if (!msg_done(r))
+			return -EBADMSG;
+		ike_answer_nonces(k->engine, now, nonces, n);
+	} else if (type == MSG_SIGNED) {
+		proto_get_signed(r, &request, &signature);
+		if (!msg_done(r))
+			return -EBADMSG;
+		ike_answer_sign(k->engine, now, request, &signature);
+	} else if (type == MSG_VERDICT) {
+		proto_get_verdict(r, &request, &verdict);
+		if (!msg_done(r))
+			return -EBADMSG;
+		ike_answer_verify(k->engine, now, request, &verdict);
+	} else
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static int on_engine(struct ike *k, struct msg_reader *r)
+{
+	struct ike_engine_config config;
+
+	proto_get_engine(r, &config);
+	if (!msg_done(r) || k->engine)
+		return -EBADMSG;
+	config.random = (struct ike_random){.fill = fill_random};
+	return ike_engine_new(&config, now_boottime(), &k->engine);
+}
+
+static int on_socket(struct ike *k, enum msg_type type, struct msg_reader *r, int *fd)
+{
+	struct proto_socket p;
+
+	proto_get_socket(r, &p);
+	if (!msg_done(r))
+		return -EBADMSG;
+	return type == MSG_SOCKET ? ike_sockets_add(k->sockets, &p, fd)
+				  : ike_sockets_remove(k->sockets, &p);
+}
+
+/* Main's news of the kernel. */
+static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
+{
+	char text[IKE_TEXT_SIZE];
+	struct cg_endpoint remote;
+	usec_t now = now_boottime();
+	uint64_t id;
+	uint32_t index;
+	int error;
+
+	if (type == MSG_CHILD_ADDED) {
+		proto_get_child_added(r, &id, &error, text);
+		if (!msg_done(r))
+			return -EBADMSG;
+		ike_answer_child_add(k->engine, now, id, error, text);
+		return 0;
+	}
+	if (type == MSG_ACQUIRE) {
+		uint32_t connection = msg_get_u32(r);
+
+		index = msg_get_u32(r);
+		if (!msg_done(r))
+			return -EBADMSG;
+		ike_acquire(k->engine, now, connection, index);
+		return 0;
+	}
+	id = msg_get_u64(r);
+	if (type == MSG_CHILD_DEAD || type == MSG_BINDING_DEAD)
+		msg_get_str(r, text, sizeof(text));
+	else if (type == MSG_CHILD_MOVED)
+		msg_get_endpoint(r, &remote);
+	if (!msg_done(r))
+		return -EBADMSG;
+	if (type == MSG_CHILD_SOFT)
+		ike_child_soft_expired(k->engine, now, id);
+	else if (type == MSG_CHILD_DEAD)
+		ike_child_dead(k->engine, now, id, text);
+	else if (type == MSG_CHILD_TRAFFIC)
+		ike_child_traffic(k->engine, now, id);
+	else if (type == MSG_CHILD_MOVED)
+		ike_child_moved(k->engine, now, id, &remote);
+	else if (type == MSG_BINDING_DEAD)
+		ike_binding_dead(k->engine, now, id, text);
+	else
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static int on_conn(struct ike *k, enum msg_type type, struct msg_reader *r)
+{
+	struct cg_endpoint remote;
+	usec_t now = now_boottime();
+	uint32_t id;
+	int e = 0;
+
+	id = msg_get_u32(r);
+	if (type == MSG_CONN_RESOLVED)
+		msg_get_endpoint(r, &remote);
+	if (!msg_done(r))
+		return -EBADMSG;
+	if (type == MSG_CONN_REMOVE)
+		e = ike_connection_remove(k->engine, now, id);
+	else if (type == MSG_CONN_RESOLVED)
+		e = ike_connection_resolved(k->engine, now, id, &remote);
+	else if (type == MSG_CONN_UP)
+		e = ike_up(k->engine, now, id);
+	else if (type == MSG_CONN_DOWN)
+		e = ike_down(k->engine, now, id);
+	else
+		return -EOPNOTSUPP;
+	if (e < 0)
+		log_debug("%s of connection %u: %s", msg_name(type), id, strerror(-e));
+	return 0;
+}
+
+static int on_conn_part(struct ike *k, enum msg_type type, struct msg_reader *r)
+{
+	const struct ike_connection_config *c;
+	int e;
+
+	if (type != MSG_CONN_END)
+		return ike_conn_part(&k->conn, type, r);
+	if (!msg_done(r) || !k->conn)
+		return -EBADMSG;
+	c = ike_conn_config(k->conn);
+	e = ike_connection_set(k->engine, now_boottime(), c);
+	if (e < 0)
+		(void)log_error_errno(e, "connection %s cannot be set up", c->name);
+	k->conn = ike_conn_free(k->conn);
+	return 0;
+}
+
+static int on_main(struct ike *k, enum msg_type type, struct msg_reader *r, int *fd)
+{
+	if (type == MSG_ENGINE)
+		return on_engine(k, r);
+	if (!k->engine)
+		return -EPROTO;
+	if (type == MSG_SOCKET || type == MSG_SOCKET_CLOSE)
+		return on_socket(k, type, r, fd);
+	if (type == MSG_CONN_BEGIN || type == MSG_CONN_CERT || type == MSG_CONN_CHILD ||
+	    type == MSG_CONN_END)
+		return on_conn_part(k, type, r);
+	if (type == MSG_CONN_REMOVE || type == MSG_CONN_RESOLVED || type == MSG_CONN_UP ||
+	    type == MSG_CONN_DOWN)
+		return on_conn(k, type, r);
+	if (type == MSG_STATUS_GET)
+		return on_status_get(k, r);
+	if (type == MSG_SHUTDOWN) {
+		ike_shutdown(k->engine, now_boottime());
+		k->closing = true;
+		return 0;
+	}
+	return on_kernel(k, type, r);
+}
+
+static int on_message(void *ctx, struct channel *c, enum msg_type type, struct msg_reader *r,
+		      int *fd)
+{
+	struct ike *k = ctx;
+	int e;
+
+	e = channel_peer(c) == ROLE_MAIN ? on_main(k, type, r, fd) : on_neighbour(k, type, r);
+	if (k->engine)
+		drain(k);
+	return e;
+}
+
+int role_ike(const struct options *o)
+{
+	static const struct worker_ops ops = {.message = on_message, .attached = on_attached};
+	struct ike k = {0};
+	int status;
+
+	if (worker_begin(&k.w, o, &ops, &k) < 0)
+		return EXIT_FAILURE;
+	k.timer = evtimer_new(k.w.base, on_timer, &k);
+	if (!k.timer || ike_sockets_new(k.w.base, on_datagram, on_burst, &k, &k.sockets) < 0)
+		return log_oom(), EXIT_FAILURE;
+	status = worker_run(&k.w, o);
+	k.engine = ike_engine_free(k.engine);
+	k.sockets = ike_sockets_free(k.sockets);
+	k.conn = ike_conn_free(k.conn);
+	return status;
+}

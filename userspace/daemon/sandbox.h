@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each process gives up before it reads a byte from outside: descriptors, root directory, user, capabilities,
+ * new privileges, core dumps, system calls. There is no way back, and no process goes on if any step fails.
+ */
+#ifndef CERTGATE_DAEMON_SANDBOX_H
+#define CERTGATE_DAEMON_SANDBOX_H
+
+#include <sys/types.h>
+
+#include "daemon/role.h"
+
+struct sandbox {
+	enum role role;
+	uid_t uid; /* of the unprivileged user; ignored for launcher and main, which stay user 0 without its powers */
+	gid_t gid;
+	int empty_dir_fd; /* to chroot to; -EBADF: none. Closed. */
+};
+
+/*
+ * The first steps of a process that was just started: descriptors other than the standard ones and keep[] are closed, standard
+ * input and output go to /dev/null, signals meant for the launcher are ignored. 0 or negative errno.
+ */
+int sandbox_begin(const int *keep, size_t n_keep);
+/* The rest. 0 or negative errno, after which the process must end. */
+int sandbox_enter(const struct sandbox *s);
+
+/* The role's filter alone. */
+int seccomp_enter(enum role role);
+
+#endif

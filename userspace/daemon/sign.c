@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checking and signing. Holds no state. Called by the key process.
+ */
+#include "daemon/sign.h"
+
+#include <openssl/crypto.h>
+
+#include "ike/auth_octets.h"
+
+static int refuse(struct ike_sign_answer *a, int error, const char *text)
+{
+	a->error = error;
+	(void)snprintf(a->text, sizeof(a->text), "%s", text);
+	return error;
+}
+
+struct signing {
+	uint8_t *out;
+	size_t len;
+	int r;
+	enum pki_auth_method method;
+};
+
+/* A key in memory signs before pki_auth_sign() returns. */
+static void on_signed(void *userdata, int r, enum pki_auth_method method, const uint8_t *data,
+		      size_t len)
+{
+	struct signing *s = userdata;
+
+	s->r = r < 0 ? r : len > PROTO_AUTH_MAX ? -EMSGSIZE : 0;
+	if (s->r < 0)
+		return;
+	memcpy(s->out, data, len);
+	s->len = len;
+	s->method = method;
+}
+
+int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t auth[PROTO_AUTH_MAX],
+	      struct ike_sign_answer *ret)
+{
+	struct ike_auth_octets in = {
+		.initiator = s->initiator,
+		.message = IKE_VIEW(s->init_message.data, s->init_message.size),
+		.nonce = IKE_VIEW(s->peer_nonce.data, s->peer_nonce.size),
+		.prf = s->prf,
+		.sk_p = IKE_VIEW(s->sk_p.data, s->sk_p.size),
+		.id = IKE_VIEW(s->id_body.data, s->id_body.size),
+	};
+	struct signing signing = {.out = auth, .r = -EINPROGRESS};
+	const struct key_entry *e = key_table_find(t, s->connection);
+	_cleanup_free_ uint8_t *octets = NULL;
+	struct pki_error err = {0};
+	uint32_t hashes = 0;
+	size_t size, len;
+	int r;
+
+	*ret = (struct ike_sign_answer){0};
+	if (!e)
+		return refuse(ret, -ENOENT, "there is no such connection");
+	/* We sign for who we are, and no one else. */
+	if (s->id_body.size != e->id_len || memcmp(s->id_body.data, e->id, e->id_len) != 0)
+		return refuse(ret, -EPERM, "the identity to be signed is not this connection's");
+	if (s->init_message.size < 28)
+		return refuse(ret, -EPERM, "what is to be signed is no IKE_SA_INIT message");
+	in.spi = ike_load_u64(s->init_message.data + (s->initiator ? 0 : 8));
+	if (ike_auth_message_check(in.message, in.initiator, in.spi) < 0)
+		return refuse(ret, -EPERM,
+			      "what is to be signed is no IKE_SA_INIT message of ours");
+	if (pki_ike_hashes_parse(s->peer_hashes.data, s->peer_hashes.size, &hashes) < 0)
+		return refuse(ret, -EBADMSG, "the peer's list of hash algorithms is malformed");
+	size = ike_auth_octets_len(&in);
+	if (size == 0)
+		return refuse(ret, -EPERM, "the PRF is not known");
+	octets = malloc(size);
+	if (!octets)
+		return refuse(ret, -ENOMEM, "out of memory");
+	r = ike_auth_octets_build(&in, octets, size, &len);
+	if (r < 0)
+		return refuse(ret, -EPERM,
+			      "what is to be signed is not made of the parts of an exchange");
+	r = pki_auth_sign(e->signer, hashes, &e->auth, octets, len, &err, on_signed, &signing);
+	OPENSSL_cleanse(octets, size);
+	if (r >= 0)
+		r = signing.r;
+	if (r < 0)
+		return refuse(ret, r, err.text[0] ? err.text : strerror(-r));
+	ret->auth_method = (uint8_t)signing.method;
+	ret->auth_data = (struct ike_blob){.data = auth, .size = signing.len};
+	return 0;
+}

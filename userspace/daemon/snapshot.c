@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asking ike for its SAs: a question, any number of answers, an end. What ike says is for people to read; nothing is decided by
+ * it. Called by status.c and ops.c.
+ */
+#include "daemon/gateway.h"
+
+enum { SNAPSHOT_SAS_MAX = 65536, SNAPSHOT_CHILDREN_MAX = 262144 };
+
+struct snapshot {
+	struct snapshot *next;
+	uint32_t request;
+	struct ike_snapshot s;
+	snapshot_fn fn;
+	void *ctx;
+};
+
+static void snapshot_free(struct snapshot *n)
+{
+	free(n->s.sas);
+	free(n->s.children);
+	free(n);
+}
+
+static struct snapshot *find(struct gateway *g, uint32_t request)
+{
+	for (struct snapshot *n = g->snapshots; n; n = n->next) {
+		if (n->request == request)
+			return n;
+	}
+	return NULL;
+}
+
+static void finish(struct gateway *g, struct snapshot *n)
+{
+	for (struct snapshot **at = &g->snapshots; *at; at = &(*at)->next) {
+		if (*at == n) {
+			*at = n->next;
+			break;
+		}
+	}
+	if (n->fn)
+		n->fn(n->ctx, &n->s);
+	snapshot_free(n);
+}
+
+int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx)
+{
+	struct snapshot *n = calloc(1, sizeof(*n));
+	struct msg_writer m;
+
+	if (!n)
+		return -ENOMEM;
+	*n = (struct snapshot){
+		.next = g->snapshots, .request = ++g->next_request, .fn = fn, .ctx = ctx};
+	g->snapshots = n;
+	msg_begin(&m, MSG_STATUS_GET);
+	msg_put_u32(&m, n->request);
+	/* Without ike there is nothing to tell. */
+	if (channel_send(ike_channel(g), &m, -EBADF) < 0)
+		finish(g, n);
+	return 0;
+}
+
+void snapshot_on_sa(struct gateway *g, const struct proto_sa_status *sa)
+{
+	struct snapshot *n = find(g, sa->request);
+	struct proto_sa_status *more;
+
+	if (!n || n->s.n_sas >= SNAPSHOT_SAS_MAX)
+		return;
+	/* Room is doubled whenever the number is a power of two. */
+	if ((n->s.n_sas & (n->s.n_sas - 1)) == 0) {
+		more = reallocarray(n->s.sas, n->s.n_sas > 0 ? n->s.n_sas * 2 : 1, sizeof(*more));
+		if (!more)
+			return;
+		n->s.sas = more;
+	}
+	n->s.sas[n->s.n_sas++] = *sa;
+}
+
+void snapshot_on_child(struct gateway *g, const struct proto_child_status *c)
+{
+	struct snapshot *n = find(g, c->request);
+	struct snapshot_child *more;
+
+	if (!n || n->s.n_children >= SNAPSHOT_CHILDREN_MAX)
+		return;
+	if ((n->s.n_children & (n->s.n_children - 1)) == 0) {
+		more = reallocarray(n->s.children, n->s.n_children > 0 ? n->s.n_children * 2 : 1,
+				    sizeof(*more));
+		if (!more)
+			return;
+		n->s.children = more;
+	}
+	n->s.children[n->s.n_children++] = (struct snapshot_child){
+		.number = c->s.child,
+		.index = c->s.index,
+		.up = c->s.up,
+		.rekeying = c->s.rekeying,
+		.suite = c->s.suite,
+		.established = c->s.established,
+		.rekey_at = c->s.rekey_at,
+	};
+}
+
+static int by_connection(const void *a, const void *b)
+{
+	const struct proto_sa_status *x = a, *y = b;
+
+	return (x->s.connection > y->s.connection) - (x->s.connection < y->s.connection);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct snapshot_child *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+void snapshot_on_end(struct gateway *g, uint32_t request)
+{
+	struct snapshot *n = find(g, request);
+
+	if (!n)
+		return;
+	if (n->s.n_sas > 1)
+		qsort(n->s.sas, n->s.n_sas, sizeof(n->s.sas[0]), by_connection);
+	if (n->s.n_children > 1)
+		qsort(n->s.children, n->s.n_children, sizeof(n->s.children[0]), by_number);
+	/* They have moved. */
+	for (size_t i = 0; i < n->s.n_sas; i++)
+		n->s.sas[i].s.peer_subject = n->s.sas[i].peer_subject;
+	finish(g, n);
+}
+
+void snapshot_cancel(struct gateway *g, const void *ctx)
+{
+	for (struct snapshot *n = g->snapshots, *next; n; n = next) {
+		next = n->next;
+		if (!ctx)
+			snapshot_on_end(g, n->request);
+		else if (n->ctx == ctx)
+			n->fn = NULL;
+	}
+}

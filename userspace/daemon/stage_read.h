@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contents of a file that main opened and passed on.
+ */
+#ifndef CERTGATE_DAEMON_STAGE_READ_H
+#define CERTGATE_DAEMON_STAGE_READ_H
+
+#include "base/macro.h"
+
+/*
+ * Reads the whole file, wherever its offset is: other processes share it. At most PKI_FILE_SIZE_MAX bytes (-EFBIG). Free with
+ * file_free_secret().
+ */
+int stage_read(int fd, uint8_t **ret, size_t *ret_len);
+
+#endif

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The results of `status` and `sa`: what the configuration says, what ike says, and the kernel's counters, as docs/json.md
+ * describes them. Called by ops.c.
+ */
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/version.h"
+#include "daemon/gateway.h"
+
+/* Adds what was made, or nothing where making it failed. */
+static void set(json_t *o, const char *key, json_t *value)
+{
+	if (value)
+		(void)json_object_set_new(o, key, value);
+}
+
+static void set_str(json_t *o, const char *key, const char *value)
+{
+	if (value && value[0])
+		set(o, key, json_string(value));
+}
+
+static void set_time(json_t *o, const char *key, int64_t at)
+{
+	char text[TIMESTAMP_SIZE];
+
+	set(o, key, json_string(format_timestamp(at, text)));
+}
+
+/* A time of the boot clock as one of the calendar. */
+static void set_boot_time(json_t *o, const char *key, ike_time at)
+{
+	usec_t boot = now_boottime(), real = now_realtime();
+
+	if (at == 0 || at == IKE_TIME_NEVER)
+		return;
+	set_time(o, key, (int64_t)((real + at - boot) / USEC_PER_SEC));
+}
+
+static void set_endpoint(json_t *o, const char *key, const struct cg_endpoint *e)
+{
+	char text[CG_ENDPOINT_SIZE];
+
+	set(o, key, json_string(cg_endpoint_format(e, text)));
+}
+
+static void set_hash(json_t *o, const char *key, const uint8_t hash[32])
+{
+	char text[65];
+
+	if (hex_encode(hash, 32, text, sizeof(text)) >= 0)
+		set(o, key, json_string(text));
+}
+
+static void set_spi(json_t *o, const char *key, uint64_t spi, int digits)
+{
+	char text[20];
+
+	(void)snprintf(text, sizeof(text), "%0*jx", digits, (uintmax_t)spi);
+	set(o, key, json_string(text));
+}
+
+static void set_suite(json_t *o, const struct ike_suite *s)
+{
+	char text[IKE_SUITE_TEXT];
+
+	set(o, "suite", json_string(ike_suite_format(s, text, sizeof(text))));
+}
+
+static const char *ike_state_name(enum ike_state s)
+{
+	switch (s) {
+	case IKE_STATE_DOWN: return "down";
+	case IKE_STATE_CONNECTING: return "connecting";
+	case IKE_STATE_AUTHENTICATING: return "authenticating";
+	case IKE_STATE_UP: return "up";
+	case IKE_STATE_CLOSING: return "closing";
+	}
+	return "down";
+}
+
+/* The one that counts of a connection's IKE SAs: up before others, then the latest. */
+static const struct proto_sa_status *best_sa(const struct conn *c, const struct ike_snapshot *s)
+{
+	const struct proto_sa_status *best = NULL;
+	size_t low = 0, high = s->n_sas;
+
+	/* The first one of the connection: they are in order. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->sas[middle].s.connection < c->id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < s->n_sas && s->sas[low].s.connection == c->id; low++) {
+		const struct proto_sa_status *sa = &s->sas[low];
+		bool up = sa->s.state == IKE_STATE_UP;
+		bool best_up = best && best->s.state == IKE_STATE_UP;
+
+		if (!best || (up && !best_up) ||
+		    (up == best_up && sa->s.established >= best->s.established))
+			best = sa;
+	}
+	return best;
+}
+
+const char *conn_state(const struct conn *c, const struct ike_snapshot *s)
+{
+	const struct proto_sa_status *sa = best_sa(c, s);
+
+	if (sa && sa->s.state == IKE_STATE_UP)
+		return conn_children_up(c) == c->cfg->n_children ? "up" : "partial";
+	if (sa && sa->s.state != IKE_STATE_DOWN)
+		return ike_state_name(sa->s.state);
+	return c->down || c->cfg->start != CG_START_ALWAYS ? "down" : "waiting";
+}
+
+static json_t *networks(const struct cgk_selector *s, unsigned int n)
+{
+	json_t *a = json_array();
+
+	for (unsigned int i = 0; i < n; i++) {
+		char range[CG_RANGE_SIZE], text[CG_RANGE_SIZE + 48], ports[24] = "";
+
+		(void)cg_range_format(&s[i].range, range);
+		if (s[i].port_start != 0 || s[i].port_end != 65535)
+			(void)snprintf(ports, sizeof(ports), " %u-%u", s[i].port_start,
+				       s[i].port_end);
+		if (s[i].protocol == 0)
+			(void)snprintf(text, sizeof(text), "%s", range);
+		else if (s[i].protocol == IPPROTO_TCP || s[i].protocol == IPPROTO_UDP)
+			(void)snprintf(text, sizeof(text), "%s %s%s", range,
+				       s[i].protocol == IPPROTO_TCP ? "tcp" : "udp", ports);
+		else
+			(void)snprintf(text, sizeof(text), "%s %u%s", range, s[i].protocol, ports);
+		(void)json_array_append_new(a, json_string(text));
+	}
+	return a;
+}
+
+static int compare_number(const void *key, const void *element)
+{
+	uint64_t number = *(const uint64_t *)key;
+	const struct snapshot_child *c = element;
+
+	return (number > c->number) - (number < c->number);
+}
+
+static const struct snapshot_child *find_child(const struct ike_snapshot *s, uint64_t number)
+{
+	if (s->n_children == 0)
+		return NULL;
+	return bsearch(&number, s->children, s->n_children, sizeof(s->children[0]), compare_number);
+}
+
+/* Both SAs' counters in one. */
+static void set_counters(json_t *o, struct gateway *g, const struct child *k)
+{
+	struct cgk_sa in = {0}, out = {0};
+	json_t *drops;
+
+	if (!g->k)
+		return;
+	(void)cgk_sa_get(g->k, k->sa_in, &in);
+	(void)cgk_sa_get(g->k, k->sa_out, &out);
+	set(o, "bytes_in", json_integer((json_int_t)in.stats.rx_bytes));
+	set(o, "bytes_out", json_integer((json_int_t)out.stats.tx_bytes));
+	set(o, "packets_in", json_integer((json_int_t)in.stats.rx_packets));
+	set(o, "packets_out", json_integer((json_int_t)out.stats.tx_packets));
+	drops = json_object();
+	for (unsigned int i = 0; i < CGK_DROPS && drops; i++) {
+		uint64_t n = in.stats.drops[i] + out.stats.drops[i];
+
+		if (n > 0)
+			set(drops, cgk_drop_name(i), json_integer((json_int_t)n));
+	}
+	set(o, "drops", drops);
+}
+
+/* A Child SA: main's table knows what was installed, ike what it is about to do. */
+static json_t *child_json(struct gateway *g, const struct child *k, const struct ike_snapshot *s)
+{
+	const struct snapshot_child *sc = find_child(s, k->number);
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+	set(o, "state", json_string(sc && sc->rekeying ? "rekeying" : "up"));
+	if (sc)
+		set_suite(o, &sc->suite);
+	set_spi(o, "spi_in", k->spi_in, 8);
+	set_spi(o, "spi_out", k->spi_out, 8);
+	set(o, "local_networks", networks(k->tunnel->t.local_ts, k->tunnel->t.n_local_ts));
+	set(o, "remote_networks", networks(k->tunnel->t.remote_ts, k->tunnel->t.n_remote_ts));
+	set_counters(o, g, k);
+	set_time(o, "established_at", k->since);
+	if (sc)
+		set_boot_time(o, "rekey_at", sc->rekey_at);
+	set(o, "encap", json_string(k->udp ? "udp" : "none"));
+	return o;
+}
+
+/* Only the newest of a child: an older one is on its way out. */
+static const struct child *newest_child(const struct conn *c, unsigned int index)
+{
+	const struct child *k;
+
+	LIST_FOREACH(k, &c->children, of_conn)
+	{
+		if (k->index == index)
+			return k;
+	}
+	return NULL;
+}
+
+static json_t *children_json(const struct conn *c, const struct ike_snapshot *s)
+{
+	const struct proto_sa_status *sa = best_sa(c, s);
+	json_t *a = json_array();
+
+	for (unsigned int i = 0; i < c->cfg->n_children && a; i++) {
+		const struct child *k = newest_child(c, i);
+		json_t *o = k ? child_json(c->g, k, s) : json_object();
+
+		if (!o)
+			continue;
+		set_str(o, "name", c->cfg->children[i].name);
+		if (!k)
+			set(o, "state",
+			    json_string(sa && sa->s.state != IKE_STATE_CLOSING ? "connecting"
+									       : "down"));
+		(void)json_array_append_new(a, o);
+	}
+	return a;
+}
+
+static const char *nat_name(const struct ike_sa_status *s)
+{
+	if (s->nat_local && s->nat_remote)
+		return "both";
+	return s->nat_local ? "local" : s->nat_remote ? "remote" : "none";
+}
+
+static json_t *ike_json(const struct ike_sa_status *s)
+{
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+	set_suite(o, &s->suite);
+	set_boot_time(o, "established_at", s->established);
+	set_spi(o, "spi_i", s->spi_i, 16);
+	set_spi(o, "spi_r", s->spi_r, 16);
+	set_str(o, "role", s->initiator ? "initiator" : "responder");
+	set_str(o, "nat", nat_name(s));
+	set(o, "fragmentation", json_boolean(s->fragmentation));
+	set_boot_time(o, "rekey_at", s->rekey_at);
+	set_boot_time(o, "reauth_at", s->reauth_at);
+	return o;
+}
+
+static void set_peer(json_t *o, const struct binding *b)
+{
+	json_t *chain = json_array();
+
+	set_str(o, "peer_subject", b->b.binding.subject);
+	set_str(o, "peer_identity", b->b.identity);
+	for (uint32_t i = 0; i < b->b.binding.n_links && chain; i++) {
+		json_t *link = json_object();
+
+		if (!link)
+			break;
+		set(link, "subject", json_string(b->b.chain[i].subject));
+		set_hash(link, "sha256", b->b.binding.links[i].cert);
+		set_hash(link, "spki_sha256", b->b.binding.links[i].spki);
+		set_time(link, "not_after", b->b.chain[i].not_after);
+		(void)json_array_append_new(chain, link);
+	}
+	set(o, "chain", chain);
+	set_time(o, "not_after", b->b.binding.not_after);
+	if (b->kernel_id != 0)
+		set(o, "binding", json_integer(b->kernel_id));
+}
+
+static json_t *entry_json(const struct history_entry *e, bool severity)
+{
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+	set_time(o, "time", e->time);
+	if (severity)
+		set_str(o, "severity", severity_name(e->severity));
+	set_str(o, "code", e->code);
+	set_str(o, "text", e->text);
+	set_str(o, "hint", e->hint);
+	return o;
+}
+
+static void set_configured(json_t *o, const struct cg_connection *cfg)
+{
+	set_str(o, "name", cfg->name);
+	set_str(o, "description", cfg->description);
+	set(o, "enabled", json_boolean(cfg->enabled));
+	set_str(o, "mode", cg_mode_to_string(cfg->mode));
+	set_str(o, "start", cg_start_to_string(cfg->start));
+	set_str(o, "interface", cfg->interface.name);
+	set_str(o, "remote_name", cfg->remote_name);
+}
+
+static void set_configured_address(json_t *o, const char *key, const struct cg_addr *a)
+{
+	char text[CG_ADDR_SIZE];
+
+	set_str(o, key, a->family == AF_UNSPEC ? "any" : cg_addr_format(a, text));
+}
+
+static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
+{
+	const struct proto_sa_status *sa = best_sa(c, s);
+	const struct binding *b = sa ? binding_find(c->g, sa->s.binding) : NULL;
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+	set_configured(o, c->cfg);
+	set_str(o, "state", conn_state(c, s));
+	if (sa) {
+		set_endpoint(o, "local_address", &sa->s.local);
+		set_endpoint(o, "remote_address", &sa->s.remote);
+	} else {
+		const struct cg_addr none = {0};
+
+		set_configured_address(o, "local_address", &c->cfg->local_address);
+		set_configured_address(o, "remote_address",
+				       c->cfg->remote_kind == CG_REMOTE_ADDRESS
+					       ? &c->cfg->remote_address
+				       : c->n_resolved > 0 ? &c->resolved[0]
+							   : &none);
+	}
+	set_str(o, "local_subject", c->local_subject);
+	if (c->n_certs > 0)
+		set_time(o, "local_not_after", c->local_not_after);
+	if (b && b->b.connection == c->id)
+		set_peer(o, b);
+	if (sa && sa->s.state == IKE_STATE_UP)
+		set(o, "ike", ike_json(&sa->s));
+	set(o, "children", children_json(c, s));
+	if (c->last_error.code[0])
+		set(o, "last_error", entry_json(&c->last_error, false));
+	set(o, "attempts", json_integer(c->attempts));
+	return o;
+}
+
+static json_t *disabled_json(const struct cg_connection *cfg)
+{
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+	set_configured(o, cfg);
+	set_str(o, "state", "disabled");
+	set_configured_address(o, "local_address", &cfg->local_address);
+	set_configured_address(o, "remote_address", &cfg->remote_address);
+	set(o, "children", json_array());
+	return o;
+}
+
+static json_t *daemon_json(struct gateway *g)
+{
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+	set_str(o, "version", CERTGATE_VERSION);
+	set(o, "pid", json_integer(getpid()));
+	set(o, "uptime", json_integer((json_int_t)((now_boottime() - g->started) / USEC_PER_SEC)));
+	set_str(o, "config", g->options->config);
+	set_time(o, "started_at", g->started_at);
+	return o;
+}
+
+static json_t *module_json(struct gateway *g)
+{
+	_cleanup_free_ char *version = NULL;
+	json_t *o = json_object();
+	uint32_t remaining;
+
+	if (!o)
+		return NULL;
+	if (file_read("/sys/module/certgate/version", 256, &version, NULL) >= 0) {
+		version[strcspn(version, "\n")] = '\0';
+		set_str(o, "version", version);
+	}
+	if (cgk_lease_get(g->k, &remaining) >= 0)
+		set(o, "lease_remaining", json_integer(remaining));
+	return o;
+}
+
+json_t *status_json(struct gateway *g, const struct ike_snapshot *s, const struct conn *only)
+{
+	json_t *o = json_object(), *list = json_array();
+
+	for (size_t i = 0; i < g->config->n_connections && o && list; i++) {
+		const struct cg_connection *cfg = &g->config->connections[i];
+		const struct conn *c = conn_find_name(g, cfg->name);
+
+		if (only && c != only)
+			continue;
+		(void)json_array_append_new(list, c ? conn_json(c, s) : disabled_json(cfg));
+	}
+	if (!o) {
+		json_decref(list);
+		return NULL;
+	}
+	set(o, "connections", list);
+	set(o, "daemon", daemon_json(g));
+	if (g->k)
+		set(o, "module", module_json(g));
+	return o;
+}
+
+static json_t *ike_sa_json(const struct conn *c, const struct ike_sa_status *s)
+{
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+	if (c)
+		set_str(o, "connection", c->cfg->name);
+	set_str(o, "state", ike_state_name(s->state));
+	set_str(o, "role", s->initiator ? "initiator" : "responder");
+	set_endpoint(o, "local", &s->local);
+	set_endpoint(o, "remote", &s->remote);
+	set_spi(o, "spi_i", s->spi_i, 16);
+	set_spi(o, "spi_r", s->spi_r, 16);
+	if (s->suite.encr != 0)
+		set_suite(o, &s->suite);
+	set_str(o, "peer_subject", s->peer_subject);
+	set_boot_time(o, "established_at", s->established);
+	set_boot_time(o, "rekey_at", s->rekey_at);
+	return o;
+}
+
+json_t *sa_json(struct gateway *g, const struct ike_snapshot *s, const struct conn *only)
+{
+	json_t *o = json_object(), *ike = json_array(), *children = json_array();
+	const struct child *k;
+
+	for (size_t i = 0; i < s->n_sas && ike; i++) {
+		const struct conn *c = conn_find(g, s->sas[i].s.connection);
+
+		if (!only || c == only)
+			(void)json_array_append_new(ike, ike_sa_json(c, &s->sas[i].s));
+	}
+	LIST_FOREACH(k, &g->children, all)
+	{
+		const struct conn *c = k->conn;
+		json_t *j;
+
+		if (!children || (only && c != only))
+			continue;
+		j = child_json(g, k, s);
+		if (!j)
+			continue;
+		set_str(j, "connection", c->cfg->name);
+		set_str(j, "child", c->cfg->children[k->index].name);
+		set_endpoint(j, "local", &k->local);
+		set_endpoint(j, "remote", &k->remote);
+		set(j, "binding", json_integer(k->binding->kernel_id));
+		(void)json_array_append_new(children, j);
+	}
+	if (!o) {
+		json_decref(ike);
+		json_decref(children);
+		return NULL;
+	}
+	set(o, "ike", ike);
+	set(o, "children", children);
+	return o;
+}
+
+json_t *explain_json(const struct conn *c, const struct ike_snapshot *s)
+{
+	const char *state = conn_state(c, s);
+	json_t *o = json_object(), *list = json_array();
+	char summary[2 * IKE_TEXT_SIZE];
+
+	for (size_t i = 0; i < c->history.n && list; i++)
+		(void)json_array_append_new(list, entry_json(history_at(&c->history, i), true));
+	if (!o) {
+		json_decref(list);
+		return NULL;
+	}
+	if (streq(state, "up"))
+		(void)snprintf(summary, sizeof(summary), "the tunnel is up");
+	else if (c->last_error.code[0])
+		(void)snprintf(summary, sizeof(summary), "%s; the last failure: %s%s%s", state,
+			       c->last_error.text ? c->last_error.text : "",
+			       c->last_error.hint ? "; " : "",
+			       c->last_error.hint ? c->last_error.hint : "");
+	else if (c->down)
+		(void)snprintf(summary, sizeof(summary),
+			       "it was taken down; 'certgate up %s' brings it up", c->cfg->name);
+	else
+		(void)snprintf(summary, sizeof(summary), "%s; nothing has failed", state);
+	pki_printable(summary);
+	set_str(o, "name", c->cfg->name);
+	set_str(o, "state", state);
+	set_str(o, "summary", summary);
+	set(o, "history", list);
+	return o;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of anchors and rules. Owned by a verify worker; holds public data only.
+ */
+#include "daemon/trust_table.h"
+
+#include <openssl/evp.h>
+
+static void entry_free(struct trust_entry *e)
+{
+	pki_subject_rule_free(e->subject);
+	pki_identity_rule_free(e->identity);
+	pki_trust_free(e->trust);
+	pki_certs_done(&e->chain);
+	pki_certs_done(&e->anchors);
+	pki_findings_done(&e->findings);
+	free(e->local_id);
+	free(e);
+}
+
+struct trust_table *trust_table_new(uint32_t generation)
+{
+	struct trust_table *t = calloc(1, sizeof(*t));
+
+	if (t)
+		t->generation = generation;
+	return t;
+}
+
+struct trust_table *trust_table_free(struct trust_table *t)
+{
+	if (!t)
+		return NULL;
+	for (size_t i = 0; i < t->n; i++)
+		entry_free(t->entries[i]);
+	free(t->entries);
+	free(t);
+	return NULL;
+}
+
+struct trust_entry *trust_table_last(struct trust_table *t, uint32_t connection)
+{
+	struct trust_entry *e = t->n > 0 ? t->entries[t->n - 1] : NULL;
+
+	return e && e->connection == connection ? e : NULL;
+}
+
+static void fail(struct trust_entry *e, int error, enum stage_part part,
+		 const struct pki_error *text)
+{
+	if (e->error < 0)
+		return;
+	e->error = error;
+	e->part = part;
+	e->text = *text;
+}
+
+int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
+{
+	struct trust_entry *e, **entries;
+	struct pki_error err = {0};
+	int r;
+
+	if (t->n > 0 && t->entries[t->n - 1]->connection == s->ref.connection)
+		return -EEXIST;
+	entries = reallocarray(t->entries, t->n + 1, sizeof(struct trust_entry *));
+	if (!entries)
+		return -ENOMEM;
+	t->entries = entries;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	if (s->local_id.size > 0) {
+		e->local_id = malloc(s->local_id.size);
+		if (!e->local_id) {
+			free(e);
+			return -ENOMEM;
+		}
+		memcpy(e->local_id, s->local_id.data, s->local_id.size);
+		e->local_id_len = s->local_id.size;
+	}
+	e->connection = s->ref.connection;
+	memcpy(e->name, s->name, sizeof(e->name));
+	e->auth.accept_rsa_sha1 = s->rsa_sha1;
+	t->entries[t->n++] = e;
+
+	r = pki_subject_rule_new(s->subject_name, &err, &e->subject);
+	if (r < 0)
+		fail(e, r, STAGE_SUBJECT, &err);
+	r = pki_identity_rule_new(s->remote_identity, &err, &e->identity);
+	if (r < 0)
+		fail(e, r, STAGE_IDENTITY, &err);
+	return 0;
+}
+
+int trust_table_file(struct trust_table *t, const struct stage_file *f, const uint8_t *data,
+		     size_t len)
+{
+	struct trust_entry *e = trust_table_last(t, f->ref.connection);
+	struct pki_error err = {0};
+	int r;
+
+	if (!e || e->trust)
+		return -ENOENT;
+	if (f->part != STAGE_CHAIN && f->part != STAGE_ANCHOR)
+		return -EINVAL;
+	r = pki_certs_load(data, len, f->name, &e->findings, &err,
+			   f->part == STAGE_ANCHOR ? &e->anchors : &e->chain);
+	if (r < 0)
+		fail(e, r, f->part, &err);
+	return 0;
+}
+
+/* Of everything a peer is judged by, so that a reload can tell whether it changed. */
+static int digest(const struct trust_entry *e, uint8_t ret[32])
+{
+	const struct pki_certs *lists[] = {&e->trust->anchors, &e->trust->helpers};
+	const char *texts[] = {pki_subject_rule_text(e->subject),
+			       pki_identity_rule_text(e->identity)};
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	int ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts) && ok; i++)
+		ok = EVP_DigestUpdate(ctx, texts[i], strlen(texts[i]) + 1) == 1;
+	for (size_t i = 0; i < ARRAY_SIZE(lists) && ok; i++) {
+		uint8_t n = (uint8_t)lists[i]->n;
+
+		ok = EVP_DigestUpdate(ctx, &n, 1) == 1;
+		for (size_t j = 0; j < lists[i]->n && ok; j++)
+			ok = EVP_DigestUpdate(ctx, lists[i]->list[j]->sha256, PKI_SHA256_SIZE) == 1;
+	}
+	ok = ok && EVP_DigestFinal_ex(ctx, ret, NULL) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok ? 0 : -ENOMEM;
+}
+
+int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
+		    struct staged_trust *ret, uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE],
+		    uint8_t remote_id[PROTO_ID_MAX])
+{
+	struct trust_entry *e = trust_table_last(t, connection);
+	struct pki_error err = {0};
+	size_t n;
+	int r;
+
+	if (!e || e->trust)
+		return -ENOENT;
+	*ret = (struct staged_trust){
+		.ref = {.generation = t->generation, .connection = connection}};
+	if (e->error == 0) {
+		r = pki_trust_new(&e->chain, e->anchors.n > 0 ? &e->anchors : NULL, now,
+				  &e->findings, &err, &e->trust);
+		if (r < 0)
+			fail(e, r, STAGE_CHAIN, &err);
+	}
+	pki_certs_done(&e->chain);
+	pki_certs_done(&e->anchors);
+	if (e->error < 0) {
+		ret->error = e->error;
+		ret->part = e->part;
+		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->text.text);
+		return 0;
+	}
+	n = pki_trust_certreq(e->trust, hashes, (size_t)STAGE_HASHES_MAX * PKI_SHA1_SIZE);
+	/* More than an initiator should list: it sends none then, and peers send their chain all the same. */
+	if (n <= IKE_MAX_ANCHOR_HASHES)
+		ret->hashes = (struct ike_blob){.data = hashes, .size = n * PKI_SHA1_SIZE};
+	ret->remote_id.data = remote_id;
+	r = pki_identity_rule_encode(e->identity, remote_id, PROTO_ID_MAX, &ret->remote_id.size);
+	if (r < 0)
+		ret->remote_id = (struct ike_blob){0};
+	return digest(e, ret->digest);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct trust_entry *const *x = a, *const *y = b;
+
+	return ((*x)->connection > (*y)->connection) - ((*x)->connection < (*y)->connection);
+}
+
+void trust_table_seal(struct trust_table *t)
+{
+	if (t->n > 1)
+		qsort(t->entries, t->n, sizeof(struct trust_entry *), compare);
+}
+
+const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection)
+{
+	struct trust_entry key = {.connection = connection}, *pkey = &key, **found;
+
+	if (!t || t->n == 0)
+		return NULL;
+	found = bsearch(&pkey, t->entries, t->n, sizeof(struct trust_entry *), compare);
+	return found ? *found : NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the verify worker knows of connections: whom each expects and what it trusts for that. A table is filled while a
+ * configuration is staged, and then replaces the one in force as a whole.
+ */
+#ifndef CERTGATE_DAEMON_TRUST_TABLE_H
+#define CERTGATE_DAEMON_TRUST_TABLE_H
+
+#include "daemon/proto_stage.h"
+#include "pki/auth.h"
+#include "pki/name.h"
+#include "pki/trust.h"
+
+struct trust_entry {
+	uint32_t connection;
+	char name[STAGE_NAME_MAX];
+	struct pki_subject_rule *subject;
+	struct pki_identity_rule *identity;
+	struct pki_trust *trust;
+	struct pki_auth_options auth;
+	uint8_t *local_id; /* body of our ID payload */
+	size_t local_id_len;
+	/* while it is staged */
+	struct pki_certs chain, anchors;
+	struct pki_findings findings;
+	int error; /* the first one */
+	enum stage_part part;
+	struct pki_error text;
+};
+
+struct trust_table {
+	uint32_t generation;
+	struct trust_entry **entries; /* by connection once sealed */
+	size_t n;
+};
+
+struct trust_table *trust_table_new(uint32_t generation);
+struct trust_table *trust_table_free(struct trust_table *t);
+
+/* A connection begins. -ENOMEM, -EEXIST. What is wrong with its texts is kept as the entry's error. */
+int trust_table_begin(struct trust_table *t, const struct stage_trust *s);
+/* Bytes of one of its files. -ENOENT: no such connection. What is wrong with them is kept as the entry's error. */
+int trust_table_file(struct trust_table *t, const struct stage_file *f, const uint8_t *data,
+		     size_t len);
+/* It is complete: ret says how it went; its blobs end with the next call, hashes is room for them. -ENOENT. */
+int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
+		    struct staged_trust *ret, uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE],
+		    uint8_t remote_id[PROTO_ID_MAX]);
+/* Sorts. From now on trust_table_find() works. */
+void trust_table_seal(struct trust_table *t);
+const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection);
+/* The entry that is being staged, to read its findings. */
+struct trust_entry *trust_table_last(struct trust_table *t, uint32_t connection);
+
+#endif

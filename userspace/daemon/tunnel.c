@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tunnels: one in the kernel for each child of a connection and its selectors, kept over rekeys, re-authentications and
+ * times without an SA, when it drops and counts. Called by child.c, adopt.c and when a connection goes.
+ */
+#include "daemon/gateway.h"
+
+void tunnel_label(const struct conn *c, unsigned int index, char label[CERTGATE_MAX_LABEL + 1])
+{
+	/* Names of at most CG_NAME_MAX characters fit twice. */
+	(void)snprintf(label, CERTGATE_MAX_LABEL + 1, "%.31s/%.31s", c->cfg->name,
+		       c->cfg->children[index].name);
+}
+
+struct tunnel *tunnel_find_kernel(struct gateway *g, uint32_t id)
+{
+	return TABLE_ENTRY(table_find(&g->tunnels_by_kernel, id), struct tunnel, by_kernel);
+}
+
+void tunnel_add(struct conn *c, struct tunnel *t)
+{
+	t->conn = c;
+	LIST_INSERT_HEAD(&c->g->tunnels, t, all);
+	LIST_INSERT_HEAD(&c->tunnels, t, of_conn);
+	table_add(&c->g->tunnels_by_kernel, &t->by_kernel, t->t.id);
+}
+
+static int fill_selectors(const struct ike_ts *ts, size_t n, struct cgk_selector *out,
+			  unsigned int *ret_n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct cg_selector s;
+		int r = check_selector_from_ts(&ts[i], &s);
+
+		if (r < 0)
+			return r;
+		out[i] = (struct cgk_selector){.range = s.range,
+					       .protocol = s.protocol,
+					       .port_start = s.port_first,
+					       .port_end = s.port_last};
+	}
+	*ret_n = (unsigned int)n;
+	return 0;
+}
+
+static bool selectors_equal(const struct cgk_selector *a, unsigned int n_a,
+			    const struct cgk_selector *b, unsigned int n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (unsigned int i = 0; i < n_a; i++) {
+		if (!cg_range_equal(&a[i].range, &b[i].range) || a[i].protocol != b[i].protocol ||
+		    a[i].port_start != b[i].port_start || a[i].port_end != b[i].port_end)
+			return false;
+	}
+	return true;
+}
+
+static void set_endpoints(struct gateway *g, struct cgk_tunnel *t, const struct cg_endpoint *local,
+			  const struct cg_endpoint *remote, bool udp)
+{
+	t->local = *local;
+	t->remote = *remote;
+	t->encap = udp ? CERTGATE_ENCAP_UDP : CERTGATE_ENCAP_NONE;
+	t->socket = udp ? sockets_kernel_id(g, local) : 0;
+	/* RFC 7296 section 2.23: a peer behind NAT may get another address or port at any time. */
+	t->flags = (t->flags & ~(uint32_t)CERTGATE_TUNNEL_F_ROAM) |
+		   (udp ? CERTGATE_TUNNEL_F_ROAM : 0);
+	if (!udp)
+		t->local.port = t->remote.port = 0;
+}
+
+static int want(struct conn *c, const struct ike_out_child_add *a, struct cgk_tunnel *ret,
+		char text[CHECK_TEXT])
+{
+	const struct cg_interface_config *i = &c->cfg->interface;
+	int r;
+
+	*ret = (struct cgk_tunnel){.mark = i->mark,
+				   .flags = c->cfg->dscp_copy ? CERTGATE_TUNNEL_F_DSCP_COPY : 0,
+				   .df = (enum certgate_df)c->cfg->df};
+	if (c->ifindex == 0) {
+		r = link_apply(c, NULL);
+		if (r < 0) {
+			(void)snprintf(text, CHECK_TEXT, "interface %s cannot be used: %s", i->name,
+				       cgk_rt_error(c->g->rt));
+			return r;
+		}
+	}
+	ret->ifindex = c->ifindex;
+	if (i->vrf) {
+		ret->underlay = cgk_link_index(c->g->rt, i->vrf);
+		if (ret->underlay == 0) {
+			(void)snprintf(text, CHECK_TEXT, "there is no device %s", i->vrf);
+			return -ENODEV;
+		}
+	}
+	set_endpoints(c->g, ret, &a->local, &a->remote, a->udp);
+	tunnel_label(c, a->child_index, ret->label);
+	r = fill_selectors(a->local_ts, a->n_local_ts, ret->local_ts, &ret->n_local_ts);
+	return r < 0 ? r
+		     : fill_selectors(a->remote_ts, a->n_remote_ts, ret->remote_ts,
+				      &ret->n_remote_ts);
+}
+
+int tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
+		const struct cg_endpoint *remote, bool udp)
+{
+	struct cgk_tunnel to = t->t;
+	unsigned int what = CGK_SET_LOCAL | CGK_SET_REMOTE | CGK_SET_ENCAP | CGK_SET_FLAGS;
+	int r;
+
+	set_endpoints(g, &to, local, remote, udp);
+	if (cg_endpoint_equal(&to.local, &t->t.local) &&
+	    cg_endpoint_equal(&to.remote, &t->t.remote) && to.encap == t->t.encap &&
+	    to.socket == t->t.socket)
+		return 0;
+	r = cgk_tunnel_set(g->k, &to, what);
+	if (r >= 0)
+		t->t = to;
+	return r;
+}
+
+int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
+	       char text[CHECK_TEXT])
+{
+	struct gateway *g = c->g;
+	struct cgk_tunnel wanted;
+	struct tunnel *t;
+	int r;
+
+	r = want(c, a, &wanted, text);
+	if (r < 0)
+		return r;
+	LIST_FOREACH(t, &c->tunnels, of_conn)
+	{
+		if (t->index != a->child_index || t->t.ifindex != wanted.ifindex ||
+		    !selectors_equal(t->t.local_ts, t->t.n_local_ts, wanted.local_ts,
+				     wanted.n_local_ts) ||
+		    !selectors_equal(t->t.remote_ts, t->t.n_remote_ts, wanted.remote_ts,
+				     wanted.n_remote_ts))
+			continue;
+		r = tunnel_move(g, t, &a->local, &a->remote, a->udp);
+		/* Another may have deleted it: it is made anew below. */
+		if (r == -ENOENT) {
+			tunnel_remove(g, t);
+			break;
+		}
+		if (r < 0) {
+			(void)snprintf(text, CHECK_TEXT,
+				       "the tunnel's endpoints cannot be changed: %s",
+				       cgk_error(g->k));
+			return r;
+		}
+		*ret = t;
+		return 0;
+	}
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	*t = (struct tunnel){.index = a->child_index, .t = wanted};
+	r = cgk_tunnel_new(g->k, &wanted, &t->t.id);
+	if (r < 0) {
+		(void)snprintf(text, CHECK_TEXT, "the tunnel cannot be made: %s", cgk_error(g->k));
+		free(t);
+		return r;
+	}
+	tunnel_add(c, t);
+	*ret = t;
+	return 0;
+}
+
+void tunnel_remove(struct gateway *g, struct tunnel *t)
+{
+	if (g->k)
+		(void)cgk_tunnel_del(g->k, t->t.id);
+	adopt_forget(g, t->t.id);
+	table_del(&g->tunnels_by_kernel, &t->by_kernel);
+	LIST_REMOVE(t, all);
+	LIST_REMOVE(t, of_conn);
+	free(t);
+}
+
+void tunnels_remove(struct conn *c)
+{
+	struct tunnel *t;
+
+	while ((t = LIST_FIRST(&c->tunnels)))
+		tunnel_remove(c->g, t);
+}

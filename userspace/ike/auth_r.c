@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * IKE_AUTH as responder: the peer is judged first; only then is its connection known, the Child SA installed
+ * and our AUTH made. Towards the peer every refusal is AUTHENTICATION_FAILED. RFC 7296 sections 1.2, 2.4, 2.15, 2.21.2.
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JUDGE_TIME (60 * IK_SECOND)
+
+static void refuse(struct ik_sa *sa, uint16_t type)
+{
+	uint32_t id = sa->serving ? sa->serving->id : sa->expected_id;
+
+	ik_respond_notify(sa, IKE_EXCHANGE_AUTH, id, type, IKE_VIEW_NONE);
+	ik_sa_fail(sa);
+}
+
+void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_view chain,
+		     const struct ike_content *content)
+{
+	struct ike_engine *e = sa->e;
+	struct ik_conn **conns;
+	uint32_t *candidates;
+	char remote[CG_ENDPOINT_SIZE];
+	size_t n;
+	int r;
+
+	/* Who can seal has received our IKE_SA_INIT: the address is real. */
+	sa->setup->proven = true;
+	ik_list_remove(&sa->setup->in_unproven);
+	cg_endpoint_format(&sa->remote, remote);
+	if (!content->has_idi || !content->has_auth) {
+		ik_report_failure(sa, IKE_WARNING, "auth-failed",
+				  "configure certificate authentication on the peer",
+				  "%s sent %s: it wants EAP, or is broken", remote,
+				  content->has_idi ? "no AUTH payload" : "no IDi payload");
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+		return;
+	}
+	sa->serving = calloc(1, sizeof(*sa->serving));
+	conns = calloc(IK_MAX_CANDIDATES, sizeof(struct ik_conn *));
+	candidates = calloc(IK_MAX_CANDIDATES, sizeof(*candidates));
+	if (!sa->serving || !conns || !candidates) {
+		r = -ENOMEM;
+		goto out;
+	}
+	sa->serving->exchange = IKE_EXCHANGE_AUTH;
+	sa->serving->id = id;
+	sa->serving->first = first;
+	sa->serving->len = chain.len;
+	if (content->has_cp &&
+	    (content->cp.type == IKE_CFG_REQUEST || content->cp.type == IKE_CFG_SET))
+		sa->serving->cp = content->cp.type;
+	sa->serving->chain = ik_memdup(chain.data, chain.len);
+	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IK_MAX_CANDIDATES, NULL);
+	for (size_t i = 0; i < n; i++)
+		candidates[i] = conns[i]->config->c.id;
+	if (!sa->serving->chain) {
+		r = -ENOMEM;
+	} else if (!n) {
+		ik_report_failure(sa, IKE_WARNING, "no-connection", NULL,
+				  "%s: no connection is configured for it any more", remote);
+		r = -ENOENT;
+	} else {
+		r = ik_auth_verify(sa, content, candidates, n);
+		if (r == -ENOENT)
+			ik_report_failure(
+				sa, IKE_ERROR, "auth-failed",
+				"the peer has to send its certificate and the intermediates",
+				"%s sent no X.509 certificate", remote);
+	}
+out:
+	free(conns);
+	free(candidates);
+	if (r < 0) {
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+		return;
+	}
+	ik_sa_enter(sa, IK_SA_PEER_VERIFY);
+	ik_timer_set(e, &sa->life, e->now + JUDGE_TIME);
+}
+
+/* The first Child SA, if the peer asks for one: its failure does not touch the IKE SA (section 1.2). */
+static void first_child(struct ik_sa *sa, const struct ike_content *content)
+{
+	struct ik_serving *v = sa->serving;
+	struct ik_setup *s = sa->setup;
+	struct ike_fault fault = {};
+	struct ik_child *child;
+
+	if (!content->sa.data && !content->tsi.data && !content->tsr.data)
+		return;
+	if (ik_child_choose(sa, content, IKE_KE_USE_NEVER, IKE_KE_NONE, NULL, &v->choice,
+			    &v->narrowed, &child, &fault) < 0) {
+		v->error = fault.notify ? fault.notify : IKE_N_NO_PROPOSAL_CHOSEN;
+		return;
+	}
+	v->child = child->number;
+	child->initial = true;
+	/* Until the peer has our answer it cannot receive on it, and may receive on the old one. */
+	child->on_use = ik_child_of(sa->conn, child->index, child);
+	if (ik_child_install(child, IKE_VIEW(s->peer_nonce, s->peer_nonce_len),
+			     IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)), IKE_VIEW_NONE) < 0) {
+		ik_child_end(child, false);
+		v->child = 0;
+		v->error = IKE_N_TEMPORARY_FAILURE;
+	}
+}
+
+void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
+{
+	struct ike_payloads payloads;
+	struct ike_content content;
+	struct ik_conn *conn;
+	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT], policy[IKE_TEXT_SIZE / 2];
+
+	if (sa->state != IK_SA_PEER_VERIFY)
+		return;
+	cg_endpoint_format(&sa->remote, remote);
+	if (a->error) {
+		/* The connection it was judged as, if it came to that: there the operator looks. */
+		conn = a->connection ? ik_conn_find(sa->e, a->connection) : NULL;
+		if (conn && !sa->reported &&
+		    ik_bucket_pass(sa->e, &sa->e->clear_reports, 20, IK_SECOND)) {
+			sa->reported = true;
+			ik_report(sa->e, conn, &sa->remote, IKE_ERROR,
+				  a->code[0] ? a->code : "auth-failed", a->hint, "%s", a->text);
+		}
+		ik_report_failure(
+			sa, IKE_ERROR, a->code[0] ? a->code : "auth-failed", a->hint, "%s",
+			a->text[0] ? a->text : "the peer's certificate or signature was refused");
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+		return;
+	}
+	ik_auth_take_verdict(sa, a);
+	conn = ik_conn_find(sa->e, a->connection);
+	if (!conn || !ik_conn_matches(conn, &sa->local, &sa->remote) || sa->e->shutdown) {
+		ik_report_failure(
+			sa, IKE_WARNING, "no-connection", NULL,
+			"%s authenticated as a connection that was removed or taken down meanwhile",
+			remote);
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+		return;
+	}
+	ik_sa_attach(sa, conn);
+	if (!ike_policy_allows(conn->config->c.ike_policy, &sa->suite, IKE_KE_USE_POLICY)) {
+		ik_report_failure(
+			sa, IKE_ERROR, "no-proposal-chosen",
+			"give connections that a peer's address cannot tell apart the same IKE proposals",
+			"%s is connection %s, whose policy (%s) does not allow %s, which was negotiated before it was known",
+			remote, conn->config->c.name,
+			ike_policy_format(conn->config->c.ike_policy, policy, sizeof(policy)),
+			ike_suite_format(&sa->suite, suite, sizeof(suite)));
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+		return;
+	}
+	if (ike_payloads_parse(sa->serving->first, IKE_VIEW(sa->serving->chain, sa->serving->len),
+			       &payloads, NULL) < 0 ||
+	    ike_content_parse(&payloads, false, true, &content, NULL) < 0) {
+		refuse(sa, IKE_N_INVALID_SYNTAX);
+		return;
+	}
+	/* INITIAL_CONTACT (section 2.4) is about what was up before this began; what crossed it is not meant. */
+	if (ike_content_notify(&content, IKE_N_INITIAL_CONTACT, 0))
+		IK_LIST_FOREACH(&conn->sas, link) {
+			struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
+
+			if (other != sa && other->state == IK_SA_UP &&
+			    other->authenticated < sa->created)
+				other->peer_forgot = true;
+		}
+	ik_sa_enter(sa, IK_SA_PEER_FINISH);
+	first_child(sa, &content);
+	if (ik_auth_sign(sa) < 0) {
+		ik_report_failure(sa, IKE_ERROR, "internal-error", NULL, "out of memory");
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+	}
+}
+
+void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
+{
+	struct ik_setup *s = sa->setup;
+
+	if (sa->state != IK_SA_PEER_FINISH)
+		return;
+	if (a->error) {
+		ik_report_failure(sa, IKE_ERROR, "sign-failed",
+				  "check outbound_certificate and its key",
+				  "our AUTH could not be signed: %s",
+				  a->text[0] ? a->text : strerror(-a->error));
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+		return;
+	}
+	s->auth_method = a->auth_method;
+	s->auth_len = a->auth_data.size;
+	s->auth = ik_memdup(a->auth_data.data, a->auth_data.size);
+	if (!s->auth) {
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+		return;
+	}
+	ik_auth_peer_finish(sa);
+}
+
+void ik_auth_peer_finish(struct ik_sa *sa)
+{
+	struct ik_setup *s = sa->setup;
+	struct ik_serving *v = sa->serving;
+	struct ik_conn *conn = sa->conn;
+	struct ik_child *child = ik_child_find(sa->e, v->child);
+	struct ike_builder b;
+	int r;
+
+	if (!s->auth || (child && child->state == IK_CHILD_INSTALLING))
+		return;
+	/* An attempt of ours that has not come as far is in vain. */
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (other->initiator &&
+		    (other->state == IK_SA_NONCE || other->state == IK_SA_INIT_SENT ||
+		     other->state == IK_SA_AUTH_SIGN))
+			ik_sa_kill(other);
+	}
+	ik_chain_begin(sa->e, &b);
+	ik_auth_build_ours(sa, &b);
+	/* A site has its addresses: none are given out (section 3.15.1). */
+	if (v->cp)
+		ike_build_cp_empty(&b, v->cp);
+	if (child && child->state == IK_CHILD_UP)
+		ik_child_build_chosen(child, &v->choice, v->narrowed, &b, IKE_VIEW_NONE, NULL);
+	else if (v->error)
+		ike_build_notify(&b, v->error, IKE_VIEW_NONE);
+	r = ik_respond(sa, IKE_EXCHANGE_AUTH, v->id, &b);
+	if (r < 0) {
+		ik_report_failure(sa, IKE_ERROR, "internal-error",
+				  r == -EMSGSIZE ? "the chain in outbound_certificate is too large"
+						 : NULL,
+				  "IKE_AUTH could not be answered: %s", strerror(-r));
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+		return;
+	}
+	ik_serving_done(sa);
+	ik_sa_setup_done(sa);
+	ik_sa_up(sa);
+	ik_unique_check(conn);
+	ik_sa_run(sa);
+}

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The life of a Child SA: keys derived and handed out to be installed, lifetimes, who goes when both sides
+ * rekeyed at once (RFC 7296 sections 2.8, 2.8.1, 2.17, 2.25.1). Negotiation is in child_i.c and child_r.c.
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void timer_fired(struct ike_engine *e, struct ik_timer *t);
+
+uint32_t ik_child_spi(struct ike_engine *e)
+{
+	uint32_t spi;
+
+	do
+		spi = (uint32_t)ik_random_u64(e);
+	while (spi < 256 || ik_table_find(&e->esp_spis, spi, NULL));
+	return spi;
+}
+
+struct ik_child *ik_child_new(struct ik_sa *sa, uint32_t index)
+{
+	struct ike_engine *e = sa->e;
+	struct ik_child *child;
+
+	if (ik_timers_reserve(e, 1) < 0)
+		return NULL;
+	child = calloc(1, sizeof(*child));
+	if (!child) {
+		(void)ik_timers_reserve(e, -1);
+		return NULL;
+	}
+	child->e = e;
+	child->sa = sa;
+	child->conn = sa->conn;
+	child->connection = sa->conn->config->c.id;
+	child->index = index;
+	child->ours = true;
+	child->number = ++e->last_child;
+	child->spi_in = ik_child_spi(e);
+	child->timer.fired = timer_fired;
+	ik_table_add(&e->children, &child->by_number, child->number);
+	ik_table_add(&e->esp_spis, &child->by_spi, child->spi_in);
+	ik_list_append(&sa->children, &child->in_sa);
+	return child;
+}
+
+int ik_child_set_ts(struct ik_child *child, const struct ike_ts *local, size_t n_local,
+		    const struct ike_ts *remote, size_t n_remote)
+{
+	struct ike_ts *ts = calloc(n_local + n_remote, sizeof(*ts));
+
+	if (!ts)
+		return -ENOMEM;
+	memcpy(ts, local, n_local * sizeof(*ts));
+	memcpy(ts + n_local, remote, n_remote * sizeof(*ts));
+	free(child->ts);
+	child->ts = ts;
+	child->n_local = n_local;
+	child->n_remote = n_remote;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ who is there */
+
+static bool carries(const struct ik_child *child)
+{
+	return child->installed &&
+	       (child->state == IK_CHILD_UP || child->state == IK_CHILD_REKEYED);
+}
+
+struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
+			     const struct ik_child * not )
+{
+	struct ik_child *best = NULL;
+
+	IK_LIST_FOREACH(&conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (sa->state == IK_SA_DEAD || sa->state == IK_SA_CLOSING ||
+		    sa->state == IK_SA_FAILED)
+			continue;
+		IK_LIST_FOREACH(&sa->children, l) {
+			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
+
+			if (child == not || child->index != index || !carries(child))
+				continue;
+			/* One that is in use goes before one that waits for the peer, then the younger. */
+			if (!best || child->on_use < best->on_use ||
+			    (child->on_use == best->on_use &&
+			     (child->state == best->state ? child->number > best->number
+							  : child->state == IK_CHILD_UP)))
+				best = child;
+		}
+	}
+	return best;
+}
+
+struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index)
+{
+	IK_LIST_FOREACH(&sa->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->index == index && !child->doomed &&
+		    (child->state == IK_CHILD_OFFERED || child->state == IK_CHILD_INSTALLING ||
+		     child->state == IK_CHILD_UP))
+			return child;
+	}
+	return NULL;
+}
+
+struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out)
+{
+	IK_LIST_FOREACH(&sa->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->spi_out == spi_out && child->state != IK_CHILD_OFFERED &&
+		    child->state != IK_CHILD_DEAD)
+			return child;
+	}
+	/* Since the peer wrote, they may have moved to the IKE SA's successor. */
+	if (sa->successor && ik_sa_find(sa->e, sa->successor))
+		return ik_child_by_out_spi(ik_sa_find(sa->e, sa->successor), spi_out);
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ installing */
+
+static void endpoints(const struct ik_sa *sa, struct cg_endpoint *local, struct cg_endpoint *remote)
+{
+	*local = sa->local;
+	*remote = sa->remote;
+	if (!sa->udp)
+		local->port = remote->port = 0;
+}
+
+int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike_view nonce_r,
+		     struct ike_view shared)
+{
+	struct ik_sa *sa = child->sa;
+	struct ike_engine *e = child->e;
+	const struct ike_connection_config *c = &child->conn->config->c;
+	struct ike_key_inputs in = {.nonce_i = nonce_i, .nonce_r = nonce_r, .shared = shared};
+	struct ike_child_keymat k;
+	struct ik_child *old;
+	struct ike_out_child_add o = {
+		.child = child->number,
+		.replaces = child->replaces,
+		.connection = child->connection,
+		.child_index = child->index,
+		.binding = child->binding,
+		.spi_in = child->spi_in,
+		.spi_out = child->spi_out,
+		.suite = child->suite,
+		.local_ts = child->ts,
+		.n_local_ts = child->n_local,
+		.remote_ts = child->ts + child->n_local,
+		.n_remote_ts = child->n_remote,
+		.udp = sa->udp,
+		.activate_on_use = child->on_use,
+		.lifetime = c->child_lifetime,
+		.bytes = c->child_bytes,
+		.packets = c->child_packets,
+	};
+	bool ours = child->ours;
+	int r;
+
+	ik_low_nonce(nonce_i, nonce_r, child->low_nonce);
+	r = ike_derive_child(&child->suite, &sa->keys, &in, &k);
+	if (r < 0)
+		return r;
+	old = o.replaces ? NULL : ik_child_of(child->conn, child->index, child);
+	if (old)
+		o.replaces = old->number;
+	endpoints(sa, &o.local, &o.remote);
+	o.keys.encr_out = ik_blob(ours ? k.encr_i : k.encr_r, k.encr_len);
+	o.keys.encr_in = ik_blob(ours ? k.encr_r : k.encr_i, k.encr_len);
+	o.keys.integ_out = ik_blob(ours ? k.integ_i : k.integ_r, k.integ_len);
+	o.keys.integ_in = ik_blob(ours ? k.integ_r : k.integ_i, k.integ_len);
+	/* Both sides draw their own share, so that they seldom rekey at once. */
+	o.soft_lifetime = c->child_lifetime
+				  ? ik_jitter(e, c->child_lifetime * IK_SECOND, 80, 90) / IK_SECOND
+				  : 0;
+	o.soft_bytes = ik_jitter(e, c->child_bytes, 80, 90);
+	o.soft_packets = ik_jitter(e, c->child_packets, 80, 90);
+	child->rekey_at = o.soft_lifetime ? e->now + o.soft_lifetime * IK_SECOND : 0;
+	child->add_request = o.request = ik_request_new(e, IK_REQUEST_CHILD, child->number);
+	r = o.request ? ik_out_child_add(e, &o) : -ENOMEM;
+	ike_child_keymat_wipe(&k);
+	if (r < 0) {
+		ik_request_drop(e, &child->add_request);
+		return r;
+	}
+	child->installed = true;
+	child->state = IK_CHILD_INSTALLING;
+	return 0;
+}
+
+static void report_up(const struct ik_child *child)
+{
+	char suite[IKE_SUITE_TEXT], local[IKE_TS_TEXT], remote[IKE_TS_TEXT];
+
+	ik_report(child->e, child->conn, &child->sa->remote,
+		  child->replaces ? IKE_INFO : IKE_NOTICE,
+		  child->replaces ? "child-rekeyed" : "child-established", NULL,
+		  "Child SA %s %s, SPIs %08x in, %08x out, %s, %s === %s",
+		  child->conn->config->c.children[child->index].name,
+		  child->replaces ? "rekeyed" : "established", child->spi_in, child->spi_out,
+		  ike_suite_format(&child->suite, suite, sizeof(suite)),
+		  ike_ts_list_format(child->ts, child->n_local, local, sizeof(local)),
+		  ike_ts_list_format(child->ts + child->n_local, child->n_remote, remote,
+				     sizeof(remote)));
+}
+
+static void install_failed(struct ik_child *child, int error, const char *text)
+{
+	struct ik_sa *sa = child->sa;
+	struct ik_child *old = ik_child_find(child->e, child->replaces);
+	bool serving = sa->serving && sa->serving->child == child->number;
+
+	child->installed = false;
+	ik_report(child->e, child->conn, &sa->remote, IKE_ERROR, "child-install-failed",
+		  "the text is the kernel's, or of the process that programs it",
+		  "Child SA with SPI %08x was not installed: %s", child->spi_in,
+		  text[0] ? text : strerror(error < 0 ? -error : error));
+	if (old && old->own_new == child->number)
+		old->own_new = 0;
+	if (old && old->peer_new == child->number)
+		old->peer_new = 0;
+	if (serving) {
+		sa->serving->child = 0;
+		sa->serving->error = IKE_N_TEMPORARY_FAILURE;
+		ik_child_end(child, false);
+		return;
+	}
+	if (child->conn && !old)
+		ik_child_failed(child->conn, child->index);
+	ik_child_close(child);
+	if (old) {
+		old->busy = false;
+		ik_child_settle(old);
+		if (old->state == IK_CHILD_UP)
+			ik_child_rekey_again(old, 10 * IK_SECOND);
+	}
+}
+
+void ik_child_installed(struct ik_child *child, int error, const char *text)
+{
+	struct ike_engine *e = child->e;
+	struct ik_sa *sa = child->sa;
+	struct ik_conn *conn = child->conn;
+	bool serving;
+
+	if (child->state != IK_CHILD_INSTALLING || !sa || !conn)
+		return;
+	serving = sa->serving && sa->serving->child == child->number;
+	if (error) {
+		install_failed(child, error, text);
+	} else {
+		child->state = IK_CHILD_UP;
+		child->established = e->now;
+		if (child->rekey_at)
+			ik_timer_set(e, &child->timer, child->rekey_at);
+		if (child->index < conn->config->c.n_children) {
+			conn->slots[child->index].failures = 0;
+			conn->slots[child->index].retry_at = 0;
+			conn->slots[child->index].wanted = false;
+			report_up(child);
+		} else {
+			child->doomed = true;
+		}
+		if (!serving && child->replaces && ik_child_find(e, child->replaces)) {
+			struct ik_child *old = ik_child_find(e, child->replaces);
+
+			old->busy = false;
+			ik_child_settle(old);
+		}
+		if (child->doomed)
+			ik_child_close(child);
+	}
+	if (serving) {
+		if (sa->state == IK_SA_PEER_FINISH)
+			ik_auth_peer_finish(sa);
+		else
+			ik_child_asked_finish(sa);
+	}
+	if (ik_sa_alive(sa)) {
+		ik_children_ensure(conn);
+		ik_unique_check(conn);
+		ik_sa_run(sa);
+	}
+}
+
+void ik_child_activate(struct ik_child *child)
+{
+	child->on_use = false;
+	ik_out_child(child->e, IKE_OUT_CHILD_ACTIVATE,
+		     &(struct ike_out_child){.child = child->number,
+					     .connection = child->connection});
+}
+
+/* ------------------------------------------------------------------ ending */
+
+static void bury_later(struct ik_child *child)
+{
+	struct ike_engine *e = child->e;
+
+	child->state = IK_CHILD_DEAD;
+	ik_timer_stop(e, &child->timer);
+	ik_request_drop(e, &child->add_request);
+	ik_table_remove(&e->children, &child->by_number);
+	ik_table_remove(&e->esp_spis, &child->by_spi);
+	ik_binding_unref(e, child->binding);
+	child->binding = 0;
+	ik_list_append(&e->dead_children, &child->in_dead);
+}
+
+void ik_child_end(struct ik_child *child, bool linger)
+{
+	struct ike_engine *e = child->e;
+	struct ik_child *own = ik_child_find(e, child->own_new);
+
+	if (child->state == IK_CHILD_DEAD)
+		return;
+	/* The peer deletes what both sides rekey only when it knows that its rekeying won. */
+	if (own && child->peer_new &&
+	    (own->state == IK_CHILD_OFFERED || own->state == IK_CHILD_INSTALLING)) {
+		own->surplus = true;
+		own->doomed = own->state == IK_CHILD_INSTALLING;
+	}
+	/* It may be the one that sends: another one has to, before this one cannot. */
+	if (child->installed && child->conn && child->state != IK_CHILD_LINGER) {
+		struct ik_child *next = ik_child_of(child->conn, child->index, child);
+
+		if (next)
+			ik_child_activate(next);
+	}
+	if (linger && child->installed && child->state != IK_CHILD_LINGER) {
+		ik_request_drop(e, &child->add_request);
+		child->state = IK_CHILD_LINGER;
+		child->sa = NULL;
+		ik_list_remove(&child->in_sa);
+		ik_list_append(&e->lingering, &child->in_sa);
+		ik_timer_set(e, &child->timer, e->now + IK_LINGER);
+		ik_out_child(e, IKE_OUT_CHILD_DEL,
+			     &(struct ike_out_child){.child = child->number,
+						     .connection = child->connection,
+						     .outbound_only = true});
+		return;
+	}
+	if (child->installed)
+		ik_out_child(e, IKE_OUT_CHILD_DEL,
+			     &(struct ike_out_child){.child = child->number,
+						     .connection = child->connection});
+	bury_later(child);
+}
+
+void ik_child_free(struct ik_child *child)
+{
+	if (child->state != IK_CHILD_DEAD)
+		bury_later(child);
+	ik_list_remove(&child->in_dead);
+	ik_list_remove(&child->in_sa);
+	(void)ik_timers_reserve(child->e, -1);
+	free(child->ts);
+	ik_wipe_free(child, sizeof(*child));
+}
+
+void ik_child_bury(struct ike_engine *e)
+{
+	while (!ik_list_empty(&e->dead_children))
+		ik_child_free(IK_ENTRY(e->dead_children.next, struct ik_child, in_dead));
+}
+
+void ik_child_close(struct ik_child *child)
+{
+	switch (child->state) {
+	case IK_CHILD_OFFERED:
+		child->doomed = true;
+		/* The peer answered with something that cannot be used: it has it, we do not. */
+		if (child->spi_out) {
+			child->state = IK_CHILD_DELETING;
+			ik_task_queue(child->sa, IK_TASK_CHILD_DELETE, child->number, 0);
+		}
+		break;
+	case IK_CHILD_INSTALLING:
+		if (child->add_request) {
+			child->doomed = true;
+			break;
+		}
+		_fallthrough_;
+	case IK_CHILD_UP:
+	case IK_CHILD_REKEYED:
+		child->state = IK_CHILD_DELETING;
+		ik_timer_stop(child->e, &child->timer);
+		ik_task_queue(child->sa, IK_TASK_CHILD_DELETE, child->number, 0);
+		ik_sa_run(child->sa);
+		break;
+	case IK_CHILD_DELETING:
+	case IK_CHILD_LINGER:
+	case IK_CHILD_DEAD: break;
+	}
+}
+
+/* ------------------------------------------------------------------ rekeying */
+
+void ik_child_rekey(struct ik_child *child)
+{
+	if (child->state != IK_CHILD_UP || child->busy || child->peer_new || !child->sa ||
+	    !ik_sa_is_up(child->sa))
+		return;
+	/* For the peer it may not be there yet. */
+	if (child->unproven) {
+		ik_timer_set(child->e, &child->timer,
+			     child->e->now + ik_jitter(child->e, 2 * IK_SECOND, 50, 150));
+		return;
+	}
+	child->busy = ik_task_queue(child->sa, IK_TASK_CHILD_REKEY, child->number, 0);
+	ik_sa_run(child->sa);
+}
+
+void ik_child_rekey_again(struct ik_child *child, ike_time pause)
+{
+	child->rekey_failures++;
+	ik_timer_set(child->e, &child->timer, child->e->now + ik_jitter(child->e, pause, 50, 150));
+}
+
+void ik_child_watch(struct ik_child *child, ike_time time)
+{
+	if (child->state != IK_CHILD_UP && child->state != IK_CHILD_REKEYED)
+		return;
+	child->state = IK_CHILD_REKEYED;
+	ik_timer_set(child->e, &child->timer, child->e->now + time);
+}
+
+static void timer_fired(struct ike_engine *e, struct ik_timer *t)
+{
+	struct ik_child *child = IK_ENTRY(t, struct ik_child, timer), *next;
+
+	switch (child->state) {
+	case IK_CHILD_UP:
+		ik_child_rekey(child);
+		/* If the IKE SA is busy with something else: soon. */
+		if (child->state == IK_CHILD_UP && !child->busy && !t->place)
+			ik_timer_set(e, t, e->now + ik_jitter(e, 5 * IK_SECOND, 50, 150));
+		break;
+	case IK_CHILD_REKEYED:
+		/* Should our answer not have got there, the peer has only the old one. */
+		next = ik_child_find(e, child->peer_new);
+		if (next && next->unproven)
+			ik_timer_set(e, t, e->now + IK_WATCH);
+		else
+			ik_child_close(child);
+		break;
+	case IK_CHILD_LINGER: ik_child_end(child, false); break;
+	case IK_CHILD_OFFERED:
+	case IK_CHILD_INSTALLING:
+	case IK_CHILD_DELETING:
+	case IK_CHILD_DEAD: break;
+	}
+}
+
+/*
+ * The end of a rekeying, or of two that crossed: of the Child SAs made by them, the one with the lowest of the four nonces
+ * is deleted by whoever made it; the old one by whoever made the one that stays (section 2.8.1).
+ */
+void ik_child_settle(struct ik_child *old)
+{
+	struct ik_child *own = ik_child_find(old->e, old->own_new);
+	struct ik_child *peers = ik_child_find(old->e, old->peer_new);
+	bool lost;
+
+	if (own && (own->state == IK_CHILD_OFFERED || own->state == IK_CHILD_INSTALLING))
+		return;
+	if (peers && peers->state == IK_CHILD_INSTALLING)
+		return;
+	if (own && own->state != IK_CHILD_UP)
+		own = NULL;
+	if (peers && peers->state != IK_CHILD_UP)
+		peers = NULL;
+	if (!own && !peers)
+		return;
+	lost = own && peers && memcmp(own->low_nonce, peers->low_nonce, IK_LOW_NONCE) < 0;
+	if (own && peers) {
+		if (lost)
+			ik_child_close(own);
+		else
+			ik_child_watch(peers, IK_WATCH);
+	}
+	if (own && !lost) {
+		if (old->state == IK_CHILD_UP || old->state == IK_CHILD_REKEYED)
+			ik_child_close(old);
+	} else {
+		ik_child_watch(old, IK_WATCH);
+	}
+}
+
+/* ------------------------------------------------------------------ children that are missing */
+
+void ik_child_failed(struct ik_conn *conn, uint32_t index)
+{
+	struct ik_slot *slot;
+	unsigned n;
+
+	if (index >= conn->config->c.n_children)
+		return;
+	slot = &conn->slots[index];
+	n = slot->failures < 5 ? slot->failures : 5;
+	slot->failures++;
+	slot->retry_at = conn->e->now + ik_jitter(conn->e, (3 * IK_SECOND) << n, 75, 125);
+}
+
+void ik_children_ensure(struct ik_conn *conn)
+{
+	struct ike_engine *e = conn->e;
+	const struct ike_connection_config *c = &conn->config->c;
+	ike_time next = IKE_TIME_NEVER;
+
+	if (conn->held || e->shutdown)
+		return;
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (!ik_sa_is_up(sa) || sa->redundant || sa->undecided)
+			continue;
+		for (uint32_t i = 0; i < c->n_children; i++) {
+			struct ik_slot *slot = &conn->slots[i];
+
+			if (!slot->wanted &&
+			    (!sa->owner || (c->start == IKE_START_ON_TRAFFIC && !conn->up)))
+				continue;
+			if (ik_child_in(sa, i) || ik_task_queued(sa, IK_TASK_CHILD_CREATE, 0, i))
+				continue;
+			if (slot->retry_at > e->now) {
+				if (slot->retry_at < next)
+					next = slot->retry_at;
+				continue;
+			}
+			ik_task_queue(sa, IK_TASK_CHILD_CREATE, 0, i);
+		}
+		ik_sa_run(sa);
+	}
+	ik_timer_set(e, &conn->children, next);
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Child SAs that we ask for: the first in IKE_AUTH, others and rekeyed ones in CREATE_CHILD_SA (RFC 7296
+ * sections 1.3.1, 1.3.3, 2.9, 2.25).
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEMPORARY_PAUSE (3 * IK_SECOND)
+
+void ik_child_offer(struct ik_child *child, struct ike_builder *b, enum ike_ke_use ke_use,
+		    uint16_t first_ke, struct ike_view nonce, const struct ike_dh *dh)
+{
+	const struct ike_connection_config *c = &child->sa->config->c;
+	uint8_t spi[4];
+
+	if (!child->ts) {
+		const struct ike_child_config *k = &c->children[child->index];
+
+		(void)ik_child_set_ts(child, k->local_ts, k->n_local_ts, k->remote_ts,
+				      k->n_remote_ts);
+	}
+	ike_store_u32(spi, child->spi_in);
+	ike_build_offer(b, c->esp_policy, ke_use, IKE_VIEW(spi, sizeof(spi)), first_ke);
+	if (nonce.len)
+		ike_build_nonce(b, nonce);
+	if (dh)
+		ike_build_ke(b, ike_dh_method(dh), ike_dh_public(dh));
+	ike_build_ts(b, IKE_PAYLOAD_TSI, child->ts, child->n_local);
+	ike_build_ts(b, IKE_PAYLOAD_TSR, child->ts + child->n_local, child->n_remote);
+}
+
+/* The peer does not want this Child SA. */
+static void report_refused(const struct ik_child *child, const struct ik_config *config,
+			   uint16_t type)
+{
+	char name[IKE_NAME_BUF], local[IKE_TS_TEXT], remote[IKE_TS_TEXT], policy[IKE_TEXT_SIZE / 2];
+	const char *what = config->c.children[child->index].name;
+	struct ike_engine *e = child->e;
+	const struct ik_conn *conn = child->conn;
+	const struct cg_endpoint *peer = &child->sa->remote;
+
+	if (type == IKE_N_NO_PROPOSAL_CHOSEN)
+		ik_report(
+			e, conn, peer, IKE_ERROR, "child-no-proposal",
+			"give both sides a policy with a common IPsec proposal, and the same PFS group or none",
+			"the peer accepts none of our proposals for Child SA %s: %s", what,
+			ike_policy_format(config->c.esp_policy, policy, sizeof(policy)));
+	else if (type == IKE_N_TS_UNACCEPTABLE)
+		ik_report(
+			e, conn, peer, IKE_ERROR, "child-ts-unacceptable",
+			"our local_networks must be the peer's remote ones and the other way round",
+			"the peer does not accept the networks of Child SA %s: %s === %s", what,
+			ike_ts_list_format(child->ts, child->n_local, local, sizeof(local)),
+			ike_ts_list_format(child->ts + child->n_local, child->n_remote, remote,
+					   sizeof(remote)));
+	else
+		ik_report(e, conn, peer, IKE_ERROR, "child-refused",
+			  "the peer's log has the reason", "the peer refused Child SA %s with %s",
+			  what, ik_notify_name(type, name));
+}
+
+static int broken(const struct ik_child *child, const char *why)
+{
+	ik_report(child->e, child->conn, &child->sa->remote, IKE_ERROR, "child-bad-answer",
+		  "this is a fault of the peer's implementation",
+		  "the peer's answer for a Child SA cannot be: %s", why);
+	return -EPROTO;
+}
+
+int ik_child_answered(struct ik_child *child, const struct ik_config *config,
+		      enum ike_ke_use ke_use, const struct ike_content *content,
+		      struct ike_choice *ret)
+{
+	const struct ike_notify *error = ike_content_error(content);
+	struct ike_sa_payload answer;
+	struct ike_ts_list local, remote;
+	struct ike_fault fault = {};
+
+	if (!content->sa.data || !content->tsi.data || !content->tsr.data) {
+		if (!error && !content->sa.data) {
+			ik_report(child->e, child->conn, &child->sa->remote, IKE_ERROR,
+				  "child-refused", "the peer's log has the reason",
+				  "the peer answered without a Child SA and without a reason");
+			return -ENOENT;
+		}
+		report_refused(child, config, error ? error->type : IKE_N_INVALID_SYNTAX);
+		return -ENOENT;
+	}
+	if (ike_sa_parse(content->sa, &answer, &fault) < 0 ||
+	    ike_check_answer(config->c.esp_policy, ke_use, &answer, 4, ret, &fault) < 0) {
+		/* Deleting needs an SPI of theirs, which a malformed answer does not give; ours is what counts. */
+		child->spi_out = 1;
+		return broken(child,
+			      fault.text ? fault.text : "the proposal chosen is not one of ours");
+	}
+	child->spi_out = ike_load_u32(ret->spi.data);
+	if (child->spi_out < 256) {
+		child->spi_out = 1;
+		return broken(child, "a reserved SPI");
+	}
+	if (ike_ts_parse(content->tsi, &local, &fault) < 0 ||
+	    ike_ts_parse(content->tsr, &remote, &fault) < 0 || !local.n || !remote.n ||
+	    !ike_ts_list_contains(child->ts, child->n_local, local.ts, local.n) ||
+	    !ike_ts_list_contains(child->ts + child->n_local, child->n_remote, remote.ts, remote.n))
+		return broken(child, "its traffic selectors are not within those offered");
+	if (ik_child_set_ts(child, local.ts, local.n, remote.ts, remote.n) < 0)
+		return broken(child, "out of memory");
+	child->suite = ret->suite;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ CREATE_CHILD_SA */
+
+int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
+{
+	struct ike_engine *e = sa->e;
+	const struct ike_connection_config *c = &sa->conn->config->c;
+	struct ik_child *old = NULL, *child = NULL;
+	struct ik_exchange *x = NULL;
+	struct ike_builder b;
+	uint16_t ke = task->first_ke ? task->first_ke : ike_policy_first_ke(c->esp_policy);
+	int r;
+
+	/* Negotiations run under the newest configuration. */
+	if (sa->config != sa->conn->config) {
+		ik_config_unref(sa->config, e);
+		sa->config = ik_config_ref(sa->conn->config);
+	}
+	if (task->kind == IK_TASK_CHILD_REKEY) {
+		old = ik_child_find(e, task->child);
+		if (!old || old->sa != sa || old->state != IK_CHILD_UP || old->peer_new) {
+			if (old)
+				old->busy = false;
+			return 0;
+		}
+	} else if (task->index >= c->n_children || ik_child_in(sa, task->index)) {
+		return 0;
+	}
+	r = -ENOMEM;
+	child = ik_child_new(sa, old ? old->index : task->index);
+	x = ik_exchange_new(sa, task, IKE_EXCHANGE_CREATE_CHILD_SA);
+	if (!child || !x)
+		goto failed;
+	if (old) {
+		child->replaces = old->number;
+		if (ik_child_set_ts(child, old->ts, old->n_local, old->ts + old->n_local,
+				    old->n_remote) < 0)
+			goto failed;
+	}
+	child->binding = sa->binding;
+	ik_binding_ref(e, sa->binding);
+	ike_random_fill(&e->config.random, x->nonce, sizeof(x->nonce));
+	if (ke != IKE_KE_NONE) {
+		r = ike_dh_new(ke, &e->config.random, &x->dh);
+		if (r < 0)
+			goto failed;
+	}
+	x->new_child = child->number;
+	ik_chain_begin(e, &b);
+	if (old) {
+		uint8_t spi[4];
+
+		ike_store_u32(spi, old->spi_in);
+		ike_build_notify_spi(&b, IKE_N_REKEY_SA, IKE_PROTOCOL_ESP,
+				     IKE_VIEW(spi, sizeof(spi)), IKE_VIEW_NONE);
+	}
+	ik_child_offer(child, &b, IKE_KE_USE_POLICY, ke, IKE_VIEW(x->nonce, sizeof(x->nonce)),
+		       x->dh);
+	if (old)
+		old->own_new = child->number;
+	r = ik_exchange_send(x, &b);
+	if (r == 0)
+		return 0;
+	x = NULL;
+failed:
+	ik_exchange_free(x);
+	if (child)
+		ik_child_end(child, false);
+	if (old) {
+		old->own_new = 0;
+		old->busy = false;
+		ik_child_rekey_again(old, 10 * IK_SECOND);
+	} else {
+		ik_child_failed(sa->conn, task->index);
+	}
+	return r;
+}
+
+/* The old one stays, for now. */
+static void rekey_failed(struct ik_sa *sa, struct ik_child *old, ike_time pause)
+{
+	old->own_new = 0;
+	old->busy = false;
+	ik_child_settle(old);
+	if (old->state != IK_CHILD_UP)
+		return;
+	ik_child_rekey_again(old, pause);
+	/* Refused for good: new keys come with a new IKE SA. */
+	if (old->rekey_failures >= 4 && pause > TEMPORARY_PAUSE && sa->conn)
+		(void)ik_reauth_start(sa->conn);
+}
+
+static bool again_with_ke(struct ik_sa *sa, struct ik_exchange *x, const struct ike_notify *n)
+{
+	struct ik_task *t;
+	uint16_t ke;
+
+	if (n->data.len != 2 || x->task.ke_retries >= IK_MAX_KE_RETRIES)
+		return false;
+	ke = ike_load_u16(n->data.data);
+	if (!ike_policy_allows_ke(x->config->c.esp_policy, ke) ||
+	    (x->dh && ke == ike_dh_method(x->dh)))
+		return false;
+	t = ik_task_queue(sa, x->task.kind, x->task.child, x->task.index);
+	if (!t)
+		return false;
+	t->first_ke = ke;
+	t->ke_retries = x->task.ke_retries + 1;
+	return true;
+}
+
+static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *child,
+		    struct ik_child *old, const struct ike_notify *error)
+{
+	uint32_t index = child->index;
+
+	switch (error->type) {
+	case IKE_N_INVALID_KE_PAYLOAD:
+		if (again_with_ke(sa, x, error)) {
+			ik_child_end(child, false);
+			if (old)
+				old->own_new = 0;
+			return;
+		}
+		report_refused(child, x->config, IKE_N_NO_PROPOSAL_CHOSEN);
+		break;
+	case IKE_N_TEMPORARY_FAILURE:
+		ik_child_end(child, false);
+		if (old) {
+			rekey_failed(sa, old, TEMPORARY_PAUSE);
+		} else {
+			ik_child_failed(sa->conn, index);
+			ik_children_ensure(sa->conn);
+		}
+		return;
+	case IKE_N_CHILD_SA_NOT_FOUND:
+		ik_child_end(child, false);
+		if (old) {
+			/* Section 2.25.1: for the peer it is gone; a new one from scratch. */
+			old->own_new = 0;
+			if (index < sa->conn->config->c.n_children)
+				sa->conn->slots[index].wanted |= !ik_child_of(sa->conn, index, old);
+			ik_child_end(old, ik_child_of(sa->conn, index, old));
+			ik_children_ensure(sa->conn);
+		} else {
+			ik_child_failed(sa->conn, index);
+		}
+		return;
+	default: /* a number from outside, not an enum */
+		report_refused(child, x->config, error->type);
+		break;
+	}
+	ik_child_end(child, false);
+	if (old) {
+		rekey_failed(sa, old, 10 * IK_SECOND);
+	} else {
+		ik_child_failed(sa->conn, index);
+		ik_children_ensure(sa->conn);
+	}
+}
+
+void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content)
+{
+	struct ike_engine *e = sa->e;
+	struct ik_child *child = ik_child_find(e, x->new_child);
+	struct ik_child *old = x->task.kind == IK_TASK_CHILD_REKEY ? ik_child_find(e, x->task.child)
+								   : NULL;
+	const struct ike_notify *error = ike_content_error(content);
+	uint8_t shared[IKE_DH_SHARED_MAX];
+	struct ike_choice choice;
+	size_t shared_len = 0;
+	int r;
+
+	if (!child || !sa->conn)
+		return;
+	if (error && !content->sa.data) {
+		refused(sa, x, child, old, error);
+		return;
+	}
+	r = ik_child_answered(child, x->config, IKE_KE_USE_POLICY, content, &choice);
+	if (r == 0 && !content->nonce.data)
+		r = broken(child, "no nonce");
+	if (r == 0 && choice.suite.ke != IKE_KE_NONE) {
+		if (!x->dh || !content->has_ke || content->ke.method != choice.suite.ke ||
+		    ike_dh_method(x->dh) != choice.suite.ke)
+			r = broken(child, "the key exchange is not the one of the proposal chosen");
+		else if (ike_dh_shared(x->dh, content->ke.data, shared, &shared_len) < 0)
+			r = broken(child, "the public value was refused (RFC 6989)");
+	}
+	for (size_t i = 0; i < x->n_deleted; i++)
+		if (r == 0 && x->deleted[i] == child->spi_out) {
+			OPENSSL_cleanse(shared, sizeof(shared));
+			ik_child_end(child, false);
+			if (old)
+				rekey_failed(sa, old, TEMPORARY_PAUSE);
+			else
+				ik_child_failed(sa->conn, x->task.index);
+			ik_children_ensure(sa->conn);
+			return;
+		}
+	if (r == 0 && child->surplus) {
+		OPENSSL_cleanse(shared, sizeof(shared));
+		ik_child_close(child);
+		return;
+	}
+	if (r == 0) {
+		/* Should ours be the one that goes, traffic stays where it is. */
+		if (old && old->peer_new) {
+			struct ik_child *peers = ik_child_find(e, old->peer_new);
+
+			ik_low_nonce(IKE_VIEW(x->nonce, sizeof(x->nonce)), content->nonce,
+				     child->low_nonce);
+			child->on_use = peers && memcmp(child->low_nonce, peers->low_nonce,
+							IK_LOW_NONCE) < 0;
+		}
+		r = ik_child_install(child, IKE_VIEW(x->nonce, sizeof(x->nonce)), content->nonce,
+				     IKE_VIEW(shared, shared_len));
+		OPENSSL_cleanse(shared, sizeof(shared));
+		if (r == 0)
+			return;
+	}
+	if (r == -ENOENT)
+		ik_child_end(child, false);
+	else
+		ik_child_close(child);
+	if (old)
+		rekey_failed(sa, old, 10 * IK_SECOND);
+	else
+		ik_child_failed(sa->conn, x->task.index);
+}

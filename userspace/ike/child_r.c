@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Child SAs that the peer asks for, in IKE_AUTH and CREATE_CHILD_SA (RFC 7296 sections 1.3.1, 1.3.3, 2.9, 2.25.1).
+ * They are installed before our answer leaves, so that the peer's first packet finds them.
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The configured child that fits the peer's selectors best; its index, or -ENOENT. */
+static int pick(const struct ike_connection_config *c, const struct ike_ts_list *tsi,
+		const struct ike_ts_list *tsr, int only, struct ike_ts_list *ret_local,
+		struct ike_ts_list *ret_remote, bool *ret_narrowed)
+{
+	struct ike_ts_list local, remote;
+	unsigned best_rank = 0;
+	int best = -ENOENT;
+
+	for (size_t i = 0; i < c->n_children; i++) {
+		const struct ike_child_config *k = &c->children[i];
+		enum ike_narrowing l, r;
+		unsigned rank = 1;
+
+		if (only >= 0 && (size_t)only != i)
+			continue;
+		r = ike_ts_narrow(tsi->ts, tsi->n, k->remote_ts, k->n_remote_ts, &remote);
+		if (r == IKE_NARROW_NOTHING)
+			continue;
+		l = ike_ts_narrow(tsr->ts, tsr->n, k->local_ts, k->n_local_ts, &local);
+		if (l == IKE_NARROW_NOTHING)
+			continue;
+		if (l == IKE_NARROW_ALL && r == IKE_NARROW_ALL)
+			rank = 2;
+		if (ike_ts_list_equal(tsi->ts, tsi->n, k->remote_ts, k->n_remote_ts) &&
+		    ike_ts_list_equal(tsr->ts, tsr->n, k->local_ts, k->n_local_ts))
+			rank = 3;
+		if (rank <= best_rank)
+			continue;
+		best_rank = rank;
+		best = (int)i;
+		*ret_local = local;
+		*ret_remote = remote;
+		*ret_narrowed = rank == 1;
+	}
+	return best;
+}
+
+static void report_ts(struct ik_sa *sa, const struct ike_ts_list *tsi,
+		      const struct ike_ts_list *tsr)
+{
+	const struct ike_connection_config *c = &sa->conn->config->c;
+	char theirs[2][IKE_TS_TEXT], ours[2][IKE_TS_TEXT];
+
+	ik_report(
+		sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-ts-unacceptable",
+		"our local_networks must be the peer's remote ones and the other way round",
+		"no common networks: the peer asks for %s === %s (its side first); configured is %s === %s%s",
+		ike_ts_list_format(tsi->ts, tsi->n, theirs[0], sizeof(theirs[0])),
+		ike_ts_list_format(tsr->ts, tsr->n, theirs[1], sizeof(theirs[1])),
+		ike_ts_list_format(c->children[0].remote_ts, c->children[0].n_remote_ts, ours[0],
+				   sizeof(ours[0])),
+		ike_ts_list_format(c->children[0].local_ts, c->children[0].n_local_ts, ours[1],
+				   sizeof(ours[1])),
+		c->n_children > 1 ? " and others" : "");
+}
+
+static int fault_set(struct ike_fault *fault, uint16_t type, const char *text, int r)
+{
+	*fault = (struct ike_fault){.notify = type, .text = text};
+	return r;
+}
+
+int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ike_ke_use ke_use,
+		    uint16_t sent_ke, const struct ik_child *old, struct ike_choice *ret_choice,
+		    bool *ret_narrowed, struct ik_child **ret, struct ike_fault *fault)
+{
+	const struct ike_connection_config *c = &sa->conn->config->c;
+	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64];
+	struct ike_ts_list tsi, tsr, local, remote;
+	struct ike_sa_payload offer;
+	struct ik_child *child;
+	int index;
+
+	if (!content->sa.data || !content->tsi.data || !content->tsr.data ||
+	    ike_sa_parse(content->sa, &offer, fault) < 0 ||
+	    ike_ts_parse(content->tsi, &tsi, fault) < 0 ||
+	    ike_ts_parse(content->tsr, &tsr, fault) < 0)
+		return fault_set(fault, IKE_N_INVALID_SYNTAX, "a payload is missing or malformed",
+				 -EBADMSG);
+	if (ike_choose(c->esp_policy, &offer, ke_use, sent_ke, 4, ret_choice, fault) < 0) {
+		ik_report(
+			sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-no-proposal",
+			"give both sides a policy with a common IPsec proposal, and the same PFS group or none",
+			"no common IPsec proposal: the peer offers %s; we allow %s",
+			ike_offer_format(&offer, offered, sizeof(offered)),
+			ike_policy_format(c->esp_policy, policy, sizeof(policy)));
+		return fault_set(fault, IKE_N_NO_PROPOSAL_CHOSEN, "no common proposal", -ENOENT);
+	}
+	if (ike_load_u32(ret_choice->spi.data) < 256)
+		return fault_set(fault, IKE_N_INVALID_SYNTAX, "a reserved SPI", -EBADMSG);
+	index = pick(c, &tsi, &tsr, old && old->index < c->n_children ? (int)old->index : -1,
+		     &local, &remote, ret_narrowed);
+	if (index < 0) {
+		report_ts(sa, &tsi, &tsr);
+		return fault_set(fault, IKE_N_TS_UNACCEPTABLE, "no common traffic selectors",
+				 -ENOENT);
+	}
+	child = ik_child_new(sa, (uint32_t)index);
+	if (!child || ik_child_set_ts(child, local.ts, local.n, remote.ts, remote.n) < 0) {
+		if (child)
+			ik_child_end(child, false);
+		return fault_set(fault, IKE_N_TEMPORARY_FAILURE, "out of memory", -ENOMEM);
+	}
+	child->ours = false;
+	child->suite = ret_choice->suite;
+	child->spi_out = ike_load_u32(ret_choice->spi.data);
+	child->binding = sa->binding;
+	ik_binding_ref(sa->e, sa->binding);
+	*ret = child;
+	return 0;
+}
+
+void ik_child_build_chosen(struct ik_child *child, const struct ike_choice *choice, bool narrowed,
+			   struct ike_builder *b, struct ike_view nonce, const struct ike_dh *dh)
+{
+	uint8_t spi[4];
+
+	ike_store_u32(spi, child->spi_in);
+	ike_build_choice(b, choice, IKE_VIEW(spi, sizeof(spi)));
+	if (nonce.len)
+		ike_build_nonce(b, nonce);
+	if (dh)
+		ike_build_ke(b, ike_dh_method(dh), ike_dh_public(dh));
+	/* The peer began the exchange: its side is TSi. */
+	ike_build_ts(b, IKE_PAYLOAD_TSI, child->ts + child->n_local, child->n_remote);
+	ike_build_ts(b, IKE_PAYLOAD_TSR, child->ts, child->n_local);
+	if (narrowed)
+		ike_build_notify(b, IKE_N_ADDITIONAL_TS_POSSIBLE, IKE_VIEW_NONE);
+}
+
+/* ------------------------------------------------------------------ CREATE_CHILD_SA */
+
+static void refuse(struct ik_sa *sa, uint32_t id, uint16_t type)
+{
+	ik_respond_notify(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, type, IKE_VIEW_NONE);
+}
+
+/* The Child SA that the peer rekeys: 0 and NULL when it is none; or the refusal was sent. */
+static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *content,
+		    struct ik_child **ret)
+{
+	const struct ike_notify *n = ike_content_notify(content, IKE_N_REKEY_SA, 0);
+	struct ik_child *old;
+
+	*ret = NULL;
+	if (!n)
+		return 0;
+	old = n->protocol == IKE_PROTOCOL_ESP && n->spi.len == 4
+		      ? ik_child_by_out_spi(sa, ike_load_u32(n->spi.data))
+		      : NULL;
+	if (!old) {
+		struct ike_builder b;
+
+		/* It may be in the answer to our own request, which has not arrived yet. */
+		if (sa->active && sa->active->new_child) {
+			refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
+			return -EBUSY;
+		}
+		ik_chain_begin(sa->e, &b);
+		if (n->protocol == IKE_PROTOCOL_ESP && n->spi.len == 4)
+			ike_build_notify_spi(&b, IKE_N_CHILD_SA_NOT_FOUND, IKE_PROTOCOL_ESP, n->spi,
+					     IKE_VIEW_NONE);
+		else
+			ike_build_notify(&b, IKE_N_INVALID_SYNTAX, IKE_VIEW_NONE);
+		(void)ik_respond(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, &b);
+		return -ENOENT;
+	}
+	/* One that we are closing, or that was rekeyed already (section 2.25.1). */
+	if (old->state != IK_CHILD_UP || old->peer_new) {
+		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
+		return -EBUSY;
+	}
+	*ret = old;
+	return 0;
+}
+
+void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
+{
+	struct ike_engine *e = sa->e;
+	struct ike_fault fault = {};
+	struct ik_serving *v;
+	struct ik_child *old, *child;
+	uint8_t shared[IKE_DH_SHARED_MAX];
+	size_t shared_len = 0, n = 0;
+	int r;
+
+	if (sa->own_new || sa->peer_new ||
+	    (sa->active && sa->active->task.kind == IK_TASK_IKE_REKEY)) {
+		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
+		return;
+	}
+	if (!content->sa.data || !content->nonce.data || !content->tsi.data || !content->tsr.data) {
+		refuse(sa, id, IKE_N_INVALID_SYNTAX);
+		return;
+	}
+	if (find_old(sa, id, content, &old) < 0)
+		return;
+	IK_LIST_FOREACH(&sa->children, link)
+		n += IK_ENTRY(link, struct ik_child, in_sa)->state != IK_CHILD_DEAD;
+	if (n >= 2 * IKE_MAX_CHILDREN) {
+		refuse(sa, id, IKE_N_NO_ADDITIONAL_SAS);
+		return;
+	}
+	v = calloc(1, sizeof(*v));
+	if (!v) {
+		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
+		return;
+	}
+	v->exchange = IKE_EXCHANGE_CREATE_CHILD_SA;
+	v->id = id;
+	r = ik_child_choose(sa, content, IKE_KE_USE_POLICY,
+			    content->has_ke ? content->ke.method : IKE_KE_NONE, old, &v->choice,
+			    &v->narrowed, &child, &fault);
+	if (r < 0) {
+		free(v);
+		refuse(sa, id, fault.notify);
+		return;
+	}
+	sa->serving = v;
+	if (v->choice.suite.ke != IKE_KE_NONE) {
+		uint8_t ke[2];
+
+		if (!content->has_ke || content->ke.method != v->choice.suite.ke) {
+			ike_store_u16(ke, v->choice.suite.ke);
+			ik_child_end(child, false);
+			ik_serving_done(sa);
+			ik_respond_notify(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id,
+					  IKE_N_INVALID_KE_PAYLOAD, IKE_VIEW(ke, sizeof(ke)));
+			return;
+		}
+		r = ike_dh_new(v->choice.suite.ke, &e->config.random, &v->dh);
+		if (r == 0)
+			r = ike_dh_shared(v->dh, content->ke.data, shared, &shared_len);
+		if (r < 0) {
+			ik_child_end(child, false);
+			ik_serving_done(sa);
+			refuse(sa, id,
+			       r == -EBADMSG ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE);
+			return;
+		}
+	}
+	ike_random_fill(&e->config.random, v->nonce, sizeof(v->nonce));
+	if (old) {
+		child->replaces = old->number;
+		old->peer_new = child->number;
+	}
+	child->on_use = old || ik_child_of(sa->conn, child->index, child);
+	v->child = child->number;
+	r = ik_child_install(child, content->nonce, IKE_VIEW(v->nonce, sizeof(v->nonce)),
+			     IKE_VIEW(shared, shared_len));
+	OPENSSL_cleanse(shared, sizeof(shared));
+	if (r < 0) {
+		ik_child_end(child, false);
+		v->child = 0;
+		v->error = IKE_N_TEMPORARY_FAILURE;
+		if (old)
+			old->peer_new = 0;
+		ik_child_asked_finish(sa);
+	}
+}
+
+/* Another one with the same selectors, which the peer did not say to rekey, is not needed beside the new one. */
+static void displace(struct ik_child *child)
+{
+	IK_LIST_FOREACH(&child->sa->children, link) {
+		struct ik_child *other = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (other != child && other->state == IK_CHILD_UP && other->index == child->index &&
+		    !other->busy &&
+		    ike_ts_list_equal(other->ts, other->n_local, child->ts, child->n_local) &&
+		    ike_ts_list_equal(other->ts + other->n_local, other->n_remote,
+				      child->ts + child->n_local, child->n_remote)) {
+			other->peer_new = child->number;
+			ik_child_watch(other, IK_WATCH / 3);
+		}
+	}
+}
+
+void ik_child_asked_finish(struct ik_sa *sa)
+{
+	struct ik_serving *v = sa->serving;
+	struct ik_child *child = ik_child_find(sa->e, v->child);
+	struct ik_child *old = child ? ik_child_find(sa->e, child->replaces) : NULL;
+	struct ike_builder b;
+	bool ok = child && child->state == IK_CHILD_UP;
+
+	ik_chain_begin(sa->e, &b);
+	if (ok)
+		ik_child_build_chosen(child, &v->choice, v->narrowed, &b,
+				      IKE_VIEW(v->nonce, sizeof(v->nonce)), v->dh);
+	else
+		ike_build_notify(&b, v->error ? v->error : IKE_N_TEMPORARY_FAILURE, IKE_VIEW_NONE);
+	if (ok) {
+		child->unproven = true;
+		sa->last_made = child->number;
+	}
+	(void)ik_respond(sa, v->exchange, v->id, &b);
+	ik_serving_done(sa);
+	if (ok && old)
+		ik_child_settle(old);
+	else if (ok)
+		displace(child);
+}

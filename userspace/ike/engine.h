@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The IKEv2 engine's interface (RFC 7296). The engine is pure: it is handed
+ * datagrams, the time, and the answers to what it asked for; it hands out
+ * datagrams, requests and the time it next wants to be called. It opens no
+ * socket and no file, reads no clock, parses no certificate and holds no
+ * private key. The process `ike` wraps it in sockets and messages; the unit
+ * tests and the simulation wrap it in a virtual network; fuzzers call it
+ * directly.
+ *
+ * Order of calls: any input function, then drain ike_next_output() until it
+ * returns false, then wait until ike_deadline() or the next input. Input
+ * functions never call back into the caller (but for the random source).
+ *
+ * Time is a monotonic count of microseconds of the caller's choice; it must
+ * not go backwards.
+ *
+ * Addresses and endpoints are base/addr.h's. Byte strings in inputs are copied
+ * if kept; those in outputs belong to the engine and are valid until the next call of
+ * an input function or of ike_next_output().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "ike/proposal.h"
+#include "ike/random.h"
+#include "ike/ts.h"
+
+struct ike_engine;
+
+typedef uint64_t ike_time; /* microseconds, monotonic */
+#define IKE_TIME_NEVER UINT64_MAX
+
+enum {
+	IKE_MAX_CERTS = 8,	    /* certificates in a chain, ours or the peer's */
+	IKE_MAX_CERT_SIZE = 16384,  /* bytes of one certificate we accept */
+	IKE_MAX_CHILDREN = 64,	    /* Child SAs of a connection */
+	IKE_MAX_ANCHOR_HASHES = 10, /* above: no CERTREQ is sent */
+	IKE_NONCE_SIZE = 32,
+	IKE_NAME_SIZE = 64,
+	IKE_TEXT_SIZE = 512,
+};
+
+struct ike_blob {
+	const uint8_t *data;
+	size_t size;
+};
+
+/* ------------------------------------------------------------------ configuration */
+
+enum ike_mode { IKE_MODE_DEFAULT, IKE_MODE_INITIATOR_ONLY, IKE_MODE_RESPONDER_ONLY };
+enum ike_start { IKE_START_ALWAYS, IKE_START_ON_TRAFFIC, IKE_START_MANUAL };
+enum ike_encap { IKE_ENCAP_AUTO, IKE_ENCAP_UDP, IKE_ENCAP_RAW };
+
+struct ike_child_config {
+	char name[IKE_NAME_SIZE];
+	const struct ike_ts *local_ts, *remote_ts; /* what we propose, and the most we accept */
+	size_t n_local_ts, n_remote_ts;
+};
+
+/* What the engine knows of a connection. Copied by ike_connection_set(). */
+struct ike_connection_config {
+	uint32_t id; /* the caller's, unique, stable over reloads */
+	char name[IKE_NAME_SIZE];
+	enum ike_mode mode;
+	enum ike_start start;
+	struct cg_endpoint local;  /* family AF_UNSPEC: any; port 0: 500 */
+	struct cg_endpoint remote; /* family AF_UNSPEC: any (responder only, or not resolved yet) */
+	enum ike_encap encap;
+
+	struct ike_blob local_id;  /* body of our ID payload: type, 3 reserved bytes, data */
+	struct ike_blob remote_id; /* body of IDr to ask for as initiator; empty: none */
+	struct ike_blob certs[IKE_MAX_CERTS]; /* ours, DER, leaf first */
+	size_t n_certs;
+	const uint8_t (*anchor_hashes)[20]; /* SHA-1 of the anchors' SPKI, for CERTREQ */
+	size_t n_anchor_hashes;
+
+	const struct ike_policy *ike_policy; /* allowed transforms, in order of preference */
+	const struct ike_policy *esp_policy;
+	uint64_t ike_lifetime;	 /* seconds to rekeying the IKE SA; 0: never */
+	uint64_t child_lifetime; /* seconds, hard limit; rekeyed at some 80-90 % */
+	uint64_t child_bytes;	 /* 0: none */
+	uint64_t child_packets;	 /* 0: none */
+	uint32_t dpd_delay;	 /* seconds of silence before a liveness check; 0: none */
+	uint32_t dpd_timeout;	 /* seconds without an answer before the peer is dead */
+	uint32_t nat_keepalive;	 /* seconds, behind NAT; 0: default 20; UINT32_MAX: none */
+	uint32_t reauth_margin;	 /* at most so many seconds ahead of the binding's end; 0: 3600 */
+	uint16_t fragment_size;	 /* largest IKE datagram incl. IP header; 0: default 1280 */
+	bool fragmentation;	 /* offer RFC 7383 */
+	bool allow_sha1_signatures;
+	bool no_initial_contact; /* never say INITIAL_CONTACT (RFC 7296 section 2.4) */
+	bool enabled;
+
+	struct ike_child_config *children;
+	size_t n_children;
+};
+
+struct ike_engine_config {
+	struct ike_random random;
+	uint32_t half_open_cookie;  /* half-open IKE SAs from which COOKIE is demanded */
+	uint32_t half_open_limit;   /* in all */
+	uint32_t half_open_per_net; /* by /24 or /56 source */
+	uint8_t retransmit_tries;   /* 0: default */
+	ike_time retransmit_first;  /* 0: default; then doubled, with jitter */
+};
+
+/* ------------------------------------------------------------------ outputs */
+
+enum ike_output_kind {
+	IKE_OUT_DATAGRAM,
+	IKE_OUT_NONCES,		/* more nonces are wanted; answer: ike_answer_nonces() */
+	IKE_OUT_SIGN,		/* answer: ike_answer_sign() */
+	IKE_OUT_VERIFY,		/* answer: ike_answer_verify() */
+	IKE_OUT_CHILD_ADD,	/* answer: ike_answer_child_add() */
+	IKE_OUT_CHILD_DEL,	/* no answer */
+	IKE_OUT_CHILD_ACTIVATE, /* use the outbound SA now; no answer */
+	IKE_OUT_CHILD_MOVE,	/* new endpoints; no answer */
+	IKE_OUT_RELEASE,	/* a verdict's binding is not used any more; no answer */
+	IKE_OUT_REPORT,		/* for the log, `status` and `monitor` */
+};
+
+struct ike_out_datagram {
+	struct cg_endpoint local, remote;
+	/* On port 4500 the four zero bytes of RFC 3948 are in @data already. */
+	struct ike_blob data;
+};
+
+struct ike_out_nonces {
+	uint32_t count;
+};
+
+/*
+ * Sign our AUTH. The key process assembles the octets of RFC 7296 section 2.15
+ * itself from these and checks @init_message.
+ */
+struct ike_out_sign {
+	uint64_t request;
+	uint32_t connection;
+	bool initiator;		      /* we are */
+	struct ike_blob init_message; /* our IKE_SA_INIT as sent, without a non-ESP marker */
+	struct ike_blob peer_nonce;
+	uint16_t prf;		     /* IANA transform ID */
+	struct ike_blob sk_p;	     /* SK_pi or SK_pr, ours */
+	struct ike_blob id_body;     /* of our ID payload */
+	struct ike_blob peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, be16 each; empty: not sent */
+};
+
+/*
+ * Judge the peer: choose among @candidates by identity, validate the chain
+ * against that connection's anchors alone, and check AUTH over our nonce.
+ */
+struct ike_out_verify {
+	uint64_t request;
+	const uint32_t *candidates; /* connections, by addresses; one when we initiate */
+	size_t n_candidates;
+	bool peer_initiator;
+	struct ike_blob init_message; /* the peer's IKE_SA_INIT as received */
+	uint64_t nonce_token;	      /* of the nonce we sent; good once */
+	struct ike_blob nonce;	      /* that nonce, must be the token's */
+	uint16_t prf;
+	struct ike_blob sk_p;	   /* the peer's */
+	struct ike_blob id_body;   /* of the peer's ID payload */
+	struct ike_blob wanted_id; /* IDr the initiator asked us for; empty: none */
+	uint8_t auth_method;
+	struct ike_blob auth_data;
+	struct ike_blob certs[IKE_MAX_CERTS]; /* DER, leaf first, as the peer sent them */
+	size_t n_certs;
+};
+
+struct ike_child_keys {
+	struct ike_blob encr_in, encr_out;   /* key and salt as in KEYMAT */
+	struct ike_blob integ_in, integ_out; /* empty with AEAD */
+};
+
+struct ike_out_child_add {
+	uint64_t request;
+	uint64_t child;	   /* the engine's number of this Child SA, unique */
+	uint64_t replaces; /* Child SA being rekeyed or re-authenticated; 0: none */
+	uint32_t connection;
+	uint32_t child_index;	  /* in the connection's configuration */
+	uint64_t binding;	  /* handle from ike_answer_verify() */
+	uint32_t spi_in, spi_out; /* host order */
+	struct ike_suite suite;	  /* ESP: encr, key bits, integ, ESN */
+	struct ike_child_keys keys;
+	const struct ike_ts *local_ts, *remote_ts;
+	size_t n_local_ts, n_remote_ts;
+	struct cg_endpoint local, remote; /* ports: UDP encapsulation only */
+	bool udp;
+	bool activate_on_use; /* responder of a rekey: see enum certgate_activate */
+	uint64_t lifetime;    /* seconds, hard */
+	uint64_t soft_lifetime;
+	uint64_t bytes, soft_bytes, packets, soft_packets; /* 0: none */
+};
+
+struct ike_out_child {
+	uint64_t child;
+	uint32_t connection;
+	struct cg_endpoint local, remote; /* IKE_OUT_CHILD_MOVE */
+	bool udp;
+	/*
+	 * IKE_OUT_CHILD_DEL: another Child SA sends from now on. Only the outbound SA is deleted (with
+	 * what it waits for: activation on use); the inbound one takes what is on its way, until a second
+	 * IKE_OUT_CHILD_DEL without this flag.
+	 */
+	bool outbound_only;
+};
+
+struct ike_out_release {
+	uint64_t binding;
+};
+
+enum ike_severity { IKE_DEBUG, IKE_INFO, IKE_NOTICE, IKE_WARNING, IKE_ERROR };
+
+/*
+ * Something happened to a connection. @event is a stable name such as
+ * "ike-established", "child-rekeyed", "no-proposal-chosen", "peer-refused",
+ * "auth-failed", "retransmit-timeout", "peer-dead", "deleted-by-peer".
+ */
+struct ike_out_report {
+	uint32_t connection; /* 0: none could be told */
+	enum ike_severity severity;
+	const char *event;
+	struct cg_endpoint remote;
+	char text[IKE_TEXT_SIZE]; /* what the peer sent, what was configured */
+	char hint[IKE_TEXT_SIZE]; /* what to change; may be empty */
+};
+
+struct ike_output {
+	enum ike_output_kind kind;
+	union {
+		struct ike_out_datagram datagram;
+		struct ike_out_nonces nonces;
+		struct ike_out_sign sign;
+		struct ike_out_verify verify;
+		struct ike_out_child_add child_add;
+		struct ike_out_child child; /* DEL, ACTIVATE, MOVE */
+		struct ike_out_release release;
+		struct ike_out_report report;
+	};
+};
+
+/* ------------------------------------------------------------------ the engine */
+
+/* 0, -ENOMEM or -EINVAL. */
+int ike_engine_new(const struct ike_engine_config *config, ike_time now, struct ike_engine **ret);
+/* Wipes and frees; sends nothing. */
+struct ike_engine *ike_engine_free(struct ike_engine *e);
+
+/* Add a connection or replace its configuration; what is up goes on unless it no longer
+ * fits. 0, -EINVAL, -ENOMEM. */
+int ike_connection_set(struct ike_engine *e, ike_time now, const struct ike_connection_config *c);
+/* DELETE to the peer, SAs removed, connection forgotten. -ENOENT. */
+int ike_connection_remove(struct ike_engine *e, ike_time now, uint32_t id);
+/* The name behind the remote address was resolved (anew). -ENOENT. */
+int ike_connection_resolved(struct ike_engine *e, ike_time now, uint32_t id,
+			    const struct cg_endpoint *remote);
+
+/*
+ * Operator's commands. -ENOENT; -EALREADY: nothing to do. A connection that was taken down stays so, whoever
+ * wants it, until ike_up(). With one that only the peer may begin, ike_up() lets the peer in again.
+ */
+int ike_up(struct ike_engine *e, ike_time now, uint32_t id);
+int ike_down(struct ike_engine *e, ike_time now, uint32_t id);
+/*
+ * New IKE SA and Child SAs beside the old ones, which go when the new ones are up. -EALREADY also while one is being
+ * made, or was just made by the peer; -EOPNOTSUPP: only the peer may begin; -EADDRNOTAVAIL: the peer's address is not known.
+ */
+int ike_reauthenticate(struct ike_engine *e, ike_time now, uint32_t id);
+int ike_rekey(struct ike_engine *e, ike_time now, uint32_t id, bool ike_sa, bool children);
+/* DELETE for everything; ike_idle() tells when the answers came or time ran out. */
+void ike_shutdown(struct ike_engine *e, ike_time now);
+bool ike_idle(const struct ike_engine *e);
+
+/* A datagram. On port 4500 it begins with the non-ESP marker. Hostile. */
+void ike_input(struct ike_engine *e, ike_time now, const struct cg_endpoint *local,
+	       const struct cg_endpoint *remote, const uint8_t *data, size_t size);
+/* Time has come. */
+void ike_tick(struct ike_engine *e, ike_time now);
+/* When ike_tick() is wanted, at the latest; IKE_TIME_NEVER. */
+ike_time ike_deadline(const struct ike_engine *e);
+
+/* From the kernel, by the engine's child number. */
+void ike_child_soft_expired(struct ike_engine *e, ike_time now, uint64_t child);
+void ike_child_dead(struct ike_engine *e, ike_time now, uint64_t child, const char *why);
+void ike_child_traffic(struct ike_engine *e, ike_time now,
+		       uint64_t child); /* seen inbound: liveness */
+void ike_child_moved(struct ike_engine *e, ike_time now, uint64_t child,
+		     const struct cg_endpoint *remote);
+/* Traffic wants child @index of a connection (start: on-traffic). */
+void ike_acquire(struct ike_engine *e, ike_time now, uint32_t connection, uint32_t index);
+/* The binding ended (expired, revoked): its IKE SA and all of its Child SAs are closed. */
+void ike_binding_dead(struct ike_engine *e, ike_time now, uint64_t binding, const char *why);
+
+struct ike_nonce {
+	uint8_t data[IKE_NONCE_SIZE];
+	uint64_t token;
+};
+void ike_answer_nonces(struct ike_engine *e, ike_time now, const struct ike_nonce *nonces,
+		       size_t n);
+
+/* @error: 0 or negative errno; @text says why in words. */
+struct ike_sign_answer {
+	int error;
+	char text[IKE_TEXT_SIZE];
+	uint8_t auth_method;
+	struct ike_blob auth_data; /* AUTH payload without its method and reserved bytes */
+};
+void ike_answer_sign(struct ike_engine *e, ike_time now, uint64_t request,
+		     const struct ike_sign_answer *a);
+
+struct ike_verify_answer {
+	int error; /* 0: the peer is who the connection wants */
+	char code[32];
+	char text
+		[IKE_TEXT_SIZE]; /* of a refusal: what, expected, way out; for us, never for the peer */
+	char hint[IKE_TEXT_SIZE];
+	uint32_t connection; /* which of the candidates */
+	uint64_t binding;
+	int64_t not_after;   /* seconds since the epoch, end of the binding's window */
+	uint64_t expires_in; /* seconds from now to that */
+	char subject[IKE_TEXT_SIZE];
+};
+void ike_answer_verify(struct ike_engine *e, ike_time now, uint64_t request,
+		       const struct ike_verify_answer *a);
+void ike_answer_child_add(struct ike_engine *e, ike_time now, uint64_t request, int error,
+			  const char *text);
+
+/* Next thing to do; false: none. */
+bool ike_next_output(struct ike_engine *e, struct ike_output *ret);
+
+/* ------------------------------------------------------------------ status */
+
+enum ike_state {
+	IKE_STATE_DOWN,
+	IKE_STATE_CONNECTING,
+	IKE_STATE_AUTHENTICATING,
+	IKE_STATE_UP,
+	IKE_STATE_CLOSING
+};
+
+struct ike_child_status {
+	uint64_t child;
+	uint32_t index;
+	const char *name;
+	bool up, rekeying;
+	struct ike_suite suite;
+	uint32_t spi_in, spi_out;
+	const struct ike_ts *local_ts, *remote_ts;
+	size_t n_local_ts, n_remote_ts;
+	ike_time established, rekey_at;
+};
+
+struct ike_sa_status {
+	uint32_t connection; /* 0: a responder's, not authenticated yet */
+	enum ike_state state;
+	bool initiator;
+	uint64_t spi_i, spi_r;
+	struct cg_endpoint local, remote;
+	bool nat_local, nat_remote, fragmentation, udp;
+	struct ike_suite suite;
+	uint64_t binding;
+	const char *peer_subject;
+	struct ike_blob peer_id;
+	ike_time established, rekey_at, reauth_at;
+	const struct ike_child_status *children;
+	size_t n_children;
+};
+
+/* Calls @fn for each IKE SA. Pointers are valid during the call. */
+void ike_status(const struct ike_engine *e, void (*fn)(void *ctx, const struct ike_sa_status *sa),
+		void *ctx);
+
+/* What unauthenticated input was dropped for, since the start. */
+struct ike_counters {
+	uint64_t datagrams_in, datagrams_out, malformed, unknown_spi, bad_version, integrity_failed,
+		replayed, half_open_refused, cookies_sent, fragments_dropped, retransmits,
+		exchanges;
+};
+void ike_counters(const struct ike_engine *e, struct ike_counters *ret);

@@ -1,0 +1,540 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The life of an IKE SA, from its first message to its burial. ik_sa_enter() alone changes its
+ * state. How it is negotiated is in init.c, auth_i.c, auth_r.c and rekey.c.
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SA_TIMERS = 5 }; /* life, reauth_timer, dpd, keepalive, and the exchange's */
+
+#define CLOSE_TIME	    (10 * IK_SECOND)
+#define REPLACED_CLOSE_TIME (40 * IK_SECOND)
+#define SHUTDOWN_TIME	    (5 * IK_SECOND)
+#define REAUTH_MARGIN_MAX   (3600 * IK_SECOND)
+#define REAUTH_LAST	    (10 * IK_SECOND)
+
+const char *ik_sa_state_name(enum ik_sa_state state)
+{
+	switch (state) {
+	case IK_SA_NONCE: return "nonce";
+	case IK_SA_INIT_SENT: return "init-sent";
+	case IK_SA_AUTH_SIGN: return "auth-sign";
+	case IK_SA_AUTH_SENT: return "auth-sent";
+	case IK_SA_AUTH_VERIFY: return "auth-verify";
+	case IK_SA_HALF_OPEN: return "half-open";
+	case IK_SA_PEER_VERIFY: return "peer-verify";
+	case IK_SA_PEER_FINISH: return "peer-finish";
+	case IK_SA_REKEY_OFFER: return "rekey-offer";
+	case IK_SA_UP: return "up";
+	case IK_SA_REKEYED: return "rekeyed";
+	case IK_SA_CLOSING: return "closing";
+	case IK_SA_FAILED: return "failed";
+	case IK_SA_DEAD: return "dead";
+	}
+	return "?";
+}
+
+/* Is a negotiation of ours, or a peer's, under way that has not come to its end? */
+static bool negotiating(enum ik_sa_state state)
+{
+	switch (state) {
+	case IK_SA_NONCE:
+	case IK_SA_INIT_SENT:
+	case IK_SA_AUTH_SIGN:
+	case IK_SA_AUTH_SENT:
+	case IK_SA_AUTH_VERIFY:
+	case IK_SA_HALF_OPEN:
+	case IK_SA_PEER_VERIFY:
+	case IK_SA_PEER_FINISH: return true;
+	case IK_SA_REKEY_OFFER:
+	case IK_SA_UP:
+	case IK_SA_REKEYED:
+	case IK_SA_CLOSING:
+	case IK_SA_FAILED:
+	case IK_SA_DEAD: return false;
+	}
+	return false;
+}
+
+static void life_fired(struct ike_engine *e, struct ik_timer *t);
+static void reauth_fired(struct ike_engine *e, struct ik_timer *t);
+static void keepalive_fired(struct ike_engine *e, struct ik_timer *t);
+
+struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiator)
+{
+	struct ik_sa *sa;
+	uint64_t spi;
+
+	if (ik_timers_reserve(e, SA_TIMERS) < 0)
+		return NULL;
+	sa = calloc(1, sizeof(*sa));
+	if (!sa) {
+		(void)ik_timers_reserve(e, -SA_TIMERS);
+		return NULL;
+	}
+	do
+		spi = ik_random_u64(e);
+	while (!spi || ik_sa_find(e, spi));
+	sa->e = e;
+	sa->initiator = initiator;
+	sa->owner = initiator;
+	*(initiator ? &sa->spi_i : &sa->spi_r) = spi;
+	sa->state = initiator ? IK_SA_NONCE : IK_SA_HALF_OPEN;
+	sa->created = sa->last_in = e->now;
+	sa->life.fired = life_fired;
+	sa->reauth_timer.fired = reauth_fired;
+	sa->dpd.fired = ik_dpd_timer;
+	sa->keepalive.fired = keepalive_fired;
+	ik_list_init(&sa->tasks);
+	ik_list_init(&sa->children);
+	ik_table_add(&e->sas, &sa->by_spi, spi);
+	ik_list_append(&e->all_sas, &sa->in_all);
+	if (conn)
+		ik_sa_attach(sa, conn);
+	return sa;
+}
+
+void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn)
+{
+	sa->conn = conn;
+	ik_list_append(&conn->sas, &sa->in_conn);
+	ik_config_unref(sa->config, sa->e);
+	sa->config = ik_config_ref(conn->config);
+}
+
+void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state)
+{
+	struct ike_engine *e = sa->e;
+
+	if (sa->state == IK_SA_DEAD)
+		return;
+	sa->state = state;
+	switch (state) {
+	case IK_SA_UP:
+	case IK_SA_REKEYED:
+	case IK_SA_REKEY_OFFER:
+	case IK_SA_NONCE:
+	case IK_SA_INIT_SENT:
+	case IK_SA_AUTH_SIGN:
+	case IK_SA_AUTH_SENT:
+	case IK_SA_AUTH_VERIFY:
+	case IK_SA_HALF_OPEN:
+	case IK_SA_PEER_VERIFY:
+	case IK_SA_PEER_FINISH: break;
+	case IK_SA_CLOSING:
+		ik_timer_stop(e, &sa->dpd);
+		ik_timer_stop(e, &sa->reauth_timer);
+		/* One that was replaced holds nobody up: the peer has more time to learn of its end. */
+		if (e->shutdown)
+			ik_timer_set(e, &sa->life, e->now + SHUTDOWN_TIME);
+		else
+			ik_timer_set(e, &sa->life,
+				     e->now + (sa->successor || sa->redundant || sa->undecided
+						       ? REPLACED_CLOSE_TIME
+						       : CLOSE_TIME));
+		break;
+	case IK_SA_FAILED: ik_timer_set(e, &sa->life, e->now + IK_FAILED_TIME); break;
+	case IK_SA_DEAD:
+		ik_timer_stop(e, &sa->life);
+		ik_timer_stop(e, &sa->dpd);
+		ik_timer_stop(e, &sa->reauth_timer);
+		ik_timer_stop(e, &sa->keepalive);
+		ik_list_remove(&sa->in_wait);
+		ik_table_remove(&e->sas, &sa->by_spi);
+		ik_list_append(&e->dead_sas, &sa->in_dead);
+		break;
+	}
+}
+
+void ik_sa_setup_done(struct ik_sa *sa)
+{
+	struct ike_engine *e = sa->e;
+	struct ik_setup *s = sa->setup;
+
+	if (!s)
+		return;
+	ik_halfopen_remove(sa);
+	ik_request_drop(e, &s->sign_request);
+	ik_request_drop(e, &s->verify_request);
+	ike_dh_free(s->dh);
+	free(s->ours);
+	free(s->peers);
+	free(s->cookie);
+	free(s->auth);
+	ik_wipe_free(s->chain, s->chain_len);
+	ik_wipe_free(s, sizeof(*s));
+	sa->setup = NULL;
+}
+
+/* Everything it owns, but for the place in tables and lists. */
+static void sa_clear(struct ik_sa *sa)
+{
+	ik_sa_setup_done(sa);
+	ik_tasks_clear(sa);
+	sa->active = ik_exchange_free(sa->active);
+	ik_serving_done(sa);
+	ike_packets_clear(&sa->response);
+	ike_reassembly_clear(&sa->requests);
+	ike_reassembly_clear(&sa->responses);
+	ike_sa_keys_wipe(&sa->keys);
+	sa->has_keys = false;
+}
+
+static void end_children(struct ik_sa *sa)
+{
+	IK_LIST_FOREACH(&sa->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		/* One that has a successor elsewhere still takes what is on its way. */
+		ik_child_end(child, child->conn && ik_child_of(child->conn, child->index, child));
+	}
+}
+
+/* What the peer made to rekey it goes with it, unless that has taken over. */
+static void drop_undecided(struct ik_sa *sa)
+{
+	struct ik_sa *peers = ik_sa_find(sa->e, sa->peer_new);
+
+	sa->peer_new = 0;
+	if (peers && peers->undecided && !sa->successor)
+		ik_sa_close(peers);
+}
+
+void ik_sa_kill(struct ik_sa *sa)
+{
+	struct ike_engine *e = sa->e;
+	struct ik_conn *conn = sa->conn;
+	bool was_negotiating = negotiating(sa->state), was_up = sa->state == IK_SA_UP;
+
+	if (sa->state == IK_SA_DEAD)
+		return;
+	ik_sa_enter(sa, IK_SA_DEAD);
+	drop_undecided(sa);
+	end_children(sa);
+	sa_clear(sa);
+	ik_sa_unbind(sa);
+	if (!conn)
+		return;
+	if (was_negotiating && sa->initiator) {
+		ik_conn_failed(conn);
+		ik_unique_check(conn);
+	}
+	if (was_up && !conn->retry.place)
+		ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, IK_SECOND, 50, 150));
+}
+
+void ik_sa_fail(struct ik_sa *sa)
+{
+	struct ike_engine *e = sa->e;
+	bool was_up = sa->state == IK_SA_UP;
+
+	if (sa->state == IK_SA_DEAD)
+		return;
+	ik_sa_enter(sa, IK_SA_FAILED);
+	drop_undecided(sa);
+	end_children(sa);
+	ik_tasks_clear(sa);
+	sa->active = ik_exchange_free(sa->active);
+	ik_serving_done(sa);
+	ik_sa_unbind(sa);
+	if (sa->setup) {
+		/* A stranger's goes on counting as half-open. */
+		ik_request_drop(e, &sa->setup->sign_request);
+		ik_request_drop(e, &sa->setup->verify_request);
+	}
+	ik_timer_stop(e, &sa->dpd);
+	ik_timer_stop(e, &sa->reauth_timer);
+	ik_timer_stop(e, &sa->keepalive);
+	if (was_up && sa->conn && !sa->conn->retry.place)
+		ik_timer_set(e, &sa->conn->retry, e->now + ik_jitter(e, IK_SECOND, 50, 150));
+}
+
+void ik_sa_close(struct ik_sa *sa)
+{
+	switch (sa->state) {
+	case IK_SA_NONCE:
+	case IK_SA_INIT_SENT:
+	case IK_SA_AUTH_SIGN:
+	case IK_SA_AUTH_SENT:
+	case IK_SA_HALF_OPEN:
+	case IK_SA_PEER_VERIFY:
+	case IK_SA_PEER_FINISH:
+	case IK_SA_REKEY_OFFER:
+	case IK_SA_FAILED: ik_sa_kill(sa); return;
+	case IK_SA_CLOSING:
+	case IK_SA_DEAD:
+		if (sa->e->shutdown && sa->state == IK_SA_CLOSING && !sa->shutting) {
+			sa->shutting = true;
+			ik_timer_set(sa->e, &sa->life, sa->e->now + SHUTDOWN_TIME);
+		}
+		return;
+	case IK_SA_AUTH_VERIFY: /* for the peer it is up */
+	case IK_SA_UP:
+	case IK_SA_REKEYED: {
+		bool was_up = sa->state == IK_SA_UP;
+
+		sa->shutting = sa->e->shutdown;
+		ik_sa_enter(sa, IK_SA_CLOSING);
+		drop_undecided(sa);
+		ik_sa_setup_done(sa);
+		ik_tasks_clear(sa);
+		end_children(sa);
+		ik_task_queue(sa, IK_TASK_IKE_DELETE, 0, 0);
+		if (was_up && sa->conn && !sa->conn->retry.place)
+			ik_timer_set(sa->e, &sa->conn->retry,
+				     sa->e->now + ik_jitter(sa->e, IK_SECOND, 50, 150));
+		ik_sa_run(sa);
+		return;
+	}
+	}
+}
+
+void ik_sa_free(struct ik_sa *sa)
+{
+	struct ike_engine *e = sa->e;
+
+	if (sa->state != IK_SA_DEAD)
+		ik_sa_enter(sa, IK_SA_DEAD);
+	IK_LIST_FOREACH(&sa->children, link)
+		ik_child_free(IK_ENTRY(link, struct ik_child, in_sa));
+	sa_clear(sa);
+	ik_list_remove(&sa->in_binding);
+	ik_list_remove(&sa->in_dead);
+	ik_list_remove(&sa->in_all);
+	ik_list_remove(&sa->in_conn);
+	(void)ik_timers_reserve(e, -SA_TIMERS);
+	ik_config_unref(sa->config, e);
+	free(sa->peer_subject);
+	free(sa->peer_id);
+	OPENSSL_cleanse(sa, sizeof(*sa));
+	free(sa);
+}
+
+void ik_sa_bury(struct ike_engine *e)
+{
+	while (!ik_list_empty(&e->dead_sas))
+		ik_sa_free(IK_ENTRY(e->dead_sas.next, struct ik_sa, in_dead));
+}
+
+/* 0: none are sent. */
+static ike_time keepalive_interval(const struct ike_connection_config *c)
+{
+	if (c->nat_keepalive == UINT32_MAX)
+		return 0;
+	return c->nat_keepalive ? c->nat_keepalive * IK_SECOND : IK_KEEPALIVE;
+}
+
+/* ------------------------------------------------------------------ timers of an SA that is up */
+
+void ik_sa_timers(struct ik_sa *sa)
+{
+	const struct ike_connection_config *c = &sa->config->c;
+	struct ike_engine *e = sa->e;
+
+	if (c->ike_lifetime) {
+		if (!sa->rekey_at)
+			sa->rekey_at = sa->established +
+				       ik_jitter(e, c->ike_lifetime * IK_SECOND, 80, 90);
+		ik_timer_set(e, &sa->life, sa->rekey_at > e->now ? sa->rekey_at : e->now);
+	} else {
+		sa->rekey_at = 0;
+		ik_timer_stop(e, &sa->life);
+	}
+	if (sa->binding_ends > e->now + REAUTH_LAST && c->mode != IKE_MODE_RESPONDER_ONLY) {
+		ike_time margin = (sa->binding_ends - e->now) / 5;
+		ike_time most = c->reauth_margin ? c->reauth_margin * IK_SECOND : REAUTH_MARGIN_MAX;
+
+		if (margin > most)
+			margin = most;
+		/* The side that made the connection renews it; the other one only if it does not. */
+		if (!sa->owner)
+			margin /= 2;
+		sa->reauth_at = sa->binding_ends - ik_jitter(e, margin, 80, 100);
+		ik_timer_set(e, &sa->reauth_timer, sa->reauth_at);
+	} else {
+		sa->reauth_at = 0;
+		ik_timer_stop(e, &sa->reauth_timer);
+	}
+	if (c->dpd_delay)
+		ik_timer_set(e, &sa->dpd, e->now + c->dpd_delay * IK_SECOND);
+	else
+		ik_timer_stop(e, &sa->dpd);
+	if ((sa->nat_local || (sa->encap && sa->owner)) && keepalive_interval(c))
+		ik_timer_set(e, &sa->keepalive, e->now + keepalive_interval(c));
+	else
+		ik_timer_stop(e, &sa->keepalive);
+}
+
+static void reauth_fired(struct ike_engine *e, struct ik_timer *t)
+{
+	struct ik_sa *sa = IK_ENTRY(t, struct ik_sa, reauth_timer);
+
+	(void)e;
+	if (sa->state != IK_SA_UP || !sa->conn)
+		return;
+	(void)ik_reauth_start(sa->conn);
+	/* The next try, if this one fails or brings the same certificate. */
+	if (ik_sa_alive(sa))
+		ik_sa_timers(sa);
+}
+
+static void keepalive_fired(struct ike_engine *e, struct ik_timer *t)
+{
+	struct ik_sa *sa = IK_ENTRY(t, struct ik_sa, keepalive);
+
+	if (sa->state != IK_SA_UP || sa->local.port != IKE_NAT_PORT)
+		return;
+	ik_out_keepalive(e, &sa->local, &sa->remote);
+	if (sa->conn && keepalive_interval(&sa->conn->config->c))
+		ik_timer_set(e, &sa->keepalive, e->now + keepalive_interval(&sa->conn->config->c));
+}
+
+static void life_fired(struct ike_engine *e, struct ik_timer *t)
+{
+	struct ik_sa *sa = IK_ENTRY(t, struct ik_sa, life);
+	char remote[CG_ENDPOINT_SIZE];
+	struct ik_sa *heir;
+
+	switch (sa->state) {
+	case IK_SA_NONCE:
+	case IK_SA_INIT_SENT: ik_init_timeout(sa); break;
+	case IK_SA_AUTH_SIGN:
+	case IK_SA_AUTH_SENT:
+	case IK_SA_AUTH_VERIFY:
+	case IK_SA_REKEY_OFFER: break;
+	case IK_SA_HALF_OPEN:
+		ik_report_failure(
+			sa, IKE_DEBUG, "half-open-timeout",
+			"the peer may not get our answer: look at its log",
+			"%s began with IKE_SA_INIT and did not go on to authenticate itself",
+			cg_endpoint_format(&sa->remote, remote));
+		ik_sa_kill(sa);
+		break;
+	case IK_SA_PEER_VERIFY:
+	case IK_SA_PEER_FINISH:
+		ik_report_failure(sa, IKE_ERROR, "internal-timeout",
+				  "look at the log of certgated's other processes",
+				  "authentication of %s was not judged in time",
+				  cg_endpoint_format(&sa->remote, remote));
+		ik_sa_kill(sa);
+		break;
+	case IK_SA_UP: ik_rekey_later(sa, true); break;
+	case IK_SA_REKEYED:
+		/* The peer was to delete it; unless it has not got our answer and knows no other. */
+		heir = ik_sa_find(e, sa->successor);
+		if (heir && ik_sa_is_up(heir) && !heir->confirmed)
+			ik_timer_set(e, t, e->now + IK_WATCH);
+		else
+			ik_sa_close(sa);
+		break;
+	case IK_SA_CLOSING:
+	case IK_SA_FAILED: ik_sa_kill(sa); break;
+	case IK_SA_DEAD: break;
+	}
+}
+
+/* ------------------------------------------------------------------ authenticated */
+
+void ik_sa_up(struct ik_sa *sa)
+{
+	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT];
+	struct ik_conn *conn = sa->conn;
+
+	ik_sa_enter(sa, IK_SA_UP);
+	sa->confirmed = sa->initiator;
+	sa->established = sa->authenticated = sa->last_in = sa->e->now;
+	ik_sa_timers(sa);
+	ik_report(sa->e, conn, &sa->remote, IKE_NOTICE, "ike-established", NULL,
+		  "IKE SA with %s (%s), %s, %s%s%s", cg_endpoint_format(&sa->remote, remote),
+		  sa->peer_subject ? sa->peer_subject : "-",
+		  sa->initiator ? "as initiator" : "as responder",
+		  ike_suite_format(&sa->suite, suite, sizeof(suite)),
+		  sa->nat_local ? ", we are behind NAT" : "",
+		  sa->nat_peer ? ", the peer is behind NAT" : "");
+	ik_conn_succeeded(conn);
+}
+
+void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local, const struct cg_endpoint *remote)
+{
+	if (cg_endpoint_equal(&sa->local, local) && cg_endpoint_equal(&sa->remote, remote))
+		return;
+	sa->local = *local;
+	sa->remote = *remote;
+	if (!sa->udp)
+		return;
+	IK_LIST_FOREACH(&sa->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->installed && child->state != IK_CHILD_DEAD)
+			ik_out_child(sa->e, IKE_OUT_CHILD_MOVE,
+				     &(struct ike_out_child){.child = child->number,
+							     .connection = child->connection,
+							     .local = *local,
+							     .remote = *remote,
+							     .udp = sa->udp});
+	}
+}
+
+void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
+		 const struct cg_endpoint *remote, bool fresh)
+{
+	sa->last_in = sa->e->now;
+	if (!fresh)
+		return;
+	sa->confirmed = sa->state == IK_SA_UP;
+	/*
+	 * Section 2.23: the first message of IKE_AUTH says where the initiator floated to; later on a peer behind
+	 * NAT is followed, unless we are behind one ourselves.
+	 */
+	if (sa->state == IK_SA_HALF_OPEN || (sa->nat_peer && !sa->nat_local))
+		ik_sa_move(sa, local, remote);
+}
+
+/* ------------------------------------------------------------------ keys */
+
+void ik_low_nonce(struct ike_view a, struct ike_view b, uint8_t ret[IK_LOW_NONCE])
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int d = memcmp(a.data, b.data, n);
+	struct ike_view low = d < 0 || (d == 0 && a.len < b.len) ? a : b;
+
+	memset(ret, 0, IK_LOW_NONCE);
+	memcpy(ret, low.data, low.len < IK_LOW_NONCE ? low.len : IK_LOW_NONCE);
+}
+
+int ik_sa_derive(struct ik_sa *sa)
+{
+	struct ik_setup *s = sa->setup;
+	uint8_t shared[IKE_DH_SHARED_MAX];
+	struct ike_view ours, peers;
+	struct ike_key_inputs in;
+	size_t len;
+	int r;
+
+	if (sa->has_keys)
+		return 0;
+	r = ike_dh_shared(s->dh, s->peer_ke, shared, &len);
+	if (r < 0)
+		return r;
+	ours = IKE_VIEW(s->nonce.data, sizeof(s->nonce.data));
+	peers = IKE_VIEW(s->peer_nonce, s->peer_nonce_len);
+	in = (struct ike_key_inputs){
+		.nonce_i = sa->initiator ? ours : peers,
+		.nonce_r = sa->initiator ? peers : ours,
+		.shared = IKE_VIEW(shared, len),
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+	};
+	r = ike_derive_ike(&sa->suite, &in, &sa->keys);
+	OPENSSL_cleanse(shared, sizeof(shared));
+	if (r < 0)
+		return r;
+	sa->has_keys = true;
+	s->dh = ike_dh_free(s->dh);
+	return 0;
+}

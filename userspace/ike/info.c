@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * INFORMATIONAL exchanges: liveness, DELETE and its crossings, errors (RFC 7296 sections 1.4, 1.4.1, 2.4, 2.21.2, 2.25).
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+
+#define FORGET_TIME (240 * IK_SECOND)
+
+/* ------------------------------------------------------------------ we ask */
+
+int ik_info_request(struct ik_sa *sa, const struct ik_task *task)
+{
+	struct ik_child *child = NULL;
+	struct ik_exchange *x;
+	struct ike_builder b;
+
+	if (task->kind == IK_TASK_CHILD_DELETE) {
+		child = ik_child_find(sa->e, task->child);
+		if (!child || child->state != IK_CHILD_DELETING)
+			return 0;
+	}
+	x = ik_exchange_new(sa, task, IKE_EXCHANGE_INFORMATIONAL);
+	if (!x)
+		return -ENOMEM;
+	ik_chain_begin(sa->e, &b);
+	if (child)
+		ike_build_delete_esp(&b, &child->spi_in, 1);
+	else if (task->kind == IK_TASK_IKE_DELETE)
+		ike_build_delete_ike(&b);
+	else if (task->kind == IK_TASK_REFUSE)
+		ike_build_notify(&b, IKE_N_AUTHENTICATION_FAILED, IKE_VIEW_NONE);
+	return ik_exchange_send(x, &b);
+}
+
+void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content)
+{
+	struct ik_child *child;
+
+	(void)content;
+	switch (x->task.kind) {
+	case IK_TASK_CHILD_DELETE:
+		child = ik_child_find(sa->e, x->task.child);
+		if (child && child->state == IK_CHILD_DELETING)
+			ik_child_end(child,
+				     child->conn && ik_child_of(child->conn, child->index, child));
+		if (sa->conn)
+			ik_children_ensure(sa->conn);
+		break;
+	case IK_TASK_IKE_DELETE:
+	case IK_TASK_REFUSE: ik_sa_kill(sa); break;
+	case IK_TASK_LIVENESS:
+		if (sa->conn)
+			ik_unique_check(sa->conn);
+		break;
+	case IK_TASK_INIT:
+	case IK_TASK_AUTH:
+	case IK_TASK_CHILD_CREATE:
+	case IK_TASK_CHILD_REKEY:
+	case IK_TASK_IKE_REKEY: break;
+	}
+}
+
+void ik_info_timeout(struct ik_sa *sa)
+{
+	char remote[CG_ENDPOINT_SIZE];
+
+	if (sa->state == IK_SA_UP && !sa->undecided) {
+		const struct ik_exchange *x = sa->active;
+
+		ik_report(
+			sa->e, sa->conn, &sa->remote, IKE_WARNING, "peer-dead",
+			"is the peer up, and the path to it? A new attempt is made if the connection is wanted",
+			"%s has not answered %u messages in %u s",
+			cg_endpoint_format(&sa->remote, remote), x ? x->tries + 1 : 0,
+			x ? (unsigned)((sa->e->now - x->began) / IK_SECOND) : 0);
+	}
+	ik_sa_kill(sa);
+}
+
+void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t)
+{
+	struct ik_sa *sa = IK_ENTRY(t, struct ik_sa, dpd);
+	ike_time delay = sa->config->c.dpd_delay * IK_SECOND;
+
+	if (sa->state != IK_SA_UP || !delay)
+		return;
+	/* Section 2.1: after several minutes nobody repeats the request it answers. */
+	if (sa->response.n && e->now - sa->last_answer > FORGET_TIME)
+		ike_packets_clear(&sa->response);
+	if (e->now - sa->last_in < delay) {
+		ik_timer_set(e, t, sa->last_in + delay);
+		return;
+	}
+	ik_timer_set(e, t, e->now + delay);
+	if (!sa->active && ik_list_empty(&sa->tasks)) {
+		ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
+		ik_sa_run(sa);
+	}
+}
+
+/* ------------------------------------------------------------------ the peer asks */
+
+/* One of the peer's ESP SPIs: our own to answer with, or 0 (section 1.4.1). */
+static uint32_t child_deleted(struct ik_sa *sa, uint32_t spi_out)
+{
+	struct ik_child *child = ik_child_by_out_spi(sa, spi_out);
+	struct ik_conn *conn = child ? child->conn : NULL;
+	bool replaced, crossing;
+	uint32_t spi_in;
+
+	if (!child) {
+		struct ik_exchange *x = sa->active;
+
+		if (x && x->new_child && x->n_deleted < sizeof(x->deleted) / sizeof(x->deleted[0]))
+			x->deleted[x->n_deleted++] = spi_out;
+		return 0;
+	}
+	spi_in = child->spi_in;
+	crossing = child->state == IK_CHILD_DELETING;
+	replaced = conn && ik_child_of(conn, child->index, child);
+	if (conn && !replaced && child->state == IK_CHILD_UP) {
+		ik_report(sa->e, conn, &sa->remote, IKE_NOTICE, "child-deleted-by-peer", NULL,
+			  "the peer deleted Child SA %s with SPI %08x",
+			  child->index < conn->config->c.n_children
+				  ? conn->config->c.children[child->index].name
+				  : "?",
+			  spi_in);
+		/* Not at once: the peer had its reason. */
+		ik_child_failed(conn, child->index);
+	}
+	if (child->state == IK_CHILD_INSTALLING && sa->serving &&
+	    sa->serving->child == child->number)
+		return 0;
+	ik_child_end(child, replaced);
+	/* Both sides delete it: each one's request is enough for the other (section 2.25.1). */
+	return crossing ? 0 : spi_in;
+}
+
+void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
+{
+	struct ike_engine *e = sa->e;
+	struct ik_conn *conn = sa->conn;
+	uint32_t spis[64];
+	struct ike_builder b;
+	bool delete_ike = false, refused = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < content->n_deletes; i++) {
+		const struct ike_delete *d = &content->deletes[i];
+
+		if (d->protocol == IKE_PROTOCOL_IKE)
+			delete_ike = true;
+		if (d->protocol != IKE_PROTOCOL_ESP || d->spi_len != 4)
+			continue;
+		for (size_t k = 0; k < d->n; k++) {
+			uint32_t ours = child_deleted(sa, ike_load_u32(d->spis.data + 4 * k));
+
+			if (ours && n < sizeof(spis) / sizeof(spis[0]))
+				spis[n++] = ours;
+		}
+	}
+	refused = ike_content_notify(content, IKE_N_AUTHENTICATION_FAILED, 0) &&
+		  sa->state == IK_SA_UP;
+	ik_chain_begin(e, &b);
+	if (n)
+		ike_build_delete_esp(&b, spis, n);
+	if (content->has_cp &&
+	    (content->cp.type == IKE_CFG_REQUEST || content->cp.type == IKE_CFG_SET))
+		ike_build_cp_empty(&b, content->cp.type);
+	(void)ik_respond(sa, IKE_EXCHANGE_INFORMATIONAL, id, &b);
+	if (refused && !sa->undecided) {
+		ik_report(
+			e, conn, &sa->remote, IKE_ERROR, "peer-refused",
+			"the peer's log has the reason; usual ones: it does not trust the root of our certificate, or expects "
+			"another subject or identity",
+			"the peer refused our certificate or identity (AUTHENTICATION_FAILED)");
+		if (conn)
+			ik_conn_failed(conn);
+	}
+	if (delete_ike && sa->state == IK_SA_UP && !refused) {
+		ik_rekey_takeover(sa);
+		if (sa->state == IK_SA_UP && !sa->undecided && !sa->redundant)
+			ik_report(e, conn, &sa->remote, IKE_NOTICE, "deleted-by-peer", NULL,
+				  "the peer deleted the IKE SA");
+	}
+	if (delete_ike || refused) {
+		ik_sa_fail(sa);
+		if (conn)
+			ik_unique_check(conn);
+	} else if (conn) {
+		ik_children_ensure(conn);
+	}
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cipher suites: policies as data, offers made from them, the responder's
+ * choice and the initiator's check of it (RFC 7296 sections 2.7 and 3.3).
+ * Pure functions; the policies belong to the caller.
+ */
+#pragma once
+
+#include "ike/crypto.h"
+#include "ike/message.h"
+
+#define IKE_POLICY_PROPOSALS  16
+#define IKE_POLICY_TRANSFORMS 32
+
+/* An allowed transform. */
+struct ike_policy_transform {
+	uint8_t type; /* enum ike_transform_type */
+	uint16_t id;
+	uint16_t key_bits; /* ENCR with variable key length only */
+	bool accept_only;  /* accepted from a peer, never offered */
+};
+
+/*
+ * One proposal of a policy: for each type the allowed transforms, the preferred one first. AEADs
+ * and other ciphers are kept in separate proposals (section 3.3). ESP: no KE transform at all, or
+ * NONE among them, allows a Child SA without a key exchange of its own.
+ */
+struct ike_policy_proposal {
+	size_t n;
+	struct ike_policy_transform transforms[IKE_POLICY_TRANSFORMS];
+};
+
+/* In order of preference. */
+struct ike_policy {
+	uint8_t protocol; /* IKE_PROTOCOL_IKE or IKE_PROTOCOL_ESP */
+	size_t n;
+	struct ike_policy_proposal proposals[IKE_POLICY_PROPOSALS];
+};
+
+/* The modern default: AEADs, then CBC with HMAC-SHA2; nothing legacy. */
+extern const struct ike_policy ike_policy_default_ike;
+extern const struct ike_policy ike_policy_default_esp;
+
+/*
+ * Checks that a policy can work: every transform implemented, every mandatory type
+ * present, AEAD and INTEG not mixed. 0, or -EINVAL with a text for people in *ret_why (constant).
+ */
+int ike_policy_check(const struct ike_policy *policy, const char **ret_why);
+
+/* Does the policy use anything that is allowed by explicit choice only (SHA-1, groups 2, 24)? */
+bool ike_policy_is_legacy(const struct ike_policy *policy);
+
+/* What role a key exchange plays in a negotiation. */
+enum ike_ke_use {
+	IKE_KE_USE_POLICY, /* IKE SAs; Child SAs in CREATE_CHILD_SA */
+	IKE_KE_USE_NEVER,  /* the first Child SA, in IKE_AUTH: has no KE payload (section 1.2) */
+};
+
+/* The first key exchange method that an offer of the policy would list; IKE_KE_NONE: none. */
+uint16_t ike_policy_first_ke(const struct ike_policy *policy);
+
+/* Does the policy offer or accept this method? */
+bool ike_policy_allows_ke(const struct ike_policy *policy, uint16_t ke);
+
+/* Does the policy allow a suite negotiated otherwise? (a responder that learns the identity late) */
+bool ike_policy_allows(const struct ike_policy *policy, const struct ike_suite *suite,
+		       enum ike_ke_use ke_use);
+
+/*
+ * Adds an SA payload that offers the policy. spi: 4 bytes for ESP; empty in IKE_SA_INIT, 8 bytes
+ * when an IKE SA is rekeyed. first_ke, if not IKE_KE_NONE, is listed ahead of other methods
+ * (after INVALID_KE_PAYLOAD, section 1.2).
+ */
+void ike_build_offer(struct ike_builder *b, const struct ike_policy *policy, enum ike_ke_use ke_use,
+		     struct ike_view spi, uint16_t first_ke);
+
+/* A choice, ready to be sent back: exactly one transform of each type that was offered. */
+struct ike_choice {
+	struct ike_suite suite;
+	uint8_t number;	     /* of the proposal chosen */
+	struct ike_view spi; /* the peer's, a view into the offer */
+	size_t n;
+	struct ike_transform transforms[8];
+};
+
+/*
+ * The responder's choice: our policy's order decides between proposals and transforms.
+ * sent_ke is the method of the KE payload that came along: when the policy allows it in a
+ * proposal that fits, it is taken whatever its rank, which saves a round trip; IKE_KE_NONE: there was
+ * none. A choice whose suite.ke differs from sent_ke calls for INVALID_KE_PAYLOAD.
+ * spi_len: what every SPI must have (0, 4 or 8). -ENOENT with NO_PROPOSAL_CHOSEN.
+ */
+int ike_choose(const struct ike_policy *policy, const struct ike_sa_payload *offer,
+	       enum ike_ke_use ke_use, uint16_t sent_ke, size_t spi_len, struct ike_choice *ret,
+	       struct ike_fault *fault);
+
+/* Adds the SA payload that answers with a choice. spi: our own. */
+void ike_build_choice(struct ike_builder *b, const struct ike_choice *choice, struct ike_view spi);
+
+/*
+ * The initiator's check of the answer: one proposal, that we offered, with exactly one of the
+ * transforms offered for each type, and nothing else (section 2.7). policy and ke_use as they
+ * were in the offer. -EBADMSG.
+ */
+int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use,
+		     const struct ike_sa_payload *answer, size_t spi_len, struct ike_choice *ret,
+		     struct ike_fault *fault);
+
+/*
+ * Texts, truncated to size; all return buf.
+ * Suite: "AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519", ESP: "AES_GCM_16-256/ESN".
+ * Lists: proposals separated by ", ", alternatives of a type by "+".
+ */
+#define IKE_SUITE_TEXT 160
+const char *ike_suite_format(const struct ike_suite *suite, char *buf, size_t size);
+const char *ike_policy_format(const struct ike_policy *policy, char *buf, size_t size);
+const char *ike_offer_format(const struct ike_sa_payload *offer, char *buf, size_t size);
+
+/* "AES_GCM_16-256", "PRF_HMAC_SHA2_384", "ECP_384", …: 0, or -ENOENT. Without regard to case. */
+int ike_policy_transform_parse(const char *text, struct ike_policy_transform *ret);

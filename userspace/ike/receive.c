@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From a datagram to an authentic message and to who handles it. Everything here is hostile until
+ * the integrity check has passed; what is dropped is counted and costs nothing more.
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+/* An error in clear, as the answer to a request outside of any SA (sections 1.5 and 2.21.4). */
+static void answer_clear(struct ike_engine *e, const struct cg_endpoint *local,
+			 const struct cg_endpoint *remote, const struct ike_header *request,
+			 const struct ike_fault *fault)
+{
+	struct ike_header header = *request;
+	uint8_t buf[128];
+	struct ike_builder b;
+	size_t len;
+
+	if (!fault->notify || !ik_bucket_pass(e, &e->clear_errors, 50, IK_SECOND / 50))
+		return;
+	header.major = IKE_VERSION_MAJOR;
+	header.minor = IKE_VERSION_MINOR;
+	header.flags = IKE_FLAG_RESPONSE |
+		       (ike_header_from_initiator(request) ? 0 : IKE_FLAG_INITIATOR);
+	ike_build_message(&b, buf, sizeof(buf), &header);
+	ike_build_fault(&b, fault);
+	if (ike_build_finish(&b, &len) == 0)
+		ik_out_datagram(e, local, remote, IKE_VIEW(buf, len));
+}
+
+/* The SA that a header belongs to, by the SPI that we gave out. */
+static struct ik_sa *find_sa(struct ike_engine *e, const struct ike_header *h)
+{
+	bool we_initiated = !ike_header_from_initiator(h);
+	struct ik_sa *sa = ik_sa_find(e, we_initiated ? h->spi_i : h->spi_r);
+
+	if (!sa || sa->initiator != we_initiated)
+		return NULL;
+	if (we_initiated ? sa->spi_r != h->spi_r : sa->spi_i != h->spi_i)
+		return NULL;
+	return sa;
+}
+
+/*
+ * A message in clear within an SA proves nothing; it may hint that the peer has lost the SA (section 2.21.4), which is
+ * worth a question to the peer, not too often.
+ */
+static void hint(struct ike_engine *e, struct ik_sa *sa)
+{
+	if (!ik_sa_is_up(sa) || sa->active || !ik_list_empty(&sa->tasks) ||
+	    e->now - sa->last_in < 10 * IK_SECOND ||
+	    !ik_bucket_pass(e, &e->clear_hints, 20, IK_SECOND / 2))
+		return;
+	ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
+	ik_sa_run(sa);
+}
+
+/* The first half-protected message makes the responder compute the keys; until then it has not spent that. */
+static bool has_keys(struct ike_engine *e, struct ik_sa *sa)
+{
+	if (sa->has_keys)
+		return true;
+	if (sa->state != IK_SA_HALF_OPEN)
+		return false;
+	if (ik_sa_derive(sa) < 0) {
+		e->counters.malformed++;
+		ik_report_failure(sa, IKE_WARNING, "bad-key-exchange", NULL,
+				  "the peer's public value was refused (RFC 6989)");
+		ik_sa_kill(sa);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Decrypts into e->plain: 1 and the inner chain, 0 when fragments are missing, or an error (dropped and counted).
+ */
+static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike_message *msg,
+			uint8_t *ret_first, struct ike_view *ret_chain)
+{
+	bool response = ike_header_is_response(&msg->header);
+	const struct ike_cipher *cipher = sa->initiator ? &sa->keys.responder : &sa->keys.initiator;
+	const struct ike_payload *sk = ike_sk_find(msg);
+	size_t len;
+	int r;
+
+	if (sk->type == IKE_PAYLOAD_SKF) {
+		struct ike_reassembly *parts = response ? &sa->responses : &sa->requests;
+		struct ike_view chain;
+
+		if (!sa->fragmentation) {
+			e->counters.fragments_dropped++;
+			return -EBADMSG;
+		}
+		r = ike_reassembly_add(parts, cipher, msg, ret_first, &chain);
+		if (r < 0) {
+			if (r == -EBADMSG)
+				e->counters.integrity_failed++;
+			e->counters.fragments_dropped++;
+			return r;
+		}
+		if (r == 0) {
+			sa->last_in = e->now;
+			return 0;
+		}
+		memcpy(e->plain, chain.data, chain.len);
+		*ret_chain = IKE_VIEW(e->plain, chain.len);
+		ike_reassembly_clear(parts);
+		return 1;
+	}
+	r = ike_sk_open(cipher, msg, e->plain, &len);
+	if (r < 0) {
+		e->counters.integrity_failed++;
+		return r;
+	}
+	*ret_first = sk->next;
+	*ret_chain = IKE_VIEW(e->plain, len);
+	/* A message that was sent anew as a whole leaves no use for its fragments. */
+	ike_reassembly_clear(response ? &sa->responses : &sa->requests);
+	return 1;
+}
+
+static bool deletes_ike(const struct ike_content *content)
+{
+	for (size_t i = 0; i < content->n_deletes; i++)
+		if (content->deletes[i].protocol == IKE_PROTOCOL_IKE)
+			return true;
+	return false;
+}
+
+static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_header *h,
+		    uint8_t first, struct ike_view chain)
+{
+	struct ike_payloads payloads;
+	struct ike_content content = {};
+	struct ike_fault fault = {};
+	int r;
+
+	/*
+	 * While an initiator judges the responder's AUTH, the responder may be ahead: silence makes it repeat. After a
+	 * refusal there is nothing to be said.
+	 */
+	if (sa->state != IK_SA_HALF_OPEN && sa->state != IK_SA_UP && sa->state != IK_SA_REKEYED &&
+	    sa->state != IK_SA_CLOSING)
+		return;
+	r = ike_payloads_parse(first, chain, &payloads, &fault);
+	if (r == 0)
+		r = ike_content_parse(&payloads, false, true, &content, &fault);
+	if (r < 0) {
+		bool fatal = fault.notify == IKE_N_INVALID_SYNTAX || sa->state != IK_SA_UP;
+		struct ike_builder b;
+
+		e->counters.malformed++;
+		ik_chain_begin(e, &b);
+		if (fault.notify)
+			ike_build_fault(&b, &fault);
+		(void)ik_respond(sa, h->exchange, h->message_id, &b);
+		if (fatal) {
+			ik_report_failure(sa, IKE_WARNING, "malformed-message",
+					  "this is a fault of the peer's implementation",
+					  "the peer sent a message that is not well-formed: %s",
+					  fault.text ? fault.text : "refused");
+			ik_sa_fail(sa);
+		}
+		return;
+	}
+	if (sa->undecided && !deletes_ike(&content))
+		ik_rekey_used(sa);
+	switch (h->exchange) {
+	case IKE_EXCHANGE_AUTH:
+		if (sa->state == IK_SA_HALF_OPEN) {
+			ik_auth_request(sa, h->message_id, first, chain, &content);
+			return;
+		}
+		break;
+	case IKE_EXCHANGE_CREATE_CHILD_SA:
+		if (sa->state == IK_SA_UP) {
+			bool ike = false;
+			struct ike_sa_payload offer;
+
+			if (content.sa.data && ike_sa_parse(content.sa, &offer, NULL) == 0 &&
+			    offer.n_proposals)
+				ike = offer.proposals[0].protocol == IKE_PROTOCOL_IKE;
+			if (ike)
+				ik_rekey_asked(sa, h->message_id, &content);
+			else
+				ik_child_asked(sa, h->message_id, &content);
+			return;
+		}
+		if (sa->state == IK_SA_REKEYED || sa->state == IK_SA_CLOSING) {
+			ik_respond_notify(sa, h->exchange, h->message_id, IKE_N_TEMPORARY_FAILURE,
+					  IKE_VIEW_NONE);
+			return;
+		}
+		break;
+	case IKE_EXCHANGE_INFORMATIONAL:
+		if (sa->state == IK_SA_UP || sa->state == IK_SA_REKEYED ||
+		    sa->state == IK_SA_CLOSING) {
+			ik_info_asked(sa, h->message_id, &content);
+			return;
+		}
+		break;
+	default: /* a byte from outside, not an enum */ break;
+	}
+	/* Nothing that this state has an answer for. */
+	if (sa->state != IK_SA_HALF_OPEN)
+		ik_respond_notify(sa, h->exchange, h->message_id, IKE_N_INVALID_SYNTAX,
+				  IKE_VIEW_NONE);
+}
+
+static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_header *h,
+		     uint8_t first, struct ike_view chain)
+{
+	struct ik_exchange *x = sa->active;
+	struct ike_payloads payloads;
+	struct ike_content content;
+	struct ike_fault fault = {};
+	int r;
+
+	(void)h;
+	r = ike_payloads_parse(first, chain, &payloads, &fault);
+	if (r == 0)
+		r = ike_content_parse(&payloads, true, true, &content, &fault);
+	sa->active = NULL;
+	ik_timer_stop(e, &x->timer);
+	if (r < 0) {
+		e->counters.malformed++;
+		ik_report_failure(sa, IKE_WARNING, "malformed-message",
+				  "this is a fault of the peer's implementation",
+				  "the peer's response is not well-formed: %s",
+				  fault.text ? fault.text : "refused");
+		ik_exchange_free(x);
+		ik_sa_kill(sa);
+		return;
+	}
+	switch (x->task.kind) {
+	case IK_TASK_AUTH: ik_auth_response(sa, x, first, chain, &content); break;
+	case IK_TASK_CHILD_CREATE:
+	case IK_TASK_CHILD_REKEY: ik_child_response(sa, x, &content); break;
+	case IK_TASK_IKE_REKEY: ik_rekey_response(sa, x, &content); break;
+	case IK_TASK_CHILD_DELETE:
+	case IK_TASK_IKE_DELETE:
+	case IK_TASK_REFUSE:
+	case IK_TASK_LIVENESS: ik_info_response(sa, x, &content); break;
+	case IK_TASK_INIT: break;
+	}
+	ik_exchange_free(x);
+	ik_sa_run(sa);
+}
+
+static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote, const struct ike_message *msg)
+{
+	const struct ike_header *h = &msg->header;
+	const struct ike_payload *sk = ike_sk_find(msg);
+	bool is_response = ike_header_is_response(h), repeat = false;
+	struct ike_view chain;
+	uint8_t first;
+	int r;
+
+	if (!sk) {
+		hint(e, sa);
+		return;
+	}
+	/* Windows first: they cost nothing (section 2.3). */
+	if (is_response) {
+		if (!sa->active || sa->active->id != h->message_id ||
+		    sa->active->type != h->exchange) {
+			e->counters.replayed++;
+			return;
+		}
+	} else if (h->message_id + 1 == sa->expected_id && sa->response.n) {
+		struct ike_skf skf;
+
+		/* RFC 7383 section 2.6.1: once a message, not once a fragment */
+		if (sk->type == IKE_PAYLOAD_SKF &&
+		    (ike_skf_parse(sk->body, &skf, NULL) < 0 || skf.number != 1))
+			return;
+		repeat = true;
+	} else if (h->message_id != sa->expected_id || sa->serving) {
+		e->counters.replayed++;
+		return;
+	}
+	/*
+	 * With IKE_AUTH a peer may come from another port, and from another address only behind NAT: who copies it from
+	 * elsewhere is not the peer.
+	 */
+	if (sa->state == IK_SA_HALF_OPEN && !sa->nat_peer &&
+	    !cg_addr_equal(&sa->remote.addr, &remote->addr)) {
+		e->counters.replayed++;
+		return;
+	}
+	if (!has_keys(e, sa))
+		return;
+	if (repeat) {
+		size_t len;
+
+		/* Only the peer makes us repeat ourselves. */
+		if (ike_sk_open(sa->initiator ? &sa->keys.responder : &sa->keys.initiator, msg,
+				e->plain, &len) < 0) {
+			e->counters.integrity_failed++;
+			return;
+		}
+		OPENSSL_cleanse(e->plain, len);
+		sa->last_in = e->now;
+		ik_response_repeat(sa, local, remote);
+		return;
+	}
+	r = open_message(e, sa, msg, &first, &chain);
+	if (r <= 0)
+		return;
+	ik_sa_heard(sa, local, remote, true);
+	if (is_response) {
+		response(e, sa, h, first, chain);
+	} else {
+		struct ik_child *made = ik_child_find(e, sa->last_made);
+
+		/* A new request shows that the answer to the one before arrived (section 2.3). */
+		if (made)
+			made->unproven = false;
+		sa->last_made = 0;
+		sa->reply_local = *local;
+		sa->reply_remote = *remote;
+		request(e, sa, h, first, chain);
+		ik_sa_run(sa);
+	}
+	OPENSSL_cleanse(e->plain, chain.len);
+}
+
+void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
+		const struct cg_endpoint *remote, const uint8_t *data, size_t size)
+{
+	static const uint8_t marker[4];
+	struct ike_message msg;
+	struct ike_fault fault = {};
+	const struct ike_header *h = &msg.header;
+	struct ik_sa *sa;
+	int r;
+
+	e->counters.datagrams_in++;
+	if (local->port == IKE_NAT_PORT) {
+		if (size == 1 && data[0] == 0xff)
+			return;
+		if (size < sizeof(marker) || memcmp(data, marker, sizeof(marker)) != 0) {
+			e->counters.malformed++;
+			return;
+		}
+		data += sizeof(marker);
+		size -= sizeof(marker);
+	}
+	r = ike_header_parse(data, size, &msg.header, &fault);
+	if (r < 0) {
+		if (r == -EPROTONOSUPPORT) {
+			e->counters.bad_version++;
+			if (!ike_header_is_response(h) && !e->shutdown)
+				answer_clear(e, local, remote, h, &fault);
+		} else {
+			e->counters.malformed++;
+		}
+		return;
+	}
+	if (ike_message_parse(data, size, &msg, &fault) < 0) {
+		e->counters.malformed++;
+		return;
+	}
+	if (h->exchange == IKE_EXCHANGE_SA_INIT) {
+		if (ike_header_is_response(h))
+			ik_init_response(e, local, remote, &msg);
+		else
+			ik_init_request(e, local, remote, &msg);
+		return;
+	}
+	sa = find_sa(e, h);
+	if (!sa) {
+		e->counters.unknown_spi++;
+		if (!ike_header_is_response(h) && h->spi_r && !e->shutdown) {
+			fault = (struct ike_fault){.notify = IKE_N_INVALID_IKE_SPI};
+			answer_clear(e, local, remote, h, &fault);
+		}
+		return;
+	}
+	protected(e, sa, local, remote, &msg);
+}

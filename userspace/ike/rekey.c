@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Rekeying an IKE SA, by either side and by both at once (RFC 7296 sections 1.3.2, 2.8, 2.8.1, 2.18, 2.25.2). The new IKE SA
+ * inherits the Child SAs and what waits to be asked.
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_PAUSE (10 * IK_SECOND)
+
+void ik_rekey_later(struct ik_sa *sa, bool soon)
+{
+	struct ike_engine *e = sa->e;
+
+	if (!ik_sa_is_up(sa) || sa->undecided)
+		return;
+	if (!soon) {
+		sa->rekey_failures++;
+		sa->rekey_at = e->now + ik_jitter(e, RETRY_PAUSE, 50, 150);
+		ik_timer_set(e, &sa->life, sa->rekey_at);
+		return;
+	}
+	if (sa->own_new || sa->peer_new || ik_task_queued(sa, IK_TASK_IKE_REKEY, 0, 0))
+		return;
+	ik_task_queue(sa, IK_TASK_IKE_REKEY, 0, 0);
+	ik_sa_run(sa);
+}
+
+/* What a new IKE SA needs before it is known whether it stays. */
+static struct ik_sa *heir_new(struct ik_sa *old, bool initiator)
+{
+	struct ik_sa *sa = ik_sa_new(old->e, old->conn, initiator);
+
+	if (!sa)
+		return NULL;
+	ik_sa_enter(sa, IK_SA_REKEY_OFFER);
+	sa->owner = old->owner;
+	sa->local = old->local;
+	sa->remote = old->remote;
+	sa->nat_local = old->nat_local;
+	sa->nat_peer = old->nat_peer;
+	sa->encap = old->encap;
+	sa->udp = old->udp;
+	sa->fragmentation = old->fragmentation;
+	sa->reauth = old->reauth;
+	sa->authenticated = old->authenticated;
+	sa->created = old->created;
+	ik_sa_bind(sa, old->binding);
+	sa->binding_ends = old->binding_ends;
+	sa->established = sa->e->now;
+	if (old->peer_subject)
+		sa->peer_subject = (char *)ik_memdup(old->peer_subject,
+						     strlen(old->peer_subject) + 1);
+	if (old->peer_id) {
+		sa->peer_id = ik_memdup(old->peer_id, old->peer_id_len);
+		sa->peer_id_len = sa->peer_id ? old->peer_id_len : 0;
+	}
+	return sa;
+}
+
+static int derive(struct ik_sa *heir, struct ik_sa *old, const struct ike_suite *suite,
+		  struct ike_view nonce_i, struct ike_view nonce_r, const struct ike_dh *dh,
+		  struct ike_view peer_ke)
+{
+	uint8_t shared[IKE_DH_SHARED_MAX];
+	struct ike_key_inputs in = {
+		.nonce_i = nonce_i, .nonce_r = nonce_r, .spi_i = heir->spi_i, .spi_r = heir->spi_r};
+	size_t len;
+	int r;
+
+	r = ike_dh_shared(dh, peer_ke, shared, &len);
+	if (r < 0)
+		return r;
+	in.shared = IKE_VIEW(shared, len);
+	r = ike_derive_ike_rekey(suite, &old->keys, &in, &heir->keys);
+	OPENSSL_cleanse(shared, sizeof(shared));
+	if (r < 0)
+		return r;
+	heir->suite = *suite;
+	heir->has_keys = true;
+	ik_low_nonce(nonce_i, nonce_r, heir->low_nonce);
+	return 0;
+}
+
+static void inherit(struct ik_sa *old, struct ik_sa *heir)
+{
+	char suite[IKE_SUITE_TEXT];
+
+	IK_LIST_FOREACH(&old->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->state == IK_CHILD_DEAD)
+			continue;
+		ik_list_remove(&child->in_sa);
+		ik_list_append(&heir->children, &child->in_sa);
+		child->sa = heir;
+	}
+	IK_LIST_FOREACH(&old->tasks, link) {
+		struct ik_task *t = IK_ENTRY(link, struct ik_task, link);
+
+		if (t->kind == IK_TASK_IKE_REKEY)
+			continue;
+		ik_list_remove(&t->link);
+		ik_list_append(&heir->tasks, &t->link);
+	}
+	ik_tasks_clear(old);
+	heir->undecided = false;
+	heir->confirmed = heir->initiator;
+	heir->redundant = old->redundant;
+	heir->redundant_since = old->redundant_since;
+	heir->peer_forgot = old->peer_forgot;
+	/* The peer may have moved since the rekeying began. */
+	heir->local = old->local;
+	heir->remote = old->remote;
+	heir->last_in = old->last_in;
+	heir->last_made = old->last_made;
+	old->successor = ik_sa_spi(heir);
+	ik_timer_stop(old->e, &old->dpd);
+	ik_timer_stop(old->e, &old->reauth_timer);
+	ik_timer_stop(old->e, &old->keepalive);
+	ik_sa_enter(old, IK_SA_REKEYED);
+	ik_timer_set(old->e, &old->life, old->e->now + IK_WATCH);
+	ik_sa_enter(heir, IK_SA_UP);
+	ik_sa_timers(heir);
+	ik_report(heir->e, heir->conn, &heir->remote, IKE_INFO, "ike-rekeyed", NULL,
+		  "IKE SA rekeyed by %s, %s", heir->initiator ? "us" : "the peer",
+		  ike_suite_format(&heir->suite, suite, sizeof(suite)));
+}
+
+void ik_rekey_settle(struct ik_sa *old)
+{
+	struct ik_sa *own = ik_sa_find(old->e, old->own_new),
+		     *peers = ik_sa_find(old->e, old->peer_new), *heir;
+
+	if (old->state != IK_SA_UP || (own && own->state == IK_SA_REKEY_OFFER))
+		return;
+	if (own && !ik_sa_is_up(own))
+		own = NULL;
+	if (peers && !ik_sa_is_up(peers))
+		peers = NULL;
+	heir = own ? own : peers;
+	if (!heir)
+		return;
+	if (own && peers) {
+		if (memcmp(own->low_nonce, peers->low_nonce, IK_LOW_NONCE) < 0) {
+			heir = peers;
+			own->undecided = true;
+		} else {
+			peers->undecided = true;
+		}
+	}
+	inherit(old, heir);
+	if (own && own != heir)
+		ik_sa_close(own);
+	if (peers && peers != heir) {
+		ik_sa_enter(peers, IK_SA_REKEYED);
+		ik_timer_set(peers->e, &peers->life, peers->e->now + IK_WATCH);
+	}
+	/* Who made the one that stays deletes the old one. */
+	if (heir->initiator)
+		ik_sa_close(old);
+	ik_sa_run(heir);
+}
+
+void ik_rekey_takeover(struct ik_sa *old)
+{
+	struct ik_sa *peers = ik_sa_find(old->e, old->peer_new);
+
+	if (old->state == IK_SA_UP && peers && ik_sa_is_up(peers)) {
+		inherit(old, peers);
+		ik_sa_run(peers);
+	}
+}
+
+void ik_rekey_used(struct ik_sa *heir)
+{
+	struct ik_sa *old = ik_sa_find(heir->e, heir->predecessor);
+
+	if (!heir->undecided || !old || old->state != IK_SA_UP || old->peer_new != ik_sa_spi(heir))
+		return;
+	ik_rekey_takeover(old);
+	if (old->active && old->active->task.kind == IK_TASK_IKE_REKEY)
+		old->active = ik_exchange_free(old->active);
+}
+
+/* ------------------------------------------------------------------ we ask */
+
+int ik_rekey_request(struct ik_sa *sa, const struct ik_task *task)
+{
+	struct ike_engine *e = sa->e;
+	const struct ike_connection_config *c = &sa->conn->config->c;
+	struct ik_exchange *x;
+	struct ik_sa *heir;
+	struct ike_builder b;
+	uint8_t spi[8];
+	uint16_t ke = task->first_ke;
+	int r = -ENOMEM;
+
+	if (sa->own_new || sa->peer_new)
+		return 0;
+	if (!ke)
+		ke = ike_policy_allows_ke(c->ike_policy, sa->suite.ke)
+			     ? sa->suite.ke
+			     : ike_policy_first_ke(c->ike_policy);
+	heir = heir_new(sa, true);
+	x = ik_exchange_new(sa, task, IKE_EXCHANGE_CREATE_CHILD_SA);
+	if (!heir || !x)
+		goto failed;
+	/* It was made under the newest configuration. */
+	ik_config_unref(x->config, e);
+	x->config = ik_config_ref(heir->config);
+	r = ike_dh_new(ke, &e->config.random, &x->dh);
+	if (r < 0)
+		goto failed;
+	ike_random_fill(&e->config.random, x->nonce, sizeof(x->nonce));
+	ike_store_u64(spi, heir->spi_i);
+	ik_chain_begin(e, &b);
+	ike_build_offer(&b, c->ike_policy, IKE_KE_USE_POLICY, IKE_VIEW(spi, sizeof(spi)), ke);
+	ike_build_nonce(&b, IKE_VIEW(x->nonce, sizeof(x->nonce)));
+	ike_build_ke(&b, ke, ike_dh_public(x->dh));
+	x->new_sa = heir->spi_i;
+	r = ik_exchange_send(x, &b);
+	x = NULL;
+	if (r < 0)
+		goto failed;
+	sa->own_new = heir->spi_i;
+	return 0;
+failed:
+	ik_exchange_free(x);
+	if (heir)
+		ik_sa_kill(heir);
+	ik_rekey_later(sa, false);
+	return r;
+}
+
+static void failed(struct ik_sa *sa, struct ik_sa *heir)
+{
+	ik_sa_kill(heir);
+	sa->own_new = 0;
+	ik_rekey_settle(sa);
+	ik_rekey_later(sa, false);
+}
+
+static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir,
+		    const struct ike_notify *error)
+{
+	char name[IKE_NAME_BUF], policy[IKE_TEXT_SIZE / 2];
+
+	if (error->type == IKE_N_INVALID_KE_PAYLOAD && error->data.len == 2 &&
+	    x->task.ke_retries < IK_MAX_KE_RETRIES) {
+		uint16_t ke = ike_load_u16(error->data.data);
+
+		if (ike_policy_allows_ke(x->config->c.ike_policy, ke) &&
+		    ke != ike_dh_method(x->dh)) {
+			struct ik_task *t = ik_task_queue(sa, IK_TASK_IKE_REKEY, 0, 0);
+
+			ik_sa_kill(heir);
+			sa->own_new = 0;
+			if (t) {
+				t->first_ke = ke;
+				t->ke_retries = x->task.ke_retries + 1;
+			}
+			return;
+		}
+	}
+	if (error->type != IKE_N_TEMPORARY_FAILURE) {
+		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-refused",
+			  "the peer's log has the reason",
+			  "the peer refused to rekey the IKE SA with %s; we offered %s",
+			  ik_notify_name(error->type, name),
+			  ike_policy_format(x->config->c.ike_policy, policy, sizeof(policy)));
+		/* New keys come with a new IKE SA, too. */
+		if (sa->rekey_failures >= 3 && sa->conn)
+			(void)ik_reauth_start(sa->conn);
+	}
+	failed(sa, heir);
+}
+
+void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content)
+{
+	struct ik_sa *heir = ik_sa_find(sa->e, x->new_sa);
+	const struct ike_notify *error = ike_content_error(content);
+	struct ike_view nonce = IKE_VIEW(x->nonce, sizeof(x->nonce));
+	struct ike_sa_payload answer;
+	struct ike_choice choice;
+	struct ike_fault fault = {};
+	uint64_t spi_r;
+
+	if (!heir || !sa->conn || sa->state != IK_SA_UP)
+		return;
+	if (error && !content->sa.data) {
+		refused(sa, x, heir, error);
+		return;
+	}
+	if (!content->sa.data || !content->nonce.data || !content->has_ke ||
+	    ike_sa_parse(content->sa, &answer, &fault) < 0 ||
+	    ike_check_answer(x->config->c.ike_policy, IKE_KE_USE_POLICY, &answer, 8, &choice,
+			     &fault) < 0 ||
+	    content->ke.method != choice.suite.ke || choice.suite.ke != ike_dh_method(x->dh) ||
+	    !(spi_r = ike_load_u64(choice.spi.data))) {
+		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-bad-answer",
+			  "this is a fault of the peer's implementation",
+			  "the peer's answer to rekeying cannot be: %s",
+			  fault.text ? fault.text
+				     : "a payload is missing or does not fit the proposal");
+		failed(sa, heir);
+		return;
+	}
+	heir->spi_r = spi_r;
+	if (derive(heir, sa, &choice.suite, nonce, content->nonce, x->dh, content->ke.data) < 0) {
+		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-bad-answer", NULL,
+			  "the peer's public value was refused (RFC 6989)");
+		failed(sa, heir);
+		return;
+	}
+	ik_sa_enter(heir, IK_SA_UP);
+	ik_rekey_settle(sa);
+}
+
+/* ------------------------------------------------------------------ the peer asks */
+
+static void refuse(struct ik_sa *sa, uint32_t id, uint16_t type, struct ike_view data)
+{
+	ik_respond_notify(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, type, data);
+}
+
+/* Are we creating, rekeying or closing a Child SA? Then the IKE SA cannot be rekeyed now (section 2.25.2). */
+static bool child_work(const struct ik_sa *sa)
+{
+	return sa->active && (sa->active->task.kind == IK_TASK_CHILD_CREATE ||
+			      sa->active->task.kind == IK_TASK_CHILD_REKEY ||
+			      sa->active->task.kind == IK_TASK_CHILD_DELETE);
+}
+
+void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
+{
+	struct ike_engine *e = sa->e;
+	const struct ike_connection_config *c = &sa->conn->config->c;
+	struct ik_sa *own = ik_sa_find(e, sa->own_new), *heir;
+	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64];
+	uint8_t nonce[IKE_NONCE_SIZE], buf[8];
+	struct ike_sa_payload offer;
+	struct ike_choice choice;
+	struct ike_dh *dh = NULL;
+	struct ike_builder b;
+	uint64_t spi_i;
+	int r;
+
+	if (child_work(sa) || sa->peer_new || sa->undecided ||
+	    (own && own->state != IK_SA_REKEY_OFFER)) {
+		refuse(sa, id, IKE_N_TEMPORARY_FAILURE, IKE_VIEW_NONE);
+		return;
+	}
+	if (!content->nonce.data || !content->has_ke ||
+	    ike_sa_parse(content->sa, &offer, NULL) < 0) {
+		refuse(sa, id, IKE_N_INVALID_SYNTAX, IKE_VIEW_NONE);
+		return;
+	}
+	if (ike_choose(c->ike_policy, &offer, IKE_KE_USE_POLICY, content->ke.method, 8, &choice,
+		       NULL) < 0) {
+		ik_report(e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-refused",
+			  "give both sides a policy with at least one common IKE proposal",
+			  "no common IKE proposal to rekey: the peer offers %s; we allow %s",
+			  ike_offer_format(&offer, offered, sizeof(offered)),
+			  ike_policy_format(c->ike_policy, policy, sizeof(policy)));
+		refuse(sa, id, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
+		return;
+	}
+	spi_i = ike_load_u64(choice.spi.data);
+	if (choice.suite.ke != content->ke.method) {
+		ike_store_u16(buf, choice.suite.ke);
+		refuse(sa, id, IKE_N_INVALID_KE_PAYLOAD, IKE_VIEW(buf, 2));
+		return;
+	}
+	heir = spi_i ? heir_new(sa, false) : NULL;
+	r = heir ? ike_dh_new(choice.suite.ke, &e->config.random, &dh) : -EBADMSG;
+	if (r == 0) {
+		heir->spi_i = spi_i;
+		ike_random_fill(&e->config.random, nonce, sizeof(nonce));
+		r = derive(heir, sa, &choice.suite, content->nonce, IKE_VIEW(nonce, sizeof(nonce)),
+			   dh, content->ke.data);
+	}
+	if (r == 0) {
+		ike_store_u64(buf, heir->spi_r);
+		ik_chain_begin(e, &b);
+		ike_build_choice(&b, &choice, IKE_VIEW(buf, sizeof(buf)));
+		ike_build_nonce(&b, IKE_VIEW(nonce, sizeof(nonce)));
+		ike_build_ke(&b, choice.suite.ke, ike_dh_public(dh));
+		r = ik_respond(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, &b);
+	}
+	ike_dh_free(dh);
+	if (r < 0) {
+		if (heir)
+			ik_sa_kill(heir);
+		refuse(sa, id, r == -EBADMSG ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE,
+		       IKE_VIEW_NONE);
+		return;
+	}
+	heir->undecided = true;
+	heir->predecessor = ik_sa_spi(sa);
+	ik_sa_enter(heir, IK_SA_UP);
+	sa->peer_new = heir->spi_r;
+	ik_rekey_settle(sa);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sentences for the operator. A negotiation that failed is told once: what the peer sent, what was
+ * configured, what to change. Never holds key material; what peers sent is kept printable.
+ */
+#include "ike/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void printable(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+}
+
+__attribute__((format(printf, 7, 0))) static void report(struct ike_engine *e,
+							 const struct ik_conn *conn,
+							 const struct cg_endpoint *remote,
+							 enum ike_severity severity,
+							 const char *event, const char *hint,
+							 const char *format, va_list ap)
+{
+	struct ike_out_report r = {
+		.connection = conn ? conn->config->c.id : 0,
+		.severity = severity,
+		.event = event,
+		.remote = remote ? *remote : (struct cg_endpoint){},
+	};
+
+	(void)vsnprintf(r.text, sizeof(r.text), format, ap);
+	(void)snprintf(r.hint, sizeof(r.hint), "%s", hint ? hint : "");
+	printable(r.text);
+	printable(r.hint);
+	ik_out_report(e, &r);
+}
+
+void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg_endpoint *remote,
+	       enum ike_severity severity, const char *event, const char *hint, const char *format,
+	       ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	report(e, conn, remote, severity, event, hint, format, ap);
+	va_end(ap);
+}
+
+void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
+		       const char *hint, const char *format, ...)
+{
+	va_list ap;
+
+	if (sa->reported)
+		return;
+	sa->reported = true;
+	/* What strangers can cause is told at a bounded rate. */
+	if (!sa->conn && !ik_bucket_pass(sa->e, &sa->e->clear_reports, 20, IK_SECOND))
+		return;
+	va_start(ap, format);
+	report(sa->e, sa->conn, &sa->remote, severity, event, hint, format, ap);
+	va_end(ap);
+}
+
+const char *ik_id_format(struct ike_view body, char *buf, size_t size)
+{
+	char name[IKE_NAME_BUF], addr[CG_ADDR_SIZE];
+	struct cg_addr a;
+	struct ike_id id;
+
+	if (!body.len) {
+		(void)snprintf(buf, size, "no identity");
+		return buf;
+	}
+	if (ike_id_parse(body, &id, NULL) < 0) {
+		(void)snprintf(buf, size, "a malformed identity");
+		return buf;
+	}
+	switch (id.type) {
+	case IKE_ID_IPV4_ADDR:
+	case IKE_ID_IPV6_ADDR:
+		if (cg_addr_from_bytes(id.data.data, id.data.len, &a) < 0)
+			(void)snprintf(buf, size, "a malformed address");
+		else
+			(void)snprintf(buf, size, "%s", cg_addr_format(&a, addr));
+		break;
+	case IKE_ID_FQDN:
+	case IKE_ID_RFC822_ADDR:
+		(void)snprintf(buf, size, "\"%.*s\"", (int)id.data.len, (const char *)id.data.data);
+		break;
+	default: /* a byte from outside, not an enum */
+		(void)snprintf(buf, size, "%s of %zu bytes",
+			       ike_name_str(&ike_names_id, id.type, name), id.data.len);
+		break;
+	}
+	printable(buf);
+	return buf;
+}
+
+const char *ik_notify_name(uint16_t type, char buf[IKE_NAME_BUF])
+{
+	return ike_name_str(&ike_names_notify, type, buf);
+}

@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engine keeps: connections, IKE SAs, Child SAs, exchanges; and the functions with which
+ * the files of the stateful half call each other. Private to them.
+ *
+ *   engine.c      inputs, time, answers
+ *   shared.c      lookups, bindings, requests, nonces
+ *   output.c      the queue of what the caller is to do
+ *   report.c      sentences for the operator
+ *   connection.c  configurations, when to connect, candidates by address
+ *   ike_sa.c      the life of an IKE SA; the one function that changes its state
+ *   exchange.c    requests, responses, windows, retransmission, tasks in their order
+ *   receive.c     from a datagram to an authentic message and to who handles it
+ *   halfopen.c    what peers may cost before they are authenticated
+ *   init.c        IKE_SA_INIT, auth_i.c and auth_r.c IKE_AUTH
+ *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation
+ *   rekey.c       IKE SA rekeying
+ *   info.c        INFORMATIONAL: liveness, DELETE, errors
+ *   unique.c      one IKE SA a connection, replaced without a gap
+ *   status.c      what `status` shows
+ */
+#pragma once
+
+#include "ike/auth_octets.h"
+#include "ike/cookie.h"
+#include "ike/dh.h"
+#include "ike/engine.h"
+#include "ike/fragment.h"
+#include "ike/list.h"
+#include "ike/natd.h"
+#include "ike/timer.h"
+
+#define IK_SECOND ((ike_time)1000000)
+
+enum {
+	IK_NONCE_POOL = 256,	   /* nonces kept ready at most */
+	IK_NONCE_LOW = 32,	   /* fewer: ask for more */
+	IK_RETRANSMIT_TRIES = 8,   /* after the first transmission */
+	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
+	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
+	IK_MAX_CANDIDATES = 1024,  /* connections that one peer may be */
+};
+
+#define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
+#define IK_RETRANSMIT_CAP   (10 * IK_SECOND) /* longest time between two transmissions */
+#define IK_HALF_OPEN_TIME   (30 * IK_SECOND) /* for the initiator to authenticate itself */
+#define IK_FAILED_TIME	    (15 * IK_SECOND) /* a refusal is repeated so long */
+#define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
+#define IK_KEEPALIVE	    (20 * IK_SECOND) /* RFC 3948 section 4 */
+#define IK_LINGER	    (5 * IK_SECOND)  /* a replaced Child SA still receives so long */
+#define IK_WATCH	    (30 * IK_SECOND) /* for the peer to delete what it has to delete */
+#define IK_COOKIE_ROTATE    (60 * IK_SECOND)
+
+/* ------------------------------------------------------------------ connections */
+
+/* A policy or another byte string that many connections share. */
+struct ik_shared {
+	struct ik_node node; /* e->shared, by content */
+	unsigned refs;
+	size_t size;
+	uint8_t data[] __attribute__((aligned(16)));
+};
+
+/* An immutable copy of a configuration; negotiations hold on to the one they began with. */
+struct ik_config {
+	unsigned refs;
+	struct ike_connection_config c;
+};
+
+/* What is known of one of a connection's configured children, whether it is up or not. */
+struct ik_slot {
+	ike_time retry_at;
+	unsigned failures;
+	bool wanted; /* asked for by traffic or an operator */
+};
+
+struct ik_conn {
+	struct ike_engine *e;
+	struct ik_node by_id;
+	struct ik_node by_remote; /* unless the remote address is any */
+	struct ik_link in_any;	  /* e->any_conns, if it is */
+	bool in_remote;
+	struct ik_link in_all;
+	struct ik_config *config;
+	struct cg_endpoint remote; /* as configured or resolved */
+	bool held;		   /* taken down by an operator */
+	bool up;		   /* asked for by an operator */
+	bool acquired;		   /* asked for by traffic; one attempt */
+	struct ik_link sas;
+	unsigned failures; /* attempts in a row */
+	struct ik_timer retry;
+	struct ik_slot *slots; /* one a configured child */
+	struct ik_timer children, unique;
+};
+
+/* ------------------------------------------------------------------ Child SAs */
+
+enum ik_child_state {
+	IK_CHILD_OFFERED,    /* its inbound SPI is in a request of ours */
+	IK_CHILD_INSTALLING, /* handed out with IKE_OUT_CHILD_ADD, not answered yet */
+	IK_CHILD_UP,
+	IK_CHILD_REKEYED,  /* another one took its place, one side will delete it */
+	IK_CHILD_DELETING, /* DELETE is under way or queued */
+	IK_CHILD_LINGER,   /* gone for the peer; packets on their way are still taken */
+	IK_CHILD_DEAD,
+};
+
+#define IK_LOW_NONCE 64
+
+struct ik_child {
+	struct ike_engine *e;
+	struct ik_node by_number, by_spi;
+	uint64_t number;
+	struct ik_link in_sa; /* sa->children, or e->lingering; until buried */
+	struct ik_link in_dead;
+	struct ik_sa *sa;     /* NULL: lingering */
+	struct ik_conn *conn; /* NULL: its connection was removed */
+	uint32_t connection;
+	enum ik_child_state state;
+	bool installed; /* IKE_OUT_CHILD_ADD went out */
+	bool ours;	/* we began its exchange */
+	bool busy;	/* a task to rekey or to delete it is queued or active */
+	bool on_use;	/* it may be waiting for the peer to use it first */
+	bool unproven;	/* the peer asked for it, and has not shown yet that it has our answer */
+	bool doomed;	/* to be deleted as soon as that can be said */
+	bool initial;	/* made in IKE_AUTH */
+	bool surplus;	/* the peer's rekeying won while the answer to ours was under way */
+	uint32_t index;
+	uint32_t spi_in, spi_out;
+	struct ike_suite suite;
+	struct ike_ts *ts; /* n_local, then n_remote of them */
+	size_t n_local, n_remote;
+	uint64_t binding;
+	uint64_t add_request;
+	uint64_t replaces;
+	/* While it is being rekeyed, by either side (sections 2.8.1 and 2.25.1): numbers; 0: none. */
+	uint64_t own_new, peer_new;
+	uint8_t low_nonce[IK_LOW_NONCE]; /* the lower nonce of the exchange that made it */
+	unsigned rekey_failures;
+	ike_time established, rekey_at;
+	struct ik_timer timer; /* rekey, watch or linger, by state */
+};
+
+/* ------------------------------------------------------------------ IKE SAs */
+
+enum ik_sa_state {
+	IK_SA_NONCE,	   /* initiator: waits for a nonce */
+	IK_SA_INIT_SENT,   /* initiator */
+	IK_SA_AUTH_SIGN,   /* initiator: our AUTH is being made */
+	IK_SA_AUTH_SENT,   /* initiator */
+	IK_SA_AUTH_VERIFY, /* initiator: the peer's AUTH is being judged */
+	IK_SA_HALF_OPEN,   /* responder: IKE_SA_INIT was answered */
+	IK_SA_PEER_VERIFY, /* responder: the peer's AUTH is being judged */
+	IK_SA_PEER_FINISH, /* responder: our AUTH and the first Child SA are being made */
+	IK_SA_REKEY_OFFER, /* its SPI is in a request of ours to rekey another one */
+	IK_SA_UP,
+	IK_SA_REKEYED, /* another one took its place; one side will delete it */
+	IK_SA_CLOSING, /* our DELETE or refusal is under way */
+	IK_SA_FAILED,  /* responder: refused; kept to repeat the refusal */
+	IK_SA_DEAD,
+};
+
+enum ik_task_kind {
+	IK_TASK_INIT, /* exchanges only, never queued */
+	IK_TASK_AUTH,
+	IK_TASK_CHILD_CREATE,
+	IK_TASK_CHILD_REKEY,
+	IK_TASK_CHILD_DELETE,
+	IK_TASK_IKE_REKEY,
+	IK_TASK_IKE_DELETE,
+	IK_TASK_REFUSE, /* AUTHENTICATION_FAILED after the response (section 2.21.2) */
+	IK_TASK_LIVENESS,
+};
+
+struct ik_task {
+	struct ik_link link;
+	enum ik_task_kind kind;
+	uint64_t child;	   /* REKEY, DELETE: number */
+	uint32_t index;	   /* CREATE: of the configured child */
+	uint16_t first_ke; /* after INVALID_KE_PAYLOAD */
+	unsigned ke_retries;
+};
+
+/* The request of ours that waits for its response. We keep to a window of one. */
+struct ik_exchange {
+	struct ik_sa *sa;
+	struct ik_task task;
+	uint8_t type;
+	uint32_t id;
+	struct ike_packets packets;
+	struct ik_timer timer;
+	unsigned tries;
+	ike_time began, interval;
+	/* CREATE_CHILD_SA */
+	struct ik_config *config;
+	struct ike_dh *dh;
+	uint8_t nonce[IKE_NONCE_SIZE];
+	uint64_t new_child;
+	uint64_t new_sa; /* its SPI here */
+	/* SPIs that the peer deleted meanwhile and we do not know: one may be in the answer on its way */
+	uint32_t deleted[8];
+	size_t n_deleted;
+};
+
+/* The peer's request that we have not answered yet. */
+struct ik_serving {
+	uint8_t exchange, first;
+	uint32_t id;
+	uint8_t *chain;
+	size_t len;
+	uint64_t child; /* being installed */
+	uint16_t error; /* notification instead of a Child SA */
+	uint8_t cp;	/* type of the configuration payload that came along; 0: none */
+	struct ike_choice choice;
+	bool narrowed;
+	uint8_t nonce[IKE_NONCE_SIZE]; /* CREATE_CHILD_SA: ours */
+	struct ike_dh *dh;
+};
+
+/* What is needed until the IKE SA is authenticated. */
+struct ik_setup {
+	struct ike_dh *dh;
+	uint16_t ke;
+	struct ike_nonce nonce; /* ours */
+	bool has_nonce;
+	uint8_t peer_nonce[IKE_NONCE_MAX];
+	size_t peer_nonce_len;
+	uint8_t *ours, *peers; /* IKE_SA_INIT messages, complete */
+	size_t ours_len, peers_len;
+	struct ike_view peer_ke; /* in peers */
+	uint8_t *cookie;
+	size_t cookie_len;
+	unsigned cookies, ke_retries;
+	uint8_t hashes[64]; /* SIGNATURE_HASH_ALGORITHMS of the peer */
+	size_t n_hashes;
+	bool hashes_seen;
+	uint64_t sign_request, verify_request;
+	/* our AUTH */
+	uint8_t auth_method;
+	uint8_t *auth;
+	size_t auth_len;
+	uint64_t child; /* the first */
+	/* initiator: IKE_AUTH response while it is being judged */
+	uint8_t *chain;
+	size_t chain_len;
+	uint8_t first;
+	/* first error in clear (section 2.21.1) */
+	uint16_t clear_error;
+	/* responder: half-open accounting */
+	struct ik_sa *sa;
+	struct cg_addr from;
+	struct ik_node by_init;
+	bool in_init;
+	struct ik_net *net;
+	struct ik_link in_net;	    /* net->members */
+	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
+	bool proven;
+};
+
+struct ik_sa {
+	struct ike_engine *e;
+	struct ik_node by_spi;
+	/* The dead stay in in_all and in_conn until they are buried, so that lists can be walked. */
+	struct ik_link in_all, in_conn, in_wait, in_dead, in_binding;
+	struct ik_conn *conn; /* NULL: not known yet, or removed */
+	struct ik_config *config;
+	enum ik_sa_state state;
+	bool initiator; /* original initiator of this IKE SA: header flag, keys */
+	bool owner;	/* we made the connection: children that are missing are ours to create */
+	bool reauth;	/* made beside an older one, to replace it */
+	bool reported;	/* the failure of this negotiation was told */
+	bool nat_local, nat_peer, encap, fragmentation, udp;
+	bool shutting;
+	uint64_t spi_i, spi_r;
+	struct cg_endpoint local, remote;
+	struct cg_endpoint reply_local,
+		reply_remote; /* where the request being served came from (2.11) */
+	struct ike_suite suite;
+	bool has_keys;
+	struct ike_sa_keys keys;
+	uint32_t next_id;     /* of our next request */
+	uint32_t expected_id; /* of the peer's next one */
+	struct ik_exchange *active;
+	struct ik_link tasks;
+	struct ike_packets response; /* to request expected_id - 1 */
+	struct ike_reassembly requests, responses;
+	struct ik_serving *serving;
+	struct ik_setup *setup;
+	struct ik_link children;
+	uint64_t last_made; /* Child SA made at the peer's last request, while that is unproven */
+	uint64_t binding;
+	ike_time binding_ends;
+	char *peer_subject;
+	uint8_t *peer_id;
+	size_t peer_id_len;
+	/* IKE SA rekeying (section 2.8.1 and 2.25.2): SPIs here; 0: none */
+	uint64_t own_new, peer_new, successor, predecessor;
+	uint8_t low_nonce[IK_LOW_NONCE];
+	unsigned rekey_failures;
+	/* uniqueness */
+	bool confirmed;	  /* the peer has shown that it is up there, too */
+	bool peer_forgot; /* INITIAL_CONTACT on a newer one: the peer has lost this one */
+	bool undecided;	  /* made by the peer to rekey another one, which we are rekeying, too */
+	bool redundant;	  /* another one of its connection stays */
+	ike_time redundant_since;
+	ike_time created, established, last_in, last_answer;
+	ike_time authenticated; /* of the first of a line of rekeyed ones */
+	ike_time rekey_at, reauth_at;
+	struct ik_timer life; /* setup, rekey and watch, by state */
+	struct ik_timer reauth_timer, dpd, keepalive;
+};
+
+/* What an unauthenticated address prefix costs. */
+struct ik_net {
+	struct ik_node node;
+	struct cg_addr prefix;
+	unsigned n;
+	struct ik_link members;
+};
+
+/* ------------------------------------------------------------------ the engine */
+
+enum ik_request_kind { IK_REQUEST_SIGN, IK_REQUEST_VERIFY, IK_REQUEST_CHILD };
+
+struct ik_request {
+	struct ik_node node;
+	enum ik_request_kind kind;
+	uint64_t owner; /* our SPI of the IKE SA, or number of the Child SA */
+};
+
+struct ik_binding {
+	struct ik_node node;
+	unsigned refs;
+	struct ik_link sas; /* IKE SAs that it earned */
+};
+
+struct ik_bucket {
+	ike_time last;
+	uint64_t tokens; /* in microseconds of refill */
+};
+
+struct ike_engine {
+	struct ike_engine_config config;
+	ike_time now;
+	struct ik_table sas, inits, conns, remotes, children, esp_spis, requests, bindings, nets,
+		shared;
+	struct ik_link all_sas, all_conns, any_conns, lingering, waiting, unproven, dead_sas,
+		dead_children;
+	struct ik_heap timers;
+	size_t n_timers; /* reserved */
+	uint64_t addr_key[3];
+	uint64_t last_request, last_child;
+	size_t half_open;
+	struct ike_cookie_jar jar;
+	ike_time jar_rotated;
+	struct ike_nonce nonces[IK_NONCE_POOL];
+	size_t n_nonces;
+	bool nonces_wanted;
+	struct ik_out *out_first, **out_last, *out_shown;
+	struct ik_bucket clear_errors, clear_reports, clear_hints;
+	uint64_t told
+		[64]; /* refused IKE_SA_INITs: each is told once, however often it is repeated */
+	size_t n_told;
+	struct ike_counters counters;
+	bool shutdown;
+	uint8_t scratch[IKE_MESSAGE_MAX];
+	uint8_t plain[IKE_MESSAGE_MAX];
+};
+
+/* shared.c */
+/* Room for n more timers; to be given back with -n. 0 or -ENOMEM. */
+int ik_timers_reserve(struct ike_engine *e, int n);
+static inline void ik_timer_set(struct ike_engine *e, struct ik_timer *t, ike_time at)
+{
+	ik_heap_set(&e->timers, t, at);
+}
+static inline void ik_timer_stop(struct ike_engine *e, struct ik_timer *t)
+{
+	ik_heap_stop(&e->timers, t);
+}
+uint64_t ik_random_u64(struct ike_engine *e);
+/* A time spread evenly over percent_low..percent_high of it. */
+ike_time ik_jitter(struct ike_engine *e, ike_time t, unsigned percent_low, unsigned percent_high);
+/* A new request for the caller; 0: out of memory. */
+uint64_t ik_request_new(struct ike_engine *e, enum ik_request_kind kind, uint64_t owner);
+void ik_request_drop(struct ike_engine *e, uint64_t *request);
+/* Takes an answered one off: its owner; 0: there is no such request. */
+uint64_t ik_request_answered(struct ike_engine *e, uint64_t request, enum ik_request_kind kind);
+/* At most burst events at once, then one an interval. */
+bool ik_bucket_pass(struct ike_engine *e, struct ik_bucket *b, unsigned burst, ike_time interval);
+/* -EAGAIN when there is none; more are on their way then. */
+int ik_nonce_take(struct ike_engine *e, struct ike_nonce *ret);
+void ik_nonces_want(struct ike_engine *e);
+void ik_binding_ref(struct ike_engine *e, uint64_t binding);
+void ik_binding_unref(struct ike_engine *e, uint64_t binding);
+void ik_sa_bind(struct ik_sa *sa, uint64_t binding);
+void ik_sa_unbind(struct ik_sa *sa);
+/* A key of an address for tables. */
+uint64_t ik_addr_hash(const struct ike_engine *e, const struct cg_addr *a, uint64_t more);
+struct ik_sa *ik_sa_find(const struct ike_engine *e, uint64_t spi_here);
+struct ik_child *ik_child_find(const struct ike_engine *e, uint64_t number);
+struct ik_conn *ik_conn_find(const struct ike_engine *e, uint32_t id);
+
+static inline struct ike_view ik_view(struct ike_blob b)
+{
+	return IKE_VIEW(b.data, b.size);
+}
+static inline struct ike_blob ik_blob(const void *data, size_t size)
+{
+	return (struct ike_blob){.data = data, .size = size};
+}
+/* A copy of its own, never NULL for an empty one; NULL: out of memory. */
+uint8_t *ik_memdup(const void *data, size_t len);
+/* Wipes and frees. */
+void ik_wipe_free(void *data, size_t len);
+
+/* output.c: everything is copied. They queue nothing when memory ran out. */
+void ik_out_datagram(struct ike_engine *e, const struct cg_endpoint *local,
+		     const struct cg_endpoint *remote, struct ike_view message);
+void ik_out_keepalive(struct ike_engine *e, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote);
+void ik_out_nonces(struct ike_engine *e, uint32_t count);
+/* 0 or -ENOMEM */
+int ik_out_sign(struct ike_engine *e, const struct ike_out_sign *o);
+int ik_out_verify(struct ike_engine *e, const struct ike_out_verify *o);
+int ik_out_child_add(struct ike_engine *e, const struct ike_out_child_add *o);
+void ik_out_child(struct ike_engine *e, enum ike_output_kind kind, const struct ike_out_child *o);
+void ik_out_release(struct ike_engine *e, uint64_t binding);
+void ik_out_report(struct ike_engine *e, const struct ike_out_report *o);
+void ik_out_done(struct ike_engine *e);
+
+/* report.c */
+void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg_endpoint *remote,
+	       enum ike_severity severity, const char *event, const char *hint, const char *format,
+	       ...) __attribute__((format(printf, 7, 8)));
+/* The failure of a negotiation: told once an IKE SA. */
+void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
+		       const char *hint, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+/* "fqdn gw.example", "DN of 45 bytes"; truncates, returns buf */
+const char *ik_id_format(struct ike_view id_body, char *buf, size_t size);
+const char *ik_notify_name(uint16_t type, char buf[IKE_NAME_BUF]);
+
+/* connection.c */
+struct ik_config *ik_config_ref(struct ik_config *config);
+struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e);
+struct ik_conn *ik_conn_free(struct ik_conn *conn);
+void ik_shared_done(struct ike_engine *e);
+/* An IKE SA is gone, or something else changed: connect if the connection is wanted and nothing is there. */
+void ik_conn_check(struct ik_conn *conn);
+/* How an attempt of ours, or a peer's, ended. */
+void ik_conn_failed(struct ik_conn *conn);
+void ik_conn_succeeded(struct ik_conn *conn);
+/* May a peer at these addresses be this connection? */
+bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
+		     const struct cg_endpoint *remote);
+/*
+ * Connections by addresses, those with exactly this remote address first: their number, at most size. *ret_exact
+ * (may be NULL): how many of them are exact.
+ */
+size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
+			  const struct cg_endpoint *remote, struct ik_conn **ret, size_t size,
+			  size_t *ret_exact);
+/* Has the connection a configuration that wants it up without an operator? */
+bool ik_conn_wanted(const struct ik_conn *conn);
+struct ik_sa *ik_conn_established(const struct ik_conn *conn);
+
+/* ike_sa.c */
+struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiator);
+void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state);
+const char *ik_sa_state_name(enum ik_sa_state state);
+void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn);
+void ik_sa_setup_done(struct ik_sa *sa);
+/* Frees the dead. */
+void ik_sa_bury(struct ike_engine *e);
+void ik_sa_free(struct ik_sa *sa);
+static inline uint64_t ik_sa_spi(const struct ik_sa *sa)
+{
+	return sa->initiator ? sa->spi_i : sa->spi_r;
+}
+static inline bool ik_sa_alive(const struct ik_sa *sa)
+{
+	return sa->state != IK_SA_DEAD;
+}
+/* Authenticated, and not on its way out. */
+static inline bool ik_sa_is_up(const struct ik_sa *sa)
+{
+	return sa->state == IK_SA_UP;
+}
+/* Ends without a word to the peer. A negotiation that is not up yet counts as failed. */
+void ik_sa_kill(struct ik_sa *sa);
+/* A fatal error was answered (section 2.21): it ends, and is kept a while to repeat the answer. */
+void ik_sa_fail(struct ik_sa *sa);
+/* With DELETE to the peer if it is up. */
+void ik_sa_close(struct ik_sa *sa);
+/* It is authenticated: timers, report. */
+void ik_sa_up(struct ik_sa *sa);
+void ik_sa_timers(struct ik_sa *sa);
+/* The peer is alive, seen in an authentic message from there. */
+void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
+		 const struct cg_endpoint *remote, bool fresh);
+void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local,
+		const struct cg_endpoint *remote);
+/* The nonce that decides between two simultaneous rekeyings. */
+void ik_low_nonce(struct ike_view a, struct ike_view b, uint8_t ret[IK_LOW_NONCE]);
+/* Derives keys when the peer's half of the key exchange is there. */
+int ik_sa_derive(struct ik_sa *sa);
+
+/* exchange.c */
+struct ik_task *ik_task_queue(struct ik_sa *sa, enum ik_task_kind kind, uint64_t child,
+			      uint32_t index);
+bool ik_task_queued(const struct ik_sa *sa, enum ik_task_kind kind, uint64_t child, uint32_t index);
+void ik_tasks_clear(struct ik_sa *sa);
+/* Starts what is queued if nothing is under way. */
+void ik_sa_run(struct ik_sa *sa);
+struct ik_exchange *ik_exchange_new(struct ik_sa *sa, const struct ik_task *task, uint8_t type);
+/* Seals the chain that was built in e->scratch and sends it; the exchange becomes the active one. Consumes x. */
+int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain);
+void ik_exchange_transmit(struct ik_exchange *x);
+void ik_exchange_start_timer(struct ik_exchange *x);
+struct ik_exchange *ik_exchange_free(struct ik_exchange *x);
+/* A chain to be built in e->scratch. */
+void ik_chain_begin(struct ike_engine *e, struct ike_builder *b);
+/* Seals the chain as the response to the request with this ID, sends and keeps it. */
+int ik_respond(struct ik_sa *sa, uint8_t exchange, uint32_t id, struct ike_builder *chain);
+void ik_respond_notify(struct ik_sa *sa, uint8_t exchange, uint32_t id, uint16_t type,
+		       struct ike_view data);
+void ik_response_repeat(struct ik_sa *sa, const struct cg_endpoint *local,
+			const struct cg_endpoint *remote);
+void ik_serving_done(struct ik_sa *sa);
+
+/* receive.c */
+void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
+		const struct cg_endpoint *remote, const uint8_t *data, size_t size);
+
+/* halfopen.c */
+enum ik_admission { IK_ADMIT, IK_DEMAND_COOKIE, IK_REFUSE };
+enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
+				    bool proven, bool known);
+int ik_halfopen_add(struct ik_sa *sa, bool proven);
+void ik_halfopen_remove(struct ik_sa *sa);
+struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
+			       const struct cg_endpoint *remote, struct ike_view message);
+
+/* init.c */
+/* Begins to connect: 0, -EAGAIN (waits for a nonce, counts as begun) or an error. */
+int ik_init_start(struct ik_conn *conn, bool reauth);
+void ik_init_resume(struct ik_sa *sa);
+void ik_init_timeout(struct ik_sa *sa);
+void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
+		     const struct cg_endpoint *remote, const struct ike_message *msg);
+void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote, const struct ike_message *msg);
+
+/* auth_i.c, auth_r.c */
+int ik_auth_sign(struct ik_sa *sa);
+int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const uint32_t *candidates,
+		   size_t n);
+/* What a judgment that went well leaves with the SA. */
+void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a);
+void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b);
+void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a);
+void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, struct ike_view chain,
+		      const struct ike_content *content);
+void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a);
+void ik_auth_timeout(struct ik_sa *sa);
+void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_view chain,
+		     const struct ike_content *content);
+void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a);
+void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a);
+/* Our signature or the Child SA is there: answers when both are. */
+void ik_auth_peer_finish(struct ik_sa *sa);
+
+/* child.c */
+struct ik_child *ik_child_new(struct ik_sa *sa, uint32_t index);
+int ik_child_set_ts(struct ik_child *child, const struct ike_ts *local, size_t n_local,
+		    const struct ike_ts *remote, size_t n_remote);
+/* Derives the keys and hands it to the caller to install. */
+int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike_view nonce_r,
+		     struct ike_view shared);
+void ik_child_installed(struct ik_child *child, int error, const char *text);
+/* Its outbound SA is to be used. */
+void ik_child_activate(struct ik_child *child);
+/* Ends here and now. A replaced one lingers. */
+void ik_child_end(struct ik_child *child, bool linger);
+/* With DELETE to the peer. */
+void ik_child_close(struct ik_child *child);
+/* Rekeying failed, or was put off: again after a while. */
+void ik_child_rekey_again(struct ik_child *child, ike_time pause);
+/* Another one took its place; the peer is expected to delete it, or we will. */
+void ik_child_watch(struct ik_child *child, ike_time time);
+/* An installed Child SA of the connection and index, other than not, that can carry traffic; NULL. */
+struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
+			     const struct ik_child * not );
+/* The same, within one IKE SA and whatever its state, if it is there for traffic. */
+struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
+struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out);
+/* Both rekeyings have come to an end as far as we know: who goes? */
+void ik_child_settle(struct ik_child *old);
+/* Children that are missing on an IKE SA of ours. */
+void ik_children_ensure(struct ik_conn *conn);
+void ik_child_failed(struct ik_conn *conn, uint32_t index);
+void ik_child_rekey(struct ik_child *child);
+void ik_child_free(struct ik_child *child);
+void ik_child_bury(struct ike_engine *e);
+uint32_t ik_child_spi(struct ike_engine *e);
+
+/* child_i.c: we ask */
+int ik_child_request(struct ik_sa *sa, const struct ik_task *task);
+void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
+/* The first one, in IKE_AUTH. */
+void ik_child_offer(struct ik_child *child, struct ike_builder *b, enum ike_ke_use ke_use,
+		    uint16_t first_ke, struct ike_view nonce, const struct ike_dh *dh);
+/* What the peer chose: 0; -ENOENT after a report: no Child SA; -EPROTO: one that cannot be, to be deleted. */
+int ik_child_answered(struct ik_child *child, const struct ik_config *config,
+		      enum ike_ke_use ke_use, const struct ike_content *content,
+		      struct ike_choice *ret);
+
+/* child_r.c: we are asked */
+void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
+/* Picks child, suite and selectors: 0 and a child, or a notification for the peer after a report. */
+int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ike_ke_use ke_use,
+		    uint16_t sent_ke, const struct ik_child *old, struct ike_choice *ret_choice,
+		    bool *ret_narrowed, struct ik_child **ret, struct ike_fault *fault);
+/* Adds what answers: SA, TSi, TSr. */
+void ik_child_build_chosen(struct ik_child *child, const struct ike_choice *choice, bool narrowed,
+			   struct ike_builder *b, struct ike_view nonce, const struct ike_dh *dh);
+void ik_child_asked_finish(struct ik_sa *sa);
+
+/* rekey.c */
+int ik_rekey_request(struct ik_sa *sa, const struct ik_task *task);
+void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
+void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
+void ik_rekey_settle(struct ik_sa *old);
+/* The peer deletes an IKE SA that was being rekeyed, too: its successor takes over. */
+void ik_rekey_takeover(struct ik_sa *old);
+/* The peer uses the IKE SA that it made: for it the matter is decided. */
+void ik_rekey_used(struct ik_sa *heir);
+void ik_rekey_later(struct ik_sa *sa, bool soon);
+
+/* info.c */
+int ik_info_request(struct ik_sa *sa, const struct ik_task *task);
+void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
+void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
+/* No answer came: the peer is dead. */
+void ik_info_timeout(struct ik_sa *sa);
+void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
+
+/* unique.c */
+void ik_unique_check(struct ik_conn *conn);
+/* Is there another one that stays in its place? */
+bool ik_unique_loses(struct ik_sa *sa);
+
+/* reauthentication, in unique.c */
+int ik_reauth_start(struct ik_conn *conn);

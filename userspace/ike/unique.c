@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One IKE SA a connection. A newer one replaces an older one without a gap: the older goes when the newer carries all that the
+ * older one carried. Two sides that connect at once agree, without a message, on which one stays. Never
+ * looks beyond its connection. Re-authentication (RFC 7296 section 2.8.3) is the same: a new one beside the old.
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+
+#define INCOMPLETE_TIME (300 * IK_SECOND)
+#define CONFIRM_TIME	(5 * IK_SECOND)
+
+int ik_reauth_start(struct ik_conn *conn)
+{
+	struct ik_sa *sa = ik_conn_established(conn);
+
+	if (!sa)
+		return -EALREADY;
+	if (conn->config->c.mode == IKE_MODE_RESPONDER_ONLY)
+		return -EOPNOTSUPP;
+	/*
+	 * The peer has just authenticated itself, and may not know yet that we agreed: another one now would for the
+	 * peer have crossed its own, and for us have come after it.
+	 */
+	if (!sa->confirmed)
+		return -EALREADY;
+	IK_LIST_FOREACH(&conn->sas, link) {
+		const struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		switch (other->state) {
+		case IK_SA_NONCE:
+		case IK_SA_INIT_SENT:
+		case IK_SA_AUTH_SIGN:
+		case IK_SA_AUTH_SENT:
+		case IK_SA_AUTH_VERIFY:
+		case IK_SA_PEER_FINISH: return -EALREADY;
+		case IK_SA_HALF_OPEN:
+		case IK_SA_PEER_VERIFY:
+		case IK_SA_REKEY_OFFER:
+		case IK_SA_UP:
+		case IK_SA_REKEYED:
+		case IK_SA_CLOSING:
+		case IK_SA_FAILED:
+		case IK_SA_DEAD: break;
+		}
+	}
+	return ik_init_start(conn, true);
+}
+
+/* Which of two goes? Both sides come to the same answer. */
+static struct ik_sa *loser_of(struct ik_sa *a, struct ik_sa *b)
+{
+	struct ik_sa *older = a->authenticated <= b->authenticated ? a : b,
+		     *newer = older == a ? b : a;
+
+	if (older->peer_forgot)
+		return older;
+	if (newer->peer_forgot)
+		return newer;
+	/*
+	 * Made by the same side, or begun after the other one was up: whoever made the newer one knew what it did. Else they crossed,
+	 * since a side gives up its own attempt if it has not sent IKE_AUTH when the other side's comes up.
+	 */
+	if (older->owner == newer->owner || newer->created > older->authenticated)
+		return older;
+	if (a->spi_i != b->spi_i)
+		return a->spi_i < b->spi_i ? a : b;
+	return a->spi_r < b->spi_r ? a : b;
+}
+
+static bool counts(const struct ik_sa *sa)
+{
+	return ik_sa_is_up(sa) && !sa->undecided;
+}
+
+bool ik_unique_loses(struct ik_sa *sa)
+{
+	IK_LIST_FOREACH(&sa->conn->sas, link) {
+		struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (other != sa && counts(other) && loser_of(sa, other) == sa)
+			return true;
+	}
+	return false;
+}
+
+/* Does the one that stays carry all that the other one does? */
+static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
+{
+	IK_LIST_FOREACH(&goes->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa), *twin;
+
+		if (child->state != IK_CHILD_UP || child->index >= goes->conn->config->c.n_children)
+			continue;
+		twin = ik_child_in(stays, child->index);
+		if (!twin || twin->state != IK_CHILD_UP)
+			return false;
+	}
+	return true;
+}
+
+/* Asks the peer for a sign that it is up there, too. */
+static void confirm(struct ik_sa *sa)
+{
+	if (sa->active || !ik_list_empty(&sa->tasks))
+		return;
+	ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
+	ik_sa_run(sa);
+}
+
+/*
+ * Whoever made the one that stays deletes the other one, because it knows when both sides have the new Child SAs in place.
+ * A peer that does not is helped out, once it has shown that for it the new one is up.
+ */
+static void replaced(struct ik_sa *goes, struct ik_sa *stays)
+{
+	struct ike_engine *e = goes->e;
+	struct ik_conn *conn = stays->conn;
+	ike_time next = goes->redundant_since + IK_WATCH;
+
+	if (goes->peer_forgot && covers(stays, goes)) {
+		/* Its kernel may have forgotten less than its daemon: not before it can receive on the new one. */
+		if (stays->confirmed) {
+			ik_sa_kill(goes);
+			return;
+		}
+		confirm(stays);
+		next = e->now + IK_SECOND;
+	}
+	if (stays->owner && covers(stays, goes)) {
+		ik_sa_close(goes);
+		return;
+	}
+	/* While something is missing on the new one the old one is worth more; not for ever, though. */
+	if (!covers(stays, goes))
+		next = goes->redundant_since + INCOMPLETE_TIME;
+	if (e->now >= next) {
+		if (stays->confirmed) {
+			ik_sa_close(goes);
+			return;
+		}
+		confirm(stays);
+		next = e->now + CONFIRM_TIME;
+	}
+	if (!conn->unique.place || conn->unique.at > next)
+		ik_timer_set(e, &conn->unique, next);
+}
+
+void ik_unique_check(struct ik_conn *conn)
+{
+	struct ik_sa *stays = NULL;
+
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (counts(sa) && (!stays || loser_of(stays, sa) == stays))
+			stays = sa;
+	}
+	if (!stays)
+		return;
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (!counts(sa))
+			continue;
+		if (sa != stays && !sa->redundant)
+			sa->redundant_since = conn->e->now;
+		sa->redundant = sa != stays;
+	}
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (counts(sa) && sa != stays)
+			replaced(sa, stays);
+	}
+	ik_children_ensure(conn);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Network devices of kind "certgate", their addresses, MTU and routes, over rtnetlink (libnl-route). Called by the daemon's
+ * process main. Owns one rtnetlink socket inside struct cgk_rt.
+ */
+#ifndef CERTGATE_KERNEL_LINK_H
+#define CERTGATE_KERNEL_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct cgk_rt;
+
+int cgk_rt_open(struct cgk_rt **ret);
+struct cgk_rt *cgk_rt_free(struct cgk_rt *rt);
+DEFINE_CLEANUP(struct cgk_rt *, cgk_rt_free);
+/* Why the last call failed; never NULL. */
+const char *cgk_rt_error(const struct cgk_rt *rt);
+
+/*
+ * Makes the device unless it is there. -EEXIST: there is one of this name and another kind. ret_created (may be NULL)
+ * tells whether it was made here, now or by an earlier process (its alias tells), so that its maker can take it away again.
+ */
+#define CGK_LINK_ALIAS "certgated"
+int cgk_link_ensure(struct cgk_rt *rt, const char *name, uint32_t *ret_ifindex, bool *ret_created);
+/* Only a device of kind certgate. -ENOENT, -EINVAL: of another kind. */
+int cgk_link_delete(struct cgk_rt *rt, const char *name);
+int cgk_link_up(struct cgk_rt *rt, uint32_t ifindex);
+/* Bytes; 0 leaves it. */
+int cgk_link_set_mtu(struct cgk_rt *rt, uint32_t ifindex, uint32_t mtu);
+/* Index of any device by name, 0 if there is none. */
+uint32_t cgk_link_index(struct cgk_rt *rt, const char *name);
+
+/* Address with its prefix length; adding what is there and deleting what is not are no errors. */
+int cgk_address_add(struct cgk_rt *rt, uint32_t ifindex, const struct cg_prefix *address);
+int cgk_address_del(struct cgk_rt *rt, uint32_t ifindex, const struct cg_prefix *address);
+
+struct cgk_route {
+	struct cg_prefix dst;
+	uint32_t ifindex;
+	uint32_t table;	       /* 0: main */
+	uint32_t metric;       /* 0: the kernel's default */
+	struct cg_addr source; /* preferred source, AF_UNSPEC: none */
+};
+
+/* Installed with protocol CGK_ROUTE_PROTO, so that they can be told from others'; replaces an equal one. */
+#define CGK_ROUTE_PROTO 199
+int cgk_route_add(struct cgk_rt *rt, const struct cgk_route *r);
+/* -ENOENT is no error. */
+int cgk_route_del(struct cgk_rt *rt, const struct cgk_route *r);
+
+/* All routes of ours (CGK_ROUTE_PROTO), of both families: what an earlier process left. */
+int cgk_route_dump(struct cgk_rt *rt, int (*fn)(void *ctx, const struct cgk_route *r), void *ctx);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The search for paths. Owns nothing: certificates are borrowed from the trust and from what the
+ * peer sent. Called by verify.c.
+ */
+#include "pki/path.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "base/macro.h"
+
+static void pool_add(struct pki_paths *paths, struct pki_cert *cert, bool anchor, bool configured)
+{
+	/* The leaf at 0 counts too: it never is its own issuer. */
+	for (size_t i = 0; i < paths->n_pool; i++)
+		if (pki_cert_equal(paths->pool[i].cert, cert))
+			return;
+	if (paths->n_pool >= ARRAY_SIZE(paths->pool))
+		return;
+	paths->pool[paths->n_pool].cert = cert;
+	paths->pool[paths->n_pool].anchor = anchor;
+	paths->pool[paths->n_pool].configured = configured;
+	paths->n_pool++;
+}
+
+static bool valid_at(const struct pki_cert *cert, int64_t at)
+{
+	return at >= cert->not_before && at <= cert->not_after;
+}
+
+/* Should `a` be tried before `b` as an issuer? */
+static bool better(const struct pki_paths *paths, uint8_t a, uint8_t b, int64_t at)
+{
+	const struct pki_cert *ca = paths->pool[a].cert, *cb = paths->pool[b].cert;
+
+	if (valid_at(ca, at) != valid_at(cb, at))
+		return valid_at(ca, at);
+	if (paths->pool[a].anchor != paths->pool[b].anchor)
+		return paths->pool[a].anchor;
+	if (paths->pool[a].configured != paths->pool[b].configured)
+		return paths->pool[a].configured;
+	if (ca->not_after != cb->not_after)
+		return ca->not_after > cb->not_after;
+	return a < b;
+}
+
+/* RFC 5280 section 6.1 wants no certificate twice in a path; the same name with the same key
+ * twice is a loop as well. */
+static bool in_path(const struct pki_paths *paths, const struct pki_path *path, uint8_t node)
+{
+	const struct pki_cert *cert = paths->pool[node].cert;
+
+	for (uint8_t i = 0; i < path->n; i++) {
+		const struct pki_cert *one = paths->pool[path->node[i]].cert;
+
+		if (path->node[i] == node)
+			return true;
+		if (memcmp(one->spki_sha256, cert->spki_sha256, PKI_SHA256_SIZE) == 0 &&
+		    X509_NAME_cmp(X509_get_subject_name(one->x509),
+				  X509_get_subject_name(cert->x509)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Could `issuer` have issued `cert`, as far as its extensions tell? That it may not sign
+ * certificates is found out and said when the path is checked. */
+static bool may_have_issued(const struct pki_cert *issuer, const struct pki_cert *cert)
+{
+	int r = X509_check_issued(issuer->x509, cert->x509);
+
+	return r == X509_V_OK || r == X509_V_ERR_KEYUSAGE_NO_CERTSIGN;
+}
+
+/* Remembers the certificate furthest up that has no issuer. */
+static void dead_end(struct pki_paths *paths, const struct pki_path *path,
+		     const struct pki_cert *namesake)
+{
+	if (paths->stuck && path->n <= paths->stuck_depth)
+		return;
+	paths->stuck = paths->pool[path->node[path->n - 1]].cert;
+	paths->stuck_depth = path->n;
+	paths->stuck_namesake = namesake;
+}
+
+static void search(struct pki_paths *paths, struct pki_path *path, int64_t at)
+{
+	const struct pki_cert *cert = paths->pool[path->node[path->n - 1]].cert;
+	uint8_t candidates[1 + PKI_POOL_MAX];
+	const struct pki_cert *namesake = NULL;
+	/* Self-signed, as far as names and identifiers tell, and no anchor: nothing is above. */
+	bool top = X509_get_extension_flags(cert->x509) & EXFLAG_SS;
+	size_t n = 0;
+
+	for (size_t i = 1; i < paths->n_pool; i++) {
+		size_t to;
+
+		if (paths->steps++ >= PKI_STEPS_MAX) {
+			paths->gave_up = true;
+			return;
+		}
+		if (X509_NAME_cmp(X509_get_subject_name(paths->pool[i].cert->x509),
+				  X509_get_issuer_name(cert->x509)) != 0)
+			continue;
+		if (top || !may_have_issued(paths->pool[i].cert, cert)) {
+			if (paths->pool[i].cert != cert)
+				namesake = paths->pool[i].cert;
+			continue;
+		}
+		if (in_path(paths, path, (uint8_t)i))
+			continue;
+		for (to = n; to > 0 && better(paths, (uint8_t)i, candidates[to - 1], at); to--)
+			candidates[to] = candidates[to - 1];
+		candidates[to] = (uint8_t)i;
+		n++;
+	}
+	if (n == 0)
+		dead_end(paths, path, namesake);
+	if (n > 0 && path->n >= PKI_CHAIN_MAX) {
+		paths->too_long = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (paths->n_found >= PKI_PATHS_MAX) {
+			paths->gave_up = true;
+			return;
+		}
+		path->node[path->n++] = candidates[i];
+		if (paths->pool[candidates[i]].anchor)
+			paths->found[paths->n_found++] = *path;
+		else
+			search(paths, path, at);
+		path->n--;
+	}
+}
+
+void pki_paths_find(struct pki_cert *leaf, const struct pki_trust *trust,
+		    const struct pki_certs *untrusted, int64_t at, struct pki_paths *ret)
+{
+	struct pki_path path = {.n = 1};
+
+	memset(ret, 0, sizeof(*ret));
+	pool_add(ret, leaf, false, false);
+	for (size_t i = 0; i < trust->anchors.n; i++)
+		pool_add(ret, trust->anchors.list[i], true, true);
+	for (size_t i = 0; i < trust->helpers.n; i++)
+		pool_add(ret, trust->helpers.list[i], false, true);
+	for (size_t i = 0; i < untrusted->n; i++)
+		pool_add(ret, untrusted->list[i], false, false);
+	search(ret, &path, at);
+	ERR_clear_error();
+}
+
+int pki_paths_check(struct pki_paths *paths, const struct pki_path *path, uint8_t *ret_at)
+{
+	for (uint8_t i = path->n - 1; i > 0; i--) {
+		uint8_t issuer = path->node[i], child = path->node[i - 1];
+		uint8_t *known = &paths->checked[child][issuer];
+
+		if (*known == 0) {
+			if (paths->signature_checks >= PKI_SIGNATURE_CHECKS_MAX)
+				return -E2BIG;
+			paths->signature_checks++;
+			*known = X509_verify(paths->pool[child].cert->x509,
+					     X509_get0_pubkey(paths->pool[issuer].cert->x509)) == 1
+					 ? 1
+					 : 2;
+			ERR_clear_error();
+		}
+		if (*known == 2) {
+			*ret_at = i - 1;
+			return -EBADMSG;
+		}
+	}
+	return 0;
+}

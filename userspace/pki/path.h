@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All the ways from a leaf to an anchor, bounded. Private to userspace/pki: verify.c.
+ *
+ * Paths are found by names alone (issuer, subject, key identifiers), and signatures are then
+ * checked from the anchor downwards, so that a key that only the peer vouches for is never used.
+ * Order of preference: an anchor first, then what is configured, then what the peer sent; among
+ * those what is valid at the time, then what lasts longest.
+ */
+#ifndef CERTGATE_PKI_PATH_H
+#define CERTGATE_PKI_PATH_H
+
+#include "pki/trust.h"
+#include "pki/verify.h"
+
+#define PKI_PATHS_MAX 32
+#define PKI_POOL_MAX  (PKI_TRUST_CERTS_MAX + PKI_PEER_CERTS_MAX)
+#define PKI_STEPS_MAX 8192 /* comparisons of names in one search */
+
+struct pki_path {
+	uint8_t node[PKI_CHAIN_MAX]; /* indices into the pool, leaf first, anchor last */
+	uint8_t n;
+};
+
+/* A certificate that issues may be found in the pool; 0 is the leaf. */
+struct pki_paths {
+	struct {
+		struct pki_cert *cert; /* borrowed */
+		bool anchor;
+		bool configured;
+	} pool[1 + PKI_POOL_MAX];
+	size_t n_pool;
+	struct pki_path found[PKI_PATHS_MAX];
+	size_t n_found;
+	unsigned steps;
+	/* why nothing was found: the certificate furthest up that had no issuer */
+	const struct pki_cert *stuck;
+	uint8_t stuck_depth;
+	const struct pki_cert *stuck_namesake; /* has its issuer's name, but another key */
+	bool too_long;			       /* a path was given up for its length */
+	bool gave_up;			       /* a bound ended the search */
+	/* signatures already checked, by child and issuer: 0 unknown, 1 good, 2 bad */
+	uint8_t checked[1 + PKI_POOL_MAX][1 + PKI_POOL_MAX];
+	unsigned signature_checks;
+};
+
+/* Fills *ret: pool and paths, the best first. `untrusted` are certificates the peer sent. */
+void pki_paths_find(struct pki_cert *leaf, const struct pki_trust *trust,
+		    const struct pki_certs *untrusted, int64_t at, struct pki_paths *ret);
+
+/* Checks the signatures of a path from the anchor down; remembered. 0 good, -EBADMSG and *ret_at
+ * the index in the path of the certificate whose signature is bad, -E2BIG when
+ * PKI_SIGNATURE_CHECKS_MAX is used up. */
+int pki_paths_check(struct pki_paths *paths, const struct pki_path *path, uint8_t *ret_at);
+
+#endif

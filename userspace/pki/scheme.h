@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signature schemes in OpenSSL's terms. Private to userspace/pki: signer.c makes signatures,
+ * auth.c checks them.
+ */
+#ifndef CERTGATE_PKI_SCHEME_H
+#define CERTGATE_PKI_SCHEME_H
+
+#include "pki/signer.h"
+
+/* True if a key of that type can make signatures of that scheme. */
+bool pki_scheme_fits(enum pki_scheme scheme, enum pki_key_type type);
+
+/* "SHA256" and so on; NULL for Ed25519, which hashes by itself. */
+const char *pki_scheme_digest(enum pki_scheme scheme);
+/* Bytes of that digest, 0 for Ed25519. */
+unsigned pki_scheme_digest_size(enum pki_scheme scheme);
+
+/* Sets up EVP_DigestSign() or EVP_DigestVerify(). salt_len is for PSS: -1 as long as the digest,
+ * else exactly that. -EIO. */
+int pki_scheme_init(EVP_MD_CTX *ctx, enum pki_scheme scheme, EVP_PKEY *pkey, bool verify,
+		    int salt_len);
+
+#endif
