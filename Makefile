@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The door to everything: builds, installs, tests. The work is done in
+# userspace/Makefile, tests/Makefile, Kbuild and scripts/; nothing here or there
+# names single source files, which are found where they lie.
+#
+#   make KDIR=DIR     the module for the kernel built in DIR, instead of Debian's
+#   make O=DIR        build into DIR instead of build/
+#   make SANITIZE=1   userspace with AddressSanitizer and UBSan, into O/asan
+
+O ?= build
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+SHELL := /bin/bash
+export O
+
+# Debian's kernels and the two of User-mode Linux: what tests run on.
+DEBIAN_KERNELS := 6.1 6.12
+TEST_KERNELS := $(DEBIAN_KERNELS) uml uml-debug
+
+.DEFAULT_GOAL := all
+.PHONY: all userspace module modules modules-kunit install modules_install unit test lint \
+	check-style demo bench bench-ike soak fuzz fuzz-smoke setup format clean help
+
+##@ Building
+
+all: userspace modules	## userspace, and the module for Debian's kernels (or for KDIR)
+
+# One at a time, should two of us build in one tree.
+userspace:	## build/certgate and build/certgated
+	@mkdir -p $(O)
+	@flock $(O)/.userspace.lock $(MAKE) --no-print-directory -f userspace/Makefile \
+		PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR)
+
+ifdef KDIR
+modules: module
+module:	## the module for KDIR (default: the running kernel)
+	@scripts/lib/build-module $(KDIR)
+else
+module:
+	@scripts/lib/build-module /lib/modules/$$(uname -r)/build
+modules: $(DEBIAN_KERNELS:%=module-%)	## the module for Debian's 6.1 and 6.12
+endif
+
+# Before scripts/setup was run there is a kernel only where its headers are installed.
+module-%:	## module-6.1, module-6.12, module-uml, module-uml-debug
+	@if scripts/kernel path $* quiet; then \
+		scripts/lib/build-module "$$(scripts/kernel path $* build)"; \
+	else \
+		case $* in \
+		6.1) kdir=$$(ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null | sort -V | tail -n 1) ;; \
+		6.12) kdir=$$(ls -d /usr/src/linux-headers-6.12.*-amd64 2>/dev/null | sort -V | tail -n 1) ;; \
+		esac; \
+		if [ -n "$$kdir" ]; then \
+			scripts/lib/build-module "$$kdir"; \
+		else \
+			echo "kernel $* is not there: scripts/setup gets it" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
+kunit-%:	## kunit-uml, kunit-uml-debug: the module with its KUnit tests in it
+	@scripts/lib/build-module --kunit "$$(scripts/kernel path $* build)"
+
+setup:	## install what building and testing take (scripts/setup)
+	@scripts/setup --test
+
+##@ Installing
+
+install: userspace	## programs, man pages and the systemd unit, to DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
+	$(if $(wildcard userspace/cli/*.c),install -m 755 $(O)/certgate $(DESTDIR)$(PREFIX)/bin/certgate)
+	$(if $(wildcard userspace/daemon/*.c),install -m 755 $(O)/certgated $(DESTDIR)$(PREFIX)/sbin/certgated)
+	@for page in docs/man/*.[1-8]; do \
+		[ -e "$$page" ] || continue; \
+		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
+		install -d "$$dir" && echo "install $$page" && install -m 644 "$$page" "$$dir/" || exit 1; \
+	done
+	@for unit in userspace/daemon/*.service; do \
+		[ -e "$$unit" ] || continue; \
+		dir=$(DESTDIR)$(PREFIX)/lib/systemd/system; \
+		install -d "$$dir" && echo "install $$unit" && \
+		sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' "$$unit" >"$$dir/$${unit##*/}" || exit 1; \
+	done
+
+modules_install:	## the module for the running kernel or KDIR, to INSTALL_MOD_PATH (or DESTDIR)
+	@scripts/lib/build-module --install "$(or $(INSTALL_MOD_PATH),$(DESTDIR))" \
+		"$(or $(KDIR),/lib/modules/$(shell uname -r)/build)"
+
+##@ Testing
+
+# What a test run needs, and nothing else, is built by these.
+.PHONY: test-builds
+test-builds: userspace $(TEST_KERNELS:%=module-%) kunit-uml kunit-uml-debug
+	@mkdir -p $(O)/asan
+	@flock $(O)/asan/.lock $(MAKE) --no-print-directory -f tests/Makefile
+
+test:	## all tests of all layers; closes with "N passed, N failed"
+	@scripts/setup --test
+	@$(MAKE) --no-print-directory test-builds
+	@tests/run
+
+unit:	## the unit tests, under AddressSanitizer and UBSan
+	@mkdir -p $(O)/asan
+	@flock $(O)/asan/.lock $(MAKE) --no-print-directory -f tests/Makefile
+	@tests/run --layer unit
+
+lint check-style:	## checkpatch, sparse, clang-format, clang-tidy, cppcheck, shellcheck
+	@scripts/lint
+
+format:	## clang-format on userspace and its tests
+	clang-format -i $$(git ls-files 'userspace/*.[ch]' 'tests/*.[ch]')
+
+demo:	## two sites, two gateways, strongSwan, in a VM with Debian's 6.1: the main job on the screen
+	@scripts/setup --test
+	@$(MAKE) --no-print-directory userspace module-6.1
+	@scripts/vm --kernel 6.1 --mem 3G --timeout 900 -- scripts/demo
+
+ifneq ($(wildcard tests/bench),)
+bench: userspace $(DEBIAN_KERNELS:%=module-%)	## the figures of docs/performance.md
+	@tests/bench/run
+endif
+
+ifneq ($(wildcard tests/soak),)
+soak: userspace	## long simulations, SEEDS=N of them
+	@$(MAKE) --no-print-directory -f tests/Makefile soak SEEDS="$(SEEDS)"
+endif
+
+ifneq ($(wildcard tests/fuzz/*.c),)
+FUZZ_SECONDS ?= 3600
+fuzz:	## every fuzzer for FUZZ_SECONDS (default an hour)
+	@$(MAKE) --no-print-directory -f tests/Makefile fuzzers
+	@tests/run --layer fuzz --fuzz-seconds $(FUZZ_SECONDS)
+endif
+
+##@ Other
+
+clean:	## all that was built in the tree (the cache of kernels stays)
+	rm -rf $(O)
+
+help:	## this
+	@awk 'BEGIN { FS = ":[^#]*## *" } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z_%-][a-z_% -]*:.*##/ { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '\nVariables: O=DIR KDIR=DIR DESTDIR=DIR PREFIX=DIR SYSCONFDIR=DIR SANITIZE=1 V=1\n'
