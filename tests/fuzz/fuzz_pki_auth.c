@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * AUTH payloads from a peer. The first octet is the method, the second chooses a certificate,
+ * whose key was made when the fuzzer started: so no input may ever verify. With method 0 the
+ * rest is an AlgorithmIdentifier, with 255 a SIGNATURE_HASH_ALGORITHMS notification.
+ */
+#include "lib/fuzz.h"
+
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "base/macro.h"
+#include "pki/algid.h"
+#include "pki/auth.h"
+
+#define N_CERTS 5
+
+static struct pki_cert *certs[N_CERTS];
+
+static EVP_PKEY *make_key(int i)
+{
+	switch (i) {
+	case 0: return EVP_RSA_gen(2048);
+	case 1: return EVP_EC_gen("P-256");
+	case 2: return EVP_EC_gen("P-384");
+	case 3: return EVP_EC_gen("P-521");
+	}
+	return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+}
+
+static void make_certs(void)
+{
+	for (int i = 0; i < N_CERTS; i++) {
+		EVP_PKEY *key = make_key(i);
+		X509 *x = X509_new();
+		uint8_t *der = NULL;
+		int len;
+
+		MUST(key && x && X509_set_version(x, X509_VERSION_3) == 1);
+		MUST(X509_gmtime_adj(X509_getm_notBefore(x), 0));
+		MUST(X509_gmtime_adj(X509_getm_notAfter(x), 86400));
+		MUST(X509_set_pubkey(x, key) == 1);
+		MUST(X509_sign(x, key, i == 4 ? NULL : EVP_sha256()) > 0);
+		len = i2d_X509(x, &der);
+		MUST(len > 0 && pki_cert_new(der, (size_t)len, NULL, &certs[i]) == 0);
+		OPENSSL_free(der);
+		X509_free(x);
+		EVP_PKEY_free(key);
+	}
+}
+
+static void fuzz_algid(const uint8_t *data, size_t size)
+{
+	enum pki_scheme scheme = _PKI_SCHEME_MAX;
+	uint8_t again[PKI_ALGID_MAX];
+	int salt = -2;
+	size_t n;
+
+	if (pki_algid_parse(data, size, &scheme, &salt) < 0)
+		return;
+	MUST(scheme < _PKI_SCHEME_MAX && scheme != PKI_SCHEME_RSA_PKCS1_SHA1);
+	n = pki_algid_write(scheme, again);
+	MUST(n > 0);
+	MUST(salt >= 0 || (n == size && memcmp(again, data, n) == 0));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct pki_auth_options options = {.accept_rsa_sha1 = true};
+	static const uint8_t octets[] = "what the peer should have signed";
+	struct pki_error err = {};
+	uint32_t mask = 0;
+
+	if (!certs[0])
+		make_certs();
+	if (size < 2)
+		return 0;
+	if (data[0] == 0) {
+		fuzz_algid(data + 1, size - 1);
+		return 0;
+	}
+	if (data[0] == 255) {
+		if (pki_ike_hashes_parse(data + 1, size - 1, &mask) == 0)
+			MUST((mask & ~0x3eU) == 0);
+		return 0;
+	}
+	MUST(pki_auth_verify(certs[data[1] % N_CERTS], data[0], data + 2, size - 2, octets,
+			     sizeof(octets), &options, &err, NULL) < 0);
+	MUST(err.text[0]);
+	return 0;
+}

@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 400
+# kernels: uml 6.1
+#
+# The processes of a running certgated are what they are said to be: users, capabilities, root directories, descriptors, and
+# system calls, which are injected into them with ptrace.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+
+inject=/run/inject
+
+# pid_of GATEWAY ROLE: the first process of that role
+pid_of() {
+	local pid
+	for pid in $(gate_pids "$1"); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
+	done
+	return 1
+}
+
+status_field() { # PID FIELD
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+unprivileged() { # ROLE
+	local uid
+	for uid in $(status_field "$(pid_of hq "$1")" Uid) $(status_field "$(pid_of hq "$1")" Gid); do
+		[ "$uid" != 0 ] || return 1
+	done
+	[ -z "$(status_field "$(pid_of hq "$1")" Groups | tr -d ' \t')" ]
+}
+
+capabilities() { # ROLE SET: effective and permitted are that, nothing can be inherited or got
+	local pid set
+	pid=$(pid_of hq "$1")
+	for set in CapEff CapPrm; do
+		[ "$(status_field "$pid" $set)" = "$2" ] || return 1
+	done
+	for set in CapInh CapAmb CapBnd; do
+		[ "$(status_field "$pid" $set)" = 0000000000000000 ] || return 1
+	done
+}
+
+locked() { # ROLE: no new privileges, a filter, no core dumps, not to be read by others of its user
+	local pid
+	pid=$(pid_of hq "$1")
+	[ "$(status_field "$pid" NoNewPrivs)" = 1 ] && [ "$(status_field "$pid" Seccomp)" = 2 ] &&
+		grep -q '^Max core file size *0 *0 ' "/proc/$pid/limits" &&
+		[ "$(stat -c %U "/proc/$pid/environ")" = root ]
+}
+
+nowhere() { # ROLE: its root directory is empty, and can never be anything else
+	local pid
+	pid=$(pid_of hq "$1")
+	[ "$(readlink "/proc/$pid/root")" != / ] && [ -z "$(ls -A "/proc/$pid/root/")" ] &&
+		! touch "/proc/$pid/root/x" 2>/dev/null
+}
+
+no_files() { # ROLE: sockets, the event loop, and standard error alone
+	local pid fd
+	pid=$(pid_of hq "$1")
+	for fd in "/proc/$pid/fd/"*; do
+		case ${fd##*/}:$(readlink "$fd") in
+		[01]:/dev/null | 2:* | *:socket:* | *:pipe:* | *:anon_inode:\[event*) ;;
+		*) ls -l "$fd"; return 1 ;;
+		esac
+	done
+}
+
+fresh() {
+	gate_stop hq >/dev/null 2>&1
+	gate_kill hq >/dev/null 2>&1
+	interop_start
+}
+
+# A process that died is started again, the sooner the less often that happened: after some, a new daemon is quicker.
+deaths=0
+dies_of() { # ROLE NUMBER ARGUMENT...: SIGSYS
+	local role=$1
+	shift
+	deaths=$((deaths + 1))
+	if [ $((deaths % 4)) = 0 ] || ! gate_answers hq; then
+		fresh || return 1
+	fi
+	wait_for 10 pid_of hq "$role" >/dev/null || return 1
+	# Not while it starts: the filter comes before the first message.
+	wait_for 10 filtered "$(pid_of hq "$role")" || return 1
+	"$inject" "$(pid_of hq "$role")" "$@"
+}
+
+filtered() { # PID, waiting for events
+	[ "$(status_field "$1" Seccomp)" = 2 ] && [ "$(status_field "$1" State | cut -c1)" = S ]
+}
+
+survives() { # ROLE NUMBER ARGUMENT...
+	local role=$1
+	shift
+	! "$inject" "$(pid_of hq "$role")" "$@"
+}
+
+recovers() { # ROLE: there is another process of that role, and the daemon answers
+	wait_for 10 pid_of hq "$1" && gate_answers hq
+}
+
+ktap_begin 48
+insmod "$CERTGATE_KO" || exit 1
+gcc -O1 -o "$inject" tests/interop/inject.c || exit 1
+topo_up && interop_pki && interop_cert hq hq p256 || exit 1
+MODE=responder-only interop_hq hq
+fresh || exit 1
+
+for role in ike verify key fetch; do
+	t "$role: another user, no groups" unprivileged $role
+	t "$role: no capabilities, and none to be had" capabilities $role 0000000000000000
+	t "$role: locked" locked $role
+done
+for role in ike verify key; do
+	t "$role: an empty root directory without a name" nowhere $role
+	t "$role: no open file" no_files $role
+done
+t 'main: network administration and low ports, nothing else' capabilities main 0000000000001400
+t 'main: locked' locked main
+
+# The numbers are those of x86-64.
+t 'an injected call that is allowed does no harm (getpid)' survives ike 39
+t 'ike: opens no file' dies_of ike 257 -100 @/etc/passwd 0 0
+t 'and is started again' recovers ike
+t 'ike: makes no socket' dies_of ike 41 2 2 0
+t 'ike: sets no handler on a socket (UDP_ENCAP)' dies_of ike 54 64 17 100 0 4
+t 'ike: executes nothing' dies_of ike 59 @/bin/sh 0 0
+t 'ike: makes no process' dies_of ike 56 17 0 0 0
+t 'ike: traces nobody' dies_of ike 101 16 1
+t 'ike: maps no executable memory' dies_of ike 9 0 4096 7 0x22 -1 0
+t 'ike: makes no memory executable' dies_of ike 10 0 4096 5
+t 'ike: connects nowhere' dies_of ike 42 3 0 0
+t 'verify: opens no file' dies_of verify 257 -100 @/etc/passwd 0 0
+t 'and is started again, with ike' eval 'recovers verify && recovers ike'
+t 'verify: makes no socket' dies_of verify 41 2 2 0
+t 'verify: executes nothing' dies_of verify 59 @/bin/sh 0 0
+t 'key: opens no file' dies_of key 257 -100 @/etc/shadow 0 0
+t 'and is started again' recovers key
+t 'key: makes no socket' dies_of key 41 2 1 0
+t 'key: executes nothing' dies_of key 59 @/bin/sh 0 0
+t 'fetch: writes no file' dies_of fetch 257 -100 @/tmp/x 0x41 0644
+t 'fetch: executes nothing' dies_of fetch 59 @/bin/sh 0 0
+t 'main: writes no file' dies_of main 257 -100 @/etc/passwd 2 0
+t 'and all others end with it' eval '[ -z "$(gate_pids hq | grep -v "$(cat $gate_root/hq/pid)")" ]'
+t 'main: executes nothing' dies_of main 59 @/bin/sh 0 0
+t 'main: loads no module' dies_of main 175 0 0 0
+t 'main: mounts nothing' dies_of main 165 0 0 0 0 0
+t 'main: becomes nobody else' dies_of main 105 0
+gate_kill hq
+t 'rmmod' wait_for 5 rmmod certgate
+ktap_end

@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+# kernels: uml 6.12
+#
+# certgated as it runs for long: configurations that change, certificates that are renewed, processes that die, names that are
+# resolved, clients of the control socket that mean no good, and its end.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+
+pid_of() { # GATEWAY ROLE
+	local pid
+	for pid in $(gate_pids "$1"); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
+	done
+	return 1
+}
+
+branch_conf() { # REMOTE
+	gate_dir branch
+	cat >"$gate_root/branch/certgate.yaml" <<-END
+		gateway:
+		  listen: [203.0.113.2]
+		  state_dir: $gate_root/branch/state
+		connections:
+		  - name: hq
+		    interface: {name: cg0}
+		    local_address: 203.0.113.2
+		    remote_address: $1
+		    mode: initiator-only
+		    local_networks: [10.2.0.0/16]
+		    remote_networks: [10.1.0.0/16]
+		    outbound_certificate: $pki/branch.pfx
+		    inbound_certificate: {subject_name: gw.hq.example, chain: [$pki/hq-root.cer]}
+	END
+}
+
+second_connection() {
+	cat >>"$gate_root/hq/certgate.yaml" <<-END
+		  - name: second
+		    interface: {name: cg7, addresses: [169.254.7.1/30]}
+		    local_address: 198.51.100.2
+		    remote_address: 203.0.113.77
+		    start: manual
+		    local_networks: [10.1.0.0/16]
+		    remote_networks: [10.77.0.0/16]
+		    outbound_certificate: $pki/hq.pfx
+		    inbound_certificate: {subject_name: gw.second.example, chain: [$pki/branch-root.cer]}
+	END
+}
+
+# refused_with WORDS COMMAND...: it fails, and says that
+refused_with() {
+	local words=$1 out
+	shift
+	out=$("$@" 2>&1) && return 1
+	echo "$out"
+	[[ $out == *"$words"* ]]
+}
+
+# control LINE: what the control socket answers to it
+control() {
+	printf '%s\n' "$1" | timeout 5 ip netns exec hq socat -t 3 - "UNIX-CONNECT:$gate_root/hq/control.sock"
+}
+
+control_refuses() { # LINE
+	control "$1" | grep -q '"ok": *false'
+}
+
+# The client is told, if it still listens, and cut off well before all of it was sent.
+endless_line() {
+	local status
+	head -c 50000000 /dev/zero | tr '\0' x | timeout 20 ip netns exec hq socat -t 1 - "UNIX-CONNECT:$gate_root/hq/control.sock"
+	status=${PIPESTATUS[2]}
+	[ "$status" != 124 ] && gate_answers hq
+}
+
+as_nobody() {
+	! setpriv --reuid 65534 --regid 65534 --clear-groups "$gate_build/certgate" --socket "$gate_root/hq/control.sock" status
+}
+
+# dies_and_comes ROLE: killed, another one comes, and the daemon is as before
+dies_and_comes() {
+	local old
+	old=$(pid_of hq "$1")
+	kill -KILL "$old"
+	wait_for 15 eval '[ -n "$(pid_of hq '"$1"')" ] && [ "$(pid_of hq '"$1"')" != '"$old"' ]' && gate_answers hq
+}
+
+spi() {
+	gate_field "$1" "$2" children.0.spi_in
+}
+
+handshakes_again() { # a connection made anew: keys, anchors, everything is there
+	local old
+	old=$(spi branch hq)
+	gate branch down hq && gate branch up hq && [ "$(spi branch hq)" != "$old" ]
+}
+
+peer_expires() {
+	gate_field branch hq chain.0.not_after
+}
+
+in_vain() { # the peer is gone without a word: stopping ends all the same
+	local begun=$SECONDS
+	gate_stop branch && [ $((SECONDS - begun)) -le 10 ]
+}
+
+ktap_begin 43
+insmod "$CERTGATE_KO" || exit 1
+topo_up && interop_pki && interop_cert hq hq p256 && interop_cert branch branch p256 || exit 1
+echo '198.51.100.2 gw.hq.test' >>/etc/hosts
+MODE=responder-only interop_hq hq
+branch_conf gw.hq.test
+interop_start && gate_start branch branch || exit 1
+
+t 'a peer with a name: its address is found' gate_up branch hq
+t 'and ping crosses both ways' ping_both
+t 'status has the name' gate_is branch hq remote_name gw.hq.test
+
+second_connection
+t 'a reload adds a connection' gate hq reload
+t 'which is there' gate_is hq second state down
+t 'with its device and address' eval 'ip -n hq addr show cg7 | grep -q 169.254.7.1/30'
+t 'the other one did not notice' eval '[ "$(ns hq-host ping -q -c 3 -i 0.2 -W 1 10.2.0.10 | grep -c " 0% packet loss")" = 1 ]'
+old=$(spi hq branch)
+cp "$gate_root/hq/certgate.yaml" /run/good.yaml
+sed -i 's/gw.second.example/gw.second.example,O=/' "$gate_root/hq/certgate.yaml"
+t 'a subject that is none is refused' refused_with 'subject' gate hq reload
+sed "s,$pki/hq.pfx,$pki/nowhere.pfx," /run/good.yaml >"$gate_root/hq/certgate.yaml"
+t 'a certificate that is not there is refused, by name' refused_with nowhere.pfx gate hq reload
+sed "/name: second/,\$s,outbound_certificate: .*,outbound_certificate: {certificate: $pki/hq.pem\, key: $pki/branch.key}," /run/good.yaml >"$gate_root/hq/certgate.yaml"
+t 'a key of another certificate is refused' refused_with certgate.yaml gate hq reload
+chmod 644 "$pki/hq.key"
+sed "/name: second/,\$s,outbound_certificate: .*,outbound_certificate: {certificate: $pki/hq.pem\, key: $pki/hq.key}," /run/good.yaml >"$gate_root/hq/certgate.yaml"
+t 'a key that everyone may read is refused' refused_with chmod gate hq reload
+chmod 600 "$pki/hq.key"
+sed "/name: second/,\$s,chain: .*,chain: [$pki/hq.pem]}," /run/good.yaml >"$gate_root/hq/certgate.yaml"
+t 'a chain without an anchor is refused' refused_with certgate.yaml gate hq reload
+t 'and nothing has changed' eval '[ "$(spi hq branch)" = "$old" ] && gate_is hq second state down'
+sed '/name: second/,$d' /run/good.yaml >"$gate_root/hq/certgate.yaml"
+kill -HUP "$(cat "$gate_root/hq/pid")"
+t 'SIGHUP: a connection that is gone from the file is gone' wait_for 5 eval '! gate hq status second'
+t 'with its device' wait_for 5 eval '! ip -n hq link show cg7'
+
+sed 's,local_networks: \[10.1.0.0/16\],local_networks: [10.1.0.0/17],' "$gate_root/hq/certgate.yaml" >/run/narrow.yaml
+cp /run/narrow.yaml "$gate_root/hq/certgate.yaml"
+t 'other networks: the connection begins anew' eval 'gate hq reload | grep -q branch && handshakes_again'
+t 'with the narrower ones at both ends' gate_is branch hq children.0.remote_networks.0 10.1.0.0/17
+t 'which carry traffic' ping_both
+
+before=$(peer_expires)
+rm -f "$pki"/hq.{pem,cer,pfx}
+(MKPKI_UNTIL=+900000 interop_cert hq hq p256) || exit 1
+t 'a renewed certificate is taken with a reload' gate hq reload
+t 'and presented from then on' handshakes_again
+t 'the peer sees that it is another one' eval '[ "$(peer_expires)" != "$before" ] && ping_both'
+
+t 'key dies: another one comes' dies_and_comes key
+t 'and signs' handshakes_again
+t 'verify dies: another one comes' dies_and_comes verify
+t 'traffic goes on' ns hq-host ping -q -c 3 -i 0.2 -W 1 10.2.0.10
+t 'and it verifies' handshakes_again
+t 'fetch dies: another one comes' dies_and_comes fetch
+t 'ike dies: another one comes' dies_and_comes ike
+t 'traffic goes on again' ns hq-host ping -q -c 3 -i 0.2 -W 1 10.2.0.10
+t 'and a tunnel comes up in place of the old one' handshakes_again
+t 'which carries traffic' ping_both
+
+t 'no JSON is refused' control_refuses 'hello'
+t 'nor is an unknown operation obeyed' control_refuses '{"v":1,"op":"destroy"}'
+t 'nor another version' control_refuses '{"v":2,"op":"status"}'
+t 'nor an argument of the wrong kind' control_refuses '{"v":1,"op":"up","args":{"name":7}}'
+t 'nor an unknown name' control_refuses '{"v":1,"op":"explain","args":{"name":"nobody"}}'
+t 'a line without an end ends the client, not the daemon' endless_line
+t 'another user is nobody here' as_nobody
+t 'history is told in words' eval 'gate branch explain hq | grep -qi "established"'
+
+gate_kill hq
+t 'the peer is gone without a word: stopping does not wait for it' in_vain
+t 'and leaves nothing' eval '[ "$(ns branch build/certgate kernel sa list --json)" = "[]" ] && ! ip -n branch link show cg0'
+interop_start
+gate_stop hq
+t 'started and stopped again, what the killed one left is gone' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ] && [ "$(ns hq build/certgate kernel tunnel list --json)" = "[]" ] && ! ip -n hq link show cg0'
+t 'rmmod' wait_for 5 rmmod certgate
+ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
+ktap_end

@@ -1,0 +1,161 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+# kernels: uml uml-debug 6.1 6.12
+#
+# Two certgated: address families in any mix, a NAT between, several children, reload, on-traffic start, a crash and a
+# restart, a stop.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+
+# branch_conf [LINES...]: branch's configuration, variables as for interop_hq but seen from branch (B_…)
+branch_conf() {
+	local line
+	gate_dir branch
+	{
+		cat <<-END
+			gateway:
+			  listen: [${B_LOCAL:-203.0.113.2}]
+			  state_dir: $gate_root/branch/state
+			connections:
+			  - name: hq
+			    interface: {name: cg0}
+			    local_address: ${B_LOCAL:-203.0.113.2}
+			    remote_address: ${B_REMOTE:-198.51.100.2}
+			    mode: ${B_MODE:-default}
+			    start: ${B_START:-always}
+			    local_networks: [${B_LOCAL_NET:-10.2.0.0/16}]
+			    remote_networks: [${B_REMOTE_NET:-10.1.0.0/16}]
+			    outbound_certificate: $pki/branch.pfx
+			    inbound_certificate:
+			      subject_name: gw.hq.example
+			      chain: [$pki/hq-root.cer]
+		END
+		for line; do
+			printf '    %s\n' "$line"
+		done
+	} >"$gate_root/branch/certgate.yaml"
+}
+
+start_branch() {
+	gate_start branch branch || { tail -n 30 "$gate_root/branch/log"; return 1; }
+}
+
+logs() {
+	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
+	ns hq build/certgate kernel tunnel list | sed 's/^/# hq: /'
+	ns branch build/certgate kernel tunnel list | sed 's/^/# branch: /'
+}
+
+stop_both() {
+	gate_stop branch
+	gate_stop hq
+	: >"$gate_root/hq/log"
+	: >"$gate_root/branch/log"
+}
+
+up_both() {
+	gate_up branch hq && gate_up hq branch
+}
+
+ping6_both() {
+	wait_for 10 ns hq-host ping -q -c 1 -W 1 fd00:2::10 && ns branch-host ping -q -c 3 -i 0.2 -W 2 fd00:1::10
+}
+
+empty() { # GATEWAY TABLE
+	[ "$(ns "$1" build/certgate kernel "$2" list --json)" = "[]" ]
+}
+
+spis() { # GATEWAY: the inbound SPIs in the kernel
+	ns "$1" build/certgate kernel sa list --json | /usr/bin/python3 -c '
+import json, sys
+print(*sorted(s["spi"] for s in json.load(sys.stdin) if s["dir"] == "in"))'
+}
+
+count_sas() { # GATEWAY N
+	[ "$(ns "$1" build/certgate kernel sa list --json | /usr/bin/python3 -c 'import json,sys; print(len(json.load(sys.stdin)))')" = "$2" ]
+}
+
+ktap_begin 31
+insmod "$CERTGATE_KO" || exit 1
+topo_up && topo_isolate && interop_pki || exit 1
+interop_cert hq hq rsa2048 && interop_cert branch branch p256 || exit 1
+
+interop_hq hq
+branch_conf
+interop_start && start_branch
+t 'IPv4 in IPv4: the tunnel is up at both ends' up_both || logs
+t 'IPv4 in IPv4: ping crosses both ways' ping_both || logs
+t 'the peer is told by subject' gate_is hq branch peer_subject CN=gw.branch.example || gate hq status
+t 'a second start of the same gateway ends with one tunnel' eval 'gate_stop branch; start_branch && up_both && ping_both && wait_for 5 count_sas hq 2' || logs
+stop_both
+t 'after a stop there is no SA' eval 'empty hq sa && empty branch sa'
+t 'and no tunnel' eval 'empty hq tunnel && empty branch tunnel'
+
+LOCAL=2001:db8:1::2 REMOTE=2001:db8:2::2 interop_hq hq
+B_LOCAL=2001:db8:2::2 B_REMOTE=2001:db8:1::2 branch_conf
+interop_start && start_branch
+t 'IPv4 in IPv6: the tunnel is up at both ends' up_both || logs
+t 'IPv4 in IPv6: ping crosses both ways' ping_both || logs
+stop_both
+
+LOCAL=2001:db8:1::2 REMOTE=2001:db8:2::2 LOCAL_NET='fd00:1::/64, 10.1.0.0/16' REMOTE_NET='fd00:2::/64, 10.2.0.0/16' interop_hq hq 'encap: udp'
+B_LOCAL=2001:db8:2::2 B_REMOTE=2001:db8:1::2 B_LOCAL_NET='fd00:2::/64, 10.2.0.0/16' B_REMOTE_NET='fd00:1::/64, 10.1.0.0/16' branch_conf 'encap: udp'
+interop_start && start_branch
+t 'both families in UDP over IPv6: the tunnel is up at both ends' up_both || logs
+t 'IPv6 crosses' ping6_both || logs
+t 'IPv4 crosses' ping_both || logs
+stop_both
+
+# NAT: the branch's address becomes the router's.
+ns router nft -f - <<'END'
+table ip nat {
+	chain out {
+		type nat hook postrouting priority srcnat;
+		oifname "hq" ip saddr 203.0.113.2 masquerade
+	}
+}
+END
+REMOTE=any MODE=responder-only interop_hq hq
+B_MODE=initiator-only branch_conf
+interop_start && start_branch
+t 'behind a NAT: the tunnel is up at both ends' up_both || logs
+t 'behind a NAT: ping crosses both ways' ping_both || logs
+t 'ESP is in UDP' gate_is hq branch children.0.encap udp || gate hq status
+t 'and status tells of the NAT' gate_is branch hq ike.nat local || gate branch status
+stop_both
+ns router nft flush ruleset
+
+# Traffic starts it.
+MODE=responder-only interop_hq hq
+B_START=on-traffic B_MODE=initiator-only branch_conf
+interop_start && start_branch
+t 'on-traffic: down until there is traffic' gate_is branch hq state down || gate branch status
+t 'on-traffic: traffic brings it up' eval 'ns branch-host ping -q -c 1 -W 1 10.1.0.10; up_both && ping_both' || logs
+
+# Reload.
+t 'a reload with an error is refused' eval '! { sed -i "s/mode: initiator-only/mode: sideways/" "$gate_root/branch/certgate.yaml"; gate branch reload; }'
+t 'and changes nothing' ping_both || logs
+branch_conf
+t 'a reload without one is taken' gate branch reload || logs
+t 'down and up again' eval 'gate branch down hq && no_ping && gate branch up hq && up_both && ping_both' || logs
+stop_both
+
+# A crash: every process of a gateway dies, and its tunnel goes on.
+interop_hq hq
+branch_conf
+interop_start && start_branch
+t 'before the crash: up' eval 'up_both && ping_both' || logs
+t 'the daemon killed: traffic goes on, none is lost' lossless 3 gate_kill branch || logs
+old=$(spis branch)
+t 'its SAs are still there' test -n "$old"
+t 'restarted: the tunnel is replaced and none is lost' lossless 8 start_branch || logs
+t 'up at both ends' up_both || logs
+t 'new SAs in place of the old ones' eval 'wait_for 15 count_sas branch 2 && [ "$(spis branch)" != "$old" ]' || logs
+t 'at the peer as well' wait_for 15 count_sas hq 2 || logs
+stop_both
+t 'nothing is left in the kernel' eval 'empty hq sa && empty hq tunnel && empty hq cert && empty branch sa && empty branch cert'
+t 'nor a device' eval '! ip -n hq link show cg0 && ! ip -n branch link show cg0'
+topo_down
+t 'rmmod' wait_for 10 rmmod certgate
+ktap_end

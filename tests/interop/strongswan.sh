@@ -1,0 +1,211 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+# kernels: uml 6.1 6.12
+#
+# certgated at hq, strongSwan at branch, in both roles: every kind of key, every cipher, rekeying by either side,
+# refusals, DELETE.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+. tests/lib/strongswan.sh
+
+# swan_branch CERT IKE ESP [LINES...]: strongSwan's configuration; LINES go into the connection
+swan_branch() {
+	local cert=$1 ike=$2 esp=$3
+	shift 3
+	swan_dir branch
+	rm -f "$swan_root"/branch/{x509,private,x509ca}/*
+	cp "$pki/$cert.pem" "$swan_root/branch/x509/"
+	cp "$pki/$cert.key" "$swan_root/branch/private/"
+	cp "$pki/branch-ca.pem" "$pki/branch-root.pem" "$pki/hq-root.pem" "$swan_root/branch/x509ca/"
+	swan_conf branch <<-END
+		connections {
+			hq {
+				version = 2
+				local_addrs = ${SWAN_LOCAL:-203.0.113.2}
+				remote_addrs = ${SWAN_REMOTE:-198.51.100.2}
+				proposals = $ike
+				send_cert = ${SEND_CERT:-always}
+				${1:-}
+				${2:-}
+				${3:-}
+				local {
+					auth = ${SWAN_AUTH:-pubkey}
+					certs = $cert.pem
+				}
+				remote {
+					auth = pubkey
+					id = "CN=gw.hq.example"
+					cacerts = hq-root.pem
+				}
+				children {
+					hq {
+						local_ts = ${SWAN_LOCAL_TS:-10.2.0.0/16}
+						remote_ts = ${SWAN_REMOTE_TS:-10.1.0.0/16}
+						esp_proposals = $esp
+						rekey_time = ${SWAN_REKEY:-0}
+					}
+				}
+			}
+		}
+	END
+}
+
+start_branch() {
+	swan_start branch branch || { cat "$swan_root"/branch/{out,load}; return 1; }
+}
+
+stop_both() {
+	gate_stop hq
+	swan_stop branch
+	: >"$gate_root/hq/log"
+}
+
+logs() {
+	ktap_log "$gate_root/hq/log" "$swan_root/branch/log"
+}
+
+# certgate_initiates WHAT, strongswan_initiates WHAT: configurations are in place; two results each
+certgate_initiates() {
+	start_branch && interop_start
+	t "$1, certgate initiates: the tunnel is up" gate_up hq branch || logs
+	t "$1, certgate initiates: ping crosses both ways" ping_both || logs
+	stop_both
+}
+
+strongswan_initiates() {
+	interop_start && start_branch
+	t "$1, strongSwan initiates: the tunnel is up" swan branch --initiate --child hq --timeout 15 || logs
+	t "$1, strongSwan initiates: ping crosses both ways" ping_both || logs
+	stop_both
+}
+
+# POLICY IKE ESP: what is negotiated, certgate's policy and strongSwan's proposals
+both_roles() {
+	local what=$1 cert=$2
+	MODE=initiator-only POLICY=$3 interop_hq "$cert"
+	swan_branch "$4" "$5" "$6"
+	certgate_initiates "$what"
+	MODE=responder-only POLICY=$3 interop_hq "$cert"
+	strongswan_initiates "$what"
+}
+
+terminated() {
+	[ -z "$(swan branch --list-sas)" ]
+}
+
+ktap_begin 57
+scripts/peer strongswan || exit 1
+insmod "$CERTGATE_KO" || exit 1
+topo_up && topo_isolate && interop_pki || exit 1
+for kind in rsa2048 p256 p384 ed25519; do
+	interop_cert hq "hq-$kind" "$kind" && interop_cert branch "branch-$kind" "$kind" || exit 1
+done
+
+gcm='aes256gcm16-prfsha256-curve25519'
+both_roles 'RSA 2048, AES-GCM-256, X25519' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
+	'{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-128]}}' \
+	branch-p256 aes128gcm16-prfsha256-ecp256 aes128gcm16-esn
+both_roles 'P-384, AES-CBC-256 with HMAC-SHA2-512, P-384, PRF SHA2-384' hq-p384 \
+	'{ike: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_512_256], prf: [PRF_HMAC_SHA2_384], dh_groups: [ECP384]}, ipsec: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_512_256]}}' \
+	branch-p384 aes256-sha512-prfsha384-ecp384 aes256-sha512-esn
+both_roles 'Ed25519, ChaCha20-Poly1305' hq-ed25519 \
+	'{ike: {encryption: [CHACHA20_POLY1305], prf: [PRF_HMAC_SHA2_256], dh_groups: [CURVE25519]}, ipsec: {encryption: [CHACHA20_POLY1305]}}' \
+	branch-ed25519 chacha20poly1305-prfsha256-curve25519 chacha20poly1305-esn
+both_roles 'AES-CBC-128 with HMAC-SHA2-256, MODP 2048, no ESN' hq-rsa2048 \
+	'{ike: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128], prf: [PRF_HMAC_SHA2_256], dh_groups: [MODP2048]}, ipsec: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128]}}' \
+	branch-p256 aes128-sha256-prfsha256-modp2048 aes128-sha256-noesn
+SWAN_AUTH=rsa/pss-sha256 both_roles 'RSA-PSS' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+
+# The group strongSwan offers first is not one we take: INVALID_KE_PAYLOAD.
+MODE=responder-only POLICY='{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' interop_hq hq-p256
+swan_branch branch-p256 aes256gcm16-prfsha256-curve25519-ecp256 aes256gcm16-esn
+strongswan_initiates 'INVALID_KE_PAYLOAD'
+
+# Without RFC 7427: method 1 with SHA-1 by explicit choice, RFC 4754 for ECDSA.
+SWAN_SETTINGS='signature_authentication = no' MODE=responder-only interop_hq hq-p256
+SWAN_SETTINGS='signature_authentication = no' swan_branch branch-p256 "$gcm" aes256gcm16-esn
+strongswan_initiates 'without RFC 7427, ECDSA by RFC 4754'
+SWAN_SETTINGS='' MODE=initiator-only interop_hq hq-rsa2048 'allow_sha1_signatures: true'
+SWAN_SETTINGS='signature_authentication = no' swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn
+certgate_initiates 'without RFC 7427, RSA by method 1 with SHA-1 allowed'
+MODE=initiator-only interop_hq hq-rsa2048
+SWAN_SETTINGS='signature_authentication = no' swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn
+start_branch && interop_start
+sleep 2
+t 'RSA with SHA-1 is not accepted unless it was allowed' no_ping || logs
+stop_both
+
+# More than ten anchors: no CERTREQ, and the peer still sends and finds what it needs.
+more=''
+for n in 1 2 3 4 5 6 7 8 9 10 11; do
+	(cd "$pki" && mkpki_root "extra-$n" "CN=Extra $n") || exit 1
+	more="$more${more:+, }$pki/extra-$n.cer"
+done
+ANCHORS=$more MODE=responder-only interop_hq hq-p256
+swan_branch branch-p256 "$gcm" aes256gcm16-esn
+strongswan_initiates 'twelve anchors, no CERTREQ'
+ANCHORS=''
+
+# Small IKE datagrams: RFC 7383 both ways.
+MODE=initiator-only interop_hq hq-rsa2048 'fragment_size: 576'
+swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn 'fragmentation = yes'
+certgate_initiates 'IKE fragments of 576 bytes'
+
+# UDP encapsulation by choice.
+MODE=initiator-only interop_hq hq-p256 'encap: udp'
+swan_branch branch-p256 "$gcm" aes256gcm16-esn 'encap = yes'
+start_branch && interop_start
+t 'ESP in UDP without a NAT: the tunnel is up' gate_up hq branch || logs
+t 'ESP in UDP without a NAT: ping crosses both ways' ping_both || logs
+t 'status says so' gate_is hq branch children.0.encap udp
+stop_both
+
+# Rekeying, by either side, without losing a packet.
+MODE=default interop_hq hq-p256
+swan_branch branch-p256 "$gcm" aes256gcm16-esn
+interop_start && start_branch
+t 'before rekeying: the tunnel is up' gate_up hq branch || logs
+old=$(gate_field hq branch children.0.spi_in)
+t 'strongSwan rekeys the Child SA and nothing is lost' lossless 4 swan branch --rekey --child hq || logs
+t 'the Child SA is a new one' wait_for 5 eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]' || logs
+old=$(gate_field hq branch ike.spi_i)
+t 'strongSwan rekeys the IKE SA and nothing is lost' lossless 4 swan branch --rekey --ike hq || logs
+t 'the IKE SA is a new one' wait_for 5 eval '[ "$(gate_field hq branch ike.spi_i)" != "$old" ]' || logs
+t 'one IKE SA and one Child SA are left' eval '[ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
+t 'strongSwan terminates: certgate takes it down' swan branch --terminate --ike hq || logs
+stop_both
+MODE=initiator-only POLICY='{ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 12}}' interop_hq hq-p256
+swan_branch branch-p256 "$gcm" aes256gcm16-esn
+start_branch && interop_start
+t 'a Child SA of 12 seconds: the tunnel is up' gate_up hq branch || logs
+old=$(gate_field hq branch children.0.spi_in)
+t 'certgate rekeys it in time and nothing is lost' lossless 15 true || logs
+t 'the Child SA is a new one' eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]' || logs
+t 'certgate down deletes the SAs at strongSwan' eval 'gate hq down branch && wait_for 5 terminated' || logs
+stop_both
+
+# Refusals.
+(cd "$pki" && mkpki_gateway wrong-root hq-ca CN=gw.branch.example) || exit 1
+MODE=responder-only interop_hq hq-p256
+swan_branch wrong-root "$gcm" aes256gcm16-esn
+interop_start && start_branch
+t 'a peer of the wrong root does not get in' eval '! swan branch --initiate --child hq --timeout 10' || logs
+t 'and status names the problem' eval 'gate hq status branch | grep -q "HQ Root\|HQ Issuing CA"' || { gate hq status branch; logs; }
+stop_both
+SUBJECT=gw.other.example MODE=responder-only interop_hq hq-p256
+swan_branch branch-p256 "$gcm" aes256gcm16-esn
+interop_start && start_branch
+t 'a peer with another subject does not get in' eval '! swan branch --initiate --child hq --timeout 10' || logs
+t 'and status names both subjects' eval 'gate hq status branch | grep -q gw.other.example && gate hq status branch | grep -q gw.branch.example' || logs
+stop_both
+MODE=responder-only POLICY='{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' interop_hq hq-p256
+interop_start && start_branch
+t 'no common proposal: strongSwan is told' eval '! swan branch --initiate --child hq --timeout 10; grep -q NO_PROP "$swan_root/branch/log"' || logs
+t 'and the log has both lists' eval 'grep -q "AES_GCM_16-128" "$gate_root/hq/log" && grep -q "AES_GCM_16-256" "$gate_root/hq/log"' || logs
+stop_both
+t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'
+topo_down
+t 'rmmod' wait_for 10 rmmod certgate
+ktap_end

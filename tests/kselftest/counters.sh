@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Counters: the same packets are counted by the SA, its tunnel, its certificate binding, every fingerprint above that and
+# the device; what is deleted stays counted where something lives on.
+#
+# timeout: 60
+
+. tests/lib/ktap.sh
+. tests/lib/tunnels.sh
+. tests/lib/watch.sh
+
+# under GATEWAY LEAF TUNNEL SPI DIR: an SA under a binding of that leaf, below the root all share; prints the binding
+under() {
+	local cert
+	cert=$(cgk "$1" cert add --link "$(key "$2" 32):$(key "$2.key" 32)" --link "$(key root 32):$(key root.key 32)" \
+		--subject "CN=$2" --not-before now-10 --not-after now+1000) || return 1
+	keys aes-gcm-256 "$4" | cgk "$1" sa add --dir "$5" --spi "0x$4" --tunnel "$3" --cert "$cert" --encr aes-gcm-256 >/dev/null &&
+		echo "$cert"
+}
+
+# fingerprint GATEWAY NAME FIELD
+fingerprint() {
+	field "$1" "next(f['$3'] for f in x if f['sha256'] == '$(key "$2" 32)')" fingerprint list
+}
+
+# link GATEWAY PATH: of the device's own statistics
+link() {
+	ip -n "g$1" -s -j link show cg0 | python3 -c 'import json, sys; print(eval("json.load(sys.stdin)[0][\"stats64\"]" + sys.argv[1]))' "$2"
+}
+
+ktap_begin 27
+world_up
+t 'tunnels' tunnel_up
+cgk 1 flush sas
+t 'an outbound SA under one leaf' eval 'a=$(under 1 leaf-a "$tunnel1" a001 out) && [ -n "$a" ]'
+keys aes-gcm-256 a001 | cgk 2 sa add --dir in --spi 0xa001 --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 >/dev/null
+t 'ten pings of 100 bytes' eval 'ip netns exec c1 ping -q -n -c 10 -i 0.01 -W 0.1 -s 72 10.2.0.2 >/dev/null; true'
+t 'the SA counts them' is '10 1000' field 1 "'%d %d' % (x[0]['tx_packets'], x[0]['tx_bytes'])" sa list
+t 'so does the peer'"'"'s' is '10 1000' field 2 "next('%d %d' % (s['rx_packets'], s['rx_bytes']) for s in x if s['spi'] == '0000a001')" sa list
+t 'and the tunnel' is '10 1000' field 1 "'%d %d' % (x[0]['tx_packets'], x[0]['tx_bytes'])" tunnel list
+t 'and the device' is '10 1000' field 1 "'%d %d' % (x[0]['tx_packets'], x[0]['tx_bytes'])" device list
+t 'and ip link' is '10 1000' eval 'echo $(link 1 "[\"tx\"][\"packets\"]") $(link 1 "[\"tx\"][\"bytes\"]")'
+t 'and the binding' is '10 1000' field 1 "next('%d %d' % (c['tx_packets'], c['tx_bytes']) for c in x if c['id'] == $a)" cert list
+for what in leaf-a leaf-a.key root root.key; do
+	t "and the fingerprint of $what" is '10 1000' eval "echo \$(fingerprint 1 $what tx_packets) \$(fingerprint 1 $what tx_bytes)"
+done
+t 'another SA under another leaf of that root' eval 'b=$(under 1 leaf-b "$tunnel1" a002 out) && [ -n "$b" ]'
+keys aes-gcm-256 a002 | cgk 2 sa add --dir in --spi 0xa002 --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 >/dev/null
+t 'five pings more' eval 'ip netns exec c1 ping -q -n -c 5 -i 0.01 -W 0.1 -s 72 10.2.0.2 >/dev/null; true'
+t 'the first leaf has its ten' is 10 fingerprint 1 leaf-a tx_packets
+t 'the second its five' is 5 fingerprint 1 leaf-b tx_packets
+t 'the root all' is 15 fingerprint 1 root tx_packets
+t 'SAs are counted below the root' is '1 1 2' eval 'echo $(fingerprint 1 leaf-a sas) $(fingerprint 1 leaf-b sas) $(fingerprint 1 root sas)'
+t 'the first SA goes, then its binding' eval 'cgk 1 sa del "$(field 1 "min(s[\"id\"] for s in x)" sa list)" && cgk 1 cert del $a'
+t 'its leaf is forgotten' is 0 field 1 "sum(f['sha256'] == '$(key leaf-a 32)' for f in x)" fingerprint list
+t 'the root remembers its packets' is 15 fingerprint 1 root tx_packets
+t 'and so does the tunnel' is 15 field 1 "x[0]['tx_packets']" tunnel list
+
+# --- drops
+t 'a packet for which there is no tunnel' eval 'ip -n g1 route add 10.9.0.0/16 dev cg0; ip netns exec c1 ping -q -n -c 3 -i 0.01 -W 0.1 10.9.0.1 >/dev/null; true'
+t 'is dropped by selector at the device' is 3 field 1 "x[0]['drops'].get('selector', 0)" device list
+t 'and one without an SA' eval 'cgk 1 flush sas; ip netns exec c1 ping -q -n -c 4 -i 0.01 -W 0.1 10.2.0.2 >/dev/null; is 4 field 1 "x[0][\"drops\"].get(\"no-sa\", 0)" tunnel list'
+t 'ip link counts both' is 7 link 1 "['tx']['dropped']"
+tunnel_down
+world_down
+ktap_end

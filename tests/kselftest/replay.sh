@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Captured ESP packets that come once more, late, or out of order (RFC 4303 section 3.4.3), with and without extended
+# sequence numbers.
+#
+# timeout: 150
+
+. tests/lib/ktap.sh
+. tests/lib/tunnels.sh
+. tests/lib/watch.sh
+
+# hold: what leaves the router for g2 is recorded in /tmp/held and goes no further
+hold() {
+	ip -n r link add hole type dummy 2>/dev/null
+	ip -n r link set hole up
+	ip -n r link set hole address 02:00:00:00:00:01
+	ip -n r route replace "${wan4[2]}" dev hole
+	ip -n r neigh replace "${wan4[2]}" lladdr "$(ip -n g2 -j link show wan | python3 -c 'import json, sys
+print(json.load(sys.stdin)[0]["address"])')" dev hole
+	rm -f /tmp/held
+	probe_start hold r record hole /tmp/held 60
+}
+
+# let_go: the road is open again
+let_go() {
+	probe_stop hold
+	ip -n r route del "${wan4[2]}" dev hole
+}
+
+# pings COUNT: from c1, answered or not
+pings() {
+	ip netns exec c1 ping -q -n -c "$1" -i 0.002 -W 0.2 10.2.0.2 >/dev/null
+	return 0
+}
+
+held() {
+	[ "$(python3 -c 'import pickle; print(len(pickle.load(open("/tmp/held", "rb"))))')" -ge "$1" ]
+}
+
+# is WHAT WANTED VALUE
+is() {
+	[ "$2" = "$3" ] || { echo "$1: $3, not $2"; cgk 2 sa list; return 1; }
+}
+
+twice() {
+	hold && pings 20 && wait_until 5 held 20 && let_go || return 1
+	is 'frames' 20 "$(probe r inject w2 /tmp/held)" && wait_until 5 took 20 && is replays 0 "$(drops 2 replay)" &&
+		probe r inject w2 /tmp/held >/dev/null && wait_until 5 lost 20 && is received 20 "$(received 2)"
+}
+
+took() {
+	[ "$(received 2)" -ge "$1" ]
+}
+
+# lost COUNT [CAUSE]
+lost() {
+	[ "$(drops 2 "${2:-replay}")" -ge "$1" ]
+}
+
+backwards() {
+	local before
+	before=$(received 2)
+	hold && pings 30 && wait_until 5 held 30 && let_go && probe r inject w2 /tmp/held reverse >/dev/null || return 1
+	wait_until 5 took $((before + 30)) && is replays 20 "$(drops 2 replay)"
+}
+
+# A window of 64: the first of 70 packets is too old when the last was there, the seventh is not. With extended numbers what is
+# behind the window stands for numbers of the next 2^32 (RFC 4303 appendix A2.2), for which the packet is not authentic.
+late() {
+	local before lost cause=replay
+	[ -z "$esn" ] || cause=auth
+	# shellcheck disable=SC2086 # nothing or one word
+	sa_pair "$tunnel1" "$tunnel2" --replay-window 64 $esn || return 1
+	hold && pings 70 && wait_until 5 held 70 && let_go || return 1
+	before=$(received 2) lost=$(drops 2 "$cause")
+	probe r inject w2 /tmp/held reverse >/dev/null || return 1
+	wait_until 5 lost $((lost + 6)) "$cause" && wait_until 5 took $((before + 64)) &&
+		is "$cause" $((lost + 6)) "$(drops 2 "$cause")" &&
+		is received $((before + 64)) "$(received 2)"
+}
+
+# Nobody who cannot authenticate moves the window: a forged high number, then the genuine ones
+forged() {
+	local before auth
+	before=$(received 2) auth=$(drops 2 auth)
+	hold && pings 10 && wait_until 5 held 10 && let_go || return 1
+	probe r inject w2 /tmp/held first=1 seq=100000 >/dev/null && wait_until 5 lost $((auth + 1)) auth || return 1
+	probe r inject w2 /tmp/held >/dev/null && wait_until 5 took $((before + 10))
+}
+
+# number_zero CAUSE: what the packet is lost for
+number_zero() {
+	local before
+	before=$(drops 2 "$1")
+	probe r inject w2 /tmp/held first=1 seq=0 >/dev/null && wait_until 5 lost $((before + 1)) "$1"
+}
+
+ktap_begin $((4 * 6))
+world_up
+for encap in udp none; do
+	for esn in '' --esn; do
+		kind="encapsulation $encap${esn:+, extended numbers}"
+		t "a tunnel is up, $kind" tunnel_up || exit 1
+		t "packets pass once and not twice, $kind" twice
+		t "packets in reverse order pass, $kind" backwards
+		t "packets older than the window do not pass, younger ones do, $kind" late
+		t "a forged number does not move the window, $kind" forged
+		if [ -n "$esn" ]; then
+			t "number 0 stands for the next 2^32 and is not authentic, $kind" number_zero auth
+		else
+			t "number 0 is never valid, $kind" number_zero replay
+		fi
+		tunnel_down
+	done
+done
+world_down
+ktap_end

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the interoperability tests share: certgate at hq, another IKE daemon at branch, certificates for both, and the
+# questions that are asked of every pair. Sourced from the top folder of the tree, in a VM.
+
+. tests/lib/ktap.sh
+. tests/lib/topology.sh
+. tests/lib/gateway.sh
+. tests/lib/mkpki.sh
+
+pki=/run/pki
+
+# interop_pki: two roots, an intermediate at each side
+interop_pki() {
+	mkdir -p "$pki" && cd "$pki" || return 1
+	mkpki_root hq-root 'CN=HQ Root,O=HQ' && mkpki_ca hq-ca hq-root 'CN=HQ Issuing CA,O=HQ' &&
+		mkpki_root branch-root 'CN=Branch Root,O=Branch' &&
+		mkpki_ca branch-ca branch-root 'CN=Branch Issuing CA,O=Branch'
+	local status=$?
+	cd - >/dev/null || return 1
+	return $status
+}
+
+# interop_cert SITE NAME KEYTYPE [SUBJECT]: a gateway certificate of the site's intermediate
+interop_cert() {
+	(cd "$pki" && MKPKI_KEY=$3 mkpki_gateway "$2" "$1-ca" "${4:-CN=gw.$1.example}" "DNS:gw.$1.example" && mkpki_pfx "$2")
+}
+
+# interop_hq CERT [LINES...]: hq's configuration; LINES are added to the connection. Variables: SUBJECT (of the peer),
+# MODE, POLICY (a YAML value), LOCAL, REMOTE, LOCAL_NET, REMOTE_NET, ANCHORS (more files for the chain).
+interop_hq() {
+	local cert=$1 line
+	shift
+	gate_dir hq
+	{
+		cat <<-END
+			gateway:
+			  listen: [${LOCAL:-198.51.100.2}]
+			  state_dir: $gate_root/hq/state
+			policies:
+			  tested: ${POLICY:-"{}"}
+			connections:
+			  - name: branch
+			    interface: {name: cg0}
+			    local_address: ${LOCAL:-198.51.100.2}
+			    remote_address: ${REMOTE:-203.0.113.2}
+			    mode: ${MODE:-default}
+			    policy: ${POLICY:+tested}
+			    local_networks: [${LOCAL_NET:-10.1.0.0/16}]
+			    remote_networks: [${REMOTE_NET:-10.2.0.0/16}]
+			    outbound_certificate: $pki/$cert.pfx
+			    inbound_certificate:
+			      subject_name: ${SUBJECT:-gw.branch.example}
+			      chain: [$pki/branch-root.cer${ANCHORS:+, $ANCHORS}]
+		END
+		for line; do
+			printf '    %s\n' "$line"
+		done
+	} | sed -e '/policy: $/d' -e "/^policies:/{N;/{}/d}" >"$gate_root/hq/certgate.yaml"
+}
+
+interop_start() {
+	gate_start hq hq || { tail -n 30 "$gate_root/hq/log"; return 1; }
+}
+
+# No packet of a flood may be lost while COMMAND runs (at least SECONDS).
+lossless() {
+	local seconds=$1 out=/run/lossless.$$
+	shift
+	ns hq-host ping -q -i 0.02 -w "$seconds" -W 3 10.2.0.10 >"$out" 2>&1 &
+	local flood=$!
+	sleep 0.3
+	"$@" || { kill -INT $flood; wait $flood; return 1; }
+	wait $flood
+	cat "$out"
+	awk '/transmitted/ { exit !($1 > 20 && $1 - $4 <= 1) } END { if (!NR) exit 1 }' "$out"
+}
+
+ping_both() {
+	wait_for 10 ns hq-host ping -q -c 1 -W 1 10.2.0.10 && ns hq-host ping -q -c 3 -i 0.2 -W 2 10.2.0.10 &&
+		ns branch-host ping -q -c 3 -i 0.2 -W 2 10.1.0.10
+}
+
+no_ping() {
+	! ns hq-host ping -q -c 2 -i 0.3 -W 1 10.2.0.10
+}

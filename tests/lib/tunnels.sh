@@ -1,0 +1,306 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Tunnels between two gateways, made with `certgate kernel …` and no daemon, for the tests of the module's data path.
+#
+#   c1 ── g1 ── r ── g2 ── c2
+#   10.1.0.2  .1   192.0.2.2|.1     198.51.100.1|.2  10.2.0.1   .2
+#   fd01::2  ::1   2001:db8:1::2|::1  2001:db8:2::1|::2  fd02::1  ::2
+#
+# Sourced from the top folder of the tree, in a VM, with ktap.sh.
+
+cg=$PWD/build/certgate
+wan4=([1]=192.0.2.2 [2]=198.51.100.2)
+wan6=([1]=2001:db8:1::2 [2]=2001:db8:2::2)
+holders=([1]='' [2]='') # processes that own the UDP sockets
+certs=([1]='' [2]='')   # IDs of the bindings that SAs are made under
+
+# ns NAME COMMAND...: runs it in that namespace
+ns() {
+	ip netns exec "$@"
+}
+
+# cgk GATEWAY WORD...: certgate kernel WORD... in g1 or g2
+cgk() {
+	local g=$1
+	shift
+	ip netns exec "g$g" "$cg" kernel "$@"
+}
+
+# wire NS1 DEV1 ADDRESS4 ADDRESS6 NS2 DEV2 ADDRESS4 ADDRESS6
+wire() {
+	ip link add name "$2" netns "$1" type veth peer name "$6" netns "$5"
+	ip -n "$1" addr add "$3" dev "$2"
+	ip -n "$1" addr add "$4" dev "$2" nodad
+	ip -n "$5" addr add "$7" dev "$6"
+	ip -n "$5" addr add "$8" dev "$6" nodad
+	ip -n "$1" link set "$2" up
+	ip -n "$5" link set "$6" up
+}
+
+# world_up: the five namespaces and their links; the module is loaded, devices are not made
+world_up() {
+	local n
+	# what udev loads on a machine that is started as usual: its ciphers are the asynchronous ones
+	[ -n "${no_aesni:-}" ] || modprobe -q aesni_intel
+	[ -d /sys/module/certgate ] || insmod "$CERTGATE_KO" || return 1
+	for n in c1 g1 r g2 c2; do
+		ip netns add "$n" || return 1
+		ip -n "$n" link set lo up
+		ns "$n" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+			net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
+			net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
+	done
+	wire c1 lan 10.1.0.2/24 fd01::2/64 g1 lan 10.1.0.1/24 fd01::1/64
+	wire g1 wan 192.0.2.2/24 2001:db8:1::2/64 r w1 192.0.2.1/24 2001:db8:1::1/64
+	wire g2 wan 198.51.100.2/24 2001:db8:2::2/64 r w2 198.51.100.1/24 2001:db8:2::1/64
+	wire c2 lan 10.2.0.2/24 fd02::2/64 g2 lan 10.2.0.1/24 fd02::1/64
+	for n in 1 2; do
+		ip -n "c$n" route add default via 10.$n.0.1
+		ip -n "c$n" -6 route add default via fd0$n::1
+	done
+	ip -n g1 route add default via 192.0.2.1
+	ip -n g1 -6 route add default via 2001:db8:1::1
+	ip -n g2 route add default via 198.51.100.1
+	ip -n g2 -6 route add default via 2001:db8:2::1
+}
+
+world_down() {
+	local n
+	for n in 1 2; do
+		socket_release "$n"
+	done
+	for n in c1 g1 r g2 c2; do
+		ip netns del "$n" 2>/dev/null
+	done
+	return 0
+}
+
+# key NAME BYTES: hex digits of a key that depends on NAME alone
+key() {
+	local hex='' i
+	for ((i = 0; i < ${#1}; i++)); do
+		printf -v hex '%s%02x' "$hex" "'${1:i:1}"
+	done
+	while [ ${#hex} -lt $(($2 * 2)) ]; do
+		hex=${hex}ff$hex
+	done
+	printf %s "${hex:0:$(($2 * 2))}"
+}
+
+# keys ALGORITHM NAME: the lines `certgate kernel sa add` wants
+keys() {
+	local encr=${1%%/*} integ=${1#*/} bytes
+	case $encr in
+	aes-gcm-*) bytes=$((${encr##*-} / 8 + 4)) ;;
+	chacha20-poly1305) bytes=36 ;;
+	aes-cbc-*) bytes=$((${encr##*-} / 8)) ;;
+	esac
+	printf '%s\n' "$(key "e$2" "$bytes")"
+	case $integ in
+	hmac-sha1) printf '%s\n' "$(key "i$2" 20)" ;;
+	hmac-sha2-*) printf '%s\n' "$(key "i$2" $((${integ##*-} / 8)))" ;;
+	esac
+}
+
+# device_up GATEWAY [NAME]: the device, up, with the routes to the other site
+device_up() {
+	local me=$1 name=${2:-cg0} peer=$((3 - $1))
+	ip -n "g$me" link add "$name" type certgate || return 1
+	ip -n "g$me" link set "$name" up
+	ip -n "g$me" route replace 10.$peer.0.0/24 dev "$name" src 10.$me.0.1
+	ip -n "g$me" -6 route replace fd0$peer::/64 dev "$name" src fd0$me::1
+}
+
+# socket_hold GATEWAY ADDRESS: a process that owns the UDP socket of port 4500, until socket_release
+socket_hold() {
+	local g=$1 address=$2 i
+	case $address in
+	*:*) address="[$address]" ;;
+	esac
+	ip netns exec "g$g" "$cg" kernel socket hold "$address:4500" >/tmp/holder."$g" 2>&1 &
+	holders[g]=$!
+	for i in {1..100}; do
+		! grep -q '^[0-9]*$' /tmp/holder."$g" || return 0
+		sleep 0.05
+	done
+	cat /tmp/holder."$g"
+	return 1
+}
+
+socket_release() {
+	[ -n "${holders[$1]}" ] || return 0
+	kill "${holders[$1]}" 2>/dev/null
+	wait "${holders[$1]}" 2>/dev/null
+	holders[$1]=''
+}
+
+# cert_add GATEWAY [NAME [SECONDS]]: a binding of two certificates, prints its ID
+cert_add() {
+	local name=${2:-peer}
+	cgk "$1" cert add --link "$(key "$name" 32):$(key "$name.key" 32)" --link "$(key root 32):$(key root.key 32)" \
+		--subject "CN=$name" --not-before now-3600 --not-after "now+${3:-3600}"
+}
+
+# tunnel_add GATEWAY [OPTION...]: from the variables outer (4 or 6), encap, dev; prints its ID. Selectors are the two sites
+# unless local_ts or remote_ts say otherwise.
+tunnel_add() {
+	local me=$1 peer=$((3 - $1)) port='' here there
+	shift
+	[ "${encap:-udp}" = none ] || port=:4500
+	if [ "${outer:-4}" = 4 ]; then
+		here=${wan4[me]}$port there=${wan4[peer]}$port
+	else
+		here=${wan6[me]} there=${wan6[peer]}
+		[ -z "$port" ] || { here="[$here]$port" there="[$there]$port"; }
+	fi
+	# shellcheck disable=SC2086 # lists
+	cgk "$me" tunnel add --dev "${dev:-cg0}" --local "$here" --remote "$there" --encap "${encap:-udp}" \
+		--local-ts ${local_ts:-10.$me.0.0/24 fd0$me::/64} \
+		--remote-ts ${remote_ts:-10.$peer.0.0/24 fd0$peer::/64} "$@"
+}
+
+# sa_pair TUNNEL1 TUNNEL2 [OPTION...]: both directions between the two tunnels with fresh keys, algorithm from the variable
+# encr. Their SPIs are in spi1 (g1 to g2) and spi2 (g2 to g1), eight hex digits each.
+series=256
+sa_pair() {
+	local tunnel=([1]=$1 [2]=$2) spi me peer algorithm=${encr:-aes-gcm-256}
+	shift 2
+	series=$((series + 1))
+	printf -v spi1 %06x01 $series
+	printf -v spi2 %06x02 $series
+	spi=([1]=$spi1 [2]=$spi2)
+	for me in 1 2; do
+		peer=$((3 - me))
+		keys "$algorithm" "${spi[peer]}" | cgk "$me" sa add --dir in --spi "0x${spi[peer]}" --tunnel "${tunnel[me]}" \
+			--cert "${certs[me]}" --encr "$algorithm" "$@" >/dev/null || return 1
+	done
+	for me in 1 2; do
+		keys "$algorithm" "${spi[me]}" | cgk "$me" sa add --dir out --spi "0x${spi[me]}" --tunnel "${tunnel[me]}" \
+			--cert "${certs[me]}" --encr "$algorithm" "$@" >/dev/null || return 1
+	done
+}
+
+# tunnel_up [OPTION...]: devices, sockets, certificates, a tunnel at either end (its ID is in tunnel1 and tunnel2) and
+# an SA pair. Variables: any (not empty: sockets of all addresses), outer, encap, encr, esn (--esn or nothing); OPTIONs are the tunnel's.
+tunnel_up() {
+	local g bind
+	for g in 1 2; do
+		device_up "$g" || return 1
+		if [ "${encap:-udp}" = udp ]; then
+			case ${outer:-4}${any:+any} in
+			4) bind=${wan4[g]} ;;
+			6) bind=${wan6[g]} ;;
+			4any) bind=0.0.0.0 ;;
+			6any) bind=:: ;;
+			esac
+			socket_hold "$g" "$bind" || return 1
+		fi
+		certs[g]=$(cert_add "$g") || return 1
+	done
+	tunnel1=$(tunnel_add 1 "$@") && tunnel2=$(tunnel_add 2 "$@") || return 1
+	# shellcheck disable=SC2086 # nothing or one word
+	sa_pair "$tunnel1" "$tunnel2" ${esn:-}
+}
+
+# tunnel_down: all that tunnel_up made
+tunnel_down() {
+	local g
+	for g in 1 2; do
+		ip -n "g$g" link del cg0 2>/dev/null
+		socket_release "$g"
+		cgk "$g" flush all
+	done
+}
+
+# reach FAMILY [PING OPTION...]: c1 reaches c2
+reach() {
+	local to=10.2.0.2
+	[ "$1" = 4 ] || to=fd02::2
+	shift
+	ip netns exec c1 ping -q -c 3 -i 0.02 -W 2 "$@" "$to"
+}
+
+# echo_up: c2 answers UDP datagrams on port 7 of both families
+echo_up() {
+	ip netns exec c2 python3 -c 'import select, socket
+s = []
+for f, a in ((socket.AF_INET, "10.2.0.2"), (socket.AF_INET6, "fd02::2")):
+	s.append(socket.socket(f, socket.SOCK_DGRAM))
+	s[-1].bind((a, 7))
+print("ready", flush=True)
+while True:
+	for r in select.select(s, [], [])[0]:
+		d, a = r.recvfrom(65535)
+		r.sendto(d, a)' >/tmp/echo.out 2>&1 &
+	echo_pid=$!
+	until [ -s /tmp/echo.out ]; do sleep 0.05; done
+}
+
+# echo_sizes SIZE...: datagrams with as many bytes go from c1 to c2's echo and back whole, with both families
+echo_sizes() {
+	ip netns exec c1 python3 -c 'import os, socket, sys
+for f, a in ((socket.AF_INET, "10.2.0.2"), (socket.AF_INET6, "fd02::2")):
+	s = socket.socket(f, socket.SOCK_DGRAM)
+	s.settimeout(3)
+	s.connect((a, 7))
+	for n in map(int, sys.argv[1:]):
+		d = os.urandom(n)
+		s.send(d)
+		try:
+			if s.recv(65535) != d:
+				sys.exit(f"{n} bytes to {a} came back changed")
+		except TimeoutError:
+			sys.exit(f"{n} bytes to {a} were lost")' "$@"
+}
+
+# field GATEWAY 'JQ-LIKE PYTHON EXPRESSION ON x' WORD...: of what `certgate kernel WORD... --json` prints
+field() {
+	local g=$1 expression=$2
+	shift 2
+	cgk "$g" "$@" --json | python3 -c 'import json, sys
+x = json.load(sys.stdin)
+print(eval(sys.argv[1]))' "$expression"
+}
+
+# drops GATEWAY CAUSE: of all SAs together
+drops() {
+	field "$1" "sum(s['drops'].get('$2', 0) for s in x)" sa list
+}
+
+# probe NAMESPACE WORD...: tests/lib/probe.py there
+probe() {
+	local n=$1
+	shift
+	ip netns exec "$n" python3 tests/lib/probe.py "$@"
+}
+
+# bulk NAMESPACE WORD...: tests/lib/bulk.py there
+bulk() {
+	local n=$1
+	shift
+	ip netns exec "$n" python3 tests/lib/bulk.py "$@"
+}
+
+# probe_start NAME NAMESPACE WORD...: probe.py (with probe_program=bulk: bulk.py) in the background, output in /tmp/NAME, once
+# it listens; probe_stop NAME ends it
+declare -A probes=()
+probe_start() {
+	local name=$1 i
+	shift
+	rm -f "/tmp/$name" "/tmp/$name.err"
+	ip netns exec "$1" python3 "tests/lib/${probe_program:-probe}.py" "${@:2}" >"/tmp/$name" 2>"/tmp/$name.err" &
+	probes[$name]=$!
+	for i in {1..200}; do
+		! grep -q listening "/tmp/$name.err" || return 0
+		sleep 0.05
+	done
+	cat "/tmp/$name.err"
+	return 1
+}
+
+probe_stop() {
+	kill "${probes[$1]}" 2>/dev/null
+	wait "${probes[$1]}" 2>/dev/null
+	return 0
+}

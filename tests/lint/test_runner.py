@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The reader of test results in tests/run must not take silence for success."""
+
+import importlib.machinery
+import importlib.util
+import os
+import unittest
+
+RUN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "run")
+loader = importlib.machinery.SourceFileLoader("run", RUN)
+spec = importlib.util.spec_from_loader("run", loader)
+run = importlib.util.module_from_spec(spec)
+loader.exec_module(run)
+
+
+def read(text, status=0):
+    results = []
+    tap = run.Tap(lambda name, outcome, detail: results.append((name, outcome, detail)))
+    for line in text.splitlines():
+        tap.line(line)
+    return results, tap.finish(status)
+
+
+class Reading(unittest.TestCase):
+    def test_all_passed(self):
+        results, problems = read("KTAP version 1\n1..2\nok 1 one\nok 2 - two\n")
+        self.assertEqual(results, [("one", "ok", ""), ("two", "ok", "")])
+        self.assertEqual(problems, [])
+
+    def test_plan_at_the_end(self):
+        self.assertEqual(read("ok 1 one\n1..1\n")[1], [])
+
+    def test_no_plan_is_a_problem(self):
+        self.assertTrue(read("ok 1 one\n")[1])
+
+    def test_silence_is_a_problem(self):
+        self.assertTrue(read("")[1])
+        self.assertTrue(read("hello\n")[1])
+
+    def test_fewer_or_more_results_than_planned_are_a_problem(self):
+        self.assertTrue(read("1..2\nok 1 one\n")[1])
+        self.assertTrue(read("1..1\nok 1 one\nok 2 two\n")[1])
+
+    def test_a_failure_is_one(self):
+        results, problems = read("1..1\nnot ok 1 one\n", 1)
+        self.assertEqual(results, [("one", "fail", "")])
+        self.assertEqual(problems, [])
+
+    def test_exit_status_against_results_is_a_problem(self):
+        self.assertTrue(read("1..1\nok 1 one\n", 1)[1])
+        self.assertTrue(read("1..1\nok 1 one\n", -11)[1])
+
+    def test_skips_carry_their_reason(self):
+        self.assertEqual(read("1..1\nok 1 one # SKIP no such device\n")[0], [("one", "skip", "no such device")])
+        self.assertEqual(read("1..0 # SKIP nothing here\n")[0], [("all of it", "skip", "nothing here")])
+
+    def test_expected_failures_are_failures(self):
+        self.assertEqual(read("1..1\nnot ok 1 one # XFAIL later\n", 1)[0][0][1], "fail")
+
+    def test_bail_out_is_a_problem(self):
+        self.assertTrue(read("1..1\nok 1 one\nBail out! no module\n")[1])
+
+    def test_nested_results_count_and_their_parent_does_not(self):
+        text = "KTAP version 1\n1..1\n    # Subtest: replay\n    1..2\n    ok 1 a\n    ok 2 b\nok 1 replay\n"
+        results, problems = read(text)
+        self.assertEqual([r[0] for r in results], ["replay: a", "replay: b"])
+        self.assertEqual(problems, [])
+
+    def test_a_suite_that_lost_a_test_is_a_problem(self):
+        text = "1..1\n    # Subtest: replay\n    1..2\n    ok 1 a\nok 1 replay\n"
+        self.assertTrue(read(text)[1])
+
+    def test_suites_of_a_debugfs_dump(self):
+        suite = "    KTAP version 1\n    # Subtest: %s\n    1..1\n    ok 1 a\nok 1 %s\n"
+        results, problems = read("".join("KTAP version 1\n1..1\n" + suite % (s, s) for s in ("x", "y")))
+        self.assertEqual([r[0] for r in results], ["x: a", "y: a"])
+        self.assertEqual(problems, [])
+
+    def test_a_failed_parent_of_passed_children_is_a_failure(self):
+        results, _ = read("1..1\n    # Subtest: s\n    1..1\n    ok 1 a\nnot ok 1 s\n", 1)
+        self.assertIn("fail", [r[1] for r in results])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Short cuts for the tests of userspace/cli: run the command in this process and look at what it printed. Include it
+ * after cmocka.
+ */
+#ifndef CERTGATE_TESTS_CLITEST_H
+#define CERTGATE_TESTS_CLITEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+
+struct ran {
+	int status;
+	char *out, *err;
+};
+
+static inline _unused_ void ran_done(struct ran *r)
+{
+	free(r->out);
+	free(r->err);
+}
+#define _cleanup_ran_ _cleanup_(ran_done)
+
+/* Runs a command line that ends with NULL. */
+static inline _unused_ struct ran run_argv(const char *const *argv)
+{
+	struct ran r = {0};
+	size_t out_len, err_len;
+	FILE *out, *err;
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	out = open_memstream(&r.out, &out_len);
+	err = open_memstream(&r.err, &err_len);
+	assert_non_null(out);
+	assert_non_null(err);
+	r.status = cli_run(argc, (char **)(uintptr_t)argv, out, err);
+	(void)fclose(out);
+	(void)fclose(err);
+	return r;
+}
+
+/* Runs "certgate ARGUMENT..."; the list ends with NULL. */
+#define run_cli(...) run_argv((const char *const[]){"certgate", __VA_ARGS__})
+
+#define assert_holds(text, part)                                       \
+	do {                                                           \
+		if (!strstr(text, part))                               \
+			fail_msg("\"%s\" is not in:\n%s", part, text); \
+	} while (0)
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A simulated network of IKEv2 engines: virtual clock, packets that are lost, doubled, delayed and
+ * reordered, NAT, an MTU; toy certificates with real Ed25519 signatures over the real octets; and on
+ * each node a simulated SAD that sends and receives numbered packets, so that gaps are judged by what arrives and not by
+ * what engines believe. Everything follows from a seed.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ike/engine.h"
+#include "ike_test.h"
+
+#define SIM_MS		((ike_time)1000)
+#define SIM_S		((ike_time)1000000)
+#define SIM_MAX_REPORTS 256
+#define SIM_MAX_CONNS	8
+
+struct sim;
+
+struct sim_packet {
+	struct sim_packet *next;
+	struct cg_endpoint from, to; /* as on the wire where it is */
+	bool esp;		     /* toy ESP: struct sim_esp */
+	size_t size;
+	uint8_t *data;
+};
+
+struct sim_esp {
+	uint32_t spi;
+	uint8_t key[36];
+	uint64_t number;
+	uint64_t sent_at;
+};
+
+/* A Child SA as the kernel has it. */
+struct sim_sa {
+	struct sim_sa *next;
+	uint64_t child;
+	uint32_t connection, index;
+	uint64_t binding;
+	uint32_t spi_in, spi_out;
+	struct ike_suite suite;
+	uint8_t key_in[36], key_out[36];
+	size_t key_len;
+	struct cg_endpoint local, remote;
+	bool udp;
+	bool on_use; /* outbound waits for the peer to use it */
+	uint64_t replaces;
+	struct ike_ts local_ts[4], remote_ts[4];
+	size_t n_local_ts, n_remote_ts;
+	uint64_t lifetime, soft_lifetime;
+	unsigned moves;
+};
+
+/* One direction of one configured child. */
+struct sim_flow {
+	uint32_t connection, index;
+	struct sim_sa *active; /* outbound */
+	bool flowing;	       /* a packet arrived at the other end once, */
+	ike_time since;	       /* then: what is sent from then on has to arrive */
+	uint64_t sent, received, lost_no_sa, lost_at_peer;
+};
+
+struct sim_report {
+	uint32_t connection;
+	enum ike_severity severity;
+	char event[48];
+	char text[IKE_TEXT_SIZE], hint[IKE_TEXT_SIZE];
+	ike_time at;
+};
+
+struct sim_conn {
+	bool used;
+	struct ike_connection_config config;
+	struct ike_child_config children[4];
+	struct ike_ts ts[4][2][4];
+	char peer[64]; /* subject that the peer's certificate must have */
+	char ca[32];   /* root that we trust for the peer */
+	uint64_t expires_in;
+	struct sim_flow flows[4];
+};
+
+struct sim_nat {
+	struct cg_addr outside;
+	uint16_t next_port;
+	struct {
+		struct cg_endpoint inside;
+		uint16_t port;
+	} map[8];
+	size_t n;
+};
+
+struct sim_node {
+	struct sim *sim;
+	struct sim_node *next;
+	char name[64], ca[32];
+	unsigned number;
+	struct cg_addr addr;
+	struct sim_nat *nat;
+	struct ike_engine *engine;
+	struct ike_engine_config engine_config;
+	struct seeded random;
+	struct sim_conn *conns;
+	size_t max_conns;
+	struct sim_sa *sad;
+	size_t n_sad;
+	size_t chain_extra, chain_extra_size; /* intermediates that the chain carries along */
+	uint8_t *chain[IKE_MAX_CERTS];
+	uint8_t id_body[72];
+	size_t id_len;
+	/* judging */
+	uint64_t last_binding, live_bindings;
+	bool *bindings; /* by handle: live */
+	size_t size_bindings;
+	struct {
+		uint64_t token;
+		uint8_t nonce[IKE_NONCE_SIZE];
+		bool used;
+	} * nonces;
+	size_t n_nonces, size_nonces;
+	/* faults on demand */
+	int sign_error, child_error;
+	bool cut; /* nothing in, nothing out */
+	bool mute_verify;
+	unsigned verifies, signs;
+	struct sim_report reports[SIM_MAX_REPORTS];
+	size_t n_reports;
+	ike_time deadline; /* scheduled */
+	uint64_t next_number;
+};
+
+enum sim_verdict { SIM_PASS, SIM_DROP };
+
+struct sim {
+	uint64_t seed;
+	struct seeded random;
+	ike_time now;
+	struct sim_node *nodes;
+	unsigned n_nodes;
+	struct sim_nat *nats[4];
+	size_t n_nats;
+	struct sim_event **heap;
+	size_t n_events, size_events;
+	uint64_t event_count;
+	/* the network */
+	unsigned loss, duplicate; /* percent, IKE only */
+	ike_time delay_min, delay_max;
+	size_t mtu; /* of IP packets; 0: none */
+	ike_time answer_max;
+	enum sim_verdict (*tap)(struct sim *s, struct sim_packet *p);
+	void *tap_ctx;
+	uint64_t datagrams;
+	/* traffic: each flow sends a packet every so often; 0: none */
+	ike_time traffic;
+	uint64_t gaps;
+	char first_gap[200];
+	bool quiet;
+};
+
+/* SEED in the environment overrides the seed. Printed when a test fails. */
+struct sim *sim_new(uint64_t seed);
+void sim_free(struct sim *s);
+
+/* ca: the root of its certificate. addr: text. */
+struct sim_node *sim_node_new(struct sim *s, const char *name, const char *ca, const char *addr);
+/* Puts a node behind a new NAT with this outside address. */
+void sim_node_nat(struct sim_node *n, const char *outside);
+void sim_nat_forward(struct sim_node *n, uint16_t port);
+/* Forgets the mappings: the next packets come from other ports. */
+void sim_nat_rebind(struct sim_node *n);
+/* The daemon dies: engine and what it knew; kernel: SAs go, too. */
+void sim_node_restart(struct sim_node *n, bool kernel);
+
+/* Room for more connections than SIM_MAX_CONNS; before the first one. */
+void sim_node_reserve(struct sim_node *n, size_t conns);
+
+/* A connection with defaults, to be changed before sim_conn_set(). */
+struct sim_conn *sim_conn(struct sim_node *n, uint32_t id, const char *remote, const char *peer,
+			  const char *peer_ca);
+void sim_conn_set(struct sim_node *n, struct sim_conn *c);
+/* Selectors of child i: local and remote prefixes. */
+void sim_child(struct sim_conn *c, size_t i, const char *name, const char *local,
+	       const char *remote);
+
+/* A policy with one proposal from names such as "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256". */
+void sim_policy(struct ike_policy *ret, uint8_t protocol, const char *names);
+
+/* Two nodes, "a" 192.0.2.1 and "b" 198.51.100.1, with a connection to each other, b as responder only. */
+void sim_pair(struct sim *s, struct sim_node **a, struct sim_node **b);
+
+void sim_run(struct sim *s, ike_time duration);
+/* Until done() or the time is over: whether it was done. */
+bool sim_until(struct sim *s, ike_time duration, bool (*done)(struct sim *s));
+/* One connection with one IKE SA and one Child SA per configured child, on all nodes. */
+bool sim_all_up(struct sim *s);
+void sim_inject(struct sim *s, const struct cg_endpoint *from, const struct cg_endpoint *to,
+		const uint8_t *data, size_t size);
+
+/* The same packet once more, after this time. */
+void sim_repeat(struct sim *s, const struct sim_packet *p, ike_time after);
+
+/* IKE SAs that are up for the operator, and their Child SAs. */
+struct sim_count {
+	unsigned sas, up, children, children_up;
+	struct ike_sa_status last;
+	char subject[128];
+	struct ike_child_status child;
+};
+struct sim_count sim_count(const struct sim_node *n, uint32_t connection);
+/* At rest: exactly one IKE SA, one Child SA a child, nothing else in SAD and bindings. */
+void sim_assert_rest(struct sim *s);
+void sim_assert_up(struct sim *s, ike_time within);
+void sim_assert_no_gaps(struct sim *s);
+/* After a fault that is meant to interrupt: traffic is judged anew. */
+void sim_forget_flows(struct sim *s);
+/* The pair with its connections set and up. */
+void sim_connect(struct sim *s, struct sim_node *a, struct sim_node *b);
+unsigned sim_reports(const struct sim_node *n, const char *event);
+const struct sim_report *sim_report(const struct sim_node *n, const char *event);
+struct cg_endpoint sim_endpoint(const char *addr, uint16_t port);
+void sim_print(const struct sim *s);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Judging a simulation: how many SAs there are, whether it is at rest, whether packets were lost, what was reported.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim_private.h"
+
+struct counting {
+	uint32_t connection;
+	struct sim_count n;
+};
+
+static void count_sa(void *ctx, const struct ike_sa_status *sa)
+{
+	struct counting *c = ctx;
+
+	if (sa->connection != c->connection)
+		return;
+	c->n.sas++;
+	if (sa->state != IKE_STATE_UP)
+		return;
+	c->n.up++;
+	c->n.last = *sa;
+	(void)snprintf(c->n.subject, sizeof(c->n.subject), "%s", sa->peer_subject);
+	for (size_t i = 0; i < sa->n_children; i++) {
+		c->n.children++;
+		c->n.child = sa->children[i];
+		c->n.children_up += sa->children[i].up;
+	}
+}
+
+struct sim_count sim_count(const struct sim_node *n, uint32_t connection)
+{
+	struct counting c = {.connection = connection};
+
+	ike_status(n->engine, count_sa, &c);
+	return c.n;
+}
+
+bool sim_all_up(struct sim *s)
+{
+	for (struct sim_node *n = s->nodes; n; n = n->next) {
+		for (size_t i = 0; i < n->max_conns; i++) {
+			struct sim_conn *c = &n->conns[i];
+			struct sim_count k;
+
+			if (!c->used)
+				continue;
+			k = sim_count(n, c->config.id);
+			if (k.up != 1 || k.sas != 1 || k.children != c->config.n_children ||
+			    k.children_up != k.children)
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool at_rest(struct sim *s)
+{
+	if (!sim_all_up(s))
+		return false;
+	for (struct sim_node *n = s->nodes; n; n = n->next) {
+		size_t children = 0, conns = 0;
+
+		for (size_t i = 0; i < n->max_conns; i++) {
+			children += n->conns[i].used ? n->conns[i].config.n_children : 0;
+			conns += n->conns[i].used;
+		}
+		if (n->n_sad != children || n->live_bindings != conns)
+			return false;
+		for (size_t i = 0; i < n->max_conns; i++)
+			for (size_t k = 0; n->conns[i].used && k < n->conns[i].config.n_children;
+			     k++)
+				if (!n->conns[i].flows[k].active)
+					return false;
+	}
+	return true;
+}
+
+void sim_assert_rest(struct sim *s)
+{
+	/* Not in the middle of something that a timer has just begun. */
+	bool ok = at_rest(s) || sim_until(s, 30 * SIM_S, at_rest);
+
+	if (!ok)
+		sim_print(s);
+	assert_true(ok);
+}
+
+void sim_assert_up(struct sim *s, ike_time within)
+{
+	bool ok = sim_all_up(s) || sim_until(s, within, sim_all_up);
+
+	if (!ok)
+		sim_print(s);
+	assert_true(ok);
+}
+
+void sim_assert_no_gaps(struct sim *s)
+{
+	if (s->gaps) {
+		sim_print(s);
+		print_message("%" PRIu64 " packets lost, the first %s\n", s->gaps, s->first_gap);
+	}
+	assert_int_equal(s->gaps, 0);
+}
+
+void sim_forget_flows(struct sim *s)
+{
+	for (struct sim_node *n = s->nodes; n; n = n->next)
+		for (size_t i = 0; i < n->max_conns; i++)
+			for (size_t k = 0; k < 4; k++)
+				n->conns[i].flows[k].flowing = false;
+}
+
+unsigned sim_reports(const struct sim_node *n, const char *event)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < n->n_reports && i < SIM_MAX_REPORTS; i++)
+		found += !strcmp(n->reports[i].event, event);
+	return found;
+}
+
+const struct sim_report *sim_report(const struct sim_node *n, const char *event)
+{
+	for (size_t i = 0; i < n->n_reports && i < SIM_MAX_REPORTS; i++)
+		if (!strcmp(n->reports[i].event, event))
+			return &n->reports[i];
+	return NULL;
+}

@@ -1,0 +1,770 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A node of the simulation: does what the engine asks for, as the daemon's other processes and the kernel would:
+ * nonces good once, signatures, judgments of toy certificates, a SAD with numbered packets.
+ */
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ike/auth_octets.h"
+#include "ike/const.h"
+#include "sim_private.h"
+
+/* ------------------------------------------------------------------ toy certificates */
+
+struct toy_cert {
+	char magic[4];
+	char ca[32], name[64];
+	uint8_t public_key[32];
+};
+
+static EVP_PKEY *key_of(const char *ca, const char *name)
+{
+	uint8_t seed[32];
+	char text[128];
+	EVP_PKEY *key;
+
+	(void)snprintf(text, sizeof(text), "%s/%s", ca, name);
+	SHA256((const uint8_t *)text, strlen(text), seed);
+	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
+	assert_non_null(key);
+	return key;
+}
+
+static void cert_make(const char *ca, const char *name, struct toy_cert *ret)
+{
+	EVP_PKEY *key = key_of(ca, name);
+	size_t len = sizeof(ret->public_key);
+
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->magic, "TOY1", 4);
+	(void)snprintf(ret->ca, sizeof(ret->ca), "%s", ca);
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
+	assert_int_equal(EVP_PKEY_get_raw_public_key(key, ret->public_key, &len), 1);
+	EVP_PKEY_free(key);
+}
+
+/* RFC 8420 section 2: what precedes an Ed25519 signature in AUTH of method 14 */
+static const uint8_t ed25519_head[] = {7, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70};
+
+static uint8_t *octets_of(bool initiator, struct ike_blob message, struct ike_blob nonce,
+			  uint16_t prf, struct ike_blob sk_p, struct ike_blob id, size_t *ret_len)
+{
+	struct ike_auth_octets in = {
+		.initiator = initiator,
+		.spi = message.size >= 16 ? ike_load_u64(message.data + (initiator ? 0 : 8)) : 0,
+		.message = IKE_VIEW(message.data, message.size),
+		.nonce = IKE_VIEW(nonce.data, nonce.size),
+		.prf = prf,
+		.sk_p = IKE_VIEW(sk_p.data, sk_p.size),
+		.id = IKE_VIEW(id.data, id.size),
+	};
+	size_t size = ike_auth_octets_len(&in);
+	uint8_t *out = malloc(size ? size : 1);
+
+	assert_non_null(out);
+	if (!size || ike_auth_octets_build(&in, out, size, ret_len) < 0) {
+		free(out);
+		return NULL;
+	}
+	return out;
+}
+
+/* ------------------------------------------------------------------ answers */
+
+static void answer_later(struct sim_node *n, enum ike_output_kind what, uint64_t request, int error,
+			 void *extra, size_t extra_size)
+{
+	struct sim_event *e = sim_event_new(SIM_EVENT_ANSWER, n);
+	ike_time delay = n->sim->answer_max ? seeded_next(&n->sim->random) % n->sim->answer_max : 0;
+
+	e->what = what;
+	e->engine = n->engine;
+	e->request = request;
+	e->error = error;
+	e->extra = extra;
+	e->extra_size = extra_size;
+	sim_event_add(n->sim, e, n->sim->now + delay);
+}
+
+void sim_node_answer(struct sim_node *n, struct sim_event *e)
+{
+	ike_time now = n->sim->now;
+
+	if (e->engine != n->engine)
+		return;
+	switch (e->what) {
+	case IKE_OUT_NONCES:
+		ike_answer_nonces(n->engine, now, e->extra,
+				  e->extra_size / sizeof(struct ike_nonce));
+		break;
+	case IKE_OUT_SIGN: {
+		struct ike_sign_answer a = {
+			.error = e->error,
+			.auth_method = IKE_AUTH_DIGITAL_SIGNATURE,
+			.auth_data = {.data = e->extra, .size = e->extra_size},
+		};
+
+		if (e->error)
+			(void)snprintf(a.text, sizeof(a.text), "the key refuses to sign");
+		ike_answer_sign(n->engine, now, e->request, &a);
+		break;
+	}
+	case IKE_OUT_VERIFY: {
+		const struct ike_verify_answer *a = e->extra;
+
+		ike_answer_verify(n->engine, now, e->request, a);
+		break;
+	}
+	case IKE_OUT_CHILD_ADD:
+		ike_answer_child_add(n->engine, now, e->request, e->error,
+				     e->error ? "the kernel refuses" : "");
+		break;
+	case IKE_OUT_DATAGRAM:
+	case IKE_OUT_CHILD_DEL:
+	case IKE_OUT_CHILD_ACTIVATE:
+	case IKE_OUT_CHILD_MOVE:
+	case IKE_OUT_RELEASE:
+	case IKE_OUT_REPORT: fail_msg("no such answer"); break;
+	}
+}
+
+static void do_nonces(struct sim_node *n, uint32_t count)
+{
+	struct ike_nonce *list = calloc(count, sizeof(*list));
+
+	assert_non_null(list);
+	for (uint32_t i = 0; i < count; i++) {
+		struct ike_random r = {.fill = n->engine_config.random.fill, .ctx = &n->random};
+
+		ike_random_fill(&r, list[i].data, sizeof(list[i].data));
+		if (n->n_nonces == n->size_nonces) {
+			n->size_nonces = n->size_nonces ? n->size_nonces * 2 : 256;
+			n->nonces = realloc(n->nonces, n->size_nonces * sizeof(*n->nonces));
+			assert_non_null(n->nonces);
+		}
+		memcpy(n->nonces[n->n_nonces].nonce, list[i].data, IKE_NONCE_SIZE);
+		n->nonces[n->n_nonces].used = false;
+		n->nonces[n->n_nonces].token = n->n_nonces;
+		list[i].token = n->n_nonces++;
+	}
+	answer_later(n, IKE_OUT_NONCES, 0, 0, list, count * sizeof(*list));
+}
+
+static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
+{
+	uint8_t *octets, *auth;
+	EVP_MD_CTX *ctx;
+	EVP_PKEY *key;
+	size_t len, sig_len = 64;
+
+	n->signs++;
+	if (n->sign_error) {
+		answer_later(n, IKE_OUT_SIGN, o->request, n->sign_error, NULL, 0);
+		return;
+	}
+	octets = octets_of(o->initiator, o->init_message, o->peer_nonce, o->prf, o->sk_p,
+			   o->id_body, &len);
+	assert_non_null(octets);
+	auth = malloc(sizeof(ed25519_head) + 64);
+	assert_non_null(auth);
+	memcpy(auth, ed25519_head, sizeof(ed25519_head));
+	key = key_of(n->ca, n->name);
+	ctx = EVP_MD_CTX_new();
+	assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key), 1);
+	assert_int_equal(EVP_DigestSign(ctx, auth + sizeof(ed25519_head), &sig_len, octets, len),
+			 1);
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	free(octets);
+	answer_later(n, IKE_OUT_SIGN, o->request, 0, auth, sizeof(ed25519_head) + 64);
+}
+
+static struct sim_conn *conn_of(struct sim_node *n, uint32_t id)
+{
+	for (size_t i = 0; i < n->max_conns; i++)
+		if (n->conns[i].used && n->conns[i].config.id == id)
+			return &n->conns[i];
+	return NULL;
+}
+
+static void refuse(struct ike_verify_answer *a, const char *code, const char *text)
+{
+	a->error = -EKEYREJECTED;
+	(void)snprintf(a->code, sizeof(a->code), "%s", code);
+	(void)snprintf(a->text, sizeof(a->text), "%s", text);
+	(void)snprintf(a->hint, sizeof(a->hint), "what to do about %s", code);
+}
+
+static bool signature_good(const struct ike_out_verify *o, const struct toy_cert *cert)
+{
+	uint8_t *octets;
+	EVP_PKEY *key;
+	EVP_MD_CTX *ctx;
+	size_t len;
+	int r;
+
+	if (o->auth_method != IKE_AUTH_DIGITAL_SIGNATURE ||
+	    o->auth_data.size != sizeof(ed25519_head) + 64 ||
+	    memcmp(o->auth_data.data, ed25519_head, sizeof(ed25519_head)) != 0)
+		return false;
+	octets = octets_of(o->peer_initiator, o->init_message, o->nonce, o->prf, o->sk_p,
+			   o->id_body, &len);
+	if (!octets)
+		return false;
+	key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, cert->public_key,
+					  sizeof(cert->public_key));
+	ctx = EVP_MD_CTX_new();
+	assert_int_equal(EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key), 1);
+	r = EVP_DigestVerify(ctx, o->auth_data.data + sizeof(ed25519_head), 64, octets, len);
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	free(octets);
+	return r == 1;
+}
+
+static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike_verify_answer *a)
+{
+	const struct sim_conn *found = NULL;
+	struct toy_cert cert, right;
+
+	/* A nonce is good once, and it must be the one that was handed out. */
+	assert_true(o->nonce_token < n->n_nonces);
+	assert_int_equal(o->nonce.size, IKE_NONCE_SIZE);
+	assert_memory_equal(o->nonce.data, n->nonces[o->nonce_token].nonce, IKE_NONCE_SIZE);
+	assert_false(n->nonces[o->nonce_token].used);
+	n->nonces[o->nonce_token].used = true;
+	if (!o->n_certs || o->certs[0].size < sizeof(cert)) {
+		refuse(a, "leaf-unreadable", "the certificate cannot be read");
+		return;
+	}
+	memcpy(&cert, o->certs[0].data, sizeof(cert));
+	cert.ca[sizeof(cert.ca) - 1] = cert.name[sizeof(cert.name) - 1] = 0;
+	cert_make(cert.ca, cert.name, &right);
+	if (memcmp(&cert, &right, sizeof(cert)) != 0) {
+		refuse(a, "bad-signature", "the certificate is not signed by its issuer");
+		return;
+	}
+	for (size_t i = 0; i < o->n_candidates && !found; i++) {
+		const struct sim_conn *c = conn_of(n, o->candidates[i]);
+
+		if (c && !strcmp(c->peer, cert.name))
+			found = c;
+	}
+	if (!found) {
+		refuse(a, "subject-mismatch", "the peer is somebody else");
+		return;
+	}
+	if (strcmp(found->ca, cert.ca) != 0) {
+		refuse(a, "no-path", "nothing leads from the peer's certificate to a trusted root");
+		return;
+	}
+	if (o->id_body.size != 4 + strlen(cert.name) || o->id_body.data[0] != IKE_ID_FQDN ||
+	    memcmp(o->id_body.data + 4, cert.name, strlen(cert.name)) != 0) {
+		refuse(a, "identity-mismatch", "the identity is not in the certificate");
+		return;
+	}
+	if (!signature_good(o, &cert)) {
+		refuse(a, "bad-auth", "the peer's AUTH does not fit its certificate");
+		return;
+	}
+	a->connection = found->config.id;
+	a->binding = ++n->last_binding;
+	if (a->binding >= n->size_bindings) {
+		size_t size = n->size_bindings ? n->size_bindings * 2 : 64;
+
+		n->bindings = realloc(n->bindings, size * sizeof(*n->bindings));
+		assert_non_null(n->bindings);
+		memset(n->bindings + n->size_bindings, 0, size - n->size_bindings);
+		n->size_bindings = size;
+	}
+	n->bindings[a->binding] = true;
+	n->live_bindings++;
+	a->expires_in = found->expires_in;
+	(void)snprintf(a->subject, sizeof(a->subject), "CN=%s", cert.name);
+}
+
+static void do_verify(struct sim_node *n, const struct ike_out_verify *o)
+{
+	struct ike_verify_answer *a = calloc(1, sizeof(*a));
+
+	assert_non_null(a);
+	n->verifies++;
+	if (n->mute_verify) {
+		free(a);
+		return;
+	}
+	judge(n, o, a);
+	answer_later(n, IKE_OUT_VERIFY, o->request, 0, a, sizeof(*a));
+}
+
+/* ------------------------------------------------------------------ the kernel */
+
+static struct sim_flow *flow_of(struct sim_node *n, uint32_t connection, uint32_t index)
+{
+	struct sim_conn *c = conn_of(n, connection);
+
+	return c && index < 4 ? &c->flows[index] : NULL;
+}
+
+static struct sim_sa *sad_find(struct sim_node *n, uint64_t child)
+{
+	for (struct sim_sa *sa = n->sad; sa; sa = sa->next)
+		if (sa->child == child)
+			return sa;
+	return NULL;
+}
+
+static void trace(const struct sim_node *n, const char *what, uint64_t child)
+{
+	if (getenv("SIM_TRACE"))
+		print_message("%10.6f %s: %s %" PRIu64 "\n", (double)n->sim->now / SIM_S, n->name,
+			      what, child);
+}
+
+static void do_child_add(struct sim_node *n, const struct ike_out_child_add *o)
+{
+	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
+	struct sim_sa *sa;
+
+	trace(n, o->activate_on_use ? "add on use" : "add", o->child);
+	if (n->child_error) {
+		answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
+		return;
+	}
+	assert_true(o->binding && n->bindings[o->binding]);
+	for (sa = n->sad; sa; sa = sa->next)
+		assert_int_not_equal(sa->spi_in, o->spi_in);
+	sa = calloc(1, sizeof(*sa));
+	assert_non_null(sa);
+	sa->child = o->child;
+	sa->connection = o->connection;
+	sa->index = o->child_index;
+	sa->binding = o->binding;
+	sa->spi_in = o->spi_in;
+	sa->spi_out = o->spi_out;
+	sa->suite = o->suite;
+	sa->key_len = o->keys.encr_in.size;
+	assert_true(sa->key_len && sa->key_len <= sizeof(sa->key_in));
+	memcpy(sa->key_in, o->keys.encr_in.data, sa->key_len);
+	memcpy(sa->key_out, o->keys.encr_out.data, sa->key_len);
+	sa->local = o->local;
+	sa->remote = o->remote;
+	sa->udp = o->udp;
+	sa->on_use = o->activate_on_use;
+	sa->replaces = o->replaces;
+	sa->lifetime = o->lifetime;
+	sa->soft_lifetime = o->soft_lifetime;
+	sa->n_local_ts = o->n_local_ts < 4 ? o->n_local_ts : 4;
+	sa->n_remote_ts = o->n_remote_ts < 4 ? o->n_remote_ts : 4;
+	memcpy(sa->local_ts, o->local_ts, sa->n_local_ts * sizeof(*sa->local_ts));
+	memcpy(sa->remote_ts, o->remote_ts, sa->n_remote_ts * sizeof(*sa->remote_ts));
+	sa->next = n->sad;
+	n->sad = sa;
+	n->n_sad++;
+	if (flow && !sa->on_use)
+		flow->active = sa;
+	answer_later(n, IKE_OUT_CHILD_ADD, o->request, 0, NULL, 0);
+}
+
+static void do_child_del(struct sim_node *n, uint64_t child, bool outbound_only)
+{
+	struct sim_sa **p = &n->sad;
+
+	trace(n, outbound_only ? "del outbound" : "del", child);
+	while (*p && (*p)->child != child)
+		p = &(*p)->next;
+	if (*p) {
+		struct sim_sa *sa = *p;
+		struct sim_flow *flow = flow_of(n, sa->connection, sa->index);
+
+		if (flow && flow->active == sa)
+			flow->active = NULL;
+		sa->on_use = false;
+		if (outbound_only)
+			return;
+		*p = sa->next;
+		n->n_sad--;
+		free(sa);
+	}
+}
+
+static void do_activate(struct sim_node *n, uint64_t child)
+{
+	struct sim_sa *sa = sad_find(n, child);
+	struct sim_flow *flow = sa ? flow_of(n, sa->connection, sa->index) : NULL;
+
+	trace(n, "activate", child);
+	assert_non_null(sa);
+	sa->on_use = false;
+	if (flow)
+		flow->active = sa;
+}
+
+static void do_move(struct sim_node *n, const struct ike_out_child *o)
+{
+	struct sim_sa *sa = sad_find(n, o->child);
+
+	assert_non_null(sa);
+	sa->local = o->local;
+	sa->remote = o->remote;
+	sa->udp = o->udp;
+	sa->moves++;
+}
+
+static void do_release(struct sim_node *n, uint64_t binding)
+{
+	assert_true(binding && binding <= n->last_binding);
+	assert_true(n->bindings[binding]);
+	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next)
+		assert_int_not_equal(sa->binding, binding);
+	n->bindings[binding] = false;
+	n->live_bindings--;
+}
+
+static void gap(struct sim *s, const struct sim_node *n, struct sim_flow *flow, ike_time sent,
+		const char *why)
+{
+	if (!flow || !flow->flowing || sent < flow->since)
+		return;
+	if (!s->gaps++)
+		(void)snprintf(s->first_gap, sizeof(s->first_gap), "at %.6f from %s: %s",
+			       (double)s->now / SIM_S, n->name, why);
+}
+
+struct wire_esp {
+	struct sim_esp esp;
+	struct sim_node *from;
+	uint32_t connection, index;
+};
+
+void sim_node_traffic(struct sim_node *n)
+{
+	for (size_t c = 0; c < n->max_conns; c++) {
+		struct sim_conn *conn = &n->conns[c];
+
+		for (size_t i = 0; conn->used && i < conn->config.n_children; i++) {
+			struct sim_flow *flow = &conn->flows[i];
+			struct wire_esp w = {
+				.from = n, .connection = conn->config.id, .index = (uint32_t)i};
+
+			if (!flow->active) {
+				flow->lost_no_sa++;
+				gap(n->sim, n, flow, n->sim->now, "no outbound SA");
+				continue;
+			}
+			w.esp.spi = flow->active->spi_out;
+			memcpy(w.esp.key, flow->active->key_out, sizeof(w.esp.key));
+			w.esp.number = ++n->next_number;
+			w.esp.sent_at = n->sim->now;
+			flow->sent++;
+			sim_send(n, &flow->active->local, &flow->active->remote, &w, sizeof(w),
+				 true);
+		}
+	}
+}
+
+void sim_esp_lost(struct sim *s, const struct sim_packet *p, const char *why)
+{
+	struct wire_esp w;
+	struct sim_flow *flow;
+
+	memcpy(&w, p->data, sizeof(w));
+	flow = flow_of(w.from, w.connection, w.index);
+	if (flow)
+		flow->lost_at_peer++;
+	gap(s, w.from, flow, w.esp.sent_at, why);
+}
+
+void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
+{
+	struct wire_esp w;
+	struct sim_sa *sa;
+	struct sim_flow *theirs, *ours;
+
+	memcpy(&w, p->data, sizeof(w));
+	for (sa = n->sad; sa; sa = sa->next)
+		if (sa->spi_in == w.esp.spi && !memcmp(sa->key_in, w.esp.key, sa->key_len))
+			break;
+	if (!sa) {
+		char why[200];
+
+		(void)snprintf(why, sizeof(why),
+			       "%.60s has no inbound SA %08x for packet %" PRIu64 " sent at %.6f",
+			       n->name, w.esp.spi, w.esp.number, (double)w.esp.sent_at / SIM_S);
+		sim_esp_lost(n->sim, p, why);
+		return;
+	}
+	theirs = flow_of(w.from, w.connection, w.index);
+	if (theirs) {
+		if (!theirs->flowing)
+			theirs->since = n->sim->now;
+		theirs->flowing = true;
+		theirs->received++;
+	}
+	ours = flow_of(n, sa->connection, sa->index);
+	if (sa->on_use && ours) {
+		sa->on_use = false;
+		ours->active = sa;
+	}
+	ike_child_traffic(n->engine, n->sim->now, sa->child);
+	if (sa->udp && !cg_endpoint_equal(&sa->remote, &p->from))
+		ike_child_moved(n->engine, n->sim->now, sa->child, &p->from);
+}
+
+/* ------------------------------------------------------------------ outputs */
+
+static void keep_report(struct sim_node *n, const struct ike_out_report *o)
+{
+	struct sim_report *r = &n->reports[n->n_reports++ % SIM_MAX_REPORTS];
+
+	r->connection = o->connection;
+	r->severity = o->severity;
+	r->at = n->sim->now;
+	(void)snprintf(r->event, sizeof(r->event), "%s", o->event);
+	(void)snprintf(r->text, sizeof(r->text), "%s", o->text);
+	(void)snprintf(r->hint, sizeof(r->hint), "%s", o->hint);
+	if (getenv("SIM_TRACE"))
+		print_message("%10.6f %s: %s: %s [%s]\n", (double)n->sim->now / SIM_S, n->name,
+			      r->event, r->text, r->hint);
+}
+
+void sim_node_drain(struct sim_node *n)
+{
+	struct ike_output o;
+
+	while (ike_next_output(n->engine, &o)) {
+		switch (o.kind) {
+		case IKE_OUT_DATAGRAM:
+			sim_send(n, &o.datagram.local, &o.datagram.remote, o.datagram.data.data,
+				 o.datagram.data.size, false);
+			break;
+		case IKE_OUT_NONCES: do_nonces(n, o.nonces.count); break;
+		case IKE_OUT_SIGN: do_sign(n, &o.sign); break;
+		case IKE_OUT_VERIFY: do_verify(n, &o.verify); break;
+		case IKE_OUT_CHILD_ADD: do_child_add(n, &o.child_add); break;
+		case IKE_OUT_CHILD_DEL:
+			do_child_del(n, o.child.child, o.child.outbound_only);
+			break;
+		case IKE_OUT_CHILD_ACTIVATE: do_activate(n, o.child.child); break;
+		case IKE_OUT_CHILD_MOVE: do_move(n, &o.child); break;
+		case IKE_OUT_RELEASE: do_release(n, o.release.binding); break;
+		case IKE_OUT_REPORT: keep_report(n, &o.report); break;
+		}
+	}
+	sim_schedule_tick(n);
+}
+
+/* ------------------------------------------------------------------ making */
+
+static void engine_start(struct sim_node *n)
+{
+	n->engine_config.random = seeded_random(&n->random,
+						n->sim->seed * 1000 + n->number + n->random.state);
+	assert_int_equal(ike_engine_new(&n->engine_config, n->sim->now, &n->engine), 0);
+	n->deadline = 0;
+}
+
+void sim_node_reserve(struct sim_node *n, size_t conns)
+{
+	for (size_t i = 0; i < n->max_conns; i++)
+		assert_false(n->conns[i].used);
+	free(n->conns);
+	n->conns = calloc(conns, sizeof(*n->conns));
+	assert_non_null(n->conns);
+	n->max_conns = conns;
+}
+
+struct sim_node *sim_node_new(struct sim *s, const char *name, const char *ca, const char *addr)
+{
+	struct sim_node *n = calloc(1, sizeof(*n)), **p = &s->nodes;
+
+	assert_non_null(n);
+	while (*p)
+		p = &(*p)->next;
+	*p = n;
+	n->sim = s;
+	n->number = ++s->n_nodes;
+	(void)snprintf(n->name, sizeof(n->name), "%s", name);
+	(void)snprintf(n->ca, sizeof(n->ca), "%s", ca);
+	n->addr = sim_endpoint(addr, 0).addr;
+	n->id_body[0] = IKE_ID_FQDN;
+	n->id_len = 4 + strlen(name);
+	memcpy(n->id_body + 4, name, strlen(name));
+	n->engine_config.half_open_cookie = 1000;
+	n->engine_config.half_open_limit = 2000;
+	n->engine_config.half_open_per_net = 1000;
+	sim_node_reserve(n, SIM_MAX_CONNS);
+	engine_start(n);
+	return n;
+}
+
+static void sad_clear(struct sim_node *n)
+{
+	struct sim_sa *next;
+
+	for (struct sim_sa *sa = n->sad; sa; sa = next) {
+		next = sa->next;
+		free(sa);
+	}
+	n->sad = NULL;
+	n->n_sad = 0;
+	for (size_t c = 0; c < n->max_conns; c++)
+		for (size_t i = 0; i < 4; i++)
+			n->conns[c].flows[i].active = NULL;
+}
+
+void sim_node_free(struct sim_node *n)
+{
+	sad_clear(n);
+	ike_engine_free(n->engine);
+	for (size_t i = 0; i < IKE_MAX_CERTS; i++)
+		free(n->chain[i]);
+	free(n->nonces);
+	free(n->bindings);
+	free(n->conns);
+	free(n);
+}
+
+void sim_node_restart(struct sim_node *n, bool kernel)
+{
+	n->engine = ike_engine_free(n->engine);
+	if (kernel)
+		sad_clear(n);
+	else
+		for (struct sim_sa *sa = n->sad; sa; sa = sa->next)
+			sa->child |= (uint64_t)1 << 63; /* nobody deletes it any more */
+	n->live_bindings = 0;
+	for (size_t i = 0; i < n->size_bindings; i++)
+		n->bindings[i] = false;
+	engine_start(n);
+	for (size_t i = 0; i < n->max_conns; i++)
+		if (n->conns[i].used)
+			sim_conn_set(n, &n->conns[i]);
+	sim_node_drain(n);
+}
+
+static struct ike_ts ts_of(const char *prefix)
+{
+	struct cg_prefix p;
+	struct ike_ts ts;
+
+	assert_int_equal(cg_prefix_parse(prefix, &p), 0);
+	assert_int_equal(ike_ts_from_prefix(p.addr.bytes, cg_addr_len(p.addr.family), p.len, &ts),
+			 0);
+	return ts;
+}
+
+void sim_child(struct sim_conn *c, size_t i, const char *name, const char *local,
+	       const char *remote)
+{
+	struct ike_child_config *k = &c->children[i];
+
+	assert_true(i < 4);
+	(void)snprintf(k->name, sizeof(k->name), "%s", name);
+	c->ts[i][0][0] = ts_of(local);
+	c->ts[i][1][0] = ts_of(remote);
+	k->local_ts = c->ts[i][0];
+	k->remote_ts = c->ts[i][1];
+	k->n_local_ts = k->n_remote_ts = 1;
+	if (c->config.n_children <= i)
+		c->config.n_children = i + 1;
+}
+
+struct sim_conn *sim_conn(struct sim_node *n, uint32_t id, const char *remote, const char *peer,
+			  const char *peer_ca)
+{
+	struct sim_conn *c = NULL;
+
+	for (size_t i = 0; i < n->max_conns && !c; i++)
+		if (!n->conns[i].used)
+			c = &n->conns[i];
+	assert_non_null(c);
+	c->used = true;
+	(void)snprintf(c->peer, sizeof(c->peer), "%s", peer);
+	(void)snprintf(c->ca, sizeof(c->ca), "%s", peer_ca);
+	c->config = (struct ike_connection_config){
+		.id = id,
+		.local = {.addr = n->addr, .port = 500},
+		.ike_policy = &ike_policy_default_ike,
+		.esp_policy = &ike_policy_default_esp,
+		.dpd_delay = 15,
+		.dpd_timeout = 60,
+		.fragmentation = true,
+		.enabled = true,
+		.children = c->children,
+	};
+	(void)snprintf(c->config.name, sizeof(c->config.name), "%.30s-%.30s", n->name, peer);
+	if (remote)
+		c->config.remote = sim_endpoint(remote, 500);
+	return c;
+}
+
+void sim_conn_set(struct sim_node *n, struct sim_conn *c)
+{
+	struct toy_cert *leaf = calloc(1, sizeof(*leaf));
+
+	assert_non_null(leaf);
+	cert_make(n->ca, n->name, leaf);
+	free(n->chain[0]);
+	n->chain[0] = (uint8_t *)leaf;
+	c->config.certs[0] = (struct ike_blob){.data = n->chain[0], .size = sizeof(*leaf)};
+	c->config.n_certs = 1;
+	for (size_t i = 1; i <= n->chain_extra; i++) {
+		free(n->chain[i]);
+		n->chain[i] = malloc(n->chain_extra_size);
+		assert_non_null(n->chain[i]);
+		memset(n->chain[i], (int)i, n->chain_extra_size);
+		c->config.certs[i] = (struct ike_blob){.data = n->chain[i],
+						       .size = n->chain_extra_size};
+		c->config.n_certs++;
+	}
+	c->config.local_id = (struct ike_blob){.data = n->id_body, .size = n->id_len};
+	assert_int_equal(ike_connection_set(n->engine, n->sim->now, &c->config), 0);
+	sim_node_drain(n);
+}
+
+void sim_pair(struct sim *s, struct sim_node **a, struct sim_node **b)
+{
+	struct sim_conn *c;
+
+	*a = sim_node_new(s, "a", "root-a", "192.0.2.1");
+	*b = sim_node_new(s, "b", "root-b", "198.51.100.1");
+	c = sim_conn(*a, 1, "198.51.100.1", "b", "root-b");
+	sim_child(c, 0, "net", "10.1.0.0/16", "10.2.0.0/16");
+	c = sim_conn(*b, 1, "192.0.2.1", "a", "root-a");
+	c->config.mode = IKE_MODE_RESPONDER_ONLY;
+	sim_child(c, 0, "net", "10.2.0.0/16", "10.1.0.0/16");
+}
+
+void sim_policy(struct ike_policy *ret, uint8_t protocol, const char *names)
+{
+	char copy[512], *save = NULL;
+	const char *why = NULL;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->protocol = protocol;
+	ret->n = 1;
+	(void)snprintf(copy, sizeof(copy), "%s", names);
+	for (char *name = strtok_r(copy, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
+		struct ike_policy_proposal *p = &ret->proposals[0];
+
+		if (ike_policy_transform_parse(name, &p->transforms[p->n++]) < 0)
+			fail_msg("no transform is called %s", name);
+	}
+	if (ike_policy_check(ret, &why) < 0)
+		fail_msg("policy %s: %s", names, why);
+}
+
+void sim_connect(struct sim *s, struct sim_node *a, struct sim_node *b)
+{
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 60 * SIM_S);
+	sim_run(s, 2 * SIM_S);
+	sim_assert_rest(s);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between sim.c and sim_node.c. */
+#pragma once
+
+#include "sim.h"
+
+enum sim_event_kind { SIM_EVENT_PACKET, SIM_EVENT_TICK, SIM_EVENT_ANSWER, SIM_EVENT_TRAFFIC };
+
+struct sim_event {
+	enum sim_event_kind kind;
+	ike_time at;
+	uint64_t order;
+	struct sim_node *node;
+	struct sim_packet *packet;
+	/* of ANSWER */
+	enum ike_output_kind what;
+	struct ike_engine *engine; /* that asked: one that is gone gets no answer */
+	uint64_t request;
+	int error;
+	void *extra; /* struct ike_verify_answer, signature, nonces */
+	size_t extra_size;
+};
+
+struct sim_event *sim_event_new(enum sim_event_kind kind, struct sim_node *n);
+void sim_event_add(struct sim *s, struct sim_event *e, ike_time at);
+void sim_schedule_tick(struct sim_node *n);
+void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct cg_endpoint *to,
+	      const void *data, size_t size, bool esp);
+void sim_esp_lost(struct sim *s, const struct sim_packet *p, const char *why);
+void sim_esp_receive(struct sim_node *n, const struct sim_packet *p);
+void sim_node_traffic(struct sim_node *n);
+void sim_node_drain(struct sim_node *n);
+void sim_node_answer(struct sim_node *n, struct sim_event *e);
+void sim_node_free(struct sim_node *n);

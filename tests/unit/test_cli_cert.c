@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `certgate cert`: what it prints, what it refuses, and its exit status.
+ */
+#include "lib/pkitest.h"
+
+#include "cli/cli.h"
+
+static struct pkigen_cert *root, *ca, *gw;
+
+static int teardown(void **state)
+{
+	(void)state;
+	pkigen_done();
+	return 0;
+}
+
+/* A file in the test's directory. */
+static char *file(const char *name, const char *text)
+{
+	char *path = pkigen_text("%s/%s", pkigen_dir(), name);
+
+	pkigen_write(path, text, strlen(text));
+	return path;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	root = pkigen_root("CN=Root,O=Example");
+	ca = pkigen_intermediate(root, "CN=CA,O=Example");
+	gw = pkigen_gateway(ca, "CN=gw.example,O=Example", "DNS:gw.example,IP:192.0.2.1");
+	return 0;
+}
+
+/* What one run gave. */
+struct run {
+	int status;
+	char *out, *err;
+	json_t *json; /* of out, if it is JSON */
+};
+
+static void run_done(struct run *r)
+{
+	free(r->out);
+	free(r->err);
+	json_decref(r->json);
+	memset(r, 0, sizeof(*r));
+}
+
+#define run(r, ...) run_(r, (const char *[]){"certgate", "cert", __VA_ARGS__, NULL})
+
+static void run_(struct run *r, const char *const *words)
+{
+	char *argv[32];
+	size_t out_len, err_len;
+	int argc = 0;
+	FILE *out, *err;
+
+	run_done(r);
+	for (; words[argc]; argc++)
+		argv[argc] = (char *)(uintptr_t)words[argc];
+	argv[argc] = NULL;
+	out = open_memstream(&r->out, &out_len);
+	err = open_memstream(&r->err, &err_len);
+	assert_true(out && err);
+	r->status = cli_run(argc, argv, out, err);
+	(void)fclose(out);
+	(void)fclose(err);
+	r->json = json_loads(r->out, 0, NULL);
+}
+
+#define STRING(json, ...) string_of(json, __VA_ARGS__)
+
+static const char *string_of(const json_t *json, const char *key)
+{
+	const char *s = json_string_value(json_object_get(json, key));
+
+	if (!s)
+		fail_msg("no \"%s\"", key);
+	return s;
+}
+
+static void show_prints_every_certificate_of_every_file(void **state)
+{
+	char *chain = file("chain.pem", pkigen_text("%s%s", ca->pem, root->pem));
+	char *leaf = file("gw.cer", gw->base64);
+	_cleanup_(run_done) struct run r = {};
+	const json_t *list;
+
+	(void)state;
+	run(&r, "show", leaf, chain);
+	assert_int_equal(r.status, 0);
+	assert_text(r.out, "CN=gw.example,O=Example\n");
+	assert_text(r.out, "CN=CA,O=Example  [CA]");
+	assert_text(r.out, "fqdn:gw.example");
+	assert_text(r.out, "ip:192.0.2.1");
+	assert_text(r.out, "EC P-256");
+	assert_string_equal(r.err, "");
+	run(&r, "show", "--json", leaf, chain);
+	list = json_object_get(r.json, "certificates");
+	assert_int_equal(json_array_size(list), 3);
+	assert_string_equal(STRING(json_array_get(list, 0), "subject"), "CN=gw.example,O=Example");
+	assert_int_equal(strlen(STRING(json_array_get(list, 0), "spki_sha256")), 64);
+	assert_true(json_is_true(json_object_get(json_array_get(list, 2), "ca")));
+}
+
+static void show_tells_why_a_file_is_none(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "show", file("gw.key", gw->key_pem));
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "gw.key: a private key, no certificate");
+	assert_string_equal(r.out, "");
+	run(&r, "show", pkigen_text("%s/none", pkigen_dir()));
+	assert_int_equal(r.status, 1);
+	run(&r, "show");
+	assert_int_equal(r.status, 2);
+	run(&r, "show", "--wrong", "x");
+	assert_int_equal(r.status, 2);
+	run(&r, "shov", "x");
+	assert_int_equal(r.status, 2);
+	assert_text(r.err, "did you mean 'show'");
+}
+
+static void fingerprint_prints_both_hashes_in_one_line(void **state)
+{
+	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = to_cert(gw);
+	_cleanup_(run_done) struct run r = {};
+	char expected[160] = "cert ";
+
+	(void)state;
+	for (size_t i = 0; i < PKI_SHA256_SIZE; i++)
+		(void)snprintf(expected + strlen(expected), 3, "%02x", cert->sha256[i]);
+	strcat(expected, "  spki ");
+	for (size_t i = 0; i < PKI_SHA256_SIZE; i++)
+		(void)snprintf(expected + strlen(expected), 3, "%02x", cert->spki_sha256[i]);
+	run(&r, "fingerprint", file("gw.pem", gw->pem));
+	assert_int_equal(r.status, 0);
+	assert_text(r.out, expected);
+}
+
+static void verify_accepts_and_refuses_as_the_daemon_does(void **state)
+{
+	char *leaf = file("gw.pem", gw->pem), *anchors = file("root.cer", root->base64);
+	char *middle = file("ca.pem", ca->pem),
+	     *both = file("both.pem", pkigen_text("%s%s", gw->pem, ca->pem));
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "verify", "--chain", anchors, "--untrusted", middle, "--subject", "gw.example",
+	    leaf);
+	assert_int_equal(r.status, 0);
+	assert_text(r.out, "valid until");
+	run(&r, "verify", "--chain", anchors, both);
+	assert_int_equal(r.status, 0);
+	run(&r, "verify", "--chain", anchors, "--chain", middle, leaf);
+	assert_int_equal(r.status, 0);
+	run(&r, "verify", "--trust-anchor", middle, leaf);
+	assert_int_equal(r.status, 0);
+	run(&r, "verify", "--chain", anchors, leaf);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "no-path");
+	run(&r, "verify", "--chain", anchors, "--subject", "other", both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "subject-mismatch");
+	run(&r, "verify", "--chain", anchors, "--id", "fqdn:gw.example", both);
+	assert_int_equal(r.status, 0);
+	run(&r, "verify", "--chain", anchors, "--id", "ip:192.0.2.7", both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "identity-mismatch");
+	run(&r, "verify", "--chain", anchors, "--at", "2100-01-01", both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "expired");
+}
+
+static void verify_answers_in_json_with_the_path(void **state)
+{
+	char *both = file("both.pem", pkigen_text("%s%s", gw->pem, ca->pem));
+	char *anchors = file("root.pem", root->pem);
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "verify", "--json", "--chain", anchors, both);
+	assert_int_equal(r.status, 0);
+	assert_true(json_is_true(json_object_get(r.json, "valid")));
+	assert_string_equal(STRING(r.json, "reason"), "ok");
+	assert_int_equal(json_array_size(json_object_get(r.json, "path")), 3);
+	run(&r, "verify", "--json", "--chain", anchors, "--subject", "x", both);
+	assert_int_equal(r.status, 1);
+	assert_true(json_is_false(json_object_get(r.json, "valid")));
+	assert_string_equal(STRING(r.json, "reason"), "subject-mismatch");
+}
+
+static void verify_wants_its_arguments(void **state)
+{
+	char *leaf = file("gw.pem", gw->pem), *anchors = file("root.pem", root->pem);
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "verify", leaf);
+	assert_int_equal(r.status, 2);
+	assert_text(r.err, "--chain");
+	run(&r, "verify", "--chain", anchors);
+	assert_int_equal(r.status, 2);
+	run(&r, "verify", "--chain", anchors, "--subject", "*", leaf);
+	assert_int_equal(r.status, 2);
+	assert_text(r.err, "wildcards");
+	run(&r, "verify", "--chain", anchors, "--at", "yesterday", leaf);
+	assert_int_equal(r.status, 2);
+	run(&r, "verify", "--chain", anchors, "--id", "not a name", leaf);
+	assert_int_equal(r.status, 2);
+	run(&r, "verify", "--chain", file("leaf-only.pem", gw->pem), leaf);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "no trust anchor");
+}
+
+static void lint_names_the_rule_that_is_broken(void **state)
+{
+	struct pkigen_cert *bad = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=bad", .ext_key_usage = "serverAuth"}, ca);
+	char *good_file = file("good.pem", pkigen_text("%s%s%s", gw->pem, gw->key_pem, ca->pem));
+	char *bad_file = file("bad.pem", bad->pem), *bad_key = file("bad.key", bad->key_pem);
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "lint", "--outbound", good_file);
+	assert_int_equal(r.status, 0);
+	assert_text(r.out, "sent with it: CN=CA,O=Example");
+	assert_text(r.out, "good");
+	run(&r, "lint", "--outbound", bad_file, "--key", bad_key);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "[outbound-eku]");
+	assert_text(r.err, "serverAuth and clientAuth");
+	run(&r, "lint", "--json", "--outbound", bad_file);
+	assert_int_equal(r.status, 1);
+	assert_true(json_is_false(json_object_get(r.json, "good")));
+	assert_int_equal(json_array_size(json_object_get(r.json, "findings")), 2);
+	run(&r, "lint", "--outbound", good_file, "--identity", "fqdn:other");
+	assert_int_equal(r.status, 0);
+	assert_text(r.err, "warning");
+	run(&r, "lint");
+	assert_int_equal(r.status, 2);
+}
+
+static void passphrases_come_from_a_file(void **state)
+{
+	size_t len;
+	uint8_t *pfx = pkigen_pkcs12(gw, (const struct pkigen_cert *const[]){ca}, 1, "secret",
+				     &len);
+	char *path = pkigen_text("%s/gw.pfx", pkigen_dir());
+	char *right = file("right", "secret\n"), *wrong = file("wrong", "Secret\n");
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	pkigen_write(path, pfx, len);
+	run(&r, "lint", "--outbound", path, "--passphrase-file", right);
+	assert_int_equal(r.status, 0);
+	run(&r, "show", "--passphrase-file", right, path);
+	assert_int_equal(r.status, 0);
+	run(&r, "lint", "--outbound", path, "--passphrase-file", wrong);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "does not fit");
+	run(&r, "lint", "--outbound", path);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "--passphrase-file");
+	run(&r, "show", path);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "--passphrase-file");
+}
+
+static void help_lists_the_subcommands(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "show", "--help");
+	assert_int_equal(r.status, 0);
+	assert_text(r.out, "certgate cert verify");
+	run(&r, "--help");
+	assert_int_equal(r.status, 0);
+	assert_text(r.out, "fingerprint, lint, verify");
+	run_(&r, (const char *[]){"certgate", "cert", NULL});
+	assert_int_equal(r.status, 2);
+	assert_text(r.err, "usage:");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(show_prints_every_certificate_of_every_file),
+		cmocka_unit_test(show_tells_why_a_file_is_none),
+		cmocka_unit_test(fingerprint_prints_both_hashes_in_one_line),
+		cmocka_unit_test(verify_accepts_and_refuses_as_the_daemon_does),
+		cmocka_unit_test(verify_answers_in_json_with_the_path),
+		cmocka_unit_test(verify_wants_its_arguments),
+		cmocka_unit_test(lint_names_the_rule_that_is_broken),
+		cmocka_unit_test(passphrases_come_from_a_file),
+		cmocka_unit_test(help_lists_the_subcommands),
+	};
+
+	return cmocka_run_group_tests_name("cli cert", tests, setup, teardown);
+}

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the command does with a daemon's answers: the documented fields as text and as JSON, refusals, broken answers. */
+#include "lib/clitest.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/control.h"
+#include "base/file.h"
+#include "cli/output.h"
+
+static char dir[] = "/tmp/certgate-daemon-XXXXXX";
+
+/*
+ * A daemon for one client: checks that the first request is the expected one, writes the given bytes, and closes. Its exit
+ * status says whether the request was right.
+ */
+static pid_t serve(const char *path, const char *op, const char *args, const char *answer)
+{
+	int server = control_listen(path, 0600);
+	pid_t pid;
+
+	assert_true(server >= 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct control_reader reader = {0};
+		json_t *msg = NULL, *expected = json_loads(args, 0, NULL), *got_args;
+		const char *got;
+		int fd = -1;
+
+		(void)alarm(60);
+		while (fd < 0) {
+			fd = accept(server, NULL, NULL);
+			if (fd < 0)
+				(void)usleep(1000);
+		}
+		if (control_receive(fd, &reader, 10 * USEC_PER_SEC, &msg) < 0 ||
+		    control_parse_request(msg, &got, &got_args) < 0 || !streq(got, op) ||
+		    !json_equal(got_args, expected))
+			_exit(1);
+		if (write_all(fd, answer, strlen(answer)) < 0)
+			_exit(2);
+		_exit(0);
+	}
+	(void)close(server);
+	return pid;
+}
+
+static void assert_served(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Runs "certgate A B C" against a daemon that answers so. */
+static struct ran ask(const char *op, const char *args, const char *answer, const char *a,
+		      const char *b, const char *c)
+{
+	_cleanup_free_ char *path = str_printf("%s/sock", dir);
+	pid_t pid = serve(path, op, args, answer);
+	struct ran r = run_cli("--socket", path, a, b, c, NULL);
+
+	assert_served(pid);
+	return r;
+}
+
+#define OK_RESULT(x) "{\"ok\":true,\"result\":" x "}\n"
+
+#define CONNECTION(name)                                                                          \
+	"{\"name\":\"" name "\",\"enabled\":true,\"state\":\"up\",\"mode\":\"default\","          \
+	"\"interface\":\"cg0\",\"local_address\":\"10.0.0.4:4500\","                              \
+	"\"remote_address\":\"198.51.100.7:4500\",\"remote_name\":\"gw.hq.example\","             \
+	"\"local_subject\":\"CN=branch\",\"local_not_after\":\"2099-01-01T00:00:00Z\","           \
+	"\"peer_subject\":\"CN=gw.hq.example,O=Evil\\u001b[31m\","                                \
+	"\"peer_identity\":\"dn:CN=gw.hq.example\","                                              \
+	"\"chain\":[{\"subject\":\"CN=gw.hq.example\",\"sha256\":\"00112233445566778899\","       \
+	"\"spki_sha256\":\"aa\",\"not_after\":\"2099-01-01T00:00:00Z\"},"                         \
+	"{\"subject\":\"CN=Root\",\"sha256\":\"ff\",\"spki_sha256\":\"bb\","                      \
+	"\"not_after\":\"2001-01-01T00:00:00Z\"}],\"not_after\":\"2099-01-01T00:00:00Z\","        \
+	"\"binding\":7,\"ike\":{\"suite\":\"AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519\","       \
+	"\"established_at\":\"2020-01-01T00:00:00Z\",\"spi_i\":\"0123456789abcdef\","             \
+	"\"spi_r\":\"fedcba9876543210\",\"role\":\"initiator\",\"nat\":\"local\","                \
+	"\"fragmentation\":true,\"rekey_at\":\"2099-01-01T00:00:00Z\"},"                          \
+	"\"children\":[{\"name\":\"" name "\",\"state\":\"up\",\"suite\":\"AES_GCM_16-256/ESN\"," \
+	"\"spi_in\":\"c0ffee01\",\"spi_out\":\"c0ffee02\",\"local_networks\":[\"10.1.0.0/16\","   \
+	"\"10.3.0.0/16\"],\"remote_networks\":[\"10.2.0.0/16\"],\"bytes_in\":1536,"               \
+	"\"bytes_out\":10,\"packets_in\":3,\"packets_out\":1,\"drops\":{\"replay\":4,"            \
+	"\"mtu\":0},\"rekey_at\":\"2099-01-01T00:00:00Z\",\"encap\":\"udp\"}],\"attempts\":0}"
+
+#define FAILED(name)                                                                      \
+	"{\"name\":\"" name "\",\"state\":\"waiting\",\"interface\":\"cg1\","             \
+	"\"local_address\":\"any\",\"remote_address\":\"192.0.2.1\",\"children\":[],"     \
+	"\"attempts\":3,\"last_error\":{\"time\":\"2020-01-01T00:00:00Z\","               \
+	"\"code\":\"no-proposal-chosen\",\"text\":\"the peer found no common proposal\"," \
+	"\"hint\":\"add ECP256\"}}"
+
+#define REST                                                               \
+	"\"daemon\":{\"version\":\"0.1.0\",\"pid\":812,\"uptime\":86400}," \
+	"\"module\":{\"version\":\"0.1.0\",\"lease_remaining\":3412}"
+
+static void status_shows_everything_about_a_few_connections(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"status", "{}",
+		OK_RESULT("{\"connections\":[" CONNECTION("hq") "," FAILED("paris") "]," REST "}"),
+		"status", NULL, NULL);
+	static const char *const parts[] = {
+		"hq: up for ",
+		"  interface    cg0\n",
+		"  addresses    10.0.0.4:4500 <-> 198.51.100.7:4500 (gw.hq.example)\n",
+		"  we are       CN=branch, expires 2099-01-01",
+		"  peer         CN=gw.hq.example,O=Evil\\x1b[31m\n",
+		"  identity     dn:CN=gw.hq.example\n",
+		"  expires      2099-01-01 (in ",
+		"CN=Root           2001-01-01 (EXPIRED ",
+		"0011223344556677\n",
+		"  IKE          AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519, rekey in ",
+		"initiator, NAT: local, fragmentation, SPI 0123456789abcdef fedcba9876543210\n",
+		"  child        hq: up, 10.1.0.0/16, 10.3.0.0/16 <-> 10.2.0.0/16\n",
+		"AES_GCM_16-256/ESN, ESP in UDP, SPI in c0ffee01 out c0ffee02, rekey in ",
+		"in 1.5 KiB (3 packets), out 10 B (1 packets)\n",
+		"dropped 4 packets: replay\n",
+		"paris: waiting, 3 attempts so far\n",
+		"  last error   the peer found no common proposal (no-proposal-chosen, ",
+		"  to do        add ECP256\n",
+		"certgated 0.1.0, pid 812, up for 1d; module 0.1.0, lease for 56m52s\n",
+	};
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_string_equal(r.err, "");
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		assert_holds(r.out, parts[i]);
+	assert_null(strchr(r.out, 27));
+	assert_null(strstr(r.out, "mtu"));
+}
+
+static void status_of_many_is_a_table_with_the_errors_below(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"status", "{}",
+		OK_RESULT("{\"connections\":[" CONNECTION("a") "," CONNECTION("b") "," CONNECTION(
+			"c") "," CONNECTION("d") "," FAILED("paris") "]," REST "}"),
+		"status", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(r.out, "NAME   STATE    REMOTE             PEER");
+	assert_holds(r.out,
+		     "\na      up       198.51.100.7:4500  CN=gw.hq.example,O=Evil\\x1b[31m");
+	assert_holds(r.out, "  1.5 KiB  10 B\n");
+	assert_holds(r.out, "\nparis\n  last error   the peer found no common proposal");
+	assert_null(strstr(r.out, "SPI"));
+}
+
+static void status_long_shows_all_in_detail(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"status", "{}",
+		OK_RESULT("{\"connections\":[" CONNECTION("a") "," CONNECTION("b") "," CONNECTION(
+			"c") "," CONNECTION("d") "," FAILED("paris") "]," REST "}"),
+		"status", "--long", NULL);
+
+	(void)state;
+	assert_holds(r.out, "d: up for ");
+	assert_holds(r.out, "paris: waiting");
+}
+
+static void status_of_one_asks_for_one(void **state)
+{
+	_cleanup_ran_ struct ran r = ask("status", "{\"name\":\"hq\"}",
+					 OK_RESULT("{\"connections\":[" CONNECTION("hq") "]," REST
+											 "}"),
+					 "status", "hq", NULL);
+	_cleanup_ran_ struct ran none = ask(
+		"status", "{}", OK_RESULT("{\"connections\":[]," REST "}"), "status", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(r.out, "hq: up for ");
+	assert_null(strstr(r.out, "certgated"));
+	assert_holds(none.out, "no connections are configured\n");
+}
+
+static void json_is_the_result_as_it_came(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"status", "{}", OK_RESULT("{\"connections\":[" CONNECTION("hq") "]," REST "}"),
+		"status", "--json", NULL);
+	_cleanup_json_ json_t *got = json_loads(r.out, 0, NULL),
+			      *expected = json_loads(
+				      "{\"connections\":[" CONNECTION("hq") "]," REST "}", 0, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_non_null(expected);
+	assert_true(json_equal(got, expected));
+}
+
+static void sa_lists_both_kinds(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"sa", "{}",
+		OK_RESULT(
+			"{\"ike\":[{\"state\":\"connecting\",\"remote\":\"192.0.2.9:500\",\"spi_i\":\"0000000000000001\"}],\"children\":[]}"),
+		"sa", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(r.out, "IKE SAs\n  CONNECTION  STATE");
+	assert_holds(r.out,
+		     "  -           connecting  -     -      192.0.2.9:500  0000000000000001");
+	assert_holds(r.out, "\nChild SAs\n  none\n");
+}
+
+static void up_succeeds_only_if_it_is_up(void **state)
+{
+	_cleanup_ran_ struct ran up = ask("up", "{\"name\":\"hq\",\"wait\":30}",
+					  OK_RESULT("{\"name\":\"hq\",\"state\":\"up\"}"), "up",
+					  "hq", NULL);
+	_cleanup_ran_ struct ran late = ask("up", "{\"name\":\"hq\",\"wait\":2}",
+					    OK_RESULT("{\"name\":\"hq\",\"state\":\"connecting\"}"),
+					    "up", "hq", "--wait=2");
+	_cleanup_ran_ struct ran now = ask("up", "{\"name\":\"hq\",\"wait\":0}",
+					   OK_RESULT("{\"name\":\"hq\",\"state\":\"connecting\"}"),
+					   "up", "hq", "--wait=0");
+
+	(void)state;
+	assert_int_equal(up.status, CLI_OK);
+	assert_string_equal(up.out, "hq is up\n");
+	assert_int_equal(late.status, CLI_FAILED);
+	assert_holds(
+		late.err,
+		"certgate: hq is not up after 2 seconds, its state is connecting\n  hint: it goes on trying");
+	assert_int_equal(now.status, CLI_OK);
+	assert_string_equal(now.out, "hq is being brought up\n");
+}
+
+static void a_refusal_is_printed_with_its_hint(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"down", "{\"name\":\"x\"}",
+		"{\"ok\":false,\"error\":\"there is no connection 'x'\\n\",\"hint\":\"there are: hq\"}\n",
+		"down", "x", NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_FAILED);
+	assert_string_equal(r.out, "");
+	assert_string_equal(r.err,
+			    "certgate: there is no connection 'x'\\x0a\n  hint: there are: hq\n");
+}
+
+static void reload_tells_what_changed_or_what_is_wrong(void **state)
+{
+	_cleanup_ran_ struct ran good = ask(
+		"reload", "{}",
+		OK_RESULT("{\"added\":[\"a\"],\"removed\":[\"b\"],\"changed\":[],\"unchanged\":2,"
+			  "\"warnings\":[{\"severity\":\"warning\",\"file\":\"f\",\"line\":1,"
+			  "\"column\":2,\"key\":\"k\",\"text\":\"t\",\"hint\":\"h\"}]}"),
+		"reload", NULL, NULL);
+	_cleanup_ran_ struct ran bad = ask(
+		"reload", "{}",
+		"{\"ok\":false,\"error\":\"the configuration has 1 error\",\"findings\":[{\"severity\":\"error\","
+		"\"file\":\"f\",\"line\":3,\"column\":4,\"key\":\"gateway.x\",\"text\":\"unknown key\"}]}\n",
+		"reload", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(good.status, CLI_OK);
+	assert_string_equal(good.out,
+			    "added a\nremoved b\nconfiguration loaded, 2 connections unchanged\n");
+	assert_string_equal(good.err, "f:1:2: warning: k: t (h)\n");
+	assert_int_equal(bad.status, CLI_FAILED);
+	assert_string_equal(
+		bad.err,
+		"certgate: the configuration has 1 error\nf:3:4: error: gateway.x: unknown key\n");
+}
+
+static void monitor_prints_events_until_the_daemon_goes(void **state)
+{
+	static const char answer[] =
+		"{\"ok\":true,\"result\":{}}\n"
+		"{\"event\":{\"time\":\"2026-11-22T16:00:00Z\",\"severity\":\"warning\",\"code\":\"auth-failed\","
+		"\"connection\":\"hq\",\"text\":\"refused\",\"hint\":\"look at it\"}}\n"
+		"{\"other\":1}\n";
+	_cleanup_ran_ struct ran text = ask("monitor", "{}", answer, "monitor", NULL, NULL);
+	_cleanup_ran_ struct ran json = ask("monitor", "{\"name\":\"hq\"}", answer, "monitor", "hq",
+					    "--json");
+
+	(void)state;
+	assert_int_equal(text.status, CLI_FAILED);
+	assert_string_equal(text.out, "2026-11-22 16:00:00  warning  hq  refused\n"
+				      "                              to do: look at it\n");
+	assert_holds(text.err, "certgated ended or dropped this client");
+	assert_holds(json.out, "{\"time\":\"2026-11-22T16:00:00Z\",\"severity\":\"warning\"");
+	assert_int_equal(strlen(json.out), strcspn(json.out, "\n") + 1);
+}
+
+static void explain_tells_the_history(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"explain", "{\"name\":\"hq\"}",
+		OK_RESULT(
+			"{\"name\":\"hq\",\"state\":\"down\",\"summary\":\"the peer never answered\","
+			"\"history\":[{\"time\":\"2026-11-22T16:00:00Z\",\"severity\":\"info\","
+			"\"code\":\"retransmit-timeout\",\"text\":\"no answer\"}]}"),
+		"explain", "hq", NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_string_equal(
+		r.out, "hq is down: the peer never answered\n\nwhat happened, oldest first (UTC):\n"
+		       "2026-11-22 16:00:00  info     no answer\n");
+}
+
+static void stop_waits_until_the_daemon_has_gone(void **state)
+{
+	_cleanup_ran_ struct ran r = ask("stop", "{}", OK_RESULT("{}"), "stop", NULL, NULL);
+	_cleanup_ran_ struct ran refused = ask(
+		"stop", "{}", "{\"ok\":false,\"error\":\"root only\"}\n", "stop", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_string_equal(r.out, "certgated has stopped\n");
+	assert_int_equal(refused.status, CLI_FAILED);
+	assert_string_equal(refused.err, "certgate: root only\n");
+}
+
+static void version_asks_the_daemon(void **state)
+{
+	_cleanup_ran_ struct ran r = ask("version", "{}",
+					 OK_RESULT("{\"version\":\"9.9\",\"pid\":1}"), "version",
+					 NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(r.out, "certgated  9.9\n");
+}
+
+static void answers_that_make_no_sense_fail_and_do_not_crash(void **state)
+{
+	static const char *const answers[] = {
+		"",
+		"\n",
+		"garbage\n",
+		"[]\n",
+		"{}\n",
+		"{\"ok\":\"yes\"}\n",
+		"{\"ok\":true",
+		"{\"ok\":false,\"error\":5,\"hint\":[]}\n",
+	};
+	static const char *const odd[] = {
+		OK_RESULT("{}"),
+		OK_RESULT("null"),
+		OK_RESULT("[]"),
+		OK_RESULT("7"),
+		OK_RESULT("{\"connections\":{}}"),
+		OK_RESULT("{\"connections\":[1,null,[],{}]}"),
+		OK_RESULT(
+			"{\"connections\":[{\"name\":5,\"state\":[],\"ike\":1,\"children\":[1,{\"spi_in\":2,\"drops\":[]}],\"chain\":[1]"
+			",\"peer_subject\":1,\"last_error\":2}],\"daemon\":1,\"module\":[]}"),
+		"{\"ok\":true}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		_cleanup_ran_ struct ran r = ask("status", "{}", answers[i], "status", NULL, NULL);
+
+		assert_int_equal(r.status, CLI_FAILED);
+		assert_holds(r.err, "certgate: ");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+		_cleanup_ran_ struct ran r = ask("status", "{}", odd[i], "status", NULL, NULL);
+		_cleanup_ran_ struct ran sa = ask("sa", "{}", odd[i], "sa", NULL, NULL);
+
+		assert_int_equal(r.status, CLI_OK);
+		assert_int_equal(sa.status, CLI_OK);
+	}
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	(void)unsetenv("CERTGATE_SOCKET");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	_cleanup_free_ char *command = str_printf("rm -rf %s", dir);
+
+	(void)state;
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(status_shows_everything_about_a_few_connections),
+		cmocka_unit_test(status_of_many_is_a_table_with_the_errors_below),
+		cmocka_unit_test(status_long_shows_all_in_detail),
+		cmocka_unit_test(status_of_one_asks_for_one),
+		cmocka_unit_test(json_is_the_result_as_it_came),
+		cmocka_unit_test(sa_lists_both_kinds),
+		cmocka_unit_test(up_succeeds_only_if_it_is_up),
+		cmocka_unit_test(a_refusal_is_printed_with_its_hint),
+		cmocka_unit_test(reload_tells_what_changed_or_what_is_wrong),
+		cmocka_unit_test(monitor_prints_events_until_the_daemon_goes),
+		cmocka_unit_test(explain_tells_the_history),
+		cmocka_unit_test(stop_waits_until_the_daemon_has_gone),
+		cmocka_unit_test(version_asks_the_daemon),
+		cmocka_unit_test(answers_that_make_no_sense_fail_and_do_not_crash),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The life of a connection: liveness, DELETE, operators' commands, restarts of one side, uniqueness, certificates that end,
+ * traffic that wants a tunnel, configurations that change, shutting down.
+ */
+#include <string.h>
+
+#include "ike/state.h"
+#include "lib/sim.h"
+
+static bool a_is_down(struct sim *s)
+{
+	return !sim_count(s->nodes, 1).up;
+}
+
+static bool all_down(struct sim *s)
+{
+	for (struct sim_node *n = s->nodes; n; n = n->next)
+		if (sim_count(n, 1).sas)
+			return false;
+	return true;
+}
+
+static bool idle(struct sim *s)
+{
+	return ike_idle(s->nodes->engine);
+}
+
+static void test_dead_peer_is_noticed_and_the_connection_comes_back(void **state)
+{
+	struct sim *s = sim_new(1);
+	struct sim_node *a, *b;
+	ike_time cut;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	b->cut = true;
+	cut = s->now;
+	assert_true(sim_until(s, 200 * SIM_S, a_is_down));
+	/* Silence of dpd_delay, then dpd_timeout without an answer. */
+	assert_true(s->now - cut > 60 * SIM_S && s->now - cut < 95 * SIM_S);
+	assert_int_equal(sim_reports(a, "peer-dead"), 1);
+	assert_int_equal(a->n_sad, 0);
+	b->cut = false;
+	sim_assert_up(s, 120 * SIM_S);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
+static void test_idle_peers_stay_up(void **state)
+{
+	struct sim *s = sim_new(2);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	sim_run(s, 24 * 3600 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
+static void test_traffic_is_liveness(void **state)
+{
+	struct sim *s = sim_new(3);
+	struct sim_node *a, *b;
+	uint64_t before;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = SIM_S;
+	sim_connect(s, a, b);
+	before = s->datagrams;
+	sim_run(s, 600 * SIM_S);
+	assert_int_equal(s->datagrams, before);
+	sim_free(s);
+}
+
+static void test_down_deletes_on_both_sides_until_up(void **state)
+{
+	struct sim *s = sim_new(4);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	assert_int_equal(ike_up(a->engine, s->now, 1), -EALREADY);
+	assert_int_equal(ike_down(a->engine, s->now, 1), 0);
+	sim_run(s, 20 * SIM_S);
+	assert_true(all_down(s));
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	assert_int_equal(a->live_bindings + b->live_bindings, 0);
+	assert_int_equal(sim_reports(b, "deleted-by-peer"), 1);
+	assert_int_equal(ike_down(a->engine, s->now, 1), -EALREADY);
+	sim_run(s, 600 * SIM_S);
+	assert_true(all_down(s));
+	assert_int_equal(ike_up(a->engine, s->now, 1), 0);
+	sim_assert_up(s, 10 * SIM_S);
+	/* Down on the responder's side keeps the peer out. */
+	assert_int_equal(ike_down(b->engine, s->now, 1), 0);
+	sim_run(s, 300 * SIM_S);
+	assert_true(!sim_count(b, 1).up);
+	assert_int_equal(ike_up(b->engine, s->now, 1), 0);
+	sim_assert_up(s, 120 * SIM_S);
+	assert_int_equal(ike_up(a->engine, s->now, 99), -ENOENT);
+	assert_int_equal(ike_down(a->engine, s->now, 99), -ENOENT);
+	assert_int_equal(ike_rekey(a->engine, s->now, 99, true, true), -ENOENT);
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 99), -ENOENT);
+	sim_free(s);
+}
+
+static void test_deletes_cross(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 50; seed < 70; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		s->loss = seed % 2 ? 30 : 0;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		sim_assert_up(s, 300 * SIM_S);
+		sim_run(s, 5 * SIM_S);
+		assert_int_equal(ike_down(a->engine, s->now, 1), 0);
+		assert_int_equal(ike_down(b->engine, s->now, 1), 0);
+		sim_run(s, 60 * SIM_S);
+		assert_true(all_down(s));
+		assert_int_equal(a->n_sad + b->n_sad, 0);
+		assert_int_equal(a->live_bindings + b->live_bindings, 0);
+		sim_free(s);
+	}
+}
+
+static void test_child_deletes_cross(void **state)
+{
+	struct sim *s = sim_new(5);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	ike_child_dead(a->engine, s->now, sim_count(a, 1).child.child, "lifetime");
+	ike_child_dead(b->engine, s->now, sim_count(b, 1).child.child, "lifetime");
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
+static void test_dead_child_is_made_anew(void **state)
+{
+	struct sim *s = sim_new(6);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	ike_child_dead(b->engine, s->now, sim_count(b, 1).child.child, "bytes");
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(b, "child-dead"), 1);
+	assert_int_equal(sim_reports(a, "child-deleted-by-peer"), 1);
+	sim_free(s);
+}
+
+static void test_soft_expiry_rekeys(void **state)
+{
+	struct sim *s = sim_new(7);
+	struct sim_node *a, *b;
+	uint32_t spi;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 10 * SIM_MS;
+	sim_connect(s, a, b);
+	spi = sim_count(a, 1).child.spi_in;
+	ike_child_soft_expired(b->engine, s->now, sim_count(b, 1).child.child);
+	ike_child_soft_expired(b->engine, s->now, sim_count(b, 1).child.child);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_not_equal(sim_count(a, 1).child.spi_in, spi);
+	assert_int_equal(sim_reports(a, "child-rekeyed"), 1);
+	sim_free(s);
+}
+
+/* The initiator's daemon dies and comes back: the responder replaces what it had, without a gap on its side. */
+static void test_peer_that_restarts_replaces_its_old_sa(void **state)
+{
+	struct sim *s = sim_new(8);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 10 * SIM_MS;
+	sim_connect(s, a, b);
+	sim_node_restart(a, true);
+	sim_forget_flows(s);
+	sim_run(s, 30 * SIM_S);
+	sim_assert_rest(s);
+	assert_true(b->conns[0].flows[0].flowing);
+	assert_int_equal(sim_reports(b, "ike-established"), 2);
+	sim_free(s);
+}
+
+static void test_responder_that_restarts_is_found_again(void **state)
+{
+	struct sim *s = sim_new(9);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	sim_node_restart(b, true);
+	sim_run(s, 200 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "peer-dead"), 1);
+	sim_free(s);
+}
+
+/* Both may begin; the one that lost its memory begins. */
+static void test_restart_of_either_equal_peer(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 70; seed < 80; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		sim_connect(s, a, b);
+		sim_node_restart(seed % 2 ? a : b, true);
+		sim_run(s, 100 * SIM_S);
+		sim_assert_rest(s);
+		sim_node_restart(seed % 4 < 2 ? a : b, true);
+		sim_run(s, 100 * SIM_S);
+		sim_assert_rest(s);
+		sim_free(s);
+	}
+}
+
+static void test_crash_of_the_daemon_alone_leaves_no_gap(void **state)
+{
+	struct sim *s = sim_new(10);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 10 * SIM_MS;
+	sim_connect(s, a, b);
+	/* The kernel of a goes on; b has to keep the old SA until the new one is up. */
+	sim_node_restart(a, false);
+	sim_run(s, 30 * SIM_S);
+	assert_int_equal(sim_count(b, 1).children_up, 1);
+	assert_int_equal(b->n_sad, 1);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static void test_binding_that_ends_closes_what_it_earned(void **state)
+{
+	struct sim *s = sim_new(11);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	ike_binding_dead(b->engine, s->now, sim_count(b, 1).last.binding,
+			 "intermediate CN=x was revoked");
+	sim_run(s, 400 * SIM_MS);
+	assert_true(all_down(s));
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	assert_non_null(strstr(sim_report(b, "binding-dead")->text, "revoked"));
+	sim_free(s);
+}
+
+static void test_reauthentication_ahead_of_the_end_of_the_certificate(void **state)
+{
+	struct sim *s = sim_new(12);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	a->conns[0].expires_in = 600;
+	b->conns[0].expires_in = 900;
+	sim_connect(s, a, b);
+	assert_true(sim_count(a, 1).last.reauth_at > s->now + 400 * SIM_S);
+	assert_true(sim_count(a, 1).last.reauth_at < s->now + 600 * SIM_S);
+	assert_true(sim_count(b, 1).last.reauth_at == 0); /* responder only: the peer has to */
+	/* The peer has a new certificate by then. */
+	sim_run(s, 300 * SIM_S);
+	a->conns[0].expires_in = b->conns[0].expires_in = 100000;
+	sim_run(s, 400 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
+	sim_free(s);
+}
+
+static void test_reauthentication_that_fails_leaves_the_old_sa(void **state)
+{
+	struct sim *s = sim_new(13);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	(void)snprintf(b->conns[0].ca, sizeof(b->conns[0].ca), "root-z");
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(sim_reports(a, "peer-refused"), 1);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	/* A Child SA that cannot be had there does not cost the old one either. */
+	(void)snprintf(b->conns[0].ca, sizeof(b->conns[0].ca), "root-a");
+	b->child_error = -ENOSPC;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 20 * SIM_S);
+	b->child_error = 0;
+	sim_run(s, 100 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static void test_traffic_brings_the_connection_up(void **state)
+{
+	struct sim *s = sim_new(14);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.start = IKE_START_ON_TRAFFIC;
+	sim_child(&a->conns[0], 1, "second", "10.11.0.0/16", "10.12.0.0/16");
+	sim_child(&b->conns[0], 1, "second", "10.12.0.0/16", "10.11.0.0/16");
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 60 * SIM_S);
+	assert_true(all_down(s));
+	ike_acquire(a->engine, s->now, 1, 1);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(sim_count(a, 1).children_up, 1);
+	assert_int_equal(sim_count(a, 1).child.index, 1);
+	ike_acquire(a->engine, s->now, 1, 0);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(sim_count(a, 1).children_up, 2);
+	assert_int_equal(sim_count(b, 1).children_up, 2);
+	sim_assert_rest(s);
+	/* An index that is not there does no harm. */
+	ike_acquire(a->engine, s->now, 1, 77);
+	ike_acquire(a->engine, s->now, 66, 0);
+	sim_free(s);
+}
+
+static void test_manual_connection_waits_for_its_operator(void **state)
+{
+	struct sim *s = sim_new(15);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.start = IKE_START_MANUAL;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 60 * SIM_S);
+	assert_true(all_down(s));
+	assert_int_equal(ike_up(a->engine, s->now, 1), 0);
+	sim_assert_up(s, 5 * SIM_S);
+	sim_free(s);
+}
+
+static void test_name_that_is_resolved_late(void **state)
+{
+	struct sim *s = sim_new(16);
+	struct sim_node *a, *b;
+	struct cg_endpoint wrong = sim_endpoint("203.0.113.9", 500),
+			   right = sim_endpoint("198.51.100.1", 500);
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.remote = (struct cg_endpoint){};
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 60 * SIM_S);
+	assert_true(all_down(s));
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &wrong), 0);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &right), 0);
+	sim_assert_up(s, 5 * SIM_S);
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 9, &right), -ENOENT);
+	sim_free(s);
+}
+
+static void test_same_configuration_again_changes_nothing(void **state)
+{
+	struct sim *s = sim_new(17);
+	struct sim_node *a, *b;
+	uint64_t spi;
+	uint32_t child;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 20 * SIM_MS;
+	sim_connect(s, a, b);
+	spi = sim_count(a, 1).last.spi_i;
+	child = sim_count(a, 1).child.spi_in;
+	sim_conn_set(a, &a->conns[0]);
+	sim_conn_set(b, &b->conns[0]);
+	sim_run(s, 60 * SIM_S);
+	assert_true(sim_count(a, 1).last.spi_i == spi);
+	assert_int_equal(sim_count(a, 1).child.spi_in, child);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static void test_changed_configuration_is_followed(void **state)
+{
+	struct sim *s = sim_new(18);
+	struct ike_policy other;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 20 * SIM_MS;
+	sim_connect(s, a, b);
+	/* Another IKE policy: a new IKE SA beside the old one. */
+	sim_policy(&other, IKE_PROTOCOL_IKE,
+		   "AES_CBC-256 HMAC_SHA2_512_256 PRF_HMAC_SHA2_512 ECP_384");
+	b->conns[0].config.ike_policy = &ike_policy_default_ike;
+	a->conns[0].config.ike_policy = &other;
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_count(a, 1).last.suite.encr, IKE_ENCR_AES_CBC);
+	sim_assert_no_gaps(s);
+	/* Another network: its Child SA goes, a new one comes. */
+	sim_forget_flows(s);
+	sim_child(&b->conns[0], 0, "net", "10.2.0.0/17", "10.1.0.0/16");
+	sim_child(&a->conns[0], 0, "net", "10.1.0.0/16", "10.2.0.0/17");
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_memory_equal(b->sad->local_ts[0].end, ((const uint8_t[]){10, 2, 127, 255}), 4);
+	/* Switched off. */
+	a->conns[0].config.enabled = false;
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 30 * SIM_S);
+	assert_true(all_down(s));
+	sim_free(s);
+}
+
+static void test_removed_connection_is_deleted_at_the_peer(void **state)
+{
+	struct sim *s = sim_new(19);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	assert_int_equal(ike_connection_remove(a->engine, s->now, 1), 0);
+	assert_int_equal(ike_connection_remove(a->engine, s->now, 1), -ENOENT);
+	sim_run(s, 20 * SIM_S);
+	assert_true(all_down(s));
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	assert_int_equal(a->live_bindings + b->live_bindings, 0);
+	assert_true(ik_list_empty(&a->engine->all_sas));
+	sim_free(s);
+}
+
+static void test_shutdown_says_goodbye(void **state)
+{
+	struct sim *s = sim_new(20);
+	struct sim_node *a, *b;
+	ike_time begun;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	begun = s->now;
+	ike_shutdown(a->engine, s->now);
+	assert_true(sim_until(s, 10 * SIM_S, idle));
+	assert_true(s->now - begun < SIM_S);
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	/* With a peer that is gone it does not take long either. */
+	sim_node_restart(a, true);
+	sim_assert_up(s, 20 * SIM_S);
+	b->cut = true;
+	begun = s->now;
+	ike_shutdown(a->engine, s->now);
+	assert_true(sim_until(s, 10 * SIM_S, idle));
+	assert_true(s->now - begun < 6 * SIM_S);
+	/* Nothing begins any more. */
+	b->cut = false;
+	sim_run(s, 200 * SIM_S);
+	assert_true(ike_idle(a->engine));
+	sim_free(s);
+}
+
+static void test_two_connections_share_a_peer(void **state)
+{
+	struct sim *s = sim_new(21);
+	struct sim_node *a = sim_node_new(s, "a", "root-a", "192.0.2.1");
+	struct sim_node *b = sim_node_new(s, "b", "root-b", "198.51.100.1");
+	struct sim_node *b2 = sim_node_new(s, "b", "root-b", "198.51.100.2");
+	struct sim_conn *c;
+
+	/* Active-active: two gateways with one certificate. INITIAL_CONTACT of one does not end the other. */
+	(void)state;
+	c = sim_conn(a, 1, "198.51.100.1", "b", "root-b");
+	sim_child(c, 0, "net", "10.1.0.0/16", "10.2.0.0/16");
+	c->config.mode = IKE_MODE_RESPONDER_ONLY;
+	c = sim_conn(a, 2, "198.51.100.2", "b", "root-b");
+	sim_child(c, 0, "net", "10.1.0.0/16", "10.2.0.0/16");
+	c->config.mode = IKE_MODE_RESPONDER_ONLY;
+	c = sim_conn(b, 1, "192.0.2.1", "a", "root-a");
+	sim_child(c, 0, "net", "10.2.0.0/16", "10.1.0.0/16");
+	c = sim_conn(b2, 1, "192.0.2.1", "a", "root-a");
+	sim_child(c, 0, "net", "10.2.0.0/16", "10.1.0.0/16");
+	sim_conn_set(a, &a->conns[0]);
+	sim_conn_set(a, &a->conns[1]);
+	sim_conn_set(b, &b->conns[0]);
+	sim_run(s, 5 * SIM_S);
+	sim_conn_set(b2, &b2->conns[0]);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(b, "ike-established"), 1);
+	sim_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_dead_peer_is_noticed_and_the_connection_comes_back),
+		cmocka_unit_test(test_idle_peers_stay_up),
+		cmocka_unit_test(test_traffic_is_liveness),
+		cmocka_unit_test(test_down_deletes_on_both_sides_until_up),
+		cmocka_unit_test(test_deletes_cross),
+		cmocka_unit_test(test_child_deletes_cross),
+		cmocka_unit_test(test_dead_child_is_made_anew),
+		cmocka_unit_test(test_soft_expiry_rekeys),
+		cmocka_unit_test(test_peer_that_restarts_replaces_its_old_sa),
+		cmocka_unit_test(test_responder_that_restarts_is_found_again),
+		cmocka_unit_test(test_restart_of_either_equal_peer),
+		cmocka_unit_test(test_crash_of_the_daemon_alone_leaves_no_gap),
+		cmocka_unit_test(test_binding_that_ends_closes_what_it_earned),
+		cmocka_unit_test(test_reauthentication_ahead_of_the_end_of_the_certificate),
+		cmocka_unit_test(test_reauthentication_that_fails_leaves_the_old_sa),
+		cmocka_unit_test(test_traffic_brings_the_connection_up),
+		cmocka_unit_test(test_manual_connection_waits_for_its_operator),
+		cmocka_unit_test(test_name_that_is_resolved_late),
+		cmocka_unit_test(test_same_configuration_again_changes_nothing),
+		cmocka_unit_test(test_changed_configuration_is_followed),
+		cmocka_unit_test(test_removed_connection_is_deleted_at_the_peer),
+		cmocka_unit_test(test_shutdown_says_goodbye),
+		cmocka_unit_test(test_two_connections_share_a_peer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Hours of a connection on a network that loses, doubles, delays and reorders, with rekeyings by lifetime on both sides and
+ * by hand at random moments. No packet may get lost once traffic flows, and at rest there is one of everything.
+ */
+#include <stdlib.h>
+
+#include "lib/sim.h"
+
+/* One life under a seed: the network, the lifetimes and what happens when all follow from it. */
+static void live(uint64_t seed, unsigned max_loss)
+{
+	struct sim *s = sim_new(seed);
+	struct sim_node *a, *b, *nodes[2];
+	unsigned steps;
+
+	sim_pair(s, &a, &b);
+	nodes[0] = a;
+	nodes[1] = b;
+	s->loss = max_loss ? (unsigned)(seeded_next(&s->random) % (max_loss + 1)) : 0;
+	s->duplicate = (unsigned)(seeded_next(&s->random) % 20);
+	s->delay_min = (1 + seeded_next(&s->random) % 100) * SIM_MS;
+	s->delay_max = s->delay_min + seeded_next(&s->random) % (300 * SIM_MS);
+	s->answer_max = (1 + seeded_next(&s->random) % 50) * SIM_MS;
+	s->traffic = 200 * SIM_MS;
+	for (int i = 0; i < 2; i++) {
+		struct ike_connection_config *c = &nodes[i]->conns[0].config;
+
+		nodes[i]->engine_config.retransmit_tries = 30;
+		sim_node_restart(nodes[i], true);
+		c->dpd_delay = 30;
+		c->dpd_timeout = 600;
+		c->ike_lifetime = 600 + seeded_next(&s->random) % 3000;
+		c->child_lifetime = 200 + seeded_next(&s->random) % 600;
+		nodes[i]->conns[0].expires_in = seeded_next(&s->random) % 3
+							? 0
+							: 2000 + seeded_next(&s->random) % 3000;
+	}
+	if (seeded_next(&s->random) % 2)
+		b->conns[0].config.mode = IKE_MODE_DEFAULT;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 600 * SIM_S);
+	sim_run(s, 60 * SIM_S);
+	steps = 40;
+	while (steps--) {
+		struct sim_node *n = nodes[seeded_next(&s->random) % 2];
+
+		switch (seeded_next(&s->random) % 6) {
+		case 0: (void)ike_rekey(n->engine, s->now, 1, true, false); break;
+		case 1: (void)ike_rekey(n->engine, s->now, 1, false, true); break;
+		case 2:
+			(void)ike_rekey(a->engine, s->now, 1, true, true);
+			(void)ike_rekey(b->engine, s->now, 1, true, true);
+			break;
+		case 3: (void)ike_reauthenticate(n->engine, s->now, 1); break;
+		default: break;
+		}
+		sim_run(s, seeded_next(&s->random) % (300 * SIM_S));
+	}
+	/* Peace: what is under way comes to its end. */
+	s->loss = s->duplicate = 0;
+	for (int i = 0; i < 2; i++) {
+		nodes[i]->conns[0].config.ike_lifetime = nodes[i]->conns[0].config.child_lifetime =
+			0;
+		nodes[i]->conns[0].expires_in = 0;
+		sim_conn_set(nodes[i], &nodes[i]->conns[0]);
+	}
+	sim_run(s, 1200 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static unsigned number(const char *name, unsigned fallback)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned)strtoul(text, NULL, 0) : fallback;
+}
+
+/* SEEDS in the environment: how many; FIRST: from which on; SEED: one alone. */
+static void lives(uint64_t base, unsigned seeds, unsigned max_loss)
+{
+	unsigned first = number("FIRST", 0), n = getenv("SEED") ? 1 : number("SEEDS", seeds);
+
+	for (unsigned i = 0; i < n; i++)
+		live(base + first + i, max_loss);
+}
+
+static void test_quiet_network(void **state)
+{
+	(void)state;
+	lives(1000000, 10, 0);
+}
+
+static void test_a_tenth_is_lost(void **state)
+{
+	(void)state;
+	lives(2000000, 20, 10);
+}
+
+static void test_up_to_two_fifths_are_lost(void **state)
+{
+	(void)state;
+	lives(3000000, 20, 40);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_quiet_network),
+		cmocka_unit_test(test_a_tenth_is_lost),
+		cmocka_unit_test(test_up_to_two_fifths_are_lost),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Negotiations that fail: each ends in exactly one report on each side, which says what the peer sent, what was
+ * configured and what to change; the peer learns no more than the protocol has to tell; and the connection is tried again.
+ */
+#include <string.h>
+
+#include "ike/state.h"
+#include "lib/sim.h"
+
+/* Reports that are failures. */
+static unsigned failures(const struct sim_node *n)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < n->n_reports && i < SIM_MAX_REPORTS; i++)
+		found += n->reports[i].severity >= IKE_WARNING;
+	return found;
+}
+
+static void says(const struct sim_node *n, const char *event, const char *words)
+{
+	const struct sim_report *r = sim_report(n, event);
+
+	if (!r || !strstr(r->text, words)) {
+		sim_print(n->sim);
+		fail_msg("%s does not report %s with \"%s\"", n->name, event, words);
+	}
+	assert_true(r->hint[0] != 0);
+}
+
+static void start(struct sim_node *a, struct sim_node *b)
+{
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+}
+
+/* Until both sides have spoken, or long enough. */
+static bool both_failed(struct sim *s)
+{
+	return failures(s->nodes) && failures(s->nodes->next);
+}
+
+static bool first_failed(struct sim *s)
+{
+	return failures(s->nodes);
+}
+
+static void test_no_common_ike_proposal(void **state)
+{
+	struct sim *s = sim_new(1);
+	struct ike_policy ours, theirs;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_policy(&ours, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519");
+	sim_policy(&theirs, IKE_PROTOCOL_IKE,
+		   "AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 ECP_256");
+	a->conns[0].config.ike_policy = &ours;
+	b->conns[0].config.ike_policy = &theirs;
+	start(a, b);
+	assert_true(sim_until(s, 60 * SIM_S, both_failed));
+	assert_int_equal(failures(a), 1);
+	assert_int_equal(failures(b), 1);
+	says(a, "no-proposal-chosen", "AES_GCM_16-256");
+	says(b, "no-proposal-chosen", "AES_GCM_16-256");
+	says(b, "no-proposal-chosen", "AES_CBC-256");
+	/* Never given up: once they agree, they meet. */
+	b->conns[0].config.ike_policy = &ours;
+	sim_conn_set(b, &b->conns[0]);
+	sim_assert_up(s, 120 * SIM_S);
+	sim_free(s);
+}
+
+static void test_peer_trusts_another_root(void **state)
+{
+	struct sim *s = sim_new(2);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	(void)snprintf(b->conns[0].ca, sizeof(b->conns[0].ca), "root-z");
+	start(a, b);
+	assert_true(sim_until(s, 10 * SIM_S, both_failed));
+	assert_int_equal(failures(a), 1);
+	assert_int_equal(failures(b), 1);
+	says(b, "no-path", "trusted root");
+	says(a, "peer-refused", "AUTHENTICATION_FAILED");
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	sim_run(s, 30 * SIM_S);
+	assert_int_equal(b->live_bindings, 0);
+	assert_int_equal(sim_count(b, 1).sas, 0);
+	(void)snprintf(b->conns[0].ca, sizeof(b->conns[0].ca), "root-a");
+	sim_assert_up(s, 120 * SIM_S);
+	sim_free(s);
+}
+
+static void test_peer_is_somebody_else(void **state)
+{
+	struct sim *s = sim_new(3);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	(void)snprintf(b->conns[0].peer, sizeof(b->conns[0].peer), "c");
+	start(a, b);
+	assert_true(sim_until(s, 10 * SIM_S, both_failed));
+	says(b, "subject-mismatch", "somebody else");
+	says(a, "peer-refused", "AUTHENTICATION_FAILED");
+	sim_free(s);
+}
+
+static void test_initiator_refuses_the_responder(void **state)
+{
+	struct sim *s = sim_new(4);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	(void)snprintf(a->conns[0].ca, sizeof(a->conns[0].ca), "root-z");
+	start(a, b);
+	assert_true(sim_until(s, 10 * SIM_S, both_failed));
+	assert_int_equal(failures(a), 1);
+	assert_int_equal(failures(b), 1);
+	says(a, "no-path", "trusted root");
+	says(b, "peer-refused", "AUTHENTICATION_FAILED");
+	/* The responder had it up, and has nothing left. */
+	sim_run(s, 200 * SIM_MS);
+	assert_int_equal(b->n_sad, 0);
+	assert_int_equal(sim_count(b, 1).up, 0);
+	assert_int_equal(a->live_bindings, 0);
+	assert_int_equal(b->live_bindings, 0);
+	sim_free(s);
+}
+
+static void test_peer_never_answers(void **state)
+{
+	struct sim *s = sim_new(5);
+	struct sim_node *a, *b;
+	unsigned before;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->cut = true;
+	start(a, b);
+	assert_true(sim_until(s, 120 * SIM_S, first_failed));
+	assert_int_equal(failures(a), 1);
+	says(a, "retransmit-timeout", "198.51.100.1:500 never answered");
+	says(a, "retransmit-timeout", "from 192.0.2.1:500");
+	/* Again and again, with pauses that are bounded. */
+	sim_run(s, 3600 * SIM_S);
+	before = failures(a);
+	assert_true(before > 20 && before < 60);
+	b->cut = false;
+	sim_assert_up(s, 120 * SIM_S);
+	sim_free(s);
+}
+
+static void test_nobody_is_configured_there(void **state)
+{
+	struct sim *s = sim_new(6);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->conns[0].config.remote = sim_endpoint("203.0.113.77", 500);
+	start(a, b);
+	assert_true(sim_until(s, 60 * SIM_S, both_failed));
+	says(b, "no-connection", "192.0.2.1:500 wants to connect");
+	says(a, "no-proposal-chosen", "198.51.100.1:500");
+	sim_free(s);
+}
+
+static void test_no_common_child_proposal_keeps_the_ike_sa(void **state)
+{
+	struct sim *s = sim_new(7);
+	struct ike_policy theirs;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_policy(&theirs, IKE_PROTOCOL_ESP, "AES_CBC-192 HMAC_SHA2_384_192 NO_ESN");
+	b->conns[0].config.esp_policy = &theirs;
+	start(a, b);
+	assert_true(sim_until(s, 10 * SIM_S, both_failed));
+	sim_run(s, SIM_S);
+	assert_int_equal(failures(a), 1);
+	assert_int_equal(failures(b), 1);
+	says(a, "child-no-proposal", "none of our proposals");
+	says(b, "child-no-proposal", "AES_CBC-192");
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_int_equal(sim_count(b, 1).up, 1);
+	/* On the same IKE SA it works once it can. */
+	b->conns[0].config.esp_policy = &ike_policy_default_esp;
+	sim_conn_set(b, &b->conns[0]);
+	sim_assert_up(s, 200 * SIM_S);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
+static void test_no_common_networks_keeps_the_ike_sa(void **state)
+{
+	struct sim *s = sim_new(8);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_child(&b->conns[0], 0, "net", "10.99.0.0/16", "10.1.0.0/16");
+	start(a, b);
+	assert_true(sim_until(s, 10 * SIM_S, both_failed));
+	sim_run(s, SIM_S);
+	assert_int_equal(failures(a), 1);
+	assert_int_equal(failures(b), 1);
+	says(a, "child-ts-unacceptable", "10.2.0.0/16");
+	says(b, "child-ts-unacceptable", "10.2.0.0/16");
+	says(b, "child-ts-unacceptable", "10.99.0.0/16");
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	sim_free(s);
+}
+
+static void test_key_does_not_sign(void **state)
+{
+	struct sim *s = sim_new(9);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->sign_error = -EIO;
+	start(a, b);
+	assert_true(sim_until(s, 10 * SIM_S, first_failed));
+	says(a, "sign-failed", "refuses to sign");
+	a->sign_error = 0;
+	b->sign_error = -EIO;
+	sim_run(s, 40 * SIM_S);
+	says(b, "sign-failed", "refuses to sign");
+	assert_int_equal(b->n_sad, 0);
+	b->sign_error = 0;
+	sim_assert_up(s, 120 * SIM_S);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
+static void test_kernel_does_not_install(void **state)
+{
+	struct sim *s = sim_new(10);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->child_error = -ENOSPC;
+	start(a, b);
+	assert_true(sim_until(s, 10 * SIM_S, both_failed));
+	says(b, "child-install-failed", "the kernel refuses");
+	says(a, "child-refused", "TEMPORARY_FAILURE");
+	b->child_error = 0;
+	sim_assert_up(s, 60 * SIM_S);
+	sim_run(s, 30 * SIM_S);
+	sim_assert_rest(s);
+	/* The initiator's kernel: the peer's half is deleted, and tried again. */
+	a->child_error = -ENOSPC;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 20 * SIM_S);
+	says(a, "child-install-failed", "the kernel refuses");
+	a->child_error = 0;
+	sim_run(s, 120 * SIM_S);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
+static void test_suite_must_fit_the_connection_that_was_chosen(void **state)
+{
+	struct sim *s = sim_new(11);
+	struct ike_policy weak, strong;
+	struct sim_node *a, *b;
+	struct sim_conn *c;
+
+	(void)state;
+	/* On b two connections cannot be told apart by address; the one for c allows the weaker suite. */
+	sim_policy(&weak, IKE_PROTOCOL_IKE,
+		   "AES_CBC-128 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 MODP_2048");
+	sim_policy(&strong, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_512 ECP_384");
+	a = sim_node_new(s, "a", "root-a", "192.0.2.1");
+	b = sim_node_new(s, "b", "root-b", "198.51.100.1");
+	c = sim_conn(a, 1, "198.51.100.1", "b", "root-b");
+	sim_child(c, 0, "net", "10.1.0.0/16", "10.2.0.0/16");
+	c->config.ike_policy = &weak;
+	c = sim_conn(b, 1, NULL, "a", "root-a");
+	sim_child(c, 0, "net", "10.2.0.0/16", "10.1.0.0/16");
+	c->config.ike_policy = &strong;
+	c = sim_conn(b, 2, NULL, "c", "root-a");
+	sim_child(c, 0, "net", "10.2.0.0/16", "10.3.0.0/16");
+	c->config.ike_policy = &weak;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(b, &b->conns[1]);
+	sim_conn_set(a, &a->conns[0]);
+	assert_true(sim_until(s, 10 * SIM_S, both_failed));
+	says(b, "no-proposal-chosen", "does not allow AES_CBC-128");
+	says(a, "peer-refused", "AUTHENTICATION_FAILED");
+	sim_run(s, 2 * SIM_S);
+	assert_int_equal(b->live_bindings, 0);
+	/* The right suite leads to the right connection. */
+	a->conns[0].config.ike_policy = &strong;
+	sim_conn_set(a, &a->conns[0]);
+	b->conns[1].used = false;
+	sim_assert_up(s, 60 * SIM_S);
+	sim_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_common_ike_proposal),
+		cmocka_unit_test(test_peer_trusts_another_root),
+		cmocka_unit_test(test_peer_is_somebody_else),
+		cmocka_unit_test(test_initiator_refuses_the_responder),
+		cmocka_unit_test(test_peer_never_answers),
+		cmocka_unit_test(test_nobody_is_configured_there),
+		cmocka_unit_test(test_no_common_child_proposal_keeps_the_ike_sa),
+		cmocka_unit_test(test_no_common_networks_keeps_the_ike_sa),
+		cmocka_unit_test(test_key_does_not_sign),
+		cmocka_unit_test(test_kernel_does_not_install),
+		cmocka_unit_test(test_suite_must_fit_the_connection_that_was_chosen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

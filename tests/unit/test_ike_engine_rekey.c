@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Rekeying of IKE and Child SAs by either side and by both at once, DELETEs that cross, re-authentication, uniqueness:
+ * judged by numbered packets that must all arrive.
+ */
+#include <stdlib.h>
+
+#include "lib/sim.h"
+
+struct pair {
+	struct sim *s;
+	struct sim_node *a, *b;
+};
+
+/* Both sides may initiate rekeyings; traffic flows. */
+static struct pair pair_up(uint64_t seed)
+{
+	struct pair p = {.s = sim_new(seed)};
+
+	sim_pair(p.s, &p.a, &p.b);
+	p.s->traffic = 5 * SIM_MS;
+	sim_conn_set(p.b, &p.b->conns[0]);
+	sim_conn_set(p.a, &p.a->conns[0]);
+	sim_assert_up(p.s, 60 * SIM_S);
+	sim_run(p.s, 2 * SIM_S);
+	sim_assert_rest(p.s);
+	return p;
+}
+
+static void pair_rest(struct pair *p)
+{
+	/* Longer than it takes to delete what is redundant, and to let the replaced linger. */
+	sim_run(p->s, 60 * SIM_S);
+	sim_assert_rest(p->s);
+	sim_assert_no_gaps(p->s);
+}
+
+static void test_initiator_rekeys_child(void **state)
+{
+	struct pair p = pair_up(10);
+	uint32_t spi = sim_count(p.a, 1).child.spi_in;
+
+	(void)state;
+	assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, false, true), 0);
+	pair_rest(&p);
+	assert_int_not_equal(sim_count(p.a, 1).child.spi_in, spi);
+	assert_int_equal(sim_reports(p.a, "child-rekeyed"), 1);
+	assert_int_equal(sim_reports(p.b, "child-rekeyed"), 1);
+	sim_free(p.s);
+}
+
+static void test_responder_rekeys_child(void **state)
+{
+	struct pair p = pair_up(11);
+	uint32_t spi = sim_count(p.a, 1).child.spi_in;
+
+	(void)state;
+	assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, false, true), 0);
+	pair_rest(&p);
+	assert_int_not_equal(sim_count(p.a, 1).child.spi_in, spi);
+	sim_free(p.s);
+}
+
+static void test_either_side_rekeys_ike_sa(void **state)
+{
+	struct pair p = pair_up(12);
+	uint64_t spi = sim_count(p.a, 1).last.spi_i;
+
+	(void)state;
+	assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, true, false), 0);
+	pair_rest(&p);
+	assert_true(sim_count(p.a, 1).last.spi_i != spi);
+	assert_true(sim_count(p.a, 1).last.initiator);
+	spi = sim_count(p.a, 1).last.spi_i;
+	assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, true, false), 0);
+	pair_rest(&p);
+	assert_true(sim_count(p.a, 1).last.spi_i != spi);
+	assert_false(sim_count(p.a, 1).last.initiator);
+	/* The new IKE SA works. */
+	assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, true, true), 0);
+	pair_rest(&p);
+	sim_free(p.s);
+}
+
+static void test_both_rekey_child_at_once(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 100; seed < 140; seed++) {
+		struct pair p = pair_up(seed);
+
+		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, false, true), 0);
+		assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, false, true), 0);
+		pair_rest(&p);
+		sim_free(p.s);
+	}
+}
+
+static void test_both_rekey_ike_sa_at_once(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 200; seed < 240; seed++) {
+		struct pair p = pair_up(seed);
+
+		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, true, false), 0);
+		assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, true, false), 0);
+		pair_rest(&p);
+		sim_free(p.s);
+	}
+}
+
+static void test_ike_rekey_meets_child_rekey(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 300; seed < 340; seed++) {
+		struct pair p = pair_up(seed);
+
+		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, true, false), 0);
+		assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, false, true), 0);
+		pair_rest(&p);
+		sim_free(p.s);
+	}
+}
+
+static void test_everything_at_once(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 400; seed < 440; seed++) {
+		struct pair p = pair_up(seed);
+
+		for (int i = 0; i < 5; i++) {
+			(void)ike_rekey(p.a->engine, p.s->now, 1, true, true);
+			(void)ike_rekey(p.b->engine, p.s->now, 1, true, true);
+			sim_run(p.s, seeded_next(&p.s->random) % SIM_S);
+		}
+		pair_rest(&p);
+		sim_free(p.s);
+	}
+}
+
+static void test_reauthentication_makes_before_it_breaks(void **state)
+{
+	struct pair p = pair_up(20);
+	uint64_t binding = sim_count(p.a, 1).last.binding;
+
+	(void)state;
+	assert_int_equal(ike_reauthenticate(p.a->engine, p.s->now, 1), 0);
+	assert_int_equal(ike_reauthenticate(p.a->engine, p.s->now, 1), -EALREADY);
+	pair_rest(&p);
+	assert_true(sim_count(p.a, 1).last.binding != binding);
+	assert_int_equal(sim_reports(p.a, "ike-established"), 2);
+	sim_free(p.s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_initiator_rekeys_child),
+		cmocka_unit_test(test_responder_rekeys_child),
+		cmocka_unit_test(test_either_side_rekeys_ike_sa),
+		cmocka_unit_test(test_both_rekey_child_at_once),
+		cmocka_unit_test(test_both_rekey_ike_sa_at_once),
+		cmocka_unit_test(test_ike_rekey_meets_child_rekey),
+		cmocka_unit_test(test_everything_at_once),
+		cmocka_unit_test(test_reauthentication_makes_before_it_breaks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

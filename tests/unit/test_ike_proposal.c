@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Negotiation of cipher suites: offers, choices, checks of choices, and every way to lie in them. */
+#include "lib/ike_offer.h"
+
+#include <errno.h>
+
+#include "base/macro.h"
+
+/* What the policy chooses of an offer, as text; "-" for nothing. */
+static const char *choice(struct ike_policy policy, struct ike_policy offered, enum ike_ke_use use,
+			  uint16_t sent_ke)
+{
+	static char text[IKE_SUITE_TEXT];
+	struct ike_choice c;
+	struct ike_fault fault = {0};
+	bool is_esp = policy.protocol == IKE_PROTOCOL_ESP;
+	int err = ike_choose(&policy, offer(&offered, is_esp ? ESP_SPI : SPI_NONE), use, sent_ke,
+			     is_esp ? 4 : 0, &c, &fault);
+
+	if (err) {
+		assert_int_equal(err, -ENOENT);
+		assert_int_equal(fault.notify, IKE_N_NO_PROPOSAL_CHOSEN);
+		return "-";
+	}
+	assert_true(ike_policy_allows(&policy, &c.suite, use));
+	return ike_suite_format(&c.suite, text, sizeof(text));
+}
+
+static const char *choose_ike(const char *policy, const char *offered, uint16_t sent_ke)
+{
+	return choice(ike(policy), ike(offered), IKE_KE_USE_POLICY, sent_ke);
+}
+
+static const char *choose_esp(const char *policy, const char *offered, enum ike_ke_use use,
+			      uint16_t sent_ke)
+{
+	return choice(esp(policy), esp(offered), use, sent_ke);
+}
+
+/* --- choosing --- */
+
+static void the_responder_takes_its_own_first_choice(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		choose_ike(
+			"AES_GCM_16-256 AES_GCM_16-128 PRF_HMAC_SHA2_384 PRF_HMAC_SHA2_256 ECP_384 CURVE25519",
+			"AES_GCM_16-128 AES_GCM_16-256 PRF_HMAC_SHA2_256 PRF_HMAC_SHA2_384 CURVE25519 ECP_384",
+			IKE_KE_ECP_384),
+		"AES_GCM_16-256/PRF_HMAC_SHA2_384/ECP_384");
+	assert_string_equal(
+		choose_ike("AES_CBC-128 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 MODP_2048 | "
+			   "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_2048",
+			   "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_2048 | "
+			   "AES_CBC-128 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 MODP_2048",
+			   IKE_KE_MODP_2048),
+		"AES_CBC-128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048");
+}
+
+static void the_key_exchange_that_was_sent_is_taken_if_it_may_be(void **state)
+{
+	static const char policy[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519 MODP_2048";
+
+	(void)state;
+	assert_string_equal(choose_ike(policy,
+				       "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_2048 CURVE25519",
+				       IKE_KE_MODP_2048),
+			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/MODP_2048");
+	/* one that may not be: the policy's first of those offered, and INVALID_KE_PAYLOAD for the caller */
+	assert_string_equal(
+		choose_ike(policy, "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_521 MODP_2048 CURVE25519",
+			   IKE_KE_ECP_521),
+		"AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519");
+	/* sent, but not in the proposal: a lie that does not help */
+	assert_string_equal(choose_ike(policy, "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519",
+				       IKE_KE_MODP_2048),
+			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519");
+}
+
+static void nothing_in_common_is_no_proposal_chosen(void **state)
+{
+	static const char policy[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519";
+
+	(void)state;
+	assert_string_equal(choose_ike(policy, "AES_GCM_16-128 PRF_HMAC_SHA2_256 CURVE25519", 31),
+			    "-");
+	assert_string_equal(choose_ike(policy, "AES_GCM_16-256 PRF_HMAC_SHA2_512 CURVE25519", 31),
+			    "-");
+	assert_string_equal(choose_ike(policy, "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256", 19),
+			    "-");
+	assert_string_equal(choose_ike(policy, "AES_GCM_16-256 PRF_HMAC_SHA2_256", 0),
+			    "-"); /* no KE at all */
+	assert_string_equal(choose_ike(policy, "AES_GCM_16-256 CURVE25519", 31), "-"); /* no PRF */
+	assert_string_equal(choose_ike(policy, "PRF_HMAC_SHA2_256 CURVE25519", 31),
+			    "-"); /* no cipher */
+	assert_string_equal(choose_ike(policy, "AES_GCM_16 PRF_HMAC_SHA2_256 CURVE25519", 31),
+			    "-"); /* AES without a key length: RFC 7296 section 3.3.5 */
+	assert_string_equal(choose_ike("CHACHA20_POLY1305 PRF_HMAC_SHA2_256 CURVE25519",
+				       "CHACHA20_POLY1305-256 PRF_HMAC_SHA2_256 CURVE25519", 31),
+			    "-"); /* a key length where none may be: RFC 7634 section 4 */
+}
+
+static void transforms_do_not_mix_across_proposals(void **state)
+{
+	(void)state;
+	assert_string_equal(choose_ike("AES_GCM_16-256 PRF_HMAC_SHA2_384 ECP_384 | "
+				       "AES_GCM_16-128 PRF_HMAC_SHA2_256 ECP_256",
+				       "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256 | "
+				       "AES_GCM_16-128 PRF_HMAC_SHA2_384 ECP_384",
+				       IKE_KE_ECP_256),
+			    "-");
+}
+
+static void integrity_and_aead_go_as_section_3_3_says(void **state)
+{
+	static const char gcm[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519";
+	static const char cbc[] = "AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 CURVE25519";
+
+	(void)state;
+	/* NONE beside an AEAD is fine, alone or among others; only others are not */
+	assert_string_equal(choose_ike(gcm, "AES_GCM_16-256 NO_INTEG PRF_HMAC_SHA2_256 CURVE25519",
+				       31),
+			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519");
+	assert_string_equal(
+		choose_ike(gcm,
+			   "AES_GCM_16-256 HMAC_SHA2_256_128 NO_INTEG PRF_HMAC_SHA2_256 CURVE25519",
+			   31),
+		"AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519");
+	assert_string_equal(
+		choose_ike(gcm, "AES_GCM_16-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 CURVE25519",
+			   31),
+		"-");
+	/* a cipher without integrity, or with NONE, never */
+	assert_string_equal(choose_ike(cbc, "AES_CBC-256 PRF_HMAC_SHA2_256 CURVE25519", 31), "-");
+	assert_string_equal(
+		choose_ike(cbc, "AES_CBC-256 NO_INTEG PRF_HMAC_SHA2_256 CURVE25519", 31), "-");
+	/* both kinds of ciphers in one proposal: the normal one can be had with the integrity */
+	assert_string_equal(
+		choose_ike(
+			cbc,
+			"AES_GCM_16-256 AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 CURVE25519",
+			31),
+		"AES_CBC-256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/CURVE25519");
+}
+
+static void an_answer_has_one_transform_of_each_type_offered(void **state)
+{
+	struct ike_policy policy = ike("AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519");
+	struct ike_policy offered = ike(
+		"AES_GCM_16-256 AES_GCM_16-128 NO_INTEG PRF_HMAC_SHA2_256 CURVE25519 ECP_256");
+	struct ike_choice c;
+
+	(void)state;
+	assert_int_equal(ike_choose(&policy, offer(&offered, SPI_NONE), IKE_KE_USE_POLICY, 31, 0,
+				    &c, NULL),
+			 0);
+	assert_int_equal(c.number, 1);
+	assert_int_equal(c.n, 4);
+	for (size_t i = 0; i < c.n; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(c.transforms[i].type, c.transforms[j].type);
+	assert_int_equal(c.transforms[1].type, IKE_TRANSFORM_INTEG);
+	assert_int_equal(c.transforms[1].id, IKE_INTEG_NONE);
+}
+
+static void unknown_transforms_are_passed_over_unknown_types_spoil_the_proposal(void **state)
+{
+	struct ike_policy policy = ike("AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519");
+	static struct ike_sa_payload sa;
+	struct ike_choice c;
+
+	(void)state;
+	/* ENCR 999; ENCR GCM with an unknown attribute; ENCR GCM 256; PRF 5; KE 31 */
+	assert_int_equal(ike_sa_parse(unhex("0000003c01010005"
+					    "03000008010003e7"
+					    "0300001001000014800e0100800f0001"
+					    "0300000c01000014800e0100"
+					    "0300000802000005"
+					    "000000080400001f"),
+				      &sa, NULL),
+			 0);
+	assert_int_equal(ike_choose(&policy, &sa, IKE_KE_USE_POLICY, 31, 0, &c, NULL), 0);
+	assert_int_equal(c.transforms[0].key_bits, 256);
+	/* the same with the good one spoiled by a key length that is there twice */
+	assert_int_equal(ike_sa_parse(unhex("0000002801010003"
+					    "0300001001000014800e0100800e0100"
+					    "0300000802000005"
+					    "000000080400001f"),
+				      &sa, NULL),
+			 0);
+	assert_int_equal(ike_choose(&policy, &sa, IKE_KE_USE_POLICY, 31, 0, &c, NULL), -ENOENT);
+	/* type 200 in the first proposal: the second is taken (3.3.6); likewise type 6, an additional KE */
+	assert_int_equal(ike_sa_parse(unhex("0200002c01010004"
+					    "0300000c01000014800e0100"
+					    "0300000802000005"
+					    "030000080400001f"
+					    "00000008c8000001"
+					    "0200002c02010004"
+					    "0300000c01000014800e0100"
+					    "0300000802000005"
+					    "030000080400001f"
+					    "0000000806000024"
+					    "0000002403010003"
+					    "0300000c01000014800e0100"
+					    "0300000802000005"
+					    "000000080400001f"),
+				      &sa, NULL),
+			 0);
+	assert_int_equal(ike_choose(&policy, &sa, IKE_KE_USE_POLICY, 31, 0, &c, NULL), 0);
+	assert_int_equal(c.number, 3);
+}
+
+static void proposals_of_another_protocol_or_spi_length_are_passed_over(void **state)
+{
+	struct ike_policy policy = esp("AES_GCM_16-256 ESN"), as_ike = ike("AES_GCM_16-256 ESN");
+	struct ike_policy same = esp("AES_GCM_16-256 ESN");
+	struct ike_choice c;
+
+	(void)state;
+	assert_int_equal(ike_choose(&policy, offer(&as_ike, ESP_SPI), IKE_KE_USE_NEVER, 0, 4, &c,
+				    NULL),
+			 -ENOENT);
+	assert_int_equal(ike_choose(&policy, offer(&same, unhex("0102030405060708")),
+				    IKE_KE_USE_NEVER, 0, 4, &c, NULL),
+			 -ENOENT);
+	assert_int_equal(
+		ike_choose(&policy, offer(&same, ESP_SPI), IKE_KE_USE_NEVER, 0, 4, &c, NULL), 0);
+	assert_view_equal(c.spi, ESP_SPI);
+}
+
+static void proposal_numbers_must_grow(void **state)
+{
+	struct ike_policy policy = ike("AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519");
+	static struct ike_sa_payload sa;
+	struct ike_fault fault;
+	struct ike_choice c;
+
+	(void)state;
+	assert_int_equal(ike_sa_parse(unhex("0200000801010000"
+					    "0000000801010000"),
+				      &sa, NULL),
+			 0);
+	assert_int_equal(ike_choose(&policy, &sa, IKE_KE_USE_POLICY, 31, 0, &c, &fault), -EBADMSG);
+	assert_int_equal(fault.notify, IKE_N_INVALID_SYNTAX);
+}
+
+/* --- ESP --- */
+
+static void esp_needs_esn_said_and_takes_the_policys_choice_of_it(void **state)
+{
+	(void)state;
+	assert_string_equal(choose_esp("AES_GCM_16-256 ESN NO_ESN", "AES_GCM_16-256 NO_ESN ESN",
+				       IKE_KE_USE_NEVER, 0),
+			    "AES_GCM_16-256/ESN");
+	assert_string_equal(choose_esp("AES_GCM_16-256 NO_ESN ESN", "AES_GCM_16-256 NO_ESN ESN",
+				       IKE_KE_USE_NEVER, 0),
+			    "AES_GCM_16-256/NO_ESN");
+	assert_string_equal(choose_esp("AES_GCM_16-256 ESN", "AES_GCM_16-256 NO_ESN",
+				       IKE_KE_USE_NEVER, 0),
+			    "-");
+	assert_string_equal(choose_esp("AES_GCM_16-256 ESN", "AES_GCM_16-256", IKE_KE_USE_NEVER, 0),
+			    "-");
+}
+
+static void key_exchange_in_ike_auth_is_ignored(void **state)
+{
+	struct ike_policy policy = esp("AES_GCM_16-256 ECP_256 ESN");
+	struct ike_policy offered = esp("AES_GCM_16-256 NO_KE ESN");
+	struct ike_choice c;
+
+	(void)state;
+	assert_string_equal(choose_esp("AES_GCM_16-256 ECP_256 ESN", "AES_GCM_16-256 ESN",
+				       IKE_KE_USE_NEVER, 0),
+			    "AES_GCM_16-256/ESN");
+	assert_string_equal(choose_esp("AES_GCM_16-256 ECP_256 ESN", "AES_GCM_16-256 MODP_2048 ESN",
+				       IKE_KE_USE_NEVER, 0),
+			    "AES_GCM_16-256/ESN");
+	/* NONE is answered by NONE */
+	assert_int_equal(
+		ike_choose(&policy, offer(&offered, ESP_SPI), IKE_KE_USE_NEVER, 0, 4, &c, NULL), 0);
+	assert_int_equal(c.n, 3);
+	assert_int_equal(c.transforms[1].type, IKE_TRANSFORM_KE);
+	assert_int_equal(c.transforms[1].id, IKE_KE_NONE);
+}
+
+static void pfs_is_negotiated_when_a_child_sa_is_rekeyed(void **state)
+{
+	static const char required[] = "AES_GCM_16-256 ECP_384 ECP_256 ESN";
+	static const char optional[] = "AES_GCM_16-256 ECP_384 ECP_256 NO_KE ESN";
+	static const char without[] = "AES_GCM_16-256 ESN";
+	enum ike_ke_use use = IKE_KE_USE_POLICY;
+
+	(void)state;
+	assert_string_equal(choose_esp(required, "AES_GCM_16-256 ECP_256 ESN", use, IKE_KE_ECP_256),
+			    "AES_GCM_16-256/ECP_256/ESN");
+	assert_string_equal(choose_esp(required, without, use, 0), "-");
+	assert_string_equal(choose_esp(required, "AES_GCM_16-256 NO_KE ESN", use, 0), "-");
+	assert_string_equal(choose_esp(without, "AES_GCM_16-256 ECP_256 ESN", use, IKE_KE_ECP_256),
+			    "-");
+	assert_string_equal(choose_esp(without, without, use, 0), "AES_GCM_16-256/ESN");
+	assert_string_equal(choose_esp(optional, without, use, 0), "AES_GCM_16-256/ESN");
+	assert_string_equal(choose_esp(optional, "AES_GCM_16-256 ECP_256 NO_KE ESN", use,
+				       IKE_KE_ECP_256),
+			    "AES_GCM_16-256/ECP_256/ESN");
+	assert_string_equal(choose_esp(optional, "AES_GCM_16-256 ECP_256 NO_KE ESN", use, 0),
+			    "AES_GCM_16-256/ESN");
+	/* no KE payload came but the offer insists on one: the caller answers INVALID_KE_PAYLOAD */
+	assert_string_equal(choose_esp(required, "AES_GCM_16-256 ECP_256 ESN", use, 0),
+			    "AES_GCM_16-256/ECP_256/ESN");
+	/* another method than allowed was sent, and none at all is allowed by both */
+	assert_string_equal(choose_esp(optional, "AES_GCM_16-256 MODP_2048 NO_KE ESN", use,
+				       IKE_KE_MODP_2048),
+			    "AES_GCM_16-256/ESN");
+}
+
+/* --- offering --- */
+
+static const struct ike_sa_payload *offered_by(const struct ike_policy *policy, enum ike_ke_use use,
+					       struct ike_view spi, uint16_t first_ke)
+{
+	static struct ike_sa_payload sa;
+	static uint8_t buf[8192];
+	struct ike_payloads chain;
+	struct ike_builder b;
+	size_t len;
+
+	ike_build_chain(&b, buf, sizeof(buf));
+	ike_build_offer(&b, policy, use, spi, first_ke);
+	assert_int_equal(ike_build_finish(&b, &len), 0);
+	assert_int_equal(ike_payloads_parse(b.first, IKE_VIEW(buf, len), &chain, NULL), 0);
+	assert_int_equal(chain.n, 1);
+	assert_int_equal(ike_sa_parse(chain.item[0].body, &sa, NULL), 0);
+	return &sa;
+}
+
+static void offer_text_is(struct ike_policy policy, enum ike_ke_use use, uint16_t first_ke,
+			  const char *expected)
+{
+	char text[512];
+
+	(void)ike_offer_format(offered_by(&policy, use, SPI_NONE, first_ke), text, sizeof(text));
+	assert_string_equal(text, expected);
+}
+
+static void an_offer_lists_the_policy_in_its_order(void **state)
+{
+	(void)state;
+	offer_text_is(ike("AES_GCM_16-256 AES_GCM_16-128 PRF_HMAC_SHA2_256 CURVE25519 ECP_256 | "
+			  "AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 ECP_256"),
+		      IKE_KE_USE_POLICY, IKE_KE_NONE,
+		      "AES_GCM_16-256+AES_GCM_16-128/PRF_HMAC_SHA2_256/CURVE25519+ECP_256, "
+		      "AES_CBC-256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/ECP_256");
+}
+
+static void after_invalid_ke_payload_the_wanted_method_goes_first(void **state)
+{
+	(void)state;
+	offer_text_is(ike("AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519 ECP_256 MODP_2048"),
+		      IKE_KE_USE_POLICY, IKE_KE_MODP_2048,
+		      "AES_GCM_16-256/PRF_HMAC_SHA2_256/MODP_2048+CURVE25519+ECP_256");
+}
+
+static void what_is_only_accepted_is_not_offered(void **state)
+{
+	struct ike_policy azure = esp("AES_GCM_16-256 (MODP_1024) (MODP_2048) NO_KE NO_ESN");
+
+	(void)state;
+	offer_text_is(azure, IKE_KE_USE_POLICY, IKE_KE_NONE, "AES_GCM_16-256/NO_ESN");
+	assert_int_equal(ike_policy_first_ke(&azure), IKE_KE_NONE);
+	assert_true(ike_policy_allows_ke(&azure, IKE_KE_MODP_1024));
+	assert_string_equal(choice(azure, esp("AES_GCM_16-256 MODP_1024 NO_ESN"), IKE_KE_USE_POLICY,
+				   IKE_KE_MODP_1024),
+			    "AES_GCM_16-256/MODP_1024/NO_ESN");
+	/* a proposal of which a mandatory type is only accepted is not offered at all, and numbers stay dense */
+	offer_text_is(ike("AES_CBC-256 (HMAC_SHA1_96) PRF_HMAC_SHA2_256 ECP_256 | "
+			  "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256"),
+		      IKE_KE_USE_POLICY, IKE_KE_NONE, "AES_GCM_16-256/PRF_HMAC_SHA2_256/ECP_256");
+}
+
+static void ike_auth_offers_no_key_exchange(void **state)
+{
+	(void)state;
+	offer_text_is(esp("AES_GCM_16-256 ECP_256 NO_KE ESN NO_ESN"), IKE_KE_USE_NEVER, IKE_KE_NONE,
+		      "AES_GCM_16-256/ESN+NO_ESN");
+	offer_text_is(esp("AES_GCM_16-256 ECP_256 NO_KE ESN NO_ESN"), IKE_KE_USE_POLICY,
+		      IKE_KE_NONE, "AES_GCM_16-256/ECP_256+NO_KE/ESN+NO_ESN");
+}
+
+static void a_policy_that_offers_nothing_makes_no_payload(void **state)
+{
+	struct ike_policy policy = ike("(AES_GCM_16-256) PRF_HMAC_SHA2_256 ECP_256");
+	struct ike_builder b;
+	uint8_t buf[256];
+	size_t len;
+
+	(void)state;
+	ike_build_chain(&b, buf, sizeof(buf));
+	ike_build_offer(&b, &policy, IKE_KE_USE_POLICY, SPI_NONE, IKE_KE_NONE);
+	assert_int_equal(ike_build_finish(&b, &len), -EMSGSIZE);
+}
+
+static void what_one_side_chooses_the_other_accepts(void **state)
+{
+	static const struct ike_policy *const policies[] = {&ike_policy_default_ike,
+							    &ike_policy_default_esp};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
+		bool is_esp = policies[i]->protocol == IKE_PROTOCOL_ESP;
+		struct ike_view spi = is_esp ? ESP_SPI : SPI_NONE;
+		static struct ike_sa_payload answer;
+		struct ike_choice chosen, checked;
+		struct ike_payloads chain;
+		struct ike_builder b;
+		uint8_t buf[512];
+		size_t len;
+
+		assert_int_equal(
+			ike_choose(policies[i], offered_by(policies[i], IKE_KE_USE_POLICY, spi, 0),
+				   IKE_KE_USE_POLICY, IKE_KE_ECP_384, spi.len, &chosen, NULL),
+			0);
+		ike_build_chain(&b, buf, sizeof(buf));
+		ike_build_choice(&b, &chosen, spi);
+		assert_int_equal(ike_build_finish(&b, &len), 0);
+		assert_int_equal(ike_payloads_parse(b.first, IKE_VIEW(buf, len), &chain, NULL), 0);
+		assert_int_equal(ike_sa_parse(chain.item[0].body, &answer, NULL), 0);
+		assert_int_equal(ike_check_answer(policies[i], IKE_KE_USE_POLICY, &answer, spi.len,
+						  &checked, NULL),
+				 0);
+		assert_memory_equal(&checked.suite, &chosen.suite, sizeof(chosen.suite));
+		assert_int_equal(checked.suite.ke, IKE_KE_ECP_384);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_responder_takes_its_own_first_choice),
+		cmocka_unit_test(the_key_exchange_that_was_sent_is_taken_if_it_may_be),
+		cmocka_unit_test(nothing_in_common_is_no_proposal_chosen),
+		cmocka_unit_test(transforms_do_not_mix_across_proposals),
+		cmocka_unit_test(integrity_and_aead_go_as_section_3_3_says),
+		cmocka_unit_test(an_answer_has_one_transform_of_each_type_offered),
+		cmocka_unit_test(
+			unknown_transforms_are_passed_over_unknown_types_spoil_the_proposal),
+		cmocka_unit_test(proposals_of_another_protocol_or_spi_length_are_passed_over),
+		cmocka_unit_test(proposal_numbers_must_grow),
+		cmocka_unit_test(esp_needs_esn_said_and_takes_the_policys_choice_of_it),
+		cmocka_unit_test(key_exchange_in_ike_auth_is_ignored),
+		cmocka_unit_test(pfs_is_negotiated_when_a_child_sa_is_rekeyed),
+		cmocka_unit_test(an_offer_lists_the_policy_in_its_order),
+		cmocka_unit_test(after_invalid_ke_payload_the_wanted_method_goes_first),
+		cmocka_unit_test(what_is_only_accepted_is_not_offered),
+		cmocka_unit_test(ike_auth_offers_no_key_exchange),
+		cmocka_unit_test(a_policy_that_offers_nothing_makes_no_payload),
+		cmocka_unit_test(what_one_side_chooses_the_other_accepts),
+	};
+
+	return cmocka_run_group_tests_name("ike/proposal", tests, NULL, NULL);
+}
