@@ -4,7 +4,10 @@
  */
 #include "lib/pkitest.h"
 
+#include <openssl/ocsp.h>
+
 #include "cli/cli.h"
+#include "lib/pkirev.h"
 
 static struct pkigen_cert *root, *ca, *gw;
 
@@ -194,6 +197,89 @@ static void verify_answers_in_json_with_the_path(void **state)
 	assert_string_equal(STRING(r.json, "reason"), "subject-mismatch");
 }
 
+static void verify_marks_the_certificate_at_fault(void **state)
+{
+	struct pkigen_cert *old = pkigen_make(&(struct pkigen_spec){.subject = "CN=Old CA",
+								    .ca = true,
+								    .not_after = pkigen_now() - 1},
+					      root);
+	struct pkigen_cert *leaf = pkigen_gateway(old, "CN=gw", NULL);
+	char *both = file("old.pem", pkigen_text("%s%s", leaf->pem, old->pem));
+	char *anchors = file("root.pem", root->pem);
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "verify", "--chain", anchors, both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.out, "1 CN=Old CA  <-- refused\n");
+	assert_text(r.err, "expired");
+	run(&r, "verify", "--json", "--chain", anchors, both);
+	assert_int_equal(json_integer_value(json_object_get(r.json, "fault")), 1);
+	assert_string_equal(STRING(r.json, "reason"), "expired");
+}
+
+static void verify_takes_policies(void **state)
+{
+	char *both = file("both.pem", pkigen_text("%s%s", gw->pem, ca->pem));
+	char *anchors = file("root.pem", root->pem);
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "verify", "--chain", anchors, "--policy", "1.2.3", both);
+	assert_int_equal(r.status, 0);
+	run(&r, "verify", "--chain", anchors, "--policy", "1.2.3", "--policy", "1.2.4",
+	    "--inhibit-mapping", "--inhibit-any", "--explicit-policy", both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "refused (policy)");
+	run(&r, "verify", "--chain", anchors, "--policy", "mine", both);
+	assert_int_equal(r.status, 2);
+	assert_text(r.err, "not an OID");
+}
+
+static void verify_judges_by_revocation_lists_and_answers(void **state)
+{
+	char *both = file("both.pem", pkigen_text("%s%s", gw->pem, ca->pem));
+	char *anchors = file("root.pem", root->pem);
+	char *empty = file("root.crl", pkirev_crl_pem(pkirev_crl(root, &(struct pkirev_crl){})));
+	char *list = file("ca.crl",
+			  pkirev_crl_pem(pkirev_crl(ca, &(struct pkirev_crl){.revoked = {gw}})));
+	struct pkirev_der answer = pkirev_ocsp(gw, ca, &(struct pkirev_ocsp){});
+	char *ocsp = pkigen_text("%s/gw.ocsp", pkigen_dir());
+	_cleanup_(run_done) struct run r = {};
+	const json_t *status;
+
+	(void)state;
+	pkigen_write(ocsp, answer.data, answer.len);
+	run(&r, "verify", "--chain", anchors, "--crl", empty, "--ocsp", ocsp, both);
+	assert_int_equal(r.status, 0);
+	assert_text(r.out, "0 CN=gw.example,O=Example  [not revoked, ocsp]");
+	assert_text(r.out, "1 CN=CA,O=Example  [not revoked, crl]");
+	run(&r, "verify", "--chain", anchors, "--crl", empty, both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "revocation-unknown");
+	run(&r, "verify", "--chain", anchors, "--crl", empty, "--revocation", "when-available",
+	    both);
+	assert_int_equal(r.status, 0);
+	run(&r, "verify", "--chain", anchors, "--crl", empty, "--crl", list, both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "refused (revoked)");
+	run(&r, "verify", "--json", "--chain", anchors, "--crl", list, both);
+	assert_int_equal(r.status, 1);
+	assert_string_equal(STRING(r.json, "reason"), "revoked");
+	status = json_object_get(json_array_get(json_object_get(r.json, "path"), 0), "revocation");
+	assert_string_equal(STRING(status, "state"), "revoked");
+	run(&r, "verify", "--chain", anchors, "--revocation", "required", both);
+	assert_int_equal(r.status, 1);
+	run(&r, "verify", "--chain", anchors, "--revocation", "maybe", both);
+	assert_int_equal(r.status, 2);
+	run(&r, "verify", "--chain", anchors, "--crl", anchors, both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "no revocation list");
+	run(&r, "verify", "--chain", anchors, "--ocsp", anchors, both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "not an OCSP answer");
+}
+
 static void verify_wants_its_arguments(void **state)
 {
 	char *leaf = file("gw.pem", gw->pem), *anchors = file("root.pem", root->pem);
@@ -295,6 +381,9 @@ int main(void)
 		cmocka_unit_test(fingerprint_prints_both_hashes_in_one_line),
 		cmocka_unit_test(verify_accepts_and_refuses_as_the_daemon_does),
 		cmocka_unit_test(verify_answers_in_json_with_the_path),
+		cmocka_unit_test(verify_marks_the_certificate_at_fault),
+		cmocka_unit_test(verify_takes_policies),
+		cmocka_unit_test(verify_judges_by_revocation_lists_and_answers),
 		cmocka_unit_test(verify_wants_its_arguments),
 		cmocka_unit_test(lint_names_the_rule_that_is_broken),
 		cmocka_unit_test(passphrases_come_from_a_file),

@@ -141,11 +141,14 @@ static void a_root_that_is_cross_signed_by_another_is_followed_upwards(void **st
 }
 
 static enum pki_reason refuse_root_a(void *userdata, struct pki_cert *const *path, size_t n_path,
-				     int64_t at, struct pki_error *ret_text)
+				     const struct pki_certs *others, int64_t at,
+				     struct pki_error *ret_text, size_t *ret_at)
 {
 	unsigned *calls = userdata;
 
+	(void)others;
 	(void)at;
+	(void)ret_at;
 	(*calls)++;
 	if (!streq(path[n_path - 1]->subject, "CN=Root A"))
 		return PKI_OK;

@@ -268,6 +268,62 @@ static void name_constraints_are_kept(void **state)
 	assert_refused(&c, PKI_NAME_CONSTRAINTS, "nameConstraints");
 }
 
+/* PKITS has the rest; these hold what a connection that asks for nothing gets. */
+static void policy_constraints_are_kept_even_where_no_policy_is_asked_for(void **state)
+{
+	struct pkigen_cert *strict = pkigen_make(
+		&(struct pkigen_spec){
+			.subject = "CN=Strict",
+			.ca = true,
+			.extra = {"certificatePolicies=1.2.3.4",
+				  "policyConstraints=critical,requireExplicitPolicy:0"}},
+		root);
+	struct pkigen_spec spec = {.subject = "CN=gw"};
+	_cleanup_(check_done) struct check c = {};
+
+	(void)state;
+	check_leaf(&c, trust, pkigen_make(&spec, strict), strict);
+	assert_refused(&c, PKI_POLICY, "certificatePolicies");
+	assert_int_equal(c.verdict.fault, 0);
+	spec.extra[0] = "certificatePolicies=1.2.3.5";
+	check_leaf(&c, trust, pkigen_make(&spec, strict), strict);
+	assert_refused(&c, PKI_POLICY, "certificatePolicies");
+	spec.extra[0] = "certificatePolicies=1.2.3.4";
+	check_leaf(&c, trust, pkigen_make(&spec, strict), strict);
+	assert_valid(&c);
+}
+
+static void a_policy_that_is_asked_for_must_be_there(void **state)
+{
+	struct pkigen_cert *any = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=Any CA",
+				      .ca = true,
+				      .extra = {"certificatePolicies=anyPolicy"}},
+		root);
+	struct pkigen_cert *leaf = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=gw", .extra = {"certificatePolicies=1.2.3.4"}},
+		any);
+	_cleanup_(check_done) struct check c = {};
+
+	(void)state;
+	c.request.policies = (struct pki_policies){{"1.2.3.4"}, 1, .explicit_policy = true};
+	check_leaf(&c, trust, leaf, any);
+	assert_valid(&c);
+	c.request.policies.oids[0] = "1.2.3.5";
+	check_leaf(&c, trust, leaf, any);
+	assert_refused(&c, PKI_POLICY, "requires a certificate policy");
+	c.request.policies = (struct pki_policies){.explicit_policy = true};
+	check_leaf(&c, trust, leaf, any);
+	assert_valid(&c);
+	c.request.policies.inhibit_any = true;
+	check_leaf(&c, trust, leaf, any);
+	assert_refused(&c, PKI_POLICY, "requires a certificate policy");
+	assert_true(pki_policy_valid("2.5.29.32.0"));
+	assert_false(pki_policy_valid("anyPolicy"));
+	assert_false(pki_policy_valid("1..2"));
+	assert_false(pki_policy_valid(""));
+}
+
 static void an_unknown_critical_extension_is_refused_and_a_harmless_one_is_not(void **state)
 {
 	_cleanup_(check_done) struct check c = {};
@@ -544,13 +600,16 @@ static void the_identity_rule_is_applied_with_the_identity_sent(void **state)
 }
 
 static enum pki_reason revoke_second(void *userdata, struct pki_cert *const *path, size_t n_path,
-				     int64_t at, struct pki_error *ret_text)
+				     const struct pki_certs *others, int64_t at,
+				     struct pki_error *ret_text, size_t *ret_at)
 {
 	const char *name = userdata;
 
 	assert_int_equal(at, pkigen_now());
+	assert_non_null(others);
 	for (size_t i = 0; i < n_path; i++)
 		if (streq(path[i]->subject, name)) {
+			*ret_at = i;
 			(void)pki_fail(ret_text, 0, "%s is revoked", name);
 			return PKI_REVOKED;
 		}
@@ -566,6 +625,7 @@ static void a_refusal_of_the_revocation_check_is_the_verdict(void **state)
 	c.request.path_check_userdata = (char *)"CN=Issuing CA,O=Example";
 	check_spec(&c);
 	assert_refused(&c, PKI_REVOKED, "CN=Issuing CA,O=Example is revoked");
+	assert_int_equal(c.verdict.fault, 1);
 	c.request.path_check_userdata = (char *)"CN=Somebody";
 	check_spec(&c);
 	assert_valid(&c);
@@ -672,6 +732,8 @@ int main(void)
 		cmocka_unit_test(an_intermediate_without_keycertsign_is_refused),
 		cmocka_unit_test(path_length_constraints_are_kept),
 		cmocka_unit_test(name_constraints_are_kept),
+		cmocka_unit_test(policy_constraints_are_kept_even_where_no_policy_is_asked_for),
+		cmocka_unit_test(a_policy_that_is_asked_for_must_be_there),
 		cmocka_unit_test(
 			an_unknown_critical_extension_is_refused_and_a_harmless_one_is_not),
 		cmocka_unit_test(extended_key_usages_of_a_gateway_are_accepted_and_others_not),

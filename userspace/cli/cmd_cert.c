@@ -28,8 +28,9 @@ static const struct {
 	 "[--at TIME]",
 	 cert_lint},
 	{"verify",
-	 "--chain FILE... [--trust-anchor FILE...] [--untrusted FILE...] [--subject NAME] "
-	 "[--id ID] [--at TIME] LEAF",
+	 "--chain FILE... [--trust-anchor FILE...] [--untrusted FILE...] [--crl FILE...] "
+	 "[--ocsp FILE...] [--revocation MODE] [--subject NAME] [--id ID] [--at TIME] "
+	 "[--policy OID...] [--explicit-policy] [--inhibit-mapping] [--inhibit-any] LEAF",
 	 cert_verify},
 };
 

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "pki/name.h"
+#include "pki/sigalg.h"
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192 /* more is only work for whoever must verify it */
@@ -240,28 +241,7 @@ bool pki_cert_self_signed(const struct pki_cert *cert)
 
 bool pki_cert_signature_strong(const struct pki_cert *cert, const char **ret_name)
 {
-	int md = NID_undef, pk = NID_undef;
-	const char *name;
-
-	name = OBJ_nid2ln(X509_get_signature_nid(cert->x509));
-	if (ret_name)
-		*ret_name = name ? name : "an unknown algorithm";
-	if (X509_get_signature_info(cert->x509, &md, &pk, NULL, NULL) != 1) {
-		ERR_clear_error();
-		return false;
-	}
-	switch (md) {
-	case NID_undef: return pk == NID_ED25519 || pk == NID_ED448;
-	case NID_sha224:
-	case NID_sha256:
-	case NID_sha384:
-	case NID_sha512:
-	case NID_sha512_256:
-	case NID_sha3_256:
-	case NID_sha3_384:
-	case NID_sha3_512: return true;
-	}
-	return false;
+	return pki_sigalg_strong(X509_get0_tbs_sigalg(cert->x509), ret_name);
 }
 
 void pki_certs_done(struct pki_certs *certs)

@@ -32,6 +32,7 @@ void pki_usage_get(const struct pki_cert *cert, struct pki_usage *ret)
 		ret->eku_any = ret->eku_any || nid == NID_anyExtendedKeyUsage;
 		ret->eku_server = ret->eku_server || nid == NID_server_auth;
 		ret->eku_client = ret->eku_client || nid == NID_client_auth;
+		ret->eku_ocsp = ret->eku_ocsp || nid == NID_OCSP_sign;
 		ret->eku_ike = ret->eku_ike || nid == NID_ipsec_IKE;
 		if (nid != NID_undef)
 			(void)snprintf(text, sizeof(text), "%s", OBJ_nid2sn(nid));

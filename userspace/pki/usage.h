@@ -15,6 +15,7 @@ struct pki_usage {
 	bool eku_any;
 	bool eku_server;
 	bool eku_client;
+	bool eku_ocsp;	    /* OCSPSigning, RFC 6960 section 4.2.2.2 */
 	bool eku_ike;	    /* id-kp-ipsecIKE, RFC 4945 section 5.1.3.12 */
 	char eku_text[256]; /* the list, for messages */
 };

@@ -16,17 +16,35 @@
 #include "pki/reason.h"
 #include "pki/usage.h"
 
+static void vrefuse(struct pki_verdict *verdict, int fault, enum pki_reason reason,
+		    const char *format, va_list args)
+{
+	verdict->reason = reason;
+	verdict->valid = false;
+	verdict->fault = fault;
+	(void)vsnprintf(verdict->text, sizeof(verdict->text), format, args);
+	pki_printable(verdict->text);
+}
+
 static void __attribute__((format(printf, 3, 4)))
 refuse(struct pki_verdict *verdict, enum pki_reason reason, const char *format, ...)
 {
 	va_list args;
 
-	verdict->reason = reason;
-	verdict->valid = false;
 	va_start(args, format);
-	(void)vsnprintf(verdict->text, sizeof(verdict->text), format, args);
+	vrefuse(verdict, /* fault= */ -1, reason, format, args);
 	va_end(args);
-	pki_printable(verdict->text);
+}
+
+/* The same, for the i-th certificate of the path. */
+static void __attribute__((format(printf, 4, 5)))
+refuse_one(struct pki_verdict *verdict, size_t i, enum pki_reason reason, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vrefuse(verdict, (int)i, reason, format, args);
+	va_end(args);
 }
 
 static void set_path(struct pki_verdict *verdict, const struct pki_paths *paths,
@@ -90,16 +108,16 @@ static bool check_time(struct pki_verdict *verdict, size_t i, int64_t at)
 	char text[TIMESTAMP_SIZE], now[TIMESTAMP_SIZE];
 
 	if (at < cert->not_before) {
-		refuse(verdict, PKI_NOT_YET_VALID,
-		       "%s is not valid before %s, and it is %s; wait, or put the clocks right",
-		       WHO(verdict, i), format_timestamp(cert->not_before, text),
-		       format_timestamp(at, now));
+		refuse_one(verdict, i, PKI_NOT_YET_VALID,
+			   "%s is not valid before %s, and it is %s; wait, or put the clocks right",
+			   WHO(verdict, i), format_timestamp(cert->not_before, text),
+			   format_timestamp(at, now));
 		return false;
 	}
 	if (at > cert->not_after) {
-		refuse(verdict, PKI_EXPIRED, "%s expired %s, and it is %s; %s", WHO(verdict, i),
-		       format_timestamp(cert->not_after, text), format_timestamp(at, now),
-		       renew(verdict, i));
+		refuse_one(verdict, i, PKI_EXPIRED, "%s expired %s, and it is %s; %s",
+			   WHO(verdict, i), format_timestamp(cert->not_after, text),
+			   format_timestamp(at, now), renew(verdict, i));
 		return false;
 	}
 	return true;
@@ -117,43 +135,46 @@ static bool check_one(struct pki_verdict *verdict, size_t i, int64_t at)
 	if (!check_time(verdict, i, at))
 		return false;
 	if (!pki_key_strong(cert->key_type, cert->key_bits)) {
-		refuse(verdict, PKI_WEAK_KEY,
-		       "%s has %s; RSA of 2048 to 8192 bits, EC P-256, P-384, P-521 or Ed25519 is required; %s",
-		       WHO(verdict, i),
-		       pki_key_describe(cert->key_type, cert->key_bits, text, sizeof(text)),
-		       renew(verdict, i));
+		refuse_one(
+			verdict, i, PKI_WEAK_KEY,
+			"%s has %s; RSA of 2048 to 8192 bits, EC P-256, P-384, P-521 or Ed25519 is required; %s",
+			WHO(verdict, i),
+			pki_key_describe(cert->key_type, cert->key_bits, text, sizeof(text)),
+			renew(verdict, i));
 		return false;
 	}
 	if (i + 1 < verdict->n_path && !pki_cert_signature_strong(cert, &algorithm)) {
-		refuse(verdict, PKI_WEAK_SIGNATURE,
-		       "%s is signed with %s; SHA-256 or better is required; %s", WHO(verdict, i),
-		       algorithm, renew(verdict, i));
+		refuse_one(verdict, i, PKI_WEAK_SIGNATURE,
+			   "%s is signed with %s; SHA-256 or better is required; %s",
+			   WHO(verdict, i), algorithm, renew(verdict, i));
 		return false;
 	}
 	pki_usage_get(cert, &usage);
 	if (i > 0 && !cert->ca) {
-		refuse(verdict, PKI_NOT_CA,
-		       "%s issued a certificate, but it is no CA certificate (basicConstraints)",
-		       WHO(verdict, i));
+		refuse_one(
+			verdict, i, PKI_NOT_CA,
+			"%s issued a certificate, but it is no CA certificate (basicConstraints)",
+			WHO(verdict, i));
 		return false;
 	}
 	if (i > 0 && usage.has_ku && !(X509_get_key_usage(cert->x509) & KU_KEY_CERT_SIGN)) {
-		refuse(verdict, PKI_KEY_USAGE,
-		       "%s issued a certificate, but its keyUsage lacks keyCertSign",
-		       WHO(verdict, i));
+		refuse_one(verdict, i, PKI_KEY_USAGE,
+			   "%s issued a certificate, but its keyUsage lacks keyCertSign",
+			   WHO(verdict, i));
 		return false;
 	}
 	if (i == 0 && usage.has_ku && !usage.ku_sign) {
-		refuse(verdict, PKI_KEY_USAGE,
-		       "the keyUsage of %s has neither digitalSignature nor nonRepudiation; %s",
-		       WHO(verdict, i), renew(verdict, i));
+		refuse_one(verdict, i, PKI_KEY_USAGE,
+			   "the keyUsage of %s has neither digitalSignature nor nonRepudiation; %s",
+			   WHO(verdict, i), renew(verdict, i));
 		return false;
 	}
 	if (!pki_usage_eku_ok(&usage)) {
-		refuse(verdict, PKI_EXTENDED_KEY_USAGE,
-		       "the extendedKeyUsage of %s is %s; serverAuth, clientAuth, ipsecIKE or any must be in it; %s",
-		       WHO(verdict, i), usage.eku_text[0] ? usage.eku_text : "unreadable",
-		       renew(verdict, i));
+		refuse_one(
+			verdict, i, PKI_EXTENDED_KEY_USAGE,
+			"the extendedKeyUsage of %s is %s; serverAuth, clientAuth, ipsecIKE or any must be in it; %s",
+			WHO(verdict, i), usage.eku_text[0] ? usage.eku_text : "unreadable",
+			renew(verdict, i));
 		return false;
 	}
 	return true;
@@ -162,13 +183,15 @@ static bool check_one(struct pki_verdict *verdict, size_t i, int64_t at)
 static void refuse_signature(struct pki_verdict *verdict, size_t i, bool configured)
 {
 	if (configured)
-		refuse(verdict, PKI_WRONG_ISSUER_KEY,
-		       "%s names \"%.160s\" as its issuer, but was not signed with the key of the configured certificate of that name; the peer's CA is another one, or has a new key: add its certificate to inbound_certificate.chain",
-		       WHO(verdict, i), verdict->path[i]->issuer);
+		refuse_one(
+			verdict, i, PKI_WRONG_ISSUER_KEY,
+			"%s names \"%.160s\" as its issuer, but was not signed with the key of the configured certificate of that name; the peer's CA is another one, or has a new key: add its certificate to inbound_certificate.chain",
+			WHO(verdict, i), verdict->path[i]->issuer);
 	else
-		refuse(verdict, PKI_BAD_SIGNATURE,
-		       "%s was not signed by \"%.160s\", which the peer sent with it; the certificate was changed, or the chain does not belong to it",
-		       WHO(verdict, i), verdict->path[i]->issuer);
+		refuse_one(
+			verdict, i, PKI_BAD_SIGNATURE,
+			"%s was not signed by \"%.160s\", which the peer sent with it; the certificate was changed, or the chain does not belong to it",
+			WHO(verdict, i), verdict->path[i]->issuer);
 }
 
 /* --- OpenSSL's validation over exactly one path --- */
@@ -224,9 +247,48 @@ static int correct(int ok, X509_STORE_CTX *ctx)
 	return 0;
 }
 
+bool pki_policy_valid(const char *oid)
+{
+	ASN1_OBJECT *object;
+	size_t n = strspn(oid, "0123456789.");
+
+	if (n == 0 || oid[n] || oid[n - 1] == '.' || strstr(oid, ".."))
+		return false;
+	object = OBJ_txt2obj(oid, /* no_name= */ 1);
+	ERR_clear_error();
+	ASN1_OBJECT_free(object);
+	return object != NULL;
+}
+
+/* RFC 5280 section 6.1.1 (c) to (g). What the certificates themselves constrain is kept even
+ * where nothing is asked for. */
+static int set_policies(X509_VERIFY_PARAM *param, const struct pki_policies *policies)
+{
+	unsigned long flags = X509_V_FLAG_POLICY_CHECK;
+
+	if (policies->explicit_policy)
+		flags |= X509_V_FLAG_EXPLICIT_POLICY;
+	if (policies->inhibit_mapping)
+		flags |= X509_V_FLAG_INHIBIT_MAP;
+	if (policies->inhibit_any)
+		flags |= X509_V_FLAG_INHIBIT_ANY;
+	/* OpenSSL takes an empty set for none, not for any */
+	for (size_t i = 0; i < MAX(policies->n_oids, (size_t)1); i++) {
+		ASN1_OBJECT *oid = policies->n_oids
+					   ? OBJ_txt2obj(policies->oids[i], /* no_name= */ 1)
+					   : OBJ_nid2obj(NID_any_policy);
+
+		if (!oid || X509_VERIFY_PARAM_add0_policy(param, oid) != 1) {
+			ASN1_OBJECT_free(oid);
+			return -ENOMEM;
+		}
+	}
+	return X509_VERIFY_PARAM_set_flags(param, flags) == 1 ? 0 : -ENOMEM;
+}
+
 /* 1 good, 0 refused with *ret_error and *ret_depth, negative errno. */
-static int openssl_verify(const struct pki_verdict *verdict, int64_t at, int *ret_error,
-			  int *ret_depth)
+static int openssl_verify(const struct pki_verdict *verdict, int64_t at,
+			  const struct pki_policies *policies, int *ret_error, int *ret_depth)
 {
 	struct validation validation = {verdict, at};
 	size_t n = verdict->n_path;
@@ -255,6 +317,8 @@ static int openssl_verify(const struct pki_verdict *verdict, int64_t at, int *re
 	X509_VERIFY_PARAM_set_depth(param, PKI_CHAIN_MAX);
 	X509_VERIFY_PARAM_set_auth_level(param,
 					 2); /* 112 bits: a second fence behind check_one() */
+	if (set_policies(param, policies) < 0)
+		goto out;
 
 	ok = X509_verify_cert(ctx);
 	*ret_error = X509_STORE_CTX_get_error(ctx);
@@ -289,9 +353,16 @@ static void refuse_openssl(struct pki_verdict *verdict, const struct pki_paths *
 		refuse_signature(verdict, i, paths->pool[path->node[i + 1]].configured);
 		return;
 	}
-	refuse(verdict, pki_reason_from_openssl(error), "%s: %s%s%s", WHO(verdict, i),
-	       X509_verify_cert_error_string(error), pki_reason_hint(error)[0] ? "; " : "",
-	       pki_reason_hint(error));
+	if (error == X509_V_ERR_NO_EXPLICIT_POLICY) {
+		refuse_one(
+			verdict, 0, PKI_POLICY,
+			"%s: the path requires a certificate policy, and none holds from the leaf to the anchor (certificatePolicies, policyMappings, inhibitAnyPolicy); its CA must issue with a policy that its issuers allow",
+			WHO(verdict, 0));
+		return;
+	}
+	refuse_one(verdict, i, pki_reason_from_openssl(error), "%s: %s%s%s", WHO(verdict, i),
+		   X509_verify_cert_error_string(error), pki_reason_hint(error)[0] ? "; " : "",
+		   pki_reason_hint(error));
 }
 
 /* --- one path, all paths --- */
@@ -305,12 +376,14 @@ static void refuse_work(struct pki_verdict *verdict)
 
 /* Leaves the path in the verdict, and PKI_OK or the reason against it. */
 static void try_path(const struct pki_verify_request *request, struct pki_paths *paths,
-		     const struct pki_path *path, struct pki_verdict *verdict)
+		     const struct pki_path *path, const struct pki_certs *others,
+		     struct pki_verdict *verdict)
 {
 	int r, error = 0, depth = 0;
 	struct pki_error why = {};
 	enum pki_reason reason;
 	uint8_t bad = 0;
+	size_t at = 0;
 
 	drop_path(verdict);
 	set_path(verdict, paths, path);
@@ -334,7 +407,7 @@ static void try_path(const struct pki_verify_request *request, struct pki_paths 
 		return;
 	}
 	paths->signature_checks += path->n - 1U;
-	r = openssl_verify(verdict, request->at, &error, &depth);
+	r = openssl_verify(verdict, request->at, &request->policies, &error, &depth);
 	if (r < 0) {
 		refuse(verdict, PKI_INTERNAL, "the validation of \"%.160s\" failed: %s",
 		       verdict->leaf->subject, strerror(-r));
@@ -346,13 +419,14 @@ static void try_path(const struct pki_verify_request *request, struct pki_paths 
 	}
 	if (request->path_check) {
 		reason = request->path_check(request->path_check_userdata, verdict->path,
-					     verdict->n_path, request->at, &why);
+					     verdict->n_path, others, request->at, &why, &at);
 		if (reason != PKI_OK) {
-			refuse(verdict, reason, "%s", why.text);
+			refuse_one(verdict, at, reason, "%s", why.text);
 			return;
 		}
 	}
 	verdict->reason = PKI_OK;
+	verdict->fault = -1;
 	verdict->valid = true;
 	verdict->text[0] = '\0';
 }
@@ -398,9 +472,23 @@ static unsigned weight(enum pki_reason reason)
 	return reason == PKI_BAD_SIGNATURE || reason == PKI_WRONG_ISSUER_KEY ? 0 : 1;
 }
 
+/* What the second opinion may look at besides the path: what the peer sent and the helpers. */
+static int gather_others(const struct pki_verify_request *request,
+			 const struct pki_certs *untrusted, struct pki_certs *others)
+{
+	const struct pki_certs *lists[] = {&request->trust->helpers, untrusted};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(lists); i++)
+		for (size_t j = 0; r >= 0 && j < lists[i]->n; j++)
+			r = pki_certs_add(others, lists[i]->list[j]);
+	return r == -ENOMEM ? r : 0;
+}
+
 static void verify_path(const struct pki_verify_request *request, const struct pki_certs *untrusted,
 			struct pki_verdict *verdict)
 {
+	_cleanup_(pki_certs_done) struct pki_certs others = {};
 	struct pki_paths paths;
 	struct pki_verdict best = {};
 	bool have_best = false;
@@ -410,10 +498,12 @@ static void verify_path(const struct pki_verify_request *request, const struct p
 		refuse_no_path(verdict, &paths, request->trust);
 		return;
 	}
+	if (request->path_check && gather_others(request, untrusted, &others) < 0)
+		return; /* with "no verdict" */
 	for (size_t i = 0; i < paths.n_found; i++) {
-		struct pki_verdict one = {.leaf = verdict->leaf};
+		struct pki_verdict one = {.leaf = verdict->leaf, .fault = -1};
 
-		try_path(request, &paths, &paths.found[i], &one);
+		try_path(request, &paths, &paths.found[i], &others, &one);
 		if (!have_best || one.valid || weight(one.reason) > weight(best.reason)) {
 			drop_path(&best);
 			best = one;
@@ -496,15 +586,17 @@ void pki_verify(const struct pki_verify_request *request, struct pki_verdict *re
 	if (!ret->valid)
 		return;
 	if (request->subject && pki_subject_rule_match(request->subject, ret->leaf, &why) < 0) {
-		refuse(ret, PKI_SUBJECT_MISMATCH,
-		       "%s; put the peer's subject into inbound_certificate.subject_name, or it is another peer",
-		       why.text);
+		refuse_one(
+			ret, 0, PKI_SUBJECT_MISMATCH,
+			"%s; put the peer's subject into inbound_certificate.subject_name, or it is another peer",
+			why.text);
 		return;
 	}
 	if (request->identity &&
 	    (!request->id ||
 	     pki_identity_rule_match(request->identity, request->id, ret->leaf, &why) < 0))
-		refuse(ret, PKI_IDENTITY_MISMATCH,
-		       "%s; let the peer send one that its certificate has, or set remote_identity to what it sends",
-		       request->id ? why.text : "the peer sent no identity");
+		refuse_one(
+			ret, 0, PKI_IDENTITY_MISMATCH,
+			"%s; let the peer send one that its certificate has, or set remote_identity to what it sends",
+			request->id ? why.text : "the peer sent no identity");
 }

@@ -57,16 +57,37 @@ struct pki_verdict {
 	/* leaf .. anchor; if refused the one that came furthest, or none */
 	struct pki_cert *path[PKI_CHAIN_MAX];
 	size_t n_path;
+	/* index in the path of the certificate that the refusal is about; -1: of none in particular */
+	int fault;
 	/* of the whole path: the intersection of its windows, seconds since 1970 */
 	int64_t not_before;
 	int64_t not_after;	   /* the last second */
 	unsigned signature_checks; /* how many were spent */
 };
 
-/* A second opinion on a path that is otherwise good: revocation. Gets leaf .. anchor and the
- * time; PKI_OK, or a reason and a text. Another path is tried if it refuses. */
+/* A second opinion on a path that is otherwise good: revocation. Gets leaf .. anchor, the other
+ * certificates at hand (configured helpers and what the peer sent; among them may be issuers of
+ * revocation lists) and the time; PKI_OK, or a reason, a text and the index of the certificate it
+ * is about. Another path is tried if it refuses. */
 typedef enum pki_reason (*pki_path_check)(void *userdata, struct pki_cert *const *path,
-					  size_t n_path, int64_t at, struct pki_error *ret_text);
+					  size_t n_path, const struct pki_certs *others, int64_t at,
+					  struct pki_error *ret_text, size_t *ret_at);
+
+#define PKI_POLICIES_MAX 16
+
+/* The inputs of RFC 5280 section 6.1.1 (c) to (g). All zeros, any policy and none required, is
+ * what it is for a peer unless the configuration says otherwise; policy constraints within the
+ * path are kept in any case. */
+struct pki_policies {
+	const char *oids[PKI_POLICIES_MAX]; /* dotted; user-initial-policy-set, none: any */
+	size_t n_oids;
+	bool explicit_policy; /* initial-explicit-policy */
+	bool inhibit_mapping; /* initial-policy-mapping-inhibit */
+	bool inhibit_any;     /* initial-any-policy-inhibit */
+};
+
+/* True if the text is an OID of a certificate policy, in dotted form. */
+bool pki_policy_valid(const char *oid);
 
 struct pki_der {
 	const uint8_t *data;
@@ -82,7 +103,8 @@ struct pki_verify_request {
 	const struct pki_der
 		*untrusted; /* the other CERT payloads, any order; unreadable ones are skipped */
 	size_t n_untrusted;
-	int64_t at;		   /* seconds since 1970: one time for everything */
+	int64_t at; /* seconds since 1970: one time for everything */
+	struct pki_policies policies;
 	pki_path_check path_check; /* NULL: none */
 	void *path_check_userdata;
 };

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include <openssl/bio.h>
+#include <openssl/conf.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -123,10 +124,11 @@ static void add_extensions(X509 *x509, const struct pkigen_spec *spec, X509 *iss
 	const char *bc = spec->basic_constraints, *ku = spec->key_usage;
 	const char *eku = spec->ext_key_usage;
 	char with_pathlen[64];
+	CONF *empty = NCONF_new(NULL); /* certificatePolicies wants one */
 	X509V3_CTX ctx;
 
-	X509V3_set_ctx_nodb(&ctx);
 	X509V3_set_ctx(&ctx, issuer, x509, NULL, NULL, 0);
+	X509V3_set_nconf(&ctx, empty);
 	if (!bc && spec->ca && spec->pathlen > 0) {
 		(void)snprintf(with_pathlen, sizeof(with_pathlen), "critical,CA:TRUE,pathlen:%d",
 			       spec->pathlen - 1);
@@ -159,6 +161,7 @@ static void add_extensions(X509 *x509, const struct pkigen_spec *spec, X509 *iss
 		add_extension(x509, &ctx, name, value);
 		free(name);
 	}
+	NCONF_free(empty);
 }
 
 static void sign(X509 *x509, const struct pkigen_spec *spec, EVP_PKEY *key)
@@ -272,6 +275,12 @@ struct pkigen_cert *pkigen_gateway(const struct pkigen_cert *issuer, const char 
 				   const char *san)
 {
 	return pkigen_make(&(struct pkigen_spec){.subject = subject, .san = san}, issuer);
+}
+
+void *pkigen_keep(void *memory)
+{
+	remember(memory, NULL);
+	return memory;
 }
 
 uint8_t *pkigen_pkcs12(const struct pkigen_cert *leaf, const struct pkigen_cert *const *chain,

@@ -106,6 +106,9 @@ void pkigen_write(const char *path, const void *data, size_t len);
 /* A new directory under $TMPDIR, removed with its files by pkigen_done(). */
 const char *pkigen_dir(void);
 
+/* pkigen_done() frees it. Returns it. */
+void *pkigen_keep(void *memory);
+
 void pkigen_done(void);
 
 #endif

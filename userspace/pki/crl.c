@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CRL objects, lists of them, and loading. Owns the parsed X509_CRL. Called by revocation.c, by
+ * those who fetch and keep lists, and by the command line.
+ */
+#include "pki/crl.h"
+
+#include <openssl/asn1.h>
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/macro.h"
+#include "pki/name.h"
+#include "pki/pem.h"
+
+/* RFC 5280 section 5.1.2.4 and 5.1.2.5 */
+static int crl_time(const ASN1_TIME *t, int64_t *ret)
+{
+	struct tm tm = {};
+
+	if (ASN1_TIME_to_tm(t, &tm) != 1)
+		return -EBADMSG;
+	*ret = (int64_t)timegm(&tm);
+	return 0;
+}
+
+static void take_number(struct pki_crl *crl)
+{
+	ASN1_INTEGER *number = X509_CRL_get_ext_d2i(crl->x509, NID_crl_number, NULL, NULL);
+
+	crl->has_number = number && ASN1_INTEGER_get_uint64(&crl->number, number) == 1;
+	ASN1_INTEGER_free(number);
+	ERR_clear_error();
+}
+
+static int fill(struct pki_crl *crl, const char **ret_problem)
+{
+	const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl->x509);
+	STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(crl->x509);
+
+	*ret_problem = "thisUpdate or nextUpdate is no time";
+	crl->next_update = INT64_MAX;
+	if (crl_time(X509_CRL_get0_lastUpdate(crl->x509), &crl->this_update) < 0 ||
+	    (next && crl_time(next, &crl->next_update) < 0))
+		return -EBADMSG;
+	SHA256(crl->der, crl->der_len, crl->sha256);
+	take_number(crl);
+	crl->delta = X509_CRL_get_ext_by_NID(crl->x509, NID_delta_crl, -1) >= 0;
+	crl->n_revoked = revoked ? (size_t)sk_X509_REVOKED_num(revoked) : 0;
+	crl->issuer = pki_name_text(X509_CRL_get_issuer(crl->x509));
+	return crl->issuer ? 0 : -ENOMEM;
+}
+
+int pki_crl_new(const uint8_t *der, size_t len, struct pki_error *err, struct pki_crl **ret)
+{
+	_cleanup_(pki_crl_unrefp) struct pki_crl *crl = NULL;
+	const unsigned char *p = der;
+	const char *problem = NULL;
+	int r;
+
+	if (len > PKI_CRL_SIZE_MAX)
+		return pki_fail(err, -EFBIG, "a revocation list of %zu bytes; at most %d are read",
+				len, PKI_CRL_SIZE_MAX);
+	crl = calloc(1, sizeof(*crl));
+	if (!crl)
+		return pki_fail(err, -ENOMEM, "out of memory");
+	crl->refs = 1;
+	crl->x509 = len > 0 ? d2i_X509_CRL(NULL, &p, (long)len) : NULL;
+	ERR_clear_error();
+	if (!crl->x509)
+		return pki_fail(err, -EBADMSG, "not a certificate revocation list, or damaged");
+	if ((size_t)(p - der) != len)
+		return pki_fail(err, -EBADMSG, "%zu bytes follow the revocation list",
+				len - (size_t)(p - der));
+	crl->der = malloc(len);
+	if (!crl->der)
+		return pki_fail(err, -ENOMEM, "out of memory");
+	memcpy(crl->der, der, len);
+	crl->der_len = len;
+	r = fill(crl, &problem);
+	if (r == -ENOMEM)
+		return pki_fail(err, r, "out of memory");
+	if (r < 0)
+		return pki_fail(err, r, "not a usable revocation list: %s", problem);
+	*ret = TAKE_PTR(crl);
+	return 0;
+}
+
+struct pki_crl *pki_crl_ref(struct pki_crl *crl)
+{
+	if (crl)
+		crl->refs++;
+	return crl;
+}
+
+void pki_crl_unref(struct pki_crl *crl)
+{
+	if (!crl || --crl->refs > 0)
+		return;
+	X509_CRL_free(crl->x509);
+	free(crl->der);
+	free(crl->issuer);
+	free(crl);
+}
+
+void pki_crl_unrefp(struct pki_crl **crl)
+{
+	pki_crl_unref(*crl);
+	*crl = NULL;
+}
+
+/* Both have the same extension, byte for byte, or neither has it. */
+static bool same_extension(const struct pki_crl *a, const struct pki_crl *b, int nid)
+{
+	int at_a = X509_CRL_get_ext_by_NID(a->x509, nid, -1);
+	int at_b = X509_CRL_get_ext_by_NID(b->x509, nid, -1);
+	ASN1_OCTET_STRING *value_a, *value_b;
+
+	if (at_a < 0 || at_b < 0)
+		return at_a < 0 && at_b < 0;
+	value_a = X509_EXTENSION_get_data(X509_CRL_get_ext(a->x509, at_a));
+	value_b = X509_EXTENSION_get_data(X509_CRL_get_ext(b->x509, at_b));
+	return ASN1_OCTET_STRING_cmp(value_a, value_b) == 0;
+}
+
+bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b)
+{
+	if (X509_NAME_cmp(X509_CRL_get_issuer(a->x509), X509_CRL_get_issuer(b->x509)) != 0 ||
+	    a->delta != b->delta || !same_extension(a, b, NID_issuing_distribution_point) ||
+	    !same_extension(a, b, NID_authority_key_identifier))
+		return false;
+	if (a->has_number && b->has_number && a->number != b->number)
+		return a->number > b->number;
+	return a->this_update >= b->this_update;
+}
+
+void pki_crls_done(struct pki_crls *crls)
+{
+	for (size_t i = 0; i < crls->n; i++)
+		pki_crl_unref(crls->list[i]);
+	free(crls->list);
+	memset(crls, 0, sizeof(*crls));
+}
+
+int pki_crls_add(struct pki_crls *crls, struct pki_crl *crl)
+{
+	for (size_t i = 0; i < crls->n; i++)
+		if (memcmp(crls->list[i]->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
+			return 1;
+	if (crls->n >= PKI_CRLS_MAX)
+		return -E2BIG;
+	if (!crls->list) {
+		crls->list = calloc(PKI_CRLS_MAX, sizeof(struct pki_crl *));
+		if (!crls->list)
+			return -ENOMEM;
+	}
+	crls->list[crls->n++] = pki_crl_ref(crl);
+	return 0;
+}
+
+/* --- loading --- */
+
+/* What is being loaded, and into what. */
+struct load {
+	const char *name;
+	struct pki_findings *findings;
+	struct pki_error *err;
+	struct pki_crls crls; /* of this file */
+};
+
+static int add_der(struct load *load, const uint8_t *der, size_t len, unsigned line)
+{
+	_cleanup_(pki_crl_unrefp) struct pki_crl *crl = NULL;
+	char where[PKI_TEXT_MAX / 2];
+	struct pki_error why;
+	int r;
+
+	if (line)
+		(void)snprintf(where, sizeof(where), "%s, line %u", load->name, line);
+	else
+		(void)snprintf(where, sizeof(where), "%s", load->name);
+	r = pki_crl_new(der, len, &why, &crl);
+	if (r < 0)
+		return pki_fail(load->err, r, "%s: %s", where, why.text);
+	r = pki_crls_add(&load->crls, crl);
+	if (r == -E2BIG)
+		return pki_fail(load->err, r, "%s: more than %d revocation lists", where,
+				PKI_CRLS_MAX);
+	if (r < 0)
+		return pki_fail(load->err, r, "%s: out of memory", where);
+	if (r == 1)
+		pki_findings_add(load->findings, PKI_RULE_FILE_DUPLICATE, PKI_NOTE, where,
+				 "the revocation list is in the file twice", "once is enough");
+	return 0;
+}
+
+static int load_pem(struct load *load, const uint8_t *data, size_t len)
+{
+	struct pki_pem pem;
+	int r;
+
+	pki_pem_init(&pem, data, len);
+	while ((r = pki_pem_next(&pem, load->name, load->err)) > 0) {
+		size_t der_len = 0;
+		uint8_t *der = NULL;
+
+		if (!streq(pem.label, "X509 CRL")) {
+			char where[PKI_TEXT_MAX / 2], found[PKI_TEXT_MAX];
+
+			(void)snprintf(where, sizeof(where), "%s, line %u", load->name, pem.line);
+			(void)snprintf(found, sizeof(found), "a block \"%s\"", pem.label);
+			pki_findings_add(load->findings, PKI_RULE_FILE_BLOCK_IGNORED, PKI_NOTE,
+					 where, found, "only \"X509 CRL\" blocks are read here");
+			continue;
+		}
+		r = pki_pem_decode(&pem, load->name, load->err, &der, &der_len);
+		if (r < 0)
+			return r;
+		r = add_der(load, der, der_len, pem.line);
+		pki_file_free(der, der_len);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static int load_base64(struct load *load, const uint8_t *data, size_t len)
+{
+	size_t size = len / 4 * 3 + 3, der_len = 0;
+	uint8_t *der = malloc(size);
+	int r;
+
+	if (!der)
+		return pki_fail(load->err, -ENOMEM, "%s: out of memory", load->name);
+	if (base64_decode((const char *)data, len, der, size, &der_len) < 0)
+		r = pki_fail(load->err, -EBADMSG, "%s: neither PEM, DER nor Base64", load->name);
+	else
+		r = add_der(load, der, der_len, 0);
+	free(der);
+	return r;
+}
+
+int pki_crls_load(const uint8_t *data, size_t len, const char *name, struct pki_findings *findings,
+		  struct pki_error *err, struct pki_crls *crls)
+{
+	struct load load = {.name = name, .findings = findings, .err = err};
+	size_t before = crls->n;
+	int r;
+
+	if (len == 0)
+		return pki_fail(err, -ENODATA, "%s: the file is empty", name);
+	if (data[0] == 0x30)
+		r = add_der(&load, data, len, 0);
+	else if (pki_pem_probe(data, len))
+		r = load_pem(&load, data, len);
+	else
+		r = load_base64(&load, data, len);
+	if (r == 0 && load.crls.n == 0)
+		r = pki_fail(err, -ENODATA, "%s: no revocation list in it", name);
+	for (size_t i = 0; r == 0 && i < load.crls.n; i++) {
+		int q = pki_crls_add(crls, load.crls.list[i]);
+
+		if (q < 0)
+			r = pki_fail(err, q, "%s: more than %d revocation lists in all", name,
+				     PKI_CRLS_MAX);
+	}
+	while (r < 0 && crls->n > before)
+		pki_crl_unref(crls->list[--crls->n]);
+	pki_crls_done(&load.crls);
+	return r;
+}
+
+int pki_crls_load_file(const char *path, struct pki_findings *findings, struct pki_error *err,
+		       struct pki_crls *crls)
+{
+	char *data;
+	size_t len;
+	int r;
+
+	r = file_read(path, PKI_CRL_SIZE_MAX, &data, &len);
+	if (r == -EFBIG)
+		return pki_fail(err, r, "%s: larger than %d bytes", path, PKI_CRL_SIZE_MAX);
+	if (r < 0)
+		return pki_fail(err, r, "%s: cannot be read: %s", path, strerror(-r));
+	r = pki_crls_load((const uint8_t *)data, len, path, findings, err, crls);
+	free(data);
+	return r;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A certificate revocation list, and how it gets out of a file or an answer of a server.
+ *
+ * Parsed once, immutable and counted, as certificates are (pki/cert.h). Nothing here says that a
+ * list is genuine: whoever signed it is found out when it is used (pki/revocation.h).
+ */
+#ifndef CERTGATE_PKI_CRL_H
+#define CERTGATE_PKI_CRL_H
+
+#include "pki/cert.h"
+
+#define PKI_CRL_SIZE_MAX (16 * 1024 * 1024) /* bytes of one list: some 400,000 revocations */
+#define PKI_CRLS_MAX	 64		    /* lists that are looked at for one path */
+
+struct pki_crl {
+	unsigned refs;
+	X509_CRL *x509;
+	uint8_t *der;
+	size_t der_len;
+	uint8_t sha256[PKI_SHA256_SIZE]; /* of the DER */
+	char *issuer;			 /* RFC 4514 text, printable */
+	int64_t this_update;		 /* seconds since 1970 UTC */
+	int64_t next_update;		 /* INT64_MAX: it does not say */
+	uint64_t number;		 /* of the CRL number, RFC 5280 section 5.2.3; 0: none */
+	bool has_number;  /* false also if the number is beyond 64 bits: then compare times */
+	bool delta;	  /* deltaCRLIndicator: says only what changed since another */
+	size_t n_revoked; /* entries */
+};
+
+/* Parses exactly one DER list: trailing bytes are an error. -EBADMSG: not a list; -EFBIG;
+ * -ENOMEM. The caller owns one reference of *ret. */
+int pki_crl_new(const uint8_t *der, size_t len, struct pki_error *err, struct pki_crl **ret);
+
+struct pki_crl *pki_crl_ref(struct pki_crl *crl);
+void pki_crl_unref(struct pki_crl *crl); /* NULL is fine */
+void pki_crl_unrefp(struct pki_crl **crl);
+
+/* True if `a` may take the place of `b`: the same issuer and scope (issuing distribution point),
+ * both deltas or both not, and by number, failing that by thisUpdate, not older. An older answer
+ * never replaces a newer one. */
+bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b);
+
+/* A bounded list of references. Starts as all zeros. */
+struct pki_crls {
+	struct pki_crl **list;
+	size_t n;
+};
+
+void pki_crls_done(struct pki_crls *crls);
+/* Adds a reference. -E2BIG beyond PKI_CRLS_MAX; 1 if the same list was there already. */
+int pki_crls_add(struct pki_crls *crls, struct pki_crl *crl);
+
+/* The lists of PEM (any number of "X509 CRL" blocks, others are noted and skipped), DER or bare
+ * Base64. Appends to *crls, which is unchanged on failure. -ENODATA: readable, but no list;
+ * -EBADMSG; -EFBIG; -E2BIG. */
+int pki_crls_load(const uint8_t *data, size_t len, const char *name, struct pki_findings *findings,
+		  struct pki_error *err, struct pki_crls *crls);
+int pki_crls_load_file(const char *path, struct pki_findings *findings, struct pki_error *err,
+		       struct pki_crls *crls);
+
+#endif

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The states of a path's certificates. Owns nothing. Called by the verify processes and by
+ * `certgate cert verify`.
+ *
+ * Lists are sorted out before OpenSSL sees any: one that no certificate at hand signed would
+ * otherwise take the place of a genuine one by being newer, and whoever answers for a server
+ * could make "revoked" unknown.
+ */
+#include "pki/revocation.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include "base/macro.h"
+#include "base/time.h"
+#include "pki/sigalg.h"
+
+static const char *const modes[] = {
+	[PKI_REVOCATION_WHEN_AVAILABLE] = "when-available",
+	[PKI_REVOCATION_REQUIRED] = "required",
+	[PKI_REVOCATION_OFF] = "off",
+};
+
+const char *pki_revocation_mode_name(enum pki_revocation_mode mode)
+{
+	return (unsigned int)mode < ARRAY_SIZE(modes) ? modes[mode] : "unknown";
+}
+
+int pki_revocation_mode_parse(const char *text, enum pki_revocation_mode *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (streq(text, modes[i])) {
+			*ret = (enum pki_revocation_mode)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *pki_state_name(enum pki_state state)
+{
+	switch (state) {
+	case PKI_STATE_UNKNOWN: return "unknown";
+	case PKI_STATE_GOOD: return "good";
+	case PKI_STATE_REVOKED: return "revoked";
+	}
+	return "unknown";
+}
+
+const char *pki_crl_reason_name(int reason)
+{
+	static const char *const names[] = {
+		"unspecified",	 "keyCompromise",	 "cACompromise",    "affiliationChanged",
+		"superseded",	 "cessationOfOperation", "certificateHold", "",
+		"removeFromCRL", "privilegeWithdrawn",	 "aACompromise",
+	};
+
+	if (reason < 0 || (size_t)reason >= ARRAY_SIZE(names) || !*names[reason])
+		return names[0];
+	return names[reason];
+}
+
+/* The work on one path. */
+struct work {
+	const struct pki_evidence *evidence;
+	struct pki_cert *const *path;
+	size_t n_path;
+	const struct pki_certs *others;
+	int64_t at;
+	struct pki_cert_status *status;
+	/* per certificate: what OpenSSL had to say, and the list that must not be believed */
+	int error[PKI_CHAIN_MAX];
+	const X509_CRL *spoilt[PKI_CHAIN_MAX];
+	STACK_OF(X509_CRL) * genuine;
+	uint8_t vouched[PKI_TRUST_CERTS_MAX]; /* of others: 0 not looked at, 1 yes, 2 no */
+};
+
+static void set_revoked(struct pki_cert_status *status, const char *source, int reason,
+			int64_t revoked_at)
+{
+	char text[TIMESTAMP_SIZE];
+
+	status->state = PKI_STATE_REVOKED;
+	status->source = source;
+	status->reason = reason;
+	status->revoked_at = revoked_at;
+	(void)snprintf(status->text, sizeof(status->text), "revoked %s (%s)",
+		       format_timestamp(revoked_at, text), pki_crl_reason_name(reason));
+}
+
+/* --- OCSP --- */
+
+static bool is_fresh(const struct work *w, int64_t this_update, int64_t next_update)
+{
+	return this_update <= w->at + PKI_OCSP_SKEW &&
+	       (next_update > INT64_MAX - w->evidence->grace ||
+		w->at <= next_update + w->evidence->grace);
+}
+
+static void ask_answers(struct work *w, size_t i)
+{
+	struct pki_cert_status *status = &w->status[i];
+	size_t n = MIN(w->evidence->n_answers, (size_t)PKI_OCSP_ANSWERS_MAX);
+	char text[TIMESTAMP_SIZE];
+
+	for (size_t j = 0; j < n; j++) {
+		struct pki_ocsp_status answer;
+		struct pki_error why;
+		int r = pki_ocsp_status(w->evidence->answers[j], w->path[i], w->path[i + 1], w->at,
+					&why, &answer);
+
+		if (r < 0 && r != -ENODATA)
+			(void)snprintf(status->text, sizeof(status->text), "%s", why.text);
+		if (r < 0)
+			continue;
+		if (answer.revoked) { /* however old: nobody takes that back but a newer answer */
+			if (status->state == PKI_STATE_GOOD &&
+			    status->fresh_until > answer.next_update)
+				continue;
+			set_revoked(status, "ocsp", answer.reason, answer.revoked_at);
+			return;
+		}
+		if (!is_fresh(w, answer.this_update, answer.next_update)) {
+			(void)snprintf(status->text, sizeof(status->text),
+				       "the OCSP answer was fresh until %s only",
+				       format_timestamp(answer.next_update, text));
+			continue;
+		}
+		if (status->state == PKI_STATE_GOOD && status->fresh_until >= answer.next_update)
+			continue;
+		status->state = PKI_STATE_GOOD;
+		status->source = "ocsp";
+		status->fresh_until = answer.next_update;
+		status->text[0] = '\0';
+	}
+}
+
+/* --- lists: who signed them --- */
+
+/* May that certificate have signed the list, by name and key identifier? */
+static bool may_have_signed(const struct pki_cert *cert, const X509_CRL *crl)
+{
+	AUTHORITY_KEYID *akid;
+	bool may;
+
+	if (X509_NAME_cmp(X509_get_subject_name(cert->x509), X509_CRL_get_issuer(crl)) != 0)
+		return false;
+	akid = X509_CRL_get_ext_d2i(crl, NID_authority_key_identifier, NULL, NULL);
+	may = X509_check_akid(cert->x509, akid) == X509_V_OK;
+	AUTHORITY_KEYID_free(akid);
+	return may;
+}
+
+/* Did a certificate of the path issue that one? It may then be the issuer of lists. Without this a
+ * peer could send a certificate of its own making with its CA's name, for a list of its own making
+ * that is newer than the CA's. */
+static bool is_vouched(struct work *w, size_t other)
+{
+	const struct pki_cert *cert = w->others->list[other];
+	uint8_t *known = &w->vouched[other];
+
+	for (size_t i = 1; *known == 0 && i < w->n_path; i++)
+		if (X509_check_issued(w->path[i]->x509, cert->x509) == X509_V_OK &&
+		    pki_cert_signature_strong(cert, NULL) &&
+		    X509_verify(cert->x509, X509_get0_pubkey(w->path[i]->x509)) == 1)
+			*known = 1;
+	if (*known == 0)
+		*known = 2;
+	ERR_clear_error();
+	return *known == 1;
+}
+
+static bool signed_by(const struct pki_cert *cert, X509_CRL *crl, unsigned *checks)
+{
+	bool yes;
+
+	if (*checks >= PKI_CRL_CHECKS_MAX)
+		return false;
+	(*checks)++;
+	yes = X509_CRL_verify(crl, X509_get0_pubkey(cert->x509)) == 1;
+	ERR_clear_error();
+	return yes;
+}
+
+static bool is_genuine(struct work *w, X509_CRL *crl, unsigned *checks)
+{
+	const X509_ALGOR *alg = NULL;
+
+	X509_CRL_get0_signature(crl, NULL, &alg);
+	if (!pki_sigalg_strong(alg, NULL))
+		return false;
+	for (size_t i = 1; i < w->n_path; i++)
+		if (may_have_signed(w->path[i], crl) && signed_by(w->path[i], crl, checks))
+			return true;
+	for (size_t i = 0; w->others && i < w->others->n; i++) {
+		const struct pki_cert *cert = w->others->list[i];
+
+		if (may_have_signed(cert, crl) && pki_key_strong(cert->key_type, cert->key_bits) &&
+		    is_vouched(w, i) && signed_by(cert, crl, checks))
+			return true;
+	}
+	return false;
+}
+
+static int sort_out(struct work *w)
+{
+	size_t n = MIN(w->evidence->n_crls, (size_t)PKI_CRLS_MAX);
+	unsigned checks = 0;
+
+	w->genuine = sk_X509_CRL_new_null();
+	if (!w->genuine)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		X509_CRL *crl = w->evidence->crls[i]->x509;
+
+		if (is_genuine(w, crl, &checks) && sk_X509_CRL_push(w->genuine, crl) <= 0)
+			return -ENOMEM;
+	}
+	ERR_clear_error();
+	return 0;
+}
+
+/* --- lists: OpenSSL's RFC 5280 section 6.3 --- */
+
+static const X509_STORE_CTX *outermost(const X509_STORE_CTX *ctx)
+{
+	const X509_STORE_CTX *parent;
+
+	while ((parent = X509_STORE_CTX_get0_parent_ctx(ctx)))
+		ctx = parent;
+	return ctx;
+}
+
+/* The path stays what it is; that of a list's issuer is found by OpenSSL. */
+static int next_in_path(X509_STORE_CTX *ctx, X509 *cert, X509 *issuer)
+{
+	const struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
+
+	if (X509_STORE_CTX_get0_parent_ctx(ctx))
+		return X509_check_issued(issuer, cert) == X509_V_OK;
+	for (size_t i = 0; i + 1 < w->n_path; i++)
+		if (w->path[i]->x509 == cert)
+			return w->path[i + 1]->x509 == issuer;
+	return w->path[w->n_path - 1]->x509 == cert && cert == issuer;
+}
+
+static bool is_about_a_list(int error)
+{
+	switch (error) {
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+	case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+	case X509_V_ERR_CERT_REVOKED:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+	case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+	case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+	case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+	case X509_V_ERR_INVALID_EXTENSION: return true;
+	}
+	return false;
+}
+
+static bool within_grace(const struct work *w, const X509_CRL *crl)
+{
+	const ASN1_TIME *next = crl ? X509_CRL_get0_nextUpdate(crl) : NULL;
+	struct tm tm = {};
+
+	return next && ASN1_TIME_to_tm(next, &tm) == 1 &&
+	       w->at <= (int64_t)timegm(&tm) + w->evidence->grace;
+}
+
+static void take_entry(struct work *w, size_t i, X509_CRL *crl)
+{
+	ASN1_ENUMERATED *coded;
+	X509_REVOKED *entry = NULL;
+	int64_t revoked_at = 0;
+	struct tm tm = {};
+	int reason = -1;
+
+	if (crl && X509_CRL_get0_by_cert(crl, &entry, w->path[i]->x509) != 0 && entry) {
+		if (ASN1_TIME_to_tm(X509_REVOKED_get0_revocationDate(entry), &tm) == 1)
+			revoked_at = (int64_t)timegm(&tm);
+		coded = X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, NULL, NULL);
+		if (coded)
+			reason = (int)ASN1_ENUMERATED_get(coded);
+		ASN1_ENUMERATED_free(coded);
+	}
+	set_revoked(&w->status[i], "crl", reason, revoked_at);
+}
+
+/* Nothing that is said about a list ends the walk: it is remembered for the certificate it was
+ * said of. What else could be said of the path was said before; a list's issuer must be good. */
+static int remember(int ok, X509_STORE_CTX *ctx)
+{
+	struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
+	int depth = X509_STORE_CTX_get_error_depth(ctx), error = X509_STORE_CTX_get_error(ctx);
+	X509_CRL *crl = X509_STORE_CTX_get0_current_crl(ctx);
+
+	if (ok || X509_STORE_CTX_get0_parent_ctx(ctx))
+		return ok;
+	if (!is_about_a_list(error))
+		return 1;
+	if (depth < 0 || (size_t)depth + 1 >= w->n_path)
+		return 1; /* the anchor */
+	if (error == X509_V_ERR_CERT_REVOKED) {
+		if (!crl || crl != w->spoilt[depth])
+			take_entry(w, (size_t)depth, crl);
+		return 1;
+	}
+	if (error == X509_V_ERR_CRL_HAS_EXPIRED && within_grace(w, crl))
+		return 1;
+	/* A list that has had its day still tells what was revoked then. */
+	if (error != X509_V_ERR_CRL_HAS_EXPIRED && error != X509_V_ERR_CRL_NOT_YET_VALID &&
+	    error != X509_V_ERR_UNABLE_TO_GET_CRL)
+		w->spoilt[depth] = crl;
+	if (w->error[depth] == X509_V_OK)
+		w->error[depth] = error;
+	return 1;
+}
+
+static int run(struct work *w)
+{
+	const struct pki_cert *anchor = w->path[w->n_path - 1];
+	STACK_OF(X509) *untrusted = sk_X509_new_null();
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	X509_STORE *store = X509_STORE_new();
+	X509_VERIFY_PARAM *param;
+	int r = -ENOMEM;
+
+	if (!untrusted || !ctx || !store || X509_STORE_add_cert(store, anchor->x509) != 1)
+		goto out;
+	for (size_t i = 1; i + 1 < w->n_path; i++)
+		if (sk_X509_push(untrusted, w->path[i]->x509) <= 0)
+			goto out;
+	for (size_t i = 0; w->others && i < w->others->n; i++)
+		if (w->vouched[i] == 1 && sk_X509_push(untrusted, w->others->list[i]->x509) <= 0)
+			goto out;
+	X509_STORE_set_check_issued(store, next_in_path);
+	X509_STORE_set_verify_cb(store, remember);
+	if (X509_STORE_CTX_init(ctx, store, w->path[0]->x509, untrusted) != 1 ||
+	    X509_STORE_CTX_set_app_data(ctx, w) != 1)
+		goto out;
+	X509_STORE_CTX_set0_crls(ctx, w->genuine);
+	param = X509_STORE_CTX_get0_param(ctx);
+	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
+						   X509_V_FLAG_EXTENDED_CRL_SUPPORT |
+						   X509_V_FLAG_USE_DELTAS |
+						   X509_V_FLAG_TRUSTED_FIRST);
+	if (!pki_cert_self_signed(anchor))
+		X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+	X509_VERIFY_PARAM_set_time(param, (time_t)w->at);
+	X509_VERIFY_PARAM_set_depth(param, PKI_CHAIN_MAX);
+	X509_VERIFY_PARAM_set_auth_level(param, 2);
+	r = X509_verify_cert(ctx) == 1 ? 0 : -EIO;
+	if (r == 0) { /* it must have walked the path it was given */
+		const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+
+		if (!chain || sk_X509_num(chain) != (int)w->n_path)
+			r = -EIO;
+	}
+out:
+	X509_STORE_CTX_free(ctx);
+	X509_STORE_free(store);
+	sk_X509_free(untrusted);
+	ERR_clear_error();
+	return r;
+}
+
+/* Until when the genuine lists by that certificate's issuer hold: the earliest nextUpdate. */
+static int64_t fresh_until(const struct work *w, size_t i)
+{
+	const X509_NAME *issuer = X509_get_issuer_name(w->path[i]->x509);
+	int64_t until = INT64_MAX;
+
+	for (size_t j = 0; j < w->evidence->n_crls && j < PKI_CRLS_MAX; j++) {
+		const struct pki_crl *crl = w->evidence->crls[j];
+
+		if (sk_X509_CRL_find(w->genuine, crl->x509) >= 0 && !crl->delta &&
+		    X509_NAME_cmp(X509_CRL_get_issuer(crl->x509), issuer) == 0 &&
+		    crl->next_update + w->evidence->grace >= w->at)
+			until = MIN(until, crl->next_update);
+	}
+	return until;
+}
+
+static void conclude(struct work *w, size_t i)
+{
+	struct pki_cert_status *status = &w->status[i];
+
+	if (status->state != PKI_STATE_UNKNOWN)
+		return;
+	if (w->error[i] == X509_V_OK) {
+		status->state = PKI_STATE_GOOD;
+		status->source = "crl";
+		status->fresh_until = fresh_until(w, i);
+		status->text[0] = '\0';
+	} else if (w->error[i] != X509_V_ERR_UNABLE_TO_GET_CRL || !status->text[0]) {
+		(void)snprintf(status->text, sizeof(status->text), "%s",
+			       w->error[i] == X509_V_ERR_UNABLE_TO_GET_CRL
+				       ? "there is no revocation list of its issuer that fits"
+				       : X509_verify_cert_error_string(w->error[i]));
+	}
+}
+
+int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *const *path,
+			  size_t n_path, const struct pki_certs *others, int64_t at,
+			  struct pki_cert_status *ret)
+{
+	struct work w = {.evidence = evidence,
+			 .path = path,
+			 .n_path = n_path,
+			 .others = others,
+			 .at = at,
+			 .status = ret};
+	int r;
+
+	for (size_t i = 0; i + 1 < n_path; i++) {
+		ret[i] = (struct pki_cert_status){.source = "", .reason = -1};
+		ask_answers(&w, i);
+	}
+	if (n_path < 2)
+		return 0;
+	r = sort_out(&w);
+	if (r == 0)
+		r = run(&w);
+	for (size_t i = 0; r == 0 && i + 1 < n_path; i++)
+		conclude(&w, i);
+	sk_X509_CRL_free(w.genuine);
+	return r;
+}
+
+enum pki_reason pki_revocation_check(void *userdata, struct pki_cert *const *path, size_t n_path,
+				     const struct pki_certs *others, int64_t at,
+				     struct pki_error *ret_text, size_t *ret_at)
+{
+	struct pki_revocation *revocation = userdata;
+	int r;
+
+	revocation->n_status = 0;
+	*ret_at = 0;
+	if (revocation->mode == PKI_REVOCATION_OFF)
+		return PKI_OK;
+	r = pki_revocation_status(&revocation->evidence, path, n_path, others, at,
+				  revocation->status);
+	if (r < 0) {
+		(void)pki_fail(ret_text, r, "the revocation check failed: %s", strerror(-r));
+		return PKI_INTERNAL;
+	}
+	revocation->n_status = n_path - 1;
+	/* from the anchor down: what is above an unknown one says more */
+	for (size_t i = n_path - 1; i-- > 0;)
+		if (revocation->status[i].state == PKI_STATE_REVOKED) {
+			(void)pki_fail(ret_text, 0, "the certificate \"%.160s\" was %s",
+				       path[i]->subject, revocation->status[i].text);
+			*ret_at = i;
+			return PKI_REVOKED;
+		}
+	for (size_t i = n_path - 1; revocation->mode == PKI_REVOCATION_REQUIRED && i-- > 0;)
+		if (revocation->status[i].state == PKI_STATE_UNKNOWN) {
+			(void)pki_fail(
+				ret_text, 0,
+				"whether \"%.160s\" is revoked must be known and is not: %s; provide its issuer's current revocation list, or set revocation to when-available",
+				path[i]->subject, revocation->status[i].text);
+			*ret_at = i;
+			return PKI_REVOCATION_UNKNOWN;
+		}
+	return PKI_OK;
+}

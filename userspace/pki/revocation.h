@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Is a certificate of a path revoked, as far as the CRLs and OCSP answers at hand tell?
+ *
+ * RFC 5280 section 6.3 over complete, delta, partitioned and indirect lists (by OpenSSL), RFC
+ * 6960 over answers. Pure: evidence and time in, states out. Whoever holds the evidence (the
+ * verify processes, `certgate cert verify`) fetches, caches and renews it elsewhere. Only for
+ * paths that are otherwise good; the anchor itself is what the operator chose and is not asked
+ * about. Evidence that nobody genuine signed is left out and never harms.
+ */
+#ifndef CERTGATE_PKI_REVOCATION_H
+#define CERTGATE_PKI_REVOCATION_H
+
+#include "pki/crl.h"
+#include "pki/ocsp.h"
+#include "pki/verify.h"
+
+/* Signatures of lists that are checked for one path. */
+#define PKI_CRL_CHECKS_MAX (4 * PKI_CRLS_MAX)
+
+/* The configuration's `revocation`. */
+enum pki_revocation_mode {
+	PKI_REVOCATION_WHEN_AVAILABLE, /* revoked refuses, unknown does not */
+	PKI_REVOCATION_REQUIRED,       /* so does unknown */
+	PKI_REVOCATION_OFF,
+};
+
+const char *pki_revocation_mode_name(enum pki_revocation_mode mode);
+int pki_revocation_mode_parse(const char *text, enum pki_revocation_mode *ret); /* -EINVAL */
+
+/* Borrowed. All zeros: nothing is known. */
+struct pki_evidence {
+	struct pki_crl *const *crls;
+	size_t n_crls; /* those beyond PKI_CRLS_MAX are not looked at */
+	struct pki_ocsp *const *answers;
+	size_t n_answers; /* likewise PKI_OCSP_ANSWERS_MAX */
+	int64_t grace;	  /* seconds for which evidence counts beyond its nextUpdate */
+};
+
+enum pki_state {
+	PKI_STATE_UNKNOWN,
+	PKI_STATE_GOOD,
+	PKI_STATE_REVOKED,
+};
+
+const char *pki_state_name(enum pki_state state); /* "unknown", "good", "revoked" */
+
+struct pki_cert_status {
+	enum pki_state state;
+	const char *source;	 /* who said so: "crl", "ocsp", or "" */
+	int reason;		 /* CRLReason (RFC 5280 section 5.3.1) of a revoked one; -1: none */
+	int64_t revoked_at;	 /* seconds since 1970 */
+	int64_t fresh_until;	 /* good: the last second for which that was said, grace left out */
+	char text[PKI_TEXT_MAX]; /* unknown: why; revoked: when and for what */
+};
+
+/* The name of a CRLReason as RFC 5280 spells it, "unspecified" for -1 and what is not one. */
+const char *pki_crl_reason_name(int reason);
+
+/* Fills ret[0] .. ret[n_path - 2], one for each certificate below the anchor. `others` (may be
+ * NULL) are more certificates at hand, among them perhaps those of CRL issuers, which a
+ * certificate of the path must have issued. -ENOMEM. */
+int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *const *path,
+			  size_t n_path, const struct pki_certs *others, int64_t at,
+			  struct pki_cert_status *ret);
+
+/* For pki_verify_request.path_check: userdata is a struct pki_revocation, whose states are those
+ * of the path that was looked at last. */
+struct pki_revocation {
+	struct pki_evidence evidence;
+	enum pki_revocation_mode mode;
+	struct pki_cert_status status[PKI_CHAIN_MAX];
+	size_t n_status;
+};
+
+enum pki_reason pki_revocation_check(void *userdata, struct pki_cert *const *path, size_t n_path,
+				     const struct pki_certs *others, int64_t at,
+				     struct pki_error *ret_text, size_t *ret_at);
+
+#endif
