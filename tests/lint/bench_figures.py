@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The bench's arithmetic: a figure must not come out of a measurement that does not count, nor change on its way to a line."""
+
+import os
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bench"))
+import figures
+import profile_symbols
+
+TCP = figures.BY_NAME["tcp-udp"]
+RAW = "raw tcp-udp %s 1 elapsed=%d idle=%d packets=100 bytes=130000 lost=0 sealed=%s opened=%s dropped=%s"
+
+
+def measured(peer, elapsed, idle=0, sealed="120", opened="120", dropped="0"):
+    name, peer, raw = figures.parse_raw(RAW % (peer, elapsed, idle, sealed, opened, dropped))
+    assert name == "tcp-udp"
+    return peer, raw
+
+
+class Reading(unittest.TestCase):
+    def test_a_raw_line(self):
+        peer, raw = measured("xfrm", 5000)
+        self.assertEqual(peer, "xfrm")
+        self.assertEqual((raw["elapsed"], raw["packets"], raw["sealed"]), (5000, 100, 120))
+
+    def test_what_a_peer_does_not_count(self):
+        self.assertIsNone(measured("plain", 5000, 0, "-", "-", "-")[1]["sealed"])
+
+    def test_other_lines_are_none(self):
+        self.assertIsNone(figures.parse_raw("guest: done"))
+        self.assertIsNone(figures.parse_raw(""))
+
+
+class Judging(unittest.TestCase):
+    def test_a_measurement_that_counts(self):
+        self.assertEqual(figures.problems(*measured("certgate", 5000)), [])
+        self.assertEqual(figures.problems(*measured("plain", 5000, 0, "-", "-", "-")), [])
+
+    def test_packets_that_went_past_the_tunnel(self):
+        self.assertTrue(figures.problems(*measured("certgate", 5000, sealed="99")))
+        self.assertTrue(figures.problems(*measured("xfrm", 5000, opened="99")))
+
+    def test_drops_and_losses(self):
+        self.assertTrue(figures.problems(*measured("certgate", 5000, dropped="1")))
+        peer, raw = measured("plain", 5000, 0, "-", "-", "-")
+        raw["lost"] = 1
+        self.assertTrue(figures.problems(peer, raw))
+
+
+class Arithmetic(unittest.TestCase):
+    def results(self):
+        results = figures.Results()
+        for peer, elapsed, idle in (("plain", 100000, 0), ("certgate", 1100000, 0), ("certgate", 1300000, 100000),
+                                    ("certgate", 1500000, 0), ("xfrm", 2300000, 0)):
+            results.add(TCP, *measured(peer, elapsed, idle))
+        return results
+
+    def test_median_beyond_plain_routing_without_idle_time(self):
+        found = self.results().figures(TCP)
+        self.assertEqual(found["certgate"].value, 11000)
+        self.assertEqual(found["xfrm"].value, 22000)
+        self.assertNotIn("wireguard", found)
+
+    def test_spread(self):
+        self.assertAlmostEqual(self.results().figures(TCP)["certgate"].spread, 100 * 4000 / 11000)
+
+    def test_the_line(self):
+        line = figures.bench_line("6.12", TCP, self.results().figures(TCP))
+        self.assertEqual(line, "bench 6.12 tcp-udp certgate=11000 xfrm=22000 wireguard=- ratio=0.50")
+
+    def test_no_ratio_without_the_peer(self):
+        results = figures.Results()
+        results.add(TCP, *measured("certgate", 5000))
+        self.assertTrue(figures.bench_line("6.1", TCP, results.figures(TCP)).endswith("xfrm=- wireguard=- ratio=-"))
+
+
+class Planning(unittest.TestCase):
+    def test_every_peer_does_the_same_work(self):
+        steps = figures.plan(figures.ROWS, figures.PEERS, 3)
+        works = {}
+        for step in steps:
+            if step.startswith("peer "):
+                setup = step.split()[1:]
+            elif step.startswith("measure "):
+                works.setdefault(setup[0], set()).add((setup[1], setup[4], step.split(None, 3)[3]))
+        self.assertEqual(works["plain"], works["certgate"])
+        self.assertEqual(works["certgate"], works["xfrm"])
+        self.assertLessEqual(works["wireguard"], works["certgate"])
+
+    def test_set_up_and_taken_down_in_turn(self):
+        up = False
+        for step in figures.plan(figures.ROWS, figures.PEERS, 1):
+            if step.startswith("peer "):
+                self.assertFalse(up)
+                up = True
+            elif step == "down":
+                self.assertTrue(up)
+                up = False
+            else:
+                self.assertTrue(up)
+        self.assertFalse(up)
+
+    def test_rows_that_share_a_measurement_find_it(self):
+        results = figures.Results()
+        for peer in figures.PEERS:
+            results.add(TCP, *measured(peer, 1000000))
+        self.assertEqual(set(results.figures(figures.BY_NAME["wg-tcp-gcm"])), {"certgate", "xfrm", "wireguard"})
+        self.assertEqual(set(results.figures(figures.BY_NAME["wg-tcp-chacha"])), {"wireguard"})
+
+
+class Profile(unittest.TestCase):
+    def test_instructions_by_symbol(self):
+        symbols = profile_symbols.read_symbols([
+            "ffffffff81000100 T second", "ffffffff81000000 t first", "ffffffffc0000000 t ours\t[certgate]",
+            "ffffffff81000080 D not_code"])
+        counts = profile_symbols.by_symbol(["ffffffff81000000 5", "ffffffff810000ff 6", "ffffffff81000100 7", "ffffffffc0000010 8",
+                                            "400000 9"], symbols)
+        self.assertEqual(counts, {("first", "kernel"): 11, ("second", "kernel"): 7, ("ours", "certgate"): 8, ("(programs)", "user"): 9})
+        self.assertIn("ours [certgate]", profile_symbols.text(counts, 1))
+
+
+if __name__ == "__main__":
+    unittest.main()
