@@ -331,6 +331,62 @@ static void lint_names_the_rule_that_is_broken(void **state)
 	assert_int_equal(r.status, 2);
 }
 
+static void lint_tells_of_every_rule_why_it_is_there(void **state)
+{
+	char *good = file("good.pem", pkigen_text("%s%s%s", gw->pem, gw->key_pem, ca->pem));
+	_cleanup_(run_done) struct run r = {};
+	const json_t *rules;
+
+	(void)state;
+	run(&r, "lint", "--outbound", good);
+	assert_text(r.out, "ok       outbound-eku ");
+	assert_text(r.out, "ok       outbound-identity ");
+	run(&r, "lint", "--json", "--outbound", file("only.pem", gw->pem));
+	assert_int_equal(r.status, 1);
+	rules = json_object_get(r.json, "rules");
+	assert_int_equal(json_array_size(rules), 10);
+	assert_string_equal(STRING(json_array_get(rules, 1), "rule"), "outbound-private-key");
+	assert_string_equal(STRING(json_array_get(rules, 1), "result"), "error");
+	assert_string_equal(STRING(json_array_get(rules, 0), "result"), "ok");
+	for (enum pki_rule rule = 0; rule < _PKI_RULE_MAX; rule++)
+		assert_true(*pki_rule_name(rule) && *pki_rule_why(rule));
+}
+
+static void lint_inbound_judges_what_is_to_be_trusted(void **state)
+{
+	struct pkigen_cert *other = pkigen_intermediate(pkigen_root("CN=Elsewhere"), "CN=Stray");
+	struct pkigen_cert *weak = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=Weak", .ca = true, .digest = "SHA1"}, root);
+	char *anchor = file("root.pem", root->pem), *middle = file("ca.pem", ca->pem);
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "lint", "--inbound", anchor, "--inbound", middle, "--subject", "gw.example");
+	assert_int_equal(r.status, 0);
+	assert_text(r.out, "helps to build paths: CN=CA,O=Example");
+	assert_text(r.out, "ok       trust-subject ");
+	assert_string_equal(r.err, "");
+	run(&r, "lint", "--inbound", anchor, "--inbound",
+	    file("mixed.pem", pkigen_text("%s%s%s", other->pem, weak->pem, gw->pem)));
+	assert_int_equal(r.status, 0);
+	assert_text(r.err, "\"CN=Elsewhere\" is not in the chain [trust-stray]");
+	assert_text(r.err, "signed with ecdsa-with-SHA1");
+	assert_text(r.err, "[trust-not-ca]");
+	run(&r, "lint", "--inbound", middle);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "[trust-not-self-signed]");
+	assert_text(r.out, "refused");
+	run(&r, "lint", "--trust-anchor", middle, "--inbound", middle);
+	assert_int_equal(r.status, 0);
+	run(&r, "lint", "--json", "--inbound", anchor, "--subject", "*.example");
+	assert_int_equal(r.status, 1);
+	assert_true(json_is_false(json_object_get(r.json, "good")));
+	run(&r, "lint", "--inbound", anchor, "--outbound", anchor);
+	assert_int_equal(r.status, 2);
+	run(&r, "lint", "--inbound");
+	assert_int_equal(r.status, 2);
+}
+
 static void passphrases_come_from_a_file(void **state)
 {
 	size_t len;
@@ -386,6 +442,8 @@ int main(void)
 		cmocka_unit_test(verify_judges_by_revocation_lists_and_answers),
 		cmocka_unit_test(verify_wants_its_arguments),
 		cmocka_unit_test(lint_names_the_rule_that_is_broken),
+		cmocka_unit_test(lint_tells_of_every_rule_why_it_is_there),
+		cmocka_unit_test(lint_inbound_judges_what_is_to_be_trusted),
 		cmocka_unit_test(passphrases_come_from_a_file),
 		cmocka_unit_test(help_lists_the_subcommands),
 	};

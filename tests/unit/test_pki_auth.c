@@ -410,6 +410,29 @@ static void algorithm_identifiers_are_those_of_the_rfcs(void **state)
 	assert_int_equal(pki_algid_write(PKI_SCHEME_RSA_PKCS1_SHA1, written), 0);
 }
 
+static void rsa_identifiers_without_their_null_are_understood(void **state)
+{
+	uint8_t der[16];
+	enum pki_scheme scheme;
+	int salt;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		char *hex = pkigen_text("300b06092a864886f70d01010%x", 0xb + i);
+
+		assert_int_equal(pki_algid_parse(der, unhex(hex, der), &scheme, &salt), 0);
+		assert_int_equal(scheme, PKI_SCHEME_RSA_PKCS1_SHA256 + i);
+		assert_int_equal(salt, -1);
+	}
+	/* SHA-1 is no more welcome than with it, and a length that does not fit is none */
+	assert_int_equal(pki_algid_parse(der, unhex("300b06092a864886f70d010105", der), &scheme,
+					 &salt),
+			 -EPROTONOSUPPORT);
+	assert_int_equal(pki_algid_parse(der, unhex("300d06092a864886f70d01010b", der), &scheme,
+					 &salt),
+			 -EBADMSG);
+}
+
 static void what_openssl_writes_for_pss_is_what_we_write(void **state)
 {
 	static const struct {
@@ -700,6 +723,7 @@ int main(void)
 		cmocka_unit_test(nothing_in_common_is_said_before_signing),
 		cmocka_unit_test(our_notification_announces_sha2_and_eddsa_and_is_read_back),
 		cmocka_unit_test(algorithm_identifiers_are_those_of_the_rfcs),
+		cmocka_unit_test(rsa_identifiers_without_their_null_are_understood),
 		cmocka_unit_test(what_openssl_writes_for_pss_is_what_we_write),
 		cmocka_unit_test(other_forms_of_pss_parameters_are_understood),
 		cmocka_unit_test(

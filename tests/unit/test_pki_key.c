@@ -19,6 +19,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "pki/legacy.h"
 #include "pki/pkcs12.h"
 
 static struct pkigen_cert *root, *ca, *leaf;
@@ -38,7 +39,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	pki_pkcs12_finish();
+	pki_legacy_finish();
 	pkigen_done();
 	return 0;
 }
@@ -257,6 +258,50 @@ static void an_encrypted_key_takes_its_passphrase_and_no_other(void **state)
 	assert_int_equal(asked, 0);
 }
 
+static void run_openssl(const char *const *argv)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)freopen("/dev/null", "w", stderr);
+		execvp("openssl", (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* pbeWithMD5AndDES-CBC is what "openssl pkcs8 -topk8" wrote until 1.1, RC2 is Windows's. */
+static void keys_with_old_encryption_are_read(void **state)
+{
+	static const char *const ways[] = {"PBE-MD5-DES", "PBE-SHA1-RC2-40", "PBE-SHA1-3DES"};
+	const char *dir = pkigen_dir();
+	char *plain = pkigen_text("%s/plain.key", dir), *old = pkigen_text("%s/old.key", dir);
+	_cleanup_(load_done) struct load l = {};
+
+	(void)state;
+	pkigen_write(plain, leaf->key_pem, strlen(leaf->key_pem));
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		const char *const argv[] = {"openssl",	 "pkcs8",    "-provider",   "legacy",
+					    "-provider", "default",  "-topk8",	    "-v1",
+					    ways[i],	 "-in",	     plain,	    "-out",
+					    old,	 "-passout", "pass:secret", NULL};
+		uint8_t *data;
+		size_t len;
+
+		run_openssl(argv);
+		assert_int_equal(pki_file_read(old, &l.err, &data, &len), 0);
+		load_key(&l, data, len, "secret");
+		assert_leaf_key(&l);
+		load_key(&l, data, len, "Secret");
+		assert_load_fails(&l, -EKEYREJECTED, "does not open the private key");
+		assert_int_equal(OSSL_PROVIDER_available(NULL, "legacy"), 0);
+		pki_file_free(data, len);
+	}
+}
+
 static void what_is_there_instead_of_a_key_is_said(void **state)
 {
 	_cleanup_(load_done) struct load l = {};
@@ -382,21 +427,6 @@ static void absent_and_empty_passphrases_are_both_tried(void **state)
 	assert_pfx_complete(&l);
 }
 
-static void run_openssl(const char *const *argv)
-{
-	pid_t pid = fork();
-	int status;
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		(void)freopen("/dev/null", "w", stderr);
-		execvp("openssl", (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
 static void pkcs12_as_windows_and_old_openssl_wrote_it_is_read(void **state)
 {
 	const char *dir = pkigen_dir();
@@ -470,11 +500,11 @@ static void the_legacy_provider_can_be_loaded_ahead(void **state)
 	uint8_t *pfx = pkigen_pkcs12(leaf, chain_of(), 2, "x", &len);
 
 	(void)state;
-	assert_int_equal(pki_pkcs12_prepare(), 0);
-	assert_int_equal(pki_pkcs12_prepare(), 0);
+	assert_int_equal(pki_legacy_prepare(), 0);
+	assert_int_equal(pki_legacy_prepare(), 0);
 	load_pfx(&l, pfx, len, "x");
 	assert_pfx_complete(&l);
-	pki_pkcs12_finish();
+	pki_legacy_finish();
 	load_pfx(&l, pfx, len, "x");
 	assert_pfx_complete(&l);
 }
@@ -511,10 +541,10 @@ static void certificates_alone_never_load_the_legacy_provider(void **state)
 	assert_text(err.text, "rc2.pfx: a PKCS#12 file with old encryption");
 	assert_text(err.text, "convert it to PEM");
 	/* but use it if it is there */
-	assert_int_equal(pki_pkcs12_prepare(), 0);
+	assert_int_equal(pki_legacy_prepare(), 0);
 	assert_int_equal(pki_certs_load(data, len, "rc2.pfx", NULL, &err, &certs), 0);
 	assert_int_equal(certs.n, 1);
-	pki_pkcs12_finish();
+	pki_legacy_finish();
 	pki_file_free(data, len);
 }
 
@@ -688,6 +718,7 @@ int main(void)
 		cmocka_unit_test(every_form_of_a_plain_key_is_read),
 		cmocka_unit_test(a_key_beside_certificates_and_parameters_is_found),
 		cmocka_unit_test(an_encrypted_key_takes_its_passphrase_and_no_other),
+		cmocka_unit_test(keys_with_old_encryption_are_read),
 		cmocka_unit_test(what_is_there_instead_of_a_key_is_said),
 		cmocka_unit_test(a_key_cut_anywhere_is_refused),
 		cmocka_unit_test(key_files_open_to_others_are_refused_with_the_remedy),

@@ -153,6 +153,10 @@ static void every_format_of_one_certificate_is_read(void **state)
 	assert_loaded(&l, leaf);
 	load_text(&l, pkigen_text("  \n%s", lines));
 	assert_loaded(&l, leaf);
+	load_text(&l, pkigen_text("\xef\xbb\xbf%s", lines));
+	assert_loaded(&l, leaf);
+	load_text(&l, pkigen_text("\xef\xbb\xbf%s", leaf->pem));
+	assert_loaded(&l, leaf);
 }
 
 static void pem_may_hold_several_certificates_text_and_windows_line_ends(void **state)

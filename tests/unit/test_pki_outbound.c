@@ -4,6 +4,7 @@
  */
 #include "lib/pkitest.h"
 
+#include "base/hex.h"
 #include "pki/outbound.h"
 
 static struct pkigen_cert *root, *ca, *sub;
@@ -142,6 +143,25 @@ static void bare_base64_and_der_certificates_go_with_a_separate_key(void **state
 	load(&l, gw->base64, NULL, NULL);
 	assert_sends(&l, gw);
 	assert_null(l.outbound.key);
+}
+
+/* As secrets of a vault come when they are saved as text. */
+static void base64_of_pkcs12_holds_certificate_chain_and_key(void **state)
+{
+	struct pkigen_cert *gw = pkigen_gateway(ca, "CN=gw", NULL);
+	const struct pkigen_cert *chain[] = {ca};
+	_cleanup_(load_done) struct load l = {};
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	uint8_t *pfx = pkigen_pkcs12(gw, chain, 1, "", &len);
+
+	(void)state;
+	text = malloc(BASE64_SIZE(len));
+	assert_non_null(text);
+	assert_true(base64_encode(pfx, len, text, BASE64_SIZE(len)) >= 0);
+	load(&l, text, NULL, NULL);
+	assert_sends(&l, gw, ca);
+	assert_non_null(l.outbound.key);
 }
 
 static void the_leaf_is_the_certificate_of_the_key(void **state)
@@ -401,6 +421,7 @@ int main(void)
 		cmocka_unit_test(the_chain_is_put_in_order_from_any_order_and_without_the_root),
 		cmocka_unit_test(one_file_may_hold_everything),
 		cmocka_unit_test(bare_base64_and_der_certificates_go_with_a_separate_key),
+		cmocka_unit_test(base64_of_pkcs12_holds_certificate_chain_and_key),
 		cmocka_unit_test(the_leaf_is_the_certificate_of_the_key),
 		cmocka_unit_test(cross_signed_issuers_in_a_loop_end),
 		cmocka_unit_test(a_chain_that_is_too_long_is_refused),

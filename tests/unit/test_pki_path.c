@@ -293,6 +293,61 @@ static void many_candidates_below_the_root_do_not_hide_the_good_one(void **state
 	assert_memory_equal(c.verdict.path[1]->der, good->der, good->der_len);
 }
 
+/* As many roots of one name as a CA may have had in its life, none with a key identifier. */
+static void the_right_one_of_many_anchors_of_one_name_is_found(void **state)
+{
+	struct pkigen_cert *roots[48], *leaf;
+	_cleanup_(pki_certs_done) struct pki_certs chain = {};
+	_cleanup_(pki_trust_freep) struct pki_trust *trust = NULL;
+	_cleanup_(check_done) struct check c = {};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		roots[i] = vague_ca("CN=Root", NULL);
+		add_certs(&chain, roots[i], (void *)NULL);
+	}
+	assert_int_equal(pki_trust_new(&chain, NULL, pkigen_now(), NULL, NULL, &trust), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i += ARRAY_SIZE(roots) - 1) {
+		leaf = pkigen_make(
+			&(struct pkigen_spec){.subject = "CN=gw",
+					      .extra = {"2.5.29.35=DER:30:04:80:02:01:02"}},
+			roots[i]);
+		check_leaf(&c, trust, leaf);
+		assert_valid(&c);
+		assert_memory_equal(c.verdict.path[1]->der, roots[i]->der, roots[i]->der_len);
+	}
+}
+
+/* A configured mesh of CAs that vouch for each other, of which one alone leads to the anchor. */
+static void a_mesh_that_leads_nowhere_does_not_hide_the_way(void **state)
+{
+	struct pkigen_cert *root = pkigen_root("CN=Root"), *good, *leaf, *mesh[40];
+	_cleanup_(pki_certs_done) struct pki_certs chain = {};
+	_cleanup_(pki_trust_freep) struct pki_trust *trust = NULL;
+	_cleanup_(check_done) struct check c = {};
+	struct timespec from, to;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(mesh); i++) {
+		char subject[16], issuer[16];
+
+		(void)snprintf(subject, sizeof(subject), "CN=M%zu", i % 4);
+		(void)snprintf(issuer, sizeof(issuer), "CN=M%zu", i / 4 % 4);
+		mesh[i] = vague_ca(subject, vague_ca(issuer, NULL));
+		add_certs(&chain, mesh[i], (void *)NULL);
+	}
+	good = pkigen_intermediate(root, "CN=M3");
+	add_certs(&chain, root, good, (void *)NULL);
+	assert_int_equal(pki_trust_new(&chain, NULL, pkigen_now(), NULL, NULL, &trust), 0);
+	leaf = pkigen_gateway(good, "CN=gw", NULL);
+	(void)clock_gettime(CLOCK_MONOTONIC, &from);
+	check_leaf(&c, trust, leaf);
+	(void)clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_valid(&c);
+	assert_int_equal(c.verdict.n_path, 3);
+	assert_true(to.tv_sec - from.tv_sec < 5);
+}
+
 static void more_certificates_than_the_bound_are_refused(void **state)
 {
 	struct pkigen_cert *root = pkigen_root("CN=Root");
@@ -368,6 +423,8 @@ int main(void)
 		cmocka_unit_test(two_cas_that_issue_each_other_end_nowhere),
 		cmocka_unit_test(a_thicket_of_issuers_of_one_name_is_bounded),
 		cmocka_unit_test(many_candidates_below_the_root_do_not_hide_the_good_one),
+		cmocka_unit_test(the_right_one_of_many_anchors_of_one_name_is_found),
+		cmocka_unit_test(a_mesh_that_leads_nowhere_does_not_hide_the_way),
 		cmocka_unit_test(more_certificates_than_the_bound_are_refused),
 		cmocka_unit_test(unreadable_certificates_beside_the_leaf_are_skipped),
 		cmocka_unit_test(the_leaf_sent_again_changes_nothing),

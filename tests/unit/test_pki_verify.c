@@ -335,6 +335,17 @@ static void an_unknown_critical_extension_is_refused_and_a_harmless_one_is_not(v
 	assert_refused(&c, PKI_UNHANDLED_CRITICAL, "critical");
 }
 
+static void a_damaged_or_doubled_extension_is_refused_as_that(void **state)
+{
+	_cleanup_(check_done) struct check c = {};
+
+	(void)state;
+	check_spec(&c, .key_usage = "", .extra = {"2.5.29.15=DER:05:00"});
+	assert_refused(&c, PKI_MALFORMED, "an extension that is damaged or there twice");
+	check_spec(&c, .extra = {"2.5.29.15=DER:03:02:07:80"});
+	assert_refused(&c, PKI_MALFORMED, "an extension that is damaged or there twice");
+}
+
 static void extended_key_usages_of_a_gateway_are_accepted_and_others_not(void **state)
 {
 	static const char *const good[] = {"",
@@ -736,6 +747,7 @@ int main(void)
 		cmocka_unit_test(a_policy_that_is_asked_for_must_be_there),
 		cmocka_unit_test(
 			an_unknown_critical_extension_is_refused_and_a_harmless_one_is_not),
+		cmocka_unit_test(a_damaged_or_doubled_extension_is_refused_as_that),
 		cmocka_unit_test(extended_key_usages_of_a_gateway_are_accepted_and_others_not),
 		cmocka_unit_test(an_intermediate_for_another_purpose_is_refused),
 		cmocka_unit_test(key_usage_must_allow_signatures_if_it_is_there),

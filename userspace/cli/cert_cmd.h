@@ -30,6 +30,10 @@ void cert_password_done(struct cert_password *password);
 int cert_load(struct cli *cli, const char *path, const struct cert_password *password,
 	      struct pki_findings *findings, struct pki_certs *certs);
 
+/* The same of every FILE of an option that may be repeated, taken out of argv. */
+int cert_take_files(struct cli *cli, int *argc, char **argv, const char *option,
+		    struct pki_findings *findings, struct pki_certs *certs);
+
 /* A certificate as JSON, and as lines for people; `now` in seconds since 1970. */
 json_t *cert_json(const struct pki_cert *cert);
 void cert_print(struct cli *cli, const struct pki_cert *cert, int64_t now);

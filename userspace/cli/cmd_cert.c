@@ -27,6 +27,8 @@ static const struct {
 	 "--outbound FILE [--key FILE] [--chain FILE] [--passphrase-file FILE] [--identity ID] "
 	 "[--at TIME]",
 	 cert_lint},
+	{"lint", "--inbound FILE... [--trust-anchor FILE...] [--subject NAME] [--at TIME]",
+	 cert_lint},
 	{"verify",
 	 "--chain FILE... [--trust-anchor FILE...] [--untrusted FILE...] [--crl FILE...] "
 	 "[--ocsp FILE...] [--revocation MODE] [--subject NAME] [--id ID] [--at TIME] "
@@ -45,7 +47,8 @@ static int usage(struct cli *cli, FILE *out)
 		"show         prints every certificate of PEM, DER, Base64, PKCS#7 or PKCS#12 files\n"
 		"fingerprint  prints the SHA-256 of certificate and public key, as the kernel's\n"
 		"             tables have them\n"
-		"lint         checks our own certificate and key as the daemon does on loading\n"
+		"lint         checks our own certificate and key, or what is to be trusted for a\n"
+		"             peer, as the daemon does on loading, and explains each rule\n"
 		"verify       checks a peer's certificate as the daemon does: LEAF's other\n"
 		"             certificates and those of --untrusted are what the peer sends\n"
 		"\n"
@@ -127,6 +130,22 @@ int cert_load(struct cli *cli, const char *path, const struct cert_password *pas
 	if (r < 0)
 		return cli_error(cli, NULL, "%s", err.text);
 	return CLI_OK;
+}
+
+int cert_take_files(struct cli *cli, int *argc, char **argv, const char *option,
+		    struct pki_findings *findings, struct pki_certs *certs)
+{
+	static const struct cert_password none;
+	const char *path;
+	int r;
+
+	while ((r = cli_take_option(cli, argc, argv, option, &path)) > 0) {
+		int q = cert_load(cli, path, &none, findings, certs);
+
+		if (q != CLI_OK)
+			return q;
+	}
+	return r < 0 ? CLI_USAGE : CLI_OK;
 }
 
 int cert_take_time(struct cli *cli, int *argc, char **argv, int64_t *ret)

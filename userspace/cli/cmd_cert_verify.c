@@ -46,23 +46,6 @@ static void verify_done(struct verify *v)
 
 /* --- options --- */
 
-/* Every FILE of an option that may be repeated. */
-static int take_certs(struct cli *cli, int *argc, char **argv, const char *option, struct verify *v,
-		      struct pki_certs *certs)
-{
-	static const struct cert_password none;
-	const char *path;
-	int r;
-
-	while ((r = cli_take_option(cli, argc, argv, option, &path)) > 0) {
-		int q = cert_load(cli, path, &none, &v->findings, certs);
-
-		if (q != CLI_OK)
-			return q;
-	}
-	return r < 0 ? CLI_USAGE : CLI_OK;
-}
-
 static int take_crls(struct cli *cli, int *argc, char **argv, struct verify *v)
 {
 	struct pki_error err;
@@ -189,11 +172,11 @@ static int take_all(struct cli *cli, int *argc, char **argv, struct verify *v)
 	if (r == CLI_OK)
 		r = take_policies(cli, argc, argv, &v->request.policies);
 	if (r == CLI_OK)
-		r = take_certs(cli, argc, argv, "--chain", v, &v->chain);
+		r = cert_take_files(cli, argc, argv, "--chain", &v->findings, &v->chain);
 	if (r == CLI_OK)
-		r = take_certs(cli, argc, argv, "--trust-anchor", v, &v->anchors);
+		r = cert_take_files(cli, argc, argv, "--trust-anchor", &v->findings, &v->anchors);
 	if (r == CLI_OK)
-		r = take_certs(cli, argc, argv, "--untrusted", v, &v->untrusted);
+		r = cert_take_files(cli, argc, argv, "--untrusted", &v->findings, &v->untrusted);
 	if (r == CLI_OK)
 		r = take_revocation(cli, argc, argv, v);
 	if (r == CLI_OK)

@@ -27,6 +27,10 @@ const struct cli_command cli_commands[] = {
 	 "Subcommands: show, fingerprint, lint, verify. 'certgate cert show --help' tells the\n"
 	 "options of all of them.\n",
 	 cmd_cert},
+	{"pki", "SUBCOMMAND ...", "a small certificate authority for sites that have none",
+	 "Subcommands: init, issue, renew, revoke, crl. 'certgate pki init --help' tells the\n"
+	 "options of all of them.\n",
+	 cmd_pki},
 	{"kernel", "SUBCOMMAND ...", "the kernel module's tables, without the daemon",
 	 "Subcommands: device, cert, fingerprint, tunnel, sa, socket, lease, flush, monitor.\n"
 	 "Without a verb each tells what it takes: 'certgate kernel tunnel'.\n",

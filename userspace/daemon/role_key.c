@@ -11,6 +11,7 @@
 #include "daemon/sign.h"
 #include "daemon/stage_read.h"
 #include "daemon/worker.h"
+#include "pki/legacy.h"
 
 struct keeper {
 	struct worker w;
@@ -141,11 +142,11 @@ int role_key(const struct options *o)
 	if (worker_begin(&k.w, o, &ops, &k) < 0)
 		return EXIT_FAILURE;
 	/* Old PKCS#12 files need OpenSSL's legacy provider: a library, which is loaded while that can be done. */
-	if (pki_pkcs12_prepare() < 0)
+	if (pki_legacy_prepare() < 0)
 		log_debug("OpenSSL has no legacy provider: old PKCS#12 files cannot be read");
 	status = worker_run(&k.w, o);
 	k.now = key_table_free(k.now);
 	k.staged = key_table_free(k.staged);
-	pki_pkcs12_finish();
+	pki_legacy_finish();
 	return status;
 }

@@ -214,16 +214,35 @@ static int parse_pss(struct der *params, enum pki_scheme *ret_scheme, int *ret_s
 	return 0;
 }
 
+/* RSA with SHA-2 whose NULL is left out: nobody must write it, everybody must read it (RFC 4055
+ * section 5). */
+static bool without_null(const uint8_t *der, size_t len, enum pki_scheme *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+		const uint8_t *with = fixed[i].der;
+		size_t n = fixed[i].len;
+
+		if (memcmp(with + n - 2, "\x05\x00", 2) == 0 && len == n - 2 && der[0] == with[0] &&
+		    der[1] == with[1] - 2 && memcmp(der + 2, with + 2, len - 2) == 0) {
+			*ret = fixed[i].scheme;
+			return true;
+		}
+	}
+	return false;
+}
+
 int pki_algid_parse(const uint8_t *der, size_t len, enum pki_scheme *ret_scheme, int *ret_salt)
 {
 	struct der in = {der, der + len}, seq, oid;
 
+	*ret_salt = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		if (len == fixed[i].len && memcmp(der, fixed[i].der, len) == 0) {
 			*ret_scheme = fixed[i].scheme;
-			*ret_salt = -1;
 			return 0;
 		}
+	if (without_null(der, len, ret_scheme))
+		return 0;
 	if (!take(&in, 0x30, &seq) || !empty(&in) || !take(&seq, 0x06, &oid))
 		return -EBADMSG;
 	if (!equals(&oid, oid_pss, sizeof(oid_pss)))

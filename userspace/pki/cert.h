@@ -103,6 +103,10 @@ int pki_file_read(const char *path, struct pki_error *err, uint8_t **ret, size_t
 int pki_fd_read(int fd, const char *name, struct pki_error *err, uint8_t **ret, size_t *ret_len);
 void pki_file_free(uint8_t *data, size_t len);
 
+/* Bare Base64 of something in DER, which is how some hand over keys and PKCS#12 files: 1 and the
+ * DER, to be freed with pki_file_free(); 0 if it is anything else; -ENOMEM. */
+int pki_base64_unwrap(const uint8_t *data, size_t len, uint8_t **ret, size_t *ret_len);
+
 /* "rsa", "p256", ...: stable, for logs and --json. */
 const char *pki_key_type_name(enum pki_key_type type);
 /* As a person says it, "RSA 2048", "EC P-256", "Ed25519", into `buf`. Returns buf. */

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/macro.h"
+#include "pki/legacy.h"
 #include "pki/pbe.h"
 #include "pki/pem.h"
 #include "pki/pkcs12.h"
@@ -150,9 +151,12 @@ static int load_der(const uint8_t *der, size_t len, const char *where, struct pa
 {
 	PKCS8_PRIV_KEY_INFO *p8 = NULL;
 	const unsigned char *p = der;
+	struct pki_legacy legacy = {.may_load = true};
+	OSSL_LIB_CTX *before = NULL;
 	X509_SIG *sig = NULL;
 	EVP_PKEY *pkey = NULL;
 	X509 *x;
+	int r = 0;
 
 	p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)len);
 	if (!p8) {
@@ -171,10 +175,17 @@ static int load_der(const uint8_t *der, size_t len, const char *where, struct pa
 				"%s: the key asks for more than %d iterations of a key derivation",
 				where, PKI_PBE_WORK_MAX);
 		}
-		if (passphrase_get(pass) >= 0)
-			p8 = PKCS8_decrypt(sig, pass->text, pass->len);
+		if (passphrase_get(pass) >= 0) {
+			r = pki_legacy_enter(&legacy, alg, where, err, &before);
+			if (r == 0)
+				p8 = PKCS8_decrypt(sig, pass->text, pass->len);
+			pki_legacy_leave(before);
+			pki_legacy_done(&legacy);
+		}
 		X509_SIG_free(sig);
 		ERR_clear_error();
+		if (r < 0)
+			return r;
 		if (!p8)
 			return encrypted_failed(pass, where, err);
 	}
@@ -282,8 +293,9 @@ static int load_pem(const uint8_t *data, size_t len, const char *name, struct pa
 	return 0;
 }
 
-int pki_key_load(const uint8_t *data, size_t len, const char *name,
-		 const struct pki_password *password, struct pki_error *err, struct pki_key **ret)
+static int load_plain(const uint8_t *data, size_t len, const char *name,
+		      const struct pki_password *password, struct pki_error *err,
+		      struct pki_key **ret)
 {
 	struct passphrase pass = {.source = password, .name = name, .len = -1};
 	struct pki_certs certs = {};
@@ -314,6 +326,23 @@ int pki_key_load(const uint8_t *data, size_t len, const char *name,
 		return r;
 	*ret = key;
 	return 0;
+}
+
+int pki_key_load(const uint8_t *data, size_t len, const char *name,
+		 const struct pki_password *password, struct pki_error *err, struct pki_key **ret)
+{
+	uint8_t *der;
+	size_t der_len;
+	int r;
+
+	r = pki_base64_unwrap(data, len, &der, &der_len);
+	if (r < 0)
+		return pki_fail(err, r, "%s: out of memory", name);
+	if (r == 0)
+		return load_plain(data, len, name, password, err, ret);
+	r = load_plain(der, der_len, name, password, err, ret);
+	pki_file_free(der, der_len);
+	return r;
 }
 
 int pki_key_check_permissions(int fd, const char *name, struct pki_error *err)

@@ -212,23 +212,42 @@ static bool probe_base64(const uint8_t *data, size_t len)
 	return len > 0;
 }
 
-static int load_base64(struct load *load, const uint8_t *data, size_t len)
+int pki_base64_unwrap(const uint8_t *data, size_t len, uint8_t **ret, size_t *ret_len)
 {
 	size_t size = len / 4 * 3 + 3, der_len = 0;
-	uint8_t *der = malloc(size);
+	uint8_t *der;
+
+	if (len > PKI_FILE_SIZE_MAX || !probe_base64(data, len))
+		return 0;
+	der = malloc(size);
+	if (!der)
+		return -ENOMEM;
+	if (base64_decode((const char *)data, len, der, size, &der_len) < 0 || der_len == 0 ||
+	    der[0] != 0x30) {
+		pki_file_free(der, size);
+		return 0;
+	}
+	*ret = der;
+	*ret_len = der_len;
+	return 1;
+}
+
+static int load_base64(struct load *load, const uint8_t *data, size_t len)
+{
+	uint8_t *der;
+	size_t der_len;
 	int r;
 
-	if (!der)
+	r = pki_base64_unwrap(data, len, &der, &der_len);
+	if (r < 0)
 		return pki_fail(load->err, -ENOMEM, "%s: out of memory", load->name);
-	if (base64_decode((const char *)data, len, der, size, &der_len) < 0)
-		r = pki_fail(load->err, -EBADMSG,
-			     "%s: text that is neither PEM nor complete Base64", load->name);
-	else if (der_len == 0 || der[0] != 0x30)
-		r = pki_fail(load->err, -EBADMSG, "%s: Base64, but not of a certificate",
-			     load->name);
-	else
-		r = load_der(load, der, der_len);
-	pki_file_free(der, size);
+	if (r == 0)
+		return pki_fail(
+			load->err, -EBADMSG,
+			"%s: text that is neither PEM nor complete Base64, or Base64, but not of a certificate",
+			load->name);
+	r = load_der(load, der, der_len);
+	pki_file_free(der, der_len);
 	return r;
 }
 
@@ -257,6 +276,10 @@ int pki_certs_load(const uint8_t *data, size_t len, const char *name, struct pki
 	size_t before = certs->n;
 	int r;
 
+	if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) { /* that some editors write */
+		data += 3;
+		len -= 3;
+	}
 	if (len == 0)
 		return pki_fail(err, -ENODATA, "%s: the file is empty", name);
 	if (len > PKI_FILE_SIZE_MAX)

@@ -7,30 +7,64 @@
 
 #include "base/macro.h"
 
-static const char *const rules[_PKI_RULE_MAX] = {
-	[PKI_RULE_FILE_BLOCK_IGNORED] = "file-block-ignored",
-	[PKI_RULE_FILE_DUPLICATE] = "file-duplicate",
-	[PKI_RULE_TRUST_NOT_CA] = "trust-not-ca",
-	[PKI_RULE_TRUST_NOT_SELF_SIGNED] = "trust-not-self-signed",
-	[PKI_RULE_TRUST_NOT_VALID_NOW] = "trust-not-valid-now",
-	[PKI_RULE_TRUST_KEY_WEAK] = "trust-key-weak",
-	[PKI_RULE_OUTBOUND_KEY_TYPE] = "outbound-key-type",
-	[PKI_RULE_OUTBOUND_PRIVATE_KEY] = "outbound-private-key",
-	[PKI_RULE_OUTBOUND_EKU] = "outbound-eku",
-	[PKI_RULE_OUTBOUND_KEY_USAGE] = "outbound-key-usage",
-	[PKI_RULE_OUTBOUND_SUBJECT] = "outbound-subject",
-	[PKI_RULE_OUTBOUND_VALID_NOW] = "outbound-valid-now",
-	[PKI_RULE_OUTBOUND_CA] = "outbound-ca",
-	[PKI_RULE_OUTBOUND_CHAIN] = "outbound-chain",
-	[PKI_RULE_OUTBOUND_SIGNATURE] = "outbound-signature",
-	[PKI_RULE_OUTBOUND_IDENTITY] = "outbound-identity",
+static const struct {
+	const char *name, *why;
+} rules[_PKI_RULE_MAX] = {
+	[PKI_RULE_FILE_BLOCK_IGNORED] = {"file-block-ignored",
+					 "what is in a file and not read may be there by mistake"},
+	[PKI_RULE_FILE_DUPLICATE] =
+		{"file-duplicate",
+		 "a certificate that is there twice may stand for one that is missing"},
+	[PKI_RULE_TRUST_NOT_CA] = {"trust-not-ca",
+				   "trust is put into CAs; a leaf in the chain is ignored"},
+	[PKI_RULE_TRUST_NOT_SELF_SIGNED] =
+		{"trust-not-self-signed",
+		 "a chain needs a root, or an intermediate that trust_anchors names, to end in"},
+	[PKI_RULE_TRUST_NOT_VALID_NOW] =
+		{"trust-not-valid-now",
+		 "every certificate of a path must be valid, the anchor too"},
+	[PKI_RULE_TRUST_KEY_WEAK] = {"trust-key-weak",
+				     "a CA key that can be broken makes any peer possible"},
+	[PKI_RULE_TRUST_SIGNATURE] =
+		{"trust-signature",
+		 "MD5 and SHA-1 signatures can be forged; below the anchor none is accepted"},
+	[PKI_RULE_TRUST_STRAY] =
+		{"trust-stray", "an intermediate helps only if a path leads from it to an anchor"},
+	[PKI_RULE_TRUST_SUBJECT] =
+		{"trust-subject",
+		 "a CA issues to many; the subject says which of them the peer is"},
+	[PKI_RULE_OUTBOUND_KEY_TYPE] =
+		{"outbound-key-type",
+		 "peers refuse keys that can be broken or that they do not know"},
+	[PKI_RULE_OUTBOUND_PRIVATE_KEY] =
+		{"outbound-private-key", "only its private key proves that a certificate is ours"},
+	[PKI_RULE_OUTBOUND_EKU] = {"outbound-eku",
+				   "gateways check one or the other, whichever of us began"},
+	[PKI_RULE_OUTBOUND_KEY_USAGE] =
+		{"outbound-key-usage",
+		 "a key that must not sign cannot authenticate (RFC 4945 section 5.1.3.2)"},
+	[PKI_RULE_OUTBOUND_SUBJECT] = {"outbound-subject", "peers tell us by our subject"},
+	[PKI_RULE_OUTBOUND_VALID_NOW] = {"outbound-valid-now",
+					 "peers refuse what is expired or not valid yet"},
+	[PKI_RULE_OUTBOUND_CA] =
+		{"outbound-ca", "a CA key on a gateway is the trust of all its peers in one place"},
+	[PKI_RULE_OUTBOUND_CHAIN] = {"outbound-chain",
+				     "peers need every certificate between ours and their anchor"},
+	[PKI_RULE_OUTBOUND_SIGNATURE] = {"outbound-signature",
+					 "peers refuse MD5 and SHA-1, which can be forged"},
+	[PKI_RULE_OUTBOUND_IDENTITY] =
+		{"outbound-identity",
+		 "an identity that is not in the certificate proves nothing (RFC 4945 section 3.1)"},
 };
 
 const char *pki_rule_name(enum pki_rule rule)
 {
-	if ((unsigned int)rule >= _PKI_RULE_MAX)
-		return "unknown";
-	return rules[rule];
+	return (unsigned int)rule < _PKI_RULE_MAX ? rules[rule].name : "unknown";
+}
+
+const char *pki_rule_why(enum pki_rule rule)
+{
+	return (unsigned int)rule < _PKI_RULE_MAX ? rules[rule].why : "";
 }
 
 const char *pki_severity_name(enum pki_severity severity)

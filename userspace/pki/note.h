@@ -40,6 +40,9 @@ enum pki_rule {
 	PKI_RULE_TRUST_NOT_SELF_SIGNED, /* a chain without any anchor in it */
 	PKI_RULE_TRUST_NOT_VALID_NOW,	/* an anchor that is expired or not valid yet */
 	PKI_RULE_TRUST_KEY_WEAK,	/* a CA key that verification will refuse */
+	PKI_RULE_TRUST_SIGNATURE,	/* an intermediate signed with MD5 or SHA-1 */
+	PKI_RULE_TRUST_STRAY,		/* an intermediate that no anchor issued */
+	PKI_RULE_TRUST_SUBJECT,		/* the subject that is asked for can be matched */
 	PKI_RULE_OUTBOUND_KEY_TYPE,	/* RSA >= 2048, EC P-256/384/521 or Ed25519 */
 	PKI_RULE_OUTBOUND_PRIVATE_KEY,	/* it is there and belongs to the certificate */
 	PKI_RULE_OUTBOUND_EKU,		/* serverAuth and clientAuth */
@@ -82,6 +85,8 @@ bool pki_findings_any(const struct pki_findings *findings, enum pki_severity at_
 /* The stable id of a rule, e.g. "outbound-eku"; of a severity, e.g. "warning". Never NULL. */
 const char *pki_rule_name(enum pki_rule rule);
 const char *pki_severity_name(enum pki_severity severity);
+/* Why there is that rule, one sentence without a full stop. Never NULL. */
+const char *pki_rule_why(enum pki_rule rule);
 
 /* Writes an error text; returns `r` unchanged so that `return pki_fail(err, -EINVAL, "...")`
  * reads well. The text is made printable and cut at PKI_TEXT_MAX - 1 bytes. `err` may be NULL. */

@@ -63,6 +63,25 @@ static int load_one(const struct pki_source *source, const struct pki_password *
 	return 0;
 }
 
+/* The same of a source that may be bare Base64. */
+static int load_source(const struct pki_source *source, const struct pki_password *password,
+		       bool want_key, struct pki_findings *findings, struct pki_error *err,
+		       struct pki_certs *certs, struct pki_key **key)
+{
+	struct pki_source der = *source;
+	uint8_t *data = NULL;
+	int r;
+
+	r = pki_base64_unwrap(source->data, source->len, &data, &der.len);
+	if (r < 0)
+		return pki_fail(err, r, "%s: out of memory", source->name);
+	if (r > 0)
+		der.data = data;
+	r = load_one(&der, password, want_key, findings, err, certs, key);
+	pki_file_free(data, der.len);
+	return r;
+}
+
 static bool issued(const struct pki_cert *issuer, const struct pki_cert *cert)
 {
 	bool yes = X509_check_issued(issuer->x509, cert->x509) == X509_V_OK &&
@@ -172,13 +191,13 @@ int pki_outbound_load(const struct pki_source *certificate, const struct pki_sou
 		if (r < 0)
 			return r;
 	}
-	r = load_one(certificate, password, want_key && !outbound.key, findings, err, &certs,
-		     &outbound.key);
+	r = load_source(certificate, password, want_key && !outbound.key, findings, err, &certs,
+			&outbound.key);
 	if (r < 0)
 		return r;
 	if (present(chain)) {
-		r = load_one(chain, password, /* want_key= */ false, findings, err, &certs,
-			     &outbound.key);
+		r = load_source(chain, password, /* want_key= */ false, findings, err, &certs,
+				&outbound.key);
 		if (r < 0)
 			return r;
 	}

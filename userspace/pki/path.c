@@ -85,54 +85,143 @@ static void dead_end(struct pki_paths *paths, const struct pki_path *path,
 	paths->stuck_namesake = namesake;
 }
 
-static void search(struct pki_paths *paths, struct pki_path *path, int64_t at)
+/* Is the certificate self-signed, as far as names and identifiers tell? Nothing is above it. */
+static bool is_top(const struct pki_cert *cert)
 {
-	const struct pki_cert *cert = paths->pool[path->node[path->n - 1]].cert;
-	uint8_t candidates[1 + PKI_POOL_MAX];
-	const struct pki_cert *namesake = NULL;
-	/* Self-signed, as far as names and identifiers tell, and no anchor: nothing is above. */
-	bool top = X509_get_extension_flags(cert->x509) & EXFLAG_SS;
-	size_t n = 0;
+	return X509_get_extension_flags(cert->x509) & EXFLAG_SS;
+}
+
+static bool issuer_named(const struct pki_paths *paths, size_t issuer, const struct pki_cert *cert)
+{
+	return X509_NAME_cmp(X509_get_subject_name(paths->pool[issuer].cert->x509),
+			     X509_get_issuer_name(cert->x509)) == 0;
+}
+
+/* Can a path that ends in `node` be led on to an anchor within the length? */
+static bool leads_on(const struct pki_paths *paths, const struct pki_path *path, uint8_t node)
+{
+	return !paths->distances ||
+	       (paths->distance[node] > 0 && path->n + paths->distance[node] <= PKI_CHAIN_MAX);
+}
+
+/* The issuers to try for the last of the path, the best first. */
+static size_t find_candidates(struct pki_paths *paths, const struct pki_path *path, int64_t at,
+			      uint8_t *candidates, const struct pki_cert **ret_namesake)
+{
+	uint8_t child = path->node[path->n - 1];
+	const struct pki_cert *cert = paths->pool[child].cert;
+	bool top = is_top(cert);
+	size_t n = 0, to;
 
 	for (size_t i = 1; i < paths->n_pool; i++) {
-		size_t to;
-
 		if (paths->steps++ >= PKI_STEPS_MAX) {
 			paths->gave_up = true;
-			return;
+			return 0;
 		}
-		if (X509_NAME_cmp(X509_get_subject_name(paths->pool[i].cert->x509),
-				  X509_get_issuer_name(cert->x509)) != 0)
+		if (!issuer_named(paths, i, cert))
 			continue;
 		if (top || !may_have_issued(paths->pool[i].cert, cert)) {
 			if (paths->pool[i].cert != cert)
-				namesake = paths->pool[i].cert;
+				*ret_namesake = paths->pool[i].cert;
 			continue;
 		}
-		if (in_path(paths, path, (uint8_t)i))
+		if (in_path(paths, path, (uint8_t)i) || !leads_on(paths, path, (uint8_t)i))
 			continue;
 		for (to = n; to > 0 && better(paths, (uint8_t)i, candidates[to - 1], at); to--)
 			candidates[to] = candidates[to - 1];
 		candidates[to] = (uint8_t)i;
 		n++;
 	}
+	return n;
+}
+
+/* Who could have issued whom, by name and identifiers. */
+static void find_edges(struct pki_paths *paths)
+{
+	for (size_t child = 1; child < paths->n_pool; child++) {
+		const struct pki_cert *cert = paths->pool[child].cert;
+
+		for (size_t i = 1; i < paths->n_pool && !is_top(cert); i++)
+			paths->edge[child][i] = issuer_named(paths, i, cert) &&
+						may_have_issued(paths->pool[i].cert, cert);
+	}
+}
+
+/* How many certificates a path from each one to the nearest anchor has, itself included; 0: none
+ * leads there. Round by round from the anchors down, without edges whose signature is bad. */
+static void measure(struct pki_paths *paths)
+{
+	for (size_t i = 0; i < paths->n_pool; i++)
+		paths->distance[i] = paths->pool[i].anchor ? 1 : 0;
+	for (uint8_t round = 1; round < PKI_CHAIN_MAX; round++)
+		for (size_t child = 1; child < paths->n_pool; child++)
+			for (size_t i = 1; i < paths->n_pool && !paths->distance[child]; i++)
+				if (paths->distance[i] == round && paths->edge[child][i] &&
+				    paths->checked[child][i] != 2)
+					paths->distance[child] = round + 1;
+}
+
+/* Records a path that has reached an anchor; in the second search only if its signatures are
+ * good. */
+static void reached(struct pki_paths *paths, const struct pki_path *path)
+{
+	uint8_t bad;
+	int r = paths->distances ? pki_paths_check(paths, path, &bad) : 0;
+
+	if (r == -EBADMSG)
+		measure(paths); /* without what has turned out to be no way */
+	else if (r == 0 && paths->n_found < PKI_PATHS_MAX)
+		paths->found[paths->n_found++] = *path;
+	else
+		paths->gave_up = true;
+}
+
+static void search(struct pki_paths *paths, struct pki_path *path, int64_t at)
+{
+	const struct pki_cert *namesake = NULL;
+	uint8_t candidates[1 + PKI_POOL_MAX];
+	size_t n = find_candidates(paths, path, at, candidates, &namesake);
+
+	if (paths->gave_up)
+		return;
 	if (n == 0)
 		dead_end(paths, path, namesake);
 	if (n > 0 && path->n >= PKI_CHAIN_MAX) {
 		paths->too_long = true;
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (paths->n_found >= PKI_PATHS_MAX) {
-			paths->gave_up = true;
-			return;
-		}
+	for (size_t i = 0; i < n && !paths->gave_up; i++) {
+		if (!leads_on(paths, path, candidates[i])) /* any more */
+			continue;
 		path->node[path->n++] = candidates[i];
 		if (paths->pool[candidates[i]].anchor)
-			paths->found[paths->n_found++] = *path;
+			reached(paths, path);
 		else
 			search(paths, path, at);
 		path->n--;
+	}
+}
+
+/* A pool that is too rich for a plain search, by design or by malice: again, without the ways
+ * that lead nowhere and with signatures checked as paths are found, so that those that are only
+ * guesses do not use up the room. What the plain search found stays if this one finds nothing. */
+static void search_again(struct pki_paths *paths, int64_t at)
+{
+	struct pki_path path = {.n = 1};
+	struct pki_path before[PKI_PATHS_MAX];
+	size_t n_before = paths->n_found;
+
+	memcpy(before, paths->found, sizeof(before));
+	find_edges(paths);
+	measure(paths);
+	paths->distances = true;
+	paths->gave_up = false;
+	paths->n_found = 0;
+	paths->steps = 0;
+	search(paths, &path, at);
+	if (paths->n_found == 0) {
+		memcpy(paths->found, before, sizeof(before));
+		paths->n_found = n_before;
 	}
 }
 
@@ -150,6 +239,8 @@ void pki_paths_find(struct pki_cert *leaf, const struct pki_trust *trust,
 	for (size_t i = 0; i < untrusted->n; i++)
 		pool_add(ret, untrusted->list[i], false, false);
 	search(ret, &path, at);
+	if (ret->gave_up)
+		search_again(ret, at);
 	ERR_clear_error();
 }
 

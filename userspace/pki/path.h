@@ -39,6 +39,10 @@ struct pki_paths {
 	const struct pki_cert *stuck_namesake; /* has its issuer's name, but another key */
 	bool too_long;			       /* a path was given up for its length */
 	bool gave_up;			       /* a bound ended the search */
+	/* of a second search: certificates from each one to the nearest anchor */
+	bool distances;
+	uint8_t distance[1 + PKI_POOL_MAX];
+	bool edge[1 + PKI_POOL_MAX][1 + PKI_POOL_MAX]; /* child and possible issuer */
 	/* signatures already checked, by child and issuer: 0 unknown, 1 good, 2 bad */
 	uint8_t checked[1 + PKI_POOL_MAX][1 + PKI_POOL_MAX];
 	unsigned signature_checks;

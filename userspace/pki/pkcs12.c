@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PKCS#12. Owns the private library context that holds the legacy provider. Walks the file
+ * PKCS#12. Owns nothing between calls. Walks the file
  * itself rather than through PKCS12_parse(), to bound the work, to give all certificates in
  * order and to say what is wrong. Called by load.c and key.c.
  */
@@ -15,54 +15,11 @@
 #include <openssl/x509.h>
 
 #include "base/macro.h"
+#include "pki/legacy.h"
 #include "pki/pbe.h"
 
 #define DEPTH_MAX 3   /* safe contents inside safe contents */
 #define BAGS_MAX  256 /* bags of one file */
-
-/* --- the library context with the legacy provider --- */
-
-struct legacy {
-	OSSL_LIB_CTX *ctx;
-	OSSL_PROVIDER *base, *legacy;
-};
-
-static struct legacy kept;
-
-static int legacy_open(struct legacy *l)
-{
-	l->ctx = OSSL_LIB_CTX_new();
-	if (!l->ctx)
-		return -ENOMEM;
-	l->base = OSSL_PROVIDER_load(l->ctx, "default");
-	l->legacy = OSSL_PROVIDER_load(l->ctx, "legacy");
-	ERR_clear_error();
-	return l->base ? 0 : -ENOMEM;
-}
-
-static void legacy_close(struct legacy *l)
-{
-	if (l->legacy)
-		OSSL_PROVIDER_unload(l->legacy);
-	if (l->base)
-		OSSL_PROVIDER_unload(l->base);
-	OSSL_LIB_CTX_free(l->ctx);
-	memset(l, 0, sizeof(*l));
-}
-
-int pki_pkcs12_prepare(void)
-{
-	if (!kept.ctx && legacy_open(&kept) < 0) {
-		legacy_close(&kept);
-		return -ENOMEM;
-	}
-	return kept.legacy ? 0 : -ENOENT;
-}
-
-void pki_pkcs12_finish(void)
-{
-	legacy_close(&kept);
-}
 
 /* --- walking --- */
 
@@ -72,8 +29,7 @@ struct walk {
 	const char *pass; /* NULL: absent, which is not the same as empty */
 	int pass_len;
 	bool want_key;
-	bool may_load;	   /* the legacy provider, if it is needed and not kept */
-	struct legacy own; /* loaded for this file */
+	struct pki_legacy legacy;
 	unsigned bags;
 	int64_t work; /* iterations of key derivations so far */
 	/* what was found */
@@ -103,67 +59,6 @@ static int check_work(struct walk *w, int64_t work)
 				w->name, PKI_PBE_WORK_MAX);
 	w->work += work;
 	return 0;
-}
-
-/* Ciphers that are in the legacy provider alone: RC2, RC4 and single DES. */
-static bool needs_legacy(const X509_ALGOR *alg)
-{
-	int cipher = NID_undef;
-
-	if (OBJ_obj2nid(alg->algorithm) == NID_pbes2) {
-		PBE2PARAM *p = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), alg->parameter);
-
-		if (p && p->encryption)
-			cipher = OBJ_obj2nid(p->encryption->algorithm);
-		PBE2PARAM_free(p);
-	} else if (EVP_PBE_find(EVP_PBE_TYPE_OUTER, OBJ_obj2nid(alg->algorithm), &cipher, NULL,
-				NULL) != 1) {
-		cipher = NID_undef;
-	}
-	ERR_clear_error();
-	switch (cipher) {
-	case NID_rc2_40_cbc:
-	case NID_rc2_64_cbc:
-	case NID_rc2_cbc:
-	case NID_rc4:
-	case NID_rc4_40:
-	case NID_des_cbc: return true;
-	}
-	return false;
-}
-
-/* Runs what follows with the legacy provider if the algorithm needs it: *ret_before is then for
- * legacy_leave(). */
-static int legacy_enter(struct walk *w, const X509_ALGOR *alg, OSSL_LIB_CTX **ret_before)
-{
-	const struct legacy *l = kept.ctx ? &kept : &w->own;
-	char text[80];
-
-	*ret_before = NULL;
-	if (!needs_legacy(alg))
-		return 0;
-	if (!l->ctx && w->may_load && legacy_open(&w->own) < 0)
-		return pki_fail(w->err, -ENOMEM, "%s: OpenSSL gives no library context", w->name);
-	if (!l->legacy) {
-		(void)OBJ_obj2txt(text, sizeof(text), alg->algorithm, 0);
-		if (!w->may_load && !kept.ctx)
-			return pki_fail(
-				w->err, -EPROTONOSUPPORT,
-				"%s: a PKCS#12 file with old encryption (%s); convert it to PEM",
-				w->name, text);
-		return pki_fail(
-			w->err, -EPROTONOSUPPORT,
-			"%s: encrypted with %s, for which OpenSSL's legacy provider (legacy.so) must be installed",
-			w->name, text);
-	}
-	*ret_before = OSSL_LIB_CTX_set0_default(l->ctx);
-	return 0;
-}
-
-static void legacy_leave(OSSL_LIB_CTX *before)
-{
-	if (before)
-		(void)OSSL_LIB_CTX_set0_default(before);
 }
 
 static int decrypt_failed(struct walk *w, const X509_ALGOR *alg)
@@ -220,11 +115,11 @@ static int take_key(struct walk *w, PKCS12_SAFEBAG *bag, bool encrypted)
 		r = check_work(w, pki_pbe_work(alg));
 		if (r < 0)
 			return r;
-		r = legacy_enter(w, alg, &before);
+		r = pki_legacy_enter(&w->legacy, alg, w->name, w->err, &before);
 		if (r < 0)
 			return r;
 		p8 = PKCS8_decrypt(sig, w->pass, w->pass_len);
-		legacy_leave(before);
+		pki_legacy_leave(before);
 		if (!p8)
 			return decrypt_failed(w, alg);
 	} else {
@@ -287,11 +182,11 @@ static int walk_safe(struct walk *w, PKCS7 *p7)
 		r = check_work(w, pki_pbe_work(alg));
 		if (r < 0)
 			return r;
-		r = legacy_enter(w, alg, &before);
+		r = pki_legacy_enter(&w->legacy, alg, w->name, w->err, &before);
 		if (r < 0)
 			return r;
 		bags = PKCS12_unpack_p7encdata(p7, w->pass, w->pass_len);
-		legacy_leave(before);
+		pki_legacy_leave(before);
 		if (!bags)
 			return decrypt_failed(w, alg);
 		break;
@@ -461,7 +356,7 @@ static int load(struct walk *w, const uint8_t *data, size_t len,
 	else
 		r = pki_fail(w->err, -EBADMSG, "%s: damaged PKCS#12", w->name);
 	PKCS12_free(p12);
-	legacy_close(&w->own);
+	pki_legacy_done(&w->legacy);
 	return r;
 }
 
@@ -469,7 +364,10 @@ int pki_pkcs12_load(const uint8_t *data, size_t len, const char *name,
 		    const struct pki_password *password, struct pki_findings *findings,
 		    struct pki_error *err, struct pki_certs *certs, struct pki_key **ret_key)
 {
-	struct walk w = {.name = name, .err = err, .want_key = ret_key != NULL, .may_load = true};
+	struct walk w = {.name = name,
+			 .err = err,
+			 .want_key = ret_key != NULL,
+			 .legacy = {.may_load = true}};
 	int r;
 
 	r = load(&w, data, len, password);

@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PKCS#12 (RFC 7292), the .pfx and .p12 files that Windows, OpenSSL and key vaults write:
- * certificates and a key in one.
- *
- * Older files are encrypted with RC2-40 or 3DES. These live in OpenSSL's legacy provider, which
- * is loaded into a library context of its own for the time of the call, never into the one
- * everything else uses.
+ * certificates and a key in one.. Older files are encrypted with RC2-40 or 3DES (pki/legacy.h).
  */
 #ifndef CERTGATE_PKI_PKCS12_H
 #define CERTGATE_PKI_PKCS12_H
 
 #include "pki/key.h"
-
-/* Loads the legacy provider ahead of time and keeps it, for a process that will not be allowed
- * to open files when it needs it. Without it every call loads and unloads it. -ENOENT if OpenSSL
- * has none (its legacy.so is not installed): files that need it are then refused with that
- * reason. */
-int pki_pkcs12_prepare(void);
-void pki_pkcs12_finish(void);
 
 /* True if the bytes look like a PKCS#12 file (SEQUENCE { version 3, ...). */
 bool pki_pkcs12_probe(const uint8_t *data, size_t len);
@@ -32,7 +21,7 @@ int pki_pkcs12_load(const uint8_t *data, size_t len, const char *name,
 
 /* The certificates of a file without a passphrase, keys left alone. Never loads a library, so
  * that processes without files may call it: old encryption is -EPROTONOSUPPORT here, unless
- * pki_pkcs12_prepare() was called. */
+ * pki_legacy_prepare() was called. */
 int pki_pkcs12_load_certs(const uint8_t *data, size_t len, const char *name,
 			  struct pki_findings *findings, struct pki_error *err,
 			  struct pki_certs *certs);

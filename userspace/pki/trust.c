@@ -5,6 +5,10 @@
  */
 #include "pki/trust.h"
 
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
 #include "base/macro.h"
 #include "base/time.h"
 
@@ -128,6 +132,43 @@ void pki_trust_freep(struct pki_trust **trust)
 {
 	pki_trust_free(*trust);
 	*trust = NULL;
+}
+
+static bool issued_by_any(const struct pki_certs *issuers, const struct pki_cert *cert)
+{
+	bool yes = false;
+
+	for (size_t i = 0; !yes && i < issuers->n; i++)
+		yes = !pki_cert_equal(issuers->list[i], cert) &&
+		      X509_check_issued(issuers->list[i]->x509, cert->x509) == X509_V_OK &&
+		      X509_verify(cert->x509, X509_get0_pubkey(issuers->list[i]->x509)) == 1;
+	ERR_clear_error();
+	return yes;
+}
+
+void pki_trust_lint(const struct pki_trust *trust, struct pki_findings *findings)
+{
+	for (size_t i = 0; i < trust->helpers.n; i++) {
+		const struct pki_cert *cert = trust->helpers.list[i];
+		char found[PKI_TEXT_MAX];
+		const char *algorithm;
+
+		if (!pki_cert_signature_strong(cert, &algorithm)) {
+			(void)snprintf(found, sizeof(found), "signed with %s", algorithm);
+			pki_findings_add(
+				findings, PKI_RULE_TRUST_SIGNATURE, PKI_WARNING, cert->subject,
+				found,
+				"peers below it are refused; SHA-256 or better: get the CA's current certificate");
+		}
+		if (!issued_by_any(&trust->anchors, cert) &&
+		    !issued_by_any(&trust->helpers, cert)) {
+			(void)snprintf(found, sizeof(found),
+				       "its issuer \"%.200s\" is not in the chain", cert->issuer);
+			pki_findings_add(findings, PKI_RULE_TRUST_STRAY, PKI_WARNING, cert->subject,
+					 found,
+					 "the certificate of that issuer, or without this one");
+		}
+	}
 }
 
 size_t pki_trust_certreq(const struct pki_trust *trust, uint8_t *buf, size_t size)

@@ -27,6 +27,10 @@ int pki_trust_new(const struct pki_certs *chain, const struct pki_certs *explici
 void pki_trust_free(struct pki_trust *trust);
 void pki_trust_freep(struct pki_trust **trust);
 
+/* What is worth a remark beyond what pki_trust_new() notes: intermediates that lead to no anchor
+ * and those whose signature verification refuses. Costs signature checks. */
+void pki_trust_lint(const struct pki_trust *trust, struct pki_findings *findings);
+
 /* Writes the hashes for a CERTREQ payload (SHA-1 of the SubjectPublicKeyInfo of each anchor, RFC
  * 7296 section 3.7), each key once, into `buf`, PKI_SHA1_SIZE bytes each. Returns how many there
  * are, which may be more than fitted: the caller then sends none or an empty CERTREQ, as its

@@ -574,6 +574,12 @@ void pki_verify(const struct pki_verify_request *request, struct pki_verdict *re
 		       why.text);
 		return;
 	}
+	if (X509_get_extension_flags(ret->leaf->x509) & EXFLAG_INVALID) {
+		refuse(ret, PKI_MALFORMED,
+		       "the peer's certificate \"%.200s\" has an extension that is damaged or there twice; its CA must issue it again",
+		       ret->leaf->subject);
+		return;
+	}
 	if (ret->leaf->ca) {
 		refuse(ret, PKI_LEAF_IS_CA,
 		       "the peer's certificate \"%.200s\" is a CA certificate; the peer needs one of its own, issued by its CA",

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `certgate pki`: what it makes is what the daemon accepts, on both sides; what it revokes is
+ * refused; nothing is overwritten and no secret is readable by others.
+ */
+#include "lib/pkitest.h"
+
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "cli/cli.h"
+
+static char *dir; /* of one test: the authority is dir/ca */
+
+static int setup(void **state)
+{
+	(void)state;
+	dir = pkigen_text("%s", pkigen_dir());
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	pkigen_done();
+	return 0;
+}
+
+static char *in(const char *name)
+{
+	return pkigen_text("%s/%s", dir, name);
+}
+
+/* What one run gave. */
+struct run {
+	int status;
+	char *out, *err;
+	json_t *json;
+};
+
+static void run_done(struct run *r)
+{
+	free(r->out);
+	free(r->err);
+	json_decref(r->json);
+	memset(r, 0, sizeof(*r));
+}
+
+#define run(r, ...) run_(r, (const char *[]){"certgate", __VA_ARGS__, NULL})
+
+static void run_(struct run *r, const char *const *words)
+{
+	char *argv[32];
+	size_t out_len, err_len;
+	int argc = 0;
+	FILE *out, *err;
+
+	run_done(r);
+	for (; words[argc]; argc++)
+		argv[argc] = (char *)(uintptr_t)words[argc];
+	argv[argc] = NULL;
+	out = open_memstream(&r->out, &out_len);
+	err = open_memstream(&r->err, &err_len);
+	assert_true(out && err);
+	r->status = cli_run(argc, argv, out, err);
+	(void)fclose(out);
+	(void)fclose(err);
+	r->json = json_loads(r->out, 0, NULL);
+}
+
+#define assert_status(r, wanted)                                                      \
+	do {                                                                          \
+		if ((r)->status != (wanted))                                          \
+			fail_msg("status %d: %s%s", (r)->status, (r)->out, (r)->err); \
+	} while (0)
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static char *slurp(const char *path)
+{
+	char *text = NULL;
+
+	assert_int_equal(file_read(path, 1 << 20, &text, NULL), 0);
+	return pkigen_keep(text);
+}
+
+static void a_gateway_of_a_new_authority_is_good_on_both_sides(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	const char *keys[] = {"key", "pem", "cer", "pfx"};
+
+	(void)state;
+	run(&r, "pki", "init", "--subject", "CN=Example Root,O=Example", "--intermediate",
+	    "CN=Example Issuing CA,O=Example", in("two"));
+	assert_status(&r, 0);
+	assert_text(r.out, "root.cer and ");
+	assert_int_equal(mode_of(in("two")), 0700);
+	assert_int_equal(mode_of(in("two/root.key")), 0600);
+	assert_int_equal(mode_of(in("two/ca.key")), 0600);
+	run(&r, "pki", "issue", "--subject", "gw.example", "--name", "gw.example", "--name",
+	    "192.0.2.1", "--name", "email:admin@example.net", "--out", in("gw"), in("two"));
+	assert_status(&r, 0);
+	assert_int_equal(mode_of(in("gw.key")), 0600);
+	assert_int_equal(mode_of(in("gw.pfx")), 0600);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		assert_text(r.out, pkigen_text("wrote %s", in(pkigen_text("gw.%s", keys[i]))));
+	/* one line of Base64, as forms of cloud gateways take it */
+	assert_null(strchr(slurp(in("gw.cer")), '\n'));
+	assert_null(strchr(slurp(in("two/root.cer")), '\n'));
+
+	run(&r, "cert", "lint", "--outbound", in("gw.pfx"), "--identity", "fqdn:gw.example");
+	assert_status(&r, 0);
+	assert_text(r.out, "sent with it: CN=Example Issuing CA,O=Example");
+	assert_string_equal(r.err, "");
+	run(&r, "cert", "lint", "--outbound", in("gw.pem"), "--key", in("gw.key"));
+	assert_status(&r, 0);
+	run(&r, "cert", "verify", "--chain", in("two/root.cer"), "--subject", "gw.example", "--id",
+	    "ip:192.0.2.1", "--crl", in("two/root.crl"), "--crl", in("two/ca.crl"), in("gw.pem"));
+	assert_status(&r, 0);
+	assert_text(r.out, "2 CN=Example Root,O=Example");
+}
+
+static void every_kind_of_key_can_be_had(void **state)
+{
+	static const char *const kinds[] = {"p256", "p384", "p521", "ed25519", "rsa2048"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		_cleanup_(run_done) struct run r = {};
+		char *ca = in(pkigen_text("ca-%s", kinds[i])), *gw = in(kinds[i]);
+
+		run(&r, "pki", "init", "--subject", "Root", "--key", kinds[i], ca);
+		assert_status(&r, 0);
+		run(&r, "pki", "issue", "--subject", "CN=gw", "--key", kinds[i], "--out", gw, ca);
+		assert_status(&r, 0);
+		run(&r, "cert", "lint", "--outbound", pkigen_text("%s.pfx", gw));
+		assert_status(&r, 0);
+		run(&r, "cert", "verify", "--chain", pkigen_text("%s/root.pem", ca), "--crl",
+		    pkigen_text("%s/root.crl", ca), "--subject", "CN=gw",
+		    pkigen_text("%s.cer", gw));
+		assert_status(&r, 0);
+	}
+}
+
+static void what_is_revoked_is_refused_and_what_is_renewed_is_not(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	char *ca = in("rev"), *crl = in("rev/root.crl"), *old;
+
+	(void)state;
+	run(&r, "pki", "init", "--subject", "Rev Root", "--crl-url", "http://crl.example/root.crl",
+	    ca);
+	assert_status(&r, 0);
+	run(&r, "pki", "issue", "--subject", "gw", "--name", "gw.example", "--out", in("r"), ca);
+	assert_status(&r, 0);
+	old = slurp(in("r.cer"));
+	run(&r, "pki", "renew", "--key-file", in("r.key"), "--days", "30", "--out", in("r2"), ca,
+	    in("r.cer"));
+	assert_status(&r, 0);
+	assert_text(r.out, "fqdn:gw.example");
+	assert_string_not_equal(slurp(in("r2.cer")), old);
+	run(&r, "cert", "lint", "--outbound", in("r2.pfx"));
+	assert_status(&r, 0);
+	run(&r, "pki", "revoke", "--reason", "superseded", ca, in("r.cer"));
+	assert_status(&r, 0);
+	assert_text(r.out, "revoked \"CN=gw\"");
+	run(&r, "cert", "verify", "--chain", in("rev/root.cer"), "--crl", crl, in("r.cer"));
+	assert_status(&r, 1);
+	assert_text(r.err, "(superseded)");
+	run(&r, "cert", "verify", "--chain", in("rev/root.cer"), "--crl", crl, in("r2.cer"));
+	assert_status(&r, 0);
+	run(&r, "pki", "revoke", ca, in("r.cer"));
+	assert_status(&r, 1);
+	assert_text(r.err, "already");
+	run(&r, "pki", "crl", "--json", "--days", "7", ca);
+	assert_status(&r, 0);
+	assert_int_equal(json_integer_value(json_object_get(r.json, "crl_number")), 3);
+	run(&r, "cert", "verify", "--chain", in("rev/root.cer"), "--crl", crl, in("r.cer"));
+	assert_status(&r, 1);
+	/* another authority's certificate is not its to revoke */
+	run(&r, "pki", "revoke", ca, "00112233445566778899aabbccddeeff");
+	assert_status(&r, 1);
+	assert_text(r.err, "issued no certificate");
+}
+
+static void passphrases_protect_the_keys(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	char *pass = in("pass"), *wrong = in("wrong"), *ca = in("locked");
+
+	(void)state;
+	pkigen_write(pass, "correct horse\n", 14);
+	pkigen_write(wrong, "battery\n", 8);
+	run(&r, "pki", "init", "--subject", "Root", "--ca-passphrase-file", pass, ca);
+	assert_status(&r, 0);
+	assert_text(slurp(in("locked/root.key")), "ENCRYPTED PRIVATE KEY");
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("l"), ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "--ca-passphrase-file");
+	assert_int_equal(access(in("l.pem"), F_OK), -1);
+	run(&r, "pki", "issue", "--subject", "gw", "--ca-passphrase-file", wrong, "--out", in("l"),
+	    ca);
+	assert_status(&r, 1);
+	run(&r, "pki", "issue", "--subject", "gw", "--ca-passphrase-file", pass,
+	    "--passphrase-file", wrong, "--out", in("l"), ca);
+	assert_status(&r, 0);
+	assert_text(slurp(in("l.key")), "ENCRYPTED PRIVATE KEY");
+	run(&r, "cert", "lint", "--outbound", in("l.pfx"));
+	assert_status(&r, 1);
+	run(&r, "cert", "lint", "--outbound", in("l.pfx"), "--passphrase-file", wrong);
+	assert_status(&r, 0);
+}
+
+static void nothing_is_overwritten_and_mistakes_are_told(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	char *ca = in("once"), *index = in("once/index.json"), *key;
+
+	(void)state;
+	run(&r, "pki", "init", "--subject", "Root", ca);
+	assert_status(&r, 0);
+	key = slurp(in("once/root.key"));
+	run(&r, "pki", "init", "--subject", "Root", ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "not empty");
+	assert_string_equal(slurp(in("once/root.key")), key);
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("o"), ca);
+	assert_status(&r, 0);
+	key = slurp(in("o.key"));
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("o"), ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "never overwritten");
+	assert_string_equal(slurp(in("o.key")), key);
+
+	run(&r, "pki", "issue", "--subject", "*.example", "--out", in("w"), ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "wildcards");
+	run(&r, "pki", "issue", "--subject", "CN=gw,FOO=1", "--out", in("w"), ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "FOO");
+	run(&r, "pki", "issue", "--subject", "gw", "--name", "dn:CN=x", "--out", in("w"), ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "alternative name");
+	run(&r, "pki", "issue", "--subject", "gw", "--days", "0", "--out", in("w"), ca);
+	assert_status(&r, 2);
+	run(&r, "pki", "issue", "--subject", "gw", "--key", "rsa1024", "--out", in("w"), ca);
+	assert_status(&r, 2);
+	run(&r, "pki", "issue", "--out", in("w"), ca);
+	assert_status(&r, 2);
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("w"), in("nowhere"));
+	assert_status(&r, 1);
+	assert_text(r.err, "nowhere");
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("w"), dir);
+	assert_status(&r, 1);
+	assert_text(r.err, "certgate pki init");
+	assert_int_equal(access(in("w.key"), F_OK), -1);
+	run(&r, "pki", "renew", "--key-file", in("once/root.key"), "--out", in("w"), ca,
+	    in("o.cer"));
+	assert_status(&r, 1);
+	assert_text(r.err, "is not the key of");
+	run(&r, "pki", "renew", "--key-file", in("once/root.key"), "--out", in("w"), ca,
+	    in("once/root.cer"));
+	assert_status(&r, 1);
+	assert_text(r.err, "a CA's certificate");
+	run(&r, "pki", "revoke", "--reason", "whim", ca, in("o.cer"));
+	assert_status(&r, 2);
+	run(&r, "pki", "inti");
+	assert_status(&r, 2);
+	assert_text(r.err, "did you mean 'init'");
+	run(&r, "pki", "--help");
+	assert_status(&r, 0);
+
+	pkigen_write(index, "{\"version\": 1", 13);
+	run(&r, "pki", "crl", ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "index.json");
+	pkigen_write(index, "{}", 2);
+	run(&r, "pki", "crl", ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "not an index");
+}
+
+static void no_certificate_outlives_its_issuer(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	_cleanup_(pki_certs_done) struct pki_certs certs = {};
+	struct pki_error err;
+
+	(void)state;
+	run(&r, "pki", "init", "--subject", "Short Root", "--days", "10", in("short"));
+	assert_status(&r, 0);
+	run(&r, "pki", "issue", "--subject", "gw", "--days", "100", "--out", in("s"), in("short"));
+	assert_status(&r, 0);
+	assert_int_equal(pki_certs_load_file(in("s.cer"), NULL, &err, &certs), 0);
+	assert_int_equal(pki_certs_load_file(in("short/root.cer"), NULL, &err, &certs), 0);
+	assert_int_equal(certs.list[0]->not_after, certs.list[1]->not_after);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_gateway_of_a_new_authority_is_good_on_both_sides),
+		cmocka_unit_test(every_kind_of_key_can_be_had),
+		cmocka_unit_test(what_is_revoked_is_refused_and_what_is_renewed_is_not),
+		cmocka_unit_test(passphrases_protect_the_keys),
+		cmocka_unit_test(nothing_is_overwritten_and_mistakes_are_told),
+		cmocka_unit_test(no_certificate_outlives_its_issuer),
+	};
+
+	return cmocka_run_group_tests_name("cli pki", tests, setup, teardown);
+}
