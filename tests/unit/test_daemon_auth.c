@@ -454,6 +454,16 @@ static void among_candidates_the_one_that_fits_is_found(void **state _unused_)
 	assert_int_equal(judged(&e), -EACCES);
 }
 
+static void nobody_is_judged_by_a_clock_that_cannot_be_right(void **state _unused_)
+{
+	static struct exchange e;
+
+	exchange_make(&e, peer, peer_ca, 30);
+	assert_int_equal(judge(trust, &e.v, 86400, &answer, &binding), -EACCES);
+	assert_string_equal(answer.code, "clock-implausible");
+	assert_text(answer.text, "1970-01-02T00:00:00Z");
+}
+
 static void an_identity_that_is_not_in_the_certificate_is_refused(void **state _unused_)
 {
 	static const uint8_t id[] = {2, 0, 0, 0, 'g', 'w', '.', 'x'};
@@ -516,6 +526,7 @@ int main(void)
 		cmocka_unit_test(
 			the_right_root_with_the_wrong_subject_is_refused_and_both_are_named),
 		cmocka_unit_test(among_candidates_the_one_that_fits_is_found),
+		cmocka_unit_test(nobody_is_judged_by_a_clock_that_cannot_be_right),
 		cmocka_unit_test(an_identity_that_is_not_in_the_certificate_is_refused),
 		cmocka_unit_test(without_or_with_a_broken_certificate_there_is_no_way_in),
 	};

@@ -25,6 +25,11 @@ usec_t now_boottime(void)
 	return now(CLOCK_BOOTTIME);
 }
 
+bool clock_plausible(int64_t seconds)
+{
+	return seconds >= 1767225600; /* 2026-01-01T00:00:00Z */
+}
+
 usec_t usec_add(usec_t a, usec_t b)
 {
 	return a > USEC_INFINITY - b ? USEC_INFINITY : a + b;

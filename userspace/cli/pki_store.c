@@ -164,7 +164,11 @@ int pki_store_open(struct cli *cli, const char *dir, const struct pki_password *
 	int r;
 
 	store.dir = strdup(dir);
-	r = store.dir && ca ? lock_dir(cli, &store) : out_of_memory(cli);
+	if (!store.dir || !ca) {
+		free(store.dir);
+		return out_of_memory(cli);
+	}
+	r = lock_dir(cli, &store);
 	if (r == CLI_OK)
 		r = load_index(cli, &store);
 	if (r == CLI_OK)

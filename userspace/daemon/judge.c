@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "base/str.h"
+#include "base/time.h"
 #include "ike/auth_octets.h"
 #include "pki/verify.h"
 
@@ -217,11 +218,18 @@ int judge(const struct trust_table *t, const struct ike_out_verify *v, int64_t n
 	_cleanup_(pki_cert_unrefp) struct pki_cert *leaf = NULL;
 	_cleanup_free_ uint8_t *octets = NULL;
 	struct pki_error err = {0};
+	char time[TIMESTAMP_SIZE];
 	struct pki_id id;
 	size_t octets_len = 0;
 	int r;
 
 	*ret_answer = (struct ike_verify_answer){0};
+	if (!clock_plausible(now))
+		return refuse(
+			ret_answer, "clock-implausible",
+			"set the clock, or wait until it is set (NTP); connections are tried again",
+			"this machine's clock shows %s, which cannot be: no certificate is judged until it is right",
+			format_timestamp(now, time));
 	if (v->n_candidates == 0)
 		return refuse(ret_answer, "no-connection", NULL,
 			      "no connection is configured for this address");

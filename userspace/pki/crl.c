@@ -184,7 +184,7 @@ static int add_der(struct load *load, const uint8_t *der, size_t len, unsigned l
 	else
 		(void)snprintf(where, sizeof(where), "%s", load->name);
 	r = pki_crl_new(der, len, &why, &crl);
-	if (r < 0)
+	if (!crl)
 		return pki_fail(load->err, r, "%s: %s", where, why.text);
 	r = pki_crls_add(&load->crls, crl);
 	if (r == -E2BIG)
