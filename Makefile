@@ -118,7 +118,9 @@ demo:	## two sites, two gateways, strongSwan, in a VM with Debian's 6.1: the mai
 	@scripts/vm --kernel 6.1 --mem 3G --timeout 900 -- scripts/demo
 
 ifneq ($(wildcard tests/bench),)
-bench: userspace $(DEBIAN_KERNELS:%=module-%)	## the figures of docs/performance.md
+bench:	## certgate, xfrm and WireGuard at the same work; writes the tables of docs/performance.md
+	@scripts/setup --packages
+	@scripts/setup --build
 	@tests/bench/run
 endif
 

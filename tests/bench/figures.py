@@ -28,7 +28,10 @@ class Setup:
 
 
 class Row:
-    """One line of the table. `work` is what tests/bench/guest is told to do; `against` is the peer of the ratio."""
+    """One line of the table. `work` is what tests/bench/guest is told to do; `against` is the peer of the ratio.
+
+    Rows without work are those of many SAs and of two CPUs, which have plans of their own.
+    """
 
     def __init__(self, name, work, target, text, setup=None, against="xfrm", peers=None, unit="instructions a packet"):
         self.name, self.work, self.target, self.text = name, work, target, text
@@ -37,9 +40,14 @@ class Row:
         self.peers = peers or PEERS
         self.unit = unit
 
+    def goal(self):
+        if self.name == "cpu2":
+            return "certgate at least %.1f" % self.target
+        return "at most %.2f of %s" % (self.target, self.against)
 
-TCP = "tcp --warm 2097152 --bytes 8388608"
-UDP = "udp --count 3200 --burst 32"
+
+TCP = "tcp --flows 1"
+UDP = "udp --count 1600 --burst 32"
 # 64, 594 and 1400 bytes at 7:4:1
 IMIX = "64,594,64,64,594,64,1400,64,594,64,594,64"
 CHACHA = Setup(algorithm="chacha20-poly1305")
@@ -48,13 +56,19 @@ NO_WIREGUARD = ["plain", "certgate", "xfrm"]
 ROWS = [
     Row("tcp-udp", TCP, 0.50, "one bulk TCP flow, ESP in UDP"),
     Row("tcp-raw", TCP, 0.60, "the same, raw ESP", Setup(encap="none"), peers=NO_WIREGUARD),
-    Row("tcp8", TCP + " --flows 8", 0.50, "eight TCP flows, ESP in UDP"),
+    Row("tcp8", "tcp --flows 8", 0.50, "eight TCP flows, ESP in UDP"),
     Row("tcp-v6", TCP, 0.50, "IPv6 in IPv6, ESP in UDP", Setup(outer="6")),
     Row("tcp-noseg", TCP, 0.70, "as tcp-udp, no UDP segmentation offload and no GRO on the outer links", Setup(offload="off")),
     Row("udp-64", UDP + " --flows 8 --sizes 64", 0.70, "UDP in short bursts, 64 bytes, 8 flows"),
     Row("udp-512", UDP + " --flows 8 --sizes 512", 0.70, "UDP in short bursts, 512 bytes, 8 flows"),
     Row("udp-1400", UDP + " --flows 8 --sizes 1400", 0.70, "UDP in short bursts, 1400 bytes, 8 flows"),
     Row("imix", UDP + " --flows 64 --sizes " + IMIX, 0.70, "UDP in short bursts, 64/594/1400 bytes at 7:4:1, 64 flows"),
+    Row("sa-scale", None, 1.05, "1,000 of many SAs in use, to one SA in all, UDP, 512 bytes", against="one"),
+    Row("sa-install", None, 0.50, "adding an SA pair with its tunnel and certificate binding, to states and policies by `ip -batch`",
+        unit="instructions a pair"),
+    Row("sa-memory", None, 0.60, "kernel memory of the same", unit="bytes a pair"),
+    Row("revoke", None, 2.00, "revoking the issuer of many SAs, to that of one", against="one", unit="instructions"),
+    Row("cpu2", None, 1.50, "one TCP flow on two CPUs, speed to one CPU", unit="times as fast"),
     Row("ping", "ping --count 100", 1.00, "idle round trip", unit="instructions a round trip"),
     Row("wg-tcp-gcm", TCP, 0.60, "one bulk TCP flow, AES-GCM against WireGuard", against="wireguard"),
     Row("wg-udp-gcm", UDP + " --flows 8 --sizes 512", 0.80, "UDP, 512 bytes, AES-GCM against WireGuard", against="wireguard"),
@@ -64,21 +78,67 @@ ROWS = [
 BY_NAME = {row.name: row for row in ROWS}
 
 
-def plan(rows, peers, repeats):
+SCALE_ROWS = ["sa-scale", "sa-install", "sa-memory", "revoke"]
+
+def tcp_words(mib):
+    """How much a TCP run moves: first until its windows are open, then measured."""
+    return " --warm %d --bytes %d" % (max(2, mib // 4) << 20, mib << 20)
+
+
+def plan(rows, peers, repeats, mib):
     """The steps of tests/bench/guest: every set-up once, all that is measured with it in between."""
     setups = {}
     for peer in peers:
         for row in rows:
-            if peer not in row.peers:
+            if peer not in row.peers or not row.work:
                 continue
             words, works = setups.setdefault(row.setup.key(peer), (row.setup.words(peer), {}))
             works.setdefault(row.work, row.name)
     steps = []
     for words, works in setups.values():
         steps.append("peer " + words)
-        steps += ["measure %s %d %s" % (name, repeats, work) for work, name in works.items()]
+        steps += ["measure %s %d %s" % (name, repeats, work + (tcp_words(mib) if work.startswith("tcp") else ""))
+                  for work, name in works.items()]
         steps.append("down")
     return steps
+
+
+def scale_plan(pairs, peers, repeats):
+    """The rows of many SAs."""
+    return ["scale %d %d %s" % (pairs, repeats, " ".join(peer for peer in peers if peer != "wireguard"))]
+
+
+def cpu_plan(cpus, peers, repeats, mib):
+    """The same transfer over every peer, named after the number of CPUs."""
+    steps = []
+    for peer in peers:
+        if peer != "plain":
+            steps += ["peer " + Setup().words(peer), "measure cpu2-%d %d %s" % (cpus, repeats, TCP + tcp_words(mib)), "down"]
+    return steps
+
+
+def address(network, number):
+    """10.NETWORK.0.0 and so many addresses on."""
+    number += network << 16
+    return "10.%d.%d.%d" % (number >> 16, number >> 8 & 255, number & 255)
+
+
+def xfrm_batch(gateway, pairs):
+    """What tests/bench/sas.c adds, for `ip -batch`: two states and three policies a pair."""
+    wan = {1: "192.0.2.1", 2: "192.0.2.2"}
+    for number in range(pairs):
+        near, far = address(32, number), address(64, number)
+        for sender in (1, 2):
+            spi = 0x10000000 * sender + number
+            yield ("xfrm state add src %s dst %s proto esp spi 0x%x mode tunnel reqid %d flag esn replay-window 4096 "
+                   "aead rfc4106(gcm(aes)) 0x%s 128 encap espinudp 4500 4500 0.0.0.0" % (
+                       wan[sender], wan[3 - sender], spi, number + 1, spi.to_bytes(4, "little").hex() + "00" * 32))
+        ours, theirs = (near, far) if gateway == 1 else (far, near)
+        for direction in ("out", "in", "fwd"):
+            out = direction == "out"
+            yield "xfrm policy add src %s dst %s dir %s tmpl src %s dst %s proto esp mode tunnel reqid %d" % (
+                ours if out else theirs, theirs if out else ours, direction,
+                wan[gateway if out else 3 - gateway], wan[3 - gateway if out else gateway], number + 1)
 
 
 def parse_raw(line):
@@ -98,7 +158,7 @@ def problems(peer, raw):
     found = []
     if raw["lost"]:
         found.append("%d packets were lost or sent again" % raw["lost"])
-    if peer == "plain":
+    if peer == "plain" or raw["sealed"] is None:
         return found
     for name in ("sealed", "opened"):
         if raw[name] < raw["packets"]:
@@ -123,26 +183,57 @@ class Figure:
         self.spread = 100 * (max(costs) - min(costs)) / self.value if self.value else 0.0
 
 
+class Value:
+    """A figure of another kind, with the spread of what it came from."""
+
+    def __init__(self, values, value=None):
+        self.value = statistics.median(values) if value is None else value
+        self.spread = 100 * (max(values) - min(values)) / self.value if self.value else 0.0
+
+
 class Results:
-    """All measurements of one kernel, found again by set-up and work, as rows share them."""
+    """All measurements of one kernel, found again by set-up and work, as rows share them, or else by name."""
 
     def __init__(self):
         self.raws = {}
 
-    def add(self, row, peer, raw):
-        self.raws.setdefault((row.setup.key(peer), row.work), []).append(raw)
+    @staticmethod
+    def key(name, peer):
+        row = BY_NAME.get(name)
+        return (row.setup.key(peer), row.work) if row and row.work else (name, peer)
 
-    def get(self, row, peer):
-        return self.raws.get((row.setup.key(peer), row.work), []) if peer in row.peers else []
+    def add(self, name, peer, raw):
+        self.raws.setdefault(self.key(name, peer), []).append(raw)
+
+    def get(self, name, peer):
+        return self.raws.get(self.key(name, peer), [])
 
     def figures(self, row):
-        """{peer: Figure} of a row, of the peers that were measured."""
-        plain = self.get(row, "plain")
-        return {peer: Figure(self.get(row, peer), plain) for peer in PEERS[1:] if self.get(row, peer)}
+        """{peer: Figure} of a row, of the peers that were measured; "one" is certgate with one SA."""
+        found = {}
+        plain = self.get(row.name, "plain")
+        for peer in row.peers[1:]:
+            raws = self.get("sa-install" if row.name == "sa-memory" else row.name, peer)
+            single, double = self.get("cpu2-1", peer), self.get("cpu2-2", peer)
+            if row.name == "cpu2" and single and double:
+                best = min(raw["elapsed"] for raw in single) / min(raw["elapsed"] for raw in double)
+                found[peer] = Value([raw["elapsed"] * best / min(r["elapsed"] for r in double) for raw in double], best)
+            elif not raws:
+                continue
+            elif row.name == "sa-memory":
+                found[peer] = Value([raw["bytes"] / raw["packets"] for raw in raws])
+            else:
+                found[peer] = Figure(raws, plain)
+        one = self.get(row.name + "-one", "certgate")
+        if one:
+            found["one"] = Figure(one, plain)
+        return found
 
 
 def number(figure):
-    return "%.0f" % figure.value if figure else "-"
+    if not figure:
+        return "-"
+    return "%.2f" % figure.value if figure.value < 10 else "%.0f" % figure.value
 
 
 def ratio(row, figures):
@@ -158,5 +249,42 @@ def bench_line(kernel, row, figures):
 
 
 def detail_line(row, figures):
-    spreads = ", ".join("%s %.1f %%" % (peer, figure.spread) for peer, figure in figures.items())
-    return "      %s; spread of the repeats: %s; to reach: %.2f of %s" % (row.unit, spreads, row.target, row.against)
+    text = ", ".join("%s %.1f %%" % (peer, figure.spread) for peer, figure in figures.items())
+    one = "; with one SA: " + number(figures["one"]) if "one" in figures else ""
+    return "      %s; spread of the repeats: %s; to reach: %s%s" % (row.unit, text, row.goal(), one)
+
+
+# ---------------------------------------------------------------------- the table of docs/performance.md
+
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+def cell(figure):
+    if not figure:
+        return "–"
+    value = number(figure) if figure.value < 10 else "{:,.0f}".format(figure.value)
+    return "%s ±%.1f %%" % (value, figure.spread / 2)
+
+
+def table(kernel, note, rows):
+    """Markdown of [(row, {peer: figure})]."""
+    lines = ["### Linux %s" % kernel, "", note, "",
+             "| name | work | unit | certgate | xfrm | WireGuard | ratio | to reach |", "|---|---|---|---|---|---|---|---|"]
+    for row, found in rows:
+        r = ratio(row, found)
+        ours = cell(found.get("certgate"))
+        if "one" in found:
+            ours += " (one SA: %s)" % cell(found["one"])
+        lines.append("| %s | %s | %s | %s | %s | %s | %s | %s |" % (
+            row.name, row.text, row.unit, ours, cell(found.get("xfrm")), cell(found.get("wireguard")),
+            "–" if r is None else "%.2f of %s" % (r, row.against), row.goal()))
+    return "\n".join(lines)
+
+
+def replace_tables(text, tables):
+    """The page with new tables between its marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError("the page has no marks for the figures")
+    return before + BEGIN + "\n\n" + "\n\n".join(tables) + "\n\n" + END + after

@@ -4,7 +4,7 @@
  * in. tests/bench/guest starts it; it knows nothing of what lies between the namespaces.
  *
  *   traffic tcp  --from NS --to NS --address A [--flows N] [--mss N] [--warm BYTES] [--bytes BYTES]
- *   traffic udp  --from NS --to NS --address A [--flows N] [--sizes N,N,...] [--burst N] [--count N] [--spread N]
+ *   traffic udp  --from NS --to NS --address A [--flows N] [--sizes N,N,...] [--burst N] [--count N] [--source A --stride N]
  *   traffic ping --from NS --to NS --address A [--count N]
  *   traffic encapsulator NS ADDRESS    holds port 4500 for the kernel's own IPsec in UDP, until it is ended
  */
@@ -12,65 +12,25 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/udp.h>
-#include <sched.h>
-#include <stdarg.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-/*
- * A no-operation with a number in it. Processors skip it; the profiler (count.c) sees it go by in the
- * emulator and knows when a window begins and ends. The numbers are count.c's.
- */
-#define MARK(number) __asm__ volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .long " #number ::: "memory")
-
-void fail(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)fprintf(stderr, "traffic: ");
-	(void)vfprintf(stderr, fmt, ap);
-	(void)fputc('\n', stderr);
-	va_end(ap);
-	exit(1);
-}
-
-int checked(int result, const char *what)
-{
-	if (result < 0)
-		fail("%s: %s", what, strerror(errno));
-	return result;
-}
-
-void enter(const char *netns)
-{
-	char path[128];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "/run/netns/%s", netns);
-	fd = checked(open(path, O_RDONLY | O_CLOEXEC), path);
-	(void)checked(setns(fd, CLONE_NEWNET), path);
-	(void)close(fd);
-}
-
-socklen_t far_end(const struct options *o, unsigned int port, unsigned int add,
-		  struct sockaddr_storage *ret)
+socklen_t endpoint(const char *address, unsigned int port, unsigned int add,
+		   struct sockaddr_storage *ret)
 {
 	struct sockaddr_in *v4 = (void *)ret;
 	struct sockaddr_in6 *v6 = (void *)ret;
 
 	memset(ret, 0, sizeof(*ret));
-	if (inet_pton(AF_INET, o->address, &v4->sin_addr) == 1) {
+	if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
 		v4->sin_family = AF_INET;
 		v4->sin_port = htons((uint16_t)port);
 		v4->sin_addr.s_addr = htonl(ntohl(v4->sin_addr.s_addr) + add);
 		return sizeof(*v4);
 	}
-	if (inet_pton(AF_INET6, o->address, &v6->sin6_addr) != 1)
-		fail("'%s' is not an address", o->address);
+	if (inet_pton(AF_INET6, address, &v6->sin6_addr) != 1)
+		fail("'%s' is not an address", address);
 	v6->sin6_family = AF_INET6;
 	v6->sin6_port = htons((uint16_t)port);
 	return sizeof(*v6);
@@ -92,67 +52,10 @@ void await(int fd, char word)
 		fail("the other end says '%c' where '%c' was expected", got, word);
 }
 
-uint64_t now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-/* How long the CPUs have been idle, in ns, all together. */
-static uint64_t idle_time(void)
-{
-	static const char key[] = ".idle_sleeptime";
-	FILE *f = fopen("/proc/timer_list", "re");
-	uint64_t sum = 0;
-	char line[512];
-	int found = 0;
-
-	if (!f)
-		fail("/proc/timer_list: %s", strerror(errno));
-	while (fgets(line, sizeof(line), f)) {
-		const char *at = strstr(line, key), *colon = at ? strchr(at, ':') : NULL;
-
-		if (!colon)
-			continue;
-		sum += strtoull(colon + 1, NULL, 10);
-		found++;
-	}
-	(void)fclose(f);
-	if (!found)
-		fail("/proc/timer_list does not tell how long CPUs were idle");
-	return sum;
-}
-
-void window_begin(struct window *w)
-{
-	w->idle_begin = idle_time();
-	w->begin = now();
-	MARK(0x43474231);
-}
-
-void window_end(struct window *w)
-{
-	MARK(0x43474232);
-	w->end = now();
-	w->idle_end = idle_time();
-}
-
-void report(const struct window *w, uint64_t packets, uint64_t bytes, uint64_t lost)
-{
-	uint64_t elapsed = w->end - w->begin, idle = w->idle_end - w->idle_begin;
-
-	printf("elapsed=%llu idle=%llu packets=%llu bytes=%llu lost=%llu\n",
-	       (unsigned long long)elapsed, (unsigned long long)idle, (unsigned long long)packets,
-	       (unsigned long long)bytes, (unsigned long long)lost);
-}
-
 static void encapsulator(const char *netns, const char *address)
 {
-	struct options o = {.address = address};
 	struct sockaddr_storage ss;
-	socklen_t len = far_end(&o, 4500, 0, &ss);
+	socklen_t len = endpoint(address, 4500, 0, &ss);
 	int fd, type = UDP_ENCAP_ESPINUDP;
 
 	enter(netns);
@@ -184,13 +87,16 @@ static void parse(struct options *o, int argc, char **argv)
 		const char *name;
 		unsigned int *value;
 	} numbers[] = {{"--flows", &o->flows},
-		       {"--spread", &o->spread},
+		       {"--stride", &o->stride},
 		       {"--mss", &o->mss},
 		       {"--count", &o->count},
 		       {"--burst", &o->burst}};
 	const struct {
 		const char *name, **value;
-	} texts[] = {{"--from", &o->from}, {"--to", &o->to}, {"--address", &o->address}};
+	} texts[] = {{"--from", &o->from},
+		     {"--to", &o->to},
+		     {"--address", &o->address},
+		     {"--source", &o->source}};
 	int i;
 
 	for (i = 0; i + 1 < argc; i += 2) {
@@ -222,8 +128,7 @@ static void parse(struct options *o, int argc, char **argv)
 		fail("'%s' wants a value", argv[i]);
 	if (!o->from || !o->to || !o->address)
 		fail("--from, --to and --address are needed");
-	if (!o->flows || o->flows > MAX_FLOWS || !o->spread || !o->mss || !o->count || !o->burst ||
-	    !o->n_sizes)
+	if (!o->flows || o->flows > MAX_FLOWS || !o->mss || !o->count || !o->burst || !o->n_sizes)
 		fail("a number is 0 or too large");
 }
 
@@ -231,7 +136,7 @@ int main(int argc, char **argv)
 {
 	struct options o = {
 		.flows = 1,
-		.spread = 1,
+		.stride = 1,
 		.mss = 1300,
 		.count = 6400,
 		.burst = 32,

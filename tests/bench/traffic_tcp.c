@@ -117,7 +117,7 @@ static void far(const struct options *o, int words, uint64_t warm, uint64_t all)
 	socklen_t len;
 
 	enter(o->to);
-	len = far_end(o, PORT, 0, &ss);
+	len = endpoint(o->address, PORT, 0, &ss);
 	listener = checked(socket(ss.ss_family, SOCK_STREAM, 0), "socket");
 	(void)checked(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)),
 		      "SO_REUSEADDR");
@@ -152,7 +152,7 @@ void run_tcp(const struct options *o)
 	int pair[2], mss = (int)o->mss, status;
 	struct flow flows[MAX_FLOWS] = {0};
 	struct sockaddr_storage ss;
-	socklen_t len = far_end(o, PORT, 0, &ss);
+	socklen_t len = endpoint(o->address, PORT, 0, &ss);
 	struct window w;
 	unsigned int i;
 	pid_t child;

@@ -52,7 +52,7 @@ static void far(const struct options *o, int words, unsigned int bursts)
 	int fd;
 
 	enter(o->to);
-	(void)far_end(o, PORT, 0, &ss);
+	(void)endpoint(o->address, PORT, 0, &ss);
 	/* all addresses, as there may be several */
 	len = ss.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	memset((uint8_t *)&ss + 4, 0, len - 4);
@@ -79,7 +79,7 @@ static void far(const struct options *o, int words, unsigned int bursts)
 			    seen & 1ULL << head.number % o->burst)
 				fail("burst %u: a datagram that was not sent so", i);
 			seen |= 1ULL << head.number % o->burst;
-			if (head.number % o->burst == o->burst - 1)
+			if (o->source ? !head.number : head.number % o->burst == o->burst - 1)
 				last = from;
 		}
 		if (sendto(fd, "done", 4, 0, (struct sockaddr *)&last, len) != 4)
@@ -92,13 +92,16 @@ static void far(const struct options *o, int words, unsigned int bursts)
 struct near {
 	const struct options *o;
 	int fds[MAX_FLOWS];
-	struct sockaddr_storage *to; /* spread of them */
+	struct sockaddr_storage to[MAX_FLOWS];
 	socklen_t len;
 	uint32_t next;
 	uint64_t bytes;
 };
 
-/* The burst goes out without a pause; the answer comes to the socket of the datagram that was last. */
+/*
+ * The burst goes out without a pause; the answer comes to the socket of the datagram that was last, or with addresses
+ * for every flow to the first one's, since the far end has one address to answer from.
+ */
 static void burst(struct near *n)
 {
 	const struct options *o = n->o;
@@ -114,26 +117,31 @@ static void burst(struct near *n)
 		memcpy(outbox, &head, sizeof(head));
 		outbox[size - 1] = (uint8_t)head.number;
 		fd = n->fds[n->next % o->flows];
-		if (sendto(fd, outbox, size, 0, (struct sockaddr *)&n->to[n->next % o->spread],
+		if (sendto(fd, outbox, size, 0, (struct sockaddr *)&n->to[n->next % o->flows],
 			   n->len) != (ssize_t)size)
 			fail("sendto: %s", strerror(errno));
 		n->bytes += size;
 		n->next++;
 	}
+	if (o->source)
+		fd = n->fds[0];
 	if (recv(fd, answer, sizeof(answer), 0) != 4)
 		fail("no answer to the burst that ends with datagram %u", n->next - 1);
 }
 
 void run_udp(const struct options *o)
 {
-	unsigned int bursts = o->count / o->burst, i;
-	struct near n = {.o = o};
+	unsigned int bursts = o->count / o->burst, warm = WARM_BURSTS, i;
+	static struct near n;
+	struct sockaddr_storage from;
 	struct window w;
 	int pair[2], status;
 	pid_t child;
 
 	if (o->burst > 64)
 		fail("--burst is at most 64");
+	if (warm * o->burst < o->flows)
+		warm = (o->flows + o->burst - 1) / o->burst;
 	for (i = 0; i < o->n_sizes; i++) {
 		if (o->sizes[i] <= sizeof(struct head) || o->sizes[i] > MAX_DATAGRAM)
 			fail("--sizes are %zu to %d", sizeof(struct head) + 1, MAX_DATAGRAM);
@@ -142,21 +150,22 @@ void run_udp(const struct options *o)
 	child = checked(fork(), "fork");
 	if (!child) {
 		(void)close(pair[0]);
-		far(o, pair[1], bursts + WARM_BURSTS);
+		far(o, pair[1], bursts + warm);
 	}
 	(void)close(pair[1]);
 	enter(o->from);
-	n.to = calloc(o->spread, sizeof(*n.to));
-	if (!n.to)
-		fail("no memory");
-	for (i = 0; i < o->spread; i++)
-		n.len = far_end(o, PORT, i, &n.to[i]);
+	n.o = o;
 	for (i = 0; i < o->flows; i++) {
+		n.len = endpoint(o->address, PORT, o->source ? i * o->stride : 0, &n.to[i]);
 		n.fds[i] = checked(socket(n.to->ss_family, SOCK_DGRAM, 0), "socket");
 		patient(n.fds[i]);
+		if (!o->source)
+			continue;
+		(void)endpoint(o->source, 0, i * o->stride, &from);
+		(void)checked(bind(n.fds[i], (struct sockaddr *)&from, n.len), "bind");
 	}
 	await(pair[0], 'l');
-	for (i = 0; i < WARM_BURSTS; i++)
+	for (i = 0; i < warm; i++)
 		burst(&n);
 	n.bytes = 0;
 
@@ -168,7 +177,6 @@ void run_udp(const struct options *o)
 	tell(pair[0], 'q');
 	if (waitpid(child, &status, 0) != child || status)
 		fail("the far end failed");
-	free(n.to);
 	report(&w, (uint64_t)bursts * o->burst, n.bytes, 0);
 }
 
@@ -219,7 +227,7 @@ void run_ping(const struct options *o)
 {
 	struct window w = {0};
 	struct sockaddr_storage ss;
-	socklen_t len = far_end(o, 0, 0, &ss);
+	socklen_t len = endpoint(o->address, 0, 0, &ss);
 	bool v6 = ss.ss_family == AF_INET6;
 	unsigned int i;
 	int fd;

@@ -56,7 +56,7 @@ class Arithmetic(unittest.TestCase):
         results = figures.Results()
         for peer, elapsed, idle in (("plain", 100000, 0), ("certgate", 1100000, 0), ("certgate", 1300000, 100000),
                                     ("certgate", 1500000, 0), ("xfrm", 2300000, 0)):
-            results.add(TCP, *measured(peer, elapsed, idle))
+            results.add("tcp-udp", *measured(peer, elapsed, idle))
         return results
 
     def test_median_beyond_plain_routing_without_idle_time(self):
@@ -74,13 +74,13 @@ class Arithmetic(unittest.TestCase):
 
     def test_no_ratio_without_the_peer(self):
         results = figures.Results()
-        results.add(TCP, *measured("certgate", 5000))
+        results.add("tcp-udp", *measured("certgate", 5000))
         self.assertTrue(figures.bench_line("6.1", TCP, results.figures(TCP)).endswith("xfrm=- wireguard=- ratio=-"))
 
 
 class Planning(unittest.TestCase):
     def test_every_peer_does_the_same_work(self):
-        steps = figures.plan(figures.ROWS, figures.PEERS, 3)
+        steps = figures.plan(figures.ROWS, figures.PEERS, 3, 16)
         works = {}
         for step in steps:
             if step.startswith("peer "):
@@ -93,7 +93,7 @@ class Planning(unittest.TestCase):
 
     def test_set_up_and_taken_down_in_turn(self):
         up = False
-        for step in figures.plan(figures.ROWS, figures.PEERS, 1):
+        for step in figures.plan(figures.ROWS, figures.PEERS, 1, 4):
             if step.startswith("peer "):
                 self.assertFalse(up)
                 up = True
@@ -107,9 +107,53 @@ class Planning(unittest.TestCase):
     def test_rows_that_share_a_measurement_find_it(self):
         results = figures.Results()
         for peer in figures.PEERS:
-            results.add(TCP, *measured(peer, 1000000))
+            results.add("tcp-udp", *measured(peer, 1000000))
         self.assertEqual(set(results.figures(figures.BY_NAME["wg-tcp-gcm"])), {"certgate", "xfrm", "wireguard"})
         self.assertEqual(set(results.figures(figures.BY_NAME["wg-tcp-chacha"])), {"wireguard"})
+
+
+class OtherRows(unittest.TestCase):
+    def results(self):
+        results = figures.Results()
+        for name, peer, elapsed, units, size in (
+                ("sa-scale", "plain", 1000, 1, 0), ("sa-scale", "certgate", 3100, 1, 0), ("sa-scale-one", "certgate", 3000, 1, 0),
+                ("sa-install", "certgate", 4000, 2, 8000), ("sa-install", "xfrm", 20000, 2, 20000),
+                ("revoke", "certgate", 900, 1, 0), ("revoke-one", "certgate", 600, 1, 0),
+                ("cpu2-1", "certgate", 400, 1, 0), ("cpu2-1", "certgate", 300, 1, 0), ("cpu2-2", "certgate", 200, 1, 0)):
+            line = "raw %s %s 1 elapsed=%d idle=0 packets=%d bytes=%d lost=0 sealed=- opened=- dropped=-" % (
+                name, peer, elapsed, units, size)
+            results.add(*figures.parse_raw(line))
+        return results
+
+    def line(self, name):
+        return figures.bench_line("6.1", figures.BY_NAME[name], self.results().figures(figures.BY_NAME[name]))
+
+    def test_many_sas_to_one_beyond_plain_routing(self):
+        self.assertTrue(self.line("sa-scale").endswith("certgate=2100 xfrm=- wireguard=- ratio=1.05"))
+
+    def test_adding_and_memory_of_a_pair(self):
+        self.assertTrue(self.line("sa-install").endswith("certgate=2000 xfrm=10000 wireguard=- ratio=0.20"))
+        self.assertTrue(self.line("sa-memory").endswith("certgate=4000 xfrm=10000 wireguard=- ratio=0.40"))
+
+    def test_revoking_is_compared_with_ourselves(self):
+        self.assertTrue(self.line("revoke").endswith("ratio=1.50"))
+
+    def test_two_cpus_the_best_of_each(self):
+        self.assertIn("certgate=1.50", self.line("cpu2"))
+
+    def test_batches_name_what_the_program_adds(self):
+        batch = list(figures.xfrm_batch(2, 2))
+        self.assertEqual(len(batch), 10)
+        self.assertIn("src 10.64.0.1 dst 10.32.0.1 dir out tmpl src 192.0.2.2 dst 192.0.2.1", batch[7])
+
+    def test_the_table_goes_between_its_marks(self):
+        row = figures.BY_NAME["revoke"]
+        table = figures.table("6.1", "note", [(row, self.results().figures(row))])
+        page = figures.replace_tables("a\n%s\nold\n%s\nb\n" % (figures.BEGIN, figures.END), [table])
+        self.assertNotIn("old", page)
+        self.assertIn("1.50 of one", page)
+        self.assertTrue(page.startswith("a\n") and page.endswith("\nb\n"))
+        self.assertRaises(ValueError, figures.replace_tables, "no marks", [table])
 
 
 class Profile(unittest.TestCase):
