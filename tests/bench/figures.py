@@ -179,7 +179,7 @@ class Figure:
     def __init__(self, raws, plain):
         base = statistics.median(map(per_unit, plain)) if plain else 0.0
         costs = [per_unit(raw) - base for raw in raws]
-        self.value = statistics.median(costs)
+        self.value, self.count = statistics.median(costs), len(costs)
         self.spread = 100 * (max(costs) - min(costs)) / self.value if self.value else 0.0
 
 
@@ -187,7 +187,7 @@ class Value:
     """A figure of another kind, with the spread of what it came from."""
 
     def __init__(self, values, value=None):
-        self.value = statistics.median(values) if value is None else value
+        self.value, self.count = statistics.median(values) if value is None else value, len(values)
         self.spread = 100 * (max(values) - min(values)) / self.value if self.value else 0.0
 
 
@@ -263,7 +263,7 @@ def cell(figure):
     if not figure:
         return "–"
     value = number(figure) if figure.value < 10 else "{:,.0f}".format(figure.value)
-    return "%s ±%.1f %%" % (value, figure.spread / 2)
+    return "%s ±%.1f %%" % (value, figure.spread / 2) if figure.count > 1 else value
 
 
 def table(kernel, note, rows):
