@@ -90,9 +90,13 @@ modules_install:	## the module for the running kernel or KDIR, to INSTALL_MOD_PA
 
 ##@ Testing
 
+.PHONY: helpers
+helpers: userspace
+	@flock $(O)/.userspace.lock $(MAKE) --no-print-directory -f tests/Makefile helpers
+
 # What a test run needs, and nothing else, is built by these.
 .PHONY: test-builds
-test-builds: userspace $(TEST_KERNELS:%=module-%) kunit-uml kunit-uml-debug
+test-builds: userspace helpers $(TEST_KERNELS:%=module-%) kunit-uml kunit-uml-debug
 	@mkdir -p $(O)/asan
 	@flock $(O)/asan/.lock $(MAKE) --no-print-directory -f tests/Makefile
 
@@ -114,7 +118,7 @@ format:	## clang-format on userspace and its tests
 
 demo:	## two sites, two gateways, strongSwan, in a VM with Debian's 6.1: the main job on the screen
 	@scripts/setup --test
-	@$(MAKE) --no-print-directory userspace module-6.1
+	@$(MAKE) --no-print-directory userspace helpers module-6.1
 	@scripts/vm --kernel 6.1 --mem 3G --timeout 900 -- scripts/demo
 
 ifneq ($(wildcard tests/bench),)

@@ -8,7 +8,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
-inject=/run/inject
+inject=$gate_build/tests/inject
 
 # pid_of GATEWAY ROLE: the first process of that role
 pid_of() {
@@ -105,7 +105,6 @@ recovers() { # ROLE: there is another process of that role, and the daemon answe
 
 ktap_begin 48
 insmod "$CERTGATE_KO" || exit 1
-gcc -O1 -o "$inject" tests/interop/inject.c || exit 1
 topo_up && interop_pki && interop_cert hq hq p256 || exit 1
 MODE=responder-only interop_hq hq
 fresh || exit 1

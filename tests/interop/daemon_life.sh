@@ -60,7 +60,7 @@ refused_with() {
 
 # control LINE: what the control socket answers to it
 control() {
-	printf '%s\n' "$1" | timeout 5 ip netns exec hq socat -t 3 - "UNIX-CONNECT:$gate_root/hq/control.sock"
+	printf '%s\n' "$1" | timeout 5 "$enter" hq socat -t 3 - "UNIX-CONNECT:$gate_root/hq/control.sock"
 }
 
 control_refuses() { # LINE
@@ -70,7 +70,7 @@ control_refuses() { # LINE
 # The client is told, if it still listens, and cut off well before all of it was sent.
 endless_line() {
 	local status
-	head -c 50000000 /dev/zero | tr '\0' x | timeout 20 ip netns exec hq socat -t 1 - "UNIX-CONNECT:$gate_root/hq/control.sock"
+	head -c 50000000 /dev/zero | tr '\0' x | timeout 20 "$enter" hq socat -t 1 - "UNIX-CONNECT:$gate_root/hq/control.sock"
 	status=${PIPESTATUS[2]}
 	[ "$status" != 124 ] && gate_answers hq
 }

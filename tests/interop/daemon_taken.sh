@@ -8,8 +8,8 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
-taken=/run/taken
 build=$gate_build
+taken=$build/tests/taken
 
 pid_of() { # GATEWAY ROLE
 	local pid
@@ -40,7 +40,7 @@ branch_conf() {
 }
 
 sas() {
-	ns hq "$build/certgate" kernel sa list --json | /usr/bin/python3 -c 'import json,sys; print(len(json.load(sys.stdin)))'
+	ns hq "$build/certgate" kernel sa list --json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)))'
 }
 
 # The request that the worker gets while branch authenticates, read while the worker is stopped.
@@ -105,18 +105,8 @@ ends_it() { # FD HEX
 	wait_for 15 eval '[ -n "$(pid_of hq ike)" ] && [ "$(pid_of hq ike)" != '"$old"' ]'
 }
 
-# type_of NAME: the first bytes of such a message
-type_of() {
-	printf '%s\n' '#include "daemon/msg.h"' "int main(void) { printf(\"%02x%02x\", MSG_$1 & 0xff, MSG_$1 >> 8); }" |
-		gcc -std=gnu11 -D_GNU_SOURCE -Iuserspace -Iinclude/uapi -x c -o /run/number - && /run/number
-}
-
 ktap_begin 24
 insmod "$CERTGATE_KO" || exit 1
-# shellcheck disable=SC2046
-gcc -std=gnu11 -D_GNU_SOURCE -O1 -Iuserspace -Iinclude/uapi -o "$taken" tests/interop/taken.c \
-	"$build"/obj/daemon/{msg,role,proto_auth,proto_ike}.o \
-	-Wl,--start-group "$build"/lib/libcg_{ike,pki,base}.a -Wl,--end-group $(pkg-config --libs libcrypto) || exit 1
 topo_up && interop_pki && interop_cert hq hq p256 && interop_cert branch branch p256 || exit 1
 MODE=responder-only interop_hq hq
 # One worker: the request is caught wherever it goes.
@@ -149,10 +139,10 @@ t 'no text is signed' says '(0 bytes signed)' sign "$ike" 1 text
 t 'nor anything under another identity' says '(0 bytes signed)' sign "$ike" 1 identity
 kill -CONT "$ike"
 
-t 'a binding of its own making ends it' ends_it 3 "$(type_of BINDING)0100000000000000"
+t 'a binding of its own making ends it' ends_it 3 "$("$taken" type BINDING)0100000000000000"
 t 'which the log tells' logged process-killed
 t 'traffic goes on meanwhile' ns hq-host ping -q -c 5 -i 0.2 -W 2 10.2.0.10
-t 'half a message to key ends it too' ends_it 4 "$(type_of SIGN)00"
+t 'half a message to key ends it too' ends_it 4 "$("$taken" type SIGN)00"
 gate_stop branch
 gate_stop hq
 t 'rmmod' wait_for 5 rmmod certgate

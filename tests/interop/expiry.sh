@@ -29,7 +29,7 @@ site() { # SITE OTHER LOCAL REMOTE LOCALNET REMOTENET
 }
 
 crossed() { # packets hq has sent and received
-	ns hq build/certgate kernel tunnel list --json | /usr/bin/python3 -c '
+	ns hq build/certgate kernel tunnel list --json | python3 -c '
 import json, sys
 print(sum(t["tx_packets"] + t["rx_packets"] for t in json.load(sys.stdin)))'
 }
@@ -61,7 +61,7 @@ site branch hq 203.0.113.2 198.51.100.2 10.2.0.0/16 10.1.0.0/16
 gate_start hq hq && gate_start branch branch
 t 'up, with an intermediate that ends soon' gate_up hq branch || ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
 t 'ping crosses both ways' ping_both
-t 'the kernel knows when the chain ends' eval '[ "$(ns hq build/certgate kernel cert list --json | /usr/bin/python3 -c "import json,sys; print(json.load(sys.stdin)[0][\"not_after_unix\"])")" = "$until" ]' ||
+t 'the kernel knows when the chain ends' eval '[ "$(ns hq build/certgate kernel cert list --json | python3 -c "import json,sys; print(json.load(sys.stdin)[0][\"not_after_unix\"])")" = "$until" ]' ||
 	ns hq build/certgate kernel cert list
 gate_kill hq
 gate_kill branch

@@ -8,7 +8,6 @@
  * Prints "killed by SIGSYS" and ends with status 0 if the process died of it; otherwise prints what the call returned, lets the process go on and
  * ends with status 1. Arguments are numbers, or @TEXT for a pointer to that text on the process's stack.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -31,7 +31,7 @@ start_branch() {
 }
 
 initiate() {
-	timeout 15 ip netns exec branch bash -c '. tests/lib/libreswan.sh; libre branch --name hq --initiate' | tee /tmp/initiate
+	timeout 15 "$enter" branch bash -c '. tests/lib/libreswan.sh; libre branch --name hq --initiate' | tee /tmp/initiate
 	grep -q 'established Child SA' /tmp/initiate
 }
 

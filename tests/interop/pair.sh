@@ -67,13 +67,13 @@ empty() { # GATEWAY TABLE
 }
 
 spis() { # GATEWAY: the inbound SPIs in the kernel
-	ns "$1" build/certgate kernel sa list --json | /usr/bin/python3 -c '
+	ns "$1" build/certgate kernel sa list --json | python3 -c '
 import json, sys
 print(*sorted(s["spi"] for s in json.load(sys.stdin) if s["dir"] == "in"))'
 }
 
 count_sas() { # GATEWAY N
-	[ "$(ns "$1" build/certgate kernel sa list --json | /usr/bin/python3 -c 'import json,sys; print(len(json.load(sys.stdin)))')" = "$2" ]
+	[ "$(ns "$1" build/certgate kernel sa list --json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)))')" = "$2" ]
 }
 
 ktap_begin 31

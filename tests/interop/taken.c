@@ -10,6 +10,7 @@
  *	taken replay IKE FILE [fresh]          asks verify for the captured verdict again, with its nonce or a fresh one
  *	taken sign IKE CONNECTION WHAT         asks key for a signature over something that is no exchange of ours
  *	taken raw IKE FD HEX                   sends these bytes
+ *	taken type NAME                        the first bytes of such a message (BINDING, SIGN)
  *
  * Answers are printed as "error NUMBER TEXT".
  */
@@ -335,10 +336,27 @@ static int raw(pid_t ike, const char *fd, const char *hex)
 	return 0;
 }
 
+/* The first bytes of such a message, little-endian, in hexadecimal digits. */
+static int type(const char *name)
+{
+	enum msg_type type;
+
+	if (streq(name, "BINDING"))
+		type = MSG_BINDING;
+	else if (streq(name, "SIGN"))
+		type = MSG_SIGN;
+	else
+		return 2;
+	printf("%02x%02x", type & 0xff, type >> 8);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	pid_t pid = argc > 2 ? (pid_t)atoi(argv[2]) : 0;
 
+	if (argc == 3 && streq(argv[1], "type"))
+		return type(argv[2]);
 	if (argc >= 3 && streq(argv[1], "handle"))
 		return handle(pid);
 	if (argc == 4 && streq(argv[1], "capture"))

@@ -38,7 +38,7 @@ rekeyed() {
 # lossless N: many pings while SAs are changed N times
 lossless() {
 	local i
-	ip netns exec c1 ping -n -q -c 400 -i "$(awk "BEGIN { print $1 * $took / 400 + 0.005 }")" -W 2 10.2.0.2 >/tmp/lossless &
+	"$enter" c1 ping -n -q -c 400 -i "$(awk "BEGIN { print $1 * $took / 400 + 0.005 }")" -W 2 10.2.0.2 >/tmp/lossless &
 	for ((i = 1; i <= $1; i++)); do
 		rekeyed "e0$i" || { echo "at change $i"; cgk 1 sa list; cgk 2 sa list; return 1; }
 	done

@@ -41,7 +41,7 @@ xfrm_down() {
 }
 
 xfrm_reaches() {
-	ip netns exec g1 ping -q -n -c 3 -i 0.02 -W 2 -I 10.11.1.1 10.11.2.1 >/dev/null
+	"$enter" g1 ping -q -n -c 3 -i 0.02 -W 2 -I 10.11.1.1 10.11.2.1 >/dev/null
 }
 
 both() {
@@ -100,7 +100,7 @@ encap=udp
 t 'an ESP in UDP tunnel on port 4500' tunnel_up
 # xfrm's own encapsulation socket must be on another port: 4501
 for g in 1 2; do
-	ip netns exec g$g python3 -c 'import socket, time
+	"$enter" g$g python3 -c 'import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(17, 100, 2)
 s.bind(("0.0.0.0", 4501))

@@ -35,7 +35,7 @@ t 'tunnels' tunnel_up
 cgk 1 flush sas
 t 'an outbound SA under one leaf' eval 'a=$(under 1 leaf-a "$tunnel1" a001 out) && [ -n "$a" ]'
 keys aes-gcm-256 a001 | cgk 2 sa add --dir in --spi 0xa001 --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 >/dev/null
-t 'ten pings of 100 bytes' eval 'ip netns exec c1 ping -q -n -c 10 -i 0.01 -W 0.1 -s 72 10.2.0.2 >/dev/null; true'
+t 'ten pings of 100 bytes' eval '"$enter" c1 ping -q -n -c 10 -i 0.01 -W 0.1 -s 72 10.2.0.2 >/dev/null; true'
 t 'the SA counts them' is '10 1000' field 1 "'%d %d' % (x[0]['tx_packets'], x[0]['tx_bytes'])" sa list
 t 'so does the peer'"'"'s' is '10 1000' field 2 "next('%d %d' % (s['rx_packets'], s['rx_bytes']) for s in x if s['spi'] == '0000a001')" sa list
 t 'and the tunnel' is '10 1000' field 1 "'%d %d' % (x[0]['tx_packets'], x[0]['tx_bytes'])" tunnel list
@@ -47,7 +47,7 @@ for what in leaf-a leaf-a.key root root.key; do
 done
 t 'another SA under another leaf of that root' eval 'b=$(under 1 leaf-b "$tunnel1" a002 out) && [ -n "$b" ]'
 keys aes-gcm-256 a002 | cgk 2 sa add --dir in --spi 0xa002 --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 >/dev/null
-t 'five pings more' eval 'ip netns exec c1 ping -q -n -c 5 -i 0.01 -W 0.1 -s 72 10.2.0.2 >/dev/null; true'
+t 'five pings more' eval '"$enter" c1 ping -q -n -c 5 -i 0.01 -W 0.1 -s 72 10.2.0.2 >/dev/null; true'
 t 'the first leaf has its ten' is 10 fingerprint 1 leaf-a tx_packets
 t 'the second its five' is 5 fingerprint 1 leaf-b tx_packets
 t 'the root all' is 15 fingerprint 1 root tx_packets
@@ -58,9 +58,9 @@ t 'the root remembers its packets' is 15 fingerprint 1 root tx_packets
 t 'and so does the tunnel' is 15 field 1 "x[0]['tx_packets']" tunnel list
 
 # --- drops
-t 'a packet for which there is no tunnel' eval 'ip -n g1 route add 10.9.0.0/16 dev cg0; ip netns exec c1 ping -q -n -c 3 -i 0.01 -W 0.1 10.9.0.1 >/dev/null; true'
+t 'a packet for which there is no tunnel' eval 'ip -n g1 route add 10.9.0.0/16 dev cg0; "$enter" c1 ping -q -n -c 3 -i 0.01 -W 0.1 10.9.0.1 >/dev/null; true'
 t 'is dropped by selector at the device' is 3 field 1 "x[0]['drops'].get('selector', 0)" device list
-t 'and one without an SA' eval 'cgk 1 flush sas; ip netns exec c1 ping -q -n -c 4 -i 0.01 -W 0.1 10.2.0.2 >/dev/null; is 4 field 1 "x[0][\"drops\"].get(\"no-sa\", 0)" tunnel list'
+t 'and one without an SA' eval 'cgk 1 flush sas; "$enter" c1 ping -q -n -c 4 -i 0.01 -W 0.1 10.2.0.2 >/dev/null; is 4 field 1 "x[0][\"drops\"].get(\"no-sa\", 0)" tunnel list'
 t 'ip link counts both' is 7 link 1 "['tx']['dropped']"
 tunnel_down
 world_down

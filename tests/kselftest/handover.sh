@@ -66,7 +66,7 @@ grows() {
 # no_loss: pings every 10 ms while the owner is killed; how many of 200 are lost
 no_loss() {
 	local lost
-	ip netns exec c1 ping -q -n -c 200 -i 0.01 -W 1 10.2.0.2 >/tmp/ping.out &
+	"$enter" c1 ping -q -n -c 200 -i 0.01 -W 1 10.2.0.2 >/tmp/ping.out &
 	sleep 0.7
 	kill -9 "${holders[2]}"
 	wait "${holders[2]}" 2>/dev/null
@@ -85,7 +85,7 @@ busy_del() {
 changed() {
 	local was pid
 	was=$(socket_id 1)
-	ip netns exec g1 python3 - "$1" <<'END' &
+	"$enter" g1 python3 - "$1" <<'END' &
 import socket, sys, time
 sys.path.insert(0, "tests/lib")
 import nl
@@ -129,7 +129,7 @@ t 'a new owner takes over, under the same number' take_over "${wan4[1]}"
 t 'traffic crosses' reaches
 socket_release 1
 wait_until 5 orphan 1
-ip netns exec g1 "$cg" kernel socket hold "${wan4[1]}:4500" --print >/tmp/printer 2>&1 &
+"$enter" g1 "$cg" kernel socket hold "${wan4[1]}:4500" --print >/tmp/printer 2>&1 &
 holders[1]=$!
 wait_until 5 grep -q . /tmp/printer
 t 'IKE reaches the new owner, and neither keepalives nor ESP' printed

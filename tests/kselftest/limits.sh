@@ -29,7 +29,7 @@ limited() {
 
 # pings N [SIZE]: one way, answers are not waited for
 pings() {
-	ip netns exec c1 ping -n -q -c "$1" -i 0.01 -W 0.1 -s "${2:-56}" 10.2.0.2 >/dev/null
+	"$enter" c1 ping -n -q -c "$1" -i 0.01 -W 0.1 -s "${2:-56}" 10.2.0.2 >/dev/null
 	true
 }
 

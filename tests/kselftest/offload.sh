@@ -36,7 +36,7 @@ taps_on() {
 	local pair n
 	for pair in c1:lan g1:lan g1:cg0 g1:wan r:w1 r:w2 g2:wan g2:cg0 c2:lan; do
 		n=${pair%:*}
-		ip netns exec "$n" tcpdump -i "${pair#*:}" -n -s 0 -w "/tmp/tap.$n.${pair#*:}" >/dev/null 2>&1 &
+		"$enter" "$n" tcpdump -i "${pair#*:}" -n -s 0 -w "/tmp/tap.$n.${pair#*:}" >/dev/null 2>&1 &
 		taps="${taps:-} $!"
 	done
 	sleep 1

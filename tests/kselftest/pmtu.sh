@@ -34,7 +34,7 @@ ping_df() {
 	local to=10.2.0.2 family=$1 size=$2
 	shift 2
 	[ "$family" = 4 ] || to=fd02::2
-	ip netns exec c1 ping -n -M do -c 1 -W 1 -s $((size - $(headers "$family"))) "$@" "$to"
+	"$enter" c1 ping -n -M do -c 1 -W 1 -s $((size - $(headers "$family"))) "$@" "$to"
 }
 
 forget_routes() {
@@ -77,8 +77,8 @@ pieces() {
 	local before
 	forget_routes
 	before=$(reassembled g2)
-	ip netns exec c1 ping -n -q -M dont -c 3 -i 0.01 -W 1 -s 1472 10.2.0.2 >/dev/null || return 1
-	ip netns exec c1 ping -n -q -M dont -c 3 -i 0.01 -W 1 -s 4000 10.2.0.2 >/dev/null || return 1
+	"$enter" c1 ping -n -q -M dont -c 3 -i 0.01 -W 1 -s 1472 10.2.0.2 >/dev/null || return 1
+	"$enter" c1 ping -n -q -M dont -c 3 -i 0.01 -W 1 -s 4000 10.2.0.2 >/dev/null || return 1
 	[ "$(reassembled g2)" = "$before" ]
 }
 

@@ -30,7 +30,7 @@ let_go() {
 
 # pings COUNT: from c1, answered or not
 pings() {
-	ip netns exec c1 ping -q -n -c "$1" -i 0.002 -W 0.2 10.2.0.2 >/dev/null
+	"$enter" c1 ping -q -n -c "$1" -i 0.002 -W 0.2 10.2.0.2 >/dev/null
 	return 0
 }
 

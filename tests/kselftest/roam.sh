@@ -72,7 +72,7 @@ late() {
 	rm -f /tmp/sent
 	# the first packet is dropped after it was seen, the others move the window
 	probe_start record g1 record wan /tmp/sent 20 1 || return 1
-	ip netns exec c1 ping -q -n -c 5 -i 0.05 -W 0.5 10.2.0.2 >/dev/null
+	"$enter" c1 ping -q -n -c 5 -i 0.05 -W 0.5 10.2.0.2 >/dev/null
 	ns r nft delete table ip h
 	wait_until 5 test -s /tmp/sent || return 1
 	python3 - /tmp/sent "$(ip -n g2 -j link show wan | python3 -c 'import json, sys
@@ -92,7 +92,7 @@ got() {
 refused() {
 	local before
 	before=$(drops 2 no-sa)
-	ip netns exec c1 ping -q -n -c 3 -i 0.02 -W 0.3 10.2.0.2 >/dev/null && return 1
+	"$enter" c1 ping -q -n -c 3 -i 0.02 -W 0.3 10.2.0.2 >/dev/null && return 1
 	[ "$(drops 2 no-sa)" = $((before + 3)) ] && remote_is "$1"
 }
 

@@ -94,8 +94,8 @@ narrow() {
 	done
 	tunnel1=$(tunnel_add 1) && tunnel2=$(remote_ts='10.1.0.128/25 fd01::8000:0:0:0/65' tunnel_add 2) &&
 		sa_pair "$tunnel1" "$tunnel2" || return 1
-	ip netns exec c1 ping -q -n -c 3 -i 0.01 -W 0.2 10.2.0.2 >/dev/null
-	ip netns exec c1 ping -q -n -c 2 -i 0.01 -W 0.2 fd02::2 >/dev/null
+	"$enter" c1 ping -q -n -c 3 -i 0.01 -W 0.2 10.2.0.2 >/dev/null
+	"$enter" c1 ping -q -n -c 2 -i 0.01 -W 0.2 fd02::2 >/dev/null
 	wait_until 5 five_selector || return 1
 	ours=$(field 2 "sum(s['rx_packets'] for s in x)" sa list)
 	[ "$ours" = 0 ]

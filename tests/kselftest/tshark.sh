@@ -41,7 +41,7 @@ sa_line() {
 decoded() {
 	local encr=$1 n good inner
 	sa_pair "$tunnel1" "$tunnel2" || return 1
-	ip netns exec r tcpdump -U --immediate-mode -i w2 -n -s 0 -w /tmp/wire 'ip proto 50 or ip6 proto 50 or udp port 4500' \
+	"$enter" r tcpdump -U --immediate-mode -i w2 -n -s 0 -w /tmp/wire 'ip proto 50 or ip6 proto 50 or udp port 4500' \
 		>/dev/null 2>/tmp/wire.log &
 	n=$!
 	wait_until 10 grep -q listening /tmp/wire.log && reach 4 -c 2 >/dev/null && reach 6 -c 2 >/dev/null &&

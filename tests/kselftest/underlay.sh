@@ -19,7 +19,7 @@ marked() {
 	ip -n g1 rule add fwmark 77 lookup 700
 	ip -n g1 route add "${wan4[2]}/32" via 192.0.2.1 table 700
 	ip -n g1 route add unreachable "${wan4[2]}/32"
-	! ip netns exec c1 ping -q -n -c 2 -i 0.02 -W 0.3 10.2.0.2 >/dev/null || return 1
+	! "$enter" c1 ping -q -n -c 2 -i 0.02 -W 0.3 10.2.0.2 >/dev/null || return 1
 	[ "$(drops 1 route)" -ge 2 ] || { cgk 1 sa list; return 1; }
 	cgk 1 tunnel set "$tunnel1" --mark 77 && reaches
 }
@@ -36,7 +36,7 @@ loops() {
 	local before
 	before=$(drops 1 route)
 	ip -n g1 route add "${wan4[2]}/32" dev cg0
-	! ip netns exec c1 ping -q -n -c 3 -i 0.02 -W 0.3 10.2.0.2 >/dev/null || return 1
+	! "$enter" c1 ping -q -n -c 3 -i 0.02 -W 0.3 10.2.0.2 >/dev/null || return 1
 	ip -n g1 route del "${wan4[2]}/32" dev cg0
 	[ "$(drops 1 route)" = $((before + 3)) ] && reaches
 }
@@ -113,8 +113,8 @@ by_selectors() {
 	sa_pair "$tunnel1" "$tunnel2" && reach 4 >/dev/null || return 1
 	listen 1
 	ip -n g1 route add 10.77.0.0/16 dev cg0
-	ip netns exec c1 ping -q -n -c 1 -W 0.2 10.77.123.1 >/dev/null
-	ip netns exec c1 ping -q -n -c 1 -W 0.2 10.77.201.1 >/dev/null
+	"$enter" c1 ping -q -n -c 1 -W 0.2 10.77.123.1 >/dev/null
+	"$enter" c1 ping -q -n -c 1 -W 0.2 10.77.201.1 >/dev/null
 	listen_off
 	[ "$(told event acquire tunnel)" -ge 1 ] || [ "$(grep -c acquire /tmp/events)" = 2 ] || { cat /tmp/events; return 1; }
 	[ "$(field 1 "[t['drops'].get('no-sa', 0) for t in x if t['remote'] == '203.0.113.123'][0]" tunnel list)" = 1 ]

@@ -83,7 +83,7 @@ one_up() {
 	if [ "$encap" = udp ]; then
 		udp=yes
 		socket_hold 1 "$1" || return 1
-		ip netns exec g2 python3 -c 'import socket, sys, time
+		"$enter" g2 python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(17, 100, 2)
 s.bind((sys.argv[1], 4500))

@@ -27,7 +27,7 @@ gate_conf() {
 gate_start() {
 	local dir=$gate_root/$1
 	echo "$2" >"$dir/ns"
-	ip netns exec "$2" "$gate_build/certgated" -c "$dir/certgate.yaml" --socket "$dir/control.sock" >>"$dir/log" 2>&1 &
+	"$enter" "$2" "$gate_build/certgated" -c "$dir/certgate.yaml" --socket "$dir/control.sock" >>"$dir/log" 2>&1 &
 	echo $! >"$dir/pid"
 	wait_for "${GATE_START_SECONDS:-20}" gate_answers "$1"
 }
@@ -39,11 +39,11 @@ gate_answers() {
 gate() {
 	local dir=$gate_root/$1
 	shift
-	ip netns exec "$(cat "$dir/ns")" "$gate_build/certgate" --socket "$dir/control.sock" "$@"
+	"$enter" "$(cat "$dir/ns")" "$gate_build/certgate" --socket "$dir/control.sock" "$@"
 }
 
 gate_field() {
-	gate "$1" status "$2" --json 2>/dev/null | /usr/bin/python3 -c '
+	gate "$1" status "$2" --json 2>/dev/null | python3 -c '
 import json, sys
 v = json.load(sys.stdin)["connections"][0]
 for key in sys.argv[1].split("."):

@@ -10,9 +10,12 @@
 #
 # A script that ends without ktap_end, or with another number of results than planned, has failed: tests/run counts.
 
+. tests/lib/warm.sh
+
 ktap_count=0 ktap_failed=0
 
 ktap_begin() {
+	warm_up
 	printf 'KTAP version 1\n1..%d\n' "$1"
 }
 

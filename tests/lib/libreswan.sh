@@ -41,7 +41,7 @@ libre_conf() {
 
 libre_start() {
 	local dir=$libre_root/$1
-	ip netns exec "$2" $libre_bin/pluto --nofork --config "$dir/conf" --nssdir "$dir/nss" \
+	"$enter" "$2" $libre_bin/pluto --nofork --config "$dir/conf" --nssdir "$dir/nss" \
 		--secretsfile "$dir/secrets" --rundir "$dir/run" --leak-detective >"$dir/out" 2>&1 &
 	echo $! >"$dir/pid"
 	wait_for 20 test -S "$dir/run/pluto.ctl" || return 1

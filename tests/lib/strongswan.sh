@@ -53,7 +53,7 @@ swan() {
 
 swan_start() {
 	local dir=$swan_root/$1
-	STRONGSWAN_CONF=$dir/strongswan.conf ip netns exec "$2" /usr/sbin/charon-systemd >"$dir/out" 2>&1 &
+	STRONGSWAN_CONF=$dir/strongswan.conf "$enter" "$2" /usr/sbin/charon-systemd >"$dir/out" 2>&1 &
 	echo $! >"$dir/pid"
 	wait_for 20 test -S "$dir/vici" || return 1
 	wait_for 10 swan "$1" --stats >/dev/null 2>&1 || return 1

@@ -15,7 +15,7 @@ topo_namespaces='hq-host hq router branch branch-host'
 
 # ns NAME COMMAND...: runs it in that namespace
 ns() {
-	ip netns exec "$@"
+	"$enter" "$@"
 }
 
 # topo_link NS1 DEV1 ADDR4 ADDR6 NS2 DEV2 ADDR4 ADDR6

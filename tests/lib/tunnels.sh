@@ -17,14 +17,14 @@ certs=([1]='' [2]='')   # IDs of the bindings that SAs are made under
 
 # ns NAME COMMAND...: runs it in that namespace
 ns() {
-	ip netns exec "$@"
+	"$enter" "$@"
 }
 
 # cgk GATEWAY WORD...: certgate kernel WORD... in g1 or g2
 cgk() {
 	local g=$1
 	shift
-	ip netns exec "g$g" "$cg" kernel "$@"
+	"$enter" "g$g" "$cg" kernel "$@"
 }
 
 # wire NS1 DEV1 ADDRESS4 ADDRESS6 NS2 DEV2 ADDRESS4 ADDRESS6
@@ -118,7 +118,7 @@ socket_hold() {
 	case $address in
 	*:*) address="[$address]" ;;
 	esac
-	ip netns exec "g$g" "$cg" kernel socket hold "$address:4500" >/tmp/holder."$g" 2>&1 &
+	"$enter" "g$g" "$cg" kernel socket hold "$address:4500" >/tmp/holder."$g" 2>&1 &
 	holders[g]=$!
 	for i in {1..100}; do
 		! grep -q '^[0-9]*$' /tmp/holder."$g" || return 0
@@ -218,12 +218,12 @@ reach() {
 	local to=10.2.0.2
 	[ "$1" = 4 ] || to=fd02::2
 	shift
-	ip netns exec c1 ping -q -c 3 -i 0.02 -W 2 "$@" "$to"
+	"$enter" c1 ping -q -c 3 -i 0.02 -W 2 "$@" "$to"
 }
 
 # echo_up: c2 answers UDP datagrams on port 7 of both families
 echo_up() {
-	ip netns exec c2 python3 -c 'import select, socket
+	"$enter" c2 python3 -c 'import select, socket
 s = []
 for f, a in ((socket.AF_INET, "10.2.0.2"), (socket.AF_INET6, "fd02::2")):
 	s.append(socket.socket(f, socket.SOCK_DGRAM))
@@ -239,7 +239,7 @@ while True:
 
 # echo_sizes SIZE...: datagrams with as many bytes go from c1 to c2's echo and back whole, with both families
 echo_sizes() {
-	ip netns exec c1 python3 -c 'import os, socket, sys
+	"$enter" c1 python3 -c 'import os, socket, sys
 for f, a in ((socket.AF_INET, "10.2.0.2"), (socket.AF_INET6, "fd02::2")):
 	s = socket.socket(f, socket.SOCK_DGRAM)
 	s.settimeout(3)
@@ -272,14 +272,14 @@ drops() {
 probe() {
 	local n=$1
 	shift
-	ip netns exec "$n" python3 tests/lib/probe.py "$@"
+	"$enter" "$n" python3 tests/lib/probe.py "$@"
 }
 
 # bulk NAMESPACE WORD...: tests/lib/bulk.py there
 bulk() {
 	local n=$1
 	shift
-	ip netns exec "$n" python3 tests/lib/bulk.py "$@"
+	"$enter" "$n" python3 tests/lib/bulk.py "$@"
 }
 
 # probe_start NAME NAMESPACE WORD...: probe.py (with probe_program=bulk: bulk.py) in the background, output in /tmp/NAME, once
@@ -289,7 +289,7 @@ probe_start() {
 	local name=$1 i
 	shift
 	rm -f "/tmp/$name" "/tmp/$name.err"
-	ip netns exec "$1" python3 "tests/lib/${probe_program:-probe}.py" "${@:2}" >"/tmp/$name" 2>"/tmp/$name.err" &
+	"$enter" "$1" python3 "tests/lib/${probe_program:-probe}.py" "${@:2}" >"/tmp/$name" 2>"/tmp/$name.err" &
 	probes[$name]=$!
 	for i in {1..200}; do
 		! grep -q listening "/tmp/$name.err" || return 0

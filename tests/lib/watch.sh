@@ -23,13 +23,13 @@ sleep_to() {
 
 # pour SITE: pings from c1 or c2 to the other site, a hundred a second, whether anything comes back or not, until pour_off
 pour() {
-	ip netns exec "c$1" ping -n -q -i 0.01 "10.$((3 - $1)).0.2" >/dev/null 2>&1 &
+	"$enter" "c$1" ping -n -q -i 0.01 "10.$((3 - $1)).0.2" >/dev/null 2>&1 &
 	pouring="${pouring:-} $!"
 }
 
 # flood SITE: the same with as many datagrams as the machine makes
 flood() {
-	ip netns exec "c$1" python3 -c 'import socket, sys
+	"$enter" "c$1" python3 -c 'import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 while True:
     try:
@@ -52,7 +52,7 @@ pour_off() {
 watch() {
 	local name=$1 namespace=$2 device=$3
 	shift 3
-	ip netns exec "$namespace" tcpdump -l -n -tt --immediate-mode -i "$device" "$@" >/tmp/watch."$name" 2>/tmp/watch."$name".log &
+	"$enter" "$namespace" tcpdump -l -n -tt --immediate-mode -i "$device" "$@" >/tmp/watch."$name" 2>/tmp/watch."$name".log &
 	watching="${watching:-} $!"
 	wait_until 10 grep -q 'listening on' /tmp/watch."$name".log
 }
@@ -68,14 +68,14 @@ watch_off() {
 
 # listen GATEWAY: the module's events go to /tmp/events until listen_off. No function in between: its process is the one to kill.
 listen() {
-	ip netns exec "g$1" "$cg" kernel monitor --json >/tmp/events 2>/tmp/events.log &
+	"$enter" "g$1" "$cg" kernel monitor --json >/tmp/events 2>/tmp/events.log &
 	listening=$!
 	wait_until 10 subscribed "$1"
 }
 
 # subscribed GATEWAY: somebody there listens to a multicast group of generic netlink beyond those of its controller
 subscribed() {
-	ip netns exec "g$1" cat /proc/net/netlink | awk '$2 == 16 && $4 != "00000000" { found = 1 } END { exit !found }'
+	"$enter" "g$1" cat /proc/net/netlink | awk '$2 == 16 && $4 != "00000000" { found = 1 } END { exit !found }'
 }
 
 listen_off() {
@@ -123,7 +123,7 @@ set_clock() {
 crossing() {
 	local peer=$((3 - $1)) before after
 	before=$(received "$peer")
-	ip netns exec "c$1" ping -n -q -c 10 -i 0.01 -W 0.3 "10.$peer.0.2" >/dev/null 2>&1
+	"$enter" "c$1" ping -n -q -c 10 -i 0.01 -W 0.3 "10.$peer.0.2" >/dev/null 2>&1
 	after=$(received "$peer")
 	echo $((after - before))
 }
