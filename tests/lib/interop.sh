@@ -11,6 +11,12 @@
 
 pki=/run/pki
 
+# emulated: is this machine one whose CPU is emulated? There, only what the kernel has a part in is tried: ciphers, encapsulation, the
+# change of SAs. What two daemons have to say to each other is the same on every kernel, and is tried in User-mode Linux.
+emulated() {
+	[[ $CERTGATE_VM != uml* ]]
+}
+
 # interop_pki: two roots, an intermediate at each side
 interop_pki() {
 	mkdir -p "$pki" && cd "$pki" || return 1
