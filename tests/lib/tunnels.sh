@@ -27,15 +27,22 @@ cgk() {
 	"$enter" "g$g" "$cg" kernel "$@"
 }
 
+# on NAMESPACE: what it reads are arguments of ip there, a line each (one program, not one a line)
+on() {
+	ip -n "$1" -force -batch -
+}
+
 # wire NS1 DEV1 ADDRESS4 ADDRESS6 NS2 DEV2 ADDRESS4 ADDRESS6
 wire() {
-	ip link add name "$2" netns "$1" type veth peer name "$6" netns "$5"
-	ip -n "$1" addr add "$3" dev "$2"
-	ip -n "$1" addr add "$4" dev "$2" nodad
-	ip -n "$5" addr add "$7" dev "$6"
-	ip -n "$5" addr add "$8" dev "$6" nodad
-	ip -n "$1" link set "$2" up
-	ip -n "$5" link set "$6" up
+	local n
+	ip link add name "$2" netns "$1" type veth peer name "$6" netns "$5" || return 1
+	for n in 1 5; do
+		on "${!n}" <<-END || return 1
+			addr add ${@:n+2:1} dev ${@:n+1:1}
+			addr add ${@:n+3:1} dev ${@:n+1:1} nodad
+			link set ${@:n+1:1} up
+		END
+	done
 }
 
 # world_up: the five namespaces and their links; the module is loaded, devices are not made
@@ -46,7 +53,6 @@ world_up() {
 	[ -d /sys/module/certgate ] || insmod "$CERTGATE_KO" || return 1
 	for n in c1 g1 r g2 c2; do
 		ip netns add "$n" || return 1
-		ip -n "$n" link set lo up
 		ns "$n" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
 			net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
 			net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
@@ -55,14 +61,24 @@ world_up() {
 	wire g1 wan 192.0.2.2/24 2001:db8:1::2/64 r w1 192.0.2.1/24 2001:db8:1::1/64
 	wire g2 wan 198.51.100.2/24 2001:db8:2::2/64 r w2 198.51.100.1/24 2001:db8:2::1/64
 	wire c2 lan 10.2.0.2/24 fd02::2/64 g2 lan 10.2.0.1/24 fd02::1/64
+	on r <<<'link set lo up'
 	for n in 1 2; do
-		ip -n "c$n" route add default via 10.$n.0.1
-		ip -n "c$n" -6 route add default via fd0$n::1
+		on "c$n" <<-END
+			link set lo up
+			route add default via 10.$n.0.1
+			route add default via fd0$n::1
+		END
 	done
-	ip -n g1 route add default via 192.0.2.1
-	ip -n g1 -6 route add default via 2001:db8:1::1
-	ip -n g2 route add default via 198.51.100.1
-	ip -n g2 -6 route add default via 2001:db8:2::1
+	on g1 <<-END
+		link set lo up
+		route add default via 192.0.2.1
+		route add default via 2001:db8:1::1
+	END
+	on g2 <<-END
+		link set lo up
+		route add default via 198.51.100.1
+		route add default via 2001:db8:2::1
+	END
 }
 
 world_down() {
@@ -76,40 +92,52 @@ world_down() {
 	return 0
 }
 
-# key NAME BYTES: hex digits of a key that depends on NAME alone
+# key NAME BYTES: hex digits of a key that depends on NAME alone. set_key VARIABLE NAME BYTES: the same, into a variable
 key() {
-	local hex='' i
-	for ((i = 0; i < ${#1}; i++)); do
-		printf -v hex '%s%02x' "$hex" "'${1:i:1}"
+	local hex
+	set_key hex "$@"
+	printf %s "$hex"
+}
+
+set_key() {
+	local digits='' i
+	for ((i = 0; i < ${#2}; i++)); do
+		printf -v digits '%s%02x' "$digits" "'${2:i:1}"
 	done
-	while [ ${#hex} -lt $(($2 * 2)) ]; do
-		hex=${hex}ff$hex
+	while [ ${#digits} -lt $(($3 * 2)) ]; do
+		digits=${digits}ff$digits
 	done
-	printf %s "${hex:0:$(($2 * 2))}"
+	printf -v "$1" %s "${digits:0:$(($3 * 2))}"
 }
 
 # keys ALGORITHM NAME: the lines `certgate kernel sa add` wants
 keys() {
-	local encr=${1%%/*} integ=${1#*/} bytes
+	local encr=${1%%/*} integ=${1#*/} bytes hex
 	case $encr in
 	aes-gcm-*) bytes=$((${encr##*-} / 8 + 4)) ;;
 	chacha20-poly1305) bytes=36 ;;
 	aes-cbc-*) bytes=$((${encr##*-} / 8)) ;;
 	esac
-	printf '%s\n' "$(key "e$2" "$bytes")"
+	set_key hex "e$2" "$bytes"
+	echo "$hex"
 	case $integ in
-	hmac-sha1) printf '%s\n' "$(key "i$2" 20)" ;;
-	hmac-sha2-*) printf '%s\n' "$(key "i$2" $((${integ##*-} / 8)))" ;;
+	hmac-sha1) bytes=20 ;;
+	hmac-sha2-*) bytes=$((${integ##*-} / 8)) ;;
+	*) return 0 ;;
 	esac
+	set_key hex "i$2" "$bytes"
+	echo "$hex"
 }
 
 # device_up GATEWAY [NAME]: the device, up, with the routes to the other site
 device_up() {
 	local me=$1 name=${2:-cg0} peer=$((3 - $1))
 	ip -n "g$me" link add "$name" type certgate || return 1
-	ip -n "g$me" link set "$name" up
-	ip -n "g$me" route replace 10.$peer.0.0/24 dev "$name" src 10.$me.0.1
-	ip -n "g$me" -6 route replace fd0$peer::/64 dev "$name" src fd0$me::1
+	on "g$me" <<-END
+		link set $name up
+		route replace 10.$peer.0.0/24 dev $name src 10.$me.0.1
+		route replace fd0$peer::/64 dev $name src fd0$me::1
+	END
 }
 
 # socket_hold GATEWAY ADDRESS: a process that owns the UDP socket of port 4500, until socket_release
@@ -137,8 +165,12 @@ socket_release() {
 
 # cert_add GATEWAY [NAME [SECONDS]]: a binding of two certificates, prints its ID
 cert_add() {
-	local name=${2:-peer}
-	cgk "$1" cert add --link "$(key "$name" 32):$(key "$name.key" 32)" --link "$(key root 32):$(key root.key 32)" \
+	local name=${2:-peer} leaf leaf_key root root_key
+	set_key leaf "$name" 32
+	set_key leaf_key "$name.key" 32
+	set_key root root 32
+	set_key root_key root.key 32
+	cgk "$1" cert add --link "$leaf:$leaf_key" --link "$root:$root_key" \
 		--subject "CN=$name" --not-before now-3600 --not-after "now+${3:-3600}"
 }
 
