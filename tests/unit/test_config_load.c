@@ -87,7 +87,8 @@ static void what_is_not_said_gets_its_default(void **state)
 	assert_int_equal(c->replay_window, 4096);
 	assert_int_equal(c->encap, CG_ENCAP_AUTO);
 	assert_int_equal(c->df, CG_DF_COPY);
-	assert_true(c->fragmentation && c->initial_contact && c->send_certreq);
+	assert_true(c->fragmentation && c->initial_contact && c->send_certreq && c->mobike);
+	assert_false(c->childless);
 	assert_false(c->dscp_copy || c->allow_sha1_signatures);
 	assert_string_equal(c->policy->name, "default");
 	assert_int_equal(l.config->gateway.n_listen, 2);
@@ -128,6 +129,8 @@ static void every_key_of_a_connection_is_read(void **state)
 		"    fragmentation: off\n"
 		"    fragment_size: 600\n"
 		"    initial_contact: false\n"
+		"    childless: true\n"
+		"    mobike: false\n"
 		"    send_certreq: false\n"
 		"    allow_sha1_signatures: true\n"
 		"    replay_window: 64\n"
@@ -172,7 +175,8 @@ static void every_key_of_a_connection_is_read(void **state)
 	assert_int_equal(c->reauth_margin_seconds, 86400);
 	assert_string_equal(c->policy->name, "azure-custom");
 	assert_int_equal(c->encap, CG_ENCAP_UDP);
-	assert_false(c->fragmentation || c->initial_contact || c->send_certreq);
+	assert_false(c->fragmentation || c->initial_contact || c->send_certreq || c->mobike);
+	assert_true(c->childless);
 	assert_int_equal(c->fragment_size, 600);
 	assert_true(c->allow_sha1_signatures && c->dscp_copy);
 	assert_said(&l, "SHA-1, which is weak");

@@ -198,6 +198,7 @@ static struct ike_out_child_add example_child(uint8_t keys[4][PROTO_KEY_MAX], st
 		.n_local_ts = 1,
 		.n_remote_ts = 1,
 		.udp = true,
+		.follow = true,
 		.lifetime = 3600,
 		.soft_lifetime = 3000,
 	};
@@ -239,7 +240,7 @@ static void a_child_sa_comes_back_whole(void **state _unused_)
 	assert_int_equal(got.a.spi_out, 0x22222222);
 	assert_int_equal(got.a.n_remote_ts, 1);
 	assert_memory_equal(&got.remote[0], &remote, sizeof(remote));
-	assert_true(got.a.udp);
+	assert_true(got.a.udp && got.a.follow);
 	assert_true(got.a.soft_lifetime == 3000);
 	free(data);
 }

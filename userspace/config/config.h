@@ -201,6 +201,8 @@ struct cg_connection {
 	bool fragmentation;	/* RFC 7383 */
 	uint16_t fragment_size; /* largest IP packet that carries an IKE fragment */
 	bool initial_contact;
+	bool childless; /* RFC 6023 */
+	bool mobike;	/* RFC 4555 */
 	bool send_certreq;
 	bool allow_sha1_signatures; /* the connection's or its policy's */
 

@@ -343,6 +343,8 @@ static const struct field connection_fields[] = {
 	FIELD_IS("fragmentation", FIELD_BOOL, struct cg_connection, fragmentation),
 	FIELD_RANGE("fragment_size", FIELD_U16, struct cg_connection, fragment_size, 576, 65535),
 	FIELD_IS("initial_contact", FIELD_BOOL, struct cg_connection, initial_contact),
+	FIELD_IS("childless", FIELD_BOOL, struct cg_connection, childless),
+	FIELD_IS("mobike", FIELD_BOOL, struct cg_connection, mobike),
 	FIELD_IS("send_certreq", FIELD_BOOL, struct cg_connection, send_certreq),
 	FIELD_IS_FN("allow_sha1_signatures", parse_sha1),
 	FIELD_RANGE("replay_window", FIELD_U32, struct cg_connection, replay_window, 64, 65536),
@@ -371,6 +373,7 @@ static bool set_defaults(struct loader *l, struct cg_connection *c, const struct
 	c->fragmentation = true;
 	c->fragment_size = 1280;
 	c->initial_contact = true;
+	c->mobike = true;
 	c->send_certreq = true;
 	c->replay_window = 4096;
 	return c->local_identity && c->remote_identity;

@@ -257,6 +257,8 @@ json_t *cg_connection_to_json(const struct cg_connection *c)
 	set(o, "fragmentation", json_boolean(c->fragmentation), &failed);
 	set_int(o, "fragment_size", c->fragment_size, &failed);
 	set(o, "initial_contact", json_boolean(c->initial_contact), &failed);
+	set(o, "childless", json_boolean(c->childless), &failed);
+	set(o, "mobike", json_boolean(c->mobike), &failed);
 	set(o, "send_certreq", json_boolean(c->send_certreq), &failed);
 	set(o, "allow_sha1_signatures", json_boolean(c->allow_sha1_signatures), &failed);
 	set_int(o, "replay_window", c->replay_window, &failed);

@@ -338,7 +338,7 @@ void child_move(struct gateway *g, const struct ike_out_child *m)
 			text);
 		return;
 	}
-	r = tunnel_move(g, k->tunnel, &m->local, &m->remote, m->udp);
+	r = tunnel_move(g, k->tunnel, &m->local, &m->remote, m->udp, m->follow);
 	if (r < 0) {
 		history_add(g, c, IKE_WARNING, "move-failed", &m->remote, NULL,
 			    "the tunnel cannot be moved: %s", cgk_error(g->k));

@@ -190,6 +190,8 @@ int conn_tell_ike(struct conn *c)
 		.fragmentation = cfg->fragmentation,
 		.allow_sha1_signatures = cfg->allow_sha1_signatures,
 		.no_initial_contact = !cfg->initial_contact,
+		.childless = cfg->childless,
+		.mobike = cfg->mobike,
 		.enabled = true,
 	};
 	struct channel *ike = ike_channel(c->g);

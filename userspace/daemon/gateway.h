@@ -267,7 +267,7 @@ void child_poll_traffic(struct gateway *g);
 int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
 	       char text[CHECK_TEXT]);
 int tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
-		const struct cg_endpoint *remote, bool udp);
+		const struct cg_endpoint *remote, bool udp, bool follow);
 struct tunnel *tunnel_find_kernel(struct gateway *g, uint32_t id);
 /* Takes one that is in the kernel into the tables. */
 void tunnel_add(struct conn *c, struct tunnel *t);

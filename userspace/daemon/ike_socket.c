@@ -237,7 +237,7 @@ static void set_source(struct msghdr *mh, uint8_t *control, const struct cg_addr
 	}
 }
 
-void ike_sockets_send(struct ike_sockets *s, const struct cg_endpoint *local,
+bool ike_sockets_send(struct ike_sockets *s, const struct cg_endpoint *local,
 		      const struct cg_endpoint *remote, const uint8_t *data, size_t size)
 {
 	struct ike_socket *k = socket_for(s, local, remote->addr.family);
@@ -256,12 +256,13 @@ void ike_sockets_send(struct ike_sockets *s, const struct cg_endpoint *local,
 		if (ratelimit_pass(&s->complaints, now_boottime(), NULL))
 			log_warning("there is no socket to send to %s from",
 				    cg_endpoint_format(remote, text));
-		return;
+		return true;
 	}
 	set_source(&mh, control.bytes, &local->addr);
 	if (sendmsg(k->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return;
+		return true;
 	e = errno;
 	if (ratelimit_pass(&s->complaints, now_boottime(), NULL))
 		(void)log_debug_errno(e, "cannot send to %s", cg_endpoint_format(remote, text));
+	return cg_addr_is_any(&local->addr) || (e != EINVAL && e != EADDRNOTAVAIL);
 }

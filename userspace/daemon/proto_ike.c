@@ -155,6 +155,8 @@ void proto_put_conn(struct msg_writer *w, const struct ike_connection_config *c)
 	msg_put_bool(w, c->fragmentation);
 	msg_put_bool(w, c->allow_sha1_signatures);
 	msg_put_bool(w, c->no_initial_contact);
+	msg_put_bool(w, c->childless);
+	msg_put_bool(w, c->mobike);
 	msg_put_bool(w, c->enabled);
 }
 
@@ -195,6 +197,8 @@ void proto_get_conn(struct msg_reader *r, struct proto_conn *ret)
 	c->fragmentation = msg_get_bool(r);
 	c->allow_sha1_signatures = msg_get_bool(r);
 	c->no_initial_contact = msg_get_bool(r);
+	c->childless = msg_get_bool(r);
+	c->mobike = msg_get_bool(r);
 	c->enabled = msg_get_bool(r);
 }
 
@@ -233,6 +237,7 @@ void proto_put_child_add(struct msg_writer *w, const struct ike_out_child_add *a
 	msg_put_endpoint(w, &a->local);
 	msg_put_endpoint(w, &a->remote);
 	msg_put_bool(w, a->udp);
+	msg_put_bool(w, a->follow);
 	msg_put_bool(w, a->activate_on_use);
 	msg_put_u64(w, a->lifetime);
 	msg_put_u64(w, a->soft_lifetime);
@@ -278,6 +283,7 @@ void proto_get_child_add(struct msg_reader *r, struct proto_child_add *ret)
 	msg_get_endpoint(r, &a->local);
 	msg_get_endpoint(r, &a->remote);
 	a->udp = msg_get_bool(r);
+	a->follow = msg_get_bool(r);
 	a->activate_on_use = msg_get_bool(r);
 	a->lifetime = msg_get_u64(r);
 	a->soft_lifetime = msg_get_u64(r);
@@ -309,6 +315,7 @@ void proto_put_child(struct msg_writer *w, const struct ike_out_child *c)
 	msg_put_endpoint(w, &c->local);
 	msg_put_endpoint(w, &c->remote);
 	msg_put_bool(w, c->udp);
+	msg_put_bool(w, c->follow);
 	msg_put_bool(w, c->outbound_only);
 }
 
@@ -320,6 +327,7 @@ void proto_get_child(struct msg_reader *r, struct ike_out_child *ret)
 	msg_get_endpoint(r, &ret->local);
 	msg_get_endpoint(r, &ret->remote);
 	ret->udp = msg_get_bool(r);
+	ret->follow = msg_get_bool(r);
 	ret->outbound_only = msg_get_bool(r);
 }
 

@@ -22,6 +22,7 @@ struct ike {
 	struct event *timer;
 	unsigned int next_verifier;
 	uint32_t nonces_wanted; /* there was nobody to ask */
+	usec_t address_lost_at;
 	bool closing;
 };
 
@@ -110,14 +111,26 @@ static void tell_child(struct ike *k, enum msg_type type, const struct ike_out_c
 	(void)channel_send(k->w.main, &m, -EBADF);
 }
 
+/* Connections whose address is not fixed look for another one. All at once: not for each datagram that fails. */
+static void address_lost(struct ike *k, const struct cg_addr *addr)
+{
+	usec_t now = now_boottime();
+
+	if (k->address_lost_at && now - k->address_lost_at < USEC_PER_SEC)
+		return;
+	k->address_lost_at = now;
+	ike_local_lost(k->engine, now, addr);
+}
+
 static void output(struct ike *k, const struct ike_output *o)
 {
 	struct msg_writer m;
 
 	switch (o->kind) {
 	case IKE_OUT_DATAGRAM:
-		ike_sockets_send(k->sockets, &o->datagram.local, &o->datagram.remote,
-				 o->datagram.data.data, o->datagram.data.size);
+		if (!ike_sockets_send(k->sockets, &o->datagram.local, &o->datagram.remote,
+				      o->datagram.data.data, o->datagram.data.size))
+			address_lost(k, &o->datagram.local.addr);
 		break;
 	case IKE_OUT_NONCES: ask_nonces(k, o->nonces.count); break;
 	case IKE_OUT_SIGN: ask_signature(k, &o->sign); break;

@@ -57,15 +57,14 @@ static bool selectors_equal(const struct cgk_selector *a, unsigned int n_a,
 }
 
 static void set_endpoints(struct gateway *g, struct cgk_tunnel *t, const struct cg_endpoint *local,
-			  const struct cg_endpoint *remote, bool udp)
+			  const struct cg_endpoint *remote, bool udp, bool follow)
 {
 	t->local = *local;
 	t->remote = *remote;
 	t->encap = udp ? CERTGATE_ENCAP_UDP : CERTGATE_ENCAP_NONE;
 	t->socket = udp ? sockets_kernel_id(g, local) : 0;
-	/* RFC 7296 section 2.23: a peer behind NAT may get another address or port at any time. */
 	t->flags = (t->flags & ~(uint32_t)CERTGATE_TUNNEL_F_ROAM) |
-		   (udp ? CERTGATE_TUNNEL_F_ROAM : 0);
+		   (udp && follow ? CERTGATE_TUNNEL_F_ROAM : 0);
 	if (!udp)
 		t->local.port = t->remote.port = 0;
 }
@@ -95,7 +94,7 @@ static int want(struct conn *c, const struct ike_out_child_add *a, struct cgk_tu
 			return -ENODEV;
 		}
 	}
-	set_endpoints(c->g, ret, &a->local, &a->remote, a->udp);
+	set_endpoints(c->g, ret, &a->local, &a->remote, a->udp, a->follow);
 	tunnel_label(c, a->child_index, ret->label);
 	r = fill_selectors(a->local_ts, a->n_local_ts, ret->local_ts, &ret->n_local_ts);
 	return r < 0 ? r
@@ -104,16 +103,16 @@ static int want(struct conn *c, const struct ike_out_child_add *a, struct cgk_tu
 }
 
 int tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
-		const struct cg_endpoint *remote, bool udp)
+		const struct cg_endpoint *remote, bool udp, bool follow)
 {
 	struct cgk_tunnel to = t->t;
 	unsigned int what = CGK_SET_LOCAL | CGK_SET_REMOTE | CGK_SET_ENCAP | CGK_SET_FLAGS;
 	int r;
 
-	set_endpoints(g, &to, local, remote, udp);
+	set_endpoints(g, &to, local, remote, udp, follow);
 	if (cg_endpoint_equal(&to.local, &t->t.local) &&
 	    cg_endpoint_equal(&to.remote, &t->t.remote) && to.encap == t->t.encap &&
-	    to.socket == t->t.socket)
+	    to.socket == t->t.socket && to.flags == t->t.flags)
 		return 0;
 	r = cgk_tunnel_set(g->k, &to, what);
 	if (r >= 0)
@@ -140,7 +139,7 @@ int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel 
 		    !selectors_equal(t->t.remote_ts, t->t.n_remote_ts, wanted.remote_ts,
 				     wanted.n_remote_ts))
 			continue;
-		r = tunnel_move(g, t, &a->local, &a->remote, a->udp);
+		r = tunnel_move(g, t, &a->local, &a->remote, a->udp, a->follow);
 		/* Another may have deleted it: it is made anew below. */
 		if (r == -ENOENT) {
 			tunnel_remove(g, t);

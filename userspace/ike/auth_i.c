@@ -114,6 +114,28 @@ void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a)
 		sa->peer_subject[len] = 0;
 }
 
+/* AUTH_LIFETIME (RFC 4478): so many seconds from now on until the peer wants us to authenticate ourselves anew. */
+void ik_auth_lifetime(struct ik_sa *sa, const struct ike_content *content)
+{
+	const struct ike_notify *n = ike_content_notify(content, IKE_N_AUTH_LIFETIME, 0);
+
+	if (n && n->data.len == 4)
+		sa->auth_ends = sa->e->now + ike_load_u32(n->data.data) * IK_SECOND;
+}
+
+/* INITIAL_CONTACT (section 2.4) is about what was up before this began; what crossed it is not meant. */
+void ik_auth_initial_contact(struct ik_sa *sa, const struct ike_content *content)
+{
+	if (!ike_content_notify(content, IKE_N_INITIAL_CONTACT, 0))
+		return;
+	IK_LIST_FOREACH(&sa->conn->sas, link) {
+		struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (other != sa && other->state == IK_SA_UP && other->authenticated < sa->created)
+			other->peer_forgot = true;
+	}
+}
+
 /* ------------------------------------------------------------------ initiator */
 
 static void fail(struct ik_sa *sa, int r)
@@ -135,9 +157,10 @@ static uint32_t first_index(const struct ik_conn *conn)
 void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 {
 	struct ik_task task = {.kind = IK_TASK_AUTH};
+	const struct ike_connection_config *c = &sa->config->c;
 	struct ik_setup *s = sa->setup;
+	struct ik_child *child = NULL;
 	struct ik_exchange *x;
-	struct ik_child *child;
 	struct ike_builder b;
 	bool alone = true;
 	int r;
@@ -155,15 +178,18 @@ void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 	s->auth_method = a->auth_method;
 	s->auth_len = a->auth_data.size;
 	s->auth = ik_memdup(a->auth_data.data, a->auth_data.size);
-	child = ik_child_new(sa, first_index(sa->conn));
+	if (!c->childless || !s->childless)
+		child = ik_child_new(sa, first_index(sa->conn));
 	x = ik_exchange_new(sa, &task, IKE_EXCHANGE_AUTH);
-	if (!s->auth || !child || !x) {
+	if (!s->auth || (!child && !(c->childless && s->childless)) || !x) {
 		ik_exchange_free(x);
 		fail(sa, -ENOMEM);
 		return;
 	}
-	s->child = child->number;
-	child->initial = true;
+	if (child) {
+		s->child = child->number;
+		child->initial = true;
+	}
 	IK_LIST_FOREACH(&sa->conn->sas, link) {
 		const struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
 
@@ -175,7 +201,10 @@ void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 	ik_auth_build_ours(sa, &b);
 	if (alone && !sa->conn->config->c.no_initial_contact)
 		ike_build_notify(&b, IKE_N_INITIAL_CONTACT, IKE_VIEW_NONE);
-	ik_child_offer(child, &b, IKE_KE_USE_NEVER, IKE_KE_NONE, IKE_VIEW_NONE, NULL);
+	if (s->natd && ik_mobike_offers(c))
+		ike_build_notify(&b, IKE_N_MOBIKE_SUPPORTED, IKE_VIEW_NONE);
+	if (child)
+		ik_child_offer(child, &b, IKE_KE_USE_NEVER, IKE_KE_NONE, IKE_VIEW_NONE, NULL);
 	r = ik_exchange_send(x, &b);
 	if (r < 0) {
 		fail(sa, r);
@@ -271,14 +300,21 @@ void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 	}
 	ik_auth_take_verdict(sa, a);
 	child = ik_child_find(sa->e, s->child);
-	ik_sa_up(sa);
 	if (ike_payloads_parse(s->first, IKE_VIEW(s->chain, s->chain_len), &payloads, NULL) < 0 ||
-	    ike_content_parse(&payloads, true, true, &content, NULL) < 0 || !child) {
-		ik_sa_setup_done(sa);
+	    ike_content_parse(&payloads, true, true, &content, NULL) < 0) {
+		fail(sa, -EBADMSG); /* it was parsed before */
 		return;
 	}
-	r = ik_child_answered(child, sa->config, IKE_KE_USE_NEVER, &content, &choice);
-	if (r < 0) {
+	ik_auth_lifetime(sa, &content);
+	ik_auth_initial_contact(sa, &content);
+	sa->mobike = s->natd && ik_mobike_offers(&sa->config->c) &&
+		     ike_content_notify(&content, IKE_N_MOBIKE_SUPPORTED, 0);
+	ik_sa_up(sa);
+	r = child ? ik_child_answered(child, sa->config, IKE_KE_USE_NEVER, &content, &choice)
+		  : -ENOENT;
+	if (!child) {
+		; /* childless: they follow now */
+	} else if (r < 0) {
 		ik_child_failed(sa->conn, child->index);
 		if (r == -EPROTO)
 			ik_child_close(child);

@@ -23,7 +23,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		     const struct ike_content *content)
 {
 	struct ike_engine *e = sa->e;
-	struct ik_conn **conns;
+	struct ik_conn **conns = e->candidates;
 	uint32_t *candidates;
 	char remote[CG_ENDPOINT_SIZE];
 	size_t n;
@@ -42,9 +42,9 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		return;
 	}
 	sa->serving = calloc(1, sizeof(*sa->serving));
-	conns = calloc(IK_MAX_CANDIDATES, sizeof(struct ik_conn *));
-	candidates = calloc(IK_MAX_CANDIDATES, sizeof(*candidates));
-	if (!sa->serving || !conns || !candidates) {
+	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IK_MAX_CANDIDATES, NULL);
+	candidates = calloc(n ? n : 1, sizeof(*candidates));
+	if (!sa->serving || !candidates) {
 		r = -ENOMEM;
 		goto out;
 	}
@@ -56,7 +56,6 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 	    (content->cp.type == IKE_CFG_REQUEST || content->cp.type == IKE_CFG_SET))
 		sa->serving->cp = content->cp.type;
 	sa->serving->chain = ik_memdup(chain.data, chain.len);
-	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IK_MAX_CANDIDATES, NULL);
 	for (size_t i = 0; i < n; i++)
 		candidates[i] = conns[i]->config->c.id;
 	if (!sa->serving->chain) {
@@ -74,7 +73,6 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 				"%s sent no X.509 certificate", remote);
 	}
 out:
-	free(conns);
 	free(candidates);
 	if (r < 0) {
 		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
@@ -164,15 +162,9 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 		refuse(sa, IKE_N_INVALID_SYNTAX);
 		return;
 	}
-	/* INITIAL_CONTACT (section 2.4) is about what was up before this began; what crossed it is not meant. */
-	if (ike_content_notify(&content, IKE_N_INITIAL_CONTACT, 0))
-		IK_LIST_FOREACH(&conn->sas, link) {
-			struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
-
-			if (other != sa && other->state == IK_SA_UP &&
-			    other->authenticated < sa->created)
-				other->peer_forgot = true;
-		}
+	ik_auth_initial_contact(sa, &content);
+	sa->mobike = conn->config->c.mobike &&
+		     ike_content_notify(&content, IKE_N_MOBIKE_SUPPORTED, 0);
 	ik_sa_enter(sa, IK_SA_PEER_FINISH);
 	first_child(sa, &content);
 	if (ik_auth_sign(sa) < 0) {
@@ -205,6 +197,22 @@ void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 	ik_auth_peer_finish(sa);
 }
 
+/*
+ * The peer, who made the connection, is to renew it before its certificate, or one above it, ends (RFC 4478): it has the
+ * same margin that we would have.
+ */
+static void build_auth_lifetime(const struct ik_sa *sa, struct ike_builder *b)
+{
+	uint8_t seconds[4];
+	ike_time ends = ik_reauth_due(sa, sa->binding_ends);
+
+	if (!ends || ends < sa->e->now + IK_SECOND)
+		return;
+	ends = (ends - sa->e->now) / IK_SECOND;
+	ike_store_u32(seconds, ends < UINT32_MAX ? (uint32_t)ends : UINT32_MAX);
+	ike_build_notify(b, IKE_N_AUTH_LIFETIME, IKE_VIEW(seconds, sizeof(seconds)));
+}
+
 void ik_auth_peer_finish(struct ik_sa *sa)
 {
 	struct ik_setup *s = sa->setup;
@@ -227,6 +235,9 @@ void ik_auth_peer_finish(struct ik_sa *sa)
 	}
 	ik_chain_begin(sa->e, &b);
 	ik_auth_build_ours(sa, &b);
+	build_auth_lifetime(sa, &b);
+	if (sa->mobike)
+		ike_build_notify(&b, IKE_N_MOBIKE_SUPPORTED, IKE_VIEW_NONE);
 	/* A site has its addresses: none are given out (section 3.15.1). */
 	if (v->cp)
 		ike_build_cp_empty(&b, v->cp);

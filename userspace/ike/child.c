@@ -160,6 +160,7 @@ int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike
 		.remote_ts = child->ts + child->n_local,
 		.n_remote_ts = child->n_remote,
 		.udp = sa->udp,
+		.follow = ik_sa_follows(sa),
 		.activate_on_use = child->on_use,
 		.lifetime = c->child_lifetime,
 		.bytes = c->child_bytes,
@@ -500,14 +501,18 @@ void ik_child_settle(struct ik_child *old)
 
 /* ------------------------------------------------------------------ children that are missing */
 
+struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index)
+{
+	return conn && index < conn->config->c.n_children ? &conn->slots[index] : NULL;
+}
+
 void ik_child_failed(struct ik_conn *conn, uint32_t index)
 {
-	struct ik_slot *slot;
+	struct ik_slot *slot = ik_slot_of(conn, index);
 	unsigned n;
 
-	if (index >= conn->config->c.n_children)
+	if (!slot)
 		return;
-	slot = &conn->slots[index];
 	n = slot->failures < 5 ? slot->failures : 5;
 	slot->failures++;
 	slot->retry_at = conn->e->now + ik_jitter(conn->e, (3 * IK_SECOND) << n, 75, 125);

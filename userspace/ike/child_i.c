@@ -20,9 +20,11 @@ void ik_child_offer(struct ik_child *child, struct ike_builder *b, enum ike_ke_u
 
 	if (!child->ts) {
 		const struct ike_child_config *k = &c->children[child->index];
+		const struct ik_slot *slot = ik_slot_of(child->conn, child->index);
+		bool one_pair = slot && slot->one_pair;
 
-		(void)ik_child_set_ts(child, k->local_ts, k->n_local_ts, k->remote_ts,
-				      k->n_remote_ts);
+		(void)ik_child_set_ts(child, k->local_ts, one_pair ? 1 : k->n_local_ts,
+				      k->remote_ts, one_pair ? 1 : k->n_remote_ts);
 	}
 	ike_store_u32(spi, child->spi_in);
 	ike_build_offer(b, c->esp_policy, ke_use, IKE_VIEW(spi, sizeof(spi)), first_ke);
@@ -32,6 +34,23 @@ void ik_child_offer(struct ik_child *child, struct ike_builder *b, enum ike_ke_u
 		ike_build_ke(b, ike_dh_method(dh), ike_dh_public(dh));
 	ike_build_ts(b, IKE_PAYLOAD_TSI, child->ts, child->n_local);
 	ike_build_ts(b, IKE_PAYLOAD_TSR, child->ts + child->n_local, child->n_remote);
+}
+
+static void report_one_pair(const struct ik_child *child)
+{
+	struct ik_slot *slot = ik_slot_of(child->conn, child->index);
+	char local[IKE_TS_TEXT], remote[IKE_TS_TEXT];
+
+	if (slot)
+		slot->one_pair = true;
+	ik_report(
+		child->e, child->conn, &child->sa->remote, IKE_WARNING, "child-single-pair",
+		"configure a child for each pair of networks",
+		"the peer wants Child SAs of one pair of networks (SINGLE_PAIR_REQUIRED): of %s === %s only the "
+		"first pair is asked for",
+		ike_ts_list_format(child->ts, child->n_local, local, sizeof(local)),
+		ike_ts_list_format(child->ts + child->n_local, child->n_remote, remote,
+				   sizeof(remote)));
 }
 
 /* The peer does not want this Child SA. */
@@ -44,7 +63,9 @@ static void report_refused(const struct ik_child *child, const struct ik_config 
 	const struct ik_conn *conn = child->conn;
 	const struct cg_endpoint *peer = &child->sa->remote;
 
-	if (type == IKE_N_NO_PROPOSAL_CHOSEN)
+	if (type == IKE_N_SINGLE_PAIR_REQUIRED && (child->n_local > 1 || child->n_remote > 1))
+		report_one_pair(child);
+	else if (type == IKE_N_NO_PROPOSAL_CHOSEN)
 		ik_report(
 			e, conn, peer, IKE_ERROR, "child-no-proposal",
 			"give both sides a policy with a common IPsec proposal, and the same PFS group or none",
@@ -191,6 +212,13 @@ failed:
 	return r;
 }
 
+/* None was made: one that is missing is asked for again, after a while. */
+static void create_failed(struct ik_sa *sa, uint32_t index)
+{
+	ik_child_failed(sa->conn, index);
+	ik_children_ensure(sa->conn);
+}
+
 /* The old one stays, for now. */
 static void rekey_failed(struct ik_sa *sa, struct ik_child *old, ike_time pause)
 {
@@ -224,11 +252,32 @@ static bool again_with_ke(struct ik_sa *sa, struct ik_exchange *x, const struct 
 	return true;
 }
 
+/* Asks again with the first selector of each side alone. */
+static bool again_with_one_pair(struct ik_sa *sa, const struct ik_exchange *x,
+				const struct ik_child *child)
+{
+	struct ik_task *t;
+
+	if (child->n_local == 1 && child->n_remote == 1)
+		return false;
+	t = ik_task_queue(sa, x->task.kind, x->task.child, x->task.index);
+	if (!t)
+		return false;
+	t->first_ke = x->task.first_ke;
+	return true;
+}
+
 static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *child,
 		    struct ik_child *old, const struct ike_notify *error)
 {
 	uint32_t index = child->index;
 
+	if (x->task.kind == IK_TASK_CHILD_REKEY && !old) {
+		/* What was to be rekeyed ended meanwhile. */
+		ik_child_end(child, false);
+		create_failed(sa, index);
+		return;
+	}
 	switch (error->type) {
 	case IKE_N_INVALID_KE_PAYLOAD:
 		if (again_with_ke(sa, x, error)) {
@@ -241,37 +290,41 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 		break;
 	case IKE_N_TEMPORARY_FAILURE:
 		ik_child_end(child, false);
-		if (old) {
+		if (old)
 			rekey_failed(sa, old, TEMPORARY_PAUSE);
-		} else {
-			ik_child_failed(sa->conn, index);
-			ik_children_ensure(sa->conn);
-		}
+		else
+			create_failed(sa, index);
 		return;
 	case IKE_N_CHILD_SA_NOT_FOUND:
 		ik_child_end(child, false);
 		if (old) {
 			/* Section 2.25.1: for the peer it is gone; a new one from scratch. */
 			old->own_new = 0;
-			if (index < sa->conn->config->c.n_children)
+			if (ik_slot_of(sa->conn, index))
 				sa->conn->slots[index].wanted |= !ik_child_of(sa->conn, index, old);
 			ik_child_end(old, ik_child_of(sa->conn, index, old));
 			ik_children_ensure(sa->conn);
 		} else {
-			ik_child_failed(sa->conn, index);
+			create_failed(sa, index);
 		}
 		return;
+	case IKE_N_SINGLE_PAIR_REQUIRED:
+		/* Section 2.9: one address pair a Child SA; what of a child is beyond the first one needs a child of its own. */
+		report_refused(child, x->config, error->type);
+		if (!old && again_with_one_pair(sa, x, child)) {
+			ik_child_end(child, false);
+			return;
+		}
+		break;
 	default: /* a number from outside, not an enum */
 		report_refused(child, x->config, error->type);
 		break;
 	}
 	ik_child_end(child, false);
-	if (old) {
+	if (old)
 		rekey_failed(sa, old, 10 * IK_SECOND);
-	} else {
-		ik_child_failed(sa->conn, index);
-		ik_children_ensure(sa->conn);
-	}
+	else
+		create_failed(sa, index);
 }
 
 void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content)
@@ -284,6 +337,7 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	uint8_t shared[IKE_DH_SHARED_MAX];
 	struct ike_choice choice;
 	size_t shared_len = 0;
+	uint32_t index;
 	int r;
 
 	if (!child || !sa->conn)
@@ -305,11 +359,12 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	for (size_t i = 0; i < x->n_deleted; i++)
 		if (r == 0 && x->deleted[i] == child->spi_out) {
 			OPENSSL_cleanse(shared, sizeof(shared));
+			index = child->index;
 			ik_child_end(child, false);
 			if (old)
 				rekey_failed(sa, old, TEMPORARY_PAUSE);
 			else
-				ik_child_failed(sa->conn, x->task.index);
+				ik_child_failed(sa->conn, index);
 			ik_children_ensure(sa->conn);
 			return;
 		}
@@ -334,6 +389,7 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 		if (r == 0)
 			return;
 	}
+	index = child->index;
 	if (r == -ENOENT)
 		ik_child_end(child, false);
 	else
@@ -341,5 +397,5 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	if (old)
 		rekey_failed(sa, old, 10 * IK_SECOND);
 	else
-		ik_child_failed(sa->conn, x->task.index);
+		create_failed(sa, index);
 }

@@ -163,9 +163,13 @@ void ike_child_traffic(struct ike_engine *e, ike_time now, uint64_t number)
 	enter(e, now);
 	child = ik_child_find(e, number);
 	if (child && child->sa) {
+		bool proven = child->unproven;
+
 		child->sa->last_in = e->now;
 		child->unproven = false;
 		child->on_use = false; /* the kernel has seen the peer use it */
+		if (proven && child->conn)
+			ik_unique_check(child->conn);
 	}
 	leave(e);
 }
@@ -177,8 +181,21 @@ void ike_child_moved(struct ike_engine *e, ike_time now, uint64_t number,
 
 	enter(e, now);
 	child = ik_child_find(e, number);
-	if (child && child->sa && ik_sa_is_up(child->sa))
+	if (child && child->sa && ik_sa_is_up(child->sa) && ik_sa_follows(child->sa) &&
+	    !child->sa->mobike)
 		ik_sa_move(child->sa, &child->sa->local, remote);
+	leave(e);
+}
+
+void ike_local_lost(struct ike_engine *e, ike_time now, const struct cg_addr *addr)
+{
+	enter(e, now);
+	IK_LIST_FOREACH(&e->all_sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
+
+		if (cg_addr_equal(&sa->local.addr, addr))
+			ik_mobike_local_lost(sa);
+	}
 	leave(e);
 }
 

@@ -93,6 +93,8 @@ struct ike_connection_config {
 	bool fragmentation;	 /* offer RFC 7383 */
 	bool allow_sha1_signatures;
 	bool no_initial_contact; /* never say INITIAL_CONTACT (RFC 7296 section 2.4) */
+	bool mobike; /* RFC 4555: as initiator if the local address is not fixed, as responder if asked */
+	bool childless; /* the first Child SA is made after the IKE SA, with PFS (RFC 6023), if the peer can */
 	bool enabled;
 
 	struct ike_child_config *children;
@@ -190,6 +192,7 @@ struct ike_out_child_add {
 	size_t n_local_ts, n_remote_ts;
 	struct cg_endpoint local, remote; /* ports: UDP encapsulation only */
 	bool udp;
+	bool follow; /* the peer is behind NAT: its authentic ESP may come from elsewhere (RFC 7296 section 2.23) */
 	bool activate_on_use; /* responder of a rekey: see enum certgate_activate */
 	uint64_t lifetime;    /* seconds, hard */
 	uint64_t soft_lifetime;
@@ -200,7 +203,7 @@ struct ike_out_child {
 	uint64_t child;
 	uint32_t connection;
 	struct cg_endpoint local, remote; /* IKE_OUT_CHILD_MOVE */
-	bool udp;
+	bool udp, follow;
 	/*
 	 * IKE_OUT_CHILD_DEL: another Child SA sends from now on. Only the outbound SA is deleted (with
 	 * what it waits for: activation on use); the inbound one takes what is on its way, until a second
@@ -290,6 +293,8 @@ void ike_child_traffic(struct ike_engine *e, ike_time now,
 		       uint64_t child); /* seen inbound: liveness */
 void ike_child_moved(struct ike_engine *e, ike_time now, uint64_t child,
 		     const struct cg_endpoint *remote);
+/* Nothing can be sent from this address of ours any more: what can move, looks for another one (RFC 4555). */
+void ike_local_lost(struct ike_engine *e, ike_time now, const struct cg_addr *addr);
 /* Traffic wants child @index of a connection (start: on-traffic). */
 void ike_acquire(struct ike_engine *e, ike_time now, uint32_t connection, uint32_t index);
 /* The binding ended (expired, revoked): its IKE SA and all of its Child SAs are closed. */

@@ -50,6 +50,8 @@ static bool may_start(const struct ik_sa *sa, enum ik_task_kind kind)
 {
 	if (sa->state == IK_SA_UP)
 		return true;
+	if (sa->state == IK_SA_REKEYED)
+		return kind == IK_TASK_MOBIKE_UPDATE;
 	return sa->state == IK_SA_CLOSING && (kind == IK_TASK_IKE_DELETE || kind == IK_TASK_REFUSE);
 }
 
@@ -62,7 +64,9 @@ static int task_start(struct ik_sa *sa, const struct ik_task *t)
 	case IK_TASK_CHILD_DELETE:
 	case IK_TASK_IKE_DELETE:
 	case IK_TASK_REFUSE:
-	case IK_TASK_LIVENESS: return ik_info_request(sa, t);
+	case IK_TASK_LIVENESS:
+	case IK_TASK_MOBIKE_UPDATE:
+	case IK_TASK_ROUTABILITY: return ik_info_request(sa, t);
 	case IK_TASK_INIT:
 	case IK_TASK_AUTH: break;
 	}
@@ -134,9 +138,17 @@ static void send_packets(struct ik_sa *sa, const struct ike_packets *packets,
 		ik_out_datagram(sa->e, local, remote, message);
 }
 
+void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local)
+{
+	send_packets(x->sa, &x->packets, local, &x->sa->remote);
+}
+
 void ik_exchange_transmit(struct ik_exchange *x)
 {
-	send_packets(x->sa, &x->packets, &x->sa->local, &x->sa->remote);
+	/* The source may be another one each time. */
+	if (x->tries && x->sa->mobike && cg_addr_is_any(&x->sa->local.addr))
+		x->spread = true;
+	ik_exchange_transmit_from(x, &x->sa->local);
 }
 
 void ik_exchange_start_timer(struct ik_exchange *x)
@@ -180,7 +192,9 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 		case IK_TASK_IKE_REKEY:
 		case IK_TASK_IKE_DELETE:
 		case IK_TASK_REFUSE:
-		case IK_TASK_LIVENESS: ik_info_timeout(sa); break;
+		case IK_TASK_LIVENESS:
+		case IK_TASK_MOBIKE_UPDATE:
+		case IK_TASK_ROUTABILITY: ik_info_timeout(sa); break;
 		}
 		return;
 	}
@@ -191,6 +205,7 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 		x->interval = IK_RETRANSMIT_CAP;
 	ik_timer_set(e, &x->timer, e->now + ik_jitter(e, x->interval, 90, 110));
 	ik_exchange_transmit(x);
+	ik_mobike_spread(x);
 }
 
 void ik_chain_begin(struct ike_engine *e, struct ike_builder *b)

@@ -331,6 +331,22 @@ static ike_time keepalive_interval(const struct ike_connection_config *c)
 
 /* ------------------------------------------------------------------ timers of an SA that is up */
 
+ike_time ik_reauth_due(const struct ik_sa *sa, ike_time ends)
+{
+	const struct ike_connection_config *c = &sa->config->c;
+	ike_time margin, most = c->reauth_margin ? c->reauth_margin * IK_SECOND : REAUTH_MARGIN_MAX;
+
+	if (ends <= sa->e->now + REAUTH_LAST)
+		return 0;
+	margin = (ends - sa->e->now) / 5;
+	if (margin > most)
+		margin = most;
+	/* The side that made the connection renews it; the other one only if it does not. */
+	if (!sa->owner)
+		margin /= 2;
+	return ends - ik_jitter(sa->e, margin, 80, 100);
+}
+
 void ik_sa_timers(struct ik_sa *sa)
 {
 	const struct ike_connection_config *c = &sa->config->c;
@@ -345,21 +361,18 @@ void ik_sa_timers(struct ik_sa *sa)
 		sa->rekey_at = 0;
 		ik_timer_stop(e, &sa->life);
 	}
-	if (sa->binding_ends > e->now + REAUTH_LAST && c->mode != IKE_MODE_RESPONDER_ONLY) {
-		ike_time margin = (sa->binding_ends - e->now) / 5;
-		ike_time most = c->reauth_margin ? c->reauth_margin * IK_SECOND : REAUTH_MARGIN_MAX;
+	sa->reauth_at = 0;
+	if (c->mode != IKE_MODE_RESPONDER_ONLY) {
+		ike_time wish = ik_reauth_due(sa, sa->auth_ends);
 
-		if (margin > most)
-			margin = most;
-		/* The side that made the connection renews it; the other one only if it does not. */
-		if (!sa->owner)
-			margin /= 2;
-		sa->reauth_at = sa->binding_ends - ik_jitter(e, margin, 80, 100);
-		ik_timer_set(e, &sa->reauth_timer, sa->reauth_at);
-	} else {
-		sa->reauth_at = 0;
-		ik_timer_stop(e, &sa->reauth_timer);
+		sa->reauth_at = ik_reauth_due(sa, sa->binding_ends);
+		if (wish && (!sa->reauth_at || wish < sa->reauth_at))
+			sa->reauth_at = wish;
 	}
+	if (sa->reauth_at)
+		ik_timer_set(e, &sa->reauth_timer, sa->reauth_at);
+	else
+		ik_timer_stop(e, &sa->reauth_timer);
 	if (c->dpd_delay)
 		ik_timer_set(e, &sa->dpd, e->now + c->dpd_delay * IK_SECOND);
 	else
@@ -465,8 +478,12 @@ void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local, const struct 
 		return;
 	sa->local = *local;
 	sa->remote = *remote;
-	if (!sa->udp)
-		return;
+	if (sa->udp)
+		ik_sa_children_move(sa);
+}
+
+void ik_sa_children_move(struct ik_sa *sa)
+{
 	IK_LIST_FOREACH(&sa->children, link) {
 		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
@@ -474,25 +491,26 @@ void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local, const struct 
 			ik_out_child(sa->e, IKE_OUT_CHILD_MOVE,
 				     &(struct ike_out_child){.child = child->number,
 							     .connection = child->connection,
-							     .local = *local,
-							     .remote = *remote,
-							     .udp = sa->udp});
+							     .local = sa->local,
+							     .remote = sa->remote,
+							     .udp = sa->udp,
+							     .follow = ik_sa_follows(sa)});
 	}
 }
 
 void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
-		 const struct cg_endpoint *remote, bool fresh)
+		 const struct cg_endpoint *remote, bool response)
 {
 	sa->last_in = sa->e->now;
-	if (!fresh)
-		return;
 	sa->confirmed = sa->state == IK_SA_UP;
 	/*
 	 * Section 2.23: the first message of IKE_AUTH says where the initiator floated to; later on a peer behind
-	 * NAT is followed, unless we are behind one ourselves.
+	 * NAT is followed, unless it says itself where it is (RFC 4555 section 3.8).
 	 */
-	if (sa->state == IK_SA_HALF_OPEN || (sa->nat_peer && !sa->nat_local))
+	if (sa->state == IK_SA_HALF_OPEN || (ik_sa_follows(sa) && !sa->mobike))
 		ik_sa_move(sa, local, remote);
+	else if (response && ik_mobike_leads(sa))
+		ik_mobike_answered_at(sa, local, remote);
 }
 
 /* ------------------------------------------------------------------ keys */

@@ -31,14 +31,22 @@ int ik_info_request(struct ik_sa *sa, const struct ik_task *task)
 		ike_build_delete_ike(&b);
 	else if (task->kind == IK_TASK_REFUSE)
 		ike_build_notify(&b, IKE_N_AUTHENTICATION_FAILED, IKE_VIEW_NONE);
+	else if (task->kind == IK_TASK_MOBIKE_UPDATE)
+		ik_mobike_build_update(sa, &b);
+	else if (task->kind == IK_TASK_LIVENESS && ik_mobike_leads(sa) && sa->nat_local)
+		ik_mobike_build_natd(sa, &sa->local, &sa->remote, &b);
+	if (task->kind == IK_TASK_ROUTABILITY) {
+		ike_random_fill(&sa->e->config.random, x->nonce, sizeof(x->nonce));
+		ike_build_notify(&b, IKE_N_COOKIE2, IKE_VIEW(x->nonce, sizeof(x->nonce)));
+	}
 	return ik_exchange_send(x, &b);
 }
 
 void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content)
 {
+	char remote[CG_ENDPOINT_SIZE];
 	struct ik_child *child;
 
-	(void)content;
 	switch (x->task.kind) {
 	case IK_TASK_CHILD_DELETE:
 		child = ik_child_find(sa->e, x->task.child);
@@ -50,7 +58,20 @@ void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_
 		break;
 	case IK_TASK_IKE_DELETE:
 	case IK_TASK_REFUSE: ik_sa_kill(sa); break;
+	case IK_TASK_MOBIKE_UPDATE: ik_mobike_updated(sa, content); break;
+	case IK_TASK_ROUTABILITY:
+		/* RFC 4555 section 3.7 */
+		if (!ik_mobike_cookie_returned(x, content)) {
+			ik_report(
+				sa->e, sa->conn, &sa->remote, IKE_ERROR, "not-reachable",
+				"this is a fault of the peer's implementation, or an attack on its addresses",
+				"%s did not return what was sent to its new address",
+				cg_endpoint_format(&sa->remote, remote));
+			ik_sa_close(sa);
+		}
+		break;
 	case IK_TASK_LIVENESS:
+		ik_mobike_checked(sa, content);
 		if (sa->conn)
 			ik_unique_check(sa->conn);
 		break;
@@ -89,7 +110,8 @@ void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t)
 	/* Section 2.1: after several minutes nobody repeats the request it answers. */
 	if (sa->response.n && e->now - sa->last_answer > FORGET_TIME)
 		ike_packets_clear(&sa->response);
-	if (e->now - sa->last_in < delay) {
+	/* Behind NAT it is also to be seen whether the mapping is still there (RFC 4555 section 3.8). */
+	if (e->now - sa->last_in < delay && !(ik_mobike_leads(sa) && sa->nat_local)) {
 		ik_timer_set(e, t, sa->last_in + delay);
 		return;
 	}
@@ -138,13 +160,39 @@ static uint32_t child_deleted(struct ik_sa *sa, uint32_t spi_out)
 	return crossing ? 0 : spi_in;
 }
 
+/* INVALID_SPI (section 1.5): the peer got ESP for an SA that it has not. One that is not just being made is made anew. */
+static void unknown_spis(struct ik_sa *sa, const struct ike_content *content)
+{
+	const struct ike_notify *n;
+
+	for (size_t i = 0; (n = ike_content_notify(content, IKE_N_INVALID_SPI, i)); i++) {
+		struct ik_child *child = n->data.len == 4
+						 ? ik_child_by_out_spi(sa,
+								       ike_load_u32(n->data.data))
+						 : NULL;
+		struct ik_slot *slot = child ? ik_slot_of(child->conn, child->index) : NULL;
+
+		if (!slot || child->state != IK_CHILD_UP || child->busy || child->peer_new ||
+		    sa->e->now - child->established < IK_WATCH)
+			continue;
+		ik_report(
+			sa->e, child->conn, &sa->remote, IKE_WARNING, "child-unknown-to-peer", NULL,
+			"the peer does not know Child SA %s, to which we send with SPI %08x: it is made anew",
+			child->conn->config->c.children[child->index].name, child->spi_out);
+		slot->wanted = true;
+		ik_child_close(child);
+	}
+}
+
 void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
 {
 	struct ike_engine *e = sa->e;
 	struct ik_conn *conn = sa->conn;
+	struct ik_sa *heir;
 	uint32_t spis[64];
 	struct ike_builder b;
 	bool delete_ike = false, refused = false;
+	uint16_t error;
 	size_t n = 0;
 
 	for (size_t i = 0; i < content->n_deletes; i++) {
@@ -161,6 +209,14 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 				spis[n++] = ours;
 		}
 	}
+	error = sa->state == IK_SA_UP || sa->state == IK_SA_REKEYED ? ik_mobike_asked(sa, content)
+								    : 0;
+	unknown_spis(sa, content);
+	if (ike_content_notify(content, IKE_N_AUTH_LIFETIME, 0) && sa->state == IK_SA_UP &&
+	    sa->owner) {
+		ik_auth_lifetime(sa, content);
+		ik_sa_timers(sa);
+	}
 	refused = ike_content_notify(content, IKE_N_AUTHENTICATION_FAILED, 0) &&
 		  sa->state == IK_SA_UP;
 	ik_chain_begin(e, &b);
@@ -169,6 +225,9 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 	if (content->has_cp &&
 	    (content->cp.type == IKE_CFG_REQUEST || content->cp.type == IKE_CFG_SET))
 		ike_build_cp_empty(&b, content->cp.type);
+	if (error)
+		ike_build_notify(&b, error, IKE_VIEW_NONE);
+	ik_mobike_build_echo(sa, content, &b);
 	(void)ik_respond(sa, IKE_EXCHANGE_INFORMATIONAL, id, &b);
 	if (refused && !sa->undecided) {
 		ik_report(
@@ -179,6 +238,10 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 		if (conn)
 			ik_conn_failed(conn);
 	}
+	/* Who deletes the IKE SA that it has rekeyed has our answer. */
+	heir = delete_ike && sa->state == IK_SA_REKEYED ? ik_sa_find(e, sa->successor) : NULL;
+	if (heir && heir->state == IK_SA_UP)
+		heir->confirmed = true;
 	if (delete_ike && sa->state == IK_SA_UP && !refused) {
 		ik_rekey_takeover(sa);
 		if (sa->state == IK_SA_UP && !sa->undecided && !sa->redundant)

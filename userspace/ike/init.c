@@ -28,7 +28,8 @@ static void build_extras(struct ike_builder *b, const struct ik_sa *sa,
 	if (c->encap == IKE_ENCAP_UDP)
 		source.port = 0;
 	ike_build_natd(b, sa->spi_i, sa->spi_r, &source, &sa->remote);
-	if (c->fragmentation)
+	/* RFC 7383 section 2.3: an answer has it only if the request had it. */
+	if (sa->initiator ? c->fragmentation : sa->fragmentation)
 		ike_build_notify(b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED, IKE_VIEW_NONE);
 	ike_build_notify(b, IKE_N_SIGNATURE_HASH_ALGORITHMS, IKE_VIEW(hashes, sizeof(hashes)));
 }
@@ -48,6 +49,7 @@ static void read_extras(struct ik_sa *sa, const struct ike_content *content,
 	sa->fragmentation = c->fragmentation &&
 			    ike_content_notify(content, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED, 0);
 	sa->encap |= c->encap == IKE_ENCAP_UDP;
+	s->childless = ike_content_notify(content, IKE_N_CHILDLESS_IKEV2_SUPPORTED, 0);
 }
 
 static int keep_nonce(struct ik_setup *s, struct ike_view nonce)
@@ -313,6 +315,7 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 		sa->local.addr = local->addr;
 	sa->nat_local = nat.supported && nat.local;
 	sa->nat_peer = nat.supported && nat.peer;
+	s->natd = nat.supported;
 	return 0;
 }
 
@@ -356,8 +359,9 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 	sa->last_in = e->now;
 	nat = sa->nat_local || sa->nat_peer;
 	sa->udp = sa->encap || (nat && sa->config->c.encap != IKE_ENCAP_RAW);
-	/* Section 2.23: what follows goes to port 4500 when there is a NAT. */
-	if ((nat || sa->encap) && sa->local.port != IKE_NAT_PORT) {
+	/* Section 2.23: what follows goes to port 4500 when there is a NAT, or may be one later (RFC 4555 section 3.3). */
+	if ((nat || sa->encap || (sa->setup->natd && ik_mobike_offers(&sa->config->c))) &&
+	    sa->local.port != IKE_NAT_PORT) {
 		sa->local.port = IKE_NAT_PORT;
 		sa->remote.port = IKE_NAT_PORT;
 	}
@@ -480,6 +484,8 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	ike_build_ke(&b, choice->suite.ke, ike_dh_public(s->dh));
 	ike_build_nonce(&b, IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)));
 	build_extras(&b, sa, c);
+	/* RFC 6023 section 3: who has no use for a Child SA yet need not make one. */
+	ike_build_notify(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED, IKE_VIEW_NONE);
 	if (c->n_anchor_hashes && c->n_anchor_hashes <= IKE_MAX_ANCHOR_HASHES)
 		ike_build_certreq(&b, IKE_CERT_X509_SIGNATURE,
 				  IKE_VIEW((const uint8_t *)c->anchor_hashes,
@@ -499,7 +505,8 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 {
 	static const uint8_t no_data[1];
 	const struct ike_header *h = &msg->header;
-	struct ik_conn *candidates[64];
+	struct ik_conn **candidates = e->candidates;
+	const struct ike_policy *tried = NULL;
 	struct ike_sa_payload offer;
 	struct ike_content content;
 	struct ike_choice choice;
@@ -536,7 +543,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
 		return;
 	}
-	n = ik_conn_candidates(e, local, remote, candidates, 64, &exact);
+	n = ik_conn_candidates(e, local, remote, candidates, IK_MAX_CANDIDATES, &exact);
 	if (!n) {
 		char peer[CG_ENDPOINT_SIZE], here[CG_ENDPOINT_SIZE];
 
@@ -565,8 +572,14 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	}
 	/* The first candidate with which it would work; the one that the peer turns out to be is checked later. */
 	for (size_t i = 0; i < n; i++) {
-		r = ike_choose(candidates[i]->config->c.ike_policy, &offer, IKE_KE_USE_POLICY,
-			       content.ke.method, 0, &choice, &fault);
+		const struct ike_policy *policy = candidates[i]->config->c.ike_policy;
+
+		/* Most have the same one: equal policies are shared. */
+		if (policy == tried)
+			continue;
+		tried = policy;
+		r = ike_choose(policy, &offer, IKE_KE_USE_POLICY, content.ke.method, 0, &choice,
+			       &fault);
 		if (r < 0)
 			continue;
 		if (choice.suite.ke == content.ke.method) {

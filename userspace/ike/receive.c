@@ -244,7 +244,9 @@ static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_he
 	case IK_TASK_CHILD_DELETE:
 	case IK_TASK_IKE_DELETE:
 	case IK_TASK_REFUSE:
-	case IK_TASK_LIVENESS: ik_info_response(sa, x, &content); break;
+	case IK_TASK_LIVENESS:
+	case IK_TASK_MOBIKE_UPDATE:
+	case IK_TASK_ROUTABILITY: ik_info_response(sa, x, &content); break;
 	case IK_TASK_INIT: break;
 	}
 	ik_exchange_free(x);
@@ -312,11 +314,12 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 	r = open_message(e, sa, msg, &first, &chain);
 	if (r <= 0)
 		return;
-	ik_sa_heard(sa, local, remote, true);
+	ik_sa_heard(sa, local, remote, is_response);
 	if (is_response) {
 		response(e, sa, h, first, chain);
 	} else {
 		struct ik_child *made = ik_child_find(e, sa->last_made);
+		bool proven = made && made->unproven;
 
 		/* A new request shows that the answer to the one before arrived (section 2.3). */
 		if (made)
@@ -325,6 +328,8 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 		sa->reply_local = *local;
 		sa->reply_remote = *remote;
 		request(e, sa, h, first, chain);
+		if (proven && ik_sa_alive(sa) && sa->conn)
+			ik_unique_check(sa->conn);
 		ik_sa_run(sa);
 	}
 	OPENSSL_cleanse(e->plain, chain.len);

@@ -46,11 +46,13 @@ static struct ik_sa *heir_new(struct ik_sa *old, bool initiator)
 	sa->encap = old->encap;
 	sa->udp = old->udp;
 	sa->fragmentation = old->fragmentation;
+	sa->mobike = old->mobike;
 	sa->reauth = old->reauth;
 	sa->authenticated = old->authenticated;
 	sa->created = old->created;
 	ik_sa_bind(sa, old->binding);
 	sa->binding_ends = old->binding_ends;
+	sa->auth_ends = old->auth_ends;
 	sa->established = sa->e->now;
 	if (old->peer_subject)
 		sa->peer_subject = (char *)ik_memdup(old->peer_subject,
@@ -116,6 +118,9 @@ static void inherit(struct ik_sa *old, struct ik_sa *heir)
 	/* The peer may have moved since the rekeying began. */
 	heir->local = old->local;
 	heir->remote = old->remote;
+	heir->nat_local = old->nat_local;
+	heir->nat_peer = old->nat_peer;
+	heir->udp = old->udp;
 	heir->last_in = old->last_in;
 	heir->last_made = old->last_made;
 	old->successor = ik_sa_spi(heir);

@@ -15,6 +15,7 @@
  *   init.c        IKE_SA_INIT, auth_i.c and auth_r.c IKE_AUTH
  *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation
  *   rekey.c       IKE SA rekeying
+ *   mobike.c      addresses that change
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
  *   unique.c      one IKE SA a connection, replaced without a gap
  *   status.c      what `status` shows
@@ -71,7 +72,8 @@ struct ik_config {
 struct ik_slot {
 	ike_time retry_at;
 	unsigned failures;
-	bool wanted; /* asked for by traffic or an operator */
+	bool wanted;   /* asked for by traffic or an operator */
+	bool one_pair; /* the peer answered SINGLE_PAIR_REQUIRED: the first selector of each side */
 };
 
 struct ik_conn {
@@ -170,6 +172,8 @@ enum ik_task_kind {
 	IK_TASK_IKE_DELETE,
 	IK_TASK_REFUSE, /* AUTHENTICATION_FAILED after the response (section 2.21.2) */
 	IK_TASK_LIVENESS,
+	IK_TASK_MOBIKE_UPDATE, /* UPDATE_SA_ADDRESSES (RFC 4555) */
+	IK_TASK_ROUTABILITY,   /* can the peer be reached where it says that it is? */
 };
 
 struct ik_task {
@@ -190,11 +194,12 @@ struct ik_exchange {
 	struct ike_packets packets;
 	struct ik_timer timer;
 	unsigned tries;
+	bool spread; /* sent from several addresses, or from one that is not known */
 	ike_time began, interval;
 	/* CREATE_CHILD_SA */
 	struct ik_config *config;
 	struct ike_dh *dh;
-	uint8_t nonce[IKE_NONCE_SIZE];
+	uint8_t nonce[IKE_NONCE_SIZE]; /* ROUTABILITY: COOKIE2 */
 	uint64_t new_child;
 	uint64_t new_sa; /* its SPI here */
 	/* SPIs that the peer deleted meanwhile and we do not know: one may be in the answer on its way */
@@ -240,6 +245,8 @@ struct ik_setup {
 	uint8_t *auth;
 	size_t auth_len;
 	uint64_t child; /* the first */
+	bool natd;	/* the responder knows NAT traversal */
+	bool childless; /* the responder does without a first one (RFC 6023) */
 	/* initiator: IKE_AUTH response while it is being judged */
 	uint8_t *chain;
 	size_t chain_len;
@@ -270,7 +277,9 @@ struct ik_sa {
 	bool reauth;	/* made beside an older one, to replace it */
 	bool reported;	/* the failure of this negotiation was told */
 	bool nat_local, nat_peer, encap, fragmentation, udp;
+	bool mobike; /* RFC 4555 is in use */
 	bool shutting;
+	uint8_t seen_as[IKE_NATD_LEN]; /* how the peer sees our address (RFC 4555 section 3.8) */
 	uint64_t spi_i, spi_r;
 	struct cg_endpoint local, remote;
 	struct cg_endpoint reply_local,
@@ -290,6 +299,8 @@ struct ik_sa {
 	uint64_t last_made; /* Child SA made at the peer's last request, while that is unproven */
 	uint64_t binding;
 	ike_time binding_ends;
+	ike_time
+		auth_ends; /* the peer wants to be authenticated anew before (RFC 4478); 0: it did not say */
 	char *peer_subject;
 	uint8_t *peer_id;
 	size_t peer_id_len;
@@ -363,6 +374,7 @@ struct ike_engine {
 	size_t n_told;
 	struct ike_counters counters;
 	bool shutdown;
+	struct ik_conn *candidates[IK_MAX_CANDIDATES]; /* of the peer that is being looked at */
 	uint8_t scratch[IKE_MESSAGE_MAX];
 	uint8_t plain[IKE_MESSAGE_MAX];
 };
@@ -496,11 +508,23 @@ void ik_sa_close(struct ik_sa *sa);
 /* It is authenticated: timers, report. */
 void ik_sa_up(struct ik_sa *sa);
 void ik_sa_timers(struct ik_sa *sa);
-/* The peer is alive, seen in an authentic message from there. */
+/* When to authenticate anew for what ends then; 0: never, or there is no time left. */
+ike_time ik_reauth_due(const struct ik_sa *sa, ike_time ends);
+/* The peer is alive, seen in an authentic message from there that is no repetition. */
 void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
-		 const struct cg_endpoint *remote, bool fresh);
+		 const struct cg_endpoint *remote, bool response);
+/* The kernel is to have its Child SAs where it is. */
+void ik_sa_children_move(struct ik_sa *sa);
 void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local,
 		const struct cg_endpoint *remote);
+/*
+ * Section 2.23: where an authentic message comes from is where the peer is, if the peer is behind NAT and we are not; a
+ * host behind NAT could be led astray with one copied packet.
+ */
+static inline bool ik_sa_follows(const struct ik_sa *sa)
+{
+	return sa->nat_peer && !sa->nat_local;
+}
 /* The nonce that decides between two simultaneous rekeyings. */
 void ik_low_nonce(struct ike_view a, struct ike_view b, uint8_t ret[IK_LOW_NONCE]);
 /* Derives keys when the peer's half of the key exchange is there. */
@@ -517,6 +541,7 @@ struct ik_exchange *ik_exchange_new(struct ik_sa *sa, const struct ik_task *task
 /* Seals the chain that was built in e->scratch and sends it; the exchange becomes the active one. Consumes x. */
 int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain);
 void ik_exchange_transmit(struct ik_exchange *x);
+void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local);
 void ik_exchange_start_timer(struct ik_exchange *x);
 struct ik_exchange *ik_exchange_free(struct ik_exchange *x);
 /* A chain to be built in e->scratch. */
@@ -559,6 +584,9 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 /* What a judgment that went well leaves with the SA. */
 void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a);
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b);
+void ik_auth_lifetime(struct ik_sa *sa, const struct ike_content *content);
+/* What older IKE SAs of its connection the peer has lost. */
+void ik_auth_initial_contact(struct ik_sa *sa, const struct ike_content *content);
 void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a);
 void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, struct ike_view chain,
 		      const struct ike_content *content);
@@ -604,6 +632,8 @@ void ik_child_rekey(struct ik_child *child);
 void ik_child_free(struct ik_child *child);
 void ik_child_bury(struct ike_engine *e);
 uint32_t ik_child_spi(struct ike_engine *e);
+/* What is known of a configured child; NULL: the configuration has it no more. */
+struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index);
 
 /* child_i.c: we ask */
 int ik_child_request(struct ik_sa *sa, const struct ik_task *task);
@@ -637,6 +667,31 @@ void ik_rekey_takeover(struct ik_sa *old);
 /* The peer uses the IKE SA that it made: for it the matter is decided. */
 void ik_rekey_used(struct ik_sa *heir);
 void ik_rekey_later(struct ik_sa *sa, bool soon);
+
+/* mobike.c */
+/* Do we offer it as initiator? */
+bool ik_mobike_offers(const struct ike_connection_config *c);
+/* Is it in use, and ours to say where the SAs are? */
+bool ik_mobike_leads(const struct ik_sa *sa);
+/* No answer: the request is sent once more, from any other address that leads to the peer. */
+void ik_mobike_spread(struct ik_exchange *x);
+/* A response to a request of ours came this way. */
+void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
+			   const struct cg_endpoint *remote);
+void ik_mobike_local_lost(struct ik_sa *sa);
+void ik_mobike_build_natd(const struct ik_sa *sa, const struct cg_endpoint *local,
+			  const struct cg_endpoint *remote, struct ike_builder *b);
+void ik_mobike_build_update(const struct ik_sa *sa, struct ike_builder *b);
+/* The peer answered it. */
+void ik_mobike_updated(struct ik_sa *sa, const struct ike_content *content);
+/* The peer answered a liveness check with NAT_DETECTION in it. */
+void ik_mobike_checked(struct ik_sa *sa, const struct ike_content *content);
+/* The peer asks: what to answer with, or 0. */
+uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content);
+/* What any INFORMATIONAL response repeats of its request. */
+void ik_mobike_build_echo(const struct ik_sa *sa, const struct ike_content *content,
+			  struct ike_builder *b);
+bool ik_mobike_cookie_returned(const struct ik_exchange *x, const struct ike_content *content);
 
 /* info.c */
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task);

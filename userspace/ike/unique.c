@@ -11,6 +11,15 @@
 #define INCOMPLETE_TIME (300 * IK_SECOND)
 #define CONFIRM_TIME	(5 * IK_SECOND)
 
+/* Asks the peer for a sign that it is up there, too. */
+static void confirm(struct ik_sa *sa)
+{
+	if (sa->active || !ik_list_empty(&sa->tasks))
+		return;
+	ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
+	ik_sa_run(sa);
+}
+
 int ik_reauth_start(struct ik_conn *conn)
 {
 	struct ik_sa *sa = ik_conn_established(conn);
@@ -21,10 +30,12 @@ int ik_reauth_start(struct ik_conn *conn)
 		return -EOPNOTSUPP;
 	/*
 	 * The peer has just authenticated itself, and may not know yet that we agreed: another one now would for the
-	 * peer have crossed its own, and for us have come after it.
+	 * peer have crossed its own, and for us have come after it. Where traffic is the only sign of life it is asked.
 	 */
-	if (!sa->confirmed)
+	if (!sa->confirmed) {
+		confirm(sa);
 		return -EALREADY;
+	}
 	IK_LIST_FOREACH(&conn->sas, link) {
 		const struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
 
@@ -93,20 +104,12 @@ static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
 
 		if (child->state != IK_CHILD_UP || child->index >= goes->conn->config->c.n_children)
 			continue;
+		/* One that the peer may not have yet, because our answer has not got there, carries nothing. */
 		twin = ik_child_in(stays, child->index);
-		if (!twin || twin->state != IK_CHILD_UP)
+		if (!twin || twin->state != IK_CHILD_UP || twin->unproven)
 			return false;
 	}
 	return true;
-}
-
-/* Asks the peer for a sign that it is up there, too. */
-static void confirm(struct ik_sa *sa)
-{
-	if (sa->active || !ik_list_empty(&sa->tasks))
-		return;
-	ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
-	ik_sa_run(sa);
 }
 
 /*

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * MOBIKE (RFC 4555): an IKE SA and its Child SAs move to other addresses without a new authentication. Who made the
+ * connection decides: it looks for a path when the old one does not answer, and tells the peer with UPDATE_SA_ADDRESSES. The other side
+ * moves where its configuration allows it, and asks whether the peer can really be reached there.
+ */
+#include "ike/state.h"
+
+#include <openssl/crypto.h>
+
+/* With a fixed local address there is nothing to move, and no port to change for it. */
+bool ik_mobike_offers(const struct ike_connection_config *c)
+{
+	return c->mobike && cg_addr_is_any(&c->local.addr);
+}
+
+/* NAT_DETECTION notifications about the addresses of now, or of the request that is being answered (section 3.5). */
+void ik_mobike_build_natd(const struct ik_sa *sa, const struct cg_endpoint *local,
+			  const struct cg_endpoint *remote, struct ike_builder *b)
+{
+	struct cg_endpoint source = *local;
+
+	if (source.addr.family == AF_UNSPEC)
+		source.addr.family = remote->addr.family;
+	/* As in IKE_SA_INIT: a source that cannot match makes the peer see a NAT. */
+	if (sa->encap)
+		source.port = 0;
+	ike_build_natd(b, sa->spi_i, sa->spi_r, &source, remote);
+}
+
+/* What NAT_DETECTION says about a message that came this way. */
+static void take_natd(struct ik_sa *sa, const struct ik_sa *on, const struct ike_content *content)
+{
+	struct ike_nat nat = {};
+
+	(void)ike_natd_check(content, on->spi_i, on->spi_r, &sa->remote, &sa->local, &nat);
+	sa->nat_local = nat.supported && nat.local;
+	sa->nat_peer = nat.supported && nat.peer;
+	sa->udp = sa->encap ||
+		  ((sa->nat_local || sa->nat_peer) && sa->config->c.encap != IKE_ENCAP_RAW);
+}
+
+/* How the peer sees us: if that changes, a NAT between us has forgotten its mapping (section 3.8). */
+static bool seen_otherwise(struct ik_sa *sa, const struct ike_content *content)
+{
+	const struct ike_notify *n = ike_content_notify(content, IKE_N_NAT_DETECTION_DESTINATION_IP,
+							0);
+
+	if (!n || n->data.len != sizeof(sa->seen_as) ||
+	    !memcmp(sa->seen_as, n->data.data, sizeof(sa->seen_as)))
+		return false;
+	memcpy(sa->seen_as, n->data.data, sizeof(sa->seen_as));
+	return true;
+}
+
+static void update_later(struct ik_sa *sa)
+{
+	IK_LIST_FOREACH(&sa->tasks, link)
+		if (IK_ENTRY(link, struct ik_task, link)->kind == IK_TASK_MOBIKE_UPDATE)
+			return;
+	ik_task_queue(sa, IK_TASK_MOBIKE_UPDATE, 0, 0);
+}
+
+static void report_moved(const struct ik_sa *sa, const char *who)
+{
+	char local[CG_ENDPOINT_SIZE], remote[CG_ENDPOINT_SIZE];
+
+	ik_report(sa->e, sa->conn, &sa->remote, IKE_NOTICE, "moved", NULL,
+		  "%s moved: IKE and Child SAs are now between %s and %s%s", who,
+		  cg_endpoint_format(&sa->local, local), cg_endpoint_format(&sa->remote, remote),
+		  sa->udp ? ", ESP in UDP" : "");
+}
+
+/* ------------------------------------------------------------------ who made the connection */
+
+bool ik_mobike_leads(const struct ik_sa *sa)
+{
+	return sa->mobike && sa->owner && sa->conn;
+}
+
+/*
+ * The peer rekeys the IKE SA and may not have our answer, which went out from an address that is gone: it listens on the old
+ * one alone.
+ */
+static void update_on_old(const struct ik_sa *sa)
+{
+	struct ik_sa *old = sa->confirmed ? NULL : ik_sa_find(sa->e, sa->predecessor);
+
+	if (!old || old->state != IK_SA_REKEYED || old->active)
+		return;
+	old->local.addr = (struct cg_addr){.family = AF_UNSPEC};
+	update_later(old);
+	ik_sa_run(old);
+}
+
+void ik_mobike_spread(struct ik_exchange *x)
+{
+	struct ik_sa *sa = x->sa;
+	struct cg_endpoint local = sa->local;
+
+	if (!ik_mobike_leads(sa) || sa->state != IK_SA_UP || x->tries < 2)
+		return;
+	/* From whatever address leads there now. */
+	if (!cg_addr_is_any(&local.addr)) {
+		local.addr = (struct cg_addr){.family = AF_UNSPEC};
+		x->spread = true;
+		ik_exchange_transmit_from(x, &local);
+	}
+	update_on_old(sa);
+}
+
+void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
+			   const struct cg_endpoint *remote)
+{
+	const struct ik_exchange *x = sa->active;
+
+	if (cg_endpoint_equal(&sa->local, local) && cg_endpoint_equal(&sa->remote, remote))
+		return;
+	sa->local = *local;
+	sa->remote = *remote;
+	/* Section 3.5: which of several addresses the peer has taken nobody knows; it is told anew. */
+	if (!x || x->task.kind != IK_TASK_MOBIKE_UPDATE || x->spread)
+		update_later(sa);
+}
+
+void ik_mobike_local_lost(struct ik_sa *sa)
+{
+	struct ik_exchange *x = sa->active;
+
+	if (!ik_mobike_leads(sa) || sa->state != IK_SA_UP ||
+	    !cg_addr_is_any(&sa->config->c.local.addr))
+		return;
+	sa->local.addr = (struct cg_addr){.family = AF_UNSPEC};
+	update_later(sa);
+	if (x) {
+		x->spread = true;
+		ik_exchange_transmit(x);
+	}
+	update_on_old(sa);
+	ik_sa_run(sa);
+}
+
+void ik_mobike_build_update(const struct ik_sa *sa, struct ike_builder *b)
+{
+	ike_build_notify(b, IKE_N_UPDATE_SA_ADDRESSES, IKE_VIEW_NONE);
+	ik_mobike_build_natd(sa, &sa->local, &sa->remote, b);
+}
+
+void ik_mobike_updated(struct ik_sa *sa, const struct ike_content *content)
+{
+	struct ik_sa *on = sa, *heir = ik_sa_find(sa->e, sa->successor);
+	const struct ike_notify *error = ike_content_error(content);
+	char remote[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF];
+
+	if (heir && heir->state == IK_SA_UP && sa->state == IK_SA_REKEYED) {
+		heir->local = sa->local;
+		heir->remote = sa->remote;
+		sa = heir;
+	}
+	if (sa->state != IK_SA_UP)
+		return;
+	if (error) {
+		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "move-refused",
+			  "the peer must allow the address that we have now",
+			  "%s refuses our new address (%s): a new connection is made",
+			  cg_endpoint_format(&sa->remote, remote),
+			  ik_notify_name(error->type, name));
+		ik_sa_close(sa);
+		return;
+	}
+	take_natd(sa, on, content);
+	(void)seen_otherwise(sa, content);
+	ik_sa_children_move(sa);
+	ik_sa_timers(sa);
+	report_moved(sa, "we");
+}
+
+void ik_mobike_checked(struct ik_sa *sa, const struct ike_content *content)
+{
+	if (ik_mobike_leads(sa) && sa->state == IK_SA_UP && seen_otherwise(sa, content))
+		update_later(sa);
+}
+
+/* ------------------------------------------------------------------ the other side */
+
+/* NO_NATS_ALLOWED (section 3.9): addresses and ports as the sender has them. */
+static bool translated(const struct ik_sa *sa, const struct ike_notify *n)
+{
+	size_t len = cg_addr_len(sa->reply_remote.addr.family);
+	const uint8_t *p = n->data.data;
+
+	return n->data.len != 2 * len + 4 || memcmp(p, sa->reply_remote.addr.bytes, len) != 0 ||
+	       memcmp(p + len, sa->reply_local.addr.bytes, len) != 0 ||
+	       ike_load_u16(p + 2 * len) != sa->reply_remote.port ||
+	       ike_load_u16(p + 2 * len + 2) != sa->reply_local.port;
+}
+
+uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content)
+{
+	const struct ike_notify *no_nats = ike_content_notify(content, IKE_N_NO_NATS_ALLOWED, 0);
+	struct ik_sa *on = sa, *heir = ik_sa_find(sa->e, sa->successor);
+	char where[CG_ENDPOINT_SIZE];
+
+	if (!ike_content_notify(content, IKE_N_UPDATE_SA_ADDRESSES, 0) || !sa->mobike ||
+	    sa->owner || !sa->conn)
+		return 0;
+	if (no_nats && translated(sa, no_nats))
+		return IKE_N_UNEXPECTED_NAT_DETECTED;
+	if (!ik_conn_matches(sa->conn, &sa->reply_local, &sa->reply_remote)) {
+		ik_report(
+			sa->e, sa->conn, &sa->reply_remote, IKE_WARNING, "move-refused",
+			"use remote_address: any for a peer whose address changes",
+			"the peer wants to move to %s, which the connection's remote_address does not allow",
+			cg_endpoint_format(&sa->reply_remote, where));
+		return IKE_N_UNACCEPTABLE_ADDRESSES;
+	}
+	if (heir && heir->state == IK_SA_UP && sa->state == IK_SA_REKEYED) {
+		heir->reply_local = sa->reply_local;
+		heir->reply_remote = sa->reply_remote;
+		sa = heir;
+	}
+	if (sa->state != IK_SA_UP)
+		return 0;
+	sa->local = sa->reply_local;
+	sa->remote = sa->reply_remote;
+	take_natd(sa, on, content);
+	ik_sa_children_move(sa);
+	ik_sa_timers(sa);
+	report_moved(sa, "the peer");
+	/* Section 3.7: is the peer really there? If not, this is not answered, and all ends. */
+	ik_task_queue(sa, IK_TASK_ROUTABILITY, 0, 0);
+	return 0;
+}
+
+void ik_mobike_build_echo(const struct ik_sa *sa, const struct ike_content *content,
+			  struct ike_builder *b)
+{
+	const struct ike_notify *cookie = ike_content_notify(content, IKE_N_COOKIE2, 0);
+
+	if (ike_content_notify(content, IKE_N_NAT_DETECTION_SOURCE_IP, 0))
+		ik_mobike_build_natd(sa, &sa->reply_local, &sa->reply_remote, b);
+	if (cookie && cookie->data.len >= 8 && cookie->data.len <= 64)
+		ike_build_notify(b, IKE_N_COOKIE2, cookie->data);
+}
+
+bool ik_mobike_cookie_returned(const struct ik_exchange *x, const struct ike_content *content)
+{
+	const struct ike_notify *n = ike_content_notify(content, IKE_N_COOKIE2, 0);
+
+	return n && n->data.len == sizeof(x->nonce) &&
+	       !CRYPTO_memcmp(n->data.data, x->nonce, sizeof(x->nonce));
+}
