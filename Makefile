@@ -129,7 +129,7 @@ bench:	## certgate, xfrm and WireGuard at the same work; writes the tables of do
 endif
 
 ifneq ($(wildcard tests/soak),)
-soak: userspace	## long simulations, SEEDS=N of them
+soak: userspace	## long simulations of the IKE engine, SEEDS=N of each (default 500)
 	@$(MAKE) --no-print-directory -f tests/Makefile soak SEEDS="$(SEEDS)"
 endif
 

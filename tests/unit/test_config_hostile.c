@@ -18,13 +18,13 @@ static char *repeat(const char *before, const char *s, size_t n, const char *aft
 	return text;
 }
 
-/* It must be over in this time, sanitizers and a busy machine included. */
+/* It must be over in this time of the processor, sanitizers included: how busy the machine is says nothing. */
 static struct loaded load_bounded(const char *text, size_t len)
 {
-	usec_t begin = now_boottime();
+	clock_t begin = clock();
 	struct loaded l = load_text_of(text, len);
 
-	assert_true(now_boottime() - begin < 20 * USEC_PER_SEC);
+	assert_true((clock() - begin) / CLOCKS_PER_SEC < 20);
 	return l;
 }
 

@@ -8,104 +8,14 @@
 #include <string.h>
 
 #include "ike/state.h"
-#include "lib/sim.h"
-
-struct attack {
-	struct seeded random;
-	uint8_t *seen[64];
-	size_t seen_len[64];
-	struct cg_endpoint seen_from[64], seen_to[64];
-	size_t n_seen;
-	bool init_too; /* also what is not protected yet */
-	uint64_t injected;
-};
-
-static void mutate(struct sim *s, struct attack *a, const struct cg_endpoint *from,
-		   const struct cg_endpoint *to, const uint8_t *data, size_t len)
-{
-	struct cg_endpoint thief = sim_endpoint("203.0.113.66", 500);
-	uint8_t *copy = malloc(len + 16);
-	size_t n = len;
-
-	assert_non_null(copy);
-	memcpy(copy, data, len);
-	memset(copy + len, 0, 16);
-	a->injected++;
-	switch (seeded_next(&a->random) % 8) {
-	case 0: /* a bit flipped */
-	case 1:
-		copy[seeded_next(&a->random) % len] ^= (uint8_t)(1 << seeded_next(&a->random) % 8);
-		sim_inject(s, from, to, copy, n);
-		break;
-	case 2: /* cut short, the header's length as it was */
-		n = seeded_next(&a->random) % len;
-		sim_inject(s, from, to, copy, n);
-		break;
-	case 3: /* cut short, the header's length right */
-		n = seeded_next(&a->random) % len;
-		if (n >= 28)
-			ike_store_u32(copy + 24, (uint32_t)n);
-		sim_inject(s, from, to, copy, n);
-		break;
-	case 4: /* longer than it should be */
-		n = len + 1 + seeded_next(&a->random) % 16;
-		ike_store_u32(copy + 24, (uint32_t)n);
-		sim_inject(s, from, to, copy, n);
-		break;
-	case 5: /* back to where it came from, as it is or with the flags turned */
-		if (seeded_next(&a->random) % 2)
-			copy[19] ^= (uint8_t)(seeded_next(&a->random) % 2 ? 0x20 : 0x28);
-		sim_inject(s, to, from, copy, n);
-		break;
-	case 6: /* from elsewhere */ sim_inject(s, &thief, to, copy, n); break;
-	case 7: /* another message ID */
-		ike_store_u32(copy + 20, (uint32_t)seeded_next(&a->random) % 6);
-		sim_inject(s, from, to, copy, n);
-		break;
-	}
-	free(copy);
-}
-
-static enum sim_verdict attack_tap(struct sim *s, struct sim_packet *p)
-{
-	struct attack *a = s->tap_ctx;
-	size_t k;
-
-	if (p->esp || p->size < 28 || p->from.port == 4500)
-		return SIM_PASS;
-	if (p->data[18] == IKE_EXCHANGE_SA_INIT && !a->init_too)
-		return SIM_PASS;
-	for (int i = 0; i < 4; i++)
-		mutate(s, a, &p->from, &p->to, p->data, p->size);
-	/* And something old again. */
-	if (a->n_seen) {
-		k = seeded_next(&a->random) % (a->n_seen < 64 ? a->n_seen : 64);
-		sim_inject(s, &a->seen_from[k], &a->seen_to[k], a->seen[k], a->seen_len[k]);
-		mutate(s, a, &a->seen_from[k], &a->seen_to[k], a->seen[k], a->seen_len[k]);
-	}
-	k = a->n_seen++ % 64;
-	free(a->seen[k]);
-	a->seen[k] = malloc(p->size);
-	assert_non_null(a->seen[k]);
-	memcpy(a->seen[k], p->data, p->size);
-	a->seen_len[k] = p->size;
-	a->seen_from[k] = p->from;
-	a->seen_to[k] = p->to;
-	return SIM_PASS;
-}
-
-static void attack_done(struct attack *a)
-{
-	for (size_t i = 0; i < 64; i++)
-		free(a->seen[i]);
-}
+#include "lib/sim_attack.h"
 
 static void test_protected_messages_cannot_be_tampered_with(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= 20; seed++) {
 		struct sim *s = sim_new(seed);
-		struct attack attack = {};
+		struct sim_attack attack = {};
 		struct ike_counters counters;
 		struct sim_node *a, *b;
 
@@ -114,7 +24,7 @@ static void test_protected_messages_cannot_be_tampered_with(void **state)
 		a->chain_extra = b->chain_extra = 2;
 		a->chain_extra_size = b->chain_extra_size = 1500;
 		s->traffic = 20 * SIM_MS;
-		s->tap = attack_tap;
+		s->tap = sim_attack_tap;
 		s->tap_ctx = &attack;
 		s->delay_max = 60 * SIM_MS;
 		/* From IKE_AUTH on: no attempt fails, nothing is lost, through all that happens to a connection. */
@@ -140,7 +50,7 @@ static void test_protected_messages_cannot_be_tampered_with(void **state)
 		assert_true(counters.integrity_failed > 0 && counters.replayed > 0 &&
 			    counters.malformed > 0);
 		assert_true(attack.injected > 50);
-		attack_done(&attack);
+		sim_attack_done(&attack);
 		sim_free(s);
 	}
 }
@@ -150,13 +60,13 @@ static void test_tampered_first_messages_do_no_lasting_harm(void **state)
 	(void)state;
 	for (uint64_t seed = 100; seed < 120; seed++) {
 		struct sim *s = sim_new(seed);
-		struct attack attack = {.init_too = true};
+		struct sim_attack attack = {.init_too = true};
 		struct sim_node *a, *b;
 
 		(void)seeded_random(&attack.random, s->seed + 77);
 		sim_pair(s, &a, &b);
 		b->conns[0].config.mode = IKE_MODE_DEFAULT;
-		s->tap = attack_tap;
+		s->tap = sim_attack_tap;
 		s->tap_ctx = &attack;
 		sim_conn_set(b, &b->conns[0]);
 		sim_conn_set(a, &a->conns[0]);
@@ -165,7 +75,7 @@ static void test_tampered_first_messages_do_no_lasting_harm(void **state)
 		sim_run(s, 300 * SIM_S);
 		sim_assert_rest(s);
 		assert_int_equal(a->engine->half_open + b->engine->half_open, 0);
-		attack_done(&attack);
+		sim_attack_done(&attack);
 		sim_free(s);
 	}
 }

@@ -5,18 +5,30 @@
  */
 #include <stdlib.h>
 
-#include "lib/sim.h"
+#include "lib/sim_attack.h"
 
 /* One life under a seed: the network, the lifetimes and what happens when all follow from it. */
 static void live(uint64_t seed, unsigned max_loss)
 {
 	struct sim *s = sim_new(seed);
 	struct sim_node *a, *b, *nodes[2];
+	struct sim_attack attack = {};
 	unsigned steps;
 
 	sim_pair(s, &a, &b);
 	nodes[0] = a;
 	nodes[1] = b;
+	if (seed % 3 == 0) {
+		sim_child(&a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+		sim_child(&b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+	}
+	a->conns[0].config.childless = seed % 5 == 0;
+	/* Every fourth has somebody on its path who is not content with looking on. */
+	(void)seeded_random(&attack.random, seed + 77);
+	if (seed % 4 == 0) {
+		s->tap = sim_attack_tap;
+		s->tap_ctx = &attack;
+	}
 	s->loss = max_loss ? (unsigned)(seeded_next(&s->random) % (max_loss + 1)) : 0;
 	s->duplicate = (unsigned)(seeded_next(&s->random) % 20);
 	s->delay_min = (1 + seeded_next(&s->random) % 100) * SIM_MS;
@@ -69,23 +81,16 @@ static void live(uint64_t seed, unsigned max_loss)
 	sim_run(s, 1200 * SIM_S);
 	sim_assert_rest(s);
 	sim_assert_no_gaps(s);
+	sim_attack_done(&attack);
 	sim_free(s);
 }
 
-static unsigned number(const char *name, unsigned fallback)
-{
-	const char *text = getenv(name);
-
-	return text ? (unsigned)strtoul(text, NULL, 0) : fallback;
-}
-
-/* SEEDS in the environment: how many; FIRST: from which on; SEED: one alone. */
 static void lives(uint64_t base, unsigned seeds, unsigned max_loss)
 {
-	unsigned first = number("FIRST", 0), n = getenv("SEED") ? 1 : number("SEEDS", seeds);
+	struct sim_seeds of = sim_seeds(base, seeds);
 
-	for (unsigned i = 0; i < n; i++)
-		live(base + first + i, max_loss);
+	for (uint64_t i = 0; i < of.n; i++)
+		live(of.first + i, max_loss);
 }
 
 static void test_quiet_network(void **state)

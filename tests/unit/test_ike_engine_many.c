@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Many peers at one gateway: all get in, one does not disturb another, the last costs what the first did, and everything can
- * be rekeyed and ended at once. SITES in the environment says how many.
+ * be rekeyed and ended at once. SITES in the environment says how many, DAYS how long they live.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -9,11 +9,11 @@
 #include "ike/state.h"
 #include "lib/sim.h"
 
-static unsigned sites(void)
+static unsigned number(const char *name, unsigned fallback)
 {
-	const char *text = getenv("SITES");
+	const char *text = getenv(name);
 
-	return text ? (unsigned)strtoul(text, NULL, 0) : 300;
+	return text ? (unsigned)strtoul(text, NULL, 0) : fallback;
 }
 
 static void address(char *buf, size_t size, unsigned i)
@@ -69,7 +69,7 @@ static bool hub_has_all(struct sim *s)
 
 static void test_all_sites_get_in(void **state)
 {
-	unsigned n = sites();
+	unsigned n = number("SITES", 300);
 	struct sim_node **site = calloc(n, sizeof(struct sim_node *));
 	struct sim *s = sim_new(1);
 	struct ike_counters counters;
@@ -104,6 +104,97 @@ static void test_all_sites_get_in(void **state)
 	for (unsigned i = 0; i < n; i++)
 		assert_int_equal(site[i]->n_sad, 0);
 	free(site);
+	sim_free(s);
+}
+
+/*
+ * Days of lifetimes that end, of certificates that end before them, and of a network that loses a third of what IKE sends: no
+ * packet of the sites is lost, and in the end there is one of everything.
+ */
+static void test_days_of_many_sites(void **state)
+{
+	unsigned n = number("SITES", 15), days = number("DAYS", 1);
+	struct sim_node **site = calloc(n, sizeof(struct sim_node *)), *nodes[2];
+	struct sim *s = sim_new(4);
+
+	(void)state;
+	assert_non_null(site);
+	the_hub = hub_with(s, n, site);
+	wanted = n;
+	the_hub->engine_config.retransmit_tries = 30;
+	sim_node_restart(the_hub, true);
+	s->delay_max = 200 * SIM_MS;
+	s->loss = 35;
+	s->duplicate = 10;
+	s->traffic = 30 * SIM_S;
+	for (unsigned i = 0; i < n; i++) {
+		nodes[0] = site[i];
+		nodes[1] = the_hub;
+		site[i]->engine_config.retransmit_tries = 30;
+		sim_node_restart(site[i], true);
+		for (int k = 0; k < 2; k++) {
+			struct sim_conn *c = &nodes[k]->conns[k ? i : 0];
+
+			c->config.ike_lifetime = 4 * 3600 + seeded_next(&s->random) % 3600;
+			c->config.child_lifetime = 3600 + seeded_next(&s->random) % 3600;
+			c->config.dpd_delay = 60;
+			c->config.dpd_timeout = 600;
+			c->expires_in = i % 2 ? 0 : 6 * 3600 + seeded_next(&s->random) % 3600;
+			sim_conn_set(nodes[k], c);
+		}
+	}
+	assert_true(sim_until(s, 3600 * SIM_S, hub_has_all));
+	sim_run(s, days * 86400 * SIM_S);
+	s->loss = s->duplicate = 0;
+	for (unsigned i = 0; i < n; i++) {
+		site[i]->conns[0].config.ike_lifetime = site[i]->conns[0].config.child_lifetime = 0;
+		sim_conn_set(site[i], &site[i]->conns[0]);
+		the_hub->conns[i].config.ike_lifetime = the_hub->conns[i].config.child_lifetime = 0;
+		sim_conn_set(the_hub, &the_hub->conns[i]);
+	}
+	sim_run(s, 1200 * SIM_S);
+	sim_assert_no_gaps(s);
+	sim_assert_rest(s);
+	for (unsigned i = 0; i < n; i++)
+		assert_true(sim_reports(site[i], "child-rekeyed") >= days * 12);
+	free(site);
+	sim_free(s);
+}
+
+/* Peers without fixed addresses are told apart by their certificates; until then whatever one of their policies allows will do. */
+static void test_policies_of_many_unknown_peers(void **state)
+{
+	struct ike_policy usual, rare;
+	struct sim *s = sim_new(3);
+	struct sim_node *hub = sim_node_new(s, "hub", "root-hub", "198.51.100.1");
+	struct sim_node *site = sim_node_new(s, "site-100", "root-sites", "192.0.2.1");
+	struct sim_conn *c;
+
+	(void)state;
+	sim_policy(&usual, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256");
+	sim_policy(&rare, IKE_PROTOCOL_IKE,
+		   "AES_CBC-256 HMAC_SHA2_512_256 PRF_HMAC_SHA2_512 ECP_521");
+	sim_node_reserve(hub, 120);
+	for (unsigned i = 0; i < 120; i++) {
+		char name[32], net[32];
+
+		(void)snprintf(name, sizeof(name), "site-%u", i);
+		(void)snprintf(net, sizeof(net), "172.16.%u.0/24", i);
+		c = sim_conn(hub, i + 1, NULL, name, "root-sites");
+		sim_child(c, 0, "net", "10.0.0.0/8", net);
+		c->config.mode = IKE_MODE_RESPONDER_ONLY;
+		if (i != 100)
+			c->config.ike_policy = &usual;
+		else
+			c->config.ike_policy = &rare;
+		sim_conn_set(hub, c);
+	}
+	c = sim_conn(site, 1, "198.51.100.1", "hub", "root-hub");
+	c->config.ike_policy = &rare;
+	sim_child(c, 0, "net", "172.16.100.0/24", "10.0.0.0/8");
+	sim_conn_set(site, c);
+	sim_run(s, 10 * SIM_S);
+	assert_int_equal(sim_count(hub, 101).up, 1);
 	sim_free(s);
 }
 
@@ -158,6 +249,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_sites_get_in),
+		cmocka_unit_test(test_days_of_many_sites),
+		cmocka_unit_test(test_policies_of_many_unknown_peers),
 		cmocka_unit_test(test_cost_does_not_grow_with_the_number_of_peers),
 	};
 

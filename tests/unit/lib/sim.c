@@ -61,12 +61,17 @@ static struct sim_event *event_pop(struct sim *s)
 	return first;
 }
 
+static void packet_free(struct sim_packet *p)
+{
+	if (!p)
+		return;
+	free(p->data);
+	free(p);
+}
+
 static void event_free(struct sim_event *e)
 {
-	if (e->packet) {
-		free(e->packet->data);
-		free(e->packet);
-	}
+	packet_free(e->packet);
 	free(e->extra);
 	free(e);
 }
@@ -169,11 +174,22 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 		return;
 	if (cg_addr_is_any(&source.addr))
 		source.addr = n->addr;
+	/* An address that the node has no more: the kernel refuses to send from it. */
+	if (!cg_addr_equal(&source.addr, &n->addr)) {
+		p = packet_new(&source, to, data, size, esp);
+		if (esp)
+			sim_esp_lost(s, p, "its local address is gone");
+		else
+			n->lost_address = source.addr;
+		packet_free(p);
+		return;
+	}
 	if (n->nat) {
 		source.port = nat_out(n->nat, &source);
 		source.addr = n->nat->outside;
 	}
 	if (!esp) {
+		sim_watch_datagram(n, data, size);
 		s->datagrams++;
 		if (s->mtu && size + 28 > s->mtu)
 			return;
@@ -185,8 +201,7 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 	while (copies--) {
 		p = packet_new(&source, to, data, size, esp);
 		if (s->tap && s->tap(s, p) == SIM_DROP) {
-			free(p->data);
-			free(p);
+			packet_free(p);
 			continue;
 		}
 		deliver_later(s, p);
@@ -327,6 +342,7 @@ void sim_free(struct sim *s)
 	}
 	for (size_t i = 0; i < s->n_nats; i++)
 		free(s->nats[i]);
+	sim_watch_free(s);
 	free(s);
 }
 
@@ -340,6 +356,12 @@ void sim_node_nat(struct sim_node *n, const char *outside)
 	nat->next_port = 20000;
 	n->nat = nat;
 	n->sim->nats[n->sim->n_nats++] = nat;
+}
+
+void sim_node_move(struct sim_node *n, const char *addr)
+{
+	n->addr = sim_endpoint(addr, 0).addr;
+	n->nat = NULL;
 }
 
 void sim_nat_forward(struct sim_node *n, uint16_t port)

@@ -50,7 +50,7 @@ struct sim_sa {
 	uint8_t key_in[36], key_out[36];
 	size_t key_len;
 	struct cg_endpoint local, remote;
-	bool udp;
+	bool udp, follow;
 	bool on_use; /* outbound waits for the peer to use it */
 	uint64_t replaces;
 	struct ike_ts local_ts[4], remote_ts[4];
@@ -132,7 +132,9 @@ struct sim_node {
 	unsigned verifies, signs;
 	struct sim_report reports[SIM_MAX_REPORTS];
 	size_t n_reports;
-	ike_time deadline; /* scheduled */
+	ike_time deadline;	     /* scheduled */
+	struct cg_addr lost_address; /* that the engine sent from, and the node has no more */
+	bool deaf_to_moves;	     /* the engine is not told so */
 	uint64_t next_number;
 };
 
@@ -162,6 +164,9 @@ struct sim {
 	uint64_t gaps;
 	char first_gap[200];
 	bool quiet;
+	struct sim_seen *sent; /* of sim_watch.c */
+	uint64_t
+		looked; /* engines are looked into with every event when they are few, else in turn */
 };
 
 /* SEED in the environment overrides the seed. Printed when a test fails. */
@@ -172,6 +177,8 @@ void sim_free(struct sim *s);
 struct sim_node *sim_node_new(struct sim *s, const char *name, const char *ca, const char *addr);
 /* Puts a node behind a new NAT with this outside address. */
 void sim_node_nat(struct sim_node *n, const char *outside);
+/* Another address, and no NAT; the old one is gone. */
+void sim_node_move(struct sim_node *n, const char *addr);
 void sim_nat_forward(struct sim_node *n, uint16_t port);
 /* Forgets the mappings: the next packets come from other ports. */
 void sim_nat_rebind(struct sim_node *n);
@@ -226,3 +233,9 @@ unsigned sim_reports(const struct sim_node *n, const char *event);
 const struct sim_report *sim_report(const struct sim_node *n, const char *event);
 struct cg_endpoint sim_endpoint(const char *addr, uint16_t port);
 void sim_print(const struct sim *s);
+
+/* How many seeds, and from which one on: fewer, or what SEEDS, FIRST or SEED (one alone) in the environment say. */
+struct sim_seeds {
+	uint64_t first, n;
+};
+struct sim_seeds sim_seeds(uint64_t first, uint64_t n);

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim_private.h"
@@ -69,7 +70,7 @@ static bool at_rest(struct sim *s)
 			children += n->conns[i].used ? n->conns[i].config.n_children : 0;
 			conns += n->conns[i].used;
 		}
-		if (n->n_sad != children || n->live_bindings != conns)
+		if (n->n_sad != children || n->live_bindings != conns || !sim_watch_rest(n))
 			return false;
 		for (size_t i = 0; i < n->max_conns; i++)
 			for (size_t k = 0; n->conns[i].used && k < n->conns[i].config.n_children;
@@ -114,6 +115,20 @@ void sim_forget_flows(struct sim *s)
 		for (size_t i = 0; i < n->max_conns; i++)
 			for (size_t k = 0; k < 4; k++)
 				n->conns[i].flows[k].flowing = false;
+}
+
+static uint64_t number(const char *name, uint64_t fallback)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 0) : fallback;
+}
+
+struct sim_seeds sim_seeds(uint64_t first, uint64_t n)
+{
+	if (getenv("SEED"))
+		return (struct sim_seeds){.first = number("SEED", 0), .n = 1};
+	return (struct sim_seeds){.first = first + number("FIRST", 0), .n = number("SEEDS", n)};
 }
 
 unsigned sim_reports(const struct sim_node *n, const char *event)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "ike/auth_octets.h"
-#include "ike/const.h"
+#include "ike/state.h"
 #include "sim_private.h"
 
 /* ------------------------------------------------------------------ toy certificates */
@@ -332,6 +332,7 @@ static void do_child_add(struct sim_node *n, const struct ike_out_child_add *o)
 	struct sim_sa *sa;
 
 	trace(n, o->activate_on_use ? "add on use" : "add", o->child);
+	sim_watch_child(n, o);
 	if (n->child_error) {
 		answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
 		return;
@@ -355,6 +356,7 @@ static void do_child_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->local = o->local;
 	sa->remote = o->remote;
 	sa->udp = o->udp;
+	sa->follow = o->follow;
 	sa->on_use = o->activate_on_use;
 	sa->replaces = o->replaces;
 	sa->lifetime = o->lifetime;
@@ -413,6 +415,7 @@ static void do_move(struct sim_node *n, const struct ike_out_child *o)
 	sa->local = o->local;
 	sa->remote = o->remote;
 	sa->udp = o->udp;
+	sa->follow = o->follow;
 	sa->moves++;
 }
 
@@ -499,6 +502,13 @@ void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
 		sim_esp_lost(n->sim, p, why);
 		return;
 	}
+	/* Outer addresses are looked at, unless the peer may be followed (RFC 7296 section 2.23). */
+	if (!(sa->udp && sa->follow) &&
+	    (sa->udp ? !cg_endpoint_equal(&sa->remote, &p->from)
+		     : !cg_addr_equal(&sa->remote.addr, &p->from.addr))) {
+		sim_esp_lost(n->sim, p, "it comes from elsewhere");
+		return;
+	}
 	theirs = flow_of(w.from, w.connection, w.index);
 	if (theirs) {
 		if (!theirs->flowing)
@@ -512,8 +522,10 @@ void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
 		ours->active = sa;
 	}
 	ike_child_traffic(n->engine, n->sim->now, sa->child);
-	if (sa->udp && !cg_endpoint_equal(&sa->remote, &p->from))
+	if (sa->udp && !cg_endpoint_equal(&sa->remote, &p->from)) {
+		sa->remote = p->from;
 		ike_child_moved(n->engine, n->sim->now, sa->child, &p->from);
+	}
 }
 
 /* ------------------------------------------------------------------ outputs */
@@ -555,8 +567,17 @@ void sim_node_drain(struct sim_node *n)
 		case IKE_OUT_RELEASE: do_release(n, o.release.binding); break;
 		case IKE_OUT_REPORT: keep_report(n, &o.report); break;
 		}
+		if (!cg_addr_is_any(&n->lost_address) && !n->deaf_to_moves) {
+			struct cg_addr lost = n->lost_address;
+
+			n->lost_address = (struct cg_addr){};
+			ike_local_lost(n->engine, n->sim->now, &lost);
+		}
 	}
 	sim_schedule_tick(n);
+	/* A hub with hundreds of peers takes long to look through: less often. */
+	if (n->engine->sas.n < 16 || n->sim->looked++ % n->engine->sas.n == 0)
+		sim_watch_engine(n);
 }
 
 /* ------------------------------------------------------------------ making */

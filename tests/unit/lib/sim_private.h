@@ -32,3 +32,8 @@ void sim_node_traffic(struct sim_node *n);
 void sim_node_drain(struct sim_node *n);
 void sim_node_answer(struct sim_node *n, struct sim_event *e);
 void sim_node_free(struct sim_node *n);
+void sim_watch_datagram(struct sim_node *n, const uint8_t *data, size_t size);
+void sim_watch_child(struct sim_node *n, const struct ike_out_child_add *o);
+void sim_watch_engine(struct sim_node *n);
+bool sim_watch_rest(const struct sim_node *n);
+void sim_watch_free(struct sim *s);

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Addresses that change (RFC 4555): who made the connection moves with its SAs, notices by itself when its address or a NAT's
+ * mapping is gone, and stays the same peer; the other side moves where its configuration lets it, and nowhere else.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ike/state.h"
+#include "lib/sim.h"
+
+/* a: initiator without a fixed address; b: takes it from anywhere. */
+static struct sim *pair_up(uint64_t seed, struct sim_node **a, struct sim_node **b)
+{
+	struct sim *s = sim_new(seed);
+	struct sim_conn *c;
+
+	*a = sim_node_new(s, "a", "root-a", "192.0.2.1");
+	*b = sim_node_new(s, "b", "root-b", "198.51.100.1");
+	c = sim_conn(*a, 1, "198.51.100.1", "b", "root-b");
+	sim_child(c, 0, "net", "10.1.0.0/16", "10.2.0.0/16");
+	c->config.local = (struct cg_endpoint){};
+	c->config.mobike = true;
+	c = sim_conn(*b, 1, NULL, "a", "root-a");
+	sim_child(c, 0, "net", "10.2.0.0/16", "10.1.0.0/16");
+	c->config.mode = IKE_MODE_RESPONDER_ONLY;
+	c->config.mobike = true;
+	return s;
+}
+
+static struct ik_sa *sa_of(const struct sim_node *n)
+{
+	struct ik_sa *sa = ik_conn_established(ik_conn_find(n->engine, 1));
+
+	assert_non_null(sa);
+	return sa;
+}
+
+static bool at(struct cg_endpoint e, const char *addr)
+{
+	struct cg_endpoint wanted = sim_endpoint(addr, 0);
+
+	return cg_addr_equal(&e.addr, &wanted.addr);
+}
+
+/* Both sides, and both kernels, have a where it is; the connection is the one that it was. */
+static void assert_moved_to(struct sim *s, struct sim_node *a, struct sim_node *b, const char *addr)
+{
+	assert_true(at(sim_count(a, 1).last.local, addr));
+	assert_true(at(sim_count(b, 1).last.remote, addr));
+	assert_true(at(a->sad->local, addr));
+	assert_true(at(b->sad->remote, addr));
+	assert_true(a->sad->udp == b->sad->udp);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_assert_rest(s);
+}
+
+static void test_an_address_that_is_lost_is_replaced(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(1, &a, &b);
+	uint64_t spi;
+
+	(void)state;
+	s->traffic = 20 * SIM_MS;
+	sim_connect(s, a, b);
+	assert_true(sa_of(a)->mobike && sa_of(b)->mobike);
+	assert_int_equal(sim_count(a, 1).last.local.port, 4500);
+	spi = sim_count(a, 1).last.spi_i;
+	sim_node_move(a, "192.0.2.77");
+	ike_local_lost(a->engine, s->now,
+		       &(struct cg_addr){.family = AF_INET, .bytes = {192, 0, 2, 1}});
+	sim_run(s, 200 * SIM_MS);
+	sim_forget_flows(s);
+	s->gaps = 0;
+	assert_moved_to(s, a, b, "192.0.2.77");
+	assert_true(sim_count(a, 1).last.spi_i == spi);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(a, "moved"), 1);
+	assert_int_equal(sim_reports(b, "moved"), 1);
+	/* Everything works from there. */
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, true), 0);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static void test_a_path_that_fails_is_noticed(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(2, &a, &b);
+
+	(void)state;
+	a->deaf_to_moves = true;
+	sim_connect(s, a, b);
+	sim_node_move(a, "192.0.2.78");
+	/* A liveness check, and two repetitions. */
+	sim_run(s, 30 * SIM_S);
+	assert_moved_to(s, a, b, "192.0.2.78");
+	sim_free(s);
+}
+
+static void test_moves_on_a_network_that_loses(void **state)
+{
+	struct sim_seeds of = sim_seeds(100, 20);
+
+	(void)state;
+	for (uint64_t seed = of.first; seed < of.first + of.n; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = pair_up(seed, &a, &b);
+		char addr[32];
+
+		sim_connect(s, a, b);
+		s->loss = 30;
+		s->duplicate = 10;
+		s->delay_max = 200 * SIM_MS;
+		a->deaf_to_moves = seed % 2;
+		for (unsigned i = 0; i < 4; i++) {
+			(void)snprintf(addr, sizeof(addr), "203.0.113.%u", i + 10);
+			sim_node_move(a, addr);
+			if (seed % 3 == 0)
+				(void)ike_rekey(i % 2 ? a->engine : b->engine, s->now, 1, true,
+						i % 2);
+			sim_run(s, (10 + seeded_next(&s->random) % 90) * SIM_S);
+		}
+		s->loss = s->duplicate = 0;
+		sim_run(s, 120 * SIM_S);
+		sim_assert_rest(s);
+		assert_true(at(sim_count(b, 1).last.remote, addr));
+		assert_true(at(b->sad->remote, addr));
+		s->traffic = 20 * SIM_MS;
+		sim_run(s, 30 * SIM_S);
+		sim_assert_no_gaps(s);
+		assert_true(b->conns[0].flows[0].received > 100);
+		sim_free(s);
+	}
+}
+
+static void test_into_a_nat_and_out_of_it(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(3, &a, &b);
+
+	(void)state;
+	sim_connect(s, a, b);
+	sim_node_move(a, "10.0.0.9");
+	sim_node_nat(a, "203.0.113.1");
+	sim_run(s, 30 * SIM_S);
+	sim_assert_rest(s);
+	assert_true(at(sim_count(b, 1).last.remote, "203.0.113.1"));
+	assert_true(sim_count(a, 1).last.nat_local && sim_count(b, 1).last.nat_remote);
+	assert_true(b->sad->udp && b->sad->follow);
+	/* The mapping is lost, with traffic and without. */
+	for (int i = 0; i < 2; i++) {
+		s->traffic = i ? 50 * SIM_MS : 0;
+		sim_nat_rebind(a);
+		sim_run(s, 40 * SIM_S);
+		sim_assert_rest(s);
+		assert_int_equal(sim_count(b, 1).last.remote.port, a->nat->map[0].port);
+		assert_int_equal(b->sad->remote.port, a->nat->map[0].port);
+	}
+	s->traffic = 0;
+	sim_node_move(a, "192.0.2.80");
+	sim_run(s, 40 * SIM_S);
+	assert_moved_to(s, a, b, "192.0.2.80");
+	assert_false(sim_count(a, 1).last.nat_local);
+	sim_free(s);
+}
+
+static void test_the_responder_has_the_last_word(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(4, &a, &b);
+
+	(void)state;
+	b->conns[0].config.remote = sim_endpoint("192.0.2.1", 500);
+	sim_connect(s, a, b);
+	sim_node_move(a, "192.0.2.77");
+	sim_run(s, 20 * SIM_S);
+	assert_true(sim_reports(b, "move-refused") > 0);
+	assert_true(sim_reports(a, "move-refused") > 0);
+	assert_non_null(strstr(sim_report(b, "move-refused")->text, "192.0.2.77"));
+	/* Back where it may be, it connects anew. */
+	sim_node_move(a, "192.0.2.1");
+	sim_run(s, 120 * SIM_S);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
+static void test_without_a_need_or_a_will_it_is_not_used(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct sim_node *a, *b;
+		struct sim *s = pair_up(5, &a, &b);
+
+		if (i == 0)
+			a->conns[0].config.local = sim_endpoint("192.0.2.1", 500);
+		if (i == 1)
+			a->conns[0].config.mobike = false;
+		if (i == 2)
+			b->conns[0].config.mobike = false;
+		sim_connect(s, a, b);
+		assert_false(sa_of(a)->mobike || sa_of(b)->mobike);
+		sim_free(s);
+	}
+}
+
+/* A request of n's own making. */
+static void ask(struct sim_node *n, void (*build)(struct sim_node *n, struct ike_builder *b))
+{
+	struct ik_task task = {.kind = IK_TASK_LIVENESS};
+	struct ik_exchange *x = ik_exchange_new(sa_of(n), &task, IKE_EXCHANGE_INFORMATIONAL);
+	struct ike_builder b;
+
+	assert_non_null(x);
+	ik_chain_begin(n->engine, &b);
+	build(n, &b);
+	assert_int_equal(ik_exchange_send(x, &b), 0);
+}
+
+static void update_without_nat(struct sim_node *n, struct ike_builder *b)
+{
+	/* Addresses and ports as they are not. */
+	static const uint8_t data[12] = {10, 1, 1, 1, 198, 51, 100, 1, 0x11, 0x94, 0x11, 0x94};
+
+	(void)n;
+	ike_build_notify(b, IKE_N_UPDATE_SA_ADDRESSES, IKE_VIEW_NONE);
+	ike_build_notify(b, IKE_N_NO_NATS_ALLOWED, IKE_VIEW(data, sizeof(data)));
+}
+
+static void test_a_nat_where_none_is_allowed_changes_nothing(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(6, &a, &b);
+
+	(void)state;
+	sim_connect(s, a, b);
+	sim_node_move(a, "192.0.2.77");
+	sa_of(a)->local = sim_endpoint("192.0.2.77", 4500);
+	ask(a, update_without_nat);
+	sim_run(s, SIM_S);
+	assert_true(at(sim_count(b, 1).last.remote, "192.0.2.1"));
+	sim_free(s);
+}
+
+/* A peer that says where it is, and is not there, is found out. */
+static void test_routability_is_checked(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(7, &a, &b);
+	struct ik_sa *sa;
+
+	(void)state;
+	sim_connect(s, a, b);
+	sim_node_move(a, "192.0.2.77");
+	ike_local_lost(a->engine, s->now,
+		       &(struct cg_addr){.family = AF_INET, .bytes = {192, 0, 2, 1}});
+	sa = sa_of(b);
+	for (int i = 0; i < 1000 && !(sa->active && sa->active->task.kind == IK_TASK_ROUTABILITY);
+	     i++)
+		sim_run(s, SIM_MS);
+	assert_non_null(sa->active);
+	sa->active->nonce[3] ^= 1; /* what comes back is not what was sent */
+	sim_run(s, SIM_S);
+	assert_int_equal(sim_reports(b, "not-reachable"), 1);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
+	sim_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_address_that_is_lost_is_replaced),
+		cmocka_unit_test(test_a_path_that_fails_is_noticed),
+		cmocka_unit_test(test_moves_on_a_network_that_loses),
+		cmocka_unit_test(test_into_a_nat_and_out_of_it),
+		cmocka_unit_test(test_the_responder_has_the_last_word),
+		cmocka_unit_test(test_without_a_need_or_a_will_it_is_not_used),
+		cmocka_unit_test(test_a_nat_where_none_is_allowed_changes_nothing),
+		cmocka_unit_test(test_routability_is_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

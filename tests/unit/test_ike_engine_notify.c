@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What peers say beside the exchanges themselves: SINGLE_PAIR_REQUIRED, NO_ADDITIONAL_SAS, INVALID_SPI, SET_WINDOW_SIZE, AUTH_LIFETIME
+ * (RFC 4478), CHILDLESS_IKEV2_SUPPORTED (RFC 6023), notifications nobody knows. Each is followed, or does no harm.
+ */
+#include <string.h>
+
+#include "ike/state.h"
+#include "lib/sim.h"
+
+static struct ik_sa *sa_of(const struct sim_node *n)
+{
+	struct ik_sa *sa = ik_conn_established(ik_conn_find(n->engine, 1));
+
+	assert_non_null(sa);
+	return sa;
+}
+
+/* n asks the peer something of a test's making. */
+static void tell(struct sim *s, struct sim_node *n, uint16_t type, struct ike_view data)
+{
+	struct ik_task task = {.kind = IK_TASK_LIVENESS};
+	struct ik_exchange *x = ik_exchange_new(sa_of(n), &task, IKE_EXCHANGE_INFORMATIONAL);
+	struct ike_builder b;
+
+	assert_non_null(x);
+	ik_chain_begin(n->engine, &b);
+	ike_build_notify(&b, type, data);
+	assert_int_equal(ik_exchange_send(x, &b), 0);
+	sim_run(s, 2 * SIM_S);
+}
+
+/* The next message that n seals as an answer is this notification alone. */
+static struct {
+	const struct sim_node *node;
+	uint16_t type;
+	unsigned times;
+} refusal;
+
+/* The peer's request is refused by a responder that has that notification to say. */
+static enum sim_verdict refuse_tap(struct sim *s, struct sim_packet *p)
+{
+	struct sim_node *n = s->nodes;
+	struct ike_payloads payloads;
+	struct ike_content content;
+	struct ike_message msg;
+	struct ike_view chain;
+	uint8_t plain[4096];
+	size_t len;
+	struct ik_sa *sa;
+
+	while (n && !cg_addr_equal(&n->addr, &p->to.addr))
+		n = n->next;
+	if (p->esp || n != refusal.node || !refusal.times || p->size < 28 ||
+	    p->data[18] != IKE_EXCHANGE_CREATE_CHILD_SA || (p->data[19] & IKE_FLAG_RESPONSE))
+		return SIM_PASS;
+	sa = sa_of(n);
+	if (ike_message_parse(p->data, p->size, &msg, NULL) < 0 ||
+	    msg.header.message_id != sa->expected_id ||
+	    ike_sk_open(sa->initiator ? &sa->keys.responder : &sa->keys.initiator, &msg, plain,
+			&len) < 0)
+		return SIM_PASS;
+	chain = IKE_VIEW(plain, len);
+	assert_int_equal(ike_payloads_parse(ike_sk_find(&msg)->next, chain, &payloads, NULL), 0);
+	assert_int_equal(ike_content_parse(&payloads, false, true, &content, NULL), 0);
+	/* Who wants one pair is content with one. */
+	if (refusal.type == IKE_N_SINGLE_PAIR_REQUIRED && content.tsi.data[0] == 1)
+		return SIM_PASS;
+	refusal.times--;
+	sa->reply_local = p->to;
+	sa->reply_remote = p->from;
+	ik_respond_notify(sa, IKE_EXCHANGE_CREATE_CHILD_SA, msg.header.message_id, refusal.type,
+			  IKE_VIEW_NONE);
+	return SIM_DROP;
+}
+
+static void two_ranges(struct sim_conn *c, bool flip)
+{
+	struct cg_prefix p;
+
+	for (int side = 0; side < 2; side++) {
+		bool left = (side == 0) != flip;
+
+		for (int i = 0; i < 2; i++) {
+			char text[32];
+
+			(void)snprintf(text, sizeof(text), "10.%d.0.0/16", (left ? 1 : 11) + i);
+			assert_int_equal(cg_prefix_parse(text, &p), 0);
+			assert_int_equal(
+				ike_ts_from_prefix(p.addr.bytes, 4, p.len, &c->ts[0][side][i]), 0);
+		}
+	}
+	c->children[0].n_local_ts = c->children[0].n_remote_ts = 2;
+}
+
+static void test_single_pair_required(void **state)
+{
+	struct sim *s = sim_new(1);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	two_ranges(&a->conns[0], false);
+	two_ranges(&b->conns[0], true);
+	sim_connect(s, a, b);
+	assert_int_equal(sim_count(a, 1).child.n_local_ts, 2);
+	/* From now on the peer wants pairs: the next Child SA has one. */
+	refusal.node = b;
+	refusal.type = IKE_N_SINGLE_PAIR_REQUIRED;
+	refusal.times = 100;
+	s->tap = refuse_tap;
+	ike_child_dead(a->engine, s->now, sim_count(a, 1).child.child, "a test says so");
+	sim_run(s, 20 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_count(a, 1).child.n_local_ts, 1);
+	assert_int_equal(sim_count(a, 1).child.n_remote_ts, 1);
+	assert_int_equal(sim_reports(a, "child-single-pair"), 1);
+	refusal.times = 0;
+	sim_free(s);
+}
+
+static void test_no_additional_sas(void **state)
+{
+	struct sim *s = sim_new(2);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	/* A peer that makes Child SAs in IKE_AUTH alone: new keys come by a new authentication, without a gap. */
+	refusal.node = b;
+	refusal.type = IKE_N_NO_ADDITIONAL_SAS;
+	refusal.times = 1000;
+	s->tap = refuse_tap;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	sim_run(s, 120 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_true(sim_reports(a, "ike-established") >= 2);
+	assert_true(sim_reports(a, "child-refused") > 0);
+	refusal.times = 0;
+	sim_free(s);
+}
+
+static void test_temporary_failure_is_waited_out(void **state)
+{
+	struct sim *s = sim_new(3);
+	struct sim_node *a, *b;
+	uint32_t spi;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	spi = sim_count(a, 1).child.spi_in;
+	refusal.node = b;
+	refusal.type = IKE_N_TEMPORARY_FAILURE;
+	refusal.times = 2;
+	s->tap = refuse_tap;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(refusal.times, 0);
+	assert_int_not_equal(sim_count(a, 1).child.spi_in, spi);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
+/* The Child SA to be rekeyed is gone for the peer (section 2.25.1): another one is made from scratch, on the right child. */
+static void test_child_sa_not_found(void **state)
+{
+	struct sim *s = sim_new(4);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_child(&a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+	sim_child(&b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+	sim_connect(s, a, b);
+	for (int by = 0; by < 2; by++) {
+		struct sim_node *asks = by ? b : a;
+		uint64_t child = sim_count(asks, 1).child.child;
+
+		assert_int_equal(sim_count(asks, 1).child.index, 1);
+		refusal.node = by ? a : b;
+		refusal.type = IKE_N_CHILD_SA_NOT_FOUND;
+		refusal.times = 1;
+		s->tap = refuse_tap;
+		ike_child_soft_expired(asks->engine, s->now, child);
+		sim_run(s, 60 * SIM_S);
+		assert_int_equal(refusal.times, 0);
+		sim_assert_rest(s);
+		assert_int_equal(sim_count(asks, 1).children_up, 2);
+		assert_true(sim_count(asks, 1).child.child != child);
+	}
+	sim_free(s);
+}
+
+static void test_invalid_spi(void **state)
+{
+	struct sim *s = sim_new(5);
+	struct sim_node *a, *b;
+	uint8_t spi[4];
+	uint64_t child;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	child = sim_count(a, 1).child.child;
+	ike_store_u32(spi, sim_count(a, 1).child.spi_out);
+	/* Of one just made it may be said before all is settled. */
+	tell(s, b, IKE_N_INVALID_SPI, IKE_VIEW(spi, 4));
+	assert_true(sim_count(a, 1).child.child == child);
+	sim_run(s, 60 * SIM_S);
+	/* Of one that is not there nothing follows. */
+	ike_store_u32(spi, sim_count(a, 1).child.spi_out + 1);
+	tell(s, b, IKE_N_INVALID_SPI, IKE_VIEW(spi, 4));
+	tell(s, b, IKE_N_INVALID_SPI, IKE_VIEW(spi, 3));
+	assert_true(sim_count(a, 1).child.child == child);
+	ike_store_u32(spi, sim_count(a, 1).child.spi_out);
+	tell(s, b, IKE_N_INVALID_SPI, IKE_VIEW(spi, 4));
+	assert_true(sim_count(a, 1).child.child != child);
+	sim_assert_rest(s);
+	/* The other side, which does not create children by itself, gets one back all the same. */
+	sim_run(s, 60 * SIM_S);
+	child = sim_count(b, 1).child.child;
+	ike_store_u32(spi, sim_count(b, 1).child.spi_out);
+	tell(s, a, IKE_N_INVALID_SPI, IKE_VIEW(spi, 4));
+	sim_run(s, 10 * SIM_S);
+	sim_assert_rest(s);
+	assert_true(sim_count(b, 1).child.child != child);
+	sim_free(s);
+}
+
+/* A window that the peer offers is never used, and one that it is told of is not there: one request at a time is always right. */
+static void test_what_does_no_harm(void **state)
+{
+	static const uint16_t types[] = {IKE_N_SET_WINDOW_SIZE,
+					 IKE_N_INVALID_MESSAGE_ID,
+					 IKE_N_COOKIE,
+					 IKE_N_REDIRECT,
+					 IKE_N_INITIAL_CONTACT,
+					 IKE_N_UPDATE_SA_ADDRESSES,
+					 IKE_N_COOKIE2,
+					 40000,
+					 8000};
+	static const uint8_t data[4] = {0, 0, 0, 16};
+	struct sim *s = sim_new(6);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		tell(s, a, types[i], IKE_VIEW(data, 4));
+		tell(s, b, types[i], IKE_VIEW(data, 4));
+	}
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, true), 0);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
+static void test_auth_lifetime(void **state)
+{
+	struct sim *s = sim_new(7);
+	struct sim_node *a, *b;
+	uint8_t seconds[4];
+	uint64_t binding;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	/* Only the responder knows that our certificate is short-lived, and only we may begin. */
+	b->conns[0].expires_in = 900;
+	sim_connect(s, a, b);
+	assert_true(sim_count(a, 1).last.reauth_at > s->now + 500 * SIM_S);
+	assert_true(sim_count(a, 1).last.reauth_at < s->now + 880 * SIM_S);
+	/* It survives a rekeying. */
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, false), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_true(sim_count(a, 1).last.reauth_at > 0);
+	b->conns[0].expires_in = 0;
+	sim_run(s, 840 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
+	assert_true(sim_count(a, 1).last.reauth_at == 0);
+	/* Told later, while all is up. */
+	binding = sim_count(a, 1).last.binding;
+	ike_store_u32(seconds, 60);
+	tell(s, b, IKE_N_AUTH_LIFETIME, IKE_VIEW(seconds, 4));
+	assert_true(sim_count(a, 1).last.reauth_at > s->now);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_true(sim_count(a, 1).last.binding != binding);
+	sim_free(s);
+}
+
+static void test_childless(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct sim *s = sim_new(8);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		sim_child(&a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+		sim_child(&b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+		a->conns[0].config.childless = i;
+		if (i)
+			a->conns[0].config.start = IKE_START_ON_TRAFFIC;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		if (i)
+			ike_acquire(a->engine, s->now, 1, 1);
+		sim_run(s, 10 * SIM_S);
+		assert_int_equal(sim_count(a, 1).up, 1);
+		assert_int_equal(sim_count(a, 1).children_up, i ? 1 : 2);
+		if (i) {
+			/* Made with a key exchange of its own; and only the one that is wanted. */
+			assert_int_equal(sim_count(a, 1).child.index, 1);
+			assert_int_not_equal(sim_count(a, 1).child.suite.ke, IKE_KE_NONE);
+			assert_int_equal(ike_up(a->engine, s->now, 1), -EALREADY);
+			sim_run(s, 10 * SIM_S);
+		}
+		sim_assert_rest(s);
+		/* Beside the old ones at a re-authentication, too. */
+		s->traffic = 50 * SIM_MS;
+		sim_run(s, SIM_S);
+		assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+		sim_run(s, 60 * SIM_S);
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		sim_free(s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_single_pair_required),
+		cmocka_unit_test(test_no_additional_sas),
+		cmocka_unit_test(test_temporary_failure_is_waited_out),
+		cmocka_unit_test(test_child_sa_not_found),
+		cmocka_unit_test(test_invalid_spi),
+		cmocka_unit_test(test_what_does_no_harm),
+		cmocka_unit_test(test_auth_lifetime),
+		cmocka_unit_test(test_childless),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
