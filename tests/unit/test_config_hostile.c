@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A hostile or damaged file is refused with a message: it never crashes, hangs, leaks or takes memory without bound. */
-#include "lib/configtest.h"
+#include <time.h>
 
-#include "base/time.h"
+#include "lib/configtest.h"
 
 /* s repeated n times, with what stands before and after. */
 static char *repeat(const char *before, const char *s, size_t n, const char *after)
