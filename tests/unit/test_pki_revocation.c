@@ -528,6 +528,29 @@ static void lists_are_loaded_from_every_format(void **state)
 	assert_int_equal(crls.n, 2);
 }
 
+static void an_intermediate_that_is_the_anchor_is_not_asked_about(void **state)
+{
+	_cleanup_(pki_cert_unrefp) struct pki_cert *leaf = to_cert(gw), *anchor = to_cert(ca);
+	struct pki_cert *path[] = {leaf, anchor};
+	struct pki_cert_status status[2] = {};
+	_cleanup_(proof_done) struct proof p = {};
+	struct pki_evidence evidence = {};
+
+	(void)state;
+	assert_int_equal(pki_revocation_status(&evidence, path, 2, NULL, pkigen_now(), status), 0);
+	assert_int_equal(status[0].state, PKI_STATE_UNKNOWN);
+	CRL(&p, ca);
+	evidence.crls = p.crls.list;
+	evidence.n_crls = p.crls.n;
+	assert_int_equal(pki_revocation_status(&evidence, path, 2, NULL, pkigen_now(), status), 0);
+	assert_int_equal(status[0].state, PKI_STATE_GOOD);
+	CRL(&p, ca, .number = 2, .revoked = {gw}, .this_update = pkigen_now() - 60);
+	evidence.crls = p.crls.list;
+	evidence.n_crls = p.crls.n;
+	assert_int_equal(pki_revocation_status(&evidence, path, 2, NULL, pkigen_now(), status), 0);
+	assert_int_equal(status[0].state, PKI_STATE_REVOKED);
+}
+
 /* Many lists of the issuer's name cost a bounded number of signature checks. */
 static void a_heap_of_foreign_lists_is_bounded(void **state)
 {
@@ -573,6 +596,7 @@ int main(void)
 		cmocka_unit_test(a_request_names_the_certificate_it_asks_about),
 		cmocka_unit_test(urls_are_taken_from_the_certificate_if_they_are_http),
 		cmocka_unit_test(lists_are_loaded_from_every_format),
+		cmocka_unit_test(an_intermediate_that_is_the_anchor_is_not_asked_about),
 		cmocka_unit_test(a_heap_of_foreign_lists_is_bounded),
 	};
 

@@ -249,9 +249,10 @@ static int print_text(struct cli *cli, const struct verify *v)
 		(void)fprintf(cli->out, "%zu %s", i, safe ? safe : "");
 		if (status && status->state == PKI_STATE_GOOD)
 			(void)fprintf(cli->out, "  [not revoked, %s]", status->source);
+		else if (status && status->state == PKI_STATE_REVOKED)
+			(void)fprintf(cli->out, "  [%s]", status->text);
 		else if (status)
-			(void)fprintf(cli->out, "  [%s: %s]", pki_state_name(status->state),
-				      status->text);
+			(void)fprintf(cli->out, "  [not known whether revoked: %s]", status->text);
 		(void)fprintf(cli->out, "%s\n", (size_t)verdict->fault == i ? "  <-- refused" : "");
 	}
 	if (!verdict->valid)

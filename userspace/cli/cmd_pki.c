@@ -252,7 +252,7 @@ static int run_init(struct cli *cli, const struct options *o, struct pki_store *
 	else if (r == CLI_OK)
 		store->ca = pki_cert_ref(store->root);
 	store->password = &o->ca_password.password;
-	return r == CLI_OK ? pki_store_crls(cli, store, o->now, DAYS_CRL) : r;
+	return r == CLI_OK ? pki_store_crls(cli, store, o->now - BACKDATED, DAYS_CRL) : r;
 }
 
 static int pki_init(struct cli *cli, int argc, char **argv)
@@ -541,7 +541,7 @@ static int pki_revoke(struct cli *cli, int argc, char **argv)
 				 store.dir, serial);
 	r = note_revoked(cli, &o, entry);
 	if (r == CLI_OK)
-		r = pki_store_crls(cli, &store, o.now, o.days);
+		r = pki_store_crls(cli, &store, o.now - BACKDATED, o.days);
 	if (r != CLI_OK)
 		return r;
 	if (!cli->json)
@@ -562,6 +562,6 @@ static int pki_crl_verb(struct cli *cli, int argc, char **argv)
 	if (r == CLI_OK)
 		r = pki_store_open(cli, argv[1], &o.ca_password.password, &store);
 	if (r == CLI_OK)
-		r = pki_store_crls(cli, &store, o.now, o.days);
+		r = pki_store_crls(cli, &store, o.now - BACKDATED, o.days);
 	return r == CLI_OK ? wrote_lists(cli, &store) : r;
 }
