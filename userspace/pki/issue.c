@@ -122,7 +122,6 @@ static int add_names(X509 *x, const struct pki_issue *what, struct pki_error *er
 
 static int set_subject(X509 *x, const struct pki_issue *what, struct pki_error *err)
 {
-	_cleanup_free_ char *cn = NULL;
 	const char *text = what->subject;
 	X509_NAME *name;
 	int r;

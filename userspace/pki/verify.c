@@ -16,8 +16,9 @@
 #include "pki/reason.h"
 #include "pki/usage.h"
 
-static void vrefuse(struct pki_verdict *verdict, int fault, enum pki_reason reason,
-		    const char *format, va_list args)
+static void __attribute__((format(printf, 4, 0)))
+vrefuse(struct pki_verdict *verdict, int fault, enum pki_reason reason, const char *format,
+	va_list args)
 {
 	verdict->reason = reason;
 	verdict->valid = false;
