@@ -30,8 +30,7 @@ all: userspace modules	## userspace, and the module for Debian's kernels (or for
 # One at a time, should two of us build in one tree.
 userspace:	## build/certgate and build/certgated
 	@mkdir -p $(O)
-	@flock $(O)/.userspace.lock $(MAKE) --no-print-directory -f userspace/Makefile \
-		PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR)
+	@flock $(O)/.userspace.lock $(MAKE) --no-print-directory -f userspace/Makefile
 
 ifdef KDIR
 modules: module
@@ -68,7 +67,7 @@ setup:	## install what building and testing take (scripts/setup)
 
 ##@ Installing
 
-install: userspace	## programs, man pages and the systemd unit, to DESTDIR and PREFIX
+install: userspace	## programs, man pages, systemd unit and user, to DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
 	$(if $(wildcard userspace/cli/*.c),install -m 755 $(O)/certgate $(DESTDIR)$(PREFIX)/bin/certgate)
 	$(if $(wildcard userspace/daemon/*.c),install -m 755 $(O)/certgated $(DESTDIR)$(PREFIX)/sbin/certgated)
@@ -82,6 +81,12 @@ install: userspace	## programs, man pages and the systemd unit, to DESTDIR and P
 		dir=$(DESTDIR)$(PREFIX)/lib/systemd/system; \
 		install -d "$$dir" && echo "install $$unit" && \
 		sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' "$$unit" >"$$dir/$${unit##*/}" || exit 1; \
+	done
+	@for conf in userspace/daemon/*.sysusers.conf; do \
+		[ -e "$$conf" ] || continue; \
+		dir=$(DESTDIR)$(PREFIX)/lib/sysusers.d; name=$${conf##*/}; \
+		install -d "$$dir" && echo "install $$conf" && \
+		install -m 644 "$$conf" "$$dir/$${name%.sysusers.conf}.conf" || exit 1; \
 	done
 
 modules_install:	## the module for the running kernel or KDIR, to INSTALL_MOD_PATH (or DESTDIR)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/control.h"
 #include "base/file.h"
@@ -197,18 +198,49 @@ static void a_line_without_end_is_cut_off_at_its_bound(void **state)
 	(void)close(fds[1]);
 }
 
-static void a_message_too_long_to_send_is_refused(void **state)
+static json_t *message_of(size_t bytes)
 {
-	_cleanup_free_ char *big = malloc(CONTROL_LINE_MAX + 1);
-	_cleanup_json_ json_t *msg = NULL;
-	size_t n;
+	_cleanup_free_ char *big = malloc(bytes + 1);
+
+	memset(big, 'x', bytes);
+	big[bytes] = 0;
+	return control_error(big, NULL);
+}
+
+static void a_request_too_long_is_not_sent(void **state)
+{
+	_cleanup_json_ json_t *msg = message_of(CONTROL_LINE_MAX);
+	int fds[2];
 
 	(void)state;
-	memset(big, 'x', CONTROL_LINE_MAX);
-	big[CONTROL_LINE_MAX] = 0;
-	msg = control_error(big, NULL);
-	assert_non_null(msg);
-	assert_null(control_encode(msg, &n));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(control_send(fds[0], msg, USEC_PER_SEC), -EMSGSIZE);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+/* The status of thousands of connections is longer than any request. */
+static void an_answer_may_be_long(void **state)
+{
+	_cleanup_json_ json_t *msg = message_of(9 * CONTROL_LINE_MAX), *got = NULL;
+	_cleanup_(control_reader_free) struct control_reader r = {0};
+	_cleanup_free_ char *line = NULL;
+	size_t n;
+	pid_t pid;
+	int fds[2];
+
+	(void)state;
+	line = control_encode(msg, &n);
+	assert_non_null(line);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(write_all(fds[0], line, n) < 0);
+	assert_int_equal(control_receive(fds[1], &r, 20 * USEC_PER_SEC, &got), 0);
+	assert_true(json_equal(msg, got));
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
 }
 
 static void client_and_server_meet_at_a_path(void **state)
@@ -393,7 +425,8 @@ int main(void)
 		cmocka_unit_test(lines_that_are_no_object_are_refused_and_skipped),
 		cmocka_unit_test(requests_without_version_operation_or_arguments_are_refused),
 		cmocka_unit_test(a_line_without_end_is_cut_off_at_its_bound),
-		cmocka_unit_test(a_message_too_long_to_send_is_refused),
+		cmocka_unit_test(a_request_too_long_is_not_sent),
+		cmocka_unit_test(an_answer_may_be_long),
 		cmocka_unit_test(client_and_server_meet_at_a_path),
 		cmocka_unit_test(a_socket_that_nobody_serves_is_replaced_but_never_a_file),
 		cmocka_unit_test(the_socket_path_comes_from_option_environment_or_default),

@@ -76,7 +76,6 @@ static void what_is_not_said_gets_its_default(void **state)
 	assert_true(c->enabled);
 	assert_int_equal(c->local_address.family, AF_UNSPEC);
 	assert_int_equal(c->remote_port, 500);
-	assert_int_equal(c->remote_nat_port, 4500);
 	assert_int_equal(c->mode, CG_MODE_DEFAULT);
 	assert_int_equal(c->start, CG_START_ALWAYS);
 	assert_true(c->routes_install);
@@ -108,7 +107,6 @@ static void every_key_of_a_connection_is_read(void **state)
 		"    local_address: any\n"
 		"    remote_address: gw.example.com\n"
 		"    remote_port: 5500\n"
-		"    remote_nat_port: 5501\n"
 		"    mode: initiator-only\n"
 		"    start: on-traffic\n"
 		"    children:\n"
@@ -149,7 +147,6 @@ static void every_key_of_a_connection_is_read(void **state)
 	assert_int_equal(c->remote_kind, CG_REMOTE_NAME);
 	assert_string_equal(c->remote_name, "gw.example.com");
 	assert_int_equal(c->remote_port, 5500);
-	assert_int_equal(c->remote_nat_port, 5501);
 	assert_int_equal(c->mode, CG_MODE_INITIATOR_ONLY);
 	assert_int_equal(c->start, CG_START_ON_TRAFFIC);
 	assert_int_equal(c->n_children, 2);
@@ -190,13 +187,12 @@ static void every_key_of_the_gateway_is_read(void **state)
 		"gateway:\n"
 		"  listen: 192.0.2.1\n"
 		"  ike_port: 1500\n"
-		"  nat_port: 14500\n"
 		"  user: vpn\n"
-		"  control_group: adm\n"
+		"  roles: {viewer: [group:adm, user:carol], operator: group:netops, administrator: user:alice}\n"
 		"  state_dir: /srv/cg\n"
 		"  lease_seconds: 2h\n"
 		"  verify_workers: 3\n"
-		"  limits: {half_open: 10, half_open_per_prefix: 5, cookie_threshold: 2, ike_sas: 7}\n"
+		"  limits: {half_open: 10, half_open_per_prefix: 5, cookie_threshold: 2}\n"
 		"  log_level: debug\n");
 	const struct cg_gateway *g;
 
@@ -205,16 +201,22 @@ static void every_key_of_the_gateway_is_read(void **state)
 	g = &l.config->gateway;
 	assert_int_equal(g->n_listen, 1);
 	assert_int_equal(g->ike_port, 1500);
-	assert_int_equal(g->nat_port, 14500);
 	assert_string_equal(g->user, "vpn");
-	assert_string_equal(g->control_group, "adm");
+	assert_int_equal(g->n_roles, 4);
+	assert_int_equal(g->roles[0].role, CG_ROLE_VIEWER);
+	assert_true(g->roles[0].group);
+	assert_string_equal(g->roles[0].name, "adm");
+	assert_false(g->roles[1].group);
+	assert_string_equal(g->roles[1].name, "carol");
+	assert_int_equal(g->roles[2].role, CG_ROLE_OPERATOR);
+	assert_int_equal(g->roles[3].role, CG_ROLE_ADMINISTRATOR);
+	assert_string_equal(g->roles[3].name, "alice");
 	assert_string_equal(g->state_dir, "/srv/cg");
 	assert_int_equal(g->lease_seconds, 7200);
 	assert_int_equal(g->verify_workers, 3);
 	assert_int_equal(g->limits.half_open, 10);
 	assert_int_equal(g->limits.half_open_per_prefix, 5);
 	assert_int_equal(g->limits.cookie_threshold, 2);
-	assert_int_equal(g->limits.ike_sas, 7);
 	assert_int_equal(g->log_level, CG_LOG_DEBUG);
 }
 

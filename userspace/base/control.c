@@ -16,11 +16,17 @@ void control_reader_free(struct control_reader *r)
 	*r = (struct control_reader){0};
 }
 
+static size_t longest(const struct control_reader *r)
+{
+	return r->max > 0 ? r->max : CONTROL_LINE_MAX;
+}
+
 int control_reader_fill(struct control_reader *r, int fd)
 {
+	size_t max = longest(r);
 	ssize_t n;
 
-	if (r->len >= CONTROL_LINE_MAX && (r->scanned == r->len || r->len >= 2 * CONTROL_LINE_MAX))
+	if (r->len >= max && (r->scanned == r->len || r->len >= 2 * max))
 		return -EMSGSIZE;
 	if (r->size - r->len < 4096) {
 		size_t size = r->size ? r->size * 2 : 8192;
@@ -52,8 +58,7 @@ int control_reader_next(struct control_reader *r, json_t **ret)
 		return 0;
 	}
 	line = (size_t)(nl - r->buf);
-	msg = line < CONTROL_LINE_MAX ? json_loadb(r->buf, line, JSON_REJECT_DUPLICATES, NULL)
-				      : NULL;
+	msg = line < longest(r) ? json_loadb(r->buf, line, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	memmove(r->buf, nl + 1, r->len - line - 1);
 	r->len -= line + 1;
 	r->scanned = 0;
@@ -74,7 +79,7 @@ char *control_encode(const json_t *msg, size_t *ret_len)
 	if (!s)
 		return NULL;
 	n = strlen(s);
-	grown = n < CONTROL_LINE_MAX ? realloc(s, n + 2) : NULL;
+	grown = n < CONTROL_ANSWER_MAX ? realloc(s, n + 2) : NULL;
 	if (!grown) {
 		free(s);
 		return NULL;
@@ -229,7 +234,7 @@ int control_send(int fd, const json_t *msg, usec_t timeout)
 	int r;
 
 	line = control_encode(msg, &len);
-	if (!line)
+	if (!line || len > CONTROL_LINE_MAX)
 		return -EMSGSIZE;
 	while (done < len) {
 		ssize_t n = send(fd, line + done, len - done, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -253,6 +258,7 @@ int control_receive(int fd, struct control_reader *reader, usec_t timeout, json_
 {
 	usec_t deadline = usec_add(now_boottime(), timeout);
 
+	reader->max = CONTROL_ANSWER_MAX;
 	for (;;) {
 		int r = control_reader_next(reader, ret);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control socket between `certgate` and `certgated`: a stream Unix socket, one JSON object a line, at most 1 MiB each.
+ * The control socket between `certgate` and `certgated`: a stream Unix socket, one JSON object a line. A request has at most 1 MiB; an
+ * answer grows with the number of connections and has at most 64 MiB.
  *
  *   request   {"v":1,"op":"status","args":{…}}
  *   answer    {"ok":true,"result":…}  or  {"ok":false,"error":"reason","hint":"what to do"}
@@ -18,19 +19,21 @@
 #define CONTROL_SOCKET_PATH "/run/certgate/control.sock"
 #define CONTROL_SOCKET_ENV  "CERTGATE_SOCKET"
 #define CONTROL_VERSION	    1
-#define CONTROL_LINE_MAX    ((size_t)1024 * 1024)
+#define CONTROL_LINE_MAX    ((size_t)1024 * 1024)      /* of a request */
+#define CONTROL_ANSWER_MAX  ((size_t)64 * 1024 * 1024) /* of an answer or event */
 
 /* Bytes received and not yet taken. Zero-initialise; free with control_reader_free(). */
 struct control_reader {
 	char *buf;
 	size_t len, size;
 	size_t scanned; /* bytes known to hold no newline */
+	size_t max;	/* longest line; 0: CONTROL_LINE_MAX */
 };
 
 void control_reader_free(struct control_reader *r);
 /*
  * Reads once from fd. 1 if something came, 0 at end of file, -EAGAIN if nothing is there (non-blocking), -EMSGSIZE if a
- * line grows past CONTROL_LINE_MAX, or read(2)'s error.
+ * line grows past the reader's longest, or read(2)'s error.
  */
 int control_reader_fill(struct control_reader *r, int fd);
 /*
@@ -39,7 +42,7 @@ int control_reader_fill(struct control_reader *r, int fd);
  */
 int control_reader_next(struct control_reader *r, json_t **ret);
 
-/* A message as one line with its newline; the caller frees. NULL if out of memory or too long. */
+/* A message as one line with its newline; the caller frees. NULL if out of memory or longer than any answer may be. */
 char *control_encode(const json_t *msg, size_t *ret_len);
 
 /* Checks v, op and args of a request. ret_op points into msg, ret_args is borrowed (an empty object if absent). -EBADMSG, -EPROTONOSUPPORT for v. */
@@ -58,9 +61,9 @@ const char *control_socket_path(const char *path);
 int control_listen(const char *path, mode_t mode);
 /* A connected blocking socket. -ENAMETOOLONG, -ENOENT or -ECONNREFUSED if nobody listens, -EACCES, -ETIMEDOUT. */
 int control_connect(const char *path, usec_t timeout);
-/* Sends a whole message on a blocking socket. -ETIMEDOUT, -EMSGSIZE, -EPIPE. */
+/* Sends a whole request on a blocking socket. -ETIMEDOUT, -EMSGSIZE, -EPIPE. */
 int control_send(int fd, const json_t *msg, usec_t timeout);
-/* Receives a whole message. -ETIMEDOUT, -ECONNRESET at end of file, -EMSGSIZE, -EBADMSG. */
+/* Receives a whole answer. -ETIMEDOUT, -ECONNRESET at end of file, -EMSGSIZE, -EBADMSG. */
 int control_receive(int fd, struct control_reader *r, usec_t timeout, json_t **ret);
 
 #endif

@@ -314,7 +314,7 @@ int cli_connect(struct cli *cli)
 	case -EPERM:
 		(void)cli_error(
 			cli,
-			"run this as root, or as a member of the group 'control_group' of the configuration",
+			"run this as root, or as a user who has a role, see gateway.roles in certgate.yaml(5)",
 			"you may not use %s", cli->socket);
 		break;
 	default:

@@ -17,6 +17,8 @@
 
 #define CG_CONFIG_PATH "/etc/certgate/certgate.yaml"
 
+#define CG_NAT_PORT 4500 /* IKE behind a NAT and ESP in UDP (RFC 3948) */
+
 /* Limits. Names fit twice, with a slash, into the module's label of 63 bytes. */
 #define CG_NAME_MAX		31 /* of a connection or child */
 #define CG_CONNECTIONS_MAX	4096
@@ -24,6 +26,7 @@
 #define CG_NETWORKS_MAX		32 /* a side of a child */
 #define CG_POLICIES_MAX		256
 #define CG_LISTEN_MAX		64
+#define CG_ROLE_MEMBERS_MAX	64 /* a role */
 #define CG_CHAIN_FILES_MAX	64
 #define CG_ADDRESSES_MAX	64 /* of an interface */
 #define CG_PROPOSALS_MAX	16 /* a policy's IKE or IPsec part */
@@ -160,7 +163,6 @@ struct cg_connection {
 	struct cg_addr remote_address; /* if CG_REMOTE_ADDRESS */
 	char *remote_name;	       /* if CG_REMOTE_NAME */
 	uint16_t remote_port;	       /* 500 */
-	uint16_t remote_nat_port;      /* 4500 */
 
 	enum cg_connection_mode mode;
 	enum cg_start start;
@@ -215,16 +217,31 @@ struct cg_limits {
 	uint32_t half_open;	       /* IKE SAs that are not authenticated, in all */
 	uint32_t half_open_per_prefix; /* of one /24 or /56 */
 	uint32_t cookie_threshold;     /* half-open IKE SAs from which a COOKIE is asked for */
-	uint32_t ike_sas;	       /* established ones */
+};
+
+/* What somebody may do over the control socket; each may do what the ones before may. */
+enum cg_role {
+	CG_ROLE_NONE,
+	CG_ROLE_VIEWER,	       /* looks */
+	CG_ROLE_OPERATOR,      /* brings connections up and down, loads the configuration again */
+	CG_ROLE_ADMINISTRATOR, /* everything, as root */
+};
+
+struct cg_role_member {
+	enum cg_role role;
+	bool group;
+	char *name; /* of a user or group of this system; looked up by main at its start */
+	struct cg_location loc;
 };
 
 struct cg_gateway {
 	struct cg_addr *listen;
 	size_t n_listen;
-	uint16_t ike_port; /* 500 */
-	uint16_t nat_port; /* 4500 */
+	struct cg_location listen_loc; /* file == NULL: the default */
+	uint16_t ike_port;	       /* 500 */
 	char *user;
-	char *control_group; /* group that may use the control socket; NULL: root only */
+	struct cg_role_member *roles; /* who else than root may use the control socket */
+	size_t n_roles;
 	char *state_dir;
 	uint32_t lease_seconds;
 	uint32_t verify_workers; /* 0: one a core */
@@ -267,6 +284,7 @@ bool cg_connection_equal(const struct cg_connection *a, const struct cg_connecti
 
 /* Names as in the YAML file. */
 const char *cg_mode_to_string(enum cg_connection_mode mode);
+const char *cg_role_to_string(enum cg_role role);
 const char *cg_start_to_string(enum cg_start start);
 const char *cg_encap_mode_to_string(enum cg_encap_mode mode);
 const char *cg_df_to_string(enum cg_df df);

@@ -7,8 +7,9 @@
 
 #include "config/yaml.h"
 
-extern const struct schema top_schema, gateway_schema, limits_schema, connection_schema,
-	interface_schema, child_schema, routes_schema, outbound_schema, inbound_schema;
+extern const struct schema top_schema, gateway_schema, limits_schema, roles_schema,
+	connection_schema, interface_schema, child_schema, routes_schema, outbound_schema,
+	inbound_schema;
 
 /* Defaults of the gateway; -ENOMEM. */
 int gateway_set_defaults(struct cg_gateway *g);

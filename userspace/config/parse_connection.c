@@ -320,7 +320,6 @@ static const struct field connection_fields[] = {
 	FIELD_IS_FN("local_address", parse_local_address),
 	FIELD_IS_FN("remote_address", parse_remote_address),
 	FIELD_RANGE("remote_port", FIELD_U16, struct cg_connection, remote_port, 1, 65535),
-	FIELD_RANGE("remote_nat_port", FIELD_U16, struct cg_connection, remote_nat_port, 1, 65535),
 	FIELD_NAMES("mode", struct cg_connection, mode, mode_names),
 	FIELD_NAMES("start", struct cg_connection, start, start_names),
 	FIELD_IS_FN("local_networks", local_networks_parse),
@@ -362,7 +361,6 @@ static bool set_defaults(struct loader *l, struct cg_connection *c, const struct
 	c->enabled = true;
 	c->remote_kind = CG_REMOTE_NAME;
 	c->remote_port = 500;
-	c->remote_nat_port = 4500;
 	c->routes_install = true;
 	c->routes_table = 254;
 	c->local_identity = loader_strdup(l, "dn");
@@ -439,9 +437,6 @@ static void check_connection(const struct value *v, struct cg_connection *c, uin
 	if (c->local_address.family && c->remote_kind == CG_REMOTE_ADDRESS &&
 	    cg_addr_equal(&c->local_address, &c->remote_address))
 		value_error(v, NULL, "local_address and remote_address are the same");
-	if (c->remote_port == c->remote_nat_port)
-		value_error(v, NULL, "remote_port and remote_nat_port are both %u",
-			    (unsigned int)c->remote_port);
 	if (c->dpd_delay_seconds >= c->dpd_timeout_seconds)
 		value_error(v, NULL, "dpd_delay (%u) is not less than dpd_timeout (%u)",
 			    c->dpd_delay_seconds, c->dpd_timeout_seconds);

@@ -87,6 +87,7 @@ static void parse_listen(const struct value *v, void *object)
 	free(g->listen);
 	g->listen = NULL;
 	g->n_listen = 0;
+	g->listen_loc = v->loc;
 	value_each(v, true, 1, CG_LISTEN_MAX, "a list of IP addresses", listen_item, g);
 }
 
@@ -136,15 +137,97 @@ static void parse_user(const struct value *v, void *object)
 	g->user = s;
 }
 
-static void parse_control_group(const struct value *v, void *object)
+const char *cg_role_to_string(enum cg_role role)
 {
-	struct cg_gateway *g = object;
-	char *s = read_account(v, "the name of a group");
-
-	if (s) {
-		free(g->control_group);
-		g->control_group = s;
+	switch (role) {
+	case CG_ROLE_NONE: return "none";
+	case CG_ROLE_VIEWER: return "viewer";
+	case CG_ROLE_OPERATOR: return "operator";
+	case CG_ROLE_ADMINISTRATOR: return "administrator";
 	}
+	return "none";
+}
+
+struct members {
+	struct cg_gateway *g;
+	enum cg_role role;
+};
+
+static void role_item(const struct value *v, size_t index, void *userdata)
+{
+	static const char expected[] = "user:NAME or group:NAME";
+	const struct members *m = userdata;
+	_cleanup_free_ char *s = value_string(v, 40, expected);
+	struct cg_role_member *slot;
+	const char *name = NULL;
+	bool group = false;
+
+	(void)index;
+	if (!s)
+		return;
+	if (str_starts_with(s, "user:")) {
+		name = s + strlen("user:");
+	} else if (str_starts_with(s, "group:")) {
+		name = s + strlen("group:");
+		group = true;
+	}
+	if (!name || !name_is_valid(name, 32)) {
+		value_expected(v, "accounts of this system, such as user:alice or group:netops",
+			       expected);
+		return;
+	}
+	for (size_t i = 0; i < m->g->n_roles; i++) {
+		const struct cg_role_member *r = &m->g->roles[i];
+
+		if (r->group == group && streq(r->name, name)) {
+			value_error(v, "the higher role may do all that the lower one may",
+				    "'%s' has the role %s already (line %u)", s,
+				    cg_role_to_string(r->role), r->loc.line);
+			return;
+		}
+	}
+	slot = loader_grow(v->loader, &m->g->roles, &m->g->n_roles, sizeof(*slot));
+	if (!slot)
+		return;
+	*slot = (struct cg_role_member){.role = m->role,
+					.group = group,
+					.name = loader_strdup(v->loader, name),
+					.loc = v->loc};
+}
+
+static void parse_members(const struct value *v, struct cg_gateway *g, enum cg_role role)
+{
+	struct members m = {g, role};
+
+	value_each(v, true, 1, CG_ROLE_MEMBERS_MAX, "a list of user:NAME and group:NAME", role_item,
+		   &m);
+}
+
+static void parse_viewer(const struct value *v, void *object)
+{
+	parse_members(v, object, CG_ROLE_VIEWER);
+}
+
+static void parse_operator(const struct value *v, void *object)
+{
+	parse_members(v, object, CG_ROLE_OPERATOR);
+}
+
+static void parse_administrator(const struct value *v, void *object)
+{
+	parse_members(v, object, CG_ROLE_ADMINISTRATOR);
+}
+
+static const struct field roles_fields[] = {
+	FIELD_IS_FN("viewer", parse_viewer),
+	FIELD_IS_FN("operator", parse_operator),
+	FIELD_IS_FN("administrator", parse_administrator),
+};
+const struct schema roles_schema = {"gateway.roles", roles_fields, ARRAY_SIZE(roles_fields)};
+
+static void parse_roles(const struct value *v, void *object)
+{
+	value_map(v, &roles_schema, object, NULL);
 }
 
 static void parse_log_level(const struct value *v, void *object)
@@ -161,7 +244,6 @@ static const struct field limits_fields[] = {
 	FIELD_RANGE("half_open_per_prefix", FIELD_U32, struct cg_limits, half_open_per_prefix, 1,
 		    1000000),
 	FIELD_RANGE("cookie_threshold", FIELD_U32, struct cg_limits, cookie_threshold, 0, 1000000),
-	FIELD_RANGE("ike_sas", FIELD_U32, struct cg_limits, ike_sas, 1, 1000000),
 };
 const struct schema limits_schema = {"gateway.limits", limits_fields, ARRAY_SIZE(limits_fields)};
 
@@ -178,9 +260,8 @@ static void parse_limits(const struct value *v, void *object)
 static const struct field gateway_fields[] = {
 	FIELD_IS_FN("listen", parse_listen),
 	FIELD_RANGE("ike_port", FIELD_U16, struct cg_gateway, ike_port, 1, 65535),
-	FIELD_RANGE("nat_port", FIELD_U16, struct cg_gateway, nat_port, 1, 65535),
 	FIELD_IS_FN("user", parse_user),
-	FIELD_IS_FN("control_group", parse_control_group),
+	FIELD_IS_MAP("roles", parse_roles, &roles_schema),
 	FIELD_IS_FN("state_dir", parse_state_dir),
 	FIELD_RANGE("lease_seconds", FIELD_SECONDS, struct cg_gateway, lease_seconds, 5, 604800),
 	FIELD_RANGE("verify_workers", FIELD_U32, struct cg_gateway, verify_workers, 0, 256),
@@ -200,12 +281,9 @@ int gateway_set_defaults(struct cg_gateway *g)
 	g->listen[1].family = AF_INET6;
 	g->n_listen = 2;
 	g->ike_port = 500;
-	g->nat_port = 4500;
 	g->lease_seconds = 3600;
-	g->limits = (struct cg_limits){.half_open = 4096,
-				       .half_open_per_prefix = 256,
-				       .cookie_threshold = 64,
-				       .ike_sas = 16384};
+	g->limits = (struct cg_limits){
+		.half_open = 4096, .half_open_per_prefix = 256, .cookie_threshold = 64};
 	g->log_level = CG_LOG_INFO;
 	return 0;
 }
@@ -223,15 +301,18 @@ void gateway_parse(const struct value *v, void *config)
 	l->have_gateway = true;
 	l->gateway_loc = v->loc;
 	value_map(v, &gateway_schema, &c->gateway, NULL);
-	if (c->gateway.ike_port == c->gateway.nat_port)
-		value_error(v, NULL, "ike_port and nat_port are both %u",
-			    (unsigned int)c->gateway.ike_port);
+	if (c->gateway.ike_port == CG_NAT_PORT)
+		value_error(v, NULL,
+			    "ike_port is %d, which is that of IKE behind a NAT and of ESP in UDP",
+			    CG_NAT_PORT);
 }
 
 void gateway_done(struct cg_gateway *g)
 {
 	free(g->listen);
 	free(g->user);
-	free(g->control_group);
+	for (size_t i = 0; i < g->n_roles; i++)
+		free(g->roles[i].name);
+	free(g->roles);
 	free(g->state_dir);
 }

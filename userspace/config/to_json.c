@@ -38,6 +38,27 @@ static json_t *finish(json_t *o, bool failed)
 	return NULL;
 }
 
+static json_t *roles_to_json(const struct cg_gateway *g)
+{
+	json_t *o = json_object();
+	bool failed = !o;
+
+	for (enum cg_role r = CG_ROLE_VIEWER; r <= CG_ROLE_ADMINISTRATOR; r++) {
+		json_t *list = json_array();
+
+		for (size_t i = 0; i < g->n_roles && list; i++) {
+			const struct cg_role_member *m = &g->roles[i];
+			_cleanup_free_ char *s = str_printf("%s:%s", m->group ? "group" : "user",
+							    m->name);
+
+			if (m->role == r)
+				append_string(list, s ? s : "", &failed);
+		}
+		set(o, cg_role_to_string(r), list, &failed);
+	}
+	return finish(o, failed);
+}
+
 static json_t *gateway_to_json(const struct cg_gateway *g)
 {
 	json_t *o = json_object(), *listen = json_array(), *limits = json_object();
@@ -50,16 +71,14 @@ static json_t *gateway_to_json(const struct cg_gateway *g)
 	}
 	set(o, "listen", listen, &failed);
 	set_int(o, "ike_port", g->ike_port, &failed);
-	set_int(o, "nat_port", g->nat_port, &failed);
 	set_string(o, "user", g->user, &failed);
-	set_string(o, "control_group", g->control_group, &failed);
+	set(o, "roles", roles_to_json(g), &failed);
 	set_string(o, "state_dir", g->state_dir, &failed);
 	set_int(o, "lease_seconds", g->lease_seconds, &failed);
 	set_int(o, "verify_workers", g->verify_workers, &failed);
 	set_int(limits, "half_open", g->limits.half_open, &failed);
 	set_int(limits, "half_open_per_prefix", g->limits.half_open_per_prefix, &failed);
 	set_int(limits, "cookie_threshold", g->limits.cookie_threshold, &failed);
-	set_int(limits, "ike_sas", g->limits.ike_sas, &failed);
 	set(o, "limits", limits, &failed);
 	set_string(o, "log_level", cg_log_level_to_string(g->log_level), &failed);
 	return finish(o, failed);
@@ -224,7 +243,6 @@ static void addresses_to_json(json_t *o, const struct cg_connection *c, bool *fa
 	case CG_REMOTE_ANY: set_string(o, "remote_address", "any", failed); break;
 	}
 	set_int(o, "remote_port", c->remote_port, failed);
-	set_int(o, "remote_nat_port", c->remote_nat_port, failed);
 }
 
 json_t *cg_connection_to_json(const struct cg_connection *c)

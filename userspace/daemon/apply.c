@@ -110,6 +110,7 @@ static void begin_conn(struct conn *c)
 struct names {
 	json_t *added, *removed, *changed;
 	json_int_t unchanged;
+	bool port_changed; /* of IKE: every connection is told the new one */
 };
 
 static void note(json_t *list, const struct conn *c)
@@ -131,7 +132,8 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	conn_unlist(old);
 	old->cfg = new->cfg;
 	conn_list(old);
-	if (cg_connection_equal(before, new->cfg) && credentials_equal(old, new)) {
+	if (cg_connection_equal(before, new->cfg) && credentials_equal(old, new) &&
+	    !names->port_changed) {
 		take_credentials(old, new);
 		names->unchanged++;
 		return old;
@@ -154,15 +156,28 @@ static struct conn *find_named(const struct table *t, const char *name)
 	return NULL;
 }
 
+static bool roles_equal(const struct cg_gateway *a, const struct cg_gateway *b)
+{
+	if (a->n_roles != b->n_roles)
+		return false;
+	for (size_t i = 0; i < a->n_roles; i++) {
+		if (a->roles[i].role != b->roles[i].role ||
+		    a->roles[i].group != b->roles[i].group ||
+		    !streq(a->roles[i].name, b->roles[i].name))
+			return false;
+	}
+	return true;
+}
+
 /* What is read at the start alone. */
 static void warn_of_unchanged(const struct cg_gateway *was, const struct cg_gateway *is)
 {
-	if (!streq_ptr(was->user, is->user) || !streq_ptr(was->control_group, is->control_group) ||
+	if (!streq_ptr(was->user, is->user) || !roles_equal(was, is) ||
 	    !streq_ptr(was->state_dir, is->state_dir) ||
 	    was->verify_workers != is->verify_workers ||
 	    memcmp(&was->limits, &is->limits, sizeof(is->limits)) != 0)
 		log_warning(
-			"gateway: user, control_group, state_dir, verify_workers and limits change with the next start only");
+			"gateway: user, roles, state_dir, verify_workers and limits change with the next start only");
 }
 
 json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **conns, size_t n)
@@ -175,16 +190,19 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	size_t n_old = g->n_conns;
 	bool first;
 
-	if (old_config)
+	if (old_config) {
 		warn_of_unchanged(&old_config->gateway, &config->gateway);
+		names.port_changed = old_config->gateway.ike_port != config->gateway.ike_port;
+	}
 	g->config = config;
 	cg_log_set_level(g->options->debug ? CG_LOG_DEBUG : config->gateway.log_level);
+	procs_tell_log_level(g);
 	first = !g->loaded;
 	g->loaded = true;
 	/* Those of the start were kept from ike until now. */
 	if (first)
 		sockets_tell_ike(g);
-	(void)sockets_apply(g, &config->gateway);
+	sockets_apply(g, &config->gateway);
 
 	/* Those that are gone first: what they held may be wanted by others. */
 	for (size_t j = 0; j < n; j++)

@@ -67,7 +67,7 @@ static int check_selectors(const char *side, const struct cg_selector *allowed, 
 	return 0;
 }
 
-static bool listens_on(const struct cg_gateway *g, const struct cg_addr *a)
+bool check_listens_on(const struct cg_gateway *g, const struct cg_addr *a)
 {
 	for (size_t i = 0; i < g->n_listen; i++) {
 		if (cg_addr_equal(&g->listen[i], a) ||
@@ -108,15 +108,15 @@ int check_endpoints(const struct check_context *c, const struct cg_endpoint *loc
 	if (n->local_address.family != AF_UNSPEC && !cg_addr_equal(&n->local_address, &local->addr))
 		return refuse(text, "local endpoint %s is not the connection's local_address",
 			      cg_endpoint_format(local, a));
-	if (!listens_on(c->gateway, &local->addr))
+	if (!check_listens_on(c->gateway, &local->addr))
 		return refuse(text, "local endpoint %s is not one the gateway listens on",
 			      cg_endpoint_format(local, a));
 	if (!is_remote(c, &remote->addr))
 		return refuse(text, "remote endpoint %s is not the connection's remote_address",
 			      cg_endpoint_format(remote, a));
-	if (udp && (remote->port == 0 || local->port != c->gateway->nat_port))
-		return refuse(text, "UDP encapsulation from %s is not from the gateway's port %u",
-			      cg_endpoint_format(local, a), c->gateway->nat_port);
+	if (udp && (remote->port == 0 || local->port != CG_NAT_PORT))
+		return refuse(text, "UDP encapsulation from %s is not from port %d",
+			      cg_endpoint_format(local, a), CG_NAT_PORT);
 	if (udp && n->encap == CG_ENCAP_RAW)
 		return refuse(text, "UDP encapsulation, and the connection wants raw ESP");
 	if (!udp && n->encap == CG_ENCAP_UDP)

@@ -34,4 +34,7 @@ int check_selector_from_ts(const struct ike_ts *ts, struct cg_selector *ret);
 /* Whether all of inner lies in outer. */
 bool check_selector_within(const struct cg_selector *outer, const struct cg_selector *inner);
 
+/* Whether the gateway listens on the address, or on all of its family. */
+bool check_listens_on(const struct cg_gateway *g, const struct cg_addr *a);
+
 #endif

@@ -162,10 +162,9 @@ static void unlist_child(struct gateway *g, struct child *k)
 	k->binding->children--;
 }
 
-static int add(struct gateway *g, struct conn *c, const struct ike_out_child_add *a,
-	       char text[CHECK_TEXT])
+static int add(struct gateway *g, struct conn *c, struct binding *b,
+	       const struct ike_out_child_add *a, char text[CHECK_TEXT])
 {
-	struct binding *b = find_binding(g, a->binding);
 	struct tunnel *t;
 	struct child *k;
 	int r;
@@ -215,9 +214,10 @@ static int add(struct gateway *g, struct conn *c, const struct ike_out_child_add
 void child_add(struct gateway *g, const struct proto_child_add *p)
 {
 	const struct ike_out_child_add *a = &p->a;
-	struct conn *c = conn_find(g, a->connection);
 	static struct cg_ratelimit refusals = {.interval = 10 * USEC_PER_SEC, .burst = 20};
-	const struct binding *b;
+	/* Verify's messages are read for it, and may put another configuration in force: connections are looked up after that. */
+	struct binding *b = find_binding(g, a->binding);
+	struct conn *c = conn_find(g, a->connection);
 	char text[CHECK_TEXT] = "";
 	int r;
 
@@ -225,7 +225,7 @@ void child_add(struct gateway *g, const struct proto_child_add *p)
 		answer(g, a->request, -ENOENT, "there is no such connection");
 		return;
 	}
-	r = add(g, c, a, text);
+	r = add(g, c, b, a, text);
 	if (r < 0 && !text[0])
 		(void)snprintf(text, sizeof(text), "%s", strerror(-r));
 	if (r == -EPERM && ratelimit_pass(&refusals, now_boottime(), NULL))
@@ -239,7 +239,6 @@ void child_add(struct gateway *g, const struct proto_child_add *p)
 			    "no SA was installed: %s", text);
 	answer(g, a->request, r, text);
 	/* What ike was told of a binding that died before it had its handle was lost on it. */
-	b = binding_find(g, a->binding);
 	if (r < 0 && b && b->dead)
 		binding_tell_ike(g, b);
 	if (r >= 0)

@@ -8,7 +8,8 @@
 #include "daemon/gateway.h"
 #include "daemon/policy_map.h"
 
-enum { RESOLVE_AGAIN_SECONDS = 300, RESOLVE_RETRY_SECONDS = 10 };
+/* Names are resolved: while the connection is up, while it is not, and after a failure; never more often than the last. */
+enum { RESOLVE_UP_SECONDS = 300, RESOLVE_DOWN_SECONDS = 30, RESOLVE_RETRY_SECONDS = 10 };
 
 struct conn *conn_find(const struct gateway *g, uint32_t id)
 {
@@ -288,24 +289,46 @@ static void on_resolve_timer(evutil_socket_t fd _unused_, short what _unused_, v
 	conn_resolve(userdata);
 }
 
+static void resolve_in(struct conn *c, unsigned int seconds)
+{
+	const struct timeval tv = {.tv_sec = (time_t)seconds};
+
+	if (!c->resolve_timer)
+		c->resolve_timer = evtimer_new(c->g->base, on_resolve_timer, c);
+	if (c->resolve_timer)
+		(void)event_add(c->resolve_timer, &tv);
+}
+
 void conn_resolve(struct conn *c)
 {
 	struct proto_resolve p = {.connection = c->id, .family = c->cfg->local_address.family};
-	struct timeval again = {.tv_sec = RESOLVE_RETRY_SECONDS};
 	struct msg_writer m;
 
-	if (c->cfg->remote_kind != CG_REMOTE_NAME || c->closing)
+	/* One question at a time: name servers that do not answer must not make a queue. */
+	if (c->cfg->remote_kind != CG_REMOTE_NAME || c->closing || c->resolving)
 		return;
-	if (!c->resolve_timer)
-		c->resolve_timer = evtimer_new(c->g->base, on_resolve_timer, c);
 	(void)snprintf(p.name, sizeof(p.name), "%s", c->cfg->remote_name);
 	msg_begin(&m, MSG_RESOLVE);
 	proto_put_resolve(&m, &p);
-	if (channel_send(proc_channel(c->g, ROLE_FETCH, 0), &m, -EBADF) >= 0)
-		c->resolving = true;
-	/* Should no answer come: fetch may have been started again. */
-	if (c->resolve_timer)
-		(void)event_add(c->resolve_timer, &again);
+	c->resolving = channel_send(proc_channel(c->g, ROLE_FETCH, 0), &m, -EBADF) >= 0;
+	if (!c->resolving)
+		resolve_in(c, RESOLVE_RETRY_SECONDS);
+}
+
+void conn_resolve_again(struct conn *c)
+{
+	if (now_boottime() - c->resolved_at >= RESOLVE_RETRY_SECONDS * USEC_PER_SEC)
+		conn_resolve(c);
+}
+
+void conns_resolve_lost(struct gateway *g)
+{
+	for (size_t i = 0; i < g->n_conns; i++) {
+		if (!g->conns[i]->resolving)
+			continue;
+		g->conns[i]->resolving = false;
+		resolve_in(g->conns[i], 1);
+	}
 }
 
 static bool first_changed(const struct conn *c, const struct proto_resolved *p)
@@ -330,8 +353,6 @@ static void keep_first(const struct conn *c, struct proto_resolved *p)
 void conn_resolved(struct gateway *g, const struct proto_resolved *answer)
 {
 	struct conn *c = conn_find(g, answer->connection);
-	struct timeval again = {.tv_sec = answer->error < 0 ? RESOLVE_RETRY_SECONDS
-							    : RESOLVE_AGAIN_SECONDS};
 	struct proto_resolved p = *answer;
 	struct cg_endpoint remote;
 	struct msg_writer m;
@@ -339,14 +360,23 @@ void conn_resolved(struct gateway *g, const struct proto_resolved *answer)
 	if (!c || !c->resolving)
 		return;
 	c->resolving = false;
-	if (c->resolve_timer)
-		(void)event_add(c->resolve_timer, &again);
+	c->resolved_at = now_boottime();
 	if (p.error < 0) {
-		history_add(g, c, IKE_WARNING, "name-not-resolved", NULL,
-			    "check remote_address, and the name servers in /etc/resolv.conf",
-			    "the name '%s' has no address: %s", c->cfg->remote_name, p.text);
+		resolve_in(c, RESOLVE_RETRY_SECONDS);
+		/* Said once, not every time. */
+		if (!c->name_failed)
+			history_add(
+				g, c, IKE_WARNING, "name-not-resolved", NULL,
+				"check remote_address, and the name servers in /etc/resolv.conf",
+				"the name '%s' has no address: %s", c->cfg->remote_name, p.text);
+		c->name_failed = true;
 		return;
 	}
+	resolve_in(c, LIST_EMPTY(&c->children) ? RESOLVE_DOWN_SECONDS : RESOLVE_UP_SECONDS);
+	if (c->name_failed)
+		history_add(g, c, IKE_NOTICE, "name-resolved", NULL, NULL,
+			    "the name '%s' has an address again", c->cfg->remote_name);
+	c->name_failed = false;
 	keep_first(c, &p);
 	if (!first_changed(c, &p)) {
 		c->n_resolved = p.n;

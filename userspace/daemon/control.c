@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The control socket: clients, their requests one after the other, their answers. Who may do what is told by the credentials that
- * the kernel vouches for. Operations are in ops.c.
+ * the kernel vouches for, see access.h; what a client changes, and what it is refused, is logged with its name. Operations are in ops.c.
  */
 #include <sys/stat.h>
 
+#include "base/str.h"
 #include "daemon/gateway.h"
 
-enum { CLIENTS_MAX = 64, OUT_MAX = 8 * 1024 * 1024 };
+/* Others than root share what root does not need; one user cannot take it all. */
+enum {
+	CLIENTS_MAX = 64,
+	CLIENTS_OTHERS = 48,
+	CLIENTS_ONE_USER = 16,
+	GROUPS_MAX = 65536,
+	EVENTS_MAX = 4 * 1024 * 1024
+};
 
 struct client {
 	struct client *next;
 	struct gateway *g;
 	int fd;
 	uid_t uid;
+	pid_t pid;
+	enum cg_role role;
+	const struct access_member *member; /* that gives the role; NULL: root, or none */
 	struct event *readable, *writable;
 	struct control_reader reader;
 	char *out;
@@ -31,9 +42,45 @@ struct gateway *client_gateway(struct client *cl)
 	return cl->g;
 }
 
-bool client_is_root(const struct client *cl)
+/* "user alice (uid 1000, pid 4711)" */
+static const char *who(const struct client *cl, char buf[CLIENT_TEXT])
 {
-	return cl->uid == 0;
+	const char *name = cl->uid == 0			      ? "root"
+			   : cl->member && !cl->member->group ? cl->member->name
+							      : NULL;
+
+	(void)snprintf(buf, CLIENT_TEXT, "user %s%suid %u, pid %d%s%s%s", name ? name : "",
+		       name ? " (" : "with ", (unsigned int)cl->uid, (int)cl->pid,
+		       cl->member && cl->member->group ? ", group " : "",
+		       cl->member && cl->member->group ? cl->member->name : "", name ? ")" : "");
+	return buf;
+}
+
+bool client_may(struct client *cl, const char *op, const char *about)
+{
+	static struct cg_ratelimit refusals = {.interval = 10 * USEC_PER_SEC, .burst = 20};
+	enum cg_role needed = access_needed(op);
+	_cleanup_free_ char *error = NULL;
+	char text[CLIENT_TEXT];
+
+	if (cl->role >= needed) {
+		if (needed > CG_ROLE_VIEWER)
+			history_note(cl->g, about ? conn_find_name(cl->g, about) : NULL, IKE_NOTICE,
+				     "command", NULL, NULL, "%s%s%s, by %s as %s", op,
+				     about ? " " : "", about ? about : "", who(cl, text),
+				     cg_role_to_string(cl->role));
+		return true;
+	}
+	if (ratelimit_pass(&refusals, now_boottime(), NULL))
+		history_note(cl->g, NULL, IKE_WARNING, "command-refused", NULL, NULL,
+			     "%s%s%s was refused to %s, whose role is %s", op, about ? " " : "",
+			     about ? about : "", who(cl, text), cg_role_to_string(cl->role));
+	error = str_printf("'%s' takes the role %s, yours is %s", op, cg_role_to_string(needed),
+			   cg_role_to_string(cl->role));
+	client_answer(cl,
+		      control_error(error,
+				    "gateway.roles in certgate.yaml(5) says who has which role"));
+	return false;
 }
 
 static void client_free(struct client *cl)
@@ -77,7 +124,7 @@ static bool flush(struct client *cl)
 	return !cl->closing;
 }
 
-/* Queues a message (stolen). false: the client is gone or does not read. */
+/* Queues a message (stolen). false: the client is gone. Requests wait until their answers were taken, so answers do not pile up. */
 static bool put(struct client *cl, json_t *msg)
 {
 	_cleanup_free_ char *line = NULL;
@@ -86,7 +133,7 @@ static bool put(struct client *cl, json_t *msg)
 
 	line = msg ? control_encode(msg, &len) : NULL;
 	json_decref(msg);
-	if (!line || cl->out_len + len > OUT_MAX)
+	if (!line)
 		return false;
 	out = realloc(cl->out, cl->out_len + len);
 	if (!out)
@@ -99,7 +146,7 @@ static bool put(struct client *cl, json_t *msg)
 
 static void requests(struct client *cl)
 {
-	while (!cl->busy && !cl->closing && !cl->ended) {
+	while (!cl->busy && !cl->closing && !cl->ended && cl->out_len == 0) {
 		_cleanup_json_ json_t *msg = NULL;
 		const char *op;
 		json_t *args;
@@ -168,7 +215,8 @@ void control_monitor(struct gateway *g, const struct conn *conn, json_t *event)
 		if (!cl->monitoring || cl->ended ||
 		    (cl->monitored && (!conn || !streq(cl->monitored, conn->cfg->name))))
 			continue;
-		if (!put(cl, control_event(json_incref(event)))) {
+		/* One that does not read is let go. */
+		if (cl->out_len > EVENTS_MAX || !put(cl, control_event(json_incref(event)))) {
 			cl->ended = true;
 			(void)event_active(cl->readable, EV_TIMEOUT, 0);
 		}
@@ -201,26 +249,60 @@ static void on_writable(evutil_socket_t fd _unused_, short what _unused_, void *
 	go_on(cl);
 }
 
-/* Root, and the members of the control group, whom the socket's mode lets in. */
-static int accept_client(struct gateway *g, int fd)
+/* The credentials the peer had when it connected, its supplementary groups among them. */
+static int find_role(struct gateway *g, int fd, struct client *cl)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	struct client *cl;
-	size_t n = 0;
+	_cleanup_free_ gid_t *groups = NULL;
 
-	for (cl = g->clients; cl; cl = cl->next)
-		n++;
-	if (n >= CLIENTS_MAX)
-		return -EMFILE;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return -errno;
-	if (cred.uid != 0 && !g->control_gid_set)
-		return -EPERM;
-	cl = calloc(1, sizeof(*cl));
+	len = 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) < 0 && errno != ERANGE)
+		return -errno;
+	if (len > GROUPS_MAX * sizeof(*groups))
+		return -E2BIG;
+	groups = malloc(MAX(len, (socklen_t)1));
+	if (!groups)
+		return -ENOMEM;
+	if (len > 0 && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+		return -errno;
+	cl->uid = cred.uid;
+	cl->pid = cred.pid;
+	cl->role = access_of(&g->access, cred.uid, cred.gid, groups, len / sizeof(*groups),
+			     &cl->member);
+	return 0;
+}
+
+static bool is_room(const struct gateway *g, uid_t uid)
+{
+	size_t all = 0, others = 0, same = 0;
+
+	for (const struct client *cl = g->clients; cl; cl = cl->next) {
+		all++;
+		others += cl->uid != 0;
+		same += cl->uid == uid;
+	}
+	return all < CLIENTS_MAX &&
+	       (uid == 0 || (others < CLIENTS_OTHERS && same < CLIENTS_ONE_USER));
+}
+
+static int accept_client(struct gateway *g, int fd)
+{
+	struct client *cl = calloc(1, sizeof(*cl));
+	int r;
+
 	if (!cl)
 		return -ENOMEM;
-	*cl = (struct client){.g = g, .fd = fd, .uid = cred.uid};
+	*cl = (struct client){.g = g, .fd = fd};
+	r = find_role(g, fd, cl);
+	if (r >= 0 && !is_room(g, cl->uid))
+		r = -EMFILE;
+	if (r < 0) {
+		free(cl);
+		return r;
+	}
 	cl->readable = event_new(g->base, fd, EV_READ | EV_PERSIST, on_readable, cl);
 	cl->writable = event_new(g->base, fd, EV_WRITE | EV_PERSIST, on_writable, cl);
 	if (!cl->readable || !cl->writable || event_add(cl->readable, NULL) < 0) {
@@ -245,7 +327,7 @@ static void on_connection(evutil_socket_t listener, short what _unused_, void *u
 		return;
 	r = accept_client(g, fd);
 	if (r < 0) {
-		(void)log_debug_errno(r, "a client of the control socket is turned away");
+		(void)log_warning_errno(r, "a client of the control socket is turned away");
 		(void)safe_close(fd);
 	}
 }

@@ -12,6 +12,7 @@
 #include "base/control.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "daemon/access.h"
 #include "daemon/channel.h"
 #include "daemon/check.h"
 #include "daemon/launcher.h"
@@ -50,6 +51,10 @@ struct conn;
 void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
 		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
 	_printf_(7, 8);
+/* The same for what is no failure, however severe: it is not the connection's last error, and nobody who waits for it gives up. */
+void history_note(struct gateway *g, struct conn *conn, enum ike_severity severity,
+		  const char *code, const struct cg_endpoint *remote, const char *hint,
+		  const char *fmt, ...) _printf_(7, 8);
 void history_done(struct history *h);
 const struct history_entry *history_at(const struct history *h, size_t i);
 const char *severity_name(enum ike_severity s);
@@ -76,6 +81,8 @@ void procs_exited(struct gateway *g, const struct launch_report *rep);
 /* Ends a process that did what it must not; it is started again. */
 void proc_kill(struct proc *p, const char *why);
 struct proc *proc_find(struct gateway *g, enum role role, unsigned int index);
+/* The level changed. */
+void procs_tell_log_level(struct gateway *g);
 /* NULL unless it runs and is ready. */
 struct channel *proc_channel(struct gateway *g, enum role role, unsigned int index);
 struct channel *ike_channel(struct gateway *g);
@@ -115,7 +122,9 @@ struct conn {
 	/* names */
 	struct cg_addr resolved[CONN_RESOLVED_MAX];
 	size_t n_resolved;
-	bool resolving;
+	bool resolving;	  /* fetch was asked */
+	bool name_failed; /* the last time */
+	usec_t resolved_at;
 	struct event *resolve_timer;
 	struct cg_addr told_local; /* the local address that ike was told */
 	/* for the operator */
@@ -139,6 +148,10 @@ int conn_tell_ike(struct conn *c);
 void conn_command(struct conn *c, enum msg_type type);
 void conn_resolved(struct gateway *g, const struct proto_resolved *p);
 void conn_resolve(struct conn *c);
+/* An attempt failed: perhaps the name has another address now. */
+void conn_resolve_again(struct conn *c);
+/* fetch ended, and what it was asked with it. */
+void conns_resolve_lost(struct gateway *g);
 /* Where no local address is configured, the system's choice follows the routes while there is no SA. */
 void conns_refresh_source(struct gateway *g);
 /* Where the peer is now, or is configured to be. false: not known. */
@@ -178,8 +191,12 @@ struct udp_socket {
 	uint32_t kernel_id; /* of the module; 0: not taken over */
 };
 
-/* Binds what is listened on and closes what is not any more. 0 or the first error, which was logged. */
-int sockets_apply(struct gateway *g, const struct cg_gateway *gw);
+/* Opens what is to be listened on and is not yet; with an error, which is in diags, nothing is opened. */
+int sockets_prepare(struct gateway *g, const struct cg_gateway *gw, struct cg_diags *diags);
+/* Closes what was prepared, and is not wanted after all. */
+void sockets_forget_fresh(struct gateway *g);
+/* Puts what was prepared to use, and closes what is not listened on any more. */
+void sockets_apply(struct gateway *g, const struct cg_gateway *gw);
 void sockets_tell_ike(struct gateway *g);
 /* Gives the module those it does not have, or lost. */
 void sockets_give_kernel(struct gateway *g);
@@ -268,6 +285,8 @@ int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel 
 	       char text[CHECK_TEXT]);
 int tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
 		const struct cg_endpoint *remote, bool udp, bool follow);
+/* Sockets came: tunnels send from the one that fits their address best. */
+void tunnels_choose_socket(struct gateway *g);
 struct tunnel *tunnel_find_kernel(struct gateway *g, uint32_t id);
 /* Takes one that is in the kernel into the tables. */
 void tunnel_add(struct conn *c, struct tunnel *t);
@@ -324,7 +343,9 @@ void ops_client_gone(struct client *cl);
 void ops_free(struct gateway *g);
 /* control.c, for ops.c: sends an answer (stolen) and goes on with the client's next request. */
 struct gateway *client_gateway(struct client *cl);
-bool client_is_root(const struct client *cl);
+/* Whether its role allows the operation, which is answered if not; either is logged. about: the connection that was named, or NULL. */
+enum { CLIENT_TEXT = 160 };
+bool client_may(struct client *cl, const char *op, const char *about);
 void client_answer(struct client *cl, json_t *answer);
 void client_monitor(struct client *cl, const char *name);
 /* The connection that the request under way is about; NULL: all, or it is gone. */
@@ -373,8 +394,8 @@ struct gateway {
 	struct event_base *base;
 	struct channel *launcher;
 	uid_t uid;
-	gid_t gid, control_gid;
-	bool control_gid_set;
+	gid_t gid;
+	struct access_list access;
 	usec_t started;
 	int64_t started_at;
 
@@ -401,7 +422,7 @@ struct gateway {
 	struct event *watchdog;
 	usec_t lease_renewed, traffic_polled;
 
-	struct udp_socket *sockets;
+	struct udp_socket *sockets, *fresh_sockets;
 	LIST_HEAD(, binding) bindings;
 	LIST_HEAD(, child) children;
 	LIST_HEAD(, tunnel) tunnels;

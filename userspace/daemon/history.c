@@ -104,17 +104,14 @@ static void make_printable(char *text)
 	pki_printable(text);
 }
 
-void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
-		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
+/* Text is made printable in place. */
+static void add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
+		const struct cg_endpoint *remote, const char *hint, char *text, bool failure)
 {
-	char remote_text[CG_ENDPOINT_SIZE], text[2 * IKE_TEXT_SIZE], hint_text[IKE_TEXT_SIZE];
+	char remote_text[CG_ENDPOINT_SIZE], hint_text[IKE_TEXT_SIZE];
 	const char *where = NULL;
 	struct cg_log_field fields[4];
-	va_list ap;
 
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	make_printable(text);
 	(void)snprintf(hint_text, sizeof(hint_text), "%s", hint ? hint : "");
 	make_printable(hint_text);
@@ -128,9 +125,34 @@ void history_add(struct gateway *g, struct conn *conn, enum ike_severity severit
 
 	if (conn && severity > IKE_DEBUG)
 		remember(&conn->history, severity, code, text, hint_text);
-	if (conn && severity >= IKE_WARNING) {
+	if (conn && failure) {
 		fill(&conn->last_error, severity, code, text, hint_text);
 		ops_failed(g, conn);
 	}
 	tell_monitors(g, conn, severity, code, where, text, hint_text);
+}
+
+void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
+		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
+{
+	char text[2 * IKE_TEXT_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	add(g, conn, severity, code, remote, hint, text, severity >= IKE_WARNING);
+}
+
+void history_note(struct gateway *g, struct conn *conn, enum ike_severity severity,
+		  const char *code, const struct cg_endpoint *remote, const char *hint,
+		  const char *fmt, ...)
+{
+	char text[2 * IKE_TEXT_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	add(g, conn, severity, code, remote, hint, text, false);
 }

@@ -60,8 +60,9 @@ int link_apply(struct conn *c, const struct cg_interface_config *old)
 	if (r < 0)
 		return complain(c, r, "cannot be made");
 	c->created_link |= created;
-	if (i->mtu != 0) {
-		r = cgk_link_set_mtu(rt, c->ifindex, i->mtu);
+	/* Not any more what an earlier configuration wanted it to be. */
+	if (i->mtu != 0 || (old && old->mtu != 0)) {
+		r = cgk_link_set_mtu(rt, c->ifindex, i->mtu != 0 ? i->mtu : CGK_LINK_MTU);
 		if (r < 0)
 			return complain(c, r, "the MTU cannot be set");
 	}
@@ -158,7 +159,7 @@ static void change_route(void *ctx, const struct cg_prefix *p)
 
 	/* The tunnel's own packets would be sent into the tunnel. */
 	if (rc->add && conn_peer_address(rc->c, &peer) && cg_prefix_contains(p, &peer)) {
-		history_add(
+		history_note(
 			rc->c->g, rc->c, IKE_WARNING, "route-skipped", NULL,
 			"set routes: {install: false}, and route what is for the tunnel by policy rules or a routing protocol",
 			"no route to %s was added: it would take the packets to the peer itself",
@@ -167,9 +168,9 @@ static void change_route(void *ctx, const struct cg_prefix *p)
 	}
 	e = rc->add ? cgk_route_add(rc->c->g->rt, &r) : cgk_route_del(rc->c->g->rt, &r);
 	if (e < 0 && rc->add)
-		history_add(rc->c->g, rc->c, IKE_WARNING, "route", NULL, NULL,
-			    "no route to %s could be added: %s", cg_prefix_format(p, text),
-			    cgk_rt_error(rc->c->g->rt));
+		history_note(rc->c->g, rc->c, IKE_WARNING, "route", NULL, NULL,
+			     "no route to %s could be added: %s", cg_prefix_format(p, text),
+			     cgk_rt_error(rc->c->g->rt));
 }
 
 static void change_routes(struct conn *c, bool add)

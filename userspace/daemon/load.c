@@ -303,8 +303,9 @@ void load_on_finding(struct gateway *g, struct proc *p, const struct stage_findi
 	const struct cg_connection *c;
 	const struct cg_source *at;
 
-	if (!l || !l->begun || l->at >= l->n || s->ref.connection != l->conns[l->at]->id ||
-	    (p->role == ROLE_VERIFY && p->index != 0) || s->finding.severity == PKI_NOTE)
+	if (!l || !l->begun || l->at >= l->n || s->ref.generation != l->generation ||
+	    s->ref.connection != l->conns[l->at]->id || (p->role == ROLE_VERIFY && p->index != 0) ||
+	    s->finding.severity == PKI_NOTE)
 		return;
 	c = l->conns[l->at]->cfg;
 	at = p->role == ROLE_VERIFY && c->n_inbound_chain > 0 ? &c->inbound_chain[0]
@@ -372,7 +373,7 @@ static void stage_next(struct load *l)
 				     NULL, "the connection cannot be loaded: %s", strerror(-r));
 		l->at++;
 	}
-	if (l->diags.n_errors > 0) {
+	if (l->diags.n_errors > 0 || sockets_prepare(l->g, &l->config->gateway, &l->diags) < 0) {
 		tell_all(l, MSG_STAGE_ABORT);
 		finish(l, -EINVAL, NULL);
 		return;
@@ -423,6 +424,14 @@ void load_on_process(struct gateway *g, bool came)
 	}
 }
 
+/* Whether the address that the connection uses now is one of the gateway's still. */
+static bool still_listens(const struct conn *c, const struct cg_gateway *gw)
+{
+	const struct child *k = LIST_FIRST(&c->children);
+
+	return !k || check_listens_on(gw, &k->local.addr);
+}
+
 static int make_conns(struct load *l)
 {
 	struct gateway *g = l->g;
@@ -442,7 +451,10 @@ static int make_conns(struct load *l)
 		c->g = g;
 		c->cfg = cfg;
 		/* Stable over reloads, unless what runs must end for what is wanted; never used again. */
-		c->id = old && !conn_must_begin_anew(old->cfg, cfg) ? old->id : ++g->next_conn;
+		c->id = old && !conn_must_begin_anew(old->cfg, cfg) &&
+					still_listens(old, &l->config->gateway)
+				? old->id
+				: ++g->next_conn;
 		l->conns[l->n++] = c;
 	}
 	return 0;

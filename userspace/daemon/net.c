@@ -27,11 +27,39 @@ static int set_up(int fd, sa_family_t family)
 	return r < 0 ? r : set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, 0);
 }
 
-static int open_socket(const struct cg_endpoint *local, int *ret)
+/* Whether others may bind addresses that overlap with those of our sockets of this port. */
+static void allow_overlap(struct gateway *g, const struct cg_endpoint *local, bool allow)
 {
-	_cleanup_close_ int fd = -EBADF;
+	for (struct udp_socket *s = g->sockets; s; s = s->next) {
+		if (s->p.local.port == local->port && s->p.local.addr.family == local->addr.family)
+			(void)set(s->fd, SOL_SOCKET, SO_REUSEADDR, allow);
+	}
+}
+
+/*
+ * Where all addresses were listened on and one is to be, or the other way round, the old and the new socket overlap for a moment. Both
+ * allow it for as long as bind() takes: left in place it would let others take our packets.
+ */
+static int bind_socket(struct gateway *g, int fd, const struct cg_endpoint *local)
+{
 	struct sockaddr_storage sa;
 	socklen_t len = cg_endpoint_to_sockaddr(local, &sa);
+	int r;
+
+	r = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (r < 0)
+		return r;
+	allow_overlap(g, local, true);
+	r = bind(fd, (struct sockaddr *)&sa, len) < 0 ? -errno : 0;
+	allow_overlap(g, local, false);
+	if (r >= 0)
+		r = set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	return r;
+}
+
+static int open_socket(struct gateway *g, const struct cg_endpoint *local, int *ret)
+{
+	_cleanup_close_ int fd = -EBADF;
 	int size = 4 * 1024 * 1024, r;
 
 	fd = socket(local->addr.family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
@@ -42,8 +70,9 @@ static int open_socket(const struct cg_endpoint *local, int *ret)
 		return r;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (bind(fd, (struct sockaddr *)&sa, len) < 0)
-		return -errno;
+	r = bind_socket(g, fd, local);
+	if (r < 0)
+		return r;
 	*ret = TAKE_FD(fd);
 	return 0;
 }
@@ -63,7 +92,7 @@ static bool is_wanted(const struct cg_gateway *gw, const struct udp_socket *s)
 {
 	for (size_t i = 0; i < gw->n_listen; i++) {
 		if (cg_addr_equal(&gw->listen[i], &s->p.local.addr) &&
-		    s->p.local.port == (s->p.marker ? gw->nat_port : gw->ike_port))
+		    s->p.local.port == (s->p.marker ? CG_NAT_PORT : gw->ike_port))
 			return true;
 	}
 	return false;
@@ -85,18 +114,25 @@ static void drop_unwanted(struct gateway *g, const struct cg_gateway *gw)
 	}
 }
 
-static int add(struct gateway *g, const struct cg_addr *addr, uint16_t port, bool marker)
+static bool is_open(const struct udp_socket *list, const struct cg_endpoint *local)
+{
+	for (; list; list = list->next) {
+		if (cg_endpoint_equal(&list->p.local, local))
+			return true;
+	}
+	return false;
+}
+
+static int prepare(struct gateway *g, const struct cg_addr *addr, uint16_t port, bool marker)
 {
 	struct proto_socket p = {.local = {.addr = *addr, .port = port}, .marker = marker};
 	char text[CG_ENDPOINT_SIZE];
 	struct udp_socket *s;
 	int fd = -EBADF, r;
 
-	for (s = g->sockets; s; s = s->next) {
-		if (cg_endpoint_equal(&s->p.local, &p.local))
-			return 0;
-	}
-	r = open_socket(&p.local, &fd);
+	if (is_open(g->sockets, &p.local))
+		return 0;
+	r = open_socket(g, &p.local, &fd);
 	/* A system without IPv6 is no reason to listen to nobody. */
 	if (r == -EAFNOSUPPORT && addr->family == AF_INET6 && cg_addr_is_any(addr)) {
 		log_notice("this system has no IPv6: not listening on %s",
@@ -104,34 +140,75 @@ static int add(struct gateway *g, const struct cg_addr *addr, uint16_t port, boo
 		return 0;
 	}
 	if (r < 0)
-		return log_error_errno(r, "cannot listen on %s",
-				       cg_endpoint_format(&p.local, text));
+		return r;
 	s = calloc(1, sizeof(*s));
 	if (!s) {
 		(void)safe_close(fd);
 		return -ENOMEM;
 	}
-	*s = (struct udp_socket){.next = g->sockets, .p = p, .fd = fd};
-	g->sockets = s;
-	tell_ike(g, MSG_SOCKET, s);
+	*s = (struct udp_socket){.next = g->fresh_sockets, .p = p, .fd = fd};
+	g->fresh_sockets = s;
 	return 0;
 }
 
-int sockets_apply(struct gateway *g, const struct cg_gateway *gw)
+void sockets_forget_fresh(struct gateway *g)
 {
-	int r = 0;
+	struct udp_socket *s;
 
-	drop_unwanted(g, gw);
-	for (size_t i = 0; i < gw->n_listen; i++) {
-		int e = add(g, &gw->listen[i], gw->ike_port, false);
-
-		if (e >= 0)
-			e = add(g, &gw->listen[i], gw->nat_port, true);
-		if (r == 0)
-			r = e;
+	while ((s = g->fresh_sockets)) {
+		g->fresh_sockets = s->next;
+		(void)safe_close(s->fd);
+		free(s);
 	}
+}
+
+int sockets_prepare(struct gateway *g, const struct cg_gateway *gw, struct cg_diags *diags)
+{
+	bool failed = false;
+
+	for (size_t i = 0; i < gw->n_listen; i++) {
+		const struct {
+			uint16_t port;
+			bool marker;
+		} both[] = {{gw->ike_port, false}, {CG_NAT_PORT, true}};
+
+		for (size_t j = 0; j < ARRAY_SIZE(both); j++) {
+			const struct cg_endpoint e = {.addr = gw->listen[i], .port = both[j].port};
+			char text[CG_ENDPOINT_SIZE];
+			int r = prepare(g, &gw->listen[i], both[j].port, both[j].marker);
+
+			if (r >= 0)
+				continue;
+			failed = true;
+			cg_diags_add(
+				diags, CG_DIAG_ERROR, &gw->listen_loc, "gateway.listen",
+				r == -EADDRINUSE ? "does another IKE daemon run? 'ss -ulpn' tells"
+				: r == -EADDRNOTAVAIL
+					? "listen on addresses of this machine, or on 0.0.0.0 and \"::\""
+					: NULL,
+				"cannot listen on %s: %s", cg_endpoint_format(&e, text),
+				strerror(-r));
+		}
+	}
+	if (failed)
+		sockets_forget_fresh(g);
+	return failed ? -EINVAL : 0;
+}
+
+void sockets_apply(struct gateway *g, const struct cg_gateway *gw)
+{
+	struct udp_socket *s;
+
+	while ((s = g->fresh_sockets)) {
+		g->fresh_sockets = s->next;
+		s->next = g->sockets;
+		g->sockets = s;
+		tell_ike(g, MSG_SOCKET, s);
+	}
+	/* Tunnels go over to the new ones before the module lets the old ones go. */
 	sockets_give_kernel(g);
-	return r;
+	tunnels_choose_socket(g);
+	drop_unwanted(g, gw);
 }
 
 void sockets_tell_ike(struct gateway *g)
@@ -159,6 +236,7 @@ void sockets_give_kernel(struct gateway *g)
 
 void sockets_close(struct gateway *g)
 {
+	sockets_forget_fresh(g);
 	drop_unwanted(g, NULL);
 }
 

@@ -78,6 +78,9 @@ static void on_wait_over(evutil_socket_t fd _unused_, short what _unused_, void 
 		answer_state(cl, c->cfg->name, "down");
 	} else if (c->last_error.code[0] && conn_children_up(c) < c->cfg->n_children)
 		client_answer(cl, control_error(c->last_error.text, c->last_error.hint));
+	else if (c->cfg->mode == CG_MODE_RESPONDER_ONLY && conn_children_up(c) == 0)
+		client_answer(cl, control_error("the peer has not connected",
+						"mode is responder-only: the peer has to start"));
 	else
 		answer_state(cl, c->cfg->name,
 			     conn_children_up(c) == c->cfg->n_children ? "up" : "connecting");
@@ -150,8 +153,19 @@ static void refuse_unknown(struct client *cl, const char *name)
 {
 	struct gateway *g = client_gateway(cl);
 	_cleanup_strbuf_ struct cg_strbuf hint = {0};
-	_cleanup_free_ char *error = str_printf("there is no connection '%s'", name);
+	const struct cg_connection *cfg = cg_config_find(g->config, name);
+	_cleanup_free_ char *error = NULL;
 
+	if (cfg && !cfg->enabled) {
+		error = str_printf("connection '%s' is disabled", name);
+		client_answer(
+			cl,
+			control_error(
+				error ? error : "it is disabled",
+				"set 'enabled: true' in the configuration, and 'certgate reload'"));
+		return;
+	}
+	error = str_printf("there is no connection '%s'", name);
 	strbuf_add(&hint, g->n_conns > 0 ? "there are: " : "there is none");
 	for (size_t i = 0; i < g->n_conns && i < 20; i++)
 		strbuf_addf(&hint, "%s%s", i > 0 ? ", " : "", g->conns[i]->cfg->name);
@@ -372,18 +386,11 @@ static void op_stop(struct client *cl, json_t *args _unused_)
 
 static const struct {
 	const char *name;
-	bool root;
 	void (*handle)(struct client *cl, json_t *args);
 } operations[] = {
-	{"status", false, op_status},
-	{"sa", false, op_sa},
-	{"up", true, op_up},
-	{"down", true, op_down},
-	{"reload", true, op_reload},
-	{"monitor", false, op_monitor},
-	{"explain", false, op_explain},
-	{"version", false, op_version},
-	{"stop", true, op_stop},
+#define OPERATION(name, role) {#name, op_##name},
+	ACCESS_TABLE(OPERATION)
+#undef OPERATION
 };
 
 void ops_handle(struct client *cl, const char *op, json_t *args)
@@ -393,9 +400,7 @@ void ops_handle(struct client *cl, const char *op, json_t *args)
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
 		if (!streq(operations[i].name, op))
 			continue;
-		if (operations[i].root && !client_is_root(cl))
-			client_answer(cl, control_error("only root may do this", NULL));
-		else
+		if (client_may(cl, op, json_string_value(json_object_get(args, "name"))))
 			operations[i].handle(cl, args);
 		return;
 	}

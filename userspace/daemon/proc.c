@@ -244,9 +244,18 @@ static void tell_log_level(struct proc *p)
 {
 	struct msg_writer m;
 
+	if (!p->ready)
+		return;
+
 	msg_begin(&m, MSG_LOG_LEVEL);
 	msg_put_u8(&m, (uint8_t)cg_log_get_level());
 	(void)channel_send(p->channel, &m, -EBADF);
+}
+
+void procs_tell_log_level(struct gateway *g)
+{
+	for (size_t i = 0; i < g->n_procs; i++)
+		tell_log_level(&g->procs[i]);
 }
 
 static int on_ready(struct proc *p)
@@ -385,6 +394,8 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 		bindings_orphan(g);
 	} else if (p->role == ROLE_KEY || p->role == ROLE_VERIFY)
 		load_on_process(g, false);
+	else if (p->role == ROLE_FETCH)
+		conns_resolve_lost(g);
 	if (p->role == ROLE_VERIFY && ike && ike->pid > 0)
 		proc_kill(ike, "a process that verifies ended, and with it the nonces it knew");
 	start_again(p);

@@ -3,7 +3,6 @@
  * The process `main`: reads the configuration, opens what must be opened, then keeps two capabilities and decides from there: what
  * is installed in the kernel, and what the others get to see. It parses nothing that comes from the network.
  */
-#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -28,8 +27,10 @@ static void on_report(struct gateway *g, const struct proto_report *p)
 		return;
 	if (left_out > 0)
 		log_warning("%u reports of ike were left out", left_out);
-	if (c && p->r.severity >= IKE_WARNING)
+	if (c && p->r.severity >= IKE_WARNING) {
 		c->attempts++;
+		conn_resolve_again(c);
+	}
 	if (c && streq(p->event, "ike-established"))
 		c->attempts = 0;
 	history_add(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s", p->r.text);
@@ -129,16 +130,24 @@ int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r)
 
 /* ---------------------------------------------------------------- loading */
 
-void gateway_loaded(struct gateway *g, int error, const struct cg_diags *diags)
+static void log_findings(const struct cg_diags *diags)
 {
 	for (size_t i = 0; i < diags->n; i++) {
 		_cleanup_free_ char *line = cg_diag_format(&diags->items[i]);
+		const char *hint = diags->items[i].hint;
 
 		if (diags->items[i].severity == CG_DIAG_ERROR)
-			log_error("%s", line ? line : "out of memory");
+			log_error("%s%s%s%s", line ? line : "out of memory", hint ? " (" : "",
+				  hint ? hint : "", hint ? ")" : "");
 		else
-			log_warning("%s", line ? line : "out of memory");
+			log_warning("%s%s%s%s", line ? line : "out of memory", hint ? " (" : "",
+				    hint ? hint : "", hint ? ")" : "");
 	}
+}
+
+void gateway_loaded(struct gateway *g, int error, const struct cg_diags *diags)
+{
+	log_findings(diags);
 	if (error < 0)
 		history_add(g, NULL, IKE_ERROR, "configuration-refused", NULL, NULL,
 			    "the configuration was not loaded (%s), nothing was changed",
@@ -286,6 +295,7 @@ static void gateway_done(struct gateway *g)
 	table_done(&g->children_by_sa);
 	table_done(&g->tunnels_by_kernel);
 	cg_config_free(g->config);
+	access_done(&g->access);
 	g->k = g->k ? cgk_free(g->k) : NULL;
 	g->rt = g->rt ? cgk_rt_free(g->rt) : NULL;
 }
@@ -406,19 +416,7 @@ static int find_user(struct gateway *g)
 	}
 	g->uid = pw->pw_uid;
 	g->gid = pw->pw_gid;
-	if (gw->control_group) {
-		const struct group *gr = getgrnam(gw->control_group);
-
-		if (!gr)
-			log_warning(
-				"there is no group '%s' (gateway.control_group): only root may use the control socket",
-				gw->control_group);
-		else {
-			g->control_gid = gr->gr_gid;
-			g->control_gid_set = true;
-		}
-	}
-	return 0;
+	return access_load(gw, &g->access);
 }
 
 static int open_control(struct gateway *g)
@@ -431,16 +429,16 @@ static int open_control(struct gateway *g)
 
 		if (!dir)
 			return -ENOMEM;
-		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		/* Where somebody else than root has a role he must get there, whatever the umask. */
+		if ((mkdir(dir, 0755) < 0 || chmod(dir, 0755) < 0) && errno != EEXIST)
 			return log_error_errno(errno, "cannot make %s", dir);
 	}
-	g->control_fd = control_listen(path, g->control_gid_set ? 0660 : 0600);
+	/* Everyone may ask where somebody else than root has a role, and gets the answer that the role gives. */
+	g->control_fd = control_listen(path, g->access.n > 0 ? 0666 : 0600);
 	if (g->control_fd == -EADDRINUSE)
 		return log_error_errno(g->control_fd, "another certgated runs at %s", path);
 	if (g->control_fd < 0)
 		return log_error_errno(g->control_fd, "cannot listen at %s", path);
-	if (g->control_gid_set && chown(path, 0, g->control_gid) < 0)
-		return log_error_errno(errno, "cannot give %s to the control group", path);
 	return 0;
 }
 
@@ -450,13 +448,9 @@ static int read_config(struct gateway *g)
 	int r;
 
 	r = cg_config_load(g->options->config, &diags, &g->config);
-	for (size_t i = 0; i < diags.n && r < 0; i++) {
-		_cleanup_free_ char *line = cg_diag_format(&diags.items[i]);
-
-		log_error("%s", line ? line : "out of memory");
-		if (diags.items[i].hint)
-			log_error("  %s", diags.items[i].hint);
-	}
+	/* Warnings alone come with the first load. */
+	if (r < 0)
+		log_findings(&diags);
 	if (r < 0 && diags.n == 0)
 		(void)log_error_errno(r, "%s cannot be read", g->options->config);
 	cg_diags_done(&diags);
@@ -483,6 +477,19 @@ static int start_events(struct gateway *g)
 	if (!g->tick || !g->load_timer || event_add(g->tick, &second) < 0)
 		return -ENOMEM;
 	return 0;
+}
+
+static int open_sockets(struct gateway *g)
+{
+	struct cg_diags diags = {0};
+	int r;
+
+	r = sockets_prepare(g, &g->config->gateway, &diags);
+	log_findings(&diags);
+	cg_diags_done(&diags);
+	if (r >= 0)
+		sockets_apply(g, &g->config->gateway);
+	return r;
 }
 
 static int start(struct gateway *g)
@@ -514,7 +521,7 @@ static int start(struct gateway *g)
 	if (!g->k)
 		history_add(g, NULL, IKE_ERROR, "module-missing", NULL, "modprobe certgate",
 			    "the module is not loaded: no tunnel can come up");
-	r = sockets_apply(g, &g->config->gateway);
+	r = open_sockets(g);
 	if (r < 0)
 		return r;
 	r = notify_watchdog_start(g);

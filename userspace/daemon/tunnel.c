@@ -120,6 +120,22 @@ int tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *l
 	return r;
 }
 
+void tunnels_choose_socket(struct gateway *g)
+{
+	struct tunnel *t;
+
+	LIST_FOREACH(t, &g->tunnels, all)
+	{
+		const struct cg_endpoint local = t->t.local, remote = t->t.remote;
+
+		if (g->k && t->t.encap == CERTGATE_ENCAP_UDP &&
+		    tunnel_move(g, t, &local, &remote, true, t->t.flags & CERTGATE_TUNNEL_F_ROAM) <
+			    0)
+			log_warning("tunnel %s cannot change its socket (%s)", t->t.label,
+				    cgk_error(g->k));
+	}
+}
+
 int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
 	       char text[CHECK_TEXT])
 {

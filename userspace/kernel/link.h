@@ -28,7 +28,8 @@ int cgk_link_ensure(struct cgk_rt *rt, const char *name, uint32_t *ret_ifindex, 
 /* Only a device of kind certgate. -ENOENT, -EINVAL: of another kind. */
 int cgk_link_delete(struct cgk_rt *rt, const char *name);
 int cgk_link_up(struct cgk_rt *rt, uint32_t ifindex);
-/* Bytes; 0 leaves it. */
+/* Bytes; 0 leaves it. CGK_LINK_MTU is what the module gives a new device. */
+#define CGK_LINK_MTU 1400
 int cgk_link_set_mtu(struct cgk_rt *rt, uint32_t ifindex, uint32_t mtu);
 /* Index of any device by name, 0 if there is none. */
 uint32_t cgk_link_index(struct cgk_rt *rt, const char *name);

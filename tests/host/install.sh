@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a packager does: make help, make install and make modules_install into a directory, for another prefix.
+# timeout: 240
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/ktap.sh
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+# A make of its own, whatever the one that called this was told.
+own_make() {
+	env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory "$@"
+}
+
+install_all() {
+	own_make install DESTDIR="$root" PREFIX=/opt/cg SYSCONFDIR=/opt/etc
+}
+
+# The files of a directory, without those that follow from the kernel.
+files() {
+	(cd "$root" && find . -type f | sort)
+}
+
+nothing_left_open() {
+	! grep -r '@[A-Z]*@' "$root/opt/cg/lib"
+}
+
+helps() {
+	local target
+	own_make help >"$root/help" || return 1
+	for target in all install modules_install test demo lint fuzz clean; do
+		grep -q "^  $target " "$root/help" || { echo "help does not tell of $target"; return 1; }
+	done
+	rm "$root/help"
+}
+
+is_up_to_date() {
+	! install_all | grep -E '^  (CC|LINK)'
+}
+
+module() {
+	own_make modules_install KDIR="$(scripts/kernel path 6.1 build)" INSTALL_MOD_PATH="$root/mods" &&
+		[ "$(find "$root/mods" -name 'certgate.ko*' -path '*/updates/*' | wc -l)" = 1 ]
+}
+
+ktap_begin 8
+t 'make help lists the targets' helps
+t 'make install' install_all
+t 'puts these files there and no others' [ "$(files | tr '\n' ' ')" = "./opt/cg/bin/certgate ./opt/cg/lib/systemd/system/certgated.service ./opt/cg/lib/sysusers.d/certgate.conf ./opt/cg/sbin/certgated ./opt/cg/share/man/man5/certgate.yaml.5 ./opt/cg/share/man/man8/certgate.8 ./opt/cg/share/man/man8/certgated.8 " ]
+t 'a second time nothing is built again, whatever the prefix' is_up_to_date
+t 'the unit starts that program with that configuration' grep -qx 'ExecStart=/opt/cg/sbin/certgated --config /opt/etc/certgate/certgate.yaml' "$root/opt/cg/lib/systemd/system/certgated.service"
+t 'nothing is left to be filled in' nothing_left_open
+t 'the programs run from there' eval '"$root/opt/cg/bin/certgate" version | grep -q "^certgate " && "$root/opt/cg/sbin/certgated" --version'
+t 'make modules_install puts the module below updates/' module
+ktap_end

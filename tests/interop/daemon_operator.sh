@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 150
+# kernels: uml
+#
+# certgated as its operators meet it: roles of the control socket and what is logged of them, reloads that change where it listens,
+# warnings that are no failures.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+
+program=/run/certgate-for-all
+log=$gate_root/hq/log
+
+# as UID GID GROUPS ARGUMENT...: the command as somebody else; GROUPS are supplementary, "" for none
+as() {
+	local uid=$1 gid=$2 groups=$3
+	shift 3
+	ip netns exec hq setpriv --reuid "$uid" --regid "$gid" ${groups:+--groups "$groups"} ${groups:---clear-groups} \
+		"$program" --socket "$gate_root/hq/control.sock" "$@"
+}
+
+viewer() { as 7 7 4 "$@"; } # lp, in adm
+operator() { as 1 1 '' "$@"; } # daemon
+administrator() { as 7 3 '' "$@"; } # lp, whose group is sys
+nobody() { as 65534 65534 '' "$@"; }
+
+refused_with() { # WORDS COMMAND...
+	local words=$1 out
+	shift
+	out=$("$@" 2>&1) && return 1
+	echo "$out"
+	[[ $out == *"$words"* ]]
+}
+
+logged() { # WORDS
+	grep -qF -- "$1" "$log"
+}
+
+# 16 connections of one user are held open; the next is turned away, and root is not.
+one_user_takes_all() {
+	local pids=() i ok=1
+	for ((i = 0; i < 16; i++)); do
+		as 7 7 4 monitor >/dev/null 2>&1 &
+		pids+=($!)
+	done
+	sleep 1
+	! viewer status >/dev/null 2>&1 && operator status >/dev/null && gate_answers hq && ok=0
+	kill "${pids[@]}" 2>/dev/null
+	wait "${pids[@]}" 2>/dev/null
+	return $ok
+}
+
+branch_conf() { # [LINES...]
+	local line
+	gate_dir branch
+	{
+		cat <<-END
+			gateway:
+			  listen: [203.0.113.2]
+			  state_dir: $gate_root/branch/state
+			connections:
+			  - name: hq
+			    interface: {name: cg0}
+			    remote_address: 198.51.100.2
+			    mode: initiator-only
+			    start: manual
+			    local_networks: [10.2.0.0/16]
+			    remote_networks: [${B_REMOTE_NET:-10.1.0.0/16}]
+			    outbound_certificate: $pki/branch.pfx
+			    inbound_certificate: {subject_name: gw.hq.example, chain: [$pki/hq-root.cer]}
+		END
+		for line; do
+			printf '%s\n' "$line"
+		done
+	} >"$gate_root/branch/certgate.yaml"
+}
+
+# hq_conf LISTEN [LINES...]: LINES belong to the gateway
+hq_conf() {
+	local listen=$1 line
+	shift
+	MODE=responder-only REMOTE_NET=${HQ_REMOTE_NET:-10.2.0.0/16} interop_hq hq "encap: ${HQ_ENCAP:-auto}"
+	sed -i "s/^  listen: .*/  listen: [$listen]/" "$gate_root/hq/certgate.yaml"
+	for line; do
+		sed -i "/^  listen:/a\\  $line" "$gate_root/hq/certgate.yaml"
+	done
+}
+
+roles='roles: {viewer: group:adm, operator: user:daemon, administrator: group:sys}'
+
+listens() { # ADDRESS:PORT
+	ns hq ss -Hulpn | awk '{print $4}' | grep -qxF "$1"
+}
+
+handshakes_again() {
+	gate branch down hq && gate branch up hq && ping_both
+}
+
+ktap_begin 29
+insmod "$CERTGATE_KO" || exit 1
+install -m 755 "$gate_build/certgate" "$program"
+topo_up && interop_pki && interop_cert hq hq p256 && interop_cert branch branch p256 || exit 1
+HQ_ENCAP=udp hq_conf 198.51.100.2 "$roles"
+branch_conf '    encap: udp'
+interop_start && gate_start branch branch || exit 1
+
+t 'root brings it up' gate branch up hq
+t 'a viewer by a supplementary group sees it' eval 'viewer status | grep -q "branch: up"'
+t 'and may not take it down' refused_with "'down' takes the role operator, yours is viewer" viewer down branch
+t 'which is logged, with who and what' logged 'down branch was refused to user with uid 7'
+t 'nor load the configuration' refused_with 'takes the role operator' viewer reload
+t 'an operator takes it down' operator down branch
+t 'which is logged, with who and as what' eval 'logged "down branch, by user daemon (uid 1" && logged "as operator event=command connection=branch"'
+t 'and lets it up again' eval 'operator up branch --wait 0 && gate branch up hq'
+t 'and loads the configuration' operator reload
+t 'but does not stop the daemon' refused_with "'stop' takes the role administrator, yours is operator" operator stop
+t 'one without a role sees nothing' refused_with "yours is none" nobody status
+t 'one user cannot keep the others out' one_user_takes_all
+
+old=$(gate_field hq branch children.0.spi_in)
+HQ_ENCAP=udp hq_conf '198.51.100.2, 192.0.2.99' "$roles"
+t 'a reload that cannot listen is refused, with file, line and key' refused_with 'certgate.yaml:2:12: error: gateway.listen: cannot listen on 192.0.2.99:500' gate hq reload
+t 'and nothing changed' eval 'listens 198.51.100.2:500 && listens 198.51.100.2:4500 && [ "$(gate_field hq branch children.0.spi_in)" = "$old" ]'
+t 'the tunnel goes on' ping_both
+t 'and a new one comes up' handshakes_again
+old=$(gate_field hq branch children.0.spi_in)
+HQ_ENCAP=udp hq_conf 0.0.0.0 "$roles"
+t 'listening on all addresses instead' eval 'gate hq reload && listens 0.0.0.0:500 && listens 0.0.0.0:4500 && ! listens 198.51.100.2:500'
+t 'keeps the tunnel' eval 'ping_both && [ "$(gate_field hq branch children.0.spi_in)" = "$old" ]'
+t 'and lets new ones up' handshakes_again
+HQ_ENCAP=udp hq_conf 198.51.100.2 "$roles" 'log_level: debug'
+t 'and back, with another log level' eval 'gate hq reload && listens 198.51.100.2:4500 && ! listens 0.0.0.0:4500'
+t 'keeps it as well' eval 'ping_both && handshakes_again'
+t 'which all processes follow' eval 'gate hq down branch && gate hq down branch && wait_for 5 logged "ike: debug: CONN_DOWN" && gate hq up branch --wait 0'
+
+ns branch-host ip route add 198.51.100.0/24 via 10.2.0.1 2>/dev/null
+gate_stop branch
+HQ_ENCAP=auto HQ_REMOTE_NET=10.2.0.0/16 LOCAL_NET=0.0.0.0/0 hq_conf 198.51.100.2 "$roles"
+gate hq reload
+B_REMOTE_NET=0.0.0.0/0 branch_conf '  - name: closed' '    enabled: false' '    interface: cg9' '    remote_address: 198.51.100.9' \
+	'    local_networks: [10.2.0.0/16]' '    remote_networks: [10.9.0.0/16]' "    outbound_certificate: $pki/branch.pfx" \
+	"    inbound_certificate: {subject_name: gw.x.example, chain: [$pki/hq-root.cer]}"
+gate_start branch branch
+t 'a route that would lead to the peer itself is left out, and up succeeds' gate branch up hq
+t 'without an error in the status' eval '[ "$(gate_field branch hq last_error)" = "" ]'
+t 'but with a word in the history' eval 'gate branch explain hq | grep -q "no route to 0.0.0.0/0 was added"'
+t 'a disabled connection is called so' refused_with "connection 'closed' is disabled" gate branch up closed
+
+t 'an administrator stops the daemon' administrator stop
+gate_stop branch
+t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel socket list --json)" = "[]" ] && [ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'
+t 'rmmod' wait_for 5 rmmod certgate
+ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
+ktap_end
