@@ -13,10 +13,10 @@ log=$gate_root/hq/log
 
 # as UID GID GROUPS ARGUMENT...: the command as somebody else; GROUPS are supplementary, "" for none
 as() {
-	local uid=$1 gid=$2 groups=$3
+	local uid=$1 gid=$2 groups=--clear-groups
+	[ -z "$3" ] || groups=--groups=$3
 	shift 3
-	ip netns exec hq setpriv --reuid "$uid" --regid "$gid" ${groups:+--groups "$groups"} ${groups:---clear-groups} \
-		"$program" --socket "$gate_root/hq/control.sock" "$@"
+	ip netns exec hq setpriv --reuid "$uid" --regid "$gid" "$groups" "$program" --socket "$gate_root/hq/control.sock" "$@"
 }
 
 viewer() { as 7 7 4 "$@"; } # lp, in adm
@@ -38,15 +38,13 @@ logged() { # WORDS
 
 # 16 connections of one user are held open; the next is turned away, and root is not.
 one_user_takes_all() {
-	local pids=() i ok=1
+	local i ok=1
 	for ((i = 0; i < 16; i++)); do
-		as 7 7 4 monitor >/dev/null 2>&1 &
-		pids+=($!)
+		viewer monitor >/dev/null 2>&1 &
 	done
-	sleep 1
-	! viewer status >/dev/null 2>&1 && operator status >/dev/null && gate_answers hq && ok=0
-	kill "${pids[@]}" 2>/dev/null
-	wait "${pids[@]}" 2>/dev/null
+	wait_for 10 eval '[ "$(ss -Hxp src "$gate_root/hq/control.sock" 2>/dev/null | wc -l)" -ge 17 ]'
+	refused_with 'too many connections' viewer status && operator status && gate_answers hq && ok=0
+	pkill -u 7
 	return $ok
 }
 
@@ -96,7 +94,7 @@ handshakes_again() {
 	gate branch down hq && gate branch up hq && ping_both
 }
 
-ktap_begin 29
+ktap_begin 32
 insmod "$CERTGATE_KO" || exit 1
 install -m 755 "$gate_build/certgate" "$program"
 topo_up && interop_pki && interop_cert hq hq p256 && interop_cert branch branch p256 || exit 1
@@ -105,12 +103,15 @@ branch_conf '    encap: udp'
 interop_start && gate_start branch branch || exit 1
 
 t 'root brings it up' gate branch up hq
+t 'the log tells who was let in, by which chain and configuration' eval \
+	'grep -E "CN=gw.branch.example was let in as .*under configuration [0-9a-f]{16}, by the chain CN=gw.branch.example .* <- CN=Branch Issuing CA,O=Branch .* <- CN=Branch Root,O=Branch .*event=peer-admitted connection=branch" "$log"'
 t 'a viewer by a supplementary group sees it' eval 'viewer status | grep -q "branch: up"'
 t 'and may not take it down' refused_with "'down' takes the role operator, yours is viewer" viewer down branch
 t 'which is logged, with who and what' logged 'down branch was refused to user with uid 7'
 t 'nor load the configuration' refused_with 'takes the role operator' viewer reload
 t 'an operator takes it down' operator down branch
 t 'which is logged, with who and as what' eval 'logged "down branch, by user daemon (uid 1" && logged "as operator event=command connection=branch"'
+t 'as is that the peer has left, and why' eval 'grep -q "CN=gw.branch.example, let in at .* has left: the connection was taken down event=peer-left" "$log"'
 t 'and lets it up again' eval 'operator up branch --wait 0 && gate branch up hq'
 t 'and loads the configuration' operator reload
 t 'but does not stop the daemon' refused_with "'stop' takes the role administrator, yours is operator" operator stop
@@ -119,7 +120,7 @@ t 'one user cannot keep the others out' one_user_takes_all
 
 old=$(gate_field hq branch children.0.spi_in)
 HQ_ENCAP=udp hq_conf '198.51.100.2, 192.0.2.99' "$roles"
-t 'a reload that cannot listen is refused, with file, line and key' refused_with 'certgate.yaml:2:12: error: gateway.listen: cannot listen on 192.0.2.99:500' gate hq reload
+t 'a reload that cannot listen is refused, with file, line and key' refused_with 'certgate.yaml:2:3: error: gateway.listen: cannot listen on 192.0.2.99:500' gate hq reload
 t 'and nothing changed' eval 'listens 198.51.100.2:500 && listens 198.51.100.2:4500 && [ "$(gate_field hq branch children.0.spi_in)" = "$old" ]'
 t 'the tunnel goes on' ping_both
 t 'and a new one comes up' handshakes_again
@@ -136,7 +137,7 @@ t 'which all processes follow' eval 'gate hq down branch && gate hq down branch 
 ns branch-host ip route add 198.51.100.0/24 via 10.2.0.1 2>/dev/null
 gate_stop branch
 HQ_ENCAP=auto HQ_REMOTE_NET=10.2.0.0/16 LOCAL_NET=0.0.0.0/0 hq_conf 198.51.100.2 "$roles"
-gate hq reload
+gate hq reload >/dev/null
 B_REMOTE_NET=0.0.0.0/0 branch_conf '  - name: closed' '    enabled: false' '    interface: cg9' '    remote_address: 198.51.100.9' \
 	'    local_networks: [10.2.0.0/16]' '    remote_networks: [10.9.0.0/16]' "    outbound_certificate: $pki/branch.pfx" \
 	"    inbound_certificate: {subject_name: gw.x.example, chain: [$pki/hq-root.cer]}"
@@ -146,6 +147,10 @@ t 'without an error in the status' eval '[ "$(gate_field branch hq last_error)" 
 t 'but with a word in the history' eval 'gate branch explain hq | grep -q "no route to 0.0.0.0/0 was added"'
 t 'a disabled connection is called so' refused_with "connection 'closed' is disabled" gate branch up closed
 
+gate branch down hq >/dev/null
+sed -i 's/subject_name: .*/subject_name: gw.other.example/' "$gate_root/hq/certgate.yaml"
+gate hq reload >/dev/null
+t 'after a refusal status tells when it is tried again' eval '! gate branch up hq --wait 5 && wait_for 20 eval "[ -n \"\$(gate_field branch hq next_attempt_at)\" ]"'
 t 'an administrator stops the daemon' administrator stop
 gate_stop branch
 t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel socket list --json)" = "[]" ] && [ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'

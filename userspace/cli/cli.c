@@ -341,7 +341,8 @@ int cli_request(struct cli *cli, const char *op, json_t *args, usec_t timeout, j
 	if (fd < 0)
 		return CLI_FAILED;
 	r = control_send(fd, request, CLI_TIMEOUT);
-	if (r >= 0)
+	/* A daemon that turns us away says why before it closes. */
+	if (r >= 0 || r == -EPIPE)
 		r = control_receive(fd, &reader, timeout, &answer);
 	if (r == -ETIMEDOUT)
 		return cli_error(cli, "see 'journalctl -u certgated'", "certgated does not answer");

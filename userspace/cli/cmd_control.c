@@ -160,7 +160,7 @@ int cmd_stop(struct cli *cli, int argc, char **argv)
 	if (fd < 0)
 		return CLI_FAILED;
 	r = control_send(fd, request, CLI_TIMEOUT);
-	if (r >= 0)
+	if (r >= 0 || r == -EPIPE)
 		r = control_receive(fd, &reader, CLI_TIMEOUT, &answer);
 	if (r < 0)
 		return cli_error_errno(cli, r, "see 'journalctl -u certgated'",

@@ -3,6 +3,8 @@
  * Certificate bindings: taken from verify alone, made in the kernel, found by the handle that ike was given, and gone when nobody uses
  * them. The table is bounded by the peers that authenticate: each connection keeps a few.
  */
+#include "base/hex.h"
+#include "base/str.h"
 #include "daemon/gateway.h"
 
 enum { BINDINGS_PER_CONNECTION = 16 };
@@ -31,6 +33,57 @@ static void unlink_binding(struct gateway *g, struct binding *b)
 	free(b);
 }
 
+/* ---------------------------------------------------------------- the audit trail */
+
+static void tell_admitted(struct gateway *g, const struct binding *b)
+{
+	const struct pki_binding *p = &b->b.binding;
+	_cleanup_strbuf_ struct cg_strbuf chain = {0};
+	char until[TIMESTAMP_SIZE], digest[17], hash[17];
+
+	for (uint32_t i = 0; i < p->n_links; i++) {
+		if (hex_encode(p->links[i].cert, 8, hash, sizeof(hash)) >= 0)
+			strbuf_addf(&chain, "%s%s (%s)", i > 0 ? " <- " : "", b->b.chain[i].subject,
+				    hash);
+	}
+	(void)hex_encode(b->conn->config_digest, sizeof(b->conn->config_digest), digest,
+			 sizeof(digest));
+	history_note(
+		g, b->conn, IKE_NOTICE, "peer-admitted", NULL, NULL,
+		"%s was let in as %s, binding %u, until %s, under configuration %s, by the chain %s",
+		p->subject, b->b.identity, b->kernel_id, format_timestamp(p->not_after, until),
+		digest, chain.s ? chain.s : "");
+}
+
+static const char *why_left(const struct gateway *g, const struct binding *b)
+{
+	const struct binding *newest = b->conn ? LIST_FIRST(&b->conn->bindings) : NULL;
+
+	if (b->dead)
+		return b->why;
+	if (g->stopping)
+		return "the daemon stops";
+	if (!b->conn || b->conn->closing)
+		return "the connection was removed from the configuration, or changed";
+	if (newest != b)
+		return "a new authentication took its place";
+	if (b->conn->down)
+		return "the connection was taken down";
+	return b->conn->left[0] ? b->conn->left : "its IKE SA ended";
+}
+
+static void tell_left(struct gateway *g, const struct binding *b)
+{
+	char since[TIMESTAMP_SIZE];
+
+	/* One that the kernel refused was never let in. */
+	if (b->kernel_id == 0)
+		return;
+	history_note(g, b->conn, IKE_NOTICE, "peer-left", NULL, NULL,
+		     "%s, let in at %s with binding %u, has left: %s", b->b.binding.subject,
+		     format_timestamp(b->since, since), b->kernel_id, why_left(g, b));
+}
+
 void binding_settle(struct gateway *g, struct binding *b)
 {
 	if (!b->released || b->children > 0)
@@ -38,6 +91,7 @@ void binding_settle(struct gateway *g, struct binding *b)
 	/* -EBUSY: SAs of an engine that ended refer to it, and it goes with them. */
 	if (g->k && b->kernel_id != 0 && cgk_cert_del(g->k, b->kernel_id) == -EBUSY)
 		adopt_cert(g, b->kernel_id);
+	tell_left(g, b);
 	unlink_binding(g, b);
 }
 
@@ -129,14 +183,15 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 	}
 	b->b = *p;
 	b->conn = c;
+	b->since = (int64_t)(now_realtime() / USEC_PER_SEC);
+	c->left[0] = '\0';
 	LIST_INSERT_HEAD(&g->bindings, b, all);
 	LIST_INSERT_HEAD(&c->bindings, b, of_conn);
 	table_add(&g->bindings_by_handle, &b->by_handle, p->handle);
 	r = make_in_kernel(g, p, &b->kernel_id);
 	if (r >= 0) {
 		table_add(&g->bindings_by_kernel, &b->by_kernel, b->kernel_id);
-		log_debug("binding %u of connection %s: %s", b->kernel_id, c->cfg->name,
-			  p->binding.subject);
+		tell_admitted(g, b);
 		return;
 	}
 	b->dead = true;
@@ -177,6 +232,9 @@ void bindings_orphan(struct gateway *g)
 
 	for (struct binding *b = LIST_FIRST(&g->bindings); b; b = next) {
 		next = LIST_NEXT(b, all);
+		if (b->conn && !g->stopping)
+			(void)snprintf(b->conn->left, sizeof(b->conn->left),
+				       "the process ike ended");
 		b->released = true;
 		binding_settle(g, b);
 	}

@@ -318,6 +318,21 @@ static int accept_client(struct gateway *g, int fd)
 	return 0;
 }
 
+/* What the client is told is all it gets; it may be gone already. */
+static void turn_away(int fd, int error)
+{
+	_cleanup_json_ json_t *msg = control_error(
+		error == -EMFILE ? "there are too many connections to the daemon already"
+				 : strerror(-error),
+		error == -EMFILE ? "end other certgate commands of yours, such as monitor" : NULL);
+	_cleanup_free_ char *line = NULL;
+	size_t len;
+
+	line = msg ? control_encode(msg, &len) : NULL;
+	if (line)
+		(void)send(fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void on_connection(evutil_socket_t listener, short what _unused_, void *userdata)
 {
 	struct gateway *g = userdata;
@@ -328,6 +343,7 @@ static void on_connection(evutil_socket_t listener, short what _unused_, void *u
 	r = accept_client(g, fd);
 	if (r < 0) {
 		(void)log_warning_errno(r, "a client of the control socket is turned away");
+		turn_away(fd, r);
 		(void)safe_close(fd);
 	}
 }

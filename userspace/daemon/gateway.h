@@ -133,6 +133,8 @@ struct conn {
 	unsigned int attempts;
 	struct history history;
 	struct history_entry last_error; /* code empty: none */
+	char left[128];			 /* why the last IKE SA ended, if ike said so */
+	uint8_t config_digest[8];	 /* of all that was configured: for the audit trail */
 };
 
 struct conn *conn_find(const struct gateway *g, uint32_t id);
@@ -221,9 +223,11 @@ struct binding {
 	uint32_t kernel_id; /* 0: the kernel refused */
 	bool dead, released;
 	unsigned int children;
+	int64_t since;
 	char why[128]; /* it is dead */
 };
 
+/* Who is let in and when and why that ended is told as peer-admitted and peer-left. */
 void binding_new(struct gateway *g, struct proc *from, const struct proto_binding *b);
 struct binding *binding_find(struct gateway *g, uint64_t handle);
 struct binding *binding_find_kernel(struct gateway *g, uint32_t id);
@@ -360,16 +364,23 @@ struct snapshot_child {
 	struct ike_suite suite;
 	ike_time established, rekey_at;
 };
-/* SAs by connection, children by number. */
+/* A connection that waits for its next attempt. */
+struct snapshot_wait {
+	uint32_t connection;
+	ike_time at;
+};
+/* SAs and waits by connection, children by number. */
 struct ike_snapshot {
 	struct proto_sa_status *sas;
 	struct snapshot_child *children;
-	size_t n_sas, n_children;
+	struct snapshot_wait *waits;
+	size_t n_sas, n_children, n_waits;
 };
 typedef void (*snapshot_fn)(void *ctx, const struct ike_snapshot *s);
 int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx);
 void snapshot_on_sa(struct gateway *g, const struct proto_sa_status *s);
 void snapshot_on_child(struct gateway *g, const struct proto_child_status *s);
+void snapshot_on_wait(struct gateway *g, uint32_t request, const struct snapshot_wait *wait);
 void snapshot_on_end(struct gateway *g, uint32_t request);
 /* A client is gone: its fn is not called any more. NULL: ike is gone, everyone gets what has come. */
 void snapshot_cancel(struct gateway *g, const void *ctx);

@@ -5,6 +5,7 @@
  * rest. Called at the start, for `reload`, and when key or a verify worker was started again.
  */
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <sys/stat.h>
 
 #include "daemon/gateway.h"
@@ -432,6 +433,18 @@ static bool still_listens(const struct conn *c, const struct cg_gateway *gw)
 	return !k || check_listens_on(gw, &k->local.addr);
 }
 
+static int digest(const struct cg_connection *cfg, uint8_t ret[8])
+{
+	_cleanup_json_ json_t *o = cg_connection_to_json(cfg);
+	_cleanup_free_ char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	uint8_t hash[SHA256_DIGEST_LENGTH];
+
+	if (!text || !SHA256((const unsigned char *)text, strlen(text), hash))
+		return -ENOMEM;
+	memcpy(ret, hash, 8);
+	return 0;
+}
+
 static int make_conns(struct load *l)
 {
 	struct gateway *g = l->g;
@@ -450,6 +463,8 @@ static int make_conns(struct load *l)
 			return -ENOMEM;
 		c->g = g;
 		c->cfg = cfg;
+		if (digest(cfg, c->config_digest) < 0)
+			return -ENOMEM;
 		/* Stable over reloads, unless what runs must end for what is wanted; never used again. */
 		c->id = old && !conn_must_begin_anew(old->cfg, cfg) &&
 					still_listens(old, &l->config->gateway)

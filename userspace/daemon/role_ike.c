@@ -228,6 +228,19 @@ static void tell_status(void *ctx, const struct ike_sa_status *sa)
 	}
 }
 
+/* Its body is small: request, connection, time. */
+static void tell_wait(void *ctx, uint32_t connection, ike_time at)
+{
+	const struct status *s = ctx;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_STATUS_WAIT);
+	msg_put_u32(&m, s->request);
+	msg_put_u32(&m, connection);
+	msg_put_u64(&m, at);
+	(void)channel_send(s->k->w.main, &m, -EBADF);
+}
+
 static int on_status_get(struct ike *k, struct msg_reader *r)
 {
 	struct status s = {.k = k, .request = msg_get_u32(r)};
@@ -236,6 +249,7 @@ static int on_status_get(struct ike *k, struct msg_reader *r)
 	if (!msg_done(r))
 		return -EBADMSG;
 	ike_status(k->engine, tell_status, &s);
+	ike_status_waiting(k->engine, tell_wait, &s);
 	msg_begin(&m, MSG_STATUS_END);
 	msg_put_u32(&m, s.request);
 	(void)channel_send(k->w.main, &m, -EBADF);

@@ -33,6 +33,8 @@ static void on_report(struct gateway *g, const struct proto_report *p)
 	}
 	if (c && streq(p->event, "ike-established"))
 		c->attempts = 0;
+	if (c && (streq(p->event, "deleted-by-peer") || streq(p->event, "peer-dead")))
+		(void)snprintf(c->left, sizeof(c->left), "%.127s", p->r.text);
 	history_add(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s", p->r.text);
 	if (c)
 		ops_changed(g, c);
@@ -81,6 +83,15 @@ static int on_status(struct gateway *g, enum msg_type type, struct msg_reader *r
 		if (!msg_done(r))
 			return -EBADMSG;
 		snapshot_on_child(g, &child);
+	} else if (type == MSG_STATUS_WAIT) {
+		struct snapshot_wait wait;
+
+		request = msg_get_u32(r);
+		wait.connection = msg_get_u32(r);
+		wait.at = msg_get_u64(r);
+		if (!msg_done(r))
+			return -EBADMSG;
+		snapshot_on_wait(g, request, &wait);
 	} else {
 		request = msg_get_u32(r);
 		if (!msg_done(r))
@@ -103,7 +114,8 @@ int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r)
 	if (type == MSG_CHILD_ADD || type == MSG_CHILD_DEL || type == MSG_CHILD_ACTIVATE ||
 	    type == MSG_CHILD_MOVE)
 		return on_child(g, type, r);
-	if (type == MSG_STATUS_SA || type == MSG_STATUS_CHILD || type == MSG_STATUS_END)
+	if (type == MSG_STATUS_SA || type == MSG_STATUS_CHILD || type == MSG_STATUS_WAIT ||
+	    type == MSG_STATUS_END)
 		return on_status(g, type, r);
 	if (type == MSG_REPORT) {
 		proto_get_report(r, &report);

@@ -5,7 +5,11 @@
  */
 #include "daemon/gateway.h"
 
-enum { SNAPSHOT_SAS_MAX = 65536, SNAPSHOT_CHILDREN_MAX = 262144 };
+enum {
+	SNAPSHOT_SAS_MAX = 65536,
+	SNAPSHOT_CHILDREN_MAX = 262144,
+	SNAPSHOT_WAITS_MAX = CG_CONNECTIONS_MAX
+};
 
 struct snapshot {
 	struct snapshot *next;
@@ -19,6 +23,7 @@ static void snapshot_free(struct snapshot *n)
 {
 	free(n->s.sas);
 	free(n->s.children);
+	free(n->s.waits);
 	free(n);
 }
 
@@ -104,6 +109,30 @@ void snapshot_on_child(struct gateway *g, const struct proto_child_status *c)
 	};
 }
 
+void snapshot_on_wait(struct gateway *g, uint32_t request, const struct snapshot_wait *wait)
+{
+	struct snapshot *n = find(g, request);
+	struct snapshot_wait *more;
+
+	if (!n || n->s.n_waits >= SNAPSHOT_WAITS_MAX)
+		return;
+	if ((n->s.n_waits & (n->s.n_waits - 1)) == 0) {
+		more = reallocarray(n->s.waits, n->s.n_waits > 0 ? n->s.n_waits * 2 : 1,
+				    sizeof(*more));
+		if (!more)
+			return;
+		n->s.waits = more;
+	}
+	n->s.waits[n->s.n_waits++] = *wait;
+}
+
+static int wait_by_connection(const void *a, const void *b)
+{
+	const struct snapshot_wait *x = a, *y = b;
+
+	return (x->connection > y->connection) - (x->connection < y->connection);
+}
+
 static int by_connection(const void *a, const void *b)
 {
 	const struct proto_sa_status *x = a, *y = b;
@@ -128,6 +157,8 @@ void snapshot_on_end(struct gateway *g, uint32_t request)
 		qsort(n->s.sas, n->s.n_sas, sizeof(n->s.sas[0]), by_connection);
 	if (n->s.n_children > 1)
 		qsort(n->s.children, n->s.n_children, sizeof(n->s.children[0]), by_number);
+	if (n->s.n_waits > 1)
+		qsort(n->s.waits, n->s.n_waits, sizeof(n->s.waits[0]), wait_by_connection);
 	/* They have moved. */
 	for (size_t i = 0; i < n->s.n_sas; i++)
 		n->s.sas[i].s.peer_subject = n->s.sas[i].peer_subject;

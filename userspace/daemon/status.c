@@ -107,6 +107,24 @@ static const struct proto_sa_status *best_sa(const struct conn *c, const struct 
 	return best;
 }
 
+static int compare_connection(const void *key, const void *element)
+{
+	uint32_t id = *(const uint32_t *)key;
+	const struct snapshot_wait *w = element;
+
+	return (id > w->connection) - (id < w->connection);
+}
+
+/* 0: none is planned. */
+static ike_time next_attempt(const struct conn *c, const struct ike_snapshot *s)
+{
+	const struct snapshot_wait *w = NULL;
+
+	if (s->n_waits > 0)
+		w = bsearch(&c->id, s->waits, s->n_waits, sizeof(s->waits[0]), compare_connection);
+	return w ? w->at : 0;
+}
+
 const char *conn_state(const struct conn *c, const struct ike_snapshot *s)
 {
 	const struct proto_sa_status *sa = best_sa(c, s);
@@ -115,7 +133,9 @@ const char *conn_state(const struct conn *c, const struct ike_snapshot *s)
 		return conn_children_up(c) == c->cfg->n_children ? "up" : "partial";
 	if (sa && sa->s.state != IKE_STATE_DOWN)
 		return ike_state_name(sa->s.state);
-	return c->down || c->cfg->start != CG_START_ALWAYS ? "down" : "waiting";
+	/* One that is started by hand or by traffic may be on its way all the same. */
+	return next_attempt(c, s) != 0 || (!c->down && c->cfg->start == CG_START_ALWAYS) ? "waiting"
+											 : "down";
 }
 
 static json_t *networks(const struct cgk_selector *s, unsigned int n)
@@ -341,6 +361,8 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 				       : c->n_resolved > 0 ? &c->resolved[0]
 							   : &none);
 	}
+	if (streq(conn_state(c, s), "waiting"))
+		set_boot_time(o, "next_attempt_at", next_attempt(c, s));
 	set_str(o, "local_subject", c->local_subject);
 	if (c->n_certs > 0)
 		set_time(o, "local_not_after", c->local_not_after);

@@ -379,6 +379,10 @@ struct ike_sa_status {
 void ike_status(const struct ike_engine *e, void (*fn)(void *ctx, const struct ike_sa_status *sa),
 		void *ctx);
 
+/* Calls @fn for each connection that waits for its next attempt, with the time of that. */
+void ike_status_waiting(const struct ike_engine *e,
+			void (*fn)(void *ctx, uint32_t connection, ike_time at), void *ctx);
+
 /* What unauthenticated input was dropped for, since the start. */
 struct ike_counters {
 	uint64_t datagrams_in, datagrams_out, malformed, unknown_spi, bad_version, integrity_failed,

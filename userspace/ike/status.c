@@ -97,6 +97,17 @@ void ike_status(const struct ike_engine *e, void (*fn)(void *ctx, const struct i
 	}
 }
 
+void ike_status_waiting(const struct ike_engine *e,
+			void (*fn)(void *ctx, uint32_t connection, ike_time at), void *ctx)
+{
+	IK_LIST_FOREACH(&e->all_conns, link) {
+		const struct ik_conn *conn = IK_ENTRY(link, struct ik_conn, in_all);
+
+		if (conn->retry.place && ik_conn_wanted(conn))
+			fn(ctx, conn->config->c.id, conn->retry.at);
+	}
+}
+
 void ike_counters(const struct ike_engine *e, struct ike_counters *ret)
 {
 	*ret = e->counters;

@@ -1,0 +1,49 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The events that the daemon can log, and those that certgated(8) lists, are the same. Prints TAP."""
+import glob
+import os
+import re
+import sys
+
+top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# The function that tells of an event, and where it is called. The name is its first string, or its first two if a condition chooses.
+CALLS = [
+    (r"history_(?:add|note)", "userspace/daemon/*.c"),
+    (r"ik_report(?:_failure)?", "userspace/ike/*.c"),
+    (r"refuse", "userspace/daemon/judge.c"),
+]
+NAME = r'"([a-z][a-z0-9-]*)"'
+
+
+def program():
+    names = set()
+    for function, files in CALLS:
+        for path in glob.glob(os.path.join(top, files)):
+            text = open(path).read()
+            for m in re.finditer(r"\b%s\(\s*[^\";]*?(?:%s\s*:\s*)?%s" % (function, NAME, NAME), text):
+                names.update(n for n in m.groups() if n)
+    # Those that are filled in, not passed on.
+    worker = open(os.path.join(top, "userspace/daemon/role_verify.c")).read()
+    names.update(re.findall(r"snprintf\(answer\.code, sizeof\(answer\.code\), %s\)" % NAME, worker))
+    return names
+
+
+def manual():
+    text = open(os.path.join(top, "docs/man/certgated.8")).read()
+    section = text.split("\n.Sh DIAGNOSTICS\n")[1].split("\n.Sh ")[0]
+    items = re.findall(r"^\.It Em .*\n((?:[^.\n].*\n)+)", section, re.M)
+    return {w for item in items for w in re.split(r"[,\s]+", re.split(r"[:.]", item)[0]) if w}
+
+
+listed, used = manual(), program()
+lacks = sorted(used - listed)
+extra = sorted(listed - used)
+print("1..3")
+print(("ok" if len(used) > 40 else "not ok") + " 1 the events of the program are found")
+for number, names, what in ((2, lacks, "certgated(8) lists every event"), (3, extra, "and no other")):
+    print(f"{'not ok' if names else 'ok'} {number} {what}")
+    for name in names:
+        print("# " + name)
+sys.exit(1 if lacks or extra or len(used) <= 40 else 0)
