@@ -83,8 +83,7 @@ static int setup(void **state _unused_)
 		.policy = &policy,
 	};
 	listens[0] = addr("0.0.0.0");
-	gateway = (struct cg_gateway){
-		.listen = listens, .n_listen = 1, .ike_port = 500};
+	gateway = (struct cg_gateway){.listen = listens, .n_listen = 1, .ike_port = 500};
 	ctx = (struct check_context){.connection = &connection,
 				     .gateway = &gateway,
 				     .binding_live = true,
