@@ -26,15 +26,6 @@
 
 #define KEEPALIVE	0xff	/* RFC 3948 section 2.3 */
 
-static void receive(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap)
-{
-	struct sk_buff_head burst;
-
-	__skb_queue_head_init(&burst);
-	__skb_queue_tail(&burst, skb);
-	cg_rx_burst(cgn, &burst, encap);
-}
-
 /*
  * A datagram, data at the UDP header, checksum verified: RFC 3948 section 2.2. Above 0: it is
  * for the socket's owner; 0: it was taken.
@@ -42,6 +33,7 @@ static void receive(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap
 int cg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	const unsigned int hlen = sizeof(struct udphdr);
+	enum cg_drop why = CG_DROP_MALFORMED;
 	struct cg_socket *s;
 	__be32 marker = 0;
 	u8 first;
@@ -50,22 +42,26 @@ int cg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 	if (unlikely(!s))
 		return 1;
 	if (skb->len == hlen + 1 && !skb_copy_bits(skb, hlen, &first, 1) && first == KEEPALIVE)
-		goto drop;
+		goto free;
 	if (skb->len < hlen + sizeof(marker))
 		goto drop;	/* neither ESP nor IKE */
 	if (skb_copy_bits(skb, hlen, &marker, sizeof(marker)))
 		goto drop;
 	if (!marker) {
+		why = CG_DROP_QUEUE;
 		if (s->own)
 			goto drop;	/* nobody reads our own socket */
 		return 1;
 	}
+	why = CG_DROP_MEMORY;
 	if (unlikely(READ_ONCE(s->cgn->exiting)) || !pskb_may_pull(skb, hlen))
 		goto drop;
 	__skb_pull(skb, hlen);
-	receive(s->cgn, skb, CERTGATE_ENCAP_UDP);
+	cg_rx_take(s->cgn, skb, CERTGATE_ENCAP_UDP, s->id);
 	return 0;
 drop:
+	atomic64_inc(&s->drops[why]);
+free:
 	kfree_skb(skb);
 	return 0;
 }
@@ -106,7 +102,7 @@ static int raw_rcv(struct sk_buff *skb, bool v6)
 	}
 	if (sa->tunnel->encap != CERTGATE_ENCAP_NONE)
 		return -EINVAL;
-	receive(cgn, skb, CERTGATE_ENCAP_NONE);
+	cg_rx_take(cgn, skb, CERTGATE_ENCAP_NONE, 0);
 	return 0;
 }
 
@@ -275,6 +271,8 @@ void cg_encap_net_exit(struct cg_net *cgn)
 	xa_for_each(&cgn->sockets, id, s)
 		cg_socket_destroy(s);
 	mutex_unlock(&cgn->lock);
+	/* watches that ended by themselves have done so on cg_wq, with cg_net.lock at the last */
+	flush_workqueue(cg_wq);
 	synchronize_net();	/* raw ESP that came before cg_net.exiting was seen */
 	cg_queue_flush(cgn);
 }

@@ -16,6 +16,7 @@
 #include <linux/uidgid.h>
 #include <linux/workqueue.h>
 #include "netns.h"
+#include "stats.h"
 #include "tunnel.h"
 
 struct cg_socket {
@@ -32,6 +33,7 @@ struct cg_socket {
 	int bound_if;
 	kuid_t uid;
 
+	atomic64_t drops[CG_DROP_MAX];	/* of datagrams that no SA can answer for */
 	bool lost;			/* the user's socket went: watch makes our own */
 	struct delayed_work watch;	/* see socket.c */
 	u32 users;			/* tunnels, under cg_net.lock */
@@ -52,6 +54,8 @@ int cg_encap_err_lookup(struct sock *sk, struct sk_buff *skb);
 void cg_encap_net_exit(struct cg_net *cgn);
 
 /* socket.c; under cg_net.lock unless said otherwise */
+/* Count a datagram that came in by socket @id, 0 for none, and is no SA's loss. RCU read side held. */
+void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why);
 /* The socket bound to (@family, @local or any, @port), NULL if none. */
 struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
 				       const union cg_ip *local, __be16 port);

@@ -74,9 +74,11 @@ static void strip_options(struct sk_buff *skb)
 bool cg_fragment(struct sk_buff *skb, u32 mtu, struct sk_buff_head *to)
 {
 	struct ip_frag_state state;
-	unsigned int hlen;
+	struct sk_buff_head frags;
 	bool any = false;
+	unsigned int hlen;
 
+	__skb_queue_head_init(&frags);
 	/* Headers are written: our own copy, checksummed as a whole. */
 	skb = skb_unshare(skb, GFP_ATOMIC);
 	if (!skb)
@@ -91,13 +93,17 @@ bool cg_fragment(struct sk_buff *skb, u32 mtu, struct sk_buff_head *to)
 	while (state.left > 0) {
 		struct sk_buff *frag = ip_frag_next(skb, &state);
 
-		if (IS_ERR(frag))
+		if (IS_ERR(frag)) {
+			/* the others are of no use without it */
+			__skb_queue_purge(&frags);
 			break;
-		if (!any)
+		}
+		if (skb_queue_empty(&frags))
 			strip_options(skb);
-		__skb_queue_tail(to, frag);
-		any = true;
+		__skb_queue_tail(&frags, frag);
 	}
+	any = !skb_queue_empty(&frags);
+	skb_queue_splice_tail(&frags, to);
 out:
 	consume_skb(skb);
 	return any;

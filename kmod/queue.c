@@ -239,7 +239,8 @@ void cg_job_run(struct cg_job *job, struct napi_struct *napi)
 		cg_rx_finish(job, napi);
 }
 
-bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap)
+bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap,
+		       u32 socket)
 {
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 	struct cg_cb *cb;
@@ -257,6 +258,7 @@ bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_en
 	cb = cg_cb(skb);
 	cb->cgn = cgn;
 	cb->encap = encap;
+	cb->socket = socket;
 	cb->offset = 0;
 
 	spin_lock(&c->received.lock);

@@ -22,6 +22,7 @@ struct cg_cb {
 	struct cg_net *cgn;		/* received: whose SAs it is for */
 	int err;			/* what the cipher said */
 	u32 len;			/* to send: of the inner packet */
+	u32 socket;			/* received: ID of the socket it came in by, 0: none */
 	u16 offset;			/* from skb->data to the ESP header */
 	u8 next_header;			/* to send: RFC 4303 section 2.6 */
 	u8 encap;			/* received: enum certgate_encap */
@@ -65,7 +66,8 @@ void cg_job_free(struct cg_job *job);
 void cg_job_run(struct cg_job *job, struct napi_struct *napi);
 
 /* Take a received packet for SAs of @cgn, bottom halves off. False, untouched: full. */
-bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap);
+bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap,
+		       u32 socket);
 /* Forget what waits for @cgn, whose sources are stopped; waits for packets under way. */
 void cg_queue_flush(struct cg_net *cgn);
 

@@ -16,30 +16,27 @@
 #include <net/dsfield.h>
 #include <net/inet_ecn.h>
 #include "device.h"
+#include "encap.h"
 #include "esp.h"
 #include "event.h"
 #include "outer.h"
 #include "queue.h"
 #include "rx.h"
 
-void cg_rx_burst(struct cg_net *cgn, struct sk_buff_head *burst, enum certgate_encap encap)
+void cg_rx_take(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap, u32 socket)
 {
-	struct sk_buff *skb;
-	struct cg_sa *sa;
+	struct cg_sa *sa = NULL;
 	__be32 spi;
 
-	while ((skb = __skb_dequeue(burst))) {
-		if (likely(cg_queue_received(cgn, skb, encap)))
-			continue;
-		if (!skb_copy_bits(skb, 0, &spi, sizeof(spi))) {
-			rcu_read_lock();
-			sa = cg_sa_find_in(cgn, spi);
-			if (sa)
-				cg_drop(sa, CG_DROP_QUEUE, 1);
-			rcu_read_unlock();
-		}
-		kfree_skb(skb);
-	}
+	if (likely(cg_queue_received(cgn, skb, encap, socket)))
+		return;
+	if (!skb_copy_bits(skb, 0, &spi, sizeof(spi)))
+		sa = cg_sa_find_in(cgn, spi);
+	if (sa)
+		cg_drop(sa, CG_DROP_QUEUE, 1);
+	else
+		cg_socket_drop(cgn, socket, CG_DROP_QUEUE);
+	kfree_skb(skb);
 }
 
 /*
@@ -104,10 +101,12 @@ void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi)
 		__be32 spi;
 
 		if (skb_copy_bits(skb, 0, &spi, sizeof(spi))) {
+			cg_socket_drop(cb->cgn, cb->socket, CG_DROP_MALFORMED);
 			kfree_skb(skb);
 			continue;
 		}
-		if (job && job->sa->spi == spi && job->sa->cgn == cb->cgn) {
+		if (job && job->sa->spi == spi && job->sa->cgn == cb->cgn &&
+		    job->sa->tunnel->encap == cb->encap) {
 			admit(job, skb);
 			continue;
 		}
@@ -117,6 +116,7 @@ void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi)
 
 			cg_outer_seen(skb, cb->encap, &seen);
 			cg_event_unknown_spi(cb->cgn, spi, &seen);
+			cg_socket_drop(cb->cgn, cb->socket, CG_DROP_NO_SA);
 			kfree_skb(skb);
 			continue;
 		}

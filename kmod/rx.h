@@ -10,12 +10,12 @@
 #include "tunnel.h"
 
 /*
- * Take a burst of ESP packets for SAs of @cgn. Each skb's data begins at the ESP header,
- * its network header is the outer IP header and, with @encap UDP, its
- * transport header the UDP header. Consumes all. Bottom halves off.
- * What comes in one NAPI poll is worked on in the next as one burst.
+ * Take an ESP packet for SAs of @cgn. Its data begins at the ESP header, its network header
+ * is the outer IP header and, with @encap UDP, its transport header the UDP header and
+ * @socket the ID of the socket it came in by. Consumes @skb. Bottom halves off, RCU read side
+ * held. What comes in one NAPI poll is worked on in the next as one burst.
  */
-void cg_rx_burst(struct cg_net *cgn, struct sk_buff_head *burst, enum certgate_encap encap);
+void cg_rx_take(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap, u32 socket);
 
 /* queue.c's poll: work on a burst that waited, struct cg_cb set. Consumes all. */
 void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi);

@@ -376,6 +376,8 @@ void cg_sa_net_exit(struct cg_net *cgn)
 	 * and the freeing itself. All of them look at the namespace.
 	 */
 	wait_var_event(&cgn->sas_in_memory, !atomic_read(&cgn->sas_in_memory));
+	/* tunnels went with them, and with these, by RCU, routes that the namespace counts */
+	rcu_barrier();
 	WARN_ON_ONCE(!xa_empty(&cgn->sas) || cgn->n_sas);
 	xa_destroy(&cgn->sas);
 	rhashtable_destroy(&cgn->inbound);

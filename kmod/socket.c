@@ -33,7 +33,7 @@ static bool is_ours(const struct sock *sk)
 
 static void watch_soon(struct cg_socket *s, unsigned long delay)
 {
-	mod_delayed_work(system_power_efficient_wq, &s->watch, delay);
+	mod_delayed_work(cg_wq, &s->watch, delay);
 }
 
 /* The socket is being closed. Process context; the socket is locked or not. */
@@ -208,6 +208,14 @@ out:
 struct cg_socket *cg_socket_find(struct cg_net *cgn, u32 id)
 {
 	return xa_load(&cgn->sockets, id);
+}
+
+void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why)
+{
+	struct cg_socket *s = id ? xa_load(&cgn->sockets, id) : NULL;
+
+	if (s)
+		atomic64_inc(&s->drops[why]);
 }
 
 /* 2: bound to this very address, 1: receives for it, 0: does not. */
@@ -388,11 +396,16 @@ unlock:
 
 static int put_socket(struct sk_buff *skb, const struct cg_socket *s)
 {
+	struct cg_stats stats = {};
+	int i;
+
+	for (i = 0; i < CG_DROP_MAX; i++)
+		stats.drops[i] = atomic64_read(&s->drops[i]);
 	if (nla_put_u32(skb, CERTGATE_A_SOCKET_ID, s->id) ||
 	    cg_put_endpoint(skb, CERTGATE_A_SOCKET_LOCAL, s->family, &s->local, s->port) ||
 	    ((s->own || s->lost) && nla_put_flag(skb, CERTGATE_A_SOCKET_ORPHAN)))
 		return -EMSGSIZE;
-	return 0;
+	return cg_stats_put(skb, CERTGATE_A_SOCKET_STATS, &stats);
 }
 
 static int reply_socket(struct genl_info *info, const struct cg_socket *s)

@@ -17,7 +17,7 @@ SOL_UDP = 17
 IKE = bytes(4) + b"IKE"
 ESP = struct.pack("!II", 0x7FFFFFFF, 1) + bytes(64)
 
-t = nl.Ktap(25)
+t = nl.Ktap(26)
 family = nl.Family()
 
 
@@ -93,6 +93,9 @@ again = new(s)
 t.result("and once more, with the same number", not again.error and again.id == first.id, again)
 got = heard(s, [b"\xff", ESP, IKE, bytes([0, 0, 0]), b"", ESP[:4], b"\xff\xff"], 4500)
 t.result("IKE reaches its owner and nothing else does", got == [IKE], got)
+stats = dict(nl.parse(nl.get(family.do("SOCKET_GET", u32("SOCKET_ID", first.id)).messages[0], "SOCKET_STATS")))
+lost = {name: int.from_bytes(stats[C["A_STATS_DROP_" + name]], "little") for name in ("MALFORMED", "NO_SA", "QUEUE")}
+t.result("what is neither IKE nor ESP of an SA is counted", lost == {"MALFORMED": 3, "NO_SA": 2, "QUEUE": 0}, lost)
 answer = family.do("SOCKET_DEL", u32("SOCKET_ID", first.id))
 got = heard(s, [b"\xff", ESP, IKE], 4500)
 t.result("given back, it is a socket as others", not answer.error and got == [b"\xff", ESP, IKE], (answer, got))

@@ -83,20 +83,24 @@ struct list {
 
 static int on_socket(void *ctx, const struct cgk_socket *s)
 {
-	char local[CG_ENDPOINT_SIZE];
+	char local[CG_ENDPOINT_SIZE], drops[256];
 	struct list *l = ctx;
+	json_t *o;
 
 	(void)cg_endpoint_format(&s->local, local);
 	if (!l->json) {
 		table_cellf(l->table, "%u", s->id);
 		table_cell(l->table, local);
 		table_cell(l->table, s->orphan ? "kernel" : "user");
+		table_cell(l->table, kernel_drops_format(&s->stats, drops));
 		return 0;
 	}
-	return json_array_append_new(l->json, json_pack("{s:I, s:s, s:b}", "id", (json_int_t)s->id,
-							"local", local, "orphan", s->orphan)) < 0
-		       ? -ENOMEM
-		       : 0;
+	o = json_pack("{s:I, s:s, s:b}", "id", (json_int_t)s->id, "local", local, "orphan",
+		      s->orphan);
+	if (!o)
+		return -ENOMEM;
+	kernel_json_stats(o, &s->stats);
+	return json_array_append_new(l->json, o) < 0 ? -ENOMEM : 0;
 }
 
 int kernel_socket_list(struct cli *cli, struct cgk *k, int argc, char **argv)
@@ -109,7 +113,7 @@ int kernel_socket_list(struct cli *cli, struct cgk *k, int argc, char **argv)
 	if (r != CLI_OK)
 		return r;
 	l.json = json = cli->json ? json_array() : NULL;
-	l.table = table = table_new(">ID|LOCAL|OWNER");
+	l.table = table = table_new(">ID|LOCAL|OWNER|DROPS");
 	if (!table)
 		return cli_error(cli, NULL, "out of memory");
 	r = cgk_socket_dump(k, on_socket, &l);

@@ -112,6 +112,7 @@ struct cgk_socket {
 	uint32_t id;
 	struct cg_endpoint local;
 	bool orphan;
+	struct cgk_stats stats; /* drops: datagrams that were no SA's */
 };
 
 struct cgk_event {

@@ -155,6 +155,7 @@ static void read_socket(const struct nlmsghdr *nlh, void *object)
 	s->id = (uint32_t)cgk_uint(tb[CERTGATE_A_SOCKET_ID]);
 	s->orphan = tb[CERTGATE_A_SOCKET_ORPHAN];
 	cgk_get_endpoint(tb[CERTGATE_A_SOCKET_LOCAL], &s->local);
+	cgk_get_stats(tb[CERTGATE_A_SOCKET_STATS], &s->stats);
 }
 
 int cgk_socket_new(struct cgk *k, int fd, uint32_t *ret_id)

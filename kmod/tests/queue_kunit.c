@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bursts that wait: what does not fit is dropped and counted, and what waited while its
+ * certificate ended goes nowhere. Works in the initial namespace's tables with a device that is
+ * not registered.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/netdevice.h>
+#include "../device.h"
+#include "../queue.h"
+#include "../rx.h"
+#include "../sa.h"
+
+struct fixture {
+	struct cg_net *cgn;
+	struct net_device *dev;
+	struct cg_tunnel *tunnel;
+	struct cg_binding *binding;
+	struct cg_sa *in, *out;
+};
+
+static u8 hashes[2][CERTGATE_HASH_SIZE] = { "queue's certificate", "queue's key" };
+
+static void dev_setup(struct net_device *dev)
+{
+}
+
+static struct cg_sa *make(struct kunit *test, struct fixture *f, enum certgate_dir dir, u32 spi)
+{
+	struct cg_sa *sa = cg_sa_alloc(f->cgn);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, sa);
+	sa->dir = dir;
+	sa->spi = htonl(spi);
+	sa->state = CERTGATE_SA_ACTIVE;
+	sa->esp.iv_len = 8;
+	sa->esp.icv_len = 16;
+	sa->esp.block = 4;
+	sa->tunnel = cg_tunnel_get(f->tunnel);
+	sa->binding = cg_binding_get(f->binding);
+	mutex_lock(&f->cgn->lock);
+	err = cg_sa_publish(sa);
+	mutex_unlock(&f->cgn->lock);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return sa;
+}
+
+static int queue_init(struct kunit *test)
+{
+	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	time64_t now = ktime_get_real_seconds();
+	struct cg_binding_spec spec = {
+		.n_certs = 1,
+		.hashes = { hashes[0], hashes[1] },
+		.not_before = now - 10,
+		.not_after = now + 1000,
+	};
+	struct cg_device *cd;
+	unsigned int bad;
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	f->cgn = cg_net(&init_net);
+	f->dev = alloc_netdev(sizeof(*cd), "queue%d", NET_NAME_UNKNOWN, dev_setup);
+	KUNIT_ASSERT_NOT_NULL(test, f->dev);
+	cd = netdev_priv(f->dev);
+	cd->netdev = f->dev;
+	KUNIT_ASSERT_EQ(test, cg_counters_init(&cd->counters, GFP_KERNEL), 0);
+	f->tunnel = cg_tunnel_alloc(f->cgn, 0, 0);
+	KUNIT_ASSERT_NOT_NULL(test, f->tunnel);
+	f->tunnel->dev = cd;
+	spec.subject = kstrdup("CN=test", GFP_KERNEL);
+	mutex_lock(&f->cgn->lock);
+	f->binding = cg_binding_new(f->cgn, &spec, &bad);
+	mutex_unlock(&f->cgn->lock);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->binding);
+	f->in = make(test, f, CERTGATE_DIR_IN, 1000);
+	f->out = make(test, f, CERTGATE_DIR_OUT, 1001);
+	test->priv = f;
+	return 0;
+}
+
+static void queue_exit(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cg_device *cd = netdev_priv(f->dev);
+
+	mutex_lock(&f->cgn->lock);
+	cg_sa_destroy(f->in);
+	cg_sa_destroy(f->out);
+	cg_fingerprint_unrevoke(f->cgn, hashes[0]);
+	cg_binding_destroy(f->binding);
+	mutex_unlock(&f->cgn->lock);
+	cg_tunnel_put(f->tunnel);
+	wait_var_event(&f->cgn->sas_in_memory, !atomic_read(&f->cgn->sas_in_memory));
+	cg_counters_free(&cd->counters);
+	free_netdev(f->dev);
+}
+
+static u64 lost(const struct cg_sa *sa, enum cg_drop why)
+{
+	return atomic64_read(&sa->counters.drops[why]);
+}
+
+/* A packet for the inbound SA that cannot be ESP of its cipher, so that none is needed. */
+static struct sk_buff *packet(struct kunit *test, unsigned int room)
+{
+	struct sk_buff *skb = alloc_skb(room, GFP_ATOMIC);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	put_unaligned_be32(1000, skb_put_zero(skb, 41));
+	return skb;
+}
+
+/* Fill the queue with packets of @room bytes until it refuses one; how many it took. */
+static unsigned int fill(struct kunit *test, unsigned int room)
+{
+	struct fixture *f = test->priv;
+	u64 before = lost(f->in, CG_DROP_MALFORMED);
+	unsigned int n = 0, i;
+
+	local_bh_disable();
+	rcu_read_lock();
+	while (!lost(f->in, CG_DROP_QUEUE) && n <= CG_MAX_QUEUE) {
+		cg_rx_take(f->cgn, packet(test, room), CERTGATE_ENCAP_NONE, 0);
+		n++;
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_QUEUE), 1);
+	/* all the others are worked on, and found to be nothing */
+	for (i = 0; i < 500 && lost(f->in, CG_DROP_MALFORMED) - before < n - 1; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MALFORMED) - before, (u64)n - 1);
+	return n - 1;
+}
+
+static void a_full_queue_drops_and_counts(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, fill(test, 64), CG_MAX_QUEUE);
+}
+
+static void memory_of_waiting_packets_is_bounded(struct kunit *test)
+{
+	unsigned int n = fill(test, 60000);
+
+	KUNIT_EXPECT_GE(test, n, CG_MAX_QUEUE_BYTES / 2 / 65536);
+	KUNIT_EXPECT_LE(test, n, CG_MAX_QUEUE_BYTES / 60000 + 1);
+}
+
+static struct cg_job *waiting(struct kunit *test, struct cg_sa *sa)
+{
+	struct fixture *f = test->priv;
+	enum cg_drop why;
+	struct cg_job *job = cg_job_new(sa, f->dev, &why);
+
+	KUNIT_ASSERT_NOT_NULL(test, job);
+	__skb_queue_tail(&job->skbs, packet(test, 64));
+	__skb_queue_tail(&job->skbs, packet(test, 64));
+	job->waited = true;
+	return job;
+}
+
+static void what_waited_goes_nowhere_when_its_certificate_died(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cg_job *in, *out;
+	u32 bindings, sas;
+
+	local_bh_disable();
+	rcu_read_lock();
+	in = waiting(test, f->in);
+	out = waiting(test, f->out);
+	rcu_read_unlock();
+	local_bh_enable();
+
+	mutex_lock(&f->cgn->lock);
+	KUNIT_EXPECT_EQ(test, cg_fingerprint_revoke(f->cgn, hashes[0], &bindings, &sas), 0);
+	mutex_unlock(&f->cgn->lock);
+	KUNIT_EXPECT_EQ(test, sas, 2);
+
+	local_bh_disable();
+	cg_tx_finish(out);
+	cg_rx_finish(in, NULL);
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, lost(f->out, CG_DROP_CERT), 2);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_CERT), 2);
+	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&f->binding->counters.drops[CG_DROP_CERT]), 4);
+}
+
+static struct kunit_case queue_cases[] = {
+	KUNIT_CASE(a_full_queue_drops_and_counts),
+	KUNIT_CASE(memory_of_waiting_packets_is_bounded),
+	KUNIT_CASE(what_waited_goes_nowhere_when_its_certificate_died),
+	{}
+};
+
+static struct kunit_suite queue_suite = {
+	.name = "certgate_queue",
+	.init = queue_init,
+	.exit = queue_exit,
+	.test_cases = queue_cases,
+};
+
+kunit_test_suite(queue_suite);
