@@ -54,7 +54,7 @@ int cg_encap_err_lookup(struct sock *sk, struct sk_buff *skb);
 void cg_encap_net_exit(struct cg_net *cgn);
 
 /* socket.c; under cg_net.lock unless said otherwise */
-/* Count a datagram that came in by socket @id, 0 for none, and is no SA's loss. RCU read side held. */
+/* Count a datagram of socket @id (0: none) that is no SA's loss. RCU read side held. */
 void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why);
 /* The socket bound to (@family, @local or any, @port), NULL if none. */
 struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,

@@ -39,17 +39,17 @@ seen() {
 	tail -n 1 /tmp/tos | python3 -c 'import json, sys; print(json.load(sys.stdin)["tos"])'
 }
 
-# RFC 6040 figure 4, by inner and outer field: 0 not-ECT, 1 ECT(1), 2 ECT(0), 3 CE
+# RFC 6040 figure 4, by outer and inner field: 0 not-ECT, 1 ECT(1), 2 ECT(0), 3 CE
 matrix() {
 	local inner out got want table
-	table=([0]='0 0 0 none' [1]='1 1 1 3' [2]='2 1 2 3' [3]='3 3 3 3')
-	for inner in 0 1 2 3; do
+	table=([0]='0 1 2 3' [1]='0 1 1 3' [2]='0 1 2 3' [3]='none 3 3 3')
+	for out in 0 1 2 3; do
+		mark_ecn $out || return 1
 		# shellcheck disable=SC2206 # four words
-		want=(${table[inner]})
-		for out in 0 1 2 3; do
-			mark_ecn $out || return 1
+		want=(${table[out]})
+		for inner in 0 1 2 3; do
 			got=$(seen "$1" $inner) || return 1
-			[ "$got" = "${want[out]}" ] || { echo "inner $inner, outer $out: $got, not ${want[out]}"; return 1; }
+			[ "$got" = "${want[inner]}" ] || { echo "inner $inner, outer $out: $got, not ${want[inner]}"; return 1; }
 		done
 	done
 	mark_ecn none

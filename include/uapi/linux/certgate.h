@@ -320,7 +320,7 @@ enum certgate_a_socket {
 	CERTGATE_A_SOCKET_FD,		/* u32, in the caller; request only */
 	CERTGATE_A_SOCKET_LOCAL,	/* nest CERTGATE_A_ENDPOINT_*; answer only */
 	CERTGATE_A_SOCKET_ORPHAN,	/* flag: the daemon's socket is gone, the module's serves */
-	CERTGATE_A_SOCKET_STATS,	/* nest CERTGATE_A_STATS_*: datagrams that are no SA's loss */
+	CERTGATE_A_SOCKET_STATS,	/* nest CERTGATE_A_STATS_*: what is no SA's loss */
 	__CERTGATE_A_SOCKET_MAX,
 	CERTGATE_A_SOCKET_MAX = __CERTGATE_A_SOCKET_MAX - 1
 };
