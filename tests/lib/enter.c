@@ -65,14 +65,17 @@ static int reach(void)
 
 static int send_files(int fd, uint32_t size)
 {
-	int files[] = {0, 1, 2, open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), open(".", O_PATH | O_CLOEXEC)};
+	int files[] = {0, 1, 2, open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC),
+		       open(".", O_PATH | O_CLOEXEC)};
 	union {
 		char bytes[CMSG_SPACE(sizeof(files))];
 		struct cmsghdr align;
 	} control = {0};
 	struct iovec io = {.iov_base = &size, .iov_len = sizeof(size)};
-	struct msghdr message = {
-		.msg_iov = &io, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+	struct msghdr message = {.msg_iov = &io,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -126,7 +129,10 @@ static int run_warm(int fd, char **argv)
 		struct sigaction was;
 
 		if (!sigaction(passed[i], NULL, &was) && was.sa_handler != SIG_IGN)
-			sigaction(passed[i], &(struct sigaction){.sa_handler = pass_on, .sa_flags = SA_RESTART}, NULL);
+			sigaction(passed[i],
+				  &(struct sigaction){.sa_handler = pass_on,
+						      .sa_flags = SA_RESTART},
+				  NULL);
 	}
 	/* what reads our output has its end when the script closes it, not when we do */
 	close(0);
