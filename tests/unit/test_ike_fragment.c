@@ -518,7 +518,7 @@ static void the_largest_message_goes_in_fragments_a_larger_one_does_not(void **s
 	struct ike_header header = test_header(IKE_EXCHANGE_AUTH, 1, false);
 	struct ike_packets packets = seal(&cipher, pattern(IKE_REASSEMBLY_MAX), 1000, 1);
 	struct ike_reassembly r = {0};
-	struct ike_view whole;
+	struct ike_view whole = {0};
 	uint8_t first;
 
 	(void)state;

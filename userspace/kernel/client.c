@@ -377,7 +377,7 @@ int cgk_events_open(struct cgk_events **ret)
 	r = cgk_open(&ev->k);
 	if (r < 0)
 		return r;
-	if (!ev->k->group)
+	if (!ev->k || !ev->k->group)
 		return -EPROTO;
 	(void)setsockopt(mnl_socket_get_fd(ev->k->nl), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (mnl_socket_setsockopt(ev->k->nl, NETLINK_ADD_MEMBERSHIP, &ev->k->group,
