@@ -11,18 +11,22 @@
 
 #define FOUND_MAX 60 /* bytes of a value that a message repeats */
 
+/* There is room for the next power of two, so that a list is moved a few times however long it becomes. */
 void *loader_grow(struct loader *l, void *array, size_t *n, size_t size)
 {
 	void **p = array;
-	char *grown = reallocarray(*p, *n + 1, size);
+	char *items = *p;
 
-	if (!grown) {
-		l->oom = true;
-		return NULL;
+	if ((*n & (*n - 1)) == 0) { /* 0 too */
+		items = reallocarray(items, *n ? 2 * *n : 1, size);
+		if (!items) {
+			l->oom = true;
+			return NULL;
+		}
+		*p = items;
 	}
-	*p = grown;
-	memset(grown + *n * size, 0, size);
-	return grown + (*n)++ * size;
+	memset(items + *n * size, 0, size);
+	return items + (*n)++ * size;
 }
 
 char *loader_strdup(struct loader *l, const char *s)

@@ -139,7 +139,7 @@ void value_map(const struct value *v, const struct schema *s, void *object, uint
 /* Whether the field of that name is among the seen ones. */
 bool seen_field(const struct schema *s, uint64_t seen, const char *name);
 
-/* Grows *array by one zeroed item of size; returns it, or NULL (and notes that memory ran out). */
+/* Grows *array, which nothing else has allocated, by one zeroed item of size; returns it, or NULL (and notes that memory ran out). */
 void *loader_grow(struct loader *l, void *array, size_t *n, size_t size);
 char *loader_strdup(struct loader *l, const char *s);
 
