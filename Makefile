@@ -21,7 +21,7 @@ TEST_KERNELS := $(DEBIAN_KERNELS) uml uml-debug
 
 .DEFAULT_GOAL := all
 .PHONY: all userspace module modules modules-kunit install modules_install unit test lint \
-	check-style demo bench bench-ike soak fuzz fuzz-smoke setup format clean help
+	check-style demo bench soak fuzz setup format clean help
 
 ##@ Building
 
@@ -104,6 +104,8 @@ helpers: userspace
 test-builds: userspace helpers $(TEST_KERNELS:%=module-%) kunit-uml kunit-uml-debug
 	@mkdir -p $(O)/asan
 	@flock $(O)/asan/.lock $(MAKE) --no-print-directory -f tests/Makefile
+	@mkdir -p $(O)/fuzz
+	@flock $(O)/fuzz/.lock $(MAKE) --no-print-directory -f tests/Makefile fuzzers
 
 test:	## all tests of all layers; closes with "N passed, N failed"
 	@scripts/setup --test
