@@ -86,16 +86,16 @@ all_ways() {
 	t "UDP super-packets over IPv6, $kind" udp fd02::2 1000 segment
 }
 
-ktap_begin $((4 + 3 * 7 + 2 + 3 * 2 + 1))
+ktap_begin $((1 + 3 * 7 + 2 + (${#kinds[@]} - 1) * 3 + 1))
 world_up
 for n in c1 c2; do
 	probe_program=bulk probe_start "tcp.$n" $n tcp-serve 5001
 done
 probe_program=bulk probe_start udp.c2 c2 udp-serve 5002
-for kind in 'udp 4' 'none 4' 'udp 6' 'none 6'; do
+for kind in "${kinds[@]}"; do
 	encap=${kind% *} outer=${kind#* }
 	t "a tunnel is up, encapsulation $encap over IPv$outer" tunnel_up || exit 1
-	if [ "$kind" = 'udp 4' ]; then
+	if [ "$kind" = "${kinds[0]}" ]; then
 		all_ways "encapsulation $encap over IPv$outer"
 		taps_on
 		all_ways "encapsulation $encap over IPv$outer, with taps everywhere"

@@ -67,6 +67,10 @@ pmtu_is() {
 	[ "$got" = "$1" ] || { echo "the tunnel's MTU is $got, not $1"; return 1; }
 }
 
+becomes() {
+	wait_until 5 pmtu_is "$1" >/dev/null || pmtu_is "$1"
+}
+
 reassembled() {
 	ns "$1" awk '/^Ip:/ && $2 ~ /[0-9]/ { a = $15 } /^Ip6ReasmReqds/ { b = $2 } END { print a + b }' /proc/net/snmp /proc/net/snmp6
 }
@@ -106,7 +110,7 @@ narrow() {
 learns() {
 	forget_routes
 	ping_df "$1" "$(field 1 "x[0]['pmtu']" tunnel list)" >/dev/null 2>&1
-	wait_until 5 pmtu_is "$(fits "$path")" >/dev/null || { pmtu_is "$(fits "$path")"; return 1; }
+	becomes "$(fits "$path")" || return 1
 	exact "$1"
 }
 
@@ -131,8 +135,8 @@ frames = pickle.load(open(sys.argv[1], "rb"))
 frames = [f[:6] + bytes.fromhex(sys.argv[2].replace(":", "")) + f[12:] for f in frames]
 pickle.dump(frames, open(sys.argv[1], "wb"))
 END
-	probe r too-big w1 /tmp/sent 1400 spi=00abcdef && sleep 0.3 && pmtu_is "$(fits "$believed")" || return 1
-	probe r too-big w1 /tmp/sent 68 && sleep 0.3 && pmtu_is "$(fits "$floor")"
+	probe r too-big w1 /tmp/sent 1400 spi=00abcdef && sleep 0.3 && becomes "$(fits "$believed")" || return 1
+	probe r too-big w1 /tmp/sent 68 && becomes "$(fits "$floor")"
 }
 
 # a path of 1280 bytes and IPv6 inside, which must carry 1280: the outer packet is fragmented (RFC 2473 section 7.1)
@@ -141,38 +145,35 @@ smallest_ipv6() {
 	ping_df 6 1280 >/dev/null || ping_df 6 1280 >/dev/null || ping_df 6 1280
 }
 
-results=0
-for outer in 4 6; do for encap in udp none; do results=$((results + 13)); done; done
-ktap_begin $results
+ktap_begin $((13 * ${#kinds[@]}))
 world_up
 probe_program=bulk probe_start tcp.c2 c2 tcp-serve 5001
-for outer in 4 6; do
-	for encap in udp none; do
-		kind="encapsulation $encap over IPv$outer"
-		path=1500
-		forget_routes
-		t "a tunnel is up on devices with 1500 bytes, $kind" eval 'tunnel_up && ip -n g1 link set cg0 mtu 1500 && ip -n g2 link set cg0 mtu 1500' ||
-			exit 1
-		t "its MTU is what fits 1500 bytes, $kind" pmtu_is "$(fits 1500)"
-		t "IPv4 senders are told what fits, to the byte, $kind" exact 4
-		t "IPv6 senders are told what fits, to the byte, $kind" exact 6
-		t "IPv4 packets that may be fragmented are, before they are sealed, $kind" pieces
-		t "with DF clear the outer packets are fragmented, $kind" df_clear
-		t "and not any more when it is copied again, $kind" eval 'df_back && exact 4'
-		narrow 1350
-		t "the outer network's errors lower the MTU, $kind" learns 4
-		t "IPv6 senders are told so, too, $kind" exact 6
-		t "TCP passes, $kind" tcp_passes
-		narrow 1280
-		t "a path of 1280 bytes, $kind" learns 4
-		t "still carries 1280 bytes of IPv6, $kind" smallest_ipv6
-		narrow 1500
-		tunnel_down
-		tunnel_up && ip -n g1 link set cg0 mtu 1500
-		forget_routes
-		t "forged errors are not believed, or within bounds, $kind" forged
-		tunnel_down
-	done
+for kind in "${kinds[@]}"; do
+	encap=${kind% *} outer=${kind#* }
+	kind="encapsulation $encap over IPv$outer"
+	path=1500
+	forget_routes
+	t "a tunnel is up on devices with 1500 bytes, $kind" eval 'tunnel_up && ip -n g1 link set cg0 mtu 1500 && ip -n g2 link set cg0 mtu 1500' ||
+		exit 1
+	t "its MTU is what fits 1500 bytes, $kind" pmtu_is "$(fits 1500)"
+	t "IPv4 senders are told what fits, to the byte, $kind" exact 4
+	t "IPv6 senders are told what fits, to the byte, $kind" exact 6
+	t "IPv4 packets that may be fragmented are, before they are sealed, $kind" pieces
+	t "with DF clear the outer packets are fragmented, $kind" df_clear
+	t "and not any more when it is copied again, $kind" eval 'df_back && exact 4'
+	narrow 1350
+	t "the outer network's errors lower the MTU, $kind" learns 4
+	t "IPv6 senders are told so, too, $kind" exact 6
+	t "TCP passes, $kind" tcp_passes
+	narrow 1280
+	t "a path of 1280 bytes, $kind" learns 4
+	t "still carries 1280 bytes of IPv6, $kind" smallest_ipv6
+	narrow 1500
+	tunnel_down
+	tunnel_up && ip -n g1 link set cg0 mtu 1500
+	forget_routes
+	t "forged errors are not believed, or within bounds, $kind" forged
+	tunnel_down
 done
 world_down
 ktap_end

@@ -15,6 +15,14 @@ wan6=([1]=2001:db8:1::2 [2]=2001:db8:2::2)
 holders=([1]='' [2]='') # processes that own the UDP sockets
 certs=([1]='' [2]='')   # IDs of the bindings that SAs are made under
 
+# A kind of tunnel is 'ENCAPSULATION FAMILY'. Of the four, each slow kernel tries two, which between them have both encapsulations
+# and both families; 6.1 and 6.12 complement each other, and plain User-mode Linux tries all.
+case ${CERTGATE_KERNEL:-} in
+uml) kinds=('udp 4' 'none 6' 'udp 6' 'none 4') ;;
+6.12) kinds=('udp 6' 'none 4') ;;
+*) kinds=('udp 4' 'none 6') ;;
+esac
+
 # ns NAME COMMAND...: runs it in that namespace
 ns() {
 	"$enter" "$@"
