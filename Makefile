@@ -109,7 +109,7 @@ test-builds: userspace helpers $(TEST_KERNELS:%=module-%) kunit-uml kunit-uml-de
 
 test:	## all tests of all layers; closes with "N passed, N failed"
 	@scripts/setup --test
-	@$(MAKE) --no-print-directory test-builds
+	@$(MAKE) --no-print-directory -j$$(nproc) test-builds
 	@tests/run
 
 unit:	## the unit tests, under AddressSanitizer and UBSan

@@ -13,6 +13,19 @@ wan6=([1]=2001:db8::1 [2]=2001:db8::2)
 traffic=$CERTGATE_BUILD/bench/traffic
 esn=--esn
 
+# wire NS1 DEV1 ADDRESS4 ADDRESS6 NS2 DEV2 ADDRESS4 ADDRESS6
+wire() {
+	local n
+	ip link add name "$2" netns "$1" type veth peer name "$6" netns "$5" || return 1
+	for n in 1 5; do
+		on "${!n}" <<-END || return 1
+			addr add ${@:n+2:1} dev ${@:n+1:1}
+			addr add ${@:n+3:1} dev ${@:n+1:1} nodad
+			link set ${@:n+1:1} up
+		END
+	done
+}
+
 bench_world_up() {
 	local n
 	modprobe -q aesni_intel # as udev does on a machine that is started as usual

@@ -4,7 +4,7 @@
  * its mounts, from one static program: on an emulated CPU it is the start of programs that takes a test's time.
  *
  * For the same reason `python3` is not started: tests/lib/warm.py, which ktap.sh has started, forks into the script. It is handed our
- * arguments, environment, folder, files and namespace over $CERTGATE_WARM, and answers with the exit status; a signal that would end
+ * arguments, environment, folder, files and namespaces over $CERTGATE_WARM, and answers with the exit status; a signal that would end
  * us ends the script. Where nobody listens there, Python starts as usual.
  */
 #include <errno.h>
@@ -66,6 +66,8 @@ static int reach(void)
 static int send_files(int fd, uint32_t size)
 {
 	int files[] = {0, 1, 2, open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC),
+		       open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
+		       open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC),
 		       open(".", O_PATH | O_CLOEXEC)};
 	union {
 		char bytes[CMSG_SPACE(sizeof(files))];

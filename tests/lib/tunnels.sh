@@ -23,34 +23,11 @@ uml) kinds=('udp 4' 'none 6' 'udp 6' 'none 4') ;;
 *) kinds=('udp 4' 'none 6') ;;
 esac
 
-# ns NAME COMMAND...: runs it in that namespace
-ns() {
-	"$enter" "$@"
-}
-
 # cgk GATEWAY WORD...: certgate kernel WORD... in g1 or g2
 cgk() {
 	local g=$1
 	shift
 	"$enter" "g$g" "$cg" kernel "$@"
-}
-
-# on NAMESPACE: what it reads are arguments of ip there, a line each (one program, not one a line)
-on() {
-	ip -n "$1" -force -batch -
-}
-
-# wire NS1 DEV1 ADDRESS4 ADDRESS6 NS2 DEV2 ADDRESS4 ADDRESS6
-wire() {
-	local n
-	ip link add name "$2" netns "$1" type veth peer name "$6" netns "$5" || return 1
-	for n in 1 5; do
-		on "${!n}" <<-END || return 1
-			addr add ${@:n+2:1} dev ${@:n+1:1}
-			addr add ${@:n+3:1} dev ${@:n+1:1} nodad
-			link set ${@:n+1:1} up
-		END
-	done
 }
 
 # world_up: the five namespaces and their links; the module is loaded, devices are not made
@@ -59,33 +36,56 @@ world_up() {
 	# what udev loads on a machine that is started as usual: its ciphers are the asynchronous ones
 	[ -n "${no_aesni:-}" ] || modprobe -q aesni_intel
 	[ -d /sys/module/certgate ] || insmod "$CERTGATE_KO" || return 1
-	for n in c1 g1 r g2 c2; do
-		ip netns add "$n" || return 1
-		ns "$n" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
-			net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
-			net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
-	done
-	wire c1 lan 10.1.0.2/24 fd01::2/64 g1 lan 10.1.0.1/24 fd01::1/64
-	wire g1 wan 192.0.2.2/24 2001:db8:1::2/64 r w1 192.0.2.1/24 2001:db8:1::1/64
-	wire g2 wan 198.51.100.2/24 2001:db8:2::2/64 r w2 198.51.100.1/24 2001:db8:2::1/64
-	wire c2 lan 10.2.0.2/24 fd02::2/64 g2 lan 10.2.0.1/24 fd02::1/64
-	on r <<<'link set lo up'
-	for n in 1 2; do
-		on "c$n" <<-END
-			link set lo up
-			route add default via 10.$n.0.1
-			route add default via fd0$n::1
-		END
-	done
-	on g1 <<-END
-		link set lo up
-		route add default via 192.0.2.1
-		route add default via 2001:db8:1::1
+	on - <<-END || return 1
+		netns add c1
+		netns add g1
+		netns add r
+		netns add g2
+		netns add c2
 	END
-	on g2 <<-END
+	for n in c1 g1 r g2 c2; do
+		ns "$n" busybox sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
+	done
+	routers c1 g1 r g2 c2
+	on - <<-END || return 1
+		link add name lan netns c1 type veth peer name lan netns g1
+		link add name wan netns g1 type veth peer name w1 netns r
+		link add name wan netns g2 type veth peer name w2 netns r
+		link add name lan netns c2 type veth peer name lan netns g2
+	END
+	on r <<-END || return 1
 		link set lo up
-		route add default via 198.51.100.1
-		route add default via 2001:db8:2::1
+		addr add 192.0.2.1/24 dev w1
+		addr add 2001:db8:1::1/64 dev w1 nodad
+		addr add 198.51.100.1/24 dev w2
+		addr add 2001:db8:2::1/64 dev w2 nodad
+		link set w1 up
+		link set w2 up
+	END
+	site_up 1 192.0.2 && site_up 2 198.51.100
+}
+
+# site_up NUMBER NETWORK: addresses and routes of a gateway, whose outer network is NETWORK, and of the host behind it
+site_up() {
+	local n=$1 out=$2
+	on "c$n" <<-END || return 1
+		link set lo up
+		addr add 10.$n.0.2/24 dev lan
+		addr add fd0$n::2/64 dev lan nodad
+		link set lan up
+		route add default via 10.$n.0.1
+		route add default via fd0$n::1
+	END
+	on "g$n" <<-END
+		link set lo up
+		addr add 10.$n.0.1/24 dev lan
+		addr add fd0$n::1/64 dev lan nodad
+		link set lan up
+		addr add $out.2/24 dev wan
+		addr add 2001:db8:$n::2/64 dev wan nodad
+		link set wan up
+		route add default via $out.1
+		route add default via 2001:db8:$n::1
 	END
 }
 
@@ -94,9 +94,13 @@ world_down() {
 	for n in 1 2; do
 		socket_release "$n"
 	done
-	for n in c1 g1 r g2 c2; do
-		ip netns del "$n" 2>/dev/null
-	done
+	on - >/dev/null 2>&1 <<-END
+		netns del c1
+		netns del g1
+		netns del r
+		netns del g2
+		netns del c2
+	END
 	return 0
 }
 
@@ -140,8 +144,8 @@ keys() {
 # device_up GATEWAY [NAME]: the device, up, with the routes to the other site
 device_up() {
 	local me=$1 name=${2:-cg0} peer=$((3 - $1))
-	ip -n "g$me" link add "$name" type certgate || return 1
 	on "g$me" <<-END
+		link add $name type certgate
 		link set $name up
 		route replace 10.$peer.0.0/24 dev $name src 10.$me.0.1
 		route replace fd0$peer::/64 dev $name src fd0$me::1

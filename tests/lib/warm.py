@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """warm.py SOCKET: a Python that has started already. For each client (enter.c) it forks, becomes what the client is (files, folder,
-namespace, environment) and runs its script: on an emulated CPU a fork takes milliseconds, a start of Python seconds. A client that
-goes away takes its script along.
+namespaces, environment) and runs its script: on an emulated CPU a fork takes milliseconds, a start of Python seconds. A client that
+goes away takes its script along, and so does the end of its namespace of processes.
 """
 
 import array
@@ -17,18 +17,39 @@ import struct
 import sys
 import time  # noqa: F401
 
+CLONE_NEWNS = 0x00020000
+CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
+OURS = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+STDIN, STDOUT, STDERR, NET, MOUNT, PROCESSES, FOLDER = range(7)
+
+
+def setns(file, kind):
+    if LIBC.setns(file, kind):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def fork_in(namespace):
+    """fork(), the child in that namespace of processes, where it has another number than for us."""
+    setns(namespace, CLONE_NEWPID)
+    try:
+        pid = os.fork()
+    except OSError:
+        setns(OURS, CLONE_NEWPID)
+        raise
+    if pid:
+        setns(OURS, CLONE_NEWPID)
+    return pid
 
 
 def become(files, words):
     """All of the client, and its words as ours."""
-    stdin, stdout, stderr, net, folder = files
-    if LIBC.setns(net, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "setns")
-    os.fchdir(folder)
-    for number, file in enumerate((stdin, stdout, stderr)):
-        os.dup2(file, number)
+    setns(files[NET], CLONE_NEWNET)
+    setns(files[MOUNT], CLONE_NEWNS)
+    os.fchdir(files[FOLDER])
+    for number in (STDIN, STDOUT, STDERR):
+        os.dup2(files[number], number)
     for file in files:
         os.close(file)
     count = int(words[0])
@@ -93,7 +114,7 @@ class Client:
                     files = array.array("i")
                     files.frombytes(content)
                     self.files = list(files)
-            if len(data) != 4 or len(self.files) != 5:
+            if len(data) != 4 or len(self.files) != FOLDER + 1:
                 return False
             self.size = struct.unpack("I", data)[0]
         elif self.pid:
@@ -151,8 +172,13 @@ def serve(path):
                 if not alive:
                     forget(client)
                 elif client.complete():
-                    client.pid = os.fork()
+                    try:
+                        client.pid = fork_in(client.files[PROCESSES])
+                    except OSError:  # a namespace that has ended
+                        forget(client)
+                        continue
                     if not client.pid:
+                        client.connection.sendall(struct.pack("i", os.getpid()))
                         listener.close()
                         for other in clients.values():
                             other.connection.close()
@@ -167,7 +193,6 @@ def serve(path):
                             os._exit(125)
                         os._exit(run(arguments))
                     client.drop_files()
-                    client.connection.sendall(struct.pack("i", client.pid))
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
