@@ -86,7 +86,7 @@ def main():
     time.sleep(0.2)
     interrupted = {kind: 0 for kind in fixed}
     wrong = []
-    for _ in range(20):
+    for _ in range(8):
         for kind, wanted in fixed.items():
             found, answer = ids(small, kind)
             interrupted[kind] += answer.interrupted

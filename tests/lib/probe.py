@@ -7,8 +7,9 @@ record DEV FILE SECONDS [COUNT]   outgoing ESP (raw or in UDP) of DEV, whole fra
 inject DEV FILE [CHANGE...]       those frames once more; prints how many. CHANGEs, in order: reverse, first=N (only
                                   the first N), flip=OFFSET (a bit of that byte of the ESP packet; negative: from its
                                   end), cut=N (N bytes of the end), grow=N (N bytes more), spi=HEX, seq=N, source=ADDRESS (IPv4)
+each DEV FILE SEQ CHANGE...       the first frame once for each CHANGE, numbered from SEQ
 serve PORT                        UDP on [::]:PORT; for each datagram a line of JSON: its length, traffic class, source
-send ADDRESS PORT [tos=N] [size=N] [count=N] [bind=ADDRESS]   datagrams
+send ADDRESS PORT [tos=N,...] [size=N] [count=N] [bind=ADDRESS]   datagrams; those of each further N are a byte longer
 too-big DEV FILE MTU [spi=HEX]    an ICMP error of a router about the first recorded frame, back through DEV
 ike FROM PORT TO PORT             an IKE datagram (with the non-ESP marker), a keepalive and some ESP for nobody
 """
@@ -144,37 +145,55 @@ def load(file):
         return [Frame(d) for d in pickle.load(f)]
 
 
-def inject(dev, file, *changes):
-    frames = load(file)
+def change(frame, what):
+    """One change of a frame, "name=value"."""
+    name, _, value = what.partition("=")
+    if name == "flip":
+        n = int(value)
+        frame.data[(frame.esp if n >= 0 else frame.end) + n] ^= 0x10
+    elif name == "cut":
+        frame.resize(-int(value))
+    elif name == "grow":
+        frame.resize(int(value))
+    elif name == "spi":
+        frame.data[frame.esp : frame.esp + 4] = bytes.fromhex(value)
+    elif name == "seq":
+        frame.data[frame.esp + 4 : frame.esp + 8] = struct.pack("!I", int(value))
+    elif name == "source":
+        frame.data[26:30] = socket.inet_aton(value)
+        frame.fix()
+    else:
+        sys.exit(f"probe: what is {what}?")
+
+
+def put(dev, frames):
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     s.bind((dev, 0))
-    for change in changes:
-        name, _, value = change.partition("=")
-        if name == "reverse":
-            frames.reverse()
-        elif name == "first":
-            frames = frames[: int(value)]
-        else:
-            for f in frames:
-                if name == "flip":
-                    n = int(value)
-                    f.data[(f.esp if n >= 0 else f.end) + n] ^= 0x10
-                elif name == "cut":
-                    f.resize(-int(value))
-                elif name == "grow":
-                    f.resize(int(value))
-                elif name == "spi":
-                    f.data[f.esp : f.esp + 4] = bytes.fromhex(value)
-                elif name == "seq":
-                    f.data[f.esp + 4 : f.esp + 8] = struct.pack("!I", int(value))
-                elif name == "source":
-                    f.data[26:30] = socket.inet_aton(value)
-                    f.fix()
-                else:
-                    sys.exit(f"inject: what is {change}?")
     for f in frames:
         s.send(f.data)
     print(len(frames))
+
+
+def inject(dev, file, *changes):
+    frames = load(file)
+    for what in changes:
+        if what == "reverse":
+            frames.reverse()
+        elif what.startswith("first="):
+            frames = frames[: int(what.partition("=")[2])]
+        else:
+            for f in frames:
+                change(f, what)
+    put(dev, frames)
+
+
+def each(dev, file, seq, *changes):
+    frames = []
+    for number, what in enumerate(changes, int(seq)):
+        frames.append(load(file)[0])
+        change(frames[-1], f"seq={number}")
+        change(frames[-1], what)
+    put(dev, frames)
 
 
 def serve(port):
@@ -195,13 +214,13 @@ def send(address, port, *options):
     s = socket.socket(family, socket.SOCK_DGRAM)
     if "bind" in o:
         s.bind((o["bind"], 0))
-    tos = int(o.get("tos", "0"))
-    if family == socket.AF_INET:
-        s.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
-    else:
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
-    for _ in range(int(o.get("count", "1"))):
-        s.sendto(bytes(int(o.get("size", "32"))), (address, int(port)))
+    for more, tos in enumerate(map(int, o.get("tos", "0").split(","))):
+        if family == socket.AF_INET:
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+        else:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
+        for _ in range(int(o.get("count", "1"))):
+            s.sendto(bytes(int(o.get("size", "32")) + more), (address, int(port)))
 
 
 def too_big(dev, file, mtu, spi=None):
@@ -241,6 +260,7 @@ COMMANDS = {
     "sniff": sniff,
     "record": record,
     "inject": inject,
+    "each": each,
     "serve": serve,
     "send": send,
     "too-big": too_big,
