@@ -345,9 +345,13 @@ static void exchange_make(struct exchange *e, const struct pkigen_cert *cert,
 static struct ike_verify_answer answer;
 static struct proto_binding binding;
 
+static struct judged path;
+static struct judge_by by;
+
 static int judged(const struct exchange *e)
 {
-	return judge(trust, &e->v, time(NULL), &answer, &binding);
+	judged_done(&path);
+	return judge(trust, &e->v, &by, time(NULL), &answer, &binding, &path);
 }
 
 static void the_right_peer_earns_a_binding_of_its_whole_chain(void **state _unused_)
@@ -459,7 +463,7 @@ static void nobody_is_judged_by_a_clock_that_cannot_be_right(void **state _unuse
 	static struct exchange e;
 
 	exchange_make(&e, peer, peer_ca, 30);
-	assert_int_equal(judge(trust, &e.v, 86400, &answer, &binding), -EACCES);
+	assert_int_equal(judge(trust, &e.v, &by, 86400, &answer, &binding, &path), -EACCES);
 	assert_string_equal(answer.code, "clock-implausible");
 	assert_text(answer.text, "1970-01-02T00:00:00Z");
 }
@@ -504,6 +508,7 @@ static int setup(void **state _unused_)
 static int teardown(void **state _unused_)
 {
 	keys = key_table_free(keys);
+	judged_done(&path);
 	trust = trust_table_free(trust);
 	pkigen_done();
 	return 0;

@@ -17,9 +17,12 @@
 	X(monitor, VIEWER)  \
 	X(explain, VIEWER)  \
 	X(version, VIEWER)  \
+	X(revocations, VIEWER) \
 	X(up, OPERATOR)     \
 	X(down, OPERATOR)   \
 	X(reload, OPERATOR) \
+	X(revoke, OPERATOR) \
+	X(unrevoke, ADMINISTRATOR) \
 	X(stop, ADMINISTRATOR)
 
 /* A member of a role as the kernel knows it. */
