@@ -84,8 +84,8 @@ static struct proto_news_taken taken;
 
 static bool take(struct evidence *e, const struct proto_news *what, struct pkirev_der der)
 {
-	assert_int_equal(
-		evidence_take(e, what, der.data, der.len, pkigen_now(), SECOND, &taken), 0);
+	assert_int_equal(evidence_take(e, what, der.data, der.len, pkigen_now(), SECOND, &taken),
+			 0);
 	return taken.taken;
 }
 
@@ -224,8 +224,8 @@ static void a_forged_list_does_not_keep_the_genuine_one_out(void **state _unused
 	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
 	struct evidence *e = fresh();
 	/* Of the right name and a number that no list will ever reach, but of another key. */
-	struct pkirev_der forged = pkirev_crl(
-		ca, &(struct pkirev_crl){.number = UINT64_MAX, .use_key = other_ca->key});
+	struct pkirev_der forged = pkirev_crl(ca, &(struct pkirev_crl){.number = UINT64_MAX,
+								       .use_key = other_ca->key});
 
 	assert_true(take(e, &what, pkirev_crl(ca, &(struct pkirev_crl){.number = 7})));
 	assert_false(take(e, &what, forged));
@@ -277,9 +277,9 @@ static void an_old_good_does_not_undo_a_new_revoked(void **state _unused_)
 			 pkirev_ocsp(with_ocsp, ca,
 				     &(struct pkirev_ocsp){.status = V_OCSP_CERTSTATUS_REVOKED,
 							   .this_update = now - 60})));
-	assert_false(take(e, &what,
-			  pkirev_ocsp(with_ocsp, ca,
-				      &(struct pkirev_ocsp){.this_update = now - 7200})));
+	assert_false(
+		take(e, &what,
+		     pkirev_ocsp(with_ocsp, ca, &(struct pkirev_ocsp){.this_update = now - 7200})));
 	assert_text(taken.text, "older");
 	gather(e, path_ocsp, false, SECOND);
 	assert_int_equal(found.n_answers, 1);
@@ -294,9 +294,10 @@ static void an_answer_of_a_stranger_or_about_another_is_not_taken(void **state _
 	assert_false(take(e, &what,
 			  pkirev_ocsp(with_ocsp, ca, &(struct pkirev_ocsp){.responder = plain})));
 	assert_false(take(e, &what, pkirev_ocsp(plain, ca, &(struct pkirev_ocsp){0})));
-	assert_false(take(e, &what,
-			  pkirev_ocsp(with_ocsp, ca,
-				      &(struct pkirev_ocsp){.error = OCSP_RESPONSE_STATUS_TRYLATER})));
+	assert_false(
+		take(e, &what,
+		     pkirev_ocsp(with_ocsp, ca,
+				 &(struct pkirev_ocsp){.error = OCSP_RESPONSE_STATUS_TRYLATER})));
 	assert_true(taken.text[0] != '\0');
 	gather(e, path_ocsp, false, SECOND);
 	assert_int_equal(found.n_answers, 0);

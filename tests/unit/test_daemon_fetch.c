@@ -34,9 +34,9 @@ static const char *refused(const char *text, const char *allowed)
 
 static void public_addresses_are_asked(void **state _unused_)
 {
-	static const char *const good[] = {"8.8.8.8",	  "1.0.0.0",	  "192.0.1.1",
-					   "172.15.0.1",  "172.32.0.1",	  "100.63.0.1",
-					   "223.255.0.1", "2001:4860::8", "2a00::1",
+	static const char *const good[] = {"8.8.8.8",	      "1.0.0.0",      "192.0.1.1",
+					   "172.15.0.1",      "172.32.0.1",   "100.63.0.1",
+					   "223.255.0.1",     "2001:4860::8", "2a00::1",
 					   "64:ff9b::808:808"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
@@ -48,13 +48,32 @@ static void public_addresses_are_asked(void **state _unused_)
 static void what_only_we_can_reach_is_not(void **state _unused_)
 {
 	static const char *const bad[] = {
-		"127.0.0.1",	     "127.255.255.254", "0.0.0.0",	    "10.0.0.1",
-		"172.16.0.1",	     "172.31.255.255",	"192.168.1.1",	    "169.254.169.254",
-		"168.63.129.16",     "100.64.0.1",	"224.0.0.1",	    "239.1.1.1",
-		"255.255.255.255",   "198.18.0.1",	"::",		    "::1",
-		"fe80::1",	     "fd00:ec2::254",	"ff02::1",	    "::ffff:127.0.0.1",
-		"::ffff:10.0.0.1",   "::127.0.0.1",	"64:ff9b::7f00:1",  "64:ff9b::a9fe:a9fe",
-		"2002:7f00:1::1",    "2002:a9fe:a9fe::",
+		"127.0.0.1",
+		"127.255.255.254",
+		"0.0.0.0",
+		"10.0.0.1",
+		"172.16.0.1",
+		"172.31.255.255",
+		"192.168.1.1",
+		"169.254.169.254",
+		"168.63.129.16",
+		"100.64.0.1",
+		"224.0.0.1",
+		"239.1.1.1",
+		"255.255.255.255",
+		"198.18.0.1",
+		"::",
+		"::1",
+		"fe80::1",
+		"fd00:ec2::254",
+		"ff02::1",
+		"::ffff:127.0.0.1",
+		"::ffff:10.0.0.1",
+		"::127.0.0.1",
+		"64:ff9b::7f00:1",
+		"64:ff9b::a9fe:a9fe",
+		"2002:7f00:1::1",
+		"2002:a9fe:a9fe::",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -246,10 +265,11 @@ static void a_proxy_of_the_environment_is_not_used(void **state _unused_)
 
 static void an_address_that_is_not_allowed_is_not_asked_by_number_or_name(void **state _unused_)
 {
-	static const char *const urls[] = {"http://127.0.0.1:%u/good", "http://localhost:%u/good",
-					   "http://2130706433:%u/good", "http://0x7f.1:%u/good",
-					   "http://[::1]:%u/good", "http://[::ffff:127.0.0.1]:%u/good",
-					   "http://0:%u/good"};
+	static const char *const urls[] = {
+		"http://127.0.0.1:%u/good",  "http://localhost:%u/good",
+		"http://2130706433:%u/good", "http://0x7f.1:%u/good",
+		"http://[::1]:%u/good",	     "http://[::ffff:127.0.0.1]:%u/good",
+		"http://0:%u/good"};
 
 	allow(NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
@@ -297,9 +317,14 @@ static void what_is_no_answer_fails(void **state _unused_)
 
 static void what_is_no_url_of_http_is_not_fetched(void **state _unused_)
 {
-	static const char *const urls[] = {"file:///etc/passwd", "ftp://127.0.0.1/x",
-					   "http://user:secret@127.0.0.1/x", "nonsense", "http://",
-					   "ldap://127.0.0.1/x", "gopher://127.0.0.1/", "http:///x",
+	static const char *const urls[] = {"file:///etc/passwd",
+					   "ftp://127.0.0.1/x",
+					   "http://user:secret@127.0.0.1/x",
+					   "nonsense",
+					   "http://",
+					   "ldap://127.0.0.1/x",
+					   "gopher://127.0.0.1/",
+					   "http:///x",
 					   "http://[fe80::1%25lo]/x"};
 
 	allow("127.0.0.1");
@@ -324,8 +349,7 @@ static void only_so_many_wait(void **state _unused_)
 
 static int setup(void **state _unused_)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET,
-				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 

@@ -78,8 +78,7 @@ static void connection(struct trust_table *t, uint32_t id, enum pki_revocation_m
 	f.part = STAGE_CRL;
 	if (crl)
 		assert_int_equal(trust_table_file(t, &f, crl->data, crl->len), 0);
-	assert_int_equal(
-		trust_table_end(t, id, pkigen_now(), &staged, hashes, id_room), 0);
+	assert_int_equal(trust_table_end(t, id, pkigen_now(), &staged, hashes, id_room), 0);
 	if (staged.error < 0)
 		fail_msg("%s", staged.text);
 }
@@ -111,8 +110,8 @@ static struct pkirev_der lists(const struct pkigen_cert *revoked_peer,
 	return join(pkirev_crl(ca, &(struct pkirev_crl){.revoked = {revoked_peer},
 							.reason = 1,
 							.number = number}),
-		    pkirev_crl(root, &(struct pkirev_crl){.revoked = {revoked_ca},
-							  .number = number}));
+		    pkirev_crl(root,
+			       &(struct pkirev_crl){.revoked = {revoked_ca}, .number = number}));
 }
 
 static void use(bool fetch, const struct pkirev_der *crl)
@@ -242,8 +241,8 @@ static void a_reload_with_an_older_list_keeps_the_newer_one(void **state _unused
 {
 	struct pkirev_der newer = lists(peer, NULL, 5), older = lists(NULL, NULL, 4),
 			  newest = lists(NULL, NULL, 6);
-	struct pkirev_der forged = pkirev_crl(
-		ca, &(struct pkirev_crl){.number = 99, .use_key = peer->key});
+	struct pkirev_der forged = pkirev_crl(ca, &(struct pkirev_crl){.number = 99,
+								       .use_key = peer->key});
 	struct trust_table *t;
 
 	use(false, &newer);
@@ -310,9 +309,8 @@ static void news(struct pkirev_der crl)
 {
 	struct proto_news_taken taken;
 
-	assert_int_equal(evidence_take(evidence, &told.want, crl.data, crl.len, pkigen_now(), 1,
-				       &taken),
-			 0);
+	assert_int_equal(
+		evidence_take(evidence, &told.want, crl.data, crl.len, pkigen_now(), 1, &taken), 0);
 	assert_true(taken.taken);
 }
 

@@ -5,9 +5,9 @@
  */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/resource.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -73,7 +73,8 @@ static void by_hand_weighs_more_than_seen(void **state _unused_)
 	revoked_set_done(&s);
 }
 
-static void of_what_was_seen_the_first_to_expire_makes_room_and_nothing_by_hand(void **state _unused_)
+static void of_what_was_seen_the_first_to_expire_makes_room_and_nothing_by_hand(
+	void **state _unused_)
 {
 	struct revoked_set s = {0};
 	struct revoked r;
@@ -164,8 +165,8 @@ static void put(const char *text)
 }
 
 #define HASH "\"hash\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\""
-#define GOOD                                                                            \
-	"{\"revoked\":true," HASH ",\"by\":\"hand\",\"at\":\"2026-11-22T16:00:00Z\","   \
+#define GOOD                                                                          \
+	"{\"revoked\":true," HASH ",\"by\":\"hand\",\"at\":\"2026-11-22T16:00:00Z\"," \
 	"\"not_after\":9223372036854775807,\"who\":\"x\",\"subject\":\"\",\"text\":\"t\"}"
 
 static void a_line_that_a_crash_cut_short_is_left_out(void **state _unused_)

@@ -26,9 +26,10 @@ static int from_file(struct cli *cli, const char *path, bool key, struct target 
 	if (r != CLI_OK)
 		return r;
 	if (certs.n != 1)
-		return cli_error(cli,
-				 "give the fingerprint; 'certgate cert fingerprint FILE' prints all of them",
-				 "%s holds %zu certificates: which one is meant?", path, certs.n);
+		return cli_error(
+			cli,
+			"give the fingerprint; 'certgate cert fingerprint FILE' prints all of them",
+			"%s holds %zu certificates: which one is meant?", path, certs.n);
 	cert = certs.list[0];
 	(void)hex_encode(key ? cert->spki_sha256 : cert->sha256, PKI_SHA256_SIZE, ret->fingerprint,
 			 sizeof(ret->fingerprint));

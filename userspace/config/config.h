@@ -250,8 +250,8 @@ struct cg_role_member {
 /* Getting lists and OCSP answers from where certificates say they are. */
 struct cg_fetch_config {
 	bool enabled;
-	uint32_t timeout_seconds; /* that a handshake waits for them at most */
-	uint32_t refresh_seconds; /* between two looks at one that is used, at most */
+	uint32_t timeout_seconds;   /* that a handshake waits for them at most */
+	uint32_t refresh_seconds;   /* between two looks at one that is used, at most */
 	struct cg_prefix *networks; /* addresses that may be asked though they are private */
 	size_t n_networks;
 };

@@ -34,20 +34,22 @@ static void unlink_binding(struct gateway *g, struct binding *b)
 	free(b);
 }
 
-/* Whichever worker judged it need not look at it any more. */
-static void tell_gone(struct gateway *g, const struct binding *b)
+static void tell_gone(struct channel *c, uint64_t handle)
 {
 	struct msg_writer m;
 
-	for (unsigned int i = 0; i < g->n_verifiers; i++) {
-		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
+	if (!c)
+		return;
+	msg_begin(&m, MSG_BINDING_GONE);
+	msg_put_u64(&m, handle);
+	(void)channel_send(c, &m, -EBADF);
+}
 
-		if (!c)
-			continue;
-		msg_begin(&m, MSG_BINDING_GONE);
-		msg_put_u64(&m, b->b.handle);
-		(void)channel_send(c, &m, -EBADF);
-	}
+/* Whichever worker judged it need not look at it any more. */
+static void tell_all_gone(struct gateway *g, const struct binding *b)
+{
+	for (unsigned int i = 0; i < g->n_verifiers; i++)
+		tell_gone(proc_channel(g, ROLE_VERIFY, i), b->b.handle);
 }
 
 /* ---------------------------------------------------------------- the audit trail */
@@ -109,7 +111,7 @@ void binding_settle(struct gateway *g, struct binding *b)
 	if (g->k && b->kernel_id != 0 && cgk_cert_del(g->k, b->kernel_id) == -EBUSY)
 		adopt_cert(g, b->kernel_id);
 	tell_left(g, b);
-	tell_gone(g, b);
+	tell_all_gone(g, b);
 	unlink_binding(g, b);
 }
 
@@ -173,12 +175,14 @@ void binding_path_state(struct gateway *g, const struct proto_path_state *s)
 		*b->state = *s;
 	else
 		(void)log_oom();
-	if (!s->overdue || b->dead || !b->conn || b->conn->cfg->revocation != CG_REVOCATION_REQUIRED)
+	if (!s->overdue || b->dead || !b->conn ||
+	    b->conn->cfg->revocation != CG_REVOCATION_REQUIRED)
 		return;
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->certs[i].state != PKI_STATE_UNKNOWN)
 			continue;
-		(void)snprintf(why, sizeof(why), "whether it is revoked is not known any more: %.80s",
+		(void)snprintf(why, sizeof(why),
+			       "whether it is revoked is not known any more: %.80s",
 			       s->certs[i].text);
 		binding_stop(g, b, why);
 		return;
@@ -231,6 +235,7 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 		return;
 	if (!c) {
 		log_notice("a peer authenticated for a connection that is gone");
+		tell_gone(from->channel, p->handle);
 		return;
 	}
 	make_room(c);

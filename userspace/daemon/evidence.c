@@ -228,7 +228,8 @@ void evidence_gather(struct evidence *e, struct pki_cert *const *path, size_t n_
 		ret->missing[i] = false;
 		ret->failure[i][0] = '\0';
 		/* A certificate that is too large to be passed on is not asked about. */
-		if (path[i]->der_len > IKE_MAX_CERT_SIZE || path[i + 1]->der_len > IKE_MAX_CERT_SIZE)
+		if (path[i]->der_len > IKE_MAX_CERT_SIZE ||
+		    path[i + 1]->der_len > IKE_MAX_CERT_SIZE)
 			continue;
 		if (!gather_ocsp(e, path, i, now, ret))
 			gather_crls(e, path, i, now, ret);
@@ -309,8 +310,8 @@ static void take_ocsp(struct slot *s, const uint8_t *data, size_t len, int64_t a
 	ret->taken = true;
 }
 
-int evidence_take(struct evidence *e, const struct proto_news *what, const uint8_t *data, size_t len,
-		  int64_t at, usec_t now, struct proto_news_taken *ret)
+int evidence_take(struct evidence *e, const struct proto_news *what, const uint8_t *data,
+		  size_t len, int64_t at, usec_t now, struct proto_news_taken *ret)
 {
 	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL, *issuer = NULL;
 	struct slot *s;

@@ -30,7 +30,8 @@ struct evidence_found {
 	struct pki_crls crls;
 	struct pki_ocsp *answers[PKI_OCSP_ANSWERS_MAX];
 	size_t n_answers;
-	bool missing[PKI_CHAIN_MAX]; /* of that certificate something was asked for and is to come */
+	bool missing
+		[PKI_CHAIN_MAX]; /* of that certificate something was asked for and is to come */
 	char failure[PKI_CHAIN_MAX][PROTO_NEWS_TEXT]; /* why something did not come; "" */
 };
 
@@ -47,8 +48,8 @@ void evidence_found_done(struct evidence_found *f);
  * News came: takes them, unless they are older than, or not as genuine as, what is there. Fills *ret but for nothing. `at`, seconds since
  * 1970, is when a delegated responder's certificate has to be valid. -ENOMEM, -EIO.
  */
-int evidence_take(struct evidence *e, const struct proto_news *what, const uint8_t *data, size_t len,
-		  int64_t at, usec_t now, struct proto_news_taken *ret);
+int evidence_take(struct evidence *e, const struct proto_news *what, const uint8_t *data,
+		  size_t len, int64_t at, usec_t now, struct proto_news_taken *ret);
 /* They did not come. */
 void evidence_failed(struct evidence *e, const struct proto_news_failed *f);
 

@@ -207,8 +207,8 @@ static int check_url(struct transfer *t)
 	} else
 		r = cg_addr_parse(host, &a);
 	if (r >= 0) {
-		const char *what =
-			fetch_address_refused(&a, t->h->allowed.networks, t->h->allowed.n);
+		const char *what = fetch_address_refused(&a, t->h->allowed.networks,
+							 t->h->allowed.n);
 
 		if (what) {
 			fail(t,
@@ -287,8 +287,7 @@ static int begin(struct transfer *t)
 			return -ENOMEM;
 	}
 	t->easy = curl_easy_init();
-	if (!t->easy ||
-	    set_options(t, (long)((t->until - now) / USEC_PER_MSEC) + 1) != CURLE_OK ||
+	if (!t->easy || set_options(t, (long)((t->until - now) / USEC_PER_MSEC) + 1) != CURLE_OK ||
 	    curl_multi_add_handle(t->h->multi, t->easy) != CURLM_OK)
 		return -ENOMEM;
 	return 0;

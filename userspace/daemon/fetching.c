@@ -92,9 +92,16 @@ void fetching_tell_fetch(struct gateway *g)
 
 void fetching_applied(struct gateway *g)
 {
+	struct news_item *item;
 	struct msg_writer m;
 
 	fetching_tell_fetch(g);
+	/* What failed may be allowed now. */
+	LIST_FOREACH(item, &g->news.all, all)
+	{
+		if (item->failures > 0)
+			item->due = 0;
+	}
 	for (unsigned int i = 0; i < g->n_verifiers; i++) {
 		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
 
@@ -115,8 +122,7 @@ static void note_failure(struct gateway *g, struct news_item *item, const char *
 		log_warning("%s cannot be had: %s", item->what.url, text);
 	(void)snprintf(item->text, sizeof(item->text), "%.140s: %.100s", item->what.url, text);
 	item->failures++;
-	item->due = now_boottime() +
-		    news_retry_in(item->failures, refresh_of(g)) * USEC_PER_SEC;
+	item->due = now_boottime() + news_retry_in(item->failures, refresh_of(g)) * USEC_PER_SEC;
 }
 
 static void start_fetch(struct gateway *g, struct news_item *item)

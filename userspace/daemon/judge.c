@@ -181,10 +181,11 @@ static int check_revocation(const struct work *w, struct pki_verdict *verdict,
 	if (reason == PKI_OK && w->by->may_wait && check->missing)
 		return -EAGAIN;
 	/* Nothing is to come: what is not known counts. */
-	if (reason == PKI_OK && check->lenient && check->entry->revocation == PKI_REVOCATION_REQUIRED) {
+	if (reason == PKI_OK && check->lenient &&
+	    check->entry->revocation == PKI_REVOCATION_REQUIRED) {
 		check->lenient = false;
-		reason = revcheck_path(check, verdict->path, verdict->n_path, &check->others, w->now,
-				       &why, &at);
+		reason = revcheck_path(check, verdict->path, verdict->n_path, &check->others,
+				       w->now, &why, &at);
 	}
 	if (reason == PKI_OK)
 		return 0;

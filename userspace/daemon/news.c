@@ -73,9 +73,9 @@ struct news_item *news_find(const struct news *n, const uint8_t key[PKI_SHA256_S
 
 struct news_item *news_find_number(const struct news *n, uint32_t number)
 {
-	return number != 0 ? TABLE_ENTRY(table_find(&n->by_number, number), struct news_item,
-					 by_number)
-			   : NULL;
+	return number != 0
+		       ? TABLE_ENTRY(table_find(&n->by_number, number), struct news_item, by_number)
+		       : NULL;
 }
 
 void news_del(struct news *n, struct news_item *item)
@@ -100,8 +100,8 @@ static bool make_room(struct news *n, usec_t now)
 		if (item->number == 0 && (!oldest || item->wanted < oldest->wanted))
 			oldest = item;
 	}
-	if (!oldest || (oldest->wanted != 0 &&
-			now - oldest->wanted < NEWS_USED_SECONDS * USEC_PER_SEC))
+	if (!oldest ||
+	    (oldest->wanted != 0 && now - oldest->wanted < NEWS_USED_SECONDS * USEC_PER_SEC))
 		return false;
 	news_del(n, oldest);
 	return true;
@@ -179,8 +179,8 @@ int news_check_fd(int fd, size_t max, size_t *ret_size)
 	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
 
-	if (seals < 0 || (seals & wanted) != wanted || fstat(fd, &st) < 0 ||
-	    !S_ISREG(st.st_mode) || st.st_size <= 0 || (uint64_t)st.st_size > max)
+	if (seals < 0 || (seals & wanted) != wanted || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_size <= 0 || (uint64_t)st.st_size > max)
 		return -EPERM;
 	*ret_size = (size_t)st.st_size;
 	return 0;
@@ -419,8 +419,8 @@ void news_file_open(struct news *n, const char *dir, int64_t now, usec_t boot)
 	n->file = -EBADF;
 	if (!path)
 		return;
-	n->file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW |
-				     O_NONBLOCK,
+	n->file = open(path,
+		       O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
 		       0600);
 	if (n->file < 0 || fstat(n->file, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    file_check_trusted(n->file, NULL) < 0) {

@@ -40,7 +40,7 @@ void proto_get_revoked(struct msg_reader *r, struct proto_revoked *ret);
 /* SEEN_REVOKED, verify to main: a genuine list or answer says so of a certificate that a connection's peer has. */
 struct proto_seen_revoked {
 	uint32_t connection;
-	enum revoked_by by; /* never REVOKED_BY_HAND */
+	enum revoked_by by;	       /* never REVOKED_BY_HAND */
 	uint8_t hash[PKI_SHA256_SIZE]; /* of the certificate */
 	int64_t not_after;	       /* of the certificate, seconds since 1970 */
 	char subject[PKI_TEXT_MAX];

@@ -54,11 +54,11 @@ struct stage_trust {
 	char name[STAGE_NAME_MAX];
 	char subject_name[STAGE_TEXT_MAX];
 	char remote_identity[STAGE_TEXT_MAX];
-	bool rsa_sha1;		  /* method 1 with SHA-1 is accepted from the peer */
+	bool rsa_sha1; /* method 1 with SHA-1 is accepted from the peer */
 	enum pki_revocation_mode revocation;
 	uint32_t revocation_grace; /* seconds */
 	bool fetch;		   /* news are got from where certificates say they are */
-	struct ike_blob local_id; /* body of our ID payload: an initiator may ask for it */
+	struct ike_blob local_id;  /* body of our ID payload: an initiator may ask for it */
 };
 void proto_put_stage_trust(struct msg_writer *w, const struct stage_trust *s);
 void proto_get_stage_trust(struct msg_reader *r, struct stage_trust *ret);

@@ -20,9 +20,10 @@ static enum pki_reason check_revoked_here(struct revcheck *c, struct pki_cert *c
 			continue;
 		c->refused_here = true;
 		memcpy(c->refused_hash, r->hash, sizeof(c->refused_hash));
-		(void)pki_fail(ret_text, 0,
-			       "the %s \"%.160s\" is revoked on this gateway: %.200s; 'certgate cert unrevoke' takes that back",
-			       key ? "key of" : "certificate", path[i]->subject, r->text);
+		(void)pki_fail(
+			ret_text, 0,
+			"the %s \"%.160s\" is revoked on this gateway: %.200s; 'certgate cert unrevoke' takes that back",
+			key ? "key of" : "certificate", path[i]->subject, r->text);
 		*ret_at = i;
 		return PKI_REVOKED;
 	}
@@ -102,8 +103,8 @@ static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *pa
 }
 
 enum pki_reason revcheck_path(void *userdata, struct pki_cert *const *path, size_t n_path,
-			      const struct pki_certs *others, int64_t at, struct pki_error *ret_text,
-			      size_t *ret_at)
+			      const struct pki_certs *others, int64_t at,
+			      struct pki_error *ret_text, size_t *ret_at)
 {
 	struct revcheck *c = userdata;
 	enum pki_reason reason;

@@ -24,15 +24,15 @@ struct revcheck {
 	/* filled in */
 	struct pki_certs others; /* as they were given; the caller's to free */
 	struct pki_cert_status status[PKI_CHAIN_MAX];
-	size_t n_status;     /* 0: nobody was asked */
-	bool missing;	     /* something that is unknown may yet be told */
-	bool refused_here;   /* by what is revoked on this gateway */
+	size_t n_status;   /* 0: nobody was asked */
+	bool missing;	   /* something that is unknown may yet be told */
+	bool refused_here; /* by what is revoked on this gateway */
 	uint8_t refused_hash[PKI_SHA256_SIZE];
 };
 
 /* As pki_path_check; userdata is a struct revcheck. */
 enum pki_reason revcheck_path(void *userdata, struct pki_cert *const *path, size_t n_path,
-			      const struct pki_certs *others, int64_t at, struct pki_error *ret_text,
-			      size_t *ret_at);
+			      const struct pki_certs *others, int64_t at,
+			      struct pki_error *ret_text, size_t *ret_at);
 
 #endif

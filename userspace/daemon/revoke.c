@@ -132,10 +132,9 @@ void revoke_seen(struct gateway *g, const struct proto_seen_revoked *s)
 		(void)log_oom();
 		return;
 	}
-	history_note(
-		g, c, IKE_WARNING, "certificate-revoked", NULL, NULL,
-		"the certificate '%s' (%s) was %s; %u bindings with %u SAs were stopped", s->subject,
-		short_hash(s->hash, hash), r.text, bindings, sas);
+	history_note(g, c, IKE_WARNING, "certificate-revoked", NULL, NULL,
+		     "the certificate '%s' (%s) was %s; %u bindings with %u SAs were stopped",
+		     s->subject, short_hash(s->hash, hash), r.text, bindings, sas);
 }
 
 static json_t *entry_json(const struct revoked *r)
@@ -157,8 +156,7 @@ json_t *revoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], c
 		       const char *reason, const char *who)
 {
 	const struct revoked *old = revoked_set_find(&g->revoked, hash);
-	struct revoked r = {
-		.by = REVOKED_BY_HAND, .at = now_seconds(), .not_after = INT64_MAX};
+	struct revoked r = {.by = REVOKED_BY_HAND, .at = now_seconds(), .not_after = INT64_MAX};
 	uint32_t bindings = 0, sas = 0;
 	char at[TIMESTAMP_SIZE], digits[17];
 	int kept = 0, e;
@@ -189,8 +187,9 @@ json_t *revoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], c
 	(void)json_object_set_new(o, "sas", json_integer(sas));
 	if (kept < 0) {
 		json_decref(o);
-		return control_error("it is in force, but could not be written: a restart forgets it",
-				     "see to gateway.state_dir, then unrevoke and revoke it again");
+		return control_error(
+			"it is in force, but could not be written: a restart forgets it",
+			"see to gateway.state_dir, then unrevoke and revoke it again");
 	}
 	return control_result(o);
 }

@@ -141,7 +141,8 @@ static int stage_file(struct verifier *v, const struct stage_file *f, int fd)
 	size_t len;
 	int r;
 
-	r = stage_read(fd, f->part == STAGE_CRL ? PKI_CRL_SIZE_MAX : PKI_FILE_SIZE_MAX, &data, &len);
+	r = stage_read(fd, f->part == STAGE_CRL ? PKI_CRL_SIZE_MAX : PKI_FILE_SIZE_MAX, &data,
+		       &len);
 	if (r < 0) {
 		struct trust_entry *e = trust_table_last(v->staged, f->ref.connection);
 

@@ -64,11 +64,11 @@ static const int of_ike[] = {
 static const int of_key_and_verify[] = {SCMP_SYS(dup3)};
 
 static const int of_fetch[] = {
-	SCMP_SYS(connect),    SCMP_SYS(bind),	    SCMP_SYS(sendto),	   SCMP_SYS(recvfrom),
-	SCMP_SYS(sendmmsg),   SCMP_SYS(recvmmsg),   SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(uname),	   SCMP_SYS(shutdown),
-	SCMP_SYS(readlink),   SCMP_SYS(stat),	    SCMP_SYS(access),	   SCMP_SYS(statx),
-	SCMP_SYS(getdents64), SCMP_SYS(getegid),    SCMP_SYS(getgid),	   SCMP_SYS(faccessat2),
+	SCMP_SYS(connect),	SCMP_SYS(bind),	      SCMP_SYS(sendto),	     SCMP_SYS(recvfrom),
+	SCMP_SYS(sendmmsg),	SCMP_SYS(recvmmsg),   SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	SCMP_SYS(getsockopt),	SCMP_SYS(setsockopt), SCMP_SYS(uname),	     SCMP_SYS(shutdown),
+	SCMP_SYS(readlink),	SCMP_SYS(stat),	      SCMP_SYS(access),	     SCMP_SYS(statx),
+	SCMP_SYS(getdents64),	SCMP_SYS(getegid),    SCMP_SYS(getgid),	     SCMP_SYS(faccessat2),
 	SCMP_SYS(memfd_create), /* what it got goes on as memory that nobody can change */
 };
 

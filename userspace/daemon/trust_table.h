@@ -22,7 +22,7 @@ struct trust_entry {
 	int64_t revocation_grace; /* seconds */
 	bool fetch;
 	struct pki_crls crls; /* from files */
-	uint8_t *local_id; /* body of our ID payload */
+	uint8_t *local_id;    /* body of our ID payload */
 	size_t local_id_len;
 	/* while it is staged */
 	struct pki_certs chain, anchors;

@@ -62,8 +62,8 @@ void exchange_sign(struct exchange *e, const struct pkigen_cert *cert)
 	pki_key_unref(key);
 }
 
-void exchange_make(struct exchange *e, const struct pkigen_cert *cert,
-			  const struct pkigen_cert *ca, uint32_t candidate)
+void exchange_make(struct exchange *e, const struct pkigen_cert *cert, const struct pkigen_cert *ca,
+		   uint32_t candidate)
 {
 	struct pki_cert *c = to_cert(cert);
 	struct pki_error err;
