@@ -10,28 +10,14 @@
 
 #include <cmocka.h>
 
+#include "lib/msgtest.h"
+
 #include "daemon/channel.h"
 #include "daemon/launcher.h"
 #include "daemon/proto_auth.h"
 #include "daemon/proto_fetch.h"
 #include "daemon/proto_ike.h"
-#include "daemon/proto_revocation.h"
 #include "daemon/proto_stage.h"
-
-/* The body of what was written, copied, so that reading beyond its end is seen. */
-static uint8_t *body(struct msg_writer *w, size_t *ret_len)
-{
-	uint8_t *copy;
-
-	assert_false(w->failed);
-	assert_true(w->len >= 2);
-	*ret_len = w->len - 2;
-	copy = malloc(*ret_len > 0 ? *ret_len : 1);
-	assert_non_null(copy);
-	memcpy(copy, w->buf + 2, *ret_len);
-	msg_end(w);
-	return copy;
-}
 
 static void values_come_back(void **state _unused_)
 {
@@ -163,14 +149,6 @@ static void the_table_says_who_may_say_what(void **state _unused_)
 	assert_false(msg_allowed(MSG_SPAWN, ROLE_IKE, ROLE_MAIN, 1));
 	assert_false(msg_allowed(MSG_SIGN, ROLE_FETCH, ROLE_KEY, 0));
 	assert_true(msg_allowed(MSG_SIGN, ROLE_IKE, ROLE_KEY, 0));
-	/* ike has no part in revocation, fetch gives main what it got, and never verify. */
-	assert_false(msg_allowed(MSG_UNREVOKED, ROLE_IKE, ROLE_VERIFY, 0));
-	assert_false(msg_allowed(MSG_SEEN_REVOKED, ROLE_IKE, ROLE_MAIN, 0));
-	assert_false(msg_allowed(MSG_NEWS, ROLE_FETCH, ROLE_VERIFY, 1));
-	assert_false(msg_allowed(MSG_NEWS, ROLE_IKE, ROLE_VERIFY, 1));
-	assert_true(msg_allowed(MSG_FETCHED, ROLE_FETCH, ROLE_MAIN, 1));
-	assert_false(msg_allowed(MSG_FETCHED, ROLE_FETCH, ROLE_MAIN, 0));
-	assert_false(msg_allowed(MSG_FETCH, ROLE_VERIFY, ROLE_FETCH, 0));
 	/* Not with a descriptor more or less. */
 	assert_false(msg_allowed(MSG_SIGN, ROLE_IKE, ROLE_KEY, 1));
 	assert_false(msg_allowed(MSG_SOCKET, ROLE_MAIN, ROLE_IKE, 0));
@@ -254,34 +232,6 @@ static void a_child_sa_comes_back_whole(void **state _unused_)
 	free(data);
 }
 
-/* Every message, cut at every length and with every byte changed, is read without harm: the sanitizers watch. */
-static void mangle(const uint8_t *data, size_t len, void (*get)(struct msg_reader *r))
-{
-	for (size_t cut = 0; cut <= len; cut++) {
-		uint8_t *part = malloc(cut > 0 ? cut : 1);
-		struct msg_reader r = {.p = part, .left = cut};
-
-		assert_non_null(part);
-		memcpy(part, data, cut);
-		get(&r);
-		if (cut < len)
-			assert_false(msg_done(&r));
-		free(part);
-	}
-	for (size_t at = 0; at < len; at++) {
-		for (unsigned int bit = 0; bit < 256; bit += 5) {
-			uint8_t *other = malloc(len);
-			struct msg_reader r = {.p = other, .left = len};
-
-			assert_non_null(other);
-			memcpy(other, data, len);
-			other[at] = (uint8_t)(other[at] ^ (bit + 1));
-			get(&r);
-			free(other);
-		}
-	}
-}
-
 static void get_child_add(struct msg_reader *r)
 {
 	static struct proto_child_add a;
@@ -339,85 +289,6 @@ static void get_resolved(struct msg_reader *r)
 	assert_true(p.n <= PROTO_ADDRESSES_MAX);
 }
 
-static void get_revoked(struct msg_reader *r)
-{
-	static struct proto_revoked p;
-
-	proto_get_revoked(r, &p);
-	assert_true(p.by < _REVOKED_BY_MAX);
-}
-
-static void get_seen_revoked(struct msg_reader *r)
-{
-	static struct proto_seen_revoked p;
-
-	proto_get_seen_revoked(r, &p);
-	/* What was seen was not done by hand. */
-	if (msg_done(r))
-		assert_true(p.by == REVOKED_BY_CRL || p.by == REVOKED_BY_OCSP);
-}
-
-static void get_path_state(struct msg_reader *r)
-{
-	static struct proto_path_state p;
-
-	proto_get_path_state(r, &p);
-	assert_true(p.n <= PKI_BINDING_LINKS_MAX);
-	if (msg_done(r))
-		assert_true(p.handle != 0);
-}
-
-static void get_news_want(struct msg_reader *r)
-{
-	static struct proto_news p;
-	bool waiting;
-
-	proto_get_news_want(r, &p, &waiting);
-	if (msg_done(r))
-		assert_true(p.url[0] && p.cert.size > 0 && p.issuer.size > 0 &&
-			    (p.kind == NEWS_OCSP) == (p.request.size > 0));
-}
-
-static void get_news_failed(struct msg_reader *r)
-{
-	static struct proto_news_failed p;
-
-	proto_get_news_failed(r, &p);
-}
-
-static void get_news_taken(struct msg_reader *r)
-{
-	static struct proto_news_taken p;
-
-	proto_get_news_taken(r, &p);
-}
-
-static void get_fetch(struct msg_reader *r)
-{
-	static struct proto_fetch p;
-
-	proto_get_fetch(r, &p);
-	if (msg_done(r))
-		assert_true(p.url[0] && (p.kind == NEWS_OCSP) == (p.request.size > 0));
-}
-
-static void get_fetch_failed(struct msg_reader *r)
-{
-	struct proto_fetch_failed p;
-
-	proto_get_fetch_failed(r, &p);
-}
-
-static void get_fetch_setup(struct msg_reader *r)
-{
-	static struct proto_fetch_setup p;
-
-	proto_get_fetch_setup(r, &p);
-	assert_true(p.n <= CG_FETCH_NETWORKS_MAX);
-	for (size_t i = 0; msg_done(r) && i < p.n; i++)
-		assert_true(p.networks[i].len <= 8 * cg_addr_len(p.networks[i].addr.family));
-}
-
 static void get_nonces(struct msg_reader *r)
 {
 	static struct ike_nonce n[PROTO_NONCES_MAX];
@@ -460,21 +331,6 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 					  .n_anchor_hashes = 1};
 	struct proto_resolved res = {.n = 1,
 				     .addresses = {{.family = AF_INET, .bytes = {192, 0, 2, 1}}}};
-	struct proto_revoked revoked = {.by = REVOKED_BY_HAND, .text = "stolen"};
-	struct proto_seen_revoked seen = {.by = REVOKED_BY_CRL, .subject = "CN=gw", .text = "x"};
-	struct proto_path_state path_state = {
-		.handle = 9, .n = 2, .certs = {{.state = PKI_STATE_GOOD, .source = "crl"}}};
-	struct proto_news news = {.kind = NEWS_OCSP,
-				  .url = "http://ocsp.example/",
-				  .request = blob,
-				  .cert = blob,
-				  .issuer = blob};
-	struct proto_news_failed news_failed = {.text = "no route"};
-	struct proto_news_taken taken = {.taken = true, .next_update = 5};
-	struct proto_fetch fetch = {.number = 1, .url = "http://pki.example/ca.crl"};
-	struct proto_fetch_failed fetch_failed = {.number = 1, .text = "no route"};
-	struct proto_fetch_setup setup = {
-		.n = 1, .networks = {{.addr = {.family = AF_INET, .bytes = {10}}, .len = 8}}};
 	struct msg_writer w;
 	uint8_t *data;
 	size_t len;
@@ -482,15 +338,6 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 	(void)snprintf(b.binding.subject, sizeof(b.binding.subject), "CN=gw");
 	(void)snprintf(b.binding.label, sizeof(b.binding.label), "hq");
 	memset(b.binding.links, 1, sizeof(b.binding.links[0]) * 2);
-
-#define MANGLE(type, put, get)          \
-	do {                            \
-		msg_begin(&w, type);    \
-		put;                    \
-		data = body(&w, &len);  \
-		mangle(data, len, get); \
-		free(data);             \
-	} while (0)
 
 	MANGLE(MSG_CHILD_ADD, proto_put_child_add(&w, &add), get_child_add);
 	MANGLE(MSG_VERIFY, proto_put_verify(&w, &v), get_verify);
@@ -500,16 +347,6 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 	MANGLE(MSG_CONN_BEGIN, proto_put_conn(&w, &c), get_conn);
 	MANGLE(MSG_RESOLVED, proto_put_resolved(&w, &res), get_resolved);
 	MANGLE(MSG_NONCES, proto_put_nonces(&w, nonces, 2), get_nonces);
-	MANGLE(MSG_REVOKED, proto_put_revoked(&w, &revoked), get_revoked);
-	MANGLE(MSG_SEEN_REVOKED, proto_put_seen_revoked(&w, &seen), get_seen_revoked);
-	MANGLE(MSG_PATH_STATE, proto_put_path_state(&w, &path_state), get_path_state);
-	MANGLE(MSG_NEWS_WANT, proto_put_news_want(&w, &news, true), get_news_want);
-	MANGLE(MSG_NEWS_FAILED, proto_put_news_failed(&w, &news_failed), get_news_failed);
-	MANGLE(MSG_NEWS_TAKEN, proto_put_news_taken(&w, &taken), get_news_taken);
-	MANGLE(MSG_FETCH, proto_put_fetch(&w, &fetch), get_fetch);
-	MANGLE(MSG_FETCH_FAILED, proto_put_fetch_failed(&w, &fetch_failed), get_fetch_failed);
-	MANGLE(MSG_FETCH_SETUP, proto_put_fetch_setup(&w, &setup), get_fetch_setup);
-#undef MANGLE
 }
 
 /* ---------------------------------------------------------------- channels */
