@@ -174,7 +174,7 @@ static int check_revocation(const struct work *w, struct pki_verdict *verdict,
 	struct pki_error why = {0};
 	size_t at = 0;
 
-	check->may_ask = true;
+	check->may_ask = check->again = true;
 	check->lenient = w->by->may_wait;
 	reason = revcheck_path(check, verdict->path, verdict->n_path, &check->others, w->now, &why,
 			       &at);

@@ -21,13 +21,17 @@ struct revcheck {
 	const struct revknown *known;
 	bool may_ask; /* as of evidence_gather() */
 	bool lenient; /* what is not known refuses nobody: the caller looks at `missing` first */
+	bool again; /* the path is the one of the call before: what was worked out need not be a second time */
 	/* filled in */
 	struct pki_certs others; /* as they were given; the caller's to free */
 	struct pki_cert_status status[PKI_CHAIN_MAX];
 	size_t n_status;   /* 0: nobody was asked */
 	bool missing;	   /* something that is unknown may yet be told */
 	bool refused_here; /* by what is revoked on this gateway */
-	uint8_t refused_hash[PKI_SHA256_SIZE];
+	/* of the last time the states were worked out */
+	bool worked_out;
+	size_t n_crls, n_answers;
+	char unknown_why[PKI_CHAIN_MAX][256];
 };
 
 /* As pki_path_check; userdata is a struct revcheck. */
