@@ -6,6 +6,7 @@
 #include "lib/exchange.h"
 #include "lib/pkirev.h"
 
+#include <openssl/ocsp.h>
 #include <time.h>
 
 #include "base/str.h"
@@ -378,6 +379,40 @@ static void a_fetched_list_refuses_too(void **state _unused_)
 	assert_int_equal(told.seen, 1);
 }
 
+static void an_answer_of_a_responder_counts_as_a_list_does(void **state _unused_)
+{
+	struct pkigen_spec s = {.subject = "CN=gw.peer.example",
+				.san = "DNS:gw.peer.example",
+				.extra = {"authorityInfoAccess=OCSP;URI:http://ocsp.example/"}};
+	struct pkigen_cert *asked = pkigen_make(&s, ca);
+	struct pkirev_der crl = pkirev_crl(root, &(struct pkirev_crl){.number = 1});
+	uint8_t request[PROTO_OCSP_REQUEST_MAX];
+	struct proto_news what;
+
+	use(true, &crl);
+	assert_int_equal(judged_at(STRICT, asked, true, pkigen_now()), -EAGAIN);
+	assert_int_equal(told.want.kind, NEWS_OCSP);
+	{
+		_cleanup_(pki_cert_unrefp) struct pki_cert *c = to_cert(asked), *i = to_cert(ca);
+		uint8_t *der;
+
+		assert_int_equal(pki_ocsp_request(c, i, &der, &told.want.request.size), 0);
+		memcpy(request, der, told.want.request.size);
+		free(der);
+		told.want.request.data = request;
+	}
+	what = told.want;
+	news(pkirev_ocsp(asked, ca, &(struct pkirev_ocsp){0}));
+	assert_int_equal(judged_at(STRICT, asked, true, pkigen_now()), 0);
+	assert_string_equal(path.status[0].source, "ocsp");
+	told.want = what;
+	news(pkirev_ocsp(asked, ca,
+			 &(struct pkirev_ocsp){.status = V_OCSP_CERTSTATUS_REVOKED, .reason = 1}));
+	assert_int_equal(judged_at(STRICT, asked, true, pkigen_now()), -EACCES);
+	assert_string_equal(answer.code, "revoked");
+	assert_int_equal(told.last_seen.by, REVOKED_BY_OCSP);
+}
+
 /* ---------------------------------------------------------------- tunnels that run */
 
 static struct watch *watching(uint32_t id, const struct pkirev_der *crl)
@@ -561,6 +596,7 @@ int main(void)
 		cmocka_unit_test_setup(when_nothing_comes_the_mode_decides_and_the_reason_is_told,
 				       fresh),
 		cmocka_unit_test_setup(a_fetched_list_refuses_too, fresh),
+		cmocka_unit_test_setup(an_answer_of_a_responder_counts_as_a_list_does, fresh),
 		cmocka_unit_test_setup(a_tunnels_certificate_that_becomes_revoked_is_told, fresh),
 		cmocka_unit_test_setup(beyond_its_grace_only_who_must_know_ends_a_tunnel, fresh),
 		cmocka_unit_test_setup(what_is_not_asked_about_or_gone_is_not_told_of, fresh),
