@@ -142,6 +142,8 @@ static void tell_revoked(const struct work *w, const struct revcheck *check,
 
 	if (!w->by->seen_revoked || check->refused_here || verdict->fault < 0 ||
 	    (size_t)verdict->fault >= check->n_status ||
+	    /* Of several paths that were refused this may be another than the last. */
+	    check->of[verdict->fault] != verdict->path[verdict->fault] ||
 	    check->status[verdict->fault].state != PKI_STATE_REVOKED ||
 	    pki_subject_rule_match(check->entry->subject, verdict->leaf, NULL) < 0)
 		return;

@@ -96,6 +96,8 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 	for (size_t i = 0; i < c->n_status; i++)
 		(void)snprintf(c->unknown_why[i], sizeof(c->unknown_why[i]), "%.255s",
 			       c->status[i].text);
+	for (size_t i = 0; i < n_path; i++)
+		c->of[i] = path[i];
 	c->n_crls = crls->n;
 	c->n_answers = found->n_answers;
 	c->worked_out = reason == PKI_OK;

@@ -25,9 +25,11 @@ struct revcheck {
 	/* filled in */
 	struct pki_certs others; /* as they were given; the caller's to free */
 	struct pki_cert_status status[PKI_CHAIN_MAX];
-	size_t n_status;   /* 0: nobody was asked */
-	bool missing;	   /* something that is unknown may yet be told */
-	bool refused_here; /* by what is revoked on this gateway */
+	const struct pki_cert
+		*of[PKI_CHAIN_MAX]; /* whose states these are: to be compared, not used */
+	size_t n_status;	    /* 0: nobody was asked */
+	bool missing;		    /* something that is unknown may yet be told */
+	bool refused_here;	    /* by what is revoked on this gateway */
 	/* of the last time the states were worked out */
 	bool worked_out;
 	size_t n_crls, n_answers;
