@@ -20,7 +20,10 @@ struct watch_ops {
 
 struct watch *watch_new(const struct watch_ops *ops, void *ctx);
 struct watch *watch_free(struct watch *w);
-/* Takes *j, whose verdict this binding is, and tells its state. grace: of its connection, seconds; times as of watch_run(). -ENOMEM: *j is freed all the same. */
+/*
+ * Takes *j, whose verdict this binding is, and tells its state. grace: of its connection, seconds; times as of watch_run(). -ENOMEM: *j is
+ * freed all the same.
+ */
 int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace, int64_t now,
 	      usec_t boot);
 /* The binding is gone. */
