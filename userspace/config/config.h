@@ -28,6 +28,8 @@
 #define CG_LISTEN_MAX		64
 #define CG_ROLE_MEMBERS_MAX	64 /* a role */
 #define CG_CHAIN_FILES_MAX	64
+#define CG_CRL_FILES_MAX	32 /* a connection */
+#define CG_FETCH_NETWORKS_MAX	64
 #define CG_ADDRESSES_MAX	64 /* of an interface */
 #define CG_PROPOSALS_MAX	16 /* a policy's IKE or IPsec part */
 #define CG_TRANSFORMS_MAX	32 /* a proposal */
@@ -121,6 +123,13 @@ enum cg_df {
 	CG_DF_CLEAR,
 };
 
+/* Whether a peer's certificates must be known not to be revoked. Values are those of enum pki_revocation_mode. */
+enum cg_revocation {
+	CG_REVOCATION_WHEN_AVAILABLE, /* a revoked one is refused, an unknown one is not */
+	CG_REVOCATION_REQUIRED,	      /* an unknown one is refused too */
+	CG_REVOCATION_OFF,	      /* nobody is asked */
+};
+
 enum cg_remote_kind {
 	CG_REMOTE_ADDRESS,
 	CG_REMOTE_NAME,
@@ -186,6 +195,10 @@ struct cg_connection {
 	size_t n_inbound_chain;
 	struct cg_source *trust_anchors;
 	size_t n_trust_anchors;
+	enum cg_revocation revocation;
+	uint32_t revocation_grace_seconds; /* for which news count beyond their nextUpdate */
+	struct cg_source *crls;
+	size_t n_crls;
 
 	char *local_identity; /* "dn" or an identity */
 	struct cg_location local_identity_loc;
@@ -234,6 +247,15 @@ struct cg_role_member {
 	struct cg_location loc;
 };
 
+/* Getting lists and OCSP answers from where certificates say they are. */
+struct cg_fetch_config {
+	bool enabled;
+	uint32_t timeout_seconds;   /* that a handshake waits for them at most */
+	uint32_t refresh_seconds;   /* between two looks at one that is used, at most */
+	struct cg_prefix *networks; /* addresses that may be asked though they are private */
+	size_t n_networks;
+};
+
 struct cg_gateway {
 	struct cg_addr *listen;
 	size_t n_listen;
@@ -246,6 +268,7 @@ struct cg_gateway {
 	uint32_t lease_seconds;
 	uint32_t verify_workers; /* 0: one a core */
 	struct cg_limits limits;
+	struct cg_fetch_config fetch;
 	enum cg_log_level log_level;
 };
 
@@ -288,6 +311,7 @@ const char *cg_role_to_string(enum cg_role role);
 const char *cg_start_to_string(enum cg_start start);
 const char *cg_encap_mode_to_string(enum cg_encap_mode mode);
 const char *cg_df_to_string(enum cg_df df);
+const char *cg_revocation_to_string(enum cg_revocation revocation);
 
 /* "AES_GCM_16-256" and the like; "type T id N" for one we do not know. buf is returned. */
 #define CG_TRANSFORM_TEXT 48
