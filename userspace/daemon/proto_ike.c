@@ -48,6 +48,8 @@ static void put_suite(struct msg_writer *w, const struct ike_suite *s)
 	msg_put_u16(w, s->integ);
 	msg_put_u16(w, s->ke);
 	msg_put_u16(w, s->esn);
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++)
+		msg_put_u16(w, s->addke[i]);
 }
 
 static void get_suite(struct msg_reader *r, struct ike_suite *s)
@@ -59,6 +61,8 @@ static void get_suite(struct msg_reader *r, struct ike_suite *s)
 	s->integ = msg_get_u16(r);
 	s->ke = msg_get_u16(r);
 	s->esn = msg_get_u16(r);
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++)
+		s->addke[i] = msg_get_u16(r);
 }
 
 void proto_put_engine(struct msg_writer *w, const struct ike_engine_config *c)

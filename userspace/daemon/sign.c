@@ -46,6 +46,9 @@ int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t a
 		.prf = s->prf,
 		.sk_p = IKE_VIEW(s->sk_p.data, s->sk_p.size),
 		.id = IKE_VIEW(s->id_body.data, s->id_body.size),
+		.int_auth = {.initiator = IKE_VIEW(s->int_auth_i.data, s->int_auth_i.size),
+			     .responder = IKE_VIEW(s->int_auth_r.data, s->int_auth_r.size),
+			     .message_id = s->auth_id},
 	};
 	struct signing signing = {.out = auth, .r = -EINPROGRESS};
 	const struct key_entry *e = key_table_find(t, s->connection);

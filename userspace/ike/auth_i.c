@@ -11,6 +11,19 @@
 
 /* ------------------------------------------------------------------ both roles */
 
+/* What IKE_INTERMEDIATE adds to the octets under AUTH (RFC 9242 section 3.3.2). */
+static void int_auth(const struct ik_sa *sa, struct ike_blob *ret_i, struct ike_blob *ret_r,
+		     uint32_t *ret_id)
+{
+	const struct ik_intermediate *m = &sa->setup->intermediate;
+
+	if (!m->has_i || !m->has_r)
+		return;
+	*ret_i = ik_blob(m->i, sa->keys.prf_len);
+	*ret_r = ik_blob(m->r, sa->keys.prf_len);
+	*ret_id = sa->setup->auth_id;
+}
+
 int ik_auth_sign(struct ik_sa *sa)
 {
 	struct ik_setup *s = sa->setup;
@@ -26,6 +39,9 @@ int ik_auth_sign(struct ik_sa *sa)
 		.peer_hashes = ik_blob(s->hashes, s->n_hashes),
 	};
 
+	if (sa->initiator)
+		s->auth_id = sa->next_id;
+	int_auth(sa, &o.int_auth_i, &o.int_auth_r, &o.auth_id);
 	s->sign_request = o.request = ik_request_new(sa->e, IK_REQUEST_SIGN, ik_sa_spi(sa));
 	if (!o.request)
 		return -ENOMEM;
@@ -50,6 +66,7 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 	};
 	struct ike_view id = sa->initiator ? content->idr.body : content->idi.body;
 
+	int_auth(sa, &o.int_auth_i, &o.int_auth_r, &o.auth_id);
 	if (!sa->initiator && content->has_idr)
 		o.wanted_id = ik_blob(content->idr.body.data, content->idr.body.len);
 	o.id_body = ik_blob(id.data, id.len);
@@ -215,14 +232,16 @@ void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 
 void ik_auth_timeout(struct ik_sa *sa)
 {
-	char remote[CG_ENDPOINT_SIZE];
+	char remote[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF];
 
 	ik_report_failure(
 		sa, IKE_ERROR, "retransmit-timeout",
 		"do firewalls pass UDP port 4500 and fragments? try a smaller fragment_size; the peer's log may "
 		"say more",
-		"%s answered IKE_SA_INIT, and not IKE_AUTH, which was sent %u times in %u s",
-		cg_endpoint_format(&sa->remote, remote), sa->active ? sa->active->tries + 1 : 0,
+		"%s answered IKE_SA_INIT, and not %s, which was sent %u times in %u s",
+		cg_endpoint_format(&sa->remote, remote),
+		sa->active ? ike_name_str(&ike_names_exchange, sa->active->type, name) : "IKE_AUTH",
+		sa->active ? sa->active->tries + 1 : 0,
 		sa->active ? (unsigned)((sa->e->now - sa->active->began) / IK_SECOND) : 0);
 	ik_sa_kill(sa);
 }
@@ -326,7 +345,8 @@ void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 		child->on_use = ik_unique_loses(sa);
 		ik_binding_ref(sa->e, sa->binding);
 		if (ik_child_install(child, IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)),
-				     IKE_VIEW(s->peer_nonce, s->peer_nonce_len), IKE_VIEW_NONE) < 0)
+				     IKE_VIEW(s->peer_nonce, s->peer_nonce_len), IKE_VIEW_NONE,
+				     IKE_VIEW_NONE) < 0)
 			ik_child_close(child);
 	}
 	ik_sa_setup_done(sa);

@@ -328,6 +328,7 @@ static bool conn_has_sa(const struct ik_conn *conn)
 		switch (IK_ENTRY(link, struct ik_sa, in_conn)->state) {
 		case IK_SA_NONCE:
 		case IK_SA_INIT_SENT:
+		case IK_SA_INTERMEDIATE_SENT:
 		case IK_SA_AUTH_SIGN:
 		case IK_SA_AUTH_SENT:
 		case IK_SA_AUTH_VERIFY:

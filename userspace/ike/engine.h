@@ -145,9 +145,12 @@ struct ike_out_sign {
 	bool initiator;		      /* we are */
 	struct ike_blob init_message; /* our IKE_SA_INIT as sent, without a non-ESP marker */
 	struct ike_blob peer_nonce;
-	uint16_t prf;		     /* IANA transform ID */
-	struct ike_blob sk_p;	     /* SK_pi or SK_pr, ours */
-	struct ike_blob id_body;     /* of our ID payload */
+	uint16_t prf;	      /* IANA transform ID */
+	struct ike_blob sk_p; /* SK_pi or SK_pr, ours */
+	struct ike_blob int_auth_i,
+		int_auth_r;	 /* IntAuth_iN, IntAuth_rN (RFC 9242); empty: no IKE_INTERMEDIATE */
+	uint32_t auth_id;	 /* message ID of the first IKE_AUTH request */
+	struct ike_blob id_body; /* of our ID payload */
 	struct ike_blob peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, be16 each; empty: not sent */
 };
 
@@ -164,7 +167,9 @@ struct ike_out_verify {
 	uint64_t nonce_token;	      /* of the nonce we sent; good once */
 	struct ike_blob nonce;	      /* that nonce, must be the token's */
 	uint16_t prf;
-	struct ike_blob sk_p;	   /* the peer's */
+	struct ike_blob sk_p;			/* the peer's */
+	struct ike_blob int_auth_i, int_auth_r; /* as in struct ike_out_sign */
+	uint32_t auth_id;
 	struct ike_blob id_body;   /* of the peer's ID payload */
 	struct ike_blob wanted_id; /* IDr the initiator asked us for; empty: none */
 	uint8_t auth_method;

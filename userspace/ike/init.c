@@ -32,6 +32,9 @@ static void build_extras(struct ike_builder *b, const struct ik_sa *sa,
 	if (sa->initiator ? c->fragmentation : sa->fragmentation)
 		ike_build_notify(b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED, IKE_VIEW_NONE);
 	ike_build_notify(b, IKE_N_SIGNATURE_HASH_ALGORITHMS, IKE_VIEW(hashes, sizeof(hashes)));
+	/* RFC 9242 section 3.1: only who may have a use for the exchange asks for it. */
+	if (sa->initiator ? ike_policy_offers_addke(c->ike_policy) : sa->setup->intermediate.agreed)
+		ike_build_notify(b, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, IKE_VIEW_NONE);
 }
 
 static void read_extras(struct ik_sa *sa, const struct ike_content *content,
@@ -49,6 +52,8 @@ static void read_extras(struct ik_sa *sa, const struct ike_content *content,
 	sa->fragmentation = c->fragmentation &&
 			    ike_content_notify(content, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED, 0);
 	sa->encap |= c->encap == IKE_ENCAP_UDP;
+	s->intermediate.agreed = ike_content_notify(content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED,
+						    0);
 	s->childless = ike_content_notify(content, IKE_N_CHILDLESS_IKEV2_SUPPORTED, 0);
 }
 
@@ -294,6 +299,10 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 		return r;
 	if (choice.suite.ke != s->ke || content->ke.method != s->ke)
 		return -EBADMSG;
+	/* Additional key exchanges are for IKE_INTERMEDIATE to carry (RFC 9370 section 2.2.1). */
+	if (ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX &&
+	    !ike_content_notify(content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0))
+		return -EBADMSG;
 	r = keep_nonce(s, content->nonce);
 	if (r < 0)
 		return r;
@@ -365,10 +374,7 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 		sa->local.port = IKE_NAT_PORT;
 		sa->remote.port = IKE_NAT_PORT;
 	}
-	ik_sa_enter(sa, IK_SA_AUTH_SIGN);
-	r = ik_auth_sign(sa);
-	if (r < 0)
-		init_failed(sa, r);
+	ik_intermediate_next(sa);
 }
 
 /* ------------------------------------------------------------------ responder */
@@ -514,6 +520,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	struct ik_conn *conn = NULL;
 	struct ik_sa *sa;
 	size_t n, exact;
+	enum ike_ke_use ke_use;
 	uint16_t wanted = IKE_KE_NONE;
 	bool has_cookie;
 	int r;
@@ -570,6 +577,9 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	}
 	case IK_REFUSE: e->counters.half_open_refused++; return;
 	}
+	ke_use = ike_content_notify(&content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0)
+			 ? IKE_KE_USE_POLICY
+			 : IKE_KE_USE_ONE;
 	/* The first candidate with which it would work; the one that the peer turns out to be is checked later. */
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_policy *policy = candidates[i]->config->c.ike_policy;
@@ -578,8 +588,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		if (policy == tried)
 			continue;
 		tried = policy;
-		r = ike_choose(policy, &offer, IKE_KE_USE_POLICY, content.ke.method, 0, &choice,
-			       &fault);
+		r = ike_choose(policy, &offer, ke_use, content.ke.method, 0, &choice, &fault);
 		if (r < 0)
 			continue;
 		if (choice.suite.ke == content.ke.method) {
