@@ -55,6 +55,12 @@ static bool may_start(const struct ik_sa *sa, enum ik_task_kind kind)
 	return sa->state == IK_SA_CLOSING && (kind == IK_TASK_IKE_DELETE || kind == IK_TASK_REFUSE);
 }
 
+bool ik_task_about_child(enum ik_task_kind kind)
+{
+	return kind == IK_TASK_CHILD_CREATE || kind == IK_TASK_CHILD_REKEY ||
+	       kind == IK_TASK_CHILD_DELETE;
+}
+
 static int task_start(struct ik_sa *sa, const struct ik_task *t)
 {
 	switch (t->kind) {
@@ -83,6 +89,9 @@ void ik_sa_run(struct ik_sa *sa)
 			return;
 		/* The Child SA that the peer asks for is to move along. */
 		if (t->kind == IK_TASK_IKE_REKEY && (sa->serving || sa->followup))
+			return;
+		/* What concerns a Child SA is for the IKE SA that the peer is about to make (section 2.25.2). */
+		if (sa->followup && sa->followup->heir && ik_task_about_child(t->kind))
 			return;
 		ik_list_remove(&t->link);
 		if (may_start(sa, t->kind))

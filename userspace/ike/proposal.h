@@ -10,7 +10,7 @@
 #include "ike/message.h"
 
 #define IKE_POLICY_PROPOSALS  16
-#define IKE_POLICY_TRANSFORMS 64
+#define IKE_POLICY_TRANSFORMS 96
 
 /* An allowed transform. */
 struct ike_policy_transform {

@@ -409,9 +409,7 @@ static void refuse(struct ik_sa *sa, uint32_t id, uint16_t type, struct ike_view
 /* Are we creating, rekeying or closing a Child SA? Then the IKE SA cannot be rekeyed now (section 2.25.2). */
 static bool child_work(const struct ik_sa *sa)
 {
-	return sa->active && (sa->active->task.kind == IK_TASK_CHILD_CREATE ||
-			      sa->active->task.kind == IK_TASK_CHILD_REKEY ||
-			      sa->active->task.kind == IK_TASK_CHILD_DELETE);
+	return sa->active && ik_task_about_child(sa->active->task.kind);
 }
 
 void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)

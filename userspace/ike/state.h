@@ -545,6 +545,7 @@ int ik_sa_derive(struct ik_sa *sa);
 struct ik_task *ik_task_queue(struct ik_sa *sa, enum ik_task_kind kind, uint64_t child,
 			      uint32_t index);
 bool ik_task_queued(const struct ik_sa *sa, enum ik_task_kind kind, uint64_t child, uint32_t index);
+bool ik_task_about_child(enum ik_task_kind kind);
 void ik_tasks_clear(struct ik_sa *sa);
 /* Starts what is queued if nothing is under way. */
 void ik_sa_run(struct ik_sa *sa);
@@ -696,7 +697,6 @@ void ik_unique_check(struct ik_conn *conn);
 /* Is there another one that stays in its place? */
 bool ik_unique_loses(struct ik_sa *sa);
 
-/* reauthentication, in unique.c */
 int ik_reauth_start(struct ik_conn *conn);
 
 #include "ike/mobike.h"
