@@ -93,6 +93,43 @@ static void our_own_exchange_is_signed(void **state _unused_)
 	assert_true(a.auth_data.size > 64);
 }
 
+/* RFC 9593: the peer prefers PKCS#1; what cannot be read is as good as nothing. */
+static void the_peers_announcement_chooses_the_signature(void **state _unused_)
+{
+	static const uint8_t old[] = {3, 1, 0, 3, 9, 0}, damaged[] = {3, 1, 0, 200};
+	uint8_t message[64], auth[PROTO_AUTH_MAX];
+	struct ike_sign_answer a;
+	struct ike_out_sign s;
+
+	init_message(true, message);
+	s = good_request(message);
+	s.peer_methods = (struct ike_blob){old, sizeof(old)};
+	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_true(a.auth_method == PKI_AUTH_RSA || a.auth_method == PKI_AUTH_ECDSA_256);
+	s.peer_methods = (struct ike_blob){damaged, sizeof(damaged)};
+	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_int_equal(a.auth_method, PKI_AUTH_DIGITAL_SIGNATURE);
+}
+
+/* RFC 9242: its two halves are as long as the PRF's output, or there are none. */
+static void half_an_int_auth_is_not_signed(void **state _unused_)
+{
+	static const uint8_t half[64] = {1};
+	uint8_t message[64], auth[PROTO_AUTH_MAX];
+	struct ike_sign_answer a;
+	struct ike_out_sign s;
+
+	init_message(true, message);
+	s = good_request(message);
+	s.int_auth_i = s.int_auth_r = (struct ike_blob){half, SK_LEN};
+	s.auth_id = 2;
+	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	s.int_auth_r.size = 0;
+	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	s.int_auth_i.size = s.int_auth_r.size = sizeof(half);
+	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+}
+
 static void nothing_else_is_signed(void **state _unused_)
 {
 	uint8_t message[64], other_id[64], auth[PROTO_AUTH_MAX];
@@ -296,6 +333,9 @@ static void sign_as_peer(struct exchange *e, const struct pkigen_cert *cert)
 		.prf = e->v.prf,
 		.sk_p = IKE_VIEW(sk_pi, SK_LEN),
 		.id = IKE_VIEW(e->id, e->v.id_body.size),
+		.int_auth = {.initiator = IKE_VIEW(e->v.int_auth_i.data, e->v.int_auth_i.size),
+			     .responder = IKE_VIEW(e->v.int_auth_r.data, e->v.int_auth_r.size),
+			     .message_id = e->v.auth_id},
 	};
 	struct pki_signer *signer;
 	struct pki_error err;
@@ -305,7 +345,7 @@ static void sign_as_peer(struct exchange *e, const struct pkigen_cert *cert)
 	assert_int_equal(ike_auth_octets_build(&in, e->octets, sizeof(e->octets), &len), 0);
 	assert_int_equal(pki_key_new(cert->key, NULL, &key), 0);
 	assert_int_equal(pki_signer_new_key(key, &signer), 0);
-	assert_int_equal(pki_auth_sign(signer, 1U << PKI_IKE_HASH_SHA2_256,
+	assert_int_equal(pki_auth_sign(signer, 1U << PKI_IKE_HASH_SHA2_256, NULL,
 				       &(struct pki_auth_options){0}, e->octets, len, &err, on_auth,
 				       e),
 			 0);
@@ -391,6 +431,32 @@ static void an_auth_of_another_message_key_or_identity_is_refused(void **state _
 	sign_as_peer(&e, stranger);
 	assert_int_equal(judged(&e), -EACCES);
 	assert_string_equal(answer.code, "auth-signature");
+}
+
+/* What went on in IKE_INTERMEDIATE is under AUTH, too (RFC 9242): what ike says of it has to be what the peer signed. */
+static void an_auth_over_other_intermediate_exchanges_is_refused(void **state _unused_)
+{
+	static const uint8_t i[SK_LEN] = {5}, r[SK_LEN] = {6};
+	static struct exchange e;
+
+	exchange_make(&e, peer, peer_ca, 30);
+	e.v.int_auth_i = (struct ike_blob){i, SK_LEN};
+	e.v.int_auth_r = (struct ike_blob){r, SK_LEN};
+	e.v.auth_id = 3;
+	assert_int_equal(judged(&e), -EACCES);
+	assert_string_equal(answer.code, "auth-signature");
+	sign_as_peer(&e, peer);
+	assert_int_equal(judged(&e), 0);
+	e.v.auth_id = 2;
+	assert_int_equal(judged(&e), -EACCES);
+	e.v.auth_id = 3;
+	e.v.int_auth_i.data = r;
+	assert_int_equal(judged(&e), -EACCES);
+	e.v.int_auth_i = e.v.int_auth_r = (struct ike_blob){0};
+	assert_int_equal(judged(&e), -EACCES);
+	/* Half of it is no exchange at all. */
+	e.v.int_auth_i = (struct ike_blob){i, SK_LEN};
+	assert_int_equal(judged(&e), -EBADMSG);
 }
 
 static void our_own_message_reflected_is_no_exchange(void **state _unused_)
@@ -513,6 +579,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(our_own_exchange_is_signed),
+		cmocka_unit_test(the_peers_announcement_chooses_the_signature),
+		cmocka_unit_test(half_an_int_auth_is_not_signed),
 		cmocka_unit_test(nothing_else_is_signed),
 		cmocka_unit_test(a_key_of_another_certificate_does_not_load),
 		cmocka_unit_test(a_nonce_is_good_once),
@@ -521,6 +589,7 @@ int main(void)
 		cmocka_unit_test(the_right_peer_earns_a_binding_of_its_whole_chain),
 		cmocka_unit_test(an_auth_over_another_nonce_is_refused),
 		cmocka_unit_test(an_auth_of_another_message_key_or_identity_is_refused),
+		cmocka_unit_test(an_auth_over_other_intermediate_exchanges_is_refused),
 		cmocka_unit_test(our_own_message_reflected_is_no_exchange),
 		cmocka_unit_test(another_connections_anchors_do_not_help),
 		cmocka_unit_test(

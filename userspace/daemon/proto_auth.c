@@ -61,6 +61,7 @@ void proto_put_sign(struct msg_writer *w, const struct ike_out_sign *s)
 	msg_put_u32(w, s->auth_id);
 	put_blob(w, s->id_body);
 	put_blob(w, s->peer_hashes);
+	put_blob(w, s->peer_methods);
 }
 
 void proto_get_sign(struct msg_reader *r, struct ike_out_sign *ret)
@@ -78,6 +79,7 @@ void proto_get_sign(struct msg_reader *r, struct ike_out_sign *ret)
 	ret->auth_id = msg_get_u32(r);
 	ret->id_body = get_blob(r, PROTO_ID_MAX);
 	ret->peer_hashes = get_blob(r, PROTO_HASHES_MAX);
+	ret->peer_methods = get_blob(r, PROTO_METHODS_MAX);
 }
 
 void proto_put_signed(struct msg_writer *w, uint64_t request, const struct ike_sign_answer *a)

@@ -37,6 +37,7 @@ int ik_auth_sign(struct ik_sa *sa)
 		.sk_p = ik_blob(sa->initiator ? sa->keys.sk_pi : sa->keys.sk_pr, sa->keys.prf_len),
 		.id_body = c->local_id,
 		.peer_hashes = ik_blob(s->hashes, s->n_hashes),
+		.peer_methods = ik_blob(s->methods, s->n_methods),
 	};
 
 	if (sa->initiator)
@@ -91,6 +92,35 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 	return ik_out_verify(sa->e, &o);
 }
 
+void ik_auth_build_certreq(const struct ike_connection_config *c, struct ike_builder *b)
+{
+	if (c->n_anchor_hashes && c->n_anchor_hashes <= IKE_MAX_ANCHOR_HASHES)
+		ike_build_certreq(b, IKE_CERT_X509_SIGNATURE,
+				  IKE_VIEW((const uint8_t *)c->anchor_hashes,
+					   c->n_anchor_hashes * sizeof(*c->anchor_hashes)));
+}
+
+void ik_auth_build_methods(const struct ike_connection_config *c, struct ike_builder *b)
+{
+	if (c->auth_methods.size)
+		ike_build_notify(b, IKE_N_SUPPORTED_AUTH_METHODS, ik_view(c->auth_methods));
+}
+
+/* A hint for whoever signs, who takes it apart. One that is too long is none. */
+void ik_auth_take_methods(struct ik_sa *sa, const struct ike_content *content)
+{
+	const struct ike_notify *n = ike_content_notify(content, IKE_N_SUPPORTED_AUTH_METHODS, 0);
+	struct ik_setup *s = sa->setup;
+
+	if (!n || s->methods || n->data.len > IKE_MAX_AUTH_METHODS)
+		return;
+	s->methods_later = !n->data.len;
+	if (!n->data.len)
+		return;
+	s->methods = ik_memdup(n->data.data, n->data.len);
+	s->n_methods = s->methods ? n->data.len : 0;
+}
+
 /* ID, the whole chain whether it was asked for or not, CERTREQ (initiator), AUTH. */
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b)
 {
@@ -102,10 +132,7 @@ void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b)
 	for (size_t i = 0; i < c->n_certs; i++)
 		ike_build_cert(b, IKE_CERT_X509_SIGNATURE, ik_view(c->certs[i]));
 	if (sa->initiator) {
-		if (c->n_anchor_hashes && c->n_anchor_hashes <= IKE_MAX_ANCHOR_HASHES)
-			ike_build_certreq(b, IKE_CERT_X509_SIGNATURE,
-					  IKE_VIEW((const uint8_t *)c->anchor_hashes,
-						   c->n_anchor_hashes * sizeof(*c->anchor_hashes)));
+		ik_auth_build_certreq(c, b);
 		if (c->remote_id.size)
 			ike_build_payload(b, IKE_PAYLOAD_IDR, ik_view(c->remote_id));
 	}
@@ -114,6 +141,8 @@ void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b)
 	ike_write_zeros(&b->w, 3);
 	ike_write_bytes(&b->w, s->auth, s->auth_len);
 	ike_build_end(b);
+	if (sa->initiator)
+		ik_auth_build_methods(c, b);
 }
 
 /* What a judgment that went well leaves with the SA. */

@@ -32,6 +32,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 	/* Who can seal has received our IKE_SA_INIT: the address is real. */
 	ik_halfopen_proven(sa);
 	sa->setup->auth_id = id;
+	ik_auth_take_methods(sa, content);
 	cg_endpoint_format(&sa->remote, remote);
 	if (!ik_intermediate_done(sa)) {
 		ik_report_failure(sa, IKE_WARNING, "auth-failed",

@@ -36,10 +36,11 @@ typedef uint64_t ike_time; /* microseconds, monotonic */
 #define IKE_TIME_NEVER UINT64_MAX
 
 enum {
-	IKE_MAX_CERTS = 8,	    /* certificates in a chain, ours or the peer's */
-	IKE_MAX_CERT_SIZE = 16384,  /* bytes of one certificate we accept */
-	IKE_MAX_CHILDREN = 64,	    /* Child SAs of a connection */
-	IKE_MAX_ANCHOR_HASHES = 10, /* above: no CERTREQ is sent */
+	IKE_MAX_CERTS = 8,	     /* certificates in a chain, ours or the peer's */
+	IKE_MAX_CERT_SIZE = 16384,   /* bytes of one certificate we accept */
+	IKE_MAX_CHILDREN = 64,	     /* Child SAs of a connection */
+	IKE_MAX_ANCHOR_HASHES = 10,  /* above: no CERTREQ is sent */
+	IKE_MAX_AUTH_METHODS = 2048, /* bytes of SUPPORTED_AUTH_METHODS, ours or the peer's */
 	IKE_NONCE_SIZE = 32,
 	IKE_NAME_SIZE = 64,
 	IKE_TEXT_SIZE = 512,
@@ -74,6 +75,8 @@ struct ike_connection_config {
 
 	struct ike_blob local_id;  /* body of our ID payload: type, 3 reserved bytes, data */
 	struct ike_blob remote_id; /* body of IDr to ask for as initiator; empty: none */
+	struct ike_blob
+		auth_methods; /* SUPPORTED_AUTH_METHODS to announce (RFC 9593); empty: none */
 	struct ike_blob certs[IKE_MAX_CERTS]; /* ours, DER, leaf first */
 	size_t n_certs;
 	const uint8_t (*anchor_hashes)[20]; /* SHA-1 of the anchors' SPKI, for CERTREQ */
@@ -152,6 +155,8 @@ struct ike_out_sign {
 	uint32_t auth_id;	 /* message ID of the first IKE_AUTH request */
 	struct ike_blob id_body; /* of our ID payload */
 	struct ike_blob peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, be16 each; empty: not sent */
+	struct ike_blob
+		peer_methods; /* SUPPORTED_AUTH_METHODS as the peer sent it; empty: not sent */
 };
 
 /*

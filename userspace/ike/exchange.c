@@ -225,7 +225,7 @@ void ik_chain_begin(struct ike_engine *e, struct ike_builder *b)
 	ike_build_chain(b, e->scratch, sizeof(e->scratch));
 }
 
-static size_t message_max(const struct ik_sa *sa, const struct cg_endpoint *local)
+size_t ik_message_max(const struct ik_sa *sa, const struct cg_endpoint *local)
 {
 	size_t size = sa->config && sa->config->c.fragment_size ? sa->config->c.fragment_size
 								: 1280;
@@ -258,7 +258,7 @@ static int seal(struct ik_sa *sa, uint8_t exchange, bool response, uint32_t id,
 		return r;
 	r = ike_fragment_seal(sa->initiator ? &sa->keys.initiator : &sa->keys.responder,
 			      &sa->e->config.random, &header, chain->first,
-			      IKE_VIEW(sa->e->scratch, len), message_max(sa, &sa->local),
+			      IKE_VIEW(sa->e->scratch, len), ik_message_max(sa, &sa->local),
 			      sa->fragmentation, ret);
 	OPENSSL_cleanse(sa->e->scratch, len);
 	return r;

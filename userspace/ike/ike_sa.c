@@ -169,6 +169,7 @@ void ik_sa_setup_done(struct ik_sa *sa)
 	free(s->peers);
 	free(s->cookie);
 	free(s->auth);
+	free(s->methods);
 	ik_wipe_free(s->chain, s->chain_len);
 	ik_wipe_free(s, sizeof(*s));
 	sa->setup = NULL;

@@ -320,6 +320,7 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 		return r;
 	}
 	read_extras(sa, content, c);
+	ik_auth_take_methods(sa, content);
 	if (sa->local.addr.family == AF_UNSPEC)
 		sa->local.addr = local->addr;
 	sa->nat_local = nat.supported && nat.local;
@@ -446,6 +447,23 @@ static bool proven(struct ike_engine *e, const struct cg_endpoint *remote,
 	       ike_cookie_check(&e->jar, n->data, content->nonce, remote, msg->header.spi_i) == 0;
 }
 
+/*
+ * RFC 9593 section 3.1: beside CERTREQ. This message cannot be fragmented; what does not fit waits for IKE_INTERMEDIATE, if there is to be
+ * one, and is left out otherwise.
+ */
+static void announce(struct ik_sa *sa, const struct ike_connection_config *c, struct ike_builder *b,
+		     size_t max)
+{
+	if (!c->auth_methods.size)
+		return;
+	if (b->w.len + c->auth_methods.size + 8 <= max) {
+		ik_auth_build_methods(c, b);
+	} else if (!ik_intermediate_done(sa)) {
+		sa->setup->methods_later = true;
+		ike_build_notify(b, IKE_N_SUPPORTED_AUTH_METHODS, IKE_VIEW_NONE);
+	}
+}
+
 static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 		       const struct cg_endpoint *remote, const struct ike_message *msg,
 		       const struct ike_content *content, const struct ike_choice *choice,
@@ -492,10 +510,8 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	build_extras(&b, sa, c);
 	/* RFC 6023 section 3: who has no use for a Child SA yet need not make one. */
 	ike_build_notify(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED, IKE_VIEW_NONE);
-	if (c->n_anchor_hashes && c->n_anchor_hashes <= IKE_MAX_ANCHOR_HASHES)
-		ike_build_certreq(&b, IKE_CERT_X509_SIGNATURE,
-				  IKE_VIEW((const uint8_t *)c->anchor_hashes,
-					   c->n_anchor_hashes * sizeof(*c->anchor_hashes)));
+	ik_auth_build_certreq(c, &b);
+	announce(sa, c, &b, ik_message_max(sa, local));
 	r = ike_build_finish(&b, &len);
 	if (r < 0)
 		return r;

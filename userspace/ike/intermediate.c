@@ -170,6 +170,9 @@ void ik_intermediate_next(struct ik_sa *sa)
 	s->intermediate.n++;
 	ik_chain_begin(sa->e, &b);
 	ike_build_ke(&b, sa->suite.addke[place], ike_dh_public(s->dh));
+	/* RFC 9593 section 3.1: the responder's list did not fit IKE_SA_INIT. */
+	if (s->methods_later)
+		ike_build_notify(&b, IKE_N_SUPPORTED_AUTH_METHODS, IKE_VIEW_NONE);
 	r = ik_exchange_send(x, &b);
 	if (r < 0)
 		fail(sa, r);
@@ -203,6 +206,8 @@ void ik_intermediate_response(struct ik_sa *sa, const struct ike_content *conten
 		return;
 	}
 	switch_keys(sa, place, &fresh);
+	if (sa->setup->methods_later)
+		ik_auth_take_methods(sa, content);
 	ik_intermediate_next(sa);
 }
 
@@ -257,6 +262,12 @@ void ik_intermediate_request(struct ik_sa *sa, uint32_t id, const struct ike_con
 		ik_chain_begin(sa->e, &b);
 		if (content->has_ke)
 			ike_build_ke(&b, method, ike_dh_public(s->dh));
+		if (s->methods_later &&
+		    ike_content_notify(content, IKE_N_SUPPORTED_AUTH_METHODS, 0)) {
+			s->methods_later = false;
+			ik_auth_build_certreq(&sa->config->c, &b);
+			ik_auth_build_methods(&sa->config->c, &b);
+		}
 		r = ik_respond(sa, IKE_EXCHANGE_INTERMEDIATE, id, &b);
 	}
 	if (r < 0) {

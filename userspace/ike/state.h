@@ -248,6 +248,9 @@ struct ik_setup {
 	bool hashes_seen;
 	struct ik_intermediate intermediate;
 	uint32_t auth_id; /* message ID of IKE_AUTH */
+	uint8_t *methods; /* SUPPORTED_AUTH_METHODS of the peer (RFC 9593) */
+	size_t n_methods;
+	bool methods_later; /* they come, or are to come, in IKE_INTERMEDIATE */
 	uint64_t sign_request, verify_request;
 	/* our AUTH */
 	uint8_t auth_method;
@@ -552,6 +555,8 @@ void ik_sa_run(struct ik_sa *sa);
 struct ik_exchange *ik_exchange_new(struct ik_sa *sa, const struct ik_task *task, uint8_t type);
 /* Seals the chain that was built in e->scratch and sends it; the exchange becomes the active one. Consumes x. */
 int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain);
+/* The largest IKE message that goes in one datagram which is not to be fragmented. */
+size_t ik_message_max(const struct ik_sa *sa, const struct cg_endpoint *local);
 void ik_exchange_transmit(struct ik_exchange *x);
 void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local);
 void ik_exchange_start_timer(struct ik_exchange *x);
@@ -600,6 +605,10 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 /* What a judgment that went well leaves with the SA. */
 void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a);
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b);
+void ik_auth_build_certreq(const struct ike_connection_config *c, struct ike_builder *b);
+/* SUPPORTED_AUTH_METHODS (RFC 9593): ours, and the peer's. */
+void ik_auth_build_methods(const struct ike_connection_config *c, struct ike_builder *b);
+void ik_auth_take_methods(struct ik_sa *sa, const struct ike_content *content);
 void ik_auth_lifetime(struct ik_sa *sa, const struct ike_content *content);
 /* What older IKE SAs of its connection the peer has lost. */
 void ik_auth_initial_contact(struct ik_sa *sa, const struct ike_content *content);

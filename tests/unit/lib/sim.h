@@ -134,6 +134,9 @@ struct sim_node {
 	uint8_t int_auth[2][64];
 	size_t int_auth_len;
 	uint32_t auth_id;
+	uint8_t peer_methods
+		[64]; /* SUPPORTED_AUTH_METHODS in the last request to sign, its beginning */
+	size_t peer_methods_len;
 	struct ike_policy policies[2][2]; /* of sim_additional() */
 	struct sim_report reports[SIM_MAX_REPORTS];
 	size_t n_reports;

@@ -176,6 +176,10 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 		memcpy(n->int_auth[1], o->int_auth_r.data, n->int_auth_len);
 	}
 	n->auth_id = o->auth_id;
+	n->peer_methods_len = o->peer_methods.size;
+	if (o->peer_methods.size)
+		memcpy(n->peer_methods, o->peer_methods.data,
+		       o->peer_methods.size < 64 ? o->peer_methods.size : 64);
 	if (n->sign_error) {
 		answer_later(n, IKE_OUT_SIGN, o->request, n->sign_error, NULL, 0);
 		return;
