@@ -141,6 +141,7 @@ void proto_put_conn(struct msg_writer *w, const struct ike_connection_config *c)
 	msg_put_endpoint(w, &c->remote);
 	msg_put_u8(w, (uint8_t)c->encap);
 	msg_put_blob(w, c->local_id.data, c->local_id.size);
+	msg_put_blob(w, c->local_identity.data, c->local_identity.size);
 	msg_put_blob(w, c->remote_id.data, c->remote_id.size);
 	msg_put_blob(w, c->auth_methods.data, c->auth_methods.size);
 	msg_put_u32(w, (uint32_t)c->n_anchor_hashes);
@@ -178,6 +179,7 @@ void proto_get_conn(struct msg_reader *r, struct proto_conn *ret)
 	msg_get_endpoint(r, &c->remote);
 	c->encap = (enum ike_encap)msg_get_enum(r, IKE_ENCAP_RAW);
 	c->local_id.data = msg_get_blob(r, 4096, &c->local_id.size);
+	c->local_identity.data = msg_get_blob(r, IKE_MAX_IDENTITY_TEXT, &c->local_identity.size);
 	c->remote_id.data = msg_get_blob(r, 4096, &c->remote_id.size);
 	c->auth_methods.data = msg_get_blob(r, IKE_MAX_AUTH_METHODS, &c->auth_methods.size);
 	c->n_anchor_hashes = msg_get_count(r, IKE_MAX_ANCHOR_HASHES);

@@ -280,7 +280,7 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 {
 	const struct ike_notify *error = ike_content_error(content);
 	struct ik_setup *s = sa->setup;
-	char remote[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF], id[160];
+	char remote[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF], id[IKE_MAX_IDENTITY_TEXT + 1];
 	uint32_t candidate = sa->config->c.id;
 	int r;
 
@@ -293,8 +293,7 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 				"the peer's log has the reason; usual ones: it does not trust the root of our certificate, "
 				"or expects another subject or identity",
 				"%s refused our certificate or identity (AUTHENTICATION_FAILED); ours is %s",
-				remote,
-				ik_id_format(ik_view(sa->config->c.local_id), id, sizeof(id)));
+				remote, ik_local_identity(&sa->config->c, id, sizeof(id)));
 		else
 			ik_report_failure(
 				sa, IKE_ERROR, "peer-refused", "the peer's log has the reason",

@@ -105,7 +105,8 @@ static int config_check(const struct ike_connection_config *c)
 		return -EINVAL;
 	if (c->n_certs > IKE_MAX_CERTS || !c->n_certs || c->local_id.size < 4)
 		return -EINVAL;
-	if (c->auth_methods.size > IKE_MAX_AUTH_METHODS)
+	if (c->auth_methods.size > IKE_MAX_AUTH_METHODS ||
+	    c->local_identity.size > IKE_MAX_IDENTITY_TEXT)
 		return -EINVAL;
 	if (c->n_anchor_hashes && !c->anchor_hashes)
 		return -EINVAL;
@@ -133,6 +134,7 @@ static void config_free(struct ik_config *config, struct ike_engine *e)
 	struct ike_connection_config *c = &config->c;
 
 	shared_put(e, c->local_id.data);
+	shared_put(e, c->local_identity.data);
 	shared_put(e, c->remote_id.data);
 	shared_put(e, c->auth_methods.data);
 	for (size_t i = 0; i < c->n_certs; i++)
@@ -162,12 +164,13 @@ static int config_copy(struct ike_engine *e, const struct ike_connection_config 
 	config->refs = 1;
 	c = &config->c;
 	*c = *from;
-	c->local_id = c->remote_id = c->auth_methods = (struct ike_blob){};
+	c->local_id = c->local_identity = c->remote_id = c->auth_methods = (struct ike_blob){};
 	memset(c->certs, 0, sizeof(c->certs));
 	c->anchor_hashes = NULL;
 	c->ike_policy = c->esp_policy = NULL;
 	c->children = calloc(from->n_children, sizeof(*c->children));
 	if (!c->children || share_blob(e, &from->local_id, &c->local_id) < 0 ||
+	    share_blob(e, &from->local_identity, &c->local_identity) < 0 ||
 	    share_blob(e, &from->remote_id, &c->remote_id) < 0 ||
 	    share_blob(e, &from->auth_methods, &c->auth_methods) < 0)
 		goto failed;

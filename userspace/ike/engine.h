@@ -44,6 +44,7 @@ enum {
 	IKE_NONCE_SIZE = 32,
 	IKE_NAME_SIZE = 64,
 	IKE_TEXT_SIZE = 512,
+	IKE_MAX_IDENTITY_TEXT = 256,
 };
 
 struct ike_blob {
@@ -73,7 +74,9 @@ struct ike_connection_config {
 	struct cg_endpoint remote; /* family AF_UNSPEC: any (responder only, or not resolved yet) */
 	enum ike_encap encap;
 
-	struct ike_blob local_id;  /* body of our ID payload: type, 3 reserved bytes, data */
+	struct ike_blob local_id; /* body of our ID payload: type, 3 reserved bytes, data */
+	/* The same for people, of at most IKE_MAX_IDENTITY_TEXT bytes; empty: what can be told without reading names. */
+	struct ike_blob local_identity;
 	struct ike_blob remote_id; /* body of IDr to ask for as initiator; empty: none */
 	struct ike_blob
 		auth_methods; /* SUPPORTED_AUTH_METHODS to announce (RFC 9593); empty: none */

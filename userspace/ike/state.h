@@ -463,8 +463,8 @@ void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg
 void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
 		       const char *hint, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
-/* "fqdn gw.example", "DN of 45 bytes"; truncates, returns buf */
-const char *ik_id_format(struct ike_view id_body, char *buf, size_t size);
+/* Who we say that we are, for the operator; truncates, returns buf */
+const char *ik_local_identity(const struct ike_connection_config *c, char *buf, size_t size);
 const char *ik_notify_name(uint16_t type, char buf[IKE_NAME_BUF]);
 
 /* connection.c */
