@@ -577,17 +577,6 @@ void ik_serving_done(struct ik_sa *sa);
 void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 		const struct cg_endpoint *remote, const uint8_t *data, size_t size);
 
-/* halfopen.c */
-enum ik_admission { IK_ADMIT, IK_DEMAND_COOKIE, IK_REFUSE };
-enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
-				    bool proven, bool known);
-int ik_halfopen_add(struct ik_sa *sa, bool proven);
-void ik_halfopen_remove(struct ik_sa *sa);
-/* The peer has received what we sent to its address. */
-void ik_halfopen_proven(struct ik_sa *sa);
-struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
-			       const struct cg_endpoint *remote, struct ike_view message);
-
 /* init.c */
 /* Begins to connect: 0, -EAGAIN (waits for a nonce, counts as begun) or an error. */
 int ik_init_start(struct ik_conn *conn, bool reauth);
@@ -705,7 +694,7 @@ void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 void ik_unique_check(struct ik_conn *conn);
 /* Is there another one that stays in its place? */
 bool ik_unique_loses(struct ik_sa *sa);
-
 int ik_reauth_start(struct ik_conn *conn);
 
+#include "ike/halfopen.h"
 #include "ike/mobike.h"
