@@ -153,6 +153,74 @@ static void test_state_not_found(void **state)
 	}
 }
 
+static enum sim_verdict swallow_tap(struct sim *s, struct sim_packet *p)
+{
+	unsigned *n = s->tap_ctx;
+
+	if (p->esp || p->data[18] != IKE_EXCHANGE_FOLLOWUP_KE)
+		return SIM_PASS;
+	++*n;
+	return SIM_DROP;
+}
+
+/* Asks for a Child SA to be rekeyed as if the exchange before had never been begun. */
+static void ask_anew(struct pair *p, uint64_t child, uint32_t id)
+{
+	const struct ik_task task = {.kind = IK_TASK_CHILD_REKEY, .child = child};
+	struct ik_child *old = ik_child_find(p->a->engine, child);
+	struct ik_sa *sa = old->sa;
+
+	if (sa->active)
+		ik_child_end(ik_child_find(p->a->engine, sa->active->new_child), false);
+	ik_child_bury(p->a->engine);
+	sa->active = ik_exchange_free(sa->active);
+	sa->next_id = id;
+	old->own_new = 0;
+	assert_int_equal(ik_child_request(sa, &task), 0);
+	sim_run(p->s, 200 * SIM_MS);
+}
+
+/* One series of the peer waits at a time; the same asked for once more takes the place of what was there. */
+static void test_one_series_waits_at_a_time(void **state)
+{
+	struct pair p = pair_of(194, SIM_IKE_ADDITIONAL, SIM_ESP_ADDITIONAL);
+	uint64_t first = 0, second = 0, waiting;
+	struct ik_sa *sa;
+	unsigned n = 0;
+	uint32_t id;
+
+	(void)state;
+	sim_child(&p.a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+	sim_child(&p.b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+	sim_connect(p.s, p.a, p.b);
+	sa = (struct ik_sa *)sa_at(p.a);
+	IK_LIST_FOREACH(&sa->children, link) {
+		second = first;
+		first = IK_ENTRY(link, struct ik_child, in_sa)->number;
+	}
+	p.s->tap = swallow_tap;
+	p.s->tap_ctx = &n;
+	id = sa->next_id;
+	ask_anew(&p, first, id);
+	assert_int_equal(n, 1);
+	assert_non_null(sa_at(p.b)->followup);
+	waiting = sa_at(p.b)->followup->child;
+	/* Another one has to wait. */
+	ask_anew(&p, second, id + 1);
+	assert_int_equal(n, 1);
+	assert_null(sa->active);
+	assert_true(sa_at(p.b)->followup->child == waiting);
+	/* The same begins anew, and what there was is gone. */
+	ask_anew(&p, first, id + 2);
+	assert_int_equal(n, 2);
+	assert_true(sa_at(p.b)->followup->child != waiting);
+	assert_null(ik_child_find(p.b->engine, waiting));
+	p.s->tap = NULL;
+	sim_run(p.s, 60 * SIM_S);
+	sim_assert_rest(p.s);
+	sim_free(p.s);
+}
+
 /* A peer that forgets each time is given up (section 2.2.4). */
 static enum sim_verdict forget_tap(struct sim *s, struct sim_packet *p)
 {
@@ -241,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_either_side_rekeys_with_additional_key_exchanges),
 		cmocka_unit_test(test_a_child_sa_that_is_made_later),
 		cmocka_unit_test(test_state_not_found),
+		cmocka_unit_test(test_one_series_waits_at_a_time),
 		cmocka_unit_test(test_a_peer_that_forgets_for_ever),
 		cmocka_unit_test(test_simultaneous_rekeyings_end_with_one),
 		cmocka_unit_test(test_policies_that_differ),

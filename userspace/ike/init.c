@@ -418,7 +418,8 @@ static bool tell(struct ike_engine *e, const struct cg_endpoint *remote,
 
 static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 			const struct cg_endpoint *remote, const struct ike_message *msg,
-			const struct ike_sa_payload *offer, const struct ik_conn *conn)
+			const struct ike_sa_payload *offer, const struct ik_conn *conn,
+			enum ike_ke_use ke_use)
 {
 	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64],
 		peer[CG_ENDPOINT_SIZE];
@@ -427,9 +428,13 @@ static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 	if (tell(e, remote, msg))
 		ik_report(e, conn, remote, IKE_ERROR, "no-proposal-chosen",
 			  "give both sides a policy with at least one common IKE proposal",
-			  "no common IKE proposal: %s offers %s; we allow %s",
+			  "no common IKE proposal: %s offers %s%s; we allow %s",
 			  cg_endpoint_format(remote, peer),
 			  ike_offer_format(offer, offered, sizeof(offered)),
+			  ke_use == IKE_KE_USE_ONE &&
+					  ike_policy_offers_addke(conn->config->c.ike_policy)
+				  ? " and knows no IKE_INTERMEDIATE"
+				  : "",
 			  ike_policy_format(conn->config->c.ike_policy, policy, sizeof(policy)));
 }
 
@@ -622,7 +627,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 			refuse_clear(e, local, remote, msg, IKE_N_INVALID_KE_PAYLOAD,
 				     IKE_VIEW(ke, sizeof(ke)));
 		} else {
-			no_proposal(e, local, remote, msg, &offer, candidates[0]);
+			no_proposal(e, local, remote, msg, &offer, candidates[0], ke_use);
 		}
 		return;
 	}
