@@ -253,10 +253,13 @@ static bool pick_addke(const struct ike_policy_proposal *p, struct offered o,
 			return false;
 		break;
 	case IKE_KE_USE_ONE:
-		for (uint8_t t = IKE_TRANSFORM_ADDKE1; t <= IKE_TRANSFORM_ADDKE7; t++)
+		for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+			uint8_t t = (uint8_t)(IKE_TRANSFORM_ADDKE1 + i);
+
 			if (!policy_allows_none(p, t) ||
 			    (offer_has_type(o, t) && !offer_has(o, t, IKE_KE_NONE, 0)))
 				return false;
+		}
 		break;
 	case IKE_KE_USE_NEVER: break;
 	}
