@@ -79,6 +79,43 @@ static void our_own_exchange_is_signed(void **state _unused_)
 	assert_true(a.auth_data.size > 64);
 }
 
+/* RFC 9593: the peer prefers PKCS#1; what cannot be read is as good as nothing. */
+static void the_peers_announcement_chooses_the_signature(void **state _unused_)
+{
+	static const uint8_t old[] = {3, 1, 0, 3, 9, 0}, damaged[] = {3, 1, 0, 200};
+	uint8_t message[64], auth[PROTO_AUTH_MAX];
+	struct ike_sign_answer a;
+	struct ike_out_sign s;
+
+	exchange_init_message(true, message);
+	s = good_request(message);
+	s.peer_methods = (struct ike_blob){old, sizeof(old)};
+	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_true(a.auth_method == PKI_AUTH_RSA || a.auth_method == PKI_AUTH_ECDSA_256);
+	s.peer_methods = (struct ike_blob){damaged, sizeof(damaged)};
+	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_int_equal(a.auth_method, PKI_AUTH_DIGITAL_SIGNATURE);
+}
+
+/* RFC 9242: its two halves are as long as the PRF's output, or there are none. */
+static void half_an_int_auth_is_not_signed(void **state _unused_)
+{
+	static const uint8_t half[64] = {1};
+	uint8_t message[64], auth[PROTO_AUTH_MAX];
+	struct ike_sign_answer a;
+	struct ike_out_sign s;
+
+	exchange_init_message(true, message);
+	s = good_request(message);
+	s.int_auth_i = s.int_auth_r = (struct ike_blob){half, EXCHANGE_SK_LEN};
+	s.auth_id = 2;
+	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	s.int_auth_r.size = 0;
+	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	s.int_auth_i.size = s.int_auth_r.size = sizeof(half);
+	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+}
+
 static void nothing_else_is_signed(void **state _unused_)
 {
 	uint8_t message[64], other_id[64], auth[PROTO_AUTH_MAX];
@@ -304,6 +341,32 @@ static void an_auth_of_another_message_key_or_identity_is_refused(void **state _
 	assert_string_equal(answer.code, "auth-signature");
 }
 
+/* What went on in IKE_INTERMEDIATE is under AUTH, too (RFC 9242): what ike says of it has to be what the peer signed. */
+static void an_auth_over_other_intermediate_exchanges_is_refused(void **state _unused_)
+{
+	static const uint8_t i[EXCHANGE_SK_LEN] = {5}, r[EXCHANGE_SK_LEN] = {6};
+	static struct exchange e;
+
+	exchange_make(&e, peer, peer_ca, 30);
+	e.v.int_auth_i = (struct ike_blob){i, EXCHANGE_SK_LEN};
+	e.v.int_auth_r = (struct ike_blob){r, EXCHANGE_SK_LEN};
+	e.v.auth_id = 3;
+	assert_int_equal(judged(&e), -EACCES);
+	assert_string_equal(answer.code, "auth-signature");
+	exchange_sign(&e, peer);
+	assert_int_equal(judged(&e), 0);
+	e.v.auth_id = 2;
+	assert_int_equal(judged(&e), -EACCES);
+	e.v.auth_id = 3;
+	e.v.int_auth_i.data = r;
+	assert_int_equal(judged(&e), -EACCES);
+	e.v.int_auth_i = e.v.int_auth_r = (struct ike_blob){0};
+	assert_int_equal(judged(&e), -EACCES);
+	/* Half of it is no exchange at all. */
+	e.v.int_auth_i = (struct ike_blob){i, EXCHANGE_SK_LEN};
+	assert_int_equal(judged(&e), -EBADMSG);
+}
+
 static void our_own_message_reflected_is_no_exchange(void **state _unused_)
 {
 	static struct exchange e;
@@ -425,6 +488,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(our_own_exchange_is_signed),
+		cmocka_unit_test(the_peers_announcement_chooses_the_signature),
+		cmocka_unit_test(half_an_int_auth_is_not_signed),
 		cmocka_unit_test(nothing_else_is_signed),
 		cmocka_unit_test(a_key_of_another_certificate_does_not_load),
 		cmocka_unit_test(a_nonce_is_good_once),
@@ -433,6 +498,7 @@ int main(void)
 		cmocka_unit_test(the_right_peer_earns_a_binding_of_its_whole_chain),
 		cmocka_unit_test(an_auth_over_another_nonce_is_refused),
 		cmocka_unit_test(an_auth_of_another_message_key_or_identity_is_refused),
+		cmocka_unit_test(an_auth_over_other_intermediate_exchanges_is_refused),
 		cmocka_unit_test(our_own_message_reflected_is_no_exchange),
 		cmocka_unit_test(another_connections_anchors_do_not_help),
 		cmocka_unit_test(

@@ -311,12 +311,19 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 				   .init_message = blob,
 				   .nonce = blob,
 				   .sk_p = blob,
+				   .int_auth_i = blob,
+				   .int_auth_r = blob,
 				   .id_body = blob,
 				   .auth_data = blob,
 				   .certs = {blob, blob},
 				   .n_certs = 2};
-	struct ike_out_sign s = {
-		.init_message = blob, .peer_nonce = blob, .sk_p = blob, .id_body = blob};
+	struct ike_out_sign s = {.init_message = blob,
+				 .peer_nonce = blob,
+				 .sk_p = blob,
+				 .int_auth_i = blob,
+				 .int_auth_r = blob,
+				 .id_body = blob,
+				 .peer_methods = blob};
 	struct proto_binding b = {.handle = 9,
 				  .connection = 1,
 				  .binding = {.n_links = 2, .not_before = 1, .not_after = 2}};

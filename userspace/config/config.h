@@ -32,7 +32,7 @@
 #define CG_FETCH_NETWORKS_MAX	64
 #define CG_ADDRESSES_MAX	64 /* of an interface */
 #define CG_PROPOSALS_MAX	16 /* a policy's IKE or IPsec part */
-#define CG_TRANSFORMS_MAX	32 /* a proposal */
+#define CG_TRANSFORMS_MAX	96 /* a proposal */
 #define CG_GROUPS_MAX		16
 #define CG_CONFIG_FILE_MAX	((size_t)8 * 1024 * 1024)
 #define CG_CONFIG_FILES_MAX	1024
@@ -47,16 +47,20 @@ enum cg_transform_type {
 	CG_TRANSFORM_ESN = 5,
 };
 
+/* Additional key exchanges (RFC 9370 section 2.2.1) have the types that follow; their values are those of CG_TRANSFORM_KE. */
+#define CG_TRANSFORM_ADDKE1 6
+#define CG_ADDKE_MAX	    7
+
 /* One transform by IANA's numbers. */
 struct cg_transform {
-	uint8_t type; /* enum cg_transform_type */
+	uint8_t type; /* enum cg_transform_type, or an additional key exchange's */
 	uint16_t id;
 	uint16_t keylen; /* bits, the Key Length attribute; 0: none is sent */
 };
 
 /*
  * One proposal. IKE: ENCR, PRF, KE, and INTEG unless the ciphers are AEAD. ESP: ENCR, INTEG unless AEAD, and ESN; no KE, which struct
- * cg_pfs adds. Transforms of a type stand in order of preference. A proposal never mixes AEAD and other ciphers.
+ * cg_pfs adds. Both may have additional key exchanges. Transforms of a type stand in order of preference. A proposal never mixes AEAD and other ciphers.
  */
 struct cg_proposal {
 	struct cg_transform transforms[CG_TRANSFORMS_MAX];

@@ -38,6 +38,9 @@ static int assemble(const struct ike_out_verify *v, uint8_t **ret, size_t *ret_l
 		.prf = v->prf,
 		.sk_p = IKE_VIEW(v->sk_p.data, v->sk_p.size),
 		.id = IKE_VIEW(v->id_body.data, v->id_body.size),
+		.int_auth = {.initiator = IKE_VIEW(v->int_auth_i.data, v->int_auth_i.size),
+			     .responder = IKE_VIEW(v->int_auth_r.data, v->int_auth_r.size),
+			     .message_id = v->auth_id},
 	};
 	_cleanup_free_ uint8_t *out = NULL;
 	size_t size;

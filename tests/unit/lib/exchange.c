@@ -45,6 +45,9 @@ void exchange_sign(struct exchange *e, const struct pkigen_cert *cert)
 		.prf = e->v.prf,
 		.sk_p = IKE_VIEW(exchange_sk_pi, EXCHANGE_SK_LEN),
 		.id = IKE_VIEW(e->id, e->v.id_body.size),
+		.int_auth = {.initiator = IKE_VIEW(e->v.int_auth_i.data, e->v.int_auth_i.size),
+			     .responder = IKE_VIEW(e->v.int_auth_r.data, e->v.int_auth_r.size),
+			     .message_id = e->v.auth_id},
 	};
 	struct pki_signer *signer;
 	struct pki_error err;
@@ -54,7 +57,7 @@ void exchange_sign(struct exchange *e, const struct pkigen_cert *cert)
 	assert_int_equal(ike_auth_octets_build(&in, e->octets, sizeof(e->octets), &len), 0);
 	assert_int_equal(pki_key_new(cert->key, NULL, &key), 0);
 	assert_int_equal(pki_signer_new_key(key, &signer), 0);
-	assert_int_equal(pki_auth_sign(signer, 1U << PKI_IKE_HASH_SHA2_256,
+	assert_int_equal(pki_auth_sign(signer, 1U << PKI_IKE_HASH_SHA2_256, NULL,
 				       &(struct pki_auth_options){0}, e->octets, len, &err, on_auth,
 				       e),
 			 0);
