@@ -295,8 +295,8 @@ void cg_rx_finish(struct cg_job *job, struct napi_struct *napi)
 		cg_tunnel_moved(sa->tunnel, &seen);
 	if (skb_queue_empty(&job->skbs))
 		goto out;
-	/* the first time in this order for sure: see activate() in sa_netlink.c */
 	if (unlikely(!READ_ONCE(sa->last_used)))
+		/* before on_use is looked at; pairs with the barrier of activate() */
 		smp_store_mb(sa->last_used, ktime_get_boottime_seconds());
 	else
 		WRITE_ONCE(sa->last_used, ktime_get_boottime_seconds());
