@@ -66,11 +66,8 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		r = -ENOENT;
 	} else {
 		r = ik_auth_verify(sa, content, candidates, n);
-		if (r == -ENOENT)
-			ik_report_failure(
-				sa, IKE_ERROR, "auth-failed",
-				"the peer has to send its certificate and the intermediates",
-				"%s sent no X.509 certificate", remote);
+		if (r < 0)
+			ik_auth_unfit(sa, r);
 	}
 out:
 	free(candidates);

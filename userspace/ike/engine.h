@@ -38,6 +38,8 @@ typedef uint64_t ike_time; /* microseconds, monotonic */
 enum {
 	IKE_MAX_CERTS = 8,	    /* certificates in a chain, ours or the peer's */
 	IKE_MAX_CERT_SIZE = 16384,  /* bytes of one certificate we accept */
+	IKE_MAX_ID_SIZE = 4096,	    /* bytes of an ID payload's body we accept */
+	IKE_MAX_AUTH_SIZE = 4096,   /* bytes of an AUTH payload's data we accept */
 	IKE_MAX_CHILDREN = 64,	    /* Child SAs of a connection */
 	IKE_MAX_ANCHOR_HASHES = 10, /* above: no CERTREQ is sent */
 	IKE_NONCE_SIZE = 32,

@@ -579,8 +579,10 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 
 /* auth_i.c, auth_r.c */
 int ik_auth_sign(struct ik_sa *sa);
+/* -ENOENT: there is no certificate; -EMSGSIZE: something longer than whoever judges would read. */
 int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const uint32_t *candidates,
 		   size_t n);
+void ik_auth_unfit(struct ik_sa *sa, int r);
 /* What a judgment that went well leaves with the SA. */
 void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a);
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b);

@@ -130,6 +130,8 @@ struct sim_node {
 	bool cut; /* nothing in, nothing out */
 	bool mute_verify;
 	unsigned verifies, signs;
+	bool boundless;	    /* an attacker, whose own processes would not let it pass */
+	size_t auth_excess; /* bytes too many in its AUTH */
 	struct sim_report reports[SIM_MAX_REPORTS];
 	size_t n_reports;
 	ike_time deadline;	     /* scheduled */

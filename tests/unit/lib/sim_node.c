@@ -13,6 +13,7 @@
 #include "ike/auth_octets.h"
 #include "ike/state.h"
 #include "sim_private.h"
+#include "wire_check.h"
 
 /* ------------------------------------------------------------------ toy certificates */
 
@@ -170,7 +171,7 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 	octets = octets_of(o->initiator, o->init_message, o->peer_nonce, o->prf, o->sk_p,
 			   o->id_body, &len);
 	assert_non_null(octets);
-	auth = malloc(sizeof(ed25519_head) + 64);
+	auth = calloc(1, sizeof(ed25519_head) + 64 + n->auth_excess);
 	assert_non_null(auth);
 	memcpy(auth, ed25519_head, sizeof(ed25519_head));
 	key = key_of(n->ca, n->name);
@@ -181,7 +182,8 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(key);
 	free(octets);
-	answer_later(n, IKE_OUT_SIGN, o->request, 0, auth, sizeof(ed25519_head) + 64);
+	answer_later(n, IKE_OUT_SIGN, o->request, 0, auth,
+		     sizeof(ed25519_head) + 64 + n->auth_excess);
 }
 
 static struct sim_conn *conn_of(struct sim_node *n, uint32_t id)
@@ -550,6 +552,7 @@ void sim_node_drain(struct sim_node *n)
 	struct ike_output o;
 
 	while (ike_next_output(n->engine, &o)) {
+		assert_true(n->boundless || wire_fits(&o));
 		switch (o.kind) {
 		case IKE_OUT_DATAGRAM:
 			sim_send(n, &o.datagram.local, &o.datagram.remote, o.datagram.data.data,
