@@ -463,8 +463,6 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	r = ike_dh_new(choice->suite.ke, &e->config.random, &s->dh);
 	if (r < 0)
 		return r;
-	if (content->ke.data.len != ike_dh_public(s->dh).len)
-		return -EBADMSG;
 	r = keep_nonce(s, content->nonce);
 	if (r < 0)
 		return r;
@@ -599,6 +597,12 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		} else {
 			no_proposal(e, local, remote, msg, &offer, candidates[0]);
 		}
+		return;
+	}
+	/* Before a nonce and a key are spent on it: what fails after that is not counted as half-open. */
+	if (content.ke.data.len != ike_dh_info(choice.suite.ke)->public_len) {
+		e->counters.malformed++;
+		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
 		return;
 	}
 	if (!e->n_nonces) {
