@@ -209,6 +209,7 @@ int conn_tell_ike(struct conn *c)
 			    "policy '%s' cannot be used: %s", cfg->policy->name, why);
 		return r;
 	}
+	memcpy(e.trust, c->trust_digest, sizeof(e.trust));
 	e.ike_policy = &ike_policy;
 	e.esp_policy = &esp_policy;
 	(void)snprintf(e.name, sizeof(e.name), "%s", cfg->name);

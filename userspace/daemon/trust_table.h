@@ -18,7 +18,8 @@ struct trust_entry {
 	struct pki_identity_rule *identity;
 	struct pki_trust *trust;
 	struct pki_auth_options auth;
-	uint8_t *local_id; /* body of our ID payload */
+	uint8_t digest[32]; /* of all that a peer is judged by */
+	uint8_t *local_id;  /* body of our ID payload */
 	size_t local_id_len;
 	/* while it is staged */
 	struct pki_certs chain, anchors;

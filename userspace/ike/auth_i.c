@@ -126,6 +126,7 @@ void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a)
 	size_t len = strnlen(a->subject, sizeof(a->subject));
 
 	ik_sa_bind(sa, a->binding);
+	memcpy(sa->trust, a->trust, sizeof(sa->trust));
 	sa->binding_ends = a->expires_in && a->expires_in < UINT64_MAX / IK_SECOND / 4
 				   ? sa->e->now + a->expires_in * IK_SECOND
 				   : 0;

@@ -217,7 +217,8 @@ struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e
 static bool same_identity(const struct ike_connection_config *a,
 			  const struct ike_connection_config *b)
 {
-	if (a->local_id.data != b->local_id.data || a->remote_id.data != b->remote_id.data ||
+	if (memcmp(a->trust, b->trust, sizeof(a->trust)) != 0 ||
+	    a->local_id.data != b->local_id.data || a->remote_id.data != b->remote_id.data ||
 	    a->n_certs != b->n_certs || a->anchor_hashes != b->anchor_hashes ||
 	    a->n_anchor_hashes != b->n_anchor_hashes)
 		return false;
@@ -387,6 +388,8 @@ void ik_conn_failed(struct ik_conn *conn)
 	conn->failures++;
 	if (conn->config->c.start != IKE_START_ALWAYS && !conn->up)
 		conn->acquired = false;
+	if (!conn->changing)
+		ik_trust_lost(conn);
 	ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, pause, 75, 125));
 }
 
@@ -421,6 +424,7 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 	const struct ike_connection_config *c = &conn->config->c;
 	bool reauth = !same_identity(c, old);
 
+	conn->changing = true;
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
@@ -463,6 +467,8 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 	else if (reauth)
 		IK_LIST_FOREACH(&conn->sas, link)
 			ik_sa_close(IK_ENTRY(link, struct ik_sa, in_conn));
+	conn->changing = false;
+	ik_trust_check(conn);
 }
 
 int ike_connection_set(struct ike_engine *e, ike_time now, const struct ike_connection_config *c)

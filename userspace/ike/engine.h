@@ -43,6 +43,7 @@ enum {
 	IKE_MAX_CHILDREN = 64,	    /* Child SAs of a connection */
 	IKE_MAX_ANCHOR_HASHES = 10, /* above: no CERTREQ is sent */
 	IKE_NONCE_SIZE = 32,
+	IKE_TRUST_SIZE = 32,
 	IKE_NAME_SIZE = 64,
 	IKE_TEXT_SIZE = 512,
 };
@@ -80,6 +81,8 @@ struct ike_connection_config {
 	size_t n_certs;
 	const uint8_t (*anchor_hashes)[20]; /* SHA-1 of the anchors' SPKI, for CERTREQ */
 	size_t n_anchor_hashes;
+	/* Of everything that the peer is judged by. When it changes, who was admitted before is judged anew, or goes. */
+	uint8_t trust[IKE_TRUST_SIZE];
 
 	const struct ike_policy *ike_policy; /* allowed transforms, in order of preference */
 	const struct ike_policy *esp_policy;
@@ -325,7 +328,8 @@ struct ike_verify_answer {
 	char text
 		[IKE_TEXT_SIZE]; /* of a refusal: what, expected, way out; for us, never for the peer */
 	char hint[IKE_TEXT_SIZE];
-	uint32_t connection; /* which of the candidates */
+	uint32_t connection;	       /* which of the candidates */
+	uint8_t trust[IKE_TRUST_SIZE]; /* that connection's, as it was judged by */
 	uint64_t binding;
 	int64_t not_after;   /* seconds since the epoch, end of the binding's window */
 	uint64_t expires_in; /* seconds from now to that */

@@ -369,6 +369,15 @@ void ik_sa_timers(struct ik_sa *sa)
 		if (wish && (!sa->reauth_at || wish < sa->reauth_at))
 			sa->reauth_at = wish;
 	}
+	if (sa->trust_ends) {
+		ike_time soon = e->now + IK_TRUST_RETRY;
+
+		/* Whatever sets timers anew does not put it off. */
+		if (sa->reauth_timer.place && sa->reauth_timer.at < soon)
+			soon = sa->reauth_timer.at;
+		if (!sa->reauth_at || sa->reauth_at > soon)
+			sa->reauth_at = soon;
+	}
 	if (sa->reauth_at)
 		ik_timer_set(e, &sa->reauth_timer, sa->reauth_at);
 	else
@@ -387,12 +396,16 @@ static void reauth_fired(struct ike_engine *e, struct ik_timer *t)
 {
 	struct ik_sa *sa = IK_ENTRY(t, struct ik_sa, reauth_timer);
 
-	(void)e;
 	if (sa->state != IK_SA_UP || !sa->conn)
 		return;
-	(void)ik_reauth_start(sa->conn);
+	if (sa->trust_ends && e->now >= sa->trust_ends)
+		ik_trust_lost(sa->conn);
+	else if (sa->trust_ends)
+		ik_trust_check(sa->conn);
+	else
+		(void)ik_reauth_start(sa->conn);
 	/* The next try, if this one fails or brings the same certificate. */
-	if (ik_sa_alive(sa))
+	if (ik_sa_is_up(sa))
 		ik_sa_timers(sa);
 }
 
@@ -461,6 +474,9 @@ void ik_sa_up(struct ik_sa *sa)
 	ik_sa_enter(sa, IK_SA_UP);
 	sa->confirmed = sa->initiator;
 	sa->established = sa->authenticated = sa->last_in = sa->e->now;
+	/* The rules may have changed while it was judged. */
+	if (!ik_trusted(sa))
+		sa->trust_ends = sa->e->now + IK_TRUST_TIME;
 	ik_sa_timers(sa);
 	ik_report(sa->e, conn, &sa->remote, IKE_NOTICE, "ike-established", NULL,
 		  "IKE SA with %s (%s), %s, %s%s%s", cg_endpoint_format(&sa->remote, remote),

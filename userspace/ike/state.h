@@ -51,6 +51,8 @@ enum {
 #define IK_LINGER	    (5 * IK_SECOND)  /* a replaced Child SA still receives so long */
 #define IK_WATCH	    (30 * IK_SECOND) /* for the peer to delete what it has to delete */
 #define IK_COOKIE_ROTATE    (60 * IK_SECOND)
+#define IK_TRUST_TIME	    (90 * IK_SECOND) /* to be judged anew, retransmissions included */
+#define IK_TRUST_RETRY	    (2 * IK_SECOND)
 
 /* ------------------------------------------------------------------ connections */
 
@@ -88,6 +90,7 @@ struct ik_conn {
 	bool held;		   /* taken down by an operator */
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
+	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	struct ik_link sas;
 	unsigned failures; /* attempts in a row */
 	struct ik_timer retry;
@@ -299,6 +302,9 @@ struct ik_sa {
 	uint64_t last_made; /* Child SA made at the peer's last request, while that is unproven */
 	uint64_t binding;
 	ike_time binding_ends;
+	uint8_t trust[IKE_TRUST_SIZE]; /* what the peer was judged by */
+	ike_time
+		trust_ends; /* that is in force no more: closed then, if it is not replaced; 0: it is */
 	ike_time
 		auth_ends; /* the peer wants to be authenticated anew before (RFC 4478); 0: it did not say */
 	char *peer_subject;
@@ -710,3 +716,9 @@ bool ik_unique_loses(struct ik_sa *sa);
 
 /* reauthentication, in unique.c */
 int ik_reauth_start(struct ik_conn *conn);
+/* Was it judged by the rules that are in force? */
+bool ik_trusted(const struct ik_sa *sa);
+/* The connection's rules may have changed: who was judged by others is to authenticate anew, soon, or closed. */
+void ik_trust_check(struct ik_conn *conn);
+/* No: it is closed. */
+void ik_trust_lost(struct ik_conn *conn);

@@ -129,6 +129,7 @@ struct sim_node {
 	int sign_error, child_error;
 	bool cut; /* nothing in, nothing out */
 	bool mute_verify;
+	bool stale_judge; /* judges by rules that the engine was not told of */
 	unsigned verifies, signs;
 	bool boundless;	    /* an attacker, whose own processes would not let it pass */
 	size_t auth_excess; /* bytes too many in its AUTH */

@@ -275,6 +275,9 @@ static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike
 		return;
 	}
 	a->connection = found->config.id;
+	memcpy(a->trust,
+	       n->stale_judge ? (const uint8_t[IKE_TRUST_SIZE]){0xff} : found->config.trust,
+	       sizeof(a->trust));
 	a->binding = ++n->last_binding;
 	if (a->binding >= n->size_bindings) {
 		size_t size = n->size_bindings ? n->size_bindings * 2 : 64;
