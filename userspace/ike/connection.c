@@ -388,15 +388,26 @@ void ik_conn_failed(struct ik_conn *conn)
 	conn->failures++;
 	if (conn->config->c.start != IKE_START_ALWAYS && !conn->up)
 		conn->acquired = false;
+	ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, pause, 75, 125));
 	if (!conn->changing)
 		ik_trust_lost(conn);
-	ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, pause, 75, 125));
 }
 
-void ik_conn_succeeded(struct ik_conn *conn)
+void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused)
 {
-	conn->failures = 0;
-	ik_timer_stop(conn->e, &conn->retry);
+	struct ike_engine *e = conn->e;
+	const struct ik_sa *other = ik_conn_established(conn);
+	bool young = e->now - sa->authenticated < RETRY_CAP;
+
+	if (conn->retry.place)
+		return;
+	if (!young)
+		conn->failures = 0;
+	if ((refused || (young && !sa->carried)) && (!other || other == sa) && !conn->changing &&
+	    !conn->held && !e->shutdown)
+		ik_conn_failed(conn);
+	else
+		ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, RETRY_FIRST, 50, 150));
 }
 
 /* ------------------------------------------------------------------ the caller's functions */

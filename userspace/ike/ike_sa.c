@@ -207,7 +207,6 @@ static void drop_undecided(struct ik_sa *sa)
 
 void ik_sa_kill(struct ik_sa *sa)
 {
-	struct ike_engine *e = sa->e;
 	struct ik_conn *conn = sa->conn;
 	bool was_negotiating = negotiating(sa->state), was_up = sa->state == IK_SA_UP;
 
@@ -224,8 +223,8 @@ void ik_sa_kill(struct ik_sa *sa)
 		ik_conn_failed(conn);
 		ik_unique_check(conn);
 	}
-	if (was_up && !conn->retry.place)
-		ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, IK_SECOND, 50, 150));
+	if (was_up)
+		ik_conn_ended(conn, sa, false);
 }
 
 void ik_sa_fail(struct ik_sa *sa)
@@ -250,8 +249,8 @@ void ik_sa_fail(struct ik_sa *sa)
 	ik_timer_stop(e, &sa->dpd);
 	ik_timer_stop(e, &sa->reauth_timer);
 	ik_timer_stop(e, &sa->keepalive);
-	if (was_up && sa->conn && !sa->conn->retry.place)
-		ik_timer_set(e, &sa->conn->retry, e->now + ik_jitter(e, IK_SECOND, 50, 150));
+	if (was_up && sa->conn)
+		ik_conn_ended(sa->conn, sa, false);
 }
 
 void ik_sa_close(struct ik_sa *sa)
@@ -285,9 +284,8 @@ void ik_sa_close(struct ik_sa *sa)
 		ik_tasks_clear(sa);
 		end_children(sa);
 		ik_task_queue(sa, IK_TASK_IKE_DELETE, 0, 0);
-		if (was_up && sa->conn && !sa->conn->retry.place)
-			ik_timer_set(sa->e, &sa->conn->retry,
-				     sa->e->now + ik_jitter(sa->e, IK_SECOND, 50, 150));
+		if (was_up && sa->conn)
+			ik_conn_ended(sa->conn, sa, false);
 		ik_sa_run(sa);
 		return;
 	}
@@ -485,7 +483,7 @@ void ik_sa_up(struct ik_sa *sa)
 		  ike_suite_format(&sa->suite, suite, sizeof(suite)),
 		  sa->nat_local ? ", we are behind NAT" : "",
 		  sa->nat_peer ? ", the peer is behind NAT" : "");
-	ik_conn_succeeded(conn);
+	ik_timer_stop(sa->e, &conn->retry);
 }
 
 void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local, const struct cg_endpoint *remote)

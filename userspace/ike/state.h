@@ -316,6 +316,7 @@ struct ik_sa {
 	unsigned rekey_failures;
 	/* uniqueness */
 	bool confirmed;	  /* the peer has shown that it is up there, too */
+	bool carried;	  /* it has had a Child SA */
 	bool peer_forgot; /* INITIAL_CONTACT on a newer one: the peer has lost this one */
 	bool undecided;	  /* made by the peer to rekey another one, which we are rekeying, too */
 	bool redundant;	  /* another one of its connection stays */
@@ -468,7 +469,11 @@ void ik_shared_done(struct ike_engine *e);
 void ik_conn_check(struct ik_conn *conn);
 /* How an attempt of ours, or a peer's, ended. */
 void ik_conn_failed(struct ik_conn *conn);
-void ik_conn_succeeded(struct ik_conn *conn);
+/*
+ * One that was up ends; refused: because its binding died. Authentication alone is no success: who is authenticated and then
+ * refused, by our kernel or by the peer, would be tried every second. What forgets failures is time that it was up.
+ */
+void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused);
 /* May a peer at these addresses be this connection? */
 bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote);
