@@ -3,6 +3,7 @@
  * Peers whose addresses do not tell which connection they are: what is said to them first does for all, and what holds in the
  * end is the setting of the one that they turn out to be.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "ike/state.h"
@@ -154,12 +155,43 @@ static void test_anchors_of_all_are_listed(void **state)
 	}
 }
 
+/* As many connections as a configuration may have, and the peer is the last one. */
+static void test_all_connections_may_be_candidates(void **state)
+{
+	const uint32_t n = IKE_MAX_CANDIDATES;
+	struct sim *s = sim_new(40);
+	struct sim_node *a, *b;
+	struct sim_conn *c;
+
+	(void)state;
+	a = sim_node_new(s, "a", "root-a", "192.0.2.1");
+	b = sim_node_new(s, "b", "root-b", "198.51.100.1");
+	sim_node_reserve(b, n);
+	for (uint32_t i = 1; i <= n; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "a%u", (unsigned)i);
+		c = sim_conn(b, i, NULL, i == n ? "a" : name, "root-a");
+		c->config.mode = IKE_MODE_RESPONDER_ONLY;
+		sim_child(c, 0, "net", "10.2.0.0/16", "10.1.0.0/16");
+		sim_conn_set(b, c);
+	}
+	c = sim_conn(a, n, "198.51.100.1", "b", "root-b");
+	sim_child(c, 0, "net", "10.1.0.0/16", "10.2.0.0/16");
+	sim_conn_set(a, c);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(sim_count(a, n).children_up, 1);
+	assert_int_equal(sim_count(b, n).children_up, 1);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_encapsulation_is_the_peers_own),
 		cmocka_unit_test(test_fragments_are_taken_if_one_takes_them),
 		cmocka_unit_test(test_anchors_of_all_are_listed),
+		cmocka_unit_test(test_all_connections_may_be_candidates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,8 @@
 #include "daemon/gateway.h"
 #include "daemon/policy_map.h"
 
+_Static_assert(CG_CONNECTIONS_MAX <= (int)IKE_MAX_CANDIDATES, "all may be behind one address");
+
 /* Names are resolved: while the connection is up, while it is not, and after a failure; never more often than the last. */
 enum { RESOLVE_UP_SECONDS = 300, RESOLVE_DOWN_SECONDS = 30, RESOLVE_RETRY_SECONDS = 10 };
 

@@ -42,7 +42,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		return;
 	}
 	sa->serving = calloc(1, sizeof(*sa->serving));
-	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IK_MAX_CANDIDATES, NULL);
+	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IKE_MAX_CANDIDATES, NULL);
 	candidates = calloc(n ? n : 1, sizeof(*candidates));
 	if (!sa->serving || !candidates) {
 		r = -ENOMEM;

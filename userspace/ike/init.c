@@ -581,7 +581,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
 		return;
 	}
-	n = ik_conn_candidates(e, local, remote, candidates, IK_MAX_CANDIDATES, &exact);
+	n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, &exact);
 	if (!n) {
 		char peer[CG_ENDPOINT_SIZE], here[CG_ENDPOINT_SIZE];
 

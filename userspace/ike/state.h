@@ -39,7 +39,6 @@ enum {
 	IK_RETRANSMIT_TRIES = 8,   /* after the first transmission */
 	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
-	IK_MAX_CANDIDATES = 1024,  /* connections that one peer may be */
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -381,7 +380,7 @@ struct ike_engine {
 	size_t n_told;
 	struct ike_counters counters;
 	bool shutdown;
-	struct ik_conn *candidates[IK_MAX_CANDIDATES]; /* of the peer that is being looked at */
+	struct ik_conn *candidates[IKE_MAX_CANDIDATES]; /* of the peer that is being looked at */
 	uint8_t scratch[IKE_MESSAGE_MAX];
 	uint8_t plain[IKE_MESSAGE_MAX];
 };
