@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ike/state.h"
+#include "lib/wire_check.h"
 
 #define SECOND ((ike_time)1000000)
 
@@ -250,6 +251,7 @@ static void output(struct side *s, const struct ike_output *o)
 	static const uint8_t auth[] = {7, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 1, 2, 3};
 	struct ike_sign_answer sign;
 
+	MUST(wire_fits(o));
 	switch (o->kind) {
 	case IKE_OUT_DATAGRAM: carry(s, &o->datagram); break;
 	case IKE_OUT_NONCES: give_nonces(s, o->nonces.count); break;

@@ -311,6 +311,8 @@ static void the_right_peer_earns_a_binding_of_its_whole_chain(void **state _unus
 	assert_string_equal(binding.binding.label, "branch");
 	assert_string_equal(binding.chain[2].subject, "CN=Peer Root");
 	assert_true(binding.binding.not_after == answer.not_after);
+	assert_memory_equal(answer.trust, trust_table_find(trust, 30)->digest,
+			    sizeof(answer.trust));
 }
 
 static void an_auth_over_another_nonce_is_refused(void **state _unused_)

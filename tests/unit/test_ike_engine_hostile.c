@@ -194,32 +194,39 @@ static void test_forged_cookies_do_no_lasting_harm(void **state)
 /* ------------------------------------------------------------------ floods */
 
 /* A request that a responder takes. */
-static size_t init_request(uint64_t spi, struct seeded *random, struct ike_view cookie,
-			   uint8_t *buf, size_t size)
+static size_t init_request_of(uint64_t spi, size_t ke_len, size_t nonce_len, struct ike_view cookie,
+			      uint8_t *buf, size_t size)
 {
 	struct ike_header h = {.spi_i = spi,
 			       .major = 2,
 			       .exchange = IKE_EXCHANGE_SA_INIT,
 			       .flags = IKE_FLAG_INITIATOR};
 	struct ike_builder b;
-	uint8_t nonce[32], ke[32];
+	uint8_t nonce[300], ke[300];
 	size_t len;
 
+	assert_true(ke_len <= sizeof(ke) && nonce_len <= sizeof(nonce));
 	/* The same nonce for the same SPI, as one who returns a cookie has it. */
-	for (size_t i = 0; i < 32; i++) {
+	for (size_t i = 0; i < sizeof(nonce); i++) {
 		nonce[i] = (uint8_t)(spi >> (i % 8 * 8));
 		ke[i] = (uint8_t)(i + 1);
 	}
-	(void)random;
 	ike_build_message(&b, buf, size, &h);
 	if (cookie.len)
 		ike_build_notify(&b, IKE_N_COOKIE, cookie);
 	ike_build_offer(&b, &ike_policy_default_ike, IKE_KE_USE_POLICY, IKE_VIEW_NONE,
 			IKE_KE_CURVE25519);
-	ike_build_ke(&b, IKE_KE_CURVE25519, IKE_VIEW(ke, sizeof(ke)));
-	ike_build_nonce(&b, IKE_VIEW(nonce, sizeof(nonce)));
+	ike_build_ke(&b, IKE_KE_CURVE25519, IKE_VIEW(ke, ke_len));
+	ike_build_nonce(&b, IKE_VIEW(nonce, nonce_len));
 	assert_int_equal(ike_build_finish(&b, &len), 0);
 	return len;
+}
+
+static size_t init_request(uint64_t spi, struct seeded *random, struct ike_view cookie,
+			   uint8_t *buf, size_t size)
+{
+	(void)random;
+	return init_request_of(spi, 32, 32, cookie, buf, size);
 }
 
 static struct cg_endpoint spoofed(struct seeded *random)
@@ -278,6 +285,49 @@ static void test_flood_from_invented_addresses_keeps_nobody_out(void **state)
 	sim_run(s, 60 * SIM_S);
 	assert_int_equal(b->engine->half_open, 0);
 	sim_assert_rest(s);
+	sim_free(s);
+}
+
+/* What can be no key exchange or nonce costs us neither a key nor a nonce of ours, nor memory, and keeps nobody out. */
+static void test_flood_of_bad_lengths_costs_nothing(void **state)
+{
+	static const struct {
+		size_t ke, nonce;
+	} bad[] = {{0, 32}, {1, 32}, {31, 32}, {33, 32}, {256, 32}, {32, 0}, {32, 15}, {32, 257}};
+	struct sim *s = sim_new(404);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	struct seeded random;
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+	uint64_t drawn;
+	size_t issued;
+	uint8_t buf[4096];
+
+	(void)state;
+	(void)seeded_random(&random, 404);
+	any_responder(s, &a, &b);
+	sim_run(s, SIM_S);
+	issued = b->n_nonces;
+	drawn = b->random.state;
+	for (size_t i = 0; i < 5000; i++) {
+		struct cg_endpoint from = spoofed(&random);
+		size_t k = i % (sizeof(bad) / sizeof(bad[0]));
+		size_t len = init_request_of(seeded_next(&random) | 1, bad[k].ke, bad[k].nonce,
+					     IKE_VIEW_NONE, buf, sizeof(buf));
+
+		ike_input(b->engine, s->now, &to, &from, buf, len);
+		sim_run(s, 100);
+		assert_int_equal(b->engine->half_open, 0);
+		assert_int_equal(b->engine->sas.n, 0);
+	}
+	assert_int_equal(b->n_nonces, issued);
+	assert_int_equal(b->random.state, drawn);
+	ike_counters(b->engine, &counters);
+	assert_int_equal(counters.malformed, 5000);
+	assert_int_equal(counters.cookies_sent, 0);
+	assert_true(counters.datagrams_out <= 200);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 5 * SIM_S);
 	sim_free(s);
 }
 
@@ -536,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_forged_errors_end_nothing),
 		cmocka_unit_test(test_forged_cookies_do_no_lasting_harm),
 		cmocka_unit_test(test_flood_from_invented_addresses_keeps_nobody_out),
+		cmocka_unit_test(test_flood_of_bad_lengths_costs_nothing),
 		cmocka_unit_test(test_flood_from_real_addresses_is_bounded_by_prefix),
 		cmocka_unit_test(test_what_established_peers_have_is_out_of_a_floods_reach),
 		cmocka_unit_test(test_what_has_no_sa_is_answered_once_or_not_at_all),

@@ -159,6 +159,74 @@ static void test_initiator_refuses_the_responder(void **state)
 	sim_free(s);
 }
 
+/* The pair meets, and one of the two has more to say than whoever judges would read. */
+static void too_long(uint64_t seed, bool initiator, size_t id, size_t wanted, size_t auth)
+{
+	static uint8_t body[8192] = {IKE_ID_KEY_ID};
+	struct sim *s = sim_new(seed);
+	struct sim_node *a, *b, *liar, *other;
+	struct ike_connection_config c;
+	const struct sim_report *r;
+
+	sim_pair(s, &a, &b);
+	liar = initiator ? a : b;
+	other = initiator ? b : a;
+	liar->boundless = true;
+	liar->auth_excess = auth;
+	b->cut = true;
+	start(a, b);
+	c = liar->conns[0].config;
+	if (id)
+		c.local_id = (struct ike_blob){.data = body, .size = id};
+	if (wanted)
+		c.remote_id = (struct ike_blob){.data = body, .size = wanted};
+	assert_int_equal(ike_connection_set(liar->engine, s->now, &c), 0);
+	b->cut = false;
+	assert_true(sim_until(s, 60 * SIM_S, both_failed));
+	assert_int_equal(other->verifies, 0);
+	says(other, "auth-failed", "longer than 4096 bytes");
+	r = sim_report(liar, "peer-refused");
+	assert_non_null(r);
+	assert_non_null(strstr(r->text, "AUTHENTICATION_FAILED"));
+	sim_run(s, SIM_S);
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	assert_int_equal(sim_count(a, 1).up + sim_count(b, 1).up, 0);
+	sim_free(s);
+}
+
+static void test_what_is_too_long_to_be_judged_is_refused(void **state)
+{
+	(void)state;
+	too_long(40, true, 4097, 0, 0);
+	too_long(41, true, 0, 4097, 0);
+	too_long(42, true, 0, 0, 4096);
+	too_long(43, true, 8192, 8192, 8192);
+	too_long(44, false, 4097, 0, 0);
+	too_long(45, false, 0, 0, 4096);
+}
+
+/* As long as may be: it comes to the judge, who knows nobody of that name. */
+static void test_the_longest_identity_is_judged(void **state)
+{
+	static uint8_t body[4096] = {IKE_ID_KEY_ID};
+	struct sim *s = sim_new(46);
+	struct ike_connection_config c;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->cut = true;
+	start(a, b);
+	c = a->conns[0].config;
+	c.local_id = c.remote_id = (struct ike_blob){.data = body, .size = sizeof(body)};
+	assert_int_equal(ike_connection_set(a->engine, s->now, &c), 0);
+	b->cut = false;
+	assert_true(sim_until(s, 60 * SIM_S, both_failed));
+	assert_int_equal(b->verifies, 1);
+	says(b, "identity-mismatch", "not in the certificate");
+	sim_free(s);
+}
+
 static void test_peer_never_answers(void **state)
 {
 	struct sim *s = sim_new(5);
@@ -342,6 +410,8 @@ int main(void)
 		cmocka_unit_test(test_peer_trusts_another_root),
 		cmocka_unit_test(test_peer_is_somebody_else),
 		cmocka_unit_test(test_initiator_refuses_the_responder),
+		cmocka_unit_test(test_what_is_too_long_to_be_judged_is_refused),
+		cmocka_unit_test(test_the_longest_identity_is_judged),
 		cmocka_unit_test(test_peer_never_answers),
 		cmocka_unit_test(test_nobody_is_configured_there),
 		cmocka_unit_test(test_no_common_child_proposal_keeps_the_ike_sa),

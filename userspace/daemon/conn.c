@@ -9,6 +9,8 @@
 #include "daemon/policy_map.h"
 #include "pki/announce.h"
 
+_Static_assert(CG_CONNECTIONS_MAX <= (int)IKE_MAX_CANDIDATES, "all may be behind one address");
+
 /* Names are resolved: while the connection is up, while it is not, and after a failure; never more often than the last. */
 enum { RESOLVE_UP_SECONDS = 300, RESOLVE_DOWN_SECONDS = 30, RESOLVE_RETRY_SECONDS = 10 };
 
@@ -213,6 +215,7 @@ int conn_tell_ike(struct conn *c)
 			    "policy '%s' cannot be used: %s", cfg->policy->name, why);
 		return r;
 	}
+	memcpy(e.trust, c->trust_digest, sizeof(e.trust));
 	e.ike_policy = &ike_policy;
 	e.esp_policy = &esp_policy;
 	/* Names are read here, not in the process that talks to strangers. */

@@ -225,6 +225,7 @@ static int try_connection(const struct work *w, const struct trust_entry *e)
 	for (size_t i = 1; i < v->n_certs; i++)
 		others[i - 1] = (struct pki_der){v->certs[i].data, v->certs[i].size};
 	a->connection = e->connection;
+	memcpy(a->trust, e->digest, sizeof(a->trust));
 	pki_verify(&request, &verdict);
 	if (verdict.leaf)
 		(void)snprintf(a->subject, sizeof(a->subject), "%s", verdict.leaf->subject);

@@ -163,6 +163,7 @@ void proto_put_verdict(struct msg_writer *w, uint64_t request, const struct ike_
 	msg_put_str(w, a->text);
 	msg_put_str(w, a->hint);
 	msg_put_u32(w, a->connection);
+	msg_put_fixed(w, a->trust, sizeof(a->trust));
 	msg_put_u64(w, a->binding);
 	msg_put_i64(w, a->not_after);
 	msg_put_u64(w, a->expires_in);
@@ -178,6 +179,7 @@ void proto_get_verdict(struct msg_reader *r, uint64_t *ret_request, struct ike_v
 	msg_get_str(r, ret->text, sizeof(ret->text));
 	msg_get_str(r, ret->hint, sizeof(ret->hint));
 	ret->connection = msg_get_u32(r);
+	msg_get_fixed(r, ret->trust, sizeof(ret->trust));
 	ret->binding = msg_get_u64(r);
 	ret->not_after = msg_get_i64(r);
 	ret->expires_in = msg_get_u64(r);

@@ -23,6 +23,11 @@ enum {
 	PROTO_IDENTITY_TEXT = 512,
 };
 
+/* What the engine lets pass, its neighbours read: a message that they refuse ends `ike`. */
+_Static_assert((int)IKE_MAX_CANDIDATES <= PROTO_CANDIDATES_MAX, "candidates");
+_Static_assert((int)IKE_MAX_ID_SIZE <= PROTO_ID_MAX, "identities");
+_Static_assert((int)IKE_MAX_AUTH_SIZE <= PROTO_AUTH_MAX, "signatures");
+
 /* A nonce's token names the worker that issued it in its highest byte. */
 static inline unsigned int nonce_token_worker(uint64_t token)
 {

@@ -147,6 +147,7 @@ void proto_put_conn(struct msg_writer *w, const struct ike_connection_config *c)
 	msg_put_u32(w, (uint32_t)c->n_anchor_hashes);
 	for (size_t i = 0; i < c->n_anchor_hashes; i++)
 		msg_put_fixed(w, c->anchor_hashes[i], 20);
+	msg_put_fixed(w, c->trust, sizeof(c->trust));
 	put_policy(w, c->ike_policy);
 	put_policy(w, c->esp_policy);
 	msg_put_u64(w, c->ike_lifetime);
@@ -189,6 +190,7 @@ void proto_get_conn(struct msg_reader *r, struct proto_conn *ret)
 
 		msg_get_fixed(r, skip, sizeof(skip));
 	}
+	msg_get_fixed(r, c->trust, sizeof(c->trust));
 	get_policy(r, &ret->ike);
 	get_policy(r, &ret->esp);
 	c->ike_policy = &ret->ike;

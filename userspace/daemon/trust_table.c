@@ -130,7 +130,9 @@ static int digest(const struct trust_entry *e, uint8_t ret[32])
 	const char *texts[] = {pki_subject_rule_text(e->subject),
 			       pki_identity_rule_text(e->identity)};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	int ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+	const uint8_t sha1 = e->auth.accept_rsa_sha1;
+	int ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		 EVP_DigestUpdate(ctx, &sha1, 1) == 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts) && ok; i++)
 		ok = EVP_DigestUpdate(ctx, texts[i], strlen(texts[i]) + 1) == 1;
@@ -181,7 +183,9 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 	r = pki_identity_rule_encode(e->identity, remote_id, PROTO_ID_MAX, &ret->remote_id.size);
 	if (r < 0)
 		ret->remote_id = (struct ike_blob){0};
-	return digest(e, ret->digest);
+	r = digest(e, e->digest);
+	memcpy(ret->digest, e->digest, sizeof(ret->digest));
+	return r;
 }
 
 static int compare(const void *a, const void *b)

@@ -22,6 +22,7 @@ struct trust_entry {
 	int64_t revocation_grace; /* seconds */
 	bool fetch;
 	struct pki_crls crls; /* from files */
+	uint8_t digest[32];   /* of all that a peer is judged by */
 	uint8_t *local_id;    /* body of our ID payload */
 	size_t local_id_len;
 	/* while it is staged */

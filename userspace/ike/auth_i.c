@@ -68,6 +68,9 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 	struct ike_view id = sa->initiator ? content->idr.body : content->idi.body;
 
 	int_auth(sa, &o.int_auth_i, &o.int_auth_r, &o.auth_id);
+	if (id.len > IKE_MAX_ID_SIZE || content->auth.data.len > IKE_MAX_AUTH_SIZE ||
+	    (content->has_idr && content->idr.body.len > IKE_MAX_ID_SIZE))
+		return -EMSGSIZE;
 	if (!sa->initiator && content->has_idr)
 		o.wanted_id = ik_blob(content->idr.body.data, content->idr.body.len);
 	o.id_body = ik_blob(id.data, id.len);
@@ -121,6 +124,24 @@ void ik_auth_take_methods(struct ik_sa *sa, const struct ike_content *content)
 	s->n_methods = s->methods ? n->data.len : 0;
 }
 
+/* What keeps the peer's IKE_AUTH from being judged at all: an error of ik_auth_verify(), in words. */
+void ik_auth_unfit(struct ik_sa *sa, int r)
+{
+	char remote[CG_ENDPOINT_SIZE];
+
+	cg_endpoint_format(&sa->remote, remote);
+	if (r == -ENOENT)
+		ik_report_failure(sa, IKE_ERROR, "auth-failed",
+				  "the peer has to send its certificate and the intermediates",
+				  "%s sent no X.509 certificate", remote);
+	else if (r == -EMSGSIZE)
+		ik_report_failure(
+			sa, IKE_ERROR, "auth-failed",
+			"no identity and no signature is that long: the peer is broken, or attacks",
+			"%s sent an identity or a signature longer than %d bytes", remote,
+			IKE_MAX_ID_SIZE);
+}
+
 /* ID, the whole chain whether it was asked for or not, CERTREQ (initiator), AUTH. */
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b)
 {
@@ -151,6 +172,7 @@ void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a)
 	size_t len = strnlen(a->subject, sizeof(a->subject));
 
 	ik_sa_bind(sa, a->binding);
+	memcpy(sa->trust, a->trust, sizeof(sa->trust));
 	sa->binding_ends = a->expires_in && a->expires_in < UINT64_MAX / IK_SECOND / 4
 				   ? sa->e->now + a->expires_in * IK_SECOND
 				   : 0;
@@ -275,6 +297,18 @@ void ik_auth_timeout(struct ik_sa *sa)
 	ik_sa_kill(sa);
 }
 
+/* We do not accept the peer, who thinks that all is well (section 2.21.2). */
+static void refuse(struct ik_sa *sa)
+{
+	ik_sa_setup_done(sa);
+	IK_LIST_FOREACH(&sa->children, link)
+		ik_child_end(IK_ENTRY(link, struct ik_child, in_sa), false);
+	ik_sa_enter(sa, IK_SA_CLOSING);
+	ik_conn_failed(sa->conn);
+	ik_task_queue(sa, IK_TASK_REFUSE, 0, 0);
+	ik_sa_run(sa);
+}
+
 void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, struct ike_view chain,
 		      const struct ike_content *content)
 {
@@ -307,24 +341,15 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 	s->first = first;
 	ik_sa_enter(sa, IK_SA_AUTH_VERIFY);
 	r = s->chain ? ik_auth_verify(sa, content, &candidate, 1) : -ENOMEM;
-	if (r == -ENOENT)
-		ik_report_failure(sa, IKE_ERROR, "auth-failed",
-				  "the peer has to send its certificate and the intermediates",
-				  "%s sent no X.509 certificate", remote);
-	if (r < 0)
+	if (r == -EMSGSIZE) {
+		ik_auth_unfit(sa, r);
+		refuse(sa);
+		return;
+	}
+	if (r < 0) {
+		ik_auth_unfit(sa, r);
 		fail(sa, r);
-}
-
-/* We do not accept the peer, who thinks that all is well (section 2.21.2). */
-static void refuse(struct ik_sa *sa)
-{
-	ik_sa_setup_done(sa);
-	IK_LIST_FOREACH(&sa->children, link)
-		ik_child_end(IK_ENTRY(link, struct ik_child, in_sa), false);
-	ik_sa_enter(sa, IK_SA_CLOSING);
-	ik_conn_failed(sa->conn);
-	ik_task_queue(sa, IK_TASK_REFUSE, 0, 0);
-	ik_sa_run(sa);
+	}
 }
 
 void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)

@@ -50,7 +50,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		return;
 	}
 	sa->serving = calloc(1, sizeof(*sa->serving));
-	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IK_MAX_CANDIDATES, NULL);
+	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IKE_MAX_CANDIDATES, NULL);
 	candidates = calloc(n ? n : 1, sizeof(*candidates));
 	if (!sa->serving || !candidates) {
 		r = -ENOMEM;
@@ -74,11 +74,8 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		r = -ENOENT;
 	} else {
 		r = ik_auth_verify(sa, content, candidates, n);
-		if (r == -ENOENT)
-			ik_report_failure(
-				sa, IKE_ERROR, "auth-failed",
-				"the peer has to send its certificate and the intermediates",
-				"%s sent no X.509 certificate", remote);
+		if (r < 0)
+			ik_auth_unfit(sa, r);
 	}
 out:
 	free(candidates);
@@ -154,6 +151,8 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 		return;
 	}
 	ik_sa_attach(sa, conn);
+	sa->udp = sa->encap ||
+		  ((sa->nat_local || sa->nat_peer) && conn->config->c.encap != IKE_ENCAP_RAW);
 	if (!ike_policy_allows(conn->config->c.ike_policy, &sa->suite, IKE_KE_USE_POLICY)) {
 		ik_report_failure(
 			sa, IKE_ERROR, "no-proposal-chosen",

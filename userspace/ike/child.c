@@ -264,6 +264,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 	} else {
 		child->state = IK_CHILD_UP;
 		child->established = e->now;
+		sa->carried = true;
 		if (child->rekey_at)
 			ik_timer_set(e, &child->timer, child->rekey_at);
 		if (child->index < conn->config->c.n_children) {

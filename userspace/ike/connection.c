@@ -224,7 +224,8 @@ struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e
 static bool same_identity(const struct ike_connection_config *a,
 			  const struct ike_connection_config *b)
 {
-	if (a->local_id.data != b->local_id.data || a->remote_id.data != b->remote_id.data ||
+	if (memcmp(a->trust, b->trust, sizeof(a->trust)) != 0 ||
+	    a->local_id.data != b->local_id.data || a->remote_id.data != b->remote_id.data ||
 	    a->n_certs != b->n_certs || a->anchor_hashes != b->anchor_hashes ||
 	    a->n_anchor_hashes != b->n_anchor_hashes)
 		return false;
@@ -396,12 +397,25 @@ void ik_conn_failed(struct ik_conn *conn)
 	if (conn->config->c.start != IKE_START_ALWAYS && !conn->up)
 		conn->acquired = false;
 	ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, pause, 75, 125));
+	if (!conn->changing)
+		ik_trust_lost(conn);
 }
 
-void ik_conn_succeeded(struct ik_conn *conn)
+void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused)
 {
-	conn->failures = 0;
-	ik_timer_stop(conn->e, &conn->retry);
+	struct ike_engine *e = conn->e;
+	const struct ik_sa *other = ik_conn_established(conn);
+	bool young = e->now - sa->authenticated < RETRY_CAP;
+
+	if (conn->retry.place)
+		return;
+	if (!young)
+		conn->failures = 0;
+	if ((refused || (young && !sa->carried)) && (!other || other == sa) && !conn->changing &&
+	    !conn->held && !e->shutdown)
+		ik_conn_failed(conn);
+	else
+		ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, RETRY_FIRST, 50, 150));
 }
 
 /* ------------------------------------------------------------------ the caller's functions */
@@ -429,6 +443,7 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 	const struct ike_connection_config *c = &conn->config->c;
 	bool reauth = !same_identity(c, old);
 
+	conn->changing = true;
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
@@ -471,6 +486,8 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 	else if (reauth)
 		IK_LIST_FOREACH(&conn->sas, link)
 			ik_sa_close(IK_ENTRY(link, struct ik_sa, in_conn));
+	conn->changing = false;
+	ik_trust_check(conn);
 }
 
 int ike_connection_set(struct ike_engine *e, ike_time now, const struct ike_connection_config *c)

@@ -222,6 +222,8 @@ void ike_binding_dead(struct ike_engine *e, ike_time now, uint64_t binding, cons
 
 	enter(e, now);
 	while ((sa = earned_by(e, binding))) {
+		if (ik_sa_is_up(sa) && sa->conn)
+			ik_conn_ended(sa->conn, sa, true);
 		if (ik_sa_is_up(sa))
 			ik_report(e, sa->conn, &sa->remote, IKE_WARNING, "binding-dead",
 				  "renew or replace the certificate, or lift the revocation",

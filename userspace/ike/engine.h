@@ -36,12 +36,16 @@ typedef uint64_t ike_time; /* microseconds, monotonic */
 #define IKE_TIME_NEVER UINT64_MAX
 
 enum {
+	IKE_MAX_AUTH_METHODS = 2048, /* bytes of SUPPORTED_AUTH_METHODS, ours or the peer's */
 	IKE_MAX_CERTS = 8,	     /* certificates in a chain, ours or the peer's */
 	IKE_MAX_CERT_SIZE = 16384,   /* bytes of one certificate we accept */
+	IKE_MAX_ID_SIZE = 4096,	     /* bytes of an ID payload's body we accept */
+	IKE_MAX_AUTH_SIZE = 4096,    /* bytes of an AUTH payload's data we accept */
 	IKE_MAX_CHILDREN = 64,	     /* Child SAs of a connection */
+	IKE_MAX_CANDIDATES = 4096,   /* connections that a peer may be by its addresses */
 	IKE_MAX_ANCHOR_HASHES = 10,  /* above: no CERTREQ is sent */
-	IKE_MAX_AUTH_METHODS = 2048, /* bytes of SUPPORTED_AUTH_METHODS, ours or the peer's */
 	IKE_NONCE_SIZE = 32,
+	IKE_TRUST_SIZE = 32,
 	IKE_NAME_SIZE = 64,
 	IKE_TEXT_SIZE = 512,
 	IKE_MAX_IDENTITY_TEXT = 256,
@@ -84,6 +88,8 @@ struct ike_connection_config {
 	size_t n_certs;
 	const uint8_t (*anchor_hashes)[20]; /* SHA-1 of the anchors' SPKI, for CERTREQ */
 	size_t n_anchor_hashes;
+	/* Of everything that the peer is judged by. When it changes, who was admitted before is judged anew, or goes. */
+	uint8_t trust[IKE_TRUST_SIZE];
 
 	const struct ike_policy *ike_policy; /* allowed transforms, in order of preference */
 	const struct ike_policy *esp_policy;
@@ -336,7 +342,8 @@ struct ike_verify_answer {
 	char text
 		[IKE_TEXT_SIZE]; /* of a refusal: what, expected, way out; for us, never for the peer */
 	char hint[IKE_TEXT_SIZE];
-	uint32_t connection; /* which of the candidates */
+	uint32_t connection;	       /* which of the candidates */
+	uint8_t trust[IKE_TRUST_SIZE]; /* that connection's, as it was judged by */
 	uint64_t binding;
 	int64_t not_after;   /* seconds since the epoch, end of the binding's window */
 	uint64_t expires_in; /* seconds from now to that */

@@ -212,7 +212,6 @@ static void drop_undecided(struct ik_sa *sa)
 
 void ik_sa_kill(struct ik_sa *sa)
 {
-	struct ike_engine *e = sa->e;
 	struct ik_conn *conn = sa->conn;
 	bool was_negotiating = negotiating(sa->state), was_up = sa->state == IK_SA_UP;
 
@@ -229,8 +228,8 @@ void ik_sa_kill(struct ik_sa *sa)
 		ik_conn_failed(conn);
 		ik_unique_check(conn);
 	}
-	if (was_up && !conn->retry.place)
-		ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, IK_SECOND, 50, 150));
+	if (was_up)
+		ik_conn_ended(conn, sa, false);
 }
 
 void ik_sa_fail(struct ik_sa *sa)
@@ -256,8 +255,8 @@ void ik_sa_fail(struct ik_sa *sa)
 	ik_timer_stop(e, &sa->dpd);
 	ik_timer_stop(e, &sa->reauth_timer);
 	ik_timer_stop(e, &sa->keepalive);
-	if (was_up && sa->conn && !sa->conn->retry.place)
-		ik_timer_set(e, &sa->conn->retry, e->now + ik_jitter(e, IK_SECOND, 50, 150));
+	if (was_up && sa->conn)
+		ik_conn_ended(sa->conn, sa, false);
 }
 
 void ik_sa_close(struct ik_sa *sa)
@@ -293,9 +292,8 @@ void ik_sa_close(struct ik_sa *sa)
 		end_children(sa);
 		sa->followup = ik_followup_free(sa->followup);
 		ik_task_queue(sa, IK_TASK_IKE_DELETE, 0, 0);
-		if (was_up && sa->conn && !sa->conn->retry.place)
-			ik_timer_set(sa->e, &sa->conn->retry,
-				     sa->e->now + ik_jitter(sa->e, IK_SECOND, 50, 150));
+		if (was_up && sa->conn)
+			ik_conn_ended(sa->conn, sa, false);
 		ik_sa_run(sa);
 		return;
 	}
@@ -377,6 +375,15 @@ void ik_sa_timers(struct ik_sa *sa)
 		if (wish && (!sa->reauth_at || wish < sa->reauth_at))
 			sa->reauth_at = wish;
 	}
+	if (sa->trust_ends) {
+		ike_time soon = e->now + IK_TRUST_RETRY;
+
+		/* Whatever sets timers anew does not put it off. */
+		if (sa->reauth_timer.place && sa->reauth_timer.at < soon)
+			soon = sa->reauth_timer.at;
+		if (!sa->reauth_at || sa->reauth_at > soon)
+			sa->reauth_at = soon;
+	}
 	if (sa->reauth_at)
 		ik_timer_set(e, &sa->reauth_timer, sa->reauth_at);
 	else
@@ -395,12 +402,16 @@ static void reauth_fired(struct ike_engine *e, struct ik_timer *t)
 {
 	struct ik_sa *sa = IK_ENTRY(t, struct ik_sa, reauth_timer);
 
-	(void)e;
 	if (sa->state != IK_SA_UP || !sa->conn)
 		return;
-	(void)ik_reauth_start(sa->conn);
+	if (sa->trust_ends && e->now >= sa->trust_ends)
+		ik_trust_lost(sa->conn);
+	else if (sa->trust_ends)
+		ik_trust_check(sa->conn);
+	else
+		(void)ik_reauth_start(sa->conn);
 	/* The next try, if this one fails or brings the same certificate. */
-	if (ik_sa_alive(sa))
+	if (ik_sa_is_up(sa))
 		ik_sa_timers(sa);
 }
 
@@ -470,6 +481,9 @@ void ik_sa_up(struct ik_sa *sa)
 	ik_sa_enter(sa, IK_SA_UP);
 	sa->confirmed = sa->initiator;
 	sa->established = sa->authenticated = sa->last_in = sa->e->now;
+	/* The rules may have changed while it was judged. */
+	if (!ik_trusted(sa))
+		sa->trust_ends = sa->e->now + IK_TRUST_TIME;
 	ik_sa_timers(sa);
 	ik_report(sa->e, conn, &sa->remote, IKE_NOTICE, "ike-established", NULL,
 		  "IKE SA with %s (%s), %s, %s%s%s", cg_endpoint_format(&sa->remote, remote),
@@ -478,7 +492,7 @@ void ik_sa_up(struct ik_sa *sa)
 		  ike_suite_format(&sa->suite, suite, sizeof(suite)),
 		  sa->nat_local ? ", we are behind NAT" : "",
 		  sa->nat_peer ? ", the peer is behind NAT" : "");
-	ik_conn_succeeded(conn);
+	ik_timer_stop(sa->e, &conn->retry);
 }
 
 void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local, const struct cg_endpoint *remote)

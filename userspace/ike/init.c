@@ -492,8 +492,6 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	r = ike_dh_new(choice->suite.ke, &e->config.random, &s->dh);
 	if (r < 0)
 		return r;
-	if (content->ke.data.len != ike_dh_public(s->dh).len)
-		return -EBADMSG;
 	r = keep_nonce(s, content->nonce);
 	if (r < 0)
 		return r;
@@ -527,11 +525,51 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	return 0;
 }
 
+static bool has_hash(const uint8_t (*list)[20], size_t n, const uint8_t hash[20])
+{
+	for (size_t i = 0; i < n; i++)
+		if (!memcmp(list[i], hash, 20))
+			return true;
+	return false;
+}
+
+/*
+ * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
+ * takes them, encapsulation is forced if one forces it, and anchors are listed for all, if they are not too many.
+ */
+static void speak_for_all(struct ik_conn *const *candidates, size_t n,
+			  struct ike_connection_config *c,
+			  uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20])
+{
+	size_t n_hashes = 0; /* one more than there is room for: too many */
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ike_connection_config *other = &candidates[i]->config->c;
+
+		c->fragmentation |= other->fragmentation;
+		if (other->encap == IKE_ENCAP_UDP)
+			c->encap = IKE_ENCAP_UDP;
+		for (size_t k = 0; k < other->n_anchor_hashes; k++) {
+			if (n_hashes > IKE_MAX_ANCHOR_HASHES ||
+			    has_hash((const uint8_t(*)[20])anchors, n_hashes,
+				     other->anchor_hashes[k]))
+				continue;
+			if (n_hashes < IKE_MAX_ANCHOR_HASHES)
+				memcpy(anchors[n_hashes], other->anchor_hashes[k], 20);
+			n_hashes++;
+		}
+	}
+	c->anchor_hashes = (const uint8_t(*)[20])anchors;
+	c->n_anchor_hashes = n_hashes;
+}
+
 void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote, const struct ike_message *msg)
 {
 	static const uint8_t no_data[1];
 	const struct ike_header *h = &msg->header;
+	uint8_t hashes_of_all[IKE_MAX_ANCHOR_HASHES][20];
+	struct ike_connection_config c;
 	struct ik_conn **candidates = e->candidates;
 	const struct ike_policy *tried = NULL;
 	struct ike_sa_payload offer;
@@ -571,7 +609,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
 		return;
 	}
-	n = ik_conn_candidates(e, local, remote, candidates, IK_MAX_CANDIDATES, &exact);
+	n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, &exact);
 	if (!n) {
 		char peer[CG_ENDPOINT_SIZE], here[CG_ENDPOINT_SIZE];
 
@@ -631,6 +669,12 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		}
 		return;
 	}
+	/* Before a nonce and a key are spent on it: what fails after that is not counted as half-open. */
+	if (content.ke.data.len != ike_dh_info(choice.suite.ke)->public_len) {
+		e->counters.malformed++;
+		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
+		return;
+	}
 	if (!e->n_nonces) {
 		ik_nonces_want(e);
 		return; /* the initiator will repeat itself */
@@ -644,9 +688,11 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	sa->remote = *remote;
 	sa->suite = choice.suite;
 	sa->expected_id = 1;
+	c = conn->config->c;
+	speak_for_all(candidates, n, &c, hashes_of_all);
 	sa->setup = calloc(1, sizeof(*sa->setup));
 	if (sa->setup && ik_nonce_take(e, &sa->setup->nonce) == 0 &&
-	    init_answer(sa, local, remote, msg, &content, &choice, &conn->config->c) == 0 &&
+	    init_answer(sa, local, remote, msg, &content, &choice, &c) == 0 &&
 	    ik_halfopen_add(sa, has_cookie) == 0) {
 		ik_timer_set(e, &sa->life, e->now + IK_HALF_OPEN_TIME);
 		return;

@@ -53,6 +53,9 @@ static struct ik_sa *heir_new(struct ik_sa *old, bool initiator)
 	ik_sa_bind(sa, old->binding);
 	sa->binding_ends = old->binding_ends;
 	sa->auth_ends = old->auth_ends;
+	memcpy(sa->trust, old->trust, sizeof(sa->trust));
+	sa->trust_ends = old->trust_ends;
+	sa->carried = old->carried;
 	sa->established = sa->e->now;
 	if (old->peer_subject)
 		sa->peer_subject = (char *)ik_memdup(old->peer_subject,

@@ -42,7 +42,6 @@ enum {
 	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
 	IK_MAX_LOST_STATES = 4,	   /* STATE_NOT_FOUND in a row */
-	IK_MAX_CANDIDATES = 1024,  /* connections that one peer may be */
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -55,6 +54,8 @@ enum {
 #define IK_FOLLOWUP_TIME    (20 * IK_SECOND) /* for the peer to go on (RFC 9370 section 2.2.4) */
 #define IK_WATCH	    (30 * IK_SECOND) /* for the peer to delete what it has to delete */
 #define IK_COOKIE_ROTATE    (60 * IK_SECOND)
+#define IK_TRUST_TIME	    (90 * IK_SECOND) /* to be judged anew, retransmissions included */
+#define IK_TRUST_RETRY	    (2 * IK_SECOND)
 
 /* ------------------------------------------------------------------ connections */
 
@@ -92,6 +93,7 @@ struct ik_conn {
 	bool held;		   /* taken down by an operator */
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
+	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	struct ik_link sas;
 	unsigned failures; /* attempts in a row */
 	struct ik_timer retry;
@@ -313,6 +315,9 @@ struct ik_sa {
 	uint64_t last_made; /* Child SA made at the peer's last request, while that is unproven */
 	uint64_t binding;
 	ike_time binding_ends;
+	uint8_t trust[IKE_TRUST_SIZE]; /* what the peer was judged by */
+	ike_time
+		trust_ends; /* that is in force no more: closed then, if it is not replaced; 0: it is */
 	ike_time
 		auth_ends; /* the peer wants to be authenticated anew before (RFC 4478); 0: it did not say */
 	char *peer_subject;
@@ -324,6 +329,7 @@ struct ik_sa {
 	unsigned rekey_failures;
 	/* uniqueness */
 	bool confirmed;	  /* the peer has shown that it is up there, too */
+	bool carried;	  /* it has had a Child SA */
 	bool peer_forgot; /* INITIAL_CONTACT on a newer one: the peer has lost this one */
 	bool undecided;	  /* made by the peer to rekey another one, which we are rekeying, too */
 	bool redundant;	  /* another one of its connection stays */
@@ -388,7 +394,7 @@ struct ike_engine {
 	size_t n_told;
 	struct ike_counters counters;
 	bool shutdown;
-	struct ik_conn *candidates[IK_MAX_CANDIDATES]; /* of the peer that is being looked at */
+	struct ik_conn *candidates[IKE_MAX_CANDIDATES]; /* of the peer that is being looked at */
 	uint8_t scratch[IKE_MESSAGE_MAX];
 	uint8_t plain[IKE_MESSAGE_MAX];
 };
@@ -476,7 +482,11 @@ void ik_shared_done(struct ike_engine *e);
 void ik_conn_check(struct ik_conn *conn);
 /* How an attempt of ours, or a peer's, ended. */
 void ik_conn_failed(struct ik_conn *conn);
-void ik_conn_succeeded(struct ik_conn *conn);
+/*
+ * One that was up ends; refused: because its binding died. Authentication alone is no success: who is authenticated and then
+ * refused, by our kernel or by the peer, would be tried every second. What forgets failures is time that it was up.
+ */
+void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused);
 /* May a peer at these addresses be this connection? */
 bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote);
@@ -589,8 +599,10 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 
 /* auth_i.c, auth_r.c */
 int ik_auth_sign(struct ik_sa *sa);
+/* -ENOENT: there is no certificate; -EMSGSIZE: something longer than whoever judges would read. */
 int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const uint32_t *candidates,
 		   size_t n);
+void ik_auth_unfit(struct ik_sa *sa, int r);
 /* What a judgment that went well leaves with the SA. */
 void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a);
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b);
@@ -695,6 +707,13 @@ void ik_unique_check(struct ik_conn *conn);
 /* Is there another one that stays in its place? */
 bool ik_unique_loses(struct ik_sa *sa);
 int ik_reauth_start(struct ik_conn *conn);
+/* Was it judged by the rules that are in force? */
+bool ik_trusted(const struct ik_sa *sa);
+/* The connection's rules may have changed: who was judged by others is to authenticate anew, soon, or closed. */
+void ik_trust_check(struct ik_conn *conn);
+/* No: it is closed. */
+void ik_trust_lost(struct ik_conn *conn);
 
 #include "ike/halfopen.h"
 #include "ike/mobike.h"
+

@@ -129,6 +129,7 @@ struct sim_node {
 	int sign_error, child_error;
 	bool cut; /* nothing in, nothing out */
 	bool mute_verify;
+	bool stale_judge; /* judges by rules that the engine was not told of */
 	unsigned verifies, signs;
 	/* IntAuth_i, IntAuth_r and what goes with them in the last signature (RFC 9242); length 0: none */
 	uint8_t int_auth[2][64];
@@ -138,6 +139,8 @@ struct sim_node {
 		[64]; /* SUPPORTED_AUTH_METHODS in the last request to sign, its beginning */
 	size_t peer_methods_len;
 	struct ike_policy policies[2][2]; /* of sim_additional() */
+	bool boundless;	    /* an attacker, whose own processes would not let it pass */
+	size_t auth_excess; /* bytes too many in its AUTH */
 	struct sim_report reports[SIM_MAX_REPORTS];
 	size_t n_reports;
 	ike_time deadline;	     /* scheduled */

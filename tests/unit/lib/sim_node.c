@@ -13,6 +13,7 @@
 #include "ike/auth_octets.h"
 #include "ike/state.h"
 #include "sim_private.h"
+#include "wire_check.h"
 
 /* ------------------------------------------------------------------ toy certificates */
 
@@ -187,7 +188,7 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 	octets = octets_of(o->initiator, o->init_message, o->peer_nonce, o->prf, o->sk_p,
 			   o->id_body, o->int_auth_i, o->int_auth_r, o->auth_id, &len);
 	assert_non_null(octets);
-	auth = malloc(sizeof(ed25519_head) + 64);
+	auth = calloc(1, sizeof(ed25519_head) + 64 + n->auth_excess);
 	assert_non_null(auth);
 	memcpy(auth, ed25519_head, sizeof(ed25519_head));
 	key = key_of(n->ca, n->name);
@@ -198,7 +199,8 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(key);
 	free(octets);
-	answer_later(n, IKE_OUT_SIGN, o->request, 0, auth, sizeof(ed25519_head) + 64);
+	answer_later(n, IKE_OUT_SIGN, o->request, 0, auth,
+		     sizeof(ed25519_head) + 64 + n->auth_excess);
 }
 
 static struct sim_conn *conn_of(struct sim_node *n, uint32_t id)
@@ -290,6 +292,9 @@ static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike
 		return;
 	}
 	a->connection = found->config.id;
+	memcpy(a->trust,
+	       n->stale_judge ? (const uint8_t[IKE_TRUST_SIZE]){0xff} : found->config.trust,
+	       sizeof(a->trust));
 	a->binding = ++n->last_binding;
 	if (a->binding >= n->size_bindings) {
 		size_t size = n->size_bindings ? n->size_bindings * 2 : 64;
@@ -567,6 +572,7 @@ void sim_node_drain(struct sim_node *n)
 	struct ike_output o;
 
 	while (ike_next_output(n->engine, &o)) {
+		assert_true(n->boundless || wire_fits(&o));
 		switch (o.kind) {
 		case IKE_OUT_DATAGRAM:
 			sim_send(n, &o.datagram.local, &o.datagram.remote, o.datagram.data.data,
