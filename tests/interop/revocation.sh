@@ -70,7 +70,7 @@ stops_at_once() {
 	"$@" || return 1
 	at=$EPOCHREALTIME
 	wait $flood
-	awk -v at="$at" '/bytes from/ { if (substr($1, 2, length($1) - 2) > at + 0.05) late++; else early++ }
+	awk -v at="$at" '/bytes from/ { if (substr($1, 2, length($1) - 2) + 0 > at + 0.05) late++; else early++ }
 		END { print early + 0, "before,", late + 0, "after"; exit !(early > 10 && !late) }' "$out"
 }
 

@@ -14,9 +14,14 @@
 
 # instance: of pcrypt around the best driver, from now on the first choice (a template's name in an AF_ALG address makes it)
 instance() {
-	modprobe -a pcrypt algif_aead && python3 -c 'import socket
-s = socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET)
-s.bind(("aead", "pcrypt(rfc4106(gcm(aes)))"))' && [ "$(users)" -ge 1 ]
+	modprobe -a pcrypt algif_aead && python3 -c 'import re, socket
+def bind(name):
+	socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET).bind(("aead", name))
+bind("rfc4106(gcm(aes))")
+found = [dict(re.findall(r"^(\w+) *: (.*)$", entry, re.M)) for entry in open("/proc/crypto").read().split("\n\n")]
+best = max((int(e["priority"]), e["driver"]) for e in found if e.get("name") == "rfc4106(gcm(aes))")
+print(best)
+bind("pcrypt(%s)" % best[1])' && [ "$(users)" -ge 1 ]
 }
 
 # users: how many transforms and others hold the instance

@@ -716,4 +716,3 @@ void ik_trust_lost(struct ik_conn *conn);
 
 #include "ike/halfopen.h"
 #include "ike/mobike.h"
-
