@@ -29,6 +29,8 @@ enum {
 	ROLE_FD_KEY = 4,       /* ike: to key */
 	ROLE_FD_VERIFY = 16,   /* ike: to verify worker i at ROLE_FD_VERIFY + i */
 	ROLE_FD_IKE = 4,       /* key, verify: to ike */
+	ROLE_FD_VAULT = 5,     /* key: to vault */
+	ROLE_FD_VAULT_KEY = 4, /* vault: to key */
 	ROLE_WORKERS_MAX = 32, /* of verify */
 };
 

@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+# kernels: uml
+#
+# Our certificate and key in a key vault, read as the managed identity of the machine: a key that comes with its certificate, one that
+# stays in the vault and signs there, a new version under traffic, refusals that say what to do, and a start without the vault.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+
+vault=/run/vault
+version=0123456789abcdef0123456789abcde
+
+vault_cert() { # NAME CERT VERSION-DIGIT [exportable]: what the vault has under NAME
+	mkdir -p "$vault/$1" && rm -f "$vault/$1/exportable" && cp "$pki/$2.pem" "$vault/$1/cert.pem" &&
+		cp "$pki/$2-chain.pem" "$vault/$1/chain.pem" && cp "$pki/$2.key" "$vault/$1/key.pem" &&
+		echo "$version$3" >"$vault/$1/version" && { [ -z "$4" ] || touch "$vault/$1/exportable"; }
+}
+
+fault() { # LINE...
+	rm -f "$vault/fault"
+	[ $# = 0 ] || printf '%s\n' "$@" >"$vault/fault"
+}
+
+hq_conf() { # URL
+	interop_hq hq
+	sed -i -e "s,outbound_certificate: .*,outbound_certificate: $1," \
+		-e "/^gateway:/a\\  vault: {metadata: 'http://198.51.100.1:8080', ca: $pki/vault-root.pem, refresh: 5}" \
+		"$gate_root/hq/certgate.yaml"
+}
+
+logs() {
+	ktap_log "$gate_root/hq/log" "$gate_root/branch/log" "$vault/log" /run/vault.log
+}
+
+comes_up() {
+	gate hq up branch --wait 20
+	gate_up hq branch && gate_up branch hq && ping_both
+}
+
+vault_pid() {
+	local pid
+	for pid in $(gate_pids hq); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- '--role vault ' && echo "$pid"
+	done
+}
+
+confined() {
+	local pid
+	pid=$(vault_pid) && [ -n "$pid" ] && grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
+		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status" && ! grep -q '^Uid:[[:space:]]*0' "/proc/$pid/status" &&
+		[ -z "$(ls -A "/proc/$pid/root/")" ]
+}
+
+ktap_begin 9
+insmod "$CERTGATE_KO" || exit 1
+topo_up && topo_isolate && interop_pki || exit 1
+interop_cert hq hq p256 && MKPKI_UNTIL=+40000000 interop_cert hq hq2 p256 && interop_cert hq hq3 rsa2048 &&
+	interop_cert branch branch p256 || exit 1
+(cd "$pki" && mkpki_root vault-root 'CN=Vault Root' && mkpki_gateway vault-tls vault-root 'CN=vault' 'DNS:hq-kv.vault.azure.net') || exit 1
+echo '198.51.100.1 hq-kv.vault.azure.net' >>/etc/hosts
+vault_cert gw hq 0 exportable && vault_cert hsm hq3 0 || exit 1
+"$enter" router python3 tests/lib/vault.py "$vault" 198.51.100.1 8080 198.51.100.1 443 "$pki/vault-tls.pem" "$pki/vault-tls.key" >/run/vault.log 2>&1 &
+double=$!
+wait_for 20 test -e "$vault/ready" || { cat /run/vault.log; exit 1; }
+gate_dir branch
+gate_conf branch <<-END
+	gateway:
+	  listen: [203.0.113.2]
+	  state_dir: $gate_root/branch/state
+	connections:
+	  - name: hq
+	    interface: {name: cg0}
+	    local_address: 203.0.113.2
+	    remote_address: 198.51.100.2
+	    local_networks: [10.2.0.0/16]
+	    remote_networks: [10.1.0.0/16]
+	    outbound_certificate: $pki/branch.pfx
+	    inbound_certificate:
+	      subject_name: gw.hq.example
+	      chain: [$pki/hq-root.cer]
+END
+
+hq_conf https://HQ-KV.vault.azure.net/Certificates/gw
+GATE_START_SECONDS=60 interop_start && gate_start branch branch
+t 'certificate and key come from the vault' eval 'comes_up && gate_is hq branch vault.key here && gate_is hq branch vault.state current' || logs
+t 'the process that speaks with it can do nothing else' confined || logs
+
+# A new version, under traffic.
+vault_cert gw hq2 1 exportable
+rotated() {
+	wait_for 30 gate_is hq branch vault.version "${version}1" && wait_for 20 eval '[ "$(gate_field hq branch local_not_after)" != "$before" ]'
+}
+before=$(gate_field hq branch local_not_after)
+t 'a new version rotates in, and no packet is lost' lossless 30 rotated || logs
+
+# One that ends earlier, and refusals.
+vault_cert gw hq 2 exportable
+t 'one that ends earlier is not taken' eval 'wait_for 30 gate_is hq branch vault.state failed && [[ $(gate_field hq branch vault.text) == *"before the one in use"* ]] && gate_is hq branch vault.version "${version}1"' || logs
+fault 'certificates 403 ForbiddenByRbac'
+t 'a missing role is named, and the tunnel goes on' eval 'wait_for 60 eval "gate_field hq branch vault.hint | grep -q \"Key Vault Certificate User\"" && gate_is hq branch state up && ping_both' || logs
+fault
+gate_stop hq
+
+# Without the metadata service.
+fault 'token 500'
+hq_conf https://hq-kv.vault.azure.net/certificates/hsm
+GATE_START_SECONDS=90 interop_start
+t 'without a token the connection waits, and says why' eval 'gate_is hq branch vault.state failed && gate_field hq branch vault.text | grep "metadata service" && ! gate_is hq branch state up' || logs
+fault
+t 'then a key that stays in the vault signs there' eval 'wait_for 90 gate_is hq branch vault.key in-vault && comes_up && grep -q "^POST /keys/hsm/.*/sign.* 200" "$vault/log"' || logs
+gate_stop branch
+gate_stop hq
+t 'tokens went to the vault alone' eval '! grep -q elsewhere "$vault/log" && ! grep -rq "token.of-this-machine" "$gate_root/hq"' || logs
+kill $double
+topo_down
+t 'rmmod' wait_for 10 rmmod certgate
+ktap_end
