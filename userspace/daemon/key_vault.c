@@ -8,22 +8,11 @@
 #include <openssl/crypto.h>
 
 #include "base/file.h"
-#include "base/hex.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "daemon/key_candidate.h"
 #include "pki/jose.h"
-#include "pki/outbound.h"
-
-/* What came, and is not yet known to be good. */
-struct vault_candidate {
-	uint8_t *data;
-	size_t len;
-	struct pki_cert *leaf;
-	char version[CG_VAULT_VERSION_LEN + 1];
-	char key_name[CG_VAULT_NAME_MAX + 1];
-	char key_version[CG_VAULT_VERSION_LEN + 1];
-};
 
 /* A signature under way: for a peer, or (item) to see whether the vault makes one. */
 struct signing {
@@ -63,15 +52,6 @@ static int64_t now_seconds(void)
 	return (int64_t)(now_realtime() / USEC_PER_SEC);
 }
 
-static void candidate_free(struct vault_candidate *c)
-{
-	if (!c)
-		return;
-	file_free_secret((char *)c->data, c->len);
-	pki_cert_unref(c->leaf);
-	free(c);
-}
-
 static void item_free(struct vault_item *it)
 {
 	struct signing *s;
@@ -82,7 +62,7 @@ static void item_free(struct vault_item *it)
 			s->item = NULL;
 	}
 	TAILQ_REMOVE(&it->kv->items, it, all);
-	candidate_free(it->candidate);
+	vault_candidate_free(it->candidate);
 	file_free_secret((char *)it->data, it->len);
 	pki_cert_unref(it->leaf);
 	free(it);
@@ -159,7 +139,7 @@ static void settle(struct vault_item *it)
 	struct key_vault *kv = it->kv;
 
 	it->request = 0;
-	candidate_free(TAKE_PTR(it->candidate));
+	vault_candidate_free(TAKE_PTR(it->candidate));
 	it->state.usable = it->data;
 	it->state.checked_at = now_seconds();
 	it->state.changed = it->staged && it->used != it->serial;
@@ -353,96 +333,7 @@ int key_vault_signer(struct vault_item *it, struct pki_signer **ret)
 	return 0;
 }
 
-/* ---------------------------------------------------------------- judging what came */
-
-static void add_pem(struct cg_strbuf *b, const struct pki_cert *c)
-{
-	size_t size = BASE64_SIZE(c->der_len);
-	_cleanup_free_ char *text = malloc(size);
-
-	if (!text || base64_encode(c->der, c->der_len, text, size) < 0)
-		b->failed = true;
-	else
-		strbuf_addf(b, "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n",
-			    text);
-}
-
-/* The certificate with its key, or, if that stays, with its intermediates alone. */
-static int load(const struct vault_item *it, const struct proto_vault_got *p,
-		struct pki_findings *findings, struct pki_error *err, struct pki_outbound *ret)
-{
-	const struct pki_source certificate = {it->state.url, p->data.data, p->data.size},
-				chain = {it->state.url, p->chain.data, p->chain.size};
-	bool stays = p->key_name[0];
-	int r;
-
-	r = pki_outbound_load(&certificate, NULL, p->chain.size > 0 ? &chain : NULL, NULL, !stays,
-			      findings, err, ret);
-	/* The chain is a help only. */
-	if (r < 0 && stays && p->chain.size > 0)
-		r = pki_outbound_load(&certificate, NULL, NULL, NULL, false, findings, err, ret);
-	return r;
-}
-
-static int judge(const struct vault_item *it, const struct proto_vault_got *p,
-		 struct pki_outbound *out, struct pki_error *err)
-{
-	_cleanup_(pki_findings_done) struct pki_findings findings = {0};
-	bool stays = p->key_name[0];
-	int64_t now = now_seconds();
-	char a[TIMESTAMP_SIZE], b[TIMESTAMP_SIZE];
-	int r;
-
-	r = load(it, p, &findings, err, out);
-	if (r < 0)
-		return r;
-	r = pki_outbound_lint(out, now, stays, &findings);
-	for (size_t i = 0; r < 0 && i < findings.n; i++) {
-		const struct pki_finding *f = &findings.items[i];
-
-		if (f->severity == PKI_ERROR)
-			return pki_fail(err, r, "\"%.120s\": %.150s; wanted: %.150s", f->where,
-					f->found, f->wanted);
-	}
-	if (r < 0)
-		return pki_fail(err, r, "it cannot be used as ours");
-	if (it->leaf && it->leaf->not_after > now && out->leaf->not_after < it->leaf->not_after)
-		return pki_fail(err, -EKEYREJECTED, "it ends %s, before the one in use (%s)",
-				format_timestamp(out->leaf->not_after, a),
-				format_timestamp(it->leaf->not_after, b));
-	return 0;
-}
-
-static struct vault_candidate *make_candidate(const struct proto_vault_got *p,
-					      const struct pki_outbound *out)
-{
-	struct vault_candidate *c = calloc(1, sizeof(*c));
-	_cleanup_strbuf_ struct cg_strbuf b = {0};
-
-	if (!c)
-		return NULL;
-	memcpy(c->version, p->version, sizeof(c->version));
-	memcpy(c->key_name, p->key_name, sizeof(c->key_name));
-	memcpy(c->key_version, p->key_version, sizeof(c->key_version));
-	c->leaf = pki_cert_ref(out->leaf);
-	if (p->key_name[0]) {
-		add_pem(&b, out->leaf);
-		for (size_t i = 0; i < out->intermediates.n; i++)
-			add_pem(&b, out->intermediates.list[i]);
-		c->len = b.failed ? 0 : b.len;
-		c->data = b.failed ? NULL : (uint8_t *)strbuf_take(&b);
-	} else {
-		c->data = malloc(p->data.size);
-		c->len = p->data.size;
-		if (c->data)
-			memcpy(c->data, p->data.data, c->len);
-	}
-	if (!c->data) {
-		candidate_free(c);
-		return NULL;
-	}
-	return c;
-}
+/* ---------------------------------------------------------------- what came */
 
 /* The first scheme of the key that vaults have. */
 static int probe_scheme(enum pki_key_type type, enum pki_scheme *ret)
@@ -480,22 +371,20 @@ static int probe(struct vault_item *it)
 
 static void on_got(struct vault_item *it, const struct proto_vault_got *p)
 {
-	_cleanup_(pki_outbound_done) struct pki_outbound out = {0};
 	struct pki_error err = {0};
 	char text[VAULT_TEXT_MAX];
 	int r;
 
-	r = p->data.size > 0 ? judge(it, p, &out, &err) : pki_fail(&err, -ENODATA, "it is empty");
+	r = vault_candidate_new(it->state.url, p, it->leaf, now_seconds(), &err, &it->candidate);
+	if (r == -ENOMEM) {
+		failed(it, false, false, 0, strerror(ENOMEM), "");
+		return;
+	}
 	if (r < 0) {
-		(void)snprintf(text, sizeof(text), "version %s is not taken: %s",
+		(void)snprintf(text, sizeof(text), "version %s is not taken: %.500s",
 			       p->version[0] ? p->version : "(unknown)", err.text);
 		failed(it, true, true, 0, text,
 		       "put a certificate into the vault that 'certgate cert lint --outbound' finds good");
-		return;
-	}
-	it->candidate = make_candidate(p, &out);
-	if (!it->candidate) {
-		failed(it, false, false, 0, strerror(ENOMEM), "");
 		return;
 	}
 	/* What is known to be so is not tried again. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Jobs, tokens and addresses of the process `vault`. Owns them. Called by role_vault.c.
+ * Jobs and addresses of the process `vault`. Owns them, and the tokens (vault_token.h). Called by role_vault.c.
  *
  * Whatever ends (a transfer, a wait, a name's resolution) runs all jobs that are not in a transfer: each looks at what it lacks, asks for
  * it unless that was done, and waits on.
@@ -15,18 +15,14 @@
 #include "base/time.h"
 #include "daemon/vault_http.h"
 #include "daemon/vault_json.h"
-#include "daemon/wiping.h"
+#include "daemon/vault_token.h"
 
 #define API_VERSION "7.4"
-#define TOKEN_PATH  "/metadata/identity/oauth2/token?api-version=2018-02-01&resource="
 
 enum {
-	TOKENS_MAX = 4, /* three clouds and gateway.vault.resource */
 	HOSTS_MAX = 64,
 	ADDRESS_SECONDS = 60, /* after which a host's are asked for again */
 	TRIES_MAX = 6,
-	BACKOFF_MAX_SECONDS = 16,
-	URL_MAX = 1024,
 };
 
 enum step {
@@ -52,19 +48,6 @@ struct job {
 	char last[VAULT_TEXT_MAX]; /* what went wrong last */
 };
 
-struct token {
-	char resource[CG_VAULT_HOST_MAX + 1]; /* empty: free */
-	struct vault_token t;
-	usec_t renew_at, ends_at;
-	bool busy;
-	bool stale; /* what is on its way is for who we were */
-	unsigned int tries;
-	usec_t not_before;
-	bool permanent;
-	char text[VAULT_TEXT_MAX], hint[VAULT_HINT_MAX]; /* of the last failure */
-	usec_t failed_at;
-};
-
 struct host {
 	char name[CG_VAULT_HOST_MAX + 1]; /* empty: free */
 	struct cg_addr addresses[PROTO_ADDRESSES_MAX];
@@ -81,7 +64,7 @@ struct vault_work {
 	struct event *timer;
 	TAILQ_HEAD(, job) jobs;
 	size_t n_jobs;
-	struct token tokens[TOKENS_MAX];
+	struct vault_tokens tokens;
 	struct host hosts[HOSTS_MAX];
 	struct proto_vault_setup setup;
 	bool is_set_up, running, again;
@@ -114,18 +97,10 @@ static void job_fail(struct job *j, bool permanent, uint32_t retry_after, const 
 	job_free(j);
 }
 
-/* One second, then twice as long each time. */
-static usec_t backoff(unsigned int tries)
-{
-	unsigned int seconds = tries < 8 ? 1U << tries : (unsigned int)BACKOFF_MAX_SECONDS;
-
-	return MIN(seconds, (unsigned int)BACKOFF_MAX_SECONDS) * USEC_PER_SEC;
-}
-
 /* Tries again later, or gives up. A vault that says when is obeyed. */
 static void job_again(struct job *j, uint32_t retry_after, const char *text, const char *hint)
 {
-	usec_t wait = backoff(j->tries), now = now_boottime();
+	usec_t wait = vault_backoff(j->tries), now = now_boottime();
 
 	j->tries++;
 	wait = MAX(wait, retry_after * USEC_PER_SEC);
@@ -161,119 +136,12 @@ static void job_got(struct job *j, const struct vault_secret *s)
 	job_free(j);
 }
 
-/* ---------------------------------------------------------------- tokens */
+/* ---------------------------------------------------------------- what a job needs */
 
-static struct token *token_find(struct vault_work *w, const char *resource)
-{
-	struct token *empty = NULL;
-
-	for (size_t i = 0; i < TOKENS_MAX; i++) {
-		if (streq(w->tokens[i].resource, resource))
-			return &w->tokens[i];
-		if (!w->tokens[i].resource[0] && !empty)
-			empty = &w->tokens[i];
-	}
-	if (empty)
-		(void)snprintf(empty->resource, sizeof(empty->resource), "%s", resource);
-	return empty;
-}
-
-static void token_drop(struct token *t)
-{
-	vault_token_done(&t->t);
-	t->renew_at = t->ends_at = 0;
-}
-
-static void add_escaped(struct cg_strbuf *b, const char *s)
-{
-	for (; *s; s++) {
-		bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
-			     (*s >= '0' && *s <= '9') || strchr("-._~", *s);
-
-		strbuf_addf(b, plain ? "%c" : "%%%02X", (unsigned char)*s);
-	}
-}
-
-static void token_failed(struct token *t, bool permanent, const char *text, const char *hint)
-{
-	usec_t wait = backoff(t->tries);
-
-	t->tries++;
-	t->permanent = permanent;
-	t->failed_at = now_boottime();
-	t->not_before = t->failed_at + wait;
-	(void)snprintf(t->text, sizeof(t->text), "%s", text);
-	(void)snprintf(t->hint, sizeof(t->hint), "%s", hint);
-	log_debug("no token for %s: %s", t->resource, text);
-}
-
-static void on_token(struct vault_work *w, struct token *t, const struct vault_answer *a)
-{
-	struct vault_refusal refusal;
-	struct vault_token got;
-	struct pki_error err;
-	char text[VAULT_TEXT_MAX];
-
-	t->busy = false;
-	if (t->stale) {
-		t->stale = false;
-		return;
-	}
-	if (a->status == 0) {
-		(void)snprintf(text, sizeof(text),
-			       "the metadata service at %.80s does not answer: %.300s",
-			       w->setup.metadata, a->error);
-		token_failed(
-			t, false, text,
-			"is this a virtual machine of the cloud, and does no rule or route keep it from 169.254.169.254?");
-		return;
-	}
-	if (a->status != 200) {
-		vault_explain(VAULT_ASK_TOKEN, a->status, a->body, a->len, NULL, &refusal);
-		token_failed(t, refusal.permanent, refusal.text, refusal.hint);
-		return;
-	}
-	if (vault_read_token(a->body, a->len, (int64_t)(now_realtime() / USEC_PER_SEC), &err,
-			     &got) < 0) {
-		(void)snprintf(text, sizeof(text), "the metadata service: %.400s", err.text);
-		token_failed(t, false, text, "is something else at its address?");
-		return;
-	}
-	token_drop(t);
-	t->t = got;
-	t->tries = 0;
-	t->text[0] = '\0';
-	t->ends_at = now_boottime() + got.lifetime * USEC_PER_SEC;
-	/* A short one is used for half of its life. */
-	t->renew_at = t->ends_at -
-		      MIN((usec_t)VAULT_RENEW_SECONDS, (usec_t)got.lifetime / 2) * USEC_PER_SEC;
-	log_debug("a token for %s, for %u seconds", t->resource, got.lifetime);
-}
-
-static void token_ask(struct vault_work *w, struct token *t)
-{
-	_cleanup_strbuf_ struct cg_strbuf url = {0};
-	struct vault_request r = {0};
-	int e;
-
-	strbuf_addf(&url, "%s" TOKEN_PATH, w->setup.metadata);
-	add_escaped(&url, t->resource);
-	if (w->setup.identity_kind[0]) {
-		strbuf_addf(&url, "&%s=", w->setup.identity_kind);
-		add_escaped(&url, w->setup.identity);
-	}
-	r.url = url.s;
-	e = url.failed ? -ENOMEM : vault_http_start(w->http, &r, t);
-	if (e < 0)
-		token_failed(t, false, strerror(-e), "");
-	else
-		t->busy = true;
-}
-
-/* A good one, or NULL: it is on its way, or the job has failed. */
+/* A good token, or NULL: it is on its way, or the job has failed. */
 static const char *token_get(struct job *j, bool *ret_gone)
 {
-	struct token *t = token_find(j->w, j->resource);
+	struct vault_token_slot *t = vault_tokens_find(&j->w->tokens, j->resource);
 	usec_t now = now_boottime();
 
 	*ret_gone = false;
@@ -283,9 +151,9 @@ static const char *token_get(struct job *j, bool *ret_gone)
 		return NULL;
 	}
 	if (t->t.value && now >= t->ends_at)
-		token_drop(t);
+		vault_token_drop(t);
 	if (!t->busy && now >= (t->t.value ? t->renew_at : 0) && now >= t->not_before)
-		token_ask(j->w, t);
+		vault_token_ask(t, j->w->http, &j->w->setup);
 	if (t->t.value)
 		return t->t.value;
 	/* Nobody waits for what only a person can put right. */
@@ -452,8 +320,8 @@ static void on_signature(struct job *j, const struct vault_answer *a)
 	struct pki_error err;
 
 	if (vault_read_signature(a->body, a->len, &err, &b) < 0) {
-		(void)snprintf(text, sizeof(text), "a signature of the vault %s: %.300s", j->url.host,
-			       err.text);
+		(void)snprintf(text, sizeof(text), "a signature of the vault %s: %.300s",
+			       j->url.host, err.text);
 		job_fail(j, false, 0, text, "");
 		return;
 	}
@@ -467,15 +335,15 @@ static void on_signature(struct job *j, const struct vault_answer *a)
 static void on_refused(struct job *j, const struct vault_answer *a)
 {
 	struct vault_refusal refusal;
-	struct token *t;
+	struct vault_token_slot *t;
 
 	vault_explain(ask_of(j->step), a->status, a->body, a->len, &j->url, &refusal);
 	if (a->status == 401 && !j->token_refused) {
 		/* It may have been taken back before its time. */
 		j->token_refused = true;
-		t = token_find(j->w, j->resource);
+		t = vault_tokens_find(&j->w->tokens, j->resource);
 		if (t)
-			token_drop(t);
+			vault_token_drop(t);
 		return;
 	}
 	/* Intermediates are welcome, not needed: there may be files of them. */
@@ -570,8 +438,8 @@ static void sleep_until_something(struct vault_work *w)
 		if (j->not_before > now)
 			next = MIN(next, j->not_before);
 	}
-	for (size_t i = 0; i < TOKENS_MAX; i++) {
-		const struct token *t = &w->tokens[i];
+	for (size_t i = 0; i < VAULT_TOKENS_MAX; i++) {
+		const struct vault_token_slot *t = &w->tokens.list[i];
 
 		if (!t->resource[0] || t->busy)
 			continue;
@@ -611,12 +479,12 @@ static void run(struct vault_work *w)
 		}
 	}
 	/* Ahead of its end, whether or not somebody asks. */
-	for (size_t i = 0; i < TOKENS_MAX; i++) {
-		struct token *t = &w->tokens[i];
+	for (size_t i = 0; i < VAULT_TOKENS_MAX; i++) {
+		struct vault_token_slot *t = &w->tokens.list[i];
 
 		if (t->resource[0] && t->t.value && !t->busy && now_boottime() >= t->renew_at &&
 		    now_boottime() >= t->not_before)
-			token_ask(w, t);
+			vault_token_ask(t, w->http, &w->setup);
 	}
 	w->running = false;
 	sleep_until_something(w);
@@ -626,9 +494,9 @@ static void on_answer(void *ctx, void *userdata, const struct vault_answer *a)
 {
 	struct vault_work *w = ctx;
 
-	for (size_t i = 0; i < TOKENS_MAX; i++) {
-		if (userdata == &w->tokens[i]) {
-			on_token(w, &w->tokens[i], a);
+	for (size_t i = 0; i < VAULT_TOKENS_MAX; i++) {
+		if (userdata == &w->tokens.list[i]) {
+			vault_token_answered(&w->tokens.list[i], &w->setup, a);
 			run(w);
 			return;
 		}
@@ -680,8 +548,8 @@ struct vault_work *vault_work_free(struct vault_work *w)
 	w->http = vault_http_free(w->http);
 	while ((j = TAILQ_FIRST(&w->jobs)))
 		job_free(j);
-	for (size_t i = 0; i < TOKENS_MAX; i++)
-		vault_token_done(&w->tokens[i].t);
+	for (size_t i = 0; i < VAULT_TOKENS_MAX; i++)
+		vault_token_done(&w->tokens.list[i].t);
 	if (w->timer)
 		event_free(w->timer);
 	free(w);
@@ -694,8 +562,8 @@ void vault_work_setup(struct vault_work *w, const struct proto_vault_setup *s)
 		     !streq(w->setup.identity_kind, s->identity_kind) ||
 		     !streq(w->setup.identity, s->identity);
 
-	for (size_t i = 0; i < TOKENS_MAX; i++) {
-		struct token *t = &w->tokens[i];
+	for (size_t i = 0; i < VAULT_TOKENS_MAX; i++) {
+		struct vault_token_slot *t = &w->tokens.list[i];
 
 		/* After a reload it is worth asking again, whatever was said before. */
 		t->not_before = 0;
@@ -703,7 +571,7 @@ void vault_work_setup(struct vault_work *w, const struct proto_vault_setup *s)
 		t->permanent = false;
 		t->text[0] = '\0';
 		if (other || streq(t->resource, w->setup.resource))
-			token_drop(t);
+			vault_token_drop(t);
 		t->stale |= other && t->busy;
 		if (!t->busy && !t->t.value)
 			t->resource[0] = '\0';
