@@ -241,6 +241,7 @@ void ik_sa_fail(struct ik_sa *sa)
 	sa->active = ik_exchange_free(sa->active);
 	ik_serving_done(sa);
 	ik_sa_unbind(sa);
+	ik_halfopen_holds(sa, 0);
 	if (sa->setup) {
 		/* A stranger's goes on counting as half-open. */
 		ik_request_drop(e, &sa->setup->sign_request);

@@ -39,6 +39,10 @@ enum {
 	IK_RETRANSMIT_TRIES = 8,   /* after the first transmission */
 	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
+	IK_INIT_MAX = 8192, /* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
+	/* bytes that strangers' messages take, in all and of one address prefix */
+	IK_HELD_MAX = 64 << 20,
+	IK_HELD_PER_NET = IK_HELD_MAX / 8,
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -261,6 +265,7 @@ struct ik_setup {
 	struct ik_node by_init;
 	bool in_init;
 	struct ik_net *net;
+	size_t held;		    /* bytes of its messages */
 	struct ik_link in_net;	    /* net->members */
 	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
 	bool proven;
@@ -332,6 +337,7 @@ struct ik_net {
 	struct ik_node node;
 	struct cg_addr prefix;
 	unsigned n;
+	size_t held;
 	struct ik_link members;
 };
 
@@ -367,7 +373,7 @@ struct ike_engine {
 	size_t n_timers; /* reserved */
 	uint64_t addr_key[3];
 	uint64_t last_request, last_child;
-	size_t half_open;
+	size_t half_open, held;
 	struct ike_cookie_jar jar;
 	ike_time jar_rotated;
 	struct ike_nonce nonces[IK_NONCE_POOL];
@@ -571,9 +577,13 @@ void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 /* halfopen.c */
 enum ik_admission { IK_ADMIT, IK_DEMAND_COOKIE, IK_REFUSE };
 enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
-				    bool proven, bool known);
+				    bool proven, bool known, size_t size);
 int ik_halfopen_add(struct ik_sa *sa, bool proven);
 void ik_halfopen_remove(struct ik_sa *sa);
+/* May a stranger's messages take so many bytes more? Of others nothing is counted. */
+bool ik_halfopen_may_hold(const struct ik_sa *sa, size_t more);
+/* So many they take, beside IKE_SA_INIT. */
+void ik_halfopen_holds(struct ik_sa *sa, size_t bytes);
 struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
 			       const struct cg_endpoint *remote, struct ike_view message);
 
