@@ -331,6 +331,23 @@ static void test_flood_of_bad_lengths_costs_nothing(void **state)
 	sim_free(s);
 }
 
+static void test_cookies_from_the_first_one_on(void **state)
+{
+	struct sim *s = sim_new(407);
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+
+	(void)state;
+	any_responder(s, &a, &b);
+	b->engine_config.half_open_cookie = 0;
+	sim_node_restart(b, true);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 5 * SIM_S);
+	ike_counters(b->engine, &counters);
+	assert_int_equal(counters.cookies_sent, 1);
+	sim_free(s);
+}
+
 /* Answers of the responder to the attackers, who can receive: taken from the wire. */
 struct botnet {
 	struct seeded random;
@@ -689,6 +706,7 @@ int main(void)
 		cmocka_unit_test(test_forged_errors_end_nothing),
 		cmocka_unit_test(test_forged_cookies_do_no_lasting_harm),
 		cmocka_unit_test(test_flood_from_invented_addresses_keeps_nobody_out),
+		cmocka_unit_test(test_cookies_from_the_first_one_on),
 		cmocka_unit_test(test_flood_of_bad_lengths_costs_nothing),
 		cmocka_unit_test(test_flood_from_real_addresses_is_bounded_by_prefix),
 		cmocka_unit_test(test_what_established_peers_have_is_out_of_a_floods_reach),

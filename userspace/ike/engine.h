@@ -109,9 +109,9 @@ struct ike_connection_config {
 
 struct ike_engine_config {
 	struct ike_random random;
-	uint32_t half_open_cookie;  /* half-open IKE SAs from which COOKIE is demanded */
-	uint32_t half_open_limit;   /* in all */
-	uint32_t half_open_per_net; /* by /24 or /56 source */
+	uint32_t half_open_cookie;  /* half-open IKE SAs from which COOKIE is demanded; 0: always */
+	uint32_t half_open_limit;   /* in all; 0: default */
+	uint32_t half_open_per_net; /* by /24 or /56 source; 0: default */
 	uint8_t retransmit_tries;   /* 0: default */
 	ike_time retransmit_first;  /* 0: default; then doubled, with jitter */
 };
