@@ -124,7 +124,7 @@ format:	## clang-format on userspace and its tests
 	clang-format -i $$(git ls-files 'userspace/*.[ch]' 'tests/*.[ch]')
 
 demo:	## two sites, two gateways, strongSwan, in a VM with Debian's 6.1: the main job on the screen
-	@scripts/setup --test
+	@scripts/setup --demo
 	@$(MAKE) --no-print-directory userspace helpers module-6.1
 	@scripts/vm --kernel 6.1 --mem 3G --timeout 900 -- scripts/demo
 

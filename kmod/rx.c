@@ -295,7 +295,11 @@ void cg_rx_finish(struct cg_job *job, struct napi_struct *napi)
 		cg_tunnel_moved(sa->tunnel, &seen);
 	if (skb_queue_empty(&job->skbs))
 		goto out;
-	WRITE_ONCE(sa->last_used, ktime_get_boottime_seconds());
+	if (unlikely(!READ_ONCE(sa->last_used)))
+		/* before on_use is looked at; pairs with the barrier of activate() */
+		smp_store_mb(sa->last_used, ktime_get_boottime_seconds());
+	else
+		WRITE_ONCE(sa->last_used, ktime_get_boottime_seconds());
 	cg_sa_used_in(sa);
 
 	skb_queue_walk_safe(&job->skbs, skb, next) {

@@ -260,6 +260,36 @@ static void keys_of_a_child_sa_with_and_without_a_key_exchange(void **state)
 		     "920203d13c3795d615a8feb59eca76b5ff6dfffcf05bad37fcc6230e78f29c515319c84c");
 }
 
+/* RFC 9370 section 2.2.4: SK(1) | … follow the nonces. */
+static void keys_from_several_key_exchanges(void **state)
+{
+	const struct ike_suite esp = {.protocol = IKE_PROTOCOL_ESP,
+				      .encr = IKE_ENCR_AES_GCM_16,
+				      .key_bits = 256,
+				      .esn = 1};
+	uint8_t ni[32], nr[48], shared[32], more[40];
+	struct ike_sa_keys old, keys;
+	struct ike_child_keymat child;
+	struct ike_key_inputs in;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(more); i++)
+		more[i] = (uint8_t)(i + 1);
+	fill_inputs(&in, ni, nr, shared);
+	assert_int_equal(ike_derive_ike(&gcm_suite, &in, &old), 0);
+	in.more = IKE_VIEW(more, sizeof(more));
+	assert_int_equal(ike_derive_ike_rekey(&gcm_suite, &old, &in, &keys), 0);
+	assert_bytes(keys.sk_d, 32,
+		     "9be3f3d3d821d7ff0e6b372dc60cf7e9859b3c5e461e7942559efd8ad7cebdde");
+	assert_bytes(keys.sk_pr, 32,
+		     "f61ddfe78acd4600b2a862a6d20af371966880c333a8c2df91adfe2c0f1abfc3");
+	assert_int_equal(ike_derive_child(&esp, &old, &in, &child), 0);
+	assert_bytes(child.encr_i, 36,
+		     "a5e23976df56b177d4616b586474e9aa77060e74b36e2c130f51e54a1e5649dbd30867f0");
+	assert_bytes(child.encr_r, 36,
+		     "31e9c8434466bbf43cda064ceef884a659fa1c6463d8049c050141f4fbbc64c7c7d400f0");
+}
+
 static void derivation_refuses_what_cannot_be(void **state)
 {
 	uint8_t ni[32], nr[48], shared[32];
@@ -501,6 +531,7 @@ int main(void)
 		cmocka_unit_test(keys_of_an_ike_sa_with_cbc_and_hmac),
 		cmocka_unit_test(a_rekeyed_ike_sa_mixes_the_old_sk_d_with_the_old_prf),
 		cmocka_unit_test(keys_of_a_child_sa_with_and_without_a_key_exchange),
+		cmocka_unit_test(keys_from_several_key_exchanges),
 		cmocka_unit_test(derivation_refuses_what_cannot_be),
 		cmocka_unit_test(aes_gcm_gives_the_values_of_its_specification),
 		cmocka_unit_test(aes_cbc_gives_the_values_of_rfc_3602),

@@ -73,6 +73,31 @@ static void test_no_common_ike_proposal(void **state)
 	sim_free(s);
 }
 
+/* The engine reads no names: what the operator sees is what the caller says that the identity is. */
+static void test_our_identity_is_told_as_text(void **state)
+{
+	static const char name[] = "dn:CN=a,O=Example\n";
+	static const uint8_t dn[] = {IKE_ID_DER_ASN1_DN, 0, 0, 0, 0x30, 0x00};
+
+	(void)state;
+	for (int given = 0; given < 2; given++) {
+		struct sim *s = sim_new(3);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		memcpy(a->id_body, dn, sizeof(dn));
+		a->id_len = sizeof(dn);
+		if (given)
+			a->conns[0].config.local_identity = (struct ike_blob){
+				.data = (const uint8_t *)name, .size = strlen(name)};
+		start(a, b);
+		assert_true(sim_until(s, 10 * SIM_S, both_failed));
+		says(a, "peer-refused",
+		     given ? "ours is \"dn:CN=a,O=Example?\"" : "ours is DER_ASN1_DN of 2 bytes");
+		sim_free(s);
+	}
+}
+
 static void test_peer_trusts_another_root(void **state)
 {
 	struct sim *s = sim_new(2);
@@ -381,6 +406,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_common_ike_proposal),
+		cmocka_unit_test(test_our_identity_is_told_as_text),
 		cmocka_unit_test(test_peer_trusts_another_root),
 		cmocka_unit_test(test_peer_is_somebody_else),
 		cmocka_unit_test(test_initiator_refuses_the_responder),

@@ -51,7 +51,7 @@ static bool is_up(const char *state)
 
 static void print_chain(struct cli *cli, const json_t *chain, int64_t now)
 {
-	_cleanup_table_ struct table *t = table_new("CHAIN|EXPIRES|SHA-256");
+	_cleanup_table_ struct table *t = table_new("CHAIN|EXPIRES|REVOCATION|SHA-256");
 	char text[OUT_TEXT];
 	const json_t *c;
 	size_t i;
@@ -61,10 +61,36 @@ static void print_chain(struct cli *cli, const json_t *chain, int64_t now)
 	json_array_foreach(chain, i, c) {
 		table_cell(t, json_str(c, "subject", NULL));
 		table_cell(t, out_expiry(json_str(c, "not_after", ""), now, text));
+		table_cell(t, json_str(json_object_get(c, "revocation"), "state", NULL));
 		table_cellf(t, "%.16s", json_str(c, "sha256", "-"));
 	}
 	if (table_rows(t))
 		(void)table_print(t, cli->out, 2 + LABEL_WIDTH + 1);
+}
+
+/* What is known, and of what is not why. */
+static void print_revocation(struct cli *cli, const json_t *c, int64_t now)
+{
+	const json_t *r = json_object_get(c, "revocation"), *link;
+	char text[OUT_TEXT];
+	size_t i;
+
+	if (!json_object_get(r, "state"))
+		return;
+	if (json_object_get(r, "next_update"))
+		line(cli, "revocation", "%s (%s), next update %s", json_str(r, "state", "-"),
+		     json_str(r, "mode", "-"),
+		     out_expiry(json_str(r, "next_update", ""), now, text));
+	else
+		line(cli, "revocation", "%s (%s)", json_str(r, "state", "-"),
+		     json_str(r, "mode", "-"));
+	json_array_foreach(json_object_get(c, "chain"), i, link) {
+		const json_t *one = json_object_get(link, "revocation");
+
+		if (*json_str(one, "text", ""))
+			line(cli, "", "%s: %s", json_str(link, "subject", "-"),
+			     json_str(one, "text", ""));
+	}
 }
 
 static void print_child(struct cli *cli, const json_t *c, int64_t now)
@@ -143,6 +169,7 @@ static void print_details(struct cli *cli, const json_t *c, int64_t now)
 		line(cli, "identity", "%s", json_str(c, "peer_identity", "-"));
 		line(cli, "expires", "%s", out_expiry(json_str(c, "not_after", ""), now, text));
 		print_chain(cli, json_object_get(c, "chain"), now);
+		print_revocation(cli, c, now);
 	}
 	if (ike) {
 		line(cli, "IKE", "%s, rekey in %s", json_str(ike, "suite", "-"),
@@ -214,6 +241,9 @@ static void print_footer(struct cli *cli, const json_t *result)
 	(void)fprintf(cli->out, "\ncertgated %s, pid %llu, up for %s",
 		      json_str(daemon, "version", "-"), (unsigned long long)json_u64(daemon, "pid"),
 		      format_duration(json_u64(daemon, "uptime") * USEC_PER_SEC, text));
+	if (json_u64(daemon, "revoked") > 0)
+		(void)fprintf(cli->out, "; %llu revoked ('certgate cert list')",
+			      (unsigned long long)json_u64(daemon, "revoked"));
 	if (!module)
 		(void)fputs("; the kernel module is not loaded\n", cli->out);
 	else if (json_object_get(module, "lease_remaining"))

@@ -15,10 +15,11 @@ enum {
 	PROTO_CANDIDATES_MAX = 4096, /* connections a peer may be */
 	PROTO_ID_MAX = 4096,	     /* bytes of an ID payload's body */
 	PROTO_AUTH_MAX = 4096,	     /* bytes of an AUTH payload's data */
-	PROTO_SK_MAX = 64,	     /* bytes of SK_p */
+	PROTO_SK_MAX = 64,	     /* bytes of SK_p, of either side's IntAuth */
 	PROTO_NONCE_MAX = 256,
-	PROTO_HASHES_MAX = 256, /* bytes of SIGNATURE_HASH_ALGORITHMS */
-	PROTO_INIT_MAX = 65535, /* bytes of an IKE_SA_INIT */
+	PROTO_HASHES_MAX = 256,	  /* bytes of SIGNATURE_HASH_ALGORITHMS */
+	PROTO_METHODS_MAX = 4096, /* bytes of SUPPORTED_AUTH_METHODS */
+	PROTO_INIT_MAX = 65535,	  /* bytes of an IKE_SA_INIT */
 	PROTO_IDENTITY_TEXT = 512,
 };
 

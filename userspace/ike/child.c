@@ -138,12 +138,13 @@ static void endpoints(const struct ik_sa *sa, struct cg_endpoint *local, struct 
 }
 
 int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike_view nonce_r,
-		     struct ike_view shared)
+		     struct ike_view shared, struct ike_view more)
 {
 	struct ik_sa *sa = child->sa;
 	struct ike_engine *e = child->e;
 	const struct ike_connection_config *c = &child->conn->config->c;
-	struct ike_key_inputs in = {.nonce_i = nonce_i, .nonce_r = nonce_r, .shared = shared};
+	struct ike_key_inputs in = {
+		.nonce_i = nonce_i, .nonce_r = nonce_r, .shared = shared, .more = more};
 	struct ike_child_keymat k;
 	struct ik_child *old;
 	struct ike_out_child_add o = {

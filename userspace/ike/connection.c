@@ -105,6 +105,9 @@ static int config_check(const struct ike_connection_config *c)
 		return -EINVAL;
 	if (c->n_certs > IKE_MAX_CERTS || !c->n_certs || c->local_id.size < 4)
 		return -EINVAL;
+	if (c->auth_methods.size > IKE_MAX_AUTH_METHODS ||
+	    c->local_identity.size > IKE_MAX_IDENTITY_TEXT)
+		return -EINVAL;
 	if (c->n_anchor_hashes && !c->anchor_hashes)
 		return -EINVAL;
 	if (!c->ike_policy || !c->esp_policy || ike_policy_check(c->ike_policy, &why) < 0 ||
@@ -131,7 +134,9 @@ static void config_free(struct ik_config *config, struct ike_engine *e)
 	struct ike_connection_config *c = &config->c;
 
 	shared_put(e, c->local_id.data);
+	shared_put(e, c->local_identity.data);
 	shared_put(e, c->remote_id.data);
+	shared_put(e, c->auth_methods.data);
 	for (size_t i = 0; i < c->n_certs; i++)
 		shared_put(e, c->certs[i].data);
 	shared_put(e, c->anchor_hashes);
@@ -159,13 +164,15 @@ static int config_copy(struct ike_engine *e, const struct ike_connection_config 
 	config->refs = 1;
 	c = &config->c;
 	*c = *from;
-	c->local_id = c->remote_id = (struct ike_blob){};
+	c->local_id = c->local_identity = c->remote_id = c->auth_methods = (struct ike_blob){};
 	memset(c->certs, 0, sizeof(c->certs));
 	c->anchor_hashes = NULL;
 	c->ike_policy = c->esp_policy = NULL;
 	c->children = calloc(from->n_children, sizeof(*c->children));
 	if (!c->children || share_blob(e, &from->local_id, &c->local_id) < 0 ||
-	    share_blob(e, &from->remote_id, &c->remote_id) < 0)
+	    share_blob(e, &from->local_identity, &c->local_identity) < 0 ||
+	    share_blob(e, &from->remote_id, &c->remote_id) < 0 ||
+	    share_blob(e, &from->auth_methods, &c->auth_methods) < 0)
 		goto failed;
 	for (size_t i = 0; i < from->n_certs; i++)
 		if (share_blob(e, &from->certs[i], &c->certs[i]) < 0)
@@ -329,6 +336,7 @@ static bool conn_has_sa(const struct ik_conn *conn)
 		switch (IK_ENTRY(link, struct ik_sa, in_conn)->state) {
 		case IK_SA_NONCE:
 		case IK_SA_INIT_SENT:
+		case IK_SA_INTERMEDIATE_SENT:
 		case IK_SA_AUTH_SIGN:
 		case IK_SA_AUTH_SENT:
 		case IK_SA_AUTH_VERIFY:

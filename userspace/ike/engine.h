@@ -36,17 +36,19 @@ typedef uint64_t ike_time; /* microseconds, monotonic */
 #define IKE_TIME_NEVER UINT64_MAX
 
 enum {
-	IKE_MAX_CERTS = 8,	    /* certificates in a chain, ours or the peer's */
-	IKE_MAX_CERT_SIZE = 16384,  /* bytes of one certificate we accept */
-	IKE_MAX_ID_SIZE = 4096,	    /* bytes of an ID payload's body we accept */
-	IKE_MAX_AUTH_SIZE = 4096,   /* bytes of an AUTH payload's data we accept */
-	IKE_MAX_CHILDREN = 64,	    /* Child SAs of a connection */
-	IKE_MAX_CANDIDATES = 4096,  /* connections that a peer may be by its addresses */
-	IKE_MAX_ANCHOR_HASHES = 10, /* above: no CERTREQ is sent */
+	IKE_MAX_AUTH_METHODS = 2048, /* bytes of SUPPORTED_AUTH_METHODS, ours or the peer's */
+	IKE_MAX_CERTS = 8,	     /* certificates in a chain, ours or the peer's */
+	IKE_MAX_CERT_SIZE = 16384,   /* bytes of one certificate we accept */
+	IKE_MAX_ID_SIZE = 4096,	     /* bytes of an ID payload's body we accept */
+	IKE_MAX_AUTH_SIZE = 4096,    /* bytes of an AUTH payload's data we accept */
+	IKE_MAX_CHILDREN = 64,	     /* Child SAs of a connection */
+	IKE_MAX_CANDIDATES = 4096,   /* connections that a peer may be by its addresses */
+	IKE_MAX_ANCHOR_HASHES = 10,  /* above: no CERTREQ is sent */
 	IKE_NONCE_SIZE = 32,
 	IKE_TRUST_SIZE = 32,
 	IKE_NAME_SIZE = 64,
 	IKE_TEXT_SIZE = 512,
+	IKE_MAX_IDENTITY_TEXT = 256,
 };
 
 struct ike_blob {
@@ -76,8 +78,12 @@ struct ike_connection_config {
 	struct cg_endpoint remote; /* family AF_UNSPEC: any (responder only, or not resolved yet) */
 	enum ike_encap encap;
 
-	struct ike_blob local_id;  /* body of our ID payload: type, 3 reserved bytes, data */
+	struct ike_blob local_id; /* body of our ID payload: type, 3 reserved bytes, data */
+	/* The same for people, of at most IKE_MAX_IDENTITY_TEXT bytes; empty: what can be told without reading names. */
+	struct ike_blob local_identity;
 	struct ike_blob remote_id; /* body of IDr to ask for as initiator; empty: none */
+	struct ike_blob
+		auth_methods; /* SUPPORTED_AUTH_METHODS to announce (RFC 9593); empty: none */
 	struct ike_blob certs[IKE_MAX_CERTS]; /* ours, DER, leaf first */
 	size_t n_certs;
 	const uint8_t (*anchor_hashes)[20]; /* SHA-1 of the anchors' SPKI, for CERTREQ */
@@ -151,10 +157,15 @@ struct ike_out_sign {
 	bool initiator;		      /* we are */
 	struct ike_blob init_message; /* our IKE_SA_INIT as sent, without a non-ESP marker */
 	struct ike_blob peer_nonce;
-	uint16_t prf;		     /* IANA transform ID */
-	struct ike_blob sk_p;	     /* SK_pi or SK_pr, ours */
-	struct ike_blob id_body;     /* of our ID payload */
+	uint16_t prf;	      /* IANA transform ID */
+	struct ike_blob sk_p; /* SK_pi or SK_pr, ours */
+	struct ike_blob int_auth_i,
+		int_auth_r;	 /* IntAuth_iN, IntAuth_rN (RFC 9242); empty: no IKE_INTERMEDIATE */
+	uint32_t auth_id;	 /* message ID of the first IKE_AUTH request */
+	struct ike_blob id_body; /* of our ID payload */
 	struct ike_blob peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, be16 each; empty: not sent */
+	struct ike_blob
+		peer_methods; /* SUPPORTED_AUTH_METHODS as the peer sent it; empty: not sent */
 };
 
 /*
@@ -170,7 +181,9 @@ struct ike_out_verify {
 	uint64_t nonce_token;	      /* of the nonce we sent; good once */
 	struct ike_blob nonce;	      /* that nonce, must be the token's */
 	uint16_t prf;
-	struct ike_blob sk_p;	   /* the peer's */
+	struct ike_blob sk_p;			/* the peer's */
+	struct ike_blob int_auth_i, int_auth_r; /* as in struct ike_out_sign */
+	uint32_t auth_id;
 	struct ike_blob id_body;   /* of the peer's ID payload */
 	struct ike_blob wanted_id; /* IDr the initiator asked us for; empty: none */
 	uint8_t auth_method;

@@ -183,6 +183,12 @@ void ik_halfopen_remove(struct ik_sa *sa)
 	s->net = NULL;
 }
 
+void ik_halfopen_proven(struct ik_sa *sa)
+{
+	sa->setup->proven = true;
+	ik_list_remove(&sa->setup->in_unproven);
+}
+
 struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
 			       const struct cg_endpoint *remote, struct ike_view message)
 {

@@ -23,6 +23,7 @@ const char *ik_sa_state_name(enum ik_sa_state state)
 	switch (state) {
 	case IK_SA_NONCE: return "nonce";
 	case IK_SA_INIT_SENT: return "init-sent";
+	case IK_SA_INTERMEDIATE_SENT: return "intermediate-sent";
 	case IK_SA_AUTH_SIGN: return "auth-sign";
 	case IK_SA_AUTH_SENT: return "auth-sent";
 	case IK_SA_AUTH_VERIFY: return "auth-verify";
@@ -45,6 +46,7 @@ static bool negotiating(enum ik_sa_state state)
 	switch (state) {
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
+	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_AUTH_VERIFY:
@@ -120,6 +122,7 @@ void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state)
 	case IK_SA_REKEY_OFFER:
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
+	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_AUTH_VERIFY:
@@ -166,6 +169,7 @@ void ik_sa_setup_done(struct ik_sa *sa)
 	free(s->peers);
 	free(s->cookie);
 	free(s->auth);
+	free(s->methods);
 	ik_wipe_free(s->chain, s->chain_len);
 	ik_wipe_free(s, sizeof(*s));
 	sa->setup = NULL;
@@ -178,6 +182,7 @@ static void sa_clear(struct ik_sa *sa)
 	ik_tasks_clear(sa);
 	sa->active = ik_exchange_free(sa->active);
 	ik_serving_done(sa);
+	sa->followup = ik_followup_free(sa->followup);
 	ike_packets_clear(&sa->response);
 	ike_reassembly_clear(&sa->requests);
 	ike_reassembly_clear(&sa->responses);
@@ -240,6 +245,7 @@ void ik_sa_fail(struct ik_sa *sa)
 	ik_tasks_clear(sa);
 	sa->active = ik_exchange_free(sa->active);
 	ik_serving_done(sa);
+	sa->followup = ik_followup_free(sa->followup);
 	ik_sa_unbind(sa);
 	ik_halfopen_holds(sa, 0);
 	if (sa->setup) {
@@ -259,6 +265,7 @@ void ik_sa_close(struct ik_sa *sa)
 	switch (sa->state) {
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
+	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_HALF_OPEN:
@@ -284,6 +291,7 @@ void ik_sa_close(struct ik_sa *sa)
 		ik_sa_setup_done(sa);
 		ik_tasks_clear(sa);
 		end_children(sa);
+		sa->followup = ik_followup_free(sa->followup);
 		ik_task_queue(sa, IK_TASK_IKE_DELETE, 0, 0);
 		if (was_up && sa->conn)
 			ik_conn_ended(sa->conn, sa, false);
@@ -428,6 +436,7 @@ static void life_fired(struct ike_engine *e, struct ik_timer *t)
 	switch (sa->state) {
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT: ik_init_timeout(sa); break;
+	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_AUTH_VERIFY:

@@ -147,6 +147,9 @@ int ik_out_sign(struct ike_engine *e, const struct ike_out_sign *sign)
 	out_blob(o, &s->sk_p);
 	out_blob(o, &s->id_body);
 	out_blob(o, &s->peer_hashes);
+	out_blob(o, &s->peer_methods);
+	out_blob(o, &s->int_auth_i);
+	out_blob(o, &s->int_auth_r);
 	return out_queue(e, o);
 }
 
@@ -166,6 +169,8 @@ int ik_out_verify(struct ike_engine *e, const struct ike_out_verify *verify)
 	out_blob(o, &v->id_body);
 	out_blob(o, &v->wanted_id);
 	out_blob(o, &v->auth_data);
+	out_blob(o, &v->int_auth_i);
+	out_blob(o, &v->int_auth_r);
 	for (size_t i = 0; i < v->n_certs; i++)
 		out_blob(o, &v->certs[i]);
 	return out_queue(e, o);

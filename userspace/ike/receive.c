@@ -174,6 +174,12 @@ static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_hea
 	if (sa->undecided && !deletes_ike(&content))
 		ik_rekey_used(sa);
 	switch (h->exchange) {
+	case IKE_EXCHANGE_INTERMEDIATE:
+		if (sa->state == IK_SA_HALF_OPEN) {
+			ik_intermediate_request(sa, h->message_id, &content);
+			return;
+		}
+		break;
 	case IKE_EXCHANGE_AUTH:
 		if (sa->state == IK_SA_HALF_OPEN) {
 			ik_auth_request(sa, h->message_id, first, chain, &content);
@@ -197,6 +203,13 @@ static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_hea
 		if (sa->state == IK_SA_REKEYED || sa->state == IK_SA_CLOSING) {
 			ik_respond_notify(sa, h->exchange, h->message_id, IKE_N_TEMPORARY_FAILURE,
 					  IKE_VIEW_NONE);
+			return;
+		}
+		break;
+	case IKE_EXCHANGE_FOLLOWUP_KE:
+		if (sa->state == IK_SA_UP || sa->state == IK_SA_REKEYED ||
+		    sa->state == IK_SA_CLOSING) {
+			ik_followup_asked(sa, h->message_id, &content);
 			return;
 		}
 		break;
@@ -241,6 +254,7 @@ static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_he
 		return;
 	}
 	switch (x->task.kind) {
+	case IK_TASK_INTERMEDIATE: ik_intermediate_response(sa, &content); break;
 	case IK_TASK_AUTH: ik_auth_response(sa, x, first, chain, &content); break;
 	case IK_TASK_CHILD_CREATE:
 	case IK_TASK_CHILD_REKEY: ik_child_response(sa, x, &content); break;
@@ -253,7 +267,9 @@ static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_he
 	case IK_TASK_ROUTABILITY: ik_info_response(sa, x, &content); break;
 	case IK_TASK_INIT: break;
 	}
-	ik_exchange_free(x);
+	/* One that goes on with IKE_FOLLOWUP_KE is the active one again. */
+	if (sa->active != x)
+		ik_exchange_free(x);
 	ik_sa_run(sa);
 }
 
@@ -305,8 +321,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 		size_t len;
 
 		/* Only the peer makes us repeat ourselves. */
-		if (ike_sk_open(sa->initiator ? &sa->keys.responder : &sa->keys.initiator, msg,
-				e->plain, &len) < 0) {
+		if (ike_sk_open(ik_intermediate_repeat_key(sa), msg, e->plain, &len) < 0) {
 			e->counters.integrity_failed++;
 			return;
 		}
@@ -318,6 +333,11 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 	r = open_message(e, sa, msg, &first, &chain);
 	if (r <= 0)
 		return;
+	if (h->exchange == IKE_EXCHANGE_INTERMEDIATE &&
+	    ik_intermediate_received(sa, msg, first, chain) < 0) {
+		e->counters.malformed++;
+		return;
+	}
 	ik_sa_heard(sa, local, remote, is_response);
 	if (is_response) {
 		response(e, sa, h, first, chain);

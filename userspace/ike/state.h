@@ -12,9 +12,10 @@
  *   exchange.c    requests, responses, windows, retransmission, tasks in their order
  *   receive.c     from a datagram to an authentic message and to who handles it
  *   halfopen.c    what peers may cost before they are authenticated
- *   init.c        IKE_SA_INIT, auth_i.c and auth_r.c IKE_AUTH
+ *   init.c        IKE_SA_INIT, intermediate.c IKE_INTERMEDIATE, auth_i.c and auth_r.c IKE_AUTH
  *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation
  *   rekey.c       IKE SA rekeying
+ *   followup.c    IKE_FOLLOWUP_KE
  *   mobike.c      addresses that change
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
  *   unique.c      one IKE SA a connection, replaced without a gap
@@ -22,6 +23,7 @@
  */
 #pragma once
 
+#include "ike/addke.h"
 #include "ike/auth_octets.h"
 #include "ike/cookie.h"
 #include "ike/dh.h"
@@ -39,10 +41,8 @@ enum {
 	IK_RETRANSMIT_TRIES = 8,   /* after the first transmission */
 	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
-	IK_INIT_MAX = 8192, /* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
-	/* bytes that strangers' messages take, in all and of one address prefix */
-	IK_HELD_MAX = 64 << 20,
-	IK_HELD_PER_NET = IK_HELD_MAX / 8,
+	IK_INIT_MAX = 8192,	/* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
+	IK_MAX_LOST_STATES = 4, /* STATE_NOT_FOUND in a row */
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -52,10 +52,9 @@ enum {
 #define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
 #define IK_KEEPALIVE	    (20 * IK_SECOND) /* RFC 3948 section 4 */
 #define IK_LINGER	    (5 * IK_SECOND)  /* a replaced Child SA still receives so long */
+#define IK_FOLLOWUP_TIME    (20 * IK_SECOND) /* for the peer to go on (RFC 9370 section 2.2.4) */
 #define IK_WATCH	    (30 * IK_SECOND) /* for the peer to delete what it has to delete */
 #define IK_COOKIE_ROTATE    (60 * IK_SECOND)
-#define IK_TRUST_TIME	    (90 * IK_SECOND) /* to be judged anew, retransmissions included */
-#define IK_TRUST_RETRY	    (2 * IK_SECOND)
 
 /* ------------------------------------------------------------------ connections */
 
@@ -152,15 +151,16 @@ struct ik_child {
 /* ------------------------------------------------------------------ IKE SAs */
 
 enum ik_sa_state {
-	IK_SA_NONCE,	   /* initiator: waits for a nonce */
-	IK_SA_INIT_SENT,   /* initiator */
-	IK_SA_AUTH_SIGN,   /* initiator: our AUTH is being made */
-	IK_SA_AUTH_SENT,   /* initiator */
-	IK_SA_AUTH_VERIFY, /* initiator: the peer's AUTH is being judged */
-	IK_SA_HALF_OPEN,   /* responder: IKE_SA_INIT was answered */
-	IK_SA_PEER_VERIFY, /* responder: the peer's AUTH is being judged */
-	IK_SA_PEER_FINISH, /* responder: our AUTH and the first Child SA are being made */
-	IK_SA_REKEY_OFFER, /* its SPI is in a request of ours to rekey another one */
+	IK_SA_NONCE,		 /* initiator: waits for a nonce */
+	IK_SA_INIT_SENT,	 /* initiator */
+	IK_SA_INTERMEDIATE_SENT, /* initiator */
+	IK_SA_AUTH_SIGN,	 /* initiator: our AUTH is being made */
+	IK_SA_AUTH_SENT,	 /* initiator */
+	IK_SA_AUTH_VERIFY,	 /* initiator: the peer's AUTH is being judged */
+	IK_SA_HALF_OPEN,	 /* responder: IKE_SA_INIT was answered */
+	IK_SA_PEER_VERIFY,	 /* responder: the peer's AUTH is being judged */
+	IK_SA_PEER_FINISH,	 /* responder: our AUTH and the first Child SA are being made */
+	IK_SA_REKEY_OFFER,	 /* its SPI is in a request of ours to rekey another one */
 	IK_SA_UP,
 	IK_SA_REKEYED, /* another one took its place; one side will delete it */
 	IK_SA_CLOSING, /* our DELETE or refusal is under way */
@@ -170,6 +170,7 @@ enum ik_sa_state {
 
 enum ik_task_kind {
 	IK_TASK_INIT, /* exchanges only, never queued */
+	IK_TASK_INTERMEDIATE,
 	IK_TASK_AUTH,
 	IK_TASK_CHILD_CREATE,
 	IK_TASK_CHILD_REKEY,
@@ -205,6 +206,7 @@ struct ik_exchange {
 	/* CREATE_CHILD_SA */
 	struct ik_config *config;
 	struct ike_dh *dh;
+	struct ik_followup *followup;  /* while it goes on with IKE_FOLLOWUP_KE */
 	uint8_t nonce[IKE_NONCE_SIZE]; /* ROUTABILITY: COOKIE2 */
 	uint64_t new_child;
 	uint64_t new_sa; /* its SPI here */
@@ -245,6 +247,11 @@ struct ik_setup {
 	uint8_t hashes[64]; /* SIGNATURE_HASH_ALGORITHMS of the peer */
 	size_t n_hashes;
 	bool hashes_seen;
+	struct ik_intermediate intermediate;
+	uint32_t auth_id; /* message ID of IKE_AUTH */
+	uint8_t *methods; /* SUPPORTED_AUTH_METHODS of the peer (RFC 9593) */
+	size_t n_methods;
+	bool methods_later; /* they come, or are to come, in IKE_INTERMEDIATE */
 	uint64_t sign_request, verify_request;
 	/* our AUTH */
 	uint8_t auth_method;
@@ -301,6 +308,8 @@ struct ik_sa {
 	struct ike_packets response; /* to request expected_id - 1 */
 	struct ike_reassembly requests, responses;
 	struct ik_serving *serving;
+	struct ik_followup *followup; /* a CREATE_CHILD_SA of the peer that it has to complete */
+	unsigned lost_states;	      /* STATE_NOT_FOUND in a row */
 	struct ik_setup *setup;
 	struct ik_link children;
 	uint64_t last_made; /* Child SA made at the peer's last request, while that is unproven */
@@ -330,15 +339,6 @@ struct ik_sa {
 	ike_time rekey_at, reauth_at;
 	struct ik_timer life; /* setup, rekey and watch, by state */
 	struct ik_timer reauth_timer, dpd, keepalive;
-};
-
-/* What an unauthenticated address prefix costs. */
-struct ik_net {
-	struct ik_node node;
-	struct cg_addr prefix;
-	unsigned n;
-	size_t held;
-	struct ik_link members;
 };
 
 /* ------------------------------------------------------------------ the engine */
@@ -461,8 +461,8 @@ void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg
 void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
 		       const char *hint, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
-/* "fqdn gw.example", "DN of 45 bytes"; truncates, returns buf */
-const char *ik_id_format(struct ike_view id_body, char *buf, size_t size);
+/* Who we say that we are, for the operator; truncates, returns buf */
+const char *ik_local_identity(const struct ike_connection_config *c, char *buf, size_t size);
 const char *ik_notify_name(uint16_t type, char buf[IKE_NAME_BUF]);
 
 /* connection.c */
@@ -550,16 +550,21 @@ int ik_sa_derive(struct ik_sa *sa);
 struct ik_task *ik_task_queue(struct ik_sa *sa, enum ik_task_kind kind, uint64_t child,
 			      uint32_t index);
 bool ik_task_queued(const struct ik_sa *sa, enum ik_task_kind kind, uint64_t child, uint32_t index);
+bool ik_task_about_child(enum ik_task_kind kind);
 void ik_tasks_clear(struct ik_sa *sa);
 /* Starts what is queued if nothing is under way. */
 void ik_sa_run(struct ik_sa *sa);
 struct ik_exchange *ik_exchange_new(struct ik_sa *sa, const struct ik_task *task, uint8_t type);
 /* Seals the chain that was built in e->scratch and sends it; the exchange becomes the active one. Consumes x. */
 int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain);
+/* The largest IKE message that goes in one datagram which is not to be fragmented. */
+size_t ik_message_max(const struct ik_sa *sa, const struct cg_endpoint *local);
 void ik_exchange_transmit(struct ik_exchange *x);
 void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local);
 void ik_exchange_start_timer(struct ik_exchange *x);
 struct ik_exchange *ik_exchange_free(struct ik_exchange *x);
+/* The exchange that was answered goes on with another request: 0, and it is the active one again, or an error. */
+int ik_exchange_again(struct ik_exchange *x, uint8_t type, struct ike_builder *chain);
 /* A chain to be built in e->scratch. */
 void ik_chain_begin(struct ike_engine *e, struct ike_builder *b);
 /* Seals the chain as the response to the request with this ID, sends and keeps it. */
@@ -573,19 +578,6 @@ void ik_serving_done(struct ik_sa *sa);
 /* receive.c */
 void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 		const struct cg_endpoint *remote, const uint8_t *data, size_t size);
-
-/* halfopen.c */
-enum ik_admission { IK_ADMIT, IK_DEMAND_COOKIE, IK_REFUSE };
-enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
-				    bool proven, bool known, size_t size);
-int ik_halfopen_add(struct ik_sa *sa, bool proven);
-void ik_halfopen_remove(struct ik_sa *sa);
-/* May a stranger's messages take so many bytes more? Of others nothing is counted. */
-bool ik_halfopen_may_hold(const struct ik_sa *sa, size_t more);
-/* So many they take, beside IKE_SA_INIT. */
-void ik_halfopen_holds(struct ik_sa *sa, size_t bytes);
-struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
-			       const struct cg_endpoint *remote, struct ike_view message);
 
 /* init.c */
 /* Begins to connect: 0, -EAGAIN (waits for a nonce, counts as begun) or an error. */
@@ -606,6 +598,10 @@ void ik_auth_unfit(struct ik_sa *sa, int r);
 /* What a judgment that went well leaves with the SA. */
 void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a);
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b);
+void ik_auth_build_certreq(const struct ike_connection_config *c, struct ike_builder *b);
+/* SUPPORTED_AUTH_METHODS (RFC 9593): ours, and the peer's. */
+void ik_auth_build_methods(const struct ike_connection_config *c, struct ike_builder *b);
+void ik_auth_take_methods(struct ik_sa *sa, const struct ike_content *content);
 void ik_auth_lifetime(struct ik_sa *sa, const struct ike_content *content);
 /* What older IKE SAs of its connection the peer has lost. */
 void ik_auth_initial_contact(struct ik_sa *sa, const struct ike_content *content);
@@ -627,7 +623,7 @@ int ik_child_set_ts(struct ik_child *child, const struct ike_ts *local, size_t n
 		    const struct ike_ts *remote, size_t n_remote);
 /* Derives the keys and hands it to the caller to install. */
 int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike_view nonce_r,
-		     struct ike_view shared);
+		     struct ike_view shared, struct ike_view more);
 void ik_child_installed(struct ik_child *child, int error, const char *text);
 /* Its outbound SA is to be used. */
 void ik_child_activate(struct ik_child *child);
@@ -679,42 +675,6 @@ void ik_child_build_chosen(struct ik_child *child, const struct ike_choice *choi
 			   struct ike_builder *b, struct ike_view nonce, const struct ike_dh *dh);
 void ik_child_asked_finish(struct ik_sa *sa);
 
-/* rekey.c */
-int ik_rekey_request(struct ik_sa *sa, const struct ik_task *task);
-void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
-void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
-void ik_rekey_settle(struct ik_sa *old);
-/* The peer deletes an IKE SA that was being rekeyed, too: its successor takes over. */
-void ik_rekey_takeover(struct ik_sa *old);
-/* The peer uses the IKE SA that it made: for it the matter is decided. */
-void ik_rekey_used(struct ik_sa *heir);
-void ik_rekey_later(struct ik_sa *sa, bool soon);
-
-/* mobike.c */
-/* Do we offer it as initiator? */
-bool ik_mobike_offers(const struct ike_connection_config *c);
-/* Is it in use, and ours to say where the SAs are? */
-bool ik_mobike_leads(const struct ik_sa *sa);
-/* No answer: the request is sent once more, from any other address that leads to the peer. */
-void ik_mobike_spread(struct ik_exchange *x);
-/* A response to a request of ours came this way. */
-void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
-			   const struct cg_endpoint *remote);
-void ik_mobike_local_lost(struct ik_sa *sa);
-void ik_mobike_build_natd(const struct ik_sa *sa, const struct cg_endpoint *local,
-			  const struct cg_endpoint *remote, struct ike_builder *b);
-void ik_mobike_build_update(const struct ik_sa *sa, struct ike_builder *b);
-/* The peer answered it. */
-void ik_mobike_updated(struct ik_sa *sa, const struct ike_content *content);
-/* The peer answered a liveness check with NAT_DETECTION in it. */
-void ik_mobike_checked(struct ik_sa *sa, const struct ike_content *content);
-/* The peer asks: what to answer with, or 0. */
-uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content);
-/* What any INFORMATIONAL response repeats of its request. */
-void ik_mobike_build_echo(const struct ik_sa *sa, const struct ike_content *content,
-			  struct ike_builder *b);
-bool ik_mobike_cookie_returned(const struct ik_exchange *x, const struct ike_content *content);
-
 /* info.c */
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task);
 void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
@@ -723,16 +683,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 void ik_info_timeout(struct ik_sa *sa);
 void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 
-/* unique.c */
-void ik_unique_check(struct ik_conn *conn);
-/* Is there another one that stays in its place? */
-bool ik_unique_loses(struct ik_sa *sa);
-
-/* reauthentication, in unique.c */
-int ik_reauth_start(struct ik_conn *conn);
-/* Was it judged by the rules that are in force? */
-bool ik_trusted(const struct ik_sa *sa);
-/* The connection's rules may have changed: who was judged by others is to authenticate anew, soon, or closed. */
-void ik_trust_check(struct ik_conn *conn);
-/* No: it is closed. */
-void ik_trust_lost(struct ik_conn *conn);
+#include "ike/halfopen.h"
+#include "ike/mobike.h"
+#include "ike/rekey.h"
+#include "ike/unique.h"

@@ -43,6 +43,7 @@ int ik_reauth_start(struct ik_conn *conn)
 		switch (other->state) {
 		case IK_SA_NONCE:
 		case IK_SA_INIT_SENT:
+		case IK_SA_INTERMEDIATE_SENT:
 		case IK_SA_AUTH_SIGN:
 		case IK_SA_AUTH_SENT:
 		case IK_SA_AUTH_VERIFY:
