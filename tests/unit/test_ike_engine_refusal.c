@@ -227,6 +227,32 @@ static void test_the_longest_identity_is_judged(void **state)
 	sim_free(s);
 }
 
+static void test_initiator_refuses_who_sends_no_certificate(void **state)
+{
+	struct sim *s = sim_new(47);
+	struct ik_conn *conn;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->cut = true;
+	start(a, b);
+	/* No configuration has none: so it is taken away from one that is in place. */
+	conn = ik_conn_find(b->engine, 1);
+	assert_int_equal(conn->config->c.n_certs, 1);
+	conn->config->c.n_certs = 0;
+	b->cut = false;
+	assert_true(sim_until(s, 60 * SIM_S, both_failed));
+	says(a, "auth-failed", "sent no X.509 certificate");
+	/* The responder, for whom all was well, is told (RFC 7296 section 2.21.2). */
+	says(b, "peer-refused", "AUTHENTICATION_FAILED");
+	sim_run(s, 300 * SIM_MS);
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	assert_int_equal(sim_count(b, 1).up, 0);
+	conn->config->c.n_certs = 1;
+	sim_free(s);
+}
+
 static void test_peer_never_answers(void **state)
 {
 	struct sim *s = sim_new(5);
@@ -412,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_initiator_refuses_the_responder),
 		cmocka_unit_test(test_what_is_too_long_to_be_judged_is_refused),
 		cmocka_unit_test(test_the_longest_identity_is_judged),
+		cmocka_unit_test(test_initiator_refuses_who_sends_no_certificate),
 		cmocka_unit_test(test_peer_never_answers),
 		cmocka_unit_test(test_nobody_is_configured_there),
 		cmocka_unit_test(test_no_common_child_proposal_keeps_the_ike_sa),

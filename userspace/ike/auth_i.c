@@ -341,13 +341,10 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 	s->first = first;
 	ik_sa_enter(sa, IK_SA_AUTH_VERIFY);
 	r = s->chain ? ik_auth_verify(sa, content, &candidate, 1) : -ENOMEM;
-	if (r == -EMSGSIZE) {
+	if (r == -EMSGSIZE || r == -ENOENT) {
 		ik_auth_unfit(sa, r);
 		refuse(sa);
-		return;
-	}
-	if (r < 0) {
-		ik_auth_unfit(sa, r);
+	} else if (r < 0) {
 		fail(sa, r);
 	}
 }
