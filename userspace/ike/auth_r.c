@@ -152,8 +152,8 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 		return;
 	}
 	ik_sa_attach(sa, conn);
-	sa->udp = sa->encap ||
-		  ((sa->nat_local || sa->nat_peer) && conn->config->c.encap != IKE_ENCAP_RAW);
+	sa->udp = conn->config->c.encap != IKE_ENCAP_RAW &&
+		  (sa->encap || sa->nat_local || sa->nat_peer);
 	if (!ike_policy_allows(conn->config->c.ike_policy, &sa->suite, IKE_KE_USE_POLICY)) {
 		ik_report_failure(
 			sa, IKE_ERROR, "no-proposal-chosen",
