@@ -74,7 +74,7 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 	if (!sa->initiator && content->has_idr)
 		o.wanted_id = ik_blob(content->idr.body.data, content->idr.body.len);
 	o.id_body = ik_blob(id.data, id.len);
-	for (size_t i = 0; i < content->n_certs && o.n_certs < IKE_MAX_CERTS; i++) {
+	for (size_t i = 0; i < content->n_certs && o.n_certs < IKE_MAX_PEER_CERTS; i++) {
 		const struct ike_cert *cert = &content->certs[i];
 
 		if (cert->encoding != IKE_CERT_X509_SIGNATURE || !cert->data.len ||

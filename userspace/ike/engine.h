@@ -37,7 +37,8 @@ typedef uint64_t ike_time; /* microseconds, monotonic */
 
 enum {
 	IKE_MAX_AUTH_METHODS = 2048, /* bytes of SUPPORTED_AUTH_METHODS, ours or the peer's */
-	IKE_MAX_CERTS = 8,	     /* certificates in a chain, ours or the peer's */
+	IKE_MAX_CERTS = 8,	     /* certificates in a chain of ours */
+	IKE_MAX_PEER_CERTS = 16,     /* certificates of a peer */
 	IKE_MAX_CERT_SIZE = 16384,   /* bytes of one certificate we accept */
 	IKE_MAX_ID_SIZE = 4096,	     /* bytes of an ID payload's body we accept */
 	IKE_MAX_AUTH_SIZE = 4096,    /* bytes of an AUTH payload's data we accept */
@@ -189,7 +190,7 @@ struct ike_out_verify {
 	struct ike_blob wanted_id; /* IDr the initiator asked us for; empty: none */
 	uint8_t auth_method;
 	struct ike_blob auth_data;
-	struct ike_blob certs[IKE_MAX_CERTS]; /* DER, leaf first, as the peer sent them */
+	struct ike_blob certs[IKE_MAX_PEER_CERTS]; /* DER, leaf first, as the peer sent them */
 	size_t n_certs;
 };
 
