@@ -405,10 +405,16 @@ void ike_status(const struct ike_engine *e, void (*fn)(void *ctx, const struct i
 void ike_status_waiting(const struct ike_engine *e,
 			void (*fn)(void *ctx, uint32_t connection, ike_time at), void *ctx);
 
-/* What unauthenticated input was dropped for, since the start. */
+/* What came and went, and what was dropped for which reason, since the start: X(name). */
+/* clang-format off */
+#define IKE_COUNTERS(X) \
+	X(datagrams_in) X(datagrams_out) X(exchanges) X(retransmits) X(cookies_sent) \
+	X(malformed) X(unknown_spi) X(bad_version) X(integrity_failed) X(replayed) \
+	X(half_open_refused) X(fragments_dropped)
+/* clang-format on */
 struct ike_counters {
-	uint64_t datagrams_in, datagrams_out, malformed, unknown_spi, bad_version, integrity_failed,
-		replayed, half_open_refused, cookies_sent, fragments_dropped, retransmits,
-		exchanges;
+#define IKE_COUNTER(name) uint64_t name;
+	IKE_COUNTERS(IKE_COUNTER)
+#undef IKE_COUNTER
 };
 void ike_counters(const struct ike_engine *e, struct ike_counters *ret);
