@@ -386,8 +386,6 @@ int ike_engine_new(const struct ike_engine_config *config, ike_time now, struct 
 	e->jar_rotated = now;
 	if (!e->config.half_open_limit)
 		e->config.half_open_limit = 4096;
-	if (!e->config.half_open_cookie)
-		e->config.half_open_cookie = 32;
 	if (!e->config.half_open_per_net)
 		e->config.half_open_per_net = 64;
 	if (!e->config.retransmit_tries)

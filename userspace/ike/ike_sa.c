@@ -247,6 +247,7 @@ void ik_sa_fail(struct ik_sa *sa)
 	ik_serving_done(sa);
 	sa->followup = ik_followup_free(sa->followup);
 	ik_sa_unbind(sa);
+	ik_halfopen_holds(sa, 0);
 	if (sa->setup) {
 		/* A stranger's goes on counting as half-open. */
 		ik_request_drop(e, &sa->setup->sign_request);

@@ -41,7 +41,8 @@ enum {
 	IK_RETRANSMIT_TRIES = 8,   /* after the first transmission */
 	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
-	IK_MAX_LOST_STATES = 4,	   /* STATE_NOT_FOUND in a row */
+	IK_INIT_MAX = 8192,	/* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
+	IK_MAX_LOST_STATES = 4, /* STATE_NOT_FOUND in a row */
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -54,8 +55,6 @@ enum {
 #define IK_FOLLOWUP_TIME    (20 * IK_SECOND) /* for the peer to go on (RFC 9370 section 2.2.4) */
 #define IK_WATCH	    (30 * IK_SECOND) /* for the peer to delete what it has to delete */
 #define IK_COOKIE_ROTATE    (60 * IK_SECOND)
-#define IK_TRUST_TIME	    (90 * IK_SECOND) /* to be judged anew, retransmissions included */
-#define IK_TRUST_RETRY	    (2 * IK_SECOND)
 
 /* ------------------------------------------------------------------ connections */
 
@@ -273,6 +272,7 @@ struct ik_setup {
 	struct ik_node by_init;
 	bool in_init;
 	struct ik_net *net;
+	size_t held;		    /* bytes of its messages */
 	struct ik_link in_net;	    /* net->members */
 	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
 	bool proven;
@@ -341,14 +341,6 @@ struct ik_sa {
 	struct ik_timer reauth_timer, dpd, keepalive;
 };
 
-/* What an unauthenticated address prefix costs. */
-struct ik_net {
-	struct ik_node node;
-	struct cg_addr prefix;
-	unsigned n;
-	struct ik_link members;
-};
-
 /* ------------------------------------------------------------------ the engine */
 
 enum ik_request_kind { IK_REQUEST_SIGN, IK_REQUEST_VERIFY, IK_REQUEST_CHILD };
@@ -381,7 +373,7 @@ struct ike_engine {
 	size_t n_timers; /* reserved */
 	uint64_t addr_key[3];
 	uint64_t last_request, last_child;
-	size_t half_open;
+	size_t half_open, held;
 	struct ike_cookie_jar jar;
 	ike_time jar_rotated;
 	struct ike_nonce nonces[IK_NONCE_POOL];
@@ -683,17 +675,6 @@ void ik_child_build_chosen(struct ik_child *child, const struct ike_choice *choi
 			   struct ike_builder *b, struct ike_view nonce, const struct ike_dh *dh);
 void ik_child_asked_finish(struct ik_sa *sa);
 
-/* rekey.c */
-int ik_rekey_request(struct ik_sa *sa, const struct ik_task *task);
-void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
-void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
-void ik_rekey_settle(struct ik_sa *old);
-/* The peer deletes an IKE SA that was being rekeyed, too: its successor takes over. */
-void ik_rekey_takeover(struct ik_sa *old);
-/* The peer uses the IKE SA that it made: for it the matter is decided. */
-void ik_rekey_used(struct ik_sa *heir);
-void ik_rekey_later(struct ik_sa *sa, bool soon);
-
 /* info.c */
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task);
 void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
@@ -702,17 +683,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 void ik_info_timeout(struct ik_sa *sa);
 void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 
-/* unique.c */
-void ik_unique_check(struct ik_conn *conn);
-/* Is there another one that stays in its place? */
-bool ik_unique_loses(struct ik_sa *sa);
-int ik_reauth_start(struct ik_conn *conn);
-/* Was it judged by the rules that are in force? */
-bool ik_trusted(const struct ik_sa *sa);
-/* The connection's rules may have changed: who was judged by others is to authenticate anew, soon, or closed. */
-void ik_trust_check(struct ik_conn *conn);
-/* No: it is closed. */
-void ik_trust_lost(struct ik_conn *conn);
-
 #include "ike/halfopen.h"
 #include "ike/mobike.h"
+#include "ike/rekey.h"
+#include "ike/unique.h"
