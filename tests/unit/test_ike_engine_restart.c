@@ -40,6 +40,8 @@ static void restart(struct life *l, unsigned who)
 
 static void end(struct life *l)
 {
+	sim_run(l->s, 2 * SIM_S);
+	l->s->traffic = 200 * SIM_MS;
 	sim_run(l->s, 90 * SIM_S);
 	sim_assert_rest(l->s);
 	sim_assert_no_gaps(l->s);
@@ -158,6 +160,8 @@ static void test_while_it_authenticates_anew(void **state)
 			sim_settle(l.b);
 			sim_hand_over(l.b);
 		}
+		sim_run(l.s, 5 * SIM_S);
+		l.s->traffic = 200 * SIM_MS;
 		sim_run(l.s, 500 * SIM_S);
 		sim_assert_rest(l.s);
 		sim_assert_no_gaps(l.s);
@@ -180,6 +184,7 @@ static void test_before_there_is_anything(void **state)
 		sim_run(s, i * 2 * SIM_MS);
 		sim_hand_over(i % 2 ? a : b);
 		sim_assert_up(s, 300 * SIM_S);
+		s->traffic = 200 * SIM_MS;
 		/* A Child SA that only one side has is not one that packets flow in. */
 		sim_forget_flows(s);
 		sim_run(s, 300 * SIM_S);
@@ -196,7 +201,7 @@ static void test_on_a_network_that_loses(void **state)
 	for (uint64_t i = 0; i < of.n; i++) {
 		struct sim *s = sim_new(of.first + i);
 		struct sim_node *nodes[2];
-		unsigned steps = 30;
+		unsigned steps = 30, made;
 
 		sim_pair(s, &nodes[0], &nodes[1]);
 		sim_child(&nodes[0]->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
@@ -222,6 +227,7 @@ static void test_on_a_network_that_loses(void **state)
 		sim_conn_set(nodes[0], &nodes[0]->conns[0]);
 		sim_assert_up(s, 600 * SIM_S);
 		sim_run(s, 60 * SIM_S);
+		made = sim_reports(nodes[0], "ike-established");
 		while (steps--) {
 			struct sim_node *n = nodes[seeded_next(&s->random) % 2];
 
@@ -240,7 +246,7 @@ static void test_on_a_network_that_loses(void **state)
 		sim_run(s, 100 * SIM_S);
 		sim_assert_no_gaps(s);
 		assert_int_equal(sim_reports(nodes[0], "peer-dead"), 0);
-		assert_int_equal(sim_reports(nodes[0], "ike-established"), 1);
+		assert_int_equal(sim_reports(nodes[0], "ike-established"), made);
 		sim_free(s);
 	}
 }

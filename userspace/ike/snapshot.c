@@ -88,11 +88,35 @@ static void head_write(uint8_t *p, size_t size)
 	ike_store_u32(p + 12, (uint32_t)size);
 }
 
+/* What the kernel has for a peer whose IKE SA does not come to be: the next engine deletes it, as if it lingered. */
+static void leave_children(struct ik_sa *sa)
+{
+	struct ike_engine *e = sa->e;
+
+	IK_LIST_FOREACH(&sa->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (!child->installed || child->state == IK_CHILD_DEAD)
+			continue;
+		ik_request_drop(e, &child->add_request);
+		child->state = IK_CHILD_LINGER;
+		child->sa = NULL;
+		ik_list_remove(&child->in_sa);
+		ik_list_append(&e->lingering, &child->in_sa);
+		ik_timer_set(e, &child->timer, e->now);
+	}
+}
+
 /* What is known to be in vain goes before, as if its time were over. */
 static void give_up(struct ike_engine *e)
 {
-	IK_LIST_FOREACH(&e->all_sas, link)
-		ik_followup_drop(IK_ENTRY(link, struct ik_sa, in_all));
+	IK_LIST_FOREACH(&e->all_sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
+
+		ik_followup_drop(sa);
+		if (!ik_snap_sa_lasts(sa))
+			leave_children(sa);
+	}
 	ik_child_bury(e);
 	ik_sa_bury(e);
 }

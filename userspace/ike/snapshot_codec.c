@@ -22,7 +22,7 @@ enum {
 };
 
 /* No deadline is further away: sums of times cannot overflow. */
-#define DEADLINE_MAX ((ike_time)1000 * 366 * 86400 * 1000000)
+#define DEADLINE_MAX (UINT64_MAX / 2)
 
 void ik_snap_fail(struct ik_snap *s, int error)
 {
