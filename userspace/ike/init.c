@@ -588,9 +588,6 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		e->counters.malformed++;
 		return;
 	}
-	/* It comes again, and then to the engine that goes on. */
-	if (e->settling)
-		return;
 	sa = ik_halfopen_find(e, h->spi_i, remote, msg->raw);
 	if (sa) {
 		e->counters.retransmits++;

@@ -160,6 +160,7 @@ int ike_engine_save(struct ike_engine *e, ike_time now, const uint8_t token[IKE_
 		return r;
 	}
 	e->saved = true;
+	ik_out_cut(e, &e->out_first);
 	*ret = s.buf;
 	*ret_size = s.len;
 	return 0;
