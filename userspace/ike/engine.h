@@ -122,6 +122,7 @@ struct ike_engine_config {
 	uint32_t half_open_per_net; /* by /24 or /56 source; 0: default */
 	uint8_t retransmit_tries;   /* 0: default */
 	ike_time retransmit_first;  /* 0: default; then doubled, with jitter */
+	bool hold; /* begins nothing and answers nobody before ike_engine_start(), see ike/snapshot.h */
 };
 
 /* ------------------------------------------------------------------ outputs */

@@ -402,7 +402,7 @@ void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 		}
 		if (ike_header_is_response(h))
 			ik_init_response(e, local, remote, &msg);
-		else
+		else if (!e->settling) /* it comes again, and then to the engine that goes on */
 			ik_init_request(e, local, remote, &msg);
 		return;
 	}

@@ -20,6 +20,7 @@
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
  *   unique.c      one IKE SA a connection, replaced without a gap
  *   status.c      what `status` shows
+ *   snapshot*.c   an engine that goes on in the next process: snapshot.h
  */
 #pragma once
 
@@ -93,6 +94,7 @@ struct ik_conn {
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
+	bool restored; /* it goes on where a snapshot left it */
 	struct ik_link sas;
 	unsigned failures; /* attempts in a row */
 	struct ik_timer retry;
@@ -114,6 +116,14 @@ enum ik_child_state {
 
 #define IK_LOW_NONCE 64
 
+/* What the kernel says of a Child SA that came from a snapshot; until ike_engine_start(). */
+enum ik_restored {
+	IK_RESTORED_NOTHING,
+	IK_RESTORED_THERE,
+	IK_RESTORED_GONE,
+	IK_RESTORED_UNANSWERED, /* the peer's request for it was not answered: it comes again */
+};
+
 struct ik_child {
 	struct ike_engine *e;
 	struct ik_node by_number, by_spi;
@@ -124,6 +134,7 @@ struct ik_child {
 	struct ik_conn *conn; /* NULL: its connection was removed */
 	uint32_t connection;
 	enum ik_child_state state;
+	enum ik_restored restored;
 	bool installed; /* IKE_OUT_CHILD_ADD went out */
 	bool ours;	/* we began its exchange */
 	bool busy;	/* a task to rekey or to delete it is queued or active */
@@ -386,6 +397,9 @@ struct ike_engine {
 	size_t n_told;
 	struct ike_counters counters;
 	bool shutdown;
+	bool holding;  /* nothing is begun and nobody answered before ike_engine_start() */
+	bool settling; /* no new negotiation: a snapshot is to be taken */
+	bool saved;    /* the snapshot was: another engine goes on */
 	struct ik_conn *candidates[IKE_MAX_CANDIDATES]; /* of the peer that is being looked at */
 	uint8_t scratch[IKE_MESSAGE_MAX];
 	uint8_t plain[IKE_MESSAGE_MAX];
@@ -438,33 +452,6 @@ uint8_t *ik_memdup(const void *data, size_t len);
 /* Wipes and frees. */
 void ik_wipe_free(void *data, size_t len);
 
-/* output.c: everything is copied. They queue nothing when memory ran out. */
-void ik_out_datagram(struct ike_engine *e, const struct cg_endpoint *local,
-		     const struct cg_endpoint *remote, struct ike_view message);
-void ik_out_keepalive(struct ike_engine *e, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote);
-void ik_out_nonces(struct ike_engine *e, uint32_t count);
-/* 0 or -ENOMEM */
-int ik_out_sign(struct ike_engine *e, const struct ike_out_sign *o);
-int ik_out_verify(struct ike_engine *e, const struct ike_out_verify *o);
-int ik_out_child_add(struct ike_engine *e, const struct ike_out_child_add *o);
-void ik_out_child(struct ike_engine *e, enum ike_output_kind kind, const struct ike_out_child *o);
-void ik_out_release(struct ike_engine *e, uint64_t binding);
-void ik_out_report(struct ike_engine *e, const struct ike_out_report *o);
-void ik_out_done(struct ike_engine *e);
-
-/* report.c */
-void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg_endpoint *remote,
-	       enum ike_severity severity, const char *event, const char *hint, const char *format,
-	       ...) __attribute__((format(printf, 7, 8)));
-/* The failure of a negotiation: told once an IKE SA. */
-void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
-		       const char *hint, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
-/* Who we say that we are, for the operator; truncates, returns buf */
-const char *ik_local_identity(const struct ike_connection_config *c, char *buf, size_t size);
-const char *ik_notify_name(uint16_t type, char buf[IKE_NAME_BUF]);
-
 /* connection.c */
 struct ik_config *ik_config_ref(struct ik_config *config);
 struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e);
@@ -495,6 +482,9 @@ struct ik_sa *ik_conn_established(const struct ik_conn *conn);
 
 /* ike_sa.c */
 struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiator);
+/* The same with an SPI that no other one has. */
+struct ik_sa *ik_sa_new_as(struct ike_engine *e, struct ik_conn *conn, bool initiator,
+			   uint64_t spi);
 void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state);
 const char *ik_sa_state_name(enum ik_sa_state state);
 void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn);
@@ -619,6 +609,9 @@ void ik_auth_peer_finish(struct ik_sa *sa);
 
 /* child.c */
 struct ik_child *ik_child_new(struct ik_sa *sa, uint32_t index);
+/* The same with a number and an SPI that no other one has. sa NULL: it lingers. */
+struct ik_child *ik_child_new_as(struct ike_engine *e, struct ik_sa *sa, struct ik_conn *conn,
+				 uint32_t index, uint64_t number, uint32_t spi_in);
 int ik_child_set_ts(struct ik_child *child, const struct ike_ts *local, size_t n_local,
 		    const struct ike_ts *remote, size_t n_remote);
 /* Derives the keys and hands it to the caller to install. */
@@ -685,5 +678,6 @@ void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 
 #include "ike/halfopen.h"
 #include "ike/mobike.h"
+#include "ike/output.h"
 #include "ike/rekey.h"
 #include "ike/unique.h"
