@@ -76,6 +76,8 @@ install: userspace	## programs, man pages, systemd unit and user, to DESTDIR and
 		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
 		install -d "$$dir" && echo "install $$page" && install -m 644 "$$page" "$$dir/" || exit 1; \
 	done
+	install -d $(DESTDIR)$(PREFIX)/share/doc/certgate
+	install -m 644 docs/json.md $(DESTDIR)$(PREFIX)/share/doc/certgate/json.md
 	@for unit in userspace/daemon/*.service; do \
 		[ -e "$$unit" ] || continue; \
 		dir=$(DESTDIR)$(PREFIX)/lib/systemd/system; \

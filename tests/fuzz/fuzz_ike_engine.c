@@ -414,7 +414,7 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 
 static void side_new(struct side *s, uint8_t last, uint64_t seed)
 {
-	struct ike_engine_config c = {.random = {.fill = fill, .ctx = s}};
+	struct ike_engine_config c = {.random = {.fill = fill, .ctx = s}, .half_open_cookie = 32};
 
 	memset(s, 0, sizeof(*s));
 	s->random = seed;

@@ -6,7 +6,7 @@
 #
 # timeout: 150
 # kernels: 6.1 6.12
-# smp: 2
+# smp: 6.1=2 6.12=2
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

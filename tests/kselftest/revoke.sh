@@ -5,7 +5,7 @@
 # returned not one more packet leaves or arrives; it stays so; counters and one event tell of it.
 #
 # timeout: 200
-# smp: 2
+# smp: 6.12=2
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

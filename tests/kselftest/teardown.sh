@@ -5,7 +5,7 @@
 # back makes the module complain when it goes, and the kernel log fails the test.
 #
 # timeout: 300
-# smp: 2
+# smp: 6.12=2
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

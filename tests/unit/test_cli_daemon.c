@@ -143,6 +143,29 @@ static void status_shows_everything_about_a_few_connections(void **state)
 	assert_null(strstr(r.out, "mtu"));
 }
 
+static void status_tells_what_ike_dropped(void **state)
+{
+	static const char none[] = "{\"connections\":[]," REST
+				   ",\"ike\":{\"datagrams_in\":9,\"malformed\":0,"
+				   "\"replayed\":0}}";
+	_cleanup_ran_ struct ran r = ask("status", "{}",
+					 OK_RESULT("{\"connections\":[]," REST
+						   ",\"ike\":{\"datagrams_in\":1200,"
+						   "\"malformed\":3,\"unknown_spi\":0,"
+						   "\"half_open_refused\":7}}"),
+					 "status", NULL, NULL);
+	_cleanup_free_ char *quiet_answer = str_printf("{\"ok\":true,\"result\":%s}\n", none);
+	_cleanup_ran_ struct ran quiet = ask("status", "{}", quiet_answer, "status", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(
+		r.out,
+		"\nIKE dropped 3 malformed, 7 over the limits of half-open IKE SAs; of 1200 datagrams\n");
+	assert_int_equal(quiet.status, CLI_OK);
+	assert_null(strstr(quiet.out, "IKE dropped"));
+}
+
 static void status_of_many_is_a_table_with_the_errors_below(void **state)
 {
 	_cleanup_ran_ struct ran r = ask(
@@ -550,6 +573,7 @@ int main(void)
 		cmocka_unit_test(list_shows_what_is_revoked_and_what_was_fetched),
 		cmocka_unit_test(status_tells_of_revocation),
 		cmocka_unit_test(status_shows_everything_about_a_few_connections),
+		cmocka_unit_test(status_tells_what_ike_dropped),
 		cmocka_unit_test(status_of_many_is_a_table_with_the_errors_below),
 		cmocka_unit_test(status_long_shows_all_in_detail),
 		cmocka_unit_test(status_of_one_asks_for_one),

@@ -256,7 +256,7 @@ static void get_verify(struct msg_reader *r)
 	static struct proto_verify v;
 
 	proto_get_verify(r, &v);
-	assert_true(v.v.n_certs <= IKE_MAX_CERTS && v.v.n_candidates <= PROTO_CANDIDATES_MAX);
+	assert_true(v.v.n_certs <= IKE_MAX_PEER_CERTS && v.v.n_candidates <= PROTO_CANDIDATES_MAX);
 }
 
 static void get_sign(struct msg_reader *r)

@@ -46,6 +46,64 @@ static void prf_gives_the_values_of_rfc_4231_and_2202(void **state)
 		  "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737");
 }
 
+/* RFC 4868 section 2.7.2: keys as long as the hash, four of each; the ICV is the first half. */
+static void hmac_gives_the_values_of_rfc_4868(void **state)
+{
+	static const struct {
+		uint16_t prf, integ;
+		size_t key_len;
+		const char *icv[4];
+	} cases[] = {
+		{IKE_PRF_HMAC_SHA2_256,
+		 IKE_INTEG_HMAC_SHA2_256_128,
+		 32,
+		 {"198a607eb44bfbc69903a0f1cf2bbdc5", "167f928588c5cc2eef8e3093caa0e87c",
+		  "cdcb1220d1ecccea91e53aba3092f962", "372efcf9b40b35c2115b1346903d2ef4"}},
+		{IKE_PRF_HMAC_SHA2_384,
+		 IKE_INTEG_HMAC_SHA2_384_192,
+		 48,
+		 {"b6a8d5636f5c6a7224f9977dcf7ee6c7fb6d0c48cbdee973",
+		  "2c7353974f1842fd66d53c452ca42122b28c0b594cfb184d",
+		  "809f439be00274321d4a538652164b53554a508184a0c316",
+		  "5b540085c6e6358096532b2493609ed1cb298f774f87bb5c"}},
+		{IKE_PRF_HMAC_SHA2_512,
+		 IKE_INTEG_HMAC_SHA2_512_256,
+		 64,
+		 {"637edc6e01dce7e6742a99451aae82df23da3e92439e590e43e761b33e910fb8",
+		  "cb370917ae8a7ce28cfd1d8f4705d6141c173b2a9362c15df235dfb251b15454",
+		  "2ee7acd783624ca9398710f3ee05ae41b9f9b0510c87e49e586cc9bf961733d8",
+		  "5e6688e5a3daec826ca32eaea224eff5e700628947470e13ad01302561bab108"}},
+	};
+	static const char question[] = "what do ya want for nothing?";
+	uint8_t dd[50], cd[50], key[64], out[IKE_PRF_LEN_MAX];
+	const struct ike_view data[4] = {IKE_VIEW((const uint8_t *)"Hi There", 8),
+					 IKE_VIEW((const uint8_t *)question, sizeof(question) - 1),
+					 IKE_VIEW(dd, sizeof(dd)), IKE_VIEW(cd, sizeof(cd))};
+
+	(void)state;
+	memset(dd, 0xdd, sizeof(dd));
+	memset(cd, 0xcd, sizeof(cd));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t icv_len = ike_integ_info(cases[i].integ)->icv_len;
+
+		assert_int_equal(icv_len, cases[i].key_len / 2);
+		for (size_t k = 0; k < 4; k++) {
+			for (size_t at = 0; at < cases[i].key_len; at++)
+				key[at] =
+					k == 0	 ? 0x0b
+					: k == 1 ? (uint8_t) "Jefe"[at % 4]
+					: k == 2 ? 0xaa
+					/* 1, 2, 3 …, but that of 48 bytes goes on with 0x0a after 32 */
+					: cases[i].key_len == 48 && at >= 32 ? (uint8_t)(at - 22)
+									     : (uint8_t)(at + 1);
+			assert_int_equal(ike_prf(cases[i].prf, IKE_VIEW(key, cases[i].key_len),
+						 &data[k], 1, out),
+					 0);
+			assert_bytes(out, icv_len, cases[i].icv[k]);
+		}
+	}
+}
+
 static void prf_takes_keys_longer_than_a_block_and_data_in_parts(void **state)
 {
 	struct ike_view parts[4] = {unhex("54657374205573696e67204c6172676572205468616e"),
@@ -523,6 +581,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prf_gives_the_values_of_rfc_4231_and_2202),
+		cmocka_unit_test(hmac_gives_the_values_of_rfc_4868),
 		cmocka_unit_test(prf_takes_keys_longer_than_a_block_and_data_in_parts),
 		cmocka_unit_test(an_unknown_prf_is_refused),
 		cmocka_unit_test(prf_plus_follows_its_definition_at_every_length),

@@ -92,6 +92,13 @@ static void test_encapsulation_is_the_peers_own(void **state)
 	meet(s, a, b);
 	assert_true(a->sad->udp && !b->sad->udp);
 	sim_free(s);
+	/* Nor when another one forces it: that is for its peers. */
+	s = anybody(5, &a, &b, &seen);
+	b->conns[0].config.encap = IKE_ENCAP_UDP;
+	b->conns[2].config.encap = IKE_ENCAP_RAW;
+	meet(s, a, b);
+	assert_false(b->sad->udp);
+	sim_free(s);
 	/* Where there is one, though the first never does. */
 	s = anybody(3, &a, &b, &seen);
 	sim_node_nat(a, "203.0.113.7");

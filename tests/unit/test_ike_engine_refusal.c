@@ -227,6 +227,75 @@ static void test_the_longest_identity_is_judged(void **state)
 	sim_free(s);
 }
 
+static void test_initiator_refuses_who_sends_no_certificate(void **state)
+{
+	struct sim *s = sim_new(47);
+	struct ik_conn *conn;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->cut = true;
+	start(a, b);
+	/* No configuration has none: so it is taken away from one that is in place. */
+	conn = ik_conn_find(b->engine, 1);
+	assert_int_equal(conn->config->c.n_certs, 1);
+	conn->config->c.n_certs = 0;
+	b->cut = false;
+	assert_true(sim_until(s, 60 * SIM_S, both_failed));
+	says(a, "auth-failed", "sent no X.509 certificate");
+	/* The responder, for whom all was well, is told (RFC 7296 section 2.21.2). */
+	says(b, "peer-refused", "AUTHENTICATION_FAILED");
+	sim_run(s, 300 * SIM_MS);
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	assert_int_equal(sim_count(b, 1).up, 0);
+	conn->config->c.n_certs = 1;
+	sim_free(s);
+}
+
+static enum sim_verdict no_auth(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_AUTH ? SIM_DROP : SIM_PASS;
+}
+
+/* As many as are looked at, in the peer's order; what is no certificate does not count. */
+static void test_all_of_a_peers_certificates_reach_the_judge(void **state)
+{
+	static uint8_t body[8] = {IKE_ID_FQDN, 0, 0, 0, 'a', '.', 'b', 'c'}, der[16][9];
+	static struct ike_content content;
+	struct sim *s = sim_new(48);
+	struct sim_node *a, *b;
+	struct ike_output o;
+	struct ik_sa *sa;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->tap = no_auth;
+	start(a, b);
+	sim_run(s, SIM_S);
+	sa = IK_ENTRY(b->engine->all_sas.next, struct ik_sa, in_all);
+	assert_int_equal(sa->state, IK_SA_HALF_OPEN);
+	assert_int_equal(ik_sa_derive(sa), 0);
+	content.has_idi = content.has_auth = true;
+	content.idi.body = content.auth.data = IKE_VIEW(body, sizeof(body));
+	content.n_certs = IKE_MESSAGE_MAX_CERTS;
+	for (size_t i = 0; i < content.n_certs; i++) {
+		der[i][0] = (uint8_t)i;
+		content.certs[i].encoding = IKE_CERT_X509_SIGNATURE;
+		content.certs[i].data = IKE_VIEW(der[i], sizeof(der[i]));
+	}
+	content.certs[3].encoding = 1; /* PKCS #7 */
+	ik_auth_request(sa, 1, IKE_PAYLOAD_IDI, IKE_VIEW(body, sizeof(body)), &content);
+	do
+		assert_true(ike_next_output(b->engine, &o));
+	while (o.kind != IKE_OUT_VERIFY);
+	assert_int_equal(o.verify.n_certs, IKE_MAX_PEER_CERTS - 1);
+	for (size_t i = 0; i < o.verify.n_certs; i++)
+		assert_int_equal(o.verify.certs[i].data[0], i < 3 ? i : i + 1);
+	sim_free(s);
+}
+
 static void test_peer_never_answers(void **state)
 {
 	struct sim *s = sim_new(5);
@@ -412,6 +481,8 @@ int main(void)
 		cmocka_unit_test(test_initiator_refuses_the_responder),
 		cmocka_unit_test(test_what_is_too_long_to_be_judged_is_refused),
 		cmocka_unit_test(test_the_longest_identity_is_judged),
+		cmocka_unit_test(test_initiator_refuses_who_sends_no_certificate),
+		cmocka_unit_test(test_all_of_a_peers_certificates_reach_the_judge),
 		cmocka_unit_test(test_peer_never_answers),
 		cmocka_unit_test(test_nobody_is_configured_there),
 		cmocka_unit_test(test_no_common_child_proposal_keeps_the_ike_sa),

@@ -257,6 +257,35 @@ static int print_table(struct cli *cli, const json_t *connections, int64_t now)
 	return CLI_OK;
 }
 
+/* What the gateway's IKE ports were sent and did not take. */
+static void print_ike_drops(struct cli *cli, const json_t *ike)
+{
+	static const struct {
+		const char *key, *text;
+	} causes[] = {
+		{"malformed", "malformed"},
+		{"unknown_spi", "of no IKE SA"},
+		{"bad_version", "of another version"},
+		{"integrity_failed", "not authentic"},
+		{"replayed", "not expected or seen before"},
+		{"half_open_refused", "over the limits of half-open IKE SAs"},
+		{"fragments_dropped", "fragments of no use"},
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++) {
+		unsigned long long n = json_u64(ike, causes[i].key);
+
+		if (n == 0)
+			continue;
+		(void)fprintf(cli->out, "%s %llu %s", any ? "," : "IKE dropped", n, causes[i].text);
+		any = true;
+	}
+	if (any)
+		(void)fprintf(cli->out, "; of %llu datagrams\n",
+			      (unsigned long long)json_u64(ike, "datagrams_in"));
+}
+
 static void print_footer(struct cli *cli, const json_t *result)
 {
 	const json_t *daemon = json_object_get(result, "daemon"),
@@ -277,6 +306,7 @@ static void print_footer(struct cli *cli, const json_t *result)
 			format_duration(json_u64(module, "lease_remaining") * USEC_PER_SEC, text));
 	else
 		(void)fprintf(cli->out, "; module %s\n", json_str(module, "version", "-"));
+	print_ike_drops(cli, json_object_get(result, "ike"));
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)

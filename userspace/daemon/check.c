@@ -8,6 +8,8 @@
 
 #include "kernel/kernel.h"
 
+_Static_assert((int)IKE_MAX_CHILD_TS <= CERTGATE_MAX_SELECTORS, "selectors");
+
 static int refuse(char text[CHECK_TEXT], const char *fmt, ...) _printf_(2, 3);
 
 static int refuse(char text[CHECK_TEXT], const char *fmt, ...)

@@ -204,7 +204,7 @@ static int try_connection(const struct work *w, const struct trust_entry *e)
 	const struct ike_out_verify *v = w->v;
 	struct ike_verify_answer *a = w->a;
 	static struct revcheck check;
-	struct pki_der others[IKE_MAX_CERTS];
+	struct pki_der others[IKE_MAX_PEER_CERTS];
 	struct pki_verify_request request = {
 		.trust = e->trust,
 		.subject = e->subject,

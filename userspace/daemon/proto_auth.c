@@ -150,7 +150,7 @@ void proto_get_verify(struct msg_reader *r, struct proto_verify *ret)
 	v->wanted_id = get_blob(r, PROTO_ID_MAX);
 	v->auth_method = msg_get_u8(r);
 	v->auth_data = get_blob(r, PROTO_AUTH_MAX);
-	v->n_certs = msg_get_count(r, IKE_MAX_CERTS);
+	v->n_certs = msg_get_count(r, IKE_MAX_PEER_CERTS);
 	for (size_t i = 0; i < v->n_certs; i++)
 		v->certs[i] = get_blob(r, IKE_MAX_CERT_SIZE);
 }

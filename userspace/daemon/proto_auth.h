@@ -25,6 +25,7 @@ enum {
 
 /* What the engine lets pass, its neighbours read: a message that they refuse ends `ike`. */
 _Static_assert((int)IKE_MAX_CANDIDATES <= PROTO_CANDIDATES_MAX, "candidates");
+_Static_assert((int)IKE_MAX_PEER_CERTS == PKI_PEER_CERTS_MAX, "what is looked at of a peer's");
 _Static_assert((int)IKE_MAX_ID_SIZE <= PROTO_ID_MAX, "identities");
 _Static_assert((int)IKE_MAX_AUTH_SIZE <= PROTO_AUTH_MAX, "signatures");
 

@@ -451,3 +451,19 @@ void proto_get_child_status(struct msg_reader *r, struct proto_child_status *ret
 	s->established = msg_get_u64(r);
 	s->rekey_at = msg_get_u64(r);
 }
+
+void proto_put_status_end(struct msg_writer *w, uint32_t request, const struct ike_counters *c)
+{
+	msg_put_u32(w, request);
+#define PUT(name) msg_put_u64(w, c->name);
+	IKE_COUNTERS(PUT)
+#undef PUT
+}
+
+void proto_get_status_end(struct msg_reader *r, uint32_t *ret_request, struct ike_counters *ret)
+{
+	*ret_request = msg_get_u32(r);
+#define GET(name) ret->name = msg_get_u64(r);
+	IKE_COUNTERS(GET)
+#undef GET
+}

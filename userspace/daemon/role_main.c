@@ -93,10 +93,12 @@ static int on_status(struct gateway *g, enum msg_type type, struct msg_reader *r
 			return -EBADMSG;
 		snapshot_on_wait(g, request, &wait);
 	} else {
-		request = msg_get_u32(r);
+		struct ike_counters counters;
+
+		proto_get_status_end(r, &request, &counters);
 		if (!msg_done(r))
 			return -EBADMSG;
-		snapshot_on_end(g, request);
+		snapshot_on_end(g, request, &counters);
 	}
 	return 0;
 }

@@ -471,6 +471,18 @@ static json_t *module_json(struct gateway *g)
 	return o;
 }
 
+static json_t *counters_json(const struct ike_counters *c)
+{
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+#define SET(name) set(o, #name, json_integer((json_int_t)c->name));
+	IKE_COUNTERS(SET)
+#undef SET
+	return o;
+}
+
 json_t *status_json(struct gateway *g, const struct ike_snapshot *s, const struct conn *only)
 {
 	json_t *o = json_object(), *list = json_array();
@@ -489,6 +501,8 @@ json_t *status_json(struct gateway *g, const struct ike_snapshot *s, const struc
 	}
 	set(o, "connections", list);
 	set(o, "daemon", daemon_json(g));
+	if (s->counted)
+		set(o, "ike", counters_json(&s->counters));
 	if (g->k)
 		set(o, "module", module_json(g));
 	return o;

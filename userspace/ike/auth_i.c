@@ -74,7 +74,7 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 	if (!sa->initiator && content->has_idr)
 		o.wanted_id = ik_blob(content->idr.body.data, content->idr.body.len);
 	o.id_body = ik_blob(id.data, id.len);
-	for (size_t i = 0; i < content->n_certs && o.n_certs < IKE_MAX_CERTS; i++) {
+	for (size_t i = 0; i < content->n_certs && o.n_certs < IKE_MAX_PEER_CERTS; i++) {
 		const struct ike_cert *cert = &content->certs[i];
 
 		if (cert->encoding != IKE_CERT_X509_SIGNATURE || !cert->data.len ||
@@ -341,13 +341,10 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 	s->first = first;
 	ik_sa_enter(sa, IK_SA_AUTH_VERIFY);
 	r = s->chain ? ik_auth_verify(sa, content, &candidate, 1) : -ENOMEM;
-	if (r == -EMSGSIZE) {
+	if (r == -EMSGSIZE || r == -ENOENT) {
 		ik_auth_unfit(sa, r);
 		refuse(sa);
-		return;
-	}
-	if (r < 0) {
-		ik_auth_unfit(sa, r);
+	} else if (r < 0) {
 		fail(sa, r);
 	}
 }

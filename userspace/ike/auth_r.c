@@ -52,7 +52,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 	sa->serving = calloc(1, sizeof(*sa->serving));
 	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IKE_MAX_CANDIDATES, NULL);
 	candidates = calloc(n ? n : 1, sizeof(*candidates));
-	if (!sa->serving || !candidates) {
+	if (!sa->serving || !candidates || !ik_halfopen_may_hold(sa, chain.len)) {
 		r = -ENOMEM;
 		goto out;
 	}
@@ -64,6 +64,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 	    (content->cp.type == IKE_CFG_REQUEST || content->cp.type == IKE_CFG_SET))
 		sa->serving->cp = content->cp.type;
 	sa->serving->chain = ik_memdup(chain.data, chain.len);
+	ik_halfopen_holds(sa, chain.len);
 	for (size_t i = 0; i < n; i++)
 		candidates[i] = conns[i]->config->c.id;
 	if (!sa->serving->chain) {
@@ -151,8 +152,8 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 		return;
 	}
 	ik_sa_attach(sa, conn);
-	sa->udp = sa->encap ||
-		  ((sa->nat_local || sa->nat_peer) && conn->config->c.encap != IKE_ENCAP_RAW);
+	sa->udp = conn->config->c.encap != IKE_ENCAP_RAW &&
+		  (sa->encap || sa->nat_local || sa->nat_peer);
 	if (!ike_policy_allows(conn->config->c.ike_policy, &sa->suite, IKE_KE_USE_POLICY)) {
 		ik_report_failure(
 			sa, IKE_ERROR, "no-proposal-chosen",

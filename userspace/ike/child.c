@@ -24,6 +24,13 @@ uint32_t ik_child_spi(struct ike_engine *e)
 struct ik_child *ik_child_new(struct ik_sa *sa, uint32_t index)
 {
 	struct ike_engine *e = sa->e;
+
+	return ik_child_new_as(e, sa, sa->conn, index, ++e->last_child, ik_child_spi(e));
+}
+
+struct ik_child *ik_child_new_as(struct ike_engine *e, struct ik_sa *sa, struct ik_conn *conn,
+				 uint32_t index, uint64_t number, uint32_t spi_in)
+{
 	struct ik_child *child;
 
 	if (ik_timers_reserve(e, 1) < 0)
@@ -35,16 +42,16 @@ struct ik_child *ik_child_new(struct ik_sa *sa, uint32_t index)
 	}
 	child->e = e;
 	child->sa = sa;
-	child->conn = sa->conn;
-	child->connection = sa->conn->config->c.id;
+	child->conn = conn;
+	child->connection = conn->config->c.id;
 	child->index = index;
 	child->ours = true;
-	child->number = ++e->last_child;
-	child->spi_in = ik_child_spi(e);
+	child->number = number;
+	child->spi_in = spi_in;
 	child->timer.fired = timer_fired;
 	ik_table_add(&e->children, &child->by_number, child->number);
 	ik_table_add(&e->esp_spis, &child->by_spi, child->spi_in);
-	ik_list_append(&sa->children, &child->in_sa);
+	ik_list_append(sa ? &sa->children : &e->lingering, &child->in_sa);
 	return child;
 }
 

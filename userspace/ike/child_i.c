@@ -129,6 +129,9 @@ int ik_child_answered(struct ik_child *child, const struct ik_config *config,
 	    !ike_ts_list_contains(child->ts, child->n_local, local.ts, local.n) ||
 	    !ike_ts_list_contains(child->ts + child->n_local, child->n_remote, remote.ts, remote.n))
 		return broken(child, "its traffic selectors are not within those offered");
+	if (!ike_ts_list_installable(local.ts, local.n, IKE_MAX_CHILD_TS) ||
+	    !ike_ts_list_installable(remote.ts, remote.n, IKE_MAX_CHILD_TS))
+		return broken(child, "its traffic selectors are too many, or have OPAQUE ports");
 	if (ik_child_set_ts(child, local.ts, local.n, remote.ts, remote.n) < 0)
 		return broken(child, "out of memory");
 	child->suite = ret->suite;

@@ -108,6 +108,16 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 		return fault_set(fault, IKE_N_TS_UNACCEPTABLE, "no common traffic selectors",
 				 -ENOENT);
 	}
+	/* Ours to refuse: whoever installs it would take it for an attack. */
+	if (!ike_ts_list_installable(local.ts, local.n, IKE_MAX_CHILD_TS) ||
+	    !ike_ts_list_installable(remote.ts, remote.n, IKE_MAX_CHILD_TS)) {
+		ik_report(
+			sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-ts-unacceptable",
+			"have the peer ask for fewer networks, and without OPAQUE ports",
+			"what the peer asks for leaves %zu local and %zu remote selectors: %d a side can be installed, and none with OPAQUE ports",
+			local.n, remote.n, IKE_MAX_CHILD_TS);
+		return fault_set(fault, IKE_N_TS_UNACCEPTABLE, "not to be installed", -ENOENT);
+	}
 	child = ik_child_new(sa, (uint32_t)index);
 	if (!child || ik_child_set_ts(child, local.ts, local.n, remote.ts, remote.n) < 0) {
 		if (child)

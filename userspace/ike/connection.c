@@ -310,8 +310,9 @@ bool ik_conn_wanted(const struct ik_conn *conn)
 {
 	const struct ike_connection_config *c = &conn->config->c;
 
-	return !conn->e->shutdown && c->enabled && !conn->held &&
-	       c->mode != IKE_MODE_RESPONDER_ONLY && !cg_addr_is_any(&conn->remote.addr) &&
+	return !conn->e->shutdown && !conn->e->holding && !conn->e->settling && c->enabled &&
+	       !conn->held && c->mode != IKE_MODE_RESPONDER_ONLY &&
+	       !cg_addr_is_any(&conn->remote.addr) &&
 	       (c->start == IKE_START_ALWAYS || conn->up || conn->acquired);
 }
 

@@ -37,11 +37,13 @@ typedef uint64_t ike_time; /* microseconds, monotonic */
 
 enum {
 	IKE_MAX_AUTH_METHODS = 2048, /* bytes of SUPPORTED_AUTH_METHODS, ours or the peer's */
-	IKE_MAX_CERTS = 8,	     /* certificates in a chain, ours or the peer's */
+	IKE_MAX_CERTS = 8,	     /* certificates in a chain of ours */
+	IKE_MAX_PEER_CERTS = 16,     /* certificates of a peer */
 	IKE_MAX_CERT_SIZE = 16384,   /* bytes of one certificate we accept */
 	IKE_MAX_ID_SIZE = 4096,	     /* bytes of an ID payload's body we accept */
 	IKE_MAX_AUTH_SIZE = 4096,    /* bytes of an AUTH payload's data we accept */
 	IKE_MAX_CHILDREN = 64,	     /* Child SAs of a connection */
+	IKE_MAX_CHILD_TS = 32,	     /* selectors of a side that can be installed */
 	IKE_MAX_CANDIDATES = 4096,   /* connections that a peer may be by its addresses */
 	IKE_MAX_ANCHOR_HASHES = 10,  /* above: no CERTREQ is sent */
 	IKE_NONCE_SIZE = 32,
@@ -115,11 +117,12 @@ struct ike_connection_config {
 
 struct ike_engine_config {
 	struct ike_random random;
-	uint32_t half_open_cookie;  /* half-open IKE SAs from which COOKIE is demanded */
-	uint32_t half_open_limit;   /* in all */
-	uint32_t half_open_per_net; /* by /24 or /56 source */
+	uint32_t half_open_cookie;  /* half-open IKE SAs from which COOKIE is demanded; 0: always */
+	uint32_t half_open_limit;   /* in all; 0: default */
+	uint32_t half_open_per_net; /* by /24 or /56 source; 0: default */
 	uint8_t retransmit_tries;   /* 0: default */
 	ike_time retransmit_first;  /* 0: default; then doubled, with jitter */
+	bool hold; /* begins nothing and answers nobody before ike_engine_start(), see ike/snapshot.h */
 };
 
 /* ------------------------------------------------------------------ outputs */
@@ -188,7 +191,7 @@ struct ike_out_verify {
 	struct ike_blob wanted_id; /* IDr the initiator asked us for; empty: none */
 	uint8_t auth_method;
 	struct ike_blob auth_data;
-	struct ike_blob certs[IKE_MAX_CERTS]; /* DER, leaf first, as the peer sent them */
+	struct ike_blob certs[IKE_MAX_PEER_CERTS]; /* DER, leaf first, as the peer sent them */
 	size_t n_certs;
 };
 
@@ -403,10 +406,16 @@ void ike_status(const struct ike_engine *e, void (*fn)(void *ctx, const struct i
 void ike_status_waiting(const struct ike_engine *e,
 			void (*fn)(void *ctx, uint32_t connection, ike_time at), void *ctx);
 
-/* What unauthenticated input was dropped for, since the start. */
+/* What came and went, and what was dropped for which reason, since the start: X(name). */
+/* clang-format off */
+#define IKE_COUNTERS(X) \
+	X(datagrams_in) X(datagrams_out) X(exchanges) X(retransmits) X(cookies_sent) \
+	X(malformed) X(unknown_spi) X(bad_version) X(integrity_failed) X(replayed) \
+	X(half_open_refused) X(fragments_dropped)
+/* clang-format on */
 struct ike_counters {
-	uint64_t datagrams_in, datagrams_out, malformed, unknown_spi, bad_version, integrity_failed,
-		replayed, half_open_refused, cookies_sent, fragments_dropped, retransmits,
-		exchanges;
+#define IKE_COUNTER(name) uint64_t name;
+	IKE_COUNTERS(IKE_COUNTER)
+#undef IKE_COUNTER
 };
 void ike_counters(const struct ike_engine *e, struct ike_counters *ret);

@@ -69,8 +69,17 @@ static void keepalive_fired(struct ike_engine *e, struct ik_timer *t);
 
 struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiator)
 {
-	struct ik_sa *sa;
 	uint64_t spi;
+
+	do
+		spi = ik_random_u64(e);
+	while (!spi || ik_sa_find(e, spi));
+	return ik_sa_new_as(e, conn, initiator, spi);
+}
+
+struct ik_sa *ik_sa_new_as(struct ike_engine *e, struct ik_conn *conn, bool initiator, uint64_t spi)
+{
+	struct ik_sa *sa;
 
 	if (ik_timers_reserve(e, SA_TIMERS) < 0)
 		return NULL;
@@ -79,9 +88,6 @@ struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiat
 		(void)ik_timers_reserve(e, -SA_TIMERS);
 		return NULL;
 	}
-	do
-		spi = ik_random_u64(e);
-	while (!spi || ik_sa_find(e, spi));
 	sa->e = e;
 	sa->initiator = initiator;
 	sa->owner = initiator;
@@ -247,6 +253,7 @@ void ik_sa_fail(struct ik_sa *sa)
 	ik_serving_done(sa);
 	sa->followup = ik_followup_free(sa->followup);
 	ik_sa_unbind(sa);
+	ik_halfopen_holds(sa, 0);
 	if (sa->setup) {
 		/* A stranger's goes on counting as half-open. */
 		ik_request_drop(e, &sa->setup->sign_request);

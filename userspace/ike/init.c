@@ -623,7 +623,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	}
 	has_cookie = proven(e, remote, msg, &content);
-	switch (ik_halfopen_admit(e, remote, has_cookie, exact > 0)) {
+	switch (ik_halfopen_admit(e, remote, has_cookie, exact > 0, msg->raw.len)) {
 	case IK_ADMIT: break;
 	case IK_DEMAND_COOKIE: {
 		uint8_t cookie[IKE_COOKIE_LEN];

@@ -74,6 +74,11 @@ static int out_queue(struct ike_engine *e, struct ik_out *o)
 		out_free(o);
 		return -ENOMEM;
 	}
+	/* Another engine speaks. */
+	if (e->saved) {
+		out_free(o);
+		return 0;
+	}
 	*e->out_last = o;
 	e->out_last = &o->next;
 	return 0;
@@ -236,6 +241,18 @@ bool ike_next_output(struct ike_engine *e, struct ike_output *ret)
 		e->out_last = &e->out_first;
 	*ret = e->out_shown->out;
 	return true;
+}
+
+void ik_out_cut(struct ike_engine *e, struct ik_out **last)
+{
+	struct ik_out *o = *last, *next;
+
+	*last = NULL;
+	e->out_last = last;
+	for (; o; o = next) {
+		next = o->next;
+		out_free(o);
+	}
 }
 
 void ik_out_done(struct ike_engine *e)

@@ -91,11 +91,13 @@ static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike
 		struct ike_reassembly *parts = response ? &sa->responses : &sa->requests;
 		struct ike_view chain;
 
-		if (!sa->fragmentation) {
+		if (!sa->fragmentation ||
+		    !ik_halfopen_may_hold(sa, parts->size + 2 * msg->raw.len)) {
 			e->counters.fragments_dropped++;
 			return -EBADMSG;
 		}
 		r = ike_reassembly_add(parts, cipher, msg, ret_first, &chain);
+		ik_halfopen_holds(sa, parts->size);
 		if (r < 0) {
 			if (r == -EBADMSG)
 				e->counters.integrity_failed++;
@@ -109,6 +111,7 @@ static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike
 		memcpy(e->plain, chain.data, chain.len);
 		*ret_chain = IKE_VIEW(e->plain, chain.len);
 		ike_reassembly_clear(parts);
+		ik_halfopen_holds(sa, 0);
 		return 1;
 	}
 	r = ike_sk_open(cipher, msg, e->plain, &len);
@@ -120,6 +123,7 @@ static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike
 	*ret_chain = IKE_VIEW(e->plain, len);
 	/* A message that was sent anew as a whole leaves no use for its fragments. */
 	ike_reassembly_clear(response ? &sa->responses : &sa->requests);
+	ik_halfopen_holds(sa, 0);
 	return 1;
 }
 
@@ -392,9 +396,13 @@ void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	}
 	if (h->exchange == IKE_EXCHANGE_SA_INIT) {
+		if (size > IK_INIT_MAX) {
+			e->counters.malformed++;
+			return;
+		}
 		if (ike_header_is_response(h))
 			ik_init_response(e, local, remote, &msg);
-		else
+		else if (!e->settling) /* it comes again, and then to the engine that goes on */
 			ik_init_request(e, local, remote, &msg);
 		return;
 	}

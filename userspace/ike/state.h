@@ -20,6 +20,7 @@
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
  *   unique.c      one IKE SA a connection, replaced without a gap
  *   status.c      what `status` shows
+ *   snapshot*.c   an engine that goes on in the next process: snapshot.h
  */
 #pragma once
 
@@ -41,7 +42,8 @@ enum {
 	IK_RETRANSMIT_TRIES = 8,   /* after the first transmission */
 	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
-	IK_MAX_LOST_STATES = 4,	   /* STATE_NOT_FOUND in a row */
+	IK_INIT_MAX = 8192,	/* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
+	IK_MAX_LOST_STATES = 4, /* STATE_NOT_FOUND in a row */
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -54,8 +56,6 @@ enum {
 #define IK_FOLLOWUP_TIME    (20 * IK_SECOND) /* for the peer to go on (RFC 9370 section 2.2.4) */
 #define IK_WATCH	    (30 * IK_SECOND) /* for the peer to delete what it has to delete */
 #define IK_COOKIE_ROTATE    (60 * IK_SECOND)
-#define IK_TRUST_TIME	    (90 * IK_SECOND) /* to be judged anew, retransmissions included */
-#define IK_TRUST_RETRY	    (2 * IK_SECOND)
 
 /* ------------------------------------------------------------------ connections */
 
@@ -94,6 +94,7 @@ struct ik_conn {
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
+	bool restored; /* it goes on where a snapshot left it */
 	struct ik_link sas;
 	unsigned failures; /* attempts in a row */
 	struct ik_timer retry;
@@ -115,6 +116,14 @@ enum ik_child_state {
 
 #define IK_LOW_NONCE 64
 
+/* What the kernel says of a Child SA that came from a snapshot; until ike_engine_start(). */
+enum ik_restored {
+	IK_RESTORED_NOTHING,
+	IK_RESTORED_THERE,
+	IK_RESTORED_GONE,
+	IK_RESTORED_UNANSWERED, /* the peer's request for it was not answered: it comes again */
+};
+
 struct ik_child {
 	struct ike_engine *e;
 	struct ik_node by_number, by_spi;
@@ -125,6 +134,7 @@ struct ik_child {
 	struct ik_conn *conn; /* NULL: its connection was removed */
 	uint32_t connection;
 	enum ik_child_state state;
+	enum ik_restored restored;
 	bool installed; /* IKE_OUT_CHILD_ADD went out */
 	bool ours;	/* we began its exchange */
 	bool busy;	/* a task to rekey or to delete it is queued or active */
@@ -273,6 +283,7 @@ struct ik_setup {
 	struct ik_node by_init;
 	bool in_init;
 	struct ik_net *net;
+	size_t held;		    /* bytes of its messages */
 	struct ik_link in_net;	    /* net->members */
 	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
 	bool proven;
@@ -341,14 +352,6 @@ struct ik_sa {
 	struct ik_timer reauth_timer, dpd, keepalive;
 };
 
-/* What an unauthenticated address prefix costs. */
-struct ik_net {
-	struct ik_node node;
-	struct cg_addr prefix;
-	unsigned n;
-	struct ik_link members;
-};
-
 /* ------------------------------------------------------------------ the engine */
 
 enum ik_request_kind { IK_REQUEST_SIGN, IK_REQUEST_VERIFY, IK_REQUEST_CHILD };
@@ -381,7 +384,7 @@ struct ike_engine {
 	size_t n_timers; /* reserved */
 	uint64_t addr_key[3];
 	uint64_t last_request, last_child;
-	size_t half_open;
+	size_t half_open, held;
 	struct ike_cookie_jar jar;
 	ike_time jar_rotated;
 	struct ike_nonce nonces[IK_NONCE_POOL];
@@ -394,6 +397,9 @@ struct ike_engine {
 	size_t n_told;
 	struct ike_counters counters;
 	bool shutdown;
+	bool holding;  /* nothing is begun and nobody answered before ike_engine_start() */
+	bool settling; /* no new negotiation: a snapshot is to be taken */
+	bool saved;    /* the snapshot was: another engine goes on */
 	struct ik_conn *candidates[IKE_MAX_CANDIDATES]; /* of the peer that is being looked at */
 	uint8_t scratch[IKE_MESSAGE_MAX];
 	uint8_t plain[IKE_MESSAGE_MAX];
@@ -446,33 +452,6 @@ uint8_t *ik_memdup(const void *data, size_t len);
 /* Wipes and frees. */
 void ik_wipe_free(void *data, size_t len);
 
-/* output.c: everything is copied. They queue nothing when memory ran out. */
-void ik_out_datagram(struct ike_engine *e, const struct cg_endpoint *local,
-		     const struct cg_endpoint *remote, struct ike_view message);
-void ik_out_keepalive(struct ike_engine *e, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote);
-void ik_out_nonces(struct ike_engine *e, uint32_t count);
-/* 0 or -ENOMEM */
-int ik_out_sign(struct ike_engine *e, const struct ike_out_sign *o);
-int ik_out_verify(struct ike_engine *e, const struct ike_out_verify *o);
-int ik_out_child_add(struct ike_engine *e, const struct ike_out_child_add *o);
-void ik_out_child(struct ike_engine *e, enum ike_output_kind kind, const struct ike_out_child *o);
-void ik_out_release(struct ike_engine *e, uint64_t binding);
-void ik_out_report(struct ike_engine *e, const struct ike_out_report *o);
-void ik_out_done(struct ike_engine *e);
-
-/* report.c */
-void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg_endpoint *remote,
-	       enum ike_severity severity, const char *event, const char *hint, const char *format,
-	       ...) __attribute__((format(printf, 7, 8)));
-/* The failure of a negotiation: told once an IKE SA. */
-void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
-		       const char *hint, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
-/* Who we say that we are, for the operator; truncates, returns buf */
-const char *ik_local_identity(const struct ike_connection_config *c, char *buf, size_t size);
-const char *ik_notify_name(uint16_t type, char buf[IKE_NAME_BUF]);
-
 /* connection.c */
 struct ik_config *ik_config_ref(struct ik_config *config);
 struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e);
@@ -503,6 +482,9 @@ struct ik_sa *ik_conn_established(const struct ik_conn *conn);
 
 /* ike_sa.c */
 struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiator);
+/* The same with an SPI that no other one has. */
+struct ik_sa *ik_sa_new_as(struct ike_engine *e, struct ik_conn *conn, bool initiator,
+			   uint64_t spi);
 void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state);
 const char *ik_sa_state_name(enum ik_sa_state state);
 void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn);
@@ -627,6 +609,9 @@ void ik_auth_peer_finish(struct ik_sa *sa);
 
 /* child.c */
 struct ik_child *ik_child_new(struct ik_sa *sa, uint32_t index);
+/* The same with a number and an SPI that no other one has. sa NULL: it lingers. */
+struct ik_child *ik_child_new_as(struct ike_engine *e, struct ik_sa *sa, struct ik_conn *conn,
+				 uint32_t index, uint64_t number, uint32_t spi_in);
 int ik_child_set_ts(struct ik_child *child, const struct ike_ts *local, size_t n_local,
 		    const struct ike_ts *remote, size_t n_remote);
 /* Derives the keys and hands it to the caller to install. */
@@ -683,17 +668,6 @@ void ik_child_build_chosen(struct ik_child *child, const struct ike_choice *choi
 			   struct ike_builder *b, struct ike_view nonce, const struct ike_dh *dh);
 void ik_child_asked_finish(struct ik_sa *sa);
 
-/* rekey.c */
-int ik_rekey_request(struct ik_sa *sa, const struct ik_task *task);
-void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
-void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
-void ik_rekey_settle(struct ik_sa *old);
-/* The peer deletes an IKE SA that was being rekeyed, too: its successor takes over. */
-void ik_rekey_takeover(struct ik_sa *old);
-/* The peer uses the IKE SA that it made: for it the matter is decided. */
-void ik_rekey_used(struct ik_sa *heir);
-void ik_rekey_later(struct ik_sa *sa, bool soon);
-
 /* info.c */
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task);
 void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
@@ -702,17 +676,8 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 void ik_info_timeout(struct ik_sa *sa);
 void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 
-/* unique.c */
-void ik_unique_check(struct ik_conn *conn);
-/* Is there another one that stays in its place? */
-bool ik_unique_loses(struct ik_sa *sa);
-int ik_reauth_start(struct ik_conn *conn);
-/* Was it judged by the rules that are in force? */
-bool ik_trusted(const struct ik_sa *sa);
-/* The connection's rules may have changed: who was judged by others is to authenticate anew, soon, or closed. */
-void ik_trust_check(struct ik_conn *conn);
-/* No: it is closed. */
-void ik_trust_lost(struct ik_conn *conn);
-
 #include "ike/halfopen.h"
 #include "ike/mobike.h"
+#include "ike/output.h"
+#include "ike/rekey.h"
+#include "ike/unique.h"

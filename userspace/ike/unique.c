@@ -25,7 +25,7 @@ int ik_reauth_start(struct ik_conn *conn)
 {
 	struct ik_sa *sa = ik_conn_established(conn);
 
-	if (!sa)
+	if (!sa || conn->e->settling || conn->e->holding)
 		return -EALREADY;
 	if (conn->config->c.mode == IKE_MODE_RESPONDER_ONLY)
 		return -EOPNOTSUPP;

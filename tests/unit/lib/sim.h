@@ -119,6 +119,7 @@ struct sim_node {
 	uint64_t last_binding, live_bindings;
 	bool *bindings; /* by handle: live */
 	size_t size_bindings;
+	uint32_t binding_of[1024]; /* connections of the last handles */
 	struct {
 		uint64_t token;
 		uint8_t nonce[IKE_NONCE_SIZE];

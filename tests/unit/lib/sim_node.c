@@ -305,6 +305,7 @@ static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike
 		n->size_bindings = size;
 	}
 	n->bindings[a->binding] = true;
+	n->binding_of[a->binding % 1024] = a->connection;
 	n->live_bindings++;
 	a->expires_in = found->expires_in;
 	(void)snprintf(a->subject, sizeof(a->subject), "CN=%s", cert.name);
