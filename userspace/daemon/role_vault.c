@@ -159,6 +159,8 @@ int role_vault(const struct options *o)
 	if (worker_begin(&v.w, o, &ops, &v) < 0)
 		return EXIT_FAILURE;
 	json_set_alloc_funcs(wiping_malloc, wiping_free);
+	/* Its hash tables are seeded from a file, unless that was done before. */
+	json_object_seed(0);
 	/* Before files are out of reach; without it gateway.vault.ca must name one. */
 	if (file_read(SYSTEM_CA, VAULT_CA_MAX, &v.system_ca, &v.system_ca_len) < 0)
 		log_debug("there are no CA certificates in %s", SYSTEM_CA);
