@@ -5,8 +5,9 @@
 vault.py DIR METADATA_ADDRESS METADATA_PORT VAULT_ADDRESS VAULT_PORT TLS_CERT TLS_KEY
 
 DIR/NAME/ is a certificate: cert.pem, chain.pem, key.pem, version (32 hexadecimal digits), and, if its key may leave, exportable.
-DIR/fault, if it is there, has lines "WHAT STATUS [CODE]": WHAT is token, certificates, secrets or keys; STATUS is one of HTTP, or
-slow, truncated, oversized, redirect, nonsense. DIR/log gets a line a request."""
+DIR/NAME/fault and, for all names, DIR/fault, if they are there, have lines "WHAT STATUS [CODE]": WHAT is token, certificates,
+secrets or keys; STATUS is one of HTTP (CODE of 429: seconds to wait), or slow, truncated, oversized, nonsense, disabled, expired, or
+redirect (CODE: where to). DIR/log gets a line a request."""
 import base64
 import http.server
 import json
@@ -57,6 +58,7 @@ def base64url(data):
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 20
+    attributes = {"enabled": True}
 
     def log_message(self, *args):
         pass
@@ -75,12 +77,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def fault(self, what):
+    def fault(self, what, name="."):
         """True: the request was answered, badly."""
-        try:
-            lines = read("fault").decode().splitlines()
-        except FileNotFoundError:
-            return False
+        lines = []
+        for path in ("fault",), (name, "fault"):
+            if os.path.exists(os.path.join(top, *path)):
+                lines += read(*path).decode().splitlines()
+        self.attributes = {"enabled": True}
         for words in map(str.split, lines):
             if not words or words[0] != what:
                 continue
@@ -98,12 +101,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif kind == "oversized":
                 self.send(200, b'{"value": "' + b"A" * 300000 + b'"}')
             elif kind == "redirect":
-                self.send(302, b"", [("Location", "https://" + address + "/elsewhere")])
+                self.send(302, b"", [("Location", code)])
             elif kind == "nonsense":
                 self.send(200, b"<html>not what you think</html>")
+            elif kind == "disabled":
+                self.attributes = {"enabled": False}
+                return False
+            elif kind == "expired":
+                self.attributes = {"enabled": True, "exp": int(time.time()) - 3600}
+                return False
             else:
                 self.send(int(kind), {"error": {"code": code, "message": "on demand", "innererror": {"code": code}}},
-                          [("Retry-After", "1")] if kind == "429" else [])
+                          [("Retry-After", code)] if kind == "429" else [])
             return True
         return False
 
@@ -126,7 +135,7 @@ class Vault(Handler):
         if not m or not os.path.isdir(os.path.join(top, m[2])):
             self.send(404, {"error": {"code": "NotFound", "message": "not found in this key vault"}})
             return None
-        return None if self.fault(m[1]) else m
+        return None if self.fault(m[1], m[2]) else m
 
     def id(self, collection, name):
         host = self.headers["Host"]
@@ -138,9 +147,9 @@ class Vault(Handler):
             return
         name, exportable = m[2], os.path.exists(os.path.join(top, m[2], "exportable"))
         if m[1] == "certificates":
-            cer = run("openssl", "x509", "-outform", "DER", data=read(name, "cert.pem"))
+            cer = b"".join(line for line in read(name, "cert.pem").splitlines() if b"-----" not in line)
             self.send(200, {"id": self.id("certificates", name), "kid": self.id("keys", name), "sid": self.id("secrets", name),
-                            "cer": base64.b64encode(cer).decode(), "attributes": {"enabled": True},
+                            "cer": cer.decode(), "attributes": self.attributes,
                             "policy": {"key_props": {"exportable": exportable}}})
         elif m[1] == "secrets":
             pem = (read(name, "key.pem") if exportable else b"") + read(name, "cert.pem") + read(name, "chain.pem")
@@ -148,7 +157,7 @@ class Vault(Handler):
             if exportable and not os.path.exists(os.path.join(top, name, "pem")):
                 pfx = run("openssl", "pkcs12", "-export", "-passout", "pass:", data=pem)
                 kind, value = "application/x-pkcs12", base64.b64encode(pfx).decode()
-            self.send(200, {"id": self.id("secrets", name), "contentType": kind, "value": value, "attributes": {"enabled": True}})
+            self.send(200, {"id": self.id("secrets", name), "contentType": kind, "value": value, "attributes": self.attributes})
         else:
             self.send(405, {"error": {"code": "BadMethod", "message": ""}})
 

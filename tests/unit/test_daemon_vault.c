@@ -252,16 +252,24 @@ static void give_pem(const char *version, const struct pkigen_cert *c)
 	give(version, pem, strlen(pem), "");
 }
 
-static void refuse(uint32_t number, bool permanent)
+static void refuse_for(uint32_t number, bool permanent, uint32_t retry_after)
 {
-	struct proto_vault_failed p = {
-		.number = number, .permanent = permanent, .text = "no", .hint = "do"};
+	struct proto_vault_failed p = {.number = number,
+				       .permanent = permanent,
+				       .retry_after = retry_after,
+				       .text = "no",
+				       .hint = "do"};
 	struct msg_writer m;
 
 	msg_begin(&m, MSG_VAULT_FAILED);
 	proto_put_vault_failed(&m, &p);
 	assert_int_equal(channel_send(theirs, &m, -EBADF), 0);
 	turn();
+}
+
+static void refuse(uint32_t number, bool permanent)
+{
+	refuse_for(number, permanent, 0);
 }
 
 static void make_signature(EVP_PKEY *key)
@@ -322,6 +330,26 @@ static void a_new_version_is_told_and_a_worse_one_not_taken(void **state _unused
 	assert_non_null(strstr(state_now.text, "before the one in use"));
 	assert_string_equal(state_now.version, VERSION2);
 	assert_false(state_now.changed);
+}
+
+static void the_same_version_wrapped_anew_is_no_new_one(void **state _unused_)
+{
+	struct pkigen_cert *c = gateway(PKIGEN_P256, 0);
+	const char *pem = pkigen_text("%s%s", c->pem, c->key_pem);
+	struct vault_item *it = want(1);
+
+	give_pem(VERSION, c);
+	key_vault_use(it);
+	(void)want(2);
+	give(VERSION, pem, strlen(pem), "");
+	assert_int_equal(n_asked, 2);
+	assert_int_equal(state_now.state, VAULT_CURRENT);
+	assert_false(state_now.changed);
+	/* Another version is another one, even if nothing but its number is different. */
+	(void)want(3);
+	give(VERSION2, pem, strlen(pem), "");
+	assert_true(state_now.changed);
+	assert_string_equal(state_now.version, VERSION2);
 }
 
 static void what_cannot_be_used_is_refused(void **state _unused_)
@@ -464,6 +492,22 @@ static void who_was_loaded_without_hears_when_it_comes(void **state _unused_)
 	assert_null(key_vault_find(kv, URL));
 }
 
+static void a_vault_that_says_when_is_not_asked_before(void **state _unused_)
+{
+	struct vault_item *it = want(1);
+
+	refuse_for(asked.number, false, 600);
+	assert_int_equal(n_asked, 1);
+	/* Not by the next load, nor by a process that took the place of the one that heard it. */
+	(void)want(2);
+	key_vault_attach(kv, NULL);
+	key_vault_attach(kv, ours);
+	turn();
+	assert_int_equal(n_asked, 1);
+	assert_false(key_vault_busy(it));
+	assert_string_equal(it->state.text, "no");
+}
+
 static void ill_formed_names_end_the_sender(void **state _unused_)
 {
 	struct proto_vault_got p = {.version = "../../x"}, back;
@@ -493,10 +537,12 @@ int main(void)
 		cmocka_unit_test(signatures_of_every_kind_are_taken_and_others_refused),
 		WITH(a_certificate_with_its_key_is_taken),
 		WITH(a_new_version_is_told_and_a_worse_one_not_taken),
+		WITH(the_same_version_wrapped_anew_is_no_new_one),
 		WITH(what_cannot_be_used_is_refused),
 		WITH(a_key_that_stays_signs_there),
 		WITH(a_vault_that_does_not_sign_is_told_at_once),
 		WITH(who_was_loaded_without_hears_when_it_comes),
+		WITH(a_vault_that_says_when_is_not_asked_before),
 		cmocka_unit_test(ill_formed_names_end_the_sender),
 	};
 

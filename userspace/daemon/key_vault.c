@@ -106,7 +106,7 @@ static void ask(struct vault_item *it)
 	struct proto_vault_get p = {0};
 	struct msg_writer m;
 
-	if (!kv->channel || it->request != 0)
+	if (!kv->channel || it->request != 0 || now_boottime() < it->not_before)
 		return;
 	p.number = next_number(kv);
 	(void)snprintf(p.url, sizeof(p.url), "%s", it->state.url);
@@ -159,12 +159,27 @@ static void failed(struct vault_item *it, bool permanent, bool refused, uint32_t
 	wait = MIN(wait, it->refresh);
 	wait = MAX(wait, retry_after);
 	it->next = now_boottime() + wait * USEC_PER_SEC;
+	it->not_before = now_boottime() + retry_after * USEC_PER_SEC;
 	it->permanent = permanent;
 	it->state.state = VAULT_FAILED;
 	it->state.refused = refused;
 	(void)snprintf(it->state.text, sizeof(it->state.text), "%s", text);
 	(void)snprintf(it->state.hint, sizeof(it->state.hint), "%s", hint);
 	settle(it);
+}
+
+/*
+ * Is it what is there already? A version has one key and one certificate for good, while its PKCS#12 can be wrapped anew at each
+ * answer. What comes with a key that stays are certificates alone: their bytes say it, and those that could not be read before count.
+ */
+static bool is_same(const struct vault_item *it, const struct vault_candidate *c)
+{
+	if (!it->data || !pki_cert_equal(it->leaf, c->leaf) || !streq(it->key_name, c->key_name) ||
+	    !streq(it->key_version, c->key_version))
+		return false;
+	if (!c->key_name[0] && c->version[0] && streq(it->state.version, c->version))
+		return true;
+	return it->len == c->len && CRYPTO_memcmp(it->data, c->data, c->len) == 0;
 }
 
 /* What came is what was there, or takes its place. */
@@ -180,10 +195,7 @@ static void succeeded(struct vault_item *it)
 	it->state.refused = false;
 	it->state.text[0] = it->state.hint[0] = '\0';
 	it->state.key_stays = c->key_name[0];
-	memcpy(it->state.version, c->version, sizeof(it->state.version));
-	if (!it->data || !pki_cert_equal(it->leaf, c->leaf) || it->len != c->len ||
-	    CRYPTO_memcmp(it->data, c->data, c->len) != 0 || !streq(it->key_name, c->key_name) ||
-	    !streq(it->key_version, c->key_version)) {
+	if (!is_same(it, c)) {
 		file_free_secret((char *)it->data, it->len);
 		pki_cert_unref(it->leaf);
 		it->data = TAKE_PTR(c->data);
@@ -193,6 +205,7 @@ static void succeeded(struct vault_item *it)
 		memcpy(it->key_version, c->key_version, sizeof(it->key_version));
 		it->serial++;
 	}
+	memcpy(it->state.version, c->version, sizeof(it->state.version));
 	settle(it);
 }
 

@@ -39,6 +39,7 @@ struct vault_item {
 	uint32_t request;		   /* 0: none */
 	struct vault_candidate *candidate; /* came, and is being tried */
 	uint64_t next;			   /* boot time, microseconds */
+	uint64_t not_before;		   /* as next: the vault wants no question until then */
 	unsigned int failures;		   /* in a row */
 };
 

@@ -20,6 +20,7 @@ enum {
 	VAULT_IDENTITY_MAX = 401,
 	VAULT_METADATA_MAX = 81,
 	VAULT_CA_MAX = 2 * 1024 * 1024,
+	VAULT_GET_SECONDS = 20, /* after which `vault` gives up a VAULT_GET, and says why */
 };
 
 /* VAULT_SETUP: what the process may ask, and as whom. VAULT_CA: a file of CA certificates, instead of the system's. */

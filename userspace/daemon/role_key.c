@@ -15,8 +15,11 @@
 #include "daemon/worker.h"
 #include "pki/legacy.h"
 
-/* How long the connections of one load wait for vaults, all together; then they are loaded without. */
-enum { VAULT_WAIT_SECONDS = 25 };
+/*
+ * How long the connections of one load wait for vaults, all together; then they are loaded without. Long enough to hear why a vault
+ * has nothing for them.
+ */
+enum { VAULT_WAIT_SECONDS = VAULT_GET_SECONDS + 5 };
 
 struct keeper {
 	struct worker w;

@@ -564,13 +564,16 @@ void vault_work_setup(struct vault_work *w, const struct proto_vault_setup *s)
 
 	for (size_t i = 0; i < VAULT_TOKENS_MAX; i++) {
 		struct vault_token_slot *t = &w->tokens.list[i];
+		bool unused = !streq(w->setup.resource, s->resource) &&
+			      streq(t->resource, w->setup.resource);
 
 		/* After a reload it is worth asking again, whatever was said before. */
 		t->not_before = 0;
 		t->tries = 0;
 		t->permanent = false;
 		t->text[0] = '\0';
-		if (other || streq(t->resource, w->setup.resource))
+		/* A good one outlives the reload: the metadata service may not answer now. */
+		if (other || unused)
 			vault_token_drop(t);
 		t->stale |= other && t->busy;
 		if (!t->busy && !t->t.value)

@@ -12,7 +12,6 @@
 
 enum {
 	VAULT_JOBS_MAX = 1024,
-	VAULT_GET_SECONDS = 60, /* then a job is given up, whatever it waits for */
 	VAULT_SIGN_SECONDS = 20,
 	VAULT_RENEW_SECONDS = 300, /* before a token ends the next one is got */
 };
