@@ -45,7 +45,7 @@ struct job {
 	usec_t not_before, until;
 	struct vault_certificate certificate;
 	struct proto_vault_sign sign;
-	char last[VAULT_TEXT_MAX]; /* what went wrong last */
+	char last[VAULT_TEXT_MAX], last_hint[VAULT_HINT_MAX]; /* what went wrong last */
 };
 
 struct host {
@@ -97,6 +97,13 @@ static void job_fail(struct job *j, bool permanent, uint32_t retry_after, const 
 	job_free(j);
 }
 
+/* What is said should the time end before it goes better. */
+static void remember(struct job *j, const char *text, const char *hint)
+{
+	(void)snprintf(j->last, sizeof(j->last), "%s", text);
+	(void)snprintf(j->last_hint, sizeof(j->last_hint), "%s", hint);
+}
+
 /* Tries again later, or gives up. A vault that says when is obeyed. */
 static void job_again(struct job *j, uint32_t retry_after, const char *text, const char *hint)
 {
@@ -104,7 +111,7 @@ static void job_again(struct job *j, uint32_t retry_after, const char *text, con
 
 	j->tries++;
 	wait = MAX(wait, retry_after * USEC_PER_SEC);
-	(void)snprintf(j->last, sizeof(j->last), "%s", text);
+	remember(j, text, hint);
 	if (j->tries >= TRIES_MAX || now + wait >= j->until) {
 		job_fail(j, false, retry_after, text, hint);
 		return;
@@ -161,7 +168,7 @@ static const char *token_get(struct job *j, bool *ret_gone)
 		job_fail(j, t->permanent, 0, t->text, t->hint);
 		*ret_gone = true;
 	} else if (t->text[0])
-		(void)snprintf(j->last, sizeof(j->last), "%s", t->text);
+		remember(j, t->text, t->hint);
 	return NULL;
 }
 
@@ -341,6 +348,7 @@ static void on_refused(struct job *j, const struct vault_answer *a)
 	if (a->status == 401 && !j->token_refused) {
 		/* It may have been taken back before its time. */
 		j->token_refused = true;
+		remember(j, refusal.text, refusal.hint);
 		t = vault_tokens_find(&j->w->tokens, j->resource);
 		if (t)
 			vault_token_drop(t);
@@ -387,8 +395,9 @@ static void job_run(struct job *j)
 	int e;
 
 	if (now_boottime() >= j->until) {
-		job_fail(j, false, 0, j->last[0] ? j->last : "it took too long",
-			 "it is asked again");
+		if (!j->last[0])
+			remember(j, "it took too long", "it is asked again");
+		job_fail(j, false, 0, j->last, j->last_hint);
 		return;
 	}
 	if (now_boottime() < j->not_before)
@@ -607,7 +616,7 @@ static struct job *job_new(struct vault_work *w, uint32_t number, const char *ur
 		if (!w->is_set_up || !j->resource)
 			(void)snprintf(p.text, sizeof(p.text), "%s is no key vault", j->url.host);
 	}
-	if (p.text[0]) {
+	if (!j || p.text[0]) {
 		free(j);
 		w->ops->failed(w->ctx, &p);
 		return NULL;
