@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 400
+# timeout: 480
 # kernels: 6.1
 #
 # The processes of a running certgated are what they are said to be: users, capabilities, root directories, descriptors, and
@@ -155,7 +155,8 @@ gate_kill hq
 sed -i -e 's,outbound_certificate: .*,outbound_certificate: https://kv.vault.azure.net/certificates/gw,' \
 	-e "/^gateway:/a\\  vault: {metadata: 'http://127.0.0.1:1'}" "$gate_root/hq/certgate.yaml"
 deaths=0
-GATE_START_SECONDS=60 interop_start || exit 1
+GATE_START_SECONDS=60
+interop_start || exit 1
 t 'vault: another user, no groups' unprivileged vault
 t 'vault: no capabilities, and none to be had' capabilities vault 0000000000000000
 t 'vault: locked' locked vault
