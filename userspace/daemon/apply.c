@@ -76,6 +76,7 @@ static void take_credentials(struct conn *to, struct conn *from)
 	to->hashes = TAKE_PTR(from->hashes);
 	to->n_hashes = from->n_hashes;
 	memcpy(to->trust_digest, from->trust_digest, sizeof(to->trust_digest));
+	bindings_compare(to);
 	memcpy(to->local_subject, from->local_subject, sizeof(to->local_subject));
 	to->local_not_after = from->local_not_after;
 }

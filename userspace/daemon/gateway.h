@@ -227,6 +227,7 @@ struct binding {
 	bool dead, released;
 	unsigned int children;
 	int64_t since;
+	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
 	char why[128];			/* it is dead */
 	struct proto_path_state *state; /* of revocation; NULL: nothing is known, or asked */
 };
@@ -243,6 +244,13 @@ void binding_die(struct gateway *g, struct binding *b, const char *why);
 void binding_tell_ike(struct gateway *g, const struct binding *b);
 /* Stops it where the kernel has no reason of its own to: its SAs are deleted, then it dies. */
 void binding_stop(struct gateway *g, struct binding *b, const char *why);
+/*
+ * The rules of a connection have changed, or not: who was let in under others has BINDING_OUTDATED_SECONDS to be let in again. That is ike's
+ * to do (RFC 7296 section 2.8.3), and it closes who is refused; a binding that ike leaves in use all the same ends with the next tick.
+ */
+enum { BINDING_OUTDATED_SECONDS = 120 };
+void bindings_compare(struct conn *c);
+void bindings_tick(struct gateway *g, usec_t now);
 /* Those with this fingerprint. text: who said so, when; NULL if only the kernel did. */
 void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text);
 /* verify looked at the path of one again. */
