@@ -98,6 +98,8 @@ struct binding;
 struct child;
 struct tunnel;
 
+enum { EXPIRY_ITEMS = 3 }; /* expiry.c */
+
 struct conn {
 	struct gateway *g;
 	uint32_t id;
@@ -119,6 +121,12 @@ struct conn {
 	uint8_t (*hashes)[20];
 	size_t n_hashes;
 	uint8_t trust_digest[32];
+	char chain_subject[PKI_TEXT_MAX]; /* of what is configured for the peer, what ends first */
+	int64_t chain_not_after;	  /* 0: not known */
+	struct {
+		int64_t not_after;
+		unsigned int level;
+	} expiry_told[EXPIRY_ITEMS];
 	/* the kernel's side */
 	uint32_t ifindex;
 	bool created_link, routes_in;
@@ -228,7 +236,7 @@ struct binding {
 	unsigned int children;
 	int64_t since;
 	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
-	char why[128];			/* it is dead */
+	char why[128];	 /* it is dead */
 	struct proto_path_state *state; /* of revocation; NULL: nothing is known, or asked */
 };
 
@@ -258,6 +266,23 @@ void binding_path_state(struct gateway *g, const struct proto_path_state *s);
 /* ike is gone: handles mean nothing any more. */
 void bindings_orphan(struct gateway *g);
 void bindings_free(struct gateway *g);
+
+/* ---------------------------------------------------------------- expiry.c: certificates that end soon */
+
+enum { EXPIRY_SECONDS = 60 }; /* between looks */
+
+struct expiry_item {
+	const char *whose; /* "ours", "configured", "peer"; NULL: nothing there */
+	const char *subject;
+	int64_t not_after; /* seconds since 1970 */
+};
+
+/* How many of the steps of warning (30, 7, 1 days ahead) are reached. */
+unsigned int expiry_level(int64_t not_after, int64_t now);
+/* What of a connection can end; the texts are the connection's. */
+void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS]);
+/* Warns of what has come a step nearer. now: seconds since 1970. */
+void expiry_tick(struct gateway *g, int64_t now);
 
 /* ---------------------------------------------------------------- revoke.c: what is revoked on this gateway */
 
@@ -487,6 +512,7 @@ struct gateway {
 	bool loaded;	 /* a configuration is in force */
 	bool load_again; /* a process came meanwhile */
 	struct event *load_timer;
+	int64_t expiry_at; /* seconds since 1970 */
 
 	struct cgk *k; /* NULL: the module is not loaded */
 	struct cgk_rt *rt;
