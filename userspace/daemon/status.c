@@ -247,17 +247,25 @@ static json_t *expiring_json(const struct conn *c)
 	return a;
 }
 
-/* Only the newest of a child: an older one is on its way out. */
-static const struct child *newest_child(const struct conn *c, unsigned int index)
+/*
+ * Of a child's SAs the newest that ike knows: older ones are on their way out, and so is one that ike has given up while its inbound SA serves
+ * what is still under way (two sides that connected at once). Where ike knows none of them yet, the newest.
+ */
+static const struct child *shown_child(const struct conn *c, unsigned int index,
+				       const struct ike_snapshot *s)
 {
-	const struct child *k;
+	const struct child *k, *newest = NULL;
 
 	LIST_FOREACH(k, &c->children, of_conn)
 	{
-		if (k->index == index)
+		if (k->index != index)
+			continue;
+		if (find_child(s, k->number))
 			return k;
+		if (!newest)
+			newest = k;
 	}
-	return NULL;
+	return newest;
 }
 
 static json_t *children_json(const struct conn *c, const struct ike_snapshot *s)
@@ -266,7 +274,7 @@ static json_t *children_json(const struct conn *c, const struct ike_snapshot *s)
 	json_t *a = json_array();
 
 	for (unsigned int i = 0; i < c->cfg->n_children && a; i++) {
-		const struct child *k = newest_child(c, i);
+		const struct child *k = shown_child(c, i, s);
 		json_t *o = k ? child_json(c->g, k, s) : json_object();
 
 		if (!o)
