@@ -105,7 +105,7 @@ recovers() { # ROLE: there is another process of that role, and the daemon answe
 
 ktap_begin 58
 insmod "$CERTGATE_KO" || exit 1
-topo_up && interop_pki && interop_cert hq hq p256 || exit 1
+topo_up && pki_roots && pki_cert hq hq p256 || exit 1
 MODE=responder-only interop_hq hq
 fresh || exit 1
 

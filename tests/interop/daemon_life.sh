@@ -110,7 +110,7 @@ in_vain() { # the peer is gone without a word: stopping ends all the same
 
 ktap_begin 43
 insmod "$CERTGATE_KO" || exit 1
-topo_up && interop_pki && interop_cert hq hq p256 && interop_cert branch branch p256 || exit 1
+topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 echo '198.51.100.2 gw.hq.test' >>/etc/hosts
 MODE=responder-only interop_hq hq
 branch_conf gw.hq.test
@@ -153,7 +153,7 @@ t 'which carry traffic' ping_both
 
 before=$(peer_expires)
 rm -f "$pki"/hq.{pem,cer,pfx}
-(MKPKI_UNTIL=+900000 interop_cert hq hq p256) || exit 1
+(MKPKI_UNTIL=+900000 pki_cert hq hq p256) || exit 1
 t 'a renewed certificate is taken with a reload' gate hq reload
 t 'and presented from then on' handshakes_again
 t 'the peer sees that it is another one' eval '[ "$(peer_expires)" != "$before" ] && ping_both'
