@@ -102,9 +102,9 @@ confined() {
 
 ktap_begin 13
 insmod "$CERTGATE_KO" || exit 1
-topo_up && topo_isolate && interop_pki || exit 1
-interop_cert hq hq p256 && MKPKI_UNTIL=+40000000 interop_cert hq hq2 p256 && interop_cert hq hq3 rsa2048 &&
-	interop_cert branch branch p256 || exit 1
+topo_up && topo_isolate && pki_roots || exit 1
+pki_cert hq hq p256 && MKPKI_UNTIL=+40000000 pki_cert hq hq2 p256 && pki_cert hq hq3 rsa2048 &&
+	pki_cert branch branch p256 || exit 1
 (cd "$pki" && mkpki_root vault-root 'CN=Vault Root' && mkpki_gateway vault-tls vault-root 'CN=vault' 'DNS:hq-kv.vault.azure.net') || exit 1
 echo '198.51.100.1 hq-kv.vault.azure.net other-kv.vault.azure.net' >>/etc/hosts
 vault_cert gw hq 0 exportable && vault_cert hsm hq3 0 && vault_start || exit 1
