@@ -21,11 +21,19 @@ starve() {
 
 trap 'starve 0; echo N >$faults/cache-filter' EXIT
 
-# other_drops: causes of drops that shortage is no excuse for
+# unreferenced: objects in memory that nobody knows any more, whoever made them
+unreferenced() {
+	sleep 5 # younger ones are left out
+	echo scan >/sys/kernel/debug/kmemleak
+	echo scan >/sys/kernel/debug/kmemleak
+	grep -c '^unreferenced object' /sys/kernel/debug/kmemleak
+}
+
+# other_drops: causes of drops that shortage is no excuse for. A route takes memory as well.
 other_drops() {
 	local g
 	for g in 1 2; do
-		field "$g" "' '.join(sorted({w for s in x for w in s['drops']} - {'memory', 'queue'}))" sa list
+		field "$g" "' '.join(sorted({w for s in x for w in s['drops']} - {'memory', 'queue', 'route'}))" sa list
 	done | tr -d '\n'
 }
 
@@ -70,7 +78,7 @@ fewer() { # delivered than sent, and many all the same
 	for g in 1 2; do
 		sent=$(sent $g) received=$(received $((3 - g)))
 		echo "g$g sent $sent, of which $received were delivered"
-		[ "$received" -gt 50 ] && [ "$received" -le "$sent" ] || return 1
+		[ "$received" -gt 10 ] && [ "$received" -le "$sent" ] || return 1
 	done
 }
 
@@ -84,8 +92,10 @@ for cache in skbuff_head_cache skbuff_fclone_cache skbuff_small_head kmalloc-128
 done
 echo Y >$faults/cache-filter
 
-ktap_begin $((${#kinds[@]} * 9))
+ktap_begin $((${#kinds[@]} * 9 + 1))
 world_up
+unreferenced >/tmp/unreferenced
+read -r before </tmp/unreferenced
 probe_program=bulk probe_start udp.c2 c2 udp-serve 5002
 for kind in "${kinds[@]}"; do
 	encap=${kind% *} outer=${kind#* }
@@ -108,4 +118,9 @@ for kind in "${kinds[@]}"; do
 done
 probe_stop udp.c2
 world_down
+# packets that were lost have senders, whom the leak detector's report at the end names instead of the module
+unreferenced >/tmp/unreferenced
+read -r after </tmp/unreferenced
+echo "# unreferenced objects before: $before, after: $after"
+t 'what was lost is freed' [ $((after - before)) -lt 20 ]
 ktap_end
