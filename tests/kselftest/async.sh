@@ -1,32 +1,37 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Ciphers that answer later, every time: the kernel's pcrypt, which hands each packet to another thread. Traffic crosses in
-# order, what is at the cipher when its certificate dies goes nowhere, and the module goes while packets are there.
+# Ciphers that answer later, every time: the kernel's pcrypt, which hands each packet to another CPU's thread, or, where there is one CPU
+# only, cryptd, which hands it to one thread. Traffic crosses in order, what is at the cipher when its certificate dies goes nowhere, and the
+# module goes while packets are there.
 #
 # timeout: 150
-# kernels: 6.1 6.12
+# kernels: uml-debug 6.1 6.12
 # smp: 6.1=2 6.12=2
+# alone: yes
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
 . tests/lib/watch.sh
 
-# instance: of pcrypt around the best driver, from now on the first choice (a template's name in an AF_ALG address makes it)
+template=pcrypt
+[[ $CERTGATE_VM != uml* ]] || template=cryptd
+
+# instance: of the template around the best driver, from now on the first choice (a template's name in an AF_ALG address makes it)
 instance() {
-	modprobe -a pcrypt algif_aead && python3 -c 'import re, socket
+	{ [ $template = cryptd ] || modprobe -a pcrypt algif_aead; } && python3 -c 'import re, socket, sys
 def bind(name):
 	socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET).bind(("aead", name))
 bind("rfc4106(gcm(aes))")
 found = [dict(re.findall(r"^(\w+) *: (.*)$", entry, re.M)) for entry in open("/proc/crypto").read().split("\n\n")]
 best = max((int(e["priority"]), e["driver"]) for e in found if e.get("name") == "rfc4106(gcm(aes))")
 print(best)
-bind("pcrypt(%s)" % best[1])' && [ "$(users)" -ge 1 ]
+bind("%s(%s)" % (sys.argv[1], best[1]))' $template && [ "$(users)" -ge 1 ]
 }
 
 # users: how many transforms and others hold the instance
 users() {
-	awk '/^driver/ { ours = $3 ~ /^pcrypt\(rfc4106/ } /^refcnt/ && ours { n += $3 } END { print n + 0 }' /proc/crypto
+	awk '/^driver/ { ours = $3 ~ /^(pcrypt|cryptd)\(rfc4106/ } /^refcnt/ && ours { n += $3 } END { print n + 0 }' /proc/crypto
 }
 
 used() {
