@@ -3,7 +3,7 @@
 # timeout: 240
 # kernels: uml-debug 6.1 6.12
 #
-# Two certgated: address families in any mix, a NAT between, several children, reload, on-traffic start, a crash and a
+# Two certgated: address families in any mix, a NAT between, several networks, reload, on-traffic start, a crash and a
 # restart, a stop.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
