@@ -67,7 +67,7 @@ setup:	## install what building and testing take (scripts/setup)
 
 ##@ Installing
 
-install: userspace	## programs, man pages, systemd unit and user, to DESTDIR and PREFIX
+install: userspace	## programs, manuals, examples, systemd unit and user, to DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
 	$(if $(wildcard userspace/cli/*.c),install -m 755 $(O)/certgate $(DESTDIR)$(PREFIX)/bin/certgate)
 	$(if $(wildcard userspace/daemon/*.c),install -m 755 $(O)/certgated $(DESTDIR)$(PREFIX)/sbin/certgated)
@@ -78,6 +78,10 @@ install: userspace	## programs, man pages, systemd unit and user, to DESTDIR and
 	done
 	install -d $(DESTDIR)$(PREFIX)/share/doc/certgate
 	install -m 644 docs/json.md $(DESTDIR)$(PREFIX)/share/doc/certgate/json.md
+	@for example in $$(find docs/examples -name '*.yaml'); do \
+		echo "install $$example"; \
+		install -D -m 644 "$$example" "$(DESTDIR)$(PREFIX)/share/doc/certgate/$${example#docs/}" || exit 1; \
+	done
 	@for unit in userspace/daemon/*.service; do \
 		[ -e "$$unit" ] || continue; \
 		dir=$(DESTDIR)$(PREFIX)/lib/systemd/system; \

@@ -55,7 +55,7 @@ unit_is_sound() {
 ktap_begin 9
 t 'make help lists the targets' helps
 t 'make install' install_all
-t 'puts these files there and no others' [ "$(files | tr '\n' ' ')" = "./opt/cg/bin/certgate ./opt/cg/lib/systemd/system/certgated.service ./opt/cg/lib/sysusers.d/certgate.conf ./opt/cg/sbin/certgated ./opt/cg/share/doc/certgate/json.md ./opt/cg/share/man/man5/certgate.yaml.5 ./opt/cg/share/man/man8/certgate.8 ./opt/cg/share/man/man8/certgated.8 " ]
+t 'puts these files there and no others' [ "$(files | tr '\n' ' ')" = "./opt/cg/bin/certgate ./opt/cg/lib/systemd/system/certgated.service ./opt/cg/lib/sysusers.d/certgate.conf ./opt/cg/sbin/certgated ./opt/cg/share/doc/certgate/examples/azure.yaml ./opt/cg/share/doc/certgate/examples/branch.yaml ./opt/cg/share/doc/certgate/examples/hq.yaml ./opt/cg/share/doc/certgate/examples/many-sites/certgate.yaml ./opt/cg/share/doc/certgate/examples/many-sites/conf.d/oslo.yaml ./opt/cg/share/doc/certgate/examples/many-sites/conf.d/paris.yaml ./opt/cg/share/doc/certgate/json.md ./opt/cg/share/man/man5/certgate.yaml.5 ./opt/cg/share/man/man8/certgate.8 ./opt/cg/share/man/man8/certgated.8 " ]
 t 'a second time nothing is built again, whatever the prefix' is_up_to_date
 t 'the unit starts that program with that configuration' grep -qx 'ExecStart=/opt/cg/sbin/certgated --config /opt/etc/certgate/certgate.yaml' "$root/opt/cg/lib/systemd/system/certgated.service"
 if command -v systemd-analyze >/dev/null; then

@@ -52,13 +52,14 @@ told() {
 	grep -Eq "mtu ?= ?$3\b" /tmp/ping.out || { cat /tmp/ping.out; return 1; }
 }
 
-# exact FAMILY: the largest that fits passes, one byte more is told what fits
+# exact FAMILY: the largest that fits passes, one byte more is told what fits, and counted
 exact() {
-	local mtu
+	local mtu before
 	mtu=$(fits_inside "$1" "$path")
 	forget_routes
 	ping_df "$1" "$mtu" >/dev/null || { echo "$mtu bytes do not pass"; return 1; }
-	told "$1" $((mtu + 1)) "$mtu" && told "$1" 1500 "$mtu"
+	before=$(drops 1 mtu)
+	told "$1" $((mtu + 1)) "$mtu" && told "$1" 1500 "$mtu" && [ "$(drops 1 mtu)" = $((before + 2)) ]
 }
 
 pmtu_is() {

@@ -27,24 +27,12 @@ nat_on() {
 	else
 		ns r nft "table ip t { chain p { type nat hook postrouting priority 100; oif w2 ip protocol esp snat to 198.51.100.1; }; }"
 	fi
-	conntrack_flush
-}
-
-# conntrack_flush: flows that are known keep their address; a tunnel that was silent long enough is what NATs forget
-conntrack_flush() {
-	ns r python3 - <<'END'
-import socket, struct
-# delete all entries: NFNL_SUBSYS_CTNETLINK (1), IPCTNL_MSG_CT_DELETE (2)
-s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
-s.bind((0, 0))
-s.send(struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 5, 1, 0, 0, 0, 0))
-s.recv(4096)
-END
+	conntrack_flush r
 }
 
 nat_off() {
 	ns r nft flush ruleset
-	conntrack_flush
+	conntrack_flush r
 }
 
 moved() {

@@ -23,11 +23,12 @@ t() {
 	local what=$1 out
 	shift
 	ktap_count=$((ktap_count + 1))
-	if "$@" >/tmp/ktap.$$ 2>&1 </dev/null; then
+	"$@" >/tmp/ktap.$$ 2>&1 </dev/null
+	out=$?
+	if [ $out = 0 ]; then
 		printf 'ok %d %s\n' "$ktap_count" "$what"
 		return 0
 	fi
-	out=$?
 	ktap_failed=$((ktap_failed + 1))
 	printf 'not ok %d %s\n# exit status %d of: %s\n' "$ktap_count" "$what" "$out" "$*"
 	tail -n "${KTAP_LINES:-30}" /tmp/ktap.$$ | sed 's/^/# /'

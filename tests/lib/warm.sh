@@ -6,6 +6,7 @@
 #   "$enter" NAMESPACE COMMAND...   runs it there; `-`: in no other than this one
 #   python3 ARGUMENT...             as ever, but for its start; in a namespace: "$enter" NAMESPACE python3 ARGUMENT...
 #   warm_up                         from here on Python is warm
+#   conntrack_flush NAMESPACE       its NATs forget what they know
 
 enter=${CERTGATE_BUILD:-$PWD/build}/tests/enter
 
@@ -34,6 +35,18 @@ routers() {
 		"$enter" "$n" busybox sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
 			net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
 	done
+}
+
+# conntrack_flush NAMESPACE: flows that are known keep their address; a tunnel that was silent long enough is what NATs forget
+conntrack_flush() {
+	ns "$1" python3 - <<'END'
+import socket, struct
+# delete all entries: NFNL_SUBSYS_CTNETLINK (1), IPCTNL_MSG_CT_DELETE (2)
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+s.bind((0, 0))
+s.send(struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 5, 1, 0, 0, 0, 0))
+s.recv(4096)
+END
 }
 
 # One for a machine is enough: scripts/lib/vm-tests has started it, or else we do.

@@ -55,6 +55,32 @@ static void every_command_has_help_of_its_own(void **state)
 	}
 }
 
+static void help_behind_a_subcommand_tells_its_options(void **state)
+{
+	static const struct {
+		const char *command, *subcommand, *holds, *lacks;
+	} cases[] = {
+		{"cert", "verify", "certgate cert verify --chain", NULL},
+		{"pki", "issue", "certgate pki issue --subject", NULL},
+		{"kernel", "tunnel", "certgate kernel tunnel add --dev", "certgate kernel sa add"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_ran_ struct ran a = run_cli(cases[i].command, cases[i].subcommand, "-h",
+						     NULL),
+					 b = run_cli(cases[i].command, cases[i].subcommand,
+						     "--help", NULL);
+
+		assert_int_equal(a.status, CLI_OK);
+		assert_string_equal(a.err, "");
+		assert_holds(a.out, cases[i].holds);
+		if (cases[i].lacks)
+			assert_null(strstr(a.out, cases[i].lacks));
+		assert_string_equal(a.out, b.out);
+	}
+}
+
 static void a_mistyped_command_gets_a_suggestion(void **state)
 {
 	_cleanup_ran_ struct ran near = run_cli("staus", NULL), far = run_cli("frobnicate", NULL);
@@ -241,7 +267,7 @@ static void check_prints_errors_with_place_key_and_hint(void **state)
 	assert_int_equal(r.status, CLI_FAILED);
 	assert_string_equal(r.out, "");
 	assert_holds(r.err, expected);
-	assert_holds(r.err, "1 errors, 0 warnings");
+	assert_holds(r.err, "1 error, 0 warnings");
 }
 
 static void check_of_a_good_file_says_so(void **state)
@@ -307,7 +333,7 @@ static void check_applies_the_daemons_rules_to_certificates(void **state)
 
 		assert_string_equal(r.err, "");
 		assert_int_equal(r.status, CLI_OK);
-		assert_holds(r.out, "good, 1 connections, 3 policies, 0 warnings\n");
+		assert_holds(r.out, "good, 1 connection, 3 policies, 0 warnings\n");
 	}
 	put_pem("own.pem", gw, NULL);
 	{
@@ -426,6 +452,7 @@ int main(void)
 		cmocka_unit_test(without_a_command_it_is_a_usage_error),
 		cmocka_unit_test(help_lists_every_command),
 		cmocka_unit_test(every_command_has_help_of_its_own),
+		cmocka_unit_test(help_behind_a_subcommand_tells_its_options),
 		cmocka_unit_test(a_mistyped_command_gets_a_suggestion),
 		cmocka_unit_test(wrong_usage_is_status_2_with_the_usage_line),
 		cmocka_unit_test(without_a_daemon_it_says_so_and_how_to_start_it),

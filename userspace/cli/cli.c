@@ -117,6 +117,11 @@ int cli_take_option(struct cli *cli, int *argc, char **argv, const char *name, c
 	return 0;
 }
 
+bool cli_is_help(const char *arg)
+{
+	return streq(arg, "--help") || streq(arg, "-h");
+}
+
 int cli_end_options(struct cli *cli, int *argc, char **argv)
 {
 	for (int i = 1; i < *argc; i++) {
@@ -219,7 +224,7 @@ static int leading_options(struct cli *cli, int *argc, char **argv, bool *help)
 		}
 		if (streq(argv[1], "--json")) {
 			cli->json = true;
-		} else if (streq(argv[1], "--help") || streq(argv[1], "-h")) {
+		} else if (cli_is_help(argv[1])) {
 			*help = true;
 		} else if (streq(argv[1], "--socket") && *argc > 2) {
 			cli->socket = argv[2];
@@ -286,8 +291,7 @@ int cli_run(int argc, char **argv_in, FILE *out, FILE *err)
 	if (cli.socket && !*cli.socket)
 		return cli_usage(&cli, "option --socket needs a path");
 	cli.socket = control_socket_path(cli.socket);
-	if (has_subcommands(cli.command) && argc == 3 &&
-	    (streq(argv[2], "--help") || streq(argv[2], "-h")))
+	if (has_subcommands(cli.command) && argc == 3 && cli_is_help(argv[2]))
 		help = true;
 	if (help)
 		return print_help(&cli);

@@ -56,6 +56,8 @@ int cli_no_args(struct cli *cli, int argc, char **argv);
  * was there, 0 if not, -EINVAL if the value is missing (cli_usage() was called). ret == NULL: the option has no value.
  */
 int cli_take_option(struct cli *cli, int *argc, char **argv, const char *name, const char **ret);
+/* -h or --help */
+bool cli_is_help(const char *arg);
 /* After the options are taken: refuses what still looks like one; drops "--". CLI_OK or CLI_USAGE. */
 int cli_end_options(struct cli *cli, int *argc, char **argv);
 

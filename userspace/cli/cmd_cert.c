@@ -69,7 +69,7 @@ int cmd_cert(struct cli *cli, int argc, char **argv)
 	if (argc < 2)
 		return usage(cli, cli->err);
 	for (int i = 1; i < argc; i++)
-		if (streq(argv[i], "--help"))
+		if (cli_is_help(argv[i]))
 			return usage(cli, cli->out);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (streq(argv[1], verbs[i].verb))

@@ -39,6 +39,11 @@ static json_t *to_json(const char *path, const struct cg_config *config,
 	return o;
 }
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 int cmd_check(struct cli *cli, int argc, char **argv)
 {
 	_cleanup_(cg_diags_done) struct cg_diags diags = {0};
@@ -76,10 +81,13 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 	print_findings(cli, &diags);
 	if (diags.n_errors || !config)
 		return cli_error(cli, "a daemon that runs goes on with what it has loaded",
-				 "%s: %zu errors, %zu warnings", path, diags.n_errors,
-				 diags.n_warnings);
-	(void)fprintf(cli->out, "%s: good, %zu connections, %zu policies, %zu warnings%s\n", path,
-		      config->n_connections, config->n_policies, diags.n_warnings,
+				 "%s: %zu error%s, %zu warning%s", path, diags.n_errors,
+				 plural(diags.n_errors), diags.n_warnings,
+				 plural(diags.n_warnings));
+	(void)fprintf(cli->out, "%s: good, %zu connection%s, %zu polic%s, %zu warning%s%s\n", path,
+		      config->n_connections, plural(config->n_connections), config->n_policies,
+		      config->n_policies == 1 ? "y" : "ies", diags.n_warnings,
+		      plural(diags.n_warnings),
 		      certificates ? "" : "; certificates were not looked at");
 	return CLI_OK;
 }

@@ -57,15 +57,20 @@ static const struct {
 	{"monitor", "", "[--count N] [--timeout SECONDS]", kernel_monitor},
 };
 
-static int usage(struct cli *cli, const char *object)
+/* What object's verbs take, or all of them with NULL, or if there is no such object. */
+static int usage(struct cli *cli, FILE *out, const char *object)
 {
-	(void)fprintf(cli->err, "usage:\n");
+	bool known = false;
+
+	for (size_t i = 0; object && i < ARRAY_SIZE(verbs); i++)
+		known |= streq(verbs[i].object, object);
+	(void)fprintf(out, "usage:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (!object || streq(verbs[i].object, object))
-			(void)fprintf(cli->err, "  certgate kernel %s%s%s%s%s\n", verbs[i].object,
+		if (!known || streq(verbs[i].object, object))
+			(void)fprintf(out, "  certgate kernel %s%s%s%s%s\n", verbs[i].object,
 				      *verbs[i].verb ? " " : "", verbs[i].verb,
 				      *verbs[i].usage ? " " : "", verbs[i].usage);
-	return CLI_USAGE;
+	return out == cli->out ? CLI_OK : CLI_USAGE;
 }
 
 int cmd_kernel(struct cli *cli, int argc, char **argv)
@@ -75,6 +80,9 @@ int cmd_kernel(struct cli *cli, int argc, char **argv)
 	bool known = false;
 	int r;
 
+	for (int i = 2; i < argc; i++)
+		if (cli_is_help(argv[i]))
+			return usage(cli, cli->out, object);
 	for (size_t i = 0; object && i < ARRAY_SIZE(verbs); i++) {
 		int skip = *verbs[i].verb ? 2 : 1;
 
@@ -95,7 +103,7 @@ int cmd_kernel(struct cli *cli, int argc, char **argv)
 		(void)fprintf(cli->err, "certgate kernel %s: there is no '%s'\n", object, argv[2]);
 	else if (object && !known)
 		(void)fprintf(cli->err, "certgate kernel: there is no '%s'\n", object);
-	return usage(cli, known ? object : NULL);
+	return usage(cli, cli->err, object);
 }
 
 char *cli_module_version(void)

@@ -181,7 +181,8 @@ static void load_file(struct file_loader *fl, const char *path, const struct val
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		file_error(l, path, included_by,
-			   errno == ENOENT ? "docs/examples has one to start from" : NULL,
+			   errno == ENOENT ? "share/doc/certgate/examples has some to start from"
+					   : NULL,
 			   strerror(errno));
 		return;
 	}

@@ -4,6 +4,7 @@
  */
 #include <getopt.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include "base/control.h"
 #include "base/log.h"
@@ -112,6 +113,8 @@ static int launch(const struct options *o)
 
 static int run(const struct options *o)
 {
+	/* The launcher executes /proc/self/exe: whoever lists processes would see "exe". */
+	(void)prctl(PR_SET_NAME, "certgated");
 	switch (o->role) {
 	case ROLE_LAUNCHER: return launch(o);
 	case ROLE_MAIN: return role_main(o);

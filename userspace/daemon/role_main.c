@@ -427,7 +427,7 @@ static int find_user(struct gateway *g)
 
 	if (!pw) {
 		log_warning(
-			"there is no user '%s' (gateway.user): the other processes run as 'nobody'",
+			"there is no user '%s' (gateway.user), which systemd-sysusers makes: the other processes run as 'nobody'",
 			gw->user);
 		pw = getpwnam("nobody");
 	}
