@@ -54,8 +54,7 @@ spare() {
 }
 
 spis() { # GATEWAY CONNECTION: of the IKE SA and of the Child SA
-	echo "$(gate_field "$1" "$2" ike.spi_i) $(gate_field "$1" "$2" ike.spi_r) $(gate_field "$1" "$2" children.0.spi_in)" \
-		"$(gate_field "$1" "$2" children.0.spi_out)"
+	gate "$1" status "$2" --json | grep -o '"spi_[a-z]*": "[0-9a-f]*"' | tr '\n' ' '
 }
 
 pid_of() { # GATEWAY ROLE
@@ -89,7 +88,7 @@ same() { # BEFORE: hq and branch say what they said
 	now="$(spis hq branch) | $(spis branch hq)"
 	echo "before $1"
 	echo "after  $now"
-	[ "$now" = "$1" ] && [ -n "${1// | /}" ]
+	[ "$now" = "$1" ] && [ "$(grep -o spi_ <<<"$1" | wc -l)" = 8 ]
 }
 
 refused_with() { # WORDS COMMAND...
@@ -161,8 +160,22 @@ swan_same() { # BEFORE
 	[ -n "$1" ] && [ "$(swan_sas)" = "$1" ]
 }
 
-ktap_begin 34
+# What each process of hq may do and has open, but for the number of filters it is under.
+confinement() {
+	local role pid
+	for role in launcher main ike verify key fetch; do
+		[ "$role" = launcher ] && pid=$(cat "$gate_root/hq/pid") || pid=$(pid_of hq "$role") || return 1
+		echo "$role"
+		grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs|Seccomp):' "/proc/$pid/status"
+		for fd in "/proc/$pid/fd/"*; do
+			readlink "$fd" | sed 's/:.*//'
+		done | sort | uniq -c
+	done
+}
+
+ktap_begin 36
 insmod "$CERTGATE_KO" || exit 1
+scripts/peer strongswan || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 && pki_cert hq spare p256 CN=spare.hq.example || exit 1
 crl || exit 1
 # A program of its own, which can be replaced.
@@ -178,12 +191,15 @@ t 'and another' gate_up hq spare || logs
 t 'ping crosses both ways' ping_both
 before="$(spis hq branch) | $(spis branch hq)"
 main=$(pid_of hq main)
+confinement >/run/confinement
 cp "$gate_build/certgated" /run/bin/new && mv /run/bin/new /run/bin/certgated
 t 'the program has been replaced' eval '[[ $(exe_of main) == *deleted* ]]'
 t 'the responder restarts, and no packet is lost' lossless_both 6 gate hq restart || logs
 t 'another process has taken over' eval '[ -n "$(pid_of hq main)" ] && [ "$(pid_of hq main)" != "$main" ]'
 t 'under the process that the service manager knows' kill -0 "$(cat "$gate_root/hq/pid")"
 t 'of the new program' eval '[ "$(exe_of main)" = /run/bin/certgated ] && [ "$(exe_of ike)" = /run/bin/certgated ]'
+t 'with as many rights and descriptors as before' eval 'confinement | diff /run/confinement -'
+t 'of which the launcher uses none of main' grep -q '^CapEff:.00000000000401e0' "/proc/$(cat "$gate_root/hq/pid")/status"
 t 'both connections go on where they were' logged hq '2 connections go on where they were' || logs
 t 'both sides have the same SAs' same "$before" || logs
 t 'the other connection is up' gate_is hq spare state up
@@ -207,7 +223,6 @@ sed '/name: spare/,$d' /run/good.yaml >"$gate_root/hq/certgate.yaml"
 t 'with a connection gone from it, no packet of the other is lost' lossless_both 6 gate hq restart || logs
 t 'the peer got a DELETE for the one' wait_for 5 logged branch 'deleted-by-peer' || logs
 t 'and has the other as it was' same "$before" || logs
-gate branch down spare
 t 'a connection that was taken down' eval 'gate branch down hq && gate branch restart && sleep 1 && gate_is branch hq state down'
 t 'comes up when it is told to' eval 'gate branch up hq && ping_both'
 

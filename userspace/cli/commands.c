@@ -16,8 +16,7 @@ const struct cli_command cli_commands[] = {
 	 "It stays down until 'up' or a restart of the daemon.\n", cmd_down},
 	{"reload", "", "load the configuration again; with an error in it nothing changes", NULL,
 	 cmd_reload},
-	{"restart", "",
-	 "have another process go on with all tunnels, without losing a packet",
+	{"restart", "", "have another process go on with all tunnels, without losing a packet",
 	 "The configuration is loaded again first: with an error in it nothing happens.\n"
 	 "After an upgrade the process is of the version that is installed now.\n",
 	 cmd_restart},

@@ -550,8 +550,9 @@ struct gateway {
 	struct snapshot *snapshots;
 	uint32_t next_request;
 
-	struct restart *restart;   /* one is being prepared */
-	struct takeover *takeover; /* what the main before handed over is not used yet, or not answered for */
+	struct restart *restart; /* one is being prepared */
+	struct takeover *
+		takeover; /* what the main before handed over is not used yet, or not answered for */
 
 	bool stopping, stop_wanted;
 	struct event *stop_timer;

@@ -41,6 +41,7 @@ struct launcher {
 	int handover[ROLE_HANDOVER_MAX];
 	unsigned int n_handover;
 	bool restarting;
+	int stop_signal; /* the last one that main was told of; 0: none */
 };
 
 void launch_put_spawn(struct msg_writer *w, const struct launch_spawn *s)
@@ -212,6 +213,9 @@ static int on_restart(struct launcher *l, enum msg_type type, int *fd)
 	l->restarting = true;
 	/* One that comes now stays pending, and is the next launcher's. */
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	/* Main has not heard of one that came just before, or it would be stopping. */
+	if (l->stop_signal)
+		(void)raise(l->stop_signal);
 	kill_all(l, true);
 	return 0;
 }
@@ -340,6 +344,8 @@ static void on_signal(evutil_socket_t sig, short what _unused_, void *userdata)
 		(void)raise((int)sig);
 		return;
 	}
+	if (sig != SIGHUP)
+		l->stop_signal = (int)sig;
 	msg_begin(&w, MSG_SIGNAL);
 	msg_put_u32(&w, (uint32_t)sig);
 	(void)channel_send(l->main, &w, -EBADF);

@@ -359,7 +359,10 @@ static void on_restart_now(evutil_socket_t fd _unused_, short what _unused_, voi
 	int r = restart_start(w->g, on_restarting, w);
 
 	if (r < 0)
-		on_restarting(w, r, r == -EBUSY ? "another configuration is being loaded" : strerror(-r));
+		on_restarting(w, r,
+			      r == -EBUSY
+				      ? "the daemon has not started yet, or loads a configuration"
+				      : strerror(-r));
 }
 
 static void on_reloaded(void *ctx, int error, const struct cg_diags *diags, json_t *result)

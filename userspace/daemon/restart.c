@@ -20,6 +20,7 @@ struct restart {
 	struct event *timer;
 	int snapshot;
 	bool watched[ROLE_WORKERS_MAX]; /* this worker has told all */
+	bool handed;			/* the launcher has it: there is no way back */
 };
 
 void restart_free(struct gateway *g)
@@ -47,7 +48,7 @@ void restart_failed(struct gateway *g, int error, const char *why)
 	restart_done_fn done;
 	void *ctx;
 
-	if (!x)
+	if (!x || x->handed)
 		return;
 	done = x->done;
 	ctx = x->ctx;
@@ -97,9 +98,8 @@ int restart_start(struct gateway *g, restart_done_fn done, void *ctx)
 
 static void fill_conn(const struct conn *c, struct state_conn *ret)
 {
-	*ret = (struct state_conn){.down = c->down,
-				   .created_link = c->created_link,
-				   .n_resolved = c->n_resolved};
+	*ret = (struct state_conn){
+		.down = c->down, .created_link = c->created_link, .n_resolved = c->n_resolved};
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", c->cfg->name);
 	memcpy(ret->trust, c->trust_digest, sizeof(ret->trust));
 	memcpy(ret->resolved, c->resolved, sizeof(ret->resolved));
@@ -181,8 +181,8 @@ static int write_state(struct gateway *g, int *ret_fd)
 		}
 	}
 	for (const struct udp_socket *u = g->sockets; u && r >= 0; u = u->next)
-		s.sockets[s.n_sockets++] =
-			(struct state_socket){.p = u->p, .kernel_id = u->kernel_id};
+		s.sockets[s.n_sockets++] = (struct state_socket){.p = u->p,
+								 .kernel_id = u->kernel_id};
 	if (r >= 0)
 		r = restart_state_write(&s, ret_fd);
 	for (size_t i = 0; i < s.n_bindings; i++)
@@ -216,6 +216,7 @@ static void hand_over(struct gateway *g)
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
 		       (uintmax_t)now_boottime());
 	notify_state(text);
+	x->handed = true;
 	x->done(x->ctx, 0, NULL);
 	r = give(g, state);
 	if (r >= 0)

@@ -37,7 +37,7 @@ struct state_binding {
 struct state_child {
 	uint32_t conn; /* index of state_conn */
 	uint32_t index;
-	uint64_t number, binding; /* the engine's; the handle */
+	uint64_t number, binding;			 /* the engine's; the handle */
 	uint32_t tunnel, sa_in, sa_out, spi_in, spi_out; /* sa_out 0: it is gone */
 	struct cg_endpoint local, remote;
 	bool udp;

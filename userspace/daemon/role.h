@@ -29,8 +29,9 @@ enum {
 	ROLE_FD_KEY = 4,       /* ike: to key */
 	ROLE_FD_VERIFY = 16,   /* ike: to verify worker i at ROLE_FD_VERIFY + i */
 	ROLE_FD_IKE = 4,       /* key, verify: to ike */
-	ROLE_FD_HANDOVER = 256, /* launcher, main: the first of what the main before it handed over */
-	ROLE_WORKERS_MAX = 32, /* of verify */
+	ROLE_FD_HANDOVER =
+		256, /* launcher, main: the first of what the main before it handed over */
+	ROLE_WORKERS_MAX = 32,	 /* of verify */
 	ROLE_HANDOVER_MAX = 192, /* descriptors handed over */
 };
 

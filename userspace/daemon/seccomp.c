@@ -171,8 +171,7 @@ static void allow_reading(struct step *s)
 /* Memory that goes to another process, sealed. */
 static void allow_sealed_memory(struct step *s)
 {
-	allow_if(s, SCMP_SYS(memfd_create),
-		 SCMP_A1(SCMP_CMP_EQ, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+	allow_if(s, SCMP_SYS(memfd_create), SCMP_A1(SCMP_CMP_EQ, MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	allow_if(s, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS));
 }
 

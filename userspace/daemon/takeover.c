@@ -131,7 +131,8 @@ static const struct state_conn *find_conn(struct takeover *t, const char *name)
 
 void takeover_conn(struct conn *c)
 {
-	const struct state_conn *s = c->g->takeover ? find_conn(c->g->takeover, c->cfg->name) : NULL;
+	const struct state_conn *s = c->g->takeover ? find_conn(c->g->takeover, c->cfg->name)
+						    : NULL;
 
 	if (!s)
 		return;
@@ -261,9 +262,9 @@ static int tell_verify(struct gateway *g, const struct conn *c, const struct sta
 	msg_put_u64(&m, s->b.handle);
 	msg_put_u32(&m, c->id);
 	msg_put_fixed(&m, s->path + head, s->path_len - head);
-	return channel_send(
-		proc_channel(g, ROLE_VERIFY, (unsigned int)(s->b.handle % g->n_verifiers)), &m,
-		-EBADF);
+	return channel_send(proc_channel(g, ROLE_VERIFY,
+					 (unsigned int)(s->b.handle % g->n_verifiers)),
+			    &m, -EBADF);
 }
 
 static struct conn *conn_of(struct gateway *g, uint32_t index)
@@ -318,9 +319,8 @@ static void tell_live(struct gateway *g, struct channel *ike)
 		if (b->dead || !b->conn)
 			continue;
 		msg_begin(&m, MSG_LIVE_BINDING);
-		proto_put_live_binding(&m,
-				       &(struct ike_kernel_binding){.connection = b->conn->id,
-								    .binding = b->b.handle});
+		proto_put_live_binding(&m, &(struct ike_kernel_binding){.connection = b->conn->id,
+									.binding = b->b.handle});
 		(void)channel_send(ike, &m, -EBADF);
 	}
 	LIST_FOREACH(k, &g->children, all)
@@ -355,6 +355,24 @@ static void tell_moved(struct gateway *g, struct channel *ike)
 	}
 }
 
+/* SAs that are to be replaced by what they carried: the event may have come when nobody read it. */
+static int on_soft(void *ctx, const struct cgk_sa *sa)
+{
+	uint64_t bytes = MAX(sa->stats.rx_bytes, sa->stats.tx_bytes);
+	uint64_t packets = MAX(sa->stats.rx_packets, sa->stats.tx_packets);
+	struct gateway *g = ctx;
+	const struct child *k = child_find_sa(g, sa->id);
+	struct msg_writer m;
+
+	if (!k || ((sa->soft_bytes == 0 || bytes < sa->soft_bytes) &&
+		   (sa->soft_packets == 0 || packets < sa->soft_packets)))
+		return 0;
+	msg_begin(&m, MSG_CHILD_SOFT);
+	msg_put_u64(&m, k->number);
+	(void)channel_send(ike_channel(g), &m, -EBADF);
+	return 0;
+}
+
 void takeover_go(struct gateway *g)
 {
 	struct takeover *t = g->takeover;
@@ -376,6 +394,8 @@ void takeover_go(struct gateway *g)
 	/* It is good once. */
 	t->snapshot = safe_close(t->snapshot);
 	tell_moved(g, ike);
+	if (g->k && !LIST_EMPTY(&g->children))
+		(void)cgk_sa_dump(g->k, on_soft, g);
 	sockets_tell_ike(g);
 }
 
@@ -419,12 +439,14 @@ int takeover_on_message(struct gateway *g, enum msg_type type, struct msg_reader
 		return -EBADMSG;
 	takeover_free(g);
 	if (p.error < 0)
-		history_add(g, NULL, IKE_WARNING, "restore-refused", NULL, NULL,
-			    "ike does not go on from what the one before wrote down (%s): tunnels are made anew",
-			    strerror(-p.error));
+		history_add(
+			g, NULL, IKE_WARNING, "restore-refused", NULL, NULL,
+			"ike does not go on from what the one before wrote down (%s): tunnels are made anew",
+			strerror(-p.error));
 	else
-		history_add(g, NULL, IKE_NOTICE, "restored", NULL, NULL,
-			    "%u connections go on where they were, with %u IKE SAs and %u Child SAs; %u are made anew",
-			    p.connections, p.sas, p.children, p.refused);
+		history_add(
+			g, NULL, IKE_NOTICE, "restored", NULL, NULL,
+			"%u connections go on where they were, with %u IKE SAs and %u Child SAs; %u are made anew",
+			p.connections, p.sas, p.children, p.refused);
 	return 0;
 }
