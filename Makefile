@@ -114,6 +114,11 @@ test:	## all tests of all layers; closes with "N passed, N failed"
 	@$(MAKE) --no-print-directory -j$$(nproc) test-builds
 	@tests/run
 
+interop:	## the interoperability tests, and docs/interop.md from what they say
+	@$(MAKE) --no-print-directory -j$$(nproc) test-builds
+	@tests/run --layer interop
+	@tests/interop-report
+
 unit:	## the unit tests, under AddressSanitizer and UBSan
 	@mkdir -p $(O)/asan
 	@flock $(O)/asan/.lock $(MAKE) --no-print-directory -f tests/Makefile

@@ -56,7 +56,6 @@ static void example_make(struct example *x)
 		struct state_binding *b = &x->bindings[i];
 
 		(void)snprintf(c->name, sizeof(c->name), "conn%u", i);
-		memset(c->trust, (int)i + 1, sizeof(c->trust));
 		c->down = i == 1;
 		c->created_link = i == 0;
 		c->resolved[0] = (struct cg_addr){.family = AF_INET, .bytes = {192, 0, 2, 9}};
@@ -66,6 +65,9 @@ static void example_make(struct example *x)
 		b->b.handle = 0x1000 + i;
 		b->b.connection = 77;
 		b->b.binding.n_links = 2;
+		memset(b->b.trust, (int)i + 1, sizeof(b->b.trust));
+		memset(b->b.binding.links[0].spki, 7, PKI_SHA256_SIZE);
+		memset(b->b.binding.links[1].spki, 8, PKI_SHA256_SIZE);
 		SHA256(leaf, sizeof(leaf), b->b.binding.links[0].cert);
 		SHA256(anchor, sizeof(anchor), b->b.binding.links[1].cert);
 		b->b.binding.not_before = 1;
@@ -153,7 +155,7 @@ static void it_comes_back_whole(void **state _unused_)
 		const struct state_child *k = &back.children[i];
 
 		assert_string_equal(back.conns[i].name, x.conns[i].name);
-		assert_memory_equal(back.conns[i].trust, x.conns[i].trust, IKE_TRUST_SIZE);
+		assert_memory_equal(b->b.trust, x.bindings[i].b.trust, sizeof(b->b.trust));
 		assert_int_equal(back.conns[i].down, i == 1);
 		assert_int_equal(back.conns[i].created_link, i == 0);
 		assert_int_equal(back.conns[i].n_resolved, i);

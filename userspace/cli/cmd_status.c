@@ -132,6 +132,24 @@ static void print_last_error(struct cli *cli, const json_t *c, int64_t now)
 		line(cli, "to do", "%s", json_str(e, "hint", ""));
 }
 
+static void print_expiring(struct cli *cli, const json_t *c, int64_t now)
+{
+	const json_t *item;
+	char text[OUT_TEXT];
+	size_t i;
+
+	json_array_foreach(json_object_get(c, "expiring"), i, item) {
+		const char *whose = json_str(item, "whose", "");
+
+		line(cli, i == 0 ? "ends soon" : "", "%s %s, %s",
+		     streq(whose, "ours")   ? "our certificate"
+		     : streq(whose, "peer") ? "the peer's"
+					    : "of the configured chain:",
+		     json_str(item, "subject", "-"),
+		     out_expiry(json_str(item, "not_after", ""), now, text));
+	}
+}
+
 static void print_details(struct cli *cli, const json_t *c, int64_t now)
 {
 	const char *state = json_str(c, "state", "unknown");
@@ -184,6 +202,7 @@ static void print_details(struct cli *cli, const json_t *c, int64_t now)
 	}
 	json_array_foreach(json_object_get(c, "children"), i, child)
 		print_child(cli, child, now);
+	print_expiring(cli, c, now);
 	print_last_error(cli, c, now);
 }
 

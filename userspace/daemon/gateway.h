@@ -98,6 +98,8 @@ struct binding;
 struct child;
 struct tunnel;
 
+enum { EXPIRY_ITEMS = 3 }; /* expiry.c */
+
 struct conn {
 	struct gateway *g;
 	uint32_t id;
@@ -119,6 +121,12 @@ struct conn {
 	uint8_t (*hashes)[20];
 	size_t n_hashes;
 	uint8_t trust_digest[32];
+	char chain_subject[PKI_TEXT_MAX]; /* of what is configured for the peer, what ends first */
+	int64_t chain_not_after;	  /* 0: not known */
+	struct {
+		int64_t not_after;
+		unsigned int level;
+	} expiry_told[EXPIRY_ITEMS];
 	/* the kernel's side */
 	uint32_t ifindex;
 	bool created_link, routes_in;
@@ -230,7 +238,8 @@ struct binding {
 	bool dead, released;
 	unsigned int children;
 	int64_t since;
-	char why[128];			/* it is dead */
+	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
+	char why[128];	 /* it is dead */
 	struct proto_path_state *state; /* of revocation; NULL: nothing is known, or asked */
 	uint8_t *path;			/* while a restart is prepared: the body of WATCHED */
 	size_t path_len;
@@ -248,6 +257,13 @@ void binding_die(struct gateway *g, struct binding *b, const char *why);
 void binding_tell_ike(struct gateway *g, const struct binding *b);
 /* Stops it where the kernel has no reason of its own to: its SAs are deleted, then it dies. */
 void binding_stop(struct gateway *g, struct binding *b, const char *why);
+/*
+ * The rules of a connection have changed, or not: who was let in under others has BINDING_OUTDATED_SECONDS to be let in again. That is ike's
+ * to do (RFC 7296 section 2.8.3), and it closes who is refused; a binding that ike leaves in use all the same ends with the next tick.
+ */
+enum { BINDING_OUTDATED_SECONDS = 120 };
+void bindings_compare(struct conn *c);
+void bindings_tick(struct gateway *g, usec_t now);
 /* Those with this fingerprint. text: who said so, when; NULL if only the kernel did. */
 void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text);
 /* verify looked at the path of one again. */
@@ -260,6 +276,23 @@ void bindings_of_conn_orphan(struct conn *c);
 struct binding *binding_restored(struct conn *c, const struct proto_binding *p, uint32_t kernel_id,
 				 int64_t since);
 void bindings_free(struct gateway *g);
+
+/* ---------------------------------------------------------------- expiry.c: certificates that end soon */
+
+enum { EXPIRY_SECONDS = 60 }; /* between looks */
+
+struct expiry_item {
+	const char *whose; /* "ours", "configured", "peer"; NULL: nothing there */
+	const char *subject;
+	int64_t not_after; /* seconds since 1970 */
+};
+
+/* How many of the steps of warning (30, 7, 1 days ahead) are reached. */
+unsigned int expiry_level(int64_t not_after, int64_t now);
+/* What of a connection can end; the texts are the connection's. */
+void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS]);
+/* Warns of what has come a step nearer. now: seconds since 1970. */
+void expiry_tick(struct gateway *g, int64_t now);
 
 /* ---------------------------------------------------------------- revoke.c: what is revoked on this gateway */
 
@@ -523,6 +556,7 @@ struct gateway {
 	bool loaded;	 /* a configuration is in force */
 	bool load_again; /* a process came meanwhile */
 	struct event *load_timer;
+	int64_t expiry_at; /* seconds since 1970 */
 
 	struct cgk *k; /* NULL: the module is not loaded */
 	struct cgk_rt *rt;

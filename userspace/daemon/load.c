@@ -318,6 +318,8 @@ void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged
 		else
 			c->n_hashes = len / PKI_SHA1_SIZE;
 		memcpy(c->trust_digest, s->digest, sizeof(c->trust_digest));
+		memcpy(c->chain_subject, s->subject, sizeof(c->chain_subject));
+		c->chain_not_after = s->not_after;
 	}
 	if (--l->waiting == 0)
 		next_connection(l);

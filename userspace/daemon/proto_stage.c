@@ -138,6 +138,8 @@ void proto_put_staged_trust(struct msg_writer *w, const struct staged_trust *s)
 	msg_put_blob(w, s->remote_id.data, s->remote_id.size);
 	msg_put_blob(w, s->hashes.data, s->hashes.size);
 	msg_put_fixed(w, s->digest, sizeof(s->digest));
+	msg_put_str(w, s->subject);
+	msg_put_i64(w, s->not_after);
 }
 
 void proto_get_staged_trust(struct msg_reader *r, struct staged_trust *ret)
@@ -150,6 +152,8 @@ void proto_get_staged_trust(struct msg_reader *r, struct staged_trust *ret)
 	ret->remote_id = get_blob(r, PROTO_ID_MAX);
 	ret->hashes = get_blob(r, (size_t)STAGE_HASHES_MAX * PKI_SHA1_SIZE);
 	msg_get_fixed(r, ret->digest, sizeof(ret->digest));
+	msg_get_str(r, ret->subject, sizeof(ret->subject));
+	ret->not_after = msg_get_i64(r);
 	if (ret->hashes.size % PKI_SHA1_SIZE != 0)
 		msg_reject(r);
 }

@@ -101,9 +101,11 @@ struct staged_trust {
 	int error;
 	enum stage_part part;
 	char text[2 * PKI_TEXT_MAX];
-	struct ike_blob remote_id; /* IDr to ask for as initiator; empty: none */
-	struct ike_blob hashes;	   /* 20 bytes each; empty: none or more than are sent */
-	uint8_t digest[32];	   /* of everything that was staged: whether it changed */
+	struct ike_blob remote_id;  /* IDr to ask for as initiator; empty: none */
+	struct ike_blob hashes;	    /* 20 bytes each; empty: none or more than are sent */
+	uint8_t digest[32];	    /* of everything that was staged: whether it changed */
+	char subject[PKI_TEXT_MAX]; /* of the anchors and intermediates, what ends first */
+	int64_t not_after;
 };
 void proto_put_staged_trust(struct msg_writer *w, const struct staged_trust *s);
 void proto_get_staged_trust(struct msg_reader *r, struct staged_trust *ret);

@@ -101,7 +101,6 @@ static void fill_conn(const struct conn *c, struct state_conn *ret)
 	*ret = (struct state_conn){
 		.down = c->down, .created_link = c->created_link, .n_resolved = c->n_resolved};
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", c->cfg->name);
-	memcpy(ret->trust, c->trust_digest, sizeof(ret->trust));
 	memcpy(ret->resolved, c->resolved, sizeof(ret->resolved));
 }
 

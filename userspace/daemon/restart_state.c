@@ -80,7 +80,6 @@ static void end(struct out *o, struct msg_writer *w)
 static void put_conn(struct msg_writer *w, const struct state_conn *c)
 {
 	msg_put_str(w, c->name);
-	msg_put_fixed(w, c->trust, sizeof(c->trust));
 	msg_put_bool(w, c->down);
 	msg_put_bool(w, c->created_link);
 	msg_put_u32(w, (uint32_t)c->n_resolved);
@@ -182,7 +181,6 @@ static int get_conn(struct restart_state *s, struct msg_reader *r)
 	if (!c)
 		return -ENOMEM;
 	msg_get_str(r, c->name, sizeof(c->name));
-	msg_get_fixed(r, c->trust, sizeof(c->trust));
 	c->down = msg_get_bool(r);
 	c->created_link = msg_get_bool(r);
 	c->n_resolved = msg_get_count(r, PROTO_ADDRESSES_MAX);

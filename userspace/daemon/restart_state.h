@@ -19,7 +19,6 @@
 
 struct state_conn {
 	char name[IKE_NAME_SIZE];
-	uint8_t trust[IKE_TRUST_SIZE]; /* as verify said it */
 	bool down, created_link;
 	struct cg_addr resolved[PROTO_ADDRESSES_MAX];
 	size_t n_resolved;

@@ -409,6 +409,8 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	open_module(g);
 	renew_lease(g, now);
 	adopt_tick(g);
+	bindings_tick(g, now);
+	expiry_tick(g, (int64_t)(now_realtime() / USEC_PER_SEC));
 	fetching_tick(g);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;

@@ -267,15 +267,6 @@ static int tell_verify(struct gateway *g, const struct conn *c, const struct sta
 			    &m, -EBADF);
 }
 
-static struct conn *conn_of(struct gateway *g, uint32_t index)
-{
-	const struct state_conn *s = &g->takeover->s.conns[index];
-	struct conn *c = conn_find_name(g, s->name);
-
-	/* Judged by other rules: the peer has to come in anew. */
-	return c && memcmp(c->trust_digest, s->trust, sizeof(s->trust)) == 0 ? c : NULL;
-}
-
 void takeover_adopt(struct gateway *g)
 {
 	struct look l = {0};
@@ -289,7 +280,9 @@ void takeover_adopt(struct gateway *g)
 					cgk_error(g->k));
 	for (size_t i = 0; r >= 0 && i < g->takeover->s.n_bindings; i++) {
 		const struct state_binding *s = l.bindings[i].s;
-		struct conn *c = l.bindings[i].live ? conn_of(g, s->conn) : NULL;
+		struct conn *c = l.bindings[i].live
+					 ? conn_find_name(g, g->takeover->s.conns[s->conn].name)
+					 : NULL;
 
 		if (c && tell_verify(g, c, s) >= 0)
 			binding_restored(c, &s->b, s->kernel_id, s->since);
