@@ -141,6 +141,7 @@ struct conn {
 	/* for the operator */
 	bool down; /* taken down by hand */
 	bool begun, closing;
+	bool goes_on; /* while ike answers to a snapshot: this one is in it */
 	unsigned int attempts;
 	struct history history;
 	struct history_entry last_error; /* code empty: none */
@@ -447,7 +448,7 @@ bool takeover_pending(const struct gateway *g);
 /* Gives ike its snapshot, if everything is there. */
 void takeover_go(struct gateway *g);
 void takeover_ike_ended(struct gateway *g);
-/* ANEW, RESTORED */
+/* GOES_ON, RESTORED */
 int takeover_on_message(struct gateway *g, enum msg_type type, struct msg_reader *r);
 void takeover_free(struct gateway *g);
 

@@ -128,15 +128,12 @@ void ike_restart_restore(struct ike_engine *e, const struct proto_restore *p, in
 	int r;
 
 	r = restore(e, p, fd, live, &done);
-	/* What main has of the others, the engine knows nothing of. It hears so before anything else. */
+	/* What main has of the others, the engine knows nothing of: it hears so before anything else. */
 	for (size_t i = 0; i < live->n_bindings; i++) {
-		uint32_t connection = live->bindings[i].connection;
-
-		if (ike_connection_restored(e, connection) ||
-		    (i > 0 && live->bindings[i - 1].connection == connection))
+		if (!ike_connection_restored(e, live->bindings[i].connection))
 			continue;
-		msg_begin(&m, MSG_ANEW);
-		msg_put_u32(&m, connection);
+		msg_begin(&m, MSG_GOES_ON);
+		msg_put_u32(&m, live->bindings[i].connection);
 		(void)channel_send(to_main, &m, -EBADF);
 	}
 	answer = (struct proto_restored){.error = r,

@@ -28,7 +28,7 @@ void ike_live_done(struct ike_live *l);
 /* LIVE_BINDING and LIVE_CHILD. 0, -EBADMSG, -ENOMEM. */
 int ike_live_add(struct ike_live *l, enum msg_type type, struct msg_reader *r);
 
-/* Restores from the snapshot in fd, tells main what begins anew, and ends the hold, whatever came of it. */
+/* Restores from the snapshot in fd, tells main what goes on, and ends the hold, whatever came of it. */
 void ike_restart_restore(struct ike_engine *e, const struct proto_restore *p, int fd,
 			 const struct ike_live *live, struct channel *to_main);
 

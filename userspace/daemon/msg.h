@@ -92,7 +92,7 @@
 	X(LIVE_BINDING,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(LIVE_CHILD,      ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(RESTORE,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      1)                    \
-	X(ANEW,            ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(GOES_ON,         ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(RESTORED,        ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	/* and the paths that verify watches go along */                                           \
 	X(WATCH_GET,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \

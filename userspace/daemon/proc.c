@@ -170,7 +170,7 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 	if (type == MSG_SAVED || type == MSG_SAVE_FAILED || type == MSG_WATCHED ||
 	    type == MSG_WATCHED_ALL)
 		return restart_on_message(p, type, r, fd);
-	if (type == MSG_ANEW || type == MSG_RESTORED)
+	if (type == MSG_GOES_ON || type == MSG_RESTORED)
 		return takeover_on_message(p->g, type, r);
 	if (type == MSG_RESOLVED) {
 		proto_get_resolved(r, &resolved);

@@ -403,8 +403,31 @@ void takeover_loaded(struct gateway *g)
 void takeover_ike_ended(struct gateway *g)
 {
 	/* Unless it had not got the snapshot yet. */
-	if (g->takeover && !takeover_pending(g))
-		takeover_free(g);
+	if (!g->takeover || takeover_pending(g))
+		return;
+	takeover_free(g);
+	for (size_t i = 0; i < g->n_conns; i++)
+		g->conns[i]->goes_on = false;
+}
+
+/* The engine knows nothing of what main has of a connection that does not go on; nor of a binding that died since. */
+static void sort_out(struct conn *c)
+{
+	struct binding *next;
+
+	if (!c->goes_on) {
+		if (!LIST_EMPTY(&c->bindings))
+			(void)snprintf(c->left, sizeof(c->left), "it did not outlast the restart");
+		children_of_conn_orphan(c);
+		bindings_of_conn_orphan(c);
+		return;
+	}
+	c->goes_on = false;
+	for (struct binding *b = LIST_FIRST(&c->bindings); b; b = next) {
+		next = LIST_NEXT(b, of_conn);
+		if (b->dead && b->children == 0)
+			binding_release(c->g, b->b.handle);
+	}
 }
 
 int takeover_on_message(struct gateway *g, enum msg_type type, struct msg_reader *r)
@@ -415,22 +438,21 @@ int takeover_on_message(struct gateway *g, enum msg_type type, struct msg_reader
 
 	if (!g->takeover || takeover_pending(g))
 		return -EBADMSG;
-	if (type == MSG_ANEW) {
+	if (type == MSG_GOES_ON) {
 		id = msg_get_u32(r);
 		if (!msg_done(r))
 			return -EBADMSG;
 		c = conn_find(g, id);
-		if (!c)
-			return 0;
-		(void)snprintf(c->left, sizeof(c->left), "it did not outlast the restart");
-		children_of_conn_orphan(c);
-		bindings_of_conn_orphan(c);
+		if (c)
+			c->goes_on = true;
 		return 0;
 	}
 	proto_get_restored(r, &p);
 	if (!msg_done(r))
 		return -EBADMSG;
 	takeover_free(g);
+	for (size_t i = 0; i < g->n_conns; i++)
+		sort_out(g->conns[i]);
 	if (p.error < 0)
 		history_add(
 			g, NULL, IKE_WARNING, "restore-refused", NULL, NULL,
