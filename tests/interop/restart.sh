@@ -199,7 +199,7 @@ crl || exit 1
 # A program of its own, which can be replaced.
 mkdir -p /run/bin && cp "$gate_build"/certgate{,d} /run/bin || exit 1
 gate_build=/run/bin
-MODE=responder-only interop_hq hq "  crls: [$pki/branch-ca.crl, $pki/branch-root.crl]" 'dpd_delay: 2' 'dpd_timeout: 10'
+interop_hq hq "  crls: [$pki/branch-ca.crl, $pki/branch-root.crl]" 'dpd_delay: 2' 'dpd_timeout: 10'
 spare
 branch_conf
 interop_start && gate_start branch branch || exit 1
@@ -208,12 +208,12 @@ t 'a tunnel is up' gate_up branch hq || logs
 t 'and another' gate_up hq spare || logs
 t 'ping crosses both ways' ping_both
 before="$(spis hq branch) | $(spis branch hq)"
-main=$(pid_of hq main)
+process=$(pid_of hq main)
 confinement >/run/confinement
 cp "$gate_build/certgated" /run/bin/new && mv /run/bin/new /run/bin/certgated
 t 'the program has been replaced' eval '[[ $(exe_of main) == *deleted* ]]'
-t 'the responder restarts, and no packet is lost' lossless_both 6 gate hq restart || logs
-t 'another process has taken over' eval '[ -n "$(pid_of hq main)" ] && [ "$(pid_of hq main)" != "$main" ]'
+t 'hq restarts, and no packet is lost' lossless_both 6 gate hq restart || logs
+t 'another process has taken over' eval '[ -n "$(pid_of hq main)" ] && [ "$(pid_of hq main)" != "$process" ]'
 t 'under the process that the service manager knows' kill -0 "$(cat "$gate_root/hq/pid")"
 t 'of the new program' eval '[ "$(exe_of main)" = /run/bin/certgated ] && [ "$(exe_of ike)" = /run/bin/certgated ]'
 t 'with as many rights and descriptors as before' eval 'confinement | diff /run/confinement -'
@@ -222,7 +222,7 @@ t 'both connections go on where they were' logged hq '2 connections go on where 
 t 'both sides have the same SAs' same "$before" || logs
 t 'the other connection is up' gate_is hq spare state up
 t 'its interface is as it was' ip -n hq link show cg1
-t 'the initiator restarts, and no packet is lost' lossless_both 6 gate branch restart || logs
+t 'branch restarts, and no packet is lost' lossless_both 6 gate branch restart || logs
 t 'both sides still have the same SAs' same "$before" || logs
 t 'a second time: no packet is lost' lossless_both 6 gate hq restart || logs
 t 'and the SAs are the same' same "$before" || logs
@@ -230,13 +230,13 @@ t 'restarted at the same time, no packet is lost' lossless_both 8 eval 'gate hq 
 t 'and the SAs are the same' same "$before" || logs
 sleep 4
 t 'liveness checks are answered' eval '! logged hq peer-dead && ! logged branch peer-dead && same "$before"'
-t 'nobody was told of an end' eval '! logged hq deleted-by-peer && ! logged branch deleted-by-peer'
+t 'nobody was told of an end, and nothing was lost on the way' eval '! logged hq deleted-by-peer && ! logged branch deleted-by-peer && ! logged hq "no socket" && ! logged branch "no socket"'
 
 cp "$gate_root/hq/certgate.yaml" /run/good.yaml
 echo 'nonsense: 1' >>"$gate_root/hq/certgate.yaml"
-main=$(pid_of hq main)
+process=$(pid_of hq main)
 t 'with an error in the configuration nothing happens' refused_with nonsense gate hq restart
-t 'and the process is the same' eval '[ "$(pid_of hq main)" = "$main" ] && same "$before"'
+t 'and the process is the same' eval '[ "$(pid_of hq main)" = "$process" ] && same "$before"'
 sed '/name: spare/,$d' /run/good.yaml >"$gate_root/hq/certgate.yaml"
 t 'with a connection gone from it, no packet of the other is lost' lossless_both 6 gate hq restart || logs
 t 'the peer got a DELETE for the one' wait_for 5 logged branch 'deleted-by-peer' || logs

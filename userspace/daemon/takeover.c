@@ -370,26 +370,28 @@ void takeover_go(struct gateway *g)
 {
 	struct takeover *t = g->takeover;
 	struct channel *ike = ike_channel(g);
+	_cleanup_close_ int snapshot = -EBADF;
 	struct proto_restore p;
 	struct msg_writer m;
 	size_t size;
 
 	if (!takeover_pending(g) || !t->loaded || !ike)
 		return;
-	if (news_check_fd(t->snapshot, IKE_SNAPSHOT_MAX, &size) < 0)
+	/* It is good once. */
+	snapshot = TAKE_FD(t->snapshot);
+	if (news_check_fd(snapshot, IKE_SNAPSHOT_MAX, &size) < 0)
 		size = 0;
 	tell_live(g, ike);
+	/* At the last moment: what it read before it goes on it would drop; then it has to have them. */
+	sockets_tell_ike(g);
 	p.size = (uint32_t)size;
 	memcpy(p.token, t->s.token, sizeof(p.token));
 	msg_begin(&m, MSG_RESTORE);
 	proto_put_restore(&m, &p);
-	(void)channel_send(ike, &m, t->snapshot);
-	/* It is good once. */
-	t->snapshot = safe_close(t->snapshot);
+	(void)channel_send(ike, &m, snapshot);
 	tell_moved(g, ike);
 	if (g->k && !LIST_EMPTY(&g->children))
 		(void)cgk_sa_dump(g->k, on_soft, g);
-	sockets_tell_ike(g);
 }
 
 void takeover_loaded(struct gateway *g)
