@@ -20,7 +20,7 @@ DEBIAN_KERNELS := 6.1 6.12
 TEST_KERNELS := $(DEBIAN_KERNELS) uml uml-debug
 
 .DEFAULT_GOAL := all
-.PHONY: all userspace module modules modules-kunit install modules_install unit test lint \
+.PHONY: all userspace module modules modules-kunit install modules_install unit test interop lint \
 	check-style demo bench soak fuzz setup format clean help
 
 ##@ Building
