@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 400
+# timeout: 480
 # kernels: 6.1
 #
 # The processes of a running certgated are what they are said to be: users, capabilities, root directories, descriptors, and
@@ -103,7 +103,7 @@ recovers() { # ROLE: there is another process of that role, and the daemon answe
 	wait_for 10 pid_of hq "$1" && gate_answers hq
 }
 
-ktap_begin 48
+ktap_begin 58
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -149,6 +149,24 @@ t 'main: executes nothing' dies_of main 59 @/bin/sh 0 0
 t 'main: loads no module' dies_of main 175 0 0 0
 t 'main: mounts nothing' dies_of main 165 0 0 0 0 0
 t 'main: becomes nobody else' dies_of main 105 0
+gate_kill hq
+
+# The process for key vaults is there if one is configured, and whether or not that answers.
+sed -i -e 's,outbound_certificate: .*,outbound_certificate: https://kv.vault.azure.net/certificates/gw,' \
+	-e "/^gateway:/a\\  vault: {metadata: 'http://127.0.0.1:1'}" "$gate_root/hq/certgate.yaml"
+deaths=0
+GATE_START_SECONDS=60
+interop_start || exit 1
+t 'vault: another user, no groups' unprivileged vault
+t 'vault: no capabilities, and none to be had' capabilities vault 0000000000000000
+t 'vault: locked' locked vault
+t 'vault: an empty root directory without a name' nowhere vault
+t 'vault: no open file' no_files vault
+t 'vault: opens no file' dies_of vault 257 -100 @/etc/passwd 0 0
+t 'and is started again' recovers vault
+t 'vault: makes no socket but of the internet' dies_of vault 41 1 1 0
+t 'vault: listens to nobody' dies_of vault 50 3 1
+t 'vault: executes nothing' dies_of vault 59 @/bin/sh 0 0
 gate_kill hq
 t 'rmmod' wait_for 5 rmmod certgate
 ktap_end

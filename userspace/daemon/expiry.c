@@ -52,8 +52,10 @@ static const char *what(const struct expiry_item *item)
 					  : "a certificate of the configured chain,";
 }
 
-static const char *way_out(const struct expiry_item *item)
+static const char *way_out(const struct conn *c, const struct expiry_item *item)
 {
+	if (streq(item->whose, "ours") && c->cfg->outbound_certificate.vault)
+		return "make a new version in the vault; if the URL names a version, name that one";
 	if (streq(item->whose, "ours"))
 		return "put a new one into the file of outbound_certificate, then 'certgate reload'";
 	return streq(item->whose, "peer")
@@ -67,11 +69,11 @@ static void tell(struct gateway *g, struct conn *c, const struct expiry_item *it
 	char until[TIMESTAMP_SIZE];
 
 	if (left <= 0)
-		history_note(g, c, IKE_ERROR, "certificate-expired", NULL, way_out(item),
+		history_note(g, c, IKE_ERROR, "certificate-expired", NULL, way_out(c, item),
 			     "%s %s has expired at %s", what(item), item->subject,
 			     format_timestamp(item->not_after, until));
 	else
-		history_note(g, c, IKE_WARNING, "certificate-expires", NULL, way_out(item),
+		history_note(g, c, IKE_WARNING, "certificate-expires", NULL, way_out(c, item),
 			     "%s %s expires in %lld %s, at %s", what(item), item->subject,
 			     (long long)(left >= 2 * DAY ? left / DAY : left / 3600),
 			     left >= 2 * DAY ? "days" : "hours",

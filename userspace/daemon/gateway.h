@@ -23,6 +23,7 @@
 #include "daemon/proto_ike.h"
 #include "daemon/proto_revocation.h"
 #include "daemon/proto_stage.h"
+#include "daemon/proto_vault.h"
 #include "daemon/revoked_set.h"
 #include "daemon/table.h"
 #include "kernel/kernel.h"
@@ -70,6 +71,7 @@ struct proc {
 	unsigned int index;
 	pid_t pid; /* 0: not running */
 	struct channel *channel;
+	bool wanted; /* it is to run */
 	bool ready;
 	struct event *restart;
 	unsigned int failures; /* in a row */
@@ -77,6 +79,8 @@ struct proc {
 };
 
 int procs_start(struct gateway *g);
+/* Starts one that is not needed by every configuration, unless it runs. */
+int proc_want(struct gateway *g, enum role role);
 void procs_stop(struct gateway *g);
 /* From the launcher. */
 void procs_spawned(struct gateway *g, const struct launch_report *rep);
@@ -337,6 +341,34 @@ void fetching_tick(struct gateway *g);
 /* A new reference. */
 json_t *fetching_json(struct gateway *g);
 
+/* ---------------------------------------------------------------- vaulting.c: certificates that are in key vaults */
+
+struct vaulting;
+
+bool vaulting_needed(const struct cg_config *config);
+/* A configuration is to be loaded: `vault` is started if it names vaults. */
+int vaulting_want(struct gateway *g, const struct cg_config *config);
+/* Whether those that it takes are there. */
+bool vaulting_ready(struct gateway *g, const struct cg_config *config);
+/* Tells `vault` whom it may ask, and key what will be wanted. What is wrong goes to diags. */
+void vaulting_stage(struct gateway *g, const struct cg_config *config, uint32_t generation,
+		    struct cg_diags *diags);
+/* A load came to nothing: what is in force counts again. */
+void vaulting_restore(struct gateway *g);
+/* A configuration was put in force. */
+void vaulting_applied(struct gateway *g);
+/* `vault` is ready. */
+void vaulting_tell_vault(struct gateway *g);
+void vaulting_vault_lost(struct gateway *g);
+void vaulting_fetch_lost(struct gateway *g);
+void vaulting_on_resolve(struct gateway *g, const char *name);
+/* true: it was for `vault`, and is done with. */
+bool vaulting_on_resolved(struct gateway *g, const struct proto_resolved *a);
+void vaulting_on_state(struct gateway *g, const struct proto_vault_state *s);
+void vaulting_stop(struct gateway *g);
+/* A new reference; NULL: the connection's certificate is not in a vault. */
+json_t *vaulting_json(const struct conn *c);
+
 /* ---------------------------------------------------------------- child.c, tunnel.c: SAs and tunnels */
 
 struct tunnel {
@@ -577,6 +609,7 @@ struct gateway {
 	struct revoked_set revoked;
 	int revoked_fd; /* of its file, to be appended to */
 	struct news news;
+	struct vaulting *vaulting; /* NULL: there was no vault yet */
 
 	int control_fd;
 	struct event *control_ev;
