@@ -105,7 +105,7 @@ ends_it() { # FD HEX
 	wait_for 15 eval '[ -n "$(pid_of hq ike)" ] && [ "$(pid_of hq ike)" != '"$old"' ]'
 }
 
-ktap_begin 24
+ktap_begin 25
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -142,6 +142,7 @@ kill -CONT "$ike"
 t 'a binding of its own making ends it' ends_it 3 "$("$taken" type BINDING)0100000000000000"
 t 'which the log tells' logged process-killed
 t 'traffic goes on meanwhile' ns hq-host ping -q -c 5 -i 0.2 -W 2 10.2.0.10
+t 'that SAs of an earlier process go on, which nobody asked, ends it too' ends_it 3 "$("$taken" type GOES_ON)01000000"
 t 'half a message to key ends it too' ends_it 4 "$("$taken" type SIGN)00"
 gate_stop branch
 gate_stop hq

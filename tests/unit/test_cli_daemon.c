@@ -15,11 +15,37 @@
 
 static char dir[] = "/tmp/certgate-daemon-XXXXXX";
 
+/* What a daemon is asked, and what it answers. */
+struct exchange {
+	const char *op, *args, *answer;
+};
+
+static void serve_one(int server, const struct exchange *x)
+{
+	struct control_reader reader = {0};
+	json_t *msg = NULL, *expected = json_loads(x->args, 0, NULL), *got_args;
+	const char *got;
+	int fd = -1;
+
+	while (fd < 0) {
+		fd = accept(server, NULL, NULL);
+		if (fd < 0)
+			(void)usleep(1000);
+	}
+	if (control_receive(fd, &reader, 10 * USEC_PER_SEC, &msg) < 0 ||
+	    control_parse_request(msg, &got, &got_args) < 0 || !streq(got, x->op) ||
+	    !json_equal(got_args, expected))
+		_exit(1);
+	if (write_all(fd, x->answer, strlen(x->answer)) < 0)
+		_exit(2);
+	(void)close(fd);
+}
+
 /*
- * A daemon for one client: checks that the first request is the expected one, writes the given bytes, and closes. Its exit
- * status says whether the request was right.
+ * A daemon for n clients, one after the other: checks that the first request of each is the expected one, writes the given bytes, and
+ * closes. Its exit status says whether the requests were right.
  */
-static pid_t serve(const char *path, const char *op, const char *args, const char *answer)
+static pid_t serve(const char *path, const struct exchange *x, size_t n)
 {
 	int server = control_listen(path, 0600);
 	pid_t pid;
@@ -28,23 +54,9 @@ static pid_t serve(const char *path, const char *op, const char *args, const cha
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		struct control_reader reader = {0};
-		json_t *msg = NULL, *expected = json_loads(args, 0, NULL), *got_args;
-		const char *got;
-		int fd = -1;
-
 		(void)alarm(60);
-		while (fd < 0) {
-			fd = accept(server, NULL, NULL);
-			if (fd < 0)
-				(void)usleep(1000);
-		}
-		if (control_receive(fd, &reader, 10 * USEC_PER_SEC, &msg) < 0 ||
-		    control_parse_request(msg, &got, &got_args) < 0 || !streq(got, op) ||
-		    !json_equal(got_args, expected))
-			_exit(1);
-		if (write_all(fd, answer, strlen(answer)) < 0)
-			_exit(2);
+		for (size_t i = 0; i < n; i++)
+			serve_one(server, &x[i]);
 		_exit(0);
 	}
 	(void)close(server);
@@ -65,7 +77,8 @@ static struct ran ask(const char *op, const char *args, const char *answer, cons
 		      const char *b, const char *c)
 {
 	_cleanup_free_ char *path = str_printf("%s/sock", dir);
-	pid_t pid = serve(path, op, args, answer);
+	const struct exchange x = {.op = op, .args = args, .answer = answer};
+	pid_t pid = serve(path, &x, 1);
 	struct ran r = run_cli("--socket", path, a, b, c, NULL);
 
 	assert_served(pid);
@@ -309,6 +322,53 @@ static void reload_tells_what_changed_or_what_is_wrong(void **state)
 		"certgate: the configuration has 1 error\nf:3:4: error: gateway.x: unknown key\n");
 }
 
+#define VERSION(pid) OK_RESULT("{\"version\":\"0.1.0\",\"pid\":" pid "}")
+
+static void restart_waits_for_another_process(void **state)
+{
+	static const struct exchange all[] = {
+		{"version", "{}", VERSION("812")},
+		{"restart", "{}",
+		 OK_RESULT("{\"added\":[],\"removed\":[\"b\"],\"changed\":[],\"unchanged\":2,"
+			   "\"warnings\":[]}")},
+		/* The one that is asked to go has not gone yet; then one answers that is only beginning. */
+		{"version", "{}", VERSION("812")},
+		{"version", "{}", ""},
+		{"version", "{}", VERSION("813")},
+	};
+	_cleanup_free_ char *path = str_printf("%s/sock", dir);
+	pid_t pid = serve(path, all, ARRAY_SIZE(all));
+	_cleanup_ran_ struct ran r = run_cli("--socket", path, "restart", NULL);
+
+	(void)state;
+	assert_served(pid);
+	assert_int_equal(r.status, CLI_OK);
+	assert_string_equal(r.out, "removed b\nconfiguration loaded, 2 connections unchanged\n"
+				   "certgated has restarted\n");
+	assert_string_equal(r.err, "");
+}
+
+static void a_refused_restart_tells_why(void **state)
+{
+	static const struct exchange all[] = {
+		{"version", "{}", VERSION("812")},
+		{"restart", "{}",
+		 "{\"ok\":false,\"error\":\"the configuration has 1 error\",\"findings\":[{\"severity\":"
+		 "\"error\",\"file\":\"f\",\"line\":3,\"column\":4,\"key\":\"gateway.x\","
+		 "\"text\":\"unknown key\"}]}\n"},
+	};
+	_cleanup_free_ char *path = str_printf("%s/sock", dir);
+	pid_t pid = serve(path, all, ARRAY_SIZE(all));
+	_cleanup_ran_ struct ran r = run_cli("--socket", path, "restart", NULL);
+
+	(void)state;
+	assert_served(pid);
+	assert_int_equal(r.status, CLI_FAILED);
+	assert_string_equal(
+		r.err,
+		"certgate: the configuration has 1 error\nf:3:4: error: gateway.x: unknown key\n");
+}
+
 static void monitor_prints_events_until_the_daemon_goes(void **state)
 {
 	static const char answer[] =
@@ -502,7 +562,11 @@ static void the_certificate_or_the_key_of_a_file_is_meant(void **state)
 		args = str_printf(
 			"{\"fingerprint\":\"%s\",\"subject\":\"%sCN=Root\",\"reason\":\"lost\"}",
 			hash, key ? "key of " : "");
-		pid = serve(socket, "revoke", args, OK_RESULT("{\"bindings\":0,\"sas\":0}"));
+		pid = serve(socket,
+			    &(struct exchange){.op = "revoke",
+					       .args = args,
+					       .answer = OK_RESULT("{\"bindings\":0,\"sas\":0}")},
+			    1);
 		r = key ? run_cli("--socket", socket, "cert", "revoke", "--key", "--reason=lost",
 				  path, NULL)
 			: run_cli("--socket", socket, "cert", "revoke", "--reason", "lost", path,
@@ -587,6 +651,8 @@ int main(void)
 		cmocka_unit_test(reload_tells_what_changed_or_what_is_wrong),
 		cmocka_unit_test(monitor_prints_events_until_the_daemon_goes),
 		cmocka_unit_test(explain_tells_the_history),
+		cmocka_unit_test(restart_waits_for_another_process),
+		cmocka_unit_test(a_refused_restart_tells_why),
 		cmocka_unit_test(stop_waits_until_the_daemon_has_gone),
 		cmocka_unit_test(version_asks_the_daemon),
 		cmocka_unit_test(answers_that_make_no_sense_fail_and_do_not_crash),

@@ -356,6 +356,43 @@ static void test_a_binding_of_another_connection_is_none(void **state)
 	sim_free(p.s);
 }
 
+/*
+ * Whoever wrote the snapshot says that the peer's tunnel is its own: the binding is, but the Child SA that the kernel has by this number
+ * and these SPIs is under another connection, or another binding.
+ */
+static void test_a_child_sa_of_another_is_none(void **state)
+{
+	struct pair p = pair_up(17);
+	struct ike_kernel k = sim_kernel(p.a);
+	struct sim_snapshot s = sim_save(p.a);
+
+	(void)state;
+	assert_int_equal(k.n_children, 1);
+	for (unsigned int other = 0; other < 2; other++) {
+		struct ike_kernel_child child = k.children[0];
+		const struct ike_kernel forged = {.bindings = k.bindings,
+						  .n_bindings = k.n_bindings,
+						  .children = &child,
+						  .n_children = 1};
+		struct ike_engine *e = engine_on_hold(p.a);
+		struct ike_restored done;
+
+		child.connection += other == 0;
+		child.binding += other == 1;
+		assert_int_equal(ike_engine_restore(e, p.s->now, s.token, s.data, s.size, &forged,
+						    &done),
+				 0);
+		assert_int_equal(done.refused, 1);
+		assert_false(ike_connection_restored(e, 1));
+		assert_empty(e);
+		ike_engine_free(e);
+	}
+	free((void *)(uintptr_t)k.bindings);
+	free((void *)(uintptr_t)k.children);
+	sim_snapshot_done(&s);
+	sim_free(p.s);
+}
+
 static void test_with_its_spis_gone_it_is_refused(void **state)
 {
 	struct pair p = pair_up(14);
@@ -457,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_another_trust_is_refused),
 		cmocka_unit_test(test_without_its_binding_it_is_refused),
 		cmocka_unit_test(test_a_binding_of_another_connection_is_none),
+		cmocka_unit_test(test_a_child_sa_of_another_is_none),
 		cmocka_unit_test(test_with_its_spis_gone_it_is_refused),
 		cmocka_unit_test(test_a_removed_connection_is_passed_over),
 		cmocka_unit_test(test_what_was_not_taken_is_not_lost),

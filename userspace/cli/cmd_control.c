@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The subcommands that tell the daemon to do something: up, down, reload, stop; and version. They hold nothing.
+ * The subcommands that tell the daemon to do something: up, down, reload, restart, stop; and version. They hold nothing.
  */
+#include <time.h>
+
 #include "base/control.h"
 #include "base/str.h"
 #include "base/version.h"
@@ -116,22 +118,24 @@ static void print_findings(struct cli *cli, const json_t *findings)
 	}
 }
 
-int cmd_reload(struct cli *cli, int argc, char **argv)
+/* `reload` or `restart`, which begins with one. */
+static int reload(struct cli *cli, const char *op, usec_t timeout, json_t **ret)
 {
-	_cleanup_json_ json_t *result = NULL, *answer = NULL;
+	_cleanup_json_ json_t *answer = NULL;
 	int r;
 
-	r = cli_no_args(cli, argc, argv);
-	if (r != CLI_OK)
+	r = cli_request(cli, op, NULL, timeout, ret, &answer);
+	if (r == CLI_OK)
 		return r;
-	r = cli_request(cli, "reload", NULL, 2 * CLI_TIMEOUT, &result, &answer);
-	if (r != CLI_OK) {
-		if (cli->json && answer)
-			(void)out_json(cli, answer);
-		else
-			print_findings(cli, json_object_get(answer, "findings"));
-		return r;
-	}
+	if (cli->json && answer)
+		(void)out_json(cli, answer);
+	else
+		print_findings(cli, json_object_get(answer, "findings"));
+	return r;
+}
+
+static int print_loaded(struct cli *cli, json_t *result)
+{
 	if (cli->json)
 		return out_json(cli, result);
 	print_findings(cli, json_object_get(result, "warnings"));
@@ -141,6 +145,69 @@ int cmd_reload(struct cli *cli, int argc, char **argv)
 	(void)fprintf(cli->out, "configuration loaded, %llu connections unchanged\n",
 		      (unsigned long long)json_u64(result, "unchanged"));
 	return CLI_OK;
+}
+
+int cmd_reload(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_json_ json_t *result = NULL;
+	int r;
+
+	r = cli_no_args(cli, argc, argv);
+	if (r == CLI_OK)
+		r = reload(cli, "reload", 2 * CLI_TIMEOUT, &result);
+	return r == CLI_OK ? print_loaded(cli, result) : r;
+}
+
+/* What the daemon says to `version`, NULL if it does not answer. */
+static json_t *ask_version(struct cli *cli)
+{
+	_cleanup_(control_reader_free) struct control_reader reader = {0};
+	_cleanup_json_ json_t *request = NULL, *answer = NULL;
+	_cleanup_close_ int fd = -EBADF;
+
+	request = json_pack("{s:i, s:s, s:{}}", "v", CONTROL_VERSION, "op", "version", "args");
+	fd = control_connect(cli->socket, USEC_PER_SEC);
+	if (fd < 0 || control_send(fd, request, USEC_PER_SEC) < 0 ||
+	    control_receive(fd, &reader, 2 * USEC_PER_SEC, &answer) < 0)
+		return NULL;
+	return json_incref(json_object_get(answer, "result"));
+}
+
+/* Until another process answers than the one with this number. */
+static bool wait_for_another(struct cli *cli, uint64_t pid)
+{
+	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+	usec_t end = now_boottime() + CLI_TIMEOUT;
+
+	while (now_boottime() < end) {
+		_cleanup_json_ json_t *version = ask_version(cli);
+
+		if (version && json_u64(version, "pid") != pid)
+			return true;
+		(void)nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+int cmd_restart(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_json_ json_t *before = NULL, *result = NULL;
+	int r;
+
+	r = cli_no_args(cli, argc, argv);
+	if (r == CLI_OK)
+		r = cli_request(cli, "version", NULL, CLI_TIMEOUT, &before, NULL);
+	if (r == CLI_OK)
+		r = reload(cli, "restart", 3 * CLI_TIMEOUT, &result);
+	if (r != CLI_OK)
+		return r;
+	if (!wait_for_another(cli, json_u64(before, "pid")))
+		return cli_error(cli, "see 'journalctl -u certgated'",
+				 "certgated does not answer after its restart");
+	r = print_loaded(cli, result);
+	if (r == CLI_OK && !cli->json)
+		(void)fprintf(cli->out, "certgated has restarted\n");
+	return r;
 }
 
 int cmd_stop(struct cli *cli, int argc, char **argv)
@@ -181,22 +248,15 @@ int cmd_stop(struct cli *cli, int argc, char **argv)
 
 int cmd_version(struct cli *cli, int argc, char **argv)
 {
-	_cleanup_(control_reader_free) struct control_reader reader = {0};
-	_cleanup_json_ json_t *request = NULL, *answer = NULL, *all = NULL;
+	_cleanup_json_ json_t *daemon = NULL, *all = NULL;
 	_cleanup_free_ char *module = NULL;
-	_cleanup_close_ int fd = -EBADF;
-	json_t *daemon = NULL;
 	int r;
 
 	r = cli_no_args(cli, argc, argv);
 	if (r != CLI_OK)
 		return r;
 	/* The daemon need not run: its absence is an answer here. */
-	request = json_pack("{s:i, s:s, s:{}}", "v", CONTROL_VERSION, "op", "version", "args");
-	fd = control_connect(cli->socket, USEC_PER_SEC);
-	if (fd >= 0 && control_send(fd, request, USEC_PER_SEC) >= 0 &&
-	    control_receive(fd, &reader, 2 * USEC_PER_SEC, &answer) >= 0)
-		daemon = json_object_get(answer, "result");
+	daemon = ask_version(cli);
 	module = cli_module_version();
 
 	all = json_pack("{s:s, s:O*}", "version", CERTGATE_VERSION, "daemon", daemon);

@@ -16,6 +16,10 @@ const struct cli_command cli_commands[] = {
 	 "It stays down until 'up' or a restart of the daemon.\n", cmd_down},
 	{"reload", "", "load the configuration again; with an error in it nothing changes", NULL,
 	 cmd_reload},
+	{"restart", "", "have another process go on with all tunnels, without losing a packet",
+	 "The configuration is loaded again first: with an error in it nothing happens.\n"
+	 "After an upgrade the process is of the version that is installed now.\n",
+	 cmd_restart},
 	{"sa", "[NAME]", "list IKE SAs and Child SAs", NULL, cmd_sa},
 	{"monitor", "[NAME]", "print events as they happen, until interrupted", NULL, cmd_monitor},
 	{"explain", "NAME", "tell a connection's history in plain words", NULL, cmd_explain},

@@ -23,6 +23,7 @@
 	X(reload, OPERATOR)        \
 	X(revoke, OPERATOR)        \
 	X(unrevoke, ADMINISTRATOR) \
+	X(restart, ADMINISTRATOR)  \
 	X(stop, ADMINISTRATOR)
 
 /* A member of a role as the kernel knows it. */

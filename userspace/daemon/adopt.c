@@ -284,6 +284,7 @@ void adopt_all(struct gateway *g)
 		(void)cgk_tunnel_del(g->k, f.strangers[i].id);
 	}
 	free(f.strangers);
+	takeover_adopt(g);
 	if (r >= 0)
 		r = cgk_sa_dump(g->k, on_sa, g);
 	for (const struct leftover *l = g->leftovers; l; l = l->next)

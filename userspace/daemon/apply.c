@@ -101,12 +101,15 @@ static void begin_conn(struct conn *c)
 	int r;
 
 	c->begun = true;
+	takeover_conn(c);
 	(void)link_apply(c, NULL);
 	if (c->cfg->start == CG_START_ON_TRAFFIC)
 		routes_add(c);
 	r = conn_tell_ike(c);
 	if (r < 0 && r != -ENOTCONN)
 		(void)log_error_errno(r, "connection %s cannot be handed to ike", c->cfg->name);
+	else if (c->down)
+		conn_command(c, MSG_CONN_DOWN);
 	conn_resolve(c);
 }
 

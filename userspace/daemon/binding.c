@@ -31,6 +31,7 @@ static void unlink_binding(struct gateway *g, struct binding *b)
 	if (b->conn)
 		LIST_REMOVE(b, of_conn);
 	free(b->state);
+	free(b->path);
 	free(b);
 }
 
@@ -257,6 +258,30 @@ static int make_in_kernel(struct gateway *g, const struct proto_binding *p, uint
 	return cgk_cert_new(g->k, &c, ret);
 }
 
+static void list_binding(struct conn *c, struct binding *b)
+{
+	LIST_INSERT_HEAD(&c->g->bindings, b, all);
+	LIST_INSERT_HEAD(&c->bindings, b, of_conn);
+	table_add(&c->g->bindings_by_handle, &b->by_handle, b->b.handle);
+}
+
+struct binding *binding_restored(struct conn *c, const struct proto_binding *p, uint32_t kernel_id,
+				 int64_t since)
+{
+	struct binding *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		(void)log_oom();
+		return NULL;
+	}
+	*b = (struct binding){.b = *p, .conn = c, .kernel_id = kernel_id, .since = since};
+	b->b.connection = c->id;
+	list_binding(c, b);
+	table_add(&c->g->bindings_by_kernel, &b->by_kernel, kernel_id);
+	compare(b);
+	return b;
+}
+
 void binding_new(struct gateway *g, struct proc *from, const struct proto_binding *p)
 {
 	struct conn *c = conn_find(g, p->connection);
@@ -280,9 +305,7 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 	b->conn = c;
 	b->since = (int64_t)(now_realtime() / USEC_PER_SEC);
 	c->left[0] = '\0';
-	LIST_INSERT_HEAD(&g->bindings, b, all);
-	LIST_INSERT_HEAD(&c->bindings, b, of_conn);
-	table_add(&g->bindings_by_handle, &b->by_handle, p->handle);
+	list_binding(c, b);
 	/* The verdict may have crossed a change of the rules. */
 	compare(b);
 	r = make_in_kernel(g, p, &b->kernel_id);
@@ -335,6 +358,17 @@ void bindings_orphan(struct gateway *g)
 				       "the process ike ended");
 		b->released = true;
 		binding_settle(g, b);
+	}
+}
+
+void bindings_of_conn_orphan(struct conn *c)
+{
+	struct binding *next;
+
+	for (struct binding *b = LIST_FIRST(&c->bindings); b; b = next) {
+		next = LIST_NEXT(b, of_conn);
+		b->released = true;
+		binding_settle(c->g, b);
 	}
 }
 

@@ -24,6 +24,7 @@ enum {
 	OPT_INDEX,
 	OPT_UID,
 	OPT_GID,
+	OPT_HANDOVER,
 };
 
 static const struct option long_options[] = {
@@ -39,6 +40,7 @@ static const struct option long_options[] = {
 	{"index", required_argument, NULL, OPT_INDEX},
 	{"uid", required_argument, NULL, OPT_UID},
 	{"gid", required_argument, NULL, OPT_GID},
+	{"handover", required_argument, NULL, OPT_HANDOVER},
 	{NULL, 0, NULL, 0},
 };
 
@@ -108,7 +110,7 @@ static int launch(const struct options *o)
 	if (o->debug)
 		argv[n++] = (char *)(uintptr_t) "--debug";
 	cg_log_init("certgated", o->debug ? CG_LOG_DEBUG : CG_LOG_INFO, CG_LOG_TARGET_AUTO);
-	return launcher_run(argv, n);
+	return launcher_run(argv, n, o->handover);
 }
 
 static int run(const struct options *o)
@@ -149,6 +151,9 @@ int main(int argc, char **argv)
 			break;
 		case OPT_UID: r = number("--uid", optarg, UINT32_MAX - 1, &o.uid); break;
 		case OPT_GID: r = number("--gid", optarg, UINT32_MAX - 1, &o.gid); break;
+		case OPT_HANDOVER:
+			r = number("--handover", optarg, ROLE_HANDOVER_MAX, &o.handover);
+			break;
 		case 'h': usage(stdout); return EXIT_SUCCESS;
 		default: usage(stderr); return 2;
 		}

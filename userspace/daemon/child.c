@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 
 #include "daemon/gateway.h"
+#include "daemon/restart_state.h"
 
 enum { TRAFFIC_WITHIN_SECONDS = 5 };
 
@@ -292,16 +293,50 @@ void children_of_conn_delete(struct conn *c)
 		discard(c->g, k);
 }
 
+static void orphan(struct gateway *g, struct child *k)
+{
+	adopt_sa(g, k->sa_in, k->tunnel);
+	adopt_sa(g, k->sa_out, k->tunnel);
+	unlist_child(g, k);
+	free(k);
+}
+
 void children_orphan(struct gateway *g)
 {
-	struct child *k;
+	while (!LIST_EMPTY(&g->children))
+		orphan(g, LIST_FIRST(&g->children));
+}
 
-	while ((k = LIST_FIRST(&g->children))) {
-		adopt_sa(g, k->sa_in, k->tunnel);
-		adopt_sa(g, k->sa_out, k->tunnel);
-		unlist_child(g, k);
-		free(k);
+void children_of_conn_orphan(struct conn *c)
+{
+	while (!LIST_EMPTY(&c->children))
+		orphan(c->g, LIST_FIRST(&c->children));
+}
+
+void child_restored(struct binding *b, struct tunnel *t, const struct state_child *s)
+{
+	struct child *k = calloc(1, sizeof(*k));
+
+	if (!k) {
+		(void)log_oom();
+		return;
 	}
+	*k = (struct child){.number = s->number,
+			    .conn = b->conn,
+			    .index = s->index,
+			    .binding = b,
+			    .tunnel = t,
+			    .sa_in = s->sa_in,
+			    .sa_out = s->sa_out,
+			    .spi_in = s->spi_in,
+			    .spi_out = s->spi_out,
+			    .local = s->local,
+			    .remote = s->remote,
+			    .udp = s->udp,
+			    .since = s->since};
+	b->children++;
+	t->children++;
+	list_child(b->conn->g, k);
 }
 
 int child_activate(struct gateway *g, uint64_t number)

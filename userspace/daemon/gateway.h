@@ -145,6 +145,7 @@ struct conn {
 	/* for the operator */
 	bool down; /* taken down by hand */
 	bool begun, closing;
+	bool goes_on; /* while ike answers to a snapshot: this one is in it */
 	unsigned int attempts;
 	struct history history;
 	struct history_entry last_error; /* code empty: none */
@@ -215,6 +216,9 @@ void sockets_forget_fresh(struct gateway *g);
 /* Puts what was prepared to use, and closes what is not listened on any more. */
 void sockets_apply(struct gateway *g, const struct cg_gateway *gw);
 void sockets_tell_ike(struct gateway *g);
+/* Takes fd over, which the main before bound and set up. kernel_id: the module's number of it, 0 if it has not got it. -EBADF: it is another one. */
+int sockets_inherit(struct gateway *g, const struct proto_socket *p, int fd, uint32_t kernel_id);
+bool sockets_have(const struct gateway *g, int fd);
 /* Gives the module those it does not have, or lost. */
 void sockets_give_kernel(struct gateway *g);
 void sockets_close(struct gateway *g);
@@ -242,6 +246,8 @@ struct binding {
 	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
 	char why[128];	 /* it is dead */
 	struct proto_path_state *state; /* of revocation; NULL: nothing is known, or asked */
+	uint8_t *path;			/* while a restart is prepared: the body of WATCHED */
+	size_t path_len;
 };
 
 /* Who is let in and when and why that ended is told as peer-admitted and peer-left. */
@@ -269,6 +275,11 @@ void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE],
 void binding_path_state(struct gateway *g, const struct proto_path_state *s);
 /* ike is gone: handles mean nothing any more. */
 void bindings_orphan(struct gateway *g);
+/* The new ike does not go on with these. */
+void bindings_of_conn_orphan(struct conn *c);
+/* One that the main before made, and that is in the kernel. NULL: no memory. */
+struct binding *binding_restored(struct conn *c, const struct proto_binding *p, uint32_t kernel_id,
+				 int64_t since);
 void bindings_free(struct gateway *g);
 
 /* ---------------------------------------------------------------- expiry.c: certificates that end soon */
@@ -395,6 +406,10 @@ struct child *child_find_sa(struct gateway *g, uint32_t sa);
 void children_of_conn_delete(struct conn *c);
 /* ike is gone: its SAs go on, until they are replaced. */
 void children_orphan(struct gateway *g);
+void children_of_conn_orphan(struct conn *c);
+struct state_child;
+/* One that the main before made, and that is in the kernel. */
+void child_restored(struct binding *b, struct tunnel *t, const struct state_child *s);
 /* How many configured children of a connection are up. */
 unsigned int conn_children_up(const struct conn *c);
 void child_poll_traffic(struct gateway *g);
@@ -438,6 +453,36 @@ void adopt_tick(struct gateway *g);
 void adopt_flush(struct gateway *g);
 /* "connection/child" */
 void tunnel_label(const struct conn *c, unsigned int index, char label[CERTGATE_MAX_LABEL + 1]);
+
+/* ---------------------------------------------------------------- restart.c, takeover.c: a planned restart */
+
+/* error 0: everything is ready, and the next thing is the end of this process. why is constant text. */
+typedef void (*restart_done_fn)(void *ctx, int error, const char *why);
+
+/* Prepares the restart and, when all is written down, hands over. -EBUSY: not now; -EAGAIN: there is no ike; -ENOMEM: done is not called then. */
+int restart_start(struct gateway *g, restart_done_fn done, void *ctx);
+/* It does not take place: done is told. */
+void restart_failed(struct gateway *g, int error, const char *why);
+void restart_free(struct gateway *g);
+/* SAVED, SAVE_FAILED, WATCHED, WATCHED_ALL */
+int restart_on_message(struct proc *p, enum msg_type type, struct msg_reader *r, int *fd);
+
+/* Takes what was handed over; before sockets are opened. */
+void takeover_begin(struct gateway *g);
+/* Gives a connection that begins what it had. */
+void takeover_conn(struct conn *c);
+/* Tunnels are taken over: puts what the kernel has of bindings and SAs into the tables. */
+void takeover_adopt(struct gateway *g);
+/* The configuration is in force. */
+void takeover_loaded(struct gateway *g);
+/* Whether ike has to wait for its snapshot. */
+bool takeover_pending(const struct gateway *g);
+/* Gives ike its snapshot, if everything is there. */
+void takeover_go(struct gateway *g);
+void takeover_ike_ended(struct gateway *g);
+/* GOES_ON, RESTORED */
+int takeover_on_message(struct gateway *g, enum msg_type type, struct msg_reader *r);
+void takeover_free(struct gateway *g);
 
 /* ---------------------------------------------------------------- kevent.c: the module's events */
 
@@ -572,6 +617,10 @@ struct gateway {
 	struct waiter *waiters;
 	struct snapshot *snapshots;
 	uint32_t next_request;
+
+	struct restart *restart; /* one is being prepared */
+	struct takeover *
+		takeover; /* what the main before handed over is not used yet, or not answered for */
 
 	bool stopping, stop_wanted;
 	struct event *stop_timer;

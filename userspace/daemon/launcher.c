@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The launcher's loop. Owns the table of processes, the socket to main and the empty directory that the others change their root
- * to. Called by certgated.c.
+ * to; at a planned restart, what the next main is to get. Called by certgated.c.
  */
 #include "daemon/launcher.h"
 
 #include <event2/event.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +18,8 @@
 #include "daemon/sandbox.h"
 
 #define PROCESSES_MAX (ROLE_WORKERS_MAX + 8)
+
+static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
 
 struct process {
 	pid_t pid; /* 0: free */
@@ -31,6 +34,14 @@ struct launcher {
 	int empty_dir;
 	bool main_ended;
 	int exit_status;
+	/* a planned restart */
+	char program[PATH_MAX]; /* "": not known */
+	char *const *main_argv;
+	size_t n_main_argv;
+	int handover[ROLE_HANDOVER_MAX];
+	unsigned int n_handover;
+	bool restarting;
+	int stop_signal; /* the last one that main was told of; 0: none */
 };
 
 void launch_put_spawn(struct msg_writer *w, const struct launch_spawn *s)
@@ -168,6 +179,80 @@ static void report(struct launcher *l, enum msg_type type, const struct launch_r
 	(void)channel_send(l->main, &w, -EBADF);
 }
 
+/* ---------------------------------------------------------------- a planned restart */
+
+static sigset_t forwarded_set(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		(void)sigaddset(&set, forwarded[i]);
+	return set;
+}
+
+static bool is_alone(const struct launcher *l)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(l->processes); i++) {
+		if (l->processes[i].pid > 0)
+			return false;
+	}
+	return true;
+}
+
+static int on_restart(struct launcher *l, enum msg_type type, int *fd)
+{
+	const sigset_t set = forwarded_set();
+
+	if (type == MSG_HANDOVER) {
+		if (l->n_handover == ARRAY_SIZE(l->handover))
+			return -E2BIG;
+		l->handover[l->n_handover++] = TAKE_FD(*fd);
+		return 0;
+	}
+	l->restarting = true;
+	/* One that comes now stays pending, and is the next launcher's. */
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	/* Main has not heard of one that came just before, or it would be stopping. */
+	if (l->stop_signal)
+		(void)raise(l->stop_signal);
+	kill_all(l, true);
+	return 0;
+}
+
+/* Returns only if it failed. */
+static void execute_anew(struct launcher *l)
+{
+	/* The file that is there now: after an upgrade it is another one than we are. */
+	char *const programs[] = {l->program, (char *)(uintptr_t) "/proc/self/exe"};
+	_cleanup_free_ char **argv = calloc(l->n_main_argv + 4, sizeof(*argv));
+	char count[16];
+	size_t n = 0;
+
+	if (!argv)
+		return;
+	for (unsigned int i = 0; i < l->n_handover; i++) {
+		/* What was received lies below: its numbers are the lowest that were free. */
+		if (l->handover[i] >= ROLE_FD_HANDOVER ||
+		    dup2(l->handover[i], ROLE_FD_HANDOVER + (int)i) < 0) {
+			log_error("what was handed over cannot be kept");
+			return;
+		}
+	}
+	(void)snprintf(count, sizeof(count), "%u", l->n_handover);
+	argv[n++] = (char *)(uintptr_t) "certgated";
+	for (size_t i = 0; i < l->n_main_argv; i++)
+		argv[n++] = l->main_argv[i];
+	argv[n++] = (char *)(uintptr_t) "--handover";
+	argv[n++] = count;
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		if (programs[i][0] == '\0')
+			continue;
+		(void)execve(programs[i], argv, environ);
+		(void)log_error_errno(errno, "%s cannot be executed", programs[i]);
+	}
+}
+
 static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 		      struct msg_reader *r, int *fd)
 {
@@ -175,6 +260,8 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 	struct launch_spawn s;
 	pid_t pid;
 
+	if (type == MSG_HANDOVER || type == MSG_RESTART)
+		return msg_done(r) ? on_restart(l, type, fd) : -EBADMSG;
 	if (type == MSG_SPAWN) {
 		struct launch_report rep;
 
@@ -233,6 +320,8 @@ static void on_child(evutil_socket_t sig _unused_, short what _unused_, void *us
 				report(l, MSG_EXITED, &rep);
 				continue;
 			}
+			if (l->restarting)
+				continue;
 			if (WIFSIGNALED(status))
 				log_error("main was ended by signal %d", WTERMSIG(status));
 			l->main_ended = true;
@@ -241,6 +330,8 @@ static void on_child(evutil_socket_t sig _unused_, short what _unused_, void *us
 			(void)event_base_loopbreak(l->base);
 		}
 	}
+	if (l->restarting && is_alone(l))
+		(void)event_base_loopbreak(l->base);
 }
 
 static void on_signal(evutil_socket_t sig, short what _unused_, void *userdata)
@@ -248,6 +339,13 @@ static void on_signal(evutil_socket_t sig, short what _unused_, void *userdata)
 	struct launcher *l = userdata;
 	struct msg_writer w;
 
+	/* Caught before it was blocked. */
+	if (l->restarting) {
+		(void)raise((int)sig);
+		return;
+	}
+	if (sig != SIGHUP)
+		l->stop_signal = (int)sig;
 	msg_begin(&w, MSG_SIGNAL);
 	msg_put_u32(&w, (uint32_t)sig);
 	(void)channel_send(l->main, &w, -EBADF);
@@ -255,7 +353,7 @@ static void on_signal(evutil_socket_t sig, short what _unused_, void *userdata)
 
 static int watch_signals(struct launcher *l)
 {
-	static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
+	const sigset_t set = forwarded_set();
 	struct event *ev;
 
 	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++) {
@@ -266,16 +364,18 @@ static int watch_signals(struct launcher *l)
 	ev = evsignal_new(l->base, SIGCHLD, on_child, l);
 	if (!ev || event_add(ev, NULL) < 0)
 		return -ENOMEM;
-	return 0;
+	/* The launcher before may have left one that nobody has heard of. */
+	return sigprocmask(SIG_UNBLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 
-static int start_main(struct launcher *l, char *const *main_argv, size_t n)
+static int start_main(struct launcher *l, unsigned int handover)
 {
 	static const struct channel_ops ops = {
 		.message = on_message, .closed = on_closed, .violation = on_violation};
 	const struct launch_spawn s = {.role = ROLE_MAIN};
-	_cleanup_free_ char **argv = calloc(n + 4, sizeof(*argv));
+	_cleanup_free_ char **argv = calloc(l->n_main_argv + 6, sizeof(*argv));
 	_cleanup_close_ int theirs = -EBADF;
+	char count[16];
 	int pair[2], r;
 	pid_t pid;
 
@@ -284,8 +384,13 @@ static int start_main(struct launcher *l, char *const *main_argv, size_t n)
 	argv[0] = (char *)(uintptr_t) "certgated";
 	argv[1] = (char *)(uintptr_t) "--role";
 	argv[2] = (char *)(uintptr_t)role_name(ROLE_MAIN);
-	for (size_t i = 0; i < n; i++)
-		argv[3 + i] = main_argv[i];
+	for (size_t i = 0; i < l->n_main_argv; i++)
+		argv[3 + i] = l->main_argv[i];
+	if (handover > 0) {
+		(void)snprintf(count, sizeof(count), "%u", handover);
+		argv[3 + l->n_main_argv] = (char *)(uintptr_t) "--handover";
+		argv[4 + l->n_main_argv] = count;
+	}
 	r = channel_pair(pair);
 	if (r < 0)
 		return r;
@@ -298,12 +403,29 @@ static int start_main(struct launcher *l, char *const *main_argv, size_t n)
 	return start(l, &s, argv, environ, theirs, &pid);
 }
 
-int launcher_run(char *const *main_argv, size_t n_main_argv)
+/* Nothing of what was handed over stays here, or gets to the other processes. */
+static void close_handover(unsigned int n)
 {
-	struct launcher l = {.empty_dir = -EBADF, .exit_status = EXIT_FAILURE};
+	for (unsigned int i = 0; i < n; i++)
+		(void)close(ROLE_FD_HANDOVER + (int)i);
+}
+
+int launcher_run(char *const *main_argv, size_t n_main_argv, unsigned int handover)
+{
+	static struct launcher l;
 	const struct sandbox box = {.role = ROLE_LAUNCHER, .empty_dir_fd = -EBADF};
+	ssize_t n;
 	int r;
 
+	l = (struct launcher){.empty_dir = -EBADF,
+			      .exit_status = EXIT_FAILURE,
+			      .main_argv = main_argv,
+			      .n_main_argv = n_main_argv};
+	/* Read now: when the file has been replaced this names the old one, which is gone. */
+	n = readlink("/proc/self/exe", l.program, sizeof(l.program) - 1);
+	if (n < 0)
+		n = 0;
+	l.program[n] = '\0';
 	l.base = event_base_new();
 	if (!l.base)
 		return log_oom(), EXIT_FAILURE;
@@ -314,7 +436,8 @@ int launcher_run(char *const *main_argv, size_t n_main_argv)
 	r = watch_signals(&l);
 	if (r < 0)
 		return log_oom(), EXIT_FAILURE;
-	r = start_main(&l, main_argv, n_main_argv);
+	r = start_main(&l, handover);
+	close_handover(handover);
 	if (r < 0)
 		return log_error_errno(r, "cannot start main"), EXIT_FAILURE;
 	/* Main has its privileges; from here on the launcher has only its own. */
@@ -323,6 +446,8 @@ int launcher_run(char *const *main_argv, size_t n_main_argv)
 		return EXIT_FAILURE;
 	}
 	(void)event_base_dispatch(l.base);
+	if (l.restarting)
+		execute_anew(&l);
 	l.main = channel_free(l.main);
 	return l.exit_status;
 }

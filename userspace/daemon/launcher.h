@@ -10,8 +10,17 @@
 
 #include "daemon/msg.h"
 
-/* Runs to the end of main; main_argv are the arguments it is started with, after the program's name. Returns the exit status. */
-int launcher_run(char *const *main_argv, size_t n_main_argv);
+/*
+ * Runs to the end of main; main_argv are the arguments it is started with, after the program's name. handover: descriptors from
+ * ROLE_FD_HANDOVER on that main gets, and that are closed here. Returns the exit status. At a planned restart it does not return: the
+ * program is executed anew in this process, with what main handed over.
+ */
+int launcher_run(char *const *main_argv, size_t n_main_argv, unsigned int handover);
+
+/*
+ * A planned restart: HANDOVER, each with a descriptor, in the order in which the next main finds them; then RESTART. The launcher ends all
+ * processes, waits for their end, and executes the program anew. Whatever fails then ends it, as a crash would.
+ */
 
 /* SPAWN, with the socket's end that the process gets. */
 struct launch_spawn {

@@ -549,7 +549,7 @@ int load_start(struct gateway *g, bool reread, load_done_fn done, void *ctx)
 	struct load *l;
 	int r = 0;
 
-	if (g->load)
+	if (g->load || g->restart)
 		return -EBUSY;
 	l = calloc(1, sizeof(*l));
 	if (!l)

@@ -24,6 +24,9 @@
 	X(SPAWNED,         ROLE_BIT(ROLE_LAUNCHER), ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(EXITED,          ROLE_BIT(ROLE_LAUNCHER), ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(SIGNAL,          ROLE_BIT(ROLE_LAUNCHER), ROLE_BIT(ROLE_MAIN),     0)                    \
+	/* a planned restart: descriptors for the next main, and the word */                       \
+	X(HANDOVER,        ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_LAUNCHER), 1)                    \
+	X(RESTART,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_LAUNCHER), 0)                    \
 	/* main and everyone */                                                                    \
 	X(READY,           MSG_WORKERS,             ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(ATTACH,          ROLE_BIT(ROLE_MAIN),     MSG_WORKERS,             1)                    \
@@ -83,6 +86,20 @@
 	X(STATUS_WAIT,     ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(STATUS_END,      ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(IDLE,            ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
+	/* a planned restart: ike writes itself down; the next one is told what lives, and goes on */ \
+	X(SAVE,            ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
+	X(SAVED,           ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     1)                    \
+	X(SAVE_FAILED,     ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(LIVE_BINDING,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
+	X(LIVE_CHILD,      ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
+	X(RESTORE,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      1)                    \
+	X(GOES_ON,         ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(RESTORED,        ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
+	/* and the paths that verify watches go along */                                           \
+	X(WATCH_GET,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
+	X(WATCHED,         ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(WATCHED_ALL,     ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(WATCH,           ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
 	/* what is revoked, and what is known of the paths of bindings */                          \
 	X(REVOKED,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
 	X(UNREVOKED,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \

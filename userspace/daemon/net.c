@@ -81,7 +81,8 @@ static void tell_ike(struct gateway *g, enum msg_type type, const struct udp_soc
 {
 	struct msg_writer m;
 
-	if (!g->loaded)
+	/* Before it goes on from its snapshot it would only drop what it reads. */
+	if (!g->loaded || takeover_pending(g))
 		return;
 	msg_begin(&m, type);
 	proto_put_socket(&m, &s->p);
@@ -149,6 +150,38 @@ static int prepare(struct gateway *g, const struct cg_addr *addr, uint16_t port,
 	*s = (struct udp_socket){.next = g->fresh_sockets, .p = p, .fd = fd};
 	g->fresh_sockets = s;
 	return 0;
+}
+
+int sockets_inherit(struct gateway *g, const struct proto_socket *p, int fd, uint32_t kernel_id)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	struct cg_endpoint local;
+	struct udp_socket *s;
+	int type = 0;
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ||
+	    cg_endpoint_from_sockaddr((struct sockaddr *)&sa, len, &local) < 0 ||
+	    !cg_endpoint_equal(&local, &p->local))
+		return -EBADF;
+	len = sizeof(type);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_DGRAM)
+		return -EBADF;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	*s = (struct udp_socket){.next = g->sockets, .p = *p, .fd = fd, .kernel_id = kernel_id};
+	g->sockets = s;
+	return 0;
+}
+
+bool sockets_have(const struct gateway *g, int fd)
+{
+	for (const struct udp_socket *s = g->sockets; s; s = s->next) {
+		if (s->fd == fd)
+			return true;
+	}
+	return false;
 }
 
 void sockets_forget_fresh(struct gateway *g)

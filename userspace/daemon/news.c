@@ -6,12 +6,12 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "daemon/sealed.h"
 
 enum { GRACE_MAX_SECONDS = 30 * 86400 };
 
@@ -235,22 +235,6 @@ static int digest(const struct record *r, const uint8_t *parts, size_t len,
 	return ok ? 0 : -ENOMEM;
 }
 
-static int to_memory(const uint8_t *data, size_t len, int *ret)
-{
-	_cleanup_close_ int fd = memfd_create("news", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = write_all(fd, data, len);
-	if (r < 0)
-		return r;
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-		return -errno;
-	*ret = TAKE_FD(fd);
-	return 0;
-}
-
 /* The parts of a record: the last one of its kind counts. */
 static int take(struct news *n, const struct record *r, const uint8_t *parts, int64_t now,
 		usec_t boot)
@@ -285,7 +269,7 @@ static int take(struct news *n, const struct record *r, const uint8_t *parts, in
 		if (e < 0)
 			return e;
 	}
-	e = to_memory(at, r->data_len, &item->fresh_fd);
+	e = sealed_new("news", at, r->data_len, &item->fresh_fd);
 	if (e < 0)
 		return e;
 	item->fresh_size = r->data_len;

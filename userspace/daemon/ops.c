@@ -10,7 +10,7 @@
 
 enum { WAIT_DEFAULT_SECONDS = 30, WAIT_MAX_SECONDS = 3600, DOWN_SECONDS = 15 };
 
-enum wait_for { WAIT_UP, WAIT_DOWN, WAIT_RELOAD };
+enum wait_for { WAIT_UP, WAIT_DOWN, WAIT_RELOAD, WAIT_RESTART };
 
 struct waiter {
 	struct waiter *next;
@@ -19,6 +19,7 @@ struct waiter {
 	enum wait_for what;
 	uint32_t connection;
 	struct event *timer;
+	json_t *result; /* of WAIT_RESTART: what the reload before it changed */
 };
 
 static void waiter_free(struct waiter *w)
@@ -31,6 +32,7 @@ static void waiter_free(struct waiter *w)
 	}
 	if (w->timer)
 		event_free(w->timer);
+	json_decref(w->result);
 	free(w);
 }
 
@@ -42,8 +44,8 @@ void ops_client_gone(struct client *cl)
 		next = w->next;
 		if (w->client != cl)
 			continue;
-		/* The load still runs, and ends with nobody to tell. */
-		if (w->what == WAIT_RELOAD)
+		/* It still runs, and ends with nobody to tell. */
+		if (w->what == WAIT_RELOAD || w->what == WAIT_RESTART)
 			w->client = NULL;
 		else
 			waiter_free(w);
@@ -120,7 +122,7 @@ void ops_changed(struct gateway *g, const struct conn *conn)
 		unsigned int up;
 
 		next = w->next;
-		if (w->what == WAIT_RELOAD || !c || (conn && c != conn))
+		if (w->what == WAIT_RELOAD || w->what == WAIT_RESTART || !c || (conn && c != conn))
 			continue;
 		up = conn_children_up(c);
 		if (w->what == WAIT_UP && up == c->cfg->n_children) {
@@ -332,6 +334,37 @@ static void op_down(struct client *cl, json_t *args)
 		client_answer(cl, control_error("out of memory", NULL));
 }
 
+/* The last answer of this process: the end of the connection follows, and then another process. */
+static void on_restarting(void *ctx, int error, const char *why)
+{
+	struct waiter *w = ctx;
+	struct client *cl = w->client;
+	json_t *result = TAKE_PTR(w->result);
+
+	waiter_free(w);
+	if (!cl || error < 0)
+		json_decref(result);
+	if (!cl)
+		return;
+	if (error < 0)
+		client_answer(cl, control_error(why, "'journalctl -u certgated' has more; the "
+						     "tunnels go on"));
+	else
+		answer_or_oom(cl, result);
+}
+
+static void on_restart_now(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct waiter *w = userdata;
+	int r = restart_start(w->g, on_restarting, w);
+
+	if (r < 0)
+		on_restarting(w, r,
+			      r == -EBUSY
+				      ? "the daemon has not started yet, or loads a configuration"
+				      : strerror(-r));
+}
+
 static void on_reloaded(void *ctx, int error, const struct cg_diags *diags, json_t *result)
 {
 	struct waiter *w = ctx;
@@ -339,6 +372,16 @@ static void on_reloaded(void *ctx, int error, const struct cg_diags *diags, json
 	json_t *findings, *refusal;
 
 	gateway_loaded(w->g, error, diags);
+	if (error >= 0 && w->what == WAIT_RESTART) {
+		w->result = result;
+		/* The load is at its end, but still on the stack. */
+		w->timer = evtimer_new(w->g->base, on_restart_now, w);
+		if (w->timer)
+			(void)event_add(w->timer, &(struct timeval){0});
+		else
+			on_restarting(w, -ENOMEM, "out of memory");
+		return;
+	}
 	waiter_free(w);
 	if (!cl) {
 		json_decref(result);
@@ -358,9 +401,9 @@ static void on_reloaded(void *ctx, int error, const struct cg_diags *diags, json
 	client_answer(cl, refusal);
 }
 
-static void op_reload(struct client *cl, json_t *args _unused_)
+static void load_for(struct client *cl, enum wait_for what)
 {
-	struct waiter *w = wait_for(cl, WAIT_RELOAD, NULL, 0);
+	struct waiter *w = wait_for(cl, what, NULL, 0);
 	int r;
 
 	if (!w) {
@@ -375,6 +418,20 @@ static void op_reload(struct client *cl, json_t *args _unused_)
 							: strerror(-r),
 					    NULL));
 	}
+}
+
+static void op_reload(struct client *cl, json_t *args _unused_)
+{
+	load_for(cl, WAIT_RELOAD);
+}
+
+/*
+ * What the next process reads is put in force by this one first: an error is found while there is a way back, and connections that are gone
+ * are closed by those who can.
+ */
+static void op_restart(struct client *cl, json_t *args _unused_)
+{
+	load_for(cl, WAIT_RESTART);
 }
 
 /* ---------------------------------------------------------------- revocation */
@@ -458,6 +515,11 @@ void ops_handle(struct client *cl, const char *op, json_t *args)
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
 		if (!streq(operations[i].name, op))
 			continue;
+		if (client_gateway(cl)->restart) {
+			client_answer(cl, control_error("the daemon is being restarted",
+							"ask again in a moment"));
+			return;
+		}
 		if (client_may(cl, op, json_string_value(json_object_get(args, "name"))))
 			operations[i].handle(cl, args);
 		return;

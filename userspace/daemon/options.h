@@ -10,9 +10,10 @@
 #include "daemon/role.h"
 
 struct options {
-	const char *config; /* path */
-	const char *socket; /* path of the control socket */
-	bool debug;	    /* log everything, whatever the configuration says */
+	const char *config;    /* path */
+	const char *socket;    /* path of the control socket */
+	bool debug;	       /* log everything, whatever the configuration says */
+	unsigned int handover; /* of launcher and main: how many descriptors the ones before left */
 	/* of a process that the launcher started */
 	enum role role;
 	unsigned int index;

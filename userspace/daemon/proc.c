@@ -186,6 +186,11 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 	if (type == MSG_NEWS_WANT || type == MSG_NEWS_TAKEN || type == MSG_FETCHED ||
 	    type == MSG_FETCH_FAILED)
 		return on_news(p, type, r, fd);
+	if (type == MSG_SAVED || type == MSG_SAVE_FAILED || type == MSG_WATCHED ||
+	    type == MSG_WATCHED_ALL)
+		return restart_on_message(p, type, r, fd);
+	if (type == MSG_GOES_ON || type == MSG_RESTORED)
+		return takeover_on_message(p->g, type, r);
 	if (type == MSG_VAULT_RESOLVE || type == MSG_VAULT_STATE)
 		return on_vault(p, type, r);
 	if (type == MSG_RESOLVED) {
@@ -305,6 +310,7 @@ static void furnish_ike(struct gateway *g)
 		.half_open_cookie = l->cookie_threshold,
 		.half_open_limit = l->half_open,
 		.half_open_per_net = l->half_open_per_prefix,
+		.hold = takeover_pending(g),
 	};
 	struct msg_writer m;
 
@@ -316,6 +322,7 @@ static void furnish_ike(struct gateway *g)
 		return;
 	sockets_tell_ike(g);
 	conns_tell_ike(g);
+	takeover_go(g);
 }
 
 static void tell_log_level(struct proc *p)
@@ -497,7 +504,10 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 		history_add(g, NULL, IKE_ERROR, "process-ended", NULL, NULL,
 			    "process %s ended with status %d", role_name(p->role),
 			    WEXITSTATUS(rep->status));
+	if (p->role == ROLE_IKE || p->role == ROLE_VERIFY)
+		restart_failed(g, -ESRCH, "a process ended meanwhile");
 	if (p->role == ROLE_IKE) {
+		takeover_ike_ended(g);
 		snapshot_cancel(g, NULL);
 		children_orphan(g);
 		bindings_orphan(g);

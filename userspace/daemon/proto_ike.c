@@ -72,6 +72,7 @@ void proto_put_engine(struct msg_writer *w, const struct ike_engine_config *c)
 	msg_put_u32(w, c->half_open_per_net);
 	msg_put_u8(w, c->retransmit_tries);
 	msg_put_u64(w, c->retransmit_first);
+	msg_put_bool(w, c->hold);
 }
 
 void proto_get_engine(struct msg_reader *r, struct ike_engine_config *ret)
@@ -82,6 +83,7 @@ void proto_get_engine(struct msg_reader *r, struct ike_engine_config *ret)
 	ret->half_open_per_net = msg_get_u32(r);
 	ret->retransmit_tries = msg_get_u8(r);
 	ret->retransmit_first = msg_get_u64(r);
+	ret->hold = msg_get_bool(r);
 }
 
 void proto_put_socket(struct msg_writer *w, const struct proto_socket *s)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "daemon/ike_conn.h"
+#include "daemon/ike_restart.h"
 #include "daemon/ike_socket.h"
 #include "daemon/proto_auth.h"
 #include "daemon/worker.h"
@@ -24,6 +25,11 @@ struct ike {
 	uint32_t nonces_wanted; /* there was nobody to ask */
 	usec_t address_lost_at;
 	bool closing;
+	/* a planned restart */
+	struct ike_live live;
+	uint8_t token[IKE_SNAPSHOT_TOKEN];
+	usec_t save_at; /* whatever is under way then; 0: none is planned */
+	bool saved;	/* the engine is at its end: nothing is read any more */
 };
 
 static void fill_random(void *ctx _unused_, uint8_t *buf, size_t len)
@@ -158,6 +164,20 @@ static void output(struct ike *k, const struct ike_output *o)
 	}
 }
 
+/* Writes the engine down as soon as it can be. What peers send from then on waits in the sockets, which main has, too. */
+static bool save(struct ike *k, usec_t now)
+{
+	if (!k->save_at || (now < k->save_at && !ike_restart_ready(k->engine)))
+		return false;
+	k->save_at = 0;
+	k->saved = ike_restart_save(k->engine, k->token, k->w.main);
+	if (k->saved) {
+		k->sockets = ike_sockets_free(k->sockets);
+		(void)event_del(k->timer);
+	}
+	return k->saved;
+}
+
 /* Does what the engine wants, and sleeps until it next wants to be called. */
 static void drain(struct ike *k)
 {
@@ -166,19 +186,25 @@ static void drain(struct ike *k)
 	usec_t now, at;
 	struct timeval tv;
 
+	if (k->saved)
+		return;
 	while (ike_next_output(k->engine, &o))
 		output(k, &o);
+	now = now_boottime();
+	if (save(k, now))
+		return;
 	if (k->closing && ike_idle(k->engine)) {
 		k->closing = false;
 		msg_begin(&m, MSG_IDLE);
 		(void)channel_send(k->w.main, &m, -EBADF);
 	}
 	at = ike_deadline(k->engine);
+	if (k->save_at)
+		at = MIN(at, k->save_at);
 	if (at == IKE_TIME_NEVER) {
 		(void)event_del(k->timer);
 		return;
 	}
-	now = now_boottime();
 	at = MIN(usec_sub(at, now), USEC_PER_HOUR);
 	tv = (struct timeval){.tv_sec = (time_t)(at / USEC_PER_SEC),
 			      .tv_usec = (suseconds_t)(at % USEC_PER_SEC)};
@@ -189,6 +215,8 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 {
 	struct ike *k = userdata;
 
+	if (k->saved)
+		return;
 	ike_tick(k->engine, now_boottime());
 	drain(k);
 }
@@ -405,12 +433,37 @@ static int on_conn_part(struct ike *k, enum msg_type type, struct msg_reader *r)
 	return 0;
 }
 
+static int on_restart(struct ike *k, enum msg_type type, struct msg_reader *r, int *fd)
+{
+	struct proto_restore p;
+
+	if (type == MSG_SAVE) {
+		msg_get_fixed(r, k->token, sizeof(k->token));
+		if (!msg_done(r))
+			return -EBADMSG;
+		k->save_at = now_boottime() + IKE_SETTLE_SECONDS * USEC_PER_SEC;
+		ike_settle(k->engine, now_boottime());
+		return 0;
+	}
+	if (type != MSG_RESTORE)
+		return ike_live_add(&k->live, type, r);
+	proto_get_restore(r, &p);
+	if (!msg_done(r))
+		return -EBADMSG;
+	ike_restart_restore(k->engine, &p, *fd, &k->live, k->w.main);
+	ike_live_done(&k->live);
+	return 0;
+}
+
 static int on_main(struct ike *k, enum msg_type type, struct msg_reader *r, int *fd)
 {
 	if (type == MSG_ENGINE)
 		return on_engine(k, r);
 	if (!k->engine)
 		return -EPROTO;
+	if (type == MSG_SAVE || type == MSG_LIVE_BINDING || type == MSG_LIVE_CHILD ||
+	    type == MSG_RESTORE)
+		return on_restart(k, type, r, fd);
 	if (type == MSG_SOCKET || type == MSG_SOCKET_CLOSE)
 		return on_socket(k, type, r, fd);
 	if (type == MSG_CONN_BEGIN || type == MSG_CONN_CERT || type == MSG_CONN_CHILD ||
@@ -435,6 +488,9 @@ static int on_message(void *ctx, struct channel *c, enum msg_type type, struct m
 	struct ike *k = ctx;
 	int e;
 
+	/* The next ike is told what counts then. */
+	if (k->saved)
+		return 0;
 	e = channel_peer(c) == ROLE_MAIN ? on_main(k, type, r, fd) : on_neighbour(k, type, r);
 	if (k->engine)
 		drain(k);
@@ -456,5 +512,6 @@ int role_ike(const struct options *o)
 	k.engine = ike_engine_free(k.engine);
 	k.sockets = ike_sockets_free(k.sockets);
 	k.conn = ike_conn_free(k.conn);
+	ike_live_done(&k.live);
 	return status;
 }

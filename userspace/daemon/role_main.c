@@ -184,6 +184,7 @@ static void on_first_load(void *ctx, int error, const struct cg_diags *diags, js
 		return;
 	}
 	adopt_all(g);
+	takeover_loaded(g);
 	if (g->stop_wanted) {
 		gateway_stop(g);
 		return;
@@ -258,6 +259,7 @@ void gateway_stop(struct gateway *g)
 		return;
 	}
 	g->stopping = true;
+	restart_failed(g, -ESHUTDOWN, "the daemon is stopped");
 	log_notice("stopping");
 	notify_state("STOPPING=1");
 	msg_begin(&m, MSG_SHUTDOWN);
@@ -294,6 +296,8 @@ static void gateway_done(struct gateway *g)
 {
 	control_stop(g);
 	ops_free(g);
+	restart_free(g);
+	takeover_free(g);
 	procs_stop(g);
 	kevents_stop(g);
 	load_free(g->load);
@@ -546,6 +550,7 @@ static int start(struct gateway *g)
 	if (!g->k)
 		history_add(g, NULL, IKE_ERROR, "module-missing", NULL, "modprobe certgate",
 			    "the module is not loaded: no tunnel can come up");
+	takeover_begin(g);
 	r = open_sockets(g);
 	if (r < 0)
 		return r;
@@ -562,7 +567,7 @@ int role_main(const struct options *o)
 {
 	static struct gateway gateway;
 	struct gateway *g = &gateway;
-	const int keep[] = {ROLE_FD_PARENT};
+	int keep[1 + ROLE_HANDOVER_MAX] = {ROLE_FD_PARENT};
 
 	g->options = o;
 	g->control_fd = -EBADF;
@@ -570,7 +575,9 @@ int role_main(const struct options *o)
 	g->started = now_boottime();
 	g->started_at = (int64_t)(now_realtime() / USEC_PER_SEC);
 	cg_log_init("main", o->debug ? CG_LOG_DEBUG : CG_LOG_INFO, CG_LOG_TARGET_AUTO);
-	if (sandbox_begin(keep, ARRAY_SIZE(keep)) < 0)
+	for (unsigned int i = 0; i < o->handover; i++)
+		keep[1 + i] = ROLE_FD_HANDOVER + (int)i;
+	if (sandbox_begin(keep, 1 + (size_t)o->handover) < 0)
 		return EXIT_FAILURE;
 	/* Events go to the journal with their fields, if that is where lines go. */
 	if (getenv("JOURNAL_STREAM"))

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "daemon/nonce.h"
+#include "daemon/proto_restart.h"
 #include "daemon/stage_read.h"
 #include "daemon/watch.h"
 #include "daemon/worker.h"
@@ -414,6 +415,80 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 	return 0;
 }
 
+/* ---------------------------------------------------------------- a planned restart */
+
+static void send_watched(void *ctx, uint64_t handle, const struct judged *j)
+{
+	static struct proto_watched p;
+	struct verifier *v = ctx;
+	struct msg_writer m;
+
+	p = (struct proto_watched){
+		.handle = handle, .connection = j->connection, .n_path = j->n_path};
+	for (size_t i = 0; i < j->n_path; i++)
+		p.path[i] = (struct ike_blob){j->path[i]->der, j->path[i]->der_len};
+	for (; p.n_others < j->others.n && p.n_others < ARRAY_SIZE(p.others); p.n_others++)
+		p.others[p.n_others] = (struct ike_blob){j->others.list[p.n_others]->der,
+							 j->others.list[p.n_others]->der_len};
+	msg_begin(&m, MSG_WATCHED);
+	proto_put_watched(&m, &p);
+	/* One that does not fit is not handed over, and its connection is made anew. */
+	(void)channel_send(v->w.main, &m, -EBADF);
+}
+
+static int on_watch_get(struct verifier *v)
+{
+	struct msg_writer m;
+
+	watch_each(v->watch, send_watched, v);
+	msg_begin(&m, MSG_WATCHED_ALL);
+	(void)channel_send(v->w.main, &m, -EBADF);
+	return 0;
+}
+
+static int read_judged(const struct proto_watched *p, struct judged *ret)
+{
+	struct pki_error err;
+	int r = 0;
+
+	ret->connection = p->connection;
+	for (size_t i = 0; i < p->n_path && r >= 0; i++) {
+		r = pki_cert_new(p->path[i].data, p->path[i].size, &err, &ret->path[i]);
+		ret->n_path += r >= 0;
+	}
+	for (size_t i = 0; i < p->n_others && r >= 0; i++) {
+		_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
+
+		r = pki_cert_new(p->others[i].data, p->others[i].size, &err, &cert);
+		if (r >= 0)
+			r = pki_certs_add(&ret->others, cert);
+	}
+	return r;
+}
+
+/* A path that the worker before judged. What is known of its revocation is looked at soon, as if there were news. */
+static int on_watch_this(struct verifier *v, struct msg_reader *r)
+{
+	static struct proto_watched p;
+	struct judged judged = {0};
+	const struct trust_entry *e;
+	int error;
+
+	proto_get_watched(r, &p);
+	if (!msg_done(r))
+		return -EBADMSG;
+	error = read_judged(&p, &judged);
+	if (error < 0) {
+		judged_done(&judged);
+		return error;
+	}
+	e = trust_table_find(v->now, p.connection);
+	error = watch_add(v->watch, p.handle, &judged, e ? e->revocation_grace : 0, now_seconds(),
+			  now_boottime());
+	look_again(v);
+	return error;
+}
+
 static int on_main(struct verifier *v, enum msg_type type, struct msg_reader *r, int fd)
 {
 	static struct proto_news_failed failed;
@@ -436,6 +511,10 @@ static int on_main(struct verifier *v, enum msg_type type, struct msg_reader *r,
 		v->wait_seconds = msg_get_count(r, 60);
 		return msg_done(r) ? 0 : -EBADMSG;
 	}
+	if (type == MSG_WATCH_GET)
+		return msg_done(r) ? on_watch_get(v) : -EBADMSG;
+	if (type == MSG_WATCH)
+		return v->now ? on_watch_this(v, r) : -EPROTO;
 	if (type == MSG_BINDING_GONE) {
 		handle = msg_get_u64(r);
 		if (!msg_done(r))

@@ -114,10 +114,14 @@ static int capabilities(enum role role)
 	capng_clear(CAPNG_SELECT_ALL);
 	switch (role) {
 	case ROLE_LAUNCHER:
-		if (capng_updatev(
-			    CAPNG_ADD,
-			    (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET),
-			    CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, CAP_KILL, -1) < 0)
+		if (capng_updatev(CAPNG_ADD,
+				  (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED |
+						 CAPNG_BOUNDING_SET),
+				  CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, CAP_KILL,
+				  -1) < 0 ||
+		    /* Those of main are never used here: the next one gets them at a planned restart. */
+		    capng_updatev(CAPNG_ADD, (capng_type_t)(CAPNG_PERMITTED | CAPNG_BOUNDING_SET),
+				  CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, -1) < 0)
 			return -EPERM;
 		break;
 	case ROLE_MAIN:

@@ -175,6 +175,13 @@ static void allow_reading(struct step *s)
 	allow_if(s, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, writes, 0));
 }
 
+/* Memory that goes to another process, sealed. */
+static void allow_sealed_memory(struct step *s)
+{
+	allow_if(s, SCMP_SYS(memfd_create), SCMP_A1(SCMP_CMP_EQ, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+	allow_if(s, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS));
+}
+
 static void allow_sockets_of(struct step *s, int family)
 {
 	allow_if(s, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
@@ -185,6 +192,7 @@ static void allow_main(struct step *s)
 	/* Is what fetch got sealed? */
 	allow_if(s, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
 	allow_all(s, of_main, ARRAY_SIZE(of_main));
+	allow_sealed_memory(s);
 	allow_reading(s);
 	allow_sockets_of(s, AF_UNIX);
 	allow_sockets_of(s, AF_INET);
@@ -233,7 +241,10 @@ int seccomp_enter(enum role role)
 	allow_common(&s);
 	switch (role) {
 	case ROLE_MAIN: allow_main(&s); break;
-	case ROLE_IKE: allow_all(&s, of_ike, ARRAY_SIZE(of_ike)); break;
+	case ROLE_IKE:
+		allow_all(&s, of_ike, ARRAY_SIZE(of_ike));
+		allow_sealed_memory(&s);
+		break;
 	case ROLE_VERIFY:
 	case ROLE_KEY:
 		allow_all(&s, readers, ARRAY_SIZE(readers));

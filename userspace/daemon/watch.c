@@ -113,6 +113,15 @@ int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace,
 	return 0;
 }
 
+void watch_each(struct watch *w, void (*fn)(void *ctx, uint64_t handle, const struct judged *j),
+		void *ctx)
+{
+	const struct watched *p;
+
+	TAILQ_FOREACH(p, &w->all, all)
+	fn(ctx, p->handle, &p->j);
+}
+
 void watch_del(struct watch *w, uint64_t handle)
 {
 	struct watched *p = TABLE_ENTRY(table_find(&w->by_handle, handle), struct watched,

@@ -26,6 +26,9 @@ struct watch *watch_free(struct watch *w);
  */
 int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace, int64_t now,
 	      usec_t boot);
+/* Calls fn for each. */
+void watch_each(struct watch *w, void (*fn)(void *ctx, uint64_t handle, const struct judged *j),
+		void *ctx);
 /* The binding is gone. */
 void watch_del(struct watch *w, uint64_t handle);
 /* Something changed: all are to be looked at again. */
