@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * For arch/um/kernel/stacktrace.c. Of a stack's words only return addresses on the chain of frame pointers count, and KASAN and kmemleak want
  * them at every allocation: the chain is followed, instead of asking of each word of a large stack whether it might be an address of code.
