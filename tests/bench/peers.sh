@@ -247,5 +247,5 @@ link_counters() {
 	local namespace=$1 device=$2
 	shift 2
 	# shellcheck disable=SC2016 # for the shell there
-	ns "$namespace" sh -c 'cd /sys/class/net/$0/statistics && cat "$@"' "$device" "$@" | awk '{ n += $1 } END { print n }'
+	ip netns exec "$namespace" sh -c 'cd /sys/class/net/$0/statistics && cat "$@"' "$device" "$@" | awk '{ n += $1 } END { print n }'
 }
