@@ -96,6 +96,8 @@ bool cg_tunnel_admits_in(const struct cg_tunnel *t, const struct cg_flow *flow);
  * 0, or -EINVAL if malformed. RFC 4301 section 7 for fragments.
  */
 int cg_flow_dissect(const struct sk_buff *skb, int off, struct cg_flow *flow);
+/* The same of @len bytes at @data. */
+int cg_flow_dissect_data(const u8 *data, int len, struct cg_flow *flow);
 bool cg_selector_equal(const struct cg_selector *a, const struct cg_selector *b);
 
 /*

@@ -156,8 +156,13 @@ static struct cg_job *waiting(struct kunit *test, struct cg_sa *sa)
 	struct cg_job *job = cg_job_new(sa, f->dev, &why);
 
 	KUNIT_ASSERT_NOT_NULL(test, job);
-	__skb_queue_tail(&job->skbs, packet(test, 64));
-	__skb_queue_tail(&job->skbs, packet(test, 64));
+	for (job->n = 0; job->n < 2; job->n++) {
+		struct sk_buff *skb = packet(test, 64);
+
+		cg_cb(skb)->n = 1;
+		job->seg[job->n].skb = skb;
+		__skb_queue_tail(&job->skbs, skb);
+	}
 	job->waited = true;
 	return job;
 }
