@@ -76,6 +76,8 @@ install: userspace	## programs, man pages, systemd unit and user, to DESTDIR and
 		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
 		install -d "$$dir" && echo "install $$page" && install -m 644 "$$page" "$$dir/" || exit 1; \
 	done
+	install -d $(DESTDIR)$(PREFIX)/share/doc/certgate
+	install -m 644 docs/json.md $(DESTDIR)$(PREFIX)/share/doc/certgate/json.md
 	@for unit in userspace/daemon/*.service; do \
 		[ -e "$$unit" ] || continue; \
 		dir=$(DESTDIR)$(PREFIX)/lib/systemd/system; \
@@ -124,7 +126,7 @@ format:	## clang-format on userspace and its tests
 	clang-format -i $$(git ls-files 'userspace/*.[ch]' 'tests/*.[ch]')
 
 demo:	## two sites, two gateways, strongSwan, in a VM with Debian's 6.1: the main job on the screen
-	@scripts/setup --test
+	@scripts/setup --demo
 	@$(MAKE) --no-print-directory userspace helpers module-6.1
 	@scripts/vm --kernel 6.1 --mem 3G --timeout 900 -- scripts/demo
 

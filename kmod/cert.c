@@ -473,6 +473,7 @@ void cg_cert_sweep(struct cg_net *cgn)
 			latch(b, CERTGATE_CERT_EXPIRED);
 		if (READ_ONCE(b->state) != CERTGATE_CERT_VALID)
 			bury(b);
+		cond_resched();
 	}
 }
 

@@ -264,13 +264,7 @@ void cg_encap_unregister(void)
 
 void cg_encap_net_exit(struct cg_net *cgn)
 {
-	struct cg_socket *s;
-	unsigned long id;
-
-	mutex_lock(&cgn->lock);
-	xa_for_each(&cgn->sockets, id, s)
-		cg_socket_destroy(s);
-	mutex_unlock(&cgn->lock);
+	cg_socket_flush(cgn, true);
 	/* watches that ended by themselves have done so on cg_wq, with cg_net.lock at the last */
 	flush_workqueue(cg_wq);
 	synchronize_net();	/* raw ESP that came before cg_net.exiting was seen */

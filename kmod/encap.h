@@ -62,10 +62,13 @@ void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why);
 struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
 				       const union cg_ip *local, __be16 port);
 struct cg_socket *cg_socket_find(struct cg_net *cgn, u32 id);
+/* 2: bound to this very address, 1: receives for it (perhaps any), 0: does not. */
+int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
+		     __be16 port);
 /* Give the socket back to its user, or close our own. No tunnel uses it. May sleep. */
 void cg_socket_destroy(struct cg_socket *s);
-/* All that no tunnel uses; takes cg_net.lock. */
-void cg_socket_flush(struct cg_net *cgn);
+/* Those that no tunnel uses, or (no tunnel is left) all; takes cg_net.lock. */
+void cg_socket_flush(struct cg_net *cgn, bool all);
 
 struct genl_info;
 struct netlink_callback;

@@ -334,19 +334,25 @@ int cg_flush_doit(struct sk_buff *skb, struct genl_info *info)
 	/* users before what they use */
 	mutex_lock(&cgn->lock);
 	if (what & CERTGATE_FLUSH_SAS)
-		xa_for_each(&cgn->sas, id, sa)
+		xa_for_each(&cgn->sas, id, sa) {
 			cg_sa_destroy(sa);
+			cond_resched();
+		}
 	if (what & CERTGATE_FLUSH_TUNNELS)
-		xa_for_each(&cgn->tunnels, id, t)
+		xa_for_each(&cgn->tunnels, id, t) {
 			cg_tunnel_destroy(t);
+			cond_resched();
+		}
 	if (what & CERTGATE_FLUSH_CERTS)
-		xa_for_each(&cgn->bindings, id, b)
+		xa_for_each(&cgn->bindings, id, b) {
 			if (!b->n_sas)
 				cg_binding_destroy(b);
+			cond_resched();
+		}
 	cgn->change_seq++;
 	mutex_unlock(&cgn->lock);
 	if (what & CERTGATE_FLUSH_SOCKETS)
-		cg_socket_flush(cgn);
+		cg_socket_flush(cgn, false);
 	return 0;
 }
 

@@ -34,6 +34,8 @@ struct cg_event_limit {
 #define CG_MAX_REVOKED		65536	/* fingerprints */
 #define CG_MAX_TUNNELS		65536
 #define CG_MAX_SAS		262144
+#define CG_MAX_TUNNEL_SAS	1024	/* of one tunnel */
+#define CG_MAX_SOCKETS		256
 #define CG_MAX_RETIRED_KEYS	4096	/* remembered after their SA has gone */
 
 struct cg_net {
@@ -54,7 +56,7 @@ struct cg_net {
 
 	u32 next_binding, next_tunnel, next_sa, next_socket;	/* xa_alloc_cyclic */
 	u32 next_fingerprint;
-	u32 n_bindings, n_tunnels, n_sas;	/* under @lock */
+	u32 n_bindings, n_tunnels, n_sas, n_sockets;	/* under @lock */
 	u32 n_revoked;			/* fingerprints */
 
 	/* digests of the keys of all SAs, and of some that have gone; see key_memory.c */

@@ -478,7 +478,11 @@ void cg_rx_finish(struct cg_job *job, struct napi_struct *napi)
 		cg_tunnel_moved(sa->tunnel, &seen);
 	if (!job->n)
 		goto out;
-	WRITE_ONCE(sa->last_used, ktime_get_boottime_seconds());
+	if (unlikely(!READ_ONCE(sa->last_used)))
+		/* before on_use is looked at; pairs with the barrier of activate() */
+		smp_store_mb(sa->last_used, ktime_get_boottime_seconds());
+	else
+		WRITE_ONCE(sa->last_used, ktime_get_boottime_seconds());
 	cg_sa_used_in(sa);
 
 	cg_merge_begin(&merge, &ready, merge_max(job->dev));

@@ -285,7 +285,7 @@ int cg_sa_publish(struct cg_sa *sa)
 	int err;
 
 	lockdep_assert_held(&cgn->lock);
-	if (cgn->exiting || cgn->n_sas >= CG_MAX_SAS)
+	if (cgn->exiting || cgn->n_sas >= CG_MAX_SAS || sa->tunnel->n_sas >= CG_MAX_TUNNEL_SAS)
 		return -ENOSPC;
 	err = xa_alloc_cyclic(&cgn->sas, &sa->id, sa, xa_limit_31b, &cgn->next_sa,
 			      GFP_KERNEL_ACCOUNT);
@@ -302,6 +302,7 @@ int cg_sa_publish(struct cg_sa *sa)
 	list_add_tail(&sa->by_tunnel, &sa->tunnel->sas);
 	list_add_tail(&sa->by_binding, &sa->binding->sas);
 	sa->binding->n_sas++;
+	sa->tunnel->n_sas++;
 	cgn->n_sas++;
 	cgn->change_seq++;
 	cg_sa_arm_life(sa);
@@ -313,9 +314,11 @@ static void forget_on_use(struct cg_sa *out)
 {
 	struct cg_sa *in;
 
-	list_for_each_entry(in, &out->tunnel->sas, by_tunnel)
-		if (rcu_access_pointer(in->on_use) == out)
-			RCU_INIT_POINTER(in->on_use, NULL);
+	rcu_read_lock();
+	in = cg_sa_find_in(out->cgn, out->pair_spi);
+	if (in && rcu_access_pointer(in->on_use) == out)
+		RCU_INIT_POINTER(in->on_use, NULL);
+	rcu_read_unlock();
 }
 
 void cg_sa_destroy(struct cg_sa *sa)
@@ -342,6 +345,7 @@ void cg_sa_destroy(struct cg_sa *sa)
 	list_del_init(&sa->by_tunnel);
 	list_del_init(&sa->by_binding);
 	sa->binding->n_sas--;
+	t->n_sas--;
 	cgn->n_sas--;
 	cgn->change_seq++;
 

@@ -71,8 +71,8 @@ static void attach(struct cg_socket *s, struct sock *sk)
 	udp_tunnel_encap_enable(sk);
 }
 
-/* The reverse, as far as others have not replaced it. Waits for packets under way. */
-static void detach(struct cg_socket *s)
+/* The reverse, as far as others have not replaced it. Packets under way still see @s. */
+static void unhook(struct cg_socket *s)
 {
 	struct sock *sk = s->sk;
 	struct udp_sock *up;
@@ -91,19 +91,33 @@ static void detach(struct cg_socket *s)
 		WRITE_ONCE(up->encap_err_lookup, NULL);
 	rcu_assign_sk_user_data(sk, NULL);
 	release_sock(sk);
+}
+
+/* After unhook() and a grace period. */
+static void let_go(struct cg_socket *s)
+{
+	if (s->sk)
+		sock_put(s->sk);
 	s->sk = NULL;
-	synchronize_net();
-	sock_put(sk);
-	if (s->own) {
+	if (s->own)
 		sock_release(s->own);
-		s->own = NULL;
-	}
+	s->own = NULL;
+}
+
+static void detach(struct cg_socket *s)
+{
+	if (!s->sk)
+		return;
+	unhook(s);
+	synchronize_net();
+	let_go(s);
 }
 
 /* Unlinked and idle; the work itself may be the caller. */
 static void unlink_socket(struct cg_socket *s)
 {
 	xa_erase(&s->cgn->sockets, s->id);
+	s->cgn->n_sockets--;
 	s->cgn->change_seq++;
 	if (xa_empty(&s->cgn->sockets))
 		cg_intake_off(s->cgn);
@@ -118,15 +132,23 @@ void cg_socket_destroy(struct cg_socket *s)
 	kfree_rcu(s, rcu);
 }
 
-void cg_socket_flush(struct cg_net *cgn)
+/* One grace period for all of them: RTNL may be waiting for the lock. */
+void cg_socket_flush(struct cg_net *cgn, bool all)
 {
 	struct cg_socket *s;
 	unsigned long id;
 
 	mutex_lock(&cgn->lock);
 	xa_for_each(&cgn->sockets, id, s)
-		if (!s->users)
-			cg_socket_destroy(s);
+		if (all || !s->users)
+			unhook(s);
+	synchronize_net();
+	xa_for_each(&cgn->sockets, id, s) {
+		if (!all && s->users)
+			continue;
+		let_go(s);
+		cg_socket_destroy(s);
+	}
 	mutex_unlock(&cgn->lock);
 }
 
@@ -226,9 +248,8 @@ void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why)
 		atomic64_inc(&s->drops[why]);
 }
 
-/* 2: bound to this very address, 1: receives for it, 0: does not. */
-static int serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
-		  __be16 port)
+int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
+		     __be16 port)
 {
 	if (s->port != port)
 		return 0;
@@ -256,7 +277,7 @@ struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
 	unsigned long id;
 
 	xa_for_each(&cgn->sockets, id, s) {
-		score = serves(s, family, local, port);
+		score = cg_socket_serves(s, family, local, port);
 		if (score)
 			score = score * 2 + (s->family == family ? 1 : 0);
 		if (score > best_score) {
@@ -387,10 +408,14 @@ static int take_over(struct cg_net *cgn, struct sock *sk, struct netlink_ext_ack
 		*ret_s = old;
 		return 0;
 	}
+	err = -ENOSPC;
+	if (cgn->n_sockets >= CG_MAX_SOCKETS)
+		goto unlock;
 	err = xa_alloc_cyclic(&cgn->sockets, &fresh->id, fresh, xa_limit_31b,
 			      &cgn->next_socket, GFP_KERNEL_ACCOUNT);
 	if (err < 0)
 		goto unlock;
+	cgn->n_sockets++;
 	attach(fresh, sk);
 	release_sock(sk);
 	cg_intake_on(cgn, fresh->port);

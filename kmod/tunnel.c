@@ -130,8 +130,10 @@ void cg_tunnel_destroy(struct cg_tunnel *t)
 	cgn->change_seq++;
 
 	/* ...nor by an SPI; SAs that someone still holds are dead from here on. */
-	list_for_each_entry_safe(sa, next, &t->sas, by_tunnel)
+	list_for_each_entry_safe(sa, next, &t->sas, by_tunnel) {
 		cg_sa_destroy(sa);
+		cond_resched();
+	}
 
 	/* Only then the socket, which packets under way look for. */
 	cg_tunnel_use_socket(t, NULL);

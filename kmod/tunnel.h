@@ -74,6 +74,7 @@ struct cg_tunnel {
 	struct cg_sa __rcu *active;	/* outbound */
 	spinlock_t active_lock;		/* writers of @active, in softirq too */
 	struct list_head sas;		/* struct cg_sa.by_tunnel, under cg_net.lock */
+	unsigned int n_sas;		/* on it */
 	struct dst_cache dst_cache;
 	u32 outer_mtu;			/* learned; 0: the route's. READ_ONCE */
 	unsigned long outer_mtu_until;	/* jiffies */

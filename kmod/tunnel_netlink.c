@@ -4,6 +4,7 @@
  * there is. tunnel.c does the rest.
  */
 #include <linux/slab.h>
+#include <net/ipv6.h>
 #include "device.h"
 #include "encap.h"
 #include "netlink.h"
@@ -42,6 +43,10 @@ static int parse_end(const struct nlattr *attr, struct netlink_ext_ack *extack,
 	err = cg_get_endpoint(attr, extack, family, ip, port);
 	if (err)
 		return err;
+	if (*family == AF_INET6 && !ipv6_mod_enabled()) {
+		NL_SET_ERR_MSG_ATTR(extack, attr, "IPv6 is switched off in this kernel");
+		return -EAFNOSUPPORT;
+	}
 	if (!(may_be_any && ip_is_any(*family, ip)) && !ip_is_usable(*family, ip)) {
 		NL_SET_ERR_MSG_ATTR(extack, attr, "not the address of a host");
 		return -EINVAL;
@@ -228,7 +233,6 @@ static struct cg_socket *choose_socket(struct genl_info *info, struct cg_net *cg
 				       const struct cg_endpoints *ep)
 {
 	const struct nlattr *id = info->attrs[CERTGATE_A_TUNNEL_SOCKET_ID];
-	static const union cg_ip any;
 	struct cg_socket *s;
 
 	if (!id) {
@@ -245,9 +249,7 @@ static struct cg_socket *choose_socket(struct genl_info *info, struct cg_net *cg
 		NL_SET_ERR_MSG_ATTR(info->extack, id, "no such socket");
 		return ERR_PTR(-ENOENT);
 	}
-	if (s->port != ep->sport || (memcmp(&s->local, &any, sizeof(any)) &&
-				     (s->family != ep->family ||
-				      memcmp(&s->local, &ep->local, sizeof(any))))) {
+	if (!cg_socket_serves(s, ep->family, &ep->local, ep->sport)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, id,
 				    "the socket is not bound to the local address and port");
 		return ERR_PTR(-EADDRNOTAVAIL);

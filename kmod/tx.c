@@ -447,14 +447,16 @@ static void send(struct burst *b, struct sk_buff *skb)
 {
 	struct sk_buff_head inner;
 	u32 mtu = inner_room(b->t, b->outer.ep, b->sa, b->room, b->v6);
+	bool clear = READ_ONCE(b->t->df) == CERTGATE_DF_CLEAR;
 
 	__skb_queue_head_init(&inner);
 	b->df = outer_df(b->t, skb, b->v6);
 	b->tos = outer_tos(b->t, b->v6 ? ipv6_get_dsfield(ipv6_hdr(skb)) : ip_hdr(skb)->tos);
-	if (READ_ONCE(b->t->df) == CERTGATE_DF_CLEAR) {
-		mtu = IP_MAX_MTU;	/* the outer network may fragment what it likes */
-	} else if (unlikely(too_big(skb, mtu)) &&
-		   (b->v6 || ip_hdr(skb)->frag_off & htons(IP_DF))) {
+	/* the outer network may fragment what it likes */
+	if (clear)
+		mtu = inner_room(b->t, b->outer.ep, b->sa, IP_MAX_MTU, b->v6);
+	if (unlikely(too_big(skb, mtu)) &&
+	    (b->v6 || (!clear && ip_hdr(skb)->frag_off & htons(IP_DF)))) {
 		cg_pmtu_tell(skb, mtu, b->v6);
 		cg_drop(b->sa, CG_DROP_MTU, 1);
 		kfree_skb(skb);
@@ -467,6 +469,15 @@ static void send(struct burst *b, struct sk_buff *skb)
 		seal_list(b, &inner);
 	else
 		cg_drop(b->sa, CG_DROP_MEMORY, 1);
+}
+
+/* What lies behind the IP packet is not part of it. Its header has been pulled and looked at. */
+static bool trim(struct sk_buff *skb, bool v6)
+{
+	unsigned int len = v6 ? sizeof(struct ipv6hdr) + ntohs(ipv6_hdr(skb)->payload_len) :
+				ntohs(ip_hdr(skb)->tot_len);
+
+	return skb_is_gso(skb) || !pskb_trim_rcsum(skb, len);
 }
 
 /* What hosts say on every link by themselves is no traffic that anybody waits for. */
@@ -489,7 +500,8 @@ netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
 		goto drop;
 	b.v6 = flow.family == AF_INET6;
 	if (skb->protocol != (b.v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP)) ||
-	    !pskb_may_pull(skb, b.v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)))
+	    !pskb_may_pull(skb, b.v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) ||
+	    !trim(skb, b.v6))
 		goto drop;
 
 	why = CG_DROP_ROUTE;

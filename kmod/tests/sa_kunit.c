@@ -294,6 +294,7 @@ static void the_first_packet_activates_once(struct kunit *test)
 	rcu_read_unlock();
 
 	/* an SA that was deleted while it waited is not waited for any more */
+	newer->pair_spi = in->spi;
 	rcu_assign_pointer(in->on_use, newer);
 	mutex_lock(&f->cgn->lock);
 	cg_sa_destroy(newer);

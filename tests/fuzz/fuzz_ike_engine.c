@@ -2,14 +2,16 @@
 /*
  * The engine, before and after decryption. The input is a program: it chooses how far two engines come with each other, and
  * then what the target is given: raw datagrams; chains of the fuzzer's choice, sealed with the session's keys; messages of
- * the honest peer, opened, damaged and sealed again; time, operators' commands, the kernel's events, answers that fail. Whatever
- * comes, requests and answers of the kernel fit together, and when all is shut down nothing is left.
+ * the honest peer, opened, damaged and sealed again; time, operators' commands, the kernel's events, answers that fail. By the first
+ * byte there are additional key exchanges (RFC 9370), and addresses may change (RFC 4555). Whatever comes, requests and answers of
+ * the kernel fit together, and when all is shut down nothing is left.
  */
 #include "lib/fuzz.h"
 
 #include <string.h>
 
 #include "ike/state.h"
+#include "lib/wire_check.h"
 
 #define SECOND ((ike_time)1000000)
 
@@ -43,7 +45,9 @@ static struct datagram queue[QUEUE];
 static size_t queued;
 static ike_time now;
 static struct ike_reader input;
-static bool damage; /* the peer's messages are opened and damaged as the input says */
+static unsigned
+	damage; /* the n-th message of the peer from now on is opened and damaged as the input says */
+static bool additional, mobike;
 
 static void fill(void *ctx, uint8_t *buf, size_t len)
 {
@@ -135,7 +139,7 @@ static size_t mutate(uint8_t *chain, size_t len, size_t room)
 static bool reseal(const struct cg_endpoint *local, const struct cg_endpoint *remote,
 		   const uint8_t *data, size_t size)
 {
-	static uint8_t chain[8192], out[9000];
+	static uint8_t chain[8192], out[9004];
 	const struct ike_random random = {.fill = fill, .ctx = peer};
 	struct ike_message msg;
 	const struct ike_payload *sk;
@@ -145,6 +149,10 @@ static bool reseal(const struct cg_endpoint *local, const struct cg_endpoint *re
 	size_t len, out_len;
 	uint8_t first;
 
+	if (local->port == IKE_NAT_PORT && size > 4) {
+		data += 4;
+		size -= 4;
+	}
 	if (ike_message_parse(data, size, &msg, NULL) < 0 || !(sk = ike_sk_find(&msg)) ||
 	    sk->type != IKE_PAYLOAD_SK)
 		return false;
@@ -164,9 +172,14 @@ static bool reseal(const struct cg_endpoint *local, const struct cg_endpoint *re
 		first = next8();
 	len = mutate(chain, len, 4000);
 	h = msg.header;
-	if (ike_sk_seal(cipher, &random, &h, first, IKE_VIEW(chain, len), 0, 0, out, sizeof(out),
-			&out_len) < 0)
+	if (ike_sk_seal(cipher, &random, &h, first, IKE_VIEW(chain, len), 0, 0, out,
+			sizeof(out) - 4, &out_len) < 0)
 		return false;
+	if (local->port == IKE_NAT_PORT) {
+		memmove(out + 4, out, out_len);
+		memset(out, 0, 4);
+		out_len += 4;
+	}
 	to_target(local, remote, out, out_len);
 	return true;
 }
@@ -204,6 +217,8 @@ static void judge(struct side *s, const struct ike_out_verify *o)
 {
 	struct ike_verify_answer a = {.error = s->refuse_verdict ? -1 : 0, .expires_in = 100000};
 
+	MUST(o->int_auth_i.size == o->int_auth_r.size);
+	MUST(!additional || o->int_auth_i.size);
 	MUST(o->n_candidates > 0 && o->n_certs > 0 && o->nonce.size == IKE_NONCE_SIZE);
 	if (!a.error && s->bindings + 1 < MAX_BINDINGS) {
 		a.connection = o->candidates[0];
@@ -236,10 +251,13 @@ static void output(struct side *s, const struct ike_output *o)
 	static const uint8_t auth[] = {7, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 1, 2, 3};
 	struct ike_sign_answer sign;
 
+	MUST(wire_fits(o));
 	switch (o->kind) {
 	case IKE_OUT_DATAGRAM: carry(s, &o->datagram); break;
 	case IKE_OUT_NONCES: give_nonces(s, o->nonces.count); break;
 	case IKE_OUT_SIGN:
+		MUST(o->sign.peer_methods.size <= IKE_MAX_AUTH_METHODS);
+		MUST(o->sign.int_auth_i.size == o->sign.int_auth_r.size);
 		sign = (struct ike_sign_answer){.error = s->refuse_signature ? -1 : 0,
 						.auth_method = 14,
 						.auth_data = {.data = auth, .size = sizeof(auth)}};
@@ -273,6 +291,13 @@ static void drain(struct side *s)
 		output(s, &o);
 }
 
+static bool is_sealed(const struct datagram *d)
+{
+	size_t at = d->local.port == IKE_NAT_PORT ? 20 : 16;
+
+	return d->size > at && d->data[at] == IKE_PAYLOAD_SK;
+}
+
 /* Carries what is on its way, back and forth. */
 static void pump(unsigned rounds)
 {
@@ -283,9 +308,8 @@ static void pump(unsigned rounds)
 
 		d = queue[0];
 		memmove(queue, queue + 1, --queued * sizeof(queue[0]));
-		if (d.to == target && damage && reseal(&d.local, &d.remote, d.data, d.size))
-			damage = false;
-		else
+		if (d.to != target || !damage || !is_sealed(&d) || --damage ||
+		    !reseal(&d.local, &d.remote, d.data, d.size))
 			ike_input(d.to->engine, now, &d.local, &d.remote, d.data, d.size);
 		drain(target);
 		drain(peer);
@@ -310,10 +334,12 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 					 .key_bits = 128},
 					{.type = IKE_TRANSFORM_PRF, .id = IKE_PRF_HMAC_SHA2_256},
 					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_CURVE25519},
-					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_ECP_256}}}}};
+					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_ECP_256},
+					{.type = IKE_TRANSFORM_ADDKE1, .id = IKE_KE_CURVE25519},
+					{.type = IKE_TRANSFORM_ADDKE3, .id = IKE_KE_ECP_256}}}}};
 	static struct ike_policy esp = {
 		.protocol = IKE_PROTOCOL_ESP,
-		.n = 1,
+		.n = 1, /* with additional key exchanges the second one alone */
 		.proposals = {
 			{.n = 4,
 			 .transforms = {{.type = IKE_TRANSFORM_ENCR,
@@ -321,7 +347,18 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 					 .key_bits = 128},
 					{.type = IKE_TRANSFORM_ESN, .id = IKE_ESN_YES},
 					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_NONE},
-					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_CURVE25519}}}}};
+					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_CURVE25519}}},
+			{.n = 5,
+			 .transforms = {{.type = IKE_TRANSFORM_ENCR,
+					 .id = IKE_ENCR_AES_GCM_16,
+					 .key_bits = 128},
+					{.type = IKE_TRANSFORM_ESN, .id = IKE_ESN_YES},
+					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_CURVE25519},
+					{.type = IKE_TRANSFORM_ADDKE1, .id = IKE_KE_CURVE25519},
+					{.type = IKE_TRANSFORM_ADDKE2, .id = IKE_KE_ECP_256}}}}};
+	static const uint8_t methods[] = {3, 9, 0, 10, 14, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70};
+	struct ike_policy esp_additional = {
+		.protocol = IKE_PROTOCOL_ESP, .n = 1, .proposals = {esp.proposals[1]}};
 	struct ike_ts ts[2];
 	struct ike_child_config children[2] = {{.name = "one",
 						.local_ts = &ts[0],
@@ -351,11 +388,19 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 		.dpd_delay = 15,
 		.dpd_timeout = 45,
 		.fragmentation = true,
+		.mobike = mobike,
+		.auth_methods = {.data = methods, .size = sizeof(methods)},
 		.enabled = true,
 		.children = children,
 		.n_children = 2,
 	};
 
+	ike.proposals[0].n = additional ? 6 : 4;
+	if (additional)
+		c.esp_policy = &esp_additional;
+	/* Who has no address of its own says where it is (RFC 4555). */
+	if (mobike && mode != IKE_MODE_RESPONDER_ONLY)
+		c.local = (struct cg_endpoint){.port = 500};
 	(void)ike_ts_from_prefix((const uint8_t[]){10, 1, 0, 0}, 4, 16, &ts[0]);
 	(void)ike_ts_from_prefix((const uint8_t[]){10, 2, 0, 0}, 4, 16, &ts[1]);
 	if (s == peer) {
@@ -369,7 +414,7 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 
 static void side_new(struct side *s, uint8_t last, uint64_t seed)
 {
-	struct ike_engine_config c = {.random = {.fill = fill, .ctx = s}};
+	struct ike_engine_config c = {.random = {.fill = fill, .ctx = s}, .half_open_cookie = 32};
 
 	memset(s, 0, sizeof(*s));
 	s->random = seed;
@@ -382,7 +427,7 @@ static void side_new(struct side *s, uint8_t last, uint64_t seed)
 /* 0: nothing; 1: half-open; 2: IKE_AUTH out; 3: up as responder; 4: up as initiator; 5, 6: and a rekeying under way. */
 static void set_stage(unsigned stage)
 {
-	bool initiator = stage == 2 || stage >= 4, damaged = damage;
+	bool initiator = stage == 2 || stage >= 4, damaged = damage != 0;
 
 	connect_side(peer, target, initiator ? IKE_MODE_RESPONDER_ONLY : IKE_MODE_DEFAULT);
 	if (stage == 0)
@@ -460,7 +505,12 @@ static void kernel(void)
 	case 1: ike_child_soft_expired(target->engine, now, child); break;
 	case 2: ike_child_traffic(target->engine, now, child); break;
 	case 3: ike_child_moved(target->engine, now, child, &moved); break;
-	case 4: ike_binding_dead(target->engine, now, target->some_binding, "fuzz"); break;
+	case 4:
+		if (what & 128)
+			ike_local_lost(target->engine, now, &target->addr.addr);
+		else
+			ike_binding_dead(target->engine, now, target->some_binding, "fuzz");
+		break;
 	}
 }
 
@@ -500,7 +550,7 @@ static void step(void)
 		break;
 	case 1:
 	case 2: sealed(); break;
-	case 3: damage = true; break;
+	case 3: damage = 1 + (op >> 3) % 8; break;
 	case 4:
 		now += (op & 8 ? SECOND / 10 : SECOND) * next8();
 		ike_tick(target->engine, now);
@@ -523,14 +573,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = ike_reader(IKE_VIEW(data, size));
 	now = 1000 * SECOND;
 	queued = 0;
-	damage = false;
+	damage = 0;
 	side_new(target, 1, 1);
 	side_new(peer, 2, 2);
 	/* With stage 7 and 15 and so on the honest peer's first messages are damaged already. */
 	{
-		unsigned stage = next8() % 8;
+		uint8_t how = next8();
+		unsigned stage = how % 8;
 
-		damage = stage == 7;
+		additional = how & 64;
+		mobike = how & 128;
+		damage = stage == 7 ? 1 + (how >> 3) % 8 : 0;
 		set_stage(stage == 7 ? 3 + next8() % 2 : stage);
 	}
 	for (int i = 0; i < 64 && input.left; i++)

@@ -41,8 +41,26 @@ static const struct ike_policy odd_esp = {
 		},
 };
 
+/* Additional key exchanges (RFC 9370): demanded, optional, wanted by two types, only accepted. */
+static const struct ike_policy additional = {
+	.protocol = IKE_PROTOCOL_IKE,
+	.n = 2,
+	.proposals =
+		{
+			{.n = 9,
+			 .transforms = {E(IKE_ENCR_AES_GCM_16, 256), T(PRF, IKE_PRF_HMAC_SHA2_256),
+					T(KE, IKE_KE_CURVE25519), T(ADDKE1, IKE_KE_ECP_256),
+					T(ADDKE1, IKE_KE_ECP_384), T(ADDKE2, IKE_KE_ECP_256),
+					T(ADDKE5, IKE_KE_ECP_521), T(ADDKE5, IKE_KE_NONE),
+					LATE(ADDKE5, IKE_KE_MODP_2048)}},
+			{.n = 4,
+			 .transforms = {E(IKE_ENCR_AES_GCM_16, 256), T(PRF, IKE_PRF_HMAC_SHA2_256),
+					T(KE, IKE_KE_CURVE25519), LATE(ADDKE7, IKE_KE_NONE)}},
+		},
+};
+
 static const struct ike_policy *const policies[] = {&ike_policy_default_ike,
-						    &ike_policy_default_esp, &odd_esp};
+						    &ike_policy_default_esp, &odd_esp, &additional};
 
 static const struct ike_proposal *numbered(const struct ike_sa_payload *sa, uint8_t number)
 {
@@ -99,6 +117,11 @@ static void as_offer(const struct ike_policy *policy, const struct ike_sa_payloa
 		for (size_t j = 0; j < i; j++)
 			MUST(c.transforms[i].type != c.transforms[j].type);
 	}
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++)
+		for (size_t j = 0; j < i; j++)
+			MUST(c.suite.addke[i] == IKE_KE_NONE ||
+			     c.suite.addke[i] != c.suite.addke[j]);
+	MUST(use == IKE_KE_USE_POLICY || ike_suite_addke(&c.suite, 0) == IKE_ADDKE_MAX);
 	(void)ike_suite_format(&c.suite, text, sizeof(text));
 	ike_build_chain(&b, buf, sizeof(buf));
 	ike_build_choice(&b, &c, c.spi);
@@ -148,13 +171,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)ike_offer_format(&sa, text, sizeof(text));
 		for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
 			for (size_t spi_len = 0; spi_len <= 8; spi_len += 4)
-				for (int use = IKE_KE_USE_POLICY; use <= IKE_KE_USE_NEVER; use++) {
-					if (use == IKE_KE_USE_NEVER &&
-					    policies[i]->protocol == IKE_PROTOCOL_IKE)
+				for (int use = IKE_KE_USE_POLICY; use <= IKE_KE_USE_ONE; use++) {
+					if (use == (policies[i]->protocol == IKE_PROTOCOL_IKE
+							    ? IKE_KE_USE_NEVER
+							    : IKE_KE_USE_ONE))
 						continue;
 					as_offer(policies[i], &sa, (enum ike_ke_use)use, sent_ke,
 						 spi_len);
-					as_answer(policies[i], &sa, (enum ike_ke_use)use, spi_len);
+					if (use != IKE_KE_USE_ONE)
+						as_answer(policies[i], &sa, (enum ike_ke_use)use,
+							  spi_len);
 				}
 	}
 	free(copy);

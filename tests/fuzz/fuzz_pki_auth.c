@@ -2,7 +2,7 @@
 /*
  * AUTH payloads from a peer. The first octet is the method, the second chooses a certificate,
  * whose key was made when the fuzzer started: so no input may ever verify. With method 0 the
- * rest is an AlgorithmIdentifier, with 255 a SIGNATURE_HASH_ALGORITHMS notification.
+ * rest is an AlgorithmIdentifier, with 255 a SIGNATURE_HASH_ALGORITHMS notification, with 254 SUPPORTED_AUTH_METHODS.
  */
 #include "lib/fuzz.h"
 
@@ -14,7 +14,9 @@
 
 #include "base/macro.h"
 #include "pki/algid.h"
+#include "pki/announce.h"
 #include "pki/auth.h"
+#include "pki/scheme.h"
 
 #define N_CERTS 5
 
@@ -67,6 +69,25 @@ static void fuzz_algid(const uint8_t *data, size_t size)
 	MUST(salt >= 0 || (n == size && memcmp(again, data, n) == 0));
 }
 
+static void fuzz_announced(const uint8_t *data, size_t size)
+{
+	static const enum pki_key_type types[] = {PKI_KEY_RSA,	PKI_KEY_RSA_PSS, PKI_KEY_P256,
+						  PKI_KEY_P384, PKI_KEY_P521,	 PKI_KEY_ED25519};
+	enum pki_auth_method method;
+	struct pki_announced a;
+	enum pki_scheme scheme;
+
+	if (pki_announced_parse(data, size, &a) < 0) {
+		MUST(a.n == 0);
+		return;
+	}
+	MUST(a.n <= PKI_ANNOUNCED_MAX && a.n <= size / 2);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (pki_announced_choose(&a, types[i], 2048, 0x3c, NULL, &method, &scheme) == 0)
+			MUST(pki_scheme_fits(scheme, types[i]) &&
+			     scheme != PKI_SCHEME_RSA_PKCS1_SHA1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct pki_auth_options options = {.accept_rsa_sha1 = true};
@@ -80,6 +101,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] == 0) {
 		fuzz_algid(data + 1, size - 1);
+		return 0;
+	}
+	if (data[0] == 254) {
+		fuzz_announced(data + 1, size - 1);
 		return 0;
 	}
 	if (data[0] == 255) {

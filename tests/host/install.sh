@@ -45,12 +45,24 @@ module() {
 		[ "$(find "$root/mods" -name 'certgate.ko*' -path '*/updates/*' | wc -l)" = 1 ]
 }
 
-ktap_begin 8
+# systemd looks for the program where the unit says, and for what the unit depends on.
+unit_is_sound() {
+	sed "s,/opt/cg,$root/opt/cg," "$root/opt/cg/lib/systemd/system/certgated.service" >"$root/certgated.service" &&
+		systemd-analyze verify --man=no --recursive-errors=no "$root/certgated.service" >"$root/verify" 2>&1 &&
+		! grep -F certgated.service "$root/verify"
+}
+
+ktap_begin 9
 t 'make help lists the targets' helps
 t 'make install' install_all
-t 'puts these files there and no others' [ "$(files | tr '\n' ' ')" = "./opt/cg/bin/certgate ./opt/cg/lib/systemd/system/certgated.service ./opt/cg/lib/sysusers.d/certgate.conf ./opt/cg/sbin/certgated ./opt/cg/share/man/man5/certgate.yaml.5 ./opt/cg/share/man/man8/certgate.8 ./opt/cg/share/man/man8/certgated.8 " ]
+t 'puts these files there and no others' [ "$(files | tr '\n' ' ')" = "./opt/cg/bin/certgate ./opt/cg/lib/systemd/system/certgated.service ./opt/cg/lib/sysusers.d/certgate.conf ./opt/cg/sbin/certgated ./opt/cg/share/doc/certgate/json.md ./opt/cg/share/man/man5/certgate.yaml.5 ./opt/cg/share/man/man8/certgate.8 ./opt/cg/share/man/man8/certgated.8 " ]
 t 'a second time nothing is built again, whatever the prefix' is_up_to_date
 t 'the unit starts that program with that configuration' grep -qx 'ExecStart=/opt/cg/sbin/certgated --config /opt/etc/certgate/certgate.yaml' "$root/opt/cg/lib/systemd/system/certgated.service"
+if command -v systemd-analyze >/dev/null; then
+	t 'the unit is sound' unit_is_sound
+else
+	ktap_skip 'the unit is sound' 'there is no systemd-analyze'
+fi
 t 'nothing is left to be filled in' nothing_left_open
 t 'the programs run from there' eval '"$root/opt/cg/bin/certgate" version | grep -q "^certgate " && "$root/opt/cg/sbin/certgated" --version'
 t 'make modules_install puts the module below updates/' module

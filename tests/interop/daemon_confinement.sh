@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 400
-# kernels: uml 6.1
+# kernels: 6.1
 #
 # The processes of a running certgated are what they are said to be: users, capabilities, root directories, descriptors, and
 # system calls, which are injected into them with ptrace.

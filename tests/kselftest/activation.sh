@@ -5,6 +5,7 @@
 # by request.
 #
 # timeout: 120
+# kernels: uml-debug 6.1
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

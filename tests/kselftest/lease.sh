@@ -5,6 +5,7 @@
 # for good.
 #
 # timeout: 120
+# kernels: uml-debug 6.1
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -5,6 +5,7 @@
 # returned not one more packet leaves or arrives; it stays so; counters and one event tell of it.
 #
 # timeout: 200
+# smp: 6.12=2
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
@@ -55,7 +56,8 @@ revoke() {
 stops() {
 	local g=$1 what=$2 when
 	renew "$3" && reach 4 >/dev/null || return 1
-	watch wire r w1 "src ${wan4[g]} and udp port 4500"
+	# where it leaves the gateway: behind that a queue of the receiving end may hold what went before
+	watch wire "g$g" wan "src ${wan4[g]} and udp port 4500"
 	watch delivered "g$g" cg0 "src 10.$((3 - g)).0.2"
 	"$with" 1
 	"$with" 2

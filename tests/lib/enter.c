@@ -65,7 +65,10 @@ static int reach(void)
 
 static int send_files(int fd, uint32_t size)
 {
-	int files[] = {0, 1, 2, open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC),
+	int files[] = {0,
+		       1,
+		       2,
+		       open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC),
 		       open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
 		       open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC),
 		       open(".", O_PATH | O_CLOEXEC)};

@@ -7,6 +7,7 @@
 #	mkpki_root DIR/hq-root            "CN=HQ Root,O=Example"
 #	mkpki_ca   DIR/hq-ca  DIR/hq-root "CN=HQ Issuing CA,O=Example"
 #	mkpki_gateway DIR/hq  DIR/hq-ca   "CN=gw.hq.example,O=Example" "DNS:gw.hq.example"
+#	mkpki_crl DIR/hq-ca 3600 DIR/hq.pem
 #
 # Each makes NAME.key (PKCS#8, mode 0600), NAME.pem and NAME.cer (one line of Base64, as cloud
 # portals want it). A gateway also gets NAME-chain.pem: its issuers below the root.
@@ -127,6 +128,22 @@ mkpki_chain() {
 	if [ -e "$2-chain.pem" ]; then # a root has none
 		cat "$2.pem" "$2-chain.pem" >"$1-chain.pem"
 	fi
+}
+
+# mkpki_crl ISSUER SECONDS [CERTIFICATE...]: ISSUER.crl, the issuer's next list, in DER: what was revoked in earlier ones is in it, and
+# these certificates; good for so many seconds
+mkpki_crl() {
+	local issuer=$1 seconds=$2 cert
+	shift 2
+	[ -e "$issuer.index" ] || { : >"$issuer.index" && echo 01 >"$issuer.crlnumber"; } || return 1
+	printf '%s\n' '[ca]' 'default_ca=one' '[one]' "database=$issuer.index" "crlnumber=$issuer.crlnumber" \
+		'default_md=sha256' 'unique_subject=no' 'crl_extensions=ext' '[ext]' 'authorityKeyIdentifier=keyid' >"$issuer.conf"
+	for cert; do
+		openssl ca -config "$issuer.conf" -cert "$issuer.pem" -keyfile "$issuer.key" \
+			-revoke "$cert" -crl_reason keyCompromise 2>/dev/null || return 1
+	done
+	openssl ca -config "$issuer.conf" -cert "$issuer.pem" -keyfile "$issuer.key" -gencrl -crlsec "$seconds" 2>/dev/null |
+		openssl crl -outform DER -out "$issuer.crl.new" && mv "$issuer.crl.new" "$issuer.crl"
 }
 
 # mkpki_pfx NAME [PASSWORD] [legacy]: NAME.pfx with certificate, key and chain; "legacy" as Windows

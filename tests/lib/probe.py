@@ -267,9 +267,10 @@ COMMANDS = {
     "ike": ike,
 }
 
-if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-    sys.exit(__doc__)
-try:
-    COMMANDS[sys.argv[1]](*sys.argv[2:])
-except KeyboardInterrupt:
-    pass
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        sys.exit(__doc__)
+    try:
+        COMMANDS[sys.argv[1]](*sys.argv[2:])
+    except KeyboardInterrupt:
+        pass

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the command does with a daemon's answers: the documented fields as text and as JSON, refusals, broken answers. */
 #include "lib/clitest.h"
+#include "lib/pkigen.h"
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -8,7 +9,9 @@
 
 #include "base/control.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "cli/output.h"
+#include "pki/cert.h"
 
 static char dir[] = "/tmp/certgate-daemon-XXXXXX";
 
@@ -138,6 +141,29 @@ static void status_shows_everything_about_a_few_connections(void **state)
 		assert_holds(r.out, parts[i]);
 	assert_null(strchr(r.out, 27));
 	assert_null(strstr(r.out, "mtu"));
+}
+
+static void status_tells_what_ike_dropped(void **state)
+{
+	static const char none[] = "{\"connections\":[]," REST
+				   ",\"ike\":{\"datagrams_in\":9,\"malformed\":0,"
+				   "\"replayed\":0}}";
+	_cleanup_ran_ struct ran r = ask("status", "{}",
+					 OK_RESULT("{\"connections\":[]," REST
+						   ",\"ike\":{\"datagrams_in\":1200,"
+						   "\"malformed\":3,\"unknown_spi\":0,"
+						   "\"half_open_refused\":7}}"),
+					 "status", NULL, NULL);
+	_cleanup_free_ char *quiet_answer = str_printf("{\"ok\":true,\"result\":%s}\n", none);
+	_cleanup_ran_ struct ran quiet = ask("status", "{}", quiet_answer, "status", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(
+		r.out,
+		"\nIKE dropped 3 malformed, 7 over the limits of half-open IKE SAs; of 1200 datagrams\n");
+	assert_int_equal(quiet.status, CLI_OK);
+	assert_null(strstr(quiet.out, "IKE dropped"));
 }
 
 static void status_of_many_is_a_table_with_the_errors_below(void **state)
@@ -397,10 +423,157 @@ static int remove_dir(void **state)
 	return system(command);
 }
 
+/* ---------------------------------------------------------------- revocation */
+
+#define FINGERPRINT "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static void revoke_sends_a_fingerprint_however_it_is_written(void **state)
+{
+	static const char *const ways[] = {
+		FINGERPRINT,
+		"00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF",
+		"00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		_cleanup_ran_ struct ran r = ask(
+			"revoke", "{\"fingerprint\":\"" FINGERPRINT "\"}",
+			OK_RESULT("{\"fingerprint\":\"x\",\"bindings\":2,\"sas\":6}"), "cert",
+			"revoke", ways[i]);
+
+		assert_int_equal(r.status, CLI_OK);
+		assert_string_equal(r.out, "revoked: 2 bindings with 6 SAs were stopped\n");
+	}
+}
+
+static void a_refused_revocation_fails_and_says_why(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"unrevoke", "{\"fingerprint\":\"" FINGERPRINT "\"}",
+		"{\"ok\":false,\"error\":\"it is not revoked on this gateway\","
+		"\"hint\":\"see\"}\n",
+		"cert", "unrevoke", FINGERPRINT);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_FAILED);
+	assert_holds(r.err, "it is not revoked on this gateway");
+}
+
+static void what_is_no_fingerprint_is_a_file(void **state)
+{
+	_cleanup_ran_ struct ran missing = run_cli("--socket", "/nowhere", "cert", "revoke",
+						   "/no/such.pem", NULL);
+	_cleanup_ran_ struct ran none = run_cli("--socket", "/nowhere", "cert", "revoke", NULL);
+	_cleanup_ran_ struct ran two = run_cli("--socket", "/nowhere", "cert", "revoke",
+					       FINGERPRINT, FINGERPRINT, NULL);
+	_cleanup_ran_ struct ran key = run_cli("--socket", "/nowhere", "cert", "unrevoke", "--key",
+					       FINGERPRINT, NULL);
+
+	(void)state;
+	assert_int_equal(missing.status, CLI_FAILED);
+	assert_holds(missing.err, "/no/such.pem");
+	assert_int_equal(none.status, CLI_USAGE);
+	assert_int_equal(two.status, CLI_USAGE);
+	assert_int_equal(key.status, CLI_USAGE);
+	assert_holds(key.err, "--key goes with a file");
+}
+
+static void the_certificate_or_the_key_of_a_file_is_meant(void **state)
+{
+	_cleanup_free_ char *path = str_printf("%s/gw.pem", dir),
+			    *both = str_printf("%s/both.pem", dir), *two = NULL;
+	struct pkigen_cert *cert = pkigen_root("CN=Root");
+	_cleanup_(pki_cert_unrefp) struct pki_cert *c = NULL;
+	char hash[65];
+
+	(void)state;
+	assert_int_equal(pki_cert_new(cert->der, cert->der_len, NULL, &c), 0);
+	pkigen_write(path, cert->pem, strlen(cert->pem));
+	for (int key = 0; key < 2; key++) {
+		_cleanup_free_ char *args = NULL, *socket = str_printf("%s/sock", dir);
+		_cleanup_ran_ struct ran r = {0};
+		pid_t pid;
+
+		(void)hex_encode(key ? c->spki_sha256 : c->sha256, 32, hash, sizeof(hash));
+		args = str_printf(
+			"{\"fingerprint\":\"%s\",\"subject\":\"%sCN=Root\",\"reason\":\"lost\"}",
+			hash, key ? "key of " : "");
+		pid = serve(socket, "revoke", args, OK_RESULT("{\"bindings\":0,\"sas\":0}"));
+		r = key ? run_cli("--socket", socket, "cert", "revoke", "--key", "--reason=lost",
+				  path, NULL)
+			: run_cli("--socket", socket, "cert", "revoke", "--reason", "lost", path,
+				  NULL);
+		assert_served(pid);
+		assert_int_equal(r.status, CLI_OK);
+	}
+	two = str_printf("%s%s", cert->pem, pkigen_root("CN=Other")->pem);
+	pkigen_write(both, two, strlen(two));
+	{
+		_cleanup_ran_ struct ran r = run_cli("--socket", "/nowhere", "cert", "revoke", both,
+						     NULL);
+
+		assert_int_equal(r.status, CLI_FAILED);
+		assert_holds(r.err, "holds 2 certificates: which one is meant?");
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(both), 0);
+	pkigen_done();
+}
+
+static void list_shows_what_is_revoked_and_what_was_fetched(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"revocations", "{}",
+		OK_RESULT(
+			"{\"revoked\":[{\"fingerprint\":\"" FINGERPRINT
+			"\",\"by\":\"hand\",\"subject\":\"CN=gw\\u001b[31m\",\"text\":\"stolen\"}],"
+			"\"fetched\":[{\"kind\":\"crl\",\"state\":\"fresh\","
+			"\"url\":\"http://pki.example/ca.crl\","
+			"\"next_update\":\"2099-01-01T00:00:00Z\"}]}"),
+		"cert", "list", NULL);
+	_cleanup_ran_ struct ran empty = ask("revocations", "{}",
+					     OK_RESULT("{\"revoked\":[],\"fetched\":[]}"), "cert",
+					     "list", NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(r.out, FINGERPRINT);
+	assert_holds(r.out, "stolen");
+	assert_null(strchr(r.out, '\x1b'));
+	assert_holds(r.out, "http://pki.example/ca.crl");
+	assert_string_equal(empty.out, "nothing is revoked on this gateway\n");
+}
+
+static void status_tells_of_revocation(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"status", "{\"name\":\"hq\"}",
+		OK_RESULT(
+			"{\"connections\":[{\"name\":\"hq\",\"state\":\"up\",\"peer_subject\":\"CN=gw\","
+			"\"chain\":[{\"subject\":\"CN=gw\",\"sha256\":\"aa\",\"revocation\":{\"state\":"
+			"\"unknown\",\"text\":\"connection refused\"}}],"
+			"\"revocation\":{\"mode\":\"when-available\",\"state\":\"unknown\","
+			"\"next_update\":\"2099-01-01T00:00:00Z\"},\"children\":[]}]," REST "}"),
+		"status", "hq", NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(r.out, "  revocation   unknown (when-available), next update 2099-01-01");
+	assert_holds(r.out, "CN=gw: connection refused");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(revoke_sends_a_fingerprint_however_it_is_written),
+		cmocka_unit_test(a_refused_revocation_fails_and_says_why),
+		cmocka_unit_test(what_is_no_fingerprint_is_a_file),
+		cmocka_unit_test(the_certificate_or_the_key_of_a_file_is_meant),
+		cmocka_unit_test(list_shows_what_is_revoked_and_what_was_fetched),
+		cmocka_unit_test(status_tells_of_revocation),
 		cmocka_unit_test(status_shows_everything_about_a_few_connections),
+		cmocka_unit_test(status_tells_what_ike_dropped),
 		cmocka_unit_test(status_of_many_is_a_table_with_the_errors_below),
 		cmocka_unit_test(status_long_shows_all_in_detail),
 		cmocka_unit_test(status_of_one_asks_for_one),

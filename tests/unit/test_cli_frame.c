@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "lib/pkigen.h"
+#include "lib/pkirev.h"
 
 static char dir[] = "/tmp/certgate-cli-XXXXXX";
 
@@ -330,6 +331,53 @@ static void check_applies_the_daemons_rules_to_certificates(void **state)
 	pkigen_done();
 }
 
+static void put_list(const char *name, const struct pkigen_cert *issuer, int64_t next_update)
+{
+	char *pem = pkirev_crl_pem(
+		pkirev_crl(issuer, &(struct pkirev_crl){.next_update = next_update}));
+
+	free(put(name, pem));
+}
+
+static void check_looks_at_revocation_lists(void **state)
+{
+	struct pkigen_cert *root = pkigen_root("CN=Root"),
+			   *gw = pkigen_gateway(root, "CN=gw.example", "DNS:gw.example");
+	_cleanup_free_ char *path = put(
+		"crls.yaml",
+		"connections:\n  - {name: hq, interface: cg0, remote_address: 192.0.2.1, outbound_certificate: own.pem,\n"
+		"     local_networks: 10.1.0.0/16, remote_networks: 10.2.0.0/16,\n"
+		"     inbound_certificate: {subject_name: gw, chain: root.pem, crls: root.crl}}\n");
+
+	(void)state;
+	put_pem("root.pem", root, NULL);
+	put_pem("own.pem", gw, gw);
+	put_list("root.crl", root, 0);
+	{
+		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+
+		assert_string_equal(r.err, "");
+		assert_int_equal(r.status, CLI_OK);
+	}
+	put_list("root.crl", root, pkigen_now() - 60);
+	{
+		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+
+		assert_int_equal(r.status, CLI_OK);
+		assert_holds(r.err,
+			     "crls.yaml:4:69: warning: connections[hq].inbound_certificate.crls: ");
+		assert_holds(r.err, "the revocation list of \"CN=Root\" was due at");
+	}
+	put_pem("root.crl", root, NULL);
+	{
+		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+
+		assert_int_equal(r.status, CLI_FAILED);
+		assert_holds(r.err, "root.crl: no revocation list in it");
+	}
+	pkigen_done();
+}
+
 static void check_prints_json_as_documented(void **state)
 {
 	_cleanup_free_ char *bad = put("j.yaml", "gateway:\n  ike_port: x\n"),
@@ -390,6 +438,7 @@ int main(void)
 		cmocka_unit_test(check_of_a_good_file_says_so),
 		cmocka_unit_test(check_looks_at_certificates_unless_told_not_to),
 		cmocka_unit_test(check_applies_the_daemons_rules_to_certificates),
+		cmocka_unit_test(check_looks_at_revocation_lists),
 		cmocka_unit_test(check_prints_json_as_documented),
 	};
 

@@ -193,6 +193,53 @@ static void texts_that_are_no_name_are_refused(void **state)
 	check_lines(lines, ARRAY_SIZE(lines));
 }
 
+static void what_cannot_tell_of_revocation_is_refused(void **state)
+{
+	static const struct wrong cases[] = {
+		{"gateway: {fetch: {timeout: 21}}\n",
+		 "gateway.fetch.timeout: found '21', expected seconds from 1 to 20"},
+		{"gateway: {fetch: {refresh: 4}}\n", "gateway.fetch.refresh: found '4', expected"},
+		{"gateway: {fetch: {enabled: perhaps}}\n",
+		 "gateway.fetch.enabled: found 'perhaps', expected true or false"},
+		{"gateway: {fetch: {allowed_networks: [10.1.2.3/8]}}\n",
+		 "gateway.fetch.allowed_networks[0]: found '10.1.2.3/8', expected a network"},
+		{"gateway: {fetch: {allowed_networks: crl.example}}\n",
+		 "found 'crl.example', expected a network such as 10.0.0.0/8"},
+		{"gateway: {fetch: {proxy: x}}\n", "gateway.fetch.proxy: unknown key"},
+	};
+	static const struct wrong lines[] = {
+		{"      revocation: maybe\n",
+		 "test.yaml:9:19: connections[hq].inbound_certificate.revocation: found 'maybe', expected when-available, required or off"},
+		{"      revocation_grace: 31d\n",
+		 "inbound_certificate.revocation_grace: found '31d', expected seconds from 0 to"},
+		{"      crls: {a: b}\n", "inbound_certificate.crls: found a map, expected"},
+		{"      crls: [http://crl.example/a.crl]\n",
+		 "inbound_certificate.crls[0]: found 'http://crl.example/a.crl', expected files of revocation lists"},
+		{"      crl: a.crl\n", "crl: unknown key [did you mean 'crls'?]"},
+	};
+	_cleanup_loaded_ struct loaded nothing = load_text(
+		"gateway: {fetch: {enabled: false}}\n"
+		"connections:\n"
+		"  - name: hq\n"
+		"    interface: cg0\n"
+		"    outbound_certificate: own.pfx\n" REMOTE INBOUND
+		"      revocation: required\n" NETWORKS);
+	_cleanup_loaded_ struct loaded useless = load_connection(
+		REMOTE INBOUND "      revocation: off\n      crls: a.crl\n" NETWORKS);
+
+	(void)state;
+	check(cases, ARRAY_SIZE(cases));
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		_cleanup_free_ char *text = str_printf(REMOTE INBOUND "%s" NETWORKS, lines[i].text);
+		_cleanup_loaded_ struct loaded l = load_connection(text);
+
+		assert_refused(&l, lines[i].said);
+	}
+	assert_refused(&nothing, "no peer could be let in [give files of revocation lists in crls");
+	assert_good(&useless);
+	assert_said(&useless, "crls and revocation_grace have no effect with 'revocation: off'");
+}
+
 static void names_of_connections_are_plain_short_and_unique(void **state)
 {
 	static const struct wrong cases[] = {
@@ -525,6 +572,7 @@ int main(void)
 		cmocka_unit_test(values_of_the_wrong_kind_are_told_apart),
 		cmocka_unit_test(numbers_out_of_their_bounds_are_refused),
 		cmocka_unit_test(texts_that_are_no_name_are_refused),
+		cmocka_unit_test(what_cannot_tell_of_revocation_is_refused),
 		cmocka_unit_test(names_of_connections_are_plain_short_and_unique),
 		cmocka_unit_test(remote_addresses_have_no_port_and_no_prefix),
 		cmocka_unit_test(addresses_of_both_ends_fit_together),

@@ -193,6 +193,7 @@ static void every_key_of_the_gateway_is_read(void **state)
 		"  lease_seconds: 2h\n"
 		"  verify_workers: 3\n"
 		"  limits: {half_open: 10, half_open_per_prefix: 5, cookie_threshold: 2}\n"
+		"  fetch: {enabled: false, timeout: 5s, refresh: 10m, allowed_networks: [10.0.0.0/8, 127.0.0.1]}\n"
 		"  log_level: debug\n");
 	const struct cg_gateway *g;
 
@@ -217,7 +218,47 @@ static void every_key_of_the_gateway_is_read(void **state)
 	assert_int_equal(g->limits.half_open, 10);
 	assert_int_equal(g->limits.half_open_per_prefix, 5);
 	assert_int_equal(g->limits.cookie_threshold, 2);
+	assert_false(g->fetch.enabled);
+	assert_int_equal(g->fetch.timeout_seconds, 5);
+	assert_int_equal(g->fetch.refresh_seconds, 600);
+	assert_int_equal(g->fetch.n_networks, 2);
+	assert_int_equal(g->fetch.networks[0].len, 8);
+	assert_int_equal(g->fetch.networks[1].len, 32);
 	assert_int_equal(g->log_level, CG_LOG_DEBUG);
+}
+
+static void revocation_is_when_available_unless_told(void **state)
+{
+	_cleanup_loaded_ struct loaded plain = load_connection(REMOTE INBOUND NETWORKS);
+	_cleanup_loaded_ struct loaded strict = load_connection(
+		REMOTE INBOUND "      revocation: required\n"
+			       "      revocation_grace: 2h\n"
+			       "      crls: [a.crl, /b/delta.crl]\n" NETWORKS);
+	_cleanup_json_ json_t *json = NULL;
+	const struct cg_connection *c;
+	json_t *inbound;
+
+	(void)state;
+	assert_good(&plain);
+	c = &plain.config->connections[0];
+	assert_int_equal(c->revocation, CG_REVOCATION_WHEN_AVAILABLE);
+	assert_int_equal(c->revocation_grace_seconds, 86400);
+	assert_int_equal(c->n_crls, 0);
+	assert_true(plain.config->gateway.fetch.enabled);
+	assert_int_equal(plain.config->gateway.fetch.timeout_seconds, 3);
+	assert_good(&strict);
+	c = &strict.config->connections[0];
+	assert_int_equal(c->revocation, CG_REVOCATION_REQUIRED);
+	assert_int_equal(c->revocation_grace_seconds, 7200);
+	assert_int_equal(c->n_crls, 2);
+	assert_string_equal(c->crls[0].text, "/etc/certgate/a.crl");
+	assert_string_equal(c->crls[1].text, "/b/delta.crl");
+	assert_int_equal(c->crls[0].loc.line, 11);
+	json = cg_connection_to_json(c);
+	inbound = json_object_get(json, "inbound_certificate");
+	assert_string_equal(json_string_value(json_object_get(inbound, "revocation")), "required");
+	assert_int_equal(json_integer_value(json_object_get(inbound, "revocation_grace")), 7200);
+	assert_int_equal(json_array_size(json_object_get(inbound, "crls")), 2);
 }
 
 static void an_empty_file_is_a_gateway_without_connections(void **state)
@@ -457,6 +498,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_said_gets_its_default),
 		cmocka_unit_test(every_key_of_a_connection_is_read),
 		cmocka_unit_test(every_key_of_the_gateway_is_read),
+		cmocka_unit_test(revocation_is_when_available_unless_told),
 		cmocka_unit_test(an_empty_file_is_a_gateway_without_connections),
 		cmocka_unit_test(aliases_are_followed),
 		cmocka_unit_test(a_systemd_credential_is_a_file_of_its_directory),

@@ -262,6 +262,60 @@ static void what_is_never_used_is_refused_with_its_reason(void **state)
 	}
 }
 
+static void additional_key_exchanges_are_one_type_each(void **state)
+{
+	_cleanup_loaded_ struct loaded l = load_policy(
+		"{ike: {encryption: GCMAES256, prf: SHA256, dh_groups: CURVE25519,"
+		" additional_key_exchanges: [[ECP384, MODP3072], ECP256]},"
+		" ipsec: {encryption: GCMAES256, pfs_group: CURVE25519, additional_key_exchanges: ECP384}}");
+	_cleanup_loaded_ struct loaded optional = load_policy(
+		"{ike: {encryption: [GCMAES256, AES256], integrity: SHA256, prf: SHA256, dh_groups: CURVE25519,"
+		" additional_key_exchanges: [[ECP384, None], [None, 24]]}}");
+	const struct cg_policy *p = policy_of(&l);
+
+	(void)state;
+	assert_ike(
+		p,
+		"AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519/ADDKE1_ECP_384+ADDKE1_MODP_3072/ADDKE2_ECP_256");
+	assert_esp(p, "AES_GCM_16-256/ADDKE1_ECP_384/ESN+NO_ESN");
+	assert_null(p->weak);
+	/* For a peer that does not know them there is a proposal without. */
+	p = policy_of(&optional);
+	assert_ike(
+		p,
+		"AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519/ADDKE1_ECP_384+NO_ADDKE1/NO_ADDKE2+ADDKE2_MODP_2048_256 "
+		"AES_CBC-256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/CURVE25519/ADDKE1_ECP_384+NO_ADDKE1/"
+		"NO_ADDKE2+ADDKE2_MODP_2048_256 "
+		"AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519 "
+		"AES_CBC-256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/CURVE25519");
+	assert_string_equal(p->weak, "MODP_2048_256 (group 24)");
+}
+
+static void additional_key_exchanges_that_cannot_be_are_refused(void **state)
+{
+	static const char *const cases[][2] = {
+		{"{ike: {additional_key_exchanges: []}}", "found an empty list"},
+		{"{ike: {additional_key_exchanges: [[]]}}",
+		 "ike.additional_key_exchanges[0]: found an empty list"},
+		{"{ike: {additional_key_exchanges: [ECP384, MLKEM99999]}}",
+		 "ike.additional_key_exchanges[1]: found 'MLKEM99999', expected a group"},
+		{"{ike: {additional_key_exchanges: [14, 15, 16, 19, 20, 21, 31, 2]}}",
+		 "found 8 items, expected at most 7"},
+		{"{ike: {additional_key_exchanges: {a: b}}}", "expected a list of groups"},
+		{"{ike: {additional_key_exchanges: PFSMM}}", "[only pfs_group has it]"},
+		{"{ike: {additional_key_exchanges: 1}}", "[group 1 (768 bits) is broken"},
+		{"{ipsec: {pfs_group: None, additional_key_exchanges: ECP384}}",
+		 "ipsec.additional_key_exchanges: there is no key exchange that it could be added to"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_loaded_ struct loaded l = load_policy(cases[i][0]);
+
+		assert_refused(&l, cases[i][1]);
+	}
+}
+
 static void built_in_names_cannot_be_taken(void **state)
 {
 	_cleanup_loaded_ struct loaded l = load_text("policies: {default: {}}\n");
@@ -361,6 +415,8 @@ int main(void)
 		cmocka_unit_test(pfs_groups_are_offered_in_order_and_none_is_a_choice),
 		cmocka_unit_test(all_spellings_of_an_algorithm_are_one),
 		cmocka_unit_test(what_is_never_used_is_refused_with_its_reason),
+		cmocka_unit_test(additional_key_exchanges_are_one_type_each),
+		cmocka_unit_test(additional_key_exchanges_that_cannot_be_are_refused),
 		cmocka_unit_test(built_in_names_cannot_be_taken),
 		cmocka_unit_test(weak_choices_load_with_a_warning_for_each_connection),
 		cmocka_unit_test(a_base_keeps_what_is_not_changed),

@@ -3,33 +3,19 @@
  * The processes that sign and verify, seen from an ike that was taken over: nothing but our own exchanges is signed, an AUTH
  * is good for one nonce once, and a peer is judged by its own connection's anchors.
  */
-#include "lib/pkitest.h"
+#include "lib/exchange.h"
 
 #include <time.h>
 
 #include "daemon/judge.h"
 #include "daemon/nonce.h"
 #include "daemon/sign.h"
-#include "ike/auth_octets.h"
 
-enum { SK_LEN = 32, HASHES_LEN = 6 };
+enum { HASHES_LEN = 6 };
 
-static const uint8_t sk_pi[SK_LEN] = {0x11}, sk_pr[SK_LEN] = {0x22};
+static const uint8_t sk_pr[EXCHANGE_SK_LEN] = {0x22};
 /* SIGNATURE_HASH_ALGORITHMS: SHA2-256, SHA2-384, SHA2-512 */
 static const uint8_t hashes[HASHES_LEN] = {0, 2, 0, 3, 0, 4};
-
-/* An IKE_SA_INIT as far as the signer looks into it. */
-static void init_message(bool initiator, uint8_t out[64])
-{
-	memset(out, 0, 64);
-	out[0] = 0xaa;
-	out[8] = initiator ? 0 : 0xbb;
-	out[16] = 33; /* SA */
-	out[17] = 0x20;
-	out[18] = 34; /* IKE_SA_INIT */
-	out[19] = initiator ? 0x08 : 0x20;
-	out[27] = 64;
-}
 
 /* ---------------------------------------------------------------- the signer */
 
@@ -74,7 +60,7 @@ static struct ike_out_sign good_request(const uint8_t *message)
 		.init_message = {message, 64},
 		.peer_nonce = {nonce, sizeof(nonce)},
 		.prf = IKE_PRF_HMAC_SHA2_256,
-		.sk_p = {sk_pi, SK_LEN},
+		.sk_p = {exchange_sk_pi, EXCHANGE_SK_LEN},
 		.id_body = {our_id, our_id_len},
 		.peer_hashes = {hashes, HASHES_LEN},
 	};
@@ -86,11 +72,48 @@ static void our_own_exchange_is_signed(void **state _unused_)
 	struct ike_sign_answer a;
 	struct ike_out_sign s;
 
-	init_message(true, message);
+	exchange_init_message(true, message);
 	s = good_request(message);
 	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
 	assert_int_equal(a.auth_method, PKI_AUTH_DIGITAL_SIGNATURE);
 	assert_true(a.auth_data.size > 64);
+}
+
+/* RFC 9593: the peer prefers PKCS#1; what cannot be read is as good as nothing. */
+static void the_peers_announcement_chooses_the_signature(void **state _unused_)
+{
+	static const uint8_t old[] = {3, 1, 0, 3, 9, 0}, damaged[] = {3, 1, 0, 200};
+	uint8_t message[64], auth[PROTO_AUTH_MAX];
+	struct ike_sign_answer a;
+	struct ike_out_sign s;
+
+	exchange_init_message(true, message);
+	s = good_request(message);
+	s.peer_methods = (struct ike_blob){old, sizeof(old)};
+	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_true(a.auth_method == PKI_AUTH_RSA || a.auth_method == PKI_AUTH_ECDSA_256);
+	s.peer_methods = (struct ike_blob){damaged, sizeof(damaged)};
+	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_int_equal(a.auth_method, PKI_AUTH_DIGITAL_SIGNATURE);
+}
+
+/* RFC 9242: its two halves are as long as the PRF's output, or there are none. */
+static void half_an_int_auth_is_not_signed(void **state _unused_)
+{
+	static const uint8_t half[64] = {1};
+	uint8_t message[64], auth[PROTO_AUTH_MAX];
+	struct ike_sign_answer a;
+	struct ike_out_sign s;
+
+	exchange_init_message(true, message);
+	s = good_request(message);
+	s.int_auth_i = s.int_auth_r = (struct ike_blob){half, EXCHANGE_SK_LEN};
+	s.auth_id = 2;
+	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	s.int_auth_r.size = 0;
+	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	s.int_auth_i.size = s.int_auth_r.size = sizeof(half);
+	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
 }
 
 static void nothing_else_is_signed(void **state _unused_)
@@ -99,7 +122,7 @@ static void nothing_else_is_signed(void **state _unused_)
 	struct ike_sign_answer a;
 	struct ike_out_sign s;
 
-	init_message(true, message);
+	exchange_init_message(true, message);
 
 	/* Another identity than the connection's. */
 	s = good_request(message);
@@ -114,19 +137,19 @@ static void nothing_else_is_signed(void **state _unused_)
 	s = good_request(message);
 	s.initiator = false;
 	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
-	init_message(false, message);
+	exchange_init_message(false, message);
 	s = good_request(message);
 	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
 
 	/* Anything that is no IKE_SA_INIT. */
-	init_message(true, message);
+	exchange_init_message(true, message);
 	message[18] = 35;
 	s = good_request(message);
 	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
 	memset(message, 'x', sizeof(message));
 	s = good_request(message);
 	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
-	init_message(true, message);
+	exchange_init_message(true, message);
 	s = good_request(message);
 	s.init_message.size = 20;
 	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
@@ -263,91 +286,16 @@ static void make_anchors(void)
 	trust_table_seal(trust);
 }
 
-/* A peer that initiated, with its certificate, its key, and an AUTH over our nonce. */
-struct exchange {
-	uint8_t message[64];
-	uint8_t id[PROTO_ID_MAX];
-	uint8_t auth[PROTO_AUTH_MAX];
-	uint8_t octets[1024];
-	uint32_t candidates[4];
-	struct ike_nonce nonce;
-	struct ike_out_verify v;
-};
-
-static void on_auth(void *userdata, int r, enum pki_auth_method method, const uint8_t *data,
-		    size_t len)
-{
-	struct exchange *e = userdata;
-
-	assert_int_equal(r, 0);
-	assert_true(len <= sizeof(e->auth));
-	memcpy(e->auth, data, len);
-	e->v.auth_data = (struct ike_blob){e->auth, len};
-	e->v.auth_method = (uint8_t)method;
-}
-
-static void sign_as_peer(struct exchange *e, const struct pkigen_cert *cert)
-{
-	const struct ike_auth_octets in = {
-		.initiator = true,
-		.spi = ike_load_u64(e->message),
-		.message = IKE_VIEW(e->message, 64),
-		.nonce = IKE_VIEW(e->nonce.data, IKE_NONCE_SIZE),
-		.prf = e->v.prf,
-		.sk_p = IKE_VIEW(sk_pi, SK_LEN),
-		.id = IKE_VIEW(e->id, e->v.id_body.size),
-	};
-	struct pki_signer *signer;
-	struct pki_error err;
-	struct pki_key *key;
-	size_t len;
-
-	assert_int_equal(ike_auth_octets_build(&in, e->octets, sizeof(e->octets), &len), 0);
-	assert_int_equal(pki_key_new(cert->key, NULL, &key), 0);
-	assert_int_equal(pki_signer_new_key(key, &signer), 0);
-	assert_int_equal(pki_auth_sign(signer, 1U << PKI_IKE_HASH_SHA2_256,
-				       &(struct pki_auth_options){0}, e->octets, len, &err, on_auth,
-				       e),
-			 0);
-	pki_signer_free(signer);
-	pki_key_unref(key);
-}
-
-static void exchange_make(struct exchange *e, const struct pkigen_cert *cert,
-			  const struct pkigen_cert *ca, uint32_t candidate)
-{
-	struct pki_cert *c = to_cert(cert);
-	struct pki_error err;
-
-	memset(e, 0, sizeof(*e));
-	init_message(true, e->message);
-	memset(e->nonce.data, 0x77, IKE_NONCE_SIZE);
-	e->candidates[0] = candidate;
-	e->v = (struct ike_out_verify){
-		.candidates = e->candidates,
-		.n_candidates = 1,
-		.peer_initiator = true,
-		.init_message = {e->message, 64},
-		.nonce = {e->nonce.data, IKE_NONCE_SIZE},
-		.prf = IKE_PRF_HMAC_SHA2_256,
-		.sk_p = {sk_pi, SK_LEN},
-		.id_body = {e->id, 0},
-		.certs = {{cert->der, cert->der_len}},
-		.n_certs = 1,
-	};
-	if (ca)
-		e->v.certs[e->v.n_certs++] = (struct ike_blob){ca->der, ca->der_len};
-	assert_int_equal(pki_id_encode("dn", c, &err, e->id, sizeof(e->id), &e->v.id_body.size), 0);
-	pki_cert_unref(c);
-	sign_as_peer(e, cert);
-}
-
 static struct ike_verify_answer answer;
 static struct proto_binding binding;
 
+static struct judged path;
+static struct judge_by by;
+
 static int judged(const struct exchange *e)
 {
-	return judge(trust, &e->v, time(NULL), &answer, &binding);
+	judged_done(&path);
+	return judge(trust, &e->v, &by, time(NULL), &answer, &binding, &path);
 }
 
 static void the_right_peer_earns_a_binding_of_its_whole_chain(void **state _unused_)
@@ -363,6 +311,8 @@ static void the_right_peer_earns_a_binding_of_its_whole_chain(void **state _unus
 	assert_string_equal(binding.binding.label, "branch");
 	assert_string_equal(binding.chain[2].subject, "CN=Peer Root");
 	assert_true(binding.binding.not_after == answer.not_after);
+	assert_memory_equal(answer.trust, trust_table_find(trust, 30)->digest,
+			    sizeof(answer.trust));
 }
 
 static void an_auth_over_another_nonce_is_refused(void **state _unused_)
@@ -388,9 +338,35 @@ static void an_auth_of_another_message_key_or_identity_is_refused(void **state _
 	e.v.sk_p.data = sk_pr;
 	assert_int_equal(judged(&e), -EACCES);
 	exchange_make(&e, peer, peer_ca, 30);
-	sign_as_peer(&e, stranger);
+	exchange_sign(&e, stranger);
 	assert_int_equal(judged(&e), -EACCES);
 	assert_string_equal(answer.code, "auth-signature");
+}
+
+/* What went on in IKE_INTERMEDIATE is under AUTH, too (RFC 9242): what ike says of it has to be what the peer signed. */
+static void an_auth_over_other_intermediate_exchanges_is_refused(void **state _unused_)
+{
+	static const uint8_t i[EXCHANGE_SK_LEN] = {5}, r[EXCHANGE_SK_LEN] = {6};
+	static struct exchange e;
+
+	exchange_make(&e, peer, peer_ca, 30);
+	e.v.int_auth_i = (struct ike_blob){i, EXCHANGE_SK_LEN};
+	e.v.int_auth_r = (struct ike_blob){r, EXCHANGE_SK_LEN};
+	e.v.auth_id = 3;
+	assert_int_equal(judged(&e), -EACCES);
+	assert_string_equal(answer.code, "auth-signature");
+	exchange_sign(&e, peer);
+	assert_int_equal(judged(&e), 0);
+	e.v.auth_id = 2;
+	assert_int_equal(judged(&e), -EACCES);
+	e.v.auth_id = 3;
+	e.v.int_auth_i.data = r;
+	assert_int_equal(judged(&e), -EACCES);
+	e.v.int_auth_i = e.v.int_auth_r = (struct ike_blob){0};
+	assert_int_equal(judged(&e), -EACCES);
+	/* Half of it is no exchange at all. */
+	e.v.int_auth_i = (struct ike_blob){i, EXCHANGE_SK_LEN};
+	assert_int_equal(judged(&e), -EBADMSG);
 }
 
 static void our_own_message_reflected_is_no_exchange(void **state _unused_)
@@ -459,7 +435,7 @@ static void nobody_is_judged_by_a_clock_that_cannot_be_right(void **state _unuse
 	static struct exchange e;
 
 	exchange_make(&e, peer, peer_ca, 30);
-	assert_int_equal(judge(trust, &e.v, 86400, &answer, &binding), -EACCES);
+	assert_int_equal(judge(trust, &e.v, &by, 86400, &answer, &binding, &path), -EACCES);
 	assert_string_equal(answer.code, "clock-implausible");
 	assert_text(answer.text, "1970-01-02T00:00:00Z");
 }
@@ -472,7 +448,7 @@ static void an_identity_that_is_not_in_the_certificate_is_refused(void **state _
 	exchange_make(&e, peer, peer_ca, 30);
 	memcpy(e.id, id, sizeof(id));
 	e.v.id_body.size = sizeof(id);
-	sign_as_peer(&e, peer);
+	exchange_sign(&e, peer);
 	assert_int_equal(judged(&e), -EACCES);
 	assert_string_equal(answer.code, "identity-mismatch");
 }
@@ -504,6 +480,7 @@ static int setup(void **state _unused_)
 static int teardown(void **state _unused_)
 {
 	keys = key_table_free(keys);
+	judged_done(&path);
 	trust = trust_table_free(trust);
 	pkigen_done();
 	return 0;
@@ -513,6 +490,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(our_own_exchange_is_signed),
+		cmocka_unit_test(the_peers_announcement_chooses_the_signature),
+		cmocka_unit_test(half_an_int_auth_is_not_signed),
 		cmocka_unit_test(nothing_else_is_signed),
 		cmocka_unit_test(a_key_of_another_certificate_does_not_load),
 		cmocka_unit_test(a_nonce_is_good_once),
@@ -521,6 +500,7 @@ int main(void)
 		cmocka_unit_test(the_right_peer_earns_a_binding_of_its_whole_chain),
 		cmocka_unit_test(an_auth_over_another_nonce_is_refused),
 		cmocka_unit_test(an_auth_of_another_message_key_or_identity_is_refused),
+		cmocka_unit_test(an_auth_over_other_intermediate_exchanges_is_refused),
 		cmocka_unit_test(our_own_message_reflected_is_no_exchange),
 		cmocka_unit_test(another_connections_anchors_do_not_help),
 		cmocka_unit_test(

@@ -247,6 +247,20 @@ static void algorithms_are_the_policys(void **state _unused_)
 	assert_int_equal(check(), 0);
 }
 
+static void additional_key_exchanges_are_the_policys(void **state _unused_)
+{
+	add.suite.addke[1] = IKE_KE_ECP_384;
+	refused_for("tested");
+	proposal.transforms[proposal.n_transforms++] = (struct cg_transform){
+		.type = CG_TRANSFORM_ADDKE1 + 1, .id = IKE_KE_ECP_384};
+	assert_int_equal(check(), 0);
+	add.suite.addke[0] = IKE_KE_ECP_384;
+	refused_for("tested");
+	/* The first Child SA has none of its own. */
+	memset(add.suite.addke, 0, sizeof(add.suite.addke));
+	assert_int_equal(check(), 0);
+}
+
 static void keys_have_their_length(void **state _unused_)
 {
 	add.keys.encr_in.size = 35;
@@ -323,6 +337,7 @@ int main(void)
 		unit(we_are_where_we_are_configured),
 		unit(encapsulation_is_what_the_connection_wants),
 		unit(algorithms_are_the_policys),
+		unit(additional_key_exchanges_are_the_policys),
 		unit(keys_have_their_length),
 		unit(lifetimes_are_not_longer_than_the_policys),
 		unit(reserved_spis_and_unknown_children_are_refused),

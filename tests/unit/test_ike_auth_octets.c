@@ -71,16 +71,30 @@ static void the_octets_are_message_nonce_and_maced_id(void **state)
 static void int_auth_of_rfc_9242_goes_last(void **state)
 {
 	struct ike_auth_octets in = sound(true);
-	uint8_t int_auth[2 * 32 + 4], out[512];
+	static const uint8_t id_of_auth[] = {0, 0, 0, 3};
+	uint8_t i[32], r[32], out[512];
 	size_t len;
 
 	(void)state;
-	memset(int_auth, 0x99, sizeof(int_auth));
-	in.int_auth = IKE_VIEW(int_auth, sizeof(int_auth));
+	memset(i, 0x99, sizeof(i));
+	memset(r, 0xaa, sizeof(r));
+	in.int_auth = (struct ike_int_auth){
+		.initiator = IKE_VIEW(i, 32), .responder = IKE_VIEW(r, 32), .message_id = 3};
 	assert_int_equal(ike_auth_octets_build(&in, out, sizeof(out), &len), 0);
 	assert_int_equal(len, in.message.len + 32 + 32 + 68);
-	assert_memory_equal(out + len - 68, int_auth, 68);
-	in.int_auth.len--;
+	assert_int_equal(len, ike_auth_octets_len(&in));
+	assert_memory_equal(out + len - 68, i, 32);
+	assert_memory_equal(out + len - 36, r, 32);
+	assert_memory_equal(out + len - 4, id_of_auth, 4);
+	/* whole or absent */
+	in.int_auth.initiator.len--;
+	assert_int_equal(build_octets(&in), -EBADMSG);
+	in.int_auth.responder.len--;
+	assert_int_equal(build_octets(&in), -EBADMSG);
+	in.int_auth.initiator.len = 0;
+	assert_int_equal(build_octets(&in), -EBADMSG);
+	in.int_auth.initiator.len = 32;
+	in.int_auth.responder.len = 0;
 	assert_int_equal(build_octets(&in), -EBADMSG);
 }
 

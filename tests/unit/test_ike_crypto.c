@@ -46,6 +46,64 @@ static void prf_gives_the_values_of_rfc_4231_and_2202(void **state)
 		  "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737");
 }
 
+/* RFC 4868 section 2.7.2: keys as long as the hash, four of each; the ICV is the first half. */
+static void hmac_gives_the_values_of_rfc_4868(void **state)
+{
+	static const struct {
+		uint16_t prf, integ;
+		size_t key_len;
+		const char *icv[4];
+	} cases[] = {
+		{IKE_PRF_HMAC_SHA2_256,
+		 IKE_INTEG_HMAC_SHA2_256_128,
+		 32,
+		 {"198a607eb44bfbc69903a0f1cf2bbdc5", "167f928588c5cc2eef8e3093caa0e87c",
+		  "cdcb1220d1ecccea91e53aba3092f962", "372efcf9b40b35c2115b1346903d2ef4"}},
+		{IKE_PRF_HMAC_SHA2_384,
+		 IKE_INTEG_HMAC_SHA2_384_192,
+		 48,
+		 {"b6a8d5636f5c6a7224f9977dcf7ee6c7fb6d0c48cbdee973",
+		  "2c7353974f1842fd66d53c452ca42122b28c0b594cfb184d",
+		  "809f439be00274321d4a538652164b53554a508184a0c316",
+		  "5b540085c6e6358096532b2493609ed1cb298f774f87bb5c"}},
+		{IKE_PRF_HMAC_SHA2_512,
+		 IKE_INTEG_HMAC_SHA2_512_256,
+		 64,
+		 {"637edc6e01dce7e6742a99451aae82df23da3e92439e590e43e761b33e910fb8",
+		  "cb370917ae8a7ce28cfd1d8f4705d6141c173b2a9362c15df235dfb251b15454",
+		  "2ee7acd783624ca9398710f3ee05ae41b9f9b0510c87e49e586cc9bf961733d8",
+		  "5e6688e5a3daec826ca32eaea224eff5e700628947470e13ad01302561bab108"}},
+	};
+	static const char question[] = "what do ya want for nothing?";
+	uint8_t dd[50], cd[50], key[64], out[IKE_PRF_LEN_MAX];
+	const struct ike_view data[4] = {IKE_VIEW((const uint8_t *)"Hi There", 8),
+					 IKE_VIEW((const uint8_t *)question, sizeof(question) - 1),
+					 IKE_VIEW(dd, sizeof(dd)), IKE_VIEW(cd, sizeof(cd))};
+
+	(void)state;
+	memset(dd, 0xdd, sizeof(dd));
+	memset(cd, 0xcd, sizeof(cd));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t icv_len = ike_integ_info(cases[i].integ)->icv_len;
+
+		assert_int_equal(icv_len, cases[i].key_len / 2);
+		for (size_t k = 0; k < 4; k++) {
+			for (size_t at = 0; at < cases[i].key_len; at++)
+				key[at] =
+					k == 0	 ? 0x0b
+					: k == 1 ? (uint8_t) "Jefe"[at % 4]
+					: k == 2 ? 0xaa
+					/* 1, 2, 3 …, but that of 48 bytes goes on with 0x0a after 32 */
+					: cases[i].key_len == 48 && at >= 32 ? (uint8_t)(at - 22)
+									     : (uint8_t)(at + 1);
+			assert_int_equal(ike_prf(cases[i].prf, IKE_VIEW(key, cases[i].key_len),
+						 &data[k], 1, out),
+					 0);
+			assert_bytes(out, icv_len, cases[i].icv[k]);
+		}
+	}
+}
+
 static void prf_takes_keys_longer_than_a_block_and_data_in_parts(void **state)
 {
 	struct ike_view parts[4] = {unhex("54657374205573696e67204c6172676572205468616e"),
@@ -258,6 +316,36 @@ static void keys_of_a_child_sa_with_and_without_a_key_exchange(void **state)
 		     "0d4dce99e9ace8d7c6de81046a354a0eda7bdfa731c185e6f7f1c2d7d60ccf1e3c22fa42");
 	assert_bytes(child.encr_r, 36,
 		     "920203d13c3795d615a8feb59eca76b5ff6dfffcf05bad37fcc6230e78f29c515319c84c");
+}
+
+/* RFC 9370 section 2.2.4: SK(1) | … follow the nonces. */
+static void keys_from_several_key_exchanges(void **state)
+{
+	const struct ike_suite esp = {.protocol = IKE_PROTOCOL_ESP,
+				      .encr = IKE_ENCR_AES_GCM_16,
+				      .key_bits = 256,
+				      .esn = 1};
+	uint8_t ni[32], nr[48], shared[32], more[40];
+	struct ike_sa_keys old, keys;
+	struct ike_child_keymat child;
+	struct ike_key_inputs in;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(more); i++)
+		more[i] = (uint8_t)(i + 1);
+	fill_inputs(&in, ni, nr, shared);
+	assert_int_equal(ike_derive_ike(&gcm_suite, &in, &old), 0);
+	in.more = IKE_VIEW(more, sizeof(more));
+	assert_int_equal(ike_derive_ike_rekey(&gcm_suite, &old, &in, &keys), 0);
+	assert_bytes(keys.sk_d, 32,
+		     "9be3f3d3d821d7ff0e6b372dc60cf7e9859b3c5e461e7942559efd8ad7cebdde");
+	assert_bytes(keys.sk_pr, 32,
+		     "f61ddfe78acd4600b2a862a6d20af371966880c333a8c2df91adfe2c0f1abfc3");
+	assert_int_equal(ike_derive_child(&esp, &old, &in, &child), 0);
+	assert_bytes(child.encr_i, 36,
+		     "a5e23976df56b177d4616b586474e9aa77060e74b36e2c130f51e54a1e5649dbd30867f0");
+	assert_bytes(child.encr_r, 36,
+		     "31e9c8434466bbf43cda064ceef884a659fa1c6463d8049c050141f4fbbc64c7c7d400f0");
 }
 
 static void derivation_refuses_what_cannot_be(void **state)
@@ -493,6 +581,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prf_gives_the_values_of_rfc_4231_and_2202),
+		cmocka_unit_test(hmac_gives_the_values_of_rfc_4868),
 		cmocka_unit_test(prf_takes_keys_longer_than_a_block_and_data_in_parts),
 		cmocka_unit_test(an_unknown_prf_is_refused),
 		cmocka_unit_test(prf_plus_follows_its_definition_at_every_length),
@@ -501,6 +590,7 @@ int main(void)
 		cmocka_unit_test(keys_of_an_ike_sa_with_cbc_and_hmac),
 		cmocka_unit_test(a_rekeyed_ike_sa_mixes_the_old_sk_d_with_the_old_prf),
 		cmocka_unit_test(keys_of_a_child_sa_with_and_without_a_key_exchange),
+		cmocka_unit_test(keys_from_several_key_exchanges),
 		cmocka_unit_test(derivation_refuses_what_cannot_be),
 		cmocka_unit_test(aes_gcm_gives_the_values_of_its_specification),
 		cmocka_unit_test(aes_cbc_gives_the_values_of_rfc_3602),

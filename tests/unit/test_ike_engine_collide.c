@@ -58,7 +58,7 @@ static void act(struct sim *s, struct sim_node *n, enum act what)
 	}
 }
 
-static void collide(uint64_t seed, enum act ours, enum act theirs)
+static void collide(uint64_t seed, enum act ours, enum act theirs, bool additional)
 {
 	struct sim *s = sim_new(seed);
 	bool ended = ours == ACT_END_CHILD || ours == ACT_END_IKE || theirs == ACT_END_CHILD ||
@@ -73,6 +73,8 @@ static void collide(uint64_t seed, enum act ours, enum act theirs)
 		sim_child(&a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
 		sim_child(&b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
 	}
+	if (additional)
+		sim_pair_additional(a, b);
 	s->traffic = 10 * SIM_MS;
 	sim_connect(s, a, b);
 	losses.a = a;
@@ -111,13 +113,24 @@ static void test_every_pair_of_acts(void **state)
 	(void)state;
 	/* What the two do follows from the seed, too. */
 	for (uint64_t seed = of.first; seed < of.first + of.n; seed++)
-		collide(seed, (enum act)(seed % N_ACTS), (enum act)(seed / N_ACTS % N_ACTS));
+		collide(seed, (enum act)(seed % N_ACTS), (enum act)(seed / N_ACTS % N_ACTS), false);
+}
+
+/* RFC 9370 section 2.2.4: rekeyings take several exchanges, and each pair of acts has more places to meet. */
+static void test_every_pair_with_additional_key_exchanges(void **state)
+{
+	struct sim_seeds of = sim_seeds(5000, 2 * N_ACTS * N_ACTS);
+
+	(void)state;
+	for (uint64_t seed = of.first; seed < of.first + of.n; seed++)
+		collide(seed, (enum act)(seed % N_ACTS), (enum act)(seed / N_ACTS % N_ACTS), true);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_pair_of_acts),
+		cmocka_unit_test(test_every_pair_with_additional_key_exchanges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

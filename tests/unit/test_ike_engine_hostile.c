@@ -194,32 +194,39 @@ static void test_forged_cookies_do_no_lasting_harm(void **state)
 /* ------------------------------------------------------------------ floods */
 
 /* A request that a responder takes. */
-static size_t init_request(uint64_t spi, struct seeded *random, struct ike_view cookie,
-			   uint8_t *buf, size_t size)
+static size_t init_request_of(uint64_t spi, size_t ke_len, size_t nonce_len, struct ike_view cookie,
+			      uint8_t *buf, size_t size)
 {
 	struct ike_header h = {.spi_i = spi,
 			       .major = 2,
 			       .exchange = IKE_EXCHANGE_SA_INIT,
 			       .flags = IKE_FLAG_INITIATOR};
 	struct ike_builder b;
-	uint8_t nonce[32], ke[32];
+	uint8_t nonce[300], ke[300];
 	size_t len;
 
+	assert_true(ke_len <= sizeof(ke) && nonce_len <= sizeof(nonce));
 	/* The same nonce for the same SPI, as one who returns a cookie has it. */
-	for (size_t i = 0; i < 32; i++) {
+	for (size_t i = 0; i < sizeof(nonce); i++) {
 		nonce[i] = (uint8_t)(spi >> (i % 8 * 8));
 		ke[i] = (uint8_t)(i + 1);
 	}
-	(void)random;
 	ike_build_message(&b, buf, size, &h);
 	if (cookie.len)
 		ike_build_notify(&b, IKE_N_COOKIE, cookie);
 	ike_build_offer(&b, &ike_policy_default_ike, IKE_KE_USE_POLICY, IKE_VIEW_NONE,
 			IKE_KE_CURVE25519);
-	ike_build_ke(&b, IKE_KE_CURVE25519, IKE_VIEW(ke, sizeof(ke)));
-	ike_build_nonce(&b, IKE_VIEW(nonce, sizeof(nonce)));
+	ike_build_ke(&b, IKE_KE_CURVE25519, IKE_VIEW(ke, ke_len));
+	ike_build_nonce(&b, IKE_VIEW(nonce, nonce_len));
 	assert_int_equal(ike_build_finish(&b, &len), 0);
 	return len;
+}
+
+static size_t init_request(uint64_t spi, struct seeded *random, struct ike_view cookie,
+			   uint8_t *buf, size_t size)
+{
+	(void)random;
+	return init_request_of(spi, 32, 32, cookie, buf, size);
 }
 
 static struct cg_endpoint spoofed(struct seeded *random)
@@ -278,6 +285,66 @@ static void test_flood_from_invented_addresses_keeps_nobody_out(void **state)
 	sim_run(s, 60 * SIM_S);
 	assert_int_equal(b->engine->half_open, 0);
 	sim_assert_rest(s);
+	sim_free(s);
+}
+
+/* What can be no key exchange or nonce costs us neither a key nor a nonce of ours, nor memory, and keeps nobody out. */
+static void test_flood_of_bad_lengths_costs_nothing(void **state)
+{
+	static const struct {
+		size_t ke, nonce;
+	} bad[] = {{0, 32}, {1, 32}, {31, 32}, {33, 32}, {256, 32}, {32, 0}, {32, 15}, {32, 257}};
+	struct sim *s = sim_new(404);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	struct seeded random;
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+	uint64_t drawn;
+	size_t issued;
+	uint8_t buf[4096];
+
+	(void)state;
+	(void)seeded_random(&random, 404);
+	any_responder(s, &a, &b);
+	sim_run(s, SIM_S);
+	issued = b->n_nonces;
+	drawn = b->random.state;
+	for (size_t i = 0; i < 5000; i++) {
+		struct cg_endpoint from = spoofed(&random);
+		size_t k = i % (sizeof(bad) / sizeof(bad[0]));
+		size_t len = init_request_of(seeded_next(&random) | 1, bad[k].ke, bad[k].nonce,
+					     IKE_VIEW_NONE, buf, sizeof(buf));
+
+		ike_input(b->engine, s->now, &to, &from, buf, len);
+		sim_run(s, 100);
+		assert_int_equal(b->engine->half_open, 0);
+		assert_int_equal(b->engine->sas.n, 0);
+	}
+	assert_int_equal(b->n_nonces, issued);
+	assert_int_equal(b->random.state, drawn);
+	ike_counters(b->engine, &counters);
+	assert_int_equal(counters.malformed, 5000);
+	assert_int_equal(counters.cookies_sent, 0);
+	assert_true(counters.datagrams_out <= 200);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 5 * SIM_S);
+	sim_free(s);
+}
+
+static void test_cookies_from_the_first_one_on(void **state)
+{
+	struct sim *s = sim_new(407);
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+
+	(void)state;
+	any_responder(s, &a, &b);
+	b->engine_config.half_open_cookie = 0;
+	sim_node_restart(b, true);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 5 * SIM_S);
+	ike_counters(b->engine, &counters);
+	assert_int_equal(counters.cookies_sent, 1);
 	sim_free(s);
 }
 
@@ -384,6 +451,109 @@ static void test_what_established_peers_have_is_out_of_a_floods_reach(void **sta
 	sim_assert_rest(s);
 	sim_assert_no_gaps(s);
 	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
+/* An IKE_SA_INIT of this length, filled up with a payload that means nothing. */
+static size_t long_request(uint64_t spi, size_t want, uint8_t *buf, size_t size)
+{
+	static uint8_t filling[16384];
+	struct ike_builder b;
+	size_t len = init_request_of(spi, 32, 32, IKE_VIEW_NONE, buf, size);
+	struct ike_message msg;
+
+	assert_true(want >= len + 4 && want - len - 4 <= sizeof(filling));
+	assert_int_equal(ike_message_parse(buf, len, &msg, NULL), 0);
+	ike_build_message(&b, buf, size, &msg.header);
+	ike_build_payload(&b, IKE_PAYLOAD_VENDOR, IKE_VIEW(filling, want - len - 4));
+	ike_build_offer(&b, &ike_policy_default_ike, IKE_KE_USE_POLICY, IKE_VIEW_NONE,
+			IKE_KE_CURVE25519);
+	ike_build_ke(&b, IKE_KE_CURVE25519, IKE_VIEW(filling + 1, 32));
+	ike_build_nonce(&b, IKE_VIEW(filling, 32));
+	filling[32] = 9;
+	assert_int_equal(ike_build_finish(&b, &len), 0);
+	assert_int_equal(len, want);
+	return len;
+}
+
+static void test_what_strangers_hold_is_bounded(void **state)
+{
+	struct sim *s = sim_new(405);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+	static uint8_t buf[IK_INIT_MAX + 64];
+	size_t held = 0;
+
+	(void)state;
+	any_responder(s, &a, &b);
+	/* Limits by number that do not help. */
+	b->engine->config.half_open_cookie = b->engine->config.half_open_limit =
+		b->engine->config.half_open_per_net = 100000;
+	/* One byte more than there may be: not even looked at. */
+	ike_input(b->engine, s->now, &to, &(struct cg_endpoint){.addr = a->addr, .port = 500}, buf,
+		  long_request(99, IK_INIT_MAX + 1, buf, sizeof(buf)));
+	assert_int_equal(b->engine->half_open, 0);
+	for (uint64_t i = 1; i <= 1200; i++) {
+		struct cg_endpoint from = sim_endpoint("203.0.113.9", 500);
+
+		ike_input(b->engine, s->now, &to, &from, buf,
+			  long_request(i, IK_INIT_MAX, buf, sizeof(buf)));
+		sim_run(s, 100);
+		assert_true(b->engine->held <= IK_HELD_PER_NET);
+		assert_true(b->engine->held >= held);
+		held = b->engine->held;
+	}
+	assert_true(held > IK_HELD_PER_NET - 2 * IK_INIT_MAX);
+	ike_counters(b->engine, &counters);
+	assert_true(counters.half_open_refused > 100);
+	/* That is nobody else's trouble. */
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, SIM_S);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(b->engine->half_open, 0);
+	assert_int_equal(b->engine->held, 0);
+	sim_free(s);
+}
+
+static enum sim_verdict no_third_fragment(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && p->from.addr.bytes[0] == 192 && p->size > 34 &&
+			       p->data[16] == IKE_PAYLOAD_SKF && p->data[33] == 3
+		       ? SIM_DROP
+		       : SIM_PASS;
+}
+
+static void test_fragments_of_strangers_are_counted(void **state)
+{
+	struct sim *s = sim_new(406);
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+	size_t before;
+
+	(void)state;
+	any_responder(s, &a, &b);
+	s->mtu = 1400;
+	a->chain_extra = 3;
+	a->chain_extra_size = 1500;
+	s->tap = no_third_fragment;
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(b->engine->half_open, 1);
+	assert_in_range(b->engine->held, 3000, 20000);
+	/* Nothing is taken when there is no room. */
+	before = b->engine->held;
+	b->engine->held = IK_HELD_MAX;
+	s->tap = NULL;
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(sim_count(a, 1).up, 0);
+	assert_int_equal(b->engine->held, IK_HELD_MAX);
+	ike_counters(b->engine, &counters);
+	assert_true(counters.fragments_dropped > 0);
+	b->engine->held = before;
+	sim_assert_up(s, 30 * SIM_S);
+	assert_int_equal(b->engine->held, 0);
 	sim_free(s);
 }
 
@@ -536,8 +706,12 @@ int main(void)
 		cmocka_unit_test(test_forged_errors_end_nothing),
 		cmocka_unit_test(test_forged_cookies_do_no_lasting_harm),
 		cmocka_unit_test(test_flood_from_invented_addresses_keeps_nobody_out),
+		cmocka_unit_test(test_cookies_from_the_first_one_on),
+		cmocka_unit_test(test_flood_of_bad_lengths_costs_nothing),
 		cmocka_unit_test(test_flood_from_real_addresses_is_bounded_by_prefix),
 		cmocka_unit_test(test_what_established_peers_have_is_out_of_a_floods_reach),
+		cmocka_unit_test(test_what_strangers_hold_is_bounded),
+		cmocka_unit_test(test_fragments_of_strangers_are_counted),
 		cmocka_unit_test(test_what_has_no_sa_is_answered_once_or_not_at_all),
 		cmocka_unit_test(test_peers_error_in_clear_only_asks_for_a_sign_of_life),
 	};

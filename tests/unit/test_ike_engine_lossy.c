@@ -8,7 +8,7 @@
 #include "lib/sim_attack.h"
 
 /* One life under a seed: the network, the lifetimes and what happens when all follow from it. */
-static void live(uint64_t seed, unsigned max_loss)
+static void live(uint64_t seed, unsigned max_loss, bool additional)
 {
 	struct sim *s = sim_new(seed);
 	struct sim_node *a, *b, *nodes[2];
@@ -23,6 +23,8 @@ static void live(uint64_t seed, unsigned max_loss)
 		sim_child(&b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
 	}
 	a->conns[0].config.childless = seed % 5 == 0;
+	if (additional)
+		sim_pair_additional(a, b);
 	/* Every fourth has somebody on its path who is not content with looking on. */
 	(void)seeded_random(&attack.random, seed + 77);
 	if (seed % 4 == 0) {
@@ -85,30 +87,37 @@ static void live(uint64_t seed, unsigned max_loss)
 	sim_free(s);
 }
 
-static void lives(uint64_t base, unsigned seeds, unsigned max_loss)
+static void lives(uint64_t base, unsigned seeds, unsigned max_loss, bool additional)
 {
 	struct sim_seeds of = sim_seeds(base, seeds);
 
 	for (uint64_t i = 0; i < of.n; i++)
-		live(of.first + i, max_loss);
+		live(of.first + i, max_loss, additional);
 }
 
 static void test_quiet_network(void **state)
 {
 	(void)state;
-	lives(1000000, 10, 0);
+	lives(1000000, 10, 0, false);
 }
 
 static void test_a_tenth_is_lost(void **state)
 {
 	(void)state;
-	lives(2000000, 20, 10);
+	lives(2000000, 20, 10, false);
 }
 
 static void test_up_to_two_fifths_are_lost(void **state)
 {
 	(void)state;
-	lives(3000000, 20, 40);
+	lives(3000000, 20, 40, false);
+}
+
+static void test_additional_key_exchanges(void **state)
+{
+	(void)state;
+	lives(4000000, 8, 10, true);
+	lives(4500000, 8, 40, true);
 }
 
 int main(void)
@@ -117,6 +126,7 @@ int main(void)
 		cmocka_unit_test(test_quiet_network),
 		cmocka_unit_test(test_a_tenth_is_lost),
 		cmocka_unit_test(test_up_to_two_fifths_are_lost),
+		cmocka_unit_test(test_additional_key_exchanges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

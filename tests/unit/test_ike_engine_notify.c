@@ -3,6 +3,7 @@
  * What peers say beside the exchanges themselves: SINGLE_PAIR_REQUIRED, NO_ADDITIONAL_SAS, INVALID_SPI, SET_WINDOW_SIZE, AUTH_LIFETIME
  * (RFC 4478), CHILDLESS_IKEV2_SUPPORTED (RFC 6023), notifications nobody knows. Each is followed, or does no harm.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "ike/state.h"
@@ -343,9 +344,76 @@ static void test_childless(void **state)
 	}
 }
 
+/* RFC 9593: each side tells the other one what it can verify, beside its CERTREQ. */
+static void announce(struct sim_conn *c, const uint8_t *data, size_t len)
+{
+	c->config.auth_methods = (struct ike_blob){.data = data, .size = len};
+}
+
+static void test_authentication_methods_are_announced(void **state)
+{
+	static const uint8_t from_a[] = {3, 14, 0, 2, 2},
+			     from_b[] = {10, 14, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70};
+	struct sim *s = sim_new(40);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	announce(&a->conns[0], from_a, sizeof(from_a));
+	announce(&b->conns[0], from_b, sizeof(from_b));
+	sim_connect(s, a, b);
+	assert_int_equal(a->peer_methods_len, sizeof(from_b));
+	assert_memory_equal(a->peer_methods, from_b, sizeof(from_b));
+	assert_int_equal(b->peer_methods_len, sizeof(from_a));
+	assert_memory_equal(b->peer_methods, from_a, sizeof(from_a));
+	sim_free(s);
+}
+
+static void test_a_long_announcement_waits_for_an_exchange_that_can_be_fragmented(void **state)
+{
+	static uint8_t methods[IKE_MAX_AUTH_METHODS];
+	static const uint8_t anchors[1][20] = {{7}};
+
+	(void)state;
+	memset(methods, 2,
+	       sizeof(methods)); /* as many announcements of method 2 as there is room for */
+	for (int with = 0; with < 2; with++) {
+		struct sim *s = sim_new(41);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		if (with)
+			sim_pair_additional(a, b);
+		announce(&a->conns[0], methods, sizeof(methods));
+		announce(&b->conns[0], methods, sizeof(methods));
+		b->conns[0].config.anchor_hashes = anchors;
+		b->conns[0].config.n_anchor_hashes = 1;
+		s->mtu = 1400;
+		sim_connect(s, a, b);
+		assert_int_equal(a->peer_methods_len, with ? sizeof(methods) : 0);
+		assert_int_equal(b->peer_methods_len, sizeof(methods));
+		sim_free(s);
+	}
+	/* More than that is no configuration. */
+	{
+		struct sim *s = sim_new(42);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		sim_connect(s, a, b);
+		announce(&a->conns[0], methods, sizeof(methods) + 1);
+		assert_int_equal(ike_connection_set(a->engine, s->now, &a->conns[0].config),
+				 -EINVAL);
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_authentication_methods_are_announced),
+		cmocka_unit_test(
+			test_a_long_announcement_waits_for_an_exchange_that_can_be_fragmented),
 		cmocka_unit_test(test_single_pair_required),
 		cmocka_unit_test(test_no_additional_sas),
 		cmocka_unit_test(test_temporary_failure_is_waited_out),

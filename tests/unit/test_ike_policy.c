@@ -244,6 +244,17 @@ static void names_of_transforms_are_read(void **state)
 	assert_int_equal(t.id, 0);
 	assert_int_equal(ike_policy_transform_parse("NO_ESN", &t), 0);
 	assert_int_equal(t.type, IKE_TRANSFORM_ESN);
+	assert_int_equal(ike_policy_transform_parse("addke7_ecp_384", &t), 0);
+	assert_int_equal(t.type, IKE_TRANSFORM_ADDKE7);
+	assert_int_equal(t.id, IKE_KE_ECP_384);
+	assert_int_equal(ike_policy_transform_parse("NO_ADDKE1", &t), 0);
+	assert_int_equal(t.type, IKE_TRANSFORM_ADDKE1);
+	assert_int_equal(t.id, 0);
+	assert_int_equal(ike_policy_transform_parse("ADDKE8_ECP_384", &t), -ENOENT);
+	assert_int_equal(ike_policy_transform_parse("ADDKE1_NONE", &t), -ENOENT);
+	assert_int_equal(ike_policy_transform_parse("ADDKE1_", &t), -ENOENT);
+	assert_int_equal(ike_policy_transform_parse("NO_ADDKE1_ECP_384", &t), -ENOENT);
+	assert_int_equal(ike_policy_transform_parse("ADDKE", &t), -ENOENT);
 	assert_int_equal(ike_policy_transform_parse("NONE", &t), -ENOENT);
 	assert_int_equal(ike_policy_transform_parse("AES_GCM_16-257", &t), -ENOENT);
 	assert_int_equal(ike_policy_transform_parse("", &t), -ENOENT);
@@ -262,7 +273,7 @@ static void texts_name_what_we_do_not_know_and_fit_their_buffer(void **state)
 				      &sa, NULL),
 			 0);
 	assert_string_equal(ike_offer_format(&sa, text, sizeof(text)),
-			    "AH:ENCR(999)/transform-type(200):7+ML_KEM_768");
+			    "AH:ENCR(999)/ADDKE1_ML_KEM_768/transform-type(200):7");
 	assert_string_equal(ike_offer_format(&sa, small, sizeof(small)), "AH:ENCR(9");
 }
 

@@ -432,6 +432,113 @@ static void what_one_side_chooses_the_other_accepts(void **state)
 	}
 }
 
+/* --- additional key exchanges (RFC 9370) --- */
+
+#define BASE   "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519 "
+#define CHOSEN "AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519"
+
+static void additional_key_exchanges_are_chosen_type_by_type(void **state)
+{
+	(void)state;
+	assert_string_equal(choose_ike(BASE "ADDKE1_ECP_384 ADDKE1_ECP_256 ADDKE3_ECP_521",
+				       BASE "ADDKE1_ECP_256 ADDKE1_ECP_384 ADDKE3_ECP_521", 31),
+			    CHOSEN "/ADDKE1_ECP_384/ADDKE3_ECP_521");
+	/* Demanded by one side, and unknown to the other one. */
+	assert_string_equal(choose_ike(BASE "ADDKE1_ECP_384", BASE, 31), "-");
+	assert_string_equal(choose_ike(BASE, BASE "ADDKE1_ECP_384", 31), "-");
+	assert_string_equal(choose_ike(BASE "ADDKE1_ECP_384", BASE "ADDKE2_ECP_384", 31), "-");
+	/* NONE allows to do without, on either side. */
+	assert_string_equal(choose_ike(BASE "ADDKE1_ECP_384 NO_ADDKE1", BASE, 31), CHOSEN);
+	assert_string_equal(choose_ike(BASE, BASE "ADDKE1_ECP_384 NO_ADDKE1", 31), CHOSEN);
+	assert_string_equal(choose_ike(BASE "ADDKE1_ECP_384 NO_ADDKE1",
+				       BASE "NO_ADDKE1 ADDKE1_ECP_384", 31),
+			    CHOSEN "/ADDKE1_ECP_384");
+	assert_string_equal(choose_ike(BASE "ADDKE1_ECP_384", BASE "ADDKE1_ECP_521 NO_ADDKE1", 31),
+			    "-");
+	/* Without support the next proposal is taken. */
+	assert_string_equal(choose_ike(BASE, BASE "ADDKE1_ECP_384 | " BASE, 31), CHOSEN);
+	assert_string_equal(choose_esp("AES_GCM_16-256 ECP_256 ADDKE1_ECP_384 ESN",
+				       "AES_GCM_16-256 ECP_256 ADDKE1_ECP_384 ESN",
+				       IKE_KE_USE_POLICY, IKE_KE_ECP_256),
+			    "AES_GCM_16-256/ECP_256/ADDKE1_ECP_384/ESN");
+	/* The first Child SA has no key exchanges of its own. */
+	assert_string_equal(choose_esp("AES_GCM_16-256 ECP_256 ADDKE1_ECP_384 ESN",
+				       "AES_GCM_16-256 ESN", IKE_KE_USE_NEVER, IKE_KE_NONE),
+			    "AES_GCM_16-256/ESN");
+	/* Nor is there an additional one without a first one. */
+	assert_string_equal(choose_esp("AES_GCM_16-256 ECP_256 NO_KE ADDKE1_ECP_384 ESN",
+				       "AES_GCM_16-256 NO_KE ADDKE1_ECP_384 ESN", IKE_KE_USE_POLICY,
+				       IKE_KE_NONE),
+			    "-");
+}
+
+static void no_method_is_taken_twice(void **state)
+{
+	(void)state;
+	assert_string_equal(choose_ike(BASE "ADDKE1_ECP_256 ADDKE1_ECP_384 ADDKE2_ECP_256",
+				       BASE "ADDKE1_ECP_256 ADDKE1_ECP_384 ADDKE2_ECP_256", 31),
+			    CHOSEN "/ADDKE1_ECP_384/ADDKE2_ECP_256");
+	assert_string_equal(choose_ike(BASE "ADDKE1_ECP_256 ADDKE2_ECP_256",
+				       BASE "ADDKE1_ECP_256 ADDKE2_ECP_256", 31),
+			    "-");
+	assert_string_equal(choose_ike(BASE "ADDKE1_ECP_256 ADDKE2_ECP_256 NO_ADDKE2",
+				       BASE "ADDKE1_ECP_256 ADDKE2_ECP_256 NO_ADDKE2", 31),
+			    CHOSEN "/ADDKE1_ECP_256");
+}
+
+static void a_peer_without_ike_intermediate_gets_none(void **state)
+{
+	static const char optional[] = BASE "ADDKE1_ECP_256 NO_ADDKE1";
+
+	(void)state;
+	assert_string_equal(choice(ike(optional), ike(optional), IKE_KE_USE_ONE, 31), CHOSEN);
+	assert_string_equal(choice(ike(BASE "ADDKE1_ECP_256"), ike(optional), IKE_KE_USE_ONE, 31),
+			    "-");
+	assert_string_equal(choice(ike(optional), ike(BASE "ADDKE1_ECP_256"), IKE_KE_USE_ONE, 31),
+			    "-");
+}
+
+/* Seven types that cannot all be satisfied: the search for a way ends all the same. */
+static void an_offer_without_a_solution_costs_little(void **state)
+{
+	static const char many[] = BASE
+		"ADDKE1_ECP_256 ADDKE1_ECP_384 ADDKE1_ECP_521 ADDKE1_MODP_2048 ADDKE1_MODP_3072 "
+		"ADDKE2_ECP_256 ADDKE2_ECP_384 ADDKE2_ECP_521 ADDKE2_MODP_2048 ADDKE2_MODP_3072 "
+		"ADDKE3_ECP_256 ADDKE3_ECP_384 ADDKE3_ECP_521 ADDKE3_MODP_2048 ADDKE3_MODP_3072 "
+		"ADDKE4_ECP_256 ADDKE4_ECP_384 ADDKE4_ECP_521 ADDKE4_MODP_2048 ADDKE4_MODP_3072 "
+		"ADDKE5_ECP_256 ADDKE5_ECP_384 ADDKE5_ECP_521 ADDKE5_MODP_2048 ADDKE5_MODP_3072 "
+		"ADDKE6_ECP_256 ADDKE6_ECP_384 ADDKE6_ECP_521 ADDKE6_MODP_2048 ADDKE6_MODP_3072 "
+		"ADDKE7_ECP_256 ADDKE7_ECP_384 ADDKE7_ECP_521 ADDKE7_MODP_2048 ADDKE7_MODP_3072";
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		assert_string_equal(choose_ike(many, many, 31), "-");
+}
+
+static int check(const char *policy, const char *answer)
+{
+	struct ike_policy p = ike(policy), a = ike(answer);
+	struct ike_choice c;
+
+	return ike_check_answer(&p, IKE_KE_USE_POLICY, offer(&a, SPI_NONE), 0, &c, NULL);
+}
+
+static void an_answer_with_additional_key_exchanges_is_checked(void **state)
+{
+	static const char ours[] = BASE "ADDKE1_ECP_256 ADDKE1_ECP_384 ADDKE2_ECP_256 NO_ADDKE2";
+
+	(void)state;
+	assert_int_equal(check(ours, BASE "ADDKE1_ECP_256"), 0);
+	assert_int_equal(check(ours, BASE "ADDKE1_ECP_384 ADDKE2_ECP_256"), 0);
+	assert_int_equal(check(ours, BASE), -EBADMSG);
+	assert_int_equal(check(ours, BASE "ADDKE2_ECP_256"), -EBADMSG);
+	assert_int_equal(check(ours, BASE "ADDKE1_ECP_521"), -EBADMSG);
+	assert_int_equal(check(ours, BASE "ADDKE1_ECP_256 ADDKE2_ECP_256"), -EBADMSG);
+	assert_int_equal(check(ours, BASE "ADDKE1_ECP_256 ADDKE1_ECP_384"), -EBADMSG);
+	assert_int_equal(check(ours, BASE "ADDKE1_ECP_256 ADDKE3_ECP_384"), -EBADMSG);
+	assert_int_equal(check(BASE, BASE "ADDKE1_ECP_256"), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -454,6 +561,11 @@ int main(void)
 		cmocka_unit_test(ike_auth_offers_no_key_exchange),
 		cmocka_unit_test(a_policy_that_offers_nothing_makes_no_payload),
 		cmocka_unit_test(what_one_side_chooses_the_other_accepts),
+		cmocka_unit_test(additional_key_exchanges_are_chosen_type_by_type),
+		cmocka_unit_test(no_method_is_taken_twice),
+		cmocka_unit_test(a_peer_without_ike_intermediate_gets_none),
+		cmocka_unit_test(an_offer_without_a_solution_costs_little),
+		cmocka_unit_test(an_answer_with_additional_key_exchanges_is_checked),
 	};
 
 	return cmocka_run_group_tests_name("ike/proposal", tests, NULL, NULL);

@@ -83,7 +83,7 @@ static void do_sign(struct side *side, uint32_t hashes, const struct pki_auth_op
 	struct pki_error err = {};
 
 	memset(result, 0, sizeof(*result));
-	if (pki_auth_sign(side->signer, hashes, options, octets, sizeof(octets), &err, keep,
+	if (pki_auth_sign(side->signer, hashes, NULL, options, octets, sizeof(octets), &err, keep,
 			  result) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(result->calls, 1);
@@ -272,8 +272,8 @@ static void a_weak_key_verifies_nothing_and_signs_nothing(void **state)
 	(void)state;
 	side_make(&side, PKIGEN_RSA1024, 1);
 	assert_int_equal(do_verify(&side, PKI_AUTH_RSA, octets, 32, NULL, NULL), -EPERM);
-	assert_int_equal(pki_auth_sign(side.signer, ALL_BITS, NULL, octets, sizeof(octets), &err,
-				       keep, &result),
+	assert_int_equal(pki_auth_sign(side.signer, ALL_BITS, NULL, NULL, octets, sizeof(octets),
+				       &err, keep, &result),
 			 -ENOPROTOOPT);
 	assert_text(err.text, "RSA 1024");
 	assert_int_equal(result.calls, 0);
@@ -333,12 +333,12 @@ static void nothing_in_common_is_said_before_signing(void **state)
 	(void)state;
 	side_make(&ed, PKIGEN_ED25519, 1);
 	side_make(&pss, PKIGEN_RSA_PSS2048, 1);
-	assert_int_equal(pki_auth_sign(ed.signer, SHA256_BIT, NULL, octets, sizeof(octets), &err,
-				       keep, &result),
+	assert_int_equal(pki_auth_sign(ed.signer, SHA256_BIT, NULL, NULL, octets, sizeof(octets),
+				       &err, keep, &result),
 			 -ENOPROTOOPT);
 	assert_text(err.text, "RFC 8420");
-	assert_int_equal(pki_auth_sign(pss.signer, 0, NULL, octets, sizeof(octets), &err, keep,
-				       &result),
+	assert_int_equal(pki_auth_sign(pss.signer, 0, NULL, NULL, octets, sizeof(octets), &err,
+				       keep, &result),
 			 -ENOPROTOOPT);
 	assert_int_equal(result.calls, 0);
 }
@@ -689,8 +689,8 @@ static void a_signer_may_answer_later_or_fail(void **state)
 	uint8_t signature[64] = {1, 2, 3};
 
 	(void)state;
-	assert_int_equal(pki_auth_sign(&later.signer, ALL_BITS, NULL, octets, sizeof(octets), NULL,
-				       keep, &result),
+	assert_int_equal(pki_auth_sign(&later.signer, ALL_BITS, NULL, NULL, octets, sizeof(octets),
+				       NULL, keep, &result),
 			 0);
 	assert_int_equal(result.calls, 0);
 	later.done(later.userdata, 0, signature, sizeof(signature));
@@ -699,8 +699,8 @@ static void a_signer_may_answer_later_or_fail(void **state)
 	assert_int_equal(result.len, 1 + 7 + 64);
 
 	memset(&result, 0, sizeof(result));
-	assert_int_equal(pki_auth_sign(&later.signer, ALL_BITS, NULL, octets, sizeof(octets), NULL,
-				       keep, &result),
+	assert_int_equal(pki_auth_sign(&later.signer, ALL_BITS, NULL, NULL, octets, sizeof(octets),
+				       NULL, keep, &result),
 			 0);
 	later.done(later.userdata, -ETIMEDOUT, NULL, 0);
 	assert_int_equal(result.calls, 1);

@@ -14,6 +14,9 @@ int cert_show(struct cli *cli, int argc, char **argv);
 int cert_fingerprint(struct cli *cli, int argc, char **argv);
 int cert_lint(struct cli *cli, int argc, char **argv);
 int cert_verify(struct cli *cli, int argc, char **argv);
+int cert_revoke(struct cli *cli, int argc, char **argv);
+int cert_unrevoke(struct cli *cli, int argc, char **argv);
+int cert_list(struct cli *cli, int argc, char **argv);
 
 /* A passphrase read from a file (its first line), wiped by cert_password_done(). */
 struct cert_password {

@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/str.h"
+#include "base/time.h"
+#include "pki/crl.h"
 #include "pki/name.h"
 #include "pki/outbound.h"
 #include "pki/trust.h"
@@ -180,6 +182,31 @@ static bool load_certs(const struct cg_source *sources, size_t n, struct cg_diag
 	return good;
 }
 
+/* Lists that are beyond their time still revoke what they list, and tell nothing good of others. */
+static void check_crls(const struct cg_connection *c, int64_t now, struct cg_diags *diags)
+{
+	for (size_t i = 0; i < c->n_crls; i++) {
+		_cleanup_(pki_findings_done) struct pki_findings findings = {0};
+		_cleanup_(pki_crls_done) struct pki_crls crls = {0};
+		const struct cg_source *s = &c->crls[i];
+		char stamp[TIMESTAMP_SIZE];
+		struct pki_error err;
+
+		if (pki_crls_load_file(s->text, &findings, &err, &crls) < 0)
+			source_error(diags, s, NULL, err.text);
+		take_findings(diags, s, &findings);
+		for (size_t k = 0; k < crls.n; k++) {
+			if (crls.list[k]->next_update >= now)
+				continue;
+			cg_diags_add(diags, CG_DIAG_WARNING, &s->loc, s->key,
+				     "get the next one from the CA",
+				     "%s: the revocation list of \"%.200s\" was due at %s", s->text,
+				     crls.list[k]->issuer,
+				     format_timestamp(crls.list[k]->next_update, stamp));
+		}
+	}
+}
+
 static void check_inbound(const struct cg_connection *c, int64_t now, struct cg_diags *diags)
 {
 	_cleanup_(pki_certs_done) struct pki_certs chain = {0}, anchors = {0};
@@ -216,5 +243,6 @@ void check_certificates(const struct cg_config *config, int64_t now, struct cg_d
 	for (size_t i = 0; i < config->n_connections; i++) {
 		check_outbound(&config->connections[i], now, diags);
 		check_inbound(&config->connections[i], now, diags);
+		check_crls(&config->connections[i], now, diags);
 	}
 }

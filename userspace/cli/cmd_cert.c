@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `certgate cert`: finds the verb, and prints certificates for `show` and `fingerprint`. Needs
+ * `certgate cert`: finds the verb, and prints certificates for `show` and `fingerprint`, which need
  * neither the daemon nor the module.
  */
 #include <openssl/bn.h>
@@ -34,6 +34,9 @@ static const struct {
 	 "[--ocsp FILE...] [--revocation MODE] [--subject NAME] [--id ID] [--at TIME] "
 	 "[--policy OID...] [--explicit-policy] [--inhibit-mapping] [--inhibit-any] LEAF",
 	 cert_verify},
+	{"revoke", "[--key] [--reason TEXT] FINGERPRINT|FILE", cert_revoke},
+	{"unrevoke", "[--key] FINGERPRINT|FILE", cert_unrevoke},
+	{"list", "", cert_list},
 };
 
 static int usage(struct cli *cli, FILE *out)
@@ -51,6 +54,8 @@ static int usage(struct cli *cli, FILE *out)
 		"             peer, as the daemon does on loading, and explains each rule\n"
 		"verify       checks a peer's certificate as the daemon does: LEAF's other\n"
 		"             certificates and those of --untrusted are what the peer sends\n"
+		"revoke       has the daemon stop every tunnel below a certificate or key, and\n"
+		"             refuse it from now on; unrevoke takes that back, list shows all\n"
 		"\n"
 		"Options with FILE... may be given several times. TIME: 2026-01-31T12:00:00Z,\n"
 		"2026-01-31 or @SECONDS. Exit status: 0 good, 1 refused or failed, 2 usage.\n");

@@ -51,7 +51,7 @@ static bool is_up(const char *state)
 
 static void print_chain(struct cli *cli, const json_t *chain, int64_t now)
 {
-	_cleanup_table_ struct table *t = table_new("CHAIN|EXPIRES|SHA-256");
+	_cleanup_table_ struct table *t = table_new("CHAIN|EXPIRES|REVOCATION|SHA-256");
 	char text[OUT_TEXT];
 	const json_t *c;
 	size_t i;
@@ -61,10 +61,36 @@ static void print_chain(struct cli *cli, const json_t *chain, int64_t now)
 	json_array_foreach(chain, i, c) {
 		table_cell(t, json_str(c, "subject", NULL));
 		table_cell(t, out_expiry(json_str(c, "not_after", ""), now, text));
+		table_cell(t, json_str(json_object_get(c, "revocation"), "state", NULL));
 		table_cellf(t, "%.16s", json_str(c, "sha256", "-"));
 	}
 	if (table_rows(t))
 		(void)table_print(t, cli->out, 2 + LABEL_WIDTH + 1);
+}
+
+/* What is known, and of what is not why. */
+static void print_revocation(struct cli *cli, const json_t *c, int64_t now)
+{
+	const json_t *r = json_object_get(c, "revocation"), *link;
+	char text[OUT_TEXT];
+	size_t i;
+
+	if (!json_object_get(r, "state"))
+		return;
+	if (json_object_get(r, "next_update"))
+		line(cli, "revocation", "%s (%s), next update %s", json_str(r, "state", "-"),
+		     json_str(r, "mode", "-"),
+		     out_expiry(json_str(r, "next_update", ""), now, text));
+	else
+		line(cli, "revocation", "%s (%s)", json_str(r, "state", "-"),
+		     json_str(r, "mode", "-"));
+	json_array_foreach(json_object_get(c, "chain"), i, link) {
+		const json_t *one = json_object_get(link, "revocation");
+
+		if (*json_str(one, "text", ""))
+			line(cli, "", "%s: %s", json_str(link, "subject", "-"),
+			     json_str(one, "text", ""));
+	}
 }
 
 static void print_child(struct cli *cli, const json_t *c, int64_t now)
@@ -143,6 +169,7 @@ static void print_details(struct cli *cli, const json_t *c, int64_t now)
 		line(cli, "identity", "%s", json_str(c, "peer_identity", "-"));
 		line(cli, "expires", "%s", out_expiry(json_str(c, "not_after", ""), now, text));
 		print_chain(cli, json_object_get(c, "chain"), now);
+		print_revocation(cli, c, now);
 	}
 	if (ike) {
 		line(cli, "IKE", "%s, rekey in %s", json_str(ike, "suite", "-"),
@@ -205,6 +232,35 @@ static int print_table(struct cli *cli, const json_t *connections, int64_t now)
 	return CLI_OK;
 }
 
+/* What the gateway's IKE ports were sent and did not take. */
+static void print_ike_drops(struct cli *cli, const json_t *ike)
+{
+	static const struct {
+		const char *key, *text;
+	} causes[] = {
+		{"malformed", "malformed"},
+		{"unknown_spi", "of no IKE SA"},
+		{"bad_version", "of another version"},
+		{"integrity_failed", "not authentic"},
+		{"replayed", "not expected or seen before"},
+		{"half_open_refused", "over the limits of half-open IKE SAs"},
+		{"fragments_dropped", "fragments of no use"},
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++) {
+		unsigned long long n = json_u64(ike, causes[i].key);
+
+		if (n == 0)
+			continue;
+		(void)fprintf(cli->out, "%s %llu %s", any ? "," : "IKE dropped", n, causes[i].text);
+		any = true;
+	}
+	if (any)
+		(void)fprintf(cli->out, "; of %llu datagrams\n",
+			      (unsigned long long)json_u64(ike, "datagrams_in"));
+}
+
 static void print_footer(struct cli *cli, const json_t *result)
 {
 	const json_t *daemon = json_object_get(result, "daemon"),
@@ -214,6 +270,9 @@ static void print_footer(struct cli *cli, const json_t *result)
 	(void)fprintf(cli->out, "\ncertgated %s, pid %llu, up for %s",
 		      json_str(daemon, "version", "-"), (unsigned long long)json_u64(daemon, "pid"),
 		      format_duration(json_u64(daemon, "uptime") * USEC_PER_SEC, text));
+	if (json_u64(daemon, "revoked") > 0)
+		(void)fprintf(cli->out, "; %llu revoked ('certgate cert list')",
+			      (unsigned long long)json_u64(daemon, "revoked"));
 	if (!module)
 		(void)fputs("; the kernel module is not loaded\n", cli->out);
 	else if (json_object_get(module, "lease_remaining"))
@@ -222,6 +281,7 @@ static void print_footer(struct cli *cli, const json_t *result)
 			format_duration(json_u64(module, "lease_remaining") * USEC_PER_SEC, text));
 	else
 		(void)fprintf(cli->out, "; module %s\n", json_str(module, "version", "-"));
+	print_ike_drops(cli, json_object_get(result, "ike"));
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)

@@ -23,9 +23,9 @@ const struct cli_command cli_commands[] = {
 	 "FILE is /etc/certgate/certgate.yaml by default. Certificates that it names are\n"
 	 "loaded and checked too, unless --no-certificates is given.\n",
 	 cmd_check},
-	{"cert", "SUBCOMMAND ...", "look at, check and verify certificates",
-	 "Subcommands: show, fingerprint, lint, verify. 'certgate cert show --help' tells the\n"
-	 "options of all of them.\n",
+	{"cert", "SUBCOMMAND ...", "look at, check, verify and revoke certificates",
+	 "Subcommands: show, fingerprint, lint, verify, revoke, unrevoke, list.\n"
+	 "'certgate cert show --help' tells the options of all of them.\n",
 	 cmd_cert},
 	{"pki", "SUBCOMMAND ...", "a small certificate authority for sites that have none",
 	 "Subcommands: init, issue, renew, revoke, crl. 'certgate pki init --help' tells the\n"

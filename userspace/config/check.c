@@ -488,6 +488,21 @@ static void check_listen(struct loader *l)
 	}
 }
 
+/* What must be known must be able to come from somewhere. */
+static void check_revocation(struct loader *l)
+{
+	for (size_t i = 0; i < l->config->n_connections; i++) {
+		const struct cg_connection *c = &l->config->connections[i];
+
+		if (c->revocation == CG_REVOCATION_REQUIRED && c->n_crls == 0 &&
+		    !l->config->gateway.fetch.enabled)
+			connection_diag(
+				l, CG_DIAG_ERROR, c, NULL, "inbound_certificate.revocation",
+				"give files of revocation lists in crls, or set gateway.fetch.enabled",
+				"revocation is required, but there is no list and none is fetched: no peer could be let in");
+	}
+}
+
 void config_check(struct loader *l)
 {
 	check_policies(l);
@@ -496,4 +511,5 @@ void config_check(struct loader *l)
 	check_selectors(l);
 	check_interfaces(l);
 	check_listen(l);
+	check_revocation(l);
 }

@@ -28,9 +28,11 @@
 #define CG_LISTEN_MAX		64
 #define CG_ROLE_MEMBERS_MAX	64 /* a role */
 #define CG_CHAIN_FILES_MAX	64
+#define CG_CRL_FILES_MAX	32 /* a connection */
+#define CG_FETCH_NETWORKS_MAX	64
 #define CG_ADDRESSES_MAX	64 /* of an interface */
 #define CG_PROPOSALS_MAX	16 /* a policy's IKE or IPsec part */
-#define CG_TRANSFORMS_MAX	32 /* a proposal */
+#define CG_TRANSFORMS_MAX	96 /* a proposal */
 #define CG_GROUPS_MAX		16
 #define CG_CONFIG_FILE_MAX	((size_t)8 * 1024 * 1024)
 #define CG_CONFIG_FILES_MAX	1024
@@ -45,16 +47,20 @@ enum cg_transform_type {
 	CG_TRANSFORM_ESN = 5,
 };
 
+/* Additional key exchanges (RFC 9370 section 2.2.1) have the types that follow; their values are those of CG_TRANSFORM_KE. */
+#define CG_TRANSFORM_ADDKE1 6
+#define CG_ADDKE_MAX	    7
+
 /* One transform by IANA's numbers. */
 struct cg_transform {
-	uint8_t type; /* enum cg_transform_type */
+	uint8_t type; /* enum cg_transform_type, or an additional key exchange's */
 	uint16_t id;
 	uint16_t keylen; /* bits, the Key Length attribute; 0: none is sent */
 };
 
 /*
  * One proposal. IKE: ENCR, PRF, KE, and INTEG unless the ciphers are AEAD. ESP: ENCR, INTEG unless AEAD, and ESN; no KE, which struct
- * cg_pfs adds. Transforms of a type stand in order of preference. A proposal never mixes AEAD and other ciphers.
+ * cg_pfs adds. Both may have additional key exchanges. Transforms of a type stand in order of preference. A proposal never mixes AEAD and other ciphers.
  */
 struct cg_proposal {
 	struct cg_transform transforms[CG_TRANSFORMS_MAX];
@@ -119,6 +125,13 @@ enum cg_df {
 	CG_DF_COPY,
 	CG_DF_SET,
 	CG_DF_CLEAR,
+};
+
+/* Whether a peer's certificates must be known not to be revoked. Values are those of enum pki_revocation_mode. */
+enum cg_revocation {
+	CG_REVOCATION_WHEN_AVAILABLE, /* a revoked one is refused, an unknown one is not */
+	CG_REVOCATION_REQUIRED,	      /* an unknown one is refused too */
+	CG_REVOCATION_OFF,	      /* nobody is asked */
 };
 
 enum cg_remote_kind {
@@ -186,6 +199,10 @@ struct cg_connection {
 	size_t n_inbound_chain;
 	struct cg_source *trust_anchors;
 	size_t n_trust_anchors;
+	enum cg_revocation revocation;
+	uint32_t revocation_grace_seconds; /* for which news count beyond their nextUpdate */
+	struct cg_source *crls;
+	size_t n_crls;
 
 	char *local_identity; /* "dn" or an identity */
 	struct cg_location local_identity_loc;
@@ -234,6 +251,15 @@ struct cg_role_member {
 	struct cg_location loc;
 };
 
+/* Getting lists and OCSP answers from where certificates say they are. */
+struct cg_fetch_config {
+	bool enabled;
+	uint32_t timeout_seconds;   /* that a handshake waits for them at most */
+	uint32_t refresh_seconds;   /* between two looks at one that is used, at most */
+	struct cg_prefix *networks; /* addresses that may be asked though they are private */
+	size_t n_networks;
+};
+
 struct cg_gateway {
 	struct cg_addr *listen;
 	size_t n_listen;
@@ -246,6 +272,7 @@ struct cg_gateway {
 	uint32_t lease_seconds;
 	uint32_t verify_workers; /* 0: one a core */
 	struct cg_limits limits;
+	struct cg_fetch_config fetch;
 	enum cg_log_level log_level;
 };
 
@@ -288,6 +315,7 @@ const char *cg_role_to_string(enum cg_role role);
 const char *cg_start_to_string(enum cg_start start);
 const char *cg_encap_mode_to_string(enum cg_encap_mode mode);
 const char *cg_df_to_string(enum cg_df df);
+const char *cg_revocation_to_string(enum cg_revocation revocation);
 
 /* "AES_GCM_16-256" and the like; "type T id N" for one we do not know. buf is returned. */
 #define CG_TRANSFORM_TEXT 48

@@ -263,6 +263,18 @@ const char *cg_transform_format(const struct cg_transform *t, char buf[CG_TRANSF
 		(void)snprintf(buf, CG_TRANSFORM_TEXT, "%s", t->id ? "ESN" : "NO_ESN");
 		return buf;
 	}
+	if (t->type >= CG_TRANSFORM_ADDKE1 && t->type < CG_TRANSFORM_ADDKE1 + CG_ADDKE_MAX) {
+		const struct cg_transform ke = {CG_TRANSFORM_KE, t->id, 0};
+		unsigned int which = t->type - CG_TRANSFORM_ADDKE1 + 1u;
+		char name[CG_TRANSFORM_TEXT];
+
+		if (t->id == CG_KE_NONE)
+			(void)snprintf(buf, CG_TRANSFORM_TEXT, "NO_ADDKE%u", which);
+		else
+			(void)snprintf(buf, CG_TRANSFORM_TEXT, "ADDKE%u_%.24s", which,
+				       cg_transform_format(&ke, name));
+		return buf;
+	}
 	names = names_of((enum cg_transform_type)t->type, &n);
 	for (size_t i = 0; i < n; i++)
 		if (names[i].id == t->id && names[i].keylen == t->keylen && names[i].print) {
@@ -280,9 +292,12 @@ const char *cg_transform_format(const struct cg_transform *t, char buf[CG_TRANSF
 
 char *cg_proposal_format(const struct cg_proposal *p)
 {
-	static const enum cg_transform_type order[] = {CG_TRANSFORM_ENCR, CG_TRANSFORM_INTEG,
-						       CG_TRANSFORM_PRF, CG_TRANSFORM_KE,
-						       CG_TRANSFORM_ESN};
+	static const uint8_t order[] = {CG_TRANSFORM_ENCR,	 CG_TRANSFORM_INTEG,
+					CG_TRANSFORM_PRF,	 CG_TRANSFORM_KE,
+					CG_TRANSFORM_ADDKE1,	 CG_TRANSFORM_ADDKE1 + 1,
+					CG_TRANSFORM_ADDKE1 + 2, CG_TRANSFORM_ADDKE1 + 3,
+					CG_TRANSFORM_ADDKE1 + 4, CG_TRANSFORM_ADDKE1 + 5,
+					CG_TRANSFORM_ADDKE1 + 6, CG_TRANSFORM_ESN};
 	_cleanup_strbuf_ struct cg_strbuf b = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {

@@ -7,7 +7,7 @@
 
 #include "config/yaml.h"
 
-extern const struct schema top_schema, gateway_schema, limits_schema, roles_schema,
+extern const struct schema top_schema, gateway_schema, limits_schema, roles_schema, fetch_schema,
 	connection_schema, interface_schema, child_schema, routes_schema, outbound_schema,
 	inbound_schema;
 

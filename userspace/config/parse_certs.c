@@ -216,10 +216,34 @@ static void inbound_anchors(const struct value *v, void *object)
 		     &c->n_trust_anchors);
 }
 
+static void inbound_crls(const struct value *v, void *object)
+{
+	struct cg_connection *c = object;
+	struct sources sources = {&c->crls, &c->n_crls, "files of revocation lists"};
+
+	value_each(v, true, 0, CG_CRL_FILES_MAX, sources.what, source_item, &sources);
+}
+
+static const char *const revocation_names[] = {
+	[CG_REVOCATION_WHEN_AVAILABLE] = "when-available",
+	[CG_REVOCATION_REQUIRED] = "required",
+	[CG_REVOCATION_OFF] = "off",
+	NULL,
+};
+
+const char *cg_revocation_to_string(enum cg_revocation revocation)
+{
+	return revocation_names[revocation];
+}
+
 static const struct field inbound_fields[] = {
 	FIELD_IS_FN("subject_name", inbound_subject),
 	FIELD_IS_FN("chain", inbound_chain),
 	FIELD_IS_FN("trust_anchors", inbound_anchors),
+	FIELD_NAMES("revocation", struct cg_connection, revocation, revocation_names),
+	FIELD_RANGE("revocation_grace", FIELD_SECONDS, struct cg_connection,
+		    revocation_grace_seconds, 0, 2592000),
+	FIELD_IS_FN("crls", inbound_crls),
 };
 const struct schema inbound_schema = {"connections[].inbound_certificate", inbound_fields,
 				      ARRAY_SIZE(inbound_fields)};
@@ -240,4 +264,9 @@ void inbound_parse(const struct value *v, void *connection)
 	    !seen_field(&inbound_schema, seen, "trust_anchors"))
 		value_error(v, "give the peer's root certificate",
 			    "'chain' is missing: no one would be trusted");
+	if (((struct cg_connection *)connection)->revocation == CG_REVOCATION_OFF &&
+	    (seen_field(&inbound_schema, seen, "crls") ||
+	     seen_field(&inbound_schema, seen, "revocation_grace")))
+		value_warning(v, "leave them out, or set revocation to when-available",
+			      "crls and revocation_grace have no effect with 'revocation: off'");
 }

@@ -368,6 +368,7 @@ static bool set_defaults(struct loader *l, struct cg_connection *c, const struct
 	c->dpd_timeout_seconds = 45;
 	c->nat_keepalive_seconds = 20;
 	c->reauth_margin_seconds = 3600;
+	c->revocation_grace_seconds = 86400;
 	c->fragmentation = true;
 	c->fragment_size = 1280;
 	c->initial_contact = true;
@@ -513,6 +514,9 @@ void connection_done(struct cg_connection *c)
 	for (size_t i = 0; i < c->n_trust_anchors; i++)
 		source_done(&c->trust_anchors[i]);
 	free(c->trust_anchors);
+	for (size_t i = 0; i < c->n_crls; i++)
+		source_done(&c->crls[i]);
+	free(c->crls);
 	free(c->local_identity);
 	free(c->remote_identity);
 }

@@ -257,6 +257,40 @@ static void parse_limits(const struct value *v, void *object)
 			    limits->half_open_per_prefix, limits->half_open);
 }
 
+static void network_item(const struct value *v, size_t index, void *userdata)
+{
+	struct cg_fetch_config *f = userdata;
+	_cleanup_free_ char *s = value_peek(v);
+	struct cg_prefix p, *slot;
+
+	(void)index;
+	if (!s || cg_prefix_parse(s, &p) < 0 || !cg_prefix_is_masked(&p)) {
+		value_expected(v, NULL, "a network such as 10.0.0.0/8, or an address");
+		return;
+	}
+	slot = loader_grow(v->loader, &f->networks, &f->n_networks, sizeof(*slot));
+	if (slot)
+		*slot = p;
+}
+
+static void parse_networks(const struct value *v, void *object)
+{
+	value_each(v, true, 0, CG_FETCH_NETWORKS_MAX, "a list of networks", network_item, object);
+}
+
+static const struct field fetch_fields[] = {
+	FIELD_IS("enabled", FIELD_BOOL, struct cg_fetch_config, enabled),
+	FIELD_RANGE("timeout", FIELD_SECONDS, struct cg_fetch_config, timeout_seconds, 1, 20),
+	FIELD_RANGE("refresh", FIELD_SECONDS, struct cg_fetch_config, refresh_seconds, 5, 604800),
+	FIELD_IS_FN("allowed_networks", parse_networks),
+};
+const struct schema fetch_schema = {"gateway.fetch", fetch_fields, ARRAY_SIZE(fetch_fields)};
+
+static void parse_fetch(const struct value *v, void *object)
+{
+	value_map(v, &fetch_schema, &((struct cg_gateway *)object)->fetch, NULL);
+}
+
 static const struct field gateway_fields[] = {
 	FIELD_IS_FN("listen", parse_listen),
 	FIELD_RANGE("ike_port", FIELD_U16, struct cg_gateway, ike_port, 1, 65535),
@@ -266,6 +300,7 @@ static const struct field gateway_fields[] = {
 	FIELD_RANGE("lease_seconds", FIELD_SECONDS, struct cg_gateway, lease_seconds, 5, 604800),
 	FIELD_RANGE("verify_workers", FIELD_U32, struct cg_gateway, verify_workers, 0, 256),
 	FIELD_IS_MAP("limits", parse_limits, &limits_schema),
+	FIELD_IS_MAP("fetch", parse_fetch, &fetch_schema),
 	FIELD_IS_FN("log_level", parse_log_level),
 };
 const struct schema gateway_schema = {"gateway", gateway_fields, ARRAY_SIZE(gateway_fields)};
@@ -284,6 +319,8 @@ int gateway_set_defaults(struct cg_gateway *g)
 	g->lease_seconds = 3600;
 	g->limits = (struct cg_limits){
 		.half_open = 4096, .half_open_per_prefix = 256, .cookie_threshold = 64};
+	g->fetch = (struct cg_fetch_config){
+		.enabled = true, .timeout_seconds = 3, .refresh_seconds = 3600};
 	g->log_level = CG_LOG_INFO;
 	return 0;
 }
@@ -315,4 +352,5 @@ void gateway_done(struct cg_gateway *g)
 		free(g->roles[i].name);
 	free(g->roles);
 	free(g->state_dir);
+	free(g->fetch.networks);
 }

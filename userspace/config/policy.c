@@ -11,8 +11,10 @@
 /* The fields of `policies.NAME` while they are read. */
 struct draft {
 	struct list encr, integ, prf, ke,
-		named_ciphers; /* named_ciphers: AEADs that were given for integrity */
-	struct value where;    /* of integrity, with a key of its own */
+		named_ciphers;		/* named_ciphers: AEADs that were given for integrity */
+	struct list more[CG_ADDKE_MAX]; /* additional key exchanges */
+	size_t n_more;
+	struct value where; /* of integrity, with a key of its own */
 	char *where_key;
 	bool is_ike;
 	uint32_t lifetime_seconds;
@@ -54,7 +56,7 @@ struct list_reader {
 	enum cg_transform_type type;
 	struct list *list;
 	struct list *ciphers;
-	bool is_pfs;
+	bool none_allowed, same_allowed; /* of groups: None, and those of the IKE SA */
 };
 
 static const char *expected_of(enum cg_transform_type type)
@@ -92,9 +94,12 @@ static void read_algorithm(const struct value *v, size_t index, void *userdata)
 		value_expected(v, hint, expected_of(reader->type));
 		return;
 	}
-	if (!reader->is_pfs &&
-	    (t.type == CG_TRANSFORM_KE && (t.id == CG_KE_NONE || t.id == CG_KE_SAME_AS_IKE))) {
-		value_expected(v, "an IKE SA always has a key exchange", expected_of(reader->type));
+	if (t.type == CG_TRANSFORM_KE && ((t.id == CG_KE_NONE && !reader->none_allowed) ||
+					  (t.id == CG_KE_SAME_AS_IKE && !reader->same_allowed))) {
+		value_expected(v,
+			       t.id == CG_KE_NONE ? "an IKE SA always has a key exchange"
+						  : "only pfs_group has it",
+			       expected_of(reader->type));
 		return;
 	}
 	policy_list_add(reader->list, &t);
@@ -103,7 +108,7 @@ static void read_algorithm(const struct value *v, size_t index, void *userdata)
 static void read_list(const struct value *v, enum cg_transform_type type, struct list *list,
 		      struct list *ciphers, bool is_pfs)
 {
-	struct list_reader reader = {type, list, ciphers, is_pfs};
+	struct list_reader reader = {type, list, ciphers, is_pfs, is_pfs};
 
 	list->given = true;
 	value_each(v, /* one_is_enough= */ true, 1, CG_GROUPS_MAX, expected_of(type),
@@ -140,6 +145,23 @@ static void read_pfs(const struct value *v, void *object)
 	read_list(v, CG_TRANSFORM_KE, &((struct draft *)object)->ke, NULL, true);
 }
 
+/* One of the additional key exchanges: a group, or several in order of preference. */
+static void read_additional_groups(const struct value *v, size_t index, void *userdata)
+{
+	struct draft *d = userdata;
+	struct list_reader reader = {CG_TRANSFORM_KE, &d->more[d->n_more++], NULL, true, false};
+
+	(void)index;
+	value_each(v, /* one_is_enough= */ true, 1, CG_GROUPS_MAX, expected_of(CG_TRANSFORM_KE),
+		   read_algorithm, &reader);
+}
+
+static void read_additional(const struct value *v, void *object)
+{
+	value_each(v, /* one_is_enough= */ true, 1, CG_ADDKE_MAX, "a list of groups",
+		   read_additional_groups, object);
+}
+
 static void read_esn(const struct value *v, void *object)
 {
 	struct draft *d = object;
@@ -162,6 +184,7 @@ static const struct field ike_fields[] = {
 	FIELD_IS_FN("integrity", read_integrity),
 	FIELD_IS_FN("prf", read_prf),
 	FIELD_IS_FN("dh_groups", read_groups),
+	FIELD_IS_FN("additional_key_exchanges", read_additional),
 	FIELD_RANGE("lifetime_seconds", FIELD_SECONDS, struct draft, lifetime_seconds, LIFETIME_MIN,
 		    LIFETIME_MAX),
 };
@@ -171,6 +194,7 @@ static const struct field ipsec_fields[] = {
 	FIELD_IS_FN("encryption", read_encryption),
 	FIELD_IS_FN("integrity", read_integrity),
 	FIELD_IS_FN("pfs_group", read_pfs),
+	FIELD_IS_FN("additional_key_exchanges", read_additional),
 	FIELD_IS_FN("esn", read_esn),
 	FIELD_RANGE("lifetime_seconds", FIELD_SECONDS, struct draft, lifetime_seconds, LIFETIME_MIN,
 		    LIFETIME_MAX),
@@ -254,6 +278,30 @@ static bool any_plain(const struct list *encr)
 	return false;
 }
 
+/* Adds the additional key exchanges to proposals, each with its own type (RFC 9370 section 2.2.1). */
+static void add_additional(const struct draft *d, struct cg_proposal *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < d->n_more; k++)
+			for (size_t j = 0; j < d->more[k].n; j++) {
+				struct cg_transform t = d->more[k].items[j];
+
+				t.type = (uint8_t)(CG_TRANSFORM_ADDKE1 + k);
+				policy_add(&p[i], &t);
+			}
+}
+
+/* May all of the additional key exchanges be left out? */
+static bool additional_is_optional(const struct draft *d)
+{
+	static const struct cg_transform none = {CG_TRANSFORM_KE, CG_KE_NONE, 0};
+
+	for (size_t k = 0; k < d->n_more; k++)
+		if (!policy_list_has(&d->more[k], &none))
+			return false;
+	return true;
+}
+
 /*
  * Makes the proposals of one part from the draft and the base's proposals. Without ciphers or integrity of its own the base's pairs stay;
  * else there is one proposal of AEADs and one of the rest, in the order in which they were given.
@@ -294,7 +342,7 @@ static int make_proposals(struct loader *l, const struct draft *d, const struct 
 		value_warning(&d->where, NULL,
 			      "is not used: every cipher here protects integrity itself");
 
-	made = calloc(MAX(n_base, (size_t)2), sizeof(*made));
+	made = calloc(2 * MAX(n_base, (size_t)2), sizeof(*made));
 	if (!made) {
 		l->oom = true;
 		return -ENOMEM;
@@ -327,6 +375,15 @@ static int make_proposals(struct loader *l, const struct draft *d, const struct 
 			policy_add_list(&made[i], &ke);
 		policy_add_list(&made[i], &esn);
 	}
+	if (d->n_more) {
+		/* A peer that does not know them passes over what has any. */
+		if (additional_is_optional(d)) {
+			memcpy(made + n, made, n * sizeof(*made));
+			add_additional(d, made, n);
+			n *= 2;
+		} else
+			add_additional(d, made, n);
+	}
 	*ret = TAKE_PTR(made);
 	*ret_n = n;
 	return 0;
@@ -354,6 +411,21 @@ static void make_pfs(const struct draft *d, const struct cg_policy *policy, stru
 	}
 }
 
+/* The groups of an additional key exchange. */
+static void collect_additional(const struct cg_proposal *proposals, size_t n, unsigned int which,
+			       struct list *list)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < proposals[i].n_transforms; j++) {
+			struct cg_transform t = proposals[i].transforms[j];
+
+			if (t.type != CG_TRANSFORM_ADDKE1 + which)
+				continue;
+			t.type = CG_TRANSFORM_KE;
+			policy_list_add(list, &t);
+		}
+}
+
 /* The text of cg_policy.weak. */
 char *policy_describe_weak(const struct cg_policy *p)
 {
@@ -363,6 +435,10 @@ char *policy_describe_weak(const struct cg_policy *p)
 	for (enum cg_transform_type type = CG_TRANSFORM_ENCR; type <= CG_TRANSFORM_KE; type++) {
 		collect(p->ike, p->n_ike, type, &weak[type]);
 		collect(p->esp, p->n_esp, type, &weak[type]);
+	}
+	for (unsigned int i = 0; i < CG_ADDKE_MAX; i++) {
+		collect_additional(p->ike, p->n_ike, i, &weak[CG_TRANSFORM_KE]);
+		collect_additional(p->esp, p->n_esp, i, &weak[CG_TRANSFORM_KE]);
 	}
 	for (size_t i = 0; i < p->pfs.n_accept; i++)
 		policy_list_add(&weak[CG_TRANSFORM_KE],
@@ -407,6 +483,20 @@ static const struct cg_policy *find_base(const struct value *v, struct loader *l
 		return NULL;
 	}
 	return cg_config_find_policy(l->config, name);
+}
+
+/* They follow the key exchange of a Child SA, which has to be there. */
+static void check_additional(const struct value *v, const struct policy_draft *d,
+			     const struct cg_policy *p)
+{
+	_cleanup_free_ char *key = str_printf("%s.ipsec.additional_key_exchanges", v->key);
+	struct value where = *v;
+
+	if (!d->ipsec.n_more || p->pfs.n_offer)
+		return;
+	where.key = key ? key : v->key;
+	value_error(&where, "give pfs_group a group",
+		    "there is no key exchange that it could be added to");
 }
 
 static void policy_parse(const struct value *v, const char *name, void *userdata)
@@ -458,6 +548,7 @@ static void policy_parse(const struct value *v, const char *name, void *userdata
 		r = make_proposals(l, &d.ipsec, base->esp, base->n_esp, &p.esp, &p.n_esp);
 	if (r >= 0) {
 		make_pfs(&d.ipsec, &p, &p.pfs);
+		check_additional(v, &d, &p);
 		p.weak = policy_describe_weak(&p);
 		p.name = loader_strdup(l, name);
 	}

@@ -59,6 +59,23 @@ static json_t *roles_to_json(const struct cg_gateway *g)
 	return finish(o, failed);
 }
 
+static json_t *fetch_to_json(const struct cg_fetch_config *f)
+{
+	json_t *o = json_object(), *networks = json_array();
+	bool failed = !o || !networks;
+
+	for (size_t i = 0; i < f->n_networks; i++) {
+		char text[CG_PREFIX_SIZE];
+
+		append_string(networks, cg_prefix_format(&f->networks[i], text), &failed);
+	}
+	set(o, "enabled", json_boolean(f->enabled), &failed);
+	set_int(o, "timeout", f->timeout_seconds, &failed);
+	set_int(o, "refresh", f->refresh_seconds, &failed);
+	set(o, "allowed_networks", networks, &failed);
+	return finish(o, failed);
+}
+
 static json_t *gateway_to_json(const struct cg_gateway *g)
 {
 	json_t *o = json_object(), *listen = json_array(), *limits = json_object();
@@ -80,6 +97,7 @@ static json_t *gateway_to_json(const struct cg_gateway *g)
 	set_int(limits, "half_open_per_prefix", g->limits.half_open_per_prefix, &failed);
 	set_int(limits, "cookie_threshold", g->limits.cookie_threshold, &failed);
 	set(o, "limits", limits, &failed);
+	set(o, "fetch", fetch_to_json(&g->fetch), &failed);
 	set_string(o, "log_level", cg_log_level_to_string(g->log_level), &failed);
 	return finish(o, failed);
 }
@@ -225,6 +243,9 @@ static json_t *inbound_to_json(const struct cg_connection *c)
 	set_string(o, "subject_name", c->subject_name, &failed);
 	set(o, "chain", sources_to_json(c->inbound_chain, c->n_inbound_chain), &failed);
 	set(o, "trust_anchors", sources_to_json(c->trust_anchors, c->n_trust_anchors), &failed);
+	set_string(o, "revocation", cg_revocation_to_string(c->revocation), &failed);
+	set_int(o, "revocation_grace", c->revocation_grace_seconds, &failed);
+	set(o, "crls", sources_to_json(c->crls, c->n_crls), &failed);
 	return finish(o, failed);
 }
 

@@ -11,15 +11,18 @@
 #include "config/config.h"
 
 /* Operations, as docs/json.md describes them; certgate(8) lists the same roles. */
-#define ACCESS_TABLE(X)     \
-	X(status, VIEWER)   \
-	X(sa, VIEWER)       \
-	X(monitor, VIEWER)  \
-	X(explain, VIEWER)  \
-	X(version, VIEWER)  \
-	X(up, OPERATOR)     \
-	X(down, OPERATOR)   \
-	X(reload, OPERATOR) \
+#define ACCESS_TABLE(X)            \
+	X(status, VIEWER)          \
+	X(sa, VIEWER)              \
+	X(monitor, VIEWER)         \
+	X(explain, VIEWER)         \
+	X(version, VIEWER)         \
+	X(revocations, VIEWER)     \
+	X(up, OPERATOR)            \
+	X(down, OPERATOR)          \
+	X(reload, OPERATOR)        \
+	X(revoke, OPERATOR)        \
+	X(unrevoke, ADMINISTRATOR) \
 	X(stop, ADMINISTRATOR)
 
 /* A member of a role as the kernel knows it. */

@@ -198,6 +198,7 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	g->config = config;
 	cg_log_set_level(g->options->debug ? CG_LOG_DEBUG : config->gateway.log_level);
 	procs_tell_log_level(g);
+	fetching_applied(g);
 	first = !g->loaded;
 	g->loaded = true;
 	/* Those of the start were kept from ike until now. */

@@ -30,7 +30,26 @@ static void unlink_binding(struct gateway *g, struct binding *b)
 	LIST_REMOVE(b, all);
 	if (b->conn)
 		LIST_REMOVE(b, of_conn);
+	free(b->state);
 	free(b);
+}
+
+static void tell_gone(struct channel *c, uint64_t handle)
+{
+	struct msg_writer m;
+
+	if (!c)
+		return;
+	msg_begin(&m, MSG_BINDING_GONE);
+	msg_put_u64(&m, handle);
+	(void)channel_send(c, &m, -EBADF);
+}
+
+/* Whichever worker judged it need not look at it any more. */
+static void tell_all_gone(struct gateway *g, const struct binding *b)
+{
+	for (unsigned int i = 0; i < g->n_verifiers; i++)
+		tell_gone(proc_channel(g, ROLE_VERIFY, i), b->b.handle);
 }
 
 /* ---------------------------------------------------------------- the audit trail */
@@ -92,6 +111,7 @@ void binding_settle(struct gateway *g, struct binding *b)
 	if (g->k && b->kernel_id != 0 && cgk_cert_del(g->k, b->kernel_id) == -EBUSY)
 		adopt_cert(g, b->kernel_id);
 	tell_left(g, b);
+	tell_all_gone(g, b);
 	unlink_binding(g, b);
 }
 
@@ -125,6 +145,48 @@ void binding_die(struct gateway *g, struct binding *b, const char *why)
 		    "the peer needs a certificate that is valid and not revoked",
 		    "the tunnel of '%s' is stopped by the kernel: %s", b->b.binding.subject, why);
 	binding_tell_ike(g, b);
+}
+
+void binding_stop(struct gateway *g, struct binding *b, const char *why)
+{
+	const struct child *k;
+
+	LIST_FOREACH(k, &g->children, all)
+	{
+		if (k->binding != b || !g->k)
+			continue;
+		(void)cgk_sa_del(g->k, k->sa_out);
+		(void)cgk_sa_del(g->k, k->sa_in);
+	}
+	binding_die(g, b, why);
+}
+
+void binding_path_state(struct gateway *g, const struct proto_path_state *s)
+{
+	struct binding *b = binding_find(g, s->handle);
+	char why[128];
+
+	/* It may be gone, and verify not know yet. */
+	if (!b)
+		return;
+	if (!b->state)
+		b->state = malloc(sizeof(*b->state));
+	if (b->state)
+		*b->state = *s;
+	else
+		(void)log_oom();
+	if (!s->overdue || b->dead || !b->conn ||
+	    b->conn->cfg->revocation != CG_REVOCATION_REQUIRED)
+		return;
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->certs[i].state != PKI_STATE_UNKNOWN)
+			continue;
+		(void)snprintf(why, sizeof(why),
+			       "whether it is revoked is not known any more: %.80s",
+			       s->certs[i].text);
+		binding_stop(g, b, why);
+		return;
+	}
 }
 
 /* The oldest that nothing uses makes room. */
@@ -173,6 +235,7 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 		return;
 	if (!c) {
 		log_notice("a peer authenticated for a connection that is gone");
+		tell_gone(from->channel, p->handle);
 		return;
 	}
 	make_room(c);
@@ -206,7 +269,7 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 	binding_tell_ike(g, b);
 }
 
-void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE])
+void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text)
 {
 	struct binding *b;
 
@@ -219,7 +282,8 @@ void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE])
 			if (memcmp(f->cert, hash, CERTGATE_HASH_SIZE) != 0 &&
 			    memcmp(f->spki, hash, CERTGATE_HASH_SIZE) != 0)
 				continue;
-			(void)snprintf(why, sizeof(why), "revoked: %.100s", b->b.chain[i].subject);
+			(void)snprintf(why, sizeof(why), "revoked: %.60s%s%.50s",
+				       b->b.chain[i].subject, text ? ", " : "", text ? text : "");
 			binding_die(g, b, why);
 			break;
 		}

@@ -8,6 +8,8 @@
 
 #include "kernel/kernel.h"
 
+_Static_assert((int)IKE_MAX_CHILD_TS <= CERTGATE_MAX_SELECTORS, "selectors");
+
 static int refuse(char text[CHECK_TEXT], const char *fmt, ...) _printf_(2, 3);
 
 static int refuse(char text[CHECK_TEXT], const char *fmt, ...)
@@ -143,6 +145,16 @@ static bool has_type(const struct cg_proposal *p, uint8_t type)
 	return false;
 }
 
+/* Which additional key exchanges there were (RFC 9370). A first Child SA has none of its own, whatever the policy says. */
+static bool additional_allowed(const struct cg_proposal *p, const struct ike_suite *s)
+{
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++)
+		if (s->addke[i] != IKE_KE_NONE &&
+		    !has_transform(p, (uint8_t)(CG_TRANSFORM_ADDKE1 + i), s->addke[i], 0))
+			return false;
+	return true;
+}
+
 static bool suite_allowed(const struct cg_policy *policy, const struct ike_suite *s)
 {
 	for (size_t i = 0; i < policy->n_esp; i++) {
@@ -153,7 +165,7 @@ static bool suite_allowed(const struct cg_policy *policy, const struct ike_suite
 		if (s->integ == IKE_INTEG_NONE ? has_type(p, CG_TRANSFORM_INTEG)
 					       : !has_transform(p, CG_TRANSFORM_INTEG, s->integ, 0))
 			continue;
-		if (has_transform(p, CG_TRANSFORM_ESN, s->esn, 0))
+		if (has_transform(p, CG_TRANSFORM_ESN, s->esn, 0) && additional_allowed(p, s))
 			return true;
 	}
 	return false;

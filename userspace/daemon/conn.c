@@ -7,6 +7,9 @@
 
 #include "daemon/gateway.h"
 #include "daemon/policy_map.h"
+#include "pki/announce.h"
+
+_Static_assert(CG_CONNECTIONS_MAX <= (int)IKE_MAX_CANDIDATES, "all may be behind one address");
 
 /* Names are resolved: while the connection is up, while it is not, and after a failure; never more often than the last. */
 enum { RESOLVE_UP_SECONDS = 300, RESOLVE_DOWN_SECONDS = 30, RESOLVE_RETRY_SECONDS = 10 };
@@ -198,6 +201,9 @@ int conn_tell_ike(struct conn *c)
 	struct channel *ike = ike_channel(c->g);
 	static struct ike_policy ike_policy, esp_policy;
 	static struct children children;
+	uint8_t methods[PKI_ANNOUNCEMENT_MAX];
+	char identity[IKE_MAX_IDENTITY_TEXT];
+	struct pki_id id;
 	const char *why;
 	int r;
 
@@ -209,8 +215,16 @@ int conn_tell_ike(struct conn *c)
 			    "policy '%s' cannot be used: %s", cfg->policy->name, why);
 		return r;
 	}
+	memcpy(e.trust, c->trust_digest, sizeof(e.trust));
 	e.ike_policy = &ike_policy;
 	e.esp_policy = &esp_policy;
+	/* Names are read here, not in the process that talks to strangers. */
+	if (pki_id_decode(c->local_id, c->local_id_len, &id) >= 0) {
+		(void)pki_id_text(&id, identity, sizeof(identity));
+		e.local_identity = (struct ike_blob){.data = (const uint8_t *)identity,
+						     .size = strlen(identity)};
+	}
+	e.auth_methods = (struct ike_blob){.data = methods, .size = pki_announce(methods)};
 	(void)snprintf(e.name, sizeof(e.name), "%s", cfg->name);
 	remote_endpoint(c, &e.remote);
 	e.local = (struct cg_endpoint){.addr = cfg->local_address,

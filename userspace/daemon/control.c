@@ -42,8 +42,7 @@ struct gateway *client_gateway(struct client *cl)
 	return cl->g;
 }
 
-/* "user alice (uid 1000, pid 4711)" */
-static const char *who(const struct client *cl, char buf[CLIENT_TEXT])
+const char *client_who(const struct client *cl, char buf[CLIENT_TEXT])
 {
 	const char *name = cl->uid == 0			      ? "root"
 			   : cl->member && !cl->member->group ? cl->member->name
@@ -67,14 +66,14 @@ bool client_may(struct client *cl, const char *op, const char *about)
 		if (needed > CG_ROLE_VIEWER)
 			history_note(cl->g, about ? conn_find_name(cl->g, about) : NULL, IKE_NOTICE,
 				     "command", NULL, NULL, "%s%s%s, by %s as %s", op,
-				     about ? " " : "", about ? about : "", who(cl, text),
+				     about ? " " : "", about ? about : "", client_who(cl, text),
 				     cg_role_to_string(cl->role));
 		return true;
 	}
 	if (ratelimit_pass(&refusals, now_boottime(), NULL))
 		history_note(cl->g, NULL, IKE_WARNING, "command-refused", NULL, NULL,
 			     "%s%s%s was refused to %s, whose role is %s", op, about ? " " : "",
-			     about ? about : "", who(cl, text), cg_role_to_string(cl->role));
+			     about ? about : "", client_who(cl, text), cg_role_to_string(cl->role));
 	error = str_printf("'%s' takes the role %s, yours is %s", op, cg_role_to_string(needed),
 			   cg_role_to_string(cl->role));
 	client_answer(cl,

@@ -16,11 +16,14 @@
 #include "daemon/channel.h"
 #include "daemon/check.h"
 #include "daemon/launcher.h"
+#include "daemon/news.h"
 #include "daemon/options.h"
 #include "daemon/proto_auth.h"
 #include "daemon/proto_fetch.h"
 #include "daemon/proto_ike.h"
+#include "daemon/proto_revocation.h"
 #include "daemon/proto_stage.h"
+#include "daemon/revoked_set.h"
 #include "daemon/table.h"
 #include "kernel/kernel.h"
 #include "kernel/link.h"
@@ -224,7 +227,8 @@ struct binding {
 	bool dead, released;
 	unsigned int children;
 	int64_t since;
-	char why[128]; /* it is dead */
+	char why[128];			/* it is dead */
+	struct proto_path_state *state; /* of revocation; NULL: nothing is known, or asked */
 };
 
 /* Who is let in and when and why that ended is told as peer-admitted and peer-left. */
@@ -237,11 +241,57 @@ void binding_settle(struct gateway *g, struct binding *b);
 void binding_die(struct gateway *g, struct binding *b, const char *why);
 /* A dead one: ike closes the IKE SA that holds it. */
 void binding_tell_ike(struct gateway *g, const struct binding *b);
-/* Those with this fingerprint. */
-void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE]);
+/* Stops it where the kernel has no reason of its own to: its SAs are deleted, then it dies. */
+void binding_stop(struct gateway *g, struct binding *b, const char *why);
+/* Those with this fingerprint. text: who said so, when; NULL if only the kernel did. */
+void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text);
+/* verify looked at the path of one again. */
+void binding_path_state(struct gateway *g, const struct proto_path_state *s);
 /* ike is gone: handles mean nothing any more. */
 void bindings_orphan(struct gateway *g);
 void bindings_free(struct gateway *g);
+
+/* ---------------------------------------------------------------- revoke.c: what is revoked on this gateway */
+
+/* Reads the file; before main gives up writing others. Negative errno was logged. */
+int revoke_start(struct gateway *g);
+void revoke_stop(struct gateway *g);
+/* The module was opened, or is another one: it learns what is revoked. */
+void revoke_tell_kernel(struct gateway *g);
+/* A verify worker is ready. */
+void revoke_tell_verify(struct gateway *g, struct channel *c);
+/* verify saw a genuine list or answer that says so. */
+void revoke_seen(struct gateway *g, const struct proto_seen_revoked *s);
+/*
+ * By hand: dead in the kernel when it returns, and kept. who: the user. Returns the answer, which is new; NULL: no memory.
+ */
+json_t *revoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], const char *subject,
+		       const char *reason, const char *who);
+json_t *unrevoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], const char *who);
+/* A new reference. */
+json_t *revoke_list_json(struct gateway *g);
+
+/* ---------------------------------------------------------------- fetching.c: lists and OCSP answers on their way */
+
+/* Reads what was kept; before main gives up writing files. */
+void fetching_start(struct gateway *g);
+void fetching_stop(struct gateway *g);
+/* A verify worker, or fetch, is ready; a configuration was put in force. */
+void fetching_tell_verify(struct gateway *g, struct channel *c);
+void fetching_tell_fetch(struct gateway *g);
+void fetching_applied(struct gateway *g);
+/* Messages of verify and fetch. A descriptor that is kept is taken. */
+void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news *what,
+		      bool waiting);
+void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_news_taken *t);
+void fetching_on_fetched(struct gateway *g, uint32_t number, int *fd);
+void fetching_on_failed(struct gateway *g, const struct proto_fetch_failed *f);
+/* fetch ended, and what it was asked with it. */
+void fetching_lost(struct gateway *g);
+/* Every second. */
+void fetching_tick(struct gateway *g);
+/* A new reference. */
+json_t *fetching_json(struct gateway *g);
 
 /* ---------------------------------------------------------------- child.c, tunnel.c: SAs and tunnels */
 
@@ -350,6 +400,8 @@ struct gateway *client_gateway(struct client *cl);
 /* Whether its role allows the operation, which is answered if not; either is logged. about: the connection that was named, or NULL. */
 enum { CLIENT_TEXT = 160 };
 bool client_may(struct client *cl, const char *op, const char *about);
+/* Who it is, for the log: "user alice (uid 1000, pid 4711)". Returns buf. */
+const char *client_who(const struct client *cl, char buf[CLIENT_TEXT]);
 void client_answer(struct client *cl, json_t *answer);
 void client_monitor(struct client *cl, const char *name);
 /* The connection that the request under way is about; NULL: all, or it is gone. */
@@ -375,13 +427,16 @@ struct ike_snapshot {
 	struct snapshot_child *children;
 	struct snapshot_wait *waits;
 	size_t n_sas, n_children, n_waits;
+	bool counted; /* ike was there to the end */
+	struct ike_counters counters;
 };
 typedef void (*snapshot_fn)(void *ctx, const struct ike_snapshot *s);
 int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx);
 void snapshot_on_sa(struct gateway *g, const struct proto_sa_status *s);
 void snapshot_on_child(struct gateway *g, const struct proto_child_status *s);
 void snapshot_on_wait(struct gateway *g, uint32_t request, const struct snapshot_wait *wait);
-void snapshot_on_end(struct gateway *g, uint32_t request);
+/* counters: NULL if ike is gone. */
+void snapshot_on_end(struct gateway *g, uint32_t request, const struct ike_counters *counters);
 /* A client is gone: its fn is not called any more. NULL: ike is gone, everyone gets what has come. */
 void snapshot_cancel(struct gateway *g, const void *ctx);
 /* New references. */
@@ -440,6 +495,9 @@ struct gateway {
 	struct table bindings_by_handle, bindings_by_kernel, children_by_number, children_by_sa,
 		tunnels_by_kernel;
 	struct leftover *leftovers;
+	struct revoked_set revoked;
+	int revoked_fd; /* of its file, to be appended to */
+	struct news news;
 
 	int control_fd;
 	struct event *control_ev;

@@ -7,7 +7,9 @@
 
 struct ike_conn {
 	struct proto_conn p;
-	uint8_t *blobs[2 + IKE_MAX_CERTS]; /* identities, certificates */
+	uint8_t *blobs
+		[4 +
+		 IKE_MAX_CERTS]; /* identities and ours as text, authentication methods, certificates */
 	uint8_t (*hashes)[20];
 	struct proto_child_config *children[IKE_MAX_CHILDREN];
 	struct ike_child_config configs[IKE_MAX_CHILDREN];
@@ -54,7 +56,9 @@ static int begin(struct ike_conn **ret, struct msg_reader *r)
 	if (!msg_done(r))
 		e = -EBADMSG;
 	else if (keep(&config->local_id, &c->blobs[0]) >= 0 &&
-		 keep(&config->remote_id, &c->blobs[1]) >= 0)
+		 keep(&config->remote_id, &c->blobs[1]) >= 0 &&
+		 keep(&config->auth_methods, &c->blobs[2]) >= 0 &&
+		 keep(&config->local_identity, &c->blobs[3]) >= 0)
 		e = 0;
 	if (e == 0 && config->n_anchor_hashes > 0) {
 		c->hashes = malloc(config->n_anchor_hashes * 20);
@@ -85,7 +89,7 @@ static int add_cert(struct ike_conn *c, struct msg_reader *r)
 	b.data = msg_get_blob(r, IKE_MAX_CERT_SIZE, &b.size);
 	if (!msg_done(r) || b.size == 0)
 		return -EBADMSG;
-	e = keep(&b, &c->blobs[2 + config->n_certs]);
+	e = keep(&b, &c->blobs[4 + config->n_certs]);
 	if (e >= 0)
 		config->certs[config->n_certs++] = b;
 	return e;

@@ -38,6 +38,9 @@ static int assemble(const struct ike_out_verify *v, uint8_t **ret, size_t *ret_l
 		.prf = v->prf,
 		.sk_p = IKE_VIEW(v->sk_p.data, v->sk_p.size),
 		.id = IKE_VIEW(v->id_body.data, v->id_body.size),
+		.int_auth = {.initiator = IKE_VIEW(v->int_auth_i.data, v->int_auth_i.size),
+			     .responder = IKE_VIEW(v->int_auth_r.data, v->int_auth_r.size),
+			     .message_id = v->auth_id},
 	};
 	_cleanup_free_ uint8_t *out = NULL;
 	size_t size;
@@ -99,37 +102,141 @@ static int fill_binding(const struct pki_verdict *verdict, const struct trust_en
 	return 0;
 }
 
-static int try_connection(const struct trust_entry *e, const struct ike_out_verify *v,
-			  const struct pki_id *id, const uint8_t *octets, size_t octets_len,
-			  int64_t now, struct ike_verify_answer *a, struct proto_binding *binding)
+/* What one call of judge() works on. */
+struct work {
+	const struct trust_table *t;
+	const struct ike_out_verify *v;
+	const struct judge_by *by;
+	const struct pki_id *id;
+	const uint8_t *octets;
+	size_t octets_len;
+	int64_t now;
+	struct ike_verify_answer *a;
+	struct proto_binding *binding;
+	struct judged *judged;
+};
+
+void judged_done(struct judged *j)
 {
-	struct pki_der others[IKE_MAX_CERTS];
+	for (size_t i = 0; i < j->n_path; i++)
+		pki_cert_unref(j->path[i]);
+	pki_certs_done(&j->others);
+	*j = (struct judged){0};
+}
+
+void judge_describe_revoked(uint32_t connection, const struct pki_cert *cert,
+			    const struct pki_cert_status *status, struct proto_seen_revoked *ret)
+{
+	*ret = (struct proto_seen_revoked){.connection = connection,
+					   .by = streq(status->source, "ocsp") ? REVOKED_BY_OCSP
+									       : REVOKED_BY_CRL,
+					   .not_after = cert->not_after};
+	memcpy(ret->hash, cert->sha256, sizeof(ret->hash));
+	(void)snprintf(ret->subject, sizeof(ret->subject), "%s", cert->subject);
+	pki_printable(ret->subject);
+	(void)snprintf(ret->text, sizeof(ret->text), "%.250s", status->text);
+}
+
+/* Of somebody else's certificate below the same CA nothing is kept: there may be as many as that CA ever revoked. */
+static void tell_revoked(const struct work *w, const struct revcheck *check,
+			 const struct pki_verdict *verdict)
+{
+	static struct proto_seen_revoked seen;
+
+	if (!w->by->seen_revoked || check->refused_here || verdict->fault < 0 ||
+	    (size_t)verdict->fault >= check->n_status ||
+	    /* Of several paths that were refused this may be another than the last. */
+	    check->of[verdict->fault] != verdict->path[verdict->fault] ||
+	    check->status[verdict->fault].state != PKI_STATE_REVOKED ||
+	    pki_subject_rule_match(check->entry->subject, verdict->leaf, NULL) < 0)
+		return;
+	judge_describe_revoked(check->entry->connection, verdict->path[verdict->fault],
+			       &check->status[verdict->fault], &seen);
+	w->by->seen_revoked(w->by->ctx, &seen);
+}
+
+static void keep(const struct work *w, const struct pki_verdict *verdict, struct revcheck *check)
+{
+	struct judged *j = w->judged;
+
+	j->connection = check->entry->connection;
+	for (size_t i = 0; i < verdict->n_path; i++)
+		j->path[j->n_path++] = pki_cert_ref(verdict->path[i]);
+	j->others = check->others;
+	check->others = (struct pki_certs){0};
+	memcpy(j->status, check->status, sizeof(j->status));
+	j->n_status = check->n_status;
+}
+
+/*
+ * The peer has proved that it is who its certificate says: now, and not for anybody who sends a certificate, what is not known of its
+ * revocation is asked for.
+ */
+static int check_revocation(const struct work *w, struct pki_verdict *verdict,
+			    struct revcheck *check)
+{
+	enum pki_reason reason;
+	struct pki_error why = {0};
+	size_t at = 0;
+
+	check->may_ask = check->again = true;
+	check->lenient = w->by->may_wait;
+	reason = revcheck_path(check, verdict->path, verdict->n_path, &check->others, w->now, &why,
+			       &at);
+	if (reason == PKI_OK && w->by->may_wait && check->missing)
+		return -EAGAIN;
+	/* Nothing is to come: what is not known counts. */
+	if (reason == PKI_OK && check->lenient &&
+	    check->entry->revocation == PKI_REVOCATION_REQUIRED) {
+		check->lenient = false;
+		reason = revcheck_path(check, verdict->path, verdict->n_path, &check->others,
+				       w->now, &why, &at);
+	}
+	if (reason == PKI_OK)
+		return 0;
+	verdict->fault = (int)at;
+	tell_revoked(w, check, verdict);
+	return refuse(w->a, pki_reason_name(reason), NULL, "%s", why.text);
+}
+
+static int try_connection(const struct work *w, const struct trust_entry *e)
+{
+	const struct ike_out_verify *v = w->v;
+	struct ike_verify_answer *a = w->a;
+	static struct revcheck check;
+	struct pki_der others[IKE_MAX_PEER_CERTS];
 	struct pki_verify_request request = {
 		.trust = e->trust,
 		.subject = e->subject,
 		.identity = e->identity,
-		.id = id,
+		.id = w->id,
 		.leaf = {v->certs[0].data, v->certs[0].size},
 		.untrusted = others,
 		.n_untrusted = v->n_certs - 1,
-		.at = now,
+		.at = w->now,
+		.path_check = revcheck_path,
+		.path_check_userdata = &check,
 	};
 	struct pki_verdict verdict = {0};
 	struct pki_error err = {0};
 	int r;
 
+	check = (struct revcheck){.entry = e, .known = &w->by->known, .lenient = true};
 	for (size_t i = 1; i < v->n_certs; i++)
 		others[i - 1] = (struct pki_der){v->certs[i].data, v->certs[i].size};
 	a->connection = e->connection;
+	memcpy(a->trust, e->digest, sizeof(a->trust));
 	pki_verify(&request, &verdict);
 	if (verdict.leaf)
 		(void)snprintf(a->subject, sizeof(a->subject), "%s", verdict.leaf->subject);
 	if (!verdict.valid) {
+		if (verdict.reason == PKI_REVOKED)
+			tell_revoked(w, &check, &verdict);
 		r = refuse(a, pki_reason_name(verdict.reason), NULL, "%s", verdict.text);
 		goto out;
 	}
 	r = pki_auth_verify(verdict.leaf, v->auth_method, v->auth_data.data, v->auth_data.size,
-			    octets, octets_len, &e->auth, &err, NULL);
+			    w->octets, w->octets_len, &e->auth, &err, NULL);
 	if (r < 0) {
 		r = refuse(
 			a, r == -EKEYREJECTED ? "auth-signature" : "auth-method",
@@ -140,7 +247,10 @@ static int try_connection(const struct trust_entry *e, const struct ike_out_veri
 			err.text);
 		goto out;
 	}
-	r = fill_binding(&verdict, e, id, binding);
+	r = check_revocation(w, &verdict, &check);
+	if (r < 0)
+		goto out;
+	r = fill_binding(&verdict, e, w->id, w->binding);
 	if (r < 0) {
 		(void)refuse(a, "internal", NULL, "no binding could be made of the chain: %s",
 			     strerror(-r));
@@ -148,8 +258,10 @@ static int try_connection(const struct trust_entry *e, const struct ike_out_veri
 	}
 	a->error = 0;
 	a->not_after = verdict.not_after;
-	a->expires_in = verdict.not_after > now ? (uint64_t)(verdict.not_after - now) : 0;
+	a->expires_in = verdict.not_after > w->now ? (uint64_t)(verdict.not_after - w->now) : 0;
+	keep(w, &verdict, &check);
 out:
+	pki_certs_done(&check.others);
 	pki_verdict_done(&verdict);
 	return r;
 }
@@ -182,38 +294,40 @@ static int refuse_stranger(const struct trust_table *t, const struct ike_out_ver
 		expected.s ? expected.s : "nobody");
 }
 
-static int choose(const struct trust_table *t, const struct ike_out_verify *v,
-		  const struct pki_id *id, const struct pki_cert *leaf, const uint8_t *octets,
-		  size_t octets_len, int64_t now, struct ike_verify_answer *a,
-		  struct proto_binding *binding)
+static int choose(const struct work *w, const struct pki_cert *leaf)
 {
+	const struct ike_out_verify *v = w->v;
 	unsigned int tried = 0;
 
 	if (v->n_candidates == 1) {
-		const struct trust_entry *e = trust_table_find(t, v->candidates[0]);
+		const struct trust_entry *e = trust_table_find(w->t, v->candidates[0]);
 
 		if (!e)
-			return refuse(a, "no-connection", NULL,
+			return refuse(w->a, "no-connection", NULL,
 				      "the connection is not loaded any more");
-		return try_connection(e, v, id, octets, octets_len, now, a, binding);
+		return try_connection(w, e);
 	}
 	/* First those whose name the initiator asked for, then the others. */
 	for (unsigned int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < v->n_candidates && tried < JUDGE_CHAINS_MAX; i++) {
-			const struct trust_entry *e = trust_table_find(t, v->candidates[i]);
+			const struct trust_entry *e = trust_table_find(w->t, v->candidates[i]);
 
-			if (!e || was_asked_for(e, v) != (round == 0) || !fits(e, id, leaf))
+			int r;
+
+			if (!e || was_asked_for(e, v) != (round == 0) || !fits(e, w->id, leaf))
 				continue;
 			tried++;
-			if (try_connection(e, v, id, octets, octets_len, now, a, binding) >= 0)
-				return 0;
+			r = try_connection(w, e);
+			if (r >= 0 || r == -EAGAIN)
+				return r;
 		}
 	}
-	return tried > 0 ? -EACCES : refuse_stranger(t, v, id, leaf, a);
+	return tried > 0 ? -EACCES : refuse_stranger(w->t, v, w->id, leaf, w->a);
 }
 
-int judge(const struct trust_table *t, const struct ike_out_verify *v, int64_t now,
-	  struct ike_verify_answer *ret_answer, struct proto_binding *ret_binding)
+int judge(const struct trust_table *t, const struct ike_out_verify *v, const struct judge_by *by,
+	  int64_t now, struct ike_verify_answer *ret_answer, struct proto_binding *ret_binding,
+	  struct judged *ret_judged)
 {
 	_cleanup_(pki_cert_unrefp) struct pki_cert *leaf = NULL;
 	_cleanup_free_ uint8_t *octets = NULL;
@@ -250,7 +364,17 @@ int judge(const struct trust_table *t, const struct ike_out_verify *v, int64_t n
 		return refuse(ret_answer, pki_reason_name(PKI_LEAF_UNREADABLE), NULL,
 			      "the peer's certificate cannot be read: %s", err.text);
 	(void)snprintf(ret_answer->subject, sizeof(ret_answer->subject), "%s", leaf->subject);
-	r = choose(t, v, &id, leaf, octets, octets_len, now, ret_answer, ret_binding);
+	r = choose(&(struct work){.t = t,
+				  .v = v,
+				  .by = by,
+				  .id = &id,
+				  .octets = octets,
+				  .octets_len = octets_len,
+				  .now = now,
+				  .a = ret_answer,
+				  .binding = ret_binding,
+				  .judged = ret_judged},
+		   leaf);
 	OPENSSL_cleanse(octets, octets_len);
 	return r;
 }

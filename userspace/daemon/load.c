@@ -8,6 +8,7 @@
 #include <openssl/sha.h>
 #include <sys/stat.h>
 
+#include "base/str.h"
 #include "daemon/gateway.h"
 #include "pki/key.h"
 
@@ -127,6 +128,13 @@ static void report_error(struct load *l, const struct cg_connection *c, enum sta
 	case STAGE_PASSPHRASE: s = c->outbound_passphrase.text ? &c->outbound_passphrase : s; break;
 	case STAGE_CHAIN: s = c->n_inbound_chain > 0 ? &c->inbound_chain[0] : s; break;
 	case STAGE_ANCHOR: s = c->n_trust_anchors > 0 ? &c->trust_anchors[0] : s; break;
+	case STAGE_CRL:
+		/* Texts about a file begin with its name. */
+		for (size_t i = 0; i < c->n_crls; i++) {
+			if (i == 0 || str_starts_with(text, c->crls[i].text))
+				s = &c->crls[i];
+		}
+		break;
 	case STAGE_SUBJECT:
 		loc = &c->subject_name_loc;
 		(void)snprintf(key, sizeof(key), "connections[%s].inbound_certificate.subject_name",
@@ -178,6 +186,16 @@ static int stage_key(struct load *l)
 	return 0;
 }
 
+static enum pki_revocation_mode map_revocation(enum cg_revocation r)
+{
+	switch (r) {
+	case CG_REVOCATION_WHEN_AVAILABLE: return PKI_REVOCATION_WHEN_AVAILABLE;
+	case CG_REVOCATION_REQUIRED: return PKI_REVOCATION_REQUIRED;
+	case CG_REVOCATION_OFF: return PKI_REVOCATION_OFF;
+	}
+	return PKI_REVOCATION_REQUIRED;
+}
+
 static int stage_trust(struct load *l)
 {
 	struct conn *conn = l->conns[l->at];
@@ -187,7 +205,10 @@ static int stage_trust(struct load *l)
 	int r = 0, e;
 
 	s = (struct stage_trust){.ref = {l->generation, conn->id},
-				 .rsa_sha1 = c->allow_sha1_signatures};
+				 .rsa_sha1 = c->allow_sha1_signatures,
+				 .revocation = map_revocation(c->revocation),
+				 .revocation_grace = c->revocation_grace_seconds,
+				 .fetch = l->config->gateway.fetch.enabled};
 	(void)snprintf(s.name, sizeof(s.name), "%s", c->name);
 	(void)snprintf(s.subject_name, sizeof(s.subject_name), "%s", c->subject_name);
 	(void)snprintf(s.remote_identity, sizeof(s.remote_identity), "%s", c->remote_identity);
@@ -209,6 +230,10 @@ static int stage_trust(struct load *l)
 	for (size_t i = 0; i < c->n_trust_anchors; i++) {
 		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_ANCHOR, &c->trust_anchors[i],
 			      false);
+		r = r < 0 ? r : e;
+	}
+	for (size_t i = 0; i < c->n_crls && c->revocation != CG_REVOCATION_OFF; i++) {
+		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_CRL, &c->crls[i], false);
 		r = r < 0 ? r : e;
 	}
 	if (r < 0)

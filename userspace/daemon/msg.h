@@ -82,6 +82,22 @@
 	X(STATUS_WAIT,     ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(STATUS_END,      ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(IDLE,            ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
+	/* what is revoked, and what is known of the paths of bindings */                          \
+	X(REVOKED,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
+	X(UNREVOKED,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
+	X(SEEN_REVOKED,    ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(PATH_STATE,      ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(BINDING_GONE,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
+	/* lists and OCSP answers: verify wants them, fetch gets them */                           \
+	X(NEWS_WANT,       ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(NEWS,            ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   1)                    \
+	X(NEWS_FAILED,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
+	X(NEWS_TAKEN,      ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(NEWS_SETUP,      ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
+	X(FETCH_SETUP,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_FETCH),    0)                    \
+	X(FETCH,           ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_FETCH),    0)                    \
+	X(FETCHED,         ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     1)                    \
+	X(FETCH_FAILED,    ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     0)                    \
 	/* names and addresses */                                                                  \
 	X(RESOLVE,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_FETCH),    0)                    \
 	X(RESOLVED,        ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     0)

@@ -3,6 +3,7 @@
  * The operations of the control socket, as docs/json.md names them. Those that must wait (for ike's answer, for a tunnel, for a
  * configuration) keep a waiter; a client that goes takes its waiters along.
  */
+#include "base/hex.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "daemon/gateway.h"
@@ -374,6 +375,63 @@ static void op_reload(struct client *cl, json_t *args _unused_)
 							: strerror(-r),
 					    NULL));
 	}
+}
+
+/* ---------------------------------------------------------------- revocation */
+
+/* `fingerprint`: 64 hexadecimal digits. false: refused. */
+static bool get_fingerprint(struct client *cl, const json_t *args, uint8_t ret[PKI_SHA256_SIZE])
+{
+	const char *text = json_string_value(json_object_get(args, "fingerprint"));
+	size_t n = 0;
+
+	if (text && hex_decode(text, strlen(text), ret, PKI_SHA256_SIZE, &n) >= 0 &&
+	    n == PKI_SHA256_SIZE)
+		return true;
+	client_answer(cl, control_error("the argument 'fingerprint' is not a SHA-256 of 64 "
+					"hexadecimal digits",
+					"'certgate cert fingerprint FILE' prints it"));
+	return false;
+}
+
+/* An argument for people: short, without control characters. "" if it is not there. */
+static void get_text(const json_t *args, const char *key, char *out, size_t size)
+{
+	const char *s = json_string_value(json_object_get(args, key));
+
+	(void)snprintf(out, size, "%.*s", (int)size - 1, s ? s : "");
+	pki_printable(out);
+}
+
+static void op_revoke(struct client *cl, json_t *args)
+{
+	char subject[PKI_TEXT_MAX], reason[128], who[CLIENT_TEXT];
+	uint8_t hash[PKI_SHA256_SIZE];
+	json_t *answer;
+
+	if (!get_fingerprint(cl, args, hash))
+		return;
+	get_text(args, "subject", subject, sizeof(subject));
+	get_text(args, "reason", reason, sizeof(reason));
+	answer = revoke_by_hand(client_gateway(cl), hash, subject, reason, client_who(cl, who));
+	client_answer(cl, answer ? answer : control_error("out of memory", NULL));
+}
+
+static void op_unrevoke(struct client *cl, json_t *args)
+{
+	uint8_t hash[PKI_SHA256_SIZE];
+	char who[CLIENT_TEXT];
+	json_t *answer;
+
+	if (!get_fingerprint(cl, args, hash))
+		return;
+	answer = unrevoke_by_hand(client_gateway(cl), hash, client_who(cl, who));
+	client_answer(cl, answer ? answer : control_error("out of memory", NULL));
+}
+
+static void op_revocations(struct client *cl, json_t *args _unused_)
+{
+	answer_or_oom(cl, revoke_list_json(client_gateway(cl)));
 }
 
 static void op_stop(struct client *cl, json_t *args _unused_)

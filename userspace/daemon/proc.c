@@ -87,10 +87,61 @@ static int on_staged(struct proc *p, enum msg_type type, struct msg_reader *r)
 	return 0;
 }
 
+static int on_revocation(struct proc *p, enum msg_type type, struct msg_reader *r)
+{
+	static struct proto_seen_revoked seen;
+	static struct proto_path_state state;
+
+	if (type == MSG_SEEN_REVOKED) {
+		proto_get_seen_revoked(r, &seen);
+		if (!msg_done(r))
+			return -EBADMSG;
+		revoke_seen(p->g, &seen);
+		return 0;
+	}
+	proto_get_path_state(r, &state);
+	if (!msg_done(r))
+		return -EBADMSG;
+	binding_path_state(p->g, &state);
+	return 0;
+}
+
+static int on_news(struct proc *p, enum msg_type type, struct msg_reader *r, int *fd)
+{
+	static struct proto_news_taken taken;
+	static struct proto_fetch_failed failed;
+	static struct proto_news what;
+	uint32_t number;
+	bool waiting;
+
+	if (type == MSG_NEWS_WANT) {
+		proto_get_news_want(r, &what, &waiting);
+		if (!msg_done(r))
+			return -EBADMSG;
+		fetching_on_want(p->g, p, &what, waiting);
+	} else if (type == MSG_NEWS_TAKEN) {
+		proto_get_news_taken(r, &taken);
+		if (!msg_done(r))
+			return -EBADMSG;
+		fetching_on_taken(p->g, p, &taken);
+	} else if (type == MSG_FETCHED) {
+		number = msg_get_u32(r);
+		if (!msg_done(r))
+			return -EBADMSG;
+		fetching_on_fetched(p->g, number, fd);
+	} else {
+		proto_get_fetch_failed(r, &failed);
+		if (!msg_done(r))
+			return -EBADMSG;
+		fetching_on_failed(p->g, &failed);
+	}
+	return 0;
+}
+
 static int on_ready(struct proc *p);
 
 static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
-		      struct msg_reader *r, int *fd _unused_)
+		      struct msg_reader *r, int *fd)
 {
 	static struct proto_binding binding;
 	static struct proto_resolved resolved;
@@ -111,6 +162,11 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 		binding_new(p->g, p, &binding);
 		return 0;
 	}
+	if (type == MSG_SEEN_REVOKED || type == MSG_PATH_STATE)
+		return on_revocation(p, type, r);
+	if (type == MSG_NEWS_WANT || type == MSG_NEWS_TAKEN || type == MSG_FETCHED ||
+	    type == MSG_FETCH_FAILED)
+		return on_news(p, type, r, fd);
 	if (type == MSG_RESOLVED) {
 		proto_get_resolved(r, &resolved);
 		if (!msg_done(r))
@@ -275,9 +331,14 @@ static int on_ready(struct proc *p)
 	} else if (p->role == ROLE_KEY || p->role == ROLE_VERIFY) {
 		struct proc *ike = proc_find(g, ROLE_IKE, 0);
 
+		if (p->role == ROLE_VERIFY) {
+			revoke_tell_verify(g, p->channel);
+			fetching_tell_verify(g, p->channel);
+		}
 		r = join(ike, p);
 		load_on_process(g, true);
-	}
+	} else if (p->role == ROLE_FETCH)
+		fetching_tell_fetch(g);
 	if (r < 0)
 		return log_error_errno(r, "cannot connect process %s", role_name(p->role));
 	if (all_ready(g))
@@ -394,8 +455,10 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 		bindings_orphan(g);
 	} else if (p->role == ROLE_KEY || p->role == ROLE_VERIFY)
 		load_on_process(g, false);
-	else if (p->role == ROLE_FETCH)
+	else if (p->role == ROLE_FETCH) {
 		conns_resolve_lost(g);
+		fetching_lost(g);
+	}
 	if (p->role == ROLE_VERIFY && ike && ike->pid > 0)
 		proc_kill(ike, "a process that verifies ended, and with it the nonces it knew");
 	start_again(p);

@@ -56,8 +56,12 @@ void proto_put_sign(struct msg_writer *w, const struct ike_out_sign *s)
 	put_blob(w, s->peer_nonce);
 	msg_put_u16(w, s->prf);
 	put_blob(w, s->sk_p);
+	put_blob(w, s->int_auth_i);
+	put_blob(w, s->int_auth_r);
+	msg_put_u32(w, s->auth_id);
 	put_blob(w, s->id_body);
 	put_blob(w, s->peer_hashes);
+	put_blob(w, s->peer_methods);
 }
 
 void proto_get_sign(struct msg_reader *r, struct ike_out_sign *ret)
@@ -70,8 +74,12 @@ void proto_get_sign(struct msg_reader *r, struct ike_out_sign *ret)
 	ret->peer_nonce = get_blob(r, PROTO_NONCE_MAX);
 	ret->prf = msg_get_u16(r);
 	ret->sk_p = get_blob(r, PROTO_SK_MAX);
+	ret->int_auth_i = get_blob(r, PROTO_SK_MAX);
+	ret->int_auth_r = get_blob(r, PROTO_SK_MAX);
+	ret->auth_id = msg_get_u32(r);
 	ret->id_body = get_blob(r, PROTO_ID_MAX);
 	ret->peer_hashes = get_blob(r, PROTO_HASHES_MAX);
+	ret->peer_methods = get_blob(r, PROTO_METHODS_MAX);
 }
 
 void proto_put_signed(struct msg_writer *w, uint64_t request, const struct ike_sign_answer *a)
@@ -107,6 +115,9 @@ void proto_put_verify(struct msg_writer *w, const struct ike_out_verify *v)
 	put_blob(w, v->nonce);
 	msg_put_u16(w, v->prf);
 	put_blob(w, v->sk_p);
+	put_blob(w, v->int_auth_i);
+	put_blob(w, v->int_auth_r);
+	msg_put_u32(w, v->auth_id);
 	put_blob(w, v->id_body);
 	put_blob(w, v->wanted_id);
 	msg_put_u8(w, v->auth_method);
@@ -132,11 +143,14 @@ void proto_get_verify(struct msg_reader *r, struct proto_verify *ret)
 	v->nonce = get_blob(r, PROTO_NONCE_MAX);
 	v->prf = msg_get_u16(r);
 	v->sk_p = get_blob(r, PROTO_SK_MAX);
+	v->int_auth_i = get_blob(r, PROTO_SK_MAX);
+	v->int_auth_r = get_blob(r, PROTO_SK_MAX);
+	v->auth_id = msg_get_u32(r);
 	v->id_body = get_blob(r, PROTO_ID_MAX);
 	v->wanted_id = get_blob(r, PROTO_ID_MAX);
 	v->auth_method = msg_get_u8(r);
 	v->auth_data = get_blob(r, PROTO_AUTH_MAX);
-	v->n_certs = msg_get_count(r, IKE_MAX_CERTS);
+	v->n_certs = msg_get_count(r, IKE_MAX_PEER_CERTS);
 	for (size_t i = 0; i < v->n_certs; i++)
 		v->certs[i] = get_blob(r, IKE_MAX_CERT_SIZE);
 }
@@ -149,6 +163,7 @@ void proto_put_verdict(struct msg_writer *w, uint64_t request, const struct ike_
 	msg_put_str(w, a->text);
 	msg_put_str(w, a->hint);
 	msg_put_u32(w, a->connection);
+	msg_put_fixed(w, a->trust, sizeof(a->trust));
 	msg_put_u64(w, a->binding);
 	msg_put_i64(w, a->not_after);
 	msg_put_u64(w, a->expires_in);
@@ -164,6 +179,7 @@ void proto_get_verdict(struct msg_reader *r, uint64_t *ret_request, struct ike_v
 	msg_get_str(r, ret->text, sizeof(ret->text));
 	msg_get_str(r, ret->hint, sizeof(ret->hint));
 	ret->connection = msg_get_u32(r);
+	msg_get_fixed(r, ret->trust, sizeof(ret->trust));
 	ret->binding = msg_get_u64(r);
 	ret->not_after = msg_get_i64(r);
 	ret->expires_in = msg_get_u64(r);

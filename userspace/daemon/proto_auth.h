@@ -15,12 +15,19 @@ enum {
 	PROTO_CANDIDATES_MAX = 4096, /* connections a peer may be */
 	PROTO_ID_MAX = 4096,	     /* bytes of an ID payload's body */
 	PROTO_AUTH_MAX = 4096,	     /* bytes of an AUTH payload's data */
-	PROTO_SK_MAX = 64,	     /* bytes of SK_p */
+	PROTO_SK_MAX = 64,	     /* bytes of SK_p, of either side's IntAuth */
 	PROTO_NONCE_MAX = 256,
-	PROTO_HASHES_MAX = 256, /* bytes of SIGNATURE_HASH_ALGORITHMS */
-	PROTO_INIT_MAX = 65535, /* bytes of an IKE_SA_INIT */
+	PROTO_HASHES_MAX = 256,	  /* bytes of SIGNATURE_HASH_ALGORITHMS */
+	PROTO_METHODS_MAX = 4096, /* bytes of SUPPORTED_AUTH_METHODS */
+	PROTO_INIT_MAX = 65535,	  /* bytes of an IKE_SA_INIT */
 	PROTO_IDENTITY_TEXT = 512,
 };
+
+/* What the engine lets pass, its neighbours read: a message that they refuse ends `ike`. */
+_Static_assert((int)IKE_MAX_CANDIDATES <= PROTO_CANDIDATES_MAX, "candidates");
+_Static_assert((int)IKE_MAX_PEER_CERTS == PKI_PEER_CERTS_MAX, "what is looked at of a peer's");
+_Static_assert((int)IKE_MAX_ID_SIZE <= PROTO_ID_MAX, "identities");
+_Static_assert((int)IKE_MAX_AUTH_SIZE <= PROTO_AUTH_MAX, "signatures");
 
 /* A nonce's token names the worker that issued it in its highest byte. */
 static inline unsigned int nonce_token_worker(uint64_t token)

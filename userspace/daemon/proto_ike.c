@@ -48,6 +48,8 @@ static void put_suite(struct msg_writer *w, const struct ike_suite *s)
 	msg_put_u16(w, s->integ);
 	msg_put_u16(w, s->ke);
 	msg_put_u16(w, s->esn);
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++)
+		msg_put_u16(w, s->addke[i]);
 }
 
 static void get_suite(struct msg_reader *r, struct ike_suite *s)
@@ -59,6 +61,8 @@ static void get_suite(struct msg_reader *r, struct ike_suite *s)
 	s->integ = msg_get_u16(r);
 	s->ke = msg_get_u16(r);
 	s->esn = msg_get_u16(r);
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++)
+		s->addke[i] = msg_get_u16(r);
 }
 
 void proto_put_engine(struct msg_writer *w, const struct ike_engine_config *c)
@@ -137,10 +141,13 @@ void proto_put_conn(struct msg_writer *w, const struct ike_connection_config *c)
 	msg_put_endpoint(w, &c->remote);
 	msg_put_u8(w, (uint8_t)c->encap);
 	msg_put_blob(w, c->local_id.data, c->local_id.size);
+	msg_put_blob(w, c->local_identity.data, c->local_identity.size);
 	msg_put_blob(w, c->remote_id.data, c->remote_id.size);
+	msg_put_blob(w, c->auth_methods.data, c->auth_methods.size);
 	msg_put_u32(w, (uint32_t)c->n_anchor_hashes);
 	for (size_t i = 0; i < c->n_anchor_hashes; i++)
 		msg_put_fixed(w, c->anchor_hashes[i], 20);
+	msg_put_fixed(w, c->trust, sizeof(c->trust));
 	put_policy(w, c->ike_policy);
 	put_policy(w, c->esp_policy);
 	msg_put_u64(w, c->ike_lifetime);
@@ -173,7 +180,9 @@ void proto_get_conn(struct msg_reader *r, struct proto_conn *ret)
 	msg_get_endpoint(r, &c->remote);
 	c->encap = (enum ike_encap)msg_get_enum(r, IKE_ENCAP_RAW);
 	c->local_id.data = msg_get_blob(r, 4096, &c->local_id.size);
+	c->local_identity.data = msg_get_blob(r, IKE_MAX_IDENTITY_TEXT, &c->local_identity.size);
 	c->remote_id.data = msg_get_blob(r, 4096, &c->remote_id.size);
+	c->auth_methods.data = msg_get_blob(r, IKE_MAX_AUTH_METHODS, &c->auth_methods.size);
 	c->n_anchor_hashes = msg_get_count(r, IKE_MAX_ANCHOR_HASHES);
 	c->anchor_hashes = (const uint8_t(*)[20])(const void *)r->p;
 	for (size_t i = 0; i < c->n_anchor_hashes; i++) {
@@ -181,6 +190,7 @@ void proto_get_conn(struct msg_reader *r, struct proto_conn *ret)
 
 		msg_get_fixed(r, skip, sizeof(skip));
 	}
+	msg_get_fixed(r, c->trust, sizeof(c->trust));
 	get_policy(r, &ret->ike);
 	get_policy(r, &ret->esp);
 	c->ike_policy = &ret->ike;
@@ -440,4 +450,20 @@ void proto_get_child_status(struct msg_reader *r, struct proto_child_status *ret
 	s->n_remote_ts = get_ts(r, ret->remote);
 	s->established = msg_get_u64(r);
 	s->rekey_at = msg_get_u64(r);
+}
+
+void proto_put_status_end(struct msg_writer *w, uint32_t request, const struct ike_counters *c)
+{
+	msg_put_u32(w, request);
+#define PUT(name) msg_put_u64(w, c->name);
+	IKE_COUNTERS(PUT)
+#undef PUT
+}
+
+void proto_get_status_end(struct msg_reader *r, uint32_t *ret_request, struct ike_counters *ret)
+{
+	*ret_request = msg_get_u32(r);
+#define GET(name) ret->name = msg_get_u64(r);
+	IKE_COUNTERS(GET)
+#undef GET
 }

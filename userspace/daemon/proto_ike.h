@@ -76,6 +76,10 @@ struct proto_sa_status {
 void proto_put_sa_status(struct msg_writer *w, uint32_t request, const struct ike_sa_status *s);
 void proto_get_sa_status(struct msg_reader *r, struct proto_sa_status *ret);
 
+/* STATUS_END: the last of a status. */
+void proto_put_status_end(struct msg_writer *w, uint32_t request, const struct ike_counters *c);
+void proto_get_status_end(struct msg_reader *r, uint32_t *ret_request, struct ike_counters *ret);
+
 struct proto_child_status {
 	uint32_t request;
 	struct ike_child_status s; /* pointers point below */

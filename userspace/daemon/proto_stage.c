@@ -47,6 +47,9 @@ void proto_put_stage_trust(struct msg_writer *w, const struct stage_trust *s)
 	msg_put_str(w, s->subject_name);
 	msg_put_str(w, s->remote_identity);
 	msg_put_bool(w, s->rsa_sha1);
+	msg_put_u8(w, (uint8_t)s->revocation);
+	msg_put_u32(w, s->revocation_grace);
+	msg_put_bool(w, s->fetch);
 	msg_put_blob(w, s->local_id.data, s->local_id.size);
 }
 
@@ -57,6 +60,9 @@ void proto_get_stage_trust(struct msg_reader *r, struct stage_trust *ret)
 	msg_get_str(r, ret->subject_name, sizeof(ret->subject_name));
 	msg_get_str(r, ret->remote_identity, sizeof(ret->remote_identity));
 	ret->rsa_sha1 = msg_get_bool(r);
+	ret->revocation = (enum pki_revocation_mode)msg_get_enum(r, PKI_REVOCATION_OFF);
+	ret->revocation_grace = msg_get_u32(r);
+	ret->fetch = msg_get_bool(r);
 	ret->local_id = get_blob(r, PROTO_ID_MAX);
 }
 

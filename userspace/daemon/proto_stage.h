@@ -9,6 +9,7 @@
 
 #include "daemon/proto_auth.h"
 #include "pki/cert.h"
+#include "pki/revocation.h"
 
 /* What a file is, and what an error is about. */
 enum stage_part {
@@ -17,6 +18,7 @@ enum stage_part {
 	STAGE_PASSPHRASE,
 	STAGE_CHAIN, /* key: what we send along; verify: the peer's chain */
 	STAGE_ANCHOR,
+	STAGE_CRL,
 	STAGE_SUBJECT,
 	STAGE_IDENTITY,
 	_STAGE_PART_MAX,
@@ -52,8 +54,11 @@ struct stage_trust {
 	char name[STAGE_NAME_MAX];
 	char subject_name[STAGE_TEXT_MAX];
 	char remote_identity[STAGE_TEXT_MAX];
-	bool rsa_sha1;		  /* method 1 with SHA-1 is accepted from the peer */
-	struct ike_blob local_id; /* body of our ID payload: an initiator may ask for it */
+	bool rsa_sha1; /* method 1 with SHA-1 is accepted from the peer */
+	enum pki_revocation_mode revocation;
+	uint32_t revocation_grace; /* seconds */
+	bool fetch;		   /* news are got from where certificates say they are */
+	struct ike_blob local_id;  /* body of our ID payload: an initiator may ask for it */
 };
 void proto_put_stage_trust(struct msg_writer *w, const struct stage_trust *s);
 void proto_get_stage_trust(struct msg_reader *r, struct stage_trust *ret);

@@ -244,14 +244,16 @@ static void tell_wait(void *ctx, uint32_t connection, ike_time at)
 static int on_status_get(struct ike *k, struct msg_reader *r)
 {
 	struct status s = {.k = k, .request = msg_get_u32(r)};
+	struct ike_counters counters;
 	struct msg_writer m;
 
 	if (!msg_done(r))
 		return -EBADMSG;
 	ike_status(k->engine, tell_status, &s);
 	ike_status_waiting(k->engine, tell_wait, &s);
+	ike_counters(k->engine, &counters);
 	msg_begin(&m, MSG_STATUS_END);
-	msg_put_u32(&m, s.request);
+	proto_put_status_end(&m, s.request, &counters);
 	(void)channel_send(k->w.main, &m, -EBADF);
 	return 0;
 }

@@ -52,7 +52,7 @@ static int stage_file(struct keeper *k, const struct stage_file *f, int fd)
 
 	if (!e)
 		return -ENOENT;
-	r = stage_read(fd, &data, &len);
+	r = stage_read(fd, PKI_FILE_SIZE_MAX, &data, &len);
 	if (r >= 0)
 		return key_table_file(k->staged, f, data, len);
 	if (e->error == 0) {

@@ -93,10 +93,12 @@ static int on_status(struct gateway *g, enum msg_type type, struct msg_reader *r
 			return -EBADMSG;
 		snapshot_on_wait(g, request, &wait);
 	} else {
-		request = msg_get_u32(r);
+		struct ike_counters counters;
+
+		proto_get_status_end(r, &request, &counters);
 		if (!msg_done(r))
 			return -EBADMSG;
-		snapshot_on_end(g, request);
+		snapshot_on_end(g, request, &counters);
 	}
 	return 0;
 }
@@ -308,6 +310,8 @@ static void gateway_done(struct gateway *g)
 	table_done(&g->tunnels_by_kernel);
 	cg_config_free(g->config);
 	access_done(&g->access);
+	revoke_stop(g);
+	fetching_stop(g);
 	g->k = g->k ? cgk_free(g->k) : NULL;
 	g->rt = g->rt ? cgk_rt_free(g->rt) : NULL;
 }
@@ -383,6 +387,7 @@ static void open_module(struct gateway *g)
 	r = kevents_start(g);
 	if (r < 0)
 		(void)log_error_errno(r, "events of the module cannot be had");
+	revoke_tell_kernel(g);
 	g->lease_renewed = 0;
 	renew_lease(g, now_boottime());
 	sockets_give_kernel(g);
@@ -400,6 +405,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	open_module(g);
 	renew_lease(g, now);
 	adopt_tick(g);
+	fetching_tick(g);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
 		child_poll_traffic(g);
@@ -519,6 +525,10 @@ static int start(struct gateway *g)
 	r = open_control(g);
 	if (r < 0)
 		return r;
+	r = revoke_start(g);
+	if (r < 0)
+		return r;
+	fetching_start(g);
 	r = cgk_rt_open(&g->rt);
 	if (r < 0)
 		return log_error_errno(r, "cannot open rtnetlink");
@@ -553,6 +563,7 @@ int role_main(const struct options *o)
 
 	g->options = o;
 	g->control_fd = -EBADF;
+	g->revoked_fd = g->news.file = -EBADF;
 	g->started = now_boottime();
 	g->started_at = (int64_t)(now_realtime() / USEC_PER_SEC);
 	cg_log_init("main", o->debug ? CG_LOG_DEBUG : CG_LOG_INFO, CG_LOG_TARGET_AUTO);

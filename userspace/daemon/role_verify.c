@@ -9,20 +9,97 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/time.h"
-#include "daemon/judge.h"
 #include "daemon/nonce.h"
 #include "daemon/stage_read.h"
+#include "daemon/watch.h"
 #include "daemon/worker.h"
+
+/* Peers that wait for news; more are judged by what is there. */
+enum { WAITING_MAX = 64, WATCH_TICK_SECONDS = 2, WAIT_SECONDS_DEFAULT = 3 };
+
+/* A request of ike whose verdict waits. */
+struct waiting {
+	LIST_ENTRY(waiting) all;
+	struct verifier *v;
+	struct event *timer;
+	size_t len;
+	uint8_t body[];
+};
 
 struct verifier {
 	struct worker w;
 	struct nonce_table *nonces;
 	struct trust_table *now, *staged;
+	struct revoked_set revoked;
+	struct evidence *evidence;
+	struct watch *watch;
+	struct event *tick, *soon;
+	unsigned int wait_seconds;
+	LIST_HEAD(, waiting) waiting;
+	size_t n_waiting;
 };
 
 static int64_t now_seconds(void)
 {
 	return (int64_t)(now_realtime() / USEC_PER_SEC);
+}
+
+static struct revknown known(struct verifier *v)
+{
+	return (struct revknown){.revoked = &v->revoked, .evidence = v->evidence};
+}
+
+/* ---------------------------------------------------------------- revocation, to main */
+
+static void send_seen_revoked(void *ctx, const struct proto_seen_revoked *s)
+{
+	struct verifier *v = ctx;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_SEEN_REVOKED);
+	proto_put_seen_revoked(&m, s);
+	(void)channel_send(v->w.main, &m, -EBADF);
+}
+
+static void send_path_state(void *ctx, const struct proto_path_state *s)
+{
+	struct verifier *v = ctx;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_PATH_STATE);
+	proto_put_path_state(&m, s);
+	(void)channel_send(v->w.main, &m, -EBADF);
+}
+
+static void send_want(void *ctx, const struct proto_news *what, bool waiting)
+{
+	struct verifier *v = ctx;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_NEWS_WANT);
+	proto_put_news_want(&m, what, waiting);
+	(void)channel_send(v->w.main, &m, -EBADF);
+}
+
+/* ---------------------------------------------------------------- paths of tunnels that run */
+
+static void on_watch(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	const struct timeval at_once = {0};
+	struct verifier *v = userdata;
+	const struct revknown k = known(v);
+
+	/* The loop runs in between: those who authenticate have their turn. */
+	if (v->now && watch_run(v->watch, v->now, &k, now_seconds(), now_boottime()))
+		(void)event_add(v->soon, &at_once);
+}
+
+static void look_again(struct verifier *v)
+{
+	const struct timeval at_once = {0};
+
+	watch_all(v->watch);
+	(void)event_add(v->soon, &at_once);
 }
 
 /* ---------------------------------------------------------------- a configuration, from main */
@@ -64,7 +141,8 @@ static int stage_file(struct verifier *v, const struct stage_file *f, int fd)
 	size_t len;
 	int r;
 
-	r = stage_read(fd, &data, &len);
+	r = stage_read(fd, f->part == STAGE_CRL ? PKI_CRL_SIZE_MAX : PKI_FILE_SIZE_MAX, &data,
+		       &len);
 	if (r < 0) {
 		struct trust_entry *e = trust_table_last(v->staged, f->ref.connection);
 
@@ -117,8 +195,10 @@ static int on_stage(struct verifier *v, enum msg_type type, struct msg_reader *r
 	}
 	if (type == MSG_STAGE_COMMIT) {
 		trust_table_seal(v->staged);
+		trust_table_keep_newer(v->staged, v->now);
 		v->now = trust_table_free(v->now);
 		v->now = TAKE_PTR(v->staged);
+		look_again(v);
 		return 0;
 	}
 	return -EOPNOTSUPP;
@@ -158,13 +238,105 @@ static int tell_main(struct verifier *v, struct proto_binding *b)
 	return channel_send(v->w.main, &m, -EBADF);
 }
 
+/* -EAGAIN: there is no answer yet. */
+static int answer_verify(struct verifier *v, struct proto_verify *request, bool may_wait)
+{
+	static struct proto_binding binding;
+	const struct judge_by by = {.known = known(v),
+				    .may_wait = may_wait,
+				    .seen_revoked = send_seen_revoked,
+				    .ctx = v};
+	struct ike_verify_answer answer = {0};
+	struct judged judged = {0};
+	const struct trust_entry *e;
+	struct msg_writer m;
+	int r;
+
+	r = judge(v->now, &request->v, &by, now_seconds(), &answer, &binding, &judged);
+	if (r == -EAGAIN)
+		return r;
+	if (r == 0)
+		r = tell_main(v, &binding);
+	if (r == 0) {
+		answer.binding = binding.handle;
+		e = trust_table_find(v->now, judged.connection);
+		if (watch_add(v->watch, binding.handle, &judged, e ? e->revocation_grace : 0,
+			      now_seconds(), now_boottime()) < 0)
+			(void)log_oom();
+	} else if (answer.error == 0)
+		answer.error = r;
+	judged_done(&judged);
+	msg_begin(&m, MSG_VERDICT);
+	proto_put_verdict(&m, request->v.request, &answer);
+	(void)channel_send(worker_neighbour(&v->w, ROLE_IKE, 0), &m, -EBADF);
+	return 0;
+}
+
+static void waiting_free(struct waiting *p)
+{
+	LIST_REMOVE(p, all);
+	p->v->n_waiting--;
+	if (p->timer)
+		event_free(p->timer);
+	OPENSSL_cleanse(p->body, p->len);
+	free(p);
+}
+
+/* What it was that could not be answered, read again. */
+static int try_again(struct waiting *p, bool may_wait)
+{
+	static struct proto_verify request;
+	struct msg_reader r = {.p = p->body, .left = p->len};
+
+	proto_get_verify(&r, &request);
+	return answer_verify(p->v, &request, may_wait);
+}
+
+static void on_wait_over(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct waiting *p = userdata;
+
+	(void)try_again(p, false);
+	waiting_free(p);
+}
+
+static void try_waiting(struct verifier *v)
+{
+	struct waiting *next;
+
+	for (struct waiting *p = LIST_FIRST(&v->waiting); p; p = next) {
+		next = LIST_NEXT(p, all);
+		if (try_again(p, true) != -EAGAIN)
+			waiting_free(p);
+	}
+}
+
+static int wait_for_news(struct verifier *v, const uint8_t *body, size_t len)
+{
+	const struct timeval tv = {.tv_sec = v->wait_seconds};
+	struct waiting *p = malloc(sizeof(*p) + len);
+
+	if (!p)
+		return -ENOMEM;
+	*p = (struct waiting){.v = v, .len = len};
+	memcpy(p->body, body, len);
+	LIST_INSERT_HEAD(&v->waiting, p, all);
+	v->n_waiting++;
+	p->timer = evtimer_new(v->w.base, on_wait_over, p);
+	if (!p->timer || event_add(p->timer, &tv) < 0) {
+		waiting_free(p);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 static int on_verify(struct verifier *v, struct channel *c, struct msg_reader *r)
 {
 	static struct proto_verify request;
-	static struct proto_binding binding;
+	const uint8_t *body = r->p;
+	size_t len = r->left;
 	struct ike_verify_answer answer = {0};
 	struct msg_writer m;
-	int e;
 
 	proto_get_verify(r, &request);
 	if (!msg_done(r))
@@ -177,19 +349,101 @@ static int on_verify(struct verifier *v, struct channel *c, struct msg_reader *r
 		(void)snprintf(answer.code, sizeof(answer.code), "nonce");
 		(void)snprintf(answer.text, sizeof(answer.text),
 			       "the nonce of this exchange was used before or is not ours");
-	} else {
-		e = judge(v->now, &request.v, now_seconds(), &answer, &binding);
-		if (e == 0)
-			e = tell_main(v, &binding);
-		if (e == 0)
-			answer.binding = binding.handle;
-		else if (answer.error == 0)
-			answer.error = e;
+		msg_begin(&m, MSG_VERDICT);
+		proto_put_verdict(&m, request.v.request, &answer);
+		(void)channel_send(c, &m, -EBADF);
+		return 0;
 	}
-	msg_begin(&m, MSG_VERDICT);
-	proto_put_verdict(&m, request.v.request, &answer);
-	(void)channel_send(c, &m, -EBADF);
+	if (answer_verify(v, &request, v->n_waiting < WAITING_MAX) == -EAGAIN &&
+	    wait_for_news(v, body, len) < 0)
+		(void)answer_verify(v, &request, false);
 	return 0;
+}
+
+/* ---------------------------------------------------------------- revocation, from main */
+
+static int on_revoked(struct verifier *v, enum msg_type type, struct msg_reader *r)
+{
+	static struct proto_revoked p;
+	struct revoked entry = {0};
+	int e;
+
+	if (type == MSG_UNREVOKED)
+		msg_get_fixed(r, p.hash, sizeof(p.hash));
+	else
+		proto_get_revoked(r, &p);
+	if (!msg_done(r))
+		return -EBADMSG;
+	if (type == MSG_UNREVOKED) {
+		(void)revoked_set_del(&v->revoked, p.hash);
+		return 0;
+	}
+	entry.by = p.by;
+	entry.not_after = p.not_after;
+	memcpy(entry.hash, p.hash, sizeof(entry.hash));
+	memcpy(entry.text, p.text, sizeof(entry.text));
+	e = revoked_set_add(&v->revoked, &entry);
+	/* Main bounds what it sends; what does not fit would be let in. */
+	return e == -EEXIST ? 0 : e;
+}
+
+static int on_news(struct verifier *v, struct msg_reader *r, int fd)
+{
+	static struct proto_news what;
+	static struct proto_news_taken taken;
+	struct msg_writer m;
+	uint8_t *data;
+	size_t len;
+	int e;
+
+	proto_get_news(r, &what);
+	if (!msg_done(r))
+		return -EBADMSG;
+	e = stage_read(fd, PKI_CRL_SIZE_MAX, &data, &len);
+	if (e < 0)
+		return e;
+	e = evidence_take(v->evidence, &what, data, len, now_seconds(), now_boottime(), &taken);
+	file_free_secret((char *)data, len);
+	if (e < 0)
+		return e;
+	msg_begin(&m, MSG_NEWS_TAKEN);
+	proto_put_news_taken(&m, &taken);
+	(void)channel_send(v->w.main, &m, -EBADF);
+	look_again(v);
+	try_waiting(v);
+	return 0;
+}
+
+static int on_main(struct verifier *v, enum msg_type type, struct msg_reader *r, int fd)
+{
+	static struct proto_news_failed failed;
+	uint64_t handle;
+
+	if (type == MSG_REVOKED || type == MSG_UNREVOKED)
+		return on_revoked(v, type, r);
+	if (type == MSG_NEWS)
+		return on_news(v, r, fd);
+	if (type == MSG_NEWS_FAILED) {
+		proto_get_news_failed(r, &failed);
+		if (!msg_done(r))
+			return -EBADMSG;
+		evidence_failed(v->evidence, &failed);
+		look_again(v);
+		try_waiting(v);
+		return 0;
+	}
+	if (type == MSG_NEWS_SETUP) {
+		v->wait_seconds = msg_get_count(r, 60);
+		return msg_done(r) ? 0 : -EBADMSG;
+	}
+	if (type == MSG_BINDING_GONE) {
+		handle = msg_get_u64(r);
+		if (!msg_done(r))
+			return -EBADMSG;
+		watch_del(v->watch, handle);
+		return 0;
+	}
+	return on_stage(v, type, r, fd);
 }
 
 static int on_message(void *ctx, struct channel *c, enum msg_type type, struct msg_reader *r,
@@ -198,7 +452,7 @@ static int on_message(void *ctx, struct channel *c, enum msg_type type, struct m
 	struct verifier *v = ctx;
 
 	if (channel_peer(c) == ROLE_MAIN)
-		return on_stage(v, type, r, *fd);
+		return on_main(v, type, r, *fd);
 	if (type == MSG_NONCES_GET)
 		return on_nonces_get(v, c, r);
 	if (type == MSG_VERIFY)
@@ -206,19 +460,57 @@ static int on_message(void *ctx, struct channel *c, enum msg_type type, struct m
 	return -EOPNOTSUPP;
 }
 
+/* Whoever asked is gone. */
+static void on_detached(void *ctx, struct channel *c _unused_)
+{
+	struct verifier *v = ctx;
+
+	while (!LIST_EMPTY(&v->waiting))
+		waiting_free(LIST_FIRST(&v->waiting));
+}
+
+static int begin(struct verifier *v, unsigned int index)
+{
+	static const struct watch_ops ops = {.state = send_path_state,
+					     .seen_revoked = send_seen_revoked};
+	const struct timeval tick = {.tv_sec = WATCH_TICK_SECONDS};
+
+	v->wait_seconds = WAIT_SECONDS_DEFAULT;
+	v->evidence = evidence_new(send_want, v);
+	v->watch = watch_new(&ops, v);
+	v->tick = event_new(v->w.base, -1, EV_PERSIST, on_watch, v);
+	v->soon = evtimer_new(v->w.base, on_watch, v);
+	if (!v->evidence || !v->watch || !v->tick || !v->soon || event_add(v->tick, &tick) < 0)
+		return -ENOMEM;
+	return nonce_table_new(index, &v->nonces);
+}
+
+static void end(struct verifier *v)
+{
+	on_detached(v, NULL);
+	if (v->tick)
+		event_free(v->tick);
+	if (v->soon)
+		event_free(v->soon);
+	v->nonces = nonce_table_free(v->nonces);
+	v->watch = watch_free(v->watch);
+	v->evidence = evidence_free(v->evidence);
+	revoked_set_done(&v->revoked);
+	v->now = trust_table_free(v->now);
+	v->staged = trust_table_free(v->staged);
+}
+
 int role_verify(const struct options *o)
 {
-	static const struct worker_ops ops = {.message = on_message};
-	struct verifier v = {0};
+	static const struct worker_ops ops = {.message = on_message, .detached = on_detached};
+	static struct verifier v;
 	int status;
 
 	if (worker_begin(&v.w, o, &ops, &v) < 0)
 		return EXIT_FAILURE;
-	if (nonce_table_new(o->index, &v.nonces) < 0)
+	if (begin(&v, o->index) < 0)
 		return log_oom(), EXIT_FAILURE;
 	status = worker_run(&v.w, o);
-	v.nonces = nonce_table_free(v.nonces);
-	v.now = trust_table_free(v.now);
-	v.staged = trust_table_free(v.staged);
+	end(&v);
 	return status;
 }

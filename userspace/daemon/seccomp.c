@@ -64,11 +64,12 @@ static const int of_ike[] = {
 static const int of_key_and_verify[] = {SCMP_SYS(dup3)};
 
 static const int of_fetch[] = {
-	SCMP_SYS(connect),    SCMP_SYS(bind),	    SCMP_SYS(sendto),	   SCMP_SYS(recvfrom),
-	SCMP_SYS(sendmmsg),   SCMP_SYS(recvmmsg),   SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(uname),	   SCMP_SYS(shutdown),
-	SCMP_SYS(readlink),   SCMP_SYS(stat),	    SCMP_SYS(access),	   SCMP_SYS(statx),
-	SCMP_SYS(getdents64), SCMP_SYS(getegid),    SCMP_SYS(getgid),	   SCMP_SYS(faccessat2),
+	SCMP_SYS(connect),	SCMP_SYS(bind),	      SCMP_SYS(sendto),	     SCMP_SYS(recvfrom),
+	SCMP_SYS(sendmmsg),	SCMP_SYS(recvmmsg),   SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	SCMP_SYS(getsockopt),	SCMP_SYS(setsockopt), SCMP_SYS(uname),	     SCMP_SYS(shutdown),
+	SCMP_SYS(readlink),	SCMP_SYS(stat),	      SCMP_SYS(access),	     SCMP_SYS(statx),
+	SCMP_SYS(getdents64),	SCMP_SYS(getegid),    SCMP_SYS(getgid),	     SCMP_SYS(faccessat2),
+	SCMP_SYS(memfd_create), /* what it got goes on as memory that nobody can change */
 };
 
 static const int of_main[] = {
@@ -83,7 +84,7 @@ static const int of_main[] = {
 	SCMP_SYS(unlinkat),	   SCMP_SYS(umask),	  SCMP_SYS(getgid),
 	SCMP_SYS(getegid),	   SCMP_SYS(getcwd),	  SCMP_SYS(select),
 	SCMP_SYS(pselect6),	   SCMP_SYS(fstatfs),	  SCMP_SYS(prlimit64),
-	SCMP_SYS(timerfd_settime),
+	SCMP_SYS(timerfd_settime), SCMP_SYS(fdatasync),	  SCMP_SYS(ftruncate),
 };
 
 static const int never[] = {
@@ -174,6 +175,8 @@ static void allow_sockets_of(struct step *s, int family)
 
 static void allow_main(struct step *s)
 {
+	/* Is what fetch got sealed? */
+	allow_if(s, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
 	allow_all(s, of_main, ARRAY_SIZE(of_main));
 	allow_reading(s);
 	allow_sockets_of(s, AF_UNIX);
@@ -238,6 +241,7 @@ int seccomp_enter(enum role role)
 		allow_sockets_of(&s, AF_INET6);
 		allow_sockets_of(&s, AF_NETLINK);
 		allow_if(&s, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONREAD));
+		allow_if(&s, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS));
 		/* A library that answers names, loaded on demand. */
 		allow_if2(&s, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_EQ, PROT_READ | PROT_EXEC),
 			  SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));

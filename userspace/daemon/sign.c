@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "ike/auth_octets.h"
+#include "pki/announce.h"
 
 static int refuse(struct ike_sign_answer *a, int error, const char *text)
 {
@@ -46,10 +47,14 @@ int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t a
 		.prf = s->prf,
 		.sk_p = IKE_VIEW(s->sk_p.data, s->sk_p.size),
 		.id = IKE_VIEW(s->id_body.data, s->id_body.size),
+		.int_auth = {.initiator = IKE_VIEW(s->int_auth_i.data, s->int_auth_i.size),
+			     .responder = IKE_VIEW(s->int_auth_r.data, s->int_auth_r.size),
+			     .message_id = s->auth_id},
 	};
 	struct signing signing = {.out = auth, .r = -EINPROGRESS};
 	const struct key_entry *e = key_table_find(t, s->connection);
 	_cleanup_free_ uint8_t *octets = NULL;
+	struct pki_announced announced = {0};
 	struct pki_error err = {0};
 	uint32_t hashes = 0;
 	size_t size, len;
@@ -69,6 +74,8 @@ int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t a
 			      "what is to be signed is no IKE_SA_INIT message of ours");
 	if (pki_ike_hashes_parse(s->peer_hashes.data, s->peer_hashes.size, &hashes) < 0)
 		return refuse(ret, -EBADMSG, "the peer's list of hash algorithms is malformed");
+	/* A hint: one that cannot be read is as good as none (RFC 9593). */
+	(void)pki_announced_parse(s->peer_methods.data, s->peer_methods.size, &announced);
 	size = ike_auth_octets_len(&in);
 	if (size == 0)
 		return refuse(ret, -EPERM, "the PRF is not known");
@@ -79,7 +86,8 @@ int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t a
 	if (r < 0)
 		return refuse(ret, -EPERM,
 			      "what is to be signed is not made of the parts of an exchange");
-	r = pki_auth_sign(e->signer, hashes, &e->auth, octets, len, &err, on_signed, &signing);
+	r = pki_auth_sign(e->signer, hashes, &announced, &e->auth, octets, len, &err, on_signed,
+			  &signing);
 	OPENSSL_cleanse(octets, size);
 	if (r >= 0)
 		r = signing.r;

@@ -147,12 +147,15 @@ static int by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-void snapshot_on_end(struct gateway *g, uint32_t request)
+void snapshot_on_end(struct gateway *g, uint32_t request, const struct ike_counters *counters)
 {
 	struct snapshot *n = find(g, request);
 
 	if (!n)
 		return;
+	n->s.counted = counters;
+	if (counters)
+		n->s.counters = *counters;
 	if (n->s.n_sas > 1)
 		qsort(n->s.sas, n->s.n_sas, sizeof(n->s.sas[0]), by_connection);
 	if (n->s.n_children > 1)
@@ -170,7 +173,7 @@ void snapshot_cancel(struct gateway *g, const void *ctx)
 	for (struct snapshot *n = g->snapshots, *next; n; n = next) {
 		next = n->next;
 		if (!ctx)
-			snapshot_on_end(g, n->request);
+			snapshot_on_end(g, n->request, NULL);
 		else if (n->ctx == ctx)
 			n->fn = NULL;
 	}

@@ -5,9 +5,8 @@
 #include "daemon/stage_read.h"
 
 #include "base/file.h"
-#include "pki/cert.h"
 
-int stage_read(int fd, uint8_t **ret, size_t *ret_len)
+int stage_read(int fd, size_t max, uint8_t **ret, size_t *ret_len)
 {
 	size_t len = 0, size = 16384;
 	uint8_t *data = malloc(size);
@@ -21,7 +20,7 @@ int stage_read(int fd, uint8_t **ret, size_t *ret_len)
 		if (len == size) {
 			uint8_t *larger;
 
-			if (size > PKI_FILE_SIZE_MAX) {
+			if (size > max) {
 				r = -EFBIG;
 				goto fail;
 			}
@@ -46,7 +45,7 @@ int stage_read(int fd, uint8_t **ret, size_t *ret_len)
 		}
 		len += (size_t)n;
 	}
-	if (len > PKI_FILE_SIZE_MAX) {
+	if (len > max) {
 		r = -EFBIG;
 		goto fail;
 	}

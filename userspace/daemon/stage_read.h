@@ -8,9 +8,9 @@
 #include "base/macro.h"
 
 /*
- * Reads the whole file, wherever its offset is: other processes share it. At most PKI_FILE_SIZE_MAX bytes (-EFBIG). Free with
+ * Reads the whole file, wherever its offset is: other processes share it. At most max bytes (-EFBIG). Free with
  * file_free_secret().
  */
-int stage_read(int fd, uint8_t **ret, size_t *ret_len);
+int stage_read(int fd, size_t max, uint8_t **ret, size_t *ret_len);
 
 #endif

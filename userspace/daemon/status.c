@@ -282,6 +282,51 @@ static json_t *ike_json(const struct ike_sa_status *s)
 	return o;
 }
 
+/* What is known of a certificate of the path; nothing of the anchor, and nothing if nobody was asked. */
+static json_t *link_revocation(const struct binding *b, uint32_t i)
+{
+	const struct proto_path_state *s = b->state;
+	json_t *o;
+
+	if (!s || i >= s->n)
+		return NULL;
+	o = json_object();
+	if (!o)
+		return NULL;
+	set_str(o, "state", pki_state_name(s->certs[i].state));
+	set_str(o, "source", s->certs[i].source);
+	set_str(o, "text", s->certs[i].text);
+	if (s->certs[i].fresh_until != INT64_MAX)
+		set_time(o, "next_update", s->certs[i].fresh_until);
+	return o;
+}
+
+/* The worst of a path's states, and the first moment at which something of it is due. */
+static json_t *revocation_json(const struct conn *c, const struct binding *b)
+{
+	const struct proto_path_state *s = b ? b->state : NULL;
+	enum pki_state state = PKI_STATE_GOOD;
+	int64_t next_update = INT64_MAX;
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+	set_str(o, "mode", cg_revocation_to_string(c->cfg->revocation));
+	if (!s || s->n == 0)
+		return o;
+	for (size_t i = 0; i < s->n; i++) {
+		next_update = MIN(next_update, s->certs[i].fresh_until);
+		if (s->certs[i].state == PKI_STATE_REVOKED ||
+		    (s->certs[i].state == PKI_STATE_UNKNOWN && state == PKI_STATE_GOOD))
+			state = s->certs[i].state;
+	}
+	set_str(o, "state", pki_state_name(state));
+	set_time(o, "checked_at", s->checked_at);
+	if (next_update != INT64_MAX)
+		set_time(o, "next_update", next_update);
+	return o;
+}
+
 static void set_peer(json_t *o, const struct binding *b)
 {
 	json_t *chain = json_array();
@@ -297,6 +342,7 @@ static void set_peer(json_t *o, const struct binding *b)
 		set_hash(link, "sha256", b->b.binding.links[i].cert);
 		set_hash(link, "spki_sha256", b->b.binding.links[i].spki);
 		set_time(link, "not_after", b->b.chain[i].not_after);
+		set(link, "revocation", link_revocation(b, i));
 		(void)json_array_append_new(chain, link);
 	}
 	set(o, "chain", chain);
@@ -368,6 +414,7 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 		set_time(o, "local_not_after", c->local_not_after);
 	if (b && b->b.connection == c->id)
 		set_peer(o, b);
+	set(o, "revocation", revocation_json(c, b && b->b.connection == c->id ? b : NULL));
 	if (sa && sa->s.state == IKE_STATE_UP)
 		set(o, "ike", ike_json(&sa->s));
 	set(o, "children", children_json(c, s));
@@ -402,6 +449,7 @@ static json_t *daemon_json(struct gateway *g)
 	set(o, "uptime", json_integer((json_int_t)((now_boottime() - g->started) / USEC_PER_SEC)));
 	set_str(o, "config", g->options->config);
 	set_time(o, "started_at", g->started_at);
+	set(o, "revoked", json_integer((json_int_t)(g->revoked.n_by_hand + g->revoked.n_seen)));
 	return o;
 }
 
@@ -419,6 +467,18 @@ static json_t *module_json(struct gateway *g)
 	}
 	if (cgk_lease_get(g->k, &remaining) >= 0)
 		set(o, "lease_remaining", json_integer(remaining));
+	return o;
+}
+
+static json_t *counters_json(const struct ike_counters *c)
+{
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+#define SET(name) set(o, #name, json_integer((json_int_t)c->name));
+	IKE_COUNTERS(SET)
+#undef SET
 	return o;
 }
 
@@ -440,6 +500,8 @@ json_t *status_json(struct gateway *g, const struct ike_snapshot *s, const struc
 	}
 	set(o, "connections", list);
 	set(o, "daemon", daemon_json(g));
+	if (s->counted)
+		set(o, "ike", counters_json(&s->counters));
 	if (g->k)
 		set(o, "module", module_json(g));
 	return o;

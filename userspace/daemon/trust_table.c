@@ -6,6 +6,8 @@
 
 #include <openssl/evp.h>
 
+#include "base/log.h"
+
 static void entry_free(struct trust_entry *e)
 {
 	pki_subject_rule_free(e->subject);
@@ -13,6 +15,7 @@ static void entry_free(struct trust_entry *e)
 	pki_trust_free(e->trust);
 	pki_certs_done(&e->chain);
 	pki_certs_done(&e->anchors);
+	pki_crls_done(&e->crls);
 	pki_findings_done(&e->findings);
 	free(e->local_id);
 	free(e);
@@ -82,6 +85,9 @@ int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
 	e->connection = s->ref.connection;
 	memcpy(e->name, s->name, sizeof(e->name));
 	e->auth.accept_rsa_sha1 = s->rsa_sha1;
+	e->revocation = s->revocation;
+	e->revocation_grace = s->revocation_grace;
+	e->fetch = s->fetch;
 	t->entries[t->n++] = e;
 
 	r = pki_subject_rule_new(s->subject_name, &err, &e->subject);
@@ -102,6 +108,12 @@ int trust_table_file(struct trust_table *t, const struct stage_file *f, const ui
 
 	if (!e || e->trust)
 		return -ENOENT;
+	if (f->part == STAGE_CRL) {
+		r = pki_crls_load(data, len, f->name, &e->findings, &err, &e->crls);
+		if (r < 0)
+			fail(e, r, f->part, &err);
+		return 0;
+	}
 	if (f->part != STAGE_CHAIN && f->part != STAGE_ANCHOR)
 		return -EINVAL;
 	r = pki_certs_load(data, len, f->name, &e->findings, &err,
@@ -118,7 +130,9 @@ static int digest(const struct trust_entry *e, uint8_t ret[32])
 	const char *texts[] = {pki_subject_rule_text(e->subject),
 			       pki_identity_rule_text(e->identity)};
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	int ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+	const uint8_t sha1 = e->auth.accept_rsa_sha1;
+	int ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		 EVP_DigestUpdate(ctx, &sha1, 1) == 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts) && ok; i++)
 		ok = EVP_DigestUpdate(ctx, texts[i], strlen(texts[i]) + 1) == 1;
@@ -169,7 +183,9 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 	r = pki_identity_rule_encode(e->identity, remote_id, PROTO_ID_MAX, &ret->remote_id.size);
 	if (r < 0)
 		ret->remote_id = (struct ike_blob){0};
-	return digest(e, ret->digest);
+	r = digest(e, e->digest);
+	memcpy(ret->digest, e->digest, sizeof(ret->digest));
+	return r;
 }
 
 static int compare(const void *a, const void *b)
@@ -183,6 +199,48 @@ void trust_table_seal(struct trust_table *t)
 {
 	if (t->n > 1)
 		qsort(t->entries, t->n, sizeof(struct trust_entry *), compare);
+}
+
+/* A list that nobody genuine signed, put into a file by mistake, must not keep a good one out. */
+static bool is_genuine(const struct trust_entry *e, const struct pki_crl *crl)
+{
+	const struct pki_certs *lists[] = {&e->trust->anchors, &e->trust->helpers};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t j = 0; j < lists[i]->n; j++) {
+			if (pki_crl_signed_by(crl, lists[i]->list[j]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void keep_newer(struct trust_entry *e, const struct trust_entry *old)
+{
+	for (size_t i = 0; i < e->crls.n; i++) {
+		for (size_t j = 0; j < old->crls.n; j++) {
+			struct pki_crl *was = old->crls.list[j], *is = e->crls.list[i];
+
+			if (!pki_crl_replaces(was, is) || pki_crl_replaces(is, was) ||
+			    !is_genuine(e, was))
+				continue;
+			log_warning(
+				"connection %s: the revocation list of \"%s\" in its file is older than the one in force, which stays",
+				e->name, is->issuer);
+			e->crls.list[i] = pki_crl_ref(was);
+			pki_crl_unref(is);
+		}
+	}
+}
+
+void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct trust_entry *was = trust_table_find(old, t->entries[i]->connection);
+
+		if (was)
+			keep_newer(t->entries[i], was);
+	}
 }
 
 const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection)

@@ -18,7 +18,12 @@ struct trust_entry {
 	struct pki_identity_rule *identity;
 	struct pki_trust *trust;
 	struct pki_auth_options auth;
-	uint8_t *local_id; /* body of our ID payload */
+	enum pki_revocation_mode revocation;
+	int64_t revocation_grace; /* seconds */
+	bool fetch;
+	struct pki_crls crls; /* from files */
+	uint8_t digest[32];   /* of all that a peer is judged by */
+	uint8_t *local_id;    /* body of our ID payload */
 	size_t local_id_len;
 	/* while it is staged */
 	struct pki_certs chain, anchors;
@@ -46,6 +51,11 @@ int trust_table_file(struct trust_table *t, const struct stage_file *f, const ui
 int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		    struct staged_trust *ret, uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE],
 		    uint8_t remote_id[PROTO_ID_MAX]);
+/*
+ * Of lists in `old`, the table in force, those that are newer than what took their place in a file stay, for connections that stay. Each is
+ * logged. To be called after trust_table_seal().
+ */
+void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old);
 /* Sorts. From now on trust_table_find() works. */
 void trust_table_seal(struct trust_table *t);
 const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection);

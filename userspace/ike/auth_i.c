@@ -11,6 +11,19 @@
 
 /* ------------------------------------------------------------------ both roles */
 
+/* What IKE_INTERMEDIATE adds to the octets under AUTH (RFC 9242 section 3.3.2). */
+static void int_auth(const struct ik_sa *sa, struct ike_blob *ret_i, struct ike_blob *ret_r,
+		     uint32_t *ret_id)
+{
+	const struct ik_intermediate *m = &sa->setup->intermediate;
+
+	if (!m->has_i || !m->has_r)
+		return;
+	*ret_i = ik_blob(m->i, sa->keys.prf_len);
+	*ret_r = ik_blob(m->r, sa->keys.prf_len);
+	*ret_id = sa->setup->auth_id;
+}
+
 int ik_auth_sign(struct ik_sa *sa)
 {
 	struct ik_setup *s = sa->setup;
@@ -24,8 +37,12 @@ int ik_auth_sign(struct ik_sa *sa)
 		.sk_p = ik_blob(sa->initiator ? sa->keys.sk_pi : sa->keys.sk_pr, sa->keys.prf_len),
 		.id_body = c->local_id,
 		.peer_hashes = ik_blob(s->hashes, s->n_hashes),
+		.peer_methods = ik_blob(s->methods, s->n_methods),
 	};
 
+	if (sa->initiator)
+		s->auth_id = sa->next_id;
+	int_auth(sa, &o.int_auth_i, &o.int_auth_r, &o.auth_id);
 	s->sign_request = o.request = ik_request_new(sa->e, IK_REQUEST_SIGN, ik_sa_spi(sa));
 	if (!o.request)
 		return -ENOMEM;
@@ -50,10 +67,14 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 	};
 	struct ike_view id = sa->initiator ? content->idr.body : content->idi.body;
 
+	int_auth(sa, &o.int_auth_i, &o.int_auth_r, &o.auth_id);
+	if (id.len > IKE_MAX_ID_SIZE || content->auth.data.len > IKE_MAX_AUTH_SIZE ||
+	    (content->has_idr && content->idr.body.len > IKE_MAX_ID_SIZE))
+		return -EMSGSIZE;
 	if (!sa->initiator && content->has_idr)
 		o.wanted_id = ik_blob(content->idr.body.data, content->idr.body.len);
 	o.id_body = ik_blob(id.data, id.len);
-	for (size_t i = 0; i < content->n_certs && o.n_certs < IKE_MAX_CERTS; i++) {
+	for (size_t i = 0; i < content->n_certs && o.n_certs < IKE_MAX_PEER_CERTS; i++) {
 		const struct ike_cert *cert = &content->certs[i];
 
 		if (cert->encoding != IKE_CERT_X509_SIGNATURE || !cert->data.len ||
@@ -74,6 +95,53 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 	return ik_out_verify(sa->e, &o);
 }
 
+void ik_auth_build_certreq(const struct ike_connection_config *c, struct ike_builder *b)
+{
+	if (c->n_anchor_hashes && c->n_anchor_hashes <= IKE_MAX_ANCHOR_HASHES)
+		ike_build_certreq(b, IKE_CERT_X509_SIGNATURE,
+				  IKE_VIEW((const uint8_t *)c->anchor_hashes,
+					   c->n_anchor_hashes * sizeof(*c->anchor_hashes)));
+}
+
+void ik_auth_build_methods(const struct ike_connection_config *c, struct ike_builder *b)
+{
+	if (c->auth_methods.size)
+		ike_build_notify(b, IKE_N_SUPPORTED_AUTH_METHODS, ik_view(c->auth_methods));
+}
+
+/* A hint for whoever signs, who takes it apart. One that is too long is none. */
+void ik_auth_take_methods(struct ik_sa *sa, const struct ike_content *content)
+{
+	const struct ike_notify *n = ike_content_notify(content, IKE_N_SUPPORTED_AUTH_METHODS, 0);
+	struct ik_setup *s = sa->setup;
+
+	if (!n || s->methods || n->data.len > IKE_MAX_AUTH_METHODS)
+		return;
+	s->methods_later = !n->data.len;
+	if (!n->data.len)
+		return;
+	s->methods = ik_memdup(n->data.data, n->data.len);
+	s->n_methods = s->methods ? n->data.len : 0;
+}
+
+/* What keeps the peer's IKE_AUTH from being judged at all: an error of ik_auth_verify(), in words. */
+void ik_auth_unfit(struct ik_sa *sa, int r)
+{
+	char remote[CG_ENDPOINT_SIZE];
+
+	cg_endpoint_format(&sa->remote, remote);
+	if (r == -ENOENT)
+		ik_report_failure(sa, IKE_ERROR, "auth-failed",
+				  "the peer has to send its certificate and the intermediates",
+				  "%s sent no X.509 certificate", remote);
+	else if (r == -EMSGSIZE)
+		ik_report_failure(
+			sa, IKE_ERROR, "auth-failed",
+			"no identity and no signature is that long: the peer is broken, or attacks",
+			"%s sent an identity or a signature longer than %d bytes", remote,
+			IKE_MAX_ID_SIZE);
+}
+
 /* ID, the whole chain whether it was asked for or not, CERTREQ (initiator), AUTH. */
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b)
 {
@@ -85,10 +153,7 @@ void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b)
 	for (size_t i = 0; i < c->n_certs; i++)
 		ike_build_cert(b, IKE_CERT_X509_SIGNATURE, ik_view(c->certs[i]));
 	if (sa->initiator) {
-		if (c->n_anchor_hashes && c->n_anchor_hashes <= IKE_MAX_ANCHOR_HASHES)
-			ike_build_certreq(b, IKE_CERT_X509_SIGNATURE,
-					  IKE_VIEW((const uint8_t *)c->anchor_hashes,
-						   c->n_anchor_hashes * sizeof(*c->anchor_hashes)));
+		ik_auth_build_certreq(c, b);
 		if (c->remote_id.size)
 			ike_build_payload(b, IKE_PAYLOAD_IDR, ik_view(c->remote_id));
 	}
@@ -97,6 +162,8 @@ void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b)
 	ike_write_zeros(&b->w, 3);
 	ike_write_bytes(&b->w, s->auth, s->auth_len);
 	ike_build_end(b);
+	if (sa->initiator)
+		ik_auth_build_methods(c, b);
 }
 
 /* What a judgment that went well leaves with the SA. */
@@ -105,6 +172,7 @@ void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a)
 	size_t len = strnlen(a->subject, sizeof(a->subject));
 
 	ik_sa_bind(sa, a->binding);
+	memcpy(sa->trust, a->trust, sizeof(sa->trust));
 	sa->binding_ends = a->expires_in && a->expires_in < UINT64_MAX / IK_SECOND / 4
 				   ? sa->e->now + a->expires_in * IK_SECOND
 				   : 0;
@@ -215,16 +283,30 @@ void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 
 void ik_auth_timeout(struct ik_sa *sa)
 {
-	char remote[CG_ENDPOINT_SIZE];
+	char remote[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF];
 
 	ik_report_failure(
 		sa, IKE_ERROR, "retransmit-timeout",
 		"do firewalls pass UDP port 4500 and fragments? try a smaller fragment_size; the peer's log may "
 		"say more",
-		"%s answered IKE_SA_INIT, and not IKE_AUTH, which was sent %u times in %u s",
-		cg_endpoint_format(&sa->remote, remote), sa->active ? sa->active->tries + 1 : 0,
+		"%s answered IKE_SA_INIT, and not %s, which was sent %u times in %u s",
+		cg_endpoint_format(&sa->remote, remote),
+		sa->active ? ike_name_str(&ike_names_exchange, sa->active->type, name) : "IKE_AUTH",
+		sa->active ? sa->active->tries + 1 : 0,
 		sa->active ? (unsigned)((sa->e->now - sa->active->began) / IK_SECOND) : 0);
 	ik_sa_kill(sa);
+}
+
+/* We do not accept the peer, who thinks that all is well (section 2.21.2). */
+static void refuse(struct ik_sa *sa)
+{
+	ik_sa_setup_done(sa);
+	IK_LIST_FOREACH(&sa->children, link)
+		ik_child_end(IK_ENTRY(link, struct ik_child, in_sa), false);
+	ik_sa_enter(sa, IK_SA_CLOSING);
+	ik_conn_failed(sa->conn);
+	ik_task_queue(sa, IK_TASK_REFUSE, 0, 0);
+	ik_sa_run(sa);
 }
 
 void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, struct ike_view chain,
@@ -232,7 +314,7 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 {
 	const struct ike_notify *error = ike_content_error(content);
 	struct ik_setup *s = sa->setup;
-	char remote[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF], id[160];
+	char remote[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF], id[IKE_MAX_IDENTITY_TEXT + 1];
 	uint32_t candidate = sa->config->c.id;
 	int r;
 
@@ -245,8 +327,7 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 				"the peer's log has the reason; usual ones: it does not trust the root of our certificate, "
 				"or expects another subject or identity",
 				"%s refused our certificate or identity (AUTHENTICATION_FAILED); ours is %s",
-				remote,
-				ik_id_format(ik_view(sa->config->c.local_id), id, sizeof(id)));
+				remote, ik_local_identity(&sa->config->c, id, sizeof(id)));
 		else
 			ik_report_failure(
 				sa, IKE_ERROR, "peer-refused", "the peer's log has the reason",
@@ -260,24 +341,12 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 	s->first = first;
 	ik_sa_enter(sa, IK_SA_AUTH_VERIFY);
 	r = s->chain ? ik_auth_verify(sa, content, &candidate, 1) : -ENOMEM;
-	if (r == -ENOENT)
-		ik_report_failure(sa, IKE_ERROR, "auth-failed",
-				  "the peer has to send its certificate and the intermediates",
-				  "%s sent no X.509 certificate", remote);
-	if (r < 0)
+	if (r == -EMSGSIZE || r == -ENOENT) {
+		ik_auth_unfit(sa, r);
+		refuse(sa);
+	} else if (r < 0) {
 		fail(sa, r);
-}
-
-/* We do not accept the peer, who thinks that all is well (section 2.21.2). */
-static void refuse(struct ik_sa *sa)
-{
-	ik_sa_setup_done(sa);
-	IK_LIST_FOREACH(&sa->children, link)
-		ik_child_end(IK_ENTRY(link, struct ik_child, in_sa), false);
-	ik_sa_enter(sa, IK_SA_CLOSING);
-	ik_conn_failed(sa->conn);
-	ik_task_queue(sa, IK_TASK_REFUSE, 0, 0);
-	ik_sa_run(sa);
+	}
 }
 
 void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
@@ -326,7 +395,8 @@ void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 		child->on_use = ik_unique_loses(sa);
 		ik_binding_ref(sa->e, sa->binding);
 		if (ik_child_install(child, IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)),
-				     IKE_VIEW(s->peer_nonce, s->peer_nonce_len), IKE_VIEW_NONE) < 0)
+				     IKE_VIEW(s->peer_nonce, s->peer_nonce_len), IKE_VIEW_NONE,
+				     IKE_VIEW_NONE) < 0)
 			ik_child_close(child);
 	}
 	ik_sa_setup_done(sa);

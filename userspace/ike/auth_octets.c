@@ -39,13 +39,17 @@ size_t ike_auth_octets_len(const struct ike_auth_octets *in)
 {
 	const struct ike_prf_info *prf = ike_prf_info(in->prf);
 
-	return prf ? in->message.len + in->nonce.len + prf->len + in->int_auth.len : 0;
+	const struct ike_int_auth *a = &in->int_auth;
+	size_t more = a->initiator.len + a->responder.len;
+
+	return prf ? in->message.len + in->nonce.len + prf->len + (more ? more + 4 : 0) : 0;
 }
 
 int ike_auth_octets_build(const struct ike_auth_octets *in, uint8_t *out, size_t size,
 			  size_t *ret_len)
 {
 	const struct ike_prf_info *prf = ike_prf_info(in->prf);
+	const struct ike_int_auth *a = &in->int_auth;
 	struct ike_writer w = ike_writer(out, size);
 	uint8_t maced_id[IKE_PRF_LEN_MAX];
 	int err;
@@ -59,7 +63,8 @@ int ike_auth_octets_build(const struct ike_auth_octets *in, uint8_t *out, size_t
 	    in->sk_p.len != prf->len)
 		return -EBADMSG;
 	/* IntAuth_iN | IntAuth_rN | message ID (RFC 9242 section 3.3.2), whole or absent */
-	if (in->int_auth.len != 0 && in->int_auth.len != 2u * prf->len + 4)
+	if (a->initiator.len != a->responder.len ||
+	    (a->initiator.len != 0 && a->initiator.len != prf->len))
 		return -EBADMSG;
 	err = ike_prf(in->prf, in->sk_p, &in->id, 1, maced_id);
 	if (err)
@@ -67,7 +72,11 @@ int ike_auth_octets_build(const struct ike_auth_octets *in, uint8_t *out, size_t
 	ike_write_view(&w, in->message);
 	ike_write_view(&w, in->nonce);
 	ike_write_bytes(&w, maced_id, prf->len);
-	ike_write_view(&w, in->int_auth);
+	if (a->initiator.len != 0) {
+		ike_write_view(&w, a->initiator);
+		ike_write_view(&w, a->responder);
+		ike_write_u32(&w, a->message_id);
+	}
 	err = ike_writer_status(&w);
 	if (err)
 		return err;

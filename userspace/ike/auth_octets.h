@@ -8,6 +8,13 @@
 
 #include "ike/crypto.h"
 
+/* IntAuth of RFC 9242 section 3.3.2; all empty without IKE_INTERMEDIATE. */
+struct ike_int_auth {
+	struct ike_view initiator,
+		responder;   /* IntAuth_iN, IntAuth_rN: each as long as the prf's output */
+	uint32_t message_id; /* of the first IKE_AUTH request */
+};
+
 struct ike_auth_octets {
 	bool initiator;		 /* the signer is the IKE SA's original initiator */
 	uint64_t spi;		 /* the signer's own, as it must be in the message */
@@ -16,8 +23,7 @@ struct ike_auth_octets {
 	uint16_t prf;
 	struct ike_view sk_p; /* SK_pi or SK_pr: the signer's */
 	struct ike_view id;   /* the signer's ID payload without generic header (RestOfIDPayload) */
-	struct ike_view
-		int_auth; /* IntAuth of RFC 9242 section 3.3.2; empty without IKE_INTERMEDIATE */
+	struct ike_int_auth int_auth;
 };
 
 /*
@@ -32,8 +38,8 @@ size_t ike_auth_octets_len(const struct ike_auth_octets *in);
 
 /*
  * Writes message | nonce | prf(SK_p, ID) [| IntAuth] into out. -EBADMSG: a part is not what it
- * must be (message as above, nonce of 16 to 256 bytes, ID with its 4-byte header, SK_p of
- * the prf's length); -EMSGSIZE: out is too small; -EOPNOTSUPP: unknown prf.
+ * must be (message as above, nonce of 16 to 256 bytes, ID with its 4-byte header, SK_p and both parts of IntAuth, or
+ * neither, of the prf's length); -EMSGSIZE: out is too small; -EOPNOTSUPP: unknown prf.
  */
 int ike_auth_octets_build(const struct ike_auth_octets *in, uint8_t *out, size_t size,
 			  size_t *ret_len);

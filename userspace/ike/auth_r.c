@@ -30,9 +30,17 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 	int r;
 
 	/* Who can seal has received our IKE_SA_INIT: the address is real. */
-	sa->setup->proven = true;
-	ik_list_remove(&sa->setup->in_unproven);
+	ik_halfopen_proven(sa);
+	sa->setup->auth_id = id;
+	ik_auth_take_methods(sa, content);
 	cg_endpoint_format(&sa->remote, remote);
+	if (!ik_intermediate_done(sa)) {
+		ik_report_failure(sa, IKE_WARNING, "auth-failed",
+				  "this is a fault of the peer's implementation",
+				  "%s sent IKE_AUTH ahead of the additional key exchanges", remote);
+		refuse(sa, IKE_N_INVALID_SYNTAX);
+		return;
+	}
 	if (!content->has_idi || !content->has_auth) {
 		ik_report_failure(sa, IKE_WARNING, "auth-failed",
 				  "configure certificate authentication on the peer",
@@ -42,9 +50,9 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		return;
 	}
 	sa->serving = calloc(1, sizeof(*sa->serving));
-	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IK_MAX_CANDIDATES, NULL);
+	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IKE_MAX_CANDIDATES, NULL);
 	candidates = calloc(n ? n : 1, sizeof(*candidates));
-	if (!sa->serving || !candidates) {
+	if (!sa->serving || !candidates || !ik_halfopen_may_hold(sa, chain.len)) {
 		r = -ENOMEM;
 		goto out;
 	}
@@ -56,6 +64,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 	    (content->cp.type == IKE_CFG_REQUEST || content->cp.type == IKE_CFG_SET))
 		sa->serving->cp = content->cp.type;
 	sa->serving->chain = ik_memdup(chain.data, chain.len);
+	ik_halfopen_holds(sa, chain.len);
 	for (size_t i = 0; i < n; i++)
 		candidates[i] = conns[i]->config->c.id;
 	if (!sa->serving->chain) {
@@ -66,11 +75,8 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		r = -ENOENT;
 	} else {
 		r = ik_auth_verify(sa, content, candidates, n);
-		if (r == -ENOENT)
-			ik_report_failure(
-				sa, IKE_ERROR, "auth-failed",
-				"the peer has to send its certificate and the intermediates",
-				"%s sent no X.509 certificate", remote);
+		if (r < 0)
+			ik_auth_unfit(sa, r);
 	}
 out:
 	free(candidates);
@@ -102,7 +108,8 @@ static void first_child(struct ik_sa *sa, const struct ike_content *content)
 	/* Until the peer has our answer it cannot receive on it, and may receive on the old one. */
 	child->on_use = ik_child_of(sa->conn, child->index, child);
 	if (ik_child_install(child, IKE_VIEW(s->peer_nonce, s->peer_nonce_len),
-			     IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)), IKE_VIEW_NONE) < 0) {
+			     IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)), IKE_VIEW_NONE,
+			     IKE_VIEW_NONE) < 0) {
 		ik_child_end(child, false);
 		v->child = 0;
 		v->error = IKE_N_TEMPORARY_FAILURE;
@@ -145,6 +152,8 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 		return;
 	}
 	ik_sa_attach(sa, conn);
+	sa->udp = conn->config->c.encap != IKE_ENCAP_RAW &&
+		  (sa->encap || sa->nat_local || sa->nat_peer);
 	if (!ike_policy_allows(conn->config->c.ike_policy, &sa->suite, IKE_KE_USE_POLICY)) {
 		ik_report_failure(
 			sa, IKE_ERROR, "no-proposal-chosen",
@@ -230,7 +239,7 @@ void ik_auth_peer_finish(struct ik_sa *sa)
 
 		if (other->initiator &&
 		    (other->state == IK_SA_NONCE || other->state == IK_SA_INIT_SENT ||
-		     other->state == IK_SA_AUTH_SIGN))
+		     other->state == IK_SA_INTERMEDIATE_SENT || other->state == IK_SA_AUTH_SIGN))
 			ik_sa_kill(other);
 	}
 	ik_chain_begin(sa->e, &b);

@@ -24,6 +24,13 @@ uint32_t ik_child_spi(struct ike_engine *e)
 struct ik_child *ik_child_new(struct ik_sa *sa, uint32_t index)
 {
 	struct ike_engine *e = sa->e;
+
+	return ik_child_new_as(e, sa, sa->conn, index, ++e->last_child, ik_child_spi(e));
+}
+
+struct ik_child *ik_child_new_as(struct ike_engine *e, struct ik_sa *sa, struct ik_conn *conn,
+				 uint32_t index, uint64_t number, uint32_t spi_in)
+{
 	struct ik_child *child;
 
 	if (ik_timers_reserve(e, 1) < 0)
@@ -35,16 +42,16 @@ struct ik_child *ik_child_new(struct ik_sa *sa, uint32_t index)
 	}
 	child->e = e;
 	child->sa = sa;
-	child->conn = sa->conn;
-	child->connection = sa->conn->config->c.id;
+	child->conn = conn;
+	child->connection = conn->config->c.id;
 	child->index = index;
 	child->ours = true;
-	child->number = ++e->last_child;
-	child->spi_in = ik_child_spi(e);
+	child->number = number;
+	child->spi_in = spi_in;
 	child->timer.fired = timer_fired;
 	ik_table_add(&e->children, &child->by_number, child->number);
 	ik_table_add(&e->esp_spis, &child->by_spi, child->spi_in);
-	ik_list_append(&sa->children, &child->in_sa);
+	ik_list_append(sa ? &sa->children : &e->lingering, &child->in_sa);
 	return child;
 }
 
@@ -138,12 +145,13 @@ static void endpoints(const struct ik_sa *sa, struct cg_endpoint *local, struct 
 }
 
 int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike_view nonce_r,
-		     struct ike_view shared)
+		     struct ike_view shared, struct ike_view more)
 {
 	struct ik_sa *sa = child->sa;
 	struct ike_engine *e = child->e;
 	const struct ike_connection_config *c = &child->conn->config->c;
-	struct ike_key_inputs in = {.nonce_i = nonce_i, .nonce_r = nonce_r, .shared = shared};
+	struct ike_key_inputs in = {
+		.nonce_i = nonce_i, .nonce_r = nonce_r, .shared = shared, .more = more};
 	struct ike_child_keymat k;
 	struct ik_child *old;
 	struct ike_out_child_add o = {
@@ -263,6 +271,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 	} else {
 		child->state = IK_CHILD_UP;
 		child->established = e->now;
+		sa->carried = true;
 		if (child->rekey_at)
 			ik_timer_set(e, &child->timer, child->rekey_at);
 		if (child->index < conn->config->c.n_children) {

@@ -129,6 +129,9 @@ int ik_child_answered(struct ik_child *child, const struct ik_config *config,
 	    !ike_ts_list_contains(child->ts, child->n_local, local.ts, local.n) ||
 	    !ike_ts_list_contains(child->ts + child->n_local, child->n_remote, remote.ts, remote.n))
 		return broken(child, "its traffic selectors are not within those offered");
+	if (!ike_ts_list_installable(local.ts, local.n, IKE_MAX_CHILD_TS) ||
+	    !ike_ts_list_installable(remote.ts, remote.n, IKE_MAX_CHILD_TS))
+		return broken(child, "its traffic selectors are too many, or have OPAQUE ports");
 	if (ik_child_set_ts(child, local.ts, local.n, remote.ts, remote.n) < 0)
 		return broken(child, "out of memory");
 	child->suite = ret->suite;
@@ -327,6 +330,112 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 		create_failed(sa, index);
 }
 
+/* No Child SA came of it. -ENOENT: for the peer neither. */
+static void response_failed(struct ik_sa *sa, struct ik_child *child, struct ik_child *old, int r,
+			    ike_time pause)
+{
+	uint32_t index = child->index;
+
+	if (r == -ENOENT)
+		ik_child_end(child, false);
+	else
+		ik_child_close(child);
+	if (old)
+		rekey_failed(sa, old, pause);
+	else
+		create_failed(sa, index);
+}
+
+/* The peer rekeys it, too, and its exchange has the higher nonces: ours ends with nothing to delete (RFC 9370 section 2.2.4). */
+static void stop(struct ik_child *child, struct ik_child *old)
+{
+	ik_child_end(child, false);
+	old->own_new = 0;
+	old->busy = false;
+	ik_child_settle(old);
+}
+
+/* Has the peer deleted already what it has just made? */
+static bool deleted_meanwhile(const struct ik_exchange *x, uint32_t spi_out)
+{
+	for (size_t i = 0; i < x->n_deleted; i++)
+		if (x->deleted[i] == spi_out)
+			return true;
+	return false;
+}
+
+static void gone_meanwhile(struct ik_sa *sa, struct ik_child *child, struct ik_child *old)
+{
+	uint32_t index = child->index;
+
+	ik_child_end(child, false);
+	if (old)
+		rekey_failed(sa, old, TEMPORARY_PAUSE);
+	else
+		ik_child_failed(sa->conn, index);
+	ik_children_ensure(sa->conn);
+}
+
+/* An answer to IKE_FOLLOWUP_KE. */
+static void followed(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *child,
+		     struct ik_child *old, const struct ike_content *content)
+{
+	struct ik_followup *f = x->followup;
+	bool last = ike_suite_addke(&f->suite, f->next + 1) == IKE_ADDKE_MAX;
+	int r;
+
+	/* Nobody wants it any more; the peer's half of it ends with the time that it waits, unless this was the last one. */
+	if (child->state != IK_CHILD_OFFERED || child->surplus || child->doomed) {
+		if (last)
+			ik_child_close(child);
+		else if (child->state == IK_CHILD_OFFERED)
+			ik_child_end(child, false);
+		if (old) {
+			old->own_new = 0;
+			old->busy = false;
+		}
+		return;
+	}
+	r = ik_followup_answered(x, content);
+	if (r == 1)
+		return;
+	if (r == 0 && deleted_meanwhile(x, child->spi_out)) {
+		gone_meanwhile(sa, child, old);
+		return;
+	}
+	if (r == 0)
+		r = ik_child_install(child, ik_followup_nonce_i(f), ik_followup_nonce_r(f),
+				     ik_followup_shared(f), ik_followup_more(f));
+	if (r == 0)
+		return;
+	response_failed(sa, child, old, last ? r : -ENOENT,
+			r == -ENOENT ? TEMPORARY_PAUSE : 10 * IK_SECOND);
+	ik_rekey_lost(sa);
+}
+
+/*
+ * The peer chose additional key exchanges, or none, while it rekeys the same Child SA. true: ours stops here. What is complete goes before
+ * what is not; of two that are not, the one with the lowest nonce is given up by who began it.
+ */
+static bool collided(struct ik_sa *sa, struct ik_child *child, struct ik_child *old, bool more)
+{
+	const struct ik_child *peers = old ? ik_child_find(sa->e, old->peer_new) : NULL;
+	bool lost;
+
+	if (!peers)
+		return false;
+	lost = memcmp(child->low_nonce, peers->low_nonce, IK_LOW_NONCE) < 0;
+	if (more && lost) {
+		stop(child, old);
+		return true;
+	}
+	if (peers->state == IK_CHILD_OFFERED)
+		ik_followup_drop(sa);
+	else
+		child->on_use = lost;
+	return false;
+}
+
 void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content)
 {
 	struct ike_engine *e = sa->e;
@@ -337,11 +446,15 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	uint8_t shared[IKE_DH_SHARED_MAX];
 	struct ike_choice choice;
 	size_t shared_len = 0;
-	uint32_t index;
+	bool more;
 	int r;
 
 	if (!child || !sa->conn)
 		return;
+	if (x->followup) {
+		followed(sa, x, child, old, content);
+		return;
+	}
 	if (error && !content->sa.data) {
 		refused(sa, x, child, old, error);
 		return;
@@ -356,46 +469,30 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 		else if (ike_dh_shared(x->dh, content->ke.data, shared, &shared_len) < 0)
 			r = broken(child, "the public value was refused (RFC 6989)");
 	}
-	for (size_t i = 0; i < x->n_deleted; i++)
-		if (r == 0 && x->deleted[i] == child->spi_out) {
-			OPENSSL_cleanse(shared, sizeof(shared));
-			index = child->index;
-			ik_child_end(child, false);
-			if (old)
-				rekey_failed(sa, old, TEMPORARY_PAUSE);
-			else
-				ik_child_failed(sa->conn, index);
-			ik_children_ensure(sa->conn);
-			return;
-		}
-	if (r == 0 && child->surplus) {
-		OPENSSL_cleanse(shared, sizeof(shared));
-		ik_child_close(child);
+	if (r < 0) {
+		response_failed(sa, child, old, r, 10 * IK_SECOND);
 		return;
 	}
-	if (r == 0) {
+	more = ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX;
+	ik_low_nonce(IKE_VIEW(x->nonce, sizeof(x->nonce)), content->nonce, child->low_nonce);
+	if (deleted_meanwhile(x, child->spi_out)) {
+		gone_meanwhile(sa, child, old);
+	} else if (child->surplus) {
+		if (more)
+			ik_child_end(child, false);
+		else
+			ik_child_close(child);
+	} else if (!collided(sa, child, old, more)) {
 		/* Should ours be the one that goes, traffic stays where it is. */
-		if (old && old->peer_new) {
-			struct ik_child *peers = ik_child_find(e, old->peer_new);
-
-			ik_low_nonce(IKE_VIEW(x->nonce, sizeof(x->nonce)), content->nonce,
-				     child->low_nonce);
-			child->on_use = peers && memcmp(child->low_nonce, peers->low_nonce,
-							IK_LOW_NONCE) < 0;
-		}
-		r = ik_child_install(child, IKE_VIEW(x->nonce, sizeof(x->nonce)), content->nonce,
-				     IKE_VIEW(shared, shared_len));
-		OPENSSL_cleanse(shared, sizeof(shared));
-		if (r == 0)
-			return;
+		if (more)
+			r = ik_followup_begin(x, &choice.suite, content,
+					      IKE_VIEW(shared, shared_len));
+		else
+			r = ik_child_install(child, IKE_VIEW(x->nonce, sizeof(x->nonce)),
+					     content->nonce, IKE_VIEW(shared, shared_len),
+					     IKE_VIEW_NONE);
+		if (r < 0)
+			response_failed(sa, child, old, more ? -ENOENT : r, 10 * IK_SECOND);
 	}
-	index = child->index;
-	if (r == -ENOENT)
-		ik_child_end(child, false);
-	else
-		ik_child_close(child);
-	if (old)
-		rekey_failed(sa, old, 10 * IK_SECOND);
-	else
-		create_failed(sa, index);
+	OPENSSL_cleanse(shared, sizeof(shared));
 }

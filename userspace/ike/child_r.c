@@ -108,6 +108,16 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 		return fault_set(fault, IKE_N_TS_UNACCEPTABLE, "no common traffic selectors",
 				 -ENOENT);
 	}
+	/* Ours to refuse: whoever installs it would take it for an attack. */
+	if (!ike_ts_list_installable(local.ts, local.n, IKE_MAX_CHILD_TS) ||
+	    !ike_ts_list_installable(remote.ts, remote.n, IKE_MAX_CHILD_TS)) {
+		ik_report(
+			sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-ts-unacceptable",
+			"have the peer ask for fewer networks, and without OPAQUE ports",
+			"what the peer asks for leaves %zu local and %zu remote selectors: %d a side can be installed, and none with OPAQUE ports",
+			local.n, remote.n, IKE_MAX_CHILD_TS);
+		return fault_set(fault, IKE_N_TS_UNACCEPTABLE, "not to be installed", -ENOENT);
+	}
 	child = ik_child_new(sa, (uint32_t)index);
 	if (!child || ik_child_set_ts(child, local.ts, local.n, remote.ts, remote.n) < 0) {
 		if (child)
@@ -148,6 +158,13 @@ static void refuse(struct ik_sa *sa, uint32_t id, uint16_t type)
 	ik_respond_notify(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, type, IKE_VIEW_NONE);
 }
 
+/* Do we rekey it, and have come to the additional key exchanges? (RFC 9370 section 2.2.4) */
+static bool being_followed(const struct ik_sa *sa, const struct ik_child *old)
+{
+	return sa->active && sa->active->followup && sa->active->task.kind == IK_TASK_CHILD_REKEY &&
+	       sa->active->task.child == old->number;
+}
+
 /* The Child SA that the peer rekeys: 0 and NULL when it is none; or the refusal was sent. */
 static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *content,
 		    struct ik_child **ret)
@@ -156,8 +173,12 @@ static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	struct ik_child *old;
 
 	*ret = NULL;
-	if (!n)
-		return 0;
+	if (!n) {
+		if (!ik_followup_in_the_way(sa, false, NULL))
+			return 0;
+		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
+		return -EBUSY;
+	}
 	old = n->protocol == IKE_PROTOCOL_ESP && n->spi.len == 4
 		      ? ik_child_by_out_spi(sa, ike_load_u32(n->spi.data))
 		      : NULL;
@@ -178,13 +199,61 @@ static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		(void)ik_respond(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, &b);
 		return -ENOENT;
 	}
-	/* One that we are closing, or that was rekeyed already (section 2.25.1). */
-	if (old->state != IK_CHILD_UP || old->peer_new) {
+	if (ik_followup_in_the_way(sa, false, old)) {
+		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
+		return -EBUSY;
+	}
+	/* One that we are closing, or that was rekeyed already (section 2.25.1); or our own rekeying of it has come further. */
+	if (old->state != IK_CHILD_UP || old->peer_new || being_followed(sa, old)) {
 		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
 		return -EBUSY;
 	}
 	*ret = old;
 	return 0;
+}
+
+static void not_installed(struct ik_sa *sa, struct ik_child *child, struct ik_child *old)
+{
+	ik_child_end(child, false);
+	sa->serving->child = 0;
+	sa->serving->error = IKE_N_TEMPORARY_FAILURE;
+	if (old)
+		old->peer_new = 0;
+	ik_child_asked_finish(sa);
+}
+
+/* Answers a request that IKE_FOLLOWUP_KE has to complete (RFC 9370 section 2.2.4): until then nothing is installed. */
+static void await_more(struct ik_sa *sa, struct ik_child *child, struct ik_child *old,
+		       struct ike_view peer_nonce, struct ike_view shared)
+{
+	struct ik_serving *v = sa->serving;
+	struct ike_view nonce = IKE_VIEW(v->nonce, sizeof(v->nonce));
+	const struct ik_child *own = old ? ik_child_find(sa->e, old->own_new) : NULL;
+	struct ik_followup *f = NULL;
+	struct ike_builder b;
+
+	/* Ours is complete, or about to be, which this one is not for long. */
+	if (!own || own->state == IK_CHILD_OFFERED)
+		f = ik_followup_new(sa, &v->choice.suite, peer_nonce, nonce, shared);
+	if (!f) {
+		uint32_t id = v->id;
+
+		ik_child_end(child, false);
+		ik_serving_done(sa);
+		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
+		return;
+	}
+	f->child = child->number;
+	ik_low_nonce(peer_nonce, nonce, child->low_nonce);
+	if (old) {
+		f->old = child->replaces = old->number;
+		old->peer_new = child->number;
+	}
+	ik_chain_begin(sa->e, &b);
+	ik_child_build_chosen(child, &v->choice, v->narrowed, &b, nonce, v->dh);
+	ik_followup_await(f, &b);
+	(void)ik_respond(sa, v->exchange, v->id, &b);
+	ik_serving_done(sa);
 }
 
 void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
@@ -253,6 +322,11 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		}
 	}
 	ike_random_fill(&e->config.random, v->nonce, sizeof(v->nonce));
+	if (ike_suite_addke(&v->choice.suite, 0) < IKE_ADDKE_MAX) {
+		await_more(sa, child, old, content->nonce, IKE_VIEW(shared, shared_len));
+		OPENSSL_cleanse(shared, sizeof(shared));
+		return;
+	}
 	if (old) {
 		child->replaces = old->number;
 		old->peer_new = child->number;
@@ -260,16 +334,37 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	child->on_use = old || ik_child_of(sa->conn, child->index, child);
 	v->child = child->number;
 	r = ik_child_install(child, content->nonce, IKE_VIEW(v->nonce, sizeof(v->nonce)),
-			     IKE_VIEW(shared, shared_len));
+			     IKE_VIEW(shared, shared_len), IKE_VIEW_NONE);
 	OPENSSL_cleanse(shared, sizeof(shared));
-	if (r < 0) {
-		ik_child_end(child, false);
-		v->child = 0;
-		v->error = IKE_N_TEMPORARY_FAILURE;
+	if (r < 0)
+		not_installed(sa, child, old);
+}
+
+void ik_child_followed(struct ik_sa *sa, uint32_t id, const struct ik_followup *f,
+		       struct ike_dh *dh)
+{
+	struct ik_child *child = ik_child_find(sa->e, f->child),
+			*old = ik_child_find(sa->e, f->old);
+	struct ik_serving *v = calloc(1, sizeof(*v));
+
+	if (!v) {
+		ike_dh_free(dh);
 		if (old)
 			old->peer_new = 0;
-		ik_child_asked_finish(sa);
+		ik_child_end(child, false);
+		ik_respond_notify(sa, IKE_EXCHANGE_FOLLOWUP_KE, id, IKE_N_TEMPORARY_FAILURE,
+				  IKE_VIEW_NONE);
+		return;
 	}
+	v->exchange = IKE_EXCHANGE_FOLLOWUP_KE;
+	v->id = id;
+	v->dh = dh;
+	v->child = child->number;
+	sa->serving = v;
+	child->on_use = old || ik_child_of(sa->conn, child->index, child);
+	if (ik_child_install(child, ik_followup_nonce_i(f), ik_followup_nonce_r(f),
+			     ik_followup_shared(f), ik_followup_more(f)) < 0)
+		not_installed(sa, child, old);
 }
 
 /* Another one with the same selectors, which the peer did not say to rekey, is not needed beside the new one. */
@@ -298,7 +393,9 @@ void ik_child_asked_finish(struct ik_sa *sa)
 	bool ok = child && child->state == IK_CHILD_UP;
 
 	ik_chain_begin(sa->e, &b);
-	if (ok)
+	if (ok && v->exchange == IKE_EXCHANGE_FOLLOWUP_KE)
+		ike_build_ke(&b, ike_dh_method(v->dh), ike_dh_public(v->dh));
+	else if (ok)
 		ik_child_build_chosen(child, &v->choice, v->narrowed, &b,
 				      IKE_VIEW(v->nonce, sizeof(v->nonce)), v->dh);
 	else

@@ -105,6 +105,9 @@ static int config_check(const struct ike_connection_config *c)
 		return -EINVAL;
 	if (c->n_certs > IKE_MAX_CERTS || !c->n_certs || c->local_id.size < 4)
 		return -EINVAL;
+	if (c->auth_methods.size > IKE_MAX_AUTH_METHODS ||
+	    c->local_identity.size > IKE_MAX_IDENTITY_TEXT)
+		return -EINVAL;
 	if (c->n_anchor_hashes && !c->anchor_hashes)
 		return -EINVAL;
 	if (!c->ike_policy || !c->esp_policy || ike_policy_check(c->ike_policy, &why) < 0 ||
@@ -131,7 +134,9 @@ static void config_free(struct ik_config *config, struct ike_engine *e)
 	struct ike_connection_config *c = &config->c;
 
 	shared_put(e, c->local_id.data);
+	shared_put(e, c->local_identity.data);
 	shared_put(e, c->remote_id.data);
+	shared_put(e, c->auth_methods.data);
 	for (size_t i = 0; i < c->n_certs; i++)
 		shared_put(e, c->certs[i].data);
 	shared_put(e, c->anchor_hashes);
@@ -159,13 +164,15 @@ static int config_copy(struct ike_engine *e, const struct ike_connection_config 
 	config->refs = 1;
 	c = &config->c;
 	*c = *from;
-	c->local_id = c->remote_id = (struct ike_blob){};
+	c->local_id = c->local_identity = c->remote_id = c->auth_methods = (struct ike_blob){};
 	memset(c->certs, 0, sizeof(c->certs));
 	c->anchor_hashes = NULL;
 	c->ike_policy = c->esp_policy = NULL;
 	c->children = calloc(from->n_children, sizeof(*c->children));
 	if (!c->children || share_blob(e, &from->local_id, &c->local_id) < 0 ||
-	    share_blob(e, &from->remote_id, &c->remote_id) < 0)
+	    share_blob(e, &from->local_identity, &c->local_identity) < 0 ||
+	    share_blob(e, &from->remote_id, &c->remote_id) < 0 ||
+	    share_blob(e, &from->auth_methods, &c->auth_methods) < 0)
 		goto failed;
 	for (size_t i = 0; i < from->n_certs; i++)
 		if (share_blob(e, &from->certs[i], &c->certs[i]) < 0)
@@ -217,7 +224,8 @@ struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e
 static bool same_identity(const struct ike_connection_config *a,
 			  const struct ike_connection_config *b)
 {
-	if (a->local_id.data != b->local_id.data || a->remote_id.data != b->remote_id.data ||
+	if (memcmp(a->trust, b->trust, sizeof(a->trust)) != 0 ||
+	    a->local_id.data != b->local_id.data || a->remote_id.data != b->remote_id.data ||
 	    a->n_certs != b->n_certs || a->anchor_hashes != b->anchor_hashes ||
 	    a->n_anchor_hashes != b->n_anchor_hashes)
 		return false;
@@ -302,8 +310,9 @@ bool ik_conn_wanted(const struct ik_conn *conn)
 {
 	const struct ike_connection_config *c = &conn->config->c;
 
-	return !conn->e->shutdown && c->enabled && !conn->held &&
-	       c->mode != IKE_MODE_RESPONDER_ONLY && !cg_addr_is_any(&conn->remote.addr) &&
+	return !conn->e->shutdown && !conn->e->holding && !conn->e->settling && c->enabled &&
+	       !conn->held && c->mode != IKE_MODE_RESPONDER_ONLY &&
+	       !cg_addr_is_any(&conn->remote.addr) &&
 	       (c->start == IKE_START_ALWAYS || conn->up || conn->acquired);
 }
 
@@ -328,6 +337,7 @@ static bool conn_has_sa(const struct ik_conn *conn)
 		switch (IK_ENTRY(link, struct ik_sa, in_conn)->state) {
 		case IK_SA_NONCE:
 		case IK_SA_INIT_SENT:
+		case IK_SA_INTERMEDIATE_SENT:
 		case IK_SA_AUTH_SIGN:
 		case IK_SA_AUTH_SENT:
 		case IK_SA_AUTH_VERIFY:
@@ -388,12 +398,25 @@ void ik_conn_failed(struct ik_conn *conn)
 	if (conn->config->c.start != IKE_START_ALWAYS && !conn->up)
 		conn->acquired = false;
 	ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, pause, 75, 125));
+	if (!conn->changing)
+		ik_trust_lost(conn);
 }
 
-void ik_conn_succeeded(struct ik_conn *conn)
+void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused)
 {
-	conn->failures = 0;
-	ik_timer_stop(conn->e, &conn->retry);
+	struct ike_engine *e = conn->e;
+	const struct ik_sa *other = ik_conn_established(conn);
+	bool young = e->now - sa->authenticated < RETRY_CAP;
+
+	if (conn->retry.place)
+		return;
+	if (!young)
+		conn->failures = 0;
+	if ((refused || (young && !sa->carried)) && (!other || other == sa) && !conn->changing &&
+	    !conn->held && !e->shutdown)
+		ik_conn_failed(conn);
+	else
+		ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, RETRY_FIRST, 50, 150));
 }
 
 /* ------------------------------------------------------------------ the caller's functions */
@@ -421,6 +444,7 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 	const struct ike_connection_config *c = &conn->config->c;
 	bool reauth = !same_identity(c, old);
 
+	conn->changing = true;
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
@@ -463,6 +487,8 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 	else if (reauth)
 		IK_LIST_FOREACH(&conn->sas, link)
 			ik_sa_close(IK_ENTRY(link, struct ik_sa, in_conn));
+	conn->changing = false;
+	ik_trust_check(conn);
 }
 
 int ike_connection_set(struct ike_engine *e, ike_time now, const struct ike_connection_config *c)

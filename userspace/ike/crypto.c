@@ -168,6 +168,13 @@ int ike_prf_plus(uint16_t prf, struct ike_view key, const struct ike_view *parts
 	return err;
 }
 
+size_t ike_suite_addke(const struct ike_suite *suite, size_t from)
+{
+	while (from < IKE_ADDKE_MAX && suite->addke[from] == IKE_KE_NONE)
+		from++;
+	return from;
+}
+
 /* --- key derivation --- */
 
 /* What one direction of an SA needs of key material. */
@@ -276,7 +283,7 @@ int ike_derive_ike(const struct ike_suite *suite, const struct ike_key_inputs *i
 int ike_derive_ike_rekey(const struct ike_suite *suite, const struct ike_sa_keys *old,
 			 const struct ike_key_inputs *in, struct ike_sa_keys *ret)
 {
-	struct ike_view parts[3] = {in->shared, in->nonce_i, in->nonce_r};
+	struct ike_view parts[4] = {in->shared, in->nonce_i, in->nonce_r, in->more};
 	uint8_t skeyseed[IKE_PRF_LEN_MAX];
 	int err;
 
@@ -299,7 +306,7 @@ int ike_derive_child(const struct ike_suite *suite, const struct ike_sa_keys *ik
 		     const struct ike_key_inputs *in, struct ike_child_keymat *ret)
 {
 	uint8_t all[2 * (IKE_INTEG_KEY_MAX + IKE_ENCR_KEY_MAX)], *p = all;
-	struct ike_view parts[3] = {in->shared, in->nonce_i, in->nonce_r};
+	struct ike_view parts[4] = {in->shared, in->nonce_i, in->nonce_r, in->more};
 	struct ike_child_keymat keys = {0};
 	struct lengths len;
 	int err = suite_lengths(suite, &len);

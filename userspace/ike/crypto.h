@@ -52,6 +52,8 @@ const struct ike_encr_info *ike_encr_info(uint16_t id, uint16_t key_bits);
 /* Is an encryption transform a combined-mode one, implemented or not? (section 3.3) */
 bool ike_encr_is_aead(uint16_t id);
 
+#define IKE_ADDKE_MAX 7 /* additional key exchanges of one SA (RFC 9370 section 2.2.1) */
+
 /*
  * What was negotiated for one SA. Of an IKE SA: encr, prf, ke, and integ
  * unless the cipher is an AEAD. Of ESP: encr, integ unless AEAD, esn, and ke if
@@ -60,12 +62,16 @@ bool ike_encr_is_aead(uint16_t id);
 struct ike_suite {
 	uint8_t protocol; /* IKE_PROTOCOL_IKE or IKE_PROTOCOL_ESP */
 	uint16_t encr;
-	uint16_t key_bits; /* of encr; 0: fixed */
-	uint16_t prf;	   /* IKE only */
-	uint16_t integ;	   /* IKE_INTEG_NONE with an AEAD */
-	uint16_t ke;	   /* IKE_KE_NONE: none */
-	uint16_t esn;	   /* ESP only: enum ike_esn */
+	uint16_t key_bits;	       /* of encr; 0: fixed */
+	uint16_t prf;		       /* IKE only */
+	uint16_t integ;		       /* IKE_INTEG_NONE with an AEAD */
+	uint16_t ke;		       /* IKE_KE_NONE: none */
+	uint16_t esn;		       /* ESP only: enum ike_esn */
+	uint16_t addke[IKE_ADDKE_MAX]; /* those that follow ke, in their order; IKE_KE_NONE: none */
 };
+
+/* The place of the next additional key exchange of a suite, from one on; IKE_ADDKE_MAX: none. */
+size_t ike_suite_addke(const struct ike_suite *suite, size_t from);
 
 /* --- prf and prf+ --- */
 
@@ -134,7 +140,9 @@ struct ike_key_inputs {
 	struct ike_view nonce_i; /* of the exchange's initiator */
 	struct ike_view nonce_r;
 	struct ike_view shared; /* g^ir; empty: no key exchange (Child SAs only) */
-	uint64_t spi_i;		/* of the new IKE SA */
+	struct ike_view
+		more;	/* SK(1) | … | SK(n) of RFC 9370 section 2.2.4; empty: none followed */
+	uint64_t spi_i; /* of the new IKE SA */
 	uint64_t spi_r;
 };
 
@@ -143,7 +151,7 @@ int ike_derive_ike(const struct ike_suite *suite, const struct ike_key_inputs *i
 		   struct ike_sa_keys *ret);
 
 /*
- * Of the SA that replaces one (section 2.18): SKEYSEED = prf(SK_d old, g^ir | Ni | Nr) with
+ * Of the SA that replaces one (section 2.18): SKEYSEED = prf(SK_d old, g^ir | Ni | Nr | more) with
  * the prf of the old SA; everything else with that of the new suite. The same formula
  * serves the additional key exchanges of RFC 9370 section 2.2.2.
  */
@@ -162,7 +170,7 @@ struct ike_child_keymat {
 	uint8_t integ_r[IKE_INTEG_KEY_MAX];
 };
 
-/* KEYMAT = prf+(SK_d, [g^ir |] Ni | Nr). suite: the ESP one. */
+/* KEYMAT = prf+(SK_d, [g^ir |] Ni | Nr [| more]). suite: the ESP one. */
 int ike_derive_child(const struct ike_suite *suite, const struct ike_sa_keys *ike,
 		     const struct ike_key_inputs *in, struct ike_child_keymat *ret);
 

@@ -23,9 +23,8 @@
 #include "base/macro.h"
 #include "ike/const.h"
 
-#define PRIVATE_MAX 66
 /* A random source that cannot hit a group's order in so many tries is broken. */
-#define TRIES_MAX   64
+#define TRIES_MAX 64
 
 enum kind { KIND_MODP, KIND_ECP, KIND_X25519 };
 
@@ -143,7 +142,7 @@ static void setup_parameters(void)
 struct ike_dh {
 	const struct method *m;
 	const struct parameters *p;
-	uint8_t private[PRIVATE_MAX];
+	uint8_t private[IKE_DH_PRIVATE_MAX];
 	uint8_t private_len;
 	EVP_PKEY *key;	  /* Curve25519: the private value as OpenSSL holds it, else NULL */
 	uint8_t public[]; /* m->info.public_len bytes */
@@ -405,6 +404,49 @@ int ike_dh_new(uint16_t method, const struct ike_random *random, struct ike_dh *
 	if (err) {
 		(void)ike_dh_free(dh);
 		return err;
+	}
+	*ret = dh;
+	return 0;
+}
+
+size_t ike_dh_private(const struct ike_dh *dh, uint8_t ret[IKE_DH_PRIVATE_MAX])
+{
+	memcpy(ret, dh->private, dh->private_len);
+	return dh->private_len;
+}
+
+/* Instead of randomness: a value that is known, wherever one of its length is drawn. */
+struct known {
+	struct ike_view value;
+	bool fits;
+};
+
+static void fill_known(void *ctx, uint8_t *buf, size_t len)
+{
+	struct known *k = ctx;
+
+	k->fits = len == k->value.len;
+	if (k->fits)
+		memcpy(buf, k->value.data, len);
+	else
+		memset(buf, 0, len);
+}
+
+int ike_dh_restore(uint16_t method, struct ike_view private, struct ike_dh **ret)
+{
+	struct known known = {.value = private};
+	const struct ike_random random = {.fill = fill_known, .ctx = &known};
+	struct ike_dh *dh;
+	int err;
+
+	err = ike_dh_new(method, &random, &dh);
+	if (err == -EOPNOTSUPP || err == -ENOMEM)
+		return err;
+	/* One that is out of range is not drawn. */
+	if (err || !known.fits || memcmp(dh->private, private.data, private.len) != 0) {
+		if (!err)
+			(void)ike_dh_free(dh);
+		return -EBADMSG;
 	}
 	*ret = dh;
 	return 0;

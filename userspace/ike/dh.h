@@ -42,5 +42,11 @@ struct ike_view ike_dh_public(const struct ike_dh *dh);
 int ike_dh_shared(const struct ike_dh *dh, struct ike_view peer, uint8_t ret[IKE_DH_SHARED_MAX],
 		  size_t *ret_len);
 
+/* The private value, to be kept as what it is: a secret. Its length. */
+#define IKE_DH_PRIVATE_MAX 66
+size_t ike_dh_private(const struct ike_dh *dh, uint8_t ret[IKE_DH_PRIVATE_MAX]);
+/* The same half of a key exchange again. -EBADMSG: not a private value of this method; errors of ike_dh_new(). */
+int ike_dh_restore(uint16_t method, struct ike_view private, struct ike_dh **ret);
+
 /* Wipes and frees; NULL is fine; returns NULL. */
 struct ike_dh *ike_dh_free(struct ike_dh *dh);

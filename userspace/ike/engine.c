@@ -98,7 +98,8 @@ void ike_input(struct ike_engine *e, ike_time now, const struct cg_endpoint *loc
 	       const struct cg_endpoint *remote, const uint8_t *data, size_t size)
 {
 	enter(e, now);
-	ik_receive(e, local, remote, data, size);
+	if (!e->saved && !e->holding)
+		ik_receive(e, local, remote, data, size);
 	leave(e);
 }
 
@@ -107,6 +108,8 @@ void ike_tick(struct ike_engine *e, ike_time now)
 	struct ik_timer *t;
 
 	enter(e, now);
+	if (e->saved || e->holding)
+		return;
 	while ((t = ik_heap_first(&e->timers)) && t->at <= e->now) {
 		ik_heap_stop(&e->timers, t);
 		t->fired(e, t);
@@ -116,7 +119,7 @@ void ike_tick(struct ike_engine *e, ike_time now)
 
 ike_time ike_deadline(const struct ike_engine *e)
 {
-	const struct ik_timer *t = ik_heap_first(&e->timers);
+	const struct ik_timer *t = e->saved || e->holding ? NULL : ik_heap_first(&e->timers);
 
 	return t ? t->at : IKE_TIME_NEVER;
 }
@@ -222,6 +225,8 @@ void ike_binding_dead(struct ike_engine *e, ike_time now, uint64_t binding, cons
 
 	enter(e, now);
 	while ((sa = earned_by(e, binding))) {
+		if (ik_sa_is_up(sa) && sa->conn)
+			ik_conn_ended(sa->conn, sa, true);
 		if (ik_sa_is_up(sa))
 			ik_report(e, sa->conn, &sa->remote, IKE_WARNING, "binding-dead",
 				  "renew or replace the certificate, or lift the revocation",
@@ -382,10 +387,9 @@ int ike_engine_new(const struct ike_engine_config *config, ike_time now, struct 
 	e->config = *config;
 	e->now = now;
 	e->jar_rotated = now;
+	e->holding = config->hold;
 	if (!e->config.half_open_limit)
 		e->config.half_open_limit = 4096;
-	if (!e->config.half_open_cookie)
-		e->config.half_open_cookie = 32;
 	if (!e->config.half_open_per_net)
 		e->config.half_open_per_net = 64;
 	if (!e->config.retransmit_tries)

@@ -36,13 +36,21 @@ typedef uint64_t ike_time; /* microseconds, monotonic */
 #define IKE_TIME_NEVER UINT64_MAX
 
 enum {
-	IKE_MAX_CERTS = 8,	    /* certificates in a chain, ours or the peer's */
-	IKE_MAX_CERT_SIZE = 16384,  /* bytes of one certificate we accept */
-	IKE_MAX_CHILDREN = 64,	    /* Child SAs of a connection */
-	IKE_MAX_ANCHOR_HASHES = 10, /* above: no CERTREQ is sent */
+	IKE_MAX_AUTH_METHODS = 2048, /* bytes of SUPPORTED_AUTH_METHODS, ours or the peer's */
+	IKE_MAX_CERTS = 8,	     /* certificates in a chain of ours */
+	IKE_MAX_PEER_CERTS = 16,     /* certificates of a peer */
+	IKE_MAX_CERT_SIZE = 16384,   /* bytes of one certificate we accept */
+	IKE_MAX_ID_SIZE = 4096,	     /* bytes of an ID payload's body we accept */
+	IKE_MAX_AUTH_SIZE = 4096,    /* bytes of an AUTH payload's data we accept */
+	IKE_MAX_CHILDREN = 64,	     /* Child SAs of a connection */
+	IKE_MAX_CHILD_TS = 32,	     /* selectors of a side that can be installed */
+	IKE_MAX_CANDIDATES = 4096,   /* connections that a peer may be by its addresses */
+	IKE_MAX_ANCHOR_HASHES = 10,  /* above: no CERTREQ is sent */
 	IKE_NONCE_SIZE = 32,
+	IKE_TRUST_SIZE = 32,
 	IKE_NAME_SIZE = 64,
 	IKE_TEXT_SIZE = 512,
+	IKE_MAX_IDENTITY_TEXT = 256,
 };
 
 struct ike_blob {
@@ -72,12 +80,18 @@ struct ike_connection_config {
 	struct cg_endpoint remote; /* family AF_UNSPEC: any (responder only, or not resolved yet) */
 	enum ike_encap encap;
 
-	struct ike_blob local_id;  /* body of our ID payload: type, 3 reserved bytes, data */
+	struct ike_blob local_id; /* body of our ID payload: type, 3 reserved bytes, data */
+	/* The same for people, of at most IKE_MAX_IDENTITY_TEXT bytes; empty: what can be told without reading names. */
+	struct ike_blob local_identity;
 	struct ike_blob remote_id; /* body of IDr to ask for as initiator; empty: none */
+	struct ike_blob
+		auth_methods; /* SUPPORTED_AUTH_METHODS to announce (RFC 9593); empty: none */
 	struct ike_blob certs[IKE_MAX_CERTS]; /* ours, DER, leaf first */
 	size_t n_certs;
 	const uint8_t (*anchor_hashes)[20]; /* SHA-1 of the anchors' SPKI, for CERTREQ */
 	size_t n_anchor_hashes;
+	/* Of everything that the peer is judged by. When it changes, who was admitted before is judged anew, or goes. */
+	uint8_t trust[IKE_TRUST_SIZE];
 
 	const struct ike_policy *ike_policy; /* allowed transforms, in order of preference */
 	const struct ike_policy *esp_policy;
@@ -103,11 +117,12 @@ struct ike_connection_config {
 
 struct ike_engine_config {
 	struct ike_random random;
-	uint32_t half_open_cookie;  /* half-open IKE SAs from which COOKIE is demanded */
-	uint32_t half_open_limit;   /* in all */
-	uint32_t half_open_per_net; /* by /24 or /56 source */
+	uint32_t half_open_cookie;  /* half-open IKE SAs from which COOKIE is demanded; 0: always */
+	uint32_t half_open_limit;   /* in all; 0: default */
+	uint32_t half_open_per_net; /* by /24 or /56 source; 0: default */
 	uint8_t retransmit_tries;   /* 0: default */
 	ike_time retransmit_first;  /* 0: default; then doubled, with jitter */
+	bool hold; /* begins nothing and answers nobody before ike_engine_start(), see ike/snapshot.h */
 };
 
 /* ------------------------------------------------------------------ outputs */
@@ -145,10 +160,15 @@ struct ike_out_sign {
 	bool initiator;		      /* we are */
 	struct ike_blob init_message; /* our IKE_SA_INIT as sent, without a non-ESP marker */
 	struct ike_blob peer_nonce;
-	uint16_t prf;		     /* IANA transform ID */
-	struct ike_blob sk_p;	     /* SK_pi or SK_pr, ours */
-	struct ike_blob id_body;     /* of our ID payload */
+	uint16_t prf;	      /* IANA transform ID */
+	struct ike_blob sk_p; /* SK_pi or SK_pr, ours */
+	struct ike_blob int_auth_i,
+		int_auth_r;	 /* IntAuth_iN, IntAuth_rN (RFC 9242); empty: no IKE_INTERMEDIATE */
+	uint32_t auth_id;	 /* message ID of the first IKE_AUTH request */
+	struct ike_blob id_body; /* of our ID payload */
 	struct ike_blob peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, be16 each; empty: not sent */
+	struct ike_blob
+		peer_methods; /* SUPPORTED_AUTH_METHODS as the peer sent it; empty: not sent */
 };
 
 /*
@@ -164,12 +184,14 @@ struct ike_out_verify {
 	uint64_t nonce_token;	      /* of the nonce we sent; good once */
 	struct ike_blob nonce;	      /* that nonce, must be the token's */
 	uint16_t prf;
-	struct ike_blob sk_p;	   /* the peer's */
+	struct ike_blob sk_p;			/* the peer's */
+	struct ike_blob int_auth_i, int_auth_r; /* as in struct ike_out_sign */
+	uint32_t auth_id;
 	struct ike_blob id_body;   /* of the peer's ID payload */
 	struct ike_blob wanted_id; /* IDr the initiator asked us for; empty: none */
 	uint8_t auth_method;
 	struct ike_blob auth_data;
-	struct ike_blob certs[IKE_MAX_CERTS]; /* DER, leaf first, as the peer sent them */
+	struct ike_blob certs[IKE_MAX_PEER_CERTS]; /* DER, leaf first, as the peer sent them */
 	size_t n_certs;
 };
 
@@ -323,7 +345,8 @@ struct ike_verify_answer {
 	char text
 		[IKE_TEXT_SIZE]; /* of a refusal: what, expected, way out; for us, never for the peer */
 	char hint[IKE_TEXT_SIZE];
-	uint32_t connection; /* which of the candidates */
+	uint32_t connection;	       /* which of the candidates */
+	uint8_t trust[IKE_TRUST_SIZE]; /* that connection's, as it was judged by */
 	uint64_t binding;
 	int64_t not_after;   /* seconds since the epoch, end of the binding's window */
 	uint64_t expires_in; /* seconds from now to that */
@@ -383,10 +406,16 @@ void ike_status(const struct ike_engine *e, void (*fn)(void *ctx, const struct i
 void ike_status_waiting(const struct ike_engine *e,
 			void (*fn)(void *ctx, uint32_t connection, ike_time at), void *ctx);
 
-/* What unauthenticated input was dropped for, since the start. */
+/* What came and went, and what was dropped for which reason, since the start: X(name). */
+/* clang-format off */
+#define IKE_COUNTERS(X) \
+	X(datagrams_in) X(datagrams_out) X(exchanges) X(retransmits) X(cookies_sent) \
+	X(malformed) X(unknown_spi) X(bad_version) X(integrity_failed) X(replayed) \
+	X(half_open_refused) X(fragments_dropped)
+/* clang-format on */
 struct ike_counters {
-	uint64_t datagrams_in, datagrams_out, malformed, unknown_spi, bad_version, integrity_failed,
-		replayed, half_open_refused, cookies_sent, fragments_dropped, retransmits,
-		exchanges;
+#define IKE_COUNTER(name) uint64_t name;
+	IKE_COUNTERS(IKE_COUNTER)
+#undef IKE_COUNTER
 };
 void ike_counters(const struct ike_engine *e, struct ike_counters *ret);

@@ -55,6 +55,12 @@ static bool may_start(const struct ik_sa *sa, enum ik_task_kind kind)
 	return sa->state == IK_SA_CLOSING && (kind == IK_TASK_IKE_DELETE || kind == IK_TASK_REFUSE);
 }
 
+bool ik_task_about_child(enum ik_task_kind kind)
+{
+	return kind == IK_TASK_CHILD_CREATE || kind == IK_TASK_CHILD_REKEY ||
+	       kind == IK_TASK_CHILD_DELETE;
+}
+
 static int task_start(struct ik_sa *sa, const struct ik_task *t)
 {
 	switch (t->kind) {
@@ -68,6 +74,7 @@ static int task_start(struct ik_sa *sa, const struct ik_task *t)
 	case IK_TASK_MOBIKE_UPDATE:
 	case IK_TASK_ROUTABILITY: return ik_info_request(sa, t);
 	case IK_TASK_INIT:
+	case IK_TASK_INTERMEDIATE:
 	case IK_TASK_AUTH: break;
 	}
 	return -EINVAL;
@@ -81,7 +88,10 @@ void ik_sa_run(struct ik_sa *sa)
 		if (!may_start(sa, t->kind) && sa->state != IK_SA_CLOSING)
 			return;
 		/* The Child SA that the peer asks for is to move along. */
-		if (t->kind == IK_TASK_IKE_REKEY && sa->serving)
+		if (t->kind == IK_TASK_IKE_REKEY && (sa->serving || sa->followup))
+			return;
+		/* What concerns a Child SA is for the IKE SA that the peer is about to make (section 2.25.2). */
+		if (sa->followup && sa->followup->heir && ik_task_about_child(t->kind))
 			return;
 		ik_list_remove(&t->link);
 		if (may_start(sa, t->kind))
@@ -124,6 +134,7 @@ struct ik_exchange *ik_exchange_free(struct ik_exchange *x)
 	ike_packets_clear(&x->packets);
 	ik_config_unref(x->config, x->sa->e);
 	ike_dh_free(x->dh);
+	ik_followup_free(x->followup);
 	ik_wipe_free(x, sizeof(*x));
 	return NULL;
 }
@@ -185,6 +196,7 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	if (exhausted(x)) {
 		switch (x->task.kind) {
 		case IK_TASK_INIT: ik_init_timeout(sa); break;
+		case IK_TASK_INTERMEDIATE:
 		case IK_TASK_AUTH: ik_auth_timeout(sa); break;
 		case IK_TASK_CHILD_CREATE:
 		case IK_TASK_CHILD_REKEY:
@@ -213,7 +225,7 @@ void ik_chain_begin(struct ike_engine *e, struct ike_builder *b)
 	ike_build_chain(b, e->scratch, sizeof(e->scratch));
 }
 
-static size_t message_max(const struct ik_sa *sa, const struct cg_endpoint *local)
+size_t ik_message_max(const struct ik_sa *sa, const struct cg_endpoint *local)
 {
 	size_t size = sa->config && sa->config->c.fragment_size ? sa->config->c.fragment_size
 								: 1280;
@@ -240,11 +252,13 @@ static int seal(struct ik_sa *sa, uint8_t exchange, bool response, uint32_t id,
 	int r;
 
 	r = ike_build_finish(chain, &len);
+	if (r == 0 && exchange == IKE_EXCHANGE_INTERMEDIATE)
+		r = ik_intermediate_sends(sa, &header, chain->first, IKE_VIEW(sa->e->scratch, len));
 	if (r < 0)
 		return r;
 	r = ike_fragment_seal(sa->initiator ? &sa->keys.initiator : &sa->keys.responder,
 			      &sa->e->config.random, &header, chain->first,
-			      IKE_VIEW(sa->e->scratch, len), message_max(sa, &sa->local),
+			      IKE_VIEW(sa->e->scratch, len), ik_message_max(sa, &sa->local),
 			      sa->fragmentation, ret);
 	OPENSSL_cleanse(sa->e->scratch, len);
 	return r;
@@ -268,6 +282,27 @@ int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain)
 	return 0;
 }
 
+int ik_exchange_again(struct ik_exchange *x, uint8_t type, struct ike_builder *chain)
+{
+	struct ik_sa *sa = x->sa;
+	struct ike_packets packets = {};
+	int r;
+
+	r = seal(sa, type, false, sa->next_id, chain, &packets);
+	if (r < 0)
+		return r;
+	ike_packets_clear(&x->packets);
+	x->packets = packets;
+	x->type = type;
+	x->spread = false;
+	x->id = sa->next_id++;
+	sa->active = x;
+	sa->e->counters.exchanges++;
+	ik_exchange_start_timer(x);
+	ik_exchange_transmit(x);
+	return 0;
+}
+
 /* ------------------------------------------------------------------ the peer's */
 
 int ik_respond(struct ik_sa *sa, uint8_t exchange, uint32_t id, struct ike_builder *chain)
@@ -281,6 +316,8 @@ int ik_respond(struct ik_sa *sa, uint8_t exchange, uint32_t id, struct ike_build
 	ike_packets_clear(&sa->response);
 	sa->response = packets;
 	sa->expected_id = id + 1;
+	if (sa->setup)
+		sa->setup->intermediate.has_before = false;
 	sa->last_answer = sa->e->now;
 	sa->e->counters.exchanges++;
 	send_packets(sa, &sa->response, &sa->reply_local, &sa->reply_remote);

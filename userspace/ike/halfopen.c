@@ -56,8 +56,35 @@ static bool demand(const struct ike_engine *e, const struct ik_net *net)
 	       (net && net->n >= (e->config.half_open_per_net + 1) / 2);
 }
 
+static bool full(const struct ike_engine *e, const struct ik_net *net, size_t more)
+{
+	return e->held + more > IK_HELD_MAX || (net && net->held + more > IK_HELD_PER_NET);
+}
+
+bool ik_halfopen_may_hold(const struct ik_sa *sa, size_t more)
+{
+	return !sa->setup || !sa->setup->net || !full(sa->e, sa->setup->net, more);
+}
+
+static void account(struct ik_sa *sa, size_t bytes)
+{
+	struct ik_setup *s = sa->setup;
+
+	sa->e->held = sa->e->held - s->held + bytes;
+	s->net->held = s->net->held - s->held + bytes;
+	s->held = bytes;
+}
+
+void ik_halfopen_holds(struct ik_sa *sa, size_t bytes)
+{
+	struct ik_setup *s = sa->setup;
+
+	if (s && s->net)
+		account(sa, s->peers_len + s->ours_len + bytes);
+}
+
 enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
-				    bool proven, bool known)
+				    bool proven, bool known, size_t size)
 {
 	struct cg_addr prefix;
 	struct ik_net *net;
@@ -68,6 +95,8 @@ enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoi
 	net = net_find(e, &prefix, &key);
 	if (!proven && demand(e, net))
 		return IK_DEMAND_COOKIE;
+	if (full(e, net, size))
+		return IK_REFUSE;
 	if (net && net->n >= e->config.half_open_per_net) {
 		victim = unproven_in(net);
 		if (victim) {
@@ -126,6 +155,7 @@ int ik_halfopen_add(struct ik_sa *sa, bool proven)
 	s->from = sa->remote.addr;
 	s->proven = proven;
 	s->in_init = true;
+	ik_halfopen_holds(sa, 0);
 	ik_list_append(&net->members, &s->in_net);
 	if (!proven)
 		ik_list_append(&e->unproven, &s->in_unproven);
@@ -145,11 +175,18 @@ void ik_halfopen_remove(struct ik_sa *sa)
 	ik_list_remove(&s->in_net);
 	ik_list_remove(&s->in_unproven);
 	e->half_open--;
+	account(sa, 0);
 	if (--s->net->n == 0) {
 		ik_table_remove(&e->nets, &s->net->node);
 		free(s->net);
 	}
 	s->net = NULL;
+}
+
+void ik_halfopen_proven(struct ik_sa *sa)
+{
+	sa->setup->proven = true;
+	ik_list_remove(&sa->setup->in_unproven);
 }
 
 struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,

@@ -23,6 +23,7 @@ const char *ik_sa_state_name(enum ik_sa_state state)
 	switch (state) {
 	case IK_SA_NONCE: return "nonce";
 	case IK_SA_INIT_SENT: return "init-sent";
+	case IK_SA_INTERMEDIATE_SENT: return "intermediate-sent";
 	case IK_SA_AUTH_SIGN: return "auth-sign";
 	case IK_SA_AUTH_SENT: return "auth-sent";
 	case IK_SA_AUTH_VERIFY: return "auth-verify";
@@ -45,6 +46,7 @@ static bool negotiating(enum ik_sa_state state)
 	switch (state) {
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
+	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_AUTH_VERIFY:
@@ -67,8 +69,17 @@ static void keepalive_fired(struct ike_engine *e, struct ik_timer *t);
 
 struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiator)
 {
-	struct ik_sa *sa;
 	uint64_t spi;
+
+	do
+		spi = ik_random_u64(e);
+	while (!spi || ik_sa_find(e, spi));
+	return ik_sa_new_as(e, conn, initiator, spi);
+}
+
+struct ik_sa *ik_sa_new_as(struct ike_engine *e, struct ik_conn *conn, bool initiator, uint64_t spi)
+{
+	struct ik_sa *sa;
 
 	if (ik_timers_reserve(e, SA_TIMERS) < 0)
 		return NULL;
@@ -77,9 +88,6 @@ struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiat
 		(void)ik_timers_reserve(e, -SA_TIMERS);
 		return NULL;
 	}
-	do
-		spi = ik_random_u64(e);
-	while (!spi || ik_sa_find(e, spi));
 	sa->e = e;
 	sa->initiator = initiator;
 	sa->owner = initiator;
@@ -120,6 +128,7 @@ void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state)
 	case IK_SA_REKEY_OFFER:
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
+	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_AUTH_VERIFY:
@@ -166,6 +175,7 @@ void ik_sa_setup_done(struct ik_sa *sa)
 	free(s->peers);
 	free(s->cookie);
 	free(s->auth);
+	free(s->methods);
 	ik_wipe_free(s->chain, s->chain_len);
 	ik_wipe_free(s, sizeof(*s));
 	sa->setup = NULL;
@@ -178,6 +188,7 @@ static void sa_clear(struct ik_sa *sa)
 	ik_tasks_clear(sa);
 	sa->active = ik_exchange_free(sa->active);
 	ik_serving_done(sa);
+	sa->followup = ik_followup_free(sa->followup);
 	ike_packets_clear(&sa->response);
 	ike_reassembly_clear(&sa->requests);
 	ike_reassembly_clear(&sa->responses);
@@ -207,7 +218,6 @@ static void drop_undecided(struct ik_sa *sa)
 
 void ik_sa_kill(struct ik_sa *sa)
 {
-	struct ike_engine *e = sa->e;
 	struct ik_conn *conn = sa->conn;
 	bool was_negotiating = negotiating(sa->state), was_up = sa->state == IK_SA_UP;
 
@@ -224,8 +234,8 @@ void ik_sa_kill(struct ik_sa *sa)
 		ik_conn_failed(conn);
 		ik_unique_check(conn);
 	}
-	if (was_up && !conn->retry.place)
-		ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, IK_SECOND, 50, 150));
+	if (was_up)
+		ik_conn_ended(conn, sa, false);
 }
 
 void ik_sa_fail(struct ik_sa *sa)
@@ -241,7 +251,9 @@ void ik_sa_fail(struct ik_sa *sa)
 	ik_tasks_clear(sa);
 	sa->active = ik_exchange_free(sa->active);
 	ik_serving_done(sa);
+	sa->followup = ik_followup_free(sa->followup);
 	ik_sa_unbind(sa);
+	ik_halfopen_holds(sa, 0);
 	if (sa->setup) {
 		/* A stranger's goes on counting as half-open. */
 		ik_request_drop(e, &sa->setup->sign_request);
@@ -250,8 +262,8 @@ void ik_sa_fail(struct ik_sa *sa)
 	ik_timer_stop(e, &sa->dpd);
 	ik_timer_stop(e, &sa->reauth_timer);
 	ik_timer_stop(e, &sa->keepalive);
-	if (was_up && sa->conn && !sa->conn->retry.place)
-		ik_timer_set(e, &sa->conn->retry, e->now + ik_jitter(e, IK_SECOND, 50, 150));
+	if (was_up && sa->conn)
+		ik_conn_ended(sa->conn, sa, false);
 }
 
 void ik_sa_close(struct ik_sa *sa)
@@ -259,6 +271,7 @@ void ik_sa_close(struct ik_sa *sa)
 	switch (sa->state) {
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
+	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_HALF_OPEN:
@@ -284,10 +297,10 @@ void ik_sa_close(struct ik_sa *sa)
 		ik_sa_setup_done(sa);
 		ik_tasks_clear(sa);
 		end_children(sa);
+		sa->followup = ik_followup_free(sa->followup);
 		ik_task_queue(sa, IK_TASK_IKE_DELETE, 0, 0);
-		if (was_up && sa->conn && !sa->conn->retry.place)
-			ik_timer_set(sa->e, &sa->conn->retry,
-				     sa->e->now + ik_jitter(sa->e, IK_SECOND, 50, 150));
+		if (was_up && sa->conn)
+			ik_conn_ended(sa->conn, sa, false);
 		ik_sa_run(sa);
 		return;
 	}
@@ -369,6 +382,15 @@ void ik_sa_timers(struct ik_sa *sa)
 		if (wish && (!sa->reauth_at || wish < sa->reauth_at))
 			sa->reauth_at = wish;
 	}
+	if (sa->trust_ends) {
+		ike_time soon = e->now + IK_TRUST_RETRY;
+
+		/* Whatever sets timers anew does not put it off. */
+		if (sa->reauth_timer.place && sa->reauth_timer.at < soon)
+			soon = sa->reauth_timer.at;
+		if (!sa->reauth_at || sa->reauth_at > soon)
+			sa->reauth_at = soon;
+	}
 	if (sa->reauth_at)
 		ik_timer_set(e, &sa->reauth_timer, sa->reauth_at);
 	else
@@ -387,12 +409,16 @@ static void reauth_fired(struct ike_engine *e, struct ik_timer *t)
 {
 	struct ik_sa *sa = IK_ENTRY(t, struct ik_sa, reauth_timer);
 
-	(void)e;
 	if (sa->state != IK_SA_UP || !sa->conn)
 		return;
-	(void)ik_reauth_start(sa->conn);
+	if (sa->trust_ends && e->now >= sa->trust_ends)
+		ik_trust_lost(sa->conn);
+	else if (sa->trust_ends)
+		ik_trust_check(sa->conn);
+	else
+		(void)ik_reauth_start(sa->conn);
 	/* The next try, if this one fails or brings the same certificate. */
-	if (ik_sa_alive(sa))
+	if (ik_sa_is_up(sa))
 		ik_sa_timers(sa);
 }
 
@@ -416,6 +442,7 @@ static void life_fired(struct ike_engine *e, struct ik_timer *t)
 	switch (sa->state) {
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT: ik_init_timeout(sa); break;
+	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_AUTH_VERIFY:
@@ -461,6 +488,9 @@ void ik_sa_up(struct ik_sa *sa)
 	ik_sa_enter(sa, IK_SA_UP);
 	sa->confirmed = sa->initiator;
 	sa->established = sa->authenticated = sa->last_in = sa->e->now;
+	/* The rules may have changed while it was judged. */
+	if (!ik_trusted(sa))
+		sa->trust_ends = sa->e->now + IK_TRUST_TIME;
 	ik_sa_timers(sa);
 	ik_report(sa->e, conn, &sa->remote, IKE_NOTICE, "ike-established", NULL,
 		  "IKE SA with %s (%s), %s, %s%s%s", cg_endpoint_format(&sa->remote, remote),
@@ -469,7 +499,7 @@ void ik_sa_up(struct ik_sa *sa)
 		  ike_suite_format(&sa->suite, suite, sizeof(suite)),
 		  sa->nat_local ? ", we are behind NAT" : "",
 		  sa->nat_peer ? ", the peer is behind NAT" : "");
-	ik_conn_succeeded(conn);
+	ik_timer_stop(sa->e, &conn->retry);
 }
 
 void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local, const struct cg_endpoint *remote)

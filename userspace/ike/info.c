@@ -76,6 +76,7 @@ void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_
 			ik_unique_check(sa->conn);
 		break;
 	case IK_TASK_INIT:
+	case IK_TASK_INTERMEDIATE:
 	case IK_TASK_AUTH:
 	case IK_TASK_CHILD_CREATE:
 	case IK_TASK_CHILD_REKEY:

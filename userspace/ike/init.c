@@ -32,6 +32,9 @@ static void build_extras(struct ike_builder *b, const struct ik_sa *sa,
 	if (sa->initiator ? c->fragmentation : sa->fragmentation)
 		ike_build_notify(b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED, IKE_VIEW_NONE);
 	ike_build_notify(b, IKE_N_SIGNATURE_HASH_ALGORITHMS, IKE_VIEW(hashes, sizeof(hashes)));
+	/* RFC 9242 section 3.1: only who may have a use for the exchange asks for it. */
+	if (sa->initiator ? ike_policy_offers_addke(c->ike_policy) : sa->setup->intermediate.agreed)
+		ike_build_notify(b, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, IKE_VIEW_NONE);
 }
 
 static void read_extras(struct ik_sa *sa, const struct ike_content *content,
@@ -49,6 +52,8 @@ static void read_extras(struct ik_sa *sa, const struct ike_content *content,
 	sa->fragmentation = c->fragmentation &&
 			    ike_content_notify(content, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED, 0);
 	sa->encap |= c->encap == IKE_ENCAP_UDP;
+	s->intermediate.agreed = ike_content_notify(content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED,
+						    0);
 	s->childless = ike_content_notify(content, IKE_N_CHILDLESS_IKEV2_SUPPORTED, 0);
 }
 
@@ -294,6 +299,10 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 		return r;
 	if (choice.suite.ke != s->ke || content->ke.method != s->ke)
 		return -EBADMSG;
+	/* Additional key exchanges are for IKE_INTERMEDIATE to carry (RFC 9370 section 2.2.1). */
+	if (ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX &&
+	    !ike_content_notify(content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0))
+		return -EBADMSG;
 	r = keep_nonce(s, content->nonce);
 	if (r < 0)
 		return r;
@@ -311,6 +320,7 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 		return r;
 	}
 	read_extras(sa, content, c);
+	ik_auth_take_methods(sa, content);
 	if (sa->local.addr.family == AF_UNSPEC)
 		sa->local.addr = local->addr;
 	sa->nat_local = nat.supported && nat.local;
@@ -365,10 +375,7 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 		sa->local.port = IKE_NAT_PORT;
 		sa->remote.port = IKE_NAT_PORT;
 	}
-	ik_sa_enter(sa, IK_SA_AUTH_SIGN);
-	r = ik_auth_sign(sa);
-	if (r < 0)
-		init_failed(sa, r);
+	ik_intermediate_next(sa);
 }
 
 /* ------------------------------------------------------------------ responder */
@@ -411,7 +418,8 @@ static bool tell(struct ike_engine *e, const struct cg_endpoint *remote,
 
 static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 			const struct cg_endpoint *remote, const struct ike_message *msg,
-			const struct ike_sa_payload *offer, const struct ik_conn *conn)
+			const struct ike_sa_payload *offer, const struct ik_conn *conn,
+			enum ike_ke_use ke_use)
 {
 	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64],
 		peer[CG_ENDPOINT_SIZE];
@@ -420,9 +428,13 @@ static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 	if (tell(e, remote, msg))
 		ik_report(e, conn, remote, IKE_ERROR, "no-proposal-chosen",
 			  "give both sides a policy with at least one common IKE proposal",
-			  "no common IKE proposal: %s offers %s; we allow %s",
+			  "no common IKE proposal: %s offers %s%s; we allow %s",
 			  cg_endpoint_format(remote, peer),
 			  ike_offer_format(offer, offered, sizeof(offered)),
+			  ke_use == IKE_KE_USE_ONE &&
+					  ike_policy_offers_addke(conn->config->c.ike_policy)
+				  ? " and knows no IKE_INTERMEDIATE"
+				  : "",
 			  ike_policy_format(conn->config->c.ike_policy, policy, sizeof(policy)));
 }
 
@@ -438,6 +450,23 @@ static bool proven(struct ike_engine *e, const struct cg_endpoint *remote,
 	}
 	return n &&
 	       ike_cookie_check(&e->jar, n->data, content->nonce, remote, msg->header.spi_i) == 0;
+}
+
+/*
+ * RFC 9593 section 3.1: beside CERTREQ. This message cannot be fragmented; what does not fit waits for IKE_INTERMEDIATE, if there is to be
+ * one, and is left out otherwise.
+ */
+static void announce(struct ik_sa *sa, const struct ike_connection_config *c, struct ike_builder *b,
+		     size_t max)
+{
+	if (!c->auth_methods.size)
+		return;
+	if (b->w.len + c->auth_methods.size + 8 <= max) {
+		ik_auth_build_methods(c, b);
+	} else if (!ik_intermediate_done(sa)) {
+		sa->setup->methods_later = true;
+		ike_build_notify(b, IKE_N_SUPPORTED_AUTH_METHODS, IKE_VIEW_NONE);
+	}
 }
 
 static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
@@ -463,8 +492,6 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	r = ike_dh_new(choice->suite.ke, &e->config.random, &s->dh);
 	if (r < 0)
 		return r;
-	if (content->ke.data.len != ike_dh_public(s->dh).len)
-		return -EBADMSG;
 	r = keep_nonce(s, content->nonce);
 	if (r < 0)
 		return r;
@@ -486,10 +513,8 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	build_extras(&b, sa, c);
 	/* RFC 6023 section 3: who has no use for a Child SA yet need not make one. */
 	ike_build_notify(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED, IKE_VIEW_NONE);
-	if (c->n_anchor_hashes && c->n_anchor_hashes <= IKE_MAX_ANCHOR_HASHES)
-		ike_build_certreq(&b, IKE_CERT_X509_SIGNATURE,
-				  IKE_VIEW((const uint8_t *)c->anchor_hashes,
-					   c->n_anchor_hashes * sizeof(*c->anchor_hashes)));
+	ik_auth_build_certreq(c, &b);
+	announce(sa, c, &b, ik_message_max(sa, local));
 	r = ike_build_finish(&b, &len);
 	if (r < 0)
 		return r;
@@ -500,11 +525,51 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	return 0;
 }
 
+static bool has_hash(const uint8_t (*list)[20], size_t n, const uint8_t hash[20])
+{
+	for (size_t i = 0; i < n; i++)
+		if (!memcmp(list[i], hash, 20))
+			return true;
+	return false;
+}
+
+/*
+ * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
+ * takes them, encapsulation is forced if one forces it, and anchors are listed for all, if they are not too many.
+ */
+static void speak_for_all(struct ik_conn *const *candidates, size_t n,
+			  struct ike_connection_config *c,
+			  uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20])
+{
+	size_t n_hashes = 0; /* one more than there is room for: too many */
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ike_connection_config *other = &candidates[i]->config->c;
+
+		c->fragmentation |= other->fragmentation;
+		if (other->encap == IKE_ENCAP_UDP)
+			c->encap = IKE_ENCAP_UDP;
+		for (size_t k = 0; k < other->n_anchor_hashes; k++) {
+			if (n_hashes > IKE_MAX_ANCHOR_HASHES ||
+			    has_hash((const uint8_t(*)[20])anchors, n_hashes,
+				     other->anchor_hashes[k]))
+				continue;
+			if (n_hashes < IKE_MAX_ANCHOR_HASHES)
+				memcpy(anchors[n_hashes], other->anchor_hashes[k], 20);
+			n_hashes++;
+		}
+	}
+	c->anchor_hashes = (const uint8_t(*)[20])anchors;
+	c->n_anchor_hashes = n_hashes;
+}
+
 void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote, const struct ike_message *msg)
 {
 	static const uint8_t no_data[1];
 	const struct ike_header *h = &msg->header;
+	uint8_t hashes_of_all[IKE_MAX_ANCHOR_HASHES][20];
+	struct ike_connection_config c;
 	struct ik_conn **candidates = e->candidates;
 	const struct ike_policy *tried = NULL;
 	struct ike_sa_payload offer;
@@ -514,6 +579,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	struct ik_conn *conn = NULL;
 	struct ik_sa *sa;
 	size_t n, exact;
+	enum ike_ke_use ke_use;
 	uint16_t wanted = IKE_KE_NONE;
 	bool has_cookie;
 	int r;
@@ -543,7 +609,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
 		return;
 	}
-	n = ik_conn_candidates(e, local, remote, candidates, IK_MAX_CANDIDATES, &exact);
+	n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, &exact);
 	if (!n) {
 		char peer[CG_ENDPOINT_SIZE], here[CG_ENDPOINT_SIZE];
 
@@ -557,7 +623,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	}
 	has_cookie = proven(e, remote, msg, &content);
-	switch (ik_halfopen_admit(e, remote, has_cookie, exact > 0)) {
+	switch (ik_halfopen_admit(e, remote, has_cookie, exact > 0, msg->raw.len)) {
 	case IK_ADMIT: break;
 	case IK_DEMAND_COOKIE: {
 		uint8_t cookie[IKE_COOKIE_LEN];
@@ -570,6 +636,9 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	}
 	case IK_REFUSE: e->counters.half_open_refused++; return;
 	}
+	ke_use = ike_content_notify(&content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0)
+			 ? IKE_KE_USE_POLICY
+			 : IKE_KE_USE_ONE;
 	/* The first candidate with which it would work; the one that the peer turns out to be is checked later. */
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_policy *policy = candidates[i]->config->c.ike_policy;
@@ -578,8 +647,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		if (policy == tried)
 			continue;
 		tried = policy;
-		r = ike_choose(policy, &offer, IKE_KE_USE_POLICY, content.ke.method, 0, &choice,
-			       &fault);
+		r = ike_choose(policy, &offer, ke_use, content.ke.method, 0, &choice, &fault);
 		if (r < 0)
 			continue;
 		if (choice.suite.ke == content.ke.method) {
@@ -597,8 +665,14 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 			refuse_clear(e, local, remote, msg, IKE_N_INVALID_KE_PAYLOAD,
 				     IKE_VIEW(ke, sizeof(ke)));
 		} else {
-			no_proposal(e, local, remote, msg, &offer, candidates[0]);
+			no_proposal(e, local, remote, msg, &offer, candidates[0], ke_use);
 		}
+		return;
+	}
+	/* Before a nonce and a key are spent on it: what fails after that is not counted as half-open. */
+	if (content.ke.data.len != ike_dh_info(choice.suite.ke)->public_len) {
+		e->counters.malformed++;
+		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
 		return;
 	}
 	if (!e->n_nonces) {
@@ -614,9 +688,11 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	sa->remote = *remote;
 	sa->suite = choice.suite;
 	sa->expected_id = 1;
+	c = conn->config->c;
+	speak_for_all(candidates, n, &c, hashes_of_all);
 	sa->setup = calloc(1, sizeof(*sa->setup));
 	if (sa->setup && ik_nonce_take(e, &sa->setup->nonce) == 0 &&
-	    init_answer(sa, local, remote, msg, &content, &choice, &conn->config->c) == 0 &&
+	    init_answer(sa, local, remote, msg, &content, &choice, &c) == 0 &&
 	    ik_halfopen_add(sa, has_cookie) == 0) {
 		ik_timer_set(e, &sa->life, e->now + IK_HALF_OPEN_TIME);
 		return;

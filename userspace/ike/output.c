@@ -74,6 +74,11 @@ static int out_queue(struct ike_engine *e, struct ik_out *o)
 		out_free(o);
 		return -ENOMEM;
 	}
+	/* Another engine speaks. */
+	if (e->saved) {
+		out_free(o);
+		return 0;
+	}
 	*e->out_last = o;
 	e->out_last = &o->next;
 	return 0;
@@ -147,6 +152,9 @@ int ik_out_sign(struct ike_engine *e, const struct ike_out_sign *sign)
 	out_blob(o, &s->sk_p);
 	out_blob(o, &s->id_body);
 	out_blob(o, &s->peer_hashes);
+	out_blob(o, &s->peer_methods);
+	out_blob(o, &s->int_auth_i);
+	out_blob(o, &s->int_auth_r);
 	return out_queue(e, o);
 }
 
@@ -166,6 +174,8 @@ int ik_out_verify(struct ike_engine *e, const struct ike_out_verify *verify)
 	out_blob(o, &v->id_body);
 	out_blob(o, &v->wanted_id);
 	out_blob(o, &v->auth_data);
+	out_blob(o, &v->int_auth_i);
+	out_blob(o, &v->int_auth_r);
 	for (size_t i = 0; i < v->n_certs; i++)
 		out_blob(o, &v->certs[i]);
 	return out_queue(e, o);
@@ -231,6 +241,18 @@ bool ike_next_output(struct ike_engine *e, struct ike_output *ret)
 		e->out_last = &e->out_first;
 	*ret = e->out_shown->out;
 	return true;
+}
+
+void ik_out_cut(struct ike_engine *e, struct ik_out **last)
+{
+	struct ik_out *o = *last, *next;
+
+	*last = NULL;
+	e->out_last = last;
+	for (; o; o = next) {
+		next = o->next;
+		out_free(o);
+	}
 }
 
 void ik_out_done(struct ike_engine *e)

@@ -70,13 +70,20 @@ static bool policy_allows_none(const struct ike_policy_proposal *p, uint8_t type
 	return !policy_has_type(p, type) || policy_has(p, type, 0, 0);
 }
 
+/* Of an additional key exchange (RFC 9370)? */
+static bool is_addke(uint8_t type)
+{
+	return type >= IKE_TRANSFORM_ADDKE1 && type <= IKE_TRANSFORM_ADDKE7;
+}
+
 /* Transform types that belong to a protocol's proposals (3.3.3). A proposal with others is not for us. */
 static bool type_belongs(uint8_t protocol, uint8_t type)
 {
 	switch (type) {
 	case IKE_TRANSFORM_ENCR:
 	case IKE_TRANSFORM_INTEG:
-	case IKE_TRANSFORM_KE: return true;
+	case IKE_TRANSFORM_KE:
+	case IKE_TRANSFORM_ADDKE1 ... IKE_TRANSFORM_ADDKE7: return true;
 	case IKE_TRANSFORM_PRF: return protocol == IKE_PROTOCOL_IKE;
 	case IKE_TRANSFORM_ESN: return protocol == IKE_PROTOCOL_ESP;
 	}
@@ -196,6 +203,76 @@ static bool pick_esn(const struct ike_policy_proposal *p, struct offered o, stru
 	return false;
 }
 
+/* Has one of the additional key exchanges before place n the method already? */
+static bool addke_taken(const struct ike_suite *s, size_t n, uint16_t method)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s->addke[i] == method)
+			return true;
+	return false;
+}
+
+/*
+ * The additional key exchanges from place n on: the policy's order decides, and where two types want the same method an
+ * earlier type gives way (RFC 9370 section 2.2.1: no duplicates). steps bounds the search, since the offer is hostile.
+ */
+static bool assign_addke(const struct ike_policy_proposal *p, struct offered o, size_t n,
+			 unsigned *steps, struct ike_suite *s)
+{
+	uint8_t type = (uint8_t)(IKE_TRANSFORM_ADDKE1 + n);
+
+	if (n == IKE_ADDKE_MAX)
+		return true;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct ike_policy_transform *t = &p->transforms[i];
+
+		if (t->type != type || t->id == IKE_KE_NONE || addke_taken(s, n, t->id) ||
+		    !offer_has(o, type, t->id, 0))
+			continue;
+		if (!*steps)
+			return false;
+		--*steps;
+		s->addke[n] = t->id;
+		if (assign_addke(p, o, n + 1, steps, s))
+			return true;
+	}
+	s->addke[n] = IKE_KE_NONE;
+	return policy_allows_none(p, type) &&
+	       (!offer_has_type(o, type) || offer_has(o, type, IKE_KE_NONE, 0)) &&
+	       assign_addke(p, o, n + 1, steps, s);
+}
+
+static bool pick_addke(const struct ike_policy_proposal *p, struct offered o,
+		       enum ike_ke_use ke_use, struct ike_choice *c)
+{
+	unsigned steps = 256;
+
+	switch (ke_use) {
+	case IKE_KE_USE_POLICY:
+		if (!assign_addke(p, o, 0, &steps, &c->suite))
+			return false;
+		break;
+	case IKE_KE_USE_ONE:
+		for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+			uint8_t t = (uint8_t)(IKE_TRANSFORM_ADDKE1 + i);
+
+			if (!policy_allows_none(p, t) ||
+			    (offer_has_type(o, t) && !offer_has(o, t, IKE_KE_NONE, 0)))
+				return false;
+		}
+		break;
+	case IKE_KE_USE_NEVER: break;
+	}
+	/* Exactly one of each type that was offered (3.3), and if it is NONE. */
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+		uint8_t type = (uint8_t)(IKE_TRANSFORM_ADDKE1 + i);
+
+		if (c->suite.addke[i] != IKE_KE_NONE || offer_has(o, type, IKE_KE_NONE, 0))
+			choose_transform(c, type, c->suite.addke[i], 0);
+	}
+	return true;
+}
+
 /* Tries one proposal of the policy on one of the offer. */
 static bool fits(uint8_t protocol, const struct ike_policy_proposal *p, struct offered o,
 		 enum ike_ke_use ke_use, uint16_t sent_ke, struct ike_choice *ret)
@@ -212,6 +289,11 @@ static bool fits(uint8_t protocol, const struct ike_policy_proposal *p, struct o
 	if (!pick_ke(p, o, protocol, ke_use, sent_ke, &c))
 		return false;
 	if (protocol == IKE_PROTOCOL_ESP && !pick_esn(p, o, &c))
+		return false;
+	if (!pick_addke(p, o, ke_use, &c))
+		return false;
+	/* What is additional comes after a key exchange, not instead of it. */
+	if (c.suite.ke == IKE_KE_NONE && ike_suite_addke(&c.suite, 0) < IKE_ADDKE_MAX)
 		return false;
 	*ret = c;
 	return true;
@@ -270,15 +352,20 @@ static size_t offer_of(uint8_t protocol, const struct ike_policy_proposal *p,
 		       enum ike_ke_use ke_use, uint16_t first_ke,
 		       struct ike_transform ret[IKE_POLICY_TRANSFORMS])
 {
-	static const uint8_t order[] = {IKE_TRANSFORM_ENCR, IKE_TRANSFORM_INTEG, IKE_TRANSFORM_PRF,
-					IKE_TRANSFORM_KE, IKE_TRANSFORM_ESN};
-	bool ke = !(protocol == IKE_PROTOCOL_ESP && ke_use == IKE_KE_USE_NEVER), real_ke = false;
+	static const uint8_t order[] = {IKE_TRANSFORM_ENCR,   IKE_TRANSFORM_INTEG,
+					IKE_TRANSFORM_PRF,    IKE_TRANSFORM_KE,
+					IKE_TRANSFORM_ADDKE1, IKE_TRANSFORM_ADDKE2,
+					IKE_TRANSFORM_ADDKE3, IKE_TRANSFORM_ADDKE4,
+					IKE_TRANSFORM_ADDKE5, IKE_TRANSFORM_ADDKE6,
+					IKE_TRANSFORM_ADDKE7, IKE_TRANSFORM_ESN};
+	bool ke = !(protocol == IKE_PROTOCOL_ESP && ke_use == IKE_KE_USE_NEVER);
 	size_t n = 0;
 
 	for (size_t k = 0; k < ARRAY_SIZE(order); k++) {
+		bool optional = order[k] == IKE_TRANSFORM_KE || is_addke(order[k]), real = false;
 		size_t before = n;
 
-		if (order[k] == IKE_TRANSFORM_KE && !ke)
+		if (optional && !ke)
 			continue;
 		for (size_t pass = 0; pass < 2; pass++)
 			for (size_t i = 0; i < p->n && i < IKE_POLICY_TRANSFORMS; i++) {
@@ -291,13 +378,12 @@ static size_t offer_of(uint8_t protocol, const struct ike_policy_proposal *p,
 					continue;
 				ret[n++] = (struct ike_transform){
 					.type = t->type, .id = t->id, .key_bits = t->key_bits};
-				real_ke = real_ke ||
-					  (t->type == IKE_TRANSFORM_KE && t->id != IKE_KE_NONE);
+				real = real || t->id != IKE_KE_NONE;
 			}
-		if (order[k] == IKE_TRANSFORM_KE && !real_ke)
+		if (optional && !real)
 			n = before; /* NONE alone says nothing */
 		if (n == before && policy_has_type(p, order[k]) &&
-		    !(order[k] == IKE_TRANSFORM_KE && policy_allows_none(p, IKE_TRANSFORM_KE)))
+		    !(optional && policy_allows_none(p, order[k])))
 			return 0;
 	}
 	return n;
@@ -355,7 +441,8 @@ static int take_answer(struct offered ours, const struct ike_transform *t, struc
 {
 	/* NONE where nothing of the type was offered says the same as leaving it out. */
 	bool needless_none = t->id == 0 && t->key_bits == 0 && !offer_has_type(ours, t->type) &&
-			     (t->type == IKE_TRANSFORM_INTEG || t->type == IKE_TRANSFORM_KE);
+			     (t->type == IKE_TRANSFORM_INTEG || t->type == IKE_TRANSFORM_KE ||
+			      is_addke(t->type));
 
 	for (size_t i = 0; i < c->n; i++)
 		if (c->transforms[i].type == t->type)
@@ -379,8 +466,29 @@ static int take_answer(struct offered ours, const struct ike_transform *t, struc
 	case IKE_TRANSFORM_ADDKE4:
 	case IKE_TRANSFORM_ADDKE5:
 	case IKE_TRANSFORM_ADDKE6:
-	case IKE_TRANSFORM_ADDKE7:
-		return bad(fault, "an answer with a transform that was not offered");
+	case IKE_TRANSFORM_ADDKE7: c->suite.addke[t->type - IKE_TRANSFORM_ADDKE1] = t->id; break;
+	}
+	return 0;
+}
+
+/* RFC 9370 section 2.2.1: what was offered has to be answered, and no method twice. */
+static int check_addke(struct offered ours, const struct ike_choice *c, struct ike_fault *fault)
+{
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+		uint8_t type = (uint8_t)(IKE_TRANSFORM_ADDKE1 + i);
+
+		if (c->suite.addke[i] == IKE_KE_NONE) {
+			if (offer_has_type(ours, type) && !offer_has(ours, type, IKE_KE_NONE, 0))
+				return bad(
+					fault,
+					"an answer without an additional key exchange that it must have");
+			continue;
+		}
+		if (addke_taken(&c->suite, i, c->suite.addke[i]))
+			return bad(fault, "an answer with the same additional key exchange twice");
+		if (c->suite.ke == IKE_KE_NONE)
+			return bad(fault,
+				   "an answer with additional key exchanges and no first one");
 	}
 	return 0;
 }
@@ -436,6 +544,8 @@ int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use,
 			return err;
 	}
 	err = check_complete(ours, theirs, &c, fault);
+	if (!err)
+		err = check_addke(ours, &c, fault);
 	if (err)
 		return err;
 	c.number = proposal->number;
@@ -462,6 +572,21 @@ uint16_t ike_policy_first_ke(const struct ike_policy *policy)
 	return IKE_KE_NONE;
 }
 
+bool ike_policy_offers_addke(const struct ike_policy *policy)
+{
+	struct ike_transform transforms[IKE_POLICY_TRANSFORMS];
+
+	for (size_t i = 0; i < policy->n && i < IKE_POLICY_PROPOSALS; i++) {
+		size_t n = offer_of(policy->protocol, &policy->proposals[i], IKE_KE_USE_POLICY,
+				    IKE_KE_NONE, transforms);
+
+		for (size_t j = 0; j < n; j++)
+			if (is_addke(transforms[j].type))
+				return true;
+	}
+	return false;
+}
+
 bool ike_policy_allows_ke(const struct ike_policy *policy, uint16_t ke)
 {
 	for (size_t i = 0; i < policy->n; i++)
@@ -478,6 +603,13 @@ static bool proposal_allows(const struct ike_policy_proposal *p, const struct ik
 	if (ike_encr_is_aead(s->encr) ? s->integ != IKE_INTEG_NONE
 				      : !policy_has(p, IKE_TRANSFORM_INTEG, s->integ, 0))
 		return false;
+	for (size_t i = 0; i < IKE_ADDKE_MAX && ke_use != IKE_KE_USE_NEVER; i++) {
+		uint8_t type = (uint8_t)(IKE_TRANSFORM_ADDKE1 + i);
+
+		if (s->addke[i] == IKE_KE_NONE ? !policy_allows_none(p, type)
+					       : !policy_has(p, type, s->addke[i], 0))
+			return false;
+	}
 	if (s->protocol == IKE_PROTOCOL_IKE)
 		return policy_has(p, IKE_TRANSFORM_PRF, s->prf, 0) &&
 		       policy_has(p, IKE_TRANSFORM_KE, s->ke, 0);

@@ -10,7 +10,7 @@
 #include "ike/message.h"
 
 #define IKE_POLICY_PROPOSALS  16
-#define IKE_POLICY_TRANSFORMS 32
+#define IKE_POLICY_TRANSFORMS 96
 
 /* An allowed transform. */
 struct ike_policy_transform {
@@ -23,7 +23,9 @@ struct ike_policy_transform {
 /*
  * One proposal of a policy: for each type the allowed transforms, the preferred one first. AEADs
  * and other ciphers are kept in separate proposals (section 3.3). ESP: no KE transform at all, or
- * NONE among them, allows a Child SA without a key exchange of its own.
+ * NONE among them, allows a Child SA without a key exchange of its own. Additional key exchanges
+ * (RFC 9370) have their types ADDKE1 to ADDKE7; NONE among a type allows to do without it. A peer that does not
+ * know them passes over a proposal that has any, so that one without is needed where it may do without.
  */
 struct ike_policy_proposal {
 	size_t n;
@@ -54,10 +56,14 @@ bool ike_policy_is_legacy(const struct ike_policy *policy);
 enum ike_ke_use {
 	IKE_KE_USE_POLICY, /* IKE SAs; Child SAs in CREATE_CHILD_SA */
 	IKE_KE_USE_NEVER,  /* the first Child SA, in IKE_AUTH: has no KE payload (section 1.2) */
+	IKE_KE_USE_ONE,	   /* IKE_SA_INIT of a peer without IKE_INTERMEDIATE: nothing additional */
 };
 
 /* The first key exchange method that an offer of the policy would list; IKE_KE_NONE: none. */
 uint16_t ike_policy_first_ke(const struct ike_policy *policy);
+
+/* Does an offer of the policy list additional key exchanges? */
+bool ike_policy_offers_addke(const struct ike_policy *policy);
 
 /* Does the policy offer or accept this method? */
 bool ike_policy_allows_ke(const struct ike_policy *policy, uint16_t ke);
@@ -80,7 +86,7 @@ struct ike_choice {
 	uint8_t number;	     /* of the proposal chosen */
 	struct ike_view spi; /* the peer's, a view into the offer */
 	size_t n;
-	struct ike_transform transforms[8];
+	struct ike_transform transforms[4 + IKE_ADDKE_MAX];
 };
 
 /*
@@ -88,6 +94,7 @@ struct ike_choice {
  * sent_ke is the method of the KE payload that came along: when the policy allows it in a
  * proposal that fits, it is taken whatever its rank, which saves a round trip; IKE_KE_NONE: there was
  * none. A choice whose suite.ke differs from sent_ke calls for INVALID_KE_PAYLOAD.
+ * Of the additional key exchanges no two are the same (RFC 9370 section 2.2.1).
  * spi_len: what every SPI must have (0, 4 or 8). -ENOENT with NO_PROPOSAL_CHOSEN.
  */
 int ike_choose(const struct ike_policy *policy, const struct ike_sa_payload *offer,
@@ -108,13 +115,14 @@ int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use,
 
 /*
  * Texts, truncated to size; all return buf.
- * Suite: "AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519", ESP: "AES_GCM_16-256/ESN".
+ * Suite: "AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519", ESP: "AES_GCM_16-256/ESN"; additional key exchanges follow
+ * the first one as "ADDKE1_ECP_384".
  * Lists: proposals separated by ", ", alternatives of a type by "+".
  */
-#define IKE_SUITE_TEXT 160
+#define IKE_SUITE_TEXT 256
 const char *ike_suite_format(const struct ike_suite *suite, char *buf, size_t size);
 const char *ike_policy_format(const struct ike_policy *policy, char *buf, size_t size);
 const char *ike_offer_format(const struct ike_sa_payload *offer, char *buf, size_t size);
 
-/* "AES_GCM_16-256", "PRF_HMAC_SHA2_384", "ECP_384", …: 0, or -ENOENT. Without regard to case. */
+/* "AES_GCM_16-256", "PRF_HMAC_SHA2_384", "ECP_384", "ADDKE1_ECP_384", "NO_ADDKE1", …: 0, or -ENOENT. Without regard to case. */
 int ike_policy_transform_parse(const char *text, struct ike_policy_transform *ret);

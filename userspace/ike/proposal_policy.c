@@ -76,6 +76,10 @@ static const char *check_transform(uint8_t protocol, const struct ike_policy_tra
 				       ? NULL
 				       : "an IKE proposal without a key exchange";
 		return ike_dh_info(t->id) ? NULL : "a key exchange method that is not supported";
+	case IKE_TRANSFORM_ADDKE1 ... IKE_TRANSFORM_ADDKE7:
+		return t->id == IKE_KE_NONE || ike_dh_info(t->id)
+			       ? NULL
+			       : "a key exchange method that is not supported";
 	case IKE_TRANSFORM_ESN:
 		if (protocol != IKE_PROTOCOL_ESP)
 			return "ESN in an IKE proposal";
@@ -86,7 +90,7 @@ static const char *check_transform(uint8_t protocol, const struct ike_policy_tra
 
 static const char *check_proposal(uint8_t protocol, const struct ike_policy_proposal *p)
 {
-	size_t aeads = 0, ciphers = 0, integs = 0, prfs = 0, kes = 0, esns = 0;
+	size_t aeads = 0, ciphers = 0, integs = 0, prfs = 0, kes = 0, esns = 0, more = 0;
 
 	if (p->n > IKE_POLICY_TRANSFORMS)
 		return "too many transforms in one proposal";
@@ -104,6 +108,8 @@ static const char *check_proposal(uint8_t protocol, const struct ike_policy_prop
 		prfs += t->type == IKE_TRANSFORM_PRF;
 		kes += t->type == IKE_TRANSFORM_KE;
 		esns += t->type == IKE_TRANSFORM_ESN;
+		more += t->type >= IKE_TRANSFORM_ADDKE1 && t->type <= IKE_TRANSFORM_ADDKE7 &&
+			t->id != IKE_KE_NONE;
 	}
 	if (aeads + ciphers == 0)
 		return "a proposal without a cipher";
@@ -117,6 +123,8 @@ static const char *check_proposal(uint8_t protocol, const struct ike_policy_prop
 		return "an IKE proposal without a PRF";
 	if (protocol == IKE_PROTOCOL_IKE && kes == 0)
 		return "an IKE proposal without a key exchange";
+	if (more > 0 && kes == 0)
+		return "additional key exchanges without a first one";
 	if (protocol == IKE_PROTOCOL_ESP && esns == 0)
 		return "an ESP proposal that does not say whether sequence numbers are extended";
 	return NULL;
@@ -149,7 +157,8 @@ static bool is_legacy(const struct ike_policy_transform *t)
 	switch (t->type) {
 	case IKE_TRANSFORM_PRF: return prf && prf->legacy;
 	case IKE_TRANSFORM_INTEG: return integ && integ->legacy;
-	case IKE_TRANSFORM_KE: return dh && dh->legacy;
+	case IKE_TRANSFORM_KE:
+	case IKE_TRANSFORM_ADDKE1 ... IKE_TRANSFORM_ADDKE7: return dh && dh->legacy;
 	}
 	return false;
 }
@@ -176,6 +185,9 @@ static void add_transform(struct ike_text *t, uint8_t type, uint16_t id, uint16_
 	}
 	if (id == 0 && type != IKE_TRANSFORM_ESN)
 		ike_text_add(t, "NO_%s", ike_name(&ike_names_transform_type, type));
+	else if (type >= IKE_TRANSFORM_ADDKE1 && type <= IKE_TRANSFORM_ADDKE7)
+		ike_text_add(t, "%s_%s", ike_name(&ike_names_transform_type, type),
+			     ike_name_str(names, id, name));
 	else
 		ike_text_add(t, "%s", ike_name_str(names, id, name));
 	if (key_bits != 0)
@@ -199,6 +211,11 @@ const char *ike_suite_format(const struct ike_suite *suite, char *buf, size_t si
 		ike_text_add(&t, "/");
 		add_transform(&t, IKE_TRANSFORM_KE, suite->ke, 0);
 	}
+	for (size_t i = ike_suite_addke(suite, 0); i < IKE_ADDKE_MAX;
+	     i = ike_suite_addke(suite, i + 1)) {
+		ike_text_add(&t, "/");
+		add_transform(&t, (uint8_t)(IKE_TRANSFORM_ADDKE1 + i), suite->addke[i], 0);
+	}
 	if (suite->protocol == IKE_PROTOCOL_ESP) {
 		ike_text_add(&t, "/");
 		add_transform(&t, IKE_TRANSFORM_ESN, suite->esn, 0);
@@ -209,8 +226,12 @@ const char *ike_suite_format(const struct ike_suite *suite, char *buf, size_t si
 /* The transforms of one type after another: "A+B/C/D+E". */
 static void add_transforms(struct ike_text *t, const struct ike_transform *transforms, size_t n)
 {
-	static const uint8_t order[] = {IKE_TRANSFORM_ENCR, IKE_TRANSFORM_INTEG, IKE_TRANSFORM_PRF,
-					IKE_TRANSFORM_KE, IKE_TRANSFORM_ESN};
+	static const uint8_t order[] = {IKE_TRANSFORM_ENCR,   IKE_TRANSFORM_INTEG,
+					IKE_TRANSFORM_PRF,    IKE_TRANSFORM_KE,
+					IKE_TRANSFORM_ADDKE1, IKE_TRANSFORM_ADDKE2,
+					IKE_TRANSFORM_ADDKE3, IKE_TRANSFORM_ADDKE4,
+					IKE_TRANSFORM_ADDKE5, IKE_TRANSFORM_ADDKE6,
+					IKE_TRANSFORM_ADDKE7, IKE_TRANSFORM_ESN};
 	bool any = false;
 
 	for (size_t k = 0; k <= ARRAY_SIZE(order); k++) {
@@ -269,6 +290,26 @@ const char *ike_offer_format(const struct ike_sa_payload *offer, char *buf, size
 	return buf;
 }
 
+/* "ADDKE1_ECP_384", "NO_ADDKE1" */
+static int parse_addke(const char *text, struct ike_policy_transform *ret)
+{
+	bool none = strncasecmp(text, "NO_", 3) == 0;
+	const char *type = none ? text + 3 : text;
+	struct ike_policy_transform t = {0};
+	unsigned value = IKE_KE_NONE;
+
+	if (strncasecmp(type, "ADDKE", 5) != 0 || type[5] < '1' || type[5] > '7')
+		return -ENOENT;
+	if (none ? type[6] != 0
+		 : type[6] != '_' || strcasecmp(type + 7, "NONE") == 0 ||
+			    ike_number(&ike_names_ke, type + 7, &value) < 0)
+		return -ENOENT;
+	t.type = (uint8_t)(IKE_TRANSFORM_ADDKE1 + (type[5] - '1'));
+	t.id = (uint16_t)value;
+	*ret = t;
+	return 0;
+}
+
 int ike_policy_transform_parse(const char *text, struct ike_policy_transform *ret)
 {
 	static const uint8_t types[] = {IKE_TRANSFORM_PRF, IKE_TRANSFORM_INTEG, IKE_TRANSFORM_KE,
@@ -306,5 +347,5 @@ int ike_policy_transform_parse(const char *text, struct ike_policy_transform *re
 			return 0;
 		}
 	}
-	return -ENOENT;
+	return parse_addke(text, ret);
 }

@@ -91,11 +91,13 @@ static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike
 		struct ike_reassembly *parts = response ? &sa->responses : &sa->requests;
 		struct ike_view chain;
 
-		if (!sa->fragmentation) {
+		if (!sa->fragmentation ||
+		    !ik_halfopen_may_hold(sa, parts->size + 2 * msg->raw.len)) {
 			e->counters.fragments_dropped++;
 			return -EBADMSG;
 		}
 		r = ike_reassembly_add(parts, cipher, msg, ret_first, &chain);
+		ik_halfopen_holds(sa, parts->size);
 		if (r < 0) {
 			if (r == -EBADMSG)
 				e->counters.integrity_failed++;
@@ -109,6 +111,7 @@ static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike
 		memcpy(e->plain, chain.data, chain.len);
 		*ret_chain = IKE_VIEW(e->plain, chain.len);
 		ike_reassembly_clear(parts);
+		ik_halfopen_holds(sa, 0);
 		return 1;
 	}
 	r = ike_sk_open(cipher, msg, e->plain, &len);
@@ -120,6 +123,7 @@ static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike
 	*ret_chain = IKE_VIEW(e->plain, len);
 	/* A message that was sent anew as a whole leaves no use for its fragments. */
 	ike_reassembly_clear(response ? &sa->responses : &sa->requests);
+	ik_halfopen_holds(sa, 0);
 	return 1;
 }
 
@@ -170,6 +174,12 @@ static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_hea
 	if (sa->undecided && !deletes_ike(&content))
 		ik_rekey_used(sa);
 	switch (h->exchange) {
+	case IKE_EXCHANGE_INTERMEDIATE:
+		if (sa->state == IK_SA_HALF_OPEN) {
+			ik_intermediate_request(sa, h->message_id, &content);
+			return;
+		}
+		break;
 	case IKE_EXCHANGE_AUTH:
 		if (sa->state == IK_SA_HALF_OPEN) {
 			ik_auth_request(sa, h->message_id, first, chain, &content);
@@ -193,6 +203,13 @@ static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_hea
 		if (sa->state == IK_SA_REKEYED || sa->state == IK_SA_CLOSING) {
 			ik_respond_notify(sa, h->exchange, h->message_id, IKE_N_TEMPORARY_FAILURE,
 					  IKE_VIEW_NONE);
+			return;
+		}
+		break;
+	case IKE_EXCHANGE_FOLLOWUP_KE:
+		if (sa->state == IK_SA_UP || sa->state == IK_SA_REKEYED ||
+		    sa->state == IK_SA_CLOSING) {
+			ik_followup_asked(sa, h->message_id, &content);
 			return;
 		}
 		break;
@@ -237,6 +254,7 @@ static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_he
 		return;
 	}
 	switch (x->task.kind) {
+	case IK_TASK_INTERMEDIATE: ik_intermediate_response(sa, &content); break;
 	case IK_TASK_AUTH: ik_auth_response(sa, x, first, chain, &content); break;
 	case IK_TASK_CHILD_CREATE:
 	case IK_TASK_CHILD_REKEY: ik_child_response(sa, x, &content); break;
@@ -249,7 +267,9 @@ static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_he
 	case IK_TASK_ROUTABILITY: ik_info_response(sa, x, &content); break;
 	case IK_TASK_INIT: break;
 	}
-	ik_exchange_free(x);
+	/* One that goes on with IKE_FOLLOWUP_KE is the active one again. */
+	if (sa->active != x)
+		ik_exchange_free(x);
 	ik_sa_run(sa);
 }
 
@@ -301,8 +321,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 		size_t len;
 
 		/* Only the peer makes us repeat ourselves. */
-		if (ike_sk_open(sa->initiator ? &sa->keys.responder : &sa->keys.initiator, msg,
-				e->plain, &len) < 0) {
+		if (ike_sk_open(ik_intermediate_repeat_key(sa), msg, e->plain, &len) < 0) {
 			e->counters.integrity_failed++;
 			return;
 		}
@@ -314,6 +333,11 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 	r = open_message(e, sa, msg, &first, &chain);
 	if (r <= 0)
 		return;
+	if (h->exchange == IKE_EXCHANGE_INTERMEDIATE &&
+	    ik_intermediate_received(sa, msg, first, chain) < 0) {
+		e->counters.malformed++;
+		return;
+	}
 	ik_sa_heard(sa, local, remote, is_response);
 	if (is_response) {
 		response(e, sa, h, first, chain);
@@ -372,9 +396,13 @@ void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	}
 	if (h->exchange == IKE_EXCHANGE_SA_INIT) {
+		if (size > IK_INIT_MAX) {
+			e->counters.malformed++;
+			return;
+		}
 		if (ike_header_is_response(h))
 			ik_init_response(e, local, remote, &msg);
-		else
+		else if (!e->settling) /* it comes again, and then to the engine that goes on */
 			ik_init_request(e, local, remote, &msg);
 		return;
 	}

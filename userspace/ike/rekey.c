@@ -53,6 +53,9 @@ static struct ik_sa *heir_new(struct ik_sa *old, bool initiator)
 	ik_sa_bind(sa, old->binding);
 	sa->binding_ends = old->binding_ends;
 	sa->auth_ends = old->auth_ends;
+	memcpy(sa->trust, old->trust, sizeof(sa->trust));
+	sa->trust_ends = old->trust_ends;
+	sa->carried = old->carried;
 	sa->established = sa->e->now;
 	if (old->peer_subject)
 		sa->peer_subject = (char *)ik_memdup(old->peer_subject,
@@ -65,33 +68,50 @@ static struct ik_sa *heir_new(struct ik_sa *old, bool initiator)
 }
 
 static int derive(struct ik_sa *heir, struct ik_sa *old, const struct ike_suite *suite,
-		  struct ike_view nonce_i, struct ike_view nonce_r, const struct ike_dh *dh,
-		  struct ike_view peer_ke)
+		  struct ike_view nonce_i, struct ike_view nonce_r, struct ike_view shared,
+		  struct ike_view more)
 {
-	uint8_t shared[IKE_DH_SHARED_MAX];
-	struct ike_key_inputs in = {
-		.nonce_i = nonce_i, .nonce_r = nonce_r, .spi_i = heir->spi_i, .spi_r = heir->spi_r};
-	size_t len;
+	struct ike_key_inputs in = {.nonce_i = nonce_i,
+				    .nonce_r = nonce_r,
+				    .shared = shared,
+				    .more = more,
+				    .spi_i = heir->spi_i,
+				    .spi_r = heir->spi_r};
 	int r;
 
-	r = ike_dh_shared(dh, peer_ke, shared, &len);
-	if (r < 0)
-		return r;
-	in.shared = IKE_VIEW(shared, len);
 	r = ike_derive_ike_rekey(suite, &old->keys, &in, &heir->keys);
-	OPENSSL_cleanse(shared, sizeof(shared));
 	if (r < 0)
 		return r;
 	heir->suite = *suite;
 	heir->has_keys = true;
-	ik_low_nonce(nonce_i, nonce_r, heir->low_nonce);
 	return 0;
+}
+
+/* The same from a CREATE_CHILD_SA and the IKE_FOLLOWUP_KE after it. */
+static int derive_followed(struct ik_sa *heir, struct ik_sa *old, const struct ik_followup *f)
+{
+	return derive(heir, old, &f->suite, ik_followup_nonce_i(f), ik_followup_nonce_r(f),
+		      ik_followup_shared(f), ik_followup_more(f));
+}
+
+void ik_rekey_lost(struct ik_sa *sa)
+{
+	if (sa->lost_states < IK_MAX_LOST_STATES || sa->state != IK_SA_UP)
+		return;
+	ik_report(
+		sa->e, sa->conn, &sa->remote, IKE_ERROR, "followup-lost",
+		"this is a fault of the peer's implementation, or of a path that loses too much",
+		"the peer forgot %u times in a row what additional key exchanges were to complete: the IKE SA is given up",
+		sa->lost_states);
+	ik_sa_close(sa);
 }
 
 static void inherit(struct ik_sa *old, struct ik_sa *heir)
 {
 	char suite[IKE_SUITE_TEXT];
 
+	/* What the peer has not completed there, it has no more. */
+	ik_followup_drop(old);
 	IK_LIST_FOREACH(&old->children, link) {
 		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
@@ -285,6 +305,46 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir,
 	failed(sa, heir);
 }
 
+/* The peer rekeys it, too: is ours to be given up, having the lowest of the four nonces? (RFC 9370 section 2.2.4) */
+static bool loses(const struct ik_sa *sa, const struct ik_sa *heir)
+{
+	const struct ik_sa *peers = ik_sa_find(sa->e, sa->peer_new);
+
+	return peers && memcmp(heir->low_nonce, peers->low_nonce, IK_LOW_NONCE) < 0;
+}
+
+/* With the additional key exchanges it ends, and there is nothing to delete. */
+static void stop(struct ik_sa *sa, struct ik_sa *heir)
+{
+	ik_sa_kill(heir);
+	sa->own_new = 0;
+	ik_rekey_settle(sa);
+}
+
+/* Ours is there; it goes before one of the peer's that is not. */
+static void complete(struct ik_sa *sa, struct ik_sa *heir)
+{
+	ik_followup_drop(sa);
+	ik_sa_enter(heir, IK_SA_UP);
+	ik_rekey_settle(sa);
+}
+
+/* An answer to IKE_FOLLOWUP_KE. */
+static void followed(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir,
+		     const struct ike_content *content)
+{
+	int r = ik_followup_answered(x, content);
+
+	if (r == 0)
+		r = derive_followed(heir, sa, x->followup);
+	if (r == 0) {
+		complete(sa, heir);
+	} else if (r < 0) {
+		failed(sa, heir);
+		ik_rekey_lost(sa);
+	}
+}
+
 void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content)
 {
 	struct ik_sa *heir = ik_sa_find(sa->e, x->new_sa);
@@ -293,10 +353,17 @@ void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	struct ike_sa_payload answer;
 	struct ike_choice choice;
 	struct ike_fault fault = {};
+	uint8_t shared[IKE_DH_SHARED_MAX];
+	size_t len = 0;
 	uint64_t spi_r;
+	int r;
 
 	if (!heir || !sa->conn || sa->state != IK_SA_UP)
 		return;
+	if (x->followup) {
+		followed(sa, x, heir, content);
+		return;
+	}
 	if (error && !content->sa.data) {
 		refused(sa, x, heir, error);
 		return;
@@ -316,14 +383,23 @@ void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 		return;
 	}
 	heir->spi_r = spi_r;
-	if (derive(heir, sa, &choice.suite, nonce, content->nonce, x->dh, content->ke.data) < 0) {
+	ik_low_nonce(nonce, content->nonce, heir->low_nonce);
+	r = ike_dh_shared(x->dh, content->ke.data, shared, &len);
+	if (r < 0)
 		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-bad-answer", NULL,
 			  "the peer's public value was refused (RFC 6989)");
+	else if (ike_suite_addke(&choice.suite, 0) == IKE_ADDKE_MAX)
+		r = derive(heir, sa, &choice.suite, nonce, content->nonce, IKE_VIEW(shared, len),
+			   IKE_VIEW_NONE);
+	else if (loses(sa, heir))
+		stop(sa, heir);
+	else
+		r = ik_followup_begin(x, &choice.suite, content, IKE_VIEW(shared, len));
+	OPENSSL_cleanse(shared, sizeof(shared));
+	if (r < 0)
 		failed(sa, heir);
-		return;
-	}
-	ik_sa_enter(heir, IK_SA_UP);
-	ik_rekey_settle(sa);
+	else if (heir->has_keys)
+		complete(sa, heir);
 }
 
 /* ------------------------------------------------------------------ the peer asks */
@@ -336,9 +412,7 @@ static void refuse(struct ik_sa *sa, uint32_t id, uint16_t type, struct ike_view
 /* Are we creating, rekeying or closing a Child SA? Then the IKE SA cannot be rekeyed now (section 2.25.2). */
 static bool child_work(const struct ik_sa *sa)
 {
-	return sa->active && (sa->active->task.kind == IK_TASK_CHILD_CREATE ||
-			      sa->active->task.kind == IK_TASK_CHILD_REKEY ||
-			      sa->active->task.kind == IK_TASK_CHILD_DELETE);
+	return sa->active && ik_task_about_child(sa->active->task.kind);
 }
 
 void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
@@ -347,15 +421,20 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	const struct ike_connection_config *c = &sa->conn->config->c;
 	struct ik_sa *own = ik_sa_find(e, sa->own_new), *heir;
 	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64];
-	uint8_t nonce[IKE_NONCE_SIZE], buf[8];
+	uint8_t nonce[IKE_NONCE_SIZE], buf[8], shared[IKE_DH_SHARED_MAX];
+	struct ike_view ours = IKE_VIEW(nonce, sizeof(nonce));
 	struct ike_sa_payload offer;
+	size_t len = 0;
+	bool more;
 	struct ike_choice choice;
+	struct ik_followup *f = NULL;
 	struct ike_dh *dh = NULL;
 	struct ike_builder b;
 	uint64_t spi_i;
 	int r;
 
-	if (child_work(sa) || sa->peer_new || sa->undecided ||
+	if (child_work(sa) || ik_followup_in_the_way(sa, true, NULL) || sa->peer_new ||
+	    (own && sa->active && sa->active->followup) || sa->undecided ||
 	    (own && own->state != IK_SA_REKEY_OFFER)) {
 		refuse(sa, id, IKE_N_TEMPORARY_FAILURE, IKE_VIEW_NONE);
 		return;
@@ -381,25 +460,39 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		refuse(sa, id, IKE_N_INVALID_KE_PAYLOAD, IKE_VIEW(buf, 2));
 		return;
 	}
+	more = ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX;
 	heir = spi_i ? heir_new(sa, false) : NULL;
 	r = heir ? ike_dh_new(choice.suite.ke, &e->config.random, &dh) : -EBADMSG;
 	if (r == 0) {
 		heir->spi_i = spi_i;
 		ike_random_fill(&e->config.random, nonce, sizeof(nonce));
-		r = derive(heir, sa, &choice.suite, content->nonce, IKE_VIEW(nonce, sizeof(nonce)),
-			   dh, content->ke.data);
+		ik_low_nonce(content->nonce, ours, heir->low_nonce);
+		r = ike_dh_shared(dh, content->ke.data, shared, &len);
 	}
+	if (r == 0 && !more)
+		r = derive(heir, sa, &choice.suite, content->nonce, ours, IKE_VIEW(shared, len),
+			   IKE_VIEW_NONE);
+	if (r == 0 && more) {
+		f = ik_followup_new(sa, &choice.suite, content->nonce, ours, IKE_VIEW(shared, len));
+		r = f ? 0 : -ENOMEM;
+	}
+	OPENSSL_cleanse(shared, sizeof(shared));
 	if (r == 0) {
 		ike_store_u64(buf, heir->spi_r);
 		ik_chain_begin(e, &b);
 		ike_build_choice(&b, &choice, IKE_VIEW(buf, sizeof(buf)));
 		ike_build_nonce(&b, IKE_VIEW(nonce, sizeof(nonce)));
 		ike_build_ke(&b, choice.suite.ke, ike_dh_public(dh));
+		if (f) {
+			f->heir = heir->spi_r;
+			ik_followup_await(f, &b);
+		}
 		r = ik_respond(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, &b);
 	}
 	ike_dh_free(dh);
 	if (r < 0) {
-		if (heir)
+		ik_followup_drop(sa);
+		if (heir && ik_sa_alive(heir))
 			ik_sa_kill(heir);
 		refuse(sa, id, r == -EBADMSG ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE,
 		       IKE_VIEW_NONE);
@@ -407,7 +500,34 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	}
 	heir->undecided = true;
 	heir->predecessor = ik_sa_spi(sa);
-	ik_sa_enter(heir, IK_SA_UP);
 	sa->peer_new = heir->spi_r;
+	if (more)
+		return; /* there is none before IKE_FOLLOWUP_KE */
+	ik_sa_enter(heir, IK_SA_UP);
+	ik_rekey_settle(sa);
+}
+
+void ik_rekey_followed(struct ik_sa *sa, uint32_t id, const struct ik_followup *f,
+		       struct ike_dh *dh)
+{
+	struct ik_sa *heir = ik_sa_find(sa->e, f->heir);
+	struct ike_builder b;
+	int r = heir && heir->state == IK_SA_REKEY_OFFER ? derive_followed(heir, sa, f) : -ENOENT;
+
+	if (r == 0) {
+		ik_chain_begin(sa->e, &b);
+		ike_build_ke(&b, ike_dh_method(dh), ike_dh_public(dh));
+		r = ik_respond(sa, IKE_EXCHANGE_FOLLOWUP_KE, id, &b);
+	}
+	ike_dh_free(dh);
+	if (r < 0) {
+		sa->peer_new = 0;
+		if (heir)
+			ik_sa_kill(heir);
+		ik_respond_notify(sa, IKE_EXCHANGE_FOLLOWUP_KE, id, IKE_N_TEMPORARY_FAILURE,
+				  IKE_VIEW_NONE);
+		return;
+	}
+	ik_sa_enter(heir, IK_SA_UP);
 	ik_rekey_settle(sa);
 }

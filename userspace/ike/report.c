@@ -64,7 +64,8 @@ void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char 
 	va_end(ap);
 }
 
-const char *ik_id_format(struct ike_view body, char *buf, size_t size)
+/* Names (DER_ASN1_DN) are not read in here: whoever has read them says what they are. */
+static void id_format(struct ike_view body, char *buf, size_t size)
 {
 	char name[IKE_NAME_BUF], addr[CG_ADDR_SIZE];
 	struct cg_addr a;
@@ -72,11 +73,11 @@ const char *ik_id_format(struct ike_view body, char *buf, size_t size)
 
 	if (!body.len) {
 		(void)snprintf(buf, size, "no identity");
-		return buf;
+		return;
 	}
 	if (ike_id_parse(body, &id, NULL) < 0) {
 		(void)snprintf(buf, size, "a malformed identity");
-		return buf;
+		return;
 	}
 	switch (id.type) {
 	case IKE_ID_IPV4_ADDR:
@@ -95,6 +96,15 @@ const char *ik_id_format(struct ike_view body, char *buf, size_t size)
 			       ike_name_str(&ike_names_id, id.type, name), id.data.len);
 		break;
 	}
+}
+
+const char *ik_local_identity(const struct ike_connection_config *c, char *buf, size_t size)
+{
+	if (c->local_identity.size)
+		(void)snprintf(buf, size, "\"%.*s\"", (int)c->local_identity.size,
+			       (const char *)c->local_identity.data);
+	else
+		id_format(ik_view(c->local_id), buf, size);
 	printable(buf);
 	return buf;
 }

@@ -12,16 +12,19 @@
  *   exchange.c    requests, responses, windows, retransmission, tasks in their order
  *   receive.c     from a datagram to an authentic message and to who handles it
  *   halfopen.c    what peers may cost before they are authenticated
- *   init.c        IKE_SA_INIT, auth_i.c and auth_r.c IKE_AUTH
+ *   init.c        IKE_SA_INIT, intermediate.c IKE_INTERMEDIATE, auth_i.c and auth_r.c IKE_AUTH
  *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation
  *   rekey.c       IKE SA rekeying
+ *   followup.c    IKE_FOLLOWUP_KE
  *   mobike.c      addresses that change
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
  *   unique.c      one IKE SA a connection, replaced without a gap
  *   status.c      what `status` shows
+ *   snapshot*.c   an engine that goes on in the next process: snapshot.h
  */
 #pragma once
 
+#include "ike/addke.h"
 #include "ike/auth_octets.h"
 #include "ike/cookie.h"
 #include "ike/dh.h"
@@ -39,7 +42,8 @@ enum {
 	IK_RETRANSMIT_TRIES = 8,   /* after the first transmission */
 	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
-	IK_MAX_CANDIDATES = 1024,  /* connections that one peer may be */
+	IK_INIT_MAX = 8192,	/* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
+	IK_MAX_LOST_STATES = 4, /* STATE_NOT_FOUND in a row */
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -49,6 +53,7 @@ enum {
 #define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
 #define IK_KEEPALIVE	    (20 * IK_SECOND) /* RFC 3948 section 4 */
 #define IK_LINGER	    (5 * IK_SECOND)  /* a replaced Child SA still receives so long */
+#define IK_FOLLOWUP_TIME    (20 * IK_SECOND) /* for the peer to go on (RFC 9370 section 2.2.4) */
 #define IK_WATCH	    (30 * IK_SECOND) /* for the peer to delete what it has to delete */
 #define IK_COOKIE_ROTATE    (60 * IK_SECOND)
 
@@ -88,6 +93,8 @@ struct ik_conn {
 	bool held;		   /* taken down by an operator */
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
+	bool changing; /* its configuration: an attempt that is given up for that has not failed */
+	bool restored; /* it goes on where a snapshot left it */
 	struct ik_link sas;
 	unsigned failures; /* attempts in a row */
 	struct ik_timer retry;
@@ -109,6 +116,14 @@ enum ik_child_state {
 
 #define IK_LOW_NONCE 64
 
+/* What the kernel says of a Child SA that came from a snapshot; until ike_engine_start(). */
+enum ik_restored {
+	IK_RESTORED_NOTHING,
+	IK_RESTORED_THERE,
+	IK_RESTORED_GONE,
+	IK_RESTORED_UNANSWERED, /* the peer's request for it was not answered: it comes again */
+};
+
 struct ik_child {
 	struct ike_engine *e;
 	struct ik_node by_number, by_spi;
@@ -119,6 +134,7 @@ struct ik_child {
 	struct ik_conn *conn; /* NULL: its connection was removed */
 	uint32_t connection;
 	enum ik_child_state state;
+	enum ik_restored restored;
 	bool installed; /* IKE_OUT_CHILD_ADD went out */
 	bool ours;	/* we began its exchange */
 	bool busy;	/* a task to rekey or to delete it is queued or active */
@@ -146,15 +162,16 @@ struct ik_child {
 /* ------------------------------------------------------------------ IKE SAs */
 
 enum ik_sa_state {
-	IK_SA_NONCE,	   /* initiator: waits for a nonce */
-	IK_SA_INIT_SENT,   /* initiator */
-	IK_SA_AUTH_SIGN,   /* initiator: our AUTH is being made */
-	IK_SA_AUTH_SENT,   /* initiator */
-	IK_SA_AUTH_VERIFY, /* initiator: the peer's AUTH is being judged */
-	IK_SA_HALF_OPEN,   /* responder: IKE_SA_INIT was answered */
-	IK_SA_PEER_VERIFY, /* responder: the peer's AUTH is being judged */
-	IK_SA_PEER_FINISH, /* responder: our AUTH and the first Child SA are being made */
-	IK_SA_REKEY_OFFER, /* its SPI is in a request of ours to rekey another one */
+	IK_SA_NONCE,		 /* initiator: waits for a nonce */
+	IK_SA_INIT_SENT,	 /* initiator */
+	IK_SA_INTERMEDIATE_SENT, /* initiator */
+	IK_SA_AUTH_SIGN,	 /* initiator: our AUTH is being made */
+	IK_SA_AUTH_SENT,	 /* initiator */
+	IK_SA_AUTH_VERIFY,	 /* initiator: the peer's AUTH is being judged */
+	IK_SA_HALF_OPEN,	 /* responder: IKE_SA_INIT was answered */
+	IK_SA_PEER_VERIFY,	 /* responder: the peer's AUTH is being judged */
+	IK_SA_PEER_FINISH,	 /* responder: our AUTH and the first Child SA are being made */
+	IK_SA_REKEY_OFFER,	 /* its SPI is in a request of ours to rekey another one */
 	IK_SA_UP,
 	IK_SA_REKEYED, /* another one took its place; one side will delete it */
 	IK_SA_CLOSING, /* our DELETE or refusal is under way */
@@ -164,6 +181,7 @@ enum ik_sa_state {
 
 enum ik_task_kind {
 	IK_TASK_INIT, /* exchanges only, never queued */
+	IK_TASK_INTERMEDIATE,
 	IK_TASK_AUTH,
 	IK_TASK_CHILD_CREATE,
 	IK_TASK_CHILD_REKEY,
@@ -199,6 +217,7 @@ struct ik_exchange {
 	/* CREATE_CHILD_SA */
 	struct ik_config *config;
 	struct ike_dh *dh;
+	struct ik_followup *followup;  /* while it goes on with IKE_FOLLOWUP_KE */
 	uint8_t nonce[IKE_NONCE_SIZE]; /* ROUTABILITY: COOKIE2 */
 	uint64_t new_child;
 	uint64_t new_sa; /* its SPI here */
@@ -239,6 +258,11 @@ struct ik_setup {
 	uint8_t hashes[64]; /* SIGNATURE_HASH_ALGORITHMS of the peer */
 	size_t n_hashes;
 	bool hashes_seen;
+	struct ik_intermediate intermediate;
+	uint32_t auth_id; /* message ID of IKE_AUTH */
+	uint8_t *methods; /* SUPPORTED_AUTH_METHODS of the peer (RFC 9593) */
+	size_t n_methods;
+	bool methods_later; /* they come, or are to come, in IKE_INTERMEDIATE */
 	uint64_t sign_request, verify_request;
 	/* our AUTH */
 	uint8_t auth_method;
@@ -259,6 +283,7 @@ struct ik_setup {
 	struct ik_node by_init;
 	bool in_init;
 	struct ik_net *net;
+	size_t held;		    /* bytes of its messages */
 	struct ik_link in_net;	    /* net->members */
 	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
 	bool proven;
@@ -294,11 +319,16 @@ struct ik_sa {
 	struct ike_packets response; /* to request expected_id - 1 */
 	struct ike_reassembly requests, responses;
 	struct ik_serving *serving;
+	struct ik_followup *followup; /* a CREATE_CHILD_SA of the peer that it has to complete */
+	unsigned lost_states;	      /* STATE_NOT_FOUND in a row */
 	struct ik_setup *setup;
 	struct ik_link children;
 	uint64_t last_made; /* Child SA made at the peer's last request, while that is unproven */
 	uint64_t binding;
 	ike_time binding_ends;
+	uint8_t trust[IKE_TRUST_SIZE]; /* what the peer was judged by */
+	ike_time
+		trust_ends; /* that is in force no more: closed then, if it is not replaced; 0: it is */
 	ike_time
 		auth_ends; /* the peer wants to be authenticated anew before (RFC 4478); 0: it did not say */
 	char *peer_subject;
@@ -310,6 +340,7 @@ struct ik_sa {
 	unsigned rekey_failures;
 	/* uniqueness */
 	bool confirmed;	  /* the peer has shown that it is up there, too */
+	bool carried;	  /* it has had a Child SA */
 	bool peer_forgot; /* INITIAL_CONTACT on a newer one: the peer has lost this one */
 	bool undecided;	  /* made by the peer to rekey another one, which we are rekeying, too */
 	bool redundant;	  /* another one of its connection stays */
@@ -319,14 +350,6 @@ struct ik_sa {
 	ike_time rekey_at, reauth_at;
 	struct ik_timer life; /* setup, rekey and watch, by state */
 	struct ik_timer reauth_timer, dpd, keepalive;
-};
-
-/* What an unauthenticated address prefix costs. */
-struct ik_net {
-	struct ik_node node;
-	struct cg_addr prefix;
-	unsigned n;
-	struct ik_link members;
 };
 
 /* ------------------------------------------------------------------ the engine */
@@ -361,7 +384,7 @@ struct ike_engine {
 	size_t n_timers; /* reserved */
 	uint64_t addr_key[3];
 	uint64_t last_request, last_child;
-	size_t half_open;
+	size_t half_open, held;
 	struct ike_cookie_jar jar;
 	ike_time jar_rotated;
 	struct ike_nonce nonces[IK_NONCE_POOL];
@@ -374,7 +397,10 @@ struct ike_engine {
 	size_t n_told;
 	struct ike_counters counters;
 	bool shutdown;
-	struct ik_conn *candidates[IK_MAX_CANDIDATES]; /* of the peer that is being looked at */
+	bool holding;  /* nothing is begun and nobody answered before ike_engine_start() */
+	bool settling; /* no new negotiation: a snapshot is to be taken */
+	bool saved;    /* the snapshot was: another engine goes on */
+	struct ik_conn *candidates[IKE_MAX_CANDIDATES]; /* of the peer that is being looked at */
 	uint8_t scratch[IKE_MESSAGE_MAX];
 	uint8_t plain[IKE_MESSAGE_MAX];
 };
@@ -426,33 +452,6 @@ uint8_t *ik_memdup(const void *data, size_t len);
 /* Wipes and frees. */
 void ik_wipe_free(void *data, size_t len);
 
-/* output.c: everything is copied. They queue nothing when memory ran out. */
-void ik_out_datagram(struct ike_engine *e, const struct cg_endpoint *local,
-		     const struct cg_endpoint *remote, struct ike_view message);
-void ik_out_keepalive(struct ike_engine *e, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote);
-void ik_out_nonces(struct ike_engine *e, uint32_t count);
-/* 0 or -ENOMEM */
-int ik_out_sign(struct ike_engine *e, const struct ike_out_sign *o);
-int ik_out_verify(struct ike_engine *e, const struct ike_out_verify *o);
-int ik_out_child_add(struct ike_engine *e, const struct ike_out_child_add *o);
-void ik_out_child(struct ike_engine *e, enum ike_output_kind kind, const struct ike_out_child *o);
-void ik_out_release(struct ike_engine *e, uint64_t binding);
-void ik_out_report(struct ike_engine *e, const struct ike_out_report *o);
-void ik_out_done(struct ike_engine *e);
-
-/* report.c */
-void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg_endpoint *remote,
-	       enum ike_severity severity, const char *event, const char *hint, const char *format,
-	       ...) __attribute__((format(printf, 7, 8)));
-/* The failure of a negotiation: told once an IKE SA. */
-void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
-		       const char *hint, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
-/* "fqdn gw.example", "DN of 45 bytes"; truncates, returns buf */
-const char *ik_id_format(struct ike_view id_body, char *buf, size_t size);
-const char *ik_notify_name(uint16_t type, char buf[IKE_NAME_BUF]);
-
 /* connection.c */
 struct ik_config *ik_config_ref(struct ik_config *config);
 struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e);
@@ -462,7 +461,11 @@ void ik_shared_done(struct ike_engine *e);
 void ik_conn_check(struct ik_conn *conn);
 /* How an attempt of ours, or a peer's, ended. */
 void ik_conn_failed(struct ik_conn *conn);
-void ik_conn_succeeded(struct ik_conn *conn);
+/*
+ * One that was up ends; refused: because its binding died. Authentication alone is no success: who is authenticated and then
+ * refused, by our kernel or by the peer, would be tried every second. What forgets failures is time that it was up.
+ */
+void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused);
 /* May a peer at these addresses be this connection? */
 bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote);
@@ -479,6 +482,9 @@ struct ik_sa *ik_conn_established(const struct ik_conn *conn);
 
 /* ike_sa.c */
 struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiator);
+/* The same with an SPI that no other one has. */
+struct ik_sa *ik_sa_new_as(struct ike_engine *e, struct ik_conn *conn, bool initiator,
+			   uint64_t spi);
 void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state);
 const char *ik_sa_state_name(enum ik_sa_state state);
 void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn);
@@ -534,16 +540,21 @@ int ik_sa_derive(struct ik_sa *sa);
 struct ik_task *ik_task_queue(struct ik_sa *sa, enum ik_task_kind kind, uint64_t child,
 			      uint32_t index);
 bool ik_task_queued(const struct ik_sa *sa, enum ik_task_kind kind, uint64_t child, uint32_t index);
+bool ik_task_about_child(enum ik_task_kind kind);
 void ik_tasks_clear(struct ik_sa *sa);
 /* Starts what is queued if nothing is under way. */
 void ik_sa_run(struct ik_sa *sa);
 struct ik_exchange *ik_exchange_new(struct ik_sa *sa, const struct ik_task *task, uint8_t type);
 /* Seals the chain that was built in e->scratch and sends it; the exchange becomes the active one. Consumes x. */
 int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain);
+/* The largest IKE message that goes in one datagram which is not to be fragmented. */
+size_t ik_message_max(const struct ik_sa *sa, const struct cg_endpoint *local);
 void ik_exchange_transmit(struct ik_exchange *x);
 void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local);
 void ik_exchange_start_timer(struct ik_exchange *x);
 struct ik_exchange *ik_exchange_free(struct ik_exchange *x);
+/* The exchange that was answered goes on with another request: 0, and it is the active one again, or an error. */
+int ik_exchange_again(struct ik_exchange *x, uint8_t type, struct ike_builder *chain);
 /* A chain to be built in e->scratch. */
 void ik_chain_begin(struct ike_engine *e, struct ike_builder *b);
 /* Seals the chain as the response to the request with this ID, sends and keeps it. */
@@ -558,15 +569,6 @@ void ik_serving_done(struct ik_sa *sa);
 void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 		const struct cg_endpoint *remote, const uint8_t *data, size_t size);
 
-/* halfopen.c */
-enum ik_admission { IK_ADMIT, IK_DEMAND_COOKIE, IK_REFUSE };
-enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
-				    bool proven, bool known);
-int ik_halfopen_add(struct ik_sa *sa, bool proven);
-void ik_halfopen_remove(struct ik_sa *sa);
-struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
-			       const struct cg_endpoint *remote, struct ike_view message);
-
 /* init.c */
 /* Begins to connect: 0, -EAGAIN (waits for a nonce, counts as begun) or an error. */
 int ik_init_start(struct ik_conn *conn, bool reauth);
@@ -579,11 +581,17 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 
 /* auth_i.c, auth_r.c */
 int ik_auth_sign(struct ik_sa *sa);
+/* -ENOENT: there is no certificate; -EMSGSIZE: something longer than whoever judges would read. */
 int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const uint32_t *candidates,
 		   size_t n);
+void ik_auth_unfit(struct ik_sa *sa, int r);
 /* What a judgment that went well leaves with the SA. */
 void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a);
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b);
+void ik_auth_build_certreq(const struct ike_connection_config *c, struct ike_builder *b);
+/* SUPPORTED_AUTH_METHODS (RFC 9593): ours, and the peer's. */
+void ik_auth_build_methods(const struct ike_connection_config *c, struct ike_builder *b);
+void ik_auth_take_methods(struct ik_sa *sa, const struct ike_content *content);
 void ik_auth_lifetime(struct ik_sa *sa, const struct ike_content *content);
 /* What older IKE SAs of its connection the peer has lost. */
 void ik_auth_initial_contact(struct ik_sa *sa, const struct ike_content *content);
@@ -601,11 +609,14 @@ void ik_auth_peer_finish(struct ik_sa *sa);
 
 /* child.c */
 struct ik_child *ik_child_new(struct ik_sa *sa, uint32_t index);
+/* The same with a number and an SPI that no other one has. sa NULL: it lingers. */
+struct ik_child *ik_child_new_as(struct ike_engine *e, struct ik_sa *sa, struct ik_conn *conn,
+				 uint32_t index, uint64_t number, uint32_t spi_in);
 int ik_child_set_ts(struct ik_child *child, const struct ike_ts *local, size_t n_local,
 		    const struct ike_ts *remote, size_t n_remote);
 /* Derives the keys and hands it to the caller to install. */
 int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike_view nonce_r,
-		     struct ike_view shared);
+		     struct ike_view shared, struct ike_view more);
 void ik_child_installed(struct ik_child *child, int error, const char *text);
 /* Its outbound SA is to be used. */
 void ik_child_activate(struct ik_child *child);
@@ -657,42 +668,6 @@ void ik_child_build_chosen(struct ik_child *child, const struct ike_choice *choi
 			   struct ike_builder *b, struct ike_view nonce, const struct ike_dh *dh);
 void ik_child_asked_finish(struct ik_sa *sa);
 
-/* rekey.c */
-int ik_rekey_request(struct ik_sa *sa, const struct ik_task *task);
-void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
-void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
-void ik_rekey_settle(struct ik_sa *old);
-/* The peer deletes an IKE SA that was being rekeyed, too: its successor takes over. */
-void ik_rekey_takeover(struct ik_sa *old);
-/* The peer uses the IKE SA that it made: for it the matter is decided. */
-void ik_rekey_used(struct ik_sa *heir);
-void ik_rekey_later(struct ik_sa *sa, bool soon);
-
-/* mobike.c */
-/* Do we offer it as initiator? */
-bool ik_mobike_offers(const struct ike_connection_config *c);
-/* Is it in use, and ours to say where the SAs are? */
-bool ik_mobike_leads(const struct ik_sa *sa);
-/* No answer: the request is sent once more, from any other address that leads to the peer. */
-void ik_mobike_spread(struct ik_exchange *x);
-/* A response to a request of ours came this way. */
-void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
-			   const struct cg_endpoint *remote);
-void ik_mobike_local_lost(struct ik_sa *sa);
-void ik_mobike_build_natd(const struct ik_sa *sa, const struct cg_endpoint *local,
-			  const struct cg_endpoint *remote, struct ike_builder *b);
-void ik_mobike_build_update(const struct ik_sa *sa, struct ike_builder *b);
-/* The peer answered it. */
-void ik_mobike_updated(struct ik_sa *sa, const struct ike_content *content);
-/* The peer answered a liveness check with NAT_DETECTION in it. */
-void ik_mobike_checked(struct ik_sa *sa, const struct ike_content *content);
-/* The peer asks: what to answer with, or 0. */
-uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content);
-/* What any INFORMATIONAL response repeats of its request. */
-void ik_mobike_build_echo(const struct ik_sa *sa, const struct ike_content *content,
-			  struct ike_builder *b);
-bool ik_mobike_cookie_returned(const struct ik_exchange *x, const struct ike_content *content);
-
 /* info.c */
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task);
 void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
@@ -701,10 +676,8 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 void ik_info_timeout(struct ik_sa *sa);
 void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 
-/* unique.c */
-void ik_unique_check(struct ik_conn *conn);
-/* Is there another one that stays in its place? */
-bool ik_unique_loses(struct ik_sa *sa);
-
-/* reauthentication, in unique.c */
-int ik_reauth_start(struct ik_conn *conn);
+#include "ike/halfopen.h"
+#include "ike/mobike.h"
+#include "ike/output.h"
+#include "ike/rekey.h"
+#include "ike/unique.h"

@@ -10,6 +10,7 @@ static enum ike_state state_of(const struct ik_sa *sa)
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
 	case IK_SA_HALF_OPEN: return IKE_STATE_CONNECTING;
+	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_AUTH_VERIFY:

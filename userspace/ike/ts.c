@@ -159,6 +159,16 @@ bool ike_ts_list_equal(const struct ike_ts *a, size_t n_a, const struct ike_ts *
 	return true;
 }
 
+bool ike_ts_list_installable(const struct ike_ts *ts, size_t n, size_t max)
+{
+	if (n > max)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (ts[i].port_start > ts[i].port_end)
+			return false;
+	return true;
+}
+
 bool ike_ts_intersect(const struct ike_ts *a, const struct ike_ts *b, struct ike_ts *ret)
 {
 	struct ike_ts ts = {.addr_len = a->addr_len};

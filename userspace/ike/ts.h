@@ -53,6 +53,12 @@ bool ike_ts_contains(const struct ike_ts *outer, const struct ike_ts *inner);
 bool ike_ts_list_contains(const struct ike_ts *outer, size_t n_outer, const struct ike_ts *inner,
 			  size_t n_inner);
 
+/*
+ * Can a tunnel have these? Not more than max of them, nor one with OPAQUE ports, which no packet that shows its ports has
+ * (section 3.13.1).
+ */
+bool ike_ts_list_installable(const struct ike_ts *ts, size_t n, size_t max);
+
 /* What both have in common; false: nothing. */
 bool ike_ts_intersect(const struct ike_ts *a, const struct ike_ts *b, struct ike_ts *ret);
 

@@ -7,6 +7,7 @@
 #include "ike/state.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define INCOMPLETE_TIME (300 * IK_SECOND)
 #define CONFIRM_TIME	(5 * IK_SECOND)
@@ -24,7 +25,7 @@ int ik_reauth_start(struct ik_conn *conn)
 {
 	struct ik_sa *sa = ik_conn_established(conn);
 
-	if (!sa)
+	if (!sa || conn->e->settling || conn->e->holding)
 		return -EALREADY;
 	if (conn->config->c.mode == IKE_MODE_RESPONDER_ONLY)
 		return -EOPNOTSUPP;
@@ -42,6 +43,7 @@ int ik_reauth_start(struct ik_conn *conn)
 		switch (other->state) {
 		case IK_SA_NONCE:
 		case IK_SA_INIT_SENT:
+		case IK_SA_INTERMEDIATE_SENT:
 		case IK_SA_AUTH_SIGN:
 		case IK_SA_AUTH_SENT:
 		case IK_SA_AUTH_VERIFY:
@@ -57,6 +59,62 @@ int ik_reauth_start(struct ik_conn *conn)
 		}
 	}
 	return ik_init_start(conn, true);
+}
+
+bool ik_trusted(const struct ik_sa *sa)
+{
+	return !memcmp(sa->trust, sa->conn->config->c.trust, sizeof(sa->trust));
+}
+
+void ik_trust_lost(struct ik_conn *conn)
+{
+	char remote[CG_ENDPOINT_SIZE];
+	bool told = false;
+
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		/* What is not up yet is looked at when it is. */
+		if (!sa->trust_ends || (sa->state != IK_SA_UP && sa->state != IK_SA_REKEYED))
+			continue;
+		if (!told)
+			ik_report(
+				conn->e, conn, &sa->remote, IKE_WARNING, "trust-changed",
+				"reports before this one may say why; nothing is to be done if the peer is to stay out",
+				"%s (%s) was admitted by rules that have changed since, and not by those in force",
+				cg_endpoint_format(&sa->remote, remote),
+				sa->peer_subject ? sa->peer_subject : "-");
+		told = true;
+		ik_sa_close(sa);
+	}
+}
+
+void ik_trust_check(struct ik_conn *conn)
+{
+	bool any = false;
+	int r;
+
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		/* Whoever has no binding was not judged yet. */
+		if (!sa->binding || ik_trusted(sa)) {
+			sa->trust_ends = 0;
+			continue;
+		}
+		any = true;
+		if (sa->trust_ends)
+			continue;
+		sa->trust_ends = conn->e->now + IK_TRUST_TIME;
+		if (ik_sa_is_up(sa))
+			ik_sa_timers(sa);
+	}
+	if (!any)
+		return;
+	r = ik_reauth_start(conn);
+	/* It cannot be done from here, so the peer has to come again. What is under way goes on. */
+	if (r < 0 && r != -EALREADY)
+		ik_trust_lost(conn);
 }
 
 /* Which of two goes? Both sides come to the same answer. */

@@ -14,6 +14,7 @@
 
 #include "base/macro.h"
 #include "pki/algid.h"
+#include "pki/announce.h"
 #include "pki/scheme.h"
 
 #define HASH_BIT(h) (1U << (h))
@@ -264,7 +265,7 @@ static void signed_octets(void *userdata, int r, const uint8_t *signature, size_
 	free(s);
 }
 
-int pki_auth_sign(struct pki_signer *signer, uint32_t hashes,
+int pki_auth_sign(struct pki_signer *signer, uint32_t hashes, const struct pki_announced *announced,
 		  const struct pki_auth_options *options, const uint8_t *octets, size_t len,
 		  struct pki_error *err, pki_auth_done done, void *userdata)
 {
@@ -276,8 +277,14 @@ int pki_auth_sign(struct pki_signer *signer, uint32_t hashes,
 		return pki_fail(err, -ENOMEM, "out of memory");
 	s->done = done;
 	s->userdata = userdata;
-	r = pki_auth_choose(signer->key_type, signer->key_bits, hashes, options, err, &s->method,
-			    &s->scheme);
+	/* A peer that announces nothing we can do may take it all the same (RFC 9593 section 3.1). */
+	r = -ENOENT;
+	if (announced && pki_key_strong(signer->key_type, signer->key_bits))
+		r = pki_announced_choose(announced, signer->key_type, signer->key_bits, hashes,
+					 options, &s->method, &s->scheme);
+	if (r < 0)
+		r = pki_auth_choose(signer->key_type, signer->key_bits, hashes, options, err,
+				    &s->method, &s->scheme);
 	if (r == 0) {
 		r = pki_signer_sign(signer, s->scheme, octets, len, signed_octets, s);
 		if (r < 0)

@@ -63,11 +63,14 @@ int pki_auth_choose(enum pki_key_type type, unsigned bits, uint32_t hashes,
 int pki_auth_encode(enum pki_auth_method method, enum pki_scheme scheme, const uint8_t *signature,
 		    size_t signature_len, uint8_t *buf, size_t size, size_t *ret_len);
 
-/* All three in one: chooses, signs and encodes. `done` gets the data of the AUTH payload, or an
+struct pki_announced;
+
+/* All three in one: chooses, signs and encodes. `announced`: what the peer says that it can verify
+ * (pki/announce.h); NULL: nothing. `done` gets the data of the AUTH payload, or an
  * error; `method` is written at once. Same rules as pki_signer_sign(). */
 typedef void (*pki_auth_done)(void *userdata, int r, enum pki_auth_method method,
 			      const uint8_t *data, size_t len);
-int pki_auth_sign(struct pki_signer *signer, uint32_t hashes,
+int pki_auth_sign(struct pki_signer *signer, uint32_t hashes, const struct pki_announced *announced,
 		  const struct pki_auth_options *options, const uint8_t *octets, size_t len,
 		  struct pki_error *err, pki_auth_done done, void *userdata);
 

@@ -16,6 +16,7 @@
 #include "base/macro.h"
 #include "pki/name.h"
 #include "pki/pem.h"
+#include "pki/sigalg.h"
 
 /* RFC 5280 section 5.1.2.4 and 5.1.2.5 */
 static int crl_time(const ASN1_TIME *t, int64_t *ret)
@@ -136,6 +137,20 @@ bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b)
 	if (a->has_number && b->has_number && a->number != b->number)
 		return a->number > b->number;
 	return a->this_update >= b->this_update;
+}
+
+bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer)
+{
+	const X509_ALGOR *alg = NULL;
+	bool yes;
+
+	X509_CRL_get0_signature(crl->x509, NULL, &alg);
+	yes = pki_sigalg_strong(alg, NULL) &&
+	      X509_NAME_cmp(X509_get_subject_name(issuer->x509), X509_CRL_get_issuer(crl->x509)) ==
+		      0 &&
+	      X509_CRL_verify(crl->x509, X509_get0_pubkey(issuer->x509)) == 1;
+	ERR_clear_error();
+	return yes;
 }
 
 void pki_crls_done(struct pki_crls *crls)

@@ -41,6 +41,9 @@ void pki_crl_unrefp(struct pki_crl **crl);
  * never replaces a newer one. */
 bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b);
 
+/* True if that certificate's key signed it, with an algorithm that is good enough. */
+bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer);
+
 /* A bounded list of references. Starts as all zeros. */
 struct pki_crls {
 	struct pki_crl **list;

@@ -119,6 +119,7 @@ struct sim_node {
 	uint64_t last_binding, live_bindings;
 	bool *bindings; /* by handle: live */
 	size_t size_bindings;
+	uint32_t binding_of[1024]; /* connections of the last handles */
 	struct {
 		uint64_t token;
 		uint8_t nonce[IKE_NONCE_SIZE];
@@ -129,7 +130,18 @@ struct sim_node {
 	int sign_error, child_error;
 	bool cut; /* nothing in, nothing out */
 	bool mute_verify;
+	bool stale_judge; /* judges by rules that the engine was not told of */
 	unsigned verifies, signs;
+	/* IntAuth_i, IntAuth_r and what goes with them in the last signature (RFC 9242); length 0: none */
+	uint8_t int_auth[2][64];
+	size_t int_auth_len;
+	uint32_t auth_id;
+	uint8_t peer_methods
+		[64]; /* SUPPORTED_AUTH_METHODS in the last request to sign, its beginning */
+	size_t peer_methods_len;
+	struct ike_policy policies[2][2]; /* of sim_additional() */
+	bool boundless;	    /* an attacker, whose own processes would not let it pass */
+	size_t auth_excess; /* bytes too many in its AUTH */
 	struct sim_report reports[SIM_MAX_REPORTS];
 	size_t n_reports;
 	ike_time deadline;	     /* scheduled */
@@ -196,8 +208,17 @@ void sim_conn_set(struct sim_node *n, struct sim_conn *c);
 void sim_child(struct sim_conn *c, size_t i, const char *name, const char *local,
 	       const char *remote);
 
-/* A policy with one proposal from names such as "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256". */
+/* A policy from names such as "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256"; " , " begins another proposal. */
 void sim_policy(struct ike_policy *ret, uint8_t protocol, const char *names);
+
+/* Gives a connection policies of its own, from names. */
+void sim_additional(struct sim_node *n, struct sim_conn *c, const char *ike, const char *esp);
+
+/* Two additional key exchanges for the IKE SA, one for Child SAs (RFC 9370). */
+#define SIM_IKE_ADDITIONAL \
+	"AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519 ADDKE1_ECP_256 ADDKE3_ECP_384 NO_ADDKE3"
+#define SIM_ESP_ADDITIONAL "AES_GCM_16-256 CURVE25519 ADDKE2_ECP_256 ESN"
+void sim_pair_additional(struct sim_node *a, struct sim_node *b);
 
 /* Two nodes, "a" 192.0.2.1 and "b" 198.51.100.1, with a connection to each other, b as responder only. */
 void sim_pair(struct sim *s, struct sim_node **a, struct sim_node **b);

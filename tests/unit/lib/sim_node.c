@@ -13,6 +13,7 @@
 #include "ike/auth_octets.h"
 #include "ike/state.h"
 #include "sim_private.h"
+#include "wire_check.h"
 
 /* ------------------------------------------------------------------ toy certificates */
 
@@ -52,7 +53,9 @@ static void cert_make(const char *ca, const char *name, struct toy_cert *ret)
 static const uint8_t ed25519_head[] = {7, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70};
 
 static uint8_t *octets_of(bool initiator, struct ike_blob message, struct ike_blob nonce,
-			  uint16_t prf, struct ike_blob sk_p, struct ike_blob id, size_t *ret_len)
+			  uint16_t prf, struct ike_blob sk_p, struct ike_blob id,
+			  struct ike_blob int_auth_i, struct ike_blob int_auth_r, uint32_t auth_id,
+			  size_t *ret_len)
 {
 	struct ike_auth_octets in = {
 		.initiator = initiator,
@@ -62,6 +65,9 @@ static uint8_t *octets_of(bool initiator, struct ike_blob message, struct ike_bl
 		.prf = prf,
 		.sk_p = IKE_VIEW(sk_p.data, sk_p.size),
 		.id = IKE_VIEW(id.data, id.size),
+		.int_auth = {.initiator = IKE_VIEW(int_auth_i.data, int_auth_i.size),
+			     .responder = IKE_VIEW(int_auth_r.data, int_auth_r.size),
+			     .message_id = auth_id},
 	};
 	size_t size = ike_auth_octets_len(&in);
 	uint8_t *out = malloc(size ? size : 1);
@@ -163,14 +169,26 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 	size_t len, sig_len = 64;
 
 	n->signs++;
+	n->int_auth_len = o->int_auth_i.size;
+	assert_true(n->int_auth_len <= sizeof(n->int_auth[0]));
+	assert_int_equal(o->int_auth_r.size, n->int_auth_len);
+	if (n->int_auth_len) {
+		memcpy(n->int_auth[0], o->int_auth_i.data, n->int_auth_len);
+		memcpy(n->int_auth[1], o->int_auth_r.data, n->int_auth_len);
+	}
+	n->auth_id = o->auth_id;
+	n->peer_methods_len = o->peer_methods.size;
+	if (o->peer_methods.size)
+		memcpy(n->peer_methods, o->peer_methods.data,
+		       o->peer_methods.size < 64 ? o->peer_methods.size : 64);
 	if (n->sign_error) {
 		answer_later(n, IKE_OUT_SIGN, o->request, n->sign_error, NULL, 0);
 		return;
 	}
 	octets = octets_of(o->initiator, o->init_message, o->peer_nonce, o->prf, o->sk_p,
-			   o->id_body, &len);
+			   o->id_body, o->int_auth_i, o->int_auth_r, o->auth_id, &len);
 	assert_non_null(octets);
-	auth = malloc(sizeof(ed25519_head) + 64);
+	auth = calloc(1, sizeof(ed25519_head) + 64 + n->auth_excess);
 	assert_non_null(auth);
 	memcpy(auth, ed25519_head, sizeof(ed25519_head));
 	key = key_of(n->ca, n->name);
@@ -181,7 +199,8 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(key);
 	free(octets);
-	answer_later(n, IKE_OUT_SIGN, o->request, 0, auth, sizeof(ed25519_head) + 64);
+	answer_later(n, IKE_OUT_SIGN, o->request, 0, auth,
+		     sizeof(ed25519_head) + 64 + n->auth_excess);
 }
 
 static struct sim_conn *conn_of(struct sim_node *n, uint32_t id)
@@ -213,7 +232,7 @@ static bool signature_good(const struct ike_out_verify *o, const struct toy_cert
 	    memcmp(o->auth_data.data, ed25519_head, sizeof(ed25519_head)) != 0)
 		return false;
 	octets = octets_of(o->peer_initiator, o->init_message, o->nonce, o->prf, o->sk_p,
-			   o->id_body, &len);
+			   o->id_body, o->int_auth_i, o->int_auth_r, o->auth_id, &len);
 	if (!octets)
 		return false;
 	key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, cert->public_key,
@@ -273,6 +292,9 @@ static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike
 		return;
 	}
 	a->connection = found->config.id;
+	memcpy(a->trust,
+	       n->stale_judge ? (const uint8_t[IKE_TRUST_SIZE]){0xff} : found->config.trust,
+	       sizeof(a->trust));
 	a->binding = ++n->last_binding;
 	if (a->binding >= n->size_bindings) {
 		size_t size = n->size_bindings ? n->size_bindings * 2 : 64;
@@ -283,6 +305,7 @@ static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike
 		n->size_bindings = size;
 	}
 	n->bindings[a->binding] = true;
+	n->binding_of[a->binding % 1024] = a->connection;
 	n->live_bindings++;
 	a->expires_in = found->expires_in;
 	(void)snprintf(a->subject, sizeof(a->subject), "CN=%s", cert.name);
@@ -550,6 +573,7 @@ void sim_node_drain(struct sim_node *n)
 	struct ike_output o;
 
 	while (ike_next_output(n->engine, &o)) {
+		assert_true(n->boundless || wire_fits(&o));
 		switch (o.kind) {
 		case IKE_OUT_DATAGRAM:
 			sim_send(n, &o.datagram.local, &o.datagram.remote, o.datagram.data.data,
@@ -760,25 +784,6 @@ void sim_pair(struct sim *s, struct sim_node **a, struct sim_node **b)
 	c = sim_conn(*b, 1, "192.0.2.1", "a", "root-a");
 	c->config.mode = IKE_MODE_RESPONDER_ONLY;
 	sim_child(c, 0, "net", "10.2.0.0/16", "10.1.0.0/16");
-}
-
-void sim_policy(struct ike_policy *ret, uint8_t protocol, const char *names)
-{
-	char copy[512], *save = NULL;
-	const char *why = NULL;
-
-	memset(ret, 0, sizeof(*ret));
-	ret->protocol = protocol;
-	ret->n = 1;
-	(void)snprintf(copy, sizeof(copy), "%s", names);
-	for (char *name = strtok_r(copy, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
-		struct ike_policy_proposal *p = &ret->proposals[0];
-
-		if (ike_policy_transform_parse(name, &p->transforms[p->n++]) < 0)
-			fail_msg("no transform is called %s", name);
-	}
-	if (ike_policy_check(ret, &why) < 0)
-		fail_msg("policy %s: %s", names, why);
 }
 
 void sim_connect(struct sim *s, struct sim_node *a, struct sim_node *b)

@@ -1,0 +1,125 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+# kernels: uml
+#
+# Revocation of a running gateway: by a list in a file when the peer authenticates, by hand under traffic and over a restart, and by a list that is
+# fetched from a server in the untrusted network and turns against a tunnel that is up.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+
+www=/run/www
+
+branch_conf() { # CERT
+	gate_dir branch
+	gate_conf branch <<-END
+		gateway:
+		  listen: [203.0.113.2]
+		  state_dir: $gate_root/branch/state
+		connections:
+		  - name: hq
+		    interface: {name: cg0}
+		    local_address: 203.0.113.2
+		    remote_address: 198.51.100.2
+		    local_networks: [10.2.0.0/16]
+		    remote_networks: [10.1.0.0/16]
+		    outbound_certificate: $pki/$1.pfx
+		    inbound_certificate:
+		      subject_name: gw.hq.example
+		      chain: [$pki/hq-root.cer]
+	END
+}
+
+# hq_conf [LINES...]: of inbound_certificate
+hq_conf() {
+	local line lines=()
+	for line; do
+		lines+=("  $line")
+	done
+	interop_hq hq "${lines[@]}"
+	sed -i '/^gateway:/a\  fetch: {refresh: 5}' "$gate_root/hq/certgate.yaml"
+}
+
+logs() {
+	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
+	gate hq cert list | sed 's/^/# /'
+}
+
+fingerprint() { # CERT
+	openssl x509 -in "$pki/$1.pem" -outform DER | sha256sum | cut -d' ' -f1
+}
+
+refused() { # TEXT: hq does not let branch in, and says so
+	wait_for 25 gate_is hq branch last_error.code revoked || return 1
+	gate_field hq branch last_error.text
+	[[ $(gate_field hq branch last_error.text) == *"$1"* ]] && ! gate_is hq branch state up &&
+		! ns hq build/certgate kernel sa list --json | grep -q '"state": "active"'
+}
+
+comes_up() {
+	gate hq up branch --wait 20
+	gate_up hq branch && gate_up branch hq && ping_both
+}
+
+# While packets go to and fro COMMAND is run: from when it has returned on no reply arrives.
+stops_at_once() {
+	local out=/run/flood at flood
+	"$enter" hq-host ping -n -D -i 0.02 -w 5 10.2.0.10 >"$out" 2>&1 &
+	flood=$!
+	sleep 1
+	"$@" || return 1
+	at=$EPOCHREALTIME
+	wait $flood
+	awk -v at="$at" '/bytes from/ { if (substr($1, 2, length($1) - 2) + 0 > at + 0.05) late++; else early++ }
+		END { print early + 0, "before,", late + 0, "after"; exit !(early > 10 && !late) }' "$out"
+}
+
+died() { # by what was fetched
+	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
+}
+
+ktap_begin 11
+insmod "$CERTGATE_KO" || exit 1
+topo_up && topo_isolate && interop_pki || exit 1
+interop_cert hq hq p256 && interop_cert branch branch p256 &&
+	MKPKI_EXT='crlDistributionPoints=URI:http://198.51.100.1:8080/branch-ca.crl' interop_cert branch branch2 p256 || exit 1
+(cd "$pki" && mkpki_crl branch-root 3600 && mkpki_crl branch-ca 3600 branch.pem) || exit 1
+
+# A list in a file.
+hq_conf "crls: [$pki/branch-ca.crl, $pki/branch-root.crl]"
+branch_conf branch
+interop_start && gate_start branch branch
+t 'a list in a file refuses the peer, and the reason is told' refused keyCompromise || logs
+t 'what was seen revoked is listed' eval 'gate hq cert list | grep "^$(fingerprint branch) *crl"' || logs
+rm -f "$pki"/branch-ca.index "$pki"/branch-ca.index.* && (cd "$pki" && : >branch-ca.index && mkpki_crl branch-ca 3600)
+t 'and stays so, whatever a later list leaves out' eval 'gate hq reload && gate hq up branch --wait 5; refused "on this gateway"' || logs
+t 'unrevoke lets it in, by a list that has nothing against it' eval 'gate hq cert unrevoke "$(fingerprint branch)" && comes_up && gate_is hq branch revocation.state good' || logs
+
+# By hand.
+t 'revoked by hand under traffic: not one packet more' stops_at_once gate hq cert revoke --reason stolen "$pki/branch.pem" || logs
+t 'its IKE SA is closed, and it is refused with the reason' refused stolen || logs
+gate_stop hq
+t 'that lasts over a restart' eval 'interop_start && refused stolen && gate hq cert list | grep stolen' || logs
+t 'unrevoke brings it back' eval 'gate hq cert unrevoke "$pki/branch.pem" && comes_up' || logs
+gate_stop branch
+gate_stop hq
+
+# From a server, which must be asked.
+mkdir -p "$www" && cp "$pki/branch-ca.crl" "$www"
+"$enter" router python3 -c '
+import http.server, os, sys
+os.chdir(sys.argv[1])
+http.server.HTTPServer(("198.51.100.1", 8080), http.server.SimpleHTTPRequestHandler).serve_forever()' "$www" >/run/http.log 2>&1 &
+http=$!
+hq_conf 'revocation: required' "crls: [$pki/branch-root.crl]"
+branch_conf branch2
+interop_start && gate_start branch branch
+t 'who must know asks the server, and lets the peer in' eval 'comes_up && gate_is hq branch revocation.state good' || { logs; ktap_log /run/http.log; }
+(cd "$pki" && mkpki_crl branch-ca 3600 branch2.pem) && cp "$pki/branch-ca.crl" "$www/new" && mv "$www/new" "$www/branch-ca.crl"
+t 'the list turns against it: the tunnel dies' eval 'wait_for 25 died && no_ping' || { logs; ktap_log /run/http.log; }
+kill $http
+gate_stop branch
+gate_stop hq
+topo_down
+t 'rmmod' wait_for 10 rmmod certgate
+ktap_end

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Ciphers that answer later, every time: the kernel's pcrypt, which hands each packet to another thread. Traffic crosses in
+# order, what is at the cipher when its certificate dies goes nowhere, and the module goes while packets are there.
+#
+# timeout: 150
+# kernels: 6.1 6.12
+# smp: 6.1=2 6.12=2
+
+. tests/lib/ktap.sh
+. tests/lib/tunnels.sh
+. tests/lib/watch.sh
+
+# instance: of pcrypt around the best driver, from now on the first choice (a template's name in an AF_ALG address makes it)
+instance() {
+	modprobe -a pcrypt algif_aead && python3 -c 'import re, socket
+def bind(name):
+	socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET).bind(("aead", name))
+bind("rfc4106(gcm(aes))")
+found = [dict(re.findall(r"^(\w+) *: (.*)$", entry, re.M)) for entry in open("/proc/crypto").read().split("\n\n")]
+best = max((int(e["priority"]), e["driver"]) for e in found if e.get("name") == "rfc4106(gcm(aes))")
+print(best)
+bind("pcrypt(%s)" % best[1])' && [ "$(users)" -ge 1 ]
+}
+
+# users: how many transforms and others hold the instance
+users() {
+	awk '/^driver/ { ours = $3 ~ /^pcrypt\(rfc4106/ } /^refcnt/ && ours { n += $3 } END { print n + 0 }' /proc/crypto
+}
+
+used() {
+	before=$(users)
+	tunnel_up && [ "$(users)" -ge $((before + 4)) ] || { echo "$before users before, $(users) now"; return 1; }
+}
+
+in_order() {
+	local got
+	got=$(bulk c1 udp-send 10.2.0.2 5002 2000 1000) && [ "$got" = '2000 0 0 0' ] || { echo "different, twice, changed, behind: $got"; return 1; }
+}
+
+# dies: nothing passes when the call is over, in either direction
+dies() {
+	local got
+	flood 1
+	flood 2
+	wait_until 20 both_receive || return 1
+	cgk 1 cert revoke "$(key root 32)" || return 1
+	got=$(sent_and_received)
+	sleep 1
+	[ "$(sent_and_received)" = "$got" ] || { echo "$got, a second later $(sent_and_received)"; return 1; }
+}
+
+both_receive() {
+	[ "$(received 1)" -gt 20 ] && [ "$(received 2)" -gt 20 ]
+}
+
+sent_and_received() {
+	field 1 "'%d %d' % (sum(s['tx_packets'] for s in x), sum(s['rx_packets'] for s in x))" sa list
+}
+
+again() {
+	pour_off
+	tunnel_down
+	cgk 1 cert unrevoke "$(key root 32)" && tunnel_up && flood 1 && flood 2 && wait_until 20 both_receive
+}
+
+ktap_begin 8
+world_up
+probe_program=bulk probe_start tcp.c2 c2 tcp-serve 5001
+probe_program=bulk probe_start udp.c2 c2 udp-serve 5002
+t 'there is a cipher that answers later' instance
+t 'it is what SAs use' used
+t 'datagrams arrive once and in order' in_order
+t 'TCP passes' bulk c1 tcp-send 10.2.0.2 5001 4
+t 'a revocation under traffic lets nothing pass' dies
+t 'and traffic goes on in another tunnel' again
+t 'the module goes with packets at the cipher' rmmod certgate
+t 'and comes back' eval 'pour_off; insmod "$CERTGATE_KO"'
+socket_release 1
+socket_release 2
+world_down
+ktap_end

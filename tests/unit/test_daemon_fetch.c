@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Fetching: which addresses are asked, and libcurl against a server of our own that redirects to where it must not, sends too much, nothing, or
+ * never ends.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "daemon/fetch_address.h"
+#include "daemon/fetch_http.h"
+#include "daemon/news.h"
+
+/* ---------------------------------------------------------------- addresses */
+
+static const char *refused(const char *text, const char *allowed)
+{
+	struct cg_prefix p = {0};
+	struct cg_addr a;
+
+	assert_int_equal(cg_addr_parse(text, &a), 0);
+	if (allowed)
+		assert_int_equal(cg_prefix_parse(allowed, &p), 0);
+	return fetch_address_refused(&a, &p, allowed ? 1 : 0);
+}
+
+static void public_addresses_are_asked(void **state _unused_)
+{
+	static const char *const good[] = {"8.8.8.8",	      "1.0.0.0",      "192.0.1.1",
+					   "172.15.0.1",      "172.32.0.1",   "100.63.0.1",
+					   "223.255.0.1",     "2001:4860::8", "2a00::1",
+					   "64:ff9b::808:808"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		if (refused(good[i], NULL))
+			fail_msg("%s: %s", good[i], refused(good[i], NULL));
+	}
+}
+
+static void what_only_we_can_reach_is_not(void **state _unused_)
+{
+	static const char *const bad[] = {
+		"127.0.0.1",
+		"127.255.255.254",
+		"0.0.0.0",
+		"10.0.0.1",
+		"172.16.0.1",
+		"172.31.255.255",
+		"192.168.1.1",
+		"169.254.169.254",
+		"168.63.129.16",
+		"100.64.0.1",
+		"224.0.0.1",
+		"239.1.1.1",
+		"255.255.255.255",
+		"198.18.0.1",
+		"::",
+		"::1",
+		"fe80::1",
+		"fd00:ec2::254",
+		"ff02::1",
+		"::ffff:127.0.0.1",
+		"::ffff:10.0.0.1",
+		"::127.0.0.1",
+		"64:ff9b::7f00:1",
+		"64:ff9b::a9fe:a9fe",
+		"2002:7f00:1::1",
+		"2002:a9fe:a9fe::",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (!refused(bad[i], NULL))
+			fail_msg("%s is asked", bad[i]);
+	}
+	assert_string_equal(refused("127.0.0.1", NULL), "loopback");
+	assert_non_null(strstr(refused("169.254.169.254", NULL), "metadata"));
+	assert_non_null(fetch_address_refused(&(struct cg_addr){0}, NULL, 0));
+}
+
+static void what_is_allowed_is_asked_and_nothing_beside_it(void **state _unused_)
+{
+	assert_null(refused("10.1.2.3", "10.1.0.0/16"));
+	assert_non_null(refused("10.2.2.3", "10.1.0.0/16"));
+	assert_null(refused("::ffff:10.1.2.3", "10.1.0.0/16"));
+	assert_null(refused("fd00::1", "fd00::/8"));
+	assert_non_null(refused("169.254.169.254", "10.0.0.0/8"));
+}
+
+/* ---------------------------------------------------------------- http */
+
+static struct event_base *base;
+static struct http *http;
+static uint16_t port;
+static pid_t server;
+
+static void answer(int fd, const char *path, bool post)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (streq(path, "/good"))
+		text = str_printf("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+	else if (streq(path, "/post"))
+		text = str_printf("HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\nok",
+				  post ? "200 OK" : "405 No");
+	else if (streq(path, "/moved"))
+		text = str_printf(
+			"HTTP/1.1 302 Moved\r\nLocation: /good\r\nContent-Length: 3\r\n\r\nold");
+	else if (streq(path, "/loop"))
+		text = str_printf(
+			"HTTP/1.1 301 Moved\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
+	else if (streq(path, "/inside"))
+		text = str_printf(
+			"HTTP/1.1 302 Moved\r\nLocation: http://127.0.0.2:%u/good\r\nContent-Length: 0\r\n\r\n",
+			port);
+	else if (streq(path, "/metadata"))
+		text = str_printf(
+			"HTTP/1.1 307 Moved\r\nLocation: http://169.254.169.254/latest\r\nContent-Length: 0\r\n\r\n");
+	else if (streq(path, "/file"))
+		text = str_printf(
+			"HTTP/1.1 302 Moved\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
+	else if (streq(path, "/empty"))
+		text = str_printf("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	else if (streq(path, "/cut"))
+		text = str_printf("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nshort");
+	else if (streq(path, "/said"))
+		text = str_printf("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx");
+	else if (streq(path, "/junk"))
+		text = str_printf("not http at all\r\n\r\n");
+	else if (streq(path, "/much")) {
+		static const char block[4096];
+
+		text = str_printf("HTTP/1.0 200 OK\r\n\r\n");
+		(void)write_all(fd, text, strlen(text));
+		for (size_t i = 0; i < 2 * PKI_OCSP_SIZE_MAX / sizeof(block); i++) {
+			if (write_all(fd, block, sizeof(block)) < 0)
+				return;
+		}
+		return;
+	} else
+		text = str_printf("HTTP/1.1 404 Not here\r\nContent-Length: 0\r\n\r\n");
+	(void)write_all(fd, text, strlen(text));
+}
+
+static _noreturn_ void serve(int listener)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	for (;;) {
+		char request[4096], path[256];
+		int fd = accept(listener, NULL, NULL);
+		ssize_t n;
+
+		if (fd < 0)
+			_exit(1);
+		n = recv(fd, request, sizeof(request) - 1, 0);
+		request[n > 0 ? n : 0] = '\0';
+		if (sscanf(request, "%*s %255s", path) == 1)
+			answer(fd, path, str_starts_with(request, "POST"));
+		(void)close(fd);
+	}
+}
+
+struct got {
+	bool done;
+	uint32_t number;
+	char *data, text[PROTO_NEWS_TEXT];
+	size_t len;
+	int seal_error;
+};
+
+static struct got got;
+
+static void on_done(void *ctx _unused_, uint32_t number, int fd, const char *text)
+{
+	got = (struct got){.done = true, .number = number};
+	(void)snprintf(got.text, sizeof(got.text), "%s", text);
+	if (fd >= 0) {
+		got.seal_error = news_check_fd(fd, PKI_CRL_SIZE_MAX, &got.len);
+		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+		assert_int_equal(file_read_fd(fd, PKI_CRL_SIZE_MAX, &got.data, &got.len), 0);
+	}
+	(void)event_base_loopbreak(base);
+}
+
+static void allow(const char *network)
+{
+	struct proto_fetch_setup s = {0};
+
+	if (network) {
+		assert_int_equal(cg_prefix_parse(network, &s.networks[0]), 0);
+		s.n = 1;
+	}
+	http_allow(http, &s);
+}
+
+static void fetch(enum news_kind kind, const char *url)
+{
+	static const uint8_t request[3] = {0x30, 1, 2};
+	static struct proto_fetch f;
+
+	free(got.data);
+	got = (struct got){0};
+	f = (struct proto_fetch){.number = 7, .kind = kind};
+	(void)snprintf(f.url, sizeof(f.url), "%s", url);
+	if (kind == NEWS_OCSP)
+		f.request = (struct ike_blob){request, sizeof(request)};
+	assert_int_equal(http_get(http, &f), 0);
+	assert_false(got.done);
+	(void)event_base_dispatch(base);
+	assert_true(got.done);
+	assert_int_equal(got.number, 7);
+}
+
+static void fetch_path(enum news_kind kind, const char *host, const char *path)
+{
+	_cleanup_free_ char *url = str_printf("http://%s:%u%s", host, port, path);
+
+	fetch(kind, url);
+}
+
+static void assert_fetch_fails(const char *path, const char *why)
+{
+	fetch_path(NEWS_CRL, "127.0.0.1", path);
+	assert_null(got.data);
+	if (!strstr(got.text, why))
+		fail_msg("%s: '%s' is not in '%s'", path, why, got.text);
+}
+
+static void what_is_there_comes_sealed(void **state _unused_)
+{
+	allow("127.0.0.1");
+	fetch_path(NEWS_CRL, "127.0.0.1", "/good");
+	assert_string_equal(got.text, "");
+	assert_string_equal(got.data, "hello");
+	assert_int_equal(got.seal_error, 0);
+}
+
+static void an_ocsp_request_is_posted(void **state _unused_)
+{
+	allow("127.0.0.1");
+	fetch_path(NEWS_OCSP, "127.0.0.1", "/post");
+	assert_string_equal(got.data, "ok");
+	fetch_path(NEWS_CRL, "127.0.0.1", "/post");
+	assert_null(got.data);
+}
+
+static void a_proxy_of_the_environment_is_not_used(void **state _unused_)
+{
+	allow("127.0.0.1");
+	assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1/", 1), 0);
+	assert_int_equal(setenv("ALL_PROXY", "http://127.0.0.1:1/", 1), 0);
+	fetch_path(NEWS_CRL, "127.0.0.1", "/good");
+	assert_string_equal(got.data, "hello");
+	assert_int_equal(unsetenv("http_proxy"), 0);
+	assert_int_equal(unsetenv("ALL_PROXY"), 0);
+}
+
+static void an_address_that_is_not_allowed_is_not_asked_by_number_or_name(void **state _unused_)
+{
+	static const char *const urls[] = {
+		"http://127.0.0.1:%u/good",  "http://localhost:%u/good",
+		"http://2130706433:%u/good", "http://0x7f.1:%u/good",
+		"http://[::1]:%u/good",	     "http://[::ffff:127.0.0.1]:%u/good",
+		"http://0:%u/good"};
+
+	allow(NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+		char url[128];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		(void)snprintf(url, sizeof(url), urls[i], port);
+#pragma GCC diagnostic pop
+		fetch(NEWS_CRL, url);
+		if (got.data)
+			fail_msg("%s was asked", url);
+		if (!strstr(got.text, "allowed_networks"))
+			fail_msg("%s: %s", url, got.text);
+	}
+	allow("127.0.0.1");
+	fetch_path(NEWS_CRL, "localhost", "/good");
+	assert_string_equal(got.data, "hello");
+}
+
+static void a_redirect_is_followed_to_where_one_may_go(void **state _unused_)
+{
+	allow("127.0.0.1");
+	fetch_path(NEWS_CRL, "127.0.0.1", "/moved");
+	assert_string_equal(got.data, "hello");
+	assert_fetch_fails("/loop", "redirects");
+	assert_fetch_fails("/inside", "127.0.0.2 is loopback");
+	assert_fetch_fails("/metadata", "169.254.169.254 is link-local");
+	assert_fetch_fails("/file", "");
+}
+
+static void what_is_no_answer_fails(void **state _unused_)
+{
+	allow("127.0.0.1");
+	assert_fetch_fails("/missing", "404");
+	assert_fetch_fails("/empty", "empty");
+	assert_fetch_fails("/cut", "");
+	assert_true(strlen(got.text) > 3);
+	assert_fetch_fails("/junk", "");
+	assert_fetch_fails("/said", "exceeded");
+	fetch_path(NEWS_OCSP, "127.0.0.1", "/much");
+	assert_null(got.data);
+	assert_non_null(strstr(got.text, "more than 65536 bytes"));
+}
+
+static void what_is_no_url_of_http_is_not_fetched(void **state _unused_)
+{
+	static const char *const urls[] = {"file:///etc/passwd",
+					   "ftp://127.0.0.1/x",
+					   "http://user:secret@127.0.0.1/x",
+					   "nonsense",
+					   "http://",
+					   "ldap://127.0.0.1/x",
+					   "gopher://127.0.0.1/",
+					   "http:///x",
+					   "http://[fe80::1%25lo]/x"};
+
+	allow("127.0.0.1");
+	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+		fetch(NEWS_CRL, urls[i]);
+		if (got.data || !got.text[0])
+			fail_msg("%s was fetched", urls[i]);
+	}
+}
+
+static void only_so_many_wait(void **state _unused_)
+{
+	static struct proto_fetch f = {.kind = NEWS_CRL, .url = "nonsense"};
+	struct http *full = http_new(base, on_done, NULL);
+
+	assert_non_null(full);
+	for (int i = 0; i < HTTP_QUEUED_MAX; i++)
+		assert_int_equal(http_get(full, &f), 0);
+	assert_int_equal(http_get(full, &f), -ENOBUFS);
+	(void)http_free(full);
+}
+
+static int setup(void **state _unused_)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 16) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+		return -1;
+	port = ntohs(a.sin_port);
+	server = fork();
+	if (server == 0)
+		serve(fd);
+	(void)close(fd);
+	base = event_base_new();
+	http = base ? http_new(base, on_done, NULL) : NULL;
+	return http && server > 0 ? 0 : -1;
+}
+
+static int teardown(void **state _unused_)
+{
+	free(got.data);
+	http = http_free(http);
+	event_base_free(base);
+	(void)kill(server, SIGKILL);
+	return waitpid(server, NULL, 0) == server ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(public_addresses_are_asked),
+		cmocka_unit_test(what_only_we_can_reach_is_not),
+		cmocka_unit_test(what_is_allowed_is_asked_and_nothing_beside_it),
+		cmocka_unit_test(what_is_there_comes_sealed),
+		cmocka_unit_test(an_ocsp_request_is_posted),
+		cmocka_unit_test(a_proxy_of_the_environment_is_not_used),
+		cmocka_unit_test(an_address_that_is_not_allowed_is_not_asked_by_number_or_name),
+		cmocka_unit_test(a_redirect_is_followed_to_where_one_may_go),
+		cmocka_unit_test(what_is_no_answer_fails),
+		cmocka_unit_test(what_is_no_url_of_http_is_not_fetched),
+		cmocka_unit_test(only_so_many_wait),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Revocation where peers are judged, and for tunnels that run: by lists of the connection, by what was fetched, and by what is revoked on this
+ * gateway; what is not known, and what is known too late.
+ */
+#include "lib/exchange.h"
+#include "lib/pkirev.h"
+
+#include <openssl/ocsp.h>
+#include <time.h>
+
+#include "base/str.h"
+#include "daemon/watch.h"
+
+#define CRL_URL "http://pki.example/ca.crl"
+
+enum { STRICT = 1, LOOSE = 2, OFF = 3, GRACE = 3600 };
+
+static struct pkigen_cert *root, *ca, *peer, *same_ca;
+static struct trust_table *trust;
+static struct evidence *evidence;
+static struct revoked_set revoked;
+static struct ike_verify_answer answer;
+static struct proto_binding binding;
+static struct judged path;
+static struct exchange exchange;
+
+/* What was told. */
+static struct {
+	size_t wants, seen, states;
+	struct proto_news want;
+	struct proto_seen_revoked last_seen;
+	struct proto_path_state last_state;
+} told;
+static uint8_t want_cert[IKE_MAX_CERT_SIZE], want_issuer[IKE_MAX_CERT_SIZE];
+
+static void on_want(void *ctx _unused_, const struct proto_news *what, bool waiting _unused_)
+{
+	told.wants++;
+	told.want = *what;
+	memcpy(want_cert, what->cert.data, what->cert.size);
+	memcpy(want_issuer, what->issuer.data, what->issuer.size);
+	told.want.cert.data = want_cert;
+	told.want.issuer.data = want_issuer;
+}
+
+static void on_seen(void *ctx _unused_, const struct proto_seen_revoked *s)
+{
+	told.seen++;
+	told.last_seen = *s;
+}
+
+static void on_state(void *ctx _unused_, const struct proto_path_state *s)
+{
+	told.states++;
+	told.last_state = *s;
+}
+
+/* ---------------------------------------------------------------- connections */
+
+static void connection(struct trust_table *t, uint32_t id, enum pki_revocation_mode mode,
+		       bool fetch, const struct pkirev_der *crl)
+{
+	static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id_room[PROTO_ID_MAX];
+	struct stage_trust s = {.ref = {.generation = 1, .connection = id},
+				.name = "branch",
+				.subject_name = "gw.peer.example",
+				.remote_identity = "auto",
+				.revocation = mode,
+				.revocation_grace = GRACE,
+				.fetch = fetch};
+	struct stage_file f = {.ref = s.ref, .part = STAGE_CHAIN, .name = "root.pem"};
+	static struct staged_trust staged;
+
+	assert_int_equal(trust_table_begin(t, &s), 0);
+	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)root->pem, strlen(root->pem)), 0);
+	/* The CA is at hand, for lists that it signed. */
+	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)ca->pem, strlen(ca->pem)), 0);
+	f.part = STAGE_CRL;
+	if (crl)
+		assert_int_equal(trust_table_file(t, &f, crl->data, crl->len), 0);
+	assert_int_equal(trust_table_end(t, id, pkigen_now(), &staged, hashes, id_room), 0);
+	if (staged.error < 0)
+		fail_msg("%s", staged.text);
+}
+
+/* All three connections, with the CA's list and the root's. */
+static struct trust_table *table(bool fetch, const struct pkirev_der *crl)
+{
+	struct trust_table *t = trust_table_new(1);
+
+	assert_non_null(t);
+	connection(t, STRICT, PKI_REVOCATION_REQUIRED, fetch, crl);
+	connection(t, LOOSE, PKI_REVOCATION_WHEN_AVAILABLE, fetch, crl);
+	connection(t, OFF, PKI_REVOCATION_OFF, fetch, NULL);
+	trust_table_seal(t);
+	return t;
+}
+
+static struct pkirev_der join(struct pkirev_der a, struct pkirev_der b)
+{
+	char *text = pkigen_text("%s%s", pkirev_crl_pem(a), pkirev_crl_pem(b));
+
+	return (struct pkirev_der){(uint8_t *)text, strlen(text)};
+}
+
+/* Lists of both issuers: the peer is good, or revoked, or its CA is. */
+static struct pkirev_der lists(const struct pkigen_cert *revoked_peer,
+			       const struct pkigen_cert *revoked_ca, uint64_t number)
+{
+	return join(pkirev_crl(ca, &(struct pkirev_crl){.revoked = {revoked_peer},
+							.reason = 1,
+							.number = number}),
+		    pkirev_crl(root,
+			       &(struct pkirev_crl){.revoked = {revoked_ca}, .number = number}));
+}
+
+static void use(bool fetch, const struct pkirev_der *crl)
+{
+	trust = trust_table_free(trust);
+	trust = table(fetch, crl);
+}
+
+static struct revknown known(void)
+{
+	return (struct revknown){.revoked = &revoked, .evidence = evidence};
+}
+
+static int judged_at(uint32_t id, const struct pkigen_cert *who, bool may_wait, int64_t now)
+{
+	const struct judge_by by = {
+		.known = known(), .may_wait = may_wait, .seen_revoked = on_seen};
+
+	judged_done(&path);
+	memset(&told, 0, sizeof(told));
+	exchange_make(&exchange, who, ca, id);
+	return judge(trust, &exchange.v, &by, now, &answer, &binding, &path);
+}
+
+static int judged(uint32_t id, const struct pkigen_cert *who)
+{
+	return judged_at(id, who, false, pkigen_now());
+}
+
+/* ---------------------------------------------------------------- lists of the connection */
+
+static void without_a_list_only_who_must_know_refuses(void **state _unused_)
+{
+	use(false, NULL);
+	assert_int_equal(judged(STRICT, peer), -EACCES);
+	assert_string_equal(answer.code, "revocation-unknown");
+	assert_int_equal(judged(LOOSE, peer), 0);
+	assert_int_equal(path.n_status, 2);
+	assert_int_equal(path.status[0].state, PKI_STATE_UNKNOWN);
+	assert_int_equal(judged(OFF, peer), 0);
+	assert_int_equal(path.n_status, 0);
+	assert_int_equal(told.seen, 0);
+}
+
+static void a_list_that_has_nothing_against_the_peer_lets_it_in(void **state _unused_)
+{
+	struct pkirev_der crl = lists(NULL, NULL, 1);
+
+	use(false, &crl);
+	assert_int_equal(judged(STRICT, peer), 0);
+	assert_int_equal(path.n_status, 2);
+	assert_int_equal(path.status[0].state, PKI_STATE_GOOD);
+	assert_string_equal(path.status[0].source, "crl");
+	assert_true(path.status[0].fresh_until > pkigen_now());
+	assert_int_equal(judged(LOOSE, peer), 0);
+}
+
+static void a_list_that_has_the_peer_or_its_ca_refuses_it_with_the_reason(void **state _unused_)
+{
+	struct pkirev_der peer_is = lists(peer, NULL, 1), ca_is = lists(NULL, ca, 1);
+
+	use(false, &peer_is);
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	assert_string_equal(answer.code, "revoked");
+	assert_text(answer.text, "gw.peer.example");
+	assert_text(answer.text, "keyCompromise");
+	/* Main is told, so that it stays so. */
+	assert_int_equal(told.seen, 1);
+	assert_int_equal(told.last_seen.connection, LOOSE);
+	assert_int_equal(told.last_seen.by, REVOKED_BY_CRL);
+	assert_string_equal(told.last_seen.subject, "CN=gw.peer.example");
+	assert_int_equal(judged(STRICT, peer), -EACCES);
+	/* A connection that does not ask lets it in. */
+	assert_int_equal(judged(OFF, peer), 0);
+
+	use(false, &ca_is);
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	assert_text(answer.text, "CN=CA");
+	assert_string_equal(told.last_seen.subject, "CN=CA");
+}
+
+static void of_others_below_the_same_ca_nothing_is_kept(void **state _unused_)
+{
+	struct pkirev_der crl = lists(same_ca, NULL, 1);
+
+	use(false, &crl);
+	assert_int_equal(judged(LOOSE, same_ca), -EACCES);
+	assert_int_equal(told.seen, 0);
+}
+
+static void a_list_counts_for_a_grace_beyond_its_time(void **state _unused_)
+{
+	struct pkirev_der crl = lists(NULL, NULL, 1);
+
+	use(false, &crl);
+	assert_int_equal(judged_at(STRICT, peer, false, pkigen_now() + 86400 + GRACE - 10), 0);
+	assert_int_equal(judged_at(STRICT, peer, false, pkigen_now() + 86400 + GRACE + 10),
+			 -EACCES);
+	assert_string_equal(answer.code, "revocation-unknown");
+	assert_int_equal(judged_at(LOOSE, peer, false, pkigen_now() + 86400 + GRACE + 10), 0);
+}
+
+static void a_file_that_is_no_list_is_an_error_of_its_part(void **state _unused_)
+{
+	static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id_room[PROTO_ID_MAX];
+	struct stage_trust s = {.ref = {.generation = 1, .connection = 9},
+				.name = "x",
+				.subject_name = "gw",
+				.remote_identity = "auto"};
+	struct stage_file f = {.ref = s.ref, .part = STAGE_CHAIN, .name = "root.pem"};
+	struct trust_table *t = trust_table_new(1);
+	static struct staged_trust staged;
+
+	assert_int_equal(trust_table_begin(t, &s), 0);
+	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)root->pem, strlen(root->pem)), 0);
+	f.part = STAGE_CRL;
+	(void)snprintf(f.name, sizeof(f.name), "/etc/ca.crl");
+	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)root->pem, strlen(root->pem)), 0);
+	assert_int_equal(trust_table_end(t, 9, pkigen_now(), &staged, hashes, id_room), 0);
+	assert_true(staged.error < 0);
+	assert_int_equal(staged.part, STAGE_CRL);
+	assert_int_equal(strncmp(staged.text, "/etc/ca.crl", 11), 0);
+	(void)trust_table_free(t);
+}
+
+static void a_reload_with_an_older_list_keeps_the_newer_one(void **state _unused_)
+{
+	struct pkirev_der newer = lists(peer, NULL, 5), older = lists(NULL, NULL, 4),
+			  newest = lists(NULL, NULL, 6);
+	struct pkirev_der forged = pkirev_crl(ca, &(struct pkirev_crl){.number = 99,
+								       .use_key = peer->key});
+	struct trust_table *t;
+
+	use(false, &newer);
+	t = table(false, &older);
+	trust_table_keep_newer(t, trust);
+	trust = trust_table_free(trust);
+	trust = t;
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	/* A newer one takes its place. */
+	t = table(false, &newest);
+	trust_table_keep_newer(t, trust);
+	trust = trust_table_free(trust);
+	trust = t;
+	assert_int_equal(judged(LOOSE, peer), 0);
+	assert_int_equal(path.status[0].state, PKI_STATE_GOOD);
+	/* One that was put there by mistake, and that nobody signed, does not stay. */
+	use(false, &forged);
+	t = table(false, &newest);
+	trust_table_keep_newer(t, trust);
+	trust = trust_table_free(trust);
+	trust = t;
+	assert_int_equal(judged(STRICT, peer), 0);
+}
+
+/* ---------------------------------------------------------------- what is revoked on this gateway */
+
+static void revoke_here(const uint8_t hash[PKI_SHA256_SIZE])
+{
+	struct revoked r = {.by = REVOKED_BY_HAND, .text = "stolen, says alice"};
+
+	memcpy(r.hash, hash, sizeof(r.hash));
+	assert_int_equal(revoked_set_add(&revoked, &r), 0);
+}
+
+static void by_hand_leaf_issuer_anchor_and_each_key_are_refused_whatever_the_mode(
+	void **state _unused_)
+{
+	const struct pkigen_cert *certs[] = {peer, ca, root};
+
+	use(false, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(certs); i++) {
+		_cleanup_(pki_cert_unrefp) struct pki_cert *c = to_cert(certs[i]);
+		const uint8_t *hashes[] = {c->sha256, c->spki_sha256};
+
+		for (size_t k = 0; k < ARRAY_SIZE(hashes); k++) {
+			revoke_here(hashes[k]);
+			assert_int_equal(judged(OFF, peer), -EACCES);
+			assert_string_equal(answer.code, "revoked");
+			assert_text(answer.text, "stolen, says alice");
+			assert_text(answer.text, c->subject);
+			assert_text(answer.text, k == 0 ? "certificate" : "key of");
+			assert_int_equal(judged(LOOSE, peer), -EACCES);
+			/* That is not seen, it is known. */
+			assert_int_equal(told.seen, 0);
+			assert_int_equal(revoked_set_del(&revoked, hashes[k]), 0);
+			assert_int_equal(judged(OFF, peer), 0);
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- news that are fetched */
+
+static void news(struct pkirev_der crl)
+{
+	struct proto_news_taken taken;
+
+	assert_int_equal(
+		evidence_take(evidence, &told.want, crl.data, crl.len, pkigen_now(), 1, &taken), 0);
+	assert_true(taken.taken);
+}
+
+static void only_a_peer_that_proved_who_it_is_has_anybody_asked(void **state _unused_)
+{
+	const struct judge_by by = {.known = known(), .may_wait = true};
+
+	use(true, NULL);
+	exchange_make(&exchange, peer, ca, LOOSE);
+	exchange_sign(&exchange, ca);
+	memset(&told, 0, sizeof(told));
+	assert_int_equal(judge(trust, &exchange.v, &by, pkigen_now(), &answer, &binding, &path),
+			 -EACCES);
+	assert_string_equal(answer.code, "auth-signature");
+	assert_int_equal(told.wants, 0);
+	assert_int_equal(judged_at(LOOSE, same_ca, true, pkigen_now()), -EACCES);
+	assert_int_equal(told.wants, 0);
+	assert_int_equal(judged_at(OFF, peer, true, pkigen_now()), 0);
+	assert_int_equal(told.wants, 0);
+}
+
+static void the_verdict_waits_for_news_and_no_longer_than_it_may(void **state _unused_)
+{
+	struct pkirev_der crl = pkirev_crl(ca, &(struct pkirev_crl){.number = 1});
+
+	use(true, NULL);
+	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), -EAGAIN);
+	assert_int_equal(told.wants, 1);
+	assert_string_equal(told.want.url, CRL_URL);
+	assert_int_equal(path.n_path, 0);
+	news(crl);
+	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), 0);
+	assert_int_equal(path.status[0].state, PKI_STATE_GOOD);
+	/* Of the CA nobody tells, so who must know refuses, at once. */
+	assert_int_equal(judged_at(STRICT, peer, true, pkigen_now()), -EACCES);
+	assert_string_equal(answer.code, "revocation-unknown");
+	assert_text(answer.text, "CN=CA");
+}
+
+static void when_nothing_comes_the_mode_decides_and_the_reason_is_told(void **state _unused_)
+{
+	struct proto_news_failed failed = {.text = CRL_URL ": connection refused"};
+	struct pkirev_der crl = pkirev_crl(root, &(struct pkirev_crl){.number = 1});
+
+	use(true, &crl);
+	assert_int_equal(judged_at(STRICT, peer, true, pkigen_now()), -EAGAIN);
+	assert_int_equal(proto_news_key(&told.want, failed.key), 0);
+	/* The time is over. */
+	assert_int_equal(judged_at(LOOSE, peer, false, pkigen_now()), 0);
+	assert_int_equal(judged_at(STRICT, peer, false, pkigen_now()), -EACCES);
+	evidence_failed(evidence, &failed);
+	assert_int_equal(judged_at(STRICT, peer, true, pkigen_now()), -EACCES);
+	assert_text(answer.text, "connection refused");
+	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), 0);
+	assert_text(path.status[0].text, "connection refused");
+}
+
+static void a_fetched_list_refuses_too(void **state _unused_)
+{
+	use(true, NULL);
+	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), -EAGAIN);
+	news(pkirev_crl(ca, &(struct pkirev_crl){.number = 1, .revoked = {peer}}));
+	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), -EACCES);
+	assert_string_equal(answer.code, "revoked");
+	assert_int_equal(told.seen, 1);
+}
+
+static void an_answer_of_a_responder_counts_as_a_list_does(void **state _unused_)
+{
+	struct pkigen_spec s = {.subject = "CN=gw.peer.example",
+				.san = "DNS:gw.peer.example",
+				.extra = {"authorityInfoAccess=OCSP;URI:http://ocsp.example/"}};
+	struct pkigen_cert *asked = pkigen_make(&s, ca);
+	struct pkirev_der crl = pkirev_crl(root, &(struct pkirev_crl){.number = 1});
+	uint8_t request[PROTO_OCSP_REQUEST_MAX];
+	struct proto_news what;
+
+	use(true, &crl);
+	assert_int_equal(judged_at(STRICT, asked, true, pkigen_now()), -EAGAIN);
+	assert_int_equal(told.want.kind, NEWS_OCSP);
+	{
+		_cleanup_(pki_cert_unrefp) struct pki_cert *c = to_cert(asked), *i = to_cert(ca);
+		uint8_t *der;
+
+		assert_int_equal(pki_ocsp_request(c, i, &der, &told.want.request.size), 0);
+		memcpy(request, der, told.want.request.size);
+		free(der);
+		told.want.request.data = request;
+	}
+	what = told.want;
+	news(pkirev_ocsp(asked, ca, &(struct pkirev_ocsp){0}));
+	assert_int_equal(judged_at(STRICT, asked, true, pkigen_now()), 0);
+	assert_string_equal(path.status[0].source, "ocsp");
+	told.want = what;
+	news(pkirev_ocsp(asked, ca,
+			 &(struct pkirev_ocsp){.status = V_OCSP_CERTSTATUS_REVOKED, .reason = 1}));
+	assert_int_equal(judged_at(STRICT, asked, true, pkigen_now()), -EACCES);
+	assert_string_equal(answer.code, "revoked");
+	assert_int_equal(told.last_seen.by, REVOKED_BY_OCSP);
+}
+
+/* ---------------------------------------------------------------- tunnels that run */
+
+static struct watch *watching(uint32_t id, const struct pkirev_der *crl)
+{
+	static const struct watch_ops ops = {.state = on_state, .seen_revoked = on_seen};
+	struct watch *w = watch_new(&ops, NULL);
+
+	use(false, crl);
+	assert_int_equal(judged(id, peer), 0);
+	memset(&told, 0, sizeof(told));
+	assert_int_equal(watch_add(w, 77, &path, GRACE, pkigen_now(), USEC_PER_SEC), 0);
+	return w;
+}
+
+static bool run(struct watch *w, int64_t at)
+{
+	const struct revknown k = known();
+
+	return watch_run(w, trust, &k, at, 2 * USEC_PER_SEC);
+}
+
+static void a_tunnels_certificate_that_becomes_revoked_is_told(void **state _unused_)
+{
+	struct pkirev_der good = lists(NULL, NULL, 1), bad = lists(peer, NULL, 2);
+	struct watch *w = watching(LOOSE, &good);
+
+	assert_int_equal(told.states, 1);
+	assert_true(told.last_state.handle == 77);
+	assert_int_equal(told.last_state.n, 2);
+	assert_int_equal(told.last_state.certs[0].state, PKI_STATE_GOOD);
+	/* Nothing happened, nothing is said. */
+	assert_false(run(w, pkigen_now()));
+	watch_all(w);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.states, 1);
+	assert_int_equal(told.seen, 0);
+	/* The list was loaded again. */
+	use(false, &bad);
+	watch_all(w);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.seen, 1);
+	assert_string_equal(told.last_seen.subject, "CN=gw.peer.example");
+	assert_int_equal(told.states, 2);
+	assert_int_equal(told.last_state.certs[0].state, PKI_STATE_REVOKED);
+	assert_false(told.last_state.overdue);
+	/* Once. */
+	watch_all(w);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.seen, 1);
+	(void)watch_free(w);
+}
+
+static void beyond_its_grace_only_who_must_know_ends_a_tunnel(void **state _unused_)
+{
+	struct pkirev_der good = lists(NULL, NULL, 1);
+	const int64_t late = pkigen_now() + 86400 + GRACE + 10;
+	struct watch *w = watching(STRICT, &good);
+
+	assert_false(run(w, pkigen_now() + 86400 + GRACE - 10));
+	assert_int_equal(told.states, 1);
+	assert_false(run(w, late));
+	assert_int_equal(told.states, 2);
+	assert_true(told.last_state.overdue);
+	assert_int_equal(told.seen, 0);
+	(void)watch_free(w);
+
+	w = watching(LOOSE, &good);
+	assert_false(run(w, late));
+	assert_int_equal(told.states, 2);
+	assert_false(told.last_state.overdue);
+	assert_int_equal(told.last_state.certs[0].state, PKI_STATE_UNKNOWN);
+	/* A clock that cannot be right ends nothing. */
+	(void)watch_free(w);
+	w = watching(STRICT, &good);
+	watch_all(w);
+	assert_false(run(w, 86400));
+	assert_int_equal(told.states, 1);
+	(void)watch_free(w);
+}
+
+static void what_is_not_asked_about_or_gone_is_not_told_of(void **state _unused_)
+{
+	struct pkirev_der good = lists(NULL, NULL, 1);
+	struct watch *w = watching(OFF, &good);
+
+	assert_int_equal(told.states, 0);
+	watch_all(w);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.states, 0);
+	(void)watch_free(w);
+	w = watching(LOOSE, &good);
+	watch_del(w, 78);
+	watch_del(w, 77);
+	watch_del(w, 77);
+	watch_all(w);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.states, 1);
+	/* The connection is not in the configuration any more. */
+	(void)watch_free(w);
+	w = watching(LOOSE, &good);
+	trust = trust_table_free(trust);
+	trust = trust_table_new(2);
+	trust_table_seal(trust);
+	watch_all(w);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.states, 1);
+	(void)watch_free(w);
+}
+
+static void many_are_looked_at_some_at_a_time(void **state _unused_)
+{
+	struct pkirev_der good = lists(NULL, NULL, 1), bad = lists(peer, NULL, 2);
+	struct watch *w = watching(LOOSE, &good);
+	unsigned int rounds = 1;
+
+	for (uint64_t i = 0; i < 3 * WATCH_BATCH; i++) {
+		assert_int_equal(judged(LOOSE, peer), 0);
+		assert_int_equal(watch_add(w, 100 + i, &path, GRACE, pkigen_now(), USEC_PER_SEC),
+				 0);
+	}
+	use(false, &bad);
+	memset(&told, 0, sizeof(told));
+	watch_all(w);
+	while (run(w, pkigen_now()))
+		rounds++;
+	assert_int_equal(rounds, 4);
+	assert_int_equal(told.seen, 3 * WATCH_BATCH + 1);
+	(void)watch_free(w);
+}
+
+/* ---------------------------------------------------------------- */
+
+static int fresh(void **state _unused_)
+{
+	(void)evidence_free(evidence);
+	evidence = evidence_new(on_want, NULL);
+	return evidence ? 0 : -1;
+}
+
+static int setup(void **state _unused_)
+{
+	struct pkigen_spec s = {.subject = "CN=gw.peer.example",
+				.san = "DNS:gw.peer.example",
+				.extra = {"crlDistributionPoints=URI:" CRL_URL}};
+
+	root = pkigen_root("CN=Root");
+	ca = pkigen_intermediate(root, "CN=CA");
+	peer = pkigen_make(&s, ca);
+	s.subject = "CN=gw.else.example";
+	s.san = "DNS:gw.else.example";
+	same_ca = pkigen_make(&s, ca);
+	return 0;
+}
+
+static int teardown(void **state _unused_)
+{
+	judged_done(&path);
+	evidence = evidence_free(evidence);
+	trust = trust_table_free(trust);
+	revoked_set_done(&revoked);
+	pkigen_done();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(without_a_list_only_who_must_know_refuses, fresh),
+		cmocka_unit_test_setup(a_list_that_has_nothing_against_the_peer_lets_it_in, fresh),
+		cmocka_unit_test_setup(
+			a_list_that_has_the_peer_or_its_ca_refuses_it_with_the_reason, fresh),
+		cmocka_unit_test_setup(of_others_below_the_same_ca_nothing_is_kept, fresh),
+		cmocka_unit_test_setup(a_list_counts_for_a_grace_beyond_its_time, fresh),
+		cmocka_unit_test_setup(a_file_that_is_no_list_is_an_error_of_its_part, fresh),
+		cmocka_unit_test_setup(a_reload_with_an_older_list_keeps_the_newer_one, fresh),
+		cmocka_unit_test_setup(
+			by_hand_leaf_issuer_anchor_and_each_key_are_refused_whatever_the_mode,
+			fresh),
+		cmocka_unit_test_setup(only_a_peer_that_proved_who_it_is_has_anybody_asked, fresh),
+		cmocka_unit_test_setup(the_verdict_waits_for_news_and_no_longer_than_it_may, fresh),
+		cmocka_unit_test_setup(when_nothing_comes_the_mode_decides_and_the_reason_is_told,
+				       fresh),
+		cmocka_unit_test_setup(a_fetched_list_refuses_too, fresh),
+		cmocka_unit_test_setup(an_answer_of_a_responder_counts_as_a_list_does, fresh),
+		cmocka_unit_test_setup(a_tunnels_certificate_that_becomes_revoked_is_told, fresh),
+		cmocka_unit_test_setup(beyond_its_grace_only_who_must_know_ends_a_tunnel, fresh),
+		cmocka_unit_test_setup(what_is_not_asked_about_or_gone_is_not_told_of, fresh),
+		cmocka_unit_test_setup(many_are_looked_at_some_at_a_time, fresh),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

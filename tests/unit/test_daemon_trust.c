@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The digest of what a peer is judged by: other for every change that may decide, the same for none, and with every verdict.
+ */
+#include "lib/pkitest.h"
+
+#include <time.h>
+
+#include "daemon/proto_auth.h"
+#include "daemon/proto_ike.h"
+#include "daemon/trust_table.h"
+
+struct rules {
+	const char *subject, *identity;
+	const struct pkigen_cert *chain[3];
+	const struct pkigen_cert *anchor;
+	bool sha1;
+};
+
+static void load(struct trust_table *t, const struct stage_trust *s, enum stage_part part,
+		 const struct pkigen_cert *cert)
+{
+	struct stage_file f = {.ref = s->ref, .part = part, .name = "x.pem"};
+
+	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)cert->pem, strlen(cert->pem)), 0);
+}
+
+static void digest_of(const struct rules *rules, uint8_t ret[32])
+{
+	static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id[PROTO_ID_MAX];
+	struct stage_trust s = {.ref = {1, 7}, .name = "x", .rsa_sha1 = rules->sha1};
+	struct trust_table *t = trust_table_new(1);
+	static struct staged_trust answer;
+
+	(void)snprintf(s.subject_name, sizeof(s.subject_name), "%s", rules->subject);
+	(void)snprintf(s.remote_identity, sizeof(s.remote_identity), "%s", rules->identity);
+	assert_int_equal(trust_table_begin(t, &s), 0);
+	for (size_t i = 0; i < 3 && rules->chain[i]; i++)
+		load(t, &s, STAGE_CHAIN, rules->chain[i]);
+	if (rules->anchor)
+		load(t, &s, STAGE_ANCHOR, rules->anchor);
+	assert_int_equal(trust_table_end(t, 7, time(NULL), &answer, hashes, id), 0);
+	assert_int_equal(answer.error, 0);
+	memcpy(ret, answer.digest, 32);
+	/* What judges has the same. */
+	trust_table_seal(t);
+	assert_memory_equal(trust_table_find(t, 7)->digest, ret, 32);
+	(void)trust_table_free(t);
+}
+
+static void every_rule_counts(void **state _unused_)
+{
+	struct pkigen_cert *root = pkigen_root("CN=One Root"),
+			   *other = pkigen_root("CN=Other Root"),
+			   *helper = pkigen_intermediate(root, "CN=Helper");
+	const struct rules rules[] = {
+		{.subject = "gw.example", .identity = "auto", .chain = {root, helper}},
+		{.subject = "gx.example", .identity = "auto", .chain = {root, helper}},
+		{.subject = "gw.example", .identity = "dn", .chain = {root, helper}},
+		{.subject = "gw.example", .identity = "auto", .chain = {root}},
+		{.subject = "gw.example", .identity = "auto", .chain = {root, helper, other}},
+		{.subject = "gw.example",
+		 .identity = "auto",
+		 .chain = {root, helper},
+		 .anchor = other},
+		{.subject = "gw.example",
+		 .identity = "auto",
+		 .chain = {root, helper},
+		 .sha1 = true},
+	};
+	uint8_t digests[ARRAY_SIZE(rules)][32], again[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		digest_of(&rules[i], digests[i]);
+		digest_of(&rules[i], again);
+		assert_memory_equal(digests[i], again, 32);
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(digests[i], digests[j], 32);
+	}
+}
+
+/* To ike it goes with the connection, and with each verdict. */
+static void it_reaches_the_engine(void **state _unused_)
+{
+	struct ike_connection_config c = {.id = 1,
+					  .name = "hq",
+					  .ike_policy = &ike_policy_default_ike,
+					  .esp_policy = &ike_policy_default_esp};
+	struct ike_verify_answer a = {.connection = 1, .binding = 9}, got;
+	static struct proto_conn conn;
+	struct msg_writer w;
+	struct msg_reader r;
+	enum msg_type type;
+	uint64_t request;
+
+	for (size_t i = 0; i < sizeof(c.trust); i++)
+		c.trust[i] = a.trust[i] = (uint8_t)(i + 1);
+	msg_begin(&w, MSG_CONN_BEGIN);
+	proto_put_conn(&w, &c);
+	assert_int_equal(msg_open(w.buf, w.len, &type, &r), 0);
+	proto_get_conn(&r, &conn);
+	assert_true(msg_done(&r));
+	assert_memory_equal(conn.c.trust, c.trust, sizeof(c.trust));
+	msg_end(&w);
+	msg_begin(&w, MSG_VERDICT);
+	proto_put_verdict(&w, 5, &a);
+	assert_int_equal(msg_open(w.buf, w.len, &type, &r), 0);
+	proto_get_verdict(&r, &request, &got);
+	assert_true(msg_done(&r));
+	assert_memory_equal(got.trust, a.trust, sizeof(a.trust));
+	assert_true(got.binding == 9);
+	msg_end(&w);
+}
+
+static int teardown(void **state _unused_)
+{
+	pkigen_done();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_rule_counts),
+		cmocka_unit_test(it_reaches_the_engine),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * IKE_FOLLOWUP_KE (RFC 9370 section 2.2.4): rekeying with additional key exchanges by either side and by both at once, peers that forget
+ * or have another policy. Traffic flows through all of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ike/state.h"
+#include "lib/sim.h"
+
+struct pair {
+	struct sim *s;
+	struct sim_node *a, *b;
+};
+
+static struct pair pair_of(uint64_t seed, const char *ike, const char *esp)
+{
+	struct pair p = {.s = sim_new(seed)};
+
+	sim_pair(p.s, &p.a, &p.b);
+	sim_additional(p.a, &p.a->conns[0], ike, esp);
+	sim_additional(p.b, &p.b->conns[0], ike, esp);
+	return p;
+}
+
+/* IKE messages of an exchange type on the wire. */
+struct wire {
+	unsigned n[256], fragments[256];
+	const struct sim_node *silent; /* from whom nothing arrives */
+};
+
+static enum sim_verdict count_tap(struct sim *s, struct sim_packet *p)
+{
+	struct wire *w = s->tap_ctx;
+	const uint8_t *data = p->data;
+
+	if (p->esp || p->size < 32)
+		return SIM_PASS;
+	if (!memcmp(data, "\0\0\0\0", 4))
+		data += 4;
+	w->n[data[18]]++;
+	w->fragments[data[18]] += data[16] == IKE_PAYLOAD_SKF;
+	return w->silent && cg_addr_equal(&p->from.addr, &w->silent->addr) ? SIM_DROP : SIM_PASS;
+}
+
+static const struct ik_sa *sa_at(const struct sim_node *n)
+{
+	const struct ik_sa *found = NULL;
+
+	IK_LIST_FOREACH(&n->engine->all_sas, link)
+		found = IK_ENTRY(link, struct ik_sa, in_all);
+	return found;
+}
+
+static struct pair rekeying(uint64_t seed)
+{
+	struct pair p = pair_of(seed, SIM_IKE_ADDITIONAL, SIM_ESP_ADDITIONAL);
+
+	p.b->conns[0].config.mode = IKE_MODE_DEFAULT;
+	p.s->traffic = 5 * SIM_MS;
+	sim_connect(p.s, p.a, p.b);
+	return p;
+}
+
+static void rest(struct pair *p)
+{
+	sim_run(p->s, 60 * SIM_S);
+	sim_assert_rest(p->s);
+	sim_assert_no_gaps(p->s);
+}
+
+static void test_either_side_rekeys_with_additional_key_exchanges(void **state)
+{
+	for (int i = 0; i < 2; i++) {
+		struct pair p = rekeying(190);
+		struct sim_node *n = i ? p.b : p.a;
+		uint64_t spi = sim_count(p.a, 1).last.spi_i;
+		uint32_t esp = sim_count(p.a, 1).child.spi_in;
+		struct wire w = {};
+
+		(void)state;
+		p.s->tap = count_tap;
+		p.s->tap_ctx = &w;
+		assert_int_equal(ike_rekey(n->engine, p.s->now, 1, false, true), 0);
+		rest(&p);
+		assert_int_equal(w.n[IKE_EXCHANGE_FOLLOWUP_KE], 2);
+		assert_true(sim_count(p.a, 1).child.spi_in != esp);
+		assert_int_equal(sim_count(p.a, 1).child.suite.addke[1], IKE_KE_ECP_256);
+		assert_int_equal(sim_count(p.b, 1).child.suite.addke[1], IKE_KE_ECP_256);
+		assert_int_equal(ike_rekey(n->engine, p.s->now, 1, true, false), 0);
+		rest(&p);
+		assert_int_equal(w.n[IKE_EXCHANGE_FOLLOWUP_KE], 6);
+		assert_true(sim_count(p.a, 1).last.spi_i != spi);
+		assert_int_equal(sim_count(p.a, 1).last.suite.addke[0], IKE_KE_ECP_256);
+		assert_int_equal(sim_count(p.a, 1).last.suite.addke[2], IKE_KE_ECP_384);
+		/* What was made works. */
+		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, true, true), 0);
+		rest(&p);
+		sim_free(p.s);
+	}
+}
+
+static void test_a_child_sa_that_is_made_later(void **state)
+{
+	struct pair p = pair_of(191, SIM_IKE_ADDITIONAL, SIM_ESP_ADDITIONAL);
+	struct wire w = {};
+
+	(void)state;
+	p.a->conns[0].config.childless = true;
+	p.s->tap = count_tap;
+	p.s->tap_ctx = &w;
+	sim_connect(p.s, p.a, p.b);
+	assert_int_equal(w.n[IKE_EXCHANGE_FOLLOWUP_KE], 2);
+	assert_int_equal(sim_count(p.b, 1).child.suite.addke[1], IKE_KE_ECP_256);
+	sim_free(p.s);
+}
+
+/* Between CREATE_CHILD_SA and IKE_FOLLOWUP_KE the peer waits, and then forgets (section 2.2.4). */
+static void test_state_not_found(void **state)
+{
+	for (int ike = 0; ike < 2; ike++) {
+		struct pair p = rekeying(192);
+		uint64_t spi = sim_count(p.a, 1).last.spi_i;
+		uint32_t esp = sim_count(p.a, 1).child.spi_in;
+		struct wire w = {};
+
+		(void)state;
+		p.a->conns[0].config.dpd_timeout = p.b->conns[0].config.dpd_timeout = 300;
+		sim_conn_set(p.a, &p.a->conns[0]);
+		sim_conn_set(p.b, &p.b->conns[0]);
+		p.s->tap = count_tap;
+		p.s->tap_ctx = &w;
+		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, ike, !ike), 0);
+		while (!w.n[IKE_EXCHANGE_FOLLOWUP_KE] && w.n[IKE_EXCHANGE_CREATE_CHILD_SA] < 2)
+			sim_run(p.s, SIM_MS);
+		w.silent = p.a;
+		p.s->traffic = 0;
+		sim_forget_flows(p.s);
+		sim_run(p.s, 30 * SIM_S);
+		assert_int_equal(sim_reports(p.b, "followup-timeout"), 1);
+		assert_null(sa_at(p.b)->followup);
+		w.silent = NULL;
+		sim_run(p.s, 60 * SIM_S);
+		assert_int_equal(sim_reports(p.a, "followup-refused"), 1);
+		assert_non_null(
+			strstr(sim_report(p.a, "followup-refused")->text, "STATE_NOT_FOUND"));
+		/* It was tried again. */
+		assert_true(ike ? sim_count(p.a, 1).last.spi_i != spi
+				: sim_count(p.a, 1).child.spi_in != esp);
+		sim_assert_rest(p.s);
+		sim_free(p.s);
+	}
+}
+
+static enum sim_verdict swallow_tap(struct sim *s, struct sim_packet *p)
+{
+	unsigned *n = s->tap_ctx;
+
+	if (p->esp || p->data[18] != IKE_EXCHANGE_FOLLOWUP_KE)
+		return SIM_PASS;
+	++*n;
+	return SIM_DROP;
+}
+
+/* Asks for a Child SA to be rekeyed as if the exchange before had never been begun. */
+static void ask_anew(struct pair *p, uint64_t child, uint32_t id)
+{
+	const struct ik_task task = {.kind = IK_TASK_CHILD_REKEY, .child = child};
+	struct ik_child *old = ik_child_find(p->a->engine, child);
+	struct ik_sa *sa = old->sa;
+
+	if (sa->active)
+		ik_child_end(ik_child_find(p->a->engine, sa->active->new_child), false);
+	ik_child_bury(p->a->engine);
+	sa->active = ik_exchange_free(sa->active);
+	sa->next_id = id;
+	old->own_new = 0;
+	assert_int_equal(ik_child_request(sa, &task), 0);
+	sim_run(p->s, 200 * SIM_MS);
+}
+
+/* One series of the peer waits at a time; the same asked for once more takes the place of what was there. */
+static void test_one_series_waits_at_a_time(void **state)
+{
+	struct pair p = pair_of(194, SIM_IKE_ADDITIONAL, SIM_ESP_ADDITIONAL);
+	uint64_t first = 0, second = 0, waiting;
+	struct ik_sa *sa;
+	unsigned n = 0;
+	uint32_t id;
+
+	(void)state;
+	sim_child(&p.a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+	sim_child(&p.b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+	sim_connect(p.s, p.a, p.b);
+	sa = (struct ik_sa *)sa_at(p.a);
+	IK_LIST_FOREACH(&sa->children, link) {
+		second = first;
+		first = IK_ENTRY(link, struct ik_child, in_sa)->number;
+	}
+	p.s->tap = swallow_tap;
+	p.s->tap_ctx = &n;
+	id = sa->next_id;
+	ask_anew(&p, first, id);
+	assert_int_equal(n, 1);
+	assert_non_null(sa_at(p.b)->followup);
+	waiting = sa_at(p.b)->followup->child;
+	/* Another one has to wait. */
+	ask_anew(&p, second, id + 1);
+	assert_int_equal(n, 1);
+	assert_null(sa->active);
+	assert_true(sa_at(p.b)->followup->child == waiting);
+	/* The same begins anew, and what there was is gone. */
+	ask_anew(&p, first, id + 2);
+	assert_int_equal(n, 2);
+	assert_true(sa_at(p.b)->followup->child != waiting);
+	assert_null(ik_child_find(p.b->engine, waiting));
+	p.s->tap = NULL;
+	sim_run(p.s, 60 * SIM_S);
+	sim_assert_rest(p.s);
+	sim_free(p.s);
+}
+
+/* A peer that forgets each time is given up (section 2.2.4). */
+static enum sim_verdict forget_tap(struct sim *s, struct sim_packet *p)
+{
+	struct sim_node *b = s->tap_ctx;
+
+	if (!p->esp && p->size > 28 && p->data[18] == IKE_EXCHANGE_FOLLOWUP_KE &&
+	    !(p->data[19] & IKE_FLAG_RESPONSE))
+		IK_LIST_FOREACH(&b->engine->all_sas, link)
+			ik_followup_drop(IK_ENTRY(link, struct ik_sa, in_all));
+	return SIM_PASS;
+}
+
+static void test_a_peer_that_forgets_for_ever(void **state)
+{
+	for (int ike = 0; ike < 2; ike++) {
+		struct pair p = rekeying(193);
+
+		(void)state;
+		p.s->tap = forget_tap;
+		p.s->tap_ctx = p.b;
+		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, ike, !ike), 0);
+		sim_run(p.s, 120 * SIM_S);
+		assert_int_equal(sim_reports(p.a, "followup-lost"), 1);
+		p.s->tap = NULL;
+		sim_forget_flows(p.s);
+		sim_run(p.s, 120 * SIM_S);
+		sim_assert_rest(p.s);
+		assert_true(sim_reports(p.a, "ike-established") >= 2);
+		sim_free(p.s);
+	}
+}
+
+/* Both sides at once: of the two that cannot both stay one is given up before it is there. */
+static void test_simultaneous_rekeyings_end_with_one(void **state)
+{
+	struct sim_seeds of = sim_seeds(200, 24);
+
+	(void)state;
+	for (uint64_t seed = of.first; seed < of.first + of.n; seed++) {
+		struct pair p = rekeying(seed);
+		bool ike = seed % 2;
+
+		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, ike, !ike), 0);
+		sim_run(p.s, seed % 6 * 7 * SIM_MS);
+		(void)ike_rekey(p.b->engine, p.s->now, 1, ike, !ike);
+		sim_run(p.s, 15 * SIM_S);
+		/* The one that was given up was never told of. */
+		assert_int_equal(sim_reports(p.a, ike ? "ike-rekeyed" : "child-rekeyed"), 1);
+		assert_int_equal(sim_reports(p.b, ike ? "ike-rekeyed" : "child-rekeyed"), 1);
+		rest(&p);
+		sim_free(p.s);
+	}
+}
+
+/* One side's policy has additional key exchanges for Child SAs, the other one's allows them, or none. */
+static void test_policies_that_differ(void **state)
+{
+	static const char either[] = "AES_GCM_16-256 CURVE25519 ADDKE2_ECP_256 NO_ADDKE2 ESN , "
+				     "AES_GCM_16-256 CURVE25519 ESN";
+
+	(void)state;
+	for (uint64_t seed = 230; seed < 242; seed++) {
+		struct pair p = pair_of(seed, SIM_IKE_ADDITIONAL, SIM_ESP_ADDITIONAL);
+		bool demand = seed % 2;
+
+		sim_additional(p.b, &p.b->conns[0], SIM_IKE_ADDITIONAL,
+			       demand ? either : "AES_GCM_16-256 CURVE25519 ESN");
+		if (!demand)
+			sim_additional(p.a, &p.a->conns[0], SIM_IKE_ADDITIONAL, either);
+		p.b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		p.s->traffic = 5 * SIM_MS;
+		sim_connect(p.s, p.a, p.b);
+		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, false, true), 0);
+		sim_run(p.s, seed % 4 * 9 * SIM_MS);
+		(void)ike_rekey(p.b->engine, p.s->now, 1, false, true);
+		rest(&p);
+		assert_int_equal(sim_count(p.a, 1).child.suite.addke[1],
+				 demand ? IKE_KE_ECP_256 : IKE_KE_NONE);
+		sim_free(p.s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_either_side_rekeys_with_additional_key_exchanges),
+		cmocka_unit_test(test_a_child_sa_that_is_made_later),
+		cmocka_unit_test(test_state_not_found),
+		cmocka_unit_test(test_one_series_waits_at_a_time),
+		cmocka_unit_test(test_a_peer_that_forgets_for_ever),
+		cmocka_unit_test(test_simultaneous_rekeyings_end_with_one),
+		cmocka_unit_test(test_policies_that_differ),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

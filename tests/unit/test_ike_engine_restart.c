@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Planned restarts at every moment of a life: no packet gets lost, IKE goes on with its message IDs, no IV comes twice (all of
+ * which the simulation looks at with every datagram), and at rest there is one of everything.
+ */
+#include <stdlib.h>
+
+#include "lib/sim_restart.h"
+
+struct life {
+	struct sim *s;
+	struct sim_node *a, *b;
+};
+
+static struct life begin(uint64_t seed, bool additional)
+{
+	struct life l = {.s = sim_new(seed)};
+
+	sim_pair(l.s, &l.a, &l.b);
+	if (additional)
+		sim_pair_additional(l.a, l.b);
+	l.s->traffic = 5 * SIM_MS;
+	sim_conn_set(l.b, &l.b->conns[0]);
+	sim_conn_set(l.a, &l.a->conns[0]);
+	sim_assert_up(l.s, 60 * SIM_S);
+	sim_run(l.s, 2 * SIM_S);
+	sim_assert_rest(l.s);
+	return l;
+}
+
+enum { RESTART_A = 1, RESTART_B = 2 };
+
+static void restart(struct life *l, unsigned who)
+{
+	if (who & RESTART_A)
+		sim_hand_over(l->a);
+	if (who & RESTART_B)
+		sim_hand_over(l->b);
+}
+
+static void end(struct life *l)
+{
+	sim_run(l->s, 2 * SIM_S);
+	l->s->traffic = 200 * SIM_MS;
+	sim_run(l->s, 90 * SIM_S);
+	sim_assert_rest(l->s);
+	sim_assert_no_gaps(l->s);
+	/* Nobody had to begin anew. */
+	assert_int_equal(sim_reports(l->a, "ike-established"), 1);
+	assert_int_equal(sim_reports(l->b, "ike-established"), 1);
+	assert_int_equal(sim_reports(l->a, "restore-refused"), 0);
+	assert_int_equal(sim_reports(l->b, "restore-refused"), 0);
+	/* And what goes on works. */
+	assert_int_equal(ike_rekey(l->b->engine, l->s->now, 1, true, true), 0);
+	sim_run(l->s, 60 * SIM_S);
+	assert_int_equal(ike_rekey(l->a->engine, l->s->now, 1, true, true), 0);
+	sim_run(l->s, 60 * SIM_S);
+	sim_assert_rest(l->s);
+	sim_assert_no_gaps(l->s);
+	sim_free(l->s);
+}
+
+/* What is under way, in each life, when it is interrupted after so many milliseconds. */
+static void rekeyed(uint64_t seed, unsigned who, bool ike, bool children, unsigned begun_by,
+		    unsigned step, unsigned steps, bool additional)
+{
+	for (unsigned i = 0; i < steps; i++) {
+		struct life l = begin(seed + i, additional);
+
+		if (begun_by & RESTART_A)
+			assert_int_equal(ike_rekey(l.a->engine, l.s->now, 1, ike, children), 0);
+		if (begun_by & RESTART_B)
+			assert_int_equal(ike_rekey(l.b->engine, l.s->now, 1, ike, children), 0);
+		sim_run(l.s, i * step * SIM_MS);
+		restart(&l, who);
+		end(&l);
+	}
+}
+
+static void test_at_rest_it_keeps_its_spis(void **state)
+{
+	struct life l = begin(1, false);
+	struct sim_count before = sim_count(l.a, 1), after;
+
+	(void)state;
+	restart(&l, RESTART_A | RESTART_B);
+	after = sim_count(l.a, 1);
+	assert_int_equal(after.sas, 1);
+	assert_true(after.last.spi_i == before.last.spi_i);
+	assert_true(after.last.spi_r == before.last.spi_r);
+	assert_true(after.last.binding == before.last.binding);
+	assert_true(after.last.rekey_at == before.last.rekey_at);
+	assert_true(after.last.established == before.last.established);
+	assert_int_equal(after.child.spi_in, before.child.spi_in);
+	assert_int_equal(after.child.spi_out, before.child.spi_out);
+	assert_true(after.child.rekey_at == before.child.rekey_at);
+	assert_string_equal(after.subject, before.subject);
+	end(&l);
+}
+
+static void test_while_a_child_is_rekeyed(void **state)
+{
+	(void)state;
+	rekeyed(1000, RESTART_A, false, true, RESTART_A, 2, 40, false);
+	rekeyed(1100, RESTART_B, false, true, RESTART_A, 2, 40, false);
+	rekeyed(1200, RESTART_A | RESTART_B, false, true, RESTART_A, 2, 40, false);
+}
+
+static void test_while_the_ike_sa_is_rekeyed(void **state)
+{
+	(void)state;
+	rekeyed(2000, RESTART_A, true, false, RESTART_A, 2, 40, false);
+	rekeyed(2100, RESTART_B, true, false, RESTART_A, 2, 40, false);
+	rekeyed(2200, RESTART_A | RESTART_B, true, false, RESTART_B, 2, 40, false);
+}
+
+static void test_while_both_sides_rekey_all(void **state)
+{
+	(void)state;
+	rekeyed(3000, RESTART_A, true, true, RESTART_A | RESTART_B, 3, 50, false);
+	rekeyed(3100, RESTART_B, true, true, RESTART_A | RESTART_B, 3, 50, false);
+	rekeyed(3200, RESTART_A | RESTART_B, true, true, RESTART_A | RESTART_B, 3, 50, false);
+}
+
+static void test_between_additional_key_exchanges(void **state)
+{
+	(void)state;
+	rekeyed(4000, RESTART_A, true, true, RESTART_A, 5, 40, true);
+	rekeyed(4100, RESTART_B, true, true, RESTART_A, 5, 40, true);
+	rekeyed(4200, RESTART_A | RESTART_B, true, true, RESTART_A | RESTART_B, 5, 40, true);
+}
+
+static void test_again_and_again(void **state)
+{
+	struct life l = begin(5, false);
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		if (i % 7 == 0)
+			(void)ike_rekey(l.a->engine, l.s->now, 1, i % 2, true);
+		sim_run(l.s, seeded_next(&l.s->random) % (40 * SIM_MS));
+		restart(&l, 1 + i % 3);
+	}
+	end(&l);
+}
+
+/* The daemon waits for what it cannot hand over, if that comes to an end. */
+static void test_while_it_authenticates_anew(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		struct life l = begin(6000 + i, false);
+
+		assert_int_equal(ike_reauthenticate(l.a->engine, l.s->now, 1), 0);
+		sim_run(l.s, i * 3 * SIM_MS);
+		if (i % 2) {
+			sim_settle(l.a);
+			sim_hand_over(l.a);
+		} else {
+			sim_settle(l.b);
+			sim_hand_over(l.b);
+		}
+		sim_run(l.s, 5 * SIM_S);
+		l.s->traffic = 200 * SIM_MS;
+		sim_run(l.s, 500 * SIM_S);
+		sim_assert_rest(l.s);
+		sim_assert_no_gaps(l.s);
+		sim_free(l.s);
+	}
+}
+
+/* What does not come to an end is given up, and begun anew. */
+static void test_before_there_is_anything(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		struct sim *s = sim_new(7000 + i);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		s->traffic = 5 * SIM_MS;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		sim_run(s, i * 2 * SIM_MS);
+		sim_hand_over(i % 2 ? a : b);
+		sim_assert_up(s, 300 * SIM_S);
+		s->traffic = 200 * SIM_MS;
+		/* A Child SA that only one side has is not one that packets flow in. */
+		sim_forget_flows(s);
+		sim_run(s, 300 * SIM_S);
+		sim_assert_rest(s);
+		sim_free(s);
+	}
+}
+
+static void test_on_a_network_that_loses(void **state)
+{
+	struct sim_seeds of = sim_seeds(8000, 30);
+
+	(void)state;
+	for (uint64_t i = 0; i < of.n; i++) {
+		struct sim *s = sim_new(of.first + i);
+		struct sim_node *nodes[2];
+		unsigned steps = 30, made;
+
+		sim_pair(s, &nodes[0], &nodes[1]);
+		sim_child(&nodes[0]->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+		sim_child(&nodes[1]->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+		if (i % 3 == 0)
+			sim_pair_additional(nodes[0], nodes[1]);
+		s->loss = 25;
+		s->duplicate = 20;
+		s->delay_max = 300 * SIM_MS;
+		s->answer_max = 30 * SIM_MS;
+		s->traffic = 100 * SIM_MS;
+		for (int k = 0; k < 2; k++) {
+			struct ike_connection_config *c = &nodes[k]->conns[0].config;
+
+			nodes[k]->engine_config.retransmit_tries = 30;
+			sim_node_restart(nodes[k], true);
+			c->dpd_delay = 30;
+			c->dpd_timeout = 600;
+			c->ike_lifetime = 400;
+			c->child_lifetime = 200;
+		}
+		sim_conn_set(nodes[1], &nodes[1]->conns[0]);
+		sim_conn_set(nodes[0], &nodes[0]->conns[0]);
+		sim_assert_up(s, 600 * SIM_S);
+		sim_run(s, 60 * SIM_S);
+		made = sim_reports(nodes[0], "ike-established");
+		while (steps--) {
+			struct sim_node *n = nodes[seeded_next(&s->random) % 2];
+
+			if (seeded_next(&s->random) % 2)
+				(void)ike_rekey(n->engine, s->now, 1, seeded_next(&s->random) % 2,
+						true);
+			sim_run(s, seeded_next(&s->random) % (5 * SIM_S));
+			sim_hand_over(nodes[seeded_next(&s->random) % 2]);
+			if (seeded_next(&s->random) % 3 == 0) {
+				sim_hand_over(nodes[0]);
+				sim_hand_over(nodes[1]);
+			}
+			sim_run(s, seeded_next(&s->random) % (20 * SIM_S));
+		}
+		s->loss = s->duplicate = 0;
+		sim_run(s, 100 * SIM_S);
+		sim_assert_no_gaps(s);
+		assert_int_equal(sim_reports(nodes[0], "peer-dead"), 0);
+		assert_int_equal(sim_reports(nodes[0], "ike-established"), made);
+		sim_free(s);
+	}
+}
+
+static void test_an_operators_wish_is_kept(void **state)
+{
+	struct life l = begin(9, false);
+
+	(void)state;
+	assert_int_equal(ike_down(l.a->engine, l.s->now, 1), 0);
+	sim_run(l.s, 5 * SIM_S);
+	restart(&l, RESTART_A);
+	sim_run(l.s, 100 * SIM_S);
+	assert_int_equal(sim_count(l.a, 1).sas, 0);
+	assert_int_equal(ike_up(l.a->engine, l.s->now, 1), 0);
+	sim_assert_up(l.s, 60 * SIM_S);
+	sim_free(l.s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_at_rest_it_keeps_its_spis),
+		cmocka_unit_test(test_while_a_child_is_rekeyed),
+		cmocka_unit_test(test_while_the_ike_sa_is_rekeyed),
+		cmocka_unit_test(test_while_both_sides_rekey_all),
+		cmocka_unit_test(test_between_additional_key_exchanges),
+		cmocka_unit_test(test_again_and_again),
+		cmocka_unit_test(test_while_it_authenticates_anew),
+		cmocka_unit_test(test_before_there_is_anything),
+		cmocka_unit_test(test_on_a_network_that_loses),
+		cmocka_unit_test(test_an_operators_wish_is_kept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Rules that change while peers are up: whoever was admitted by the old ones is judged by the new ones at once, without a
+ * gap for who is still admitted, and without a way to stay for who is not.
+ */
+#include <string.h>
+
+#include "ike/state.h"
+#include "lib/sim.h"
+
+static struct sim_node *watched;
+
+static bool watched_is_down(struct sim *s)
+{
+	(void)s;
+	return !sim_count(watched, 1).up;
+}
+
+static void change(struct sim_node *n, uint8_t trust)
+{
+	n->conns[0].config.trust[5] = trust;
+	sim_conn_set(n, &n->conns[0]);
+	watched = n;
+}
+
+/* Nothing of the tunnel is left on either side. */
+static void assert_gone(struct sim_node *a, struct sim_node *b)
+{
+	assert_int_equal(a->n_sad + b->n_sad, 0);
+	assert_int_equal(sim_count(a, 1).up + sim_count(b, 1).up, 0);
+	assert_int_equal(a->live_bindings + b->live_bindings, 0);
+}
+
+static void test_who_is_still_admitted_notices_nothing(void **state)
+{
+	(void)state;
+	/* Either side's rules change, and both may connect. */
+	for (unsigned i = 0; i < 2; i++) {
+		struct sim *s = sim_new(1 + i);
+		struct sim_node *a, *b;
+		unsigned before;
+
+		sim_pair(s, &a, &b);
+		b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		s->traffic = 50 * SIM_MS;
+		sim_connect(s, a, b);
+		sim_run(s, 10 * SIM_S);
+		before = sim_reports(a, "ike-established");
+		change(i ? b : a, 1);
+		sim_run(s, 200 * SIM_S);
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		assert_int_equal(sim_reports(a, "ike-established"), before + 1);
+		assert_int_equal(sim_reports(a, "trust-changed") + sim_reports(b, "trust-changed"),
+				 0);
+		/* The same rules again change nothing. */
+		change(i ? b : a, 1);
+		sim_run(s, 200 * SIM_S);
+		assert_int_equal(sim_reports(a, "ike-established"), before + 1);
+		sim_free(s);
+	}
+}
+
+static void test_who_is_not_admitted_any_more_goes(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct sim *s = sim_new(11 + i);
+		struct sim_node *a, *b, *changed;
+
+		sim_pair(s, &a, &b);
+		b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		sim_connect(s, a, b);
+		sim_run(s, 10 * SIM_S);
+		changed = i ? b : a;
+		(void)snprintf(changed->conns[0].peer, sizeof(changed->conns[0].peer), "c");
+		change(changed, 1);
+		assert_true(sim_until(s, 3 * SIM_S, watched_is_down));
+		assert_int_equal(sim_reports(changed, "trust-changed"), 1);
+		assert_int_equal(sim_reports(changed, "subject-mismatch"), 1);
+		/* Nor is anything had later, though the peer, which would admit us, is asked again and again. */
+		for (int k = 0; k < 300; k++) {
+			assert_int_equal(sim_count(changed, 1).up, 0);
+			assert_int_equal(changed->n_sad, 0);
+			assert_true(k < 15 || !changed->live_bindings); /* after DELETE */
+			sim_run(s, SIM_S);
+		}
+		/* Until the rules admit it again. */
+		(void)snprintf(changed->conns[0].peer, sizeof(changed->conns[0].peer), "%s",
+			       i ? "a" : "b");
+		change(changed, 2);
+		sim_assert_up(s, 120 * SIM_S);
+		sim_free(s);
+	}
+}
+
+static void test_responder_that_cannot_ask_closes_at_once(void **state)
+{
+	struct sim *s = sim_new(20);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	(void)snprintf(b->conns[0].peer, sizeof(b->conns[0].peer), "c");
+	change(b, 1);
+	assert_int_equal(sim_count(b, 1).up, 0);
+	sim_run(s, 300 * SIM_S);
+	assert_gone(a, b);
+	sim_free(s);
+}
+
+/* Lets nobody begin anew; what is up goes on. */
+static enum sim_verdict no_init(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_SA_INIT ? SIM_DROP : SIM_PASS;
+}
+
+static void test_silence_is_no_way_to_stay(void **state)
+{
+	struct sim *s = sim_new(30);
+	struct sim_node *a, *b;
+	ike_time began;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	sim_run(s, 10 * SIM_S);
+	s->tap = no_init;
+	began = s->now;
+	change(a, 1);
+	sim_run(s, SIM_S);
+	/* Neither is an IKE SA that takes the place of the one that was judged, nor a reload of something else. */
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, false), 0);
+	sim_run(s, 15 * SIM_S);
+	a->conns[0].config.dpd_delay = 20;
+	change(a, 1);
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_true(sim_until(s, 120 * SIM_S, watched_is_down));
+	assert_true(s->now - began > 40 * SIM_S && s->now - began <= 95 * SIM_S);
+	assert_int_equal(sim_reports(a, "trust-changed"), 1);
+	sim_run(s, SIM_S);
+	assert_gone(a, b);
+	sim_free(s);
+}
+
+/* The deadline alone, where every attempt is given up before it fails. */
+static void test_reloads_do_not_put_it_off(void **state)
+{
+	struct sim *s = sim_new(31);
+	struct sim_node *a, *b;
+	ike_time began;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	sim_run(s, 10 * SIM_S);
+	s->tap = no_init;
+	began = s->now;
+	for (uint8_t i = 1; i < 20 && sim_count(a, 1).up; i++) {
+		change(a, i);
+		sim_run(s, 10 * SIM_S);
+	}
+	assert_int_equal(sim_count(a, 1).up, 0);
+	assert_true(s->now - began >= 90 * SIM_S && s->now - began <= 105 * SIM_S);
+	sim_free(s);
+}
+
+/* The judge had the old rules, or the new ones before the engine: what counts is whether they are those in force. */
+static void test_verdicts_of_other_rules_are_asked_for_anew(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct sim *s = sim_new(40 + i);
+		struct sim_node *a, *b, *stale;
+
+		sim_pair(s, &a, &b);
+		b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		stale = i ? b : a;
+		stale->stale_judge = true;
+		s->traffic = 50 * SIM_MS;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		sim_assert_up(s, 10 * SIM_S);
+		stale->stale_judge = false;
+		sim_run(s, 100 * SIM_S);
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		assert_true(sim_reports(a, "ike-established") >= 2);
+		assert_int_equal(sim_reports(stale, "trust-changed"), 0);
+		sim_free(s);
+	}
+}
+
+static void test_stale_verdict_at_one_who_cannot_ask(void **state)
+{
+	struct sim *s = sim_new(50);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->stale_judge = true;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 10 * SIM_S);
+	watched = b;
+	assert_true(sim_until(s, 3 * SIM_S, watched_is_down));
+	assert_int_equal(sim_reports(b, "trust-changed"), 1);
+	b->stale_judge = false;
+	sim_assert_up(s, 30 * SIM_S);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(b, "trust-changed"), 1);
+	sim_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_is_still_admitted_notices_nothing),
+		cmocka_unit_test(test_who_is_not_admitted_any_more_goes),
+		cmocka_unit_test(test_responder_that_cannot_ask_closes_at_once),
+		cmocka_unit_test(test_silence_is_no_way_to_stay),
+		cmocka_unit_test(test_reloads_do_not_put_it_off),
+		cmocka_unit_test(test_verdicts_of_other_rules_are_asked_for_anew),
+		cmocka_unit_test(test_stale_verdict_at_one_who_cannot_ask),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transfers. Owns them, libcurl's handles, and the events of their sockets. Called by role_fetch.c.
+ */
+#include "daemon/fetch_http.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <sys/mman.h>
+#include <sys/queue.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "base/version.h"
+#include "daemon/fetch_address.h"
+
+enum { CONNECT_SECONDS = 10, ADDRESSES_MAX = 8 };
+
+struct transfer {
+	TAILQ_ENTRY(transfer) queue; /* waiting, or active */
+	struct http *h;
+	uint32_t number;
+	enum news_kind kind;
+	char *url;
+	uint8_t *request;
+	size_t request_len;
+	CURL *easy; /* NULL: waits for its turn */
+	struct curl_slist *headers, *resolve;
+	int fd;
+	size_t size, max;
+	unsigned int redirects;
+	usec_t until;
+	char text[PROTO_NEWS_TEXT];
+};
+
+struct http {
+	struct event_base *base;
+	http_done_fn done;
+	void *ctx;
+	CURLM *multi;
+	struct event *timer;
+	TAILQ_HEAD(, transfer) waiting, active;
+	size_t n_waiting, n_active;
+	struct proto_fetch_setup allowed;
+};
+
+static void fail(struct transfer *t, const char *fmt, ...) _printf_(2, 3);
+
+/* The first reason counts. */
+static void fail(struct transfer *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (t->text[0])
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(t->text, sizeof(t->text), fmt, ap);
+	va_end(ap);
+	pki_printable(t->text);
+}
+
+static void hang_up(struct transfer *t)
+{
+	if (t->easy) {
+		(void)curl_multi_remove_handle(t->h->multi, t->easy);
+		curl_easy_cleanup(t->easy);
+		t->easy = NULL;
+	}
+	curl_slist_free_all(t->headers);
+	curl_slist_free_all(t->resolve);
+	t->headers = t->resolve = NULL;
+	t->fd = safe_close(t->fd);
+	t->size = 0;
+}
+
+static void transfer_free(struct transfer *t)
+{
+	hang_up(t);
+	free(t->url);
+	free(t->request);
+	free(t);
+}
+
+/* ---------------------------------------------------------------- libcurl asks */
+
+static size_t on_body(char *data, size_t size, size_t n, void *userdata)
+{
+	struct transfer *t = userdata;
+
+	if (size * n > t->max - t->size) {
+		fail(t, "more than %zu bytes", t->max);
+		return 0;
+	}
+	if (write_all(t->fd, data, size * n) < 0) {
+		fail(t, "no memory for it");
+		return 0;
+	}
+	t->size += size * n;
+	return size * n;
+}
+
+/* The second look at the address: whatever was resolved, this is where it goes. */
+static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct transfer *t = userdata;
+	struct cg_endpoint e;
+	const char *what;
+	char text[CG_ADDR_SIZE];
+
+	if (purpose != CURLSOCKTYPE_IPCXN || address->socktype != SOCK_STREAM ||
+	    cg_endpoint_from_sockaddr(&address->addr, address->addrlen, &e) < 0) {
+		fail(t, "not an address of the internet");
+		return CURL_SOCKET_BAD;
+	}
+	what = fetch_address_refused(&e.addr, t->h->allowed.networks, t->h->allowed.n);
+	if (what) {
+		fail(t, "%s is %s, and is not asked unless gateway.fetch.allowed_networks has it",
+		     cg_addr_format(&e.addr, text), what);
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		      address->protocol);
+}
+
+/* ---------------------------------------------------------------- one request */
+
+/* Appends the address to "HOST:PORT:A,B" unless it is refused. */
+static void add_address(struct transfer *t, struct cg_strbuf *b, const struct cg_addr *a,
+			unsigned int *n)
+{
+	const char *what = fetch_address_refused(a, t->h->allowed.networks, t->h->allowed.n);
+	char text[CG_ADDR_SIZE];
+
+	(void)cg_addr_format(a, text);
+	if (what) {
+		log_debug("%s: %s is %s", t->url, text, what);
+		return;
+	}
+	strbuf_addf(b, a->family == AF_INET6 ? "%s[%s]" : "%s%s", *n > 0 ? "," : "", text);
+	(*n)++;
+}
+
+/* libcurl gets the addresses with the name, so that it asks nobody. */
+static int resolve_host(struct transfer *t, const char *host, const char *port)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+	_cleanup_strbuf_ struct cg_strbuf b = {0};
+	struct addrinfo *list = NULL;
+	unsigned int n = 0, seen = 0;
+	struct cg_endpoint e;
+	int r;
+
+	r = getaddrinfo(host, NULL, &hints, &list);
+	if (r != 0) {
+		fail(t, "%.100s has no address: %s", host, gai_strerror(r));
+		return -EHOSTUNREACH;
+	}
+	strbuf_addf(&b, "%s:%s:", host, port);
+	for (const struct addrinfo *a = list; a && n < ADDRESSES_MAX; a = a->ai_next) {
+		if (cg_endpoint_from_sockaddr(a->ai_addr, a->ai_addrlen, &e) < 0)
+			continue;
+		seen++;
+		add_address(t, &b, &e.addr, &n);
+	}
+	freeaddrinfo(list);
+	if (n == 0) {
+		fail(t,
+		     "%.100s has %s address that may be asked: private ones take gateway.fetch.allowed_networks",
+		     host, seen > 0 ? "no" : "not any");
+		return -EPERM;
+	}
+	if (b.failed)
+		return -ENOMEM;
+	t->resolve = curl_slist_append(NULL, b.s);
+	return t->resolve ? 0 : -ENOMEM;
+}
+
+/* The parts of the URL that matter: whom it names. */
+static int check_url(struct transfer *t)
+{
+	char *scheme = NULL, *host = NULL, *port = NULL;
+	CURLU *u = curl_url();
+	struct cg_addr a;
+	size_t len;
+	int r = -EINVAL;
+
+	if (!u)
+		return -ENOMEM;
+	if (curl_url_set(u, CURLUPART_URL, t->url, CURLU_DISALLOW_USER) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK) {
+		fail(t, "not a URL that can be fetched");
+		goto out;
+	}
+	if (!streq(scheme, "http") && !streq(scheme, "https")) {
+		fail(t, "%.20s is neither http nor https", scheme);
+		goto out;
+	}
+	len = strlen(host);
+	if (host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		r = cg_addr_parse(host + 1, &a);
+	} else
+		r = cg_addr_parse(host, &a);
+	if (r >= 0) {
+		const char *what = fetch_address_refused(&a, t->h->allowed.networks,
+							 t->h->allowed.n);
+
+		if (what) {
+			fail(t,
+			     "%.60s is %s, and is not asked unless gateway.fetch.allowed_networks has it",
+			     host, what);
+			r = -EPERM;
+		}
+	} else if (host[0] == '[') {
+		fail(t, "not an address that can be asked");
+	} else
+		r = resolve_host(t, host, port);
+out:
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+	return r;
+}
+
+static CURLcode set_options(struct transfer *t, long left)
+{
+	CURL *c = t->easy;
+	CURLcode e = CURLE_OK;
+
+#define SET(option, value) e = e == CURLE_OK ? curl_easy_setopt(c, option, value) : e
+	SET(CURLOPT_URL, t->url);
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_FOLLOWLOCATION, 0L); /* done here, with a look at each address */
+	SET(CURLOPT_PROXY, "");		 /* none, whatever the environment says */
+	SET(CURLOPT_NOPROXY, "*");
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_HTTP09_ALLOWED, 0L);
+	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_FRESH_CONNECT, 1L);
+	SET(CURLOPT_FORBID_REUSE, 1L);
+	SET(CURLOPT_USERAGENT, "certgate/" CERTGATE_VERSION);
+	SET(CURLOPT_TIMEOUT_MS, left);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, MIN(left, CONNECT_SECONDS * 1000L));
+	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->max);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, t);
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(CURLOPT_OPENSOCKETDATA, t);
+	SET(CURLOPT_RESOLVE, t->resolve);
+	SET(CURLOPT_PRIVATE, t);
+	if (t->kind == NEWS_OCSP) { /* RFC 6960 appendix A.1 */
+		SET(CURLOPT_POST, 1L);
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->request_len);
+		SET(CURLOPT_POSTFIELDS, t->request);
+		SET(CURLOPT_HTTPHEADER, t->headers);
+	}
+#undef SET
+	return e;
+}
+
+static int begin(struct transfer *t)
+{
+	usec_t now = now_boottime();
+	int r;
+
+	if (now >= t->until) {
+		fail(t, "it took more than %d seconds", HTTP_SECONDS);
+		return -ETIMEDOUT;
+	}
+	r = check_url(t);
+	if (r < 0)
+		return r;
+	t->fd = memfd_create("news", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (t->fd < 0)
+		return -errno;
+	if (t->kind == NEWS_OCSP) {
+		t->headers = curl_slist_append(NULL, "Content-Type: application/ocsp-request");
+		if (!t->headers)
+			return -ENOMEM;
+	}
+	t->easy = curl_easy_init();
+	if (!t->easy || set_options(t, (long)((t->until - now) / USEC_PER_MSEC) + 1) != CURLE_OK ||
+	    curl_multi_add_handle(t->h->multi, t->easy) != CURLM_OK)
+		return -ENOMEM;
+	return 0;
+}
+
+/* ---------------------------------------------------------------- the queue */
+
+static void finish(struct transfer *t, bool good)
+{
+	const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	struct http *h = t->h;
+
+	if (good && t->size == 0) {
+		fail(t, "the answer is empty");
+		good = false;
+	}
+	if (good && fcntl(t->fd, F_ADD_SEALS, seals) < 0) {
+		fail(t, "it cannot be passed on: %s", strerror(errno));
+		good = false;
+	}
+	if (!good)
+		fail(t, "it failed");
+	log_debug("%s: %s", t->url, good ? "fetched" : t->text);
+	TAILQ_REMOVE(&h->active, t, queue);
+	h->n_active--;
+	h->done(h->ctx, t->number, good ? t->fd : -EBADF, t->text);
+	transfer_free(t);
+}
+
+/* Not from within libcurl: from the timer. */
+static void soon(struct http *h)
+{
+	const struct timeval at_once = {0};
+
+	(void)event_add(h->timer, &at_once);
+}
+
+static void start_waiting(struct http *h)
+{
+	struct transfer *t;
+
+	while (h->n_active < HTTP_AT_ONCE && (t = TAILQ_FIRST(&h->waiting))) {
+		int r;
+
+		TAILQ_REMOVE(&h->waiting, t, queue);
+		h->n_waiting--;
+		TAILQ_INSERT_TAIL(&h->active, t, queue);
+		h->n_active++;
+		t->until = now_boottime() + HTTP_SECONDS * USEC_PER_SEC;
+		r = begin(t);
+		if (r < 0) {
+			fail(t, "%s", strerror(-r));
+			finish(t, false);
+		}
+	}
+}
+
+/* true: it goes on at another place. */
+static bool redirect(struct transfer *t, long status)
+{
+	char *to = NULL, *copy;
+	int r;
+
+	if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)
+		return false;
+	if (curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to) != CURLE_OK || !to ||
+	    strlen(to) >= PROTO_URL_MAX) {
+		fail(t, "a redirect to nowhere");
+		return false;
+	}
+	if (t->redirects++ == HTTP_REDIRECTS_MAX) {
+		fail(t, "more than %d redirects", HTTP_REDIRECTS_MAX);
+		return false;
+	}
+	copy = strdup(to);
+	if (!copy)
+		return false;
+	hang_up(t);
+	free(t->url);
+	t->url = copy;
+	r = begin(t);
+	if (r < 0)
+		fail(t, "%s", strerror(-r));
+	return r >= 0;
+}
+
+static void take_done(struct http *h)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(h->multi, &left))) {
+		struct transfer *t = NULL;
+		CURLcode e;
+		long status = 0;
+
+		if (m->msg != CURLMSG_DONE ||
+		    curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t) != CURLE_OK || !t)
+			continue;
+		e = m->data.result; /* m ends with the next call */
+		(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+		if (e != CURLE_OK)
+			fail(t, "%s", curl_easy_strerror(e));
+		else if (redirect(t, status))
+			continue;
+		else if (status != 200)
+			fail(t, "the server answers %ld", status);
+		finish(t, e == CURLE_OK && status == 200 && !t->text[0]);
+	}
+	start_waiting(h);
+}
+
+/* ---------------------------------------------------------------- the event loop */
+
+static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct http *h = userdata;
+	int running;
+
+	(void)curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	take_done(h);
+}
+
+static int on_set_timer(CURLM *multi _unused_, long ms, void *userdata)
+{
+	const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	struct http *h = userdata;
+
+	if (ms < 0)
+		(void)event_del(h->timer);
+	else
+		(void)event_add(h->timer, &tv);
+	return 0;
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *userdata)
+{
+	struct http *h = userdata;
+	int running;
+
+	(void)curl_multi_socket_action(h->multi, fd,
+				       (what & EV_READ ? CURL_CSELECT_IN : 0) |
+					       (what & EV_WRITE ? CURL_CSELECT_OUT : 0),
+				       &running);
+	take_done(h);
+}
+
+static int on_set_socket(CURL *easy _unused_, curl_socket_t fd, int what, void *userdata,
+			 void *socket_data)
+{
+	struct event *ev = socket_data;
+	struct http *h = userdata;
+
+	if (ev)
+		event_free(ev);
+	ev = NULL;
+	if (what != CURL_POLL_REMOVE) {
+		ev = event_new(h->base, fd,
+			       (short)((what & CURL_POLL_IN ? EV_READ : 0) |
+				       (what & CURL_POLL_OUT ? EV_WRITE : 0) | EV_PERSIST),
+			       on_socket, h);
+		if (ev && event_add(ev, NULL) < 0) {
+			event_free(ev);
+			ev = NULL;
+		}
+	}
+	(void)curl_multi_assign(h->multi, fd, ev);
+	return 0;
+}
+
+struct http *http_new(struct event_base *base, http_done_fn done, void *ctx)
+{
+	struct http *h = calloc(1, sizeof(*h));
+
+	if (!h || curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
+		free(h);
+		return NULL;
+	}
+	*h = (struct http){.base = base, .done = done, .ctx = ctx};
+	TAILQ_INIT(&h->waiting);
+	TAILQ_INIT(&h->active);
+	h->multi = curl_multi_init();
+	h->timer = evtimer_new(base, on_timer, h);
+	if (!h->multi || !h->timer ||
+	    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_set_socket) != CURLM_OK ||
+	    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h) != CURLM_OK ||
+	    curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_set_timer) != CURLM_OK ||
+	    curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h) != CURLM_OK)
+		return http_free(h);
+	return h;
+}
+
+struct http *http_free(struct http *h)
+{
+	struct transfer *t;
+
+	if (!h)
+		return NULL;
+	while ((t = TAILQ_FIRST(&h->waiting))) {
+		TAILQ_REMOVE(&h->waiting, t, queue);
+		transfer_free(t);
+	}
+	while ((t = TAILQ_FIRST(&h->active))) {
+		TAILQ_REMOVE(&h->active, t, queue);
+		transfer_free(t);
+	}
+	if (h->multi)
+		(void)curl_multi_cleanup(h->multi);
+	if (h->timer)
+		event_free(h->timer);
+	curl_global_cleanup();
+	free(h);
+	return NULL;
+}
+
+void http_allow(struct http *h, const struct proto_fetch_setup *s)
+{
+	h->allowed = *s;
+}
+
+int http_get(struct http *h, const struct proto_fetch *f)
+{
+	struct transfer *t;
+
+	if (h->n_waiting >= HTTP_QUEUED_MAX)
+		return -ENOBUFS;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	*t = (struct transfer){.h = h,
+			       .number = f->number,
+			       .kind = f->kind,
+			       .url = strdup(f->url),
+			       .request_len = f->request.size,
+			       .request = malloc(MAX(f->request.size, (size_t)1)),
+			       .fd = -EBADF,
+			       .max = f->kind == NEWS_CRL ? (size_t)PKI_CRL_SIZE_MAX
+							  : (size_t)PKI_OCSP_SIZE_MAX};
+	if (!t->url || !t->request) {
+		transfer_free(t);
+		return -ENOMEM;
+	}
+	if (f->request.size > 0)
+		memcpy(t->request, f->request.data, f->request.size);
+	TAILQ_INSERT_TAIL(&h->waiting, t, queue);
+	h->n_waiting++;
+	soon(h);
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP for the process `fetch`, by libcurl on the event loop: several transfers at a time, each bounded in size and time, without a proxy, with
+ * the address checked when it is resolved and again when it is connected to, at the first request and at each redirect.
+ */
+#ifndef CERTGATE_DAEMON_FETCH_HTTP_H
+#define CERTGATE_DAEMON_FETCH_HTTP_H
+
+#include <event2/event.h>
+
+#include "daemon/proto_fetch.h"
+
+enum {
+	HTTP_AT_ONCE = 8,
+	HTTP_QUEUED_MAX = 512,
+	HTTP_REDIRECTS_MAX = 4,
+	HTTP_SECONDS = 30, /* for all of it, redirects included */
+};
+
+struct http;
+
+/* fd: a sealed memory file with the body, which stays http's; -EBADF: it failed, and text says why. */
+typedef void (*http_done_fn)(void *ctx, uint32_t number, int fd, const char *text);
+
+/* Before the process confines itself: libraries are loaded. NULL: it cannot be. */
+struct http *http_new(struct event_base *base, http_done_fn done, void *ctx);
+struct http *http_free(struct http *h);
+/* Addresses that may be asked from now on though they are not public. */
+void http_allow(struct http *h, const struct proto_fetch_setup *s);
+/* Begins, or waits for its turn; done is called in any case, but not from within this call. -ENOMEM, -ENOBUFS: it is not. */
+int http_get(struct http *h, const struct proto_fetch *f);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between `verify`, which wants lists and answers, and `fetch`, which gets them: when each is fetched, who is told, and what is kept. Main looks into
+ * none of them: verify says what they are worth and until when. Called by proc.c, role_main.c and apply.c.
+ */
+#include "daemon/gateway.h"
+
+static int64_t now_seconds(void)
+{
+	return (int64_t)(now_realtime() / USEC_PER_SEC);
+}
+
+static uint32_t refresh_of(const struct gateway *g)
+{
+	return g->config->gateway.fetch.refresh_seconds;
+}
+
+void fetching_start(struct gateway *g)
+{
+	news_file_open(&g->news, g->config->gateway.state_dir, now_seconds(), now_boottime());
+}
+
+void fetching_stop(struct gateway *g)
+{
+	news_done(&g->news);
+}
+
+/* ---------------------------------------------------------------- to verify */
+
+static void send_news(struct channel *c, const struct news_item *item, int fd)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_NEWS);
+	proto_put_news(&m, &item->what);
+	(void)channel_send(c, &m, fd);
+}
+
+static void send_failed(struct channel *c, const uint8_t key[PKI_SHA256_SIZE], const char *text)
+{
+	static struct proto_news_failed f;
+	struct msg_writer m;
+
+	memcpy(f.key, key, sizeof(f.key));
+	(void)snprintf(f.text, sizeof(f.text), "%.255s", text);
+	msg_begin(&m, MSG_NEWS_FAILED);
+	proto_put_news_failed(&m, &f);
+	(void)channel_send(c, &m, -EBADF);
+}
+
+static void send_failed_all(struct gateway *g, const struct news_item *item)
+{
+	for (unsigned int i = 0; i < g->n_verifiers; i++) {
+		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
+
+		if (c)
+			send_failed(c, item->key, item->text);
+	}
+}
+
+void fetching_tell_verify(struct gateway *g, struct channel *c)
+{
+	const struct news_item *item;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_NEWS_SETUP);
+	msg_put_u32(&m, g->config->gateway.fetch.timeout_seconds);
+	(void)channel_send(c, &m, -EBADF);
+	LIST_FOREACH(item, &g->news.all, all)
+	{
+		if (item->fd >= 0)
+			send_news(c, item, item->fd);
+	}
+}
+
+void fetching_tell_fetch(struct gateway *g)
+{
+	const struct cg_fetch_config *f = &g->config->gateway.fetch;
+	struct channel *c = proc_channel(g, ROLE_FETCH, 0);
+	static struct proto_fetch_setup s;
+	struct msg_writer m;
+
+	if (!c)
+		return;
+	s.n = MIN(f->n_networks, (size_t)CG_FETCH_NETWORKS_MAX);
+	if (s.n > 0)
+		memcpy(s.networks, f->networks, s.n * sizeof(s.networks[0]));
+	msg_begin(&m, MSG_FETCH_SETUP);
+	proto_put_fetch_setup(&m, &s);
+	(void)channel_send(c, &m, -EBADF);
+}
+
+void fetching_applied(struct gateway *g)
+{
+	struct news_item *item;
+	struct msg_writer m;
+
+	fetching_tell_fetch(g);
+	/* What failed may be allowed now. */
+	LIST_FOREACH(item, &g->news.all, all)
+	{
+		if (item->failures > 0)
+			item->due = 0;
+	}
+	for (unsigned int i = 0; i < g->n_verifiers; i++) {
+		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
+
+		if (!c)
+			continue;
+		msg_begin(&m, MSG_NEWS_SETUP);
+		msg_put_u32(&m, g->config->gateway.fetch.timeout_seconds);
+		(void)channel_send(c, &m, -EBADF);
+	}
+}
+
+/* ---------------------------------------------------------------- fetching */
+
+static void note_failure(struct gateway *g, struct news_item *item, const char *text)
+{
+	/* Said once, not every time. */
+	if (item->failures == 0)
+		log_warning("%s cannot be had: %s", item->what.url, text);
+	(void)snprintf(item->text, sizeof(item->text), "%.140s: %.100s", item->what.url, text);
+	item->failures++;
+	item->due = now_boottime() + news_retry_in(item->failures, refresh_of(g)) * USEC_PER_SEC;
+}
+
+static void start_fetch(struct gateway *g, struct news_item *item)
+{
+	static struct proto_fetch f;
+	struct msg_writer m;
+
+	f = (struct proto_fetch){.kind = item->what.kind, .request = item->what.request};
+	memcpy(f.url, item->what.url, sizeof(f.url));
+	f.number = news_begin(&g->news, item);
+	msg_begin(&m, MSG_FETCH);
+	proto_put_fetch(&m, &f);
+	if (channel_send(proc_channel(g, ROLE_FETCH, 0), &m, -EBADF) >= 0)
+		return;
+	news_end(&g->news, item);
+	note_failure(g, item, "the process fetch does not run");
+	send_failed_all(g, item);
+}
+
+void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news *what,
+		      bool waiting)
+{
+	usec_t now = now_boottime();
+	uint8_t key[PKI_SHA256_SIZE];
+	struct news_item *item;
+
+	if (proto_news_key(what, key) < 0)
+		return;
+	item = news_find(&g->news, key);
+	if (!g->config->gateway.fetch.enabled ||
+	    (!item && news_add(&g->news, what, now, &item) < 0)) {
+		if (waiting)
+			send_failed(p->channel, key,
+				    g->config->gateway.fetch.enabled
+					    ? "more lists and answers are wanted than are kept"
+					    : "nothing is fetched (gateway.fetch.enabled)");
+		return;
+	}
+	item->wanted = MAX(now, (usec_t)1);
+	if (item->number != 0)
+		return; /* all are told */
+	if (now >= item->due) {
+		start_fetch(g, item);
+		return;
+	}
+	if (!waiting)
+		return;
+	if (item->fd >= 0)
+		send_news(p->channel, item, item->fd);
+	else
+		send_failed(p->channel, key, item->text);
+}
+
+void fetching_on_fetched(struct gateway *g, uint32_t number, int *fd)
+{
+	struct news_item *item = news_find_number(&g->news, number);
+	size_t size;
+
+	if (!item)
+		return;
+	news_end(&g->news, item);
+	if (news_check_fd(*fd, PKI_CRL_SIZE_MAX, &size) < 0) {
+		note_failure(g, item, "the process fetch gave what is no sealed memory");
+		send_failed_all(g, item);
+		return;
+	}
+	(void)safe_close(item->fresh_fd);
+	item->fresh_fd = TAKE_FD(*fd);
+	item->fresh_size = size;
+	item->due = now_boottime() + refresh_of(g) * USEC_PER_SEC;
+	for (unsigned int i = 0; i < g->n_verifiers; i++) {
+		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
+
+		if (c)
+			send_news(c, item, item->fresh_fd);
+	}
+}
+
+void fetching_on_failed(struct gateway *g, const struct proto_fetch_failed *f)
+{
+	struct news_item *item = news_find_number(&g->news, f->number);
+
+	if (!item)
+		return;
+	news_end(&g->news, item);
+	note_failure(g, item, f->text);
+	send_failed_all(g, item);
+}
+
+/* All workers say the same of the same; the first one's word counts. */
+void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_news_taken *t)
+{
+	struct news_item *item = p->index == 0 ? news_find(&g->news, t->key) : NULL;
+
+	/* What was kept, and sent to a worker that started, is known to be good. */
+	if (!item || item->fresh_fd < 0)
+		return;
+	if (!t->taken) {
+		item->fresh_fd = safe_close(item->fresh_fd);
+		note_failure(g, item, t->text);
+		return;
+	}
+	if (item->failures > 0)
+		log_notice("%s can be had again", item->what.url);
+	item->failures = 0;
+	item->text[0] = '\0';
+	news_accept(&g->news, item);
+	item->next_update = t->next_update;
+	item->due = now_boottime() +
+		    news_again_in(t->next_update, now_seconds(), refresh_of(g)) * USEC_PER_SEC;
+	news_file_save(&g->news, item);
+}
+
+void fetching_lost(struct gateway *g)
+{
+	struct news_item *item;
+
+	LIST_FOREACH(item, &g->news.all, all)
+	{
+		if (item->number == 0)
+			continue;
+		news_end(&g->news, item);
+		note_failure(g, item, "the process fetch ended");
+		send_failed_all(g, item);
+	}
+}
+
+void fetching_tick(struct gateway *g)
+{
+	usec_t now = now_boottime();
+	struct news_item *item;
+
+	if (!g->loaded || !g->config->gateway.fetch.enabled)
+		return;
+	LIST_FOREACH(item, &g->news.all, all)
+	{
+		if (item->number == 0 && now >= item->due && item->wanted != 0 &&
+		    now - item->wanted < NEWS_USED_SECONDS * USEC_PER_SEC)
+			start_fetch(g, item);
+	}
+}
+
+/* ---------------------------------------------------------------- for the operator */
+
+static const char *state_of(const struct news_item *item)
+{
+	if (item->text[0])
+		return "failed";
+	if (item->fd < 0)
+		return "awaited";
+	return item->next_update < now_seconds() ? "due" : "fresh";
+}
+
+json_t *fetching_json(struct gateway *g)
+{
+	json_t *list = json_array();
+	const struct news_item *item;
+	usec_t now = now_boottime();
+
+	LIST_FOREACH(item, &g->news.all, all)
+	{
+		char at[TIMESTAMP_SIZE];
+		json_t *o;
+
+		if (item->wanted == 0 || now - item->wanted > NEWS_USED_SECONDS * USEC_PER_SEC)
+			continue;
+		o = json_pack("{s:s, s:s, s:s}", "kind", news_kind_name(item->what.kind), "url",
+			      item->what.url, "state", state_of(item));
+		if (!o)
+			break;
+		if (item->text[0])
+			(void)json_object_set_new(o, "text", json_string(item->text));
+		if (item->fd >= 0 && item->next_update != INT64_MAX)
+			(void)json_object_set_new(
+				o, "next_update",
+				json_string(format_timestamp(item->next_update, at)));
+		(void)json_object_set_new(
+			o, "next_fetch_in",
+			json_integer((json_int_t)(usec_sub(item->due, now) / USEC_PER_SEC)));
+		(void)json_array_append_new(list, o);
+	}
+	return list;
+}

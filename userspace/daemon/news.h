@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeping of revocation lists and OCSP answers in main, which looks into none of them: which ones verify wants, when each is fetched (again),
+ * and their bytes as sealed memory files; kept over restarts in one file, opened before main gives up writing others.
+ */
+#ifndef CERTGATE_DAEMON_NEWS_H
+#define CERTGATE_DAEMON_NEWS_H
+
+#include <sys/queue.h>
+
+#include "base/time.h"
+#include "daemon/proto_revocation.h"
+#include "daemon/table.h"
+
+#define NEWS_FILE "fetched"
+
+enum {
+	NEWS_ITEMS_MAX = 512,
+	NEWS_BYTES_MAX = 128 * 1024 * 1024, /* of all of them */
+	NEWS_USED_SECONDS = 180, /* one that nobody wanted for so long is not fetched again */
+	NEWS_RETRY_SECONDS = 30, /* after a failure; doubled each time, up to */
+	NEWS_RETRY_MAX_SECONDS = 900,
+	NEWS_AT_LEAST_SECONDS = 5, /* between two fetches of one */
+};
+
+struct news_item {
+	LIST_ENTRY(news_item) all;
+	struct table_node by_key, by_number;
+	uint8_t key[PKI_SHA256_SIZE];
+	struct proto_news what; /* its blobs are in `blobs` */
+	uint8_t *blobs;
+	int fd; /* what is in force; -EBADF: nothing yet */
+	size_t size;
+	int fresh_fd; /* came, and verify has not said what it thinks of it */
+	size_t fresh_size;
+	int64_t next_update; /* of what is in force; seconds since 1970 */
+	uint32_t number;     /* of the fetch that is under way; 0: none */
+	usec_t wanted, due;  /* boot time: last wanted; to be fetched */
+	unsigned int failures;
+	char text[PROTO_NEWS_TEXT]; /* why it failed the last time; "" */
+};
+
+struct news {
+	LIST_HEAD(, news_item) all;
+	struct table by_key, by_number;
+	size_t n, bytes;
+	uint32_t last_number;
+	int file; /* -EBADF: none, nothing is kept */
+	size_t file_size;
+};
+
+/* When one is fetched again that is good until next_update, seconds from `now` (seconds since 1970): ahead of time, and every `refresh` at most. */
+uint32_t news_again_in(int64_t next_update, int64_t now, uint32_t refresh);
+/* After so many failures in a row. */
+uint32_t news_retry_in(unsigned int failures, uint32_t refresh);
+
+struct news_item *news_find(const struct news *n, const uint8_t key[PKI_SHA256_SIZE]);
+struct news_item *news_find_number(const struct news *n, uint32_t number);
+/* Makes one; copies *what. Room is made by what nobody wanted lately. -ENOSPC, -ENOMEM, -EIO. */
+int news_add(struct news *n, const struct proto_news *what, usec_t now, struct news_item **ret);
+void news_del(struct news *n, struct news_item *item);
+/* A new number for a fetch of it. */
+uint32_t news_begin(struct news *n, struct news_item *item);
+void news_end(struct news *n, struct news_item *item);
+/* What came becomes what is in force. */
+void news_accept(struct news *n, struct news_item *item);
+
+/*
+ * Opens the file and takes what it holds, up to where it is damaged; what was due longer than a grace may last is left out. A file that cannot be had is
+ * said, and then nothing is kept.
+ */
+void news_file_open(struct news *n, const char *dir, int64_t now, usec_t boot);
+/* Adds what is in force of an item; writes the file anew when most of it is old. */
+void news_file_save(struct news *n, const struct news_item *item);
+void news_done(struct news *n);
+
+/* A sealed memory file whose bytes nobody can change, of 1 … max bytes; -EPERM if it is none. */
+int news_check_fd(int fd, size_t max, size_t *ret_size);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gathering what there is to know about a path, and the verdict on it. Called by judge.c and watch.c.
+ */
+#include "daemon/revcheck.h"
+
+#include "base/time.h"
+
+/* The anchor too: an operator may revoke any certificate or key. */
+static enum pki_reason check_revoked_here(struct revcheck *c, struct pki_cert *const *path,
+					  size_t n_path, struct pki_error *ret_text, size_t *ret_at)
+{
+	for (size_t i = n_path; c->known->revoked && i-- > 0;) {
+		const struct revoked *r = revoked_set_find(c->known->revoked, path[i]->sha256);
+		bool key = !r;
+
+		if (!r)
+			r = revoked_set_find(c->known->revoked, path[i]->spki_sha256);
+		if (!r)
+			continue;
+		c->refused_here = true;
+		(void)pki_fail(
+			ret_text, 0,
+			"the %s \"%.160s\" is revoked on this gateway: %.200s; 'certgate cert unrevoke' takes that back",
+			key ? "key of" : "certificate", path[i]->subject, r->text);
+		*ret_at = i;
+		return PKI_REVOKED;
+	}
+	return PKI_OK;
+}
+
+/* The connection's own lists first; then those that were fetched, as far as there is room. */
+static int join(const struct trust_entry *e, const struct evidence_found *found,
+		struct pki_crls *ret)
+{
+	const struct pki_crls *lists[] = {&e->crls, &found->crls};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t j = 0; j < lists[i]->n; j++) {
+			if (pki_crls_add(ret, lists[i]->list[j]) == -ENOMEM)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static void add_failures(struct revcheck *c, const struct evidence_found *found)
+{
+	for (size_t i = 0; i < c->n_status; i++) {
+		struct pki_cert_status *s = &c->status[i];
+		char text[PKI_TEXT_MAX];
+
+		if (s->state != PKI_STATE_UNKNOWN)
+			continue;
+		c->missing |= found->missing[i];
+		if (!found->failure[i][0])
+			continue;
+		(void)snprintf(text, sizeof(text), "%.240s; %.240s", c->unknown_why[i],
+			       found->failure[i]);
+		memcpy(s->text, text, sizeof(text));
+	}
+}
+
+/* Without anything to go by there is nothing to work out. */
+static void know_nothing(struct revcheck *c, size_t n_path)
+{
+	c->n_status = n_path - 1;
+	for (size_t i = 0; i < c->n_status; i++) {
+		c->status[i] = (struct pki_cert_status){.source = "", .reason = -1};
+		(void)snprintf(c->status[i].text, sizeof(c->status[i].text),
+			       "there is no revocation list of its issuer");
+	}
+}
+
+/* The states of the path's certificates by all lists and answers. PKI_REVOKED with its text, or PKI_INTERNAL. */
+static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path, size_t n_path,
+				const struct pki_certs *others, int64_t at,
+				const struct pki_crls *crls, const struct evidence_found *found,
+				struct pki_error *ret_text, size_t *ret_at)
+{
+	struct pki_revocation r = {.mode = PKI_REVOCATION_WHEN_AVAILABLE,
+				   .evidence = {.crls = crls->list,
+						.n_crls = crls->n,
+						.answers = found->answers,
+						.n_answers = found->n_answers,
+						.grace = c->entry->revocation_grace}};
+	enum pki_reason reason = PKI_OK;
+
+	if (crls->n == 0 && found->n_answers == 0) {
+		know_nothing(c, n_path);
+	} else {
+		reason = pki_revocation_check(&r, path, n_path, others, at, ret_text, ret_at);
+		c->n_status = r.n_status;
+		memcpy(c->status, r.status, sizeof(c->status));
+	}
+	for (size_t i = 0; i < c->n_status; i++)
+		(void)snprintf(c->unknown_why[i], sizeof(c->unknown_why[i]), "%.255s",
+			       c->status[i].text);
+	for (size_t i = 0; i < n_path; i++)
+		c->of[i] = path[i];
+	c->n_crls = crls->n;
+	c->n_answers = found->n_answers;
+	c->worked_out = reason == PKI_OK;
+	return reason;
+}
+
+/* From the anchor down: what is above an unknown one says more. */
+static enum pki_reason refuse_unknown(const struct revcheck *c, struct pki_cert *const *path,
+				      struct pki_error *ret_text, size_t *ret_at)
+{
+	for (size_t i = c->n_status; i-- > 0;) {
+		if (c->status[i].state != PKI_STATE_UNKNOWN)
+			continue;
+		(void)pki_fail(
+			ret_text, 0,
+			"whether \"%.100s\" is revoked must be known and is not: %.280s; provide its issuer's current list in crls, or set revocation to when-available",
+			path[i]->subject, c->status[i].text);
+		*ret_at = i;
+		return PKI_REVOCATION_UNKNOWN;
+	}
+	return PKI_OK;
+}
+
+static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *path, size_t n_path,
+				  const struct pki_certs *others, int64_t at,
+				  struct pki_error *ret_text, size_t *ret_at)
+{
+	static struct evidence_found found;
+	struct pki_crls crls = {0};
+	enum pki_reason reason = PKI_OK;
+
+	found = (struct evidence_found){0};
+	if (c->entry->fetch && c->known->evidence)
+		evidence_gather(c->known->evidence, path, n_path, c->may_ask, now_boottime(),
+				&found);
+	if (join(c->entry, &found, &crls) < 0) {
+		(void)pki_fail(ret_text, -ENOMEM, "out of memory");
+		reason = PKI_INTERNAL;
+	} else if (!c->again || !c->worked_out || c->n_crls != crls.n ||
+		   c->n_answers != found.n_answers)
+		reason = work_out(c, path, n_path, others, at, &crls, &found, ret_text, ret_at);
+	if (reason == PKI_OK || reason == PKI_REVOKED)
+		add_failures(c, &found);
+	if (reason == PKI_OK && !c->lenient && c->entry->revocation == PKI_REVOCATION_REQUIRED)
+		reason = refuse_unknown(c, path, ret_text, ret_at);
+	pki_crls_done(&crls);
+	evidence_found_done(&found);
+	return reason;
+}
+
+enum pki_reason revcheck_path(void *userdata, struct pki_cert *const *path, size_t n_path,
+			      const struct pki_certs *others, int64_t at,
+			      struct pki_error *ret_text, size_t *ret_at)
+{
+	struct revcheck *c = userdata;
+	enum pki_reason reason;
+
+	if (!c->again)
+		c->n_status = 0;
+	c->missing = false;
+	c->refused_here = false;
+	for (size_t i = 0; others && others != &c->others && i < others->n; i++)
+		(void)pki_certs_add(&c->others, others->list[i]);
+	reason = check_revoked_here(c, path, n_path, ret_text, ret_at);
+	if (reason != PKI_OK || c->entry->revocation == PKI_REVOCATION_OFF)
+		return reason;
+	return check_news(c, path, n_path, others, at, ret_text, ret_at);
+}

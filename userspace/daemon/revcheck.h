@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Revocation of one path under one connection's rules: what is revoked on this gateway, the connection's own lists, and what was fetched.
+ * For a peer that authenticates (judge.h) and again for paths of running tunnels (watch.h). Holds no state.
+ */
+#ifndef CERTGATE_DAEMON_REVCHECK_H
+#define CERTGATE_DAEMON_REVCHECK_H
+
+#include "daemon/evidence.h"
+#include "daemon/revoked_set.h"
+#include "daemon/trust_table.h"
+
+/* What a verify worker knows. */
+struct revknown {
+	const struct revoked_set *revoked; /* NULL: nothing is revoked here */
+	struct evidence *evidence;	   /* NULL: nothing is fetched */
+};
+
+struct revcheck {
+	const struct trust_entry *entry;
+	const struct revknown *known;
+	bool may_ask; /* as of evidence_gather() */
+	bool lenient; /* what is not known refuses nobody: the caller looks at `missing` first */
+	bool again; /* the path is the one of the call before: what was worked out need not be a second time */
+	/* filled in */
+	struct pki_certs others; /* as they were given; the caller's to free */
+	struct pki_cert_status status[PKI_CHAIN_MAX];
+	const struct pki_cert
+		*of[PKI_CHAIN_MAX]; /* whose states these are: to be compared, not used */
+	size_t n_status;	    /* 0: nobody was asked */
+	bool missing;		    /* something that is unknown may yet be told */
+	bool refused_here;	    /* by what is revoked on this gateway */
+	/* of the last time the states were worked out */
+	bool worked_out;
+	size_t n_crls, n_answers;
+	char unknown_why[PKI_CHAIN_MAX][256];
+};
+
+/* As pki_path_check; userdata is a struct revcheck. */
+enum pki_reason revcheck_path(void *userdata, struct pki_cert *const *path, size_t n_path,
+			      const struct pki_certs *others, int64_t at,
+			      struct pki_error *ret_text, size_t *ret_at);
+
+#endif

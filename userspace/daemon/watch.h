@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The paths of tunnels that run on a verify worker's verdict, and what became of them since: looked at again when there are new lists, answers or
+ * rules, and when what was good ceases to be fresh. Some at a time, so that peers who authenticate meanwhile do not wait.
+ */
+#ifndef CERTGATE_DAEMON_WATCH_H
+#define CERTGATE_DAEMON_WATCH_H
+
+#include "daemon/judge.h"
+
+enum { WATCH_BATCH = 32, WATCH_KEEP_SECONDS = 60 };
+
+struct watch;
+
+struct watch_ops {
+	/* What is known of a path changed, or was looked at for the first time. */
+	void (*state)(void *ctx, const struct proto_path_state *s);
+	void (*seen_revoked)(void *ctx, const struct proto_seen_revoked *s);
+};
+
+struct watch *watch_new(const struct watch_ops *ops, void *ctx);
+struct watch *watch_free(struct watch *w);
+/*
+ * Takes *j, whose verdict this binding is, and tells its state. grace: of its connection, seconds; times as of watch_run(). -ENOMEM: *j is
+ * freed all the same.
+ */
+int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace, int64_t now,
+	      usec_t boot);
+/* The binding is gone. */
+void watch_del(struct watch *w, uint64_t handle);
+/* Something changed: all are to be looked at again. */
+void watch_all(struct watch *w);
+/*
+ * Looks at some of those that are due. True: there are more. `now` in seconds since 1970; boot is of the boot clock, by which paths ask again for
+ * what they depend on once in WATCH_KEEP_SECONDS, so that it is kept fresh.
+ */
+bool watch_run(struct watch *w, const struct trust_table *t, const struct revknown *known,
+	       int64_t now, usec_t boot);
+
+#endif

@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A connection in a snapshot: its IKE SAs with keys, windows, requests under way and Child SAs.
+ *
+ * What is under way:
+ * - A request of ours goes along, with its bytes, its timer and what is needed to use the answer (nonce, private value of the key exchange). The
+ *   peer may have handled it already: then its answer is to that message ID and those bytes, and to nothing else.
+ * - A response goes along, so that a peer who has not got it can have it again.
+ * - A request of the peer's that waits for our kernel is forgotten, and so is what the kernel was asked for: its message ID is still the
+ *   one that we expect, and the peer repeats it.
+ * - A CREATE_CHILD_SA of the peer's that IKE_FOLLOWUP_KE was to complete is forgotten: STATE_NOT_FOUND makes the peer begin
+ *   anew (RFC 9370 section 2.2.4).
+ * - A peer who is not authenticated yet is forgotten, and so is our attempt to authenticate ourselves: the nonces are another process's.
+ *   Whoever takes the snapshot waits for these, see ike_settled(). Fragments of what has not come whole are forgotten as well: they are
+ *   repeated, too (RFC 7383 section 2.6.1).
+ */
+#include "ike/snapshot_state.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	PACKETS_MAX = IKE_FRAGMENTS_MAX * 1600 + IKE_MESSAGE_MAX,
+	TASKS_MAX = 1024,
+	SAS_MAX = 64, /* of one connection */
+	SUBJECT_MAX = IKE_TEXT_SIZE,
+	/* A key goes on that far ahead of where it was, at most: two that went on from one snapshot do not meet. */
+	IV_JUMP_BITS = 48,
+};
+
+bool ik_snap_sa_lasts(const struct ik_sa *sa)
+{
+	switch (sa->state) {
+	case IK_SA_UP:
+	case IK_SA_REKEYED:
+	case IK_SA_CLOSING: return true;
+	case IK_SA_REKEY_OFFER: return sa->initiator;
+	case IK_SA_FAILED: return !sa->setup && sa->has_keys && sa->response.n;
+	case IK_SA_NONCE:
+	case IK_SA_INIT_SENT:
+	case IK_SA_INTERMEDIATE_SENT:
+	case IK_SA_AUTH_SIGN:
+	case IK_SA_AUTH_SENT:
+	case IK_SA_AUTH_VERIFY:
+	case IK_SA_HALF_OPEN:
+	case IK_SA_PEER_VERIFY:
+	case IK_SA_PEER_FINISH:
+	case IK_SA_DEAD: return false;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------ parts */
+
+static void timer(struct ik_snap *s, struct ike_engine *e, struct ik_timer *t)
+{
+	ike_time at = t->place ? t->at : IKE_TIME_NEVER;
+
+	ik_snap_deadline(s, &at);
+	if (!s->saving && ik_snap_ok(s))
+		ik_timer_set(e, t, at);
+}
+
+static void suite(struct ik_snap *s, struct ike_suite *v)
+{
+	ik_snap_u8(s, &v->protocol);
+	ik_snap_u16(s, &v->encr);
+	ik_snap_u16(s, &v->key_bits);
+	ik_snap_u16(s, &v->prf);
+	ik_snap_u16(s, &v->integ);
+	ik_snap_u16(s, &v->ke);
+	ik_snap_u16(s, &v->esn);
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++)
+		ik_snap_u16(s, &v->addke[i]);
+}
+
+static void packets(struct ik_snap *s, struct ike_packets *p)
+{
+	ik_snap_blob(s, &p->data, &p->len, PACKETS_MAX);
+	ik_snap_count(s, &p->n, IKE_FRAGMENTS_MAX);
+}
+
+static void half(struct ik_snap *s, struct ike_dh **dh)
+{
+	uint8_t private[IKE_DH_PRIVATE_MAX];
+	uint16_t method = *dh ? ike_dh_method(*dh) : IKE_KE_NONE;
+	size_t len = *dh ? ike_dh_private(*dh, private) : 0;
+
+	ik_snap_u16(s, &method);
+	ik_snap_bytes(s, private, &len, sizeof(private));
+	if (!s->saving && ik_snap_ok(s) && method != IKE_KE_NONE) {
+		int r = ike_dh_restore(method, IKE_VIEW(private, len), dh);
+
+		if (r < 0)
+			ik_snap_fail(s, r == -ENOMEM ? r : -EBADMSG);
+	}
+	OPENSSL_cleanse(private, sizeof(private));
+}
+
+/* One direction; what it is for follows from the suite. */
+static void cipher(struct ik_snap *s, const struct ike_suite *of, struct ike_cipher *c)
+{
+	const struct ike_encr_info *encr = ike_encr_info(of->encr, of->key_bits);
+	const struct ike_integ_info *integ = encr && !encr->aead ? ike_integ_info(of->integ) : NULL;
+
+	if (!encr || (!encr->aead && !integ)) {
+		ik_snap_fail(s, -EBADMSG);
+		return;
+	}
+	c->encr = of->encr;
+	c->key_bits = of->key_bits;
+	c->integ = of->integ;
+	ik_snap_u64(s, &c->next_iv);
+	ik_snap_fixed(s, c->key, (size_t)encr->key_len + encr->salt_len);
+	ik_snap_fixed(s, c->integ_key, integ ? integ->key_len : 0);
+}
+
+static void keys(struct ik_snap *s, const struct ike_suite *of, struct ike_sa_keys *k)
+{
+	const struct ike_prf_info *prf = ike_prf_info(of->prf);
+
+	if (!prf) {
+		ik_snap_fail(s, -EBADMSG);
+		return;
+	}
+	k->prf = of->prf;
+	k->prf_len = prf->len;
+	ik_snap_fixed(s, k->sk_d, prf->len);
+	ik_snap_fixed(s, k->sk_pi, prf->len);
+	ik_snap_fixed(s, k->sk_pr, prf->len);
+	cipher(s, of, &k->initiator);
+	cipher(s, of, &k->responder);
+}
+
+/* What we send with: every IV from now on is one that no engine before this one can have used. */
+static void jump(struct ik_snap *s, struct ik_sa *sa)
+{
+	struct ike_cipher *c = sa->initiator ? &sa->keys.initiator : &sa->keys.responder;
+	uint64_t far = 1 + (ik_random_u64(sa->e) >> (64 - IV_JUMP_BITS));
+
+	/* It does not come to that: 2^15 restarts of one IKE SA. */
+	ik_snap_must(s, c->next_iv < UINT64_MAX - ((uint64_t)2 << IV_JUMP_BITS));
+	if (ik_snap_ok(s))
+		c->next_iv += far;
+}
+
+static void task(struct ik_snap *s, struct ik_task *t)
+{
+	IK_SNAP_ENUM(s, t->kind, IK_TASK_ROUTABILITY);
+	ik_snap_must(s, t->kind >= IK_TASK_CHILD_CREATE);
+	ik_snap_u64(s, &t->child);
+	ik_snap_u32(s, &t->index);
+	ik_snap_u16(s, &t->first_ke);
+	ik_snap_uint(s, &t->ke_retries);
+}
+
+static void tasks(struct ik_snap *s, struct ik_sa *sa)
+{
+	size_t n = 0;
+
+	IK_LIST_FOREACH(&sa->tasks, link)
+		n++;
+	ik_snap_count(s, &n, TASKS_MAX);
+	if (s->saving) {
+		IK_LIST_FOREACH(&sa->tasks, link)
+			task(s, IK_ENTRY(link, struct ik_task, link));
+		return;
+	}
+	while (n-- && ik_snap_ok(s)) {
+		struct ik_task *t = ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
+
+		if (t)
+			task(s, t);
+		else
+			ik_snap_fail(s, -ENOMEM);
+	}
+}
+
+/* ------------------------------------------------------------------ requests of ours */
+
+static void followup(struct ik_snap *s, struct ik_exchange *x)
+{
+	const struct ike_view nothing = IKE_VIEW((const uint8_t *)"", 0);
+	bool there = x->followup;
+	struct ike_suite of = {};
+	struct ik_followup *f;
+	size_t next;
+
+	ik_snap_bool(s, &there);
+	if (!there || !ik_snap_ok(s))
+		return;
+	if (s->saving)
+		of = x->followup->suite;
+	suite(s, &of);
+	if (!s->saving) {
+		ik_snap_must(s, ik_suite_is_sound(&of, x->task.kind == IK_TASK_IKE_REKEY
+							       ? IKE_PROTOCOL_IKE
+							       : IKE_PROTOCOL_ESP));
+		if (!ik_snap_ok(s))
+			return;
+		x->followup = ik_followup_new(x->sa, &of, nothing, nothing, nothing);
+		if (!x->followup) {
+			ik_snap_fail(s, -ENOMEM);
+			return;
+		}
+	}
+	f = x->followup;
+	next = f->next;
+	ik_snap_count(s, &next, IKE_ADDKE_MAX - 1);
+	f->next = next;
+	ik_snap_blob(s, &f->theirs, &f->theirs_len, IKE_MESSAGE_MAX);
+	half(s, &f->dh);
+	ik_snap_bytes(s, f->nonce_i, &f->nonce_i_len, sizeof(f->nonce_i));
+	ik_snap_bytes(s, f->nonce_r, &f->nonce_r_len, sizeof(f->nonce_r));
+	ik_snap_bytes(s, f->shared, &f->shared_len, sizeof(f->shared));
+	ik_snap_bytes(s, f->more, &f->more_len, sizeof(f->more));
+	/* What was agreed on before the one under way is in more; there is room for what comes. */
+	ik_snap_must(s, f->nonce_i_len >= IKE_NONCE_MIN && f->nonce_r_len >= IKE_NONCE_MIN &&
+				f->shared_len && f->more_len <= f->next * IKE_DH_SHARED_MAX);
+	ik_snap_must(s, f->dh && ike_dh_method(f->dh) == f->suite.addke[f->next]);
+}
+
+static void exchange_fields(struct ik_snap *s, struct ik_exchange *x)
+{
+	size_t n = x->n_deleted;
+
+	ik_snap_u8(s, &x->type);
+	ik_snap_u32(s, &x->id);
+	packets(s, &x->packets);
+	timer(s, x->sa->e, &x->timer);
+	ik_snap_uint(s, &x->tries);
+	ik_snap_bool(s, &x->spread);
+	ik_snap_past(s, &x->began);
+	ik_snap_u64(s, &x->interval);
+	half(s, &x->dh);
+	ik_snap_fixed(s, x->nonce, sizeof(x->nonce));
+	ik_snap_u64(s, &x->new_child);
+	ik_snap_u64(s, &x->new_sa);
+	ik_snap_count(s, &n, sizeof(x->deleted) / sizeof(x->deleted[0]));
+	for (size_t i = 0; i < n; i++)
+		ik_snap_u32(s, &x->deleted[i]);
+	x->n_deleted = n;
+	followup(s, x);
+	if (s->saving)
+		return;
+	ik_snap_must(s, x->timer.place && x->interval <= 3600 * IK_SECOND && x->tries < 10000);
+}
+
+static void exchange(struct ik_snap *s, struct ik_sa *sa)
+{
+	bool there = sa->active;
+	struct ik_task of = {};
+
+	ik_snap_bool(s, &there);
+	if (!there || !ik_snap_ok(s))
+		return;
+	if (s->saving)
+		of = sa->active->task;
+	task(s, &of);
+	if (!s->saving && ik_snap_ok(s)) {
+		sa->active = ik_exchange_new(sa, &of, 0);
+		if (!sa->active)
+			ik_snap_fail(s, -ENOMEM);
+	}
+	if (ik_snap_ok(s))
+		exchange_fields(s, sa->active);
+}
+
+/* ------------------------------------------------------------------ Child SAs */
+
+static void selectors(struct ik_snap *s, struct ik_child *child)
+{
+	size_t n;
+
+	ik_snap_count(s, &child->n_local, IKE_MESSAGE_MAX_TS);
+	ik_snap_count(s, &child->n_remote, IKE_MESSAGE_MAX_TS);
+	n = child->n_local + child->n_remote;
+	if (!s->saving && ik_snap_ok(s) && n) {
+		child->ts = calloc(n, sizeof(*child->ts));
+		if (!child->ts) {
+			ik_snap_fail(s, -ENOMEM);
+			return;
+		}
+	}
+	for (size_t i = 0; i < n && ik_snap_ok(s) && child->ts; i++) {
+		struct ike_ts *ts = &child->ts[i];
+		size_t len = ts->addr_len;
+
+		ik_snap_bytes(s, ts->start, &len, sizeof(ts->start));
+		ik_snap_must(s, len == 4 || len == 16);
+		ts->addr_len = (uint8_t)len;
+		ik_snap_fixed(s, ts->end, len);
+		ik_snap_u8(s, &ts->protocol);
+		ik_snap_u16(s, &ts->port_start);
+		ik_snap_u16(s, &ts->port_end);
+	}
+}
+
+static void child_fields(struct ik_snap *s, struct ik_child *child)
+{
+	const struct ik_sa *sa = child->sa;
+	/* The peer's request for it is forgotten with us. */
+	bool unanswered = sa && sa->serving && sa->serving->child == child->number;
+	uint64_t binding = child->binding;
+
+	IK_SNAP_ENUM(s, child->state, IK_CHILD_LINGER);
+	ik_snap_bool(s, &unanswered);
+	ik_snap_bool(s, &child->installed);
+	ik_snap_bool(s, &child->ours);
+	ik_snap_bool(s, &child->busy);
+	ik_snap_bool(s, &child->on_use);
+	ik_snap_bool(s, &child->unproven);
+	ik_snap_bool(s, &child->doomed);
+	ik_snap_bool(s, &child->initial);
+	ik_snap_bool(s, &child->surplus);
+	ik_snap_u32(s, &child->spi_out);
+	suite(s, &child->suite);
+	selectors(s, child);
+	ik_snap_u64(s, &binding);
+	ik_snap_u64(s, &child->replaces);
+	ik_snap_u64(s, &child->own_new);
+	ik_snap_u64(s, &child->peer_new);
+	ik_snap_fixed(s, child->low_nonce, sizeof(child->low_nonce));
+	ik_snap_uint(s, &child->rekey_failures);
+	ik_snap_past(s, &child->established);
+	ik_snap_deadline(s, &child->rekey_at);
+	timer(s, child->e, &child->timer);
+	if (s->saving || !ik_snap_ok(s))
+		return;
+	ik_binding_ref(child->e, binding);
+	child->binding = binding;
+	if (unanswered)
+		child->restored = IK_RESTORED_UNANSWERED;
+}
+
+static void child_save(struct ik_snap *s, struct ik_child *child)
+{
+	ik_snap_u64(s, &child->number);
+	ik_snap_u32(s, &child->spi_in);
+	ik_snap_u32(s, &child->index);
+	child_fields(s, child);
+}
+
+/* sa NULL: it lingers. */
+static void child_restore(struct ik_snap *s, struct ik_conn *conn, struct ik_sa *sa)
+{
+	struct ike_engine *e = conn->e;
+	struct ik_child *child;
+	uint64_t number = 0;
+	uint32_t spi = 0, index = 0;
+
+	ik_snap_u64(s, &number);
+	ik_snap_u32(s, &spi);
+	ik_snap_u32(s, &index);
+	ik_snap_must(s, number && number <= e->last_child && !ik_child_find(e, number) &&
+				spi >= 256 && !ik_table_find(&e->esp_spis, spi, NULL) &&
+				index < conn->config->c.n_children);
+	if (!ik_snap_ok(s))
+		return;
+	child = ik_child_new_as(e, sa, conn, index, number, spi);
+	if (!child)
+		ik_snap_fail(s, -ENOMEM);
+	else
+		child_fields(s, child);
+}
+
+/* ------------------------------------------------------------------ IKE SAs */
+
+static void sa_peer(struct ik_snap *s, struct ik_sa *sa)
+{
+	size_t len = sa->peer_subject ? strlen(sa->peer_subject) + 1 : 0;
+
+	ik_snap_blob(s, (uint8_t **)&sa->peer_subject, &len, SUBJECT_MAX);
+	if (!s->saving && len && sa->peer_subject[len - 1]) {
+		sa->peer_subject[len - 1] = 0;
+		ik_snap_fail(s, -EBADMSG);
+	}
+	ik_snap_blob(s, &sa->peer_id, &sa->peer_id_len, IKE_MAX_ID_SIZE);
+}
+
+static void sa_paths(struct ik_snap *s, struct ik_sa *sa)
+{
+	ik_snap_bool(s, &sa->nat_local);
+	ik_snap_bool(s, &sa->nat_peer);
+	ik_snap_bool(s, &sa->encap);
+	ik_snap_bool(s, &sa->fragmentation);
+	ik_snap_bool(s, &sa->udp);
+	ik_snap_bool(s, &sa->mobike);
+	ik_snap_fixed(s, sa->seen_as, sizeof(sa->seen_as));
+	ik_snap_endpoint(s, &sa->local);
+	ik_snap_endpoint(s, &sa->remote);
+	ik_snap_endpoint(s, &sa->reply_local);
+	ik_snap_endpoint(s, &sa->reply_remote);
+}
+
+static void sa_trust(struct ik_snap *s, struct ik_sa *sa)
+{
+	uint64_t binding = sa->binding;
+
+	ik_snap_u64(s, &binding);
+	ik_snap_deadline(s, &sa->binding_ends);
+	ik_snap_fixed(s, sa->trust, sizeof(sa->trust));
+	ik_snap_deadline(s, &sa->trust_ends);
+	ik_snap_deadline(s, &sa->auth_ends);
+	sa_peer(s, sa);
+	if (!s->saving && ik_snap_ok(s))
+		ik_sa_bind(sa, binding);
+}
+
+static void sa_relations(struct ik_snap *s, struct ik_sa *sa)
+{
+	ik_snap_bool(s, &sa->owner);
+	ik_snap_bool(s, &sa->reauth);
+	ik_snap_bool(s, &sa->reported);
+	ik_snap_bool(s, &sa->shutting);
+	ik_snap_u64(s, &sa->own_new);
+	ik_snap_u64(s, &sa->peer_new);
+	ik_snap_u64(s, &sa->successor);
+	ik_snap_u64(s, &sa->predecessor);
+	ik_snap_fixed(s, sa->low_nonce, sizeof(sa->low_nonce));
+	ik_snap_uint(s, &sa->rekey_failures);
+	ik_snap_uint(s, &sa->lost_states);
+	ik_snap_u64(s, &sa->last_made);
+	ik_snap_bool(s, &sa->confirmed);
+	ik_snap_bool(s, &sa->carried);
+	ik_snap_bool(s, &sa->peer_forgot);
+	ik_snap_bool(s, &sa->undecided);
+	ik_snap_bool(s, &sa->redundant);
+}
+
+static void sa_times(struct ik_snap *s, struct ik_sa *sa)
+{
+	ik_snap_past(s, &sa->redundant_since);
+	ik_snap_past(s, &sa->created);
+	ik_snap_past(s, &sa->established);
+	ik_snap_past(s, &sa->last_in);
+	ik_snap_past(s, &sa->last_answer);
+	ik_snap_past(s, &sa->authenticated);
+	ik_snap_deadline(s, &sa->rekey_at);
+	ik_snap_deadline(s, &sa->reauth_at);
+	timer(s, sa->e, &sa->life);
+	timer(s, sa->e, &sa->reauth_timer);
+	timer(s, sa->e, &sa->dpd);
+	timer(s, sa->e, &sa->keepalive);
+}
+
+static void sa_protection(struct ik_snap *s, struct ik_sa *sa)
+{
+	ik_snap_bool(s, &sa->has_keys);
+	suite(s, &sa->suite);
+	ik_snap_u32(s, &sa->next_id);
+	ik_snap_u32(s, &sa->expected_id);
+	packets(s, &sa->response);
+	if (!sa->has_keys || !ik_snap_ok(s))
+		return;
+	keys(s, &sa->suite, &sa->keys);
+	if (!s->saving)
+		jump(s, sa);
+}
+
+static void sa_fields(struct ik_snap *s, struct ik_sa *sa)
+{
+	IK_SNAP_ENUM(s, sa->state, IK_SA_FAILED);
+	ik_snap_u64(s, sa->initiator ? &sa->spi_r : &sa->spi_i);
+	sa_relations(s, sa);
+	sa_paths(s, sa);
+	sa_trust(s, sa);
+	sa_times(s, sa);
+	sa_protection(s, sa);
+	tasks(s, sa);
+	exchange(s, sa);
+}
+
+static void sa_save(struct ik_snap *s, struct ik_sa *sa)
+{
+	uint64_t spi = ik_sa_spi(sa);
+	size_t n = 0;
+
+	ik_snap_bool(s, &sa->initiator);
+	ik_snap_u64(s, &spi);
+	sa_fields(s, sa);
+	IK_LIST_FOREACH(&sa->children, link)
+		n += IK_ENTRY(link, struct ik_child, in_sa)->state != IK_CHILD_DEAD;
+	ik_snap_count(s, &n, SAS_MAX * IKE_MAX_CHILDREN);
+	IK_LIST_FOREACH(&sa->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->state != IK_CHILD_DEAD)
+			child_save(s, child);
+	}
+}
+
+static void sa_restore(struct ik_snap *s, struct ik_conn *conn)
+{
+	struct ike_engine *e = conn->e;
+	bool initiator = false;
+	uint64_t spi = 0;
+	struct ik_sa *sa;
+	size_t n = 0;
+
+	ik_snap_bool(s, &initiator);
+	ik_snap_u64(s, &spi);
+	ik_snap_must(s, spi && !ik_sa_find(e, spi));
+	if (!ik_snap_ok(s))
+		return;
+	sa = ik_sa_new_as(e, conn, initiator, spi);
+	if (!sa) {
+		ik_snap_fail(s, -ENOMEM);
+		return;
+	}
+	sa_fields(s, sa);
+	ik_snap_count(s, &n, SAS_MAX * IKE_MAX_CHILDREN);
+	while (n-- && ik_snap_ok(s))
+		child_restore(s, conn, sa);
+}
+
+/* ------------------------------------------------------------------ connections */
+
+static void conn_fields(struct ik_snap *s, struct ik_conn *conn)
+{
+	size_t n = conn->config->c.n_children;
+
+	ik_snap_bool(s, &conn->held);
+	ik_snap_bool(s, &conn->up);
+	ik_snap_bool(s, &conn->acquired);
+	ik_snap_uint(s, &conn->failures);
+	timer(s, conn->e, &conn->retry);
+	ik_snap_count(s, &n, IKE_MAX_CHILDREN);
+	ik_snap_must(s, n == conn->config->c.n_children);
+	for (size_t i = 0; i < n && ik_snap_ok(s); i++) {
+		struct ik_slot *slot = &conn->slots[i];
+
+		ik_snap_deadline(s, &slot->retry_at);
+		ik_snap_uint(s, &slot->failures);
+		ik_snap_bool(s, &slot->wanted);
+		ik_snap_bool(s, &slot->one_pair);
+	}
+}
+
+void ik_snap_conn_save(struct ik_snap *s, struct ik_conn *conn)
+{
+	struct ike_engine *e = conn->e;
+	size_t sas = 0, lingering = 0;
+
+	conn_fields(s, conn);
+	IK_LIST_FOREACH(&conn->sas, link)
+		sas += ik_snap_sa_lasts(IK_ENTRY(link, struct ik_sa, in_conn));
+	ik_snap_count(s, &sas, SAS_MAX);
+	IK_LIST_FOREACH(&conn->sas, link)
+		if (ik_snap_sa_lasts(IK_ENTRY(link, struct ik_sa, in_conn)))
+			sa_save(s, IK_ENTRY(link, struct ik_sa, in_conn));
+	IK_LIST_FOREACH(&e->lingering, link)
+		lingering += IK_ENTRY(link, struct ik_child, in_sa)->conn == conn;
+	ik_snap_count(s, &lingering, SAS_MAX * IKE_MAX_CHILDREN);
+	IK_LIST_FOREACH(&e->lingering, link)
+		if (IK_ENTRY(link, struct ik_child, in_sa)->conn == conn)
+			child_save(s, IK_ENTRY(link, struct ik_child, in_sa));
+}
+
+void ik_snap_conn_restore(struct ik_snap *s, struct ik_conn *conn)
+{
+	size_t n = 0;
+
+	conn_fields(s, conn);
+	ik_snap_count(s, &n, SAS_MAX);
+	while (n-- && ik_snap_ok(s))
+		sa_restore(s, conn);
+	ik_snap_count(s, &n, SAS_MAX * IKE_MAX_CHILDREN);
+	while (n-- && ik_snap_ok(s))
+		child_restore(s, conn, NULL);
+}
+
+void ik_snap_conn_undo(struct ik_conn *conn)
+{
+	struct ike_engine *e = conn->e;
+
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		/* Each goes by itself: an exchange is not to end what it was to make. */
+		if (sa->active)
+			sa->active->new_sa = 0;
+	}
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		ik_sa_unbind(sa);
+		ik_sa_free(sa);
+	}
+	IK_LIST_FOREACH(&e->lingering, link)
+		if (IK_ENTRY(link, struct ik_child, in_sa)->conn == conn)
+			ik_child_free(IK_ENTRY(link, struct ik_child, in_sa));
+	ik_timer_stop(e, &conn->retry);
+	conn->held = conn->up = conn->acquired = conn->restored = false;
+	conn->failures = 0;
+	memset(conn->slots, 0, conn->config->c.n_children * sizeof(*conn->slots));
+}

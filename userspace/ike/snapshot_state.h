@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What snapshot*.c call of each other. snapshot.c: the whole; snapshot_sa.c: IKE SAs with their keys, requests and Child SAs;
+ * snapshot_check.c: what of a snapshot cannot be, and what configuration and kernel make of the rest; snapshot_codec.c: values.
+ */
+#pragma once
+
+#include "ike/snapshot.h"
+#include "ike/snapshot_codec.h"
+#include "ike/state.h"
+
+#define IK_CONFIG_DIGEST 32
+
+/* The kernel's tables, sorted by connection. */
+struct ik_kernel {
+	struct ike_kernel_binding *bindings;
+	struct ike_kernel_child *children;
+	size_t n_bindings, n_children;
+};
+
+/* ------------------------------------------------------------------ snapshot_sa.c */
+
+/* All that the connection has: what negotiations were under way, and nobody waits for, is left out. */
+void ik_snap_conn_save(struct ik_snap *s, struct ik_conn *conn);
+/* Into a connection that has nothing. After an error what was made so far is there: ik_snap_conn_undo(). */
+void ik_snap_conn_restore(struct ik_snap *s, struct ik_conn *conn);
+void ik_snap_conn_undo(struct ik_conn *conn);
+
+/* Does an SA outlive its engine? */
+bool ik_snap_sa_lasts(const struct ik_sa *sa);
+
+/* ------------------------------------------------------------------ snapshot_check.c */
+
+/* Everything of a configuration that its SAs were made under, but for addresses that names and routes lead to. 0 or -ENOMEM. */
+int ik_config_digest(const struct ike_connection_config *c, uint8_t ret[IK_CONFIG_DIGEST]);
+
+/* 0 or -ENOMEM, -EINVAL: something comes twice. */
+int ik_kernel_index(const struct ike_kernel *from, struct ik_kernel *ret);
+void ik_kernel_done(struct ik_kernel *k);
+bool ik_kernel_has_binding(const struct ik_kernel *k, uint32_t connection, uint64_t binding);
+
+bool ik_suite_is_sound(const struct ike_suite *suite, uint8_t protocol);
+/* Can it have been that our engine sent this? exchange: 0 for any. */
+bool ik_packets_are_sound(const struct ik_sa *sa, const struct ike_packets *packets, bool response,
+			  uint8_t exchange, uint32_t id);
+/*
+ * Do the parts of a restored connection fit together? NULL, or what does not: constant text.
+ */
+const char *ik_restored_unsound(const struct ik_conn *conn);
+/* And with the kernel? What the kernel says of its Child SAs is noted. */
+const char *ik_restored_unfit(struct ik_conn *conn, const struct ik_kernel *k);

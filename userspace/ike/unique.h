@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One IKE SA a connection, and re-authentication, done in unique.c. Private to the engine; included by state.h. */
+#pragma once
+
+#include "ike/state.h"
+
+#define IK_TRUST_TIME  (90 * IK_SECOND) /* to be judged anew, retransmissions included */
+#define IK_TRUST_RETRY (2 * IK_SECOND)
+
+void ik_unique_check(struct ik_conn *conn);
+/* Is there another one that stays in its place? */
+bool ik_unique_loses(struct ik_sa *sa);
+int ik_reauth_start(struct ik_conn *conn);
+/* Was it judged by the rules that are in force? */
+bool ik_trusted(const struct ik_sa *sa);
+/* The connection's rules may have changed: who was judged by others is to authenticate anew, soon, or closed. */
+void ik_trust_check(struct ik_conn *conn);
+/* No: it is closed. */
+void ik_trust_lost(struct ik_conn *conn);
