@@ -258,7 +258,6 @@ void cg_esp_begin(const struct cg_esp *esp, struct cg_op *op, crypto_completion_
 	struct aead_request *req = &op->req;
 
 	sg_init_table(op->sg, esp->esn ? 2 : 1);
-	sg_init_table(op->to, 2);
 	aead_request_set_tfm(req, esp->aead);
 	aead_request_set_callback(req, 0, done, op);
 	aead_request_set_ad(req, cg_esp_header_len(esp) + (esp->esn ? 4 : 0));
@@ -273,34 +272,23 @@ static void copy_iv(const struct cg_esp *esp, u8 *to, const u8 *packet)
 		memcpy(to, packet + CG_ESP_HLEN, AES_BLOCK_SIZE);
 }
 
-/*
- * Associated data, scatterlists and IV; @len: ciphertext without ICV, @to: where what comes
- * of it goes.
- */
+/* Associated data, scatterlist and IV; @len: ciphertext without ICV. */
 static void prepare(const struct cg_esp *esp, struct cg_op *op, u64 seq,
-		    u8 *packet, unsigned int len, u8 *to, unsigned int crypt_len)
+		    u8 *packet, unsigned int len, unsigned int crypt_len)
 {
-	unsigned int header = cg_esp_header_len(esp), assoc = header;
-	struct scatterlist *dst = op->sg;
+	unsigned int header = cg_esp_header_len(esp);
 
 	copy_iv(esp, op->iv, packet);
 	if (esp->esn) {
 		memcpy(op->aad, packet, 4);
 		put_unaligned_be64(seq, op->aad + 4);
 		copy_iv(esp, op->aad + 12, packet);
-		assoc += 4;
-		sg_set_buf(&op->sg[0], op->aad, assoc);
+		sg_set_buf(&op->sg[0], op->aad, header + 4);
 		sg_set_buf(&op->sg[1], packet + header, len + esp->icv_len);
 	} else {
 		sg_set_buf(&op->sg[0], packet, header + len + esp->icv_len);
 	}
-	if (to != packet + header) {
-		/* a place for the associated data has to be there, too */
-		dst = op->to;
-		sg_set_buf(&dst[0], op->aad, assoc);
-		sg_set_buf(&dst[1], to, len);
-	}
-	aead_request_set_crypt(&op->req, op->sg, dst, crypt_len, op->iv);
+	aead_request_set_crypt(&op->req, op->sg, op->sg, crypt_len, op->iv);
 }
 
 int cg_esp_seal(const struct cg_esp *esp, struct cg_op *op, __be32 spi, u64 seq,
@@ -324,8 +312,7 @@ int cg_esp_seal(const struct cg_esp *esp, struct cg_op *op, __be32 spi, u64 seq,
 	end[trailer - 2] = trailer - 2;
 	end[trailer - 1] = next_header;
 
-	prepare(esp, op, seq, packet, len + trailer, packet + cg_esp_header_len(esp),
-		len + trailer);
+	prepare(esp, op, seq, packet, len + trailer, len + trailer);
 	return crypto_aead_encrypt(&op->req);
 }
 
@@ -336,26 +323,20 @@ bool cg_esp_fits(const struct cg_esp *esp, unsigned int len)
 	return len >= fixed + esp->block && !((len - fixed) % esp->block);
 }
 
-bool cg_esp_copies(const struct cg_esp *esp)
-{
-	/* authencesn writes the sequence number's high half behind what it opens */
-	return !esp->cbc;
-}
-
 unsigned int cg_esp_opened_len(const struct cg_esp *esp, unsigned int len)
 {
 	return len - cg_esp_header_len(esp) - esp->icv_len;
 }
 
 int cg_esp_open(const struct cg_esp *esp, struct cg_op *op, u64 seq,
-		u8 *packet, unsigned int len, u8 *to)
+		u8 *packet, unsigned int len)
 {
 	unsigned int opened;
 
 	if (!cg_esp_fits(esp, len))
 		return -EINVAL;
 	opened = cg_esp_opened_len(esp, len);
-	prepare(esp, op, seq, packet, opened, to, opened + esp->icv_len);
+	prepare(esp, op, seq, packet, opened, opened + esp->icv_len);
 	return crypto_aead_decrypt(&op->req);
 }
 

@@ -28,7 +28,7 @@ struct cg_op {
 	unsigned int size;		/* as allocated */
 	struct cg_seg *seg;
 	struct cg_job *job;
-	struct scatterlist sg[2], to[2];
+	struct scatterlist sg[2];
 	u8 iv[CG_ESP_MAX_IV];
 	u8 aad[CG_ESP_HLEN + 4 + CG_ESP_MAX_IV];	/* with ESN */
 	struct aead_request req;	/* last: the transform's context follows */
@@ -72,17 +72,13 @@ int cg_esp_seal(const struct cg_esp *esp, struct cg_op *op, __be32 spi, u64 seq,
 /* Can a packet of @len bytes be ESP of this transform at all? */
 bool cg_esp_fits(const struct cg_esp *esp, unsigned int len);
 
-/* Can cg_esp_open() write to other memory than it reads? */
-bool cg_esp_copies(const struct cg_esp *esp);
-
 /*
- * Verify and decrypt the ESP packet of @len bytes at @packet, with @seq as inferred. @to: memory
- * for its cg_esp_opened_len() bytes, or @packet + cg_esp_header_len(): in place. Anything else
- * only with cg_esp_copies(); the packet is not written to then.
- * Same answers as cg_esp_seal(); -EBADMSG: it is not authentic.
+ * Verify and decrypt in place the ESP packet of @len bytes at @packet, linear memory nobody else
+ * sees, with @seq as inferred. What was in it is cg_esp_opened_len() bytes at @packet +
+ * cg_esp_header_len() then. Same answers as cg_esp_seal(); -EBADMSG: it is not authentic.
  */
 int cg_esp_open(const struct cg_esp *esp, struct cg_op *op, u64 seq,
-		u8 *packet, unsigned int len, u8 *to);
+		u8 *packet, unsigned int len);
 
 /* What is between header and ICV of a packet of @len bytes that cg_esp_fits(). */
 unsigned int cg_esp_opened_len(const struct cg_esp *esp, unsigned int len);

@@ -125,13 +125,13 @@ static bool continues(const struct cg_merge *m, const struct cg_segment *s)
 	return same_v4(m, (const struct iphdr *)m->skb->data, (const struct iphdr *)s->data);
 }
 
-bool cg_merge_append(struct cg_merge *m, const struct cg_segment *s)
+bool cg_merge_append(struct cg_merge *m, const struct cg_segment *s, unsigned int truesize)
 {
 	unsigned int payload = s->len - s->header_len;
 	const struct tcphdr *th = (const struct tcphdr *)(s->data + s->ip_len);
 
 	if (!m->skb || !continues(m, s) ||
-	    !cg_room_append(m->skb, s->data + s->header_len, payload))
+	    !cg_room_append(m->skb, s->data + s->header_len, payload, truesize))
 		return false;
 	if (!m->v6) {
 		u16 id = ntohs(((const struct iphdr *)s->data)->id);
@@ -173,7 +173,7 @@ static void start(struct cg_merge *m, struct sk_buff *skb, bool v6, const struct
 }
 
 bool cg_merge_start(struct cg_merge *m, u8 *data, unsigned int len, bool v6,
-		    const struct cg_segment *s)
+		    const struct cg_segment *s, unsigned int truesize)
 {
 	unsigned int copy = s ? s->header_len : len <= COPY_WHOLE ? len : COPY_HEADERS;
 	struct sk_buff *skb;
@@ -184,7 +184,7 @@ bool cg_merge_start(struct cg_merge *m, u8 *data, unsigned int len, bool v6,
 		return false;
 	skb_reserve(skb, NET_SKB_PAD);
 	skb_put_data(skb, data, copy);
-	if (copy < len && !cg_room_append(skb, data + copy, len - copy)) {
+	if (copy < len && !cg_room_append(skb, data + copy, len - copy, truesize)) {
 		kfree_skb(skb);
 		return false;
 	}

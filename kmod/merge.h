@@ -38,17 +38,17 @@ void cg_merge_begin(struct cg_merge *m, struct sk_buff_head *ready, unsigned int
  */
 bool cg_merge_parse(u8 *data, unsigned int len, bool v6, struct cg_segment *ret);
 /*
- * Append @s, which lies in pages that can be fragments, if it continues what grows. True: it did,
- * and has the same addresses, ports, protocol, DSCP, ECN and hop limit as the packet which that
- * began with. False: nothing was done.
+ * Append @s, which lies in pages that can be fragments, if it continues what grows; @truesize: the
+ * memory that it keeps. True: it did, and has the same addresses, ports, protocol, DSCP, ECN and hop
+ * limit as the packet which that began with. False: nothing was done.
  */
-bool cg_merge_append(struct cg_merge *m, const struct cg_segment *s);
+bool cg_merge_append(struct cg_merge *m, const struct cg_segment *s, unsigned int truesize);
 /*
- * A new skb of the packet of @len bytes at @data, in memory of cg_room_take(); @s: what
- * cg_merge_parse() said of it, or NULL. False: no memory.
+ * A new skb of the packet of @len bytes at @data, in memory of cg_room_take() of which it keeps
+ * @truesize; @s: what cg_merge_parse() said of it, or NULL. False: no memory.
  */
 bool cg_merge_start(struct cg_merge *m, u8 *data, unsigned int len, bool v6,
-		    const struct cg_segment *s);
+		    const struct cg_segment *s, unsigned int truesize);
 /* The same of a packet that is the linear data of an skb. Consumes @skb. */
 void cg_merge_start_whole(struct cg_merge *m, struct sk_buff *skb, bool v6,
 			  const struct cg_segment *s);

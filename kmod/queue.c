@@ -36,6 +36,7 @@ struct cg_cpu {
 static struct cg_cpu __percpu *cpus;
 static struct net_device *napi_dev;
 static atomic_t async_packets = ATOMIC_INIT(0);	/* for moments below zero */
+static atomic_t async_bursts = ATOMIC_INIT(0);
 
 enum cg_drop cg_cipher_drop(int err)
 {
@@ -70,7 +71,9 @@ struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 	struct cg_job *job = c->jobs;
 
-	if (atomic_read(&async_packets) >= CG_MAX_ASYNC) {
+	BUILD_BUG_ON(sizeof(*job) > 4096);
+	if (atomic_read(&async_packets) >= CG_MAX_ASYNC ||
+	    atomic_read(&async_bursts) >= CG_MAX_ASYNC_BURSTS) {
 		*why = CG_DROP_QUEUE;
 		return NULL;
 	}
@@ -94,6 +97,7 @@ struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop
 	job->dev = dev;
 	job->dst = NULL;
 	job->waited = false;
+	job->counted = false;
 	job->n = 0;
 	cg_room_init(&job->memory);
 	__skb_queue_head_init(&job->skbs);
@@ -109,6 +113,8 @@ void cg_job_free(struct cg_job *job)
 	dst_release(job->dst);
 	dev_put(job->dev);
 	cg_sa_put(job->sa);
+	if (unlikely(job->counted))
+		atomic_dec(&async_bursts);
 	if (c->n_jobs >= SPARE_JOBS) {
 		kfree(job);
 		return;
@@ -193,7 +199,7 @@ static int at_cipher(struct cg_job *job, struct cg_seg *s, struct cg_op *op)
 	if (sa->dir == CERTGATE_DIR_OUT)
 		return cg_esp_seal(&sa->esp, op, sa->spi, s->seq, s->packet, s->len,
 				   job->next_header);
-	return cg_esp_open(&sa->esp, op, s->seq, s->packet, s->len, s->opened);
+	return cg_esp_open(&sa->esp, op, s->seq, s->packet, s->len);
 }
 
 void cg_job_run(struct cg_job *job, struct napi_struct *napi)
@@ -227,6 +233,8 @@ void cg_job_run(struct cg_job *job, struct napi_struct *napi)
 	/* untouched by completions if all were settled here */
 	if (settled < n) {
 		atomic_add(n - settled, &async_packets);
+		job->counted = true;
+		atomic_inc(&async_bursts);
 		if (!atomic_sub_and_test(settled + 1, &job->pending))
 			return;
 		job->waited = true;

@@ -15,6 +15,7 @@
 #define CG_MAX_QUEUE		4096		/* packets received and waiting, a CPU */
 #define CG_MAX_QUEUE_BYTES	(16U << 20)	/* and their memory */
 #define CG_MAX_ASYNC		4096		/* packets at asynchronous ciphers, in all */
+#define CG_MAX_ASYNC_BURSTS	1024		/* and the bursts they belong to, a page each */
 
 /* In skb->cb while an ESP packet, or a train of them, is ours. */
 struct cg_cb {
@@ -34,7 +35,6 @@ static inline struct cg_cb *cg_cb(const struct sk_buff *skb)
 struct cg_seg {
 	struct sk_buff *skb;		/* it, or the train that it is part of; in cg_job.skbs */
 	u8 *packet;			/* the ESP header, linear from there */
-	u8 *opened;			/* received: where the cipher writes to */
 	u64 seq;
 	u32 len;			/* to send: of the inner packet; received: of ESP */
 	int err;			/* what the cipher said */
@@ -53,6 +53,7 @@ struct cg_job {
 	struct sk_buff_head skbs;	/* to send: each with its cg_cb.n next ones of @seg */
 	atomic_t pending;		/* segments at the cipher, one for who hands them over */
 	bool waited;			/* time has passed: ask cg_sa_usable() again */
+	bool counted;			/* as one that an asynchronous cipher has had */
 	u8 next_header;			/* to send: RFC 4303 section 2.6 */
 	struct cg_room memory;
 	unsigned int n;

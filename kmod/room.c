@@ -11,12 +11,11 @@
 
 static bool new_chunk(struct cg_room *r, unsigned int len)
 {
-	bool pages = len > PAGE_SIZE;
 	void *memory;
 
 	if (r->n == CG_MAX_BURST)
 		return false;
-	if (likely(!pages)) {
+	if (likely(len <= PAGE_SIZE)) {
 		r->size = PAGE_SIZE;
 		memory = netdev_alloc_frag_align(PAGE_SIZE, PAGE_SIZE);
 	} else {
@@ -30,9 +29,7 @@ static bool new_chunk(struct cg_room *r, unsigned int len)
 		r->size = 0;
 		return false;
 	}
-	r->chunk[r->n].memory = memory;
-	r->chunk[r->n].pages = pages;
-	r->n++;
+	r->chunk[r->n++] = memory;
 	return true;
 }
 
@@ -42,25 +39,22 @@ void *cg_room_take(struct cg_room *r, unsigned int len)
 
 	if (r->used + len > r->size && !new_chunk(r, len))
 		return NULL;
-	memory = r->chunk[r->n - 1].memory + r->used;
+	memory = r->chunk[r->n - 1] + r->used;
 	r->used += len;
 	return memory;
 }
 
 void cg_room_done(struct cg_room *r)
 {
-	while (r->n) {
-		r->n--;
-		if (likely(!r->chunk[r->n].pages))
-			page_frag_free(r->chunk[r->n].memory);
-		else
-			put_page(virt_to_page(r->chunk[r->n].memory));
-	}
+	/* of one kind or the other, it is a reference to compound pages */
+	while (r->n)
+		put_page(virt_to_head_page(r->chunk[--r->n]));
 	r->used = 0;
 	r->size = 0;
 }
 
-bool cg_room_append(struct sk_buff *skb, const void *memory, unsigned int len)
+bool cg_room_append(struct sk_buff *skb, const void *memory, unsigned int len,
+		    unsigned int truesize)
 {
 	struct page *page = virt_to_head_page(memory);
 	unsigned int offset = memory - page_address(page);
@@ -76,7 +70,7 @@ bool cg_room_append(struct sk_buff *skb, const void *memory, unsigned int len)
 	}
 	skb->len += len;
 	skb->data_len += len;
-	skb->truesize += len;
+	skb->truesize += truesize;
 	return true;
 }
 

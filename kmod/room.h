@@ -19,10 +19,7 @@
 struct cg_room {
 	unsigned int n;			/* chunks */
 	unsigned int used, size;	/* of the newest */
-	struct {
-		void *memory;
-		bool pages;		/* of their own, not a piece of what the network shares */
-	} chunk[CG_MAX_BURST];
+	void *chunk[CG_MAX_BURST];
 };
 
 static inline void cg_room_init(struct cg_room *r)
@@ -37,6 +34,12 @@ static inline void cg_room_init(struct cg_room *r)
  * more than CG_MAX_BURST chunks. Bottom halves off.
  */
 void *cg_room_take(struct cg_room *r, unsigned int len);
+/* Of what cg_room_take() gave last, @len bytes: no need for it. No fragment is of it. */
+static inline void cg_room_give_back(struct cg_room *r, unsigned int len)
+{
+	r->used -= len;
+}
+
 /* Drop the references. Fragments have their own. */
 void cg_room_done(struct cg_room *r);
 
@@ -46,11 +49,20 @@ static inline unsigned int cg_room_per_fragment(unsigned int len)
 	return len <= PAGE_SIZE ? PAGE_SIZE / len : 1;
 }
 
+/* What @len bytes of cg_room_take() keep from others, for an skb's truesize. */
+static inline unsigned int cg_room_truesize(unsigned int len)
+{
+	return len <= PAGE_SIZE ? PAGE_SIZE / cg_room_per_fragment(len) :
+				  PAGE_SIZE << get_order(len);
+}
+
 /*
  * Append @len bytes at @memory, which came from cg_room_take() or is in the pages of an skb's
- * linear part, to @skb's fragments, with a reference. False: it has as many as it can.
+ * linear part, to @skb's fragments, with a reference; @truesize: the memory that this keeps.
+ * False: it has as many as it can.
  */
-bool cg_room_append(struct sk_buff *skb, const void *memory, unsigned int len);
+bool cg_room_append(struct sk_buff *skb, const void *memory, unsigned int len,
+		    unsigned int truesize);
 
 /*
  * An skb with room for @len bytes of linear data, in one page if that is possible at all. NULL:

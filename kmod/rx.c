@@ -100,45 +100,48 @@ static void admit(struct cg_job *job, struct sk_buff *skb)
 	}
 	s->skb = skb;
 	s->packet = skb->data;
-	s->opened = skb->data + cg_esp_header_len(&sa->esp);
 	s->len = skb->len;
 	job->n++;
 	__skb_queue_tail(&job->skbs, skb);
 }
 
+/* @len bytes at @off of a train, at @to. False: they are not there. */
+static bool copy_part(struct cg_pieces *p, unsigned int off, unsigned int len, u8 *to)
+{
+	const u8 *from = cg_pieces_at(p, off, len);
+
+	if (unlikely(!from))
+		return !skb_copy_bits(p->skb, off, to, len);
+	memcpy(to, from, len);
+	return true;
+}
+
 /*
- * One packet of a train, @len bytes at @off, into its SA's burst, or lost. It is opened from where
- * it is, which others may see as well, into memory of our own.
+ * One packet of a train, @len bytes at @off, into its SA's burst, or lost. A train's pages may
+ * belong to a sender on this machine, who can still write to them (a ring of packet sockets,
+ * pages of a file), and nothing tells: as skb_cow_data() does, it is copied before
+ * anything in it is believed.
  */
 static void admit_part(struct cg_job *job, struct cg_pieces *p, unsigned int off, unsigned int len)
 {
 	struct cg_seg *s = &job->seg[job->n];
-	struct cg_sa *sa = job->sa;
 	enum cg_drop why = CG_DROP_MEMORY;
-	u8 *packet = cg_pieces_at(p, off, len);
+	struct cg_sa *sa = job->sa;
 
-	if (unlikely(!packet || !cg_esp_copies(&sa->esp))) {
-		packet = cg_room_take(&job->memory, ALIGN(len, 4));
-		if (!packet || skb_copy_bits(p->skb, off, packet, len))
-			goto drop;
-		s->opened = packet + cg_esp_header_len(&sa->esp);
-	} else {
-		s->opened = NULL;
-	}
-	s->seq = number(sa, packet, len, &why);
-	if (!s->seq)
+	s->packet = cg_room_take(&job->memory, ALIGN(len, 4));
+	if (!s->packet)
 		goto drop;
-	if (!s->opened) {
-		why = CG_DROP_MEMORY;
-		s->opened = cg_room_take(&job->memory, ALIGN(cg_esp_opened_len(&sa->esp, len), 4));
-		if (!s->opened)
-			goto drop;
-	}
+	if (!copy_part(p, off, len, s->packet))
+		goto give_back;
+	s->seq = number(sa, s->packet, len, &why);
+	if (!s->seq)
+		goto give_back;
 	s->skb = (struct sk_buff *)p->skb;
-	s->packet = packet;
 	s->len = len;
 	job->n++;
 	return;
+give_back:
+	cg_room_give_back(&job->memory, ALIGN(len, 4));
 drop:
 	cg_drop(sa, why, 1);
 }
@@ -277,18 +280,19 @@ struct inner {
 static enum verdict unpad(const struct cg_sa *sa, const struct cg_seg *s, struct inner *ret,
 			  enum cg_drop *why)
 {
+	u8 *opened = s->packet + cg_esp_header_len(&sa->esp);
 	int len;
 	u8 next;
 
 	*why = CG_DROP_MALFORMED;
-	len = cg_esp_payload(s->opened, cg_esp_opened_len(&sa->esp, s->len), &next);
+	len = cg_esp_payload(opened, cg_esp_opened_len(&sa->esp, s->len), &next);
 	if (len < 0)
 		return DROP;
 	if (next == IPPROTO_NONE)	/* RFC 4303 section 2.6: a dummy packet */
 		return SILENT;
 	if (next != IPPROTO_IPIP && next != IPPROTO_IPV6)
 		return DROP;
-	ret->data = s->opened;
+	ret->data = opened;
 	ret->len = len;
 	ret->v6 = next == IPPROTO_IPV6;
 	return DELIVER;
@@ -335,6 +339,13 @@ static bool in_pages(const struct sk_buff *skb)
 	return skb->head_frag && !skb->pp_recycle;
 }
 
+/* The memory that a packet keeps, as part of another skb: all that was allocated for it. */
+static unsigned int kept(const struct cg_seg *s, bool whole)
+{
+	return whole ? s->skb->truesize - SKB_DATA_ALIGN(sizeof(struct sk_buff)) :
+		       cg_room_truesize(ALIGN(s->len, 4));
+}
+
 /* From an authentic ESP packet to an skb of inner ones; *@why with DROP. */
 static enum verdict unwrap(struct cg_job *job, const struct cg_seg *s, struct cg_merge *m,
 			   struct inner *in, enum cg_drop *why)
@@ -351,7 +362,7 @@ static enum verdict unwrap(struct cg_job *job, const struct cg_seg *s, struct cg
 	if (cg_merge_parse(in->data, in->len, in->v6, &segment)) {
 		/* selectors see nothing in it that the first one had not */
 		if ((!whole || in_pages(s->skb)) && decapsulate_ecn(in->data, in->v6, tos) &&
-		    cg_merge_append(m, &segment))
+		    cg_merge_append(m, &segment, kept(s, whole)))
 			return DELIVER;
 		plain = &segment;
 	}
@@ -363,7 +374,8 @@ static enum verdict unwrap(struct cg_job *job, const struct cg_seg *s, struct cg
 		return DELIVER;
 	}
 	*why = CG_DROP_MEMORY;
-	return cg_merge_start(m, in->data, in->len, in->v6, plain) ? DELIVER : DROP;
+	return cg_merge_start(m, in->data, in->len, in->v6, plain, kept(s, false)) ? DELIVER :
+										      DROP;
 }
 
 /* Nothing of the outer packet may be seen on the device. */

@@ -15,7 +15,7 @@ struct cg_pieces {
 	const struct sk_buff *skb;
 	unsigned int start, len;	/* of the present one */
 	int next;			/* fragment */
-	u8 *data;			/* NULL: it is nowhere to be seen, or others write to it */
+	const u8 *data;			/* NULL: it is nowhere to be seen */
 };
 
 static inline void cg_pieces_begin(struct cg_pieces *p, const struct sk_buff *skb)
@@ -28,11 +28,10 @@ static inline void cg_pieces_begin(struct cg_pieces *p, const struct sk_buff *sk
 }
 
 /*
- * @len bytes at @off, which never goes back, if they lie in one piece that can be read where it
- * is: somebody who writes to a fragment while it is opened could change what has been
- * authenticated. NULL: skb_copy_bits() has to get them.
+ * @len bytes at @off, which never goes back, if they lie in one piece. NULL: skb_copy_bits() has to
+ * get them. Others may see that memory, and even write to it, at any time.
  */
-static inline u8 *cg_pieces_at(struct cg_pieces *p, unsigned int off, unsigned int len)
+static inline const u8 *cg_pieces_at(struct cg_pieces *p, unsigned int off, unsigned int len)
 {
 	while (off >= p->start + p->len) {
 		const skb_frag_t *frag;
@@ -44,8 +43,8 @@ static inline u8 *cg_pieces_at(struct cg_pieces *p, unsigned int off, unsigned i
 		page = skb_frag_page(frag);
 		p->start += p->len;
 		p->len = skb_frag_size(frag);
-		if (page && !PageHighMem(page) && !skb_has_shared_frag(p->skb))
-			p->data = (u8 *)page_address(page) + skb_frag_off(frag);
+		if (page && !PageHighMem(page))
+			p->data = (const u8 *)page_address(page) + skb_frag_off(frag);
 		else
 			p->data = NULL;
 	}

@@ -273,7 +273,7 @@ static bool add_train(struct burst *b, struct cg_job *job, struct cg_cut *cut, u
 		unsigned int total = len + cg_esp_overhead(esp, len);
 		u8 *packet = cg_room_take(&job->memory, total);
 
-		if (!packet || !cg_room_append(skb, packet, total)) {
+		if (!packet || !cg_room_append(skb, packet, total, cg_room_truesize(total))) {
 			kfree_skb(skb);
 			return false;
 		}

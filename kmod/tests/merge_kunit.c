@@ -146,10 +146,11 @@ static bool add(struct kunit *test, const struct packet *p)
 	struct cg_segment s;
 	bool plain = cg_merge_parse(p->data, p->len, p->v6, &s);
 
-	if (plain && cg_merge_append(&f->merge, &s))
+	if (plain && cg_merge_append(&f->merge, &s, cg_room_truesize(p->len)))
 		return true;
 	KUNIT_EXPECT_TRUE(test, cg_merge_start(&f->merge, p->data, p->len, p->v6,
-					       plain ? &s : NULL));
+					       plain ? &s : NULL,
+					       cg_room_truesize(p->len)));
 	return false;
 }
 
@@ -225,7 +226,7 @@ static bool add_whole(struct kunit *test, const struct packet *p)
 	KUNIT_EXPECT_TRUE(test, skb->head_frag);
 	skb_put_data(skb, p->data, p->len);
 	plain = cg_merge_parse(skb->data, p->len, p->v6, &s);
-	if (plain && cg_merge_append(&f->merge, &s)) {
+	if (plain && cg_merge_append(&f->merge, &s, cg_room_truesize(p->len))) {
 		consume_skb(skb);
 		return true;
 	}
