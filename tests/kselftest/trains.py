@@ -225,6 +225,7 @@ def super_packet(family, case):
     else:
         keywords.pop("ip_options", None)
     tap, _ = packets_of("r", "w1", False)
+    inside, _ = packets_of("g1", "lan", False)
     world = World()
     ip = packet(family, **keywords)
     expected = [p.hop(HOPS) for p in ip.segments(mss)]
@@ -234,7 +235,22 @@ def super_packet(family, case):
     if case not in ("small", "extended") and frames > (len(expected) + 16) // 17 + 1:
         print("%d packets came in %d pieces, not merged" % (len(expected), frames))
         same = False
+    if [frame[14:] for frame in seen(inside)].count(bytes(ip.data)) != 1:
+        print("a tap where it came in did not see the super-packet as it was sent")
+        same = False
     return sane(tap, len(expected), len(expected[0].data), case != "extended") and same
+
+
+def seen(tap):
+    """The frames that came to a tap, which share memory with those that went on until they are read."""
+    tap.setblocking(False)
+    while True:
+        try:
+            frame, address = tap.recvfrom(80000)
+        except BlockingIOError:
+            return
+        if address[2] != socket.PACKET_OUTGOING:
+            yield frame
 
 
 def esp_in(frame):
@@ -257,14 +273,9 @@ def sane(tap, count, inner, trains):
     """What the router saw of it: trains or not, ESP packets that lie one behind the other and are numbered on."""
     size = 16 + (inner + 2 + 3) // 4 * 4 + 16
     numbers, spis, long = [], set(), 0
-    tap.setblocking(False)
-    while True:
-        try:
-            frame, address = tap.recvfrom(80000)
-        except BlockingIOError:
-            break
+    for frame in seen(tap):
         at = esp_in(frame)
-        if not at or address[2] == socket.PACKET_OUTGOING:
+        if not at:
             continue
         long += at[1] - at[0] > size
         for esp in range(at[0], at[1], size):
@@ -361,10 +372,15 @@ def train(family, file, what):
         sent = []
     elif what != "all":
         sys.exit("unknown")
+    tap, _ = packets_of("g2", "wan", False)
     world = World()
     expected = [Ip(data).hop(HOPS) for data in sent]
     send_train(frames, size)
     found, _ = world.received(len(expected), 3 if expected else 0.5)
+    sealed = b"".join(frame[at[0] : at[1]] for frame in seen(tap) if (at := esp_in(frame)))
+    if sealed != b"".join(frames):
+        print("a tap of the outer network did not see the train as it was sent")
+        return False
     # of different flows, one may be held back until more of it comes
     flows = {(p.proto, p.port()) for p in expected + found}
     return all([compare(*([p for p in packets if (p.proto, p.port()) == flow] for packets in (found, expected))) for flow in flows])
