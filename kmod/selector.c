@@ -99,19 +99,21 @@ struct view {
 	const struct sk_buff *skb;	/* NULL: there are no others */
 	const u8 *data;
 	int head, len;
+	bool paged;			/* others have been looked at */
 };
 
-static inline const void *look(const struct view *v, int off, int len, void *buf)
+static inline const void *look(struct view *v, int off, int len, void *buf)
 {
 	if (likely(off + len <= v->head))
 		return v->data + off;
+	v->paged = true;
 	if (!v->skb || skb_copy_bits(v->skb, off, buf, len))
 		return NULL;
 	return buf;
 }
 
 /* What selectors want of the header after the IP headers, as far as it is there. */
-static void dissect_ports(const struct view *v, int off, int end, struct cg_flow *flow)
+static void dissect_ports(struct view *v, int off, int end, struct cg_flow *flow)
 {
 	union {
 		__be16 ports[2];
@@ -160,7 +162,7 @@ static void dissect_ports(const struct view *v, int off, int end, struct cg_flow
 	}
 }
 
-static int dissect_v4(const struct view *v, int off, struct cg_flow *flow)
+static int dissect_v4(struct view *v, int off, struct cg_flow *flow)
 {
 	struct iphdr buf;
 	const struct iphdr *iph = look(v, off, sizeof(buf), &buf);
@@ -181,7 +183,7 @@ static int dissect_v4(const struct view *v, int off, struct cg_flow *flow)
 	return 0;
 }
 
-static int dissect_v6(const struct view *v, int off, struct cg_flow *flow)
+static int dissect_v6(struct view *v, int off, struct cg_flow *flow)
 {
 	struct ipv6hdr buf;
 	const struct ipv6hdr *ip6h = look(v, off, sizeof(buf), &buf);
@@ -240,7 +242,7 @@ static int dissect_v6(const struct view *v, int off, struct cg_flow *flow)
 	return -EINVAL;
 }
 
-static int dissect(const struct view *v, int off, struct cg_flow *flow)
+static int dissect(struct view *v, int off, struct cg_flow *flow)
 {
 	u8 buf;
 	const u8 *version = look(v, off, 1, &buf);
@@ -257,16 +259,18 @@ static int dissect(const struct view *v, int off, struct cg_flow *flow)
 
 int cg_flow_dissect(const struct sk_buff *skb, int off, struct cg_flow *flow)
 {
-	const struct view v = {
+	struct view v = {
 		.skb = skb, .data = skb->data, .head = skb_headlen(skb), .len = skb->len,
 	};
+	int err = dissect(&v, off, flow);
 
-	return dissect(&v, off, flow);
+	flow->paged = v.paged;
+	return err;
 }
 
 int cg_flow_dissect_data(const u8 *data, int len, struct cg_flow *flow)
 {
-	const struct view v = { .data = data, .head = len, .len = len };
+	struct view v = { .data = data, .head = len, .len = len };
 
 	return dissect(&v, 0, flow);
 }

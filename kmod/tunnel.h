@@ -50,6 +50,7 @@ struct cg_flow {
 	sa_family_t family;
 	u8 protocol;
 	bool ports_known;		/* false: non-initial fragment, or headers not reached */
+	bool paged;			/* some of it was read from an skb's fragments */
 	u16 sport, dport;		/* ICMP: dport holds type << 8 | code, sport 0 */
 	union cg_ip src, dst;
 };

@@ -28,6 +28,9 @@
 #include "pmtu.h"
 #include "queue.h"
 
+/* Headers that selectors look at are pulled this far if need be. */
+#define MAX_HEADERS	2048
+
 /* Tunnels through tunnels end here; each level costs stack. */
 #define MAX_NESTING	4
 
@@ -488,6 +491,20 @@ static bool is_multicast(const struct cg_flow *flow)
 					 ipv6_addr_is_multicast(&flow->dst.v6);
 }
 
+/*
+ * What selectors see of @skb, in memory of its own: a sender who can still write to its fragments
+ * could change there what has been looked at. False: it is malformed.
+ */
+static bool dissect(struct sk_buff *skb, struct cg_flow *flow)
+{
+	if (cg_flow_dissect(skb, 0, flow))
+		return false;
+	if (likely(!flow->paged))
+		return true;
+	return pskb_may_pull(skb, min_t(unsigned int, skb->len, MAX_HEADERS)) &&
+	       !cg_flow_dissect(skb, 0, flow) && !flow->paged;
+}
+
 netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct burst b = { .cd = netdev_priv(dev) };
@@ -496,7 +513,7 @@ netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	rcu_read_lock();
 	skb_reset_network_header(skb);
-	if (cg_flow_dissect(skb, 0, &flow))
+	if (!dissect(skb, &flow))
 		goto drop;
 	b.v6 = flow.family == AF_INET6;
 	if (skb->protocol != (b.v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP)) ||
