@@ -20,7 +20,7 @@ DEBIAN_KERNELS := 6.1 6.12
 TEST_KERNELS := $(DEBIAN_KERNELS) uml uml-debug
 
 .DEFAULT_GOAL := all
-.PHONY: all userspace module modules modules-kunit install modules_install unit test lint \
+.PHONY: all userspace module modules modules-kunit install modules_install unit test interop lint \
 	check-style demo bench soak fuzz setup format clean help
 
 ##@ Building
@@ -113,6 +113,11 @@ test:	## all tests of all layers; closes with "N passed, N failed"
 	@scripts/setup --test
 	@$(MAKE) --no-print-directory -j$$(nproc) test-builds
 	@tests/run
+
+interop:	## the interoperability tests, and docs/interop.md from what they say
+	@$(MAKE) --no-print-directory -j$$(nproc) test-builds
+	@tests/run --layer interop
+	@tests/interop-report
 
 unit:	## the unit tests, under AddressSanitizer and UBSan
 	@mkdir -p $(O)/asan

@@ -159,6 +159,11 @@ static void __exit certgate_exit(void)
 	 */
 	rcu_barrier();
 	destroy_workqueue(cg_wq);
+	/*
+	 * udp_destroy_sock() calls a socket's encap_destroy outside of any read-side section: who
+	 * was preempted between fetching the pointer and our return has to be out of our text.
+	 */
+	synchronize_rcu_tasks();
 	for (kind = 0; kind < CG_OBJECT_MAX; kind++)
 		WARN(atomic_read(&objects[kind]), "certgate: %d objects of kind %s are left\n",
 		     atomic_read(&objects[kind]), object_names[kind]);

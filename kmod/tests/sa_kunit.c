@@ -326,6 +326,36 @@ static void inbound_spis_are_unique(struct kunit *test)
 	make(test, CERTGATE_DIR_OUT, 2000);
 }
 
+static void a_tunnel_has_so_many_sas_and_no_more(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cg_sa *first = make(test, CERTGATE_DIR_IN, 2000);
+	struct cg_sa *excess;
+	int err;
+	u32 i;
+
+	for (i = 1; i < CG_MAX_TUNNEL_SAS; i++)
+		make(test, i % 2 ? CERTGATE_DIR_OUT : CERTGATE_DIR_IN, 2000 + i);
+	KUNIT_EXPECT_EQ(test, f->tunnel->n_sas, 1024);
+
+	excess = cg_sa_alloc(f->cgn);
+	KUNIT_ASSERT_NOT_NULL(test, excess);
+	excess->dir = CERTGATE_DIR_OUT;
+	excess->spi = htonl(1);
+	excess->tunnel = cg_tunnel_get(f->tunnel);
+	excess->binding = cg_binding_get(f->binding);
+	mutex_lock(&f->cgn->lock);
+	err = cg_sa_publish(excess);
+	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+	KUNIT_EXPECT_EQ(test, f->tunnel->n_sas, 1024);
+	KUNIT_EXPECT_EQ(test, f->binding->n_sas, 1024);
+	/* one that goes makes room */
+	cg_sa_destroy(first);
+	if (err)
+		KUNIT_EXPECT_EQ(test, cg_sa_publish(excess), 0);
+	mutex_unlock(&f->cgn->lock);
+}
+
 static void sas_die_with_their_binding(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -429,6 +459,7 @@ static struct kunit_case sa_cases[] = {
 	KUNIT_CASE(activation_makes_before_it_breaks),
 	KUNIT_CASE(the_first_packet_activates_once),
 	KUNIT_CASE(inbound_spis_are_unique),
+	KUNIT_CASE(a_tunnel_has_so_many_sas_and_no_more),
 	KUNIT_CASE(sas_die_with_their_binding),
 	KUNIT_CASE(a_lapsed_lease_stops_all),
 	KUNIT_CASE(keys_are_remembered),

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 400
+# timeout: 480
 # kernels: 6.1
 #
 # The processes of a running certgated are what they are said to be: users, capabilities, root directories, descriptors, and
@@ -10,9 +10,10 @@ cd "$(dirname "$0")/../.." || exit 1
 
 inject=$gate_build/tests/inject
 
-# pid_of GATEWAY ROLE: the first process of that role
+# pid_of GATEWAY ROLE: the first process of that role; the launcher is the one that was started
 pid_of() {
 	local pid
+	[ "$2" != launcher ] || { cat "$gate_root/$1/pid"; return; }
 	for pid in $(gate_pids "$1"); do
 		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
 	done
@@ -31,15 +32,22 @@ unprivileged() { # ROLE
 	[ -z "$(status_field "$(pid_of hq "$1")" Groups | tr -d ' \t')" ]
 }
 
-capabilities() { # ROLE SET: effective and permitted are that, nothing can be inherited or got
+# Root's, so that the files of root can be read without a capability.
+root() { # ROLE
+	[ "$(status_field "$(pid_of hq "$1")" Uid)" = $'0\t0\t0\t0' ] && [ "$(status_field "$(pid_of hq "$1")" Gid)" = $'0\t0\t0\t0' ]
+}
+
+capabilities() { # ROLE SET [BOUND]: effective and permitted are that, nothing can be inherited or got (beyond BOUND, by those it starts)
 	local pid set
 	pid=$(pid_of hq "$1")
+	grep '^Cap' "/proc/$pid/status"
 	for set in CapEff CapPrm; do
 		[ "$(status_field "$pid" $set)" = "$2" ] || return 1
 	done
-	for set in CapInh CapAmb CapBnd; do
+	for set in CapInh CapAmb; do
 		[ "$(status_field "$pid" $set)" = 0000000000000000 ] || return 1
 	done
+	[ "$(status_field "$pid" CapBnd)" = "${3:-0000000000000000}" ]
 }
 
 locked() { # ROLE: no new privileges, a filter, no core dumps, not to be read by others of its user
@@ -99,13 +107,17 @@ survives() { # ROLE NUMBER ARGUMENT...
 	! "$inject" "$(pid_of hq "$role")" "$@"
 }
 
+none_left() {
+	! pgrep -x certgated
+}
+
 recovers() { # ROLE: there is another process of that role, and the daemon answers
 	wait_for 10 pid_of hq "$1" && gate_answers hq
 }
 
-ktap_begin 48
+ktap_begin 67
 insmod "$CERTGATE_KO" || exit 1
-topo_up && interop_pki && interop_cert hq hq p256 || exit 1
+topo_up && pki_roots && pki_cert hq hq p256 || exit 1
 MODE=responder-only interop_hq hq
 fresh || exit 1
 
@@ -120,6 +132,11 @@ for role in ike verify key; do
 done
 t 'main: network administration and low ports, nothing else' capabilities main 0000000000001400
 t 'main: locked' locked main
+t 'main: root, without its powers' root main
+# CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP and CAP_SYS_CHROOT: what confines those that it starts.
+t 'launcher: what it takes to start and end the others, nothing else' capabilities launcher 00000000000401e0 00000000000401e0
+t 'launcher: locked' locked launcher
+t 'launcher: root, without its powers' root launcher
 
 # The numbers are those of x86-64.
 t 'an injected call that is allowed does no harm (getpid)' survives ike 39
@@ -149,6 +166,29 @@ t 'main: executes nothing' dies_of main 59 @/bin/sh 0 0
 t 'main: loads no module' dies_of main 175 0 0 0
 t 'main: mounts nothing' dies_of main 165 0 0 0 0 0
 t 'main: becomes nobody else' dies_of main 105 0
+t 'launcher: mounts nothing' dies_of launcher 165 0 0 0 0 0
+t 'and all others end with it' wait_for 5 none_left
+t 'launcher: loads no module' dies_of launcher 175 0 0 0
+t 'launcher: traces nobody' dies_of launcher 101 16 1
+t 'launcher: enters no namespace' dies_of launcher 308 0 0
+gate_kill hq
+
+# The process for key vaults is there if one is configured, and whether or not that answers.
+sed -i -e 's,outbound_certificate: .*,outbound_certificate: https://kv.vault.azure.net/certificates/gw,' \
+	-e "/^gateway:/a\\  vault: {metadata: 'http://127.0.0.1:1'}" "$gate_root/hq/certgate.yaml"
+deaths=0
+GATE_START_SECONDS=60
+interop_start || exit 1
+t 'vault: another user, no groups' unprivileged vault
+t 'vault: no capabilities, and none to be had' capabilities vault 0000000000000000
+t 'vault: locked' locked vault
+t 'vault: an empty root directory without a name' nowhere vault
+t 'vault: no open file' no_files vault
+t 'vault: opens no file' dies_of vault 257 -100 @/etc/passwd 0 0
+t 'and is started again' recovers vault
+t 'vault: makes no socket but of the internet' dies_of vault 41 1 1 0
+t 'vault: listens to nobody' dies_of vault 50 3 1
+t 'vault: executes nothing' dies_of vault 59 @/bin/sh 0 0
 gate_kill hq
 t 'rmmod' wait_for 5 rmmod certgate
 ktap_end

@@ -103,14 +103,34 @@ peer_expires() {
 	gate_field branch hq chain.0.not_after
 }
 
+old_kind() { # with RC2-40, which OpenSSL reads with its legacy provider only
+	local info
+	info=$(openssl pkcs12 -legacy -in "$pki/hq.pfx" -info -noout -passin 'pass:open sesame' 2>&1)
+	[[ $info == *pbeWithSHA1And40BitRC2-CBC* && $info == *pbeWithSHA1And3-KeyTripleDES-CBC* ]]
+}
+
+passphrase() {
+	sed -i "s,outbound_certificate: $pki/hq.pfx,outbound_certificate: {certificate: $pki/hq.pfx\, passphrase_file: $pki/hq.passphrase}," \
+		"$gate_root/hq/certgate.yaml"
+}
+
+# table GATEWAY TABLE: how many objects the kernel has
+table() {
+	ns "$1" build/certgate kernel "$2" list --json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))'
+}
+
+empty() { # GATEWAY TABLE
+	[ "$(table "$1" "$2")" = 0 ]
+}
+
 in_vain() { # the peer is gone without a word: stopping ends all the same
 	local begun=$SECONDS
 	gate_stop branch && [ $((SECONDS - begun)) -le 10 ]
 }
 
-ktap_begin 43
+ktap_begin 52
 insmod "$CERTGATE_KO" || exit 1
-topo_up && interop_pki && interop_cert hq hq p256 && interop_cert branch branch p256 || exit 1
+topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 echo '198.51.100.2 gw.hq.test' >>/etc/hosts
 MODE=responder-only interop_hq hq
 branch_conf gw.hq.test
@@ -153,12 +173,24 @@ t 'which carry traffic' ping_both
 
 before=$(peer_expires)
 rm -f "$pki"/hq.{pem,cer,pfx}
-(MKPKI_UNTIL=+900000 interop_cert hq hq p256) || exit 1
+(MKPKI_UNTIL=+900000 pki_cert hq hq p256) || exit 1
 t 'a renewed certificate is taken with a reload' gate hq reload
 t 'and presented from then on' handshakes_again
 t 'the peer sees that it is another one' eval '[ "$(peer_expires)" != "$before" ] && ping_both'
 
-t 'key dies: another one comes' dies_and_comes key
+# As Windows wrote PKCS#12 for years: 3DES, RC2-40, a passphrase. The process that opens it is confined, and has been for long.
+before=$(peer_expires)
+rm -f "$pki"/hq.{pem,cer,pfx}
+(MKPKI_UNTIL=+950000 pki_cert hq hq p256 && cd "$pki" && mkpki_pfx hq 'open sesame' legacy) || exit 1
+printf 'open sesame\n' >"$pki/hq.passphrase" && chmod 600 "$pki/hq.passphrase"
+t 'the file is of the old kind' old_kind
+t 'an old PKCS#12 file is refused without its passphrase' refused_with hq.pfx gate hq reload
+passphrase
+t 'and taken with it' gate hq reload
+t 'a tunnel comes up with it' handshakes_again
+t 'the peer sees that certificate' eval '[ "$(peer_expires)" != "$before" ] && ping_both'
+
+t 'key dies: another one comes, and opens it again' dies_and_comes key
 t 'and signs' handshakes_again
 t 'verify dies: another one comes' dies_and_comes verify
 t 'traffic goes on' ns hq-host ping -q -c 3 -i 0.2 -W 1 10.2.0.10
@@ -181,6 +213,21 @@ t 'history is told in words' eval 'gate branch explain hq | grep -qi "establishe
 gate_kill hq
 t 'the peer is gone without a word: stopping does not wait for it' in_vain
 t 'and leaves nothing' eval '[ "$(ns branch build/certgate kernel sa list --json)" = "[]" ] && ! ip -n branch link show cg0'
+# The connection goes while nobody runs: what the crash left in the kernel is nobody's.
+t 'what the killed one had is in the kernel' eval '[ "$(table hq sa)" -ge 2 ] && [ "$(table hq tunnel)" = 1 ] && [ "$(table hq cert)" -ge 1 ] && ip -n hq link show cg0'
+cp "$gate_root/hq/certgate.yaml" /run/good.yaml
+second_connection
+passphrase
+sed -i '/- name: branch/,/- name: second/{/- name: second/!d}' "$gate_root/hq/certgate.yaml"
+: >"$gate_root/hq/log"
+interop_start
+t 'started without the connection: its tunnel fits none any more' grep -q 'tunnel branch/branch of an earlier process fits no connection any more: removed' "$gate_root/hq/log"
+t 'it is gone with its SAs, its bindings and its device' eval 'empty hq sa && empty hq tunnel && wait_for 5 empty hq cert && ! ip -n hq link show cg0'
+gate_stop hq
+cp /run/good.yaml "$gate_root/hq/certgate.yaml"
+interop_start && gate_start branch branch && gate_up hq branch
+gate_kill hq
+t 'killed once more' eval '[ "$(table hq sa)" -ge 2 ] && gate_stop branch'
 interop_start
 gate_stop hq
 t 'started and stopped again, what the killed one left is gone' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ] && [ "$(ns hq build/certgate kernel tunnel list --json)" = "[]" ] && ! ip -n hq link show cg0'

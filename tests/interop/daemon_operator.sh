@@ -97,7 +97,7 @@ handshakes_again() {
 ktap_begin 32
 insmod "$CERTGATE_KO" || exit 1
 install -m 755 "$gate_build/certgate" "$program"
-topo_up && interop_pki && interop_cert hq hq p256 && interop_cert branch branch p256 || exit 1
+topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 HQ_ENCAP=udp hq_conf 198.51.100.2 "$roles"
 branch_conf '    encap: udp'
 interop_start && gate_start branch branch || exit 1

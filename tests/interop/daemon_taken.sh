@@ -107,7 +107,7 @@ ends_it() { # FD HEX
 
 ktap_begin 24
 insmod "$CERTGATE_KO" || exit 1
-topo_up && interop_pki && interop_cert hq hq p256 && interop_cert branch branch p256 || exit 1
+topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 MODE=responder-only interop_hq hq
 # One worker: the request is caught wherever it goes.
 sed -i 's/^gateway:/&\n  verify_workers: 1/' "$gate_root/hq/certgate.yaml"

@@ -48,14 +48,14 @@ dead_in_time() {
 
 ktap_begin 9
 insmod "$CERTGATE_KO" || exit 1
-topo_up && topo_isolate && interop_pki || exit 1
+topo_up && topo_isolate && pki_roots || exit 1
 case $CERTGATE_KERNEL in
 uml) life=25 ;;
 *) life=45 ;;
 esac
 until=$(($(date +%s) + life))
 (cd "$pki" && rm -f branch-ca.* && MKPKI_UNTIL=$(date -u -d "@$until" +%Y%m%d%H%M%SZ) mkpki_ca branch-ca branch-root 'CN=Branch Issuing CA,O=Branch') || exit 1
-interop_cert hq hq p256 && interop_cert branch branch p256 || exit 1
+pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 site hq branch 198.51.100.2 203.0.113.2 10.1.0.0/16 10.2.0.0/16
 site branch hq 203.0.113.2 198.51.100.2 10.2.0.0/16 10.1.0.0/16
 gate_start hq hq && gate_start branch branch

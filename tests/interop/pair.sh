@@ -78,8 +78,8 @@ count_sas() { # GATEWAY N
 
 ktap_begin 31
 insmod "$CERTGATE_KO" || exit 1
-topo_up && topo_isolate && interop_pki || exit 1
-interop_cert hq hq rsa2048 && interop_cert branch branch p256 || exit 1
+topo_up && topo_isolate && pki_roots || exit 1
+pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
 
 interop_hq hq
 branch_conf

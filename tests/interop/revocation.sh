@@ -80,9 +80,9 @@ died() { # by what was fetched
 
 ktap_begin 11
 insmod "$CERTGATE_KO" || exit 1
-topo_up && topo_isolate && interop_pki || exit 1
-interop_cert hq hq p256 && interop_cert branch branch p256 &&
-	MKPKI_EXT='crlDistributionPoints=URI:http://198.51.100.1:8080/branch-ca.crl' interop_cert branch branch2 p256 || exit 1
+topo_up && topo_isolate && pki_roots || exit 1
+pki_cert hq hq p256 && pki_cert branch branch p256 &&
+	MKPKI_EXT='crlDistributionPoints=URI:http://198.51.100.1:8080/branch-ca.crl' pki_cert branch branch2 p256 || exit 1
 (cd "$pki" && mkpki_crl branch-root 3600 && mkpki_crl branch-ca 3600 branch.pem) || exit 1
 
 # A list in a file.

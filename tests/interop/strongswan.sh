@@ -1,84 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 300
-# kernels: uml 6.1 6.12
+# kernels: uml 6.1
 #
 # certgated at hq, strongSwan at branch, in both roles: every kind of key, every cipher, rekeying by either side,
 # refusals, DELETE.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
-
-# swan_branch CERT IKE ESP [LINES...]: strongSwan's configuration; LINES go into the connection
-swan_branch() {
-	local cert=$1 ike=$2 esp=$3
-	shift 3
-	swan_dir branch
-	rm -f "$swan_root"/branch/{x509,private,x509ca}/*
-	cp "$pki/$cert.pem" "$swan_root/branch/x509/"
-	cp "$pki/$cert.key" "$swan_root/branch/private/"
-	cp "$pki/branch-ca.pem" "$pki/branch-root.pem" "$pki/hq-root.pem" "$swan_root/branch/x509ca/"
-	swan_conf branch <<-END
-		connections {
-			hq {
-				version = 2
-				local_addrs = ${SWAN_LOCAL:-203.0.113.2}
-				remote_addrs = ${SWAN_REMOTE:-198.51.100.2}
-				proposals = $ike
-				send_cert = ${SEND_CERT:-always}
-				${1:-}
-				${2:-}
-				${3:-}
-				local {
-					auth = ${SWAN_AUTH:-pubkey}
-					certs = $cert.pem
-				}
-				remote {
-					auth = pubkey
-					id = "CN=gw.hq.example"
-					cacerts = hq-root.pem
-				}
-				children {
-					hq {
-						local_ts = ${SWAN_LOCAL_TS:-10.2.0.0/16}
-						remote_ts = ${SWAN_REMOTE_TS:-10.1.0.0/16}
-						esp_proposals = $esp
-						rekey_time = ${SWAN_REKEY:-0}
-					}
-				}
-			}
-		}
-	END
-}
-
-start_branch() {
-	swan_start branch branch || { cat "$swan_root"/branch/{out,load}; return 1; }
-}
-
-stop_both() {
-	gate_stop hq
-	swan_stop branch
-	: >"$gate_root/hq/log"
-}
-
-logs() {
-	ktap_log "$gate_root/hq/log" "$swan_root/branch/log"
-}
-
-# certgate_initiates WHAT, strongswan_initiates WHAT: configurations are in place; two results each
-certgate_initiates() {
-	start_branch && interop_start
-	t "$1, certgate initiates: the tunnel is up" gate_up hq branch || logs
-	t "$1, certgate initiates: ping crosses both ways" ping_both || logs
-	stop_both
-}
-
-strongswan_initiates() {
-	interop_start && start_branch
-	t "$1, strongSwan initiates: the tunnel is up" swan branch --initiate --child hq --timeout 15 || logs
-	t "$1, strongSwan initiates: ping crosses both ways" ping_both || logs
-	stop_both
-}
+. tests/lib/strongswan_pair.sh
 
 # POLICY IKE ESP: what is negotiated, certgate's policy and strongSwan's proposals
 both_roles() {
@@ -88,10 +18,6 @@ both_roles() {
 	certgate_initiates "$what"
 	MODE=responder-only POLICY=$3 interop_hq "$cert"
 	strongswan_initiates "$what"
-}
-
-terminated() {
-	[ -z "$(swan branch --list-sas)" ]
 }
 
 finish() {
@@ -104,9 +30,9 @@ finish() {
 if emulated; then ktap_begin 28; else ktap_begin 57; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
-topo_up && topo_isolate && interop_pki || exit 1
+topo_up && topo_isolate && pki_roots || exit 1
 for kind in rsa2048 p256 p384 ed25519; do
-	interop_cert hq "hq-$kind" "$kind" && interop_cert branch "branch-$kind" "$kind" || exit 1
+	pki_cert hq "hq-$kind" "$kind" && pki_cert branch "branch-$kind" "$kind" || exit 1
 done
 
 gcm='aes256gcm16-prfsha256-curve25519'

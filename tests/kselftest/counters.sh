@@ -30,7 +30,37 @@ link() {
 	ip -n "g$1" -s -j link show cg0 | python3 -c 'import json, sys; print(eval("json.load(sys.stdin)[0][\"stats64\"]" + sys.argv[1]))' "$2"
 }
 
-ktap_begin 27
+# rush: 300 datagrams to where no tunnel goes
+rush() {
+	"$enter" c1 python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in range(300):
+	s.sendto(b"x", ("10.9.0.1", 9))'
+	is 303 field 1 "x[0]['drops'].get('selector', 0)" device list
+}
+
+# events: of this kind that came, and that were suppressed
+events() {
+	python3 -c 'import json
+told = [e for e in map(json.loads, open("/tmp/events")) if e["event"] == "acquire"]
+print(len(told), sum(e.get("suppressed", 0) for e in told))'
+}
+
+fewer_told() {
+	local told suppressed
+	read -r told suppressed < <(events)
+	echo "$told told, $suppressed suppressed"
+	# 32 at once and 16 a second
+	[ "$told" -ge 33 ] && [ "$told" -lt 300 ]
+}
+
+all_told() {
+	local told suppressed
+	read -r told suppressed < <(events)
+	echo $((told + suppressed))
+}
+
+ktap_begin 38
 world_up
 t 'tunnels' tunnel_up
 cgk 1 flush sas
@@ -42,6 +72,10 @@ t 'so does the peer'"'"'s' is '10 1000' field 2 "next('%d %d' % (s['rx_packets']
 t 'and the tunnel' is '10 1000' field 1 "'%d %d' % (x[0]['tx_packets'], x[0]['tx_bytes'])" tunnel list
 t 'and the device' is '10 1000' field 1 "'%d %d' % (x[0]['tx_packets'], x[0]['tx_bytes'])" device list
 t 'and ip link' is '10 1000' eval 'echo $(link 1 "[\"tx\"][\"packets\"]") $(link 1 "[\"tx\"][\"bytes\"]")'
+t 'received packets, too: the tunnel' is '10 1000' field 2 "'%d %d' % (x[0]['rx_packets'], x[0]['rx_bytes'])" tunnel list
+t 'the device' is '10 1000' field 2 "'%d %d' % (x[0]['rx_packets'], x[0]['rx_bytes'])" device list
+t 'the binding' is '10 1000' field 2 "next('%d %d' % (c['rx_packets'], c['rx_bytes']) for c in x if c['id'] == ${certs[2]})" cert list
+t 'the root'"'"'s fingerprint' is '10 1000' eval 'echo $(fingerprint 2 root rx_packets) $(fingerprint 2 root rx_bytes)'
 t 'and the binding' is '10 1000' field 1 "next('%d %d' % (c['tx_packets'], c['tx_bytes']) for c in x if c['id'] == $a)" cert list
 for what in leaf-a leaf-a.key root root.key; do
 	t "and the fingerprint of $what" is '10 1000' eval "echo \$(fingerprint 1 $what tx_packets) \$(fingerprint 1 $what tx_bytes)"
@@ -61,8 +95,21 @@ t 'and so does the tunnel' is 15 field 1 "x[0]['tx_packets']" tunnel list
 # --- drops
 t 'a packet for which there is no tunnel' eval 'ip -n g1 route add 10.9.0.0/16 dev cg0; "$enter" c1 ping -q -n -c 3 -i 0.01 -W 0.1 10.9.0.1 >/dev/null; true'
 t 'is dropped by selector at the device' is 3 field 1 "x[0]['drops'].get('selector', 0)" device list
+# The stack itself would refuse what does not fit the device, so that is made larger than the way.
+t 'a packet that does not fit and must not be cut' eval 'ip -n g1 link set cg0 mtu 9000; ip -n c1 link set lan mtu 9000; ip -n g1 link set lan mtu 9000; ! "$enter" c1 ping -q -n -M do -c 1 -W 0.5 -s 1600 10.2.0.2'
+t 'is dropped by MTU at its tunnel' is 1 field 1 "x[0]['drops'].get('mtu', 0)" tunnel list
+t 'and at its binding' is 1 field 1 "sum(c['drops'].get('mtu', 0) for c in x)" cert list
 t 'and one without an SA' eval 'cgk 1 flush sas; "$enter" c1 ping -q -n -c 4 -i 0.01 -W 0.1 10.2.0.2 >/dev/null; is 4 field 1 "x[0][\"drops\"].get(\"no-sa\", 0)" tunnel list'
-t 'ip link counts both' is 7 link 1 "['tx']['dropped']"
+t 'ip link counts all of them' is 8 link 1 "['tx']['dropped']"
+
+# --- events that strangers can provoke
+listen 1
+t 'packets for which there is no tunnel, as fast as can be' rush
+sleep 1
+t 'and one a second later' eval '"$enter" c1 ping -q -n -c 1 -W 0.1 10.9.0.1 >/dev/null; true'
+listen_off
+t 'few of them are told' fewer_told
+t 'and each event tells how many were not' is 301 all_told
 tunnel_down
 world_down
 ktap_end

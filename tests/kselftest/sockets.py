@@ -17,7 +17,7 @@ SOL_UDP = 17
 IKE = bytes(4) + b"IKE"
 ESP = struct.pack("!II", 0x7FFFFFFF, 1) + bytes(64)
 
-t = nl.Ktap(26)
+t = nl.Ktap(29)
 family = nl.Family()
 
 
@@ -150,4 +150,12 @@ answer = new(after)
 t.result("its address is free", not answer.error, answer)
 answer = family.dump("SOCKET_GET")
 t.result("all sockets are listed", len(answer.messages) == 3, answer.messages)
+
+# so many in a namespace, and no more
+many = [udp("127.0.0.1", 5000 + n) for n in range(254)]
+answers = [new(s) for s in many]
+t.result("253 more are taken", not any(answer.error for answer in answers[:253]), answers[:253])
+t.result("the 257th is not", answers[253].error == errno.ENOSPC and len(family.dump("SOCKET_GET").messages) == 256, answers[253])
+answer = family.do("SOCKET_DEL", u32("SOCKET_ID", answers[0].id))
+t.result("one that is given back makes room", not answer.error and not new(many[253]).error, answer)
 t.end()

@@ -69,7 +69,10 @@ def udp_serve(port):
     while True:
         data, source = s.recvfrom(65535)
         if data == b"count\n":
-            s.sendto(f"{len(seen)} {twice} {bad} {behind}".encode(), source)
+            try:
+                s.sendto(f"{len(seen)} {twice} {bad} {behind}".encode(), source)
+            except OSError:  # memory may be short: whoever asked asks again
+                continue
             seen, twice, bad, last, behind = set(), 0, 0, -1, 0
             continue
         n, crc = struct.unpack("!II", data[:8])

@@ -8,6 +8,7 @@
 . tests/lib/topology.sh
 . tests/lib/gateway.sh
 . tests/lib/mkpki.sh
+. tests/lib/pki.sh
 
 pki=/run/pki
 
@@ -15,22 +16,6 @@ pki=/run/pki
 # change of SAs. What two daemons have to say to each other is the same on every kernel, and is tried in User-mode Linux.
 emulated() {
 	[[ $CERTGATE_VM != uml* ]]
-}
-
-# interop_pki: two roots, an intermediate at each side
-interop_pki() {
-	mkdir -p "$pki" && cd "$pki" || return 1
-	mkpki_root hq-root 'CN=HQ Root,O=HQ' && mkpki_ca hq-ca hq-root 'CN=HQ Issuing CA,O=HQ' &&
-		mkpki_root branch-root 'CN=Branch Root,O=Branch' &&
-		mkpki_ca branch-ca branch-root 'CN=Branch Issuing CA,O=Branch'
-	local status=$?
-	cd - >/dev/null || return 1
-	return $status
-}
-
-# interop_cert SITE NAME KEYTYPE [SUBJECT]: a gateway certificate of the site's intermediate
-interop_cert() {
-	(cd "$pki" && MKPKI_KEY=$3 mkpki_gateway "$2" "$1-ca" "${4:-CN=gw.$1.example}" "DNS:gw.$1.example" && mkpki_pfx "$2")
 }
 
 # interop_hq CERT [LINES...]: hq's configuration; LINES are added to the connection. Variables: SUBJECT (of the peer),

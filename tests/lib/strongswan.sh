@@ -9,6 +9,7 @@
 #   swan_start NAME NAMESPACE   starts charon and loads
 #   swan NAME ARGUMENT...       swanctl with that daemon
 #   swan_stop NAME
+#   swan_kill NAME              without a word to anybody
 
 swan_root=/run/swan
 
@@ -33,6 +34,7 @@ swan_dir() {
 					default = 1
 					cfg = 2
 					ike = 2
+					${SWAN_LOG:-}
 					flush_line = yes
 				}
 			}
@@ -64,6 +66,14 @@ swan_stop() {
 	local dir=$swan_root/$1 pid
 	pid=$(cat "$dir/pid" 2>/dev/null) || return 0
 	kill "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	rm -f "$dir/pid" "$dir/vici"
+}
+
+swan_kill() {
+	local dir=$swan_root/$1 pid
+	pid=$(cat "$dir/pid")
+	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null
 	rm -f "$dir/pid" "$dir/vici"
 }

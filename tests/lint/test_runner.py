@@ -82,5 +82,15 @@ class Reading(unittest.TestCase):
         self.assertIn("fail", [r[1] for r in results])
 
 
+class Planning(unittest.TestCase):
+    def test_no_script_is_left_out(self):
+        for layer in ("kselftest", "interop"):
+            folder = os.path.join(os.path.dirname(RUN), layer)
+            there = sorted(name for name in os.listdir(folder) if name.endswith(".sh"))
+            scripts = run.vm_scripts(layer, ["uml"])
+            self.assertEqual([os.path.basename(script.path) for script in scripts], there)
+            self.assertTrue(all(script.kernels for script in scripts))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -93,7 +93,9 @@ static struct ran ask(const char *op, const char *args, const char *answer, cons
 	"\"spi_in\":\"c0ffee01\",\"spi_out\":\"c0ffee02\",\"local_networks\":[\"10.1.0.0/16\","   \
 	"\"10.3.0.0/16\"],\"remote_networks\":[\"10.2.0.0/16\"],\"bytes_in\":1536,"               \
 	"\"bytes_out\":10,\"packets_in\":3,\"packets_out\":1,\"drops\":{\"replay\":4,"            \
-	"\"mtu\":0},\"rekey_at\":\"2099-01-01T00:00:00Z\",\"encap\":\"udp\"}],\"attempts\":0}"
+	"\"mtu\":0},\"rekey_at\":\"2099-01-01T00:00:00Z\",\"encap\":\"udp\"}],"                   \
+	"\"expiring\":[{\"whose\":\"configured\",\"subject\":\"CN=Old Root\","                    \
+	"\"not_after\":\"2001-01-01T00:00:00Z\"}],\"attempts\":0}"
 
 #define FAILED(name)                                                                      \
 	"{\"name\":\"" name "\",\"state\":\"waiting\",\"interface\":\"cg1\","             \
@@ -128,6 +130,7 @@ static void status_shows_everything_about_a_few_connections(void **state)
 		"AES_GCM_16-256/ESN, ESP in UDP, SPI in c0ffee01 out c0ffee02, rekey in ",
 		"in 1.5 KiB (3 packets), out 10 B (1 packets)\n",
 		"dropped 4 packets: replay\n",
+		"  ends soon    of the configured chain: CN=Old Root, 2001-01-01 (EXPIRED ",
 		"paris: waiting, 3 attempts so far\n",
 		"  last error   the peer found no common proposal (no-proposal-chosen, ",
 		"  to do        add ECP256\n",

@@ -206,6 +206,19 @@ static void what_cannot_tell_of_revocation_is_refused(void **state)
 		{"gateway: {fetch: {allowed_networks: crl.example}}\n",
 		 "found 'crl.example', expected a network such as 10.0.0.0/8"},
 		{"gateway: {fetch: {proxy: x}}\n", "gateway.fetch.proxy: unknown key"},
+		{"gateway: {vault: {hosts: [\"a/b\"]}}\n",
+		 "gateway.vault.hosts[0]: found 'a/b', expected the name of a host"},
+		{"gateway: {vault: {hosts: [\"a.example:0\"]}}\n",
+		 "gateway.vault.hosts[0]: found 'a.example:0'"},
+		{"gateway: {vault: {metadata: \"http://imds.example\"}}\n",
+		 "gateway.vault.metadata: found 'http://imds.example', expected http://ADDRESS"},
+		{"gateway: {vault: {metadata: \"http://169.254.169.254/x\"}}\n",
+		 "gateway.vault.metadata: found 'http://169.254.169.254/x'"},
+		{"gateway: {vault: {client_id: \"a&b\"}}\n",
+		 "gateway.vault.client_id: found 'a&b', expected the client ID"},
+		{"gateway: {vault: {client_id: a, object_id: b}}\n",
+		 "gateway.vault: found several of client_id, object_id and mi_res_id"},
+		{"gateway: {vault: {refresh: 1}}\n", "gateway.vault.refresh: found '1', expected"},
 	};
 	static const struct wrong lines[] = {
 		{"      revocation: maybe\n",
@@ -377,11 +390,20 @@ static void networks_are_checked(void **state)
 	}
 }
 
-static void certificates_are_files_for_now(void **state)
+static void certificates_are_files_or_in_vaults(void **state)
 {
 	static const struct wrong cases[] = {
-		{"https://v.vault.azure.net/certificates/x",
-		 "found a vault URL: not supported by this build"},
+		{"https://v.vault.azure.net/keys/x", "'keys' is neither certificates nor secrets"},
+		{"https://v.vault.azure.net/certificates/x/1", "'1' is not a version"},
+		{"https://v.vault.azure.net:8443/certificates/x",
+		 "outbound_certificate: found a URL at 'v.vault.azure.net', port 8443, which is no key vault"},
+		{"https://evilvault.azure.net/certificates/x",
+		 "found a URL at 'evilvault.azure.net', port 443, which is no key vault"},
+		{"https://v.vault.azure.net.evil.example/certificates/x", "which is no key vault"},
+		{"{certificate: \"https://v.vault.azure.net/certificates/x\", key: a.key}",
+		 "have no use with a vault's certificate"},
+		{"{certificate: a, key: \"https://v.vault.azure.net/keys/x\"}",
+		 "found an OpenSSL store URI (https:): not supported by this build"},
 		{"\"pkcs11:token=x;object=y\"",
 		 "found an OpenSSL store URI (pkcs11:): not supported by this build"},
 		{"{key: a.key}", "outbound_certificate: 'certificate' is missing"},
@@ -391,7 +413,7 @@ static void certificates_are_files_for_now(void **state)
 		 "expected the file that holds the passphrase"},
 		{"{certificate: a, passphrase: x}", "outbound_certificate.passphrase: unknown key"},
 		{"[a]",
-		 "outbound_certificate: found a list, expected a .pfx or .pem file, or a map"},
+		 "outbound_certificate: found a list, expected a .pfx or .pem file, a vault's URL, or a map"},
 		{"\"\"", "outbound_certificate: found nothing"},
 	};
 
@@ -578,7 +600,7 @@ int main(void)
 		cmocka_unit_test(addresses_of_both_ends_fit_together),
 		cmocka_unit_test(interfaces_are_checked),
 		cmocka_unit_test(networks_are_checked),
-		cmocka_unit_test(certificates_are_files_for_now),
+		cmocka_unit_test(certificates_are_files_or_in_vaults),
 		cmocka_unit_test(the_peers_certificate_is_a_name_and_a_chain),
 		cmocka_unit_test(connections_that_a_responder_could_not_tell_apart_are_refused),
 		cmocka_unit_test(equal_selectors_on_one_interface_are_refused),

@@ -66,6 +66,36 @@ static struct ike_out_sign good_request(const uint8_t *message)
 	};
 }
 
+struct answered {
+	uint8_t *auth;
+	struct ike_sign_answer a;
+	int calls;
+};
+
+static void on_answer(void *ctx, const struct ike_sign_answer *a)
+{
+	struct answered *s = ctx;
+
+	s->calls++;
+	s->a = *a;
+	if (a->error == 0)
+		memcpy(s->auth, a->auth_data.data, a->auth_data.size);
+	s->a.auth_data.data = s->auth;
+}
+
+/* A key in memory answers before the call returns, once. */
+static int sign_now(const struct key_table *t, const struct ike_out_sign *s,
+		    uint8_t auth[PROTO_AUTH_MAX], struct ike_sign_answer *ret)
+{
+	struct answered answered = {.auth = auth};
+	int r = sign_auth(t, s, on_answer, &answered);
+
+	assert_int_equal(answered.calls, 1);
+	assert_int_equal(answered.a.error, r);
+	*ret = answered.a;
+	return r;
+}
+
 static void our_own_exchange_is_signed(void **state _unused_)
 {
 	uint8_t message[64], auth[PROTO_AUTH_MAX];
@@ -74,7 +104,7 @@ static void our_own_exchange_is_signed(void **state _unused_)
 
 	exchange_init_message(true, message);
 	s = good_request(message);
-	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_int_equal(sign_now(keys, &s, auth, &a), 0);
 	assert_int_equal(a.auth_method, PKI_AUTH_DIGITAL_SIGNATURE);
 	assert_true(a.auth_data.size > 64);
 }
@@ -90,10 +120,10 @@ static void the_peers_announcement_chooses_the_signature(void **state _unused_)
 	exchange_init_message(true, message);
 	s = good_request(message);
 	s.peer_methods = (struct ike_blob){old, sizeof(old)};
-	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_int_equal(sign_now(keys, &s, auth, &a), 0);
 	assert_true(a.auth_method == PKI_AUTH_RSA || a.auth_method == PKI_AUTH_ECDSA_256);
 	s.peer_methods = (struct ike_blob){damaged, sizeof(damaged)};
-	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_int_equal(sign_now(keys, &s, auth, &a), 0);
 	assert_int_equal(a.auth_method, PKI_AUTH_DIGITAL_SIGNATURE);
 }
 
@@ -109,11 +139,11 @@ static void half_an_int_auth_is_not_signed(void **state _unused_)
 	s = good_request(message);
 	s.int_auth_i = s.int_auth_r = (struct ike_blob){half, EXCHANGE_SK_LEN};
 	s.auth_id = 2;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), 0);
+	assert_int_equal(sign_now(keys, &s, auth, &a), 0);
 	s.int_auth_r.size = 0;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 	s.int_auth_i.size = s.int_auth_r.size = sizeof(half);
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 }
 
 static void nothing_else_is_signed(void **state _unused_)
@@ -129,48 +159,48 @@ static void nothing_else_is_signed(void **state _unused_)
 	memcpy(other_id, our_id, our_id_len);
 	other_id[our_id_len - 1] ^= 1;
 	s.id_body.data = other_id;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 	s.id_body = (struct ike_blob){0};
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 
 	/* A response as the initiator's, a request as the responder's: the peer's message is not ours. */
 	s = good_request(message);
 	s.initiator = false;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 	exchange_init_message(false, message);
 	s = good_request(message);
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 
 	/* Anything that is no IKE_SA_INIT. */
 	exchange_init_message(true, message);
 	message[18] = 35;
 	s = good_request(message);
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 	memset(message, 'x', sizeof(message));
 	s = good_request(message);
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 	exchange_init_message(true, message);
 	s = good_request(message);
 	s.init_message.size = 20;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 	s.init_message.size = 0;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 
 	/* Parts that no exchange has. */
 	s = good_request(message);
 	s.peer_nonce.size = 8;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 	s = good_request(message);
 	s.sk_p.size = 16;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 	s = good_request(message);
 	s.prf = 1;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -EPERM);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 
 	/* A connection that is not. */
 	s = good_request(message);
 	s.connection = 6;
-	assert_int_equal(sign_auth(keys, &s, auth, &a), -ENOENT);
+	assert_int_equal(sign_now(keys, &s, auth, &a), -ENOENT);
 	assert_int_equal(a.auth_data.size, 0);
 }
 

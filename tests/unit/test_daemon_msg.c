@@ -154,13 +154,23 @@ static void the_table_says_who_may_say_what(void **state _unused_)
 	assert_false(msg_allowed(MSG_SOCKET, ROLE_MAIN, ROLE_IKE, 0));
 	assert_false(msg_allowed(MSG_NONE, ROLE_MAIN, ROLE_IKE, 0));
 	assert_false(msg_allowed(_MSG_MAX, ROLE_MAIN, ROLE_IKE, 0));
-	/* vault has nothing to say to anyone but that it is ready. */
+	/* ike cannot have a vault sign. */
+	assert_false(msg_allowed(MSG_VAULT_SIGN, ROLE_IKE, ROLE_VAULT, 0));
+	assert_false(msg_allowed(MSG_VAULT_SETUP, ROLE_KEY, ROLE_VAULT, 0));
+	/* vault answers key; main hears from it that it is ready and which name it wants to know, and nothing that a vault said. */
 	for (unsigned int type = MSG_NONE; type < _MSG_MAX; type++) {
 		for (unsigned int to = 0; to < _ROLE_MAX; to++) {
 			bool allowed = msg_allowed(type, ROLE_VAULT, (enum role)to, 0) ||
 				       msg_allowed(type, ROLE_VAULT, (enum role)to, 1);
 
-			assert_int_equal(allowed, type == MSG_READY && to == ROLE_MAIN);
+			if (to == ROLE_MAIN)
+				assert_int_equal(allowed,
+						 type == MSG_READY || type == MSG_VAULT_RESOLVE);
+			else
+				assert_int_equal(allowed,
+						 to == ROLE_KEY && (type == MSG_VAULT_GOT ||
+								    type == MSG_VAULT_SIGNED ||
+								    type == MSG_VAULT_FAILED));
 		}
 	}
 }

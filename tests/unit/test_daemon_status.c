@@ -68,11 +68,49 @@ static void counters_are_in_the_result(void **state _unused_)
 	json_decref(result);
 }
 
+/* Two sides that connected at once: the child that ike gave up is the newer one, and not what is shown. */
+static void the_child_that_ike_has_is_shown(void **state _unused_)
+{
+	struct cg_child_config child_cfg = {.name = (char *)"lan"};
+	struct cg_connection cfg = {
+		.name = (char *)"hq", .enabled = true, .children = &child_cfg, .n_children = 1};
+	struct cg_config config = {.connections = &cfg, .n_connections = 1};
+	struct options o = {.config = "/etc/certgate/certgate.yaml"};
+	static struct tunnel t;
+	static struct conn c;
+	struct conn *conns[] = {&c};
+	struct gateway g = {.config = &config, .options = &o, .conns = conns, .n_conns = 1};
+	struct child kept = {.number = 1, .spi_in = 0x11, .spi_out = 0x12, .tunnel = &t},
+		     given_up = {.number = 2, .spi_in = 0x21, .spi_out = 0x22, .tunnel = &t};
+	struct snapshot_child known = {.number = 1};
+	struct ike_snapshot s = {.children = &known, .n_children = 1};
+	json_t *result, *child;
+
+	c = (struct conn){.g = &g, .cfg = &cfg, .id = 1};
+	conn_list(&c);
+	LIST_INSERT_HEAD(&c.children, &kept, of_conn);
+	LIST_INSERT_HEAD(&c.children, &given_up, of_conn);
+	for (int i = 0; i < 2; i++) {
+		result = status_json(&g, &s, NULL);
+		child = json_array_get(
+			json_object_get(json_array_get(json_object_get(result, "connections"), 0),
+					"children"),
+			0);
+		assert_string_equal(json_string_value(json_object_get(child, "spi_in")),
+				    i == 0 ? "00000011" : "00000021");
+		json_decref(result);
+		/* Known of neither, it is the newest. */
+		s.n_children = 0;
+	}
+	conn_unlist(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_reach_main),
 		cmocka_unit_test(counters_are_in_the_result),
+		cmocka_unit_test(the_child_that_ike_has_is_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

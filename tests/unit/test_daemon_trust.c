@@ -118,11 +118,42 @@ static int teardown(void **state _unused_)
 	return 0;
 }
 
+/* What ends first of the configured chain is told of, unless its successor is beside it. */
+static void the_first_end_is_known(void **state _unused_)
+{
+	static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id[PROTO_ID_MAX];
+	static struct staged_trust answer;
+	const int64_t now = pkigen_now();
+	struct pkigen_spec early = {.subject = "CN=Helper", .ca = true, .not_after = now + 1000},
+			   late = {.subject = "CN=Helper", .ca = true, .not_after = now + 2000};
+	struct pkigen_cert *root = pkigen_root("CN=Root"), *one = pkigen_make(&early, root),
+			   *two = pkigen_make(&late, root);
+	struct stage_trust s = {.ref = {1, 7}, .name = "x"};
+
+	(void)snprintf(s.subject_name, sizeof(s.subject_name), "gw.example");
+	(void)snprintf(s.remote_identity, sizeof(s.remote_identity), "auto");
+	for (int with_successor = 0; with_successor < 2; with_successor++) {
+		struct trust_table *t = trust_table_new(1);
+
+		assert_int_equal(trust_table_begin(t, &s), 0);
+		load(t, &s, STAGE_CHAIN, root);
+		load(t, &s, STAGE_CHAIN, one);
+		if (with_successor)
+			load(t, &s, STAGE_CHAIN, two);
+		assert_int_equal(trust_table_end(t, 7, now, &answer, hashes, id), 0);
+		assert_int_equal(answer.error, 0);
+		assert_string_equal(answer.subject, "CN=Helper");
+		assert_int_equal(answer.not_after, now + (with_successor ? 2000 : 1000));
+		(void)trust_table_free(t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_rule_counts),
 		cmocka_unit_test(it_reaches_the_engine),
+		cmocka_unit_test(the_first_end_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

@@ -93,6 +93,30 @@ static void print_revocation(struct cli *cli, const json_t *c, int64_t now)
 	}
 }
 
+/* Where our certificate comes from, if that is a vault, and how it goes. */
+static void print_vault(struct cli *cli, const json_t *c, int64_t now)
+{
+	const json_t *v = json_object_get(c, "vault");
+	char ago[OUT_TEXT];
+
+	if (!v)
+		return;
+	line(cli, "from", "%s", json_str(v, "url", "-"));
+	if (json_object_get(v, "version"))
+		line(cli, "", "version %s, %s", json_str(v, "version", "-"),
+		     streq(json_str(v, "key", ""), "in-vault") ? "the key stays in the vault"
+							       : "with its key");
+	if (json_object_get(v, "checked_at"))
+		line(cli, "", "%s %s ago", json_str(v, "state", "-"),
+		     out_since(json_str(v, "checked_at", NULL), now, ago));
+	else
+		line(cli, "", "%s", json_str(v, "state", "-"));
+	if (*json_str(v, "text", ""))
+		line(cli, "", "%s", json_str(v, "text", ""));
+	if (*json_str(v, "hint", ""))
+		line(cli, "to do", "%s", json_str(v, "hint", ""));
+}
+
 static void print_child(struct cli *cli, const json_t *c, int64_t now)
 {
 	_cleanup_free_ char *local = join(json_object_get(c, "local_networks"));
@@ -132,6 +156,24 @@ static void print_last_error(struct cli *cli, const json_t *c, int64_t now)
 		line(cli, "to do", "%s", json_str(e, "hint", ""));
 }
 
+static void print_expiring(struct cli *cli, const json_t *c, int64_t now)
+{
+	const json_t *item;
+	char text[OUT_TEXT];
+	size_t i;
+
+	json_array_foreach(json_object_get(c, "expiring"), i, item) {
+		const char *whose = json_str(item, "whose", "");
+
+		line(cli, i == 0 ? "ends soon" : "", "%s %s, %s",
+		     streq(whose, "ours")   ? "our certificate"
+		     : streq(whose, "peer") ? "the peer's"
+					    : "of the configured chain:",
+		     json_str(item, "subject", "-"),
+		     out_expiry(json_str(item, "not_after", ""), now, text));
+	}
+}
+
 static void print_details(struct cli *cli, const json_t *c, int64_t now)
 {
 	const char *state = json_str(c, "state", "unknown");
@@ -164,6 +206,7 @@ static void print_details(struct cli *cli, const json_t *c, int64_t now)
 	if (json_object_get(c, "local_subject"))
 		line(cli, "we are", "%s, expires %s", json_str(c, "local_subject", ""),
 		     out_expiry(json_str(c, "local_not_after", ""), now, text));
+	print_vault(cli, c, now);
 	if (json_object_get(c, "peer_subject")) {
 		line(cli, "peer", "%s", json_str(c, "peer_subject", ""));
 		line(cli, "identity", "%s", json_str(c, "peer_identity", "-"));
@@ -184,6 +227,7 @@ static void print_details(struct cli *cli, const json_t *c, int64_t now)
 	}
 	json_array_foreach(json_object_get(c, "children"), i, child)
 		print_child(cli, child, now);
+	print_expiring(cli, c, now);
 	print_last_error(cli, c, now);
 }
 

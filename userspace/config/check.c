@@ -503,6 +503,27 @@ static void check_revocation(struct loader *l)
 	}
 }
 
+/* --- vaults -------------------------------------------------------------------------------------------------------- */
+
+static void check_vaults(struct loader *l)
+{
+	const struct cg_vault_config *vault = &l->config->gateway.vault;
+
+	for (size_t i = 0; i < l->config->n_connections; i++) {
+		const struct cg_source *s = &l->config->connections[i].outbound_certificate;
+		char text[CG_VAULT_TEXT_MAX];
+		struct cg_vault_url u;
+
+		if (!s->text || !s->vault || cg_vault_url_parse(s->text, &u, text) < 0 ||
+		    cg_vault_resource(&u, vault->hosts, vault->n_hosts, vault->resource))
+			continue;
+		cg_diags_add(
+			l->diags, CG_DIAG_ERROR, &s->loc, s->key,
+			"vaults are NAME.vault.azure.net, NAME.vault.azure.cn and NAME.vault.usgovcloudapi.net at port 443; others must stand in gateway.vault.hosts",
+			"found a URL at '%.200s', port %u, which is no key vault", u.host, u.port);
+	}
+}
+
 void config_check(struct loader *l)
 {
 	check_policies(l);
@@ -512,4 +533,5 @@ void config_check(struct loader *l)
 	check_interfaces(l);
 	check_listen(l);
 	check_revocation(l);
+	check_vaults(l);
 }

@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "config/diag.h"
+#include "config/vault_url.h"
 
 #define CG_CONFIG_PATH "/etc/certgate/certgate.yaml"
 
@@ -97,7 +98,8 @@ struct cg_policy {
 
 /* A file or other source that is opened later, with the place that names it. text == NULL: not configured. */
 struct cg_source {
-	char *text; /* a path; absolute if the configuration's own was */
+	char *text; /* a path; absolute if the configuration's own was; or a vault's URL */
+	bool vault; /* it is a URL, as cg_vault_url_format() writes it */
 	char *key;  /* "connections[hq].outbound_certificate.key" */
 	struct cg_location loc;
 };
@@ -260,6 +262,18 @@ struct cg_fetch_config {
 	size_t n_networks;
 };
 
+/* Key vaults, and how this machine shows them who it is. */
+struct cg_vault_config {
+	struct cg_vault_host *hosts; /* that are vaults beside those of the public clouds */
+	size_t n_hosts;
+	char *resource; /* that tokens for these are asked for */
+	char *metadata; /* "http://ADDRESS[:PORT]" */
+	struct cg_source ca;
+	/* Which identity, of several; at most one. */
+	char *client_id, *object_id, *mi_res_id;
+	uint32_t refresh_seconds; /* between two looks at what has no version */
+};
+
 struct cg_gateway {
 	struct cg_addr *listen;
 	size_t n_listen;
@@ -273,6 +287,7 @@ struct cg_gateway {
 	uint32_t verify_workers; /* 0: one a core */
 	struct cg_limits limits;
 	struct cg_fetch_config fetch;
+	struct cg_vault_config vault;
 	enum cg_log_level log_level;
 };
 

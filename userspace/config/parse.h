@@ -8,14 +8,19 @@
 #include "config/yaml.h"
 
 extern const struct schema top_schema, gateway_schema, limits_schema, roles_schema, fetch_schema,
-	connection_schema, interface_schema, child_schema, routes_schema, outbound_schema,
-	inbound_schema;
+	vault_schema, connection_schema, interface_schema, child_schema, routes_schema,
+	outbound_schema, inbound_schema;
 
 /* Defaults of the gateway; -ENOMEM. */
 int gateway_set_defaults(struct cg_gateway *g);
 /* Reads `gateway:`; object is the loader's config. */
 void gateway_parse(const struct value *v, void *config);
 void gateway_done(struct cg_gateway *g);
+
+/* `gateway.vault:`; object is the gateway. */
+int vault_set_defaults(struct cg_vault_config *c);
+void vault_parse(const struct value *v, void *gateway);
+void vault_done(struct cg_vault_config *c);
 
 /* Reads one item of `connections:`. */
 void connection_parse(const struct value *v, size_t index, void *unused);
@@ -29,6 +34,8 @@ void interface_parse(const struct value *v, void *connection);
 void outbound_parse(const struct value *v, void *connection);
 void inbound_parse(const struct value *v, void *connection);
 void source_done(struct cg_source *s);
+/* Reads the path of a file; what: "the file of …". */
+void source_parse(const struct value *v, const char *what, struct cg_source *ret);
 /* `children:`, `local_networks:` and `remote_networks:`. */
 void children_parse(const struct value *v, void *connection);
 void local_networks_parse(const struct value *v, void *connection);

@@ -6,6 +6,7 @@
 #include "config/parse.h"
 
 #include <ctype.h>
+#include <strings.h>
 
 #define CREDENTIAL_PREFIX      "credential:"
 #define CREDENTIAL_DIR_DEFAULT "/run/credentials/certgated.service"
@@ -61,8 +62,28 @@ static char *resolve_path(const struct value *v, const char *s)
 	return path;
 }
 
+/* "https://…": a certificate or secret in a vault. Whether its host is one shows when all is read. */
+static void read_vault_url(const struct value *v, const char *s, struct cg_source *ret)
+{
+	char text[CG_VAULT_TEXT_MAX], url[CG_VAULT_URL_MAX];
+	struct cg_vault_url u;
+
+	if (cg_vault_url_parse(s, &u, text) < 0) {
+		value_error(v, "https://NAME.vault.azure.net/certificates/CERT",
+			    "found '%.200s', which is no URL of a key vault's certificate: %s", s,
+			    text);
+		return;
+	}
+	if (ret->text)
+		return;
+	ret->text = loader_strdup(v->loader, cg_vault_url_format(&u, url));
+	ret->vault = true;
+	ret->key = loader_strdup(v->loader, v->key);
+	ret->loc = v->loc;
+}
+
 /* Reads one path. what: "the file of …". */
-static void read_source(const struct value *v, const char *what, bool may_be_uri,
+static void read_source(const struct value *v, const char *what, bool may_be_uri, bool may_be_vault,
 			struct cg_source *ret)
 {
 	_cleanup_free_ char *s = value_string(v, 4000, what);
@@ -72,9 +93,8 @@ static void read_source(const struct value *v, const char *what, bool may_be_uri
 		return;
 	scheme = uri_scheme_len(s);
 	if (scheme && !str_starts_with(s, CREDENTIAL_PREFIX)) {
-		if (may_be_uri && str_starts_with(s, "https://"))
-			value_error(v, "use a .pfx or .pem file",
-				    "found a vault URL: not supported by this build");
+		if (may_be_vault && strncasecmp(s, "https:", strlen("https:")) == 0)
+			read_vault_url(v, s, ret);
 		else if (may_be_uri)
 			value_error(
 				v,
@@ -92,6 +112,11 @@ static void read_source(const struct value *v, const char *what, bool may_be_uri
 	ret->loc = v->loc;
 }
 
+void source_parse(const struct value *v, const char *what, struct cg_source *ret)
+{
+	read_source(v, what, false, false, ret);
+}
+
 struct sources {
 	struct cg_source **items;
 	size_t *n;
@@ -104,7 +129,7 @@ static void source_item(const struct value *v, size_t index, void *userdata)
 	struct cg_source source = {0}, *slot;
 
 	(void)index;
-	read_source(v, sources->what, false, &source);
+	read_source(v, sources->what, false, false, &source);
 	if (!source.text) {
 		source_done(&source);
 		return;
@@ -132,13 +157,13 @@ static void read_sources(const struct value *v, const char *what, struct cg_sour
 
 static void outbound_file(const struct value *v, void *object)
 {
-	read_source(v, "the file of our certificate (.pfx or .pem)", true,
+	read_source(v, "the file of our certificate (.pfx or .pem), or a vault's URL", true, true,
 		    &((struct cg_connection *)object)->outbound_certificate);
 }
 
 static void outbound_key(const struct value *v, void *object)
 {
-	read_source(v, "the file of our private key", true,
+	read_source(v, "the file of our private key", true, false,
 		    &((struct cg_connection *)object)->outbound_key);
 }
 
@@ -152,7 +177,7 @@ static void outbound_chain(const struct value *v, void *object)
 
 static void outbound_passphrase(const struct value *v, void *object)
 {
-	read_source(v, "the file that holds the passphrase", false,
+	read_source(v, "the file that holds the passphrase", false, false,
 		    &((struct cg_connection *)object)->outbound_passphrase);
 }
 
@@ -165,6 +190,16 @@ static const struct field outbound_fields[] = {
 const struct schema outbound_schema = {"connections[].outbound_certificate", outbound_fields,
 				       ARRAY_SIZE(outbound_fields)};
 
+/* What a vault gives has its key, in it or in the vault, and no passphrase. */
+static void outbound_check(const struct value *v, const struct cg_connection *c, uint64_t seen)
+{
+	if (c->outbound_certificate.vault &&
+	    (seen_field(&outbound_schema, seen, "key") ||
+	     seen_field(&outbound_schema, seen, "passphrase_file")))
+		value_error(v, "leave them out; 'chain' may have intermediates of files",
+			    "'key' and 'passphrase_file' have no use with a vault's certificate");
+}
+
 void outbound_parse(const struct value *v, void *connection)
 {
 	uint64_t seen;
@@ -175,11 +210,13 @@ void outbound_parse(const struct value *v, void *connection)
 		value_map(v, &outbound_schema, connection, &seen);
 		if (!seen_field(&outbound_schema, seen, "certificate"))
 			value_error(v, NULL, "'certificate' is missing");
+		outbound_check(v, connection, seen);
 		return;
 	case VALUE_NOTHING:
 	case VALUE_LIST: break;
 	}
-	value_expected(v, NULL, "a .pfx or .pem file, or a map with certificate, key, chain");
+	value_expected(v, NULL,
+		       "a .pfx or .pem file, a vault's URL, or a map with certificate, key, chain");
 }
 
 static void inbound_subject(const struct value *v, void *object)

@@ -301,6 +301,7 @@ static const struct field gateway_fields[] = {
 	FIELD_RANGE("verify_workers", FIELD_U32, struct cg_gateway, verify_workers, 0, 256),
 	FIELD_IS_MAP("limits", parse_limits, &limits_schema),
 	FIELD_IS_MAP("fetch", parse_fetch, &fetch_schema),
+	FIELD_IS_MAP("vault", vault_parse, &vault_schema),
 	FIELD_IS_FN("log_level", parse_log_level),
 };
 const struct schema gateway_schema = {"gateway", gateway_fields, ARRAY_SIZE(gateway_fields)};
@@ -322,7 +323,7 @@ int gateway_set_defaults(struct cg_gateway *g)
 	g->fetch = (struct cg_fetch_config){
 		.enabled = true, .timeout_seconds = 3, .refresh_seconds = 3600};
 	g->log_level = CG_LOG_INFO;
-	return 0;
+	return vault_set_defaults(&g->vault);
 }
 
 void gateway_parse(const struct value *v, void *config)
@@ -353,4 +354,5 @@ void gateway_done(struct cg_gateway *g)
 	free(g->roles);
 	free(g->state_dir);
 	free(g->fetch.networks);
+	vault_done(&g->vault);
 }

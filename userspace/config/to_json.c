@@ -76,6 +76,28 @@ static json_t *fetch_to_json(const struct cg_fetch_config *f)
 	return finish(o, failed);
 }
 
+static json_t *vault_to_json(const struct cg_vault_config *v)
+{
+	json_t *o = json_object(), *hosts = json_array();
+	bool failed = !o || !hosts;
+
+	for (size_t i = 0; i < v->n_hosts; i++) {
+		char text[CG_VAULT_HOST_MAX + 8];
+
+		(void)snprintf(text, sizeof(text), "%s:%u", v->hosts[i].name, v->hosts[i].port);
+		append_string(hosts, text, &failed);
+	}
+	set(o, "hosts", hosts, &failed);
+	set_string(o, "resource", v->resource, &failed);
+	set_string(o, "metadata", v->metadata, &failed);
+	set_string(o, "ca", v->ca.text, &failed);
+	set_string(o, "client_id", v->client_id, &failed);
+	set_string(o, "object_id", v->object_id, &failed);
+	set_string(o, "mi_res_id", v->mi_res_id, &failed);
+	set_int(o, "refresh", v->refresh_seconds, &failed);
+	return finish(o, failed);
+}
+
 static json_t *gateway_to_json(const struct cg_gateway *g)
 {
 	json_t *o = json_object(), *listen = json_array(), *limits = json_object();
@@ -98,6 +120,7 @@ static json_t *gateway_to_json(const struct cg_gateway *g)
 	set_int(limits, "cookie_threshold", g->limits.cookie_threshold, &failed);
 	set(o, "limits", limits, &failed);
 	set(o, "fetch", fetch_to_json(&g->fetch), &failed);
+	set(o, "vault", vault_to_json(&g->vault), &failed);
 	set_string(o, "log_level", cg_log_level_to_string(g->log_level), &failed);
 	return finish(o, failed);
 }

@@ -255,6 +255,20 @@ static int on_route(void *ctx, const struct cgk_route *r)
 	return 0;
 }
 
+/* Its routes and addresses go with it. One that an administrator made has no mark, and is not told of here. */
+static int on_link(void *ctx, const char *name, uint32_t ifindex)
+{
+	struct gateway *g = ctx;
+
+	for (size_t i = 0; i < g->n_conns; i++) {
+		if (g->conns[i]->ifindex == ifindex)
+			return 0;
+	}
+	log_notice("device %s of an earlier process serves no connection any more: removed", name);
+	(void)cgk_link_delete(g->rt, name);
+	return 0;
+}
+
 void adopt_all(struct gateway *g)
 {
 	struct found f = {.g = g};
@@ -279,8 +293,10 @@ void adopt_all(struct gateway *g)
 	if (r < 0)
 		(void)log_warning_errno(r, "what an earlier process left cannot be read (%s)",
 					cgk_error(g->k));
-	if (g->rt)
+	if (g->rt) {
 		(void)cgk_route_dump(g->rt, on_route, g);
+		(void)cgk_link_dump(g->rt, on_link, g);
+	}
 	if (sas > 0)
 		history_add(g, NULL, IKE_NOTICE, "adopted", NULL, NULL,
 			    "%zu SAs of an earlier process go on until they are replaced", sas);

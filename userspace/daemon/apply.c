@@ -76,6 +76,9 @@ static void take_credentials(struct conn *to, struct conn *from)
 	to->hashes = TAKE_PTR(from->hashes);
 	to->n_hashes = from->n_hashes;
 	memcpy(to->trust_digest, from->trust_digest, sizeof(to->trust_digest));
+	bindings_compare(to);
+	memcpy(to->chain_subject, from->chain_subject, sizeof(to->chain_subject));
+	to->chain_not_after = from->chain_not_after;
 	memcpy(to->local_subject, from->local_subject, sizeof(to->local_subject));
 	to->local_not_after = from->local_not_after;
 }
@@ -233,6 +236,7 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	table_done(&fresh);
 	g->conns = conns;
 	g->n_conns = n;
+	g->expiry_at = 0;
 	for (size_t i = 0; i < n_old; i++) {
 		if (old[i]->closing)
 			conn_free(old[i]);
@@ -242,6 +246,7 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 		if (!conns[j]->begun)
 			begin_conn(conns[j]);
 	}
+	vaulting_applied(g);
 	cg_config_free(old_config);
 	return json_pack("{s:o, s:o, s:o, s:I}", "added", names.added, "removed", names.removed,
 			 "changed", names.changed, "unchanged", names.unchanged);

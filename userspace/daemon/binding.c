@@ -189,6 +189,38 @@ void binding_path_state(struct gateway *g, const struct proto_path_state *s)
 	}
 }
 
+static void compare(struct binding *b)
+{
+	if (memcmp(b->b.trust, b->conn->trust_digest, sizeof(b->b.trust)) == 0)
+		b->outdated = 0;
+	else if (b->outdated == 0)
+		b->outdated = now_boottime();
+}
+
+void bindings_compare(struct conn *c)
+{
+	struct binding *b;
+
+	LIST_FOREACH(b, &c->bindings, of_conn)
+	{
+		compare(b);
+	}
+}
+
+void bindings_tick(struct gateway *g, usec_t now)
+{
+	struct binding *b;
+
+	LIST_FOREACH(b, &g->bindings, all)
+	{
+		if (b->outdated != 0 && !b->dead &&
+		    now > b->outdated + BINDING_OUTDATED_SECONDS * USEC_PER_SEC)
+			binding_stop(
+				g, b,
+				"the configuration it was let in under has changed, and it was not let in again");
+	}
+}
+
 /* The oldest that nothing uses makes room. */
 static void make_room(struct conn *c)
 {
@@ -251,6 +283,8 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 	LIST_INSERT_HEAD(&g->bindings, b, all);
 	LIST_INSERT_HEAD(&c->bindings, b, of_conn);
 	table_add(&g->bindings_by_handle, &b->by_handle, p->handle);
+	/* The verdict may have crossed a change of the rules. */
+	compare(b);
 	r = make_in_kernel(g, p, &b->kernel_id);
 	if (r >= 0) {
 		table_add(&g->bindings_by_kernel, &b->by_kernel, b->kernel_id);

@@ -209,6 +209,9 @@ int conn_tell_ike(struct conn *c)
 
 	if (!ike)
 		return -ENOTCONN;
+	/* Its certificate is awaited from a vault. */
+	if (c->n_certs == 0)
+		return 0;
 	r = policy_map(cfg->policy, &ike_policy, &esp_policy, &why);
 	if (r < 0) {
 		history_add(c->g, c, IKE_ERROR, "policy", NULL, NULL,

@@ -4,7 +4,6 @@
  */
 #include "daemon/fetch_http.h"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <sys/mman.h>
@@ -15,6 +14,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "base/version.h"
+#include "daemon/curl_loop.h"
 #include "daemon/fetch_address.h"
 
 enum { CONNECT_SECONDS = 10, ADDRESSES_MAX = 8 };
@@ -37,11 +37,9 @@ struct transfer {
 };
 
 struct http {
-	struct event_base *base;
 	http_done_fn done;
 	void *ctx;
-	CURLM *multi;
-	struct event *timer;
+	struct curl_loop loop;
 	TAILQ_HEAD(, transfer) waiting, active;
 	size_t n_waiting, n_active;
 	struct proto_fetch_setup allowed;
@@ -65,7 +63,7 @@ static void fail(struct transfer *t, const char *fmt, ...)
 static void hang_up(struct transfer *t)
 {
 	if (t->easy) {
-		(void)curl_multi_remove_handle(t->h->multi, t->easy);
+		(void)curl_multi_remove_handle(t->h->loop.multi, t->easy);
 		curl_easy_cleanup(t->easy);
 		t->easy = NULL;
 	}
@@ -288,7 +286,7 @@ static int begin(struct transfer *t)
 	}
 	t->easy = curl_easy_init();
 	if (!t->easy || set_options(t, (long)((t->until - now) / USEC_PER_MSEC) + 1) != CURLE_OK ||
-	    curl_multi_add_handle(t->h->multi, t->easy) != CURLM_OK)
+	    curl_multi_add_handle(t->h->loop.multi, t->easy) != CURLM_OK)
 		return -ENOMEM;
 	return 0;
 }
@@ -315,14 +313,6 @@ static void finish(struct transfer *t, bool good)
 	h->n_active--;
 	h->done(h->ctx, t->number, good ? t->fd : -EBADF, t->text);
 	transfer_free(t);
-}
-
-/* Not from within libcurl: from the timer. */
-static void soon(struct http *h)
-{
-	const struct timeval at_once = {0};
-
-	(void)event_add(h->timer, &at_once);
 }
 
 static void start_waiting(struct http *h)
@@ -379,7 +369,7 @@ static void take_done(struct http *h)
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl_multi_info_read(h->multi, &left))) {
+	while ((m = curl_multi_info_read(h->loop.multi, &left))) {
 		struct transfer *t = NULL;
 		CURLcode e;
 		long status = 0;
@@ -400,62 +390,11 @@ static void take_done(struct http *h)
 	start_waiting(h);
 }
 
-/* ---------------------------------------------------------------- the event loop */
+/* ---------------------------------------------------------------- the whole */
 
-static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+static void on_progress(void *ctx)
 {
-	struct http *h = userdata;
-	int running;
-
-	(void)curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	take_done(h);
-}
-
-static int on_set_timer(CURLM *multi _unused_, long ms, void *userdata)
-{
-	const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-	struct http *h = userdata;
-
-	if (ms < 0)
-		(void)event_del(h->timer);
-	else
-		(void)event_add(h->timer, &tv);
-	return 0;
-}
-
-static void on_socket(evutil_socket_t fd, short what, void *userdata)
-{
-	struct http *h = userdata;
-	int running;
-
-	(void)curl_multi_socket_action(h->multi, fd,
-				       (what & EV_READ ? CURL_CSELECT_IN : 0) |
-					       (what & EV_WRITE ? CURL_CSELECT_OUT : 0),
-				       &running);
-	take_done(h);
-}
-
-static int on_set_socket(CURL *easy _unused_, curl_socket_t fd, int what, void *userdata,
-			 void *socket_data)
-{
-	struct event *ev = socket_data;
-	struct http *h = userdata;
-
-	if (ev)
-		event_free(ev);
-	ev = NULL;
-	if (what != CURL_POLL_REMOVE) {
-		ev = event_new(h->base, fd,
-			       (short)((what & CURL_POLL_IN ? EV_READ : 0) |
-				       (what & CURL_POLL_OUT ? EV_WRITE : 0) | EV_PERSIST),
-			       on_socket, h);
-		if (ev && event_add(ev, NULL) < 0) {
-			event_free(ev);
-			ev = NULL;
-		}
-	}
-	(void)curl_multi_assign(h->multi, fd, ev);
-	return 0;
+	take_done(ctx);
 }
 
 struct http *http_new(struct event_base *base, http_done_fn done, void *ctx)
@@ -466,16 +405,10 @@ struct http *http_new(struct event_base *base, http_done_fn done, void *ctx)
 		free(h);
 		return NULL;
 	}
-	*h = (struct http){.base = base, .done = done, .ctx = ctx};
+	*h = (struct http){.done = done, .ctx = ctx};
 	TAILQ_INIT(&h->waiting);
 	TAILQ_INIT(&h->active);
-	h->multi = curl_multi_init();
-	h->timer = evtimer_new(base, on_timer, h);
-	if (!h->multi || !h->timer ||
-	    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_set_socket) != CURLM_OK ||
-	    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h) != CURLM_OK ||
-	    curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_set_timer) != CURLM_OK ||
-	    curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h) != CURLM_OK)
+	if (curl_loop_init(&h->loop, base, on_progress, h) < 0)
 		return http_free(h);
 	return h;
 }
@@ -494,10 +427,7 @@ struct http *http_free(struct http *h)
 		TAILQ_REMOVE(&h->active, t, queue);
 		transfer_free(t);
 	}
-	if (h->multi)
-		(void)curl_multi_cleanup(h->multi);
-	if (h->timer)
-		event_free(h->timer);
+	curl_loop_done(&h->loop);
 	curl_global_cleanup();
 	free(h);
 	return NULL;
@@ -534,6 +464,6 @@ int http_get(struct http *h, const struct proto_fetch *f)
 		memcpy(t->request, f->request.data, f->request.size);
 	TAILQ_INSERT_TAIL(&h->waiting, t, queue);
 	h->n_waiting++;
-	soon(h);
+	curl_loop_soon(&h->loop);
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include "daemon/proto_ike.h"
 #include "daemon/proto_revocation.h"
 #include "daemon/proto_stage.h"
+#include "daemon/proto_vault.h"
 #include "daemon/revoked_set.h"
 #include "daemon/table.h"
 #include "kernel/kernel.h"
@@ -70,6 +71,7 @@ struct proc {
 	unsigned int index;
 	pid_t pid; /* 0: not running */
 	struct channel *channel;
+	bool wanted; /* it is to run */
 	bool ready;
 	struct event *restart;
 	unsigned int failures; /* in a row */
@@ -77,6 +79,8 @@ struct proc {
 };
 
 int procs_start(struct gateway *g);
+/* Starts one that is not needed by every configuration, unless it runs. */
+int proc_want(struct gateway *g, enum role role);
 void procs_stop(struct gateway *g);
 /* From the launcher. */
 void procs_spawned(struct gateway *g, const struct launch_report *rep);
@@ -97,6 +101,8 @@ enum { CONN_RESOLVED_MAX = PROTO_ADDRESSES_MAX };
 struct binding;
 struct child;
 struct tunnel;
+
+enum { EXPIRY_ITEMS = 3 }; /* expiry.c */
 
 struct conn {
 	struct gateway *g;
@@ -119,6 +125,12 @@ struct conn {
 	uint8_t (*hashes)[20];
 	size_t n_hashes;
 	uint8_t trust_digest[32];
+	char chain_subject[PKI_TEXT_MAX]; /* of what is configured for the peer, what ends first */
+	int64_t chain_not_after;	  /* 0: not known */
+	struct {
+		int64_t not_after;
+		unsigned int level;
+	} expiry_told[EXPIRY_ITEMS];
 	/* the kernel's side */
 	uint32_t ifindex;
 	bool created_link, routes_in;
@@ -227,7 +239,8 @@ struct binding {
 	bool dead, released;
 	unsigned int children;
 	int64_t since;
-	char why[128];			/* it is dead */
+	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
+	char why[128];	 /* it is dead */
 	struct proto_path_state *state; /* of revocation; NULL: nothing is known, or asked */
 };
 
@@ -243,6 +256,13 @@ void binding_die(struct gateway *g, struct binding *b, const char *why);
 void binding_tell_ike(struct gateway *g, const struct binding *b);
 /* Stops it where the kernel has no reason of its own to: its SAs are deleted, then it dies. */
 void binding_stop(struct gateway *g, struct binding *b, const char *why);
+/*
+ * The rules of a connection have changed, or not: who was let in under others has BINDING_OUTDATED_SECONDS to be let in again. That is ike's
+ * to do (RFC 7296 section 2.8.3), and it closes who is refused; a binding that ike leaves in use all the same ends with the next tick.
+ */
+enum { BINDING_OUTDATED_SECONDS = 120 };
+void bindings_compare(struct conn *c);
+void bindings_tick(struct gateway *g, usec_t now);
 /* Those with this fingerprint. text: who said so, when; NULL if only the kernel did. */
 void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text);
 /* verify looked at the path of one again. */
@@ -250,6 +270,23 @@ void binding_path_state(struct gateway *g, const struct proto_path_state *s);
 /* ike is gone: handles mean nothing any more. */
 void bindings_orphan(struct gateway *g);
 void bindings_free(struct gateway *g);
+
+/* ---------------------------------------------------------------- expiry.c: certificates that end soon */
+
+enum { EXPIRY_SECONDS = 60 }; /* between looks */
+
+struct expiry_item {
+	const char *whose; /* "ours", "configured", "peer"; NULL: nothing there */
+	const char *subject;
+	int64_t not_after; /* seconds since 1970 */
+};
+
+/* How many of the steps of warning (30, 7, 1 days ahead) are reached. */
+unsigned int expiry_level(int64_t not_after, int64_t now);
+/* What of a connection can end; the texts are the connection's. */
+void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS]);
+/* Warns of what has come a step nearer. now: seconds since 1970. */
+void expiry_tick(struct gateway *g, int64_t now);
 
 /* ---------------------------------------------------------------- revoke.c: what is revoked on this gateway */
 
@@ -292,6 +329,34 @@ void fetching_lost(struct gateway *g);
 void fetching_tick(struct gateway *g);
 /* A new reference. */
 json_t *fetching_json(struct gateway *g);
+
+/* ---------------------------------------------------------------- vaulting.c: certificates that are in key vaults */
+
+struct vaulting;
+
+bool vaulting_needed(const struct cg_config *config);
+/* A configuration is to be loaded: `vault` is started if it names vaults. */
+int vaulting_want(struct gateway *g, const struct cg_config *config);
+/* Whether those that it takes are there. */
+bool vaulting_ready(struct gateway *g, const struct cg_config *config);
+/* Tells `vault` whom it may ask, and key what will be wanted. What is wrong goes to diags. */
+void vaulting_stage(struct gateway *g, const struct cg_config *config, uint32_t generation,
+		    struct cg_diags *diags);
+/* A load came to nothing: what is in force counts again. */
+void vaulting_restore(struct gateway *g);
+/* A configuration was put in force. */
+void vaulting_applied(struct gateway *g);
+/* `vault` is ready. */
+void vaulting_tell_vault(struct gateway *g);
+void vaulting_vault_lost(struct gateway *g);
+void vaulting_fetch_lost(struct gateway *g);
+void vaulting_on_resolve(struct gateway *g, const char *name);
+/* true: it was for `vault`, and is done with. */
+bool vaulting_on_resolved(struct gateway *g, const struct proto_resolved *a);
+void vaulting_on_state(struct gateway *g, const struct proto_vault_state *s);
+void vaulting_stop(struct gateway *g);
+/* A new reference; NULL: the connection's certificate is not in a vault. */
+json_t *vaulting_json(const struct conn *c);
 
 /* ---------------------------------------------------------------- child.c, tunnel.c: SAs and tunnels */
 
@@ -479,6 +544,7 @@ struct gateway {
 	bool loaded;	 /* a configuration is in force */
 	bool load_again; /* a process came meanwhile */
 	struct event *load_timer;
+	int64_t expiry_at; /* seconds since 1970 */
 
 	struct cgk *k; /* NULL: the module is not loaded */
 	struct cgk_rt *rt;
@@ -498,6 +564,7 @@ struct gateway {
 	struct revoked_set revoked;
 	int revoked_fd; /* of its file, to be appended to */
 	struct news news;
+	struct vaulting *vaulting; /* NULL: there was no vault yet */
 
 	int control_fd;
 	struct event *control_ev;

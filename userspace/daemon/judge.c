@@ -88,6 +88,7 @@ static int fill_binding(const struct pki_verdict *verdict, const struct trust_en
 
 	memset(ret, 0, sizeof(*ret));
 	ret->connection = e->connection;
+	memcpy(ret->trust, e->digest, sizeof(ret->trust));
 	r = pki_binding_from_verdict(verdict, e->name, &ret->binding);
 	if (r < 0)
 		return r;

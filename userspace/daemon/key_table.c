@@ -27,6 +27,7 @@ static void entry_free(struct key_entry *e)
 {
 	drop_sources(e);
 	pki_signer_free(e->signer);
+	pki_signer_free(e->elsewhere);
 	free(e->id);
 	free(e);
 }
@@ -104,6 +105,34 @@ int key_table_file(struct key_table *t, const struct stage_file *f, uint8_t *dat
 	return 0;
 }
 
+int key_table_elsewhere(struct key_table *t, uint32_t connection, struct pki_signer *signer)
+{
+	struct key_entry *e = key_table_last(t, connection);
+
+	if (!e || e->signer || e->elsewhere) {
+		pki_signer_free(signer);
+		return -ENOENT;
+	}
+	e->elsewhere = signer;
+	return 0;
+}
+
+int key_table_await(struct key_table *t, uint32_t connection, bool permanent, const char *text,
+		    const char *hint)
+{
+	struct key_entry *e = key_table_last(t, connection);
+
+	if (!e || e->signer)
+		return -ENOENT;
+	e->awaited = true;
+	e->permanent = permanent;
+	e->error = -EAGAIN;
+	e->part = STAGE_CERTIFICATE;
+	(void)pki_fail(&e->text, -EAGAIN, "%.500s", text);
+	(void)snprintf(e->hint, sizeof(e->hint), "%s", hint);
+	return 0;
+}
+
 /* The first file of a kind; absent: data is NULL. */
 static struct pki_source source(const struct key_entry *e, enum stage_part part)
 {
@@ -176,7 +205,19 @@ static int load(struct key_entry *e, struct pki_error *err)
 	chain.len = joined.len;
 	return pki_outbound_load(&certificate, key.data ? &key : NULL,
 				 chain.len > 0 ? &chain : NULL, passphrase.data ? &password : NULL,
-				 true, &e->findings, err, &e->outbound);
+				 !e->elsewhere, &e->findings, err, &e->outbound);
+}
+
+/* Vaults have no SHA-1: a peer that knows nothing better is told now, not found out by. */
+static void sha1_is_not_signed(struct key_entry *e)
+{
+	if (!e->auth.send_rsa_sha1 || e->outbound.leaf->key_type != PKI_KEY_RSA)
+		return;
+	e->auth.send_rsa_sha1 = false;
+	pki_findings_add(
+		&e->findings, PKI_RULE_OUTBOUND_KEY_TYPE, PKI_WARNING, e->outbound.leaf->subject,
+		"the key stays in its vault, which makes no signatures with SHA-1",
+		"allow_sha1_signatures has no effect on what is sent: the peer must take SHA-256");
 }
 
 static int prepare(struct key_entry *e, int64_t now, struct pki_error *err,
@@ -190,10 +231,10 @@ static int prepare(struct key_entry *e, int64_t now, struct pki_error *err,
 	r = load(e, err);
 	if (r < 0)
 		return r;
-	r = pki_outbound_lint(&e->outbound, now, false, &e->findings);
+	r = pki_outbound_lint(&e->outbound, now, e->elsewhere != NULL, &e->findings);
 	if (r < 0)
 		return pki_fail(err, r, "the certificate cannot be used as ours");
-	if (!e->outbound.leaf || !e->outbound.key)
+	if (!e->outbound.leaf || (!e->outbound.key && !e->elsewhere))
 		return pki_fail(err, -ENODATA, "there is no certificate with its private key");
 	if (e->outbound.intermediates.n + 1 > IKE_MAX_CERTS)
 		return pki_fail(
@@ -209,7 +250,11 @@ static int prepare(struct key_entry *e, int64_t now, struct pki_error *err,
 		return -ENOMEM;
 	memcpy(e->id, id, id_len);
 	e->id_len = id_len;
-	return pki_signer_new_key(e->outbound.key, &e->signer);
+	if (!e->elsewhere)
+		return pki_signer_new_key(e->outbound.key, &e->signer);
+	sha1_is_not_signed(e);
+	e->signer = TAKE_PTR(e->elsewhere);
+	return 0;
 }
 
 int key_table_end(struct key_table *t, uint32_t connection, int64_t now, struct staged_key *ret)
@@ -235,6 +280,9 @@ int key_table_end(struct key_table *t, uint32_t connection, int64_t now, struct 
 	}
 	if (e->error < 0) {
 		ret->error = e->error;
+		ret->awaited = e->awaited;
+		ret->permanent = e->permanent;
+		(void)snprintf(ret->hint, sizeof(ret->hint), "%s", e->hint);
 		ret->part = e->part;
 		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->text.text);
 		return 0;

@@ -17,7 +17,8 @@ struct key_entry {
 	char name[STAGE_NAME_MAX];
 	struct pki_signer *signer;
 	struct pki_auth_options auth;
-	uint8_t *id; /* body of our ID payload */
+	bool awaited; /* nothing has come from its vault: there is no signer */
+	uint8_t *id;  /* body of our ID payload */
 	size_t id_len;
 	/* while it is staged */
 	char local_identity[STAGE_TEXT_MAX];
@@ -33,6 +34,9 @@ struct key_entry {
 	int error;
 	enum stage_part part;
 	struct pki_error text;
+	char hint[STAGE_HINT_MAX];
+	bool permanent;
+	struct pki_signer *elsewhere; /* of a key that is not here */
 };
 
 struct key_table {
@@ -48,6 +52,11 @@ struct key_table *key_table_free(struct key_table *t);
 /* As of trust_table.h. key_table_file() owns name and data (file_free_secret()) from the call on. */
 int key_table_begin(struct key_table *t, const struct stage_key *s);
 int key_table_file(struct key_table *t, const struct stage_file *f, uint8_t *data, size_t len);
+/* The key of the last entry is not in its files: this signs instead. Owns the signer from the call on. */
+int key_table_elsewhere(struct key_table *t, uint32_t connection, struct pki_signer *signer);
+/* Nothing has come from the vault of the last entry: it waits. */
+int key_table_await(struct key_table *t, uint32_t connection, bool permanent, const char *text,
+		    const char *hint);
 /* Loads, lints, and makes the signer. ret's blobs belong to the entry until key_table_settle(). */
 int key_table_end(struct key_table *t, uint32_t connection, int64_t now, struct staged_key *ret);
 /* The answer was sent: what was only needed for it is wiped and freed. */

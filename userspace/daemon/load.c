@@ -48,13 +48,13 @@ static void tell_all(struct load *l, enum msg_type type)
 		tell(proc_channel(l->g, ROLE_VERIFY, i), type, &ref);
 }
 
-static bool all_there(struct gateway *g)
+static bool all_there(struct gateway *g, const struct cg_config *config)
 {
 	bool there = proc_channel(g, ROLE_KEY, 0);
 
 	for (unsigned int i = 0; i < g->n_verifiers; i++)
 		there = there && proc_channel(g, ROLE_VERIFY, i);
-	return there;
+	return there && vaulting_ready(g, config);
 }
 
 /* ---------------------------------------------------------------- files */
@@ -116,7 +116,7 @@ static int send_file(struct load *l, struct channel *const *to, size_t n_to, enu
 /* ---------------------------------------------------------------- one connection */
 
 static void report_error(struct load *l, const struct cg_connection *c, enum stage_part part,
-			 const char *text)
+			 const char *text, const char *hint)
 {
 	const struct cg_source *s = &c->outbound_certificate;
 	const struct cg_location *loc = NULL;
@@ -147,7 +147,7 @@ static void report_error(struct load *l, const struct cg_connection *c, enum sta
 		break;
 	case _STAGE_PART_MAX: break;
 	}
-	cg_diags_add(&l->diags, CG_DIAG_ERROR, loc ? loc : &s->loc, loc ? key : s->key, NULL, "%s",
+	cg_diags_add(&l->diags, CG_DIAG_ERROR, loc ? loc : &s->loc, loc ? key : s->key, hint, "%s",
 		     text);
 }
 
@@ -158,20 +158,23 @@ static int stage_key(struct load *l)
 	struct channel *key = proc_channel(l->g, ROLE_KEY, 0);
 	static struct stage_key s;
 	struct msg_writer m;
-	bool one_file = !c->outbound_key.text;
-	int r, e;
+	bool one_file = !c->outbound_key.text, vault = c->outbound_certificate.vault;
+	int r = 0, e;
 
 	s = (struct stage_key){.ref = {l->generation, conn->id},
 			       .rsa_sha1 = c->allow_sha1_signatures};
 	(void)snprintf(s.name, sizeof(s.name), "%s", c->name);
 	(void)snprintf(s.local_identity, sizeof(s.local_identity), "%s", c->local_identity);
+	if (vault)
+		(void)snprintf(s.vault, sizeof(s.vault), "%s", c->outbound_certificate.text);
 	msg_begin(&m, MSG_STAGE_KEY);
 	proto_put_stage_key(&m, &s);
 	r = channel_send(key, &m, -EBADF);
 	if (r < 0)
 		return r;
 	/* All that is wrong is said at once. */
-	r = send_file(l, &key, 1, STAGE_CERTIFICATE, &c->outbound_certificate, one_file);
+	if (!vault)
+		r = send_file(l, &key, 1, STAGE_CERTIFICATE, &c->outbound_certificate, one_file);
 	e = send_file(l, &key, 1, STAGE_PRIVATE_KEY, &c->outbound_key, true);
 	r = r < 0 ? r : e;
 	e = send_file(l, &key, 1, STAGE_PASSPHRASE, &c->outbound_passphrase, true);
@@ -264,6 +267,46 @@ static void next_connection(struct load *l)
 	stage_next(l);
 }
 
+/* r: how it went so far. */
+static void go_on_with_trust(struct load *l, struct conn *c, int r)
+{
+	if (r >= 0)
+		r = stage_trust(l);
+	if (r >= 0)
+		return;
+	if (r != -EINVAL)
+		cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
+			     "the connection cannot be loaded: %s", strerror(-r));
+	next_connection(l);
+}
+
+/*
+ * Nothing has come from the vault, and others must not suffer for it: the connection is loaded with what it has from before (the
+ * process `key` may be another since), or to wait without a certificate.
+ */
+static void await(struct load *l, struct conn *c, const struct staged_key *s)
+{
+	const struct cg_source *source = &c->cfg->outbound_certificate;
+	const struct conn *old = conn_find_name(l->g, c->cfg->name);
+	int r = 0;
+
+	cg_diags_add(&l->diags, CG_DIAG_WARNING, &source->loc, source->key,
+		     s->hint[0] ? s->hint : NULL, "%s", s->text);
+	if (old && old->cfg->outbound_certificate.vault &&
+	    streq(old->cfg->outbound_certificate.text, source->text) && old->n_certs > 0) {
+		r = dup_blob(&(struct ike_blob){old->local_id, old->local_id_len}, &c->local_id,
+			     &c->local_id_len);
+		for (size_t i = 0; i < old->n_certs && r >= 0; i++) {
+			r = dup_blob(&(struct ike_blob){old->certs[i].data, old->certs[i].len},
+				     &c->certs[i].data, &c->certs[i].len);
+			c->n_certs = r >= 0 ? i + 1 : c->n_certs;
+		}
+		memcpy(c->local_subject, old->local_subject, sizeof(c->local_subject));
+		c->local_not_after = old->local_not_after;
+	}
+	go_on_with_trust(l, c, r);
+}
+
 void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct staged_key *s)
 {
 	struct load *l = g->load;
@@ -274,9 +317,13 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 	    s->ref.connection != l->conns[l->at]->id || l->waiting > 0)
 		return;
 	c = l->conns[l->at];
-	if (s->error < 0) {
-		report_error(l, c->cfg, s->part, s->text);
+	if (s->error < 0 && (!s->awaited || (s->permanent && l->own_config && g->loaded))) {
+		report_error(l, c->cfg, s->part, s->text, s->hint[0] ? s->hint : NULL);
 		next_connection(l);
+		return;
+	}
+	if (s->error < 0) {
+		await(l, c, s);
 		return;
 	}
 	r = dup_blob(&s->id, &c->local_id, &c->local_id_len);
@@ -286,14 +333,7 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 	}
 	(void)snprintf(c->local_subject, sizeof(c->local_subject), "%s", s->subject);
 	c->local_not_after = s->not_after;
-	if (r >= 0)
-		r = stage_trust(l);
-	if (r < 0) {
-		if (r != -EINVAL)
-			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
-				     "the connection cannot be loaded: %s", strerror(-r));
-		next_connection(l);
-	}
+	go_on_with_trust(l, c, r);
 }
 
 void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged_trust *s)
@@ -307,7 +347,7 @@ void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged
 	c = l->conns[l->at];
 	/* All workers say the same; the first one's words are taken. */
 	if (p->index == 0 && s->error < 0)
-		report_error(l, c->cfg, s->part, s->text);
+		report_error(l, c->cfg, s->part, s->text, NULL);
 	else if (p->index == 0) {
 		size_t len;
 
@@ -318,6 +358,8 @@ void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged
 		else
 			c->n_hashes = len / PKI_SHA1_SIZE;
 		memcpy(c->trust_digest, s->digest, sizeof(c->trust_digest));
+		memcpy(c->chain_subject, s->subject, sizeof(c->chain_subject));
+		c->chain_not_after = s->not_after;
 	}
 	if (--l->waiting == 0)
 		next_connection(l);
@@ -401,6 +443,7 @@ static void stage_next(struct load *l)
 	}
 	if (l->diags.n_errors > 0 || sockets_prepare(l->g, &l->config->gateway, &l->diags) < 0) {
 		tell_all(l, MSG_STAGE_ABORT);
+		vaulting_restore(l->g);
 		finish(l, -EINVAL, NULL);
 		return;
 	}
@@ -410,11 +453,12 @@ static void stage_next(struct load *l)
 /* Starts staging, or waits for the processes it takes. */
 static void begin(struct load *l)
 {
-	if (l->begun || !all_there(l->g))
+	if (l->begun || !all_there(l->g, l->config))
 		return;
 	l->begun = true;
 	l->generation = ++l->g->generation;
 	tell_all(l, MSG_STAGE_BEGIN);
+	vaulting_stage(l->g, l->config, l->generation, &l->diags);
 	stage_next(l);
 }
 
@@ -443,7 +487,7 @@ void load_on_process(struct gateway *g, bool came)
 	}
 	if (!came)
 		g->load_again = true;
-	else if (g->load_again && all_there(g)) {
+	else if (g->load_again && all_there(g, g->config)) {
 		const struct timeval soon = {.tv_sec = 0, .tv_usec = 1000};
 
 		(void)event_add(g->load_timer, &soon);
@@ -520,6 +564,8 @@ int load_start(struct gateway *g, bool reread, load_done_fn done, void *ctx)
 	}
 	if (r >= 0)
 		r = make_conns(l);
+	if (r >= 0)
+		r = vaulting_want(g, l->config);
 	if (r < 0) {
 		finish(l, r, NULL);
 		return 0;

@@ -32,6 +32,7 @@
 	/* main with key and verify: a configuration, first aside, then in force */                \
 	X(STAGE_BEGIN,     ROLE_BIT(ROLE_MAIN),     MSG_STAGED,              0)                    \
 	X(STAGE_KEY,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_KEY),      0)                    \
+	X(STAGE_VAULT,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_KEY),      0)                    \
 	X(STAGE_TRUST,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
 	X(STAGE_FILE,      ROLE_BIT(ROLE_MAIN),     MSG_STAGED,              1)                    \
 	X(STAGE_END,       ROLE_BIT(ROLE_MAIN),     MSG_STAGED,              0)                    \
@@ -98,6 +99,17 @@
 	X(FETCH,           ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_FETCH),    0)                    \
 	X(FETCHED,         ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     1)                    \
 	X(FETCH_FAILED,    ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     0)                    \
+	/* key vaults: key asks, vault speaks with them, main says which and hears how it goes */    \
+	X(VAULT_SETUP,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VAULT),    0)                    \
+	X(VAULT_CA,        ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VAULT),    1)                    \
+	X(VAULT_RESOLVE,   ROLE_BIT(ROLE_VAULT),    ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(VAULT_RESOLVED,  ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VAULT),    0)                    \
+	X(VAULT_GET,       ROLE_BIT(ROLE_KEY),      ROLE_BIT(ROLE_VAULT),    0)                    \
+	X(VAULT_SIGN,      ROLE_BIT(ROLE_KEY),      ROLE_BIT(ROLE_VAULT),    0)                    \
+	X(VAULT_GOT,       ROLE_BIT(ROLE_VAULT),    ROLE_BIT(ROLE_KEY),      0)                    \
+	X(VAULT_SIGNED,    ROLE_BIT(ROLE_VAULT),    ROLE_BIT(ROLE_KEY),      0)                    \
+	X(VAULT_FAILED,    ROLE_BIT(ROLE_VAULT),    ROLE_BIT(ROLE_KEY),      0)                    \
+	X(VAULT_STATE,     ROLE_BIT(ROLE_KEY),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	/* names and addresses */                                                                  \
 	X(RESOLVE,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_FETCH),    0)                    \
 	X(RESOLVED,        ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     0)

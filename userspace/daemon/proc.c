@@ -54,7 +54,7 @@ static int on_complaint(struct proc *p, struct msg_reader *r)
 	char text[256];
 
 	msg_get_str(r, text, sizeof(text));
-	if (!msg_done(r) || about != ROLE_IKE)
+	if (!msg_done(r) || (about != ROLE_IKE && (about != ROLE_VAULT || p->role != ROLE_KEY)))
 		return -EBADMSG;
 	accused = proc_find(p->g, about, 0);
 	if (accused)
@@ -138,6 +138,25 @@ static int on_news(struct proc *p, enum msg_type type, struct msg_reader *r, int
 	return 0;
 }
 
+static int on_vault(struct proc *p, enum msg_type type, struct msg_reader *r)
+{
+	static struct proto_vault_state state;
+	char name[CG_VAULT_HOST_MAX + 1];
+
+	if (type == MSG_VAULT_RESOLVE) {
+		proto_get_vault_resolve(r, name);
+		if (!msg_done(r))
+			return -EBADMSG;
+		vaulting_on_resolve(p->g, name);
+		return 0;
+	}
+	proto_get_vault_state(r, &state);
+	if (!msg_done(r))
+		return -EBADMSG;
+	vaulting_on_state(p->g, &state);
+	return 0;
+}
+
 static int on_ready(struct proc *p);
 
 static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
@@ -167,11 +186,14 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 	if (type == MSG_NEWS_WANT || type == MSG_NEWS_TAKEN || type == MSG_FETCHED ||
 	    type == MSG_FETCH_FAILED)
 		return on_news(p, type, r, fd);
+	if (type == MSG_VAULT_RESOLVE || type == MSG_VAULT_STATE)
+		return on_vault(p, type, r);
 	if (type == MSG_RESOLVED) {
 		proto_get_resolved(r, &resolved);
 		if (!msg_done(r))
 			return -EBADMSG;
-		conn_resolved(p->g, &resolved);
+		if (!vaulting_on_resolved(p->g, &resolved))
+			conn_resolved(p->g, &resolved);
 		return 0;
 	}
 	return p->role == ROLE_IKE ? gateway_on_ike(p->g, type, r) : -EOPNOTSUPP;
@@ -248,7 +270,7 @@ static int attach(struct proc *p, struct proc *to, int fd)
 	return channel_send(p->channel, &m, fd);
 }
 
-/* A new socket between ike and one of those it asks. */
+/* A new socket between one that asks (ike, key) and one that it asks. */
 static int join(struct proc *ike, struct proc *other)
 {
 	int pair[2], r;
@@ -269,7 +291,7 @@ static int join(struct proc *ike, struct proc *other)
 static bool all_ready(struct gateway *g)
 {
 	for (size_t i = 0; i < g->n_procs; i++) {
-		if (!g->procs[i].ready)
+		if (g->procs[i].wanted && !g->procs[i].ready)
 			return false;
 	}
 	return true;
@@ -336,9 +358,17 @@ static int on_ready(struct proc *p)
 			fetching_tell_verify(g, p->channel);
 		}
 		r = join(ike, p);
+		if (r >= 0 && p->role == ROLE_KEY)
+			r = join(p, proc_find(g, ROLE_VAULT, 0));
 		load_on_process(g, true);
-	} else if (p->role == ROLE_FETCH)
+	} else if (p->role == ROLE_FETCH) {
 		fetching_tell_fetch(g);
+		load_on_process(g, true);
+	} else if (p->role == ROLE_VAULT) {
+		vaulting_tell_vault(g);
+		r = join(proc_find(g, ROLE_KEY, 0), p);
+		load_on_process(g, true);
+	}
 	if (r < 0)
 		return log_error_errno(r, "cannot connect process %s", role_name(p->role));
 	if (all_ready(g))
@@ -354,7 +384,7 @@ int procs_start(struct gateway *g)
 	g->n_verifiers = g->config->gateway.verify_workers > 0 ? g->config->gateway.verify_workers
 							       : (unsigned int)MAX(cores, 1L);
 	g->n_verifiers = MIN(g->n_verifiers, (unsigned int)ROLE_WORKERS_MAX);
-	g->n_procs = 3 + g->n_verifiers;
+	g->n_procs = 4 + g->n_verifiers;
 	g->procs = calloc(g->n_procs, sizeof(*g->procs));
 	if (!g->procs)
 		return -ENOMEM;
@@ -363,6 +393,8 @@ int procs_start(struct gateway *g)
 		g->procs[n++] = (struct proc){.role = ROLE_VERIFY, .index = i};
 	g->procs[n++] = (struct proc){.role = ROLE_IKE};
 	g->procs[n++] = (struct proc){.role = ROLE_FETCH};
+	/* Started when a configuration names a vault. */
+	g->procs[n++] = (struct proc){.role = ROLE_VAULT};
 	for (size_t i = 0; i < n; i++) {
 		struct proc *p = &g->procs[i];
 		int r;
@@ -371,11 +403,24 @@ int procs_start(struct gateway *g)
 		p->restart = evtimer_new(g->base, on_restart, p);
 		if (!p->restart)
 			return -ENOMEM;
+		if (p->role == ROLE_VAULT)
+			continue;
+		p->wanted = true;
 		r = spawn(p);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int proc_want(struct gateway *g, enum role role)
+{
+	struct proc *p = proc_find(g, role, 0);
+
+	if (!p || p->wanted)
+		return p ? 0 : -ENOENT;
+	p->wanted = true;
+	return spawn(p);
 }
 
 void procs_stop(struct gateway *g)
@@ -394,18 +439,21 @@ void procs_stop(struct gateway *g)
 
 static void start_again(struct proc *p)
 {
+	unsigned int doubled;
 	struct timeval tv = {0};
 
 	if (now_boottime() - p->started > STABLE_SECONDS * USEC_PER_SEC)
 		p->failures = 0;
-	if (++p->failures > FAILURES_MAX) {
+	/* Tunnels whose keys are here do not fall with a vault that nobody can bear. */
+	if (++p->failures > FAILURES_MAX && p->role != ROLE_VAULT) {
 		log_error("process %s fails again and again: giving up", role_name(p->role));
 		p->g->exit_status = EXIT_FAILURE;
 		(void)event_base_loopbreak(p->g->base);
 		return;
 	}
 	/* At once the first time: the next failure may be an attacker's next attempt. */
-	tv.tv_sec = p->failures > 1 ? (time_t)MIN(1U << (p->failures - 2), 30U) : 0;
+	doubled = MIN(p->failures, 7U);
+	tv.tv_sec = p->failures > 1 ? (time_t)MIN(1U << (doubled - 2), 30U) : 0;
 	tv.tv_usec = 1000;
 	(void)event_add(p->restart, &tv);
 }
@@ -458,7 +506,9 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 	else if (p->role == ROLE_FETCH) {
 		conns_resolve_lost(g);
 		fetching_lost(g);
-	}
+		vaulting_fetch_lost(g);
+	} else if (p->role == ROLE_VAULT)
+		vaulting_vault_lost(g);
 	if (p->role == ROLE_VERIFY && ike && ike->pid > 0)
 		proc_kill(ike, "a process that verifies ended, and with it the nonces it knew");
 	start_again(p);

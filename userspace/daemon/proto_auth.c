@@ -190,6 +190,7 @@ void proto_put_binding(struct msg_writer *w, const struct proto_binding *b)
 {
 	msg_put_u64(w, b->handle);
 	msg_put_u32(w, b->connection);
+	msg_put_fixed(w, b->trust, sizeof(b->trust));
 	msg_put_u32(w, b->binding.n_links);
 	for (uint32_t i = 0; i < b->binding.n_links; i++) {
 		msg_put_fixed(w, b->binding.links[i].cert, PKI_SHA256_SIZE);
@@ -209,6 +210,7 @@ void proto_get_binding(struct msg_reader *r, struct proto_binding *ret)
 	memset(ret, 0, sizeof(*ret));
 	ret->handle = msg_get_u64(r);
 	ret->connection = msg_get_u32(r);
+	msg_get_fixed(r, ret->trust, sizeof(ret->trust));
 	ret->binding.n_links = msg_get_count(r, PKI_BINDING_LINKS_MAX);
 	for (uint32_t i = 0; i < ret->binding.n_links; i++) {
 		msg_get_fixed(r, ret->binding.links[i].cert, PKI_SHA256_SIZE);

@@ -62,6 +62,7 @@ void proto_get_verdict(struct msg_reader *r, uint64_t *ret_request, struct ike_v
 struct proto_binding {
 	uint64_t handle; /* random, not 0 */
 	uint32_t connection;
+	uint8_t trust[32]; /* what the peer was judged by, as staged_trust.digest */
 	struct pki_binding binding;
 	char identity[PROTO_IDENTITY_TEXT]; /* of its ID payload, for people */
 	struct {

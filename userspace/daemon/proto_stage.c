@@ -30,6 +30,7 @@ void proto_put_stage_key(struct msg_writer *w, const struct stage_key *s)
 	msg_put_str(w, s->name);
 	msg_put_str(w, s->local_identity);
 	msg_put_bool(w, s->rsa_sha1);
+	msg_put_str(w, s->vault);
 }
 
 void proto_get_stage_key(struct msg_reader *r, struct stage_key *ret)
@@ -38,6 +39,7 @@ void proto_get_stage_key(struct msg_reader *r, struct stage_key *ret)
 	msg_get_str(r, ret->name, sizeof(ret->name));
 	msg_get_str(r, ret->local_identity, sizeof(ret->local_identity));
 	ret->rsa_sha1 = msg_get_bool(r);
+	msg_get_str(r, ret->vault, sizeof(ret->vault));
 }
 
 void proto_put_stage_trust(struct msg_writer *w, const struct stage_trust *s)
@@ -104,6 +106,9 @@ void proto_put_staged_key(struct msg_writer *w, const struct staged_key *s)
 {
 	proto_put_stage_ref(w, &s->ref);
 	msg_put_u32(w, (uint32_t)s->error);
+	msg_put_bool(w, s->awaited);
+	msg_put_bool(w, s->permanent);
+	msg_put_str(w, s->hint);
 	msg_put_u8(w, (uint8_t)s->part);
 	msg_put_str(w, s->text);
 	msg_put_str(w, s->subject);
@@ -119,6 +124,9 @@ void proto_get_staged_key(struct msg_reader *r, struct staged_key *ret)
 	*ret = (struct staged_key){0};
 	proto_get_stage_ref(r, &ret->ref);
 	ret->error = (int)msg_get_u32(r);
+	ret->awaited = msg_get_bool(r);
+	ret->permanent = msg_get_bool(r);
+	msg_get_str(r, ret->hint, sizeof(ret->hint));
 	ret->part = (enum stage_part)msg_get_enum(r, _STAGE_PART_MAX - 1);
 	msg_get_str(r, ret->text, sizeof(ret->text));
 	msg_get_str(r, ret->subject, sizeof(ret->subject));
@@ -138,6 +146,8 @@ void proto_put_staged_trust(struct msg_writer *w, const struct staged_trust *s)
 	msg_put_blob(w, s->remote_id.data, s->remote_id.size);
 	msg_put_blob(w, s->hashes.data, s->hashes.size);
 	msg_put_fixed(w, s->digest, sizeof(s->digest));
+	msg_put_str(w, s->subject);
+	msg_put_i64(w, s->not_after);
 }
 
 void proto_get_staged_trust(struct msg_reader *r, struct staged_trust *ret)
@@ -150,6 +160,8 @@ void proto_get_staged_trust(struct msg_reader *r, struct staged_trust *ret)
 	ret->remote_id = get_blob(r, PROTO_ID_MAX);
 	ret->hashes = get_blob(r, (size_t)STAGE_HASHES_MAX * PKI_SHA1_SIZE);
 	msg_get_fixed(r, ret->digest, sizeof(ret->digest));
+	msg_get_str(r, ret->subject, sizeof(ret->subject));
+	ret->not_after = msg_get_i64(r);
 	if (ret->hashes.size % PKI_SHA1_SIZE != 0)
 		msg_reject(r);
 }

@@ -7,6 +7,7 @@
 #ifndef CERTGATE_DAEMON_PROTO_STAGE_H
 #define CERTGATE_DAEMON_PROTO_STAGE_H
 
+#include "config/vault_url.h"
 #include "daemon/proto_auth.h"
 #include "pki/cert.h"
 #include "pki/revocation.h"
@@ -28,6 +29,7 @@ enum {
 	STAGE_NAME_MAX = 64,
 	STAGE_TEXT_MAX = 1024, /* of an identity or a subject */
 	STAGE_PATH_MAX = 4096,
+	STAGE_HINT_MAX = 320,
 	STAGE_HASHES_MAX = 64, /* anchors' key hashes */
 };
 
@@ -43,7 +45,8 @@ struct stage_key {
 	struct stage_ref ref;
 	char name[STAGE_NAME_MAX];
 	char local_identity[STAGE_TEXT_MAX];
-	bool rsa_sha1; /* method 1 towards a peer without RFC 7427 is with SHA-1 */
+	bool rsa_sha1;		      /* method 1 towards a peer without RFC 7427 is with SHA-1 */
+	char vault[CG_VAULT_URL_MAX]; /* where certificate and key come from; empty: from files */
 };
 void proto_put_stage_key(struct msg_writer *w, const struct stage_key *s);
 void proto_get_stage_key(struct msg_reader *r, struct stage_key *ret);
@@ -80,10 +83,13 @@ struct stage_finding {
 void proto_put_stage_finding(struct msg_writer *w, const struct stage_finding *s);
 void proto_get_stage_finding(struct msg_reader *r, struct stage_finding *ret);
 
-/* STAGED_KEY: the answer to STAGE_END. On an error only text and part are set. */
+/* STAGED_KEY: the answer to STAGE_END. On an error only text, hint and part are set. */
 struct staged_key {
 	struct stage_ref ref;
 	int error;
+	bool awaited; /* the error is that nothing has come from the vault: the connection can wait for it */
+	bool permanent; /* and nothing will come, unless somebody does something */
+	char hint[STAGE_HINT_MAX];
 	enum stage_part part;
 	char text[2 * PKI_TEXT_MAX];
 	char subject[PKI_TEXT_MAX];
@@ -101,9 +107,11 @@ struct staged_trust {
 	int error;
 	enum stage_part part;
 	char text[2 * PKI_TEXT_MAX];
-	struct ike_blob remote_id; /* IDr to ask for as initiator; empty: none */
-	struct ike_blob hashes;	   /* 20 bytes each; empty: none or more than are sent */
-	uint8_t digest[32];	   /* of everything that was staged: whether it changed */
+	struct ike_blob remote_id;  /* IDr to ask for as initiator; empty: none */
+	struct ike_blob hashes;	    /* 20 bytes each; empty: none or more than are sent */
+	uint8_t digest[32];	    /* of everything that was staged: whether it changed */
+	char subject[PKI_TEXT_MAX]; /* of the anchors and intermediates, what ends first */
+	int64_t not_after;
 };
 void proto_put_staged_trust(struct msg_writer *w, const struct staged_trust *s);
 void proto_get_staged_trust(struct msg_reader *r, struct staged_trust *ret);

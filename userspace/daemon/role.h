@@ -24,12 +24,14 @@ enum role {
 #define ROLE_BIT(r) (1U << (r))
 
 enum {
-	ROLE_FD_PARENT = 3,    /* main: to the launcher; others: to main */
-	ROLE_FD_EMPTY_DIR = 4, /* at start: an empty directory without a name, to chroot to */
-	ROLE_FD_KEY = 4,       /* ike: to key */
-	ROLE_FD_VERIFY = 16,   /* ike: to verify worker i at ROLE_FD_VERIFY + i */
-	ROLE_FD_IKE = 4,       /* key, verify: to ike */
-	ROLE_WORKERS_MAX = 32, /* of verify */
+	ROLE_FD_PARENT = 3,	/* main: to the launcher; others: to main */
+	ROLE_FD_EMPTY_DIR = 4,	/* at start: an empty directory without a name, to chroot to */
+	ROLE_FD_KEY = 4,	/* ike: to key */
+	ROLE_FD_VERIFY = 16,	/* ike: to verify worker i at ROLE_FD_VERIFY + i */
+	ROLE_FD_IKE = 4,	/* key, verify: to ike */
+	ROLE_FD_VAULT = 16,	/* key: to vault */
+	ROLE_FD_VAULT_KEY = 63, /* vault: to key; above what connections to vaults get */
+	ROLE_WORKERS_MAX = 32,	/* of verify */
 };
 
 /* "main", "ike", …; never NULL. */

@@ -312,6 +312,7 @@ static void gateway_done(struct gateway *g)
 	access_done(&g->access);
 	revoke_stop(g);
 	fetching_stop(g);
+	vaulting_stop(g);
 	g->k = g->k ? cgk_free(g->k) : NULL;
 	g->rt = g->rt ? cgk_rt_free(g->rt) : NULL;
 }
@@ -405,6 +406,8 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	open_module(g);
 	renew_lease(g, now);
 	adopt_tick(g);
+	bindings_tick(g, now);
+	expiry_tick(g, (int64_t)(now_realtime() / USEC_PER_SEC));
 	fetching_tick(g);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;

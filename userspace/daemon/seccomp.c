@@ -72,6 +72,13 @@ static const int of_fetch[] = {
 	SCMP_SYS(memfd_create), /* what it got goes on as memory that nobody can change */
 };
 
+/* Connections to addresses it was told: nothing of files, names or other sockets. */
+static const int of_vault[] = {
+	SCMP_SYS(connect),     SCMP_SYS(sendto),      SCMP_SYS(recvfrom),
+	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt),
+	SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),    SCMP_SYS(dup3),
+};
+
 static const int of_main[] = {
 	SCMP_SYS(connect),	   SCMP_SYS(bind),	  SCMP_SYS(listen),
 	SCMP_SYS(accept4),	   SCMP_SYS(accept),	  SCMP_SYS(sendto),
@@ -232,7 +239,13 @@ int seccomp_enter(enum role role)
 		allow_all(&s, readers, ARRAY_SIZE(readers));
 		allow_all(&s, of_key_and_verify, ARRAY_SIZE(of_key_and_verify));
 		break;
-	case ROLE_VAULT: break;
+	case ROLE_VAULT:
+		/* A file of CA certificates comes open. */
+		allow_all(&s, readers, ARRAY_SIZE(readers));
+		allow_all(&s, of_vault, ARRAY_SIZE(of_vault));
+		allow_sockets_of(&s, AF_INET);
+		allow_sockets_of(&s, AF_INET6);
+		break;
 	case ROLE_FETCH:
 		allow_all(&s, of_fetch, ARRAY_SIZE(of_fetch));
 		allow_reading(&s);

@@ -17,28 +17,33 @@ static int refuse(struct ike_sign_answer *a, int error, const char *text)
 }
 
 struct signing {
-	uint8_t *out;
-	size_t len;
-	int r;
-	enum pki_auth_method method;
+	sign_done done;
+	void *ctx;
 };
 
-/* A key in memory signs before pki_auth_sign() returns. */
 static void on_signed(void *userdata, int r, enum pki_auth_method method, const uint8_t *data,
 		      size_t len)
 {
+	struct ike_sign_answer a = {0};
 	struct signing *s = userdata;
 
-	s->r = r < 0 ? r : len > PROTO_AUTH_MAX ? -EMSGSIZE : 0;
-	if (s->r < 0)
-		return;
-	memcpy(s->out, data, len);
-	s->len = len;
-	s->method = method;
+	if (r >= 0 && len > PROTO_AUTH_MAX)
+		r = -EMSGSIZE;
+	if (r < 0)
+		(void)refuse(&a, r,
+			     r == -ECANCELED ? "the key is not there any more"
+					     : "our key did not sign");
+	else {
+		a.auth_method = (uint8_t)method;
+		a.auth_data = (struct ike_blob){.data = data, .size = len};
+	}
+	s->done(s->ctx, &a);
+	free(s);
 }
 
-int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t auth[PROTO_AUTH_MAX],
-	      struct ike_sign_answer *ret)
+/* Assembles and has it signed; a negative errno with its text: done was not and will not be called. */
+static int begin(const struct key_table *t, const struct ike_out_sign *s, sign_done done, void *ctx,
+		 struct ike_sign_answer *ret)
 {
 	struct ike_auth_octets in = {
 		.initiator = s->initiator,
@@ -51,7 +56,7 @@ int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t a
 			     .responder = IKE_VIEW(s->int_auth_r.data, s->int_auth_r.size),
 			     .message_id = s->auth_id},
 	};
-	struct signing signing = {.out = auth, .r = -EINPROGRESS};
+	struct signing *signing;
 	const struct key_entry *e = key_table_find(t, s->connection);
 	_cleanup_free_ uint8_t *octets = NULL;
 	struct pki_announced announced = {0};
@@ -60,9 +65,12 @@ int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t a
 	size_t size, len;
 	int r;
 
-	*ret = (struct ike_sign_answer){0};
 	if (!e)
 		return refuse(ret, -ENOENT, "there is no such connection");
+	if (!e->signer)
+		return refuse(
+			ret, -EAGAIN,
+			"our certificate has not come from its vault yet, see 'certgate status'");
 	/* We sign for who we are, and no one else. */
 	if (s->id_body.size != e->id_len || memcmp(s->id_body.data, e->id, e->id_len) != 0)
 		return refuse(ret, -EPERM, "the identity to be signed is not this connection's");
@@ -86,14 +94,26 @@ int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t a
 	if (r < 0)
 		return refuse(ret, -EPERM,
 			      "what is to be signed is not made of the parts of an exchange");
-	r = pki_auth_sign(e->signer, hashes, &announced, &e->auth, octets, len, &err, on_signed,
-			  &signing);
+	signing = calloc(1, sizeof(*signing));
+	r = -ENOMEM;
+	if (signing) {
+		*signing = (struct signing){.done = done, .ctx = ctx};
+		r = pki_auth_sign(e->signer, hashes, &announced, &e->auth, octets, len, &err,
+				  on_signed, signing);
+	}
 	OPENSSL_cleanse(octets, size);
 	if (r >= 0)
-		r = signing.r;
+		return 0;
+	free(signing);
+	return refuse(ret, r, err.text[0] ? err.text : strerror(-r));
+}
+
+int sign_auth(const struct key_table *t, const struct ike_out_sign *s, sign_done done, void *ctx)
+{
+	struct ike_sign_answer a = {0};
+	int r = begin(t, s, done, ctx, &a);
+
 	if (r < 0)
-		return refuse(ret, r, err.text[0] ? err.text : strerror(-r));
-	ret->auth_method = (uint8_t)signing.method;
-	ret->auth_data = (struct ike_blob){.data = auth, .size = signing.len};
-	return 0;
+		done(ctx, &a);
+	return r;
 }

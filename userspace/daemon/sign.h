@@ -8,11 +8,13 @@
 
 #include "daemon/key_table.h"
 
+/* a->auth_data ends with the call. */
+typedef void (*sign_done)(void *ctx, const struct ike_sign_answer *a);
+
 /*
- * ret->auth_data points to auth, room for PROTO_AUTH_MAX bytes. 0; -ENOENT: no such connection; -EPERM: the parts are not those of an
- * exchange of ours; others: signing failed. ret->error and ret->text say the same.
+ * Calls done exactly once: before it returns, or later if the key is in a vault. Returns 0, or what a->error then is: -ENOENT: no such
+ * connection; -EPERM: the parts are not those of an exchange of ours; others: signing failed. a->text says why.
  */
-int sign_auth(const struct key_table *t, const struct ike_out_sign *s, uint8_t auth[PROTO_AUTH_MAX],
-	      struct ike_sign_answer *ret);
+int sign_auth(const struct key_table *t, const struct ike_out_sign *s, sign_done done, void *ctx);
 
 #endif

@@ -223,17 +223,49 @@ static json_t *child_json(struct gateway *g, const struct child *k, const struct
 	return o;
 }
 
-/* Only the newest of a child: an older one is on its way out. */
-static const struct child *newest_child(const struct conn *c, unsigned int index)
+/* Those that have come within the first step of warning. */
+static json_t *expiring_json(const struct conn *c)
 {
-	const struct child *k;
+	const int64_t now = (int64_t)(now_realtime() / USEC_PER_SEC);
+	struct expiry_item items[EXPIRY_ITEMS];
+	json_t *a = json_array();
+
+	expiry_items(c, items);
+	for (size_t i = 0; i < EXPIRY_ITEMS && a; i++) {
+		json_t *o;
+
+		if (!items[i].whose || expiry_level(items[i].not_after, now) == 0)
+			continue;
+		o = json_object();
+		if (!o)
+			break;
+		set_str(o, "whose", items[i].whose);
+		set_str(o, "subject", items[i].subject);
+		set_time(o, "not_after", items[i].not_after);
+		(void)json_array_append_new(a, o);
+	}
+	return a;
+}
+
+/*
+ * Of a child's SAs the newest that ike knows: older ones are on their way out, and so is one that ike has given up while its inbound SA serves
+ * what is still under way (two sides that connected at once). Where ike knows none of them yet, the newest.
+ */
+static const struct child *shown_child(const struct conn *c, unsigned int index,
+				       const struct ike_snapshot *s)
+{
+	const struct child *k, *newest = NULL;
 
 	LIST_FOREACH(k, &c->children, of_conn)
 	{
-		if (k->index == index)
+		if (k->index != index)
+			continue;
+		if (find_child(s, k->number))
 			return k;
+		if (!newest)
+			newest = k;
 	}
-	return NULL;
+	return newest;
 }
 
 static json_t *children_json(const struct conn *c, const struct ike_snapshot *s)
@@ -242,7 +274,7 @@ static json_t *children_json(const struct conn *c, const struct ike_snapshot *s)
 	json_t *a = json_array();
 
 	for (unsigned int i = 0; i < c->cfg->n_children && a; i++) {
-		const struct child *k = newest_child(c, i);
+		const struct child *k = shown_child(c, i, s);
 		json_t *o = k ? child_json(c->g, k, s) : json_object();
 
 		if (!o)
@@ -412,11 +444,13 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 	set_str(o, "local_subject", c->local_subject);
 	if (c->n_certs > 0)
 		set_time(o, "local_not_after", c->local_not_after);
+	set(o, "vault", vaulting_json(c));
 	if (b && b->b.connection == c->id)
 		set_peer(o, b);
 	set(o, "revocation", revocation_json(c, b && b->b.connection == c->id ? b : NULL));
 	if (sa && sa->s.state == IKE_STATE_UP)
 		set(o, "ike", ike_json(&sa->s));
+	set(o, "expiring", expiring_json(c));
 	set(o, "children", children_json(c, s));
 	if (c->last_error.code[0])
 		set(o, "last_error", entry_json(&c->last_error, false));

@@ -148,6 +148,41 @@ static int digest(const struct trust_entry *e, uint8_t ret[32])
 	return ok ? 0 : -ENOMEM;
 }
 
+/* Is there another of that name that ends later? Then the end of this one is none of anybody's business. */
+static bool has_successor(const struct pki_trust *trust, const struct pki_cert *cert)
+{
+	const struct pki_certs *lists[] = {&trust->anchors, &trust->helpers};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t j = 0; j < lists[i]->n; j++) {
+			const struct pki_cert *other = lists[i]->list[j];
+
+			if (other->not_after > cert->not_after &&
+			    streq(other->subject, cert->subject))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void find_first_end(const struct pki_trust *trust, struct staged_trust *ret)
+{
+	const struct pki_certs *lists[] = {&trust->anchors, &trust->helpers};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t j = 0; j < lists[i]->n; j++) {
+			const struct pki_cert *cert = lists[i]->list[j];
+
+			if ((ret->not_after != 0 && cert->not_after >= ret->not_after) ||
+			    has_successor(trust, cert))
+				continue;
+			ret->not_after = cert->not_after;
+			(void)snprintf(ret->subject, sizeof(ret->subject), "%s", cert->subject);
+		}
+	}
+	pki_printable(ret->subject);
+}
+
 int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		    struct staged_trust *ret, uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE],
 		    uint8_t remote_id[PROTO_ID_MAX])
@@ -183,6 +218,7 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 	r = pki_identity_rule_encode(e->identity, remote_id, PROTO_ID_MAX, &ret->remote_id.size);
 	if (r < 0)
 		ret->remote_id = (struct ike_blob){0};
+	find_first_end(e->trust, ret);
 	r = digest(e, e->digest);
 	memcpy(ret->digest, e->digest, sizeof(ret->digest));
 	return r;

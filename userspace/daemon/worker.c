@@ -14,14 +14,19 @@
 
 static size_t neighbour_slot(enum role role, unsigned int index)
 {
-	return role == ROLE_VERIFY ? 1 + (size_t)index : 0;
+	if (role == ROLE_VERIFY)
+		return 1 + (size_t)index;
+	/* Of those that have to do with vaults none has a verify worker beside it. */
+	return role == ROLE_VAULT ? 1 : 0;
 }
 
 /* The descriptor a neighbour's socket has in this process, so that it can be found from outside. */
 static int neighbour_fd(enum role self, enum role peer, unsigned int index)
 {
+	if (self == ROLE_VAULT)
+		return ROLE_FD_VAULT_KEY;
 	if (self != ROLE_IKE)
-		return ROLE_FD_IKE;
+		return peer == ROLE_VAULT ? ROLE_FD_VAULT : ROLE_FD_IKE;
 	return peer == ROLE_VERIFY ? ROLE_FD_VERIFY + (int)index : ROLE_FD_KEY;
 }
 
@@ -29,6 +34,8 @@ static bool may_attach(enum role self, enum role peer)
 {
 	if (self == ROLE_IKE)
 		return peer == ROLE_KEY || peer == ROLE_VERIFY;
+	if ((self == ROLE_KEY && peer == ROLE_VAULT) || (self == ROLE_VAULT && peer == ROLE_KEY))
+		return true;
 	return (self == ROLE_KEY || self == ROLE_VERIFY) && peer == ROLE_IKE;
 }
 
@@ -75,8 +82,8 @@ static void on_violation(void *ctx, struct channel *c, const char *text)
 	struct msg_writer m;
 
 	log_error("%s broke the protocol: %s", role_name(channel_peer(c)), text);
-	/* ike may not accuse those it depends on: it just ends, and main looks into it. */
-	if (w->role == ROLE_IKE) {
+	/* ike and vault may not accuse those they depend on: they just end, and main looks into it. */
+	if (w->role == ROLE_IKE || w->role == ROLE_VAULT) {
 		w->exit_status = EXIT_FAILURE;
 		(void)event_base_loopbreak(w->base);
 		return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The life of an IKE SA, from its first message to its burial. ik_sa_enter() alone changes its
- * state. How it is negotiated is in init.c, auth_i.c, auth_r.c and rekey.c.
+ * state. How it is negotiated is in init_i.c, init_r.c, auth_i.c, auth_r.c and rekey.c.
  */
 #include "ike/state.h"
 

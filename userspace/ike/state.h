@@ -12,7 +12,7 @@
  *   exchange.c    requests, responses, windows, retransmission, tasks in their order
  *   receive.c     from a datagram to an authentic message and to who handles it
  *   halfopen.c    what peers may cost before they are authenticated
- *   init.c        IKE_SA_INIT, intermediate.c IKE_INTERMEDIATE, auth_i.c and auth_r.c IKE_AUTH
+ *   init_i.c and init_r.c (over init.c) IKE_SA_INIT, intermediate.c IKE_INTERMEDIATE, auth_i.c and auth_r.c IKE_AUTH
  *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation
  *   rekey.c       IKE SA rekeying
  *   followup.c    IKE_FOLLOWUP_KE
@@ -569,7 +569,15 @@ void ik_serving_done(struct ik_sa *sa);
 void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 		const struct cg_endpoint *remote, const uint8_t *data, size_t size);
 
-/* init.c */
+/* init.c: both roles. Errors leave what was kept before. */
+void ik_init_build_extras(struct ike_builder *b, const struct ik_sa *sa,
+			  const struct ike_connection_config *c);
+void ik_init_read_extras(struct ik_sa *sa, const struct ike_content *content,
+			 const struct ike_connection_config *c);
+int ik_init_keep_nonce(struct ik_setup *s, struct ike_view nonce);
+int ik_init_keep_message(uint8_t **to, size_t *to_len, struct ike_view message);
+
+/* init_i.c, init_r.c */
 /* Begins to connect: 0, -EAGAIN (waits for a nonce, counts as begun) or an error. */
 int ik_init_start(struct ik_conn *conn, bool reauth);
 void ik_init_resume(struct ik_sa *sa);

@@ -131,6 +131,11 @@ static int mark_as_made(struct cgk_rt *rt, struct rtnl_link *link)
 	return r < 0 ? fail(rt, r, "alias of %s", rtnl_link_get_name(link)) : 0;
 }
 
+static bool is_marked(struct rtnl_link *link)
+{
+	return streq_ptr(rtnl_link_get_ifalias(link), CGK_LINK_ALIAS);
+}
+
 int cgk_link_ensure(struct cgk_rt *rt, const char *name, uint32_t *ret_ifindex, bool *ret_created)
 {
 	_cleanup_(rtnl_link_putp) struct rtnl_link *link = NULL, *wish = NULL;
@@ -156,12 +161,32 @@ int cgk_link_ensure(struct cgk_rt *rt, const char *name, uint32_t *ret_ifindex, 
 			r = mark_as_made(rt, link);
 		created = true;
 	} else if (r >= 0)
-		created = streq_ptr(rtnl_link_get_ifalias(link), CGK_LINK_ALIAS);
+		created = is_marked(link);
 	if (r < 0)
 		return r;
 	*ret_ifindex = (uint32_t)rtnl_link_get_ifindex(link);
 	if (ret_created)
 		*ret_created = created;
+	return 0;
+}
+
+int cgk_link_dump(struct cgk_rt *rt, int (*fn)(void *ctx, const char *name, uint32_t ifindex),
+		  void *ctx)
+{
+	_cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
+	int r = rtnl_link_alloc_cache(rt->nl, AF_UNSPEC, &cache);
+
+	if (r < 0)
+		return fail(rt, r, "reading the devices");
+	for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
+		struct rtnl_link *link = (struct rtnl_link *)o;
+
+		if (!streq_ptr(rtnl_link_get_type(link), CERTGATE_LINK_KIND) || !is_marked(link))
+			continue;
+		r = fn(ctx, rtnl_link_get_name(link), (uint32_t)rtnl_link_get_ifindex(link));
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -27,6 +27,9 @@ const char *cgk_rt_error(const struct cgk_rt *rt);
 int cgk_link_ensure(struct cgk_rt *rt, const char *name, uint32_t *ret_ifindex, bool *ret_created);
 /* Only a device of kind certgate. -ENOENT, -EINVAL: of another kind. */
 int cgk_link_delete(struct cgk_rt *rt, const char *name);
+/* The devices that a daemon made, this one or an earlier one. fn: negative ends it. */
+int cgk_link_dump(struct cgk_rt *rt, int (*fn)(void *ctx, const char *name, uint32_t ifindex),
+		  void *ctx);
 int cgk_link_up(struct cgk_rt *rt, uint32_t ifindex);
 /* Bytes; 0 leaves it. CGK_LINK_MTU is what the module gives a new device. */
 #define CGK_LINK_MTU 1400

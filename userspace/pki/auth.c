@@ -183,7 +183,7 @@ static int ecdsa_to_raw(enum pki_auth_method method, const uint8_t *der, size_t 
 	return r;
 }
 
-static int ecdsa_from_raw(const uint8_t *raw, size_t n, uint8_t **ret, size_t *ret_len)
+int pki_ecdsa_from_raw(const uint8_t *raw, size_t n, uint8_t **ret, size_t *ret_len)
 {
 	ECDSA_SIG *sig = ECDSA_SIG_new();
 	BIGNUM *r = BN_bin2bn(raw, (int)n, NULL), *s = BN_bin2bn(raw + n, (int)n, NULL);
@@ -383,7 +383,7 @@ static int verify_ecdsa(const struct pki_cert *leaf, EVP_PKEY *pkey, enum pki_au
 		return pki_fail(err, -EBADMSG,
 				"the AUTH payload holds %zu octets of signature, and %s has %zu",
 				data_len, curves[i].name, 2 * n);
-	r = ecdsa_from_raw(data, n, &der, &der_len);
+	r = pki_ecdsa_from_raw(data, n, &der, &der_len);
 	if (r < 0)
 		return pki_fail(err, r, "out of memory");
 	good = verify_with(pkey, curves[i].scheme, -1, der, der_len, octets, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who makes our AUTH signature: a private key in memory today; a vault, a TPM or a PKCS#11 token
- * behind the same table.
+ * Who makes our AUTH signature: a private key in memory, or a vault that keeps the key
+ * (daemon/key_vault.h); a TPM or a PKCS#11 token fit behind the same table.
  *
  * Signing may take a network round trip, so the answer comes through a callback. A signer whose
  * key is in memory calls it before sign() returns.
@@ -46,7 +46,7 @@ struct pki_signer_ops {
 	 * with the call. */
 	int (*sign)(struct pki_signer *signer, enum pki_scheme scheme, const uint8_t *octets,
 		    size_t len, pki_sign_done done, void *userdata);
-	/* Frees the signer. Outstanding signatures end with done(-ECANCELED). */
+	/* Frees the signer. Outstanding signatures still end with done, perhaps with -ECANCELED. */
 	void (*free)(struct pki_signer *signer);
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A node of the simulation: does what the engine asks for, as the daemon's other processes and the kernel would:
- * nonces good once, signatures, judgments of toy certificates, a SAD with numbered packets.
+ * A node of the simulation: does what the engine asks for, as the daemon's other processes would: nonces good once,
+ * signatures, judgments of toy certificates. Its kernel is in sim_kernel.c.
  */
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -82,8 +82,16 @@ static uint8_t *octets_of(bool initiator, struct ike_blob message, struct ike_bl
 
 /* ------------------------------------------------------------------ answers */
 
-static void answer_later(struct sim_node *n, enum ike_output_kind what, uint64_t request, int error,
-			 void *extra, size_t extra_size)
+struct sim_conn *sim_conn_of(struct sim_node *n, uint32_t id)
+{
+	for (size_t i = 0; i < n->max_conns; i++)
+		if (n->conns[i].used && n->conns[i].config.id == id)
+			return &n->conns[i];
+	return NULL;
+}
+
+void sim_answer_later(struct sim_node *n, enum ike_output_kind what, uint64_t request, int error,
+		      void *extra, size_t extra_size)
 {
 	struct sim_event *e = sim_event_new(SIM_EVENT_ANSWER, n);
 	ike_time delay = n->sim->answer_max ? seeded_next(&n->sim->random) % n->sim->answer_max : 0;
@@ -158,7 +166,7 @@ static void do_nonces(struct sim_node *n, uint32_t count)
 		n->nonces[n->n_nonces].token = n->n_nonces;
 		list[i].token = n->n_nonces++;
 	}
-	answer_later(n, IKE_OUT_NONCES, 0, 0, list, count * sizeof(*list));
+	sim_answer_later(n, IKE_OUT_NONCES, 0, 0, list, count * sizeof(*list));
 }
 
 static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
@@ -182,7 +190,7 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 		memcpy(n->peer_methods, o->peer_methods.data,
 		       o->peer_methods.size < 64 ? o->peer_methods.size : 64);
 	if (n->sign_error) {
-		answer_later(n, IKE_OUT_SIGN, o->request, n->sign_error, NULL, 0);
+		sim_answer_later(n, IKE_OUT_SIGN, o->request, n->sign_error, NULL, 0);
 		return;
 	}
 	octets = octets_of(o->initiator, o->init_message, o->peer_nonce, o->prf, o->sk_p,
@@ -199,16 +207,8 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(key);
 	free(octets);
-	answer_later(n, IKE_OUT_SIGN, o->request, 0, auth,
-		     sizeof(ed25519_head) + 64 + n->auth_excess);
-}
-
-static struct sim_conn *conn_of(struct sim_node *n, uint32_t id)
-{
-	for (size_t i = 0; i < n->max_conns; i++)
-		if (n->conns[i].used && n->conns[i].config.id == id)
-			return &n->conns[i];
-	return NULL;
+	sim_answer_later(n, IKE_OUT_SIGN, o->request, 0, auth,
+			 sizeof(ed25519_head) + 64 + n->auth_excess);
 }
 
 static void refuse(struct ike_verify_answer *a, const char *code, const char *text)
@@ -269,7 +269,7 @@ static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike
 		return;
 	}
 	for (size_t i = 0; i < o->n_candidates && !found; i++) {
-		const struct sim_conn *c = conn_of(n, o->candidates[i]);
+		const struct sim_conn *c = sim_conn_of(n, o->candidates[i]);
 
 		if (c && !strcmp(c->peer, cert.name))
 			found = c;
@@ -322,233 +322,7 @@ static void do_verify(struct sim_node *n, const struct ike_out_verify *o)
 		return;
 	}
 	judge(n, o, a);
-	answer_later(n, IKE_OUT_VERIFY, o->request, 0, a, sizeof(*a));
-}
-
-/* ------------------------------------------------------------------ the kernel */
-
-static struct sim_flow *flow_of(struct sim_node *n, uint32_t connection, uint32_t index)
-{
-	struct sim_conn *c = conn_of(n, connection);
-
-	return c && index < 4 ? &c->flows[index] : NULL;
-}
-
-static struct sim_sa *sad_find(struct sim_node *n, uint64_t child)
-{
-	for (struct sim_sa *sa = n->sad; sa; sa = sa->next)
-		if (sa->child == child)
-			return sa;
-	return NULL;
-}
-
-static void trace(const struct sim_node *n, const char *what, uint64_t child)
-{
-	if (getenv("SIM_TRACE"))
-		print_message("%10.6f %s: %s %" PRIu64 "\n", (double)n->sim->now / SIM_S, n->name,
-			      what, child);
-}
-
-static void do_child_add(struct sim_node *n, const struct ike_out_child_add *o)
-{
-	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
-	struct sim_sa *sa;
-
-	trace(n, o->activate_on_use ? "add on use" : "add", o->child);
-	sim_watch_child(n, o);
-	if (n->child_error) {
-		answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
-		return;
-	}
-	assert_true(o->binding && n->bindings[o->binding]);
-	for (sa = n->sad; sa; sa = sa->next)
-		assert_int_not_equal(sa->spi_in, o->spi_in);
-	sa = calloc(1, sizeof(*sa));
-	assert_non_null(sa);
-	sa->child = o->child;
-	sa->connection = o->connection;
-	sa->index = o->child_index;
-	sa->binding = o->binding;
-	sa->spi_in = o->spi_in;
-	sa->spi_out = o->spi_out;
-	sa->suite = o->suite;
-	sa->key_len = o->keys.encr_in.size;
-	assert_true(sa->key_len && sa->key_len <= sizeof(sa->key_in));
-	memcpy(sa->key_in, o->keys.encr_in.data, sa->key_len);
-	memcpy(sa->key_out, o->keys.encr_out.data, sa->key_len);
-	sa->local = o->local;
-	sa->remote = o->remote;
-	sa->udp = o->udp;
-	sa->follow = o->follow;
-	sa->on_use = o->activate_on_use;
-	sa->replaces = o->replaces;
-	sa->lifetime = o->lifetime;
-	sa->soft_lifetime = o->soft_lifetime;
-	sa->n_local_ts = o->n_local_ts < 4 ? o->n_local_ts : 4;
-	sa->n_remote_ts = o->n_remote_ts < 4 ? o->n_remote_ts : 4;
-	memcpy(sa->local_ts, o->local_ts, sa->n_local_ts * sizeof(*sa->local_ts));
-	memcpy(sa->remote_ts, o->remote_ts, sa->n_remote_ts * sizeof(*sa->remote_ts));
-	sa->next = n->sad;
-	n->sad = sa;
-	n->n_sad++;
-	if (flow && !sa->on_use)
-		flow->active = sa;
-	answer_later(n, IKE_OUT_CHILD_ADD, o->request, 0, NULL, 0);
-}
-
-static void do_child_del(struct sim_node *n, uint64_t child, bool outbound_only)
-{
-	struct sim_sa **p = &n->sad;
-
-	trace(n, outbound_only ? "del outbound" : "del", child);
-	while (*p && (*p)->child != child)
-		p = &(*p)->next;
-	if (*p) {
-		struct sim_sa *sa = *p;
-		struct sim_flow *flow = flow_of(n, sa->connection, sa->index);
-
-		if (flow && flow->active == sa)
-			flow->active = NULL;
-		sa->on_use = false;
-		if (outbound_only)
-			return;
-		*p = sa->next;
-		n->n_sad--;
-		free(sa);
-	}
-}
-
-static void do_activate(struct sim_node *n, uint64_t child)
-{
-	struct sim_sa *sa = sad_find(n, child);
-	struct sim_flow *flow = sa ? flow_of(n, sa->connection, sa->index) : NULL;
-
-	trace(n, "activate", child);
-	assert_non_null(sa);
-	sa->on_use = false;
-	if (flow)
-		flow->active = sa;
-}
-
-static void do_move(struct sim_node *n, const struct ike_out_child *o)
-{
-	struct sim_sa *sa = sad_find(n, o->child);
-
-	assert_non_null(sa);
-	sa->local = o->local;
-	sa->remote = o->remote;
-	sa->udp = o->udp;
-	sa->follow = o->follow;
-	sa->moves++;
-}
-
-static void do_release(struct sim_node *n, uint64_t binding)
-{
-	assert_true(binding && binding <= n->last_binding);
-	assert_true(n->bindings[binding]);
-	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next)
-		assert_int_not_equal(sa->binding, binding);
-	n->bindings[binding] = false;
-	n->live_bindings--;
-}
-
-static void gap(struct sim *s, const struct sim_node *n, struct sim_flow *flow, ike_time sent,
-		const char *why)
-{
-	if (!flow || !flow->flowing || sent < flow->since)
-		return;
-	if (!s->gaps++)
-		(void)snprintf(s->first_gap, sizeof(s->first_gap), "at %.6f from %s: %s",
-			       (double)s->now / SIM_S, n->name, why);
-}
-
-struct wire_esp {
-	struct sim_esp esp;
-	struct sim_node *from;
-	uint32_t connection, index;
-};
-
-void sim_node_traffic(struct sim_node *n)
-{
-	for (size_t c = 0; c < n->max_conns; c++) {
-		struct sim_conn *conn = &n->conns[c];
-
-		for (size_t i = 0; conn->used && i < conn->config.n_children; i++) {
-			struct sim_flow *flow = &conn->flows[i];
-			struct wire_esp w = {
-				.from = n, .connection = conn->config.id, .index = (uint32_t)i};
-
-			if (!flow->active) {
-				flow->lost_no_sa++;
-				gap(n->sim, n, flow, n->sim->now, "no outbound SA");
-				continue;
-			}
-			w.esp.spi = flow->active->spi_out;
-			memcpy(w.esp.key, flow->active->key_out, sizeof(w.esp.key));
-			w.esp.number = ++n->next_number;
-			w.esp.sent_at = n->sim->now;
-			flow->sent++;
-			sim_send(n, &flow->active->local, &flow->active->remote, &w, sizeof(w),
-				 true);
-		}
-	}
-}
-
-void sim_esp_lost(struct sim *s, const struct sim_packet *p, const char *why)
-{
-	struct wire_esp w;
-	struct sim_flow *flow;
-
-	memcpy(&w, p->data, sizeof(w));
-	flow = flow_of(w.from, w.connection, w.index);
-	if (flow)
-		flow->lost_at_peer++;
-	gap(s, w.from, flow, w.esp.sent_at, why);
-}
-
-void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
-{
-	struct wire_esp w;
-	struct sim_sa *sa;
-	struct sim_flow *theirs, *ours;
-
-	memcpy(&w, p->data, sizeof(w));
-	for (sa = n->sad; sa; sa = sa->next)
-		if (sa->spi_in == w.esp.spi && !memcmp(sa->key_in, w.esp.key, sa->key_len))
-			break;
-	if (!sa) {
-		char why[200];
-
-		(void)snprintf(why, sizeof(why),
-			       "%.60s has no inbound SA %08x for packet %" PRIu64 " sent at %.6f",
-			       n->name, w.esp.spi, w.esp.number, (double)w.esp.sent_at / SIM_S);
-		sim_esp_lost(n->sim, p, why);
-		return;
-	}
-	/* Outer addresses are looked at, unless the peer may be followed (RFC 7296 section 2.23). */
-	if (!(sa->udp && sa->follow) &&
-	    (sa->udp ? !cg_endpoint_equal(&sa->remote, &p->from)
-		     : !cg_addr_equal(&sa->remote.addr, &p->from.addr))) {
-		sim_esp_lost(n->sim, p, "it comes from elsewhere");
-		return;
-	}
-	theirs = flow_of(w.from, w.connection, w.index);
-	if (theirs) {
-		if (!theirs->flowing)
-			theirs->since = n->sim->now;
-		theirs->flowing = true;
-		theirs->received++;
-	}
-	ours = flow_of(n, sa->connection, sa->index);
-	if (sa->on_use && ours) {
-		sa->on_use = false;
-		ours->active = sa;
-	}
-	ike_child_traffic(n->engine, n->sim->now, sa->child);
-	if (sa->udp && !cg_endpoint_equal(&sa->remote, &p->from)) {
-		sa->remote = p->from;
-		ike_child_moved(n->engine, n->sim->now, sa->child, &p->from);
-	}
+	sim_answer_later(n, IKE_OUT_VERIFY, o->request, 0, a, sizeof(*a));
 }
 
 /* ------------------------------------------------------------------ outputs */
@@ -582,13 +356,11 @@ void sim_node_drain(struct sim_node *n)
 		case IKE_OUT_NONCES: do_nonces(n, o.nonces.count); break;
 		case IKE_OUT_SIGN: do_sign(n, &o.sign); break;
 		case IKE_OUT_VERIFY: do_verify(n, &o.verify); break;
-		case IKE_OUT_CHILD_ADD: do_child_add(n, &o.child_add); break;
-		case IKE_OUT_CHILD_DEL:
-			do_child_del(n, o.child.child, o.child.outbound_only);
-			break;
-		case IKE_OUT_CHILD_ACTIVATE: do_activate(n, o.child.child); break;
-		case IKE_OUT_CHILD_MOVE: do_move(n, &o.child); break;
-		case IKE_OUT_RELEASE: do_release(n, o.release.binding); break;
+		case IKE_OUT_CHILD_ADD: sim_sad_add(n, &o.child_add); break;
+		case IKE_OUT_CHILD_DEL: sim_sad_del(n, o.child.child, o.child.outbound_only); break;
+		case IKE_OUT_CHILD_ACTIVATE: sim_sad_activate(n, o.child.child); break;
+		case IKE_OUT_CHILD_MOVE: sim_sad_move(n, &o.child); break;
+		case IKE_OUT_RELEASE: sim_binding_release(n, o.release.binding); break;
 		case IKE_OUT_REPORT: keep_report(n, &o.report); break;
 		}
 		if (!cg_addr_is_any(&n->lost_address) && !n->deaf_to_moves) {
@@ -648,24 +420,9 @@ struct sim_node *sim_node_new(struct sim *s, const char *name, const char *ca, c
 	return n;
 }
 
-static void sad_clear(struct sim_node *n)
-{
-	struct sim_sa *next;
-
-	for (struct sim_sa *sa = n->sad; sa; sa = next) {
-		next = sa->next;
-		free(sa);
-	}
-	n->sad = NULL;
-	n->n_sad = 0;
-	for (size_t c = 0; c < n->max_conns; c++)
-		for (size_t i = 0; i < 4; i++)
-			n->conns[c].flows[i].active = NULL;
-}
-
 void sim_node_free(struct sim_node *n)
 {
-	sad_clear(n);
+	sim_sad_clear(n);
 	ike_engine_free(n->engine);
 	for (size_t i = 0; i < IKE_MAX_CERTS; i++)
 		free(n->chain[i]);
@@ -679,7 +436,7 @@ void sim_node_restart(struct sim_node *n, bool kernel)
 {
 	n->engine = ike_engine_free(n->engine);
 	if (kernel)
-		sad_clear(n);
+		sim_sad_clear(n);
 	else
 		for (struct sim_sa *sa = n->sad; sa; sa = sa->next)
 			sa->child |= (uint64_t)1 << 63; /* nobody deletes it any more */

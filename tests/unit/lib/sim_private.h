@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between sim.c and sim_node.c. */
+/* Between sim.c, sim_node.c and sim_kernel.c. */
 #pragma once
 
 #include "sim.h"
@@ -28,6 +28,16 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 	      const void *data, size_t size, bool esp);
 void sim_esp_lost(struct sim *s, const struct sim_packet *p, const char *why);
 void sim_esp_receive(struct sim_node *n, const struct sim_packet *p);
+/* Answers the engine's request after a while; extra is the event's, of malloc(). */
+void sim_answer_later(struct sim_node *n, enum ike_output_kind what, uint64_t request, int error,
+		      void *extra, size_t extra_size);
+struct sim_conn *sim_conn_of(struct sim_node *n, uint32_t id);
+void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o);
+void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only);
+void sim_sad_activate(struct sim_node *n, uint64_t child);
+void sim_sad_move(struct sim_node *n, const struct ike_out_child *o);
+void sim_sad_clear(struct sim_node *n);
+void sim_binding_release(struct sim_node *n, uint64_t binding);
 void sim_node_traffic(struct sim_node *n);
 void sim_node_drain(struct sim_node *n);
 void sim_node_answer(struct sim_node *n, struct sim_event *e);

@@ -1,0 +1,203 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+# kernels: uml
+#
+# certgated at hq, strongSwan at branch, and what lies between them: a NAT at either end, peers that want a cookie, a peer that
+# vanishes. And somebody who looks on: tshark, given the keys, reads all that we say in IKE.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+. tests/lib/strongswan.sh
+. tests/lib/strongswan_pair.sh
+
+gcm='aes256gcm16-prfsha256-curve25519'
+
+# between NFT-RULES: a table of the router
+between() {
+	ns router nft -f - <<-END
+		table ip between {
+			$1
+		}
+	END
+}
+
+nothing_between() {
+	ns router nft flush ruleset
+}
+
+# wire_open FILTER: records what passes the router's leg to branch, until wire_close
+wire_open() {
+	"$enter" router tcpdump -U --immediate-mode -i branch -n -s 0 -w /run/wire "$1" >/dev/null 2>/run/wire.log &
+	wire=$!
+	wait_for 10 grep -q listening /run/wire.log
+}
+
+wire_close() {
+	kill $wire
+	wait $wire 2>/dev/null
+	true
+}
+
+told() { # WORDS: strongSwan's log has them
+	grep -q -- "$1" "$swan_root/branch/log"
+}
+
+# wire_count FILTER: packets of the recording
+wire_count() {
+	tcpdump -n -r /run/wire "$1" 2>/dev/null | wc -l
+}
+
+# ---------------------------------------------------------------- tshark
+
+# secret NAME: a key of the last IKE SA, hexadecimal, as strongSwan's log dumps it
+secret() {
+	awk -v name="Sk_$1 secret" '
+		index($0, name) { on = 1; key = ""; next }
+		on && match($0, /\[IKE\] +[0-9]+: /) {
+			bytes = substr($0, RSTART + RLENGTH, 48)
+			gsub(/ /, "", bytes)
+			key = key bytes
+			next
+		}
+		{ on = 0 }
+		END { print tolower(key) }' "$swan_root/branch/log"
+}
+
+# decode ENCRYPTION INTEGRITY: the recording as tshark reads it with the keys. In /run/decoded all of it in words; in /run/said a line
+# for each message of hq: exchange and payloads, without the proposals and transforms in an SA, and without repetitions.
+decode() {
+	local ispi rspi keys
+	read -r ispi rspi < <(tshark -r /run/wire -Y 'isakmp.exchangetype == 35' -T fields -e isakmp.ispi -e isakmp.rspi 2>/dev/null)
+	keys="$ispi,$rspi,$(secret ei),$(secret er),\"$1\",$(secret ai),$(secret ar),\"$2\""
+	tshark -r /run/wire -o "uat:ikev2_decryption_table:$keys" -V >/run/decoded 2>/run/tshark.err &&
+		tshark -r /run/wire -o "uat:ikev2_decryption_table:$keys" -Y 'ip.src == 198.51.100.2' -T fields \
+			-e isakmp.flag_r -e isakmp.messageid -e isakmp.frag.number -e isakmp.exchangetype -e isakmp.typepayload \
+			2>>/run/tshark.err | awk -F '\t' '!seen[$1, $2, $3]++ { while (gsub(/,[23],/, ",", $5)) ; print $4, $5 }' >/run/said ||
+		{ cat /run/tshark.err; return 1; }
+}
+
+# read_whole N: every message after IKE_SA_INIT was decrypted, with a good integrity value; nothing is malformed or remarkable
+read_whole() {
+	local sealed
+	sealed=$(grep -c 'Next payload: Encrypted and Authenticated' /run/decoded)
+	echo "$sealed sealed messages, $(grep -c '\[correct\]' /run/decoded) with a good integrity value"
+	[ "$sealed" -ge "$1" ] && [ "$(grep -c 'Integrity Checksum Data: .*\[correct\]' /run/decoded)" = "$sealed" ] &&
+		! grep -E -i 'malformed|expert info|\[incorrect' /run/decoded
+}
+
+# said LINES: what hq said is that
+said_are() {
+	diff <(printf '%s\n' "$@") /run/said
+}
+
+shown() { # WORDS...: tshark has found each of them
+	local words
+	for words; do
+		grep -q -F -- "$words" /run/decoded || { echo "not found: $words"; return 1; }
+	done
+}
+
+ktap_begin 34
+scripts/peer strongswan || exit 1
+insmod "$CERTGATE_KO" || exit 1
+topo_up && topo_isolate && pki_roots || exit 1
+for kind in rsa2048 p256; do
+	pki_cert hq "hq-$kind" "$kind" && pki_cert branch "branch-$kind" "$kind" || exit 1
+done
+
+# What we say as initiator, in fragments, and as responder.
+MODE=initiator-only interop_hq hq-rsa2048 'fragment_size: 576'
+SWAN_LOG='ike = 4' swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn 'fragmentation = yes'
+wire_open 'udp port 500 or udp port 4500'
+start_branch && interop_start
+t 'tshark looks on: certgate initiates' gate_up hq branch || logs
+t 'strongSwan rekeys the Child SA' swan branch --rekey --child hq || logs
+t 'certgate takes it down' eval 'gate hq down branch && wait_for 5 terminated' || logs
+wire_close
+t 'tshark has the keys' decode 'AES-GCM-256 with 16 octet ICV [RFC5282]' 'NONE [RFC4306]'
+t 'and reads every message whole' read_whole 12
+# 33 SA, 34 KE, 35 IDi, 36 IDr, 37 CERT, 38 CERTREQ, 39 AUTH, 40 Nonce, 41 N, 42 D, 44 TSi, 45 TSr, 46 SK, 53 SKF
+t 'exchanges and payloads in the order of the RFC' said_are '34 33,34,40,41,41,41,41' '35 53' '35 53' '35 53' '35 53' \
+	'35 53,35,37,37,38,39,41,41,33,44,45' '36 46,33,40,44,45' '37 46,42' '37 46,42'
+t 'identity, chain, signature, selectors' shown 'id-at-commonName=gw.hq.example' 'id-at-commonName=HQ Issuing CA' \
+	'Authentication Method: Digital Signature (14)' 'Starting Addr: 10.1.0.0' 'Ending Addr: 10.2.255.255' 'Total Fragments: 5'
+stop_both
+
+MODE=responder-only POLICY='{ike: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_256_128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' \
+	interop_hq hq-p256
+SWAN_LOG='ike = 4' swan_branch branch-p256 aes256-sha256-prfsha256-ecp256 aes256gcm16-esn
+wire_open 'udp port 500 or udp port 4500'
+interop_start && start_branch
+t 'tshark looks on: strongSwan initiates' swan branch --initiate --child hq --timeout 15 || logs
+t 'and takes it down' swan branch --terminate --ike hq || logs
+wire_close
+t 'tshark has the keys' decode 'AES-CBC-256 [RFC3602]' 'HMAC_SHA2_256_128 [RFC4868]'
+t 'and reads every message whole' read_whole 4
+t 'exchanges and payloads in the order of the RFC' said_are '34 33,34,40,41,41,41,41,41,38,41' \
+	'35 46,36,37,37,39,41,41,33,44,45' '37 46'
+t 'identity, chain, signature, selectors' shown 'id-at-commonName=gw.hq.example' 'id-at-commonName=HQ Issuing CA' \
+	'Authentication Method: Digital Signature (14)' 'Starting Addr: 10.1.0.0' 'Ending Addr: 10.2.255.255'
+stop_both
+
+# Cookies: strongSwan wants one while another IKE SA is half-open, which is one whose answers are lost.
+MODE=initiator-only interop_hq hq-p256
+SWAN_SETTINGS=$'cookie_threshold = 1\nhalf_open_timeout = 300' SWAN_LOG='net = 2' swan_branch branch-p256 "$gcm" aes256gcm16-esn
+between 'chain lost { type filter hook forward priority filter; ip saddr 203.0.113.2 udp sport 500 drop; }'
+start_branch && interop_start
+t 'an IKE SA is half-open at strongSwan' wait_for 10 told 'sending packet' || logs
+gate_stop hq
+nothing_between
+interop_start
+t 'strongSwan wants a cookie: the tunnel is up' gate_up hq branch || logs
+t 'it did' told 'sending COOKIE notify' || logs
+t 'ping crosses both ways' ping_both || logs
+stop_both
+MODE=responder-only interop_hq hq-p256
+sed -i '/^  listen:/a\  limits: {cookie_threshold: 0}' "$gate_root/hq/certgate.yaml"
+swan_branch branch-p256 "$gcm" aes256gcm16-esn
+interop_start && start_branch
+t 'certgate wants a cookie: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
+t 'it did' told 'parsed IKE_SA_INIT response 0 \[ N(COOKIE) \]' || logs
+t 'ping crosses both ways' ping_both || logs
+stop_both
+
+# The peer vanishes without a word, and comes back.
+MODE=initiator-only interop_hq hq-p256 'dpd_timeout: 6'
+swan_branch branch-p256 "$gcm" aes256gcm16-esn
+start_branch && interop_start
+t 'a peer that will vanish: the tunnel is up' gate_up hq branch || logs
+swan_kill branch
+t 'it is given up' wait_for 20 eval '! gate_is hq branch state up' || logs
+t 'and status says why' eval 'gate hq status branch | grep -q "has not answered"' || { gate hq status branch; logs; }
+start_branch
+t 'it is back: so is the tunnel' gate_up hq branch || logs
+t 'ping crosses both ways' ping_both || logs
+stop_both
+
+# A NAT before hq, then one before branch.
+MODE=initiator-only interop_hq hq-p256
+SWAN_REMOTE=203.0.113.1 swan_branch branch-p256 "$gcm" aes256gcm16-esn
+between 'chain out { type nat hook postrouting priority srcnat; oifname "branch" ip saddr 198.51.100.2 masquerade; }'
+wire_open 'host 203.0.113.2 and not arp'
+start_branch && interop_start
+t 'certgate behind a NAT: the tunnel is up' gate_up hq branch || logs
+t 'ping crosses both ways' ping_both || logs
+t 'status tells of the NAT' gate_is hq branch ike.nat local || gate hq status branch
+wire_close
+t 'ESP is in UDP from port 4500, and nothing else is there' eval '[ "$(wire_count "udp port 4500")" -ge 8 ] && [ "$(wire_count "not udp port 4500 and not udp port 500")" = 0 ]' || tcpdump -n -r /run/wire
+stop_both
+nothing_between
+REMOTE=any MODE=responder-only interop_hq hq-p256
+swan_branch branch-p256 "$gcm" aes256gcm16-esn
+between 'chain out { type nat hook postrouting priority srcnat; oifname "hq" ip saddr 203.0.113.2 masquerade; }'
+interop_start && start_branch
+t 'strongSwan behind a NAT: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
+t 'ping crosses both ways' ping_both || logs
+t 'status tells of the NAT' gate_is hq branch ike.nat remote || gate hq status branch
+stop_both
+nothing_between
+
+t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'
+topo_down
+t 'rmmod' wait_for 10 rmmod certgate
+ktap_end

@@ -1,0 +1,206 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+# kernels: uml
+#
+# Our certificate and key in a key vault, read as the managed identity of the machine: a key that comes with its certificate, one that
+# stays in the vault and signs there, a new version under traffic, refusals that say what to do, and a start without the vault.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+
+vault=/run/vault
+version=0123456789abcdef0123456789abcde
+
+vault_cert() { # NAME CERT VERSION-DIGIT [exportable]: what the vault has under NAME
+	mkdir -p "$vault/$1" && rm -f "$vault/$1/exportable" && cp "$pki/$2.pem" "$vault/$1/cert.pem" &&
+		cp "$pki/$2-chain.pem" "$vault/$1/chain.pem" && cp "$pki/$2.key" "$vault/$1/key.pem" &&
+		echo "$version$3" >"$vault/$1/version" && { [ -z "$4" ] || touch "$vault/$1/exportable"; }
+}
+
+fault() { # NAME, or . for all; LINE...
+	local name=$1
+	shift
+	mkdir -p "$vault/$name" && rm -f "$vault/$name/fault"
+	[ $# = 0 ] || printf '%s\n' "$@" >"$vault/$name/fault"
+}
+
+vault_start() {
+	rm -f "$vault/ready"
+	"$enter" router python3 tests/lib/vault.py "$vault" 198.51.100.1 8080 198.51.100.1 443 "$pki/vault-tls.pem" "$pki/vault-tls.key" \
+		>>/run/vault.log 2>&1 &
+	double=$!
+	wait_for 20 test -e "$vault/ready" || { cat /run/vault.log; return 1; }
+}
+
+vault_stop() {
+	kill "$double" && wait_for 10 eval '! ns router ss -Hltn | grep -q "198.51.100.1:443 "'
+}
+
+hq_conf() { # URL REFRESH
+	interop_hq hq
+	sed -i -e "s,outbound_certificate: .*,outbound_certificate: $1," \
+		-e "/^gateway:/a\\  vault: {metadata: 'http://198.51.100.1:8080', ca: $pki/vault-root.pem, refresh: $2}" \
+		"$gate_root/hq/certgate.yaml"
+}
+
+refused=0
+hq_refused() { # NAME [HOST]: one more connection, whose certificate the vault does not give, under the same name
+	refused=$((refused + 1))
+	cat >>"$gate_root/hq/certgate.yaml" <<-END
+		  - name: $1
+		    interface: {name: cg$refused}
+		    local_address: 198.51.100.2
+		    remote_address: 203.0.113.$((100 + refused))
+		    mode: responder-only
+		    local_networks: [10.1.0.0/16]
+		    remote_networks: [10.$((100 + refused)).0.0/16]
+		    outbound_certificate: https://${2:-hq-kv.vault.azure.net}/certificates/$1
+		    inbound_certificate:
+		      subject_name: gw.branch.example
+		      chain: [$pki/branch-root.cer]
+	END
+}
+
+# Each by name, what is said of it, and what to do.
+explained() {
+	gate hq status --json | python3 -c '
+import json, sys
+said = {c["name"]: c.get("vault", {}) for c in json.load(sys.stdin)["connections"]}
+wrong = 0
+for line in open(sys.argv[1]):
+    name, text, hint = line.rstrip("\n").split("|")
+    v = said[name]
+    if v.get("state") != "failed" or text not in v.get("text", "") or hint not in v.get("hint", ""):
+        print(name, v)
+        wrong = 1
+sys.exit(wrong)' /run/explanations
+}
+
+logs() {
+	ktap_log "$gate_root/hq/log" "$gate_root/branch/log" "$vault/log" /run/vault.log
+}
+
+comes_up() {
+	gate hq up branch --wait 20
+	gate_up hq branch && gate_up branch hq && ping_both
+}
+
+vault_pid() {
+	local pid
+	for pid in $(gate_pids hq); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- '--role vault ' && echo "$pid" && return 0
+	done
+	return 1
+}
+
+confined() {
+	local pid
+	pid=$(vault_pid) && [ -n "$pid" ] && grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
+		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status" && ! grep -q '^Uid:[[:space:]]*0' "/proc/$pid/status" &&
+		[ -z "$(ls -A "/proc/$pid/root/")" ]
+}
+
+ktap_begin 13
+insmod "$CERTGATE_KO" || exit 1
+topo_up && topo_isolate && pki_roots || exit 1
+pki_cert hq hq p256 && MKPKI_UNTIL=+40000000 pki_cert hq hq2 p256 && pki_cert hq hq3 rsa2048 &&
+	pki_cert branch branch p256 || exit 1
+(cd "$pki" && mkpki_root vault-root 'CN=Vault Root' && mkpki_gateway vault-tls vault-root 'CN=vault' 'DNS:hq-kv.vault.azure.net') || exit 1
+echo '198.51.100.1 hq-kv.vault.azure.net other-kv.vault.azure.net' >>/etc/hosts
+vault_cert gw hq 0 exportable && vault_cert hsm hq3 0 && vault_start || exit 1
+gate_dir branch
+gate_conf branch <<-END
+	gateway:
+	  listen: [203.0.113.2]
+	  state_dir: $gate_root/branch/state
+	connections:
+	  - name: hq
+	    interface: {name: cg0}
+	    local_address: 203.0.113.2
+	    remote_address: 198.51.100.2
+	    local_networks: [10.2.0.0/16]
+	    remote_networks: [10.1.0.0/16]
+	    outbound_certificate: $pki/branch.pfx
+	    inbound_certificate:
+	      subject_name: gw.hq.example
+	      chain: [$pki/hq-root.cer]
+END
+
+hq_conf https://HQ-KV.vault.azure.net/Certificates/gw 5
+GATE_START_SECONDS=60 interop_start && gate_start branch branch
+t 'certificate and key come from the vault' eval 'comes_up && gate_is hq branch vault.key here && gate_is hq branch vault.state current' || logs
+t 'the process that speaks with it can do nothing else' confined || logs
+
+# A new version, under traffic; PEM this time.
+before=$(gate_field hq branch local_not_after)
+touch "$vault/gw/pem"
+vault_cert gw hq2 1 exportable
+rotated() {
+	wait_for 30 gate_is hq branch vault.version "${version}1" && wait_for 20 eval '[ "$(gate_field hq branch local_not_after)" != "$before" ]'
+}
+t 'a new version rotates in, and no packet is lost' lossless 20 rotated || logs
+t 'it does so once' eval '[ "$(grep -c event=vault-rotated "$gate_root/hq/log")" = 1 ]' || logs
+
+# One that ends earlier, and a refusal.
+vault_cert gw hq 2 exportable
+t 'one that ends earlier is not taken' eval 'wait_for 30 gate_is hq branch vault.state failed && [[ $(gate_field hq branch vault.text) == *"before the one in use"* ]] && gate_is hq branch vault.version "${version}1"' || logs
+fault . 'certificates 403 ForbiddenByRbac'
+t 'a missing role is named, and the tunnel goes on' eval 'wait_for 60 eval "gate_field hq branch vault.hint | grep -q \"Key Vault Certificate User\"" && gate_is hq branch state up && ping_both' || logs
+fault .
+vault_stop
+t 'nor does a vault that is away take the tunnel' eval 'wait_for 40 eval "gate_field hq branch vault.text | grep -q \"cannot be reached\"" && gate_is hq branch state up && ping_both' || logs
+gate_stop hq
+
+# A start without the metadata service, and with each refusal there is: all at once, for they take their time.
+hq_conf https://hq-kv.vault.azure.net/certificates/hsm 20
+while IFS='|' read -r name line _; do
+	[ "$name" = gone ] || { vault_cert "$name" hq 0 exportable && fault "$name" "$line"; }
+	hq_refused "$name"
+done <<-'END'
+	unauthorized|certificates 401 Unauthorized
+	no-role|certificates 403 ForbiddenByRbac
+	no-secret|secrets 403 ForbiddenByRbac
+	no-sign|keys 403 ForbiddenByRbac
+	gone|
+	disabled|certificates disabled
+	disabled-secret|secrets 403 SecretDisabled
+	expired|certificates expired
+	busy|certificates 429 600
+	away|certificates redirect https://198.51.100.1/elsewhere
+	cut|certificates truncated
+	big|secrets oversized
+	nonsense|certificates nonsense
+	slow|certificates slow
+END
+rm "$vault/no-sign/exportable"
+hq_refused other other-kv.vault.azure.net
+cat >/run/explanations <<'END'
+unauthorized|does not accept the token|tenant
+no-role|may not read the certificate 'no-role'|the role 'Key Vault Certificate User'
+no-secret|may not read the secret|the role 'Key Vault Secrets User'
+no-sign|may not sign with the key|the role 'Key Vault Crypto User'
+gone|has no certificate 'gone'|check the name
+disabled|is disabled|enable it
+disabled-secret|is disabled|enable it
+expired|expired|
+busy|asked too often|asked again
+away|answers with a redirect (302), which is not followed|
+cut|cannot be reached|
+big|more than 196608 bytes|
+nonsense|'nonsense'|
+slow|cannot be reached|
+other|cannot be reached: SSL|
+END
+GATE_START_SECONDS=60 interop_start
+t 'without a token the connection waits, and says why' eval 'gate_is hq branch vault.state failed && gate_field hq branch vault.text | grep "metadata service" && ! gate_is hq branch state up' || logs
+vault_start
+t 'then a key that stays in the vault signs there' eval 'wait_for 60 gate_is hq branch vault.key in-vault && comes_up && grep -q "^POST /keys/hsm/.*/sign.* 200" "$vault/log"' || logs
+t 'each refusal is explained' wait_for 60 explained || { explained; logs; }
+t 'one that says when to come again is obeyed' eval 'wait_for 30 eval "[ \$(grep -c \"^GET /certificates/gone\" $vault/log) -ge 2 ]" && [ "$(grep -c "^GET /certificates/busy.* 429" "$vault/log")" = 1 ]' || logs
+gate_stop branch
+gate_stop hq
+t 'tokens went to the vault alone' eval '! grep -q elsewhere "$vault/log" && ! grep -rq "token.of-this-machine" "$gate_root/hq"' || logs
+kill "$double"
+topo_down
+t 'rmmod' wait_for 10 rmmod certgate
+ktap_end

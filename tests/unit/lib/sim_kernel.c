@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The kernel of a node of the simulation: a SAD, and numbered packets that cross or are lost.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_private.h"
+
+static struct sim_flow *flow_of(struct sim_node *n, uint32_t connection, uint32_t index)
+{
+	struct sim_conn *c = sim_conn_of(n, connection);
+
+	return c && index < 4 ? &c->flows[index] : NULL;
+}
+
+static struct sim_sa *sad_find(struct sim_node *n, uint64_t child)
+{
+	for (struct sim_sa *sa = n->sad; sa; sa = sa->next)
+		if (sa->child == child)
+			return sa;
+	return NULL;
+}
+
+static void trace(const struct sim_node *n, const char *what, uint64_t child)
+{
+	if (getenv("SIM_TRACE"))
+		print_message("%10.6f %s: %s %" PRIu64 "\n", (double)n->sim->now / SIM_S, n->name,
+			      what, child);
+}
+
+void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
+{
+	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
+	struct sim_sa *sa;
+
+	trace(n, o->activate_on_use ? "add on use" : "add", o->child);
+	sim_watch_child(n, o);
+	if (n->child_error) {
+		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
+		return;
+	}
+	assert_true(o->binding && n->bindings[o->binding]);
+	for (sa = n->sad; sa; sa = sa->next)
+		assert_int_not_equal(sa->spi_in, o->spi_in);
+	sa = calloc(1, sizeof(*sa));
+	assert_non_null(sa);
+	sa->child = o->child;
+	sa->connection = o->connection;
+	sa->index = o->child_index;
+	sa->binding = o->binding;
+	sa->spi_in = o->spi_in;
+	sa->spi_out = o->spi_out;
+	sa->suite = o->suite;
+	sa->key_len = o->keys.encr_in.size;
+	assert_true(sa->key_len && sa->key_len <= sizeof(sa->key_in));
+	memcpy(sa->key_in, o->keys.encr_in.data, sa->key_len);
+	memcpy(sa->key_out, o->keys.encr_out.data, sa->key_len);
+	sa->local = o->local;
+	sa->remote = o->remote;
+	sa->udp = o->udp;
+	sa->follow = o->follow;
+	sa->on_use = o->activate_on_use;
+	sa->replaces = o->replaces;
+	sa->lifetime = o->lifetime;
+	sa->soft_lifetime = o->soft_lifetime;
+	sa->n_local_ts = o->n_local_ts < 4 ? o->n_local_ts : 4;
+	sa->n_remote_ts = o->n_remote_ts < 4 ? o->n_remote_ts : 4;
+	memcpy(sa->local_ts, o->local_ts, sa->n_local_ts * sizeof(*sa->local_ts));
+	memcpy(sa->remote_ts, o->remote_ts, sa->n_remote_ts * sizeof(*sa->remote_ts));
+	sa->next = n->sad;
+	n->sad = sa;
+	n->n_sad++;
+	if (flow && !sa->on_use)
+		flow->active = sa;
+	sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, 0, NULL, 0);
+}
+
+void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only)
+{
+	struct sim_sa **p = &n->sad;
+
+	trace(n, outbound_only ? "del outbound" : "del", child);
+	while (*p && (*p)->child != child)
+		p = &(*p)->next;
+	if (*p) {
+		struct sim_sa *sa = *p;
+		struct sim_flow *flow = flow_of(n, sa->connection, sa->index);
+
+		if (flow && flow->active == sa)
+			flow->active = NULL;
+		sa->on_use = false;
+		if (outbound_only)
+			return;
+		*p = sa->next;
+		n->n_sad--;
+		free(sa);
+	}
+}
+
+void sim_sad_activate(struct sim_node *n, uint64_t child)
+{
+	struct sim_sa *sa = sad_find(n, child);
+	struct sim_flow *flow = sa ? flow_of(n, sa->connection, sa->index) : NULL;
+
+	trace(n, "activate", child);
+	assert_non_null(sa);
+	sa->on_use = false;
+	if (flow)
+		flow->active = sa;
+}
+
+void sim_sad_move(struct sim_node *n, const struct ike_out_child *o)
+{
+	struct sim_sa *sa = sad_find(n, o->child);
+
+	assert_non_null(sa);
+	sa->local = o->local;
+	sa->remote = o->remote;
+	sa->udp = o->udp;
+	sa->follow = o->follow;
+	sa->moves++;
+}
+
+void sim_binding_release(struct sim_node *n, uint64_t binding)
+{
+	assert_true(binding && binding <= n->last_binding);
+	assert_true(n->bindings[binding]);
+	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next)
+		assert_int_not_equal(sa->binding, binding);
+	n->bindings[binding] = false;
+	n->live_bindings--;
+}
+
+static void gap(struct sim *s, const struct sim_node *n, struct sim_flow *flow, ike_time sent,
+		const char *why)
+{
+	if (!flow || !flow->flowing || sent < flow->since)
+		return;
+	if (!s->gaps++)
+		(void)snprintf(s->first_gap, sizeof(s->first_gap), "at %.6f from %s: %s",
+			       (double)s->now / SIM_S, n->name, why);
+}
+
+struct wire_esp {
+	struct sim_esp esp;
+	struct sim_node *from;
+	uint32_t connection, index;
+};
+
+void sim_node_traffic(struct sim_node *n)
+{
+	for (size_t c = 0; c < n->max_conns; c++) {
+		struct sim_conn *conn = &n->conns[c];
+
+		for (size_t i = 0; conn->used && i < conn->config.n_children; i++) {
+			struct sim_flow *flow = &conn->flows[i];
+			struct wire_esp w = {
+				.from = n, .connection = conn->config.id, .index = (uint32_t)i};
+
+			if (!flow->active) {
+				flow->lost_no_sa++;
+				gap(n->sim, n, flow, n->sim->now, "no outbound SA");
+				continue;
+			}
+			w.esp.spi = flow->active->spi_out;
+			memcpy(w.esp.key, flow->active->key_out, sizeof(w.esp.key));
+			w.esp.number = ++n->next_number;
+			w.esp.sent_at = n->sim->now;
+			flow->sent++;
+			sim_send(n, &flow->active->local, &flow->active->remote, &w, sizeof(w),
+				 true);
+		}
+	}
+}
+
+void sim_esp_lost(struct sim *s, const struct sim_packet *p, const char *why)
+{
+	struct wire_esp w;
+	struct sim_flow *flow;
+
+	memcpy(&w, p->data, sizeof(w));
+	flow = flow_of(w.from, w.connection, w.index);
+	if (flow)
+		flow->lost_at_peer++;
+	gap(s, w.from, flow, w.esp.sent_at, why);
+}
+
+void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
+{
+	struct wire_esp w;
+	struct sim_sa *sa;
+	struct sim_flow *theirs, *ours;
+
+	memcpy(&w, p->data, sizeof(w));
+	for (sa = n->sad; sa; sa = sa->next)
+		if (sa->spi_in == w.esp.spi && !memcmp(sa->key_in, w.esp.key, sa->key_len))
+			break;
+	if (!sa) {
+		char why[200];
+
+		(void)snprintf(why, sizeof(why),
+			       "%.60s has no inbound SA %08x for packet %" PRIu64 " sent at %.6f",
+			       n->name, w.esp.spi, w.esp.number, (double)w.esp.sent_at / SIM_S);
+		sim_esp_lost(n->sim, p, why);
+		return;
+	}
+	/* Outer addresses are looked at, unless the peer may be followed (RFC 7296 section 2.23). */
+	if (!(sa->udp && sa->follow) &&
+	    (sa->udp ? !cg_endpoint_equal(&sa->remote, &p->from)
+		     : !cg_addr_equal(&sa->remote.addr, &p->from.addr))) {
+		sim_esp_lost(n->sim, p, "it comes from elsewhere");
+		return;
+	}
+	theirs = flow_of(w.from, w.connection, w.index);
+	if (theirs) {
+		if (!theirs->flowing)
+			theirs->since = n->sim->now;
+		theirs->flowing = true;
+		theirs->received++;
+	}
+	ours = flow_of(n, sa->connection, sa->index);
+	if (sa->on_use && ours) {
+		sa->on_use = false;
+		ours->active = sa;
+	}
+	ike_child_traffic(n->engine, n->sim->now, sa->child);
+	if (sa->udp && !cg_endpoint_equal(&sa->remote, &p->from)) {
+		sa->remote = p->from;
+		ike_child_moved(n->engine, n->sim->now, sa->child, &p->from);
+	}
+}
+
+void sim_sad_clear(struct sim_node *n)
+{
+	struct sim_sa *next;
+
+	for (struct sim_sa *sa = n->sad; sa; sa = next) {
+		next = sa->next;
+		free(sa);
+	}
+	n->sad = NULL;
+	n->n_sad = 0;
+	for (size_t c = 0; c < n->max_conns; c++)
+		for (size_t i = 0; i < 4; i++)
+			n->conns[c].flows[i].active = NULL;
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Bindings whose peer was let in by rules that a reload has changed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/gateway.h"
+
+enum { HANDLE = 9 };
+static const usec_t GRACE = BINDING_OUTDATED_SECONDS * USEC_PER_SEC;
+
+struct world {
+	struct gateway g;
+	struct cg_connection cfg;
+	struct conn c;
+	struct binding *b;
+};
+
+/* A binding that was earned by `earned`, of a connection that is judged by `now`. */
+static void set_up(struct world *w, uint8_t earned, uint8_t now)
+{
+	static struct proto_binding p;
+	struct proc verify = {.role = ROLE_VERIFY};
+
+	memset(w, 0, sizeof(*w));
+	w->cfg.name = (char *)"branch";
+	w->c.g = &w->g;
+	w->c.id = 1;
+	w->c.cfg = &w->cfg;
+	memset(w->c.trust_digest, now, sizeof(w->c.trust_digest));
+	conn_list(&w->c);
+	p = (struct proto_binding){.handle = HANDLE, .connection = 1};
+	p.binding.n_links = 1;
+	memset(p.trust, earned, sizeof(p.trust));
+	binding_new(&w->g, &verify, &p);
+	w->b = binding_find(&w->g, HANDLE);
+	assert_non_null(w->b);
+	/* There is no module here that could take it. */
+	assert_true(w->b->dead);
+	w->b->dead = false;
+}
+
+static void tear_down(struct world *w)
+{
+	bindings_free(&w->g);
+	conn_unlist(&w->c);
+	history_done(&w->c.history);
+	free(w->c.last_error.text);
+	free(w->c.last_error.hint);
+	table_done(&w->g.bindings_by_handle);
+	table_done(&w->g.bindings_by_kernel);
+}
+
+static void by_rules_in_force_it_stays(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w, 1, 1);
+	bindings_compare(&w.c);
+	bindings_tick(&w.g, now_boottime() + 2 * GRACE);
+	assert_false(w.b->dead);
+	tear_down(&w);
+}
+
+static void after_a_change_it_ends_in_time(void **state _unused_)
+{
+	struct world w;
+	usec_t changed;
+
+	set_up(&w, 1, 1);
+	memset(w.c.trust_digest, 2, sizeof(w.c.trust_digest));
+	changed = now_boottime();
+	bindings_compare(&w.c);
+	bindings_tick(&w.g, changed + GRACE);
+	assert_false(w.b->dead);
+	/* Another reload does not begin the time anew. */
+	memset(w.c.trust_digest, 3, sizeof(w.c.trust_digest));
+	w.b->outdated -= USEC_PER_SEC;
+	bindings_compare(&w.c);
+	bindings_tick(&w.g, changed + GRACE);
+	assert_true(w.b->dead);
+	assert_non_null(strstr(w.b->why, "not let in again"));
+	tear_down(&w);
+}
+
+static void a_change_taken_back_is_none(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w, 1, 1);
+	memset(w.c.trust_digest, 2, sizeof(w.c.trust_digest));
+	bindings_compare(&w.c);
+	memset(w.c.trust_digest, 1, sizeof(w.c.trust_digest));
+	bindings_compare(&w.c);
+	bindings_tick(&w.g, now_boottime() + 2 * GRACE);
+	assert_false(w.b->dead);
+	tear_down(&w);
+}
+
+static void a_verdict_that_crossed_the_change_counts_as_before_it(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w, 1, 2);
+	bindings_tick(&w.g, now_boottime() + GRACE + USEC_PER_SEC);
+	assert_true(w.b->dead);
+	tear_down(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_rules_in_force_it_stays),
+		cmocka_unit_test(after_a_change_it_ends_in_time),
+		cmocka_unit_test(a_change_taken_back_is_none),
+		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Warnings of certificates that end soon: when, how often, of which, and what status says meanwhile. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/gateway.h"
+
+enum { DAY = 24 * 60 * 60 };
+static const int64_t NOW = 1800000000;
+
+struct world {
+	struct gateway g;
+	struct cg_connection cfg;
+	struct conn c, *conns[1];
+};
+
+static void set_up(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->cfg.name = (char *)"branch";
+	w->c.g = &w->g;
+	w->c.cfg = &w->cfg;
+	w->conns[0] = &w->c;
+	w->g.conns = w->conns;
+	w->g.n_conns = 1;
+	w->c.n_certs = 1;
+	(void)snprintf(w->c.local_subject, sizeof(w->c.local_subject), "CN=ours");
+	w->c.local_not_after = NOW + 100 * (int64_t)DAY;
+}
+
+static void tear_down(struct world *w)
+{
+	history_done(&w->c.history);
+}
+
+/* How many warnings there are by now, after a look at that moment. */
+static size_t look(struct world *w, int64_t now)
+{
+	w->g.expiry_at = 0;
+	expiry_tick(&w->g, now);
+	return w->c.history.n;
+}
+
+static const struct history_entry *newest(const struct world *w)
+{
+	return history_at(&w->c.history, w->c.history.n - 1);
+}
+
+static void each_step_is_told_once(void **state _unused_)
+{
+	const int64_t end = NOW + 100 * (int64_t)DAY;
+	struct world w;
+
+	set_up(&w);
+	assert_int_equal(look(&w, NOW), 0);
+	assert_int_equal(look(&w, end - 30 * DAY - 1), 0);
+	assert_int_equal(look(&w, end - 30 * DAY), 1);
+	assert_string_equal(newest(&w)->code, "certificate-expires");
+	assert_non_null(strstr(newest(&w)->text, "our certificate CN=ours expires in 30 days"));
+	assert_int_equal(look(&w, end - 20 * DAY), 1);
+	assert_int_equal(look(&w, end - 7 * DAY), 2);
+	assert_int_equal(look(&w, end - 6 * DAY), 2);
+	assert_int_equal(look(&w, end - DAY), 3);
+	assert_non_null(strstr(newest(&w)->text, "in 24 hours"));
+	assert_int_equal(look(&w, end - 1), 3);
+	assert_int_equal(look(&w, end), 4);
+	assert_string_equal(newest(&w)->code, "certificate-expired");
+	assert_int_equal(look(&w, end + 5 * DAY), 4);
+	/* It is no failure of the connection. */
+	assert_string_equal(w.c.last_error.code, "");
+	tear_down(&w);
+}
+
+static void one_that_ends_tomorrow_is_told_once(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w);
+	assert_int_equal(look(&w, w.c.local_not_after - 3600), 1);
+	tear_down(&w);
+}
+
+static void a_new_certificate_begins_anew(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w);
+	assert_int_equal(look(&w, w.c.local_not_after - 5 * DAY), 1);
+	w.c.local_not_after += 365 * (int64_t)DAY;
+	assert_int_equal(look(&w, w.c.local_not_after - 40 * DAY), 1);
+	assert_int_equal(look(&w, w.c.local_not_after - 29 * DAY), 2);
+	tear_down(&w);
+}
+
+static void between_looks_is_time(void **state _unused_)
+{
+	struct world w;
+	int64_t at;
+
+	set_up(&w);
+	at = w.c.local_not_after - 30 * DAY - 1;
+	expiry_tick(&w.g, at);
+	expiry_tick(&w.g, at + EXPIRY_SECONDS - 1);
+	assert_int_equal(w.c.history.n, 0);
+	expiry_tick(&w.g, at + EXPIRY_SECONDS);
+	assert_int_equal(w.c.history.n, 1);
+	tear_down(&w);
+}
+
+static void the_peers_path_and_the_configured_chain_count(void **state _unused_)
+{
+	static struct binding b;
+	struct expiry_item items[EXPIRY_ITEMS];
+	struct world w;
+
+	set_up(&w);
+	w.c.chain_not_after = NOW + 50 * (int64_t)DAY;
+	(void)snprintf(w.c.chain_subject, sizeof(w.c.chain_subject), "CN=Root");
+	memset(&b, 0, sizeof(b));
+	b.b.binding.n_links = 3;
+	for (int i = 0; i < 3; i++)
+		(void)snprintf(b.b.chain[i].subject, PKI_TEXT_MAX, "CN=%d", i);
+	b.b.chain[0].not_after = NOW + 60 * (int64_t)DAY;
+	b.b.chain[1].not_after = NOW + 40 * (int64_t)DAY;
+	/* The configured root: it is told of as that. */
+	b.b.chain[2].not_after = w.c.chain_not_after;
+	(void)snprintf(b.b.chain[2].subject, PKI_TEXT_MAX, "CN=Root");
+	LIST_INSERT_HEAD(&w.c.bindings, &b, of_conn);
+	expiry_items(&w.c, items);
+	assert_string_equal(items[0].whose, "ours");
+	assert_string_equal(items[1].whose, "configured");
+	assert_string_equal(items[2].whose, "peer");
+	assert_string_equal(items[2].subject, "CN=1");
+	assert_int_equal(look(&w, NOW + 11 * DAY), 1);
+	assert_non_null(strstr(newest(&w)->text, "the peer's certificate CN=1 expires in 29 days"));
+	assert_int_equal(look(&w, NOW + 21 * DAY), 2);
+	assert_non_null(strstr(newest(&w)->text, "configured chain, CN=Root expires in 29 days"));
+	/* What the kernel has stopped is no peer's path any more. */
+	b.dead = true;
+	expiry_items(&w.c, items);
+	assert_null(items[2].whose);
+	tear_down(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_step_is_told_once),
+		cmocka_unit_test(one_that_ends_tomorrow_is_told_once),
+		cmocka_unit_test(a_new_certificate_begins_anew),
+		cmocka_unit_test(between_looks_is_time),
+		cmocka_unit_test(the_peers_path_and_the_configured_chain_count),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

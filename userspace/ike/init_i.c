@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * IKE_SA_INIT as the initiator (RFC 7296 sections 1.2, 2.6, 2.7, 2.23). Nothing in an answer is authentic: an attempt is not
+ * given up because of an error in one while a valid one may still come (2.21.1).
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int init_send(struct ik_sa *sa)
+{
+	struct ike_engine *e = sa->e;
+	const struct ike_connection_config *c = &sa->config->c;
+	struct ik_setup *s = sa->setup;
+	struct ike_header header = {
+		.spi_i = sa->spi_i,
+		.major = IKE_VERSION_MAJOR,
+		.minor = IKE_VERSION_MINOR,
+		.exchange = IKE_EXCHANGE_SA_INIT,
+		.flags = IKE_FLAG_INITIATOR,
+	};
+	struct ik_task task = {.kind = IK_TASK_INIT};
+	struct ike_packets packets = {};
+	struct ike_builder b;
+	size_t len;
+	int r;
+
+	if (!s->dh || ike_dh_method(s->dh) != s->ke) {
+		s->dh = ike_dh_free(s->dh);
+		r = ike_dh_new(s->ke, &e->config.random, &s->dh);
+		if (r < 0)
+			return r;
+	}
+	ike_build_message(&b, e->scratch, sizeof(e->scratch), &header);
+	if (s->cookie)
+		ike_build_notify(&b, IKE_N_COOKIE, IKE_VIEW(s->cookie, s->cookie_len));
+	ike_build_offer(&b, c->ike_policy, IKE_KE_USE_POLICY, IKE_VIEW_NONE, s->ke);
+	ike_build_ke(&b, s->ke, ike_dh_public(s->dh));
+	ike_build_nonce(&b, IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)));
+	ik_init_build_extras(&b, sa, c);
+	r = ike_build_finish(&b, &len);
+	if (r < 0)
+		return r;
+	r = ik_init_keep_message(&s->ours, &s->ours_len, IKE_VIEW(e->scratch, len));
+	if (r < 0)
+		return r;
+	r = ike_packets_copy(IKE_VIEW(e->scratch, len), &packets);
+	if (r < 0)
+		return r;
+	if (!sa->active) {
+		sa->active = ik_exchange_new(sa, &task, IKE_EXCHANGE_SA_INIT);
+		if (!sa->active) {
+			ike_packets_clear(&packets);
+			return -ENOMEM;
+		}
+		e->counters.exchanges++;
+	}
+	ike_packets_clear(&sa->active->packets);
+	sa->active->packets = packets;
+	ik_sa_enter(sa, IK_SA_INIT_SENT);
+	ik_exchange_start_timer(sa->active);
+	ik_exchange_transmit(sa->active);
+	return 0;
+}
+
+static void init_failed(struct ik_sa *sa, int r)
+{
+	ik_report_failure(sa, IKE_ERROR, "internal-error", NULL,
+			  "IKE_SA_INIT could not be made: %s", strerror(-r));
+	ik_sa_kill(sa);
+}
+
+int ik_init_start(struct ik_conn *conn, bool reauth)
+{
+	struct ike_engine *e = conn->e;
+	const struct ike_connection_config *c = &conn->config->c;
+	struct ik_sa *sa;
+	int r;
+
+	if (cg_addr_is_any(&conn->remote.addr))
+		return -EADDRNOTAVAIL;
+	sa = ik_sa_new(e, conn, true);
+	if (!sa)
+		return -ENOMEM;
+	sa->reauth = reauth;
+	sa->local = c->local;
+	sa->remote = conn->remote;
+	if (!sa->remote.port)
+		sa->remote.port = IKE_PORT;
+	if (sa->remote.port == IKE_NAT_PORT)
+		sa->local.port = IKE_NAT_PORT;
+	else if (!sa->local.port)
+		sa->local.port = IKE_PORT;
+	/* Without a source address to hash, the peer will see a NAT. */
+	sa->encap = c->encap == IKE_ENCAP_UDP ||
+		    (c->encap == IKE_ENCAP_AUTO && c->local.addr.family == AF_UNSPEC);
+	sa->setup = calloc(1, sizeof(*sa->setup));
+	if (!sa->setup) {
+		sa->reported = true;
+		ik_sa_kill(sa);
+		return -ENOMEM;
+	}
+	sa->setup->ke = ike_policy_first_ke(c->ike_policy);
+	r = ik_nonce_take(e, &sa->setup->nonce);
+	if (r < 0) {
+		ik_list_append(&e->waiting, &sa->in_wait);
+		return 0;
+	}
+	sa->setup->has_nonce = true;
+	r = init_send(sa);
+	if (r < 0)
+		init_failed(sa, r);
+	return 0;
+}
+
+void ik_init_resume(struct ik_sa *sa)
+{
+	int r = ik_nonce_take(sa->e, &sa->setup->nonce);
+
+	if (r < 0) {
+		ik_list_append(&sa->e->waiting, &sa->in_wait);
+		return;
+	}
+	sa->setup->has_nonce = true;
+	r = init_send(sa);
+	if (r < 0)
+		init_failed(sa, r);
+}
+
+/* Our attempt is over: says why, as far as one can know. */
+void ik_init_timeout(struct ik_sa *sa)
+{
+	const struct ike_connection_config *c = &sa->config->c;
+	char remote[CG_ENDPOINT_SIZE], local[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF],
+		policy[IKE_TEXT_SIZE / 2];
+	uint16_t error = sa->setup->clear_error;
+
+	cg_endpoint_format(&sa->remote, remote);
+	if (error == IKE_N_NO_PROPOSAL_CHOSEN || error == IKE_N_INVALID_KE_PAYLOAD)
+		ik_report_failure(
+			sa, IKE_ERROR, "no-proposal-chosen",
+			"give both sides a policy with at least one common IKE proposal; the peer's log has its own list",
+			"%s accepts none of our IKE proposals (%s): %s", remote,
+			ik_notify_name(error, name),
+			ike_policy_format(c->ike_policy, policy, sizeof(policy)));
+	else if (error)
+		ik_report_failure(sa, IKE_ERROR, "peer-refused", "the peer's log has the reason",
+				  "%s refused IKE_SA_INIT with %s", remote,
+				  ik_notify_name(error, name));
+	else
+		ik_report_failure(
+			sa, IKE_ERROR, "retransmit-timeout",
+			"is the peer up, is its address right, do firewalls pass UDP ports 500 and 4500, does "
+			"the peer accept this connection from our address?",
+			"%s never answered: IKE_SA_INIT was sent %u times from %s in %u s", remote,
+			sa->active ? sa->active->tries + 1 : 0,
+			cg_endpoint_format(&sa->local, local),
+			sa->active ? (unsigned)((sa->e->now - sa->created) / IK_SECOND) : 0);
+	ik_sa_kill(sa);
+}
+
+/*
+ * An error in clear: remembered, answered by patience. The attempt ends early, but not before a valid answer to what was
+ * sent, and sent again, had time to come.
+ */
+static void clear_error(struct ik_sa *sa, uint16_t type)
+{
+	ike_time end = sa->e->now + IK_UNAUTH_GRACE;
+
+	if (!sa->setup->clear_error) {
+		sa->setup->clear_error = type;
+		ik_timer_set(sa->e, &sa->life, end);
+	}
+}
+
+/* Begins anew, with what the peer asked for. 0, or -EALREADY: not this time. */
+static int init_again(struct ik_sa *sa, const struct ike_content *content)
+{
+	const struct ike_notify *n = ike_content_notify(content, IKE_N_COOKIE, 0);
+	struct ik_setup *s = sa->setup;
+	uint16_t ke;
+	int r;
+
+	if (n) {
+		if (!n->data.len || n->data.len > 64 || s->cookies >= IK_MAX_COOKIE_RETRIES)
+			return -EALREADY;
+		if (s->cookie && s->cookie_len == n->data.len &&
+		    !memcmp(s->cookie, n->data.data, n->data.len))
+			return -EALREADY; /* a late answer to what was sent before */
+		r = ik_init_keep_message(&s->cookie, &s->cookie_len, n->data);
+		if (r < 0)
+			return r;
+		s->cookies++;
+		return init_send(sa);
+	}
+	n = ike_content_notify(content, IKE_N_INVALID_KE_PAYLOAD, 0);
+	if (!n || n->data.len != 2 || s->ke_retries >= IK_MAX_KE_RETRIES)
+		return -EALREADY;
+	ke = ike_load_u16(n->data.data);
+	if (ke == s->ke || !ike_policy_allows_ke(sa->config->c.ike_policy, ke))
+		return -EALREADY;
+	s->ke_retries++;
+	s->ke = ke;
+	return init_send(sa);
+}
+
+/* Takes a complete answer: 0, or an error that leaves everything as it was. */
+static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
+		     const struct cg_endpoint *remote, const struct ike_message *msg,
+		     const struct ike_content *content)
+{
+	const struct ike_connection_config *c = &sa->config->c;
+	struct ik_setup *s = sa->setup;
+	struct ike_sa_payload answer;
+	struct ike_choice choice;
+	struct ike_nat nat = {};
+	int r;
+
+	if (!content->sa.data || !content->has_ke || !content->nonce.data || !msg->header.spi_r)
+		return -EBADMSG;
+	r = ike_sa_parse(content->sa, &answer, NULL);
+	if (r < 0)
+		return r;
+	r = ike_check_answer(c->ike_policy, IKE_KE_USE_POLICY, &answer, 0, &choice, NULL);
+	if (r < 0)
+		return r;
+	if (choice.suite.ke != s->ke || content->ke.method != s->ke)
+		return -EBADMSG;
+	/* Additional key exchanges are for IKE_INTERMEDIATE to carry (RFC 9370 section 2.2.1). */
+	if (ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX &&
+	    !ike_content_notify(content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0))
+		return -EBADMSG;
+	r = ik_init_keep_nonce(s, content->nonce);
+	if (r < 0)
+		return r;
+	r = ik_init_keep_message(&s->peers, &s->peers_len, msg->raw);
+	if (r < 0)
+		return r;
+	(void)ike_natd_check(content, sa->spi_i, msg->header.spi_r, remote, local, &nat);
+	s->peer_ke = content->ke.data;
+	sa->suite = choice.suite;
+	sa->spi_r = msg->header.spi_r;
+	r = ik_sa_derive(sa);
+	s->peer_ke = IKE_VIEW_NONE;
+	if (r < 0) {
+		sa->spi_r = 0;
+		return r;
+	}
+	ik_init_read_extras(sa, content, c);
+	ik_auth_take_methods(sa, content);
+	if (sa->local.addr.family == AF_UNSPEC)
+		sa->local.addr = local->addr;
+	sa->nat_local = nat.supported && nat.local;
+	sa->nat_peer = nat.supported && nat.peer;
+	s->natd = nat.supported;
+	return 0;
+}
+
+void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote, const struct ike_message *msg)
+{
+	struct ik_sa *sa = ik_sa_find(e, msg->header.spi_i);
+	const struct ike_notify *error;
+	struct ike_content content;
+	bool nat;
+	int r;
+
+	if (!sa || !sa->initiator || ike_header_from_initiator(&msg->header) ||
+	    msg->header.message_id) {
+		e->counters.unknown_spi++;
+		return;
+	}
+	if (sa->state != IK_SA_INIT_SENT || !cg_addr_equal(&sa->remote.addr, &remote->addr)) {
+		e->counters.replayed++;
+		return;
+	}
+	if (ike_content_parse(&msg->outer, true, false, &content, NULL) < 0) {
+		e->counters.malformed++;
+		return;
+	}
+	if (init_again(sa, &content) == 0)
+		return;
+	error = ike_content_error(&content);
+	if (error) {
+		clear_error(sa, error->type);
+		return;
+	}
+	r = init_take(sa, local, remote, msg, &content);
+	if (r < 0) {
+		e->counters.malformed++;
+		return;
+	}
+	sa->active = ik_exchange_free(sa->active);
+	ik_timer_stop(e, &sa->life);
+	sa->next_id = 1;
+	sa->last_in = e->now;
+	nat = sa->nat_local || sa->nat_peer;
+	sa->udp = sa->encap || (nat && sa->config->c.encap != IKE_ENCAP_RAW);
+	/* Section 2.23: what follows goes to port 4500 when there is a NAT, or may be one later (RFC 4555 section 3.3). */
+	if ((nat || sa->encap || (sa->setup->natd && ik_mobike_offers(&sa->config->c))) &&
+	    sa->local.port != IKE_NAT_PORT) {
+		sa->local.port = IKE_NAT_PORT;
+		sa->remote.port = IKE_NAT_PORT;
+	}
+	ik_intermediate_next(sa);
+}

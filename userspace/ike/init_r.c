@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * IKE_SA_INIT as the responder (RFC 7296 sections 1.2, 2.6, 2.7, 2.23). Nothing in a request is authentic: nothing is kept for
+ * one who has not been admitted by halfopen.c.
+ */
+#include "ike/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void refuse_clear(struct ike_engine *e, const struct cg_endpoint *local,
+			 const struct cg_endpoint *remote, const struct ike_message *msg,
+			 uint16_t type, struct ike_view data)
+{
+	struct ike_header header = {
+		.spi_i = msg->header.spi_i,
+		.major = IKE_VERSION_MAJOR,
+		.minor = IKE_VERSION_MINOR,
+		.exchange = IKE_EXCHANGE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE,
+	};
+	uint8_t buf[128];
+	struct ike_builder b;
+	size_t len;
+
+	if (type != IKE_N_COOKIE && !ik_bucket_pass(e, &e->clear_errors, 50, IK_SECOND / 50))
+		return;
+	ike_build_message(&b, buf, sizeof(buf), &header);
+	ike_build_notify(&b, type, data);
+	if (ike_build_finish(&b, &len) == 0)
+		ik_out_datagram(e, local, remote, IKE_VIEW(buf, len));
+}
+
+/* Is this refusal to be reported? Not for the repetitions of one request, and at a bounded rate. */
+static bool tell(struct ike_engine *e, const struct cg_endpoint *remote,
+		 const struct ike_message *msg)
+{
+	uint64_t key = ik_addr_hash(e, &remote->addr, msg->header.spi_i);
+
+	for (size_t i = 0; i < sizeof(e->told) / sizeof(e->told[0]); i++)
+		if (e->told[i] == key)
+			return false;
+	e->told[e->n_told++ % (sizeof(e->told) / sizeof(e->told[0]))] = key;
+	return ik_bucket_pass(e, &e->clear_reports, 20, IK_SECOND);
+}
+
+static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
+			const struct cg_endpoint *remote, const struct ike_message *msg,
+			const struct ike_sa_payload *offer, const struct ik_conn *conn,
+			enum ike_ke_use ke_use)
+{
+	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64],
+		peer[CG_ENDPOINT_SIZE];
+
+	refuse_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
+	if (tell(e, remote, msg))
+		ik_report(e, conn, remote, IKE_ERROR, "no-proposal-chosen",
+			  "give both sides a policy with at least one common IKE proposal",
+			  "no common IKE proposal: %s offers %s%s; we allow %s",
+			  cg_endpoint_format(remote, peer),
+			  ike_offer_format(offer, offered, sizeof(offered)),
+			  ke_use == IKE_KE_USE_ONE &&
+					  ike_policy_offers_addke(conn->config->c.ike_policy)
+				  ? " and knows no IKE_INTERMEDIATE"
+				  : "",
+			  ike_policy_format(conn->config->c.ike_policy, policy, sizeof(policy)));
+}
+
+/* Is the initiator's cookie ours? */
+static bool proven(struct ike_engine *e, const struct cg_endpoint *remote,
+		   const struct ike_message *msg, const struct ike_content *content)
+{
+	const struct ike_notify *n = ike_content_notify(content, IKE_N_COOKIE, 0);
+
+	if (e->now - e->jar_rotated >= IK_COOKIE_ROTATE) {
+		ike_cookie_rotate(&e->jar, &e->config.random);
+		e->jar_rotated = e->now;
+	}
+	return n &&
+	       ike_cookie_check(&e->jar, n->data, content->nonce, remote, msg->header.spi_i) == 0;
+}
+
+/*
+ * RFC 9593 section 3.1: beside CERTREQ. This message cannot be fragmented; what does not fit waits for IKE_INTERMEDIATE, if there is to be
+ * one, and is left out otherwise.
+ */
+static void announce(struct ik_sa *sa, const struct ike_connection_config *c, struct ike_builder *b,
+		     size_t max)
+{
+	if (!c->auth_methods.size)
+		return;
+	if (b->w.len + c->auth_methods.size + 8 <= max) {
+		ik_auth_build_methods(c, b);
+	} else if (!ik_intermediate_done(sa)) {
+		sa->setup->methods_later = true;
+		ike_build_notify(b, IKE_N_SUPPORTED_AUTH_METHODS, IKE_VIEW_NONE);
+	}
+}
+
+static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
+		       const struct cg_endpoint *remote, const struct ike_message *msg,
+		       const struct ike_content *content, const struct ike_choice *choice,
+		       const struct ike_connection_config *c)
+{
+	struct ike_engine *e = sa->e;
+	struct ik_setup *s = sa->setup;
+	struct ike_header header = {
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.major = IKE_VERSION_MAJOR,
+		.minor = IKE_VERSION_MINOR,
+		.exchange = IKE_EXCHANGE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE,
+	};
+	struct ike_nat nat = {};
+	struct ike_builder b;
+	size_t len;
+	int r;
+
+	r = ike_dh_new(choice->suite.ke, &e->config.random, &s->dh);
+	if (r < 0)
+		return r;
+	r = ik_init_keep_nonce(s, content->nonce);
+	if (r < 0)
+		return r;
+	r = ik_init_keep_message(&s->peers, &s->peers_len, msg->raw);
+	if (r < 0)
+		return r;
+	s->peer_ke = IKE_VIEW(s->peers + (content->ke.data.data - msg->raw.data),
+			      content->ke.data.len);
+	(void)ike_natd_check(content, sa->spi_i, 0, remote, local, &nat);
+	ik_init_read_extras(sa, content, c);
+	sa->nat_local = nat.supported && nat.local;
+	sa->nat_peer = nat.supported && nat.peer;
+	sa->udp = sa->encap || ((sa->nat_local || sa->nat_peer) && c->encap != IKE_ENCAP_RAW);
+
+	ike_build_message(&b, e->scratch, sizeof(e->scratch), &header);
+	ike_build_choice(&b, choice, IKE_VIEW_NONE);
+	ike_build_ke(&b, choice->suite.ke, ike_dh_public(s->dh));
+	ike_build_nonce(&b, IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)));
+	ik_init_build_extras(&b, sa, c);
+	/* RFC 6023 section 3: who has no use for a Child SA yet need not make one. */
+	ike_build_notify(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED, IKE_VIEW_NONE);
+	ik_auth_build_certreq(c, &b);
+	announce(sa, c, &b, ik_message_max(sa, local));
+	r = ike_build_finish(&b, &len);
+	if (r < 0)
+		return r;
+	r = ik_init_keep_message(&s->ours, &s->ours_len, IKE_VIEW(e->scratch, len));
+	if (r < 0)
+		return r;
+	ik_out_datagram(e, local, remote, IKE_VIEW(s->ours, s->ours_len));
+	return 0;
+}
+
+static bool has_hash(const uint8_t (*list)[20], size_t n, const uint8_t hash[20])
+{
+	for (size_t i = 0; i < n; i++)
+		if (!memcmp(list[i], hash, 20))
+			return true;
+	return false;
+}
+
+/*
+ * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
+ * takes them, encapsulation is forced if one forces it, and anchors are listed for all, if they are not too many.
+ */
+static void speak_for_all(struct ik_conn *const *candidates, size_t n,
+			  struct ike_connection_config *c,
+			  uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20])
+{
+	size_t n_hashes = 0; /* one more than there is room for: too many */
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ike_connection_config *other = &candidates[i]->config->c;
+
+		c->fragmentation |= other->fragmentation;
+		if (other->encap == IKE_ENCAP_UDP)
+			c->encap = IKE_ENCAP_UDP;
+		for (size_t k = 0; k < other->n_anchor_hashes; k++) {
+			if (n_hashes > IKE_MAX_ANCHOR_HASHES ||
+			    has_hash((const uint8_t(*)[20])anchors, n_hashes,
+				     other->anchor_hashes[k]))
+				continue;
+			if (n_hashes < IKE_MAX_ANCHOR_HASHES)
+				memcpy(anchors[n_hashes], other->anchor_hashes[k], 20);
+			n_hashes++;
+		}
+	}
+	c->anchor_hashes = (const uint8_t(*)[20])anchors;
+	c->n_anchor_hashes = n_hashes;
+}
+
+void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
+		     const struct cg_endpoint *remote, const struct ike_message *msg)
+{
+	static const uint8_t no_data[1];
+	const struct ike_header *h = &msg->header;
+	uint8_t hashes_of_all[IKE_MAX_ANCHOR_HASHES][20];
+	struct ike_connection_config c;
+	struct ik_conn **candidates = e->candidates;
+	const struct ike_policy *tried = NULL;
+	struct ike_sa_payload offer;
+	struct ike_content content;
+	struct ike_choice choice;
+	struct ike_fault fault = {};
+	struct ik_conn *conn = NULL;
+	struct ik_sa *sa;
+	size_t n, exact;
+	enum ike_ke_use ke_use;
+	uint16_t wanted = IKE_KE_NONE;
+	bool has_cookie;
+	int r;
+
+	if (h->spi_r || h->message_id || !ike_header_from_initiator(h) || e->shutdown) {
+		e->counters.malformed++;
+		return;
+	}
+	sa = ik_halfopen_find(e, h->spi_i, remote, msg->raw);
+	if (sa) {
+		e->counters.retransmits++;
+		if (sa->setup->ours && sa->state == IK_SA_HALF_OPEN)
+			ik_out_datagram(e, local, remote,
+					IKE_VIEW(sa->setup->ours, sa->setup->ours_len));
+		return;
+	}
+	if (ike_content_parse(&msg->outer, false, false, &content, &fault) < 0) {
+		e->counters.malformed++;
+		if (fault.notify)
+			refuse_clear(e, local, remote, msg, fault.notify,
+				     IKE_VIEW(fault.data, fault.data_len));
+		return;
+	}
+	if (!content.sa.data || !content.has_ke || !content.nonce.data ||
+	    ike_sa_parse(content.sa, &offer, NULL) < 0) {
+		e->counters.malformed++;
+		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
+		return;
+	}
+	n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, &exact);
+	if (!n) {
+		char peer[CG_ENDPOINT_SIZE], here[CG_ENDPOINT_SIZE];
+
+		refuse_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
+		if (tell(e, remote, msg))
+			ik_report(
+				e, NULL, remote, IKE_WARNING, "no-connection",
+				"configure a connection with this remote_address, or with remote_address: any",
+				"%s wants to connect to %s; no connection is configured for these addresses",
+				cg_endpoint_format(remote, peer), cg_endpoint_format(local, here));
+		return;
+	}
+	has_cookie = proven(e, remote, msg, &content);
+	switch (ik_halfopen_admit(e, remote, has_cookie, exact > 0, msg->raw.len)) {
+	case IK_ADMIT: break;
+	case IK_DEMAND_COOKIE: {
+		uint8_t cookie[IKE_COOKIE_LEN];
+
+		e->counters.cookies_sent++;
+		if (ike_cookie_make(&e->jar, content.nonce, remote, h->spi_i, cookie) == 0)
+			refuse_clear(e, local, remote, msg, IKE_N_COOKIE,
+				     IKE_VIEW(cookie, sizeof(cookie)));
+		return;
+	}
+	case IK_REFUSE: e->counters.half_open_refused++; return;
+	}
+	ke_use = ike_content_notify(&content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0)
+			 ? IKE_KE_USE_POLICY
+			 : IKE_KE_USE_ONE;
+	/* The first candidate with which it would work; the one that the peer turns out to be is checked later. */
+	for (size_t i = 0; i < n; i++) {
+		const struct ike_policy *policy = candidates[i]->config->c.ike_policy;
+
+		/* Most have the same one: equal policies are shared. */
+		if (policy == tried)
+			continue;
+		tried = policy;
+		r = ike_choose(policy, &offer, ke_use, content.ke.method, 0, &choice, &fault);
+		if (r < 0)
+			continue;
+		if (choice.suite.ke == content.ke.method) {
+			conn = candidates[i];
+			break;
+		}
+		if (!wanted)
+			wanted = choice.suite.ke;
+	}
+	if (!conn) {
+		uint8_t ke[2];
+
+		if (wanted) {
+			ike_store_u16(ke, wanted);
+			refuse_clear(e, local, remote, msg, IKE_N_INVALID_KE_PAYLOAD,
+				     IKE_VIEW(ke, sizeof(ke)));
+		} else {
+			no_proposal(e, local, remote, msg, &offer, candidates[0], ke_use);
+		}
+		return;
+	}
+	/* Before a nonce and a key are spent on it: what fails after that is not counted as half-open. */
+	if (content.ke.data.len != ike_dh_info(choice.suite.ke)->public_len) {
+		e->counters.malformed++;
+		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
+		return;
+	}
+	if (!e->n_nonces) {
+		ik_nonces_want(e);
+		return; /* the initiator will repeat itself */
+	}
+	sa = ik_sa_new(e, NULL, false);
+	if (!sa)
+		return;
+	sa->config = ik_config_ref(conn->config);
+	sa->spi_i = h->spi_i;
+	sa->local = *local;
+	sa->remote = *remote;
+	sa->suite = choice.suite;
+	sa->expected_id = 1;
+	c = conn->config->c;
+	speak_for_all(candidates, n, &c, hashes_of_all);
+	sa->setup = calloc(1, sizeof(*sa->setup));
+	if (sa->setup && ik_nonce_take(e, &sa->setup->nonce) == 0 &&
+	    init_answer(sa, local, remote, msg, &content, &choice, &c) == 0 &&
+	    ik_halfopen_add(sa, has_cookie) == 0) {
+		ik_timer_set(e, &sa->life, e->now + IK_HALF_OPEN_TIME);
+		return;
+	}
+	e->counters.malformed++;
+	sa->reported = true;
+	ik_sa_kill(sa);
+}
