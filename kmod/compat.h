@@ -9,6 +9,8 @@
 #include <linux/crypto.h>
 #include <linux/netdevice.h>
 #include <linux/version.h>
+#include <net/net_namespace.h>
+#include <net/udp.h>
 
 #ifdef CG_HAVE_LINUX_UNALIGNED_H
 #include <linux/unaligned.h>
@@ -34,6 +36,16 @@ static inline void *cg_crypto_data(struct crypto_async_request *arg)
 	return arg->data;
 }
 #endif
+
+/* Where a namespace's UDP sockets are found. */
+static inline struct udp_table *cg_udp_table(const struct net *net)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	return net->ipv4.udp_table;
+#else
+	return &udp_table;
+#endif
+}
 
 /* Transmit without the core's lock. */
 static inline void cg_set_lltx(struct net_device *dev)

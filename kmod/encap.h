@@ -54,6 +54,8 @@ int cg_encap_err_lookup(struct sock *sk, struct sk_buff *skb);
 void cg_encap_net_exit(struct cg_net *cgn);
 
 /* socket.c; under cg_net.lock unless said otherwise */
+/* The one that @sk, a UDP socket, serves; NULL: none. RCU read side held. */
+struct cg_socket *cg_socket_of(const struct sock *sk);
 /* Count a datagram of socket @id (0: none) that is no SA's loss. RCU read side held. */
 void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why);
 /* The socket bound to (@family, @local or any, @port), NULL if none. */

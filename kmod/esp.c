@@ -253,34 +253,46 @@ unsigned int cg_esp_op_size(const struct cg_esp *esp)
 	return sizeof(struct cg_op) + crypto_aead_reqsize(esp->aead);
 }
 
-/* Associated data, scatterlist and IV; @len: ciphertext without ICV. */
-static void prepare(const struct cg_esp *esp, struct cg_op *op, u64 seq,
-		    u8 *packet, unsigned int len, unsigned int crypt_len,
-		    crypto_completion_t done)
+void cg_esp_begin(const struct cg_esp *esp, struct cg_op *op, crypto_completion_t done)
 {
-	unsigned int header = cg_esp_header_len(esp);
 	struct aead_request *req = &op->req;
 
-	memcpy(op->iv, packet + CG_ESP_HLEN, esp->iv_len);
+	sg_init_table(op->sg, esp->esn ? 2 : 1);
+	aead_request_set_tfm(req, esp->aead);
+	aead_request_set_callback(req, 0, done, op);
+	aead_request_set_ad(req, cg_esp_header_len(esp) + (esp->esn ? 4 : 0));
+}
+
+/* Few lengths, each known to the compiler. */
+static void copy_iv(const struct cg_esp *esp, u8 *to, const u8 *packet)
+{
+	if (likely(esp->iv_len == 8))
+		memcpy(to, packet + CG_ESP_HLEN, 8);
+	else
+		memcpy(to, packet + CG_ESP_HLEN, AES_BLOCK_SIZE);
+}
+
+/* Associated data, scatterlist and IV; @len: ciphertext without ICV. */
+static void prepare(const struct cg_esp *esp, struct cg_op *op, u64 seq,
+		    u8 *packet, unsigned int len, unsigned int crypt_len)
+{
+	unsigned int header = cg_esp_header_len(esp);
+
+	copy_iv(esp, op->iv, packet);
 	if (esp->esn) {
 		memcpy(op->aad, packet, 4);
 		put_unaligned_be64(seq, op->aad + 4);
-		memcpy(op->aad + 12, op->iv, esp->iv_len);
-		sg_init_table(op->sg, 2);
+		copy_iv(esp, op->aad + 12, packet);
 		sg_set_buf(&op->sg[0], op->aad, header + 4);
 		sg_set_buf(&op->sg[1], packet + header, len + esp->icv_len);
-		header += 4;
 	} else {
-		sg_init_one(&op->sg[0], packet, header + len + esp->icv_len);
+		sg_set_buf(&op->sg[0], packet, header + len + esp->icv_len);
 	}
-	aead_request_set_tfm(req, esp->aead);
-	aead_request_set_callback(req, 0, done, op);
-	aead_request_set_crypt(req, op->sg, op->sg, crypt_len, op->iv);
-	aead_request_set_ad(req, header);
+	aead_request_set_crypt(&op->req, op->sg, op->sg, crypt_len, op->iv);
 }
 
 int cg_esp_seal(const struct cg_esp *esp, struct cg_op *op, __be32 spi, u64 seq,
-		u8 *packet, unsigned int len, u8 next_header, crypto_completion_t done)
+		u8 *packet, unsigned int len, u8 next_header)
 {
 	unsigned int trailer = trailer_len(esp, len), i;
 	u8 *end = packet + cg_esp_header_len(esp) + len;
@@ -300,7 +312,7 @@ int cg_esp_seal(const struct cg_esp *esp, struct cg_op *op, __be32 spi, u64 seq,
 	end[trailer - 2] = trailer - 2;
 	end[trailer - 1] = next_header;
 
-	prepare(esp, op, seq, packet, len + trailer, len + trailer, done);
+	prepare(esp, op, seq, packet, len + trailer, len + trailer);
 	return crypto_aead_encrypt(&op->req);
 }
 
@@ -311,33 +323,35 @@ bool cg_esp_fits(const struct cg_esp *esp, unsigned int len)
 	return len >= fixed + esp->block && !((len - fixed) % esp->block);
 }
 
-int cg_esp_open(const struct cg_esp *esp, struct cg_op *op, u64 seq,
-		u8 *packet, unsigned int len, crypto_completion_t done)
+unsigned int cg_esp_opened_len(const struct cg_esp *esp, unsigned int len)
 {
-	unsigned int crypt_len;
+	return len - cg_esp_header_len(esp) - esp->icv_len;
+}
+
+int cg_esp_open(const struct cg_esp *esp, struct cg_op *op, u64 seq,
+		u8 *packet, unsigned int len)
+{
+	unsigned int opened;
 
 	if (!cg_esp_fits(esp, len))
 		return -EINVAL;
-	crypt_len = len - cg_esp_header_len(esp);
-	prepare(esp, op, seq, packet, crypt_len - esp->icv_len, crypt_len, done);
+	opened = cg_esp_opened_len(esp, len);
+	prepare(esp, op, seq, packet, opened, opened + esp->icv_len);
 	return crypto_aead_decrypt(&op->req);
 }
 
-int cg_esp_payload(const struct cg_esp *esp, const u8 *packet, unsigned int len,
-		   u8 *next_header)
+int cg_esp_payload(const u8 *opened, unsigned int len, u8 *next_header)
 {
-	unsigned int header = cg_esp_header_len(esp);
-	unsigned int end, pad, i;
+	unsigned int pad, i;
 
-	if (!cg_esp_fits(esp, len))
+	if (len < 2)
 		return -EBADMSG;
-	end = len - esp->icv_len;
-	pad = packet[end - 2];
-	if (pad + 2 > end - header)
+	pad = opened[len - 2];
+	if (pad + 2 > len)
 		return -EBADMSG;
 	for (i = 0; i < pad; i++)
-		if (packet[end - 2 - pad + i] != i + 1)
+		if (opened[len - 2 - pad + i] != i + 1)
 			return -EBADMSG;
-	*next_header = packet[end - 1];
-	return end - header - 2 - pad;
+	*next_header = opened[len - 1];
+	return len - 2 - pad;
 }

@@ -14,7 +14,7 @@
 
 struct cg_esp;
 struct cg_job;
-struct sk_buff;
+struct cg_seg;
 
 #define CG_ESP_HLEN	8	/* SPI and sequence number */
 #define CG_ESP_MAX_IV	16
@@ -26,7 +26,7 @@ struct sk_buff;
 struct cg_op {
 	struct cg_op *next;		/* queue.c: spare ones */
 	unsigned int size;		/* as allocated */
-	struct sk_buff *skb;
+	struct cg_seg *seg;
 	struct cg_job *job;
 	struct scatterlist sg[2];
 	u8 iv[CG_ESP_MAX_IV];
@@ -55,29 +55,38 @@ unsigned int cg_esp_header_len(const struct cg_esp *esp);
 unsigned int cg_esp_op_size(const struct cg_esp *esp);
 
 /*
+ * Make @op, with cg_esp_op_size() bytes, ready for any number of segments, one after the other.
+ * @done: called with @op as data when one is done that the cipher kept.
+ */
+void cg_esp_begin(const struct cg_esp *esp, struct cg_op *op, crypto_completion_t done);
+
+/*
  * Make an ESP packet at @packet, linear memory nobody else sees, of the @len bytes of
  * payload at @packet + cg_esp_header_len(); there is room for cg_esp_overhead().
- * 0: done. -EINPROGRESS: @done is called with @op as data, once, maybe before
- * this returns. Any other: not done and @done is not called.
+ * 0: done. -EINPROGRESS: the cipher keeps @op until its completion is called, once, maybe before
+ * this returns. Any other: not done and it is not called.
  */
 int cg_esp_seal(const struct cg_esp *esp, struct cg_op *op, __be32 spi, u64 seq,
-		u8 *packet, unsigned int len, u8 next_header, crypto_completion_t done);
+		u8 *packet, unsigned int len, u8 next_header);
 
 /* Can a packet of @len bytes be ESP of this transform at all? */
 bool cg_esp_fits(const struct cg_esp *esp, unsigned int len);
 
 /*
- * Verify and decrypt the ESP packet of @len bytes at @packet in place, with @seq as inferred.
- * Same answers as cg_esp_seal(); -EBADMSG: it is not authentic.
+ * Verify and decrypt in place the ESP packet of @len bytes at @packet, linear memory nobody else
+ * sees, with @seq as inferred. What was in it is cg_esp_opened_len() bytes at @packet +
+ * cg_esp_header_len() then. Same answers as cg_esp_seal(); -EBADMSG: it is not authentic.
  */
 int cg_esp_open(const struct cg_esp *esp, struct cg_op *op, u64 seq,
-		u8 *packet, unsigned int len, crypto_completion_t done);
+		u8 *packet, unsigned int len);
+
+/* What is between header and ICV of a packet of @len bytes that cg_esp_fits(). */
+unsigned int cg_esp_opened_len(const struct cg_esp *esp, unsigned int len);
 
 /*
- * The payload of an opened packet: its length (it begins at cg_esp_header_len()),
- * or -EBADMSG if padding is not as RFC 4303 section 2.4 has it.
+ * The payload of an opened packet, of which @len bytes without header and ICV are at @opened: its
+ * length, or -EBADMSG if padding is not as RFC 4303 section 2.4 has it.
  */
-int cg_esp_payload(const struct cg_esp *esp, const u8 *packet, unsigned int len,
-		   u8 *next_header);
+int cg_esp_payload(const u8 *opened, unsigned int len, u8 *next_header);
 
 #endif

@@ -49,6 +49,8 @@ struct cg_net {
 	struct xarray sas;		/* id -> struct cg_sa, both directions */
 	struct rhashtable inbound;	/* SPI -> struct cg_sa of direction in; RCU */
 	struct xarray sockets;		/* id -> struct cg_socket */
+	bool intake;			/* it has its hooks; see intake.c; under @lock */
+	__be16 intake_port;		/* of all sockets, 0: they differ; READ_ONCE */
 	struct xarray fingerprint_ids;	/* id -> struct cg_fingerprint, for dumps */
 	struct list_head devices;	/* struct cg_device.list, under @lock */
 

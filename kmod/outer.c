@@ -119,6 +119,36 @@ unsigned int cg_outer_mtu(const struct cg_tunnel *t, const struct cg_endpoints *
 	return min_t(unsigned int, mtu, IP_MAX_MTU);
 }
 
+bool cg_outer_takes_train(const struct cg_tunnel *t, const struct cg_endpoints *ep,
+			  const struct dst_entry *dst)
+{
+	netdev_features_t features = dst->dev->features;
+
+	if (t->encap != CERTGATE_ENCAP_UDP || !(features & NETIF_F_GSO_UDP_L4))
+		return false;
+#ifdef CONFIG_XFRM
+	if (dst->xfrm)
+		return false;
+#endif
+	return can_checksum_protocol(features, ep->family == AF_INET ? htons(ETH_P_IP) :
+								       htons(ETH_P_IPV6));
+}
+
+/* What segmentation makes of it has checksums: it knows no datagrams without. */
+static void prepare_train(const struct cg_outer *o, struct sk_buff *skb, unsigned int len)
+{
+	struct udphdr *uh = udp_hdr(skb);
+
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = offsetof(struct udphdr, check);
+	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
+	if (o->ep->family == AF_INET6)
+		uh->check = ~udp_v6_check(len, &o->local.v6, &o->ep->remote.v6, 0);
+	else
+		uh->check = ~udp_v4_check(len, o->local.v4, o->ep->remote.v4, 0);
+}
+
 static void push_udp(const struct cg_outer *o, struct sk_buff *skb)
 {
 	unsigned int len = skb->len + sizeof(struct udphdr);
@@ -129,7 +159,9 @@ static void push_udp(const struct cg_outer *o, struct sk_buff *skb)
 	uh->dest = o->ep->dport;
 	uh->len = htons(len);
 	uh->check = 0;		/* RFC 3948 section 2.1 */
-	if (o->ep->family == AF_INET6)
+	if (skb_is_gso(skb))
+		prepare_train(o, skb, len);
+	else if (o->ep->family == AF_INET6)
 		udp6_set_csum(false, skb, &o->local.v6, &o->ep->remote.v6, len);
 }
 
@@ -151,7 +183,7 @@ static void push_v4(struct cg_tunnel *t, const struct cg_outer *o, struct sk_buf
 	if (df)
 		iph->id = htons(id);	/* never a fragment: RFC 6864 lets it be anything */
 	else
-		__ip_select_ident(t->cgn->net, iph, 1);
+		__ip_select_ident(t->cgn->net, iph, skb_shinfo(skb)->gso_segs ?: 1);
 	skb->protocol = htons(ETH_P_IP);
 }
 
@@ -191,7 +223,7 @@ bool cg_outer_send(struct net *net, struct dst_entry *dst, struct sk_buff *skb,
 
 	memset(skb->cb, 0, sizeof(skb->cb));
 	/* the route may not know how little the path carries */
-	if (unlikely(skb->len > room)) {
+	if (unlikely(skb->len > room && !skb_is_gso(skb))) {
 		if (skb->protocol == htons(ETH_P_IP))
 			IPCB(skb)->frag_max_size = room;
 		else

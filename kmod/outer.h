@@ -35,8 +35,16 @@ struct cg_outer {
 };
 
 /*
- * Push UDP and IP header before the ESP packet at @skb's data. @tos: DSCP and ECN; @df: do not
- * fragment; @id: IPv4 identification when @df.
+ * May packets leave by this route as a train, one skb that is cut where it leaves the
+ * machine: its device has segmentation offload for UDP, and checksums.
+ */
+bool cg_outer_takes_train(const struct cg_tunnel *t, const struct cg_endpoints *ep,
+			  const struct dst_entry *dst);
+
+/*
+ * Push UDP and IP header before the ESP packet at @skb's data, or before a train of them if its
+ * gso_size is set. @tos: DSCP and ECN; @df: do not fragment; @id: IPv4 identification when @df,
+ * of the first.
  */
 void cg_outer_push(struct cg_tunnel *t, const struct cg_outer *o, struct sk_buff *skb,
 		   u8 tos, bool df, u16 id);

@@ -24,7 +24,7 @@
 struct cg_cpu {
 	struct napi_struct napi;
 	struct sk_buff_head received;	/* its lock guards the two below as well */
-	unsigned int bytes;		/* truesize of what is in @received */
+	unsigned int packets, bytes;	/* of what is in @received; bytes of truesize */
 	struct cg_job *back, **back_end;	/* bursts that asynchronous ciphers gave back */
 
 	/* used on this CPU alone with bottom halves off */
@@ -36,6 +36,7 @@ struct cg_cpu {
 static struct cg_cpu __percpu *cpus;
 static struct net_device *napi_dev;
 static atomic_t async_packets = ATOMIC_INIT(0);	/* for moments below zero */
+static atomic_t async_bursts = ATOMIC_INIT(0);
 
 enum cg_drop cg_cipher_drop(int err)
 {
@@ -65,22 +66,14 @@ void cg_drop(struct cg_sa *sa, enum cg_drop why, unsigned int n)
 		atomic64_add(n, &cd->tx_dropped);
 }
 
-void cg_drop_list(struct cg_sa *sa, enum cg_drop why, struct sk_buff_head *list)
-{
-	unsigned int n = skb_queue_len(list);
-
-	if (!n)
-		return;
-	cg_drop(sa, why, n);
-	__skb_queue_purge(list);
-}
-
 struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop *why)
 {
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 	struct cg_job *job = c->jobs;
 
-	if (atomic_read(&async_packets) >= CG_MAX_ASYNC) {
+	BUILD_BUG_ON(sizeof(*job) > 4096);
+	if (atomic_read(&async_packets) >= CG_MAX_ASYNC ||
+	    atomic_read(&async_bursts) >= CG_MAX_ASYNC_BURSTS) {
 		*why = CG_DROP_QUEUE;
 		return NULL;
 	}
@@ -104,6 +97,9 @@ struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop
 	job->dev = dev;
 	job->dst = NULL;
 	job->waited = false;
+	job->counted = false;
+	job->n = 0;
+	cg_room_init(&job->memory);
 	__skb_queue_head_init(&job->skbs);
 	return job;
 }
@@ -113,9 +109,12 @@ void cg_job_free(struct cg_job *job)
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 
 	__skb_queue_purge(&job->skbs);
+	cg_room_done(&job->memory);
 	dst_release(job->dst);
 	dev_put(job->dev);
 	cg_sa_put(job->sa);
+	if (unlikely(job->counted))
+		atomic_dec(&async_bursts);
 	if (c->n_jobs >= SPARE_JOBS) {
 		kfree(job);
 		return;
@@ -177,7 +176,7 @@ static void cipher_done(CG_CRYPTO_ARG arg, int err)
 	/* only a backlogged request says so, and ours are not */
 	if (WARN_ON_ONCE(err == -EINPROGRESS))
 		return;
-	cg_cb(op->skb)->err = err;
+	op->seg->err = err;
 	kfree_sensitive(op);
 	atomic_dec(&async_packets);
 	if (!atomic_dec_and_test(&job->pending))
@@ -191,44 +190,51 @@ static void cipher_done(CG_CRYPTO_ARG arg, int err)
 	local_bh_enable();
 }
 
-static int at_cipher(struct cg_job *job, struct sk_buff *skb, struct cg_op *op)
+static int at_cipher(struct cg_job *job, struct cg_seg *s, struct cg_op *op)
 {
-	const struct cg_cb *cb = cg_cb(skb);
 	struct cg_sa *sa = job->sa;
-	u8 *packet = skb->data + cb->offset;
 
+	op->seg = s;
+	op->job = job;
 	if (sa->dir == CERTGATE_DIR_OUT)
-		return cg_esp_seal(&sa->esp, op, sa->spi, cb->seq, packet, cb->len,
-				   cb->next_header, cipher_done);
-	return cg_esp_open(&sa->esp, op, cb->seq, packet, skb->len - cb->offset, cipher_done);
+		return cg_esp_seal(&sa->esp, op, sa->spi, s->seq, s->packet, s->len,
+				   job->next_header);
+	return cg_esp_open(&sa->esp, op, s->seq, s->packet, s->len);
 }
 
 void cg_job_run(struct cg_job *job, struct napi_struct *napi)
 {
 	unsigned int size = cg_esp_op_size(&job->sa->esp);
-	unsigned int n = skb_queue_len(&job->skbs);
-	unsigned int settled = 0;
-	struct sk_buff *skb;
+	unsigned int n = job->n, settled = 0, i;
+	struct cg_op *op = NULL;
 
 	atomic_set(&job->pending, n + 1);
-	skb_queue_walk(&job->skbs, skb) {
-		struct cg_op *op = op_get(size);
+	for (i = 0; i < n; i++) {
+		struct cg_seg *s = &job->seg[i];
 		int err = -ENOMEM;
 
-		if (likely(op)) {
-			op->skb = skb;
-			op->job = job;
-			err = at_cipher(job, skb, op);
-			if (err == -EINPROGRESS)
-				continue;
-			op_put(op);
+		if (!op) {
+			op = op_get(size);
+			if (op)
+				cg_esp_begin(&job->sa->esp, op, cipher_done);
 		}
-		cg_cb(skb)->err = err;
+		if (likely(op)) {
+			err = at_cipher(job, s, op);
+			if (err == -EINPROGRESS) {
+				op = NULL;	/* the cipher has it */
+				continue;
+			}
+		}
+		s->err = err;
 		settled++;
 	}
+	if (op)
+		op_put(op);
 	/* untouched by completions if all were settled here */
 	if (settled < n) {
 		atomic_add(n - settled, &async_packets);
+		job->counted = true;
+		atomic_inc(&async_bursts);
 		if (!atomic_sub_and_test(settled + 1, &job->pending))
 			return;
 		job->waited = true;
@@ -239,13 +245,13 @@ void cg_job_run(struct cg_job *job, struct napi_struct *napi)
 		cg_rx_finish(job, napi);
 }
 
-bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap,
-		       u32 socket)
+bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, unsigned int n,
+		       enum certgate_encap encap, u32 socket)
 {
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 	struct cg_cb *cb;
 
-	if (skb_queue_len(&c->received) >= CG_MAX_QUEUE ||
+	if (READ_ONCE(c->packets) >= CG_MAX_QUEUE ||
 	    READ_ONCE(c->bytes) >= CG_MAX_QUEUE_BYTES)
 		return false;
 
@@ -259,14 +265,23 @@ bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_en
 	cb->cgn = cgn;
 	cb->encap = encap;
 	cb->socket = socket;
-	cb->offset = 0;
+	cb->n = n;
 
 	spin_lock(&c->received.lock);
+	c->packets += n;
 	c->bytes += skb->truesize;
 	__skb_queue_tail(&c->received, skb);
 	spin_unlock(&c->received.lock);
 	napi_schedule(&c->napi);
 	return true;
+}
+
+/* With the queue's lock. */
+static void unqueue(struct cg_cpu *c, struct sk_buff *skb)
+{
+	__skb_unlink(skb, &c->received);
+	c->packets -= cg_cb(skb)->n;
+	c->bytes -= skb->truesize;
 }
 
 static int poll(struct napi_struct *napi, int budget)
@@ -282,10 +297,10 @@ static int poll(struct napi_struct *napi, int budget)
 	back = c->back;
 	c->back = NULL;
 	c->back_end = &c->back;
-	while (n < budget && (skb = __skb_dequeue(&c->received))) {
-		c->bytes -= skb->truesize;
+	while (n < budget && (skb = skb_peek(&c->received))) {
+		unqueue(c, skb);
 		__skb_queue_tail(&burst, skb);
-		n++;
+		n += cg_cb(skb)->n;
 	}
 	spin_unlock(&c->received.lock);
 
@@ -298,11 +313,12 @@ static int poll(struct napi_struct *napi, int budget)
 	if (n)
 		cg_rx_process(&burst, napi);
 
-	if (n < budget)
+	if (n < budget) {
 		napi_complete_done(napi, n);	/* gives all that GRO holds to the stack */
-	else
-		napi_gro_flush(napi, false);
-	return n;
+		return n;
+	}
+	napi_gro_flush(napi, false);
+	return budget;	/* the last train may have been longer */
 }
 
 void cg_queue_flush(struct cg_net *cgn)
@@ -319,8 +335,7 @@ void cg_queue_flush(struct cg_net *cgn)
 		skb_queue_walk_safe(&c->received, skb, next) {
 			if (cg_cb(skb)->cgn != cgn)
 				continue;
-			c->bytes -= skb->truesize;
-			__skb_unlink(skb, &c->received);
+			unqueue(c, skb);
 			__skb_queue_tail(&gone, skb);
 		}
 		spin_unlock_bh(&c->received.lock);

@@ -9,22 +9,19 @@
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <net/dst.h>
+#include "room.h"
 #include "sa.h"
 
-#define CG_MAX_BURST		64		/* packets of a received burst: NAPI's weight */
 #define CG_MAX_QUEUE		4096		/* packets received and waiting, a CPU */
 #define CG_MAX_QUEUE_BYTES	(16U << 20)	/* and their memory */
-#define CG_MAX_ASYNC		8192		/* packets at asynchronous ciphers, in all */
+#define CG_MAX_ASYNC		4096		/* packets at asynchronous ciphers, in all */
+#define CG_MAX_ASYNC_BURSTS	1024		/* and the bursts they belong to, a page each */
 
-/* In skb->cb while a packet is ours. */
+/* In skb->cb while an ESP packet, or a train of them, is ours. */
 struct cg_cb {
-	u64 seq;
 	struct cg_net *cgn;		/* received: whose SAs it is for */
-	int err;			/* what the cipher said */
-	u32 len;			/* to send: of the inner packet */
 	u32 socket;			/* received: ID of the socket it came in by, 0: none */
-	u16 offset;			/* from skb->data to the ESP header */
-	u8 next_header;			/* to send: RFC 4303 section 2.6 */
+	u16 n;				/* packets */
 	u8 encap;			/* received: enum certgate_encap */
 };
 
@@ -34,16 +31,36 @@ static inline struct cg_cb *cg_cb(const struct sk_buff *skb)
 	return (struct cg_cb *)skb->cb;
 }
 
-/* A burst of one SA. Holds a reference to it, to the device and to the route. */
+/* One ESP packet of a burst. */
+struct cg_seg {
+	struct sk_buff *skb;		/* it, or the train that it is part of; in cg_job.skbs */
+	u8 *packet;			/* the ESP header, linear from there */
+	u64 seq;
+	u32 len;			/* to send: of the inner packet; received: of ESP */
+	int err;			/* what the cipher said */
+};
+
+/*
+ * A burst of one SA. Holds a reference to it, to the device and to the route, and
+ * owns the skbs and the memory that segments are in.
+ */
 struct cg_job {
 	struct cg_job *next;
 	struct cg_sa *sa;
 	struct net_device *dev;
 	struct dst_entry *dst;		/* to send */
 	unsigned int room;		/* to send: largest outer packet */
-	struct sk_buff_head skbs;
+	struct sk_buff_head skbs;	/* to send: each with its cg_cb.n next ones of @seg */
 	atomic_t pending;		/* segments at the cipher, one for who hands them over */
 	bool waited;			/* time has passed: ask cg_sa_usable() again */
+	bool counted;			/* as one that an asynchronous cipher has had */
+	u8 next_header;			/* to send: RFC 4303 section 2.6 */
+	struct cg_room memory;
+	unsigned int n;
+	struct cg_seg seg[CG_MAX_BURST];
+	/* received: for cg_replay_update(). Here, as kernels may clear what is on the stack. */
+	u64 seqs[CG_MAX_BURST];
+	bool ok[CG_MAX_BURST];
 };
 
 int cg_queue_init(void);
@@ -65,16 +82,17 @@ void cg_job_free(struct cg_job *job);
  */
 void cg_job_run(struct cg_job *job, struct napi_struct *napi);
 
-/* Take a received packet for SAs of @cgn, bottom halves off. False, untouched: full. */
-bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap,
-		       u32 socket);
+/*
+ * Take a received packet, or a train of @n of gso_size bytes each, for SAs of @cgn; bottom halves
+ * off. False, untouched: full.
+ */
+bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, unsigned int n,
+		       enum certgate_encap encap, u32 socket);
 /* Forget what waits for @cgn, whose sources are stopped; waits for packets under way. */
 void cg_queue_flush(struct cg_net *cgn);
 
 /* Count @n packets of @sa lost: for the SA, its tunnel, its binding and its device. */
 void cg_drop(struct cg_sa *sa, enum cg_drop why, unsigned int n);
-/* The same for a whole list, which is freed. */
-void cg_drop_list(struct cg_sa *sa, enum cg_drop why, struct sk_buff_head *list);
 /* Why a segment was lost at the cipher. */
 enum cg_drop cg_cipher_drop(int err);
 

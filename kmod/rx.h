@@ -17,6 +17,12 @@
  */
 void cg_rx_take(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap encap, u32 socket);
 
+/*
+ * The same of a train of @n, 2 to CG_MAX_BURST, packets of gso_size bytes each, the last maybe
+ * smaller, which came in UDP and are all for one SA.
+ */
+void cg_rx_take_train(struct cg_net *cgn, struct sk_buff *skb, unsigned int n, u32 socket);
+
 /* queue.c's poll: work on a burst that waited, struct cg_cb set. Consumes all. */
 void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi);
 

@@ -94,8 +94,26 @@ bool cg_tunnel_admits_in(const struct cg_tunnel *t, const struct cg_flow *flow)
 	       any_matches(t->ts, t->n_local, flow, &flow->dst, flow->dport);
 }
 
+/* A packet's bytes: the first in one piece, the others, if any, in an skb. */
+struct view {
+	const struct sk_buff *skb;	/* NULL: there are no others */
+	const u8 *data;
+	int head, len;
+	bool paged;			/* others have been looked at */
+};
+
+static inline const void *look(struct view *v, int off, int len, void *buf)
+{
+	if (likely(off + len <= v->head))
+		return v->data + off;
+	v->paged = true;
+	if (!v->skb || skb_copy_bits(v->skb, off, buf, len))
+		return NULL;
+	return buf;
+}
+
 /* What selectors want of the header after the IP headers, as far as it is there. */
-static void dissect_ports(const struct sk_buff *skb, int off, int end, struct cg_flow *flow)
+static void dissect_ports(struct view *v, int off, int end, struct cg_flow *flow)
 {
 	union {
 		__be16 ports[2];
@@ -127,7 +145,7 @@ static void dissect_ports(const struct sk_buff *skb, int off, int end, struct cg
 	}
 	if (off + len > end)
 		return;
-	p = skb_header_pointer(skb, off, len, &buf);
+	p = look(v, off, len, &buf);
 	if (!p)
 		return;
 	if (p != &buf)
@@ -144,38 +162,38 @@ static void dissect_ports(const struct sk_buff *skb, int off, int end, struct cg
 	}
 }
 
-static int dissect_v4(const struct sk_buff *skb, int off, struct cg_flow *flow)
+static int dissect_v4(struct view *v, int off, struct cg_flow *flow)
 {
 	struct iphdr buf;
-	const struct iphdr *iph = skb_header_pointer(skb, off, sizeof(buf), &buf);
+	const struct iphdr *iph = look(v, off, sizeof(buf), &buf);
 	int hlen, len;
 
 	if (!iph)
 		return -EINVAL;
 	hlen = iph->ihl * 4;
 	len = ntohs(iph->tot_len);
-	if (hlen < (int)sizeof(*iph) || len < hlen || off + len > (int)skb->len)
+	if (hlen < (int)sizeof(*iph) || len < hlen || off + len > v->len)
 		return -EINVAL;
 	flow->family = AF_INET;
 	flow->protocol = iph->protocol;
 	flow->src.v4 = iph->saddr;
 	flow->dst.v4 = iph->daddr;
 	if (!(iph->frag_off & htons(IP_OFFSET)))
-		dissect_ports(skb, off + hlen, off + len, flow);
+		dissect_ports(v, off + hlen, off + len, flow);
 	return 0;
 }
 
-static int dissect_v6(const struct sk_buff *skb, int off, struct cg_flow *flow)
+static int dissect_v6(struct view *v, int off, struct cg_flow *flow)
 {
 	struct ipv6hdr buf;
-	const struct ipv6hdr *ip6h = skb_header_pointer(skb, off, sizeof(buf), &buf);
+	const struct ipv6hdr *ip6h = look(v, off, sizeof(buf), &buf);
 	int end, hlen, i;
 	u8 next;
 
 	if (!ip6h)
 		return -EINVAL;
 	end = off + sizeof(*ip6h) + ntohs(ip6h->payload_len);
-	if (end > (int)skb->len)
+	if (end > v->len)
 		return -EINVAL;
 	flow->family = AF_INET6;
 	flow->src.v6 = ip6h->saddr;
@@ -195,7 +213,7 @@ static int dissect_v6(const struct sk_buff *skb, int off, struct cg_flow *flow)
 
 			if (off + (int)sizeof(*fh) > end)
 				return -EINVAL;
-			fh = skb_header_pointer(skb, off, sizeof(*fh), &frag_buf);
+			fh = look(v, off, sizeof(*fh), &frag_buf);
 			if (!fh)
 				return -EINVAL;
 			if (fh->frag_off & htons(IP6_OFFSET)) {
@@ -208,13 +226,13 @@ static int dissect_v6(const struct sk_buff *skb, int off, struct cg_flow *flow)
 		}
 		if (next != NEXTHDR_HOP && next != NEXTHDR_ROUTING &&
 		    next != NEXTHDR_DEST && next != NEXTHDR_AUTH) {
-			dissect_ports(skb, off, end, flow);
+			dissect_ports(v, off, end, flow);
 			return 0;
 		}
 		/* cut off in a first fragment: the upper layer stays unknown */
 		if (off + (int)sizeof(*ext) > end)
 			return 0;
-		ext = skb_header_pointer(skb, off, sizeof(*ext), &ext_buf);
+		ext = look(v, off, sizeof(*ext), &ext_buf);
 		if (!ext)
 			return -EINVAL;
 		hlen = next == NEXTHDR_AUTH ? ipv6_authlen(ext) : ipv6_optlen(ext);
@@ -224,17 +242,35 @@ static int dissect_v6(const struct sk_buff *skb, int off, struct cg_flow *flow)
 	return -EINVAL;
 }
 
-int cg_flow_dissect(const struct sk_buff *skb, int off, struct cg_flow *flow)
+static int dissect(struct view *v, int off, struct cg_flow *flow)
 {
 	u8 buf;
-	const u8 *version = skb_header_pointer(skb, off, 1, &buf);
+	const u8 *version = look(v, off, 1, &buf);
 
 	memset(flow, 0, sizeof(*flow));
 	if (!version)
 		return -EINVAL;
 	if (*version >> 4 == 4)
-		return dissect_v4(skb, off, flow);
+		return dissect_v4(v, off, flow);
 	if (*version >> 4 == 6)
-		return dissect_v6(skb, off, flow);
+		return dissect_v6(v, off, flow);
 	return -EINVAL;
+}
+
+int cg_flow_dissect(const struct sk_buff *skb, int off, struct cg_flow *flow)
+{
+	struct view v = {
+		.skb = skb, .data = skb->data, .head = skb_headlen(skb), .len = skb->len,
+	};
+	int err = dissect(&v, off, flow);
+
+	flow->paged = v.paged;
+	return err;
+}
+
+int cg_flow_dissect_data(const u8 *data, int len, struct cg_flow *flow)
+{
+	struct view v = { .data = data, .head = len, .len = len };
+
+	return dissect(&v, 0, flow);
 }

@@ -17,6 +17,7 @@
 #include <net/udp_tunnel.h>
 #include "encap.h"
 #include "event.h"
+#include "intake.h"
 #include "netlink.h"
 
 #define ENCAP_TYPE	1	/* none of the UDP_ENCAP_* that others look for */
@@ -29,6 +30,11 @@ static bool is_ours(const struct sock *sk)
 
 	return READ_ONCE(up->encap_type) == ENCAP_TYPE &&
 	       READ_ONCE(up->encap_rcv) == cg_encap_rcv;
+}
+
+struct cg_socket *cg_socket_of(const struct sock *sk)
+{
+	return is_ours(sk) ? rcu_dereference_sk_user_data(sk) : NULL;
 }
 
 static void watch_soon(struct cg_socket *s, unsigned long delay)
@@ -113,6 +119,8 @@ static void unlink_socket(struct cg_socket *s)
 	xa_erase(&s->cgn->sockets, s->id);
 	s->cgn->n_sockets--;
 	s->cgn->change_seq++;
+	if (xa_empty(&s->cgn->sockets))
+		cg_intake_off(s->cgn);
 	detach(s);
 }
 
@@ -410,6 +418,7 @@ static int take_over(struct cg_net *cgn, struct sock *sk, struct netlink_ext_ack
 	cgn->n_sockets++;
 	attach(fresh, sk);
 	release_sock(sk);
+	cg_intake_on(cgn, fresh->port);
 	watch_soon(fresh, HZ);
 	*ret_s = fresh;
 	return 0;

@@ -5,9 +5,11 @@
  * of one that does not fit. The burst shares a tunnel, an SA, a route, a
  * range of sequence numbers, a validity check and an entry in the counters.
  *
- * Inner packets are copied, segment by segment, into linear memory of their
+ * Inner packets are copied, segment by segment, into linear memory of our
  * own, checksummed on the way where that was left to us, and sealed there: the
- * pages of a segment may belong to a retransmit queue or a tap as well.
+ * pages of a segment may belong to a retransmit queue or a tap as well. The packets of
+ * a super-packet of TCP become a train again where the outer device takes
+ * one: an skb of UDP segmentation offload, one route and one pass of the stack for all.
  */
 #include <linux/if_arp.h>
 #include <linux/ip.h>
@@ -18,12 +20,16 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "compat.h"
+#include "cut.h"
 #include "device.h"
 #include "esp.h"
 #include "event.h"
 #include "outer.h"
 #include "pmtu.h"
 #include "queue.h"
+
+/* Headers that selectors look at are pulled this far if need be. */
+#define MAX_HEADERS	2048
 
 /* Tunnels through tunnels end here; each level costs stack. */
 #define MAX_NESTING	4
@@ -36,7 +42,9 @@ struct burst {
 	unsigned int room;		/* largest outer packet */
 	bool v6;			/* the inner packets */
 	bool df;			/* outer packets are not to be fragmented */
+	bool trains;			/* the outer device takes them */
 	u8 tos;
+	u32 priority;
 };
 
 /* Lost before an SA was found, or with one that cannot be used. */
@@ -123,98 +131,249 @@ static bool copy_packet(const struct sk_buff *skb, u8 *to)
 	return true;
 }
 
-/* An inner packet in memory of its own with its outer headers, to be sealed. */
-static struct sk_buff *build(const struct burst *b, const struct sk_buff *skb, u64 seq)
+/*
+ * A job for the next @n packets, @bytes in all, numbered from *@seq. NULL: they are lost and
+ * counted, and @more that need them as well.
+ */
+static struct cg_job *begin(struct burst *b, unsigned int n, unsigned int more, u64 bytes,
+			    u64 *seq)
 {
-	const struct cg_esp *esp = &b->sa->esp;
-	unsigned int outer = cg_outer_len(b->t, b->outer.ep);
-	unsigned int header = cg_esp_header_len(esp);
-	unsigned int tail = cg_esp_overhead(esp, skb->len) - header;
-	unsigned int head = LL_RESERVED_SPACE(b->outer.dst->dev) + b->outer.dst->header_len + outer;
-	struct sk_buff *out = alloc_skb(head + header + skb->len + tail, GFP_ATOMIC | __GFP_NOWARN);
-	struct cg_cb *cb;
-	u8 *payload;
-
-	if (!out)
-		return NULL;
-	skb_reserve(out, head);
-	payload = skb_put(out, header + skb->len + tail) + header;
-	if (!copy_packet(skb, payload)) {
-		kfree_skb(out);
-		return NULL;
-	}
-	out->priority = skb->priority;
-	out->mark = READ_ONCE(b->t->mark);
-	cg_outer_push(b->t, &b->outer, out, b->tos,
-		      b->df && outer + header + skb->len + tail <= b->room, seq);
-	cb = cg_cb(out);
-	cb->seq = seq;
-	cb->len = skb->len;
-	cb->offset = outer;
-	cb->next_header = b->v6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
-	return out;
-}
-
-/* Number, build and seal: from here on it is the burst's SA that loses packets. */
-static void seal(struct burst *b, struct sk_buff_head *inner)
-{
-	unsigned int n = skb_queue_len(inner);
 	enum cg_drop why = CG_DROP_LIFETIME;
 	struct cg_job *job = NULL;
-	struct sk_buff *skb;
-	u64 seq, bytes = 0;
 
-	skb_queue_walk(inner, skb)
-		bytes += skb->len;
-	if (!cg_sa_take_seq(b->sa, n, &seq) || !cg_sa_account(b->sa, n, bytes))
-		goto drop;
-	job = cg_job_new(b->sa, b->cd->netdev, &why);
-	if (!job)
-		goto drop;
+	if (cg_sa_take_seq(b->sa, n, seq) && cg_sa_account(b->sa, n, bytes))
+		job = cg_job_new(b->sa, b->cd->netdev, &why);
+	if (!job) {
+		cg_drop(b->sa, why, n + more);
+		return NULL;
+	}
 	job->dst = dst_clone(b->outer.dst);
 	job->room = b->room;
-	while ((skb = __skb_dequeue(inner))) {
-		struct sk_buff *out = build(b, skb, seq++);
+	job->next_header = b->v6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	return job;
+}
 
-		if (likely(out)) {
-			__skb_queue_tail(&job->skbs, out);
-			consume_skb(skb);
-		} else {
+/* The next segment: @len bytes of inner packet, to be sealed at @packet. */
+static void add_segment(struct cg_job *job, struct sk_buff *skb, u8 *packet, u32 len, u64 seq)
+{
+	struct cg_seg *s = &job->seg[job->n++];
+
+	s->skb = skb;
+	s->packet = packet;
+	s->len = len;
+	s->seq = seq;
+}
+
+/* The skb has all its @n packets: put the outer headers before them. */
+static void add_skb(const struct burst *b, struct cg_job *job, struct sk_buff *skb,
+		    unsigned int n, bool df, u64 seq)
+{
+	skb->priority = b->priority;
+	skb->mark = READ_ONCE(b->t->mark);
+	cg_outer_push(b->t, &b->outer, skb, b->tos, df, seq);
+	cg_cb(skb)->n = n;
+	__skb_queue_tail(&job->skbs, skb);
+}
+
+static unsigned int headroom(const struct burst *b)
+{
+	return LL_RESERVED_SPACE(b->outer.dst->dev) + b->outer.dst->header_len +
+	       cg_outer_len(b->t, b->outer.ep);
+}
+
+/* An skb for one ESP packet around @len bytes, and where those go. */
+static struct sk_buff *frame(const struct burst *b, unsigned int len, u8 **payload)
+{
+	unsigned int total = len + cg_esp_overhead(&b->sa->esp, len);
+	unsigned int head = headroom(b);
+	struct sk_buff *skb = cg_room_skb(head + total);
+
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, head);
+	*payload = skb_put(skb, total) + cg_esp_header_len(&b->sa->esp);
+	return skb;
+}
+
+/* @skb, which is framed and filled, joins the burst. */
+static void add_framed(const struct burst *b, struct cg_job *job, struct sk_buff *skb,
+		       unsigned int len, u64 seq)
+{
+	bool fits = skb->len + cg_outer_len(b->t, b->outer.ep) <= b->room;
+
+	add_segment(job, skb, skb->data, len, seq);
+	add_skb(b, job, skb, 1, b->df && fits, seq);
+}
+
+/* Seal inner packets, each for itself. Consumes the list. */
+static void seal_list(struct burst *b, struct sk_buff_head *inner)
+{
+	while (!skb_queue_empty(inner)) {
+		unsigned int n = min_t(unsigned int, skb_queue_len(inner), CG_MAX_BURST);
+		struct cg_job *job;
+		struct sk_buff *skb;
+		u64 seq, bytes = 0;
+		unsigned int i = 0;
+
+		skb_queue_walk(inner, skb) {
+			bytes += skb->len;
+			if (++i == n)
+				break;
+		}
+		job = begin(b, n, 0, bytes, &seq);
+		for (; n; n--, seq++) {
+			struct sk_buff *out;
+			u8 *payload;
+
+			skb = __skb_dequeue(inner);
+			if (unlikely(!job)) {
+				kfree_skb(skb);
+				continue;
+			}
+			out = frame(b, skb->len, &payload);
+			if (likely(out && copy_packet(skb, payload))) {
+				add_framed(b, job, out, skb->len, seq);
+				consume_skb(skb);
+				continue;
+			}
 			cg_drop(b->sa, CG_DROP_MEMORY, 1);
+			kfree_skb(out);
 			kfree_skb(skb);
 		}
+		if (job)
+			cg_job_run(job, NULL);
 	}
-	cg_job_run(job, NULL);
-	return;
-drop:
-	cg_drop_list(b->sa, why, inner);
+}
+
+/* How many packets of what is being cut can be one train of the outer network; 1: none. */
+static unsigned int train_len(const struct burst *b, const struct cg_cut *cut)
+{
+	unsigned int outer = cg_outer_len(b->t, b->outer.ep), len = cg_cut_len(cut, 0);
+	const struct net_device *dev = b->outer.dst->dev;
+	unsigned int max = min_t(unsigned int, IP_MAX_MTU, READ_ONCE(dev->gso_max_size));
+	unsigned int n = min_t(unsigned int, CG_MAX_BURST, READ_ONCE(dev->gso_max_segs));
+
+	len += cg_esp_overhead(&b->sa->esp, len);
+	if (!b->trains || outer + len > b->room || outer + len > max)
+		return 1;
+	return min3(n, (max - outer) / len,
+		    (unsigned int)MAX_SKB_FRAGS * cg_room_per_fragment(len));
+}
+
+/* The next @n packets, sealed as a train in fragments of one skb. False: no memory. */
+static bool add_train(struct burst *b, struct cg_job *job, struct cg_cut *cut, unsigned int n,
+		      u64 seq)
+{
+	const struct cg_esp *esp = &b->sa->esp;
+	unsigned int head = headroom(b), i;
+	struct sk_buff *skb = alloc_skb(head, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return false;
+	skb_reserve(skb, head);
+	for (i = 0; i < n; i++) {
+		unsigned int len = cg_cut_len(cut, 0);
+		unsigned int total = len + cg_esp_overhead(esp, len);
+		u8 *packet = cg_room_take(&job->memory, total);
+
+		if (!packet || !cg_room_append(skb, packet, total, cg_room_truesize(total))) {
+			kfree_skb(skb);
+			return false;
+		}
+		if (!i)
+			skb_shinfo(skb)->gso_size = total;
+		cg_cut_next(cut, packet + cg_esp_header_len(esp));
+		add_segment(job, skb, packet, len, seq + i);
+	}
+	skb_shinfo(skb)->gso_segs = n;
+	add_skb(b, job, skb, n, b->df, seq);
+	return true;
+}
+
+/* The next @n packets, each in an skb of its own. Without memory all that are left are lost. */
+static void add_cut(struct burst *b, struct cg_job *job, struct cg_cut *cut, unsigned int n,
+		    u64 seq)
+{
+	for (; n; n--, seq++) {
+		unsigned int len = cg_cut_len(cut, 0);
+		struct sk_buff *skb;
+		u8 *payload;
+
+		skb = frame(b, len, &payload);
+		if (unlikely(!skb)) {
+			cg_drop(b->sa, CG_DROP_MEMORY, cut->n);
+			cut->n = 0;
+			return;
+		}
+		cg_cut_next(cut, payload);
+		add_framed(b, job, skb, len, seq);
+	}
+}
+
+/* Seal the packets of a super-packet. What cannot be is lost with all that follows it. */
+static void seal_cut(struct burst *b, struct cg_cut *cut)
+{
+	unsigned int train = train_len(b, cut);
+	unsigned int most = train > 1 ? train : CG_MAX_BURST;
+
+	while (cut->n) {
+		unsigned int n = min(cut->n, most), left = cut->n - n;
+		struct cg_job *job;
+		u64 seq;
+
+		job = begin(b, n, left, cg_cut_bytes(cut, n), &seq);
+		if (!job)
+			return;
+		if (train <= 1 || n == 1) {
+			add_cut(b, job, cut, n, seq);
+		} else if (!add_train(b, job, cut, n, seq)) {
+			cg_job_free(job);
+			cg_drop(b->sa, CG_DROP_MEMORY, n + left);
+			return;
+		}
+		cg_job_run(job, NULL);
+	}
+}
+
+/* Was one of the @n segments from @s on refused by the cipher? */
+static int cipher_error(const struct cg_seg *s, unsigned int n)
+{
+	for (; n; n--, s++)
+		if (unlikely(s->err))
+			return s->err;
+	return 0;
 }
 
 void cg_tx_finish(struct cg_job *job)
 {
 	struct cg_sa *sa = job->sa;
 	struct cg_device *cd = netdev_priv(job->dev);
+	const struct cg_seg *s = job->seg;
 	struct sk_buff *skb;
 	u64 packets = 0, bytes = 0;
 	enum cg_drop why;
 
 	rcu_read_lock();
 	if (job->waited && !cg_sa_usable(sa, &why)) {
-		cg_drop_list(sa, why, &job->skbs);
+		cg_drop(sa, why, job->n);
 		goto out;
 	}
 	while ((skb = __skb_dequeue(&job->skbs))) {
-		u32 len = cg_cb(skb)->len;
-		int err = cg_cb(skb)->err;
+		unsigned int n = cg_cb(skb)->n, i;
+		int err = cipher_error(s, n);
+		u32 len = 0;
 
+		for (i = 0; i < n; i++)
+			len += s++->len;
 		if (unlikely(err)) {
-			cg_drop(sa, cg_cipher_drop(err), 1);
+			/* a train cannot do without one of its packets */
+			cg_drop(sa, cg_cipher_drop(err), n);
 			kfree_skb(skb);
 		} else if (unlikely(!cg_outer_send(sa->cgn->net, job->dst, skb, job->room,
-							   &why))) {
-			cg_drop(sa, why, 1);
+						   &why))) {
+			cg_drop(sa, why, n);
 		} else {
-			packets++;
+			packets += n;
 			bytes += len;
 		}
 	}
@@ -273,6 +432,19 @@ static bool too_big(const struct sk_buff *skb, u32 mtu)
 	return skb->len > mtu;
 }
 
+/* A super-packet of plain TCP: true, and @skb is consumed. False: it is not. */
+static noinline_for_stack bool send_cut(struct burst *b, struct sk_buff *skb, u32 mtu)
+{
+	struct cg_cut cut;
+
+	if (!cg_cut_begin(&cut, skb, b->v6) || cg_cut_len(&cut, 0) > mtu)
+		return false;
+	b->trains = cg_outer_takes_train(b->t, b->outer.ep, b->outer.dst);
+	seal_cut(b, &cut);
+	consume_skb(skb);
+	return true;
+}
+
 /* The packet's tunnel and SA are known: what is left is the packet's own size. */
 static void send(struct burst *b, struct sk_buff *skb)
 {
@@ -293,8 +465,11 @@ static void send(struct burst *b, struct sk_buff *skb)
 		kfree_skb(skb);
 		return;
 	}
+	b->priority = skb->priority;
+	if (skb_is_gso(skb) && send_cut(b, skb, mtu))
+		return;
 	if (split(b, skb, mtu, &inner))
-		seal(b, &inner);
+		seal_list(b, &inner);
 	else
 		cg_drop(b->sa, CG_DROP_MEMORY, 1);
 }
@@ -316,6 +491,20 @@ static bool is_multicast(const struct cg_flow *flow)
 					 ipv6_addr_is_multicast(&flow->dst.v6);
 }
 
+/*
+ * What selectors see of @skb, in memory of its own: a sender who can still write to its fragments
+ * could change there what has been looked at. False: it is malformed.
+ */
+static bool dissect(struct sk_buff *skb, struct cg_flow *flow)
+{
+	if (cg_flow_dissect(skb, 0, flow))
+		return false;
+	if (likely(!flow->paged))
+		return true;
+	return pskb_may_pull(skb, min_t(unsigned int, skb->len, MAX_HEADERS)) &&
+	       !cg_flow_dissect(skb, 0, flow) && !flow->paged;
+}
+
 netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct burst b = { .cd = netdev_priv(dev) };
@@ -324,7 +513,7 @@ netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	rcu_read_lock();
 	skb_reset_network_header(skb);
-	if (cg_flow_dissect(skb, 0, &flow))
+	if (!dissect(skb, &flow))
 		goto drop;
 	b.v6 = flow.family == AF_INET6;
 	if (skb->protocol != (b.v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP)) ||

@@ -53,9 +53,15 @@ static int open_packet(struct kunit *test, struct cg_esp *esp, u64 seq, u8 *pack
 	int err;
 
 	KUNIT_ASSERT_NOT_NULL(test, op);
-	err = cg_esp_open(esp, op, seq, packet, len, unexpected);
+	cg_esp_begin(esp, op, unexpected);
+	err = cg_esp_open(esp, op, seq, packet, len);
 	kunit_kfree(test, op);
 	return err;
+}
+
+static int payload_of(const struct cg_esp *esp, const u8 *packet, unsigned int len, u8 *next)
+{
+	return cg_esp_payload(packet + cg_esp_header_len(esp), cg_esp_opened_len(esp, len), next);
 }
 
 static void seal_packet(struct kunit *test, struct cg_esp *esp, u64 seq, u8 *packet,
@@ -64,8 +70,8 @@ static void seal_packet(struct kunit *test, struct cg_esp *esp, u64 seq, u8 *pac
 	struct cg_op *op = kunit_kzalloc(test, cg_esp_op_size(esp), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, op);
-	KUNIT_ASSERT_EQ(test, 0, cg_esp_seal(esp, op, htonl(0x12345678), seq, packet, len, next,
-					     unexpected));
+	cg_esp_begin(esp, op, unexpected);
+	KUNIT_ASSERT_EQ(test, 0, cg_esp_seal(esp, op, htonl(0x12345678), seq, packet, len, next));
 	kunit_kfree(test, op);
 }
 
@@ -185,7 +191,7 @@ static void published_packets_are_opened(struct kunit *test)
 				    "%s", v->source);
 		KUNIT_EXPECT_MEMEQ_MSG(test, f->packet + cg_esp_header_len(&esp), plain, plainlen,
 				       "%s", v->source);
-		got = cg_esp_payload(&esp, f->packet, len, &next);
+		got = payload_of(&esp, f->packet, len, &next);
 		KUNIT_EXPECT_EQ(test, (int)plainlen - 2 - plain[plainlen - 2], got);
 		KUNIT_EXPECT_EQ(test, plain[plainlen - 1], next);
 		cg_esp_free(&esp);
@@ -301,7 +307,7 @@ static void published_cbc_packets_are_opened(struct kunit *test)
 						f->packet, len),
 				    "%s, %s, esn %u", v->source, macs[j].name, esn);
 		KUNIT_EXPECT_MEMEQ(test, f->packet + 24, plain, unhex(plain, v->plaintext));
-		KUNIT_EXPECT_GT(test, cg_esp_payload(&esp, f->packet, len, &next), 0);
+		KUNIT_EXPECT_GT(test, payload_of(&esp, f->packet, len, &next), 0);
 		KUNIT_EXPECT_EQ(test, i % 2 ? 4 : 1, next);
 		cg_esp_free(&esp);
 	}
@@ -367,7 +373,7 @@ static void sealed_packets_have_the_format(struct kunit *test)
 			KUNIT_EXPECT_TRUE(test, cg_esp_fits(&esp, total));
 
 			KUNIT_ASSERT_EQ(test, 0, open_packet(test, &esp, seq + len, p, total));
-			KUNIT_EXPECT_EQ(test, (int)len, cg_esp_payload(&esp, p, total, &next));
+			KUNIT_EXPECT_EQ(test, (int)len, payload_of(&esp, p, total, &next));
 			KUNIT_EXPECT_EQ(test, 41, next);
 			for (i = 0; i < len; i++)
 				KUNIT_EXPECT_EQ(test, (u8)(len + i), p[header + i]);
@@ -461,19 +467,19 @@ static void wrong_padding_is_refused(struct kunit *test)
 	end[-1] = 4;
 
 	end[-2] = 0;		/* none: what precedes is payload */
-	KUNIT_EXPECT_EQ(test, 30, cg_esp_payload(&esp, p, len, &next));
+	KUNIT_EXPECT_EQ(test, 30, payload_of(&esp, p, len, &next));
 	end[-2] = 1;		/* one byte, but it is not 1 */
-	KUNIT_EXPECT_EQ(test, -EBADMSG, cg_esp_payload(&esp, p, len, &next));
+	KUNIT_EXPECT_EQ(test, -EBADMSG, payload_of(&esp, p, len, &next));
 	end[-3] = 1;
-	KUNIT_EXPECT_EQ(test, 29, cg_esp_payload(&esp, p, len, &next));
+	KUNIT_EXPECT_EQ(test, 29, payload_of(&esp, p, len, &next));
 	end[-2] = 31;		/* more than there is */
-	KUNIT_EXPECT_EQ(test, -EBADMSG, cg_esp_payload(&esp, p, len, &next));
+	KUNIT_EXPECT_EQ(test, -EBADMSG, payload_of(&esp, p, len, &next));
 	end[-2] = 255;
-	KUNIT_EXPECT_EQ(test, -EBADMSG, cg_esp_payload(&esp, p, len, &next));
+	KUNIT_EXPECT_EQ(test, -EBADMSG, payload_of(&esp, p, len, &next));
 	for (next = 0; next < 30; next++)
 		end[-32 + next] = next + 1;
 	end[-2] = 30;		/* nothing but padding */
-	KUNIT_EXPECT_EQ(test, 0, cg_esp_payload(&esp, p, len, &next));
+	KUNIT_EXPECT_EQ(test, 0, payload_of(&esp, p, len, &next));
 	KUNIT_EXPECT_EQ(test, 4, next);
 	cg_esp_free(&esp);
 }

@@ -149,6 +149,35 @@ static void memory_of_waiting_packets_is_bounded(struct kunit *test)
 	KUNIT_EXPECT_LE(test, n, CG_MAX_QUEUE_BYTES / 60000 + 1);
 }
 
+/* What a train has that is of no use takes no memory from what follows. */
+static void trains_of_nothing_cost_no_memory(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	const unsigned int n = 30, size = 2101, trains = 3;
+	unsigned int i, j;
+
+	f->tunnel->encap = CERTGATE_ENCAP_UDP;
+	local_bh_disable();
+	rcu_read_lock();
+	for (i = 0; i < trains; i++) {
+		struct sk_buff *skb = alloc_skb(n * size, GFP_ATOMIC);
+
+		KUNIT_EXPECT_NOT_NULL(test, skb);
+		if (!skb)
+			break;
+		for (j = 0; j < n; j++)
+			put_unaligned_be32(1000, skb_put_zero(skb, size));
+		skb_shinfo(skb)->gso_size = size;
+		cg_rx_take_train(f->cgn, skb, n, 0);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+	for (i = 0; i < 500 && lost(f->in, CG_DROP_MALFORMED) < trains * n; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MALFORMED), (u64)trains * n);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MEMORY), 0);
+}
+
 static struct cg_job *waiting(struct kunit *test, struct cg_sa *sa)
 {
 	struct fixture *f = test->priv;
@@ -156,8 +185,13 @@ static struct cg_job *waiting(struct kunit *test, struct cg_sa *sa)
 	struct cg_job *job = cg_job_new(sa, f->dev, &why);
 
 	KUNIT_ASSERT_NOT_NULL(test, job);
-	__skb_queue_tail(&job->skbs, packet(test, 64));
-	__skb_queue_tail(&job->skbs, packet(test, 64));
+	for (job->n = 0; job->n < 2; job->n++) {
+		struct sk_buff *skb = packet(test, 64);
+
+		cg_cb(skb)->n = 1;
+		job->seg[job->n].skb = skb;
+		__skb_queue_tail(&job->skbs, skb);
+	}
 	job->waited = true;
 	return job;
 }
@@ -192,6 +226,7 @@ static void what_waited_goes_nowhere_when_its_certificate_died(struct kunit *tes
 static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(a_full_queue_drops_and_counts),
 	KUNIT_CASE(memory_of_waiting_packets_is_bounded),
+	KUNIT_CASE(trains_of_nothing_cost_no_memory),
 	KUNIT_CASE(what_waited_goes_nowhere_when_its_certificate_died),
 	{}
 };

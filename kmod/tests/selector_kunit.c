@@ -207,6 +207,8 @@ static int dissect(struct kunit *test, const void *bytes, unsigned int len, stru
 	struct sk_buff *skb = skb_of(test, bytes, len, len & 1);
 	int err = cg_flow_dissect(skb, 0, f);
 
+	if (!err)
+		KUNIT_EXPECT_EQ(test, len % 2, f->paged);
 	kfree_skb(skb);
 	return err;
 }

@@ -13,7 +13,7 @@
 
 # busy: tunnels with everything that keeps state: waiting activation, limits, a lease, a window that ends, a revocation
 busy() {
-	tunnel_up && flood 1 && flood 2 || return 1
+	tunnel_up && stream 1 && stream 2 && wait_until 20 both_receive && flood 1 && flood 2 || return 1
 	keys aes-gcm-256 unused | cgk 1 sa add --dir in --spi 0x6001 --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256 &&
 		keys aes-gcm-256 busy | cgk 1 sa add --dir out --spi 0x5001 --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256 \
 		--activate on-use --pair-spi 0x6001 --soft-seconds 100 --hard-seconds 1000 &&
@@ -90,9 +90,15 @@ churn() {
 	local i
 	for i in 1 2 3 4 5 6; do
 		tunnel_up || return 1
-		flood 1
-		flood 2
-		sleep 0.1
+		if [ $((i % 2)) = 0 ]; then
+			flood 1
+			flood 2
+			sleep 0.1
+		else
+			stream 1
+			stream 2
+			wait_until 20 both_receive || return 1
+		fi
 		case $((i % 3)) in
 		0) cgk 1 flush all & cgk 2 flush all & ip -n g1 link del cg0 ;;
 		1) ip -n g2 link del cg0 & ip -n g1 link del cg0 & cgk 1 flush all ;;

@@ -39,6 +39,33 @@ while True:
 	pouring="${pouring:-} $!"
 }
 
+# stream SITE: the same with TCP, whose super-packets cross as trains, in one connection after the other. None of them lingers.
+stream() {
+	"$enter" "c$((3 - $1))" python3 -c 'import socket, struct, sys
+s = socket.create_server(("", int(sys.argv[1])))
+while True:
+    c, _ = s.accept()
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    c.settimeout(2)
+    try:
+        while c.recv(1 << 20):
+            pass
+    except OSError:
+        pass
+    c.close()' "$((5010 + $1))" &
+	pouring="${pouring:-} $!"
+	"$enter" "c$1" python3 -c 'import socket, struct, sys, time
+while True:
+    try:
+        with socket.create_connection((sys.argv[1], int(sys.argv[2])), 1) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            while True:
+                s.sendall(bytes(1 << 18))
+    except OSError:
+        time.sleep(0.02)' "10.$((3 - $1)).0.2" "$((5010 + $1))" &
+	pouring="${pouring:-} $!"
+}
+
 pour_off() {
 	local pid
 	for pid in ${pouring:-}; do
