@@ -182,6 +182,7 @@ static void cipher_done(CG_CRYPTO_ARG arg, int err)
 	if (!atomic_dec_and_test(&job->pending))
 		return;
 	job->waited = true;
+	job->counted = true;
 	local_bh_disable();
 	if (job->sa->dir == CERTGATE_DIR_OUT)
 		cg_tx_finish(job);
@@ -202,42 +203,52 @@ static int at_cipher(struct cg_job *job, struct cg_seg *s, struct cg_op *op)
 	return cg_esp_open(&sa->esp, op, s->seq, s->packet, s->len);
 }
 
+/*
+ * Whoever hands over the last segment has no part in the burst once that is at the cipher: its end is
+ * where the cipher answers, in the order in which it answers. If it were here whenever the cipher
+ * is quick, bursts that end here and there would overtake each other.
+ */
 void cg_job_run(struct cg_job *job, struct napi_struct *napi)
 {
 	unsigned int size = cg_esp_op_size(&job->sa->esp);
-	unsigned int n = job->n, settled = 0, i;
+	unsigned int n = job->n, at = 0, i;
 	struct cg_op *op = NULL;
+	int err = 0;
 
-	atomic_set(&job->pending, n + 1);
+	atomic_set(&job->pending, n);
 	for (i = 0; i < n; i++) {
 		struct cg_seg *s = &job->seg[i];
-		int err = -ENOMEM;
 
+		/* those that were settled here wait for nobody */
+		if (i == n - 1 && !at)
+			atomic_set(&job->pending, 1);
+		else if (i == n - 1)
+			atomic_sub(i - at, &job->pending);
 		if (!op) {
 			op = op_get(size);
 			if (op)
 				cg_esp_begin(&job->sa->esp, op, cipher_done);
 		}
+		err = -ENOMEM;
 		if (likely(op)) {
 			err = at_cipher(job, s, op);
 			if (err == -EINPROGRESS) {
 				op = NULL;	/* the cipher has it */
+				at++;
 				continue;
 			}
 		}
 		s->err = err;
-		settled++;
 	}
 	if (op)
 		op_put(op);
-	/* untouched by completions if all were settled here */
-	if (settled < n) {
-		atomic_add(n - settled, &async_packets);
-		job->counted = true;
+	if (unlikely(at)) {
+		atomic_add(at, &async_packets);
 		atomic_inc(&async_bursts);
-		if (!atomic_sub_and_test(settled + 1, &job->pending))
+		if (err == -EINPROGRESS || !atomic_dec_and_test(&job->pending))
 			return;
 		job->waited = true;
+		job->counted = true;
 	}
 	if (job->sa->dir == CERTGATE_DIR_OUT)
 		cg_tx_finish(job);

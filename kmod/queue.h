@@ -51,7 +51,7 @@ struct cg_job {
 	struct dst_entry *dst;		/* to send */
 	unsigned int room;		/* to send: largest outer packet */
 	struct sk_buff_head skbs;	/* to send: each with its cg_cb.n next ones of @seg */
-	atomic_t pending;		/* segments at the cipher, one for who hands them over */
+	atomic_t pending;		/* segments that are not settled */
 	bool waited;			/* time has passed: ask cg_sa_usable() again */
 	bool counted;			/* as one that an asynchronous cipher has had */
 	u8 next_header;			/* to send: RFC 4303 section 2.6 */
