@@ -204,9 +204,10 @@ static int at_cipher(struct cg_job *job, struct cg_seg *s, struct cg_op *op)
 }
 
 /*
- * Whoever hands over the last segment has no part in the burst once that is at the cipher: its end is
- * where the cipher answers, in the order in which it answers. If it were here whenever the cipher
- * is quick, bursts that end here and there would overtake each other.
+ * Whoever hands over the last segment has no part in the burst once that is at the
+ * cipher: its end is where the cipher answers, in the order in which it answers. If it
+ * were here whenever the cipher is quick, bursts that end here and there would overtake
+ * each other.
  */
 void cg_job_run(struct cg_job *job, struct napi_struct *napi)
 {
