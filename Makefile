@@ -105,7 +105,14 @@ modules_install:	## the module for the running kernel or KDIR, to INSTALL_MOD_PA
 helpers: userspace
 	@flock $(O)/.userspace.lock $(MAKE) --no-print-directory -f tests/Makefile helpers
 
-# What a test run needs, and nothing else, is built by these.
+# What a test run needs, and nothing else, is built by these; with ccache, whose objects lie beside the kernels of the
+# tests and serve every clone.
+test-builds: export CC_CACHE := $(shell command -v ccache)
+test-builds: export CCACHE_DIR := $(or $(CERTGATE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/certgate)/ccache
+test-builds: export CCACHE_BASEDIR := $(CURDIR)
+test-builds: export CCACHE_NOHASHDIR := 1
+test-builds: export CCACHE_MAXSIZE := 2G
+test-builds: export CCACHE_SLOPPINESS := include_file_ctime,include_file_mtime
 .PHONY: test-builds
 test-builds: userspace helpers $(TEST_KERNELS:%=module-%) kunit-uml kunit-uml-debug
 	@mkdir -p $(O)/asan

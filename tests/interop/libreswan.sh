@@ -78,7 +78,7 @@ both_roles 'AES-CBC-256 with HMAC-SHA2-512, MODP 2048' hq-rsa2048 \
 both_roles 'ESP in UDP' hq-rsa2048 '' branch-rsa2048 'aes_gcm256-sha2_256;dh31' aes_gcm256 encapsulation=yes
 
 MODE=default interop_hq hq-rsa2048
-libre_branch branch-rsa2048 'aes_gcm256-sha2_256;dh31' aes_gcm256 && interop_start && start_branch
+libre_branch branch-rsa2048 'aes_gcm256-sha2_256;dh31' aes_gcm256 && start_branch && interop_start # loading a connection ends what a peer began before
 t 'before rekeying: the tunnel is up' gate_up hq branch || logs
 old=$(gate_field hq branch children.0.spi_in)
 t 'libreswan rekeys the Child SA and nothing is lost' lossless 4 ns branch bash -c '. tests/lib/libreswan.sh; libre branch --name hq --rekey-ipsec' || logs
