@@ -5,7 +5,7 @@
 # whole, raw and in UDP. (Debian's knows neither ChaCha20-Poly1305 nor extended sequence numbers: xfrm_peer.sh has those.)
 #
 # timeout: 200
-# kernels: 6.1
+# kernels: uml
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
