@@ -8,33 +8,6 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
-pid_of() { # GATEWAY ROLE
-	local pid
-	for pid in $(gate_pids "$1"); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
-	done
-	return 1
-}
-
-branch_conf() { # REMOTE
-	gate_dir branch
-	cat >"$gate_root/branch/certgate.yaml" <<-END
-		gateway:
-		  listen: [203.0.113.2]
-		  state_dir: $gate_root/branch/state
-		connections:
-		  - name: hq
-		    interface: {name: cg0}
-		    local_address: 203.0.113.2
-		    remote_address: $1
-		    mode: initiator-only
-		    local_networks: [10.2.0.0/16]
-		    remote_networks: [10.1.0.0/16]
-		    outbound_certificate: $pki/branch.pfx
-		    inbound_certificate: {subject_name: gw.hq.example, chain: [$pki/hq-root.cer]}
-	END
-}
-
 second_connection() {
 	cat >>"$gate_root/hq/certgate.yaml" <<-END
 		  - name: second
@@ -133,7 +106,7 @@ insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 echo '198.51.100.2 gw.hq.test' >>/etc/hosts
 MODE=responder-only interop_hq hq
-branch_conf gw.hq.test
+B_MODE=initiator-only B_REMOTE=gw.hq.test interop_branch
 interop_start && gate_start branch branch || exit 1
 
 t 'a peer with a name: its address is found' gate_up branch hq

@@ -10,26 +10,6 @@ cd "$(dirname "$0")/../.." || exit 1
 
 www=/run/www
 
-branch_conf() { # CERT
-	gate_dir branch
-	gate_conf branch <<-END
-		gateway:
-		  listen: [203.0.113.2]
-		  state_dir: $gate_root/branch/state
-		connections:
-		  - name: hq
-		    interface: {name: cg0}
-		    local_address: 203.0.113.2
-		    remote_address: 198.51.100.2
-		    local_networks: [10.2.0.0/16]
-		    remote_networks: [10.1.0.0/16]
-		    outbound_certificate: $pki/$1.pfx
-		    inbound_certificate:
-		      subject_name: gw.hq.example
-		      chain: [$pki/hq-root.cer]
-	END
-}
-
 # hq_conf [LINES...]: of inbound_certificate
 hq_conf() {
 	local line lines=()
@@ -87,7 +67,7 @@ pki_cert hq hq p256 && pki_cert branch branch p256 &&
 
 # A list in a file.
 hq_conf "crls: [$pki/branch-ca.crl, $pki/branch-root.crl]"
-branch_conf branch
+interop_branch
 interop_start && gate_start branch branch
 t 'a list in a file refuses the peer, and the reason is told' refused keyCompromise || logs
 t 'what was seen revoked is listed' eval 'gate hq cert list | grep "^$(fingerprint branch) *crl"' || logs
@@ -112,7 +92,7 @@ os.chdir(sys.argv[1])
 http.server.HTTPServer(("198.51.100.1", 8080), http.server.SimpleHTTPRequestHandler).serve_forever()' "$www" >/run/http.log 2>&1 &
 http=$!
 hq_conf 'revocation: required' "crls: [$pki/branch-root.crl]"
-branch_conf branch2
+B_CERT=branch2 interop_branch
 interop_start && gate_start branch branch
 t 'who must know asks the server, and lets the peer in' eval 'comes_up && gate_is hq branch revocation.state good' || { logs; ktap_log /run/http.log; }
 (cd "$pki" && mkpki_crl branch-ca 3600 branch2.pem) && cp "$pki/branch-ca.crl" "$www/new" && mv "$www/new" "$www/branch-ca.crl"
