@@ -4,7 +4,7 @@
 # kernels: uml
 #
 # What a connection's configuration says of its tunnel is what the kernel has: interface, routes, outer packets, replay window, limits,
-# several children of which one has a protocol and a port. The module comes after the daemon.
+# several children of which one has a protocol and a port. The module comes after the daemon. A kernel that does not forward is told of.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
@@ -81,22 +81,36 @@ outlives() {
 	[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]
 }
 
+forwarding() { # 0 or 1
+	ns hq busybox sysctl -qw "net.ipv4.ip_forward=$1"
+}
+
+# Status names the setting, in words and for programs, and so does the log.
+warned() {
+	gate hq status branch | grep -A 1 'warning  *IPv4 forwarding is off' | grep 'to do  *sysctl -w net.ipv4.ip_forward=1' &&
+		gate_is hq branch warnings.0.code forwarding-off && grep 'event=forwarding-off connection=branch' "$gate_root/hq/log"
+}
+
 logs() {
 	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
 	ns hq build/certgate kernel tunnel list | sed 's/^/# /'
 }
 
-ktap_begin 16
+ktap_begin 18
 topo_up && topo_isolate && pki_roots && pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
 echo 'not a secret' >"$pki/branch.pass"
 (chmod 600 "$pki/branch.pass" && cd "$pki" && mkpki_pfx branch 'not a secret') || exit 1
 conf
+forwarding 0
 ip -n hq rule add to 10.2.0.0/16 lookup 77
 t 'without the module the daemon runs, and status says what is missing' eval 'interop_start && gate hq status | grep "module is not loaded"'
 insmod "$CERTGATE_KO" || exit 1
 t 'when it comes it is used' wait_for 10 eval 'gate hq status | grep "; module .*, lease for"' || gate hq status
 gate_start branch branch
 t 'the tunnel is up at both ends, with both children' eval 'gate_up branch hq && gate_up hq branch && gate_is hq branch children.1.state up' || logs
+t 'that the kernel does not forward is told, with what to do' warned || { gate hq status; logs; }
+forwarding 1
+t 'until it does' eval '! gate hq status branch | grep forwarding && grep event=forwarding-on "$gate_root/hq/log"' || gate hq status
 t 'the device has its MTU' eval 'ip -n hq link show cg5 | grep -q "mtu 1300 "'
 t 'and its addresses' eval 'ip -n hq addr show cg5 | grep -q "inet 169.254.21.1/30" && ip -n hq addr show cg5 | grep -q "inet6 fd00:21::1/64"'
 t 'the route is in its table, with its metric' eval 'ip -n hq route show table 77 | grep "^10.2.0.0/16 dev cg5 .*metric 50"'

@@ -308,3 +308,14 @@ int source_address(const struct cg_addr *remote, struct cg_addr *ret)
 		*ret = from.addr;
 	return r;
 }
+
+bool address_is_own(const struct cg_addr *a)
+{
+	const struct cg_endpoint e = {.addr = *a};
+	_cleanup_close_ int fd = -EBADF;
+	struct sockaddr_storage sa;
+	socklen_t len = cg_endpoint_to_sockaddr(&e, &sa);
+
+	fd = socket(a->family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+	return fd >= 0 && bind(fd, (struct sockaddr *)&sa, len) == 0;
+}
