@@ -261,6 +261,8 @@ void binding_release(struct gateway *g, uint64_t handle);
 /* The last child is gone, or it was released: deletes it from the kernel when both are so. */
 void binding_settle(struct gateway *g, struct binding *b);
 void binding_die(struct gateway *g, struct binding *b, const char *why);
+/* The kernel says that a certificate of its path has ended: that one is named. */
+void binding_expired(struct gateway *g, struct binding *b);
 /* A dead one: ike closes the IKE SA that holds it. */
 void binding_tell_ike(struct gateway *g, const struct binding *b);
 /* Stops it where the kernel has no reason of its own to: its SAs are deleted, then it dies. */
