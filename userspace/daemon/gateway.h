@@ -208,6 +208,7 @@ struct udp_socket {
 	struct proto_socket p;
 	int fd;
 	uint32_t kernel_id; /* of the module; 0: not taken over */
+	bool refused;	    /* by the module, the last time */
 };
 
 /* Opens what is to be listened on and is not yet; with an error, which is in diags, nothing is opened. */

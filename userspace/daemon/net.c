@@ -259,11 +259,13 @@ void sockets_give_kernel(struct gateway *g)
 		if (!s->p.marker || s->kernel_id != 0)
 			continue;
 		r = cgk_socket_new(g->k, s->fd, &s->kernel_id);
-		if (r < 0)
+		/* Said once, not every time. */
+		if (r < 0 && !s->refused)
 			history_add(g, NULL, IKE_ERROR, "socket-refused", NULL, NULL,
 				    "the module does not take over %s: %s (%s)",
 				    cg_endpoint_format(&s->p.local, text), cgk_error(g->k),
 				    strerror(-r));
+		s->refused = r < 0;
 	}
 }
 
