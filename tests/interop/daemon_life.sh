@@ -101,15 +101,17 @@ in_vain() { # the peer is gone without a word: stopping ends all the same
 	gate_stop branch && [ $((SECONDS - begun)) -le 10 ]
 }
 
-ktap_begin 52
+ktap_begin 55
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
-echo '198.51.100.2 gw.hq.test' >>/etc/hosts
 MODE=responder-only interop_hq hq
 B_MODE=initiator-only B_REMOTE=gw.hq.test interop_branch
 interop_start && gate_start branch branch || exit 1
 
-t 'a peer with a name: its address is found' gate_up branch hq
+t 'a peer with a name that has no address: it is told' wait_for 10 grep -q "the name 'gw.hq.test' has no address: .*event=name-not-resolved connection=hq" "$gate_root/branch/log"
+echo '198.51.100.2 gw.hq.test' >>/etc/hosts
+t 'then its address is found' gate_up branch hq 30
+t 'which is told as well' grep -q 'event=name-resolved connection=hq' "$gate_root/branch/log"
 t 'and ping crosses both ways' ping_both
 t 'status has the name' gate_is branch hq remote_name gw.hq.test
 
@@ -202,6 +204,7 @@ interop_start && gate_start branch branch && gate_up hq branch
 gate_kill hq
 t 'killed once more' eval '[ "$(table hq sa)" -ge 2 ] && gate_stop branch'
 interop_start
+t 'what the next one finds of it is told' grep -q '[1-9] SAs of an earlier process go on until they are replaced.*event=adopted' "$gate_root/hq/log"
 gate_stop hq
 t 'started and stopped again, what the killed one left is gone' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ] && [ "$(ns hq build/certgate kernel tunnel list --json)" = "[]" ] && ! ip -n hq link show cg0'
 t 'rmmod' wait_for 5 rmmod certgate

@@ -62,7 +62,7 @@ died() { # by what was fetched
 	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
 }
 
-ktap_begin 16
+ktap_begin 17
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 &&
@@ -85,6 +85,8 @@ t 'its IKE SA is closed, and it is refused with the reason' refused stolen || lo
 gate_stop hq
 t 'that lasts over a restart' eval 'interop_start && refused stolen && gate hq cert list | grep stolen' || logs
 t 'unrevoke brings it back' eval 'gate hq cert unrevoke "$pki/branch.pem" && comes_up' || logs
+ns hq build/certgate kernel cert revoke "$(fingerprint branch)" >/dev/null
+t 'what only the kernel holds to be revoked gets no binding, and that is told' wait_for 25 grep -q "the kernel refuses the certificate binding of 'CN=gw.branch.example': .*event=binding-refused connection=branch" "$gate_root/hq/log" || logs
 gate_stop branch
 gate_stop hq
 
