@@ -10,16 +10,6 @@ cd "$(dirname "$0")/../.." || exit 1
 
 inject=$gate_build/tests/inject
 
-# pid_of GATEWAY ROLE: the first process of that role; the launcher is the one that was started
-pid_of() {
-	local pid
-	[ "$2" != launcher ] || { cat "$gate_root/$1/pid"; return; }
-	for pid in $(gate_pids "$1"); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
-	done
-	return 1
-}
-
 status_field() { # PID FIELD
 	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }

@@ -8,33 +8,6 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
-pid_of() { # GATEWAY ROLE
-	local pid
-	for pid in $(gate_pids "$1"); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
-	done
-	return 1
-}
-
-branch_conf() { # REMOTE
-	gate_dir branch
-	cat >"$gate_root/branch/certgate.yaml" <<-END
-		gateway:
-		  listen: [203.0.113.2]
-		  state_dir: $gate_root/branch/state
-		connections:
-		  - name: hq
-		    interface: {name: cg0}
-		    local_address: 203.0.113.2
-		    remote_address: $1
-		    mode: initiator-only
-		    local_networks: [10.2.0.0/16]
-		    remote_networks: [10.1.0.0/16]
-		    outbound_certificate: $pki/branch.pfx
-		    inbound_certificate: {subject_name: gw.hq.example, chain: [$pki/hq-root.cer]}
-	END
-}
-
 second_connection() {
 	cat >>"$gate_root/hq/certgate.yaml" <<-END
 		  - name: second
@@ -128,15 +101,17 @@ in_vain() { # the peer is gone without a word: stopping ends all the same
 	gate_stop branch && [ $((SECONDS - begun)) -le 10 ]
 }
 
-ktap_begin 52
+ktap_begin 55
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
-echo '198.51.100.2 gw.hq.test' >>/etc/hosts
 MODE=responder-only interop_hq hq
-branch_conf gw.hq.test
+B_MODE=initiator-only B_REMOTE=gw.hq.test interop_branch
 interop_start && gate_start branch branch || exit 1
 
-t 'a peer with a name: its address is found' gate_up branch hq
+t 'a peer with a name that has no address: it is told' wait_for 10 grep -q "the name 'gw.hq.test' has no address: .*event=name-not-resolved connection=hq" "$gate_root/branch/log"
+echo '198.51.100.2 gw.hq.test' >>/etc/hosts
+t 'then its address is found' gate_up branch hq 30
+t 'which is told as well' grep -q 'event=name-resolved connection=hq' "$gate_root/branch/log"
 t 'and ping crosses both ways' ping_both
 t 'status has the name' gate_is branch hq remote_name gw.hq.test
 
@@ -229,6 +204,7 @@ interop_start && gate_start branch branch && gate_up hq branch
 gate_kill hq
 t 'killed once more' eval '[ "$(table hq sa)" -ge 2 ] && gate_stop branch'
 interop_start
+t 'what the next one finds of it is told' grep -q '[1-9] SAs of an earlier process go on until they are replaced.*event=adopted' "$gate_root/hq/log"
 gate_stop hq
 t 'started and stopped again, what the killed one left is gone' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ] && [ "$(ns hq build/certgate kernel tunnel list --json)" = "[]" ] && ! ip -n hq link show cg0'
 t 'rmmod' wait_for 5 rmmod certgate

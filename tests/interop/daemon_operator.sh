@@ -144,7 +144,7 @@ B_REMOTE_NET=0.0.0.0/0 branch_conf '  - name: closed' '    enabled: false' '    
 gate_start branch branch
 t 'a route that would lead to the peer itself is left out, and up succeeds' gate branch up hq
 t 'without an error in the status' eval '[ "$(gate_field branch hq last_error)" = "" ]'
-t 'but with a word in the history' eval 'gate branch explain hq | grep -q "no route to 0.0.0.0/0 was added"'
+t 'but with a word in the history' eval 'gate branch explain hq | grep -q "no route to 0.0.0.0/0 was added" && grep -q "event=route-skipped connection=hq" "$gate_root/branch/log"'
 t 'a disabled connection is called so' refused_with "connection 'closed' is disabled" gate branch up closed
 
 gate branch down hq >/dev/null

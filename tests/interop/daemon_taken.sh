@@ -11,34 +11,6 @@ cd "$(dirname "$0")/../.." || exit 1
 build=$gate_build
 taken=$build/tests/taken
 
-pid_of() { # GATEWAY ROLE
-	local pid
-	for pid in $(gate_pids "$1"); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
-	done
-	return 1
-}
-
-branch_conf() {
-	gate_dir branch
-	cat >"$gate_root/branch/certgate.yaml" <<-END
-		gateway:
-		  listen: [203.0.113.2]
-		  state_dir: $gate_root/branch/state
-		connections:
-		  - name: hq
-		    interface: {name: cg0}
-		    local_address: 203.0.113.2
-		    remote_address: 198.51.100.2
-		    mode: initiator-only
-		    start: manual
-		    local_networks: [10.2.0.0/16]
-		    remote_networks: [10.1.0.0/16]
-		    outbound_certificate: $pki/branch.pfx
-		    inbound_certificate: {subject_name: gw.hq.example, chain: [$pki/hq-root.cer]}
-	END
-}
-
 sas() {
 	ns hq "$build/certgate" kernel sa list --json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)))'
 }
@@ -111,7 +83,7 @@ topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || ex
 MODE=responder-only interop_hq hq
 # One worker: the request is caught wherever it goes.
 sed -i 's/^gateway:/&\n  verify_workers: 1/' "$gate_root/hq/certgate.yaml"
-branch_conf
+B_MODE=initiator-only B_START=manual interop_branch
 interop_start && gate_start branch branch || exit 1
 
 t 'a request of ike to verify is caught on its way' capture

@@ -8,26 +8,6 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
-site() { # SITE OTHER LOCAL REMOTE LOCALNET REMOTENET
-	gate_dir "$1"
-	gate_conf "$1" <<-END
-		gateway:
-		  listen: [$3]
-		  state_dir: $gate_root/$1/state
-		connections:
-		  - name: $2
-		    interface: {name: cg0}
-		    local_address: $3
-		    remote_address: $4
-		    local_networks: [$5]
-		    remote_networks: [$6]
-		    outbound_certificate: $pki/$1.pfx
-		    inbound_certificate:
-		      subject_name: gw.$2.example
-		      chain: [$pki/$2-root.cer]
-	END
-}
-
 crossed() { # packets hq has sent and received
 	ns hq build/certgate kernel tunnel list --json | python3 -c '
 import json, sys
@@ -56,8 +36,8 @@ esac
 until=$(($(date +%s) + life))
 (cd "$pki" && rm -f branch-ca.* && MKPKI_UNTIL=$(date -u -d "@$until" +%Y%m%d%H%M%SZ) mkpki_ca branch-ca branch-root 'CN=Branch Issuing CA,O=Branch') || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
-site hq branch 198.51.100.2 203.0.113.2 10.1.0.0/16 10.2.0.0/16
-site branch hq 203.0.113.2 198.51.100.2 10.2.0.0/16 10.1.0.0/16
+interop_hq hq
+interop_branch
 gate_start hq hq && gate_start branch branch
 t 'up, with an intermediate that ends soon' gate_up hq branch || ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
 t 'ping crosses both ways' ping_both

@@ -4,7 +4,8 @@
 # kernels: uml
 #
 # What a connection's configuration says of its tunnel is what the kernel has: interface, routes, outer packets, replay window, limits,
-# several children of which one has a protocol and a port. The module comes after the daemon.
+# several children of which one has a protocol and a port, the peer's IKE port, a certificate that is a credential. The module comes after the
+# daemon; a socket that it does not take, a kernel that does not forward and packets that are forged are told of.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
@@ -17,7 +18,7 @@ conf() {
 		  state_dir: $gate_root/hq/state
 		  lease_seconds: 900
 		policies:
-		  short: {ipsec: {encryption: [AES_GCM_16-256], esn: true, lifetime_seconds: 700, lifetime_packets: 300, lifetime_kilobytes: 100000}}
+		  short: {ipsec: {encryption: [AES_GCM_16-256], esn: true, lifetime_seconds: 700, lifetime_packets: 300, lifetime_kilobytes: 293}}
 		connections:
 		  - name: branch
 		    interface: {name: cg5, addresses: [169.254.21.1/30, "fd00:21::1/64"], mtu: 1300, mark: 77}
@@ -43,11 +44,12 @@ conf() {
 		  - name: hq
 		    interface: cg0
 		    remote_address: 198.51.100.2
+		    remote_port: 4500
 		    mode: initiator-only
 		    children:
 		      - {name: office, local_networks: [10.2.0.0/16], remote_networks: [10.1.0.0/16]}
 		      - {name: copies, local_networks: [10.2.0.10], remote_networks: [10.1.0.10], protocol: tcp, remote_ports: 5001}
-		    outbound_certificate: {certificate: $pki/branch.pfx, passphrase_file: $pki/branch.pass}
+		    outbound_certificate: {certificate: "credential:gateway.pfx", passphrase_file: "credential:passphrase"}
 		    inbound_certificate: {subject_name: "CN=gw.hq.example", chain: [$pki/hq-root.cer]}
 	END
 }
@@ -72,13 +74,59 @@ copy() {
 	grep -qx 'over there' /run/copied && [ "$(gate_field hq branch children.1.packets_in)" -gt "$before" ]
 }
 
-# Twice as many packets as the SA may carry.
+# outlives PACKETS SIZE INTERVAL: so much crosses, none is lost, and it is another SA then
 outlives() {
 	local old
 	old=$(gate_field hq branch children.0.spi_in)
-	ns branch-host ping -q -i 0.005 -c 600 -W 3 10.1.0.10 >/run/outlives || { cat /run/outlives; return 1; }
+	ns branch-host ping -q -c "$1" -s "$2" -i "$3" -W 3 10.1.0.10 >/run/outlives || { cat /run/outlives; return 1; }
 	grep -q ' 0% packet loss' /run/outlives || { cat /run/outlives; return 1; }
-	[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]
+	wait_for 5 eval '[ "$(gate_field hq branch children.0.spi_in)" != '"$old"' ]'
+}
+
+# What systemd makes of LoadCredential=.
+credentials() {
+	install -d -m 500 "$CREDENTIALS_DIRECTORY" && install -m 400 "$pki/branch.pfx" "$CREDENTIALS_DIRECTORY/gateway.pfx" &&
+		printf 'not a secret\n' >"$CREDENTIALS_DIRECTORY/passphrase" && chmod 400 "$CREDENTIALS_DIRECTORY/passphrase"
+}
+
+# Somebody gives the daemon's socket to the kernel's own IPsec: pidfd_open(2) and pidfd_getfd(2), UDP_ENCAP in udp(7).
+spoil_socket() {
+	python3 - "$(pid_of hq main)" <<-'END'
+		import ctypes, os, socket, sys
+		pid = int(sys.argv[1])
+		libc = ctypes.CDLL(None, use_errno=True)
+		process = os.pidfd_open(pid)
+		found = 0
+		for fd in map(int, os.listdir("/proc/%d/fd" % pid)):
+		    copy = libc.syscall(438, process, fd, 0)
+		    try:
+		        s = socket.socket(fileno=copy)
+		        if s.type == socket.SOCK_DGRAM and s.getsockname() == ("198.51.100.2", 4500):
+		            s.setsockopt(socket.IPPROTO_UDP, 100, 2)
+		            found += 1
+		    except OSError:
+		        pass
+		sys.exit(found != 1)
+	END
+}
+
+# A packet for hq's first SA, further on than any before, that was made with another key.
+forge() {
+	ns branch python3 - "$(gate_field hq branch children.0.spi_in)" <<-'END'
+		import os, socket, struct, sys
+		s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ESP)
+		s.sendto(struct.pack("!II", int(sys.argv[1], 16), 100000) + os.urandom(120), ("198.51.100.2", 0))
+	END
+}
+
+forwarding() { # 0 or 1
+	ns hq busybox sysctl -qw "net.ipv4.ip_forward=$1"
+}
+
+# Status names the setting, in words and for programs, and so does the log.
+warned() {
+	gate hq status branch | grep -A 1 'warning  *IPv4 forwarding is off' | grep 'to do  *sysctl -w net.ipv4.ip_forward=1' &&
+		gate_is hq branch warnings.0.code forwarding-off && grep 'event=forwarding-off connection=branch' "$gate_root/hq/log"
 }
 
 logs() {
@@ -86,17 +134,32 @@ logs() {
 	ns hq build/certgate kernel tunnel list | sed 's/^/# /'
 }
 
-ktap_begin 16
+ktap_begin 21
 topo_up && topo_isolate && pki_roots && pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
-echo 'not a secret' >"$pki/branch.pass"
-(chmod 600 "$pki/branch.pass" && cd "$pki" && mkpki_pfx branch 'not a secret') || exit 1
+export CREDENTIALS_DIRECTORY=/run/credentials/gateway
+(cd "$pki" && mkpki_pfx branch 'not a secret') && credentials || exit 1
 conf
+# IKE that begins at port 500 does not get there.
+ns router nft -f - <<-'END'
+	table ip between {
+		chain port500 { type filter hook forward priority filter; udp dport 500 drop; }
+	}
+END
+forwarding 0
 ip -n hq rule add to 10.2.0.0/16 lookup 77
 t 'without the module the daemon runs, and status says what is missing' eval 'interop_start && gate hq status | grep "module is not loaded"'
+spoil_socket || exit 1
+insmod "$CERTGATE_KO" || exit 1
+t 'a socket that it does not take over is told of, once' eval 'wait_for 10 grep -q "the module does not take over 198.51.100.2:4500: .*event=socket-refused" "$gate_root/hq/log" && sleep 6 && [ "$(grep -c event=socket-refused "$gate_root/hq/log")" = 1 ]' || logs
+gate_stop hq
+wait_for 5 rmmod certgate && interop_start || exit 1
 insmod "$CERTGATE_KO" || exit 1
 t 'when it comes it is used' wait_for 10 eval 'gate hq status | grep "; module .*, lease for"' || gate hq status
 gate_start branch branch
-t 'the tunnel is up at both ends, with both children' eval 'gate_up branch hq && gate_up hq branch && gate_is hq branch children.1.state up' || logs
+t 'from port 4500 on, with a credential, the tunnel is up at both ends, with both children' eval 'gate_up branch hq && gate_up hq branch && gate_is hq branch children.1.state up' || logs
+t 'that the kernel does not forward is told, with what to do' warned || { gate hq status; logs; }
+forwarding 1
+t 'until it does' eval '! gate hq status branch | grep forwarding && grep event=forwarding-on "$gate_root/hq/log"' || gate hq status
 t 'the device has its MTU' eval 'ip -n hq link show cg5 | grep -q "mtu 1300 "'
 t 'and its addresses' eval 'ip -n hq addr show cg5 | grep -q "inet 169.254.21.1/30" && ip -n hq addr show cg5 | grep -q "inet6 fd00:21::1/64"'
 t 'the route is in its table, with its metric' eval 'ip -n hq route show table 77 | grep "^10.2.0.0/16 dev cg5 .*metric 50"'
@@ -108,7 +171,10 @@ t 'the chain ends at the anchor that is no root' gate_is hq branch chain.1.subje
 t 'the lease is as long as it is to be' eval 'left=$(ns hq build/certgate kernel lease show --json | tr -cd 0-9) && [ "$left" -gt 600 ] && [ "$left" -le 900 ]'
 t 'ping crosses both ways' ping_both || logs
 t 'TCP to the port of one child goes through that one' copy || logs
-t 'more packets than an SA may carry cross, without loss, through new ones' outlives || logs
+t 'a packet that is not authentic is told of' eval 'forge && wait_for 5 grep -q "packets for SPI $(gate_field hq branch children.0.spi_in) are not authentic.*event=esp-authentication-failed" "$gate_root/hq/log"' || logs
+# The seven pings from before, 225 more are still fewer than 80 percent of the packets it may carry, and more than 90 of the bytes.
+t 'more bytes than an SA carries before it is replaced cross without loss, through a new one' outlives 225 1250 0.01 || logs
+t 'more packets than an SA may carry cross without loss, through new ones' outlives 600 56 0.005 || logs
 gate_stop branch
 gate_stop hq
 topo_down

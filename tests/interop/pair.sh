@@ -8,35 +8,6 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
-# branch_conf [LINES...]: branch's configuration, variables as for interop_hq but seen from branch (B_…)
-branch_conf() {
-	local line
-	gate_dir branch
-	{
-		cat <<-END
-			gateway:
-			  listen: [${B_LOCAL:-203.0.113.2}]
-			  state_dir: $gate_root/branch/state
-			connections:
-			  - name: hq
-			    interface: {name: cg0}
-			    local_address: ${B_LOCAL:-203.0.113.2}
-			    remote_address: ${B_REMOTE:-198.51.100.2}
-			    mode: ${B_MODE:-default}
-			    start: ${B_START:-always}
-			    local_networks: [${B_LOCAL_NET:-10.2.0.0/16}]
-			    remote_networks: [${B_REMOTE_NET:-10.1.0.0/16}]
-			    outbound_certificate: $pki/branch.pfx
-			    inbound_certificate:
-			      subject_name: gw.hq.example
-			      chain: [$pki/hq-root.cer]
-		END
-		for line; do
-			printf '    %s\n' "$line"
-		done
-	} >"$gate_root/branch/certgate.yaml"
-}
-
 start_branch() {
 	gate_start branch branch || { tail -n 30 "$gate_root/branch/log"; return 1; }
 }
@@ -101,7 +72,7 @@ topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
 
 interop_hq hq
-branch_conf
+interop_branch
 interop_start && start_branch
 t 'IPv4 in IPv4: the tunnel is up at both ends' up_both || logs
 t 'IPv4 in IPv4: ping crosses both ways' ping_both || logs
@@ -112,14 +83,14 @@ t 'after a stop there is no SA' eval 'empty hq sa && empty branch sa'
 t 'and no tunnel' eval 'empty hq tunnel && empty branch tunnel'
 
 LOCAL=2001:db8:1::2 REMOTE=2001:db8:2::2 interop_hq hq
-B_LOCAL=2001:db8:2::2 B_REMOTE=2001:db8:1::2 branch_conf
+B_LOCAL=2001:db8:2::2 B_REMOTE=2001:db8:1::2 interop_branch
 interop_start && start_branch
 t 'IPv4 in IPv6: the tunnel is up at both ends' up_both || logs
 t 'IPv4 in IPv6: ping crosses both ways' ping_both || logs
 stop_both
 
 LOCAL=2001:db8:1::2 REMOTE=2001:db8:2::2 LOCAL_NET='fd00:1::/64, 10.1.0.0/16' REMOTE_NET='fd00:2::/64, 10.2.0.0/16' interop_hq hq 'encap: udp'
-B_LOCAL=2001:db8:2::2 B_REMOTE=2001:db8:1::2 B_LOCAL_NET='fd00:2::/64, 10.2.0.0/16' B_REMOTE_NET='fd00:1::/64, 10.1.0.0/16' branch_conf 'encap: udp'
+B_LOCAL=2001:db8:2::2 B_REMOTE=2001:db8:1::2 B_LOCAL_NET='fd00:2::/64, 10.2.0.0/16' B_REMOTE_NET='fd00:1::/64, 10.1.0.0/16' interop_branch 'encap: udp'
 interop_start && start_branch
 t 'both families in UDP over IPv6: the tunnel is up at both ends' up_both || logs
 t 'IPv6 crosses' ping6_both || logs
@@ -136,7 +107,7 @@ table ip nat {
 }
 END
 REMOTE=any MODE=responder-only interop_hq hq
-B_MODE=initiator-only branch_conf
+B_MODE=initiator-only interop_branch
 interop_start && start_branch
 t 'behind a NAT: the tunnel is up at both ends' up_both || logs
 t 'behind a NAT: ping crosses both ways' ping_both || logs
@@ -153,7 +124,7 @@ ns router nft flush ruleset
 
 # Traffic starts it.
 MODE=responder-only interop_hq hq
-B_START=on-traffic B_MODE=initiator-only branch_conf
+B_START=on-traffic B_MODE=initiator-only interop_branch
 interop_start && start_branch
 t 'on-traffic: down until there is traffic' gate_is branch hq state down || gate branch status
 t 'on-traffic: traffic brings it up' eval 'ns branch-host ping -q -c 1 -W 1 10.1.0.10; up_both && ping_both' || logs
@@ -161,14 +132,14 @@ t 'on-traffic: traffic brings it up' eval 'ns branch-host ping -q -c 1 -W 1 10.1
 # Reload.
 t 'a reload with an error is refused' eval '! { sed -i "s/mode: initiator-only/mode: sideways/" "$gate_root/branch/certgate.yaml"; gate branch reload; }'
 t 'and changes nothing' ping_both || logs
-branch_conf
+interop_branch
 t 'a reload without one is taken' gate branch reload || logs
 t 'down and up again' eval 'gate branch down hq && no_ping && gate branch up hq && up_both && ping_both' || logs
 stop_both
 
 # A crash: every process of a gateway dies, and its tunnel goes on.
 interop_hq hq
-branch_conf
+interop_branch
 interop_start && start_branch
 t 'before the crash: up' eval 'up_both && ping_both' || logs
 t 'the daemon killed: traffic goes on, none is lost' lossless 3 gate_kill branch || logs

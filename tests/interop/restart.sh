@@ -9,36 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
 
-branch_conf() {
-	gate_dir branch
-	cat >"$gate_root/branch/certgate.yaml" <<-END
-		gateway:
-		  listen: [203.0.113.2]
-		  state_dir: $gate_root/branch/state
-		connections:
-		  - name: hq
-		    interface: {name: cg0}
-		    local_address: 203.0.113.2
-		    remote_address: 198.51.100.2
-		    local_networks: [10.2.0.0/16]
-		    remote_networks: [10.1.0.0/16]
-		    dpd_delay: 2
-		    dpd_timeout: 10
-		    outbound_certificate: $pki/branch.pfx
-		    inbound_certificate: {subject_name: gw.hq.example, chain: [$pki/hq-root.cer]}
-		  - name: spare
-		    interface: {name: cg1}
-		    local_address: 203.0.113.2
-		    remote_address: 198.51.100.2
-		    mode: responder-only
-		    local_networks: [10.22.0.0/16]
-		    remote_networks: [10.11.0.0/16]
-		    outbound_certificate: $pki/branch.pfx
-		    inbound_certificate: {subject_name: spare.hq.example, chain: [$pki/hq-root.cer]}
-	END
-}
-
-# A second connection of hq's, under another name.
+# A second connection of hq's, under another name, and what it is at branch.
 spare() {
 	cat >>"$gate_root/hq/certgate.yaml" <<-END
 		  - name: spare
@@ -51,18 +22,21 @@ spare() {
 		    outbound_certificate: $pki/spare.pfx
 		    inbound_certificate: {subject_name: gw.branch.example, chain: [$pki/branch-root.cer]}
 	END
+	cat >>"$gate_root/branch/certgate.yaml" <<-END
+		  - name: spare
+		    interface: {name: cg1}
+		    local_address: 203.0.113.2
+		    remote_address: 198.51.100.2
+		    mode: responder-only
+		    local_networks: [10.22.0.0/16]
+		    remote_networks: [10.11.0.0/16]
+		    outbound_certificate: $pki/branch.pfx
+		    inbound_certificate: {subject_name: spare.hq.example, chain: [$pki/hq-root.cer]}
+	END
 }
 
 spis() { # GATEWAY CONNECTION: of the IKE SA and of the Child SA
 	gate "$1" status "$2" --json | grep -o '"spi_[a-z]*": "[0-9a-f]*"' | tr '\n' ' '
-}
-
-pid_of() { # GATEWAY ROLE
-	local pid
-	for pid in $(gate_pids "$1"); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
-	done
-	return 1
 }
 
 # lossless_both SECONDS COMMAND: packets in both directions while it runs, of which none is lost
@@ -164,7 +138,7 @@ swan_same() { # BEFORE
 confinement() {
 	local role pid
 	for role in launcher main ike verify key fetch; do
-		[ "$role" = launcher ] && pid=$(cat "$gate_root/hq/pid") || pid=$(pid_of hq "$role") || return 1
+		pid=$(pid_of hq "$role") || return 1
 		echo "$role"
 		grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs|Seccomp):' "/proc/$pid/status"
 		for fd in "/proc/$pid/fd/"*; do
@@ -200,8 +174,8 @@ crl || exit 1
 mkdir -p /run/bin && cp "$gate_build"/certgate{,d} /run/bin || exit 1
 gate_build=/run/bin
 interop_hq hq "  crls: [$pki/branch-ca.crl, $pki/branch-root.crl]" 'dpd_delay: 2' 'dpd_timeout: 10'
+interop_branch 'dpd_delay: 2' 'dpd_timeout: 10'
 spare
-branch_conf
 interop_start && gate_start branch branch || exit 1
 
 t 'a tunnel is up' gate_up branch hq || logs

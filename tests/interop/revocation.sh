@@ -4,31 +4,11 @@
 # kernels: uml
 #
 # Revocation of a running gateway: by a list in a file when the peer authenticates, by hand under traffic and over a restart, and by a list that is
-# fetched from a server in the untrusted network and turns against a tunnel that is up.
+# fetched from a server in the untrusted network and turns against a tunnel that is up. And a certificate that ends while a tunnel lives by it.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
 www=/run/www
-
-branch_conf() { # CERT
-	gate_dir branch
-	gate_conf branch <<-END
-		gateway:
-		  listen: [203.0.113.2]
-		  state_dir: $gate_root/branch/state
-		connections:
-		  - name: hq
-		    interface: {name: cg0}
-		    local_address: 203.0.113.2
-		    remote_address: 198.51.100.2
-		    local_networks: [10.2.0.0/16]
-		    remote_networks: [10.1.0.0/16]
-		    outbound_certificate: $pki/$1.pfx
-		    inbound_certificate:
-		      subject_name: gw.hq.example
-		      chain: [$pki/hq-root.cer]
-	END
-}
 
 # hq_conf [LINES...]: of inbound_certificate
 hq_conf() {
@@ -74,11 +54,15 @@ stops_at_once() {
 		END { print early + 0, "before,", late + 0, "after"; exit !(early > 10 && !late) }' "$out"
 }
 
+clock() { # SECONDS, by which it is set forward
+	date -s "@$(($(date +%s) + $1))" >/dev/null
+}
+
 died() { # by what was fetched
 	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
 }
 
-ktap_begin 11
+ktap_begin 17
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 &&
@@ -87,7 +71,7 @@ pki_cert hq hq p256 && pki_cert branch branch p256 &&
 
 # A list in a file.
 hq_conf "crls: [$pki/branch-ca.crl, $pki/branch-root.crl]"
-branch_conf branch
+interop_branch
 interop_start && gate_start branch branch
 t 'a list in a file refuses the peer, and the reason is told' refused keyCompromise || logs
 t 'what was seen revoked is listed' eval 'gate hq cert list | grep "^$(fingerprint branch) *crl"' || logs
@@ -101,6 +85,8 @@ t 'its IKE SA is closed, and it is refused with the reason' refused stolen || lo
 gate_stop hq
 t 'that lasts over a restart' eval 'interop_start && refused stolen && gate hq cert list | grep stolen' || logs
 t 'unrevoke brings it back' eval 'gate hq cert unrevoke "$pki/branch.pem" && comes_up' || logs
+ns hq build/certgate kernel cert revoke "$(fingerprint branch)" >/dev/null
+t 'what only the kernel holds to be revoked gets no binding, and that is told' wait_for 25 grep -q "the kernel refuses the certificate binding of 'CN=gw.branch.example': .*event=binding-refused connection=branch" "$gate_root/hq/log" || logs
 gate_stop branch
 gate_stop hq
 
@@ -112,12 +98,30 @@ os.chdir(sys.argv[1])
 http.server.HTTPServer(("198.51.100.1", 8080), http.server.SimpleHTTPRequestHandler).serve_forever()' "$www" >/run/http.log 2>&1 &
 http=$!
 hq_conf 'revocation: required' "crls: [$pki/branch-root.crl]"
-branch_conf branch2
+B_CERT=branch2 interop_branch
 interop_start && gate_start branch branch
 t 'who must know asks the server, and lets the peer in' eval 'comes_up && gate_is hq branch revocation.state good' || { logs; ktap_log /run/http.log; }
 (cd "$pki" && mkpki_crl branch-ca 3600 branch2.pem) && cp "$pki/branch-ca.crl" "$www/new" && mv "$www/new" "$www/branch-ca.crl"
 t 'the list turns against it: the tunnel dies' eval 'wait_for 25 died && no_ping' || { logs; ktap_log /run/http.log; }
 kill $http
+gate_stop branch
+
+# An intermediate ends, under a tunnel and a daemon that live: the clock goes there, so that it does not matter how fast this machine is.
+# Nobody comes again by himself, so the last word is that one's.
+until=$(($(date +%s) + 3600))
+end=$(date -u -d "@$until" +%Y-%m-%dT%H:%M:%SZ)
+(cd "$pki" && rm -f branch-ca.* && MKPKI_UNTIL=$(date -u -d "@$until" +%Y%m%d%H%M%SZ) mkpki_ca branch-ca branch-root 'CN=Branch Issuing CA,O=Branch') &&
+	pki_cert branch branch3 p256 || exit 1
+MODE=responder-only interop_hq hq
+gate hq reload >/dev/null
+B_MODE=initiator-only B_START=manual B_CERT=branch3 interop_branch
+gate_start branch branch && gate branch up hq
+t 'a tunnel under an intermediate that ends soon is up, and status tells when' eval 'ping_both && gate_is hq branch not_after "$end" && gate_is hq branch expiring.0.subject "CN=Branch Issuing CA,O=Branch"' || logs
+t 'then nothing crosses, in either direction' eval 'clock $((until + 2 - $(date +%s))); no_ping && ! ns branch-host ping -q -c 2 -i 0.3 -W 1 10.1.0.10' || logs
+t 'status says that it has expired, and which' eval 'gate_field hq branch last_error.text | grep "CN=Branch Issuing CA,O=Branch.* expired"' || gate hq status
+t 'so do events and history' eval 'grep -q "CN=Branch Issuing CA,O=Branch, in the chain by which CN=gw.branch.example was let in, has expired at $end .*event=certificate-expired connection=branch" "$gate_root/hq/log" && gate hq explain branch | grep -q "Branch Issuing CA.* has expired at $end"' || logs
+t 'and does not come up again: it is refused, by name' eval '! gate branch up hq --wait 5 && grep -q "Branch Issuing CA.*event=expired connection=branch" "$gate_root/hq/log"' || logs
+clock -3600
 gate_stop branch
 gate_stop hq
 topo_down

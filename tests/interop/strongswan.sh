@@ -27,7 +27,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 28; else ktap_begin 57; fi
+if emulated; then ktap_begin 30; else ktap_begin 63; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -68,13 +68,15 @@ t 'the IKE SA is a new one' wait_for 5 eval '[ "$(gate_field hq branch ike.spi_i
 t 'one IKE SA and one Child SA are left' eval '[ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
 t 'strongSwan terminates: certgate takes it down' swan branch --terminate --ike hq || logs
 stop_both
-MODE=initiator-only POLICY='{ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 12}}' interop_hq hq-p256
+MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}, ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 14}}' interop_hq hq-p256
 swan_branch branch-p256 "$gcm" aes256gcm16-esn
 start_branch && interop_start
-t 'a Child SA of 12 seconds: the tunnel is up' gate_up hq branch || logs
-old=$(gate_field hq branch children.0.spi_in)
-t 'certgate rekeys it in time and nothing is lost' lossless 15 true || logs
+t 'an IKE SA of 10 seconds, a Child SA of 14: the tunnel is up' gate_up hq branch || logs
+old=$(gate_field hq branch children.0.spi_in) ike=$(gate_field hq branch ike.spi_i)
+t 'certgate rekeys both in time and nothing is lost' lossless 15 true || logs
 t 'the Child SA is a new one' eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]' || logs
+t 'so is the IKE SA, without another authentication' eval '[ "$(gate_field hq branch ike.spi_i)" != "$ike" ] && grep -q event=ike-rekeyed "$gate_root/hq/log" && [ "$(grep -c event=peer-admitted "$gate_root/hq/log")" = 1 ]' || logs
+t 'one of each is left at strongSwan' wait_for 5 eval '[ "$(swan branch --list-sas | grep -c ESTABLISHED)" = 1 ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
 t 'certgate down deletes the SAs at strongSwan' eval 'gate hq down branch && wait_for 5 terminated' || logs
 stop_both
 
@@ -88,6 +90,9 @@ both_roles 'AES-CBC-128 with HMAC-SHA2-256, MODP 2048, no ESN' hq-rsa2048 \
 	'{ike: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128], prf: [PRF_HMAC_SHA2_256], dh_groups: [MODP2048]}, ipsec: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128]}}' \
 	branch-p256 aes128-sha256-prfsha256-modp2048 aes128-sha256-noesn
 SWAN_AUTH=rsa/pss-sha256 both_roles 'RSA-PSS' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+
+LOCAL=2001:db8:1::2 REMOTE=2001:db8:2::2 SWAN_LOCAL=2001:db8:2::2 SWAN_REMOTE=2001:db8:1::2 \
+	both_roles 'IPv6 outside' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
 
 # The group strongSwan offers first is not one we take: INVALID_KE_PAYLOAD.
 MODE=responder-only POLICY='{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' interop_hq hq-p256

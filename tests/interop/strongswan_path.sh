@@ -97,7 +97,7 @@ shown() { # WORDS...: tshark has found each of them
 	done
 }
 
-ktap_begin 34
+ktap_begin 35
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -175,7 +175,7 @@ t 'ping crosses both ways' ping_both || logs
 stop_both
 
 # A NAT before hq, then one before branch.
-MODE=initiator-only interop_hq hq-p256
+MODE=initiator-only interop_hq hq-p256 'nat_keepalive: 1'
 SWAN_REMOTE=203.0.113.1 swan_branch branch-p256 "$gcm" aes256gcm16-esn
 between 'chain out { type nat hook postrouting priority srcnat; oifname "branch" ip saddr 198.51.100.2 masquerade; }'
 wire_open 'host 203.0.113.2 and not arp'
@@ -183,6 +183,7 @@ start_branch && interop_start
 t 'certgate behind a NAT: the tunnel is up' gate_up hq branch || logs
 t 'ping crosses both ways' ping_both || logs
 t 'status tells of the NAT' gate_is hq branch ike.nat local || gate hq status branch
+t 'keepalives keep it open, as often as is configured' wait_for 10 eval '[ "$(wire_count "udp dst port 4500 and udp[4:2] = 9 and udp[8] = 0xff")" -ge 3 ]' || tcpdump -n -r /run/wire
 wire_close
 t 'ESP is in UDP from port 4500, and nothing else is there' eval '[ "$(wire_count "udp port 4500")" -ge 8 ] && [ "$(wire_count "not udp port 4500 and not udp port 500")" = 0 ]' || tcpdump -n -r /run/wire
 stop_both

@@ -85,17 +85,9 @@ comes_up() {
 	gate_up hq branch && gate_up branch hq && ping_both
 }
 
-vault_pid() {
-	local pid
-	for pid in $(gate_pids hq); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- '--role vault ' && echo "$pid" && return 0
-	done
-	return 1
-}
-
 confined() {
 	local pid
-	pid=$(vault_pid) && [ -n "$pid" ] && grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
+	pid=$(pid_of hq vault) && [ -n "$pid" ] && grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
 		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status" && ! grep -q '^Uid:[[:space:]]*0' "/proc/$pid/status" &&
 		[ -z "$(ls -A "/proc/$pid/root/")" ]
 }
@@ -108,23 +100,7 @@ pki_cert hq hq p256 && MKPKI_UNTIL=+40000000 pki_cert hq hq2 p256 && pki_cert hq
 (cd "$pki" && mkpki_root vault-root 'CN=Vault Root' && mkpki_gateway vault-tls vault-root 'CN=vault' 'DNS:hq-kv.vault.azure.net') || exit 1
 echo '198.51.100.1 hq-kv.vault.azure.net other-kv.vault.azure.net' >>/etc/hosts
 vault_cert gw hq 0 exportable && vault_cert hsm hq3 0 && vault_start || exit 1
-gate_dir branch
-gate_conf branch <<-END
-	gateway:
-	  listen: [203.0.113.2]
-	  state_dir: $gate_root/branch/state
-	connections:
-	  - name: hq
-	    interface: {name: cg0}
-	    local_address: 203.0.113.2
-	    remote_address: 198.51.100.2
-	    local_networks: [10.2.0.0/16]
-	    remote_networks: [10.1.0.0/16]
-	    outbound_certificate: $pki/branch.pfx
-	    inbound_certificate:
-	      subject_name: gw.hq.example
-	      chain: [$pki/hq-root.cer]
-END
+interop_branch
 
 hq_conf https://HQ-KV.vault.azure.net/Certificates/gw 5
 GATE_START_SECONDS=60 interop_start && gate_start branch branch

@@ -9,6 +9,7 @@
 #   gate_start NAME NAMESPACE      starts the daemon and waits until it answers
 #   gate NAME ARGUMENT...          the certgate command, in the namespace, with that daemon
 #   gate_field NAME CONNECTION F   a field of the connection's status, a path like ike.suite or children.0.state
+#   pid_of NAME ROLE               its first process of that role; `launcher` is the one that was started
 #   gate_stop NAME                 on purpose, with DELETE
 #   gate_kill NAME                 all its processes, with SIGKILL
 
@@ -66,6 +67,15 @@ gate_pids() {
 	pid=$(cat "$gate_root/$1/pid" 2>/dev/null) || return 0
 	pgrep -P "$pid"
 	echo "$pid"
+}
+
+pid_of() {
+	local pid
+	[ "$2" != launcher ] || { cat "$gate_root/$1/pid"; return; }
+	for pid in $(gate_pids "$1"); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
+	done
+	return 1
 }
 
 gate_stop() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the interoperability tests share: certgate at hq, another IKE daemon at branch, certificates for both, and the
+# What the interoperability tests share: certgate at hq, it or another IKE daemon at branch, certificates for both, and the
 # questions that are asked of every pair. Sourced from the top folder of the tree, in a VM.
 
 . tests/lib/ktap.sh
@@ -49,6 +49,36 @@ interop_hq() {
 			printf '    %s\n' "$line"
 		done
 	} | sed -e '/policy: $/d' -e "/^policies:/{N;/{}/d}" >"$gate_root/hq/certgate.yaml"
+}
+
+# interop_branch [LINES...]: branch's configuration where certgate is there too; LINES are added to the connection. Variables, as seen from
+# branch: B_CERT, B_MODE, B_START, B_LOCAL, B_REMOTE, B_LOCAL_NET, B_REMOTE_NET.
+interop_branch() {
+	local line
+	gate_dir branch
+	{
+		cat <<-END
+			gateway:
+			  listen: [${B_LOCAL:-203.0.113.2}]
+			  state_dir: $gate_root/branch/state
+			connections:
+			  - name: hq
+			    interface: {name: cg0}
+			    local_address: ${B_LOCAL:-203.0.113.2}
+			    remote_address: ${B_REMOTE:-198.51.100.2}
+			    mode: ${B_MODE:-default}
+			    start: ${B_START:-always}
+			    local_networks: [${B_LOCAL_NET:-10.2.0.0/16}]
+			    remote_networks: [${B_REMOTE_NET:-10.1.0.0/16}]
+			    outbound_certificate: $pki/${B_CERT:-branch}.pfx
+			    inbound_certificate:
+			      subject_name: gw.hq.example
+			      chain: [$pki/hq-root.cer]
+		END
+		for line; do
+			printf '    %s\n' "$line"
+		done
+	} >"$gate_root/branch/certgate.yaml"
 }
 
 interop_start() {

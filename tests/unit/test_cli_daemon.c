@@ -108,7 +108,9 @@ static struct ran ask(const char *op, const char *args, const char *answer, cons
 	"\"bytes_out\":10,\"packets_in\":3,\"packets_out\":1,\"drops\":{\"replay\":4,"            \
 	"\"mtu\":0},\"rekey_at\":\"2099-01-01T00:00:00Z\",\"encap\":\"udp\"}],"                   \
 	"\"expiring\":[{\"whose\":\"configured\",\"subject\":\"CN=Old Root\","                    \
-	"\"not_after\":\"2001-01-01T00:00:00Z\"}],\"attempts\":0}"
+	"\"not_after\":\"2001-01-01T00:00:00Z\"}],"                                               \
+	"\"warnings\":[{\"code\":\"forwarding-off\",\"text\":\"IPv4 forwarding is off\","         \
+	"\"hint\":\"sysctl -w x=1\"}],\"attempts\":0}"
 
 #define FAILED(name)                                                                      \
 	"{\"name\":\"" name "\",\"state\":\"waiting\",\"interface\":\"cg1\","             \
@@ -144,6 +146,7 @@ static void status_shows_everything_about_a_few_connections(void **state)
 		"in 1.5 KiB (3 packets), out 10 B (1 packets)\n",
 		"dropped 4 packets: replay\n",
 		"  ends soon    of the configured chain: CN=Old Root, 2001-01-01 (EXPIRED ",
+		"  warning      IPv4 forwarding is off\n  to do        sysctl -w x=1\n",
 		"paris: waiting, 3 attempts so far\n",
 		"  last error   the peer found no common proposal (no-proposal-chosen, ",
 		"  to do        add ECP256\n",
@@ -197,6 +200,9 @@ static void status_of_many_is_a_table_with_the_errors_below(void **state)
 		     "\na      up       198.51.100.7:4500  CN=gw.hq.example,O=Evil\\x1b[31m");
 	assert_holds(r.out, "  1.5 KiB  10 B\n");
 	assert_holds(r.out, "\nparis\n  last error   the peer found no common proposal");
+	/* What all four have is said once. */
+	assert_holds(r.out, "\n\n  warning      IPv4 forwarding is off (connections: 4)\n"
+			    "  to do        sysctl -w x=1\n\ncertgated");
 	assert_null(strstr(r.out, "SPI"));
 }
 

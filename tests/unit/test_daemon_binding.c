@@ -112,6 +112,38 @@ static void a_verdict_that_crossed_the_change_counts_as_before_it(void **state _
 	tear_down(&w);
 }
 
+/* The first of its chain that ended: an intermediate here. */
+static void what_has_expired_is_named(void **state _unused_)
+{
+	const struct history_entry *e;
+	struct world w;
+
+	set_up(&w, 1, 1);
+	w.b->b.binding.n_links = 3;
+	(void)snprintf(w.b->b.binding.subject, sizeof(w.b->b.binding.subject), "CN=peer");
+	(void)snprintf(w.b->b.chain[1].subject, sizeof(w.b->b.chain[1].subject), "CN=Issuer,O=X");
+	w.b->b.chain[0].not_after = 1800000100;
+	w.b->b.chain[1].not_after = 1800000000;
+	w.b->b.chain[2].not_after = 1900000000;
+	/* The module's refusal is there already. */
+	assert_int_equal(w.c.history.n, 1);
+	binding_expired(&w.g, w.b);
+	assert_true(w.b->dead);
+	assert_string_equal(w.b->why, "CN=Issuer,O=X has expired at 2027-01-15T08:00:00Z");
+	assert_int_equal(w.c.history.n, 3);
+	e = history_at(&w.c.history, 1);
+	assert_string_equal(e->code, "certificate-expired");
+	assert_non_null(strstr(e->text, "CN=Issuer,O=X"));
+	assert_non_null(strstr(e->text, "CN=peer"));
+	/* The failure that status shows has the name as well. */
+	assert_string_equal(w.c.last_error.code, "binding-dead");
+	assert_non_null(strstr(w.c.last_error.text, "CN=Issuer,O=X has expired at"));
+	/* Once. */
+	binding_expired(&w.g, w.b);
+	assert_int_equal(w.c.history.n, 3);
+	tear_down(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +151,7 @@ int main(void)
 		cmocka_unit_test(after_a_change_it_ends_in_time),
 		cmocka_unit_test(a_change_taken_back_is_none),
 		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
+		cmocka_unit_test(what_has_expired_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,10 +174,49 @@ static void print_expiring(struct cli *cli, const json_t *c, int64_t now)
 	}
 }
 
+/* n: of how many connections; 0 is of the one that is shown. */
+static void print_warning(struct cli *cli, const json_t *w, unsigned long long n)
+{
+	if (n > 0)
+		line(cli, "warning", "%s (connections: %llu)", json_str(w, "text", "-"), n);
+	else
+		line(cli, "warning", "%s", json_str(w, "text", "-"));
+	if (*json_str(w, "hint", ""))
+		line(cli, "to do", "%s", json_str(w, "hint", ""));
+}
+
+/* Below a table: what many connections have in common is said once. */
+static void print_warnings(struct cli *cli, const json_t *connections)
+{
+	_cleanup_json_ json_t *counts = json_object();
+	bool any = false;
+	const json_t *c, *w;
+	size_t i, j;
+
+	json_array_foreach(connections, i, c)
+		json_array_foreach(json_object_get(c, "warnings"), j, w) {
+			const char *text = json_str(w, "text", "-");
+			json_int_t n = json_integer_value(json_object_get(counts, text));
+
+			(void)json_object_set_new(counts, text, json_integer(n + 1));
+		}
+	json_array_foreach(connections, i, c)
+		json_array_foreach(json_object_get(c, "warnings"), j, w) {
+			const char *text = json_str(w, "text", "-");
+
+			if (!json_object_get(counts, text))
+				continue;
+			(void)fputs(any ? "" : "\n", cli->out);
+			any = true;
+			print_warning(cli, w, json_u64(counts, text));
+			(void)json_object_del(counts, text);
+		}
+}
+
 static void print_details(struct cli *cli, const json_t *c, int64_t now)
 {
 	const char *state = json_str(c, "state", "unknown");
-	const json_t *ike = json_object_get(c, "ike"), *child;
+	const json_t *ike = json_object_get(c, "ike"), *child, *warning;
 	_cleanup_free_ char *name = out_printable(json_str(c, "name", "?"));
 	char text[OUT_TEXT], text2[OUT_TEXT];
 	size_t i;
@@ -228,6 +267,8 @@ static void print_details(struct cli *cli, const json_t *c, int64_t now)
 	json_array_foreach(json_object_get(c, "children"), i, child)
 		print_child(cli, child, now);
 	print_expiring(cli, c, now);
+	json_array_foreach(json_object_get(c, "warnings"), i, warning)
+		print_warning(cli, warning, 0);
 	print_last_error(cli, c, now);
 }
 
@@ -273,6 +314,7 @@ static int print_table(struct cli *cli, const json_t *connections, int64_t now)
 		problems = true;
 		print_last_error(cli, c, now);
 	}
+	print_warnings(cli, connections);
 	return CLI_OK;
 }
 

@@ -148,6 +148,25 @@ void binding_die(struct gateway *g, struct binding *b, const char *why)
 	binding_tell_ike(g, b);
 }
 
+void binding_expired(struct gateway *g, struct binding *b)
+{
+	char why[sizeof(b->why)], at[TIMESTAMP_SIZE];
+	uint32_t first = 0;
+
+	if (b->dead)
+		return;
+	for (uint32_t i = 1; i < b->b.binding.n_links; i++) {
+		if (b->b.chain[i].not_after < b->b.chain[first].not_after)
+			first = i;
+	}
+	(void)format_timestamp(b->b.chain[first].not_after, at);
+	history_note(g, b->conn, IKE_ERROR, "certificate-expired", NULL, "the peer needs a new one",
+		     "%s, in the chain by which %s was let in, has expired at %s",
+		     b->b.chain[first].subject, b->b.binding.subject, at);
+	(void)snprintf(why, sizeof(why), "%.80s has expired at %s", b->b.chain[first].subject, at);
+	binding_die(g, b, why);
+}
+
 void binding_stop(struct gateway *g, struct binding *b, const char *why)
 {
 	const struct child *k;

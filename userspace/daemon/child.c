@@ -209,6 +209,7 @@ static int add(struct gateway *g, struct conn *c, struct binding *b,
 	if (!a->activate_on_use)
 		adopt_replaced(c, a->child_index);
 	routes_add(c);
+	forwarding_look(c);
 	return 0;
 }
 

@@ -134,6 +134,7 @@ struct conn {
 	/* the kernel's side */
 	uint32_t ifindex;
 	bool created_link, routes_in;
+	unsigned int forwarding_off; /* families that it needs forwarded and that are not */
 	/* names */
 	struct cg_addr resolved[CONN_RESOLVED_MAX];
 	size_t n_resolved;
@@ -207,6 +208,7 @@ struct udp_socket {
 	struct proto_socket p;
 	int fd;
 	uint32_t kernel_id; /* of the module; 0: not taken over */
+	bool refused;	    /* by the module, the last time */
 };
 
 /* Opens what is to be listened on and is not yet; with an error, which is in diags, nothing is opened. */
@@ -226,6 +228,8 @@ void sockets_close(struct gateway *g);
 uint32_t sockets_kernel_id(const struct gateway *g, const struct cg_endpoint *local);
 /* The address the system would send from. */
 int source_address(const struct cg_addr *remote, struct cg_addr *ret);
+/* Whether this machine has it: a socket can be bound to it. */
+bool address_is_own(const struct cg_addr *a);
 
 int link_apply(struct conn *c, const struct cg_interface_config *old);
 void link_remove(struct conn *c);
@@ -258,6 +262,8 @@ void binding_release(struct gateway *g, uint64_t handle);
 /* The last child is gone, or it was released: deletes it from the kernel when both are so. */
 void binding_settle(struct gateway *g, struct binding *b);
 void binding_die(struct gateway *g, struct binding *b, const char *why);
+/* The kernel says that a certificate of its path has ended: that one is named. */
+void binding_expired(struct gateway *g, struct binding *b);
 /* A dead one: ike closes the IKE SA that holds it. */
 void binding_tell_ike(struct gateway *g, const struct binding *b);
 /* Stops it where the kernel has no reason of its own to: its SAs are deleted, then it dies. */
@@ -298,6 +304,23 @@ unsigned int expiry_level(int64_t not_after, int64_t now);
 void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS]);
 /* Warns of what has come a step nearer. now: seconds since 1970. */
 void expiry_tick(struct gateway *g, int64_t now);
+
+/* ---------------------------------------------------------------- forwarding.c: does the kernel forward */
+
+/* Address families, as bits. */
+enum { FORWARDING_IPV4 = 1, FORWARDING_IPV6 = 2, FORWARDING_TEXT = 128 };
+
+/* Those that are not forwarded, of what a device gets; NULL: in general. root: "/proc/sys/net". What cannot be read is not off. */
+unsigned int forwarding_off(const char *root, const char *device);
+/* Those of local networks that are more than addresses of the gateway itself. */
+unsigned int forwarding_needed(const struct cg_connection *cfg);
+/* Tells what of it has changed for a connection. off: as forwarding_off(). */
+void forwarding_set(struct conn *c, unsigned int off);
+/* Looks, for one that has an SA; for all such. */
+void forwarding_look(struct conn *c);
+void forwarding_tick(struct gateway *g);
+/* The warnings of `status`, a new reference. */
+json_t *forwarding_json(const struct conn *c);
 
 /* ---------------------------------------------------------------- revoke.c: what is revoked on this gateway */
 

@@ -126,7 +126,7 @@ static void on_event(void *ctx, const struct cgk_event *e)
 	case CERTGATE_EVENT_CERT_EXPIRED:
 		b = binding_find_kernel(g, e->cert);
 		if (b)
-			binding_die(g, b, "a certificate of its chain expired");
+			binding_expired(g, b);
 		break;
 	case CERTGATE_EVENT_CERT_REVOKED:
 		if (e->has_hash)
@@ -173,7 +173,9 @@ static int check_cert(void *ctx, const struct cgk_cert *c)
 	struct gateway *g = ctx;
 	struct binding *b = c->state != CERTGATE_CERT_VALID ? binding_find_kernel(g, c->id) : NULL;
 
-	if (b)
+	if (b && c->state == CERTGATE_CERT_EXPIRED)
+		binding_expired(g, b);
+	else if (b)
 		binding_die(g, b, cgk_cert_state_name(c->state));
 	return 0;
 }

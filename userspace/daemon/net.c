@@ -259,11 +259,13 @@ void sockets_give_kernel(struct gateway *g)
 		if (!s->p.marker || s->kernel_id != 0)
 			continue;
 		r = cgk_socket_new(g->k, s->fd, &s->kernel_id);
-		if (r < 0)
+		/* Said once, not every time. */
+		if (r < 0 && !s->refused)
 			history_add(g, NULL, IKE_ERROR, "socket-refused", NULL, NULL,
 				    "the module does not take over %s: %s (%s)",
 				    cg_endpoint_format(&s->p.local, text), cgk_error(g->k),
 				    strerror(-r));
+		s->refused = r < 0;
 	}
 }
 
@@ -307,4 +309,15 @@ int source_address(const struct cg_addr *remote, struct cg_addr *ret)
 	if (r >= 0)
 		*ret = from.addr;
 	return r;
+}
+
+bool address_is_own(const struct cg_addr *a)
+{
+	const struct cg_endpoint e = {.addr = *a};
+	_cleanup_close_ int fd = -EBADF;
+	struct sockaddr_storage sa;
+	socklen_t len = cg_endpoint_to_sockaddr(&e, &sa);
+
+	fd = socket(a->family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+	return fd >= 0 && bind(fd, (struct sockaddr *)&sa, len) == 0;
 }

@@ -259,6 +259,8 @@ static void op_status(struct client *cl, json_t *args)
 		answer_or_oom(cl, all);
 		return;
 	}
+	/* Whoever has just turned it on sees that. */
+	forwarding_tick(client_gateway(cl));
 	ask(cl, args, false, on_status);
 }
 

@@ -417,6 +417,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 		g->traffic_polled = now;
 		child_poll_traffic(g);
 		conns_refresh_source(g);
+		forwarding_tick(g);
 		sockets_give_kernel(g);
 		notify_status(g);
 	}
