@@ -231,10 +231,12 @@ int conn_tell_ike(struct conn *c)
 	(void)snprintf(e.name, sizeof(e.name), "%s", cfg->name);
 	remote_endpoint(c, &e.remote);
 	e.local = (struct cg_endpoint){.addr = cfg->local_address,
-				       .port = c->g->config->gateway.ike_port};
+				       .port = c->g->config->gateway.ike_port,
+				       .vrf = conn_vrf(c)};
+	e.mark = cfg->interface.mark;
 	if (e.local.addr.family == AF_UNSPEC && e.remote.addr.family != AF_UNSPEC)
-		(void)source_address(&e.remote.addr, &e.local.addr);
-	c->told_local = e.local.addr;
+		(void)source_address(&e.remote.addr, e.local.vrf, e.mark, &e.local.addr);
+	c->told_local = e.local;
 	for (size_t i = 0; i < c->n_certs; i++)
 		e.certs[i] = (struct ike_blob){c->certs[i].data, c->certs[i].len};
 	e.n_certs = c->n_certs;
@@ -277,11 +279,20 @@ void conns_refresh_source(struct gateway *g)
 		struct cg_endpoint remote;
 		struct cg_addr source;
 
+		/* Nothing goes through a VRF that is another one now. */
+		if (c->told_local.port != 0 && c->told_local.vrf != conn_vrf(c)) {
+			children_of_conn_delete(c);
+			tunnels_remove(c);
+			(void)conn_tell_ike(c);
+			continue;
+		}
 		if (c->cfg->local_address.family != AF_UNSPEC || !LIST_EMPTY(&c->children))
 			continue;
 		remote_endpoint(c, &remote);
-		if (remote.addr.family == AF_UNSPEC || source_address(&remote.addr, &source) < 0 ||
-		    cg_addr_equal(&source, &c->told_local))
+		if (remote.addr.family == AF_UNSPEC ||
+		    source_address(&remote.addr, c->told_local.vrf, c->cfg->interface.mark,
+				   &source) < 0 ||
+		    cg_addr_equal(&source, &c->told_local.addr))
 			continue;
 		(void)conn_tell_ike(c);
 	}

@@ -141,7 +141,7 @@ struct conn {
 	bool name_failed; /* the last time */
 	usec_t resolved_at;
 	struct event *resolve_timer;
-	struct cg_addr told_local; /* the local address that ike was told */
+	struct cg_endpoint told_local; /* the local address that ike was told */
 	/* for the operator */
 	bool down; /* taken down by hand */
 	bool begun, closing;
@@ -209,12 +209,23 @@ struct udp_socket {
 	uint32_t kernel_id; /* of the module; 0: not taken over */
 };
 
+/* The VRFs that a configuration names, as they are in the system. */
+struct vrfs {
+	struct {
+		char name[16];
+		uint32_t index; /* 0: it is not there */
+	} list[CG_UNDERLAYS_MAX];
+	size_t n;
+};
+
 /* Opens what is to be listened on and is not yet; with an error, which is in diags, nothing is opened. */
-int sockets_prepare(struct gateway *g, const struct cg_gateway *gw, struct cg_diags *diags);
+int sockets_prepare(struct gateway *g, const struct cg_config *config, struct cg_diags *diags);
 /* Closes what was prepared, and is not wanted after all. */
 void sockets_forget_fresh(struct gateway *g);
 /* Puts what was prepared to use, and closes what is not listened on any more. */
-void sockets_apply(struct gateway *g, const struct cg_gateway *gw);
+void sockets_apply(struct gateway *g, const struct cg_config *config);
+/* VRFs come and go: now and then. */
+void sockets_follow_vrfs(struct gateway *g);
 void sockets_tell_ike(struct gateway *g);
 /* Takes fd over, which the main before bound and set up. kernel_id: the module's number of it, 0 if it has not got it. -EBADF: it is another one. */
 int sockets_inherit(struct gateway *g, const struct proto_socket *p, int fd, uint32_t kernel_id);
@@ -224,8 +235,11 @@ void sockets_give_kernel(struct gateway *g);
 void sockets_close(struct gateway *g);
 /* The module's number of the socket a tunnel from this address uses, 0: none. */
 uint32_t sockets_kernel_id(const struct gateway *g, const struct cg_endpoint *local);
-/* The address the system would send from. */
-int source_address(const struct cg_addr *remote, struct cg_addr *ret);
+/* What the system would send from, with this VRF (0: none) and mark. */
+int source_address(const struct cg_addr *remote, uint32_t vrf, uint32_t mark, struct cg_addr *ret);
+/* The index of the connection's VRF, 0: it has none; VRF_MISSING, through which nothing goes: it is not there. */
+#define VRF_MISSING UINT32_MAX
+uint32_t conn_vrf(const struct conn *c);
 
 int link_apply(struct conn *c, const struct cg_interface_config *old);
 void link_remove(struct conn *c);
@@ -600,6 +614,7 @@ struct gateway {
 	usec_t lease_renewed, traffic_polled;
 
 	struct udp_socket *sockets, *fresh_sockets;
+	struct vrfs vrfs; /* of the configuration in force */
 	LIST_HEAD(, binding) bindings;
 	LIST_HEAD(, child) children;
 	LIST_HEAD(, tunnel) tunnels;

@@ -34,7 +34,7 @@ enum {
 	ROLE_FD_HANDOVER =
 		256, /* launcher, main: the first of what the main before it handed over */
 	ROLE_WORKERS_MAX = 32,	 /* of verify */
-	ROLE_HANDOVER_MAX = 192, /* descriptors handed over */
+	ROLE_HANDOVER_MAX = 320, /* descriptors handed over */
 };
 
 /* "main", "ike", …; never NULL. */

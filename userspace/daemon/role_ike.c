@@ -135,7 +135,8 @@ static void output(struct ike *k, const struct ike_output *o)
 	switch (o->kind) {
 	case IKE_OUT_DATAGRAM:
 		if (!ike_sockets_send(k->sockets, &o->datagram.local, &o->datagram.remote,
-				      o->datagram.data.data, o->datagram.data.size))
+				      o->datagram.mark, o->datagram.data.data,
+				      o->datagram.data.size))
 			address_lost(k, &o->datagram.local.addr);
 		break;
 	case IKE_OUT_NONCES: ask_nonces(k, o->nonces.count); break;

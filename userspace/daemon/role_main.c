@@ -416,6 +416,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
 		child_poll_traffic(g);
+		sockets_follow_vrfs(g);
 		conns_refresh_source(g);
 		sockets_give_kernel(g);
 		notify_status(g);
@@ -509,11 +510,11 @@ static int open_sockets(struct gateway *g)
 	struct cg_diags diags = {0};
 	int r;
 
-	r = sockets_prepare(g, &g->config->gateway, &diags);
+	r = sockets_prepare(g, g->config, &diags);
 	log_findings(&diags);
 	cg_diags_done(&diags);
 	if (r >= 0)
-		sockets_apply(g, &g->config->gateway);
+		sockets_apply(g, g->config);
 	return r;
 }
 

@@ -271,6 +271,8 @@ bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local
 
 	if (!c->enabled || conn->held || c->mode == IKE_MODE_INITIATOR_ONLY)
 		return false;
+	if (c->local.vrf != local->vrf)
+		return false;
 	if (!cg_addr_is_any(&c->local.addr) && !cg_addr_equal(&c->local.addr, &local->addr))
 		return false;
 	return cg_addr_is_any(&conn->remote.addr) ||
@@ -302,6 +304,14 @@ size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
 			ret[n++] = conn;
 	}
 	return n;
+}
+
+uint32_t ik_conn_mark(struct ike_engine *e, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote)
+{
+	struct ik_conn *conn;
+
+	return ik_conn_candidates(e, local, remote, &conn, 1, NULL) ? conn->config->c.mark : 0;
 }
 
 /* ------------------------------------------------------------------ when to connect */

@@ -76,8 +76,9 @@ struct ike_connection_config {
 	char name[IKE_NAME_SIZE];
 	enum ike_mode mode;
 	enum ike_start start;
-	struct cg_endpoint local;  /* family AF_UNSPEC: any; port 0: 500 */
+	struct cg_endpoint local;  /* family AF_UNSPEC: any; port 0: 500; only from and through this VRF */
 	struct cg_endpoint remote; /* family AF_UNSPEC: any (responder only, or not resolved yet) */
+	uint32_t mark; /* of what is sent; what comes has none that we see */
 	enum ike_encap encap;
 
 	struct ike_blob local_id; /* body of our ID payload: type, 3 reserved bytes, data */
@@ -142,6 +143,7 @@ enum ike_output_kind {
 
 struct ike_out_datagram {
 	struct cg_endpoint local, remote;
+	uint32_t mark; /* 0: none */
 	/* On port 4500 the four zero bytes of RFC 3948 are in @data already. */
 	struct ike_blob data;
 };
@@ -300,7 +302,7 @@ int ike_rekey(struct ike_engine *e, ike_time now, uint32_t id, bool ike_sa, bool
 void ike_shutdown(struct ike_engine *e, ike_time now);
 bool ike_idle(const struct ike_engine *e);
 
-/* A datagram. On port 4500 it begins with the non-ESP marker. Hostile. */
+/* A datagram. On port 4500 it begins with the non-ESP marker. Hostile, but for the VRF that it came through. */
 void ike_input(struct ike_engine *e, ike_time now, const struct cg_endpoint *local,
 	       const struct cg_endpoint *remote, const uint8_t *data, size_t size);
 /* Time has come. */

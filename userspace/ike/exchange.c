@@ -146,7 +146,7 @@ static void send_packets(struct ik_sa *sa, const struct ike_packets *packets,
 	size_t offset = 0;
 
 	while (ike_packets_next(packets, &offset, &message))
-		ik_out_datagram(sa->e, local, remote, message);
+		ik_out_datagram(sa->e, local, remote, ik_sa_mark(sa), message);
 }
 
 void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local)

@@ -428,7 +428,7 @@ static void keepalive_fired(struct ike_engine *e, struct ik_timer *t)
 
 	if (sa->state != IK_SA_UP || sa->local.port != IKE_NAT_PORT)
 		return;
-	ik_out_keepalive(e, &sa->local, &sa->remote);
+	ik_out_keepalive(e, &sa->local, &sa->remote, ik_sa_mark(sa));
 	if (sa->conn && keepalive_interval(&sa->conn->config->c))
 		ik_timer_set(e, &sa->keepalive, e->now + keepalive_interval(&sa->conn->config->c));
 }

@@ -269,7 +269,7 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 	int r;
 
 	if (!sa || !sa->initiator || ike_header_from_initiator(&msg->header) ||
-	    msg->header.message_id) {
+	    msg->header.message_id || sa->local.vrf != local->vrf) {
 		e->counters.unknown_spi++;
 		return;
 	}

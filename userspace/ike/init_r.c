@@ -30,7 +30,8 @@ static void refuse_clear(struct ike_engine *e, const struct cg_endpoint *local,
 	ike_build_message(&b, buf, sizeof(buf), &header);
 	ike_build_notify(&b, type, data);
 	if (ike_build_finish(&b, &len) == 0)
-		ik_out_datagram(e, local, remote, IKE_VIEW(buf, len));
+		ik_out_datagram(e, local, remote, ik_conn_mark(e, local, remote),
+				IKE_VIEW(buf, len));
 }
 
 /* Is this refusal to be reported? Not for the repetitions of one request, and at a bounded rate. */
@@ -151,7 +152,7 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	r = ik_init_keep_message(&s->ours, &s->ours_len, IKE_VIEW(e->scratch, len));
 	if (r < 0)
 		return r;
-	ik_out_datagram(e, local, remote, IKE_VIEW(s->ours, s->ours_len));
+	ik_out_datagram(e, local, remote, c->mark, IKE_VIEW(s->ours, s->ours_len));
 	return 0;
 }
 
@@ -218,11 +219,11 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		e->counters.malformed++;
 		return;
 	}
-	sa = ik_halfopen_find(e, h->spi_i, remote, msg->raw);
+	sa = ik_halfopen_find(e, h->spi_i, local, remote, msg->raw);
 	if (sa) {
 		e->counters.retransmits++;
 		if (sa->setup->ours && sa->state == IK_SA_HALF_OPEN)
-			ik_out_datagram(e, local, remote,
+			ik_out_datagram(e, local, remote, ik_sa_mark(sa),
 					IKE_VIEW(sa->setup->ours, sa->setup->ours_len));
 		return;
 	}

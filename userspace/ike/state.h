@@ -476,6 +476,9 @@ bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local
 size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
 			  const struct cg_endpoint *remote, struct ik_conn **ret, size_t size,
 			  size_t *ret_exact);
+/* The mark of what is sent to one of whom nothing but the addresses is known: that of the first who it may be. */
+uint32_t ik_conn_mark(struct ike_engine *e, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote);
 /* Has the connection a configuration that wants it up without an operator? */
 bool ik_conn_wanted(const struct ik_conn *conn);
 struct ik_sa *ik_conn_established(const struct ik_conn *conn);
@@ -492,6 +495,11 @@ void ik_sa_setup_done(struct ik_sa *sa);
 /* Frees the dead. */
 void ik_sa_bury(struct ike_engine *e);
 void ik_sa_free(struct ik_sa *sa);
+/* Of what is sent to its peer; a responder's that is not authenticated yet has the configuration that was answered with. */
+static inline uint32_t ik_sa_mark(const struct ik_sa *sa)
+{
+	return sa->config ? sa->config->c.mark : 0;
+}
 static inline uint64_t ik_sa_spi(const struct ik_sa *sa)
 {
 	return sa->initiator ? sa->spi_i : sa->spi_r;

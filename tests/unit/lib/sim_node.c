@@ -350,6 +350,11 @@ void sim_node_drain(struct sim_node *n)
 		assert_true(n->boundless || wire_fits(&o));
 		switch (o.kind) {
 		case IKE_OUT_DATAGRAM:
+			n->mark = o.datagram.mark;
+			if (o.datagram.local.vrf != n->vrf) {
+				n->wrong_vrf++;
+				break;
+			}
 			sim_send(n, &o.datagram.local, &o.datagram.remote, o.datagram.data.data,
 				 o.datagram.data.size, false);
 			break;
