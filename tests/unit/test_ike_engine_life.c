@@ -49,6 +49,34 @@ static void test_dead_peer_is_noticed_and_the_connection_comes_back(void **state
 	sim_free(s);
 }
 
+/* However short dpd_timeout is: that long, and asked at least four times. */
+static void test_a_short_patience_is_kept(void **state)
+{
+	(void)state;
+	for (uint32_t timeout = 3; timeout <= 45; timeout += 6) {
+		struct sim *s = sim_new(50 + timeout);
+		struct sim_node *a, *b;
+		unsigned delay = timeout / 3, asked;
+		ike_time cut;
+		uint64_t before;
+
+		sim_pair(s, &a, &b);
+		a->conns[0].config.dpd_timeout = timeout;
+		a->conns[0].config.dpd_delay = delay;
+		b->conns[0].config.dpd_delay = 0;
+		sim_connect(s, a, b);
+		b->cut = true;
+		cut = s->now;
+		before = s->datagrams;
+		assert_true(sim_until(s, 200 * SIM_S, a_is_down));
+		assert_true(s->now - cut >= timeout * SIM_S);
+		assert_true(s->now - cut <= (timeout + delay) * SIM_S + 100 * SIM_MS);
+		asked = (unsigned)(s->datagrams - before);
+		assert_true(asked >= 4 && asked <= 8);
+		sim_free(s);
+	}
+}
+
 static void test_idle_peers_stay_up(void **state)
 {
 	struct sim *s = sim_new(2);
@@ -538,6 +566,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dead_peer_is_noticed_and_the_connection_comes_back),
+		cmocka_unit_test(test_a_short_patience_is_kept),
 		cmocka_unit_test(test_idle_peers_stay_up),
 		cmocka_unit_test(test_traffic_is_liveness),
 		cmocka_unit_test(test_down_deletes_on_both_sides_until_up),

@@ -40,6 +40,7 @@ enum {
 	IK_NONCE_POOL = 256,	   /* nonces kept ready at most */
 	IK_NONCE_LOW = 32,	   /* fewer: ask for more */
 	IK_RETRANSMIT_TRIES = 8,   /* after the first transmission */
+	IK_DPD_TRIES = 3,	   /* the same where dpd_timeout counts, at least */
 	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
 	IK_INIT_MAX = 8192,	/* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
