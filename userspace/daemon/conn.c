@@ -209,9 +209,6 @@ int conn_tell_ike(struct conn *c)
 
 	if (!ike)
 		return -ENOTCONN;
-	/* Its certificate is awaited from a vault. */
-	if (c->n_certs == 0)
-		return 0;
 	r = policy_map(cfg->policy, &ike_policy, &esp_policy, &why);
 	if (r < 0) {
 		history_add(c->g, c, IKE_ERROR, "policy", NULL, NULL,
@@ -222,7 +219,8 @@ int conn_tell_ike(struct conn *c)
 	e.ike_policy = &ike_policy;
 	e.esp_policy = &esp_policy;
 	/* Names are read here, not in the process that talks to strangers. */
-	if (pki_id_decode(c->local_id, c->local_id_len, &id) >= 0) {
+	/* There is none while its certificate is awaited from a vault. */
+	if (c->n_certs > 0 && pki_id_decode(c->local_id, c->local_id_len, &id) >= 0) {
 		(void)pki_id_text(&id, identity, sizeof(identity));
 		e.local_identity = (struct ike_blob){.data = (const uint8_t *)identity,
 						     .size = strlen(identity)};

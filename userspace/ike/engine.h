@@ -87,7 +87,8 @@ struct ike_connection_config {
 	struct ike_blob remote_id; /* body of IDr to ask for as initiator; empty: none */
 	struct ike_blob
 		auth_methods; /* SUPPORTED_AUTH_METHODS to announce (RFC 9593); empty: none */
-	struct ike_blob certs[IKE_MAX_CERTS]; /* ours, DER, leaf first */
+	/* Ours, DER, leaf first. None: it is not there yet. Nothing is begun then, and nobody answered, who tries again. */
+	struct ike_blob certs[IKE_MAX_CERTS];
 	size_t n_certs;
 	const uint8_t (*anchor_hashes)[20]; /* SHA-1 of the anchors' SPKI, for CERTREQ */
 	size_t n_anchor_hashes;

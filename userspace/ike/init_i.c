@@ -82,6 +82,8 @@ int ik_init_start(struct ik_conn *conn, bool reauth)
 
 	if (cg_addr_is_any(&conn->remote.addr))
 		return -EADDRNOTAVAIL;
+	if (!c->n_certs)
+		return -ENOKEY;
 	sa = ik_sa_new(e, conn, true);
 	if (!sa)
 		return -ENOMEM;
