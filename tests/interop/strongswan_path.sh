@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 240
+# timeout: 300
 # kernels: uml
 #
 # certgated at hq, strongSwan at branch, and what lies between them: a NAT at either end, peers that want a cookie, a peer that
@@ -97,7 +97,7 @@ shown() { # WORDS...: tshark has found each of them
 	done
 }
 
-ktap_begin 34
+ktap_begin 46
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -196,6 +196,49 @@ t 'ping crosses both ways' ping_both || logs
 t 'status tells of the NAT' gate_is hq branch ike.nat remote || gate hq status branch
 stop_both
 nothing_between
+
+# renumber NAMESPACE NEW OLD ROUTER: the leg to the router gets another address
+renumber() {
+	on "$1" <<-END
+		addr add $2/24 dev wan
+		addr del $3/24 dev wan
+		addr replace $2/24 dev wan
+		route replace default via $4
+	END
+}
+
+# sas: the SPIs of hq's IKE SA and Child SA
+sas() {
+	echo "$(gate_field hq branch ike.spi_i) $(gate_field hq branch children.0.spi_in) $(gate_field hq branch children.0.spi_out)"
+}
+
+# MOBIKE: who made the connection gets another address, and moves with the SAs that there are.
+MODE=initiator-only interop_hq hq-p256
+sed -i -e '/local_address:/d' -e 's/listen: .*/listen: [0.0.0.0]/' "$gate_root/hq/certgate.yaml"
+SWAN_REMOTE=%any swan_branch branch-p256 "$gcm" aes256gcm16-esn
+start_branch && interop_start
+t 'MOBIKE, certgate initiates: the tunnel is up' gate_up hq branch || logs
+t 'ping crosses both ways' ping_both || logs
+before=$(sas)
+renumber hq 198.51.100.7 198.51.100.2 198.51.100.1
+t 'with another address it moves' wait_for 30 eval 'ns hq-host ping -q -c 1 -W 1 10.2.0.10 >/dev/null; gate_is hq branch local_address 198.51.100.7:4500' || logs
+t 'traffic follows, both ways' ping_both || logs
+t 'no SA was made anew' eval '[ "$(sas)" = "$before" ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
+t 'strongSwan has it there' eval 'swan branch --list-sas | grep -q 198.51.100.7' || { swan branch --list-sas; logs; }
+stop_both
+renumber hq 198.51.100.2 198.51.100.7 198.51.100.1
+REMOTE=any MODE=responder-only interop_hq hq-p256
+SWAN_LOCAL=%any swan_branch branch-p256 "$gcm" aes256gcm16-esn
+interop_start && start_branch
+t 'MOBIKE, strongSwan initiates: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
+t 'ping crosses both ways' ping_both || logs
+before=$(sas)
+renumber branch 203.0.113.7 203.0.113.2 203.0.113.1
+t 'with another address it moves' wait_for 30 gate_is hq branch remote_address 203.0.113.7:4500 || logs
+t 'traffic follows, both ways' ping_both || logs
+t 'no SA was made anew' eval '[ "$(sas)" = "$before" ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
+t 'and the log says who moved' grep -q 'the peer moved' "$gate_root/hq/log" || logs
+stop_both
 
 t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'
 topo_down

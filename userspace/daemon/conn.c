@@ -233,8 +233,9 @@ int conn_tell_ike(struct conn *c)
 				       .vrf = conn_vrf(c)};
 	e.mark = cfg->interface.mark;
 	if (e.local.addr.family == AF_UNSPEC && e.remote.addr.family != AF_UNSPEC)
-		(void)source_address(&e.remote.addr, e.local.vrf, e.mark, &e.local.addr);
+		(void)source_address(&e.remote.addr, e.local.vrf, e.mark, &e.source);
 	c->told_local = e.local;
+	c->told_source = e.source;
 	for (size_t i = 0; i < c->n_certs; i++)
 		e.certs[i] = (struct ike_blob){c->certs[i].data, c->certs[i].len};
 	e.n_certs = c->n_certs;
@@ -290,7 +291,7 @@ void conns_refresh_source(struct gateway *g)
 		if (remote.addr.family == AF_UNSPEC ||
 		    source_address(&remote.addr, c->told_local.vrf, c->cfg->interface.mark,
 				   &source) < 0 ||
-		    cg_addr_equal(&source, &c->told_local.addr))
+		    cg_addr_equal(&source, &c->told_source))
 			continue;
 		(void)conn_tell_ike(c);
 	}

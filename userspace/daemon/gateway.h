@@ -141,7 +141,9 @@ struct conn {
 	bool name_failed; /* the last time */
 	usec_t resolved_at;
 	struct event *resolve_timer;
-	struct cg_endpoint told_local; /* the local address that ike was told */
+	/* what ike was told: the local address if it is fixed, where the system sends from if not */
+	struct cg_endpoint told_local;
+	struct cg_addr told_source;
 	/* for the operator */
 	bool down; /* taken down by hand */
 	bool begun, closing;

@@ -142,6 +142,7 @@ void proto_put_conn(struct msg_writer *w, const struct ike_connection_config *c)
 	msg_put_u8(w, (uint8_t)c->mode);
 	msg_put_u8(w, (uint8_t)c->start);
 	msg_put_endpoint(w, &c->local);
+	msg_put_addr(w, &c->source);
 	msg_put_endpoint(w, &c->remote);
 	msg_put_u32(w, c->mark);
 	msg_put_u8(w, (uint8_t)c->encap);
@@ -182,6 +183,7 @@ void proto_get_conn(struct msg_reader *r, struct proto_conn *ret)
 	c->mode = (enum ike_mode)msg_get_enum(r, IKE_MODE_RESPONDER_ONLY);
 	c->start = (enum ike_start)msg_get_enum(r, IKE_START_MANUAL);
 	msg_get_endpoint(r, &c->local);
+	msg_get_addr(r, &c->source);
 	msg_get_endpoint(r, &c->remote);
 	c->mark = msg_get_u32(r);
 	c->encap = (enum ike_encap)msg_get_enum(r, IKE_ENCAP_RAW);

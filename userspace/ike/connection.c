@@ -490,7 +490,8 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 		}
 		if (sa->setup && sa->state != IK_SA_UP) {
 			/* A negotiation under the old configuration: begin again under the new one. */
-			if (sa->initiator && (reauth || c->ike_policy != old->ike_policy))
+			if (sa->initiator && (reauth || c->ike_policy != old->ike_policy ||
+					      !cg_addr_equal(&c->source, &old->source)))
 				ik_sa_kill(sa);
 			continue;
 		}

@@ -77,6 +77,8 @@ struct ike_connection_config {
 	enum ike_mode mode;
 	enum ike_start start;
 	struct cg_endpoint local;  /* family AF_UNSPEC: any; port 0: 500; only from and through this VRF */
+	/* Where a system that may send from any address sends from now: for NAT detection. Family AF_UNSPEC: not known. */
+	struct cg_addr source;
 	struct cg_endpoint remote; /* family AF_UNSPEC: any (responder only, or not resolved yet) */
 	uint32_t mark; /* of what is sent; what comes has none that we see */
 	enum ike_encap encap;

@@ -89,6 +89,8 @@ int ik_init_start(struct ik_conn *conn, bool reauth)
 		return -ENOMEM;
 	sa->reauth = reauth;
 	sa->local = c->local;
+	if (sa->local.addr.family == AF_UNSPEC)
+		sa->local.addr = c->source;
 	sa->remote = conn->remote;
 	if (!sa->remote.port)
 		sa->remote.port = IKE_PORT;
@@ -98,7 +100,7 @@ int ik_init_start(struct ik_conn *conn, bool reauth)
 		sa->local.port = IKE_PORT;
 	/* Without a source address to hash, the peer will see a NAT. */
 	sa->encap = c->encap == IKE_ENCAP_UDP ||
-		    (c->encap == IKE_ENCAP_AUTO && c->local.addr.family == AF_UNSPEC);
+		    (c->encap == IKE_ENCAP_AUTO && sa->local.addr.family == AF_UNSPEC);
 	sa->setup = calloc(1, sizeof(*sa->setup));
 	if (!sa->setup) {
 		sa->reported = true;
