@@ -171,14 +171,12 @@ static void test_down_right_after_a_rekeying_is_at_once(void **state)
 			struct sim_node *rekeys = i & 1 ? p.a : p.b, *ends = i & 2 ? p.a : p.b;
 
 			p.s->traffic = 0;
-			assert_int_equal(ike_rekey(rekeys->engine, p.s->now, 1, wait % 120 == 0,
-						   true),
-					 0);
+			assert_int_equal(
+				ike_rekey(rekeys->engine, p.s->now, 1, wait % 120 == 0, true), 0);
 			sim_run(p.s, wait);
 			assert_int_equal(ike_down(ends->engine, p.s->now, 1), 0);
-			assert_true(sim_until(p.s, SIM_S,
-					      ends == p.s->nodes ? first_is_empty
-								 : second_is_empty));
+			assert_true(sim_until(
+				p.s, SIM_S, ends == p.s->nodes ? first_is_empty : second_is_empty));
 			sim_free(p.s);
 		}
 	}

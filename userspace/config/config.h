@@ -226,6 +226,7 @@ struct cg_connection {
 	bool initial_contact;
 	bool childless; /* RFC 6023 */
 	bool mobike;	/* RFC 4555 */
+	bool key_log;	/* an administrator may have its keys written */
 	bool send_certreq;
 	bool allow_sha1_signatures; /* the connection's or its policy's */
 

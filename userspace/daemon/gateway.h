@@ -147,6 +147,8 @@ struct conn {
 	/* for the operator */
 	bool down; /* taken down by hand */
 	bool begun, closing;
+	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
+	usec_t key_log_end;
 	bool goes_on; /* while ike answers to a snapshot: this one is in it */
 	unsigned int attempts;
 	struct history history;
@@ -356,6 +358,19 @@ void fetching_lost(struct gateway *g);
 void fetching_tick(struct gateway *g);
 /* A new reference. */
 json_t *fetching_json(struct gateway *g);
+
+/* ---------------------------------------------------------------- key_logging.c: keys for a capture */
+
+/* Opens its files, if a connection allows it; before main gives up writing files. */
+void key_logging_start(struct gateway *g);
+void key_logging_stop(struct gateway *g);
+/* Answers for the operator; who: the user. NULL: no memory. */
+json_t *key_log_on(struct conn *c, const char *who);
+json_t *key_log_off(struct conn *c, const char *who);
+/* Every second. */
+void key_logging_tick(struct gateway *g, usec_t now);
+/* ike is gone. */
+void key_logging_lost(struct gateway *g);
 
 /* ---------------------------------------------------------------- vaulting.c: certificates that are in key vaults */
 
@@ -625,6 +640,7 @@ struct gateway {
 	struct leftover *leftovers;
 	struct revoked_set revoked;
 	int revoked_fd; /* of its file, to be appended to */
+	int key_files[_KEY_LOG_MAX];
 	struct news news;
 	struct vaulting *vaulting; /* NULL: there was no vault yet */
 

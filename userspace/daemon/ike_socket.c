@@ -12,7 +12,6 @@
 
 #define BURST	     16
 #define DATAGRAM_MAX 65535
-#define FD_FLOOR     64 /* lower ones are the neighbours' */
 #define CONTROL_SPACE \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
 
@@ -170,7 +169,7 @@ int ike_sockets_add(struct ike_sockets *s, const struct proto_socket *p, int *fd
 		if (is_same(k, p))
 			return -EEXIST;
 	}
-	high = fcntl(*fd, F_DUPFD_CLOEXEC, FD_FLOOR);
+	high = fcntl(*fd, F_DUPFD_CLOEXEC, ROLE_FD_FREE);
 	if (high < 0)
 		return -errno;
 	k = calloc(1, sizeof(*k));

@@ -437,8 +437,7 @@ uint32_t sockets_kernel_id(const struct gateway *g, const struct cg_endpoint *lo
 
 	for (const struct udp_socket *s = g->sockets; s; s = s->next) {
 		if (!s->p.marker || s->p.mark != 0 || s->p.local.vrf != local->vrf ||
-		    s->p.local.port != local->port ||
-		    s->p.local.addr.family != local->addr.family)
+		    s->p.local.port != local->port || s->p.local.addr.family != local->addr.family)
 			continue;
 		if (cg_addr_equal(&s->p.local.addr, &local->addr))
 			return s->kernel_id;

@@ -190,8 +190,8 @@ void ik_halfopen_proven(struct ik_sa *sa)
 }
 
 struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
-			       const struct cg_endpoint *local,
-			       const struct cg_endpoint *remote, struct ike_view message)
+			       const struct cg_endpoint *local, const struct cg_endpoint *remote,
+			       struct ike_view message)
 {
 	uint64_t key = init_key(e, spi_i, &remote->addr);
 	struct ik_node *node = NULL;

@@ -105,11 +105,10 @@ static void out_bytes(struct ike_engine *e, const struct cg_endpoint *local,
 	if (data.len)
 		memcpy(c->data + head_len, data.data, data.len);
 	o->chunks = c;
-	o->out.datagram = (struct ike_out_datagram){
-		.local = *local,
-		.remote = *remote,
-		.mark = mark,
-		.data = ik_blob(c->data, c->size)};
+	o->out.datagram = (struct ike_out_datagram){.local = *local,
+						    .remote = *remote,
+						    .mark = mark,
+						    .data = ik_blob(c->data, c->size)};
 	e->counters.datagrams_out++;
 	(void)out_queue(e, o);
 }
@@ -119,8 +118,8 @@ void ik_out_datagram(struct ike_engine *e, const struct cg_endpoint *local,
 {
 	static const uint8_t marker[4]; /* RFC 3948 section 2.2 */
 
-	out_bytes(e, local, remote, mark, marker,
-		  local->port == IKE_NAT_PORT ? sizeof(marker) : 0, message);
+	out_bytes(e, local, remote, mark, marker, local->port == IKE_NAT_PORT ? sizeof(marker) : 0,
+		  message);
 }
 
 void ik_out_keepalive(struct ike_engine *e, const struct cg_endpoint *local,
@@ -230,6 +229,22 @@ void ik_out_report(struct ike_engine *e, const struct ike_out_report *report)
 	if (!o)
 		return;
 	o->out.report = *report;
+	(void)out_queue(e, o);
+}
+
+void ik_out_keys(struct ike_engine *e, const struct ike_out_keys *keys)
+{
+	struct ik_out *o = out_new(IKE_OUT_KEYS);
+	struct ike_out_keys *k;
+
+	if (!o)
+		return;
+	k = &o->out.keys;
+	*k = *keys;
+	out_blob(o, &k->encr_i);
+	out_blob(o, &k->encr_r);
+	out_blob(o, &k->integ_i);
+	out_blob(o, &k->integ_r);
 	(void)out_queue(e, o);
 }
 

@@ -20,6 +20,7 @@
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
  *   unique.c      one IKE SA a connection, replaced without a gap
  *   status.c      what `status` shows
+ *   keylog.c      keys for an administrator's capture
  *   snapshot*.c   an engine that goes on in the next process: snapshot.h
  */
 #pragma once
@@ -101,6 +102,7 @@ struct ik_conn {
 	struct ik_timer retry;
 	struct ik_slot *slots; /* one a configured child */
 	struct ik_timer children, unique;
+	ike_time keys_until; /* its IKE SAs' keys are handed out; 0: they are not */
 };
 
 /* ------------------------------------------------------------------ Child SAs */
@@ -689,6 +691,10 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 void ik_child_build_chosen(struct ik_child *child, const struct ike_choice *choice, bool narrowed,
 			   struct ike_builder *b, struct ike_view nonce, const struct ike_dh *dh);
 void ik_child_asked_finish(struct ik_sa *sa);
+
+/* keylog.c */
+/* The SA has keys, or a connection, now: hands them out if they are wanted. */
+void ik_keys_out(const struct ik_sa *sa);
 
 /* info.c */
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task);
