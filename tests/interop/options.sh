@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 100
+# timeout: 140
 # kernels: uml
 #
 # What a connection's configuration says of its tunnel is what the kernel has: interface, routes, outer packets, replay window, limits,
-# several children of which one has a protocol and a port, the peer's IKE port, a certificate that is a credential. The module comes after the
-# daemon; a socket that it does not take, a kernel that does not forward and packets that are forged are told of.
+# several children of which one has a protocol and a port, the peer's IKE port, a certificate that is a credential. branch is reached through
+# a VRF, with a mark of its own, and so is its IKE. The module comes after the daemon; a socket that it does not take, a kernel that does not
+# forward and packets that are forged are told of.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
@@ -38,14 +39,15 @@ conf() {
 	gate_dir branch
 	gate_conf branch <<-END
 		gateway:
-		  listen: [203.0.113.2]
+		  listen: [0.0.0.0]
 		  state_dir: $gate_root/branch/state
 		connections:
 		  - name: hq
-		    interface: cg0
+		    interface: {name: cg0, vrf: red, mark: 5}
 		    remote_address: 198.51.100.2
 		    remote_port: 4500
 		    mode: initiator-only
+		    encap: udp
 		    children:
 		      - {name: office, local_networks: [10.2.0.0/16], remote_networks: [10.1.0.0/16]}
 		      - {name: copies, local_networks: [10.2.0.10], remote_networks: [10.1.0.10], protocol: tcp, remote_ports: 5001}
@@ -114,8 +116,9 @@ spoil_socket() {
 forge() {
 	ns branch python3 - "$(gate_field hq branch children.0.spi_in)" <<-'END'
 		import os, socket, struct, sys
-		s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ESP)
-		s.sendto(struct.pack("!II", int(sys.argv[1], 16), 100000) + os.urandom(120), ("198.51.100.2", 0))
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"red")
+		s.sendto(struct.pack("!II", int(sys.argv[1], 16), 100000) + os.urandom(120), ("198.51.100.2", 4500))
 	END
 }
 
@@ -129,12 +132,43 @@ warned() {
 		gate_is hq branch warnings.0.code forwarding-off && grep 'event=forwarding-off connection=branch' "$gate_root/hq/log"
 }
 
+# Branch's way out is a VRF's.
+in_a_vrf() {
+	on branch <<-END
+		link add red type vrf table 100
+		link set red up
+		link set wan master red
+		route add default via 203.0.113.1 vrf red
+	END
+}
+
+# count_marks NAMESPACE MARK: from now on what IKE sends is counted, with this mark and without
+count_marks() {
+	ns "$1" nft -f - <<-END
+		table inet marks {
+			counter right {}
+			counter wrong {}
+			chain out {
+				type filter hook output priority filter
+				udp sport { 500, 4500 } meta mark $2 counter name right return
+				udp sport { 500, 4500 } counter name wrong
+			}
+		}
+	END
+}
+
+# marks_are_right NAMESPACE: packets were counted, all with the mark
+marks_are_right() {
+	ns "$1" nft list counters
+	ns "$1" nft list counter inet marks right | grep -q 'packets [1-9]' && ns "$1" nft list counter inet marks wrong | grep -q 'packets 0 '
+}
+
 logs() {
 	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
 	ns hq build/certgate kernel tunnel list | sed 's/^/# /'
 }
 
-ktap_begin 21
+ktap_begin 26
 topo_up && topo_isolate && pki_roots && pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
 export CREDENTIALS_DIRECTORY=/run/credentials/gateway
 (cd "$pki" && mkpki_pfx branch 'not a secret') && credentials || exit 1
@@ -147,6 +181,7 @@ ns router nft -f - <<-'END'
 END
 forwarding 0
 ip -n hq rule add to 10.2.0.0/16 lookup 77
+in_a_vrf && count_marks hq 77 && count_marks branch 5 || exit 1
 t 'without the module the daemon runs, and status says what is missing' eval 'interop_start && gate hq status | grep "module is not loaded"'
 spoil_socket || exit 1
 insmod "$CERTGATE_KO" || exit 1
@@ -160,6 +195,9 @@ t 'from port 4500 on, with a credential, the tunnel is up at both ends, with bot
 t 'that the kernel does not forward is told, with what to do' warned || { gate hq status; logs; }
 forwarding 1
 t 'until it does' eval '! gate hq status branch | grep forwarding && grep event=forwarding-on "$gate_root/hq/log"' || gate hq status
+t 'the initiator in a VRF got there through it: nothing else leads there' eval '! ns branch ping -c 1 -W 1 198.51.100.2 && ns branch ss -Hulpn | grep -q "%red:4500"'
+t 'all that its IKE sends has its mark' marks_are_right branch
+t "and what the responder's sends has that one's" marks_are_right hq
 t 'the device has its MTU' eval 'ip -n hq link show cg5 | grep -q "mtu 1300 "'
 t 'and its addresses' eval 'ip -n hq addr show cg5 | grep -q "inet 169.254.21.1/30" && ip -n hq addr show cg5 | grep -q "inet6 fd00:21::1/64"'
 t 'the route is in its table, with its metric' eval 'ip -n hq route show table 77 | grep "^10.2.0.0/16 dev cg5 .*metric 50"'
@@ -175,6 +213,9 @@ t 'a packet that is not authentic is told of' eval 'forge && wait_for 5 grep -q 
 # The seven pings from before, 225 more are still fewer than 80 percent of the packets it may carry, and more than 90 of the bytes.
 t 'more bytes than an SA carries before it is replaced cross without loss, through a new one' outlives 225 1250 0.01 || logs
 t 'more packets than an SA may carry cross without loss, through new ones' outlives 600 56 0.005 || logs
+t 'a VRF that goes takes the tunnel with it' eval 'ip -n branch link del red && wait_for 60 eval "! gate_is branch hq state up"' || logs
+in_a_vrf
+t 'and gives it back when it comes' gate_up branch hq 60 || logs
 gate_stop branch
 gate_stop hq
 topo_down

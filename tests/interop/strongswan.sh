@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 300
+# timeout: 400
 # kernels: uml 6.1
 #
 # certgated at hq, strongSwan at branch, in both roles: every kind of key, every cipher, rekeying by either side,
@@ -10,13 +10,13 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/strongswan.sh
 . tests/lib/strongswan_pair.sh
 
-# POLICY IKE ESP: what is negotiated, certgate's policy and strongSwan's proposals
+# WHAT CERT POLICY PEER-CERT IKE ESP: certgate's policy, a YAML value, and strongSwan's proposals. LINE: one more of certgate's connection
 both_roles() {
 	local what=$1 cert=$2
-	MODE=initiator-only POLICY=$3 interop_hq "$cert"
+	MODE=initiator-only POLICY=$3 interop_hq "$cert" ${LINE:+"$LINE"}
 	swan_branch "$4" "$5" "$6"
 	certgate_initiates "$what"
-	MODE=responder-only POLICY=$3 interop_hq "$cert"
+	MODE=responder-only POLICY=$3 interop_hq "$cert" ${LINE:+"$LINE"}
 	strongswan_initiates "$what"
 }
 
@@ -27,7 +27,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 30; else ktap_begin 63; fi
+if emulated; then ktap_begin 30; else ktap_begin 89; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -93,6 +93,33 @@ SWAN_AUTH=rsa/pss-sha256 both_roles 'RSA-PSS' hq-rsa2048 '' branch-rsa2048 "$gcm
 
 LOCAL=2001:db8:1::2 REMOTE=2001:db8:2::2 SWAN_LOCAL=2001:db8:2::2 SWAN_REMOTE=2001:db8:1::2 \
 	both_roles 'IPv6 outside' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
+
+# What that service's gateways propose, as they do it: no ESN, SHA-1 and group 2 among the rest; AUTH by method 1 with SHA-1.
+LINE='policy: azure-default' both_roles 'azure-default, AES-CBC-256 with SHA-1, AES-GCM-256' hq-rsa2048 '' \
+	branch-rsa2048 aes256-sha1-prfsha1-modp1024 aes256gcm16
+LINE='policy: azure-default' both_roles 'azure-default, AES-CBC-128 with SHA2-256, AES-CBC-256 with SHA-1' hq-rsa2048 '' \
+	branch-rsa2048 aes128-sha256-prfsha256-modp1024 aes256-sha1
+LINE='policy: azure-default' SWAN_SETTINGS='signature_authentication = no' both_roles 'azure-default, RSA by method 1 with SHA-1' hq-rsa2048 '' \
+	branch-rsa2048 aes256-sha256-prfsha256-modp1024 aes128-sha1
+LINE='policy: azure-custom' both_roles 'azure-custom, AES-GCM-256, P-384, PRF SHA2-384' hq-p384 '' \
+	branch-p384 aes256gcm16-prfsha384-ecp384 aes256gcm16-ecp384
+LINE='policy: azure-custom' both_roles 'azure-custom, AES-CBC-256 with SHA2-384, MODP 2048, AES-CBC-256 with SHA2-256' hq-rsa2048 '' \
+	branch-rsa2048 aes256-sha384-prfsha384-modp2048 aes256-sha256-modp2048
+
+# azure_rekey POLICY IKE ESP: strongSwan rekeys the Child SA with what it has for PFS
+azure_rekey() {
+	MODE=default interop_hq hq-rsa2048 "policy: $1"
+	swan_branch branch-rsa2048 "$2" "$3"
+	interop_start && start_branch
+	t "$1, $3: the tunnel is up" gate_up hq branch || logs
+	old=$(gate_field hq branch children.0.spi_in)
+	swan branch --rekey --child hq
+	t "$1, $3: strongSwan rekeys the Child SA" wait_for 10 eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ] && ping_both' || logs
+	stop_both
+}
+azure_rekey azure-default aes256-sha1-prfsha1-modp1024 aes256gcm16
+azure_rekey azure-default aes256-sha1-prfsha1-modp1024 aes256-sha256-modp2048
+azure_rekey azure-custom aes256gcm16-prfsha384-ecp384 aes256gcm16-ecp384
 
 # The group strongSwan offers first is not one we take: INVALID_KE_PAYLOAD.
 MODE=responder-only POLICY='{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' interop_hq hq-p256

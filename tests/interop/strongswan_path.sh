@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 240
+# timeout: 300
 # kernels: uml
 #
 # certgated at hq, strongSwan at branch, and what lies between them: a NAT at either end, peers that want a cookie, a peer that
@@ -97,7 +97,7 @@ shown() { # WORDS...: tshark has found each of them
 	done
 }
 
-ktap_begin 35
+ktap_begin 54
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -158,14 +158,33 @@ swan_branch branch-p256 "$gcm" aes256gcm16-esn
 interop_start && start_branch
 t 'certgate wants a cookie: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
 t 'it did' told 'parsed IKE_SA_INIT response 0 \[ N(COOKIE) \]' || logs
+t 'there is no key log where the configuration does not allow it' eval '! gate hq keylog branch on 2>/run/refused && grep "key_log: true" /run/refused'
 t 'ping crosses both ways' ping_both || logs
 stop_both
 
 # The peer vanishes without a word, and comes back.
-MODE=initiator-only interop_hq hq-p256 'dpd_timeout: 6'
-swan_branch branch-p256 "$gcm" aes256gcm16-esn
+MODE=initiator-only interop_hq hq-p256 'dpd_timeout: 6' 'key_log: true'
+swan_branch branch-p256 "$gcm" aes256gcm16
 start_branch && interop_start
 t 'a peer that will vanish: the tunnel is up' gate_up hq branch || logs
+
+# Before that, keys for who looks on: those of an IKE SA that is up, and of the Child SA that is made for it.
+wire_open 'esp or udp port 500 or udp port 4500'
+old=$(gate_field hq branch children.0.spi_in)
+t 'keys are written by order' gate hq keylog branch on || logs
+t 'there is a new Child SA for it' wait_for 10 eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]' || logs
+ping_both >/dev/null
+t 'and no more by another order' eval 'gate hq keylog branch off && gate hq explain branch | grep "keys are not written any more"' || logs
+ns hq-host ping -q -c 1 -W 1 10.2.0.10 >/dev/null
+wire_close
+t 'only root reads the files' eval '[ "$(stat -c "%a %u" "$gate_root"/hq/state/{ikev2_decryption_table,esp_sa} | sort -u)" = "600 0" ]'
+with_the_files() {
+	mkdir -p /run/looks/.config/wireshark
+	cp "$gate_root"/hq/state/{ikev2_decryption_table,esp_sa} /run/looks/.config/wireshark/
+	HOME=/run/looks tshark -r /run/wire -o esp.enable_encryption_decode:TRUE "$@" 2>/dev/null
+}
+t 'with them tshark reads IKE' eval '[ "$(with_the_files -Y "isakmp.exchangetype == 36 && isakmp.tf.type" | wc -l)" -ge 2 ]' || with_the_files -V
+t 'and the packets in ESP' eval '[ "$(with_the_files -Y "icmp.type == 8 && ip.dst == 10.2.0.10" | wc -l)" -ge 3 ]' || with_the_files -V
 swan_kill branch
 t 'it is given up' wait_for 20 eval '! gate_is hq branch state up' || logs
 t 'and status says why' eval 'gate hq status branch | grep -q "has not answered"' || { gate hq status branch; logs; }
@@ -197,6 +216,49 @@ t 'ping crosses both ways' ping_both || logs
 t 'status tells of the NAT' gate_is hq branch ike.nat remote || gate hq status branch
 stop_both
 nothing_between
+
+# renumber NAMESPACE NEW OLD ROUTER: the leg to the router gets another address
+renumber() {
+	on "$1" <<-END
+		addr add $2/24 dev wan
+		addr del $3/24 dev wan
+		addr replace $2/24 dev wan
+		route replace default via $4
+	END
+}
+
+# sas: the SPIs of hq's IKE SA and Child SA
+sas() {
+	echo "$(gate_field hq branch ike.spi_i) $(gate_field hq branch children.0.spi_in) $(gate_field hq branch children.0.spi_out)"
+}
+
+# MOBIKE: who made the connection gets another address, and moves with the SAs that there are.
+MODE=initiator-only interop_hq hq-p256
+sed -i -e '/local_address:/d' -e 's/listen: .*/listen: [0.0.0.0]/' "$gate_root/hq/certgate.yaml"
+SWAN_REMOTE=%any swan_branch branch-p256 "$gcm" aes256gcm16-esn
+start_branch && interop_start
+t 'MOBIKE, certgate initiates: the tunnel is up' gate_up hq branch || logs
+t 'ping crosses both ways' ping_both || logs
+before=$(sas)
+renumber hq 198.51.100.7 198.51.100.2 198.51.100.1
+t 'with another address it moves' wait_for 30 eval 'ns hq-host ping -q -c 1 -W 1 10.2.0.10 >/dev/null; gate_is hq branch local_address 198.51.100.7:4500' || logs
+t 'traffic follows, both ways' ping_both || logs
+t 'no SA was made anew' eval '[ "$(sas)" = "$before" ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
+t 'strongSwan has it there' eval 'swan branch --list-sas | grep -q 198.51.100.7' || { swan branch --list-sas; logs; }
+stop_both
+renumber hq 198.51.100.2 198.51.100.7 198.51.100.1
+REMOTE=any MODE=responder-only interop_hq hq-p256
+SWAN_LOCAL=%any swan_branch branch-p256 "$gcm" aes256gcm16-esn
+interop_start && start_branch
+t 'MOBIKE, strongSwan initiates: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
+t 'ping crosses both ways' ping_both || logs
+before=$(sas)
+renumber branch 203.0.113.7 203.0.113.2 203.0.113.1
+t 'with another address it moves' wait_for 30 gate_is hq branch remote_address 203.0.113.7:4500 || logs
+t 'traffic follows, both ways' ping_both || logs
+t 'no SA was made anew' eval '[ "$(sas)" = "$before" ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
+t 'and the log says who moved' grep -q 'the peer moved' "$gate_root/hq/log" || logs
+stop_both
 
 t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'
 topo_down

@@ -512,6 +512,35 @@ static void connections_that_a_responder_could_not_tell_apart_are_refused(void *
 	}
 }
 
+/* A VRF is a network of its own: the same peer is another one there. And there are only so many sockets. */
+static void vrfs_are_told_apart_and_their_number_is_bounded(void **state)
+{
+	(void)state;
+	for (unsigned int n = 16; n <= 17; n++) {
+		_cleanup_strbuf_ struct cg_strbuf b = {0};
+		_cleanup_free_ char *text = NULL;
+
+		strbuf_addf(&b, "connections:\n");
+		for (unsigned int i = 0; i < n; i++)
+			strbuf_addf(
+				&b,
+				"  - name: c%u\n    interface: {name: cg%u, vrf: red%u, mark: 7}\n"
+				"    outbound_certificate: own.pfx\n" NETWORKS REMOTE SUBJECT("gw"),
+				i, i, i);
+		text = strbuf_take(&b);
+		{
+			_cleanup_loaded_ struct loaded l = load_text(text);
+
+			if (n == 16)
+				assert_good(&l);
+			else
+				assert_refused(
+					&l,
+					"connections[c16].interface: more than 16 different pairs of vrf and mark");
+		}
+	}
+}
+
 static struct loaded load_on_one_interface(const char *a, const char *b)
 {
 	_cleanup_free_ char *text = str_printf(
@@ -603,6 +632,7 @@ int main(void)
 		cmocka_unit_test(certificates_are_files_or_in_vaults),
 		cmocka_unit_test(the_peers_certificate_is_a_name_and_a_chain),
 		cmocka_unit_test(connections_that_a_responder_could_not_tell_apart_are_refused),
+		cmocka_unit_test(vrfs_are_told_apart_and_their_number_is_bounded),
 		cmocka_unit_test(equal_selectors_on_one_interface_are_refused),
 		cmocka_unit_test(two_mtus_for_one_interface_are_refused),
 		cmocka_unit_test(choices_that_open_something_are_warned_of_each_time),

@@ -96,6 +96,7 @@ static void an_unknown_operation_takes_no_role(void **state)
 	(void)state;
 	assert_int_equal(access_needed("status"), CG_ROLE_VIEWER);
 	assert_int_equal(access_needed("stop"), CG_ROLE_ADMINISTRATOR);
+	assert_int_equal(access_needed("keylog"), CG_ROLE_ADMINISTRATOR);
 	assert_int_equal(access_needed("restart"), CG_ROLE_ADMINISTRATOR);
 	assert_int_equal(access_needed("destroy"), CG_ROLE_NONE);
 	assert_int_equal(access_needed(""), CG_ROLE_NONE);

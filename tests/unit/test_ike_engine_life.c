@@ -49,6 +49,34 @@ static void test_dead_peer_is_noticed_and_the_connection_comes_back(void **state
 	sim_free(s);
 }
 
+/* However short dpd_timeout is: that long, and asked at least four times. */
+static void test_a_short_patience_is_kept(void **state)
+{
+	(void)state;
+	for (uint32_t timeout = 3; timeout <= 45; timeout += 6) {
+		struct sim *s = sim_new(50 + timeout);
+		struct sim_node *a, *b;
+		unsigned delay = timeout / 3, asked;
+		ike_time cut;
+		uint64_t before;
+
+		sim_pair(s, &a, &b);
+		a->conns[0].config.dpd_timeout = timeout;
+		a->conns[0].config.dpd_delay = delay;
+		b->conns[0].config.dpd_delay = 0;
+		sim_connect(s, a, b);
+		b->cut = true;
+		cut = s->now;
+		before = s->datagrams;
+		assert_true(sim_until(s, 200 * SIM_S, a_is_down));
+		assert_true(s->now - cut >= timeout * SIM_S);
+		assert_true(s->now - cut <= (timeout + delay) * SIM_S + 100 * SIM_MS);
+		asked = (unsigned)(s->datagrams - before);
+		assert_true(asked >= 4 && asked <= 8);
+		sim_free(s);
+	}
+}
+
 static void test_idle_peers_stay_up(void **state)
 {
 	struct sim *s = sim_new(2);
@@ -534,10 +562,54 @@ static void test_two_connections_share_a_peer(void **state)
 	sim_free(s);
 }
 
+/* Keys leave the engine for whom and as long as they are ordered: those that are there, and those that come. */
+static void test_keys_are_handed_out_when_ordered(void **state)
+{
+	struct sim *s = sim_new(70);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(a->keys + b->keys, 0);
+	assert_int_equal(ike_key_log(a->engine, s->now, 99, s->now + SIM_S), -ENOENT);
+	/* The one that is up, then one of each side's rekeyings, … */
+	assert_int_equal(ike_key_log(a->engine, s->now, 1, s->now + 600 * SIM_S), 0);
+	sim_run(s, 20 * SIM_S);
+	assert_int_equal(a->keys, 1);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, false), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(a->keys, 2);
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, false), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(a->keys, 3);
+	/* … and a new connection's, on the responder's side as soon as it is known whose it is. */
+	assert_int_equal(ike_key_log(b->engine, s->now, 1, s->now + 300 * SIM_S), 0);
+	sim_run(s, SIM_S);
+	assert_int_equal(b->keys, 1);
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(a->keys, 4);
+	assert_int_equal(b->keys, 2);
+	/* Then it is over, one by its time, the other by order. */
+	assert_int_equal(ike_key_log(b->engine, s->now, 1, 0), 0);
+	sim_run(s, 600 * SIM_S);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(sim_reports(a, "ike-rekeyed"), 4);
+	assert_int_equal(a->keys, 4);
+	assert_int_equal(b->keys, 2);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dead_peer_is_noticed_and_the_connection_comes_back),
+		cmocka_unit_test(test_a_short_patience_is_kept),
+		cmocka_unit_test(test_keys_are_handed_out_when_ordered),
 		cmocka_unit_test(test_idle_peers_stay_up),
 		cmocka_unit_test(test_traffic_is_liveness),
 		cmocka_unit_test(test_down_deletes_on_both_sides_until_up),

@@ -55,6 +55,30 @@ static void assert_moved_to(struct sim *s, struct sim_node *a, struct sim_node *
 	sim_assert_rest(s);
 }
 
+/* Where the system sends from is known, and is no address that the connection has to have: no NAT is seen, and it can move. */
+static void test_a_known_source_is_not_a_fixed_address(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(30, &a, &b);
+
+	(void)state;
+	s->traffic = 20 * SIM_MS;
+	a->conns[0].config.source = a->addr;
+	sim_connect(s, a, b);
+	assert_true(sa_of(a)->mobike && sa_of(b)->mobike);
+	assert_false(sa_of(a)->nat_local || sa_of(b)->nat_peer || a->sad->udp);
+	sim_node_move(a, "192.0.2.77");
+	ike_local_lost(a->engine, s->now,
+		       &(struct cg_addr){.family = AF_INET, .bytes = {192, 0, 2, 1}});
+	sim_run(s, 200 * SIM_MS);
+	sim_forget_flows(s);
+	s->gaps = 0;
+	assert_moved_to(s, a, b, "192.0.2.77");
+	sim_run(s, 60 * SIM_S);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
 static void test_an_address_that_is_lost_is_replaced(void **state)
 {
 	struct sim_node *a, *b;
@@ -275,6 +299,7 @@ static void test_routability_is_checked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_known_source_is_not_a_fixed_address),
 		cmocka_unit_test(test_an_address_that_is_lost_is_replaced),
 		cmocka_unit_test(test_a_path_that_fails_is_noticed),
 		cmocka_unit_test(test_moves_on_a_network_that_loses),

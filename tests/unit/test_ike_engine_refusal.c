@@ -227,6 +227,11 @@ static void test_the_longest_identity_is_judged(void **state)
 	sim_free(s);
 }
 
+static bool second_signs(struct sim *s)
+{
+	return s->nodes->next->signs > 0;
+}
+
 static void test_initiator_refuses_who_sends_no_certificate(void **state)
 {
 	struct sim *s = sim_new(47);
@@ -235,13 +240,12 @@ static void test_initiator_refuses_who_sends_no_certificate(void **state)
 
 	(void)state;
 	sim_pair(s, &a, &b);
-	b->cut = true;
 	start(a, b);
-	/* No configuration has none: so it is taken away from one that is in place. */
+	/* Without one nobody is answered: so it is taken away while the answer is being signed. */
+	assert_true(sim_until(s, 10 * SIM_S, second_signs));
 	conn = ik_conn_find(b->engine, 1);
 	assert_int_equal(conn->config->c.n_certs, 1);
 	conn->config->c.n_certs = 0;
-	b->cut = false;
 	assert_true(sim_until(s, 60 * SIM_S, both_failed));
 	says(a, "auth-failed", "sent no X.509 certificate");
 	/* The responder, for whom all was well, is told (RFC 7296 section 2.21.2). */
@@ -471,6 +475,84 @@ static void test_suite_must_fit_the_connection_that_was_chosen(void **state)
 	sim_free(s);
 }
 
+static bool second_is_up(struct sim *s)
+{
+	return sim_count(s->nodes->next, 1).up;
+}
+
+/* A peer that calls before our certificate is there hears nothing, and is let in by one of its next tries. */
+static void test_who_calls_too_early_is_not_refused(void **state)
+{
+	(void)state;
+	for (unsigned any = 0; any < 2; any++) {
+		struct sim *s = sim_new(60 + any);
+		struct ike_connection_config c;
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		if (any)
+			b->conns[0].config.remote = (struct cg_endpoint){};
+		c = b->conns[0].config;
+		assert_int_equal(c.n_certs, 0);
+		assert_int_equal(ike_connection_set(b->engine, s->now, &c), 0);
+		sim_conn_set(a, &a->conns[0]);
+		sim_run(s, 20 * SIM_S);
+		assert_int_equal(failures(a) + failures(b), 0);
+		assert_int_equal(sim_reports(b, "peer-waits"), 1);
+		assert_false(sim_count(a, 1).up);
+		sim_conn_set(b, &b->conns[0]);
+		/* No longer than between two of its repetitions. */
+		assert_true(sim_until(s, 12 * SIM_S, second_is_up));
+		assert_int_equal(failures(a) + failures(b), 0);
+		sim_free(s);
+	}
+}
+
+/* Nor does it begin by itself. */
+static void test_without_a_certificate_nothing_is_begun(void **state)
+{
+	struct sim *s = sim_new(62);
+	struct ike_connection_config c;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_conn_set(b, &b->conns[0]);
+	c = a->conns[0].config;
+	assert_int_equal(ike_connection_set(a->engine, s->now, &c), 0);
+	(void)ike_up(a->engine, s->now, 1);
+	ike_acquire(a->engine, s->now, 1, 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(s->datagrams, 0);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 10 * SIM_S);
+	sim_free(s);
+}
+
+/* Another connection, of anybody, does not answer for the one that the peer's address belongs to. */
+static void test_nobody_answers_for_the_one_that_waits(void **state)
+{
+	struct sim *s = sim_new(63);
+	struct ike_connection_config c;
+	struct sim_node *a, *b;
+	struct sim_conn *other;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	other = sim_conn(b, 2, NULL, "x", "root-a");
+	other->config.mode = IKE_MODE_RESPONDER_ONLY;
+	sim_child(other, 0, "net", "10.2.0.0/16", "10.3.0.0/16");
+	sim_conn_set(b, other);
+	c = b->conns[0].config;
+	assert_int_equal(ike_connection_set(b->engine, s->now, &c), 0);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 10 * SIM_S);
+	assert_int_equal(failures(a) + failures(b), 0);
+	sim_conn_set(b, &b->conns[0]);
+	assert_true(sim_until(s, 12 * SIM_S, second_is_up));
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +569,9 @@ int main(void)
 		cmocka_unit_test(test_nobody_is_configured_there),
 		cmocka_unit_test(test_no_common_child_proposal_keeps_the_ike_sa),
 		cmocka_unit_test(test_no_common_networks_keeps_the_ike_sa),
+		cmocka_unit_test(test_who_calls_too_early_is_not_refused),
+		cmocka_unit_test(test_without_a_certificate_nothing_is_begun),
+		cmocka_unit_test(test_nobody_answers_for_the_one_that_waits),
 		cmocka_unit_test(test_key_does_not_sign),
 		cmocka_unit_test(test_kernel_does_not_install),
 		cmocka_unit_test(test_suite_must_fit_the_connection_that_was_chosen),

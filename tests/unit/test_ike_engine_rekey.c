@@ -151,6 +151,37 @@ static void test_reauthentication_makes_before_it_breaks(void **state)
 	sim_free(p.s);
 }
 
+static bool first_is_empty(struct sim *s)
+{
+	return s->nodes->n_sad == 0;
+}
+
+static bool second_is_empty(struct sim *s)
+{
+	return s->nodes->next->n_sad == 0;
+}
+
+/* Down is down: nothing that was replaced a moment ago is left to receive. */
+static void test_down_right_after_a_rekeying_is_at_once(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		for (ike_time wait = 0; wait < 1500 * SIM_MS; wait += 60 * SIM_MS) {
+			struct pair p = pair_up(500 + i);
+			struct sim_node *rekeys = i & 1 ? p.a : p.b, *ends = i & 2 ? p.a : p.b;
+
+			p.s->traffic = 0;
+			assert_int_equal(
+				ike_rekey(rekeys->engine, p.s->now, 1, wait % 120 == 0, true), 0);
+			sim_run(p.s, wait);
+			assert_int_equal(ike_down(ends->engine, p.s->now, 1), 0);
+			assert_true(sim_until(
+				p.s, SIM_S, ends == p.s->nodes ? first_is_empty : second_is_empty));
+			sim_free(p.s);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +192,7 @@ int main(void)
 		cmocka_unit_test(test_both_rekey_ike_sa_at_once),
 		cmocka_unit_test(test_ike_rekey_meets_child_rekey),
 		cmocka_unit_test(test_everything_at_once),
+		cmocka_unit_test(test_down_right_after_a_rekeying_is_at_once),
 		cmocka_unit_test(test_reauthentication_makes_before_it_breaks),
 	};
 

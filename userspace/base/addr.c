@@ -143,7 +143,7 @@ char *cg_endpoint_format(const struct cg_endpoint *e, char out[CG_ENDPOINT_SIZE]
 
 bool cg_endpoint_equal(const struct cg_endpoint *a, const struct cg_endpoint *b)
 {
-	return a->port == b->port && cg_addr_equal(&a->addr, &b->addr);
+	return a->port == b->port && a->vrf == b->vrf && cg_addr_equal(&a->addr, &b->addr);
 }
 
 /* Decimal of at most three digits, nothing else. */

@@ -24,6 +24,8 @@ struct cg_addr {
 struct cg_endpoint {
 	struct cg_addr addr;
 	uint16_t port;
+	/* Of a local one: index of the VRF device that its packets go through, 0: none. Neither printed nor part of a sockaddr. */
+	uint32_t vrf;
 };
 
 struct cg_prefix {

@@ -81,6 +81,35 @@ int cmd_down(struct cli *cli, int argc, char **argv)
 	return CLI_OK;
 }
 
+int cmd_keylog(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_json_ json_t *result = NULL;
+	_cleanup_free_ char *dir = NULL;
+	bool on;
+	int r;
+
+	if (argc != 3 || (!streq(argv[2], "on") && !streq(argv[2], "off")))
+		return cli_usage(cli, "the name of a connection, and on or off, are wanted");
+	on = streq(argv[2], "on");
+	r = cli_request(cli, "keylog", json_pack("{s:s, s:b}", "name", argv[1], "on", on),
+			CLI_TIMEOUT, &result, NULL);
+	if (r != CLI_OK)
+		return r;
+	if (cli->json)
+		return out_json(cli, result);
+	if (!on) {
+		(void)fprintf(cli->out, "keys of %s are not written any more\n", argv[1]);
+		return CLI_OK;
+	}
+	dir = out_printable(json_str(result, "directory", "?"));
+	(void)fprintf(
+		cli->out,
+		"keys of %s are written to %s/ikev2_decryption_table and %s/esp_sa for %llu seconds\n",
+		argv[1], dir ? dir : "?", dir ? dir : "?",
+		(unsigned long long)json_u64(result, "seconds"));
+	return CLI_OK;
+}
+
 static void print_names(struct cli *cli, const char *what, const json_t *names)
 {
 	const json_t *name;

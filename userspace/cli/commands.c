@@ -20,6 +20,10 @@ const struct cli_command cli_commands[] = {
 	 "The configuration is loaded again first: with an error in it nothing happens.\n"
 	 "After an upgrade the process is of the version that is installed now.\n",
 	 cmd_restart},
+	{"keylog", "NAME on|off", "write a connection's keys, for Wireshark to read a capture with",
+	 "For ten minutes, to files of the daemon's state directory, if the connection's\n"
+	 "configuration allows it. Its Child SAs are made anew for that.\n",
+	 cmd_keylog},
 	{"sa", "[NAME]", "list IKE SAs and Child SAs", NULL, cmd_sa},
 	{"monitor", "[NAME]", "print events as they happen, until interrupted", NULL, cmd_monitor},
 	{"explain", "NAME", "tell a connection's history in plain words", NULL, cmd_explain},

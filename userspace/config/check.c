@@ -227,6 +227,9 @@ static bool remotes_overlap(const struct cg_connection *a, const struct cg_conne
 
 static bool locals_overlap(const struct cg_connection *a, const struct cg_connection *b)
 {
+	/* A VRF is a network of its own. */
+	if (!streq_ptr(a->interface.vrf, b->interface.vrf))
+		return false;
 	return !a->local_address.family || !b->local_address.family ||
 	       cg_addr_equal(&a->local_address, &b->local_address);
 }
@@ -476,6 +479,7 @@ static void check_listen(struct loader *l)
 			ok = ok || !family ||
 			     (g->listen[j].family == family &&
 			      (!c->local_address.family || cg_addr_is_any(&g->listen[j]) ||
+			       c->interface.vrf ||
 			       cg_addr_equal(&g->listen[j], &c->local_address)));
 		if (!ok)
 			connection_diag(
@@ -485,6 +489,34 @@ static void check_listen(struct loader *l)
 				c->local_address.family
 					? "the gateway does not listen on this address"
 					: "the gateway listens on no address of this family");
+	}
+}
+
+/* IKE has sockets of its own for each VRF and each mark, which it gets when it starts or is told. */
+static void check_underlays(struct loader *l)
+{
+	const struct cg_interface_config *seen[CG_UNDERLAYS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->config->n_connections; i++) {
+		const struct cg_connection *c = &l->config->connections[i];
+		bool known = !c->interface.vrf && c->interface.mark == 0;
+
+		for (size_t j = 0; j < n && !known; j++)
+			known = streq_ptr(seen[j]->vrf, c->interface.vrf) &&
+				seen[j]->mark == c->interface.mark;
+		if (known)
+			continue;
+		if (n == CG_UNDERLAYS_MAX) {
+			_cleanup_free_ char *text = str_printf(
+				"more than %d different pairs of vrf and mark", CG_UNDERLAYS_MAX);
+
+			connection_diag(l, CG_DIAG_ERROR, c, &c->interface.loc, "interface",
+					"let connections share VRFs and marks",
+					text ? text : "out of memory");
+			return;
+		}
+		seen[n++] = &c->interface;
 	}
 }
 
@@ -532,6 +564,7 @@ void config_check(struct loader *l)
 	check_selectors(l);
 	check_interfaces(l);
 	check_listen(l);
+	check_underlays(l);
 	check_revocation(l);
 	check_vaults(l);
 }

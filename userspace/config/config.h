@@ -27,7 +27,9 @@
 #define CG_NETWORKS_MAX		32 /* a side of a child */
 #define CG_POLICIES_MAX		256
 #define CG_LISTEN_MAX		64
-#define CG_ROLE_MEMBERS_MAX	64 /* a role */
+#define CG_UNDERLAYS_MAX	16 /* different pairs of interface.vrf and interface.mark */
+#define CG_SOCKETS_MAX		(2 * CG_LISTEN_MAX + 8 * CG_UNDERLAYS_MAX) /* IKE's */
+#define CG_ROLE_MEMBERS_MAX	64					   /* a role */
 #define CG_CHAIN_FILES_MAX	64
 #define CG_CRL_FILES_MAX	32 /* a connection */
 #define CG_FETCH_NETWORKS_MAX	64
@@ -224,6 +226,7 @@ struct cg_connection {
 	bool initial_contact;
 	bool childless; /* RFC 6023 */
 	bool mobike;	/* RFC 4555 */
+	bool key_log;	/* an administrator may have its keys written */
 	bool send_certreq;
 	bool allow_sha1_signatures; /* the connection's or its policy's */
 

@@ -344,6 +344,7 @@ static const struct field connection_fields[] = {
 	FIELD_IS("initial_contact", FIELD_BOOL, struct cg_connection, initial_contact),
 	FIELD_IS("childless", FIELD_BOOL, struct cg_connection, childless),
 	FIELD_IS("mobike", FIELD_BOOL, struct cg_connection, mobike),
+	FIELD_IS("key_log", FIELD_BOOL, struct cg_connection, key_log),
 	FIELD_IS("send_certreq", FIELD_BOOL, struct cg_connection, send_certreq),
 	FIELD_IS_FN("allow_sha1_signatures", parse_sha1),
 	FIELD_RANGE("replay_window", FIELD_U32, struct cg_connection, replay_window, 64, 65536),

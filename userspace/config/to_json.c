@@ -321,6 +321,7 @@ json_t *cg_connection_to_json(const struct cg_connection *c)
 	set(o, "initial_contact", json_boolean(c->initial_contact), &failed);
 	set(o, "childless", json_boolean(c->childless), &failed);
 	set(o, "mobike", json_boolean(c->mobike), &failed);
+	set(o, "key_log", json_boolean(c->key_log), &failed);
 	set(o, "send_certreq", json_boolean(c->send_certreq), &failed);
 	set(o, "allow_sha1_signatures", json_boolean(c->allow_sha1_signatures), &failed);
 	set_int(o, "replay_window", c->replay_window, &failed);

@@ -23,6 +23,7 @@
 	X(reload, OPERATOR)        \
 	X(revoke, OPERATOR)        \
 	X(unrevoke, ADMINISTRATOR) \
+	X(keylog, ADMINISTRATOR)   \
 	X(restart, ADMINISTRATOR)  \
 	X(stop, ADMINISTRATOR)
 

@@ -210,7 +210,7 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	/* Those of the start were kept from ike until now. */
 	if (first)
 		sockets_tell_ike(g);
-	sockets_apply(g, &config->gateway);
+	sockets_apply(g, config);
 
 	/* Those that are gone first: what they held may be wanted by others. */
 	for (size_t j = 0; j < n; j++)

@@ -79,6 +79,18 @@ bool check_listens_on(const struct cg_gateway *g, const struct cg_addr *a)
 	return false;
 }
 
+/* In a VRF it is listened on all addresses of the families of gateway.listen. */
+static bool listens_on(const struct check_context *c, const struct cg_addr *a)
+{
+	if (!c->connection->interface.vrf)
+		return check_listens_on(c->gateway, a);
+	for (size_t i = 0; i < c->gateway->n_listen; i++) {
+		if (c->gateway->listen[i].family == a->family)
+			return true;
+	}
+	return false;
+}
+
 static bool is_remote(const struct check_context *c, const struct cg_addr *a)
 {
 	const struct cg_connection *n = c->connection;
@@ -110,7 +122,7 @@ int check_endpoints(const struct check_context *c, const struct cg_endpoint *loc
 	if (n->local_address.family != AF_UNSPEC && !cg_addr_equal(&n->local_address, &local->addr))
 		return refuse(text, "local endpoint %s is not the connection's local_address",
 			      cg_endpoint_format(local, a));
-	if (!check_listens_on(c->gateway, &local->addr))
+	if (!listens_on(c, &local->addr))
 		return refuse(text, "local endpoint %s is not one the gateway listens on",
 			      cg_endpoint_format(local, a));
 	if (!is_remote(c, &remote->addr))

@@ -209,9 +209,6 @@ int conn_tell_ike(struct conn *c)
 
 	if (!ike)
 		return -ENOTCONN;
-	/* Its certificate is awaited from a vault. */
-	if (c->n_certs == 0)
-		return 0;
 	r = policy_map(cfg->policy, &ike_policy, &esp_policy, &why);
 	if (r < 0) {
 		history_add(c->g, c, IKE_ERROR, "policy", NULL, NULL,
@@ -222,7 +219,8 @@ int conn_tell_ike(struct conn *c)
 	e.ike_policy = &ike_policy;
 	e.esp_policy = &esp_policy;
 	/* Names are read here, not in the process that talks to strangers. */
-	if (pki_id_decode(c->local_id, c->local_id_len, &id) >= 0) {
+	/* There is none while its certificate is awaited from a vault. */
+	if (c->n_certs > 0 && pki_id_decode(c->local_id, c->local_id_len, &id) >= 0) {
 		(void)pki_id_text(&id, identity, sizeof(identity));
 		e.local_identity = (struct ike_blob){.data = (const uint8_t *)identity,
 						     .size = strlen(identity)};
@@ -231,10 +229,13 @@ int conn_tell_ike(struct conn *c)
 	(void)snprintf(e.name, sizeof(e.name), "%s", cfg->name);
 	remote_endpoint(c, &e.remote);
 	e.local = (struct cg_endpoint){.addr = cfg->local_address,
-				       .port = c->g->config->gateway.ike_port};
+				       .port = c->g->config->gateway.ike_port,
+				       .vrf = conn_vrf(c)};
+	e.mark = cfg->interface.mark;
 	if (e.local.addr.family == AF_UNSPEC && e.remote.addr.family != AF_UNSPEC)
-		(void)source_address(&e.remote.addr, &e.local.addr);
-	c->told_local = e.local.addr;
+		(void)source_address(&e.remote.addr, e.local.vrf, e.mark, &e.source);
+	c->told_local = e.local;
+	c->told_source = e.source;
 	for (size_t i = 0; i < c->n_certs; i++)
 		e.certs[i] = (struct ike_blob){c->certs[i].data, c->certs[i].len};
 	e.n_certs = c->n_certs;
@@ -277,11 +278,20 @@ void conns_refresh_source(struct gateway *g)
 		struct cg_endpoint remote;
 		struct cg_addr source;
 
+		/* Nothing goes through a VRF that is another one now. */
+		if (c->told_local.port != 0 && c->told_local.vrf != conn_vrf(c)) {
+			children_of_conn_delete(c);
+			tunnels_remove(c);
+			(void)conn_tell_ike(c);
+			continue;
+		}
 		if (c->cfg->local_address.family != AF_UNSPEC || !LIST_EMPTY(&c->children))
 			continue;
 		remote_endpoint(c, &remote);
-		if (remote.addr.family == AF_UNSPEC || source_address(&remote.addr, &source) < 0 ||
-		    cg_addr_equal(&source, &c->told_local))
+		if (remote.addr.family == AF_UNSPEC ||
+		    source_address(&remote.addr, c->told_local.vrf, c->cfg->interface.mark,
+				   &source) < 0 ||
+		    cg_addr_equal(&source, &c->told_source))
 			continue;
 		(void)conn_tell_ike(c);
 	}

@@ -142,10 +142,14 @@ struct conn {
 	bool name_failed; /* the last time */
 	usec_t resolved_at;
 	struct event *resolve_timer;
-	struct cg_addr told_local; /* the local address that ike was told */
+	/* what ike was told: the local address if it is fixed, where the system sends from if not */
+	struct cg_endpoint told_local;
+	struct cg_addr told_source;
 	/* for the operator */
 	bool down; /* taken down by hand */
 	bool begun, closing;
+	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
+	usec_t key_log_end;
 	bool goes_on; /* while ike answers to a snapshot: this one is in it */
 	unsigned int attempts;
 	struct history history;
@@ -211,12 +215,23 @@ struct udp_socket {
 	bool refused;	    /* by the module, the last time */
 };
 
+/* The VRFs that a configuration names, as they are in the system. */
+struct vrfs {
+	struct {
+		char name[16];
+		uint32_t index; /* 0: it is not there */
+	} list[CG_UNDERLAYS_MAX];
+	size_t n;
+};
+
 /* Opens what is to be listened on and is not yet; with an error, which is in diags, nothing is opened. */
-int sockets_prepare(struct gateway *g, const struct cg_gateway *gw, struct cg_diags *diags);
+int sockets_prepare(struct gateway *g, const struct cg_config *config, struct cg_diags *diags);
 /* Closes what was prepared, and is not wanted after all. */
 void sockets_forget_fresh(struct gateway *g);
 /* Puts what was prepared to use, and closes what is not listened on any more. */
-void sockets_apply(struct gateway *g, const struct cg_gateway *gw);
+void sockets_apply(struct gateway *g, const struct cg_config *config);
+/* VRFs come and go: now and then. */
+void sockets_follow_vrfs(struct gateway *g);
 void sockets_tell_ike(struct gateway *g);
 /* Takes fd over, which the main before bound and set up. kernel_id: the module's number of it, 0 if it has not got it. -EBADF: it is another one. */
 int sockets_inherit(struct gateway *g, const struct proto_socket *p, int fd, uint32_t kernel_id);
@@ -226,8 +241,11 @@ void sockets_give_kernel(struct gateway *g);
 void sockets_close(struct gateway *g);
 /* The module's number of the socket a tunnel from this address uses, 0: none. */
 uint32_t sockets_kernel_id(const struct gateway *g, const struct cg_endpoint *local);
-/* The address the system would send from. */
-int source_address(const struct cg_addr *remote, struct cg_addr *ret);
+/* What the system would send from, with this VRF (0: none) and mark. */
+int source_address(const struct cg_addr *remote, uint32_t vrf, uint32_t mark, struct cg_addr *ret);
+/* The index of the connection's VRF, 0: it has none; VRF_MISSING, through which nothing goes: it is not there. */
+#define VRF_MISSING UINT32_MAX
+uint32_t conn_vrf(const struct conn *c);
 /* Whether this machine has it: a socket can be bound to it. */
 bool address_is_own(const struct cg_addr *a);
 
@@ -363,6 +381,19 @@ void fetching_lost(struct gateway *g);
 void fetching_tick(struct gateway *g);
 /* A new reference. */
 json_t *fetching_json(struct gateway *g);
+
+/* ---------------------------------------------------------------- key_logging.c: keys for a capture */
+
+/* Opens its files, if a connection allows it; before main gives up writing files. */
+void key_logging_start(struct gateway *g);
+void key_logging_stop(struct gateway *g);
+/* Answers for the operator; who: the user. NULL: no memory. */
+json_t *key_log_on(struct conn *c, const char *who);
+json_t *key_log_off(struct conn *c, const char *who);
+/* Every second. */
+void key_logging_tick(struct gateway *g, usec_t now);
+/* ike is gone. */
+void key_logging_lost(struct gateway *g);
 
 /* ---------------------------------------------------------------- vaulting.c: certificates that are in key vaults */
 
@@ -623,6 +654,7 @@ struct gateway {
 	usec_t lease_renewed, traffic_polled;
 
 	struct udp_socket *sockets, *fresh_sockets;
+	struct vrfs vrfs; /* of the configuration in force */
 	LIST_HEAD(, binding) bindings;
 	LIST_HEAD(, child) children;
 	LIST_HEAD(, tunnel) tunnels;
@@ -631,6 +663,7 @@ struct gateway {
 	struct leftover *leftovers;
 	struct revoked_set revoked;
 	int revoked_fd; /* of its file, to be appended to */
+	int key_files[_KEY_LOG_MAX];
 	struct news news;
 	struct vaulting *vaulting; /* NULL: there was no vault yet */
 

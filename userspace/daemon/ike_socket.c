@@ -12,7 +12,6 @@
 
 #define BURST	     16
 #define DATAGRAM_MAX 65535
-#define FD_FLOOR     64 /* lower ones are the neighbours' */
 #define CONTROL_SPACE \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
 
@@ -21,7 +20,7 @@ struct ike_socket {
 	struct ike_sockets *all;
 	struct proto_socket p;
 	int fd;
-	struct event *ev;
+	struct event *ev; /* NULL: it receives nothing */
 };
 
 struct ike_sockets {
@@ -54,7 +53,8 @@ int ike_sockets_new(struct event_base *base, ike_datagram_fn datagram, ike_burst
 
 static void socket_free(struct ike_socket *k)
 {
-	event_free(k->ev);
+	if (k->ev)
+		event_free(k->ev);
 	(void)safe_close(k->fd);
 	free(k);
 }
@@ -145,16 +145,31 @@ static void on_readable(evutil_socket_t fd, short what _unused_, void *userdata)
 		s->burst(s->ctx);
 }
 
+static bool is_same(const struct ike_socket *k, const struct proto_socket *p)
+{
+	return cg_endpoint_equal(&k->p.local, &p->local) && k->p.mark == p->mark;
+}
+
+static int listen_on(struct ike_socket *k)
+{
+	k->ev = event_new(k->all->base, k->fd, EV_READ | EV_PERSIST, on_readable, k);
+	if (k->ev && event_add(k->ev, NULL) == 0)
+		return 0;
+	if (k->ev)
+		event_free(k->ev);
+	return -ENOMEM;
+}
+
 int ike_sockets_add(struct ike_sockets *s, const struct proto_socket *p, int *fd)
 {
 	struct ike_socket *k;
 	int high;
 
 	for (k = s->list; k; k = k->next) {
-		if (cg_endpoint_equal(&k->p.local, &p->local))
+		if (is_same(k, p))
 			return -EEXIST;
 	}
-	high = fcntl(*fd, F_DUPFD_CLOEXEC, FD_FLOOR);
+	high = fcntl(*fd, F_DUPFD_CLOEXEC, ROLE_FD_FREE);
 	if (high < 0)
 		return -errno;
 	k = calloc(1, sizeof(*k));
@@ -163,10 +178,7 @@ int ike_sockets_add(struct ike_sockets *s, const struct proto_socket *p, int *fd
 		return -ENOMEM;
 	}
 	*k = (struct ike_socket){.all = s, .p = *p, .fd = high};
-	k->ev = event_new(s->base, high, EV_READ | EV_PERSIST, on_readable, k);
-	if (!k->ev || event_add(k->ev, NULL) < 0) {
-		if (k->ev)
-			event_free(k->ev);
+	if (p->mark == 0 && listen_on(k) < 0) {
 		(void)safe_close(high);
 		free(k);
 		return -ENOMEM;
@@ -182,7 +194,7 @@ int ike_sockets_remove(struct ike_sockets *s, const struct proto_socket *p)
 	for (struct ike_socket **at = &s->list; *at; at = &(*at)->next) {
 		struct ike_socket *k = *at;
 
-		if (!cg_endpoint_equal(&k->p.local, &p->local))
+		if (!is_same(k, p))
 			continue;
 		*at = k->next;
 		socket_free(k);
@@ -191,14 +203,15 @@ int ike_sockets_remove(struct ike_sockets *s, const struct proto_socket *p)
 	return -ENOENT;
 }
 
-/* The socket bound to exactly this address, or to any of its family, and the port. */
+/* The socket bound to exactly this address, or to any of its family, and the port, in this VRF. */
 static struct ike_socket *socket_for(struct ike_sockets *s, const struct cg_endpoint *local,
 				     sa_family_t family)
 {
 	struct ike_socket *any = NULL;
 
 	for (struct ike_socket *k = s->list; k; k = k->next) {
-		if (k->p.local.port != local->port || k->p.local.addr.family != family)
+		if (k->p.local.port != local->port || k->p.local.addr.family != family ||
+		    k->p.local.vrf != local->vrf || k->p.mark != 0)
 			continue;
 		if (cg_addr_equal(&k->p.local.addr, &local->addr))
 			return k;
@@ -206,6 +219,18 @@ static struct ike_socket *socket_for(struct ike_sockets *s, const struct cg_endp
 			any = k;
 	}
 	return any;
+}
+
+/* The one that sends with this mark. */
+static struct ike_socket *marked_socket(struct ike_sockets *s, const struct cg_endpoint *local,
+					sa_family_t family, uint32_t mark)
+{
+	for (struct ike_socket *k = s->list; k; k = k->next) {
+		if (k->p.local.port == local->port && k->p.local.addr.family == family &&
+		    k->p.local.vrf == local->vrf && k->p.mark == mark)
+			return k;
+	}
+	return NULL;
 }
 
 static void set_source(struct msghdr *mh, uint8_t *control, const struct cg_addr *local)
@@ -238,9 +263,11 @@ static void set_source(struct msghdr *mh, uint8_t *control, const struct cg_addr
 }
 
 bool ike_sockets_send(struct ike_sockets *s, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote, const uint8_t *data, size_t size)
+		      const struct cg_endpoint *remote, uint32_t mark, const uint8_t *data,
+		      size_t size)
 {
 	struct ike_socket *k = socket_for(s, local, remote->addr.family);
+	struct cg_addr from = local->addr;
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
 	struct sockaddr_storage to;
 	union {
@@ -251,6 +278,12 @@ bool ike_sockets_send(struct ike_sockets *s, const struct cg_endpoint *local,
 	char text[CG_ENDPOINT_SIZE];
 	int e;
 
+	/* One that is bound to an address sends from it; the one with the mark is bound to none of ours. */
+	if (mark != 0 && k) {
+		if (from.family == AF_UNSPEC && !cg_addr_is_any(&k->p.local.addr))
+			from = k->p.local.addr;
+		k = marked_socket(s, local, remote->addr.family, mark);
+	}
 	mh.msg_namelen = cg_endpoint_to_sockaddr(remote, &to);
 	if (!k || mh.msg_namelen == 0) {
 		if (ratelimit_pass(&s->complaints, now_boottime(), NULL))
@@ -258,7 +291,7 @@ bool ike_sockets_send(struct ike_sockets *s, const struct cg_endpoint *local,
 				    cg_endpoint_format(remote, text));
 		return true;
 	}
-	set_source(&mh, control.bytes, &local->addr);
+	set_source(&mh, control.bytes, &from);
 	if (sendmsg(k->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return true;
 	e = errno;

@@ -26,10 +26,11 @@ int ike_sockets_add(struct ike_sockets *s, const struct proto_socket *p, int *fd
 /* -ENOENT. */
 int ike_sockets_remove(struct ike_sockets *s, const struct proto_socket *p);
 /*
- * Sends from local, or from where the system sees fit if it has no address. Failures are those of the network: lost. False: this
+ * Sends from local, or from where the system sees fit if it has no address, through its VRF and with the mark. Failures are those of the network: lost. False: this
  * host has the local address no more.
  */
 bool ike_sockets_send(struct ike_sockets *s, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote, const uint8_t *data, size_t size);
+		      const struct cg_endpoint *remote, uint32_t mark, const uint8_t *data,
+		      size_t size);
 
 #endif

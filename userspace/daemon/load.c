@@ -441,7 +441,7 @@ static void stage_next(struct load *l)
 				     NULL, "the connection cannot be loaded: %s", strerror(-r));
 		l->at++;
 	}
-	if (l->diags.n_errors > 0 || sockets_prepare(l->g, &l->config->gateway, &l->diags) < 0) {
+	if (l->diags.n_errors > 0 || sockets_prepare(l->g, l->config, &l->diags) < 0) {
 		tell_all(l, MSG_STAGE_ABORT);
 		vaulting_restore(l->g);
 		finish(l, -EINVAL, NULL);

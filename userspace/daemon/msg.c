@@ -123,6 +123,7 @@ void msg_put_endpoint(struct msg_writer *w, const struct cg_endpoint *e)
 {
 	msg_put_addr(w, &e->addr);
 	msg_put_u16(w, e->port);
+	msg_put_u32(w, e->vrf);
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -280,4 +281,5 @@ void msg_get_endpoint(struct msg_reader *r, struct cg_endpoint *ret)
 	memset(ret, 0, sizeof(*ret));
 	msg_get_addr(r, &ret->addr);
 	ret->port = msg_get_u16(r);
+	ret->vrf = msg_get_u32(r);
 }

@@ -74,6 +74,8 @@
 	X(ACQUIRE,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(BINDING_DEAD,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(STATUS_GET,      ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
+	X(KEY_LOG_FILE,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      1)                    \
+	X(KEY_LOG,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	/* ike asks and tells main */                                                              \
 	X(CHILD_ADD,       ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(CHILD_DEL,       ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \

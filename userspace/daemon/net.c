@@ -2,7 +2,13 @@
 /*
  * IKE's UDP sockets: bound and set up here, since ike may set nothing, and given to the module for encapsulation where the port is the
  * one with the marker. Owned by main; ike has copies.
+ *
+ * A VRF has sockets of its own, bound to its device: what comes through it is heard by them alone. A mark is of what is sent, and nothing that
+ * is received shows it, so all connections of a VRF (or of none) are received by the same sockets. For each mark there is one more that
+ * only sends. It has to have the port that peers answer to, and must not take what they answer: so it is bound to a multicast address that
+ * is for documentation, which leaves the source address of what it sends open.
  */
+#include <linux/filter.h>
 #include <linux/in6.h>
 
 #include "daemon/gateway.h"
@@ -10,6 +16,31 @@
 static int set(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29 /* linux/in6.h has it, beside others that netinet/in.h has, too */
+#endif
+
+/* MCAST-TEST-NET (RFC 5771 section 9.2), FF0E::DB8:0:0/96 (RFC 6676 section 3): nobody sends there. */
+static void silent_group(sa_family_t family, struct cg_addr *ret)
+{
+	(void)cg_addr_parse(family == AF_INET ? "233.252.0.1" : "ff0e::db8:0:1", ret);
+}
+
+/* Sends with this mark and receives nothing, whoever sends it. */
+static int set_up_marked(int fd, sa_family_t family, uint32_t mark)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog program = {.len = 1, .filter = &nothing};
+	int r;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+		return -errno;
+	r = family == AF_INET ? set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0)
+			      : set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+	return r;
 }
 
 /* IP_PMTUDISC_DONT and IPV6_PMTUDISC_DONT: IKE fragments by itself, and what it does not fragment must still get there. */
@@ -30,15 +61,21 @@ static int set_up(int fd, sa_family_t family)
 /* Whether others may bind addresses that overlap with those of our sockets of this port. */
 static void allow_overlap(struct gateway *g, const struct cg_endpoint *local, bool allow)
 {
-	for (struct udp_socket *s = g->sockets; s; s = s->next) {
-		if (s->p.local.port == local->port && s->p.local.addr.family == local->addr.family)
-			(void)set(s->fd, SOL_SOCKET, SO_REUSEADDR, allow);
+	struct udp_socket *lists[] = {g->sockets, g->fresh_sockets};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (struct udp_socket *s = lists[i]; s; s = s->next) {
+			if (s->p.local.port == local->port &&
+			    s->p.local.addr.family == local->addr.family)
+				(void)set(s->fd, SOL_SOCKET, SO_REUSEADDR, allow);
+		}
 	}
 }
 
 /*
- * Where all addresses were listened on and one is to be, or the other way round, the old and the new socket overlap for a moment. Both
- * allow it for as long as bind() takes: left in place it would let others take our packets.
+ * Where all addresses were listened on and one is to be, or the other way round, the old and the new socket overlap for a moment; those of
+ * VRFs overlap with those of none, and those of marks with all, for good. Both allow it for as long as bind() takes: left in place it would
+ * let others take our packets.
  */
 static int bind_socket(struct gateway *g, int fd, const struct cg_endpoint *local)
 {
@@ -57,8 +94,9 @@ static int bind_socket(struct gateway *g, int fd, const struct cg_endpoint *loca
 	return r;
 }
 
-static int open_socket(struct gateway *g, const struct cg_endpoint *local, int *ret)
+static int open_socket(struct gateway *g, const struct proto_socket *p, int *ret)
 {
+	const struct cg_endpoint *local = &p->local;
 	_cleanup_close_ int fd = -EBADF;
 	int size = 4 * 1024 * 1024, r;
 
@@ -66,6 +104,10 @@ static int open_socket(struct gateway *g, const struct cg_endpoint *local, int *
 	if (fd < 0)
 		return -errno;
 	r = set_up(fd, local->addr.family);
+	if (r >= 0 && local->vrf != 0)
+		r = set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)local->vrf);
+	if (r >= 0 && p->mark != 0)
+		r = set_up_marked(fd, local->addr.family, p->mark);
 	if (r < 0)
 		return r;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
@@ -89,20 +131,114 @@ static void tell_ike(struct gateway *g, enum msg_type type, const struct udp_soc
 	(void)channel_send(ike_channel(g), &m, type == MSG_SOCKET ? s->fd : -EBADF);
 }
 
-static bool is_wanted(const struct cg_gateway *gw, const struct udp_socket *s)
+/* ---------------------------------------------------------------- which there are to be */
+
+struct wanted {
+	struct proto_socket list[CG_SOCKETS_MAX];
+	size_t n;
+};
+
+static bool is_same(const struct proto_socket *a, const struct proto_socket *b)
 {
-	for (size_t i = 0; i < gw->n_listen; i++) {
-		if (cg_addr_equal(&gw->listen[i], &s->p.local.addr) &&
-		    s->p.local.port == (s->p.marker ? CG_NAT_PORT : gw->ike_port))
+	return cg_endpoint_equal(&a->local, &b->local) && a->mark == b->mark;
+}
+
+static bool is_wanted(const struct wanted *w, const struct proto_socket *p)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (is_same(&w->list[i], p))
 			return true;
 	}
 	return false;
 }
 
-static void drop_unwanted(struct gateway *g, const struct cg_gateway *gw)
+/* The port of IKE and that of NAT traversal. */
+static void want(struct wanted *w, const struct cg_gateway *gw, const struct cg_addr *addr,
+		 uint32_t vrf, uint32_t mark)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct proto_socket p = {.local = {.addr = *addr,
+						   .port = i ? CG_NAT_PORT : gw->ike_port,
+						   .vrf = vrf},
+					 .mark = mark,
+					 .marker = i};
+
+		if (w->n < ARRAY_SIZE(w->list) && !is_wanted(w, &p))
+			w->list[w->n++] = p;
+	}
+}
+
+static void want_underlay(struct wanted *w, const struct cg_gateway *gw, uint32_t vrf,
+			  uint32_t mark)
+{
+	for (size_t i = 0; i < gw->n_listen; i++) {
+		struct cg_addr addr = {.family = gw->listen[i].family};
+
+		if (vrf != 0)
+			want(w, gw, &addr, vrf, 0);
+		silent_group(addr.family, &addr);
+		if (mark != 0)
+			want(w, gw, &addr, vrf, mark);
+	}
+}
+
+/* As the system knew it when the list was made; 0: it is not there. */
+static uint32_t find_vrf(const struct vrfs *vrfs, const char *name)
+{
+	for (size_t i = 0; i < vrfs->n; i++) {
+		if (streq(vrfs->list[i].name, name))
+			return vrfs->list[i].index;
+	}
+	return 0;
+}
+
+static void find_vrfs(struct gateway *g, const struct cg_config *config, struct vrfs *ret)
+{
+	*ret = (struct vrfs){0};
+	for (size_t i = 0; i < config->n_connections; i++) {
+		const char *name = config->connections[i].interface.vrf;
+		bool known = !name;
+
+		for (size_t j = 0; j < ret->n && !known; j++)
+			known = streq(ret->list[j].name, name);
+		if (known || ret->n == ARRAY_SIZE(ret->list))
+			continue;
+		(void)snprintf(ret->list[ret->n].name, sizeof(ret->list[0].name), "%s", name);
+		ret->list[ret->n++].index = cgk_link_index(g->rt, name);
+	}
+}
+
+static void find_wanted(const struct cg_config *config, const struct vrfs *vrfs, struct wanted *ret)
+{
+	const struct cg_gateway *gw = &config->gateway;
+
+	ret->n = 0;
+	for (size_t i = 0; i < gw->n_listen; i++)
+		want(ret, gw, &gw->listen[i], 0, 0);
+	for (size_t i = 0; i < config->n_connections; i++) {
+		const struct cg_interface_config *c = &config->connections[i].interface;
+		uint32_t vrf = c->vrf ? find_vrf(vrfs, c->vrf) : 0;
+
+		/* What is not there has its sockets when it comes. */
+		if (vrf != 0 || !c->vrf)
+			want_underlay(ret, gw, vrf, c->mark);
+	}
+}
+
+uint32_t conn_vrf(const struct conn *c)
+{
+	const char *name = c->cfg->interface.vrf;
+	uint32_t index = name ? find_vrf(&c->g->vrfs, name) : 0;
+
+	return name && index == 0 ? VRF_MISSING : index;
+}
+
+/* ---------------------------------------------------------------- those there are */
+
+static void drop_unwanted(struct gateway *g, const struct wanted *w)
 {
 	for (struct udp_socket **at = &g->sockets, *s; (s = *at);) {
-		if (gw && is_wanted(gw, s)) {
+		if (w && is_wanted(w, &s->p)) {
 			at = &s->next;
 			continue;
 		}
@@ -115,29 +251,30 @@ static void drop_unwanted(struct gateway *g, const struct cg_gateway *gw)
 	}
 }
 
-static bool is_open(const struct udp_socket *list, const struct cg_endpoint *local)
+static bool is_open(const struct udp_socket *list, const struct proto_socket *p)
 {
 	for (; list; list = list->next) {
-		if (cg_endpoint_equal(&list->p.local, local))
+		if (is_same(&list->p, p))
 			return true;
 	}
 	return false;
 }
 
-static int prepare(struct gateway *g, const struct cg_addr *addr, uint16_t port, bool marker)
+static int prepare(struct gateway *g, const struct proto_socket *p)
 {
-	struct proto_socket p = {.local = {.addr = *addr, .port = port}, .marker = marker};
+	const struct cg_addr *addr = &p->local.addr;
 	char text[CG_ENDPOINT_SIZE];
 	struct udp_socket *s;
 	int fd = -EBADF, r;
 
-	if (is_open(g->sockets, &p.local))
+	if (is_open(g->sockets, p))
 		return 0;
-	r = open_socket(g, &p.local, &fd);
+	r = open_socket(g, p, &fd);
 	/* A system without IPv6 is no reason to listen to nobody. */
-	if (r == -EAFNOSUPPORT && addr->family == AF_INET6 && cg_addr_is_any(addr)) {
+	if (r == -EAFNOSUPPORT && addr->family == AF_INET6 &&
+	    (cg_addr_is_any(addr) || p->mark != 0)) {
 		log_notice("this system has no IPv6: not listening on %s",
-			   cg_endpoint_format(&p.local, text));
+			   cg_endpoint_format(&p->local, text));
 		return 0;
 	}
 	if (r < 0)
@@ -147,7 +284,7 @@ static int prepare(struct gateway *g, const struct cg_addr *addr, uint16_t port,
 		(void)safe_close(fd);
 		return -ENOMEM;
 	}
-	*s = (struct udp_socket){.next = g->fresh_sockets, .p = p, .fd = fd};
+	*s = (struct udp_socket){.next = g->fresh_sockets, .p = *p, .fd = fd};
 	g->fresh_sockets = s;
 	return 0;
 }
@@ -158,14 +295,19 @@ int sockets_inherit(struct gateway *g, const struct proto_socket *p, int fd, uin
 	socklen_t len = sizeof(sa);
 	struct cg_endpoint local;
 	struct udp_socket *s;
-	int type = 0;
+	int type = 0, vrf = 0;
+	uint32_t mark = 0;
 
 	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ||
-	    cg_endpoint_from_sockaddr((struct sockaddr *)&sa, len, &local) < 0 ||
-	    !cg_endpoint_equal(&local, &p->local))
+	    cg_endpoint_from_sockaddr((struct sockaddr *)&sa, len, &local) < 0)
 		return -EBADF;
 	len = sizeof(type);
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_DGRAM)
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &vrf, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &len) < 0)
+		return -EBADF;
+	local.vrf = (uint32_t)vrf;
+	if (type != SOCK_DGRAM || mark != p->mark || !cg_endpoint_equal(&local, &p->local))
 		return -EBADF;
 	s = calloc(1, sizeof(*s));
 	if (!s)
@@ -195,41 +337,38 @@ void sockets_forget_fresh(struct gateway *g)
 	}
 }
 
-int sockets_prepare(struct gateway *g, const struct cg_gateway *gw, struct cg_diags *diags)
+int sockets_prepare(struct gateway *g, const struct cg_config *config, struct cg_diags *diags)
 {
+	static struct wanted w;
 	bool failed = false;
+	struct vrfs vrfs;
 
-	for (size_t i = 0; i < gw->n_listen; i++) {
-		const struct {
-			uint16_t port;
-			bool marker;
-		} both[] = {{gw->ike_port, false}, {CG_NAT_PORT, true}};
+	find_vrfs(g, config, &vrfs);
+	find_wanted(config, &vrfs, &w);
+	for (size_t i = 0; i < w.n; i++) {
+		char text[CG_ENDPOINT_SIZE];
+		int r = prepare(g, &w.list[i]);
 
-		for (size_t j = 0; j < ARRAY_SIZE(both); j++) {
-			const struct cg_endpoint e = {.addr = gw->listen[i], .port = both[j].port};
-			char text[CG_ENDPOINT_SIZE];
-			int r = prepare(g, &gw->listen[i], both[j].port, both[j].marker);
-
-			if (r >= 0)
-				continue;
-			failed = true;
-			cg_diags_add(
-				diags, CG_DIAG_ERROR, &gw->listen_loc, "gateway.listen",
-				r == -EADDRINUSE ? "does another IKE daemon run? 'ss -ulpn' tells"
-				: r == -EADDRNOTAVAIL
-					? "listen on addresses of this machine, or on 0.0.0.0 and \"::\""
-					: NULL,
-				"cannot listen on %s: %s", cg_endpoint_format(&e, text),
-				strerror(-r));
-		}
+		if (r >= 0)
+			continue;
+		failed = true;
+		cg_diags_add(
+			diags, CG_DIAG_ERROR, &config->gateway.listen_loc, "gateway.listen",
+			r == -EADDRINUSE ? "does another IKE daemon run? 'ss -ulpn' tells"
+			: r == -EADDRNOTAVAIL
+				? "listen on addresses of this machine, or on 0.0.0.0 and \"::\""
+				: NULL,
+			"cannot listen on %s%s: %s", cg_endpoint_format(&w.list[i].local, text),
+			w.list[i].local.vrf ? " in a VRF" : "", strerror(-r));
 	}
 	if (failed)
 		sockets_forget_fresh(g);
 	return failed ? -EINVAL : 0;
 }
 
-void sockets_apply(struct gateway *g, const struct cg_gateway *gw)
+void sockets_apply(struct gateway *g, const struct cg_config *config)
 {
+	static struct wanted w;
 	struct udp_socket *s;
 
 	while ((s = g->fresh_sockets)) {
@@ -238,10 +377,29 @@ void sockets_apply(struct gateway *g, const struct cg_gateway *gw)
 		g->sockets = s;
 		tell_ike(g, MSG_SOCKET, s);
 	}
+	find_vrfs(g, config, &g->vrfs);
+	find_wanted(config, &g->vrfs, &w);
 	/* Tunnels go over to the new ones before the module lets the old ones go. */
 	sockets_give_kernel(g);
 	tunnels_choose_socket(g);
-	drop_unwanted(g, gw);
+	drop_unwanted(g, &w);
+}
+
+void sockets_follow_vrfs(struct gateway *g)
+{
+	struct cg_diags diags = {0};
+	struct vrfs now;
+
+	if (!g->loaded || g->load || g->vrfs.n == 0)
+		return;
+	find_vrfs(g, g->config, &now);
+	if (memcmp(&now, &g->vrfs, sizeof(now)) == 0)
+		return;
+	if (sockets_prepare(g, g->config, &diags) >= 0)
+		sockets_apply(g, g->config);
+	for (size_t i = 0; i < diags.n; i++)
+		log_warning("%s", diags.items[i].text);
+	cg_diags_done(&diags);
 }
 
 void sockets_tell_ike(struct gateway *g)
@@ -256,7 +414,7 @@ void sockets_give_kernel(struct gateway *g)
 		char text[CG_ENDPOINT_SIZE];
 		int r;
 
-		if (!s->p.marker || s->kernel_id != 0)
+		if (!s->p.marker || s->p.mark != 0 || s->kernel_id != 0)
 			continue;
 		r = cgk_socket_new(g->k, s->fd, &s->kernel_id);
 		/* Said once, not every time. */
@@ -280,8 +438,8 @@ uint32_t sockets_kernel_id(const struct gateway *g, const struct cg_endpoint *lo
 	uint32_t any = 0;
 
 	for (const struct udp_socket *s = g->sockets; s; s = s->next) {
-		if (!s->p.marker || s->p.local.port != local->port ||
-		    s->p.local.addr.family != local->addr.family)
+		if (!s->p.marker || s->p.mark != 0 || s->p.local.vrf != local->vrf ||
+		    s->p.local.port != local->port || s->p.local.addr.family != local->addr.family)
 			continue;
 		if (cg_addr_equal(&s->p.local.addr, &local->addr))
 			return s->kernel_id;
@@ -291,7 +449,7 @@ uint32_t sockets_kernel_id(const struct gateway *g, const struct cg_endpoint *lo
 	return any;
 }
 
-int source_address(const struct cg_addr *remote, struct cg_addr *ret)
+int source_address(const struct cg_addr *remote, uint32_t vrf, uint32_t mark, struct cg_addr *ret)
 {
 	struct cg_endpoint to = {.addr = *remote, .port = 500}, from;
 	_cleanup_close_ int fd = -EBADF;
@@ -300,7 +458,16 @@ int source_address(const struct cg_addr *remote, struct cg_addr *ret)
 	int r;
 
 	fd = socket(remote->family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, len) < 0)
+	if (fd < 0)
+		return -errno;
+	if (vrf != 0) {
+		r = set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, vrf == VRF_MISSING ? -1 : (int)vrf);
+		if (r < 0)
+			return r;
+	}
+	if (mark != 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&sa, len) < 0)
 		return -errno;
 	len = sizeof(sa);
 	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)

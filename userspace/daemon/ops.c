@@ -493,6 +493,26 @@ static void op_revocations(struct client *cl, json_t *args _unused_)
 	answer_or_oom(cl, revoke_list_json(client_gateway(cl)));
 }
 
+/* `on`: true for ten minutes, false for an end before that. */
+static void op_keylog(struct client *cl, json_t *args)
+{
+	const json_t *on = json_object_get(args, "on");
+	char who[CLIENT_TEXT];
+	json_t *answer;
+	struct conn *c;
+
+	if (!get_conn(cl, args, true, &c))
+		return;
+	if (!json_is_boolean(on)) {
+		client_answer(cl,
+			      control_error("the argument 'on' is missing, or no boolean", NULL));
+		return;
+	}
+	answer = json_is_true(on) ? key_log_on(c, client_who(cl, who))
+				  : key_log_off(c, client_who(cl, who));
+	client_answer(cl, answer ? answer : control_error("out of memory", NULL));
+}
+
 static void op_stop(struct client *cl, json_t *args _unused_)
 {
 	struct gateway *g = client_gateway(cl);

@@ -89,12 +89,14 @@ void proto_get_engine(struct msg_reader *r, struct ike_engine_config *ret)
 void proto_put_socket(struct msg_writer *w, const struct proto_socket *s)
 {
 	msg_put_endpoint(w, &s->local);
+	msg_put_u32(w, s->mark);
 	msg_put_bool(w, s->marker);
 }
 
 void proto_get_socket(struct msg_reader *r, struct proto_socket *ret)
 {
 	msg_get_endpoint(r, &ret->local);
+	ret->mark = msg_get_u32(r);
 	ret->marker = msg_get_bool(r);
 }
 
@@ -140,7 +142,9 @@ void proto_put_conn(struct msg_writer *w, const struct ike_connection_config *c)
 	msg_put_u8(w, (uint8_t)c->mode);
 	msg_put_u8(w, (uint8_t)c->start);
 	msg_put_endpoint(w, &c->local);
+	msg_put_addr(w, &c->source);
 	msg_put_endpoint(w, &c->remote);
+	msg_put_u32(w, c->mark);
 	msg_put_u8(w, (uint8_t)c->encap);
 	msg_put_blob(w, c->local_id.data, c->local_id.size);
 	msg_put_blob(w, c->local_identity.data, c->local_identity.size);
@@ -179,7 +183,9 @@ void proto_get_conn(struct msg_reader *r, struct proto_conn *ret)
 	c->mode = (enum ike_mode)msg_get_enum(r, IKE_MODE_RESPONDER_ONLY);
 	c->start = (enum ike_start)msg_get_enum(r, IKE_START_MANUAL);
 	msg_get_endpoint(r, &c->local);
+	msg_get_addr(r, &c->source);
 	msg_get_endpoint(r, &c->remote);
+	c->mark = msg_get_u32(r);
 	c->encap = (enum ike_encap)msg_get_enum(r, IKE_ENCAP_RAW);
 	c->local_id.data = msg_get_blob(r, 4096, &c->local_id.size);
 	c->local_identity.data = msg_get_blob(r, IKE_MAX_IDENTITY_TEXT, &c->local_identity.size);

@@ -20,9 +20,14 @@ enum {
 void proto_put_engine(struct msg_writer *w, const struct ike_engine_config *c);
 void proto_get_engine(struct msg_reader *r, struct ike_engine_config *ret);
 
+/* KEY_LOG_FILE: which one the descriptor is of. Main wrote its name, ike writes its lines. */
+enum key_log_file { KEY_LOG_IKE, KEY_LOG_ESP, _KEY_LOG_MAX };
+
 /* SOCKET (with it) and SOCKET_CLOSE. */
 struct proto_socket {
 	struct cg_endpoint local; /* as bound */
+	uint32_t
+		mark; /* of what is sent; such a socket receives nothing. 0: it receives, and sends what has none */
 	bool marker; /* datagrams begin with the non-ESP marker: the NAT traversal port */
 };
 void proto_put_socket(struct msg_writer *w, const struct proto_socket *s);

@@ -11,7 +11,7 @@
 
 enum { PATIENCE_SECONDS = 15, PATH_LEN_MAX = 200 * 1024 };
 
-_Static_assert(2 + 2 * CG_LISTEN_MAX <= (int)ROLE_HANDOVER_MAX, "descriptors handed over");
+_Static_assert(2 + CG_SOCKETS_MAX <= (int)ROLE_HANDOVER_MAX, "descriptors handed over");
 
 struct restart {
 	restart_done_fn done;

@@ -12,7 +12,7 @@
 #include "daemon/sealed.h"
 
 /* Another one with each change of what is written. Old ones are not read: tunnels are made anew then. */
-#define VERSION 1
+#define VERSION 2
 
 static const uint8_t magic[8] = {'c', 'g', 'm', 'a', 'i', 'n', 's', VERSION};
 
@@ -236,7 +236,7 @@ static int get_child(struct restart_state *s, struct msg_reader *r)
 
 static int get_socket(struct restart_state *s, struct msg_reader *r)
 {
-	struct state_socket *k = ONE_MORE(s, sockets, 2 * CG_LISTEN_MAX);
+	struct state_socket *k = ONE_MORE(s, sockets, CG_SOCKETS_MAX);
 
 	if (!k)
 		return -ENOMEM;

@@ -30,11 +30,12 @@ enum {
 	ROLE_FD_VERIFY = 16,	/* ike: to verify worker i at ROLE_FD_VERIFY + i */
 	ROLE_FD_IKE = 4,	/* key, verify: to ike */
 	ROLE_FD_VAULT = 16,	/* key: to vault */
+	ROLE_FD_FREE = 64,	/* ike: lower ones are its neighbours' */
 	ROLE_FD_VAULT_KEY = 63, /* vault: to key; above what connections to vaults get */
 	ROLE_FD_HANDOVER =
 		256, /* launcher, main: the first of what the main before it handed over */
 	ROLE_WORKERS_MAX = 32,	 /* of verify */
-	ROLE_HANDOVER_MAX = 192, /* descriptors handed over */
+	ROLE_HANDOVER_MAX = 320, /* descriptors handed over */
 };
 
 /* "main", "ike", …; never NULL. */

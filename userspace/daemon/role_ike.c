@@ -12,6 +12,7 @@
 #include "daemon/ike_conn.h"
 #include "daemon/ike_restart.h"
 #include "daemon/ike_socket.h"
+#include "daemon/key_log.h"
 #include "daemon/proto_auth.h"
 #include "daemon/worker.h"
 
@@ -24,6 +25,7 @@ struct ike {
 	unsigned int next_verifier;
 	uint32_t nonces_wanted; /* there was nobody to ask */
 	usec_t address_lost_at;
+	struct key_log key_log;
 	bool closing;
 	/* a planned restart */
 	struct ike_live live;
@@ -135,13 +137,15 @@ static void output(struct ike *k, const struct ike_output *o)
 	switch (o->kind) {
 	case IKE_OUT_DATAGRAM:
 		if (!ike_sockets_send(k->sockets, &o->datagram.local, &o->datagram.remote,
-				      o->datagram.data.data, o->datagram.data.size))
+				      o->datagram.mark, o->datagram.data.data,
+				      o->datagram.data.size))
 			address_lost(k, &o->datagram.local.addr);
 		break;
 	case IKE_OUT_NONCES: ask_nonces(k, o->nonces.count); break;
 	case IKE_OUT_SIGN: ask_signature(k, &o->sign); break;
 	case IKE_OUT_VERIFY: ask_verdict(k, &o->verify); break;
 	case IKE_OUT_CHILD_ADD:
+		key_log_child(&k->key_log, now_boottime(), &o->child_add);
 		msg_begin(&m, MSG_CHILD_ADD);
 		proto_put_child_add(&m, &o->child_add);
 		if (channel_send(k->w.main, &m, -EBADF) < 0)
@@ -156,6 +160,7 @@ static void output(struct ike *k, const struct ike_output *o)
 		msg_put_u64(&m, o->release.binding);
 		(void)channel_send(k->w.main, &m, -EBADF);
 		break;
+	case IKE_OUT_KEYS: key_log_keys(&k->key_log, now_boottime(), &o->keys); break;
 	case IKE_OUT_REPORT:
 		msg_begin(&m, MSG_REPORT);
 		proto_put_report(&m, &o->report);
@@ -191,6 +196,7 @@ static void drain(struct ike *k)
 	while (ike_next_output(k->engine, &o))
 		output(k, &o);
 	now = now_boottime();
+	key_log_tick(&k->key_log, now);
 	if (save(k, now))
 		return;
 	if (k->closing && ike_idle(k->engine)) {
@@ -455,6 +461,33 @@ static int on_restart(struct ike *k, enum msg_type type, struct msg_reader *r, i
 	return 0;
 }
 
+/* A file, or whose keys are to be written for how many seconds. Child SAs are made anew, so that theirs are among them. */
+static int on_key_log(struct ike *k, enum msg_type type, struct msg_reader *r, int *fd)
+{
+	usec_t now = now_boottime(), until;
+	uint32_t connection, seconds;
+	unsigned int which;
+	int e;
+
+	if (type == MSG_KEY_LOG_FILE) {
+		which = msg_get_enum(r, _KEY_LOG_MAX - 1);
+		if (!msg_done(r))
+			return -EBADMSG;
+		return key_log_take(&k->key_log, (enum key_log_file)which, fd);
+	}
+	connection = msg_get_u32(r);
+	seconds = msg_get_u32(r);
+	if (!msg_done(r) || seconds > KEY_LOG_SECONDS)
+		return -EBADMSG;
+	until = seconds > 0 ? now + seconds * USEC_PER_SEC : 0;
+	e = key_log_set(&k->key_log, connection, until);
+	if (e >= 0)
+		e = ike_key_log(k->engine, now, connection, until);
+	if (e >= 0 && seconds > 0)
+		(void)ike_rekey(k->engine, now, connection, false, true);
+	return e == -ENOENT ? 0 : e;
+}
+
 static int on_main(struct ike *k, enum msg_type type, struct msg_reader *r, int *fd)
 {
 	if (type == MSG_ENGINE)
@@ -472,6 +505,8 @@ static int on_main(struct ike *k, enum msg_type type, struct msg_reader *r, int 
 	if (type == MSG_CONN_REMOVE || type == MSG_CONN_RESOLVED || type == MSG_CONN_UP ||
 	    type == MSG_CONN_DOWN)
 		return on_conn(k, type, r);
+	if (type == MSG_KEY_LOG_FILE || type == MSG_KEY_LOG)
+		return on_key_log(k, type, r, fd);
 	if (type == MSG_STATUS_GET)
 		return on_status_get(k, r);
 	if (type == MSG_SHUTDOWN) {
@@ -500,7 +535,7 @@ static int on_message(void *ctx, struct channel *c, enum msg_type type, struct m
 int role_ike(const struct options *o)
 {
 	static const struct worker_ops ops = {.message = on_message, .attached = on_attached};
-	struct ike k = {0};
+	struct ike k = {.key_log = KEY_LOG_NONE};
 	int status;
 
 	if (worker_begin(&k.w, o, &ops, &k) < 0)
@@ -513,5 +548,6 @@ int role_ike(const struct options *o)
 	k.sockets = ike_sockets_free(k.sockets);
 	k.conn = ike_conn_free(k.conn);
 	ike_live_done(&k.live);
+	key_log_done(&k.key_log);
 	return status;
 }

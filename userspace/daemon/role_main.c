@@ -316,6 +316,7 @@ static void gateway_done(struct gateway *g)
 	access_done(&g->access);
 	revoke_stop(g);
 	fetching_stop(g);
+	key_logging_stop(g);
 	vaulting_stop(g);
 	g->k = g->k ? cgk_free(g->k) : NULL;
 	g->rt = g->rt ? cgk_rt_free(g->rt) : NULL;
@@ -413,9 +414,11 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	bindings_tick(g, now);
 	expiry_tick(g, (int64_t)(now_realtime() / USEC_PER_SEC));
 	fetching_tick(g);
+	key_logging_tick(g, now);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
 		child_poll_traffic(g);
+		sockets_follow_vrfs(g);
 		conns_refresh_source(g);
 		forwarding_tick(g);
 		sockets_give_kernel(g);
@@ -510,11 +513,11 @@ static int open_sockets(struct gateway *g)
 	struct cg_diags diags = {0};
 	int r;
 
-	r = sockets_prepare(g, &g->config->gateway, &diags);
+	r = sockets_prepare(g, g->config, &diags);
 	log_findings(&diags);
 	cg_diags_done(&diags);
 	if (r >= 0)
-		sockets_apply(g, &g->config->gateway);
+		sockets_apply(g, g->config);
 	return r;
 }
 
@@ -537,6 +540,7 @@ static int start(struct gateway *g)
 	if (r < 0)
 		return r;
 	fetching_start(g);
+	key_logging_start(g);
 	r = cgk_rt_open(&g->rt);
 	if (r < 0)
 		return log_error_errno(r, "cannot open rtnetlink");
@@ -573,6 +577,8 @@ int role_main(const struct options *o)
 	g->options = o;
 	g->control_fd = -EBADF;
 	g->revoked_fd = g->news.file = -EBADF;
+	for (size_t i = 0; i < _KEY_LOG_MAX; i++)
+		g->key_files[i] = -EBADF;
 	g->started = now_boottime();
 	g->started_at = (int64_t)(now_realtime() / USEC_PER_SEC);
 	cg_log_init("main", o->debug ? CG_LOG_DEBUG : CG_LOG_INFO, CG_LOG_TARGET_AUTO);

@@ -452,6 +452,8 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 		set(o, "ike", ike_json(&sa->s));
 	set(o, "expiring", expiring_json(c));
 	set(o, "warnings", forwarding_json(c));
+	if (c->key_log_until != 0)
+		set_time(o, "key_log_until", c->key_log_until);
 	set(o, "children", children_json(c, s));
 	if (c->last_error.code[0])
 		set(o, "last_error", entry_json(&c->last_error, false));

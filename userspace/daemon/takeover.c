@@ -52,6 +52,8 @@ static uint32_t kernel_id_of(struct gateway *g, const struct state_socket *s)
 {
 	struct state_socket own = {.p.local = s->p.local, .kernel_id = s->kernel_id};
 
+	own.p.local.vrf = 0; /* the module does not tell */
+
 	if (!g->k || s->kernel_id == 0 || !s->p.marker ||
 	    cgk_socket_dump(g->k, is_in_kernel, &own) < 0)
 		return 0;

@@ -60,9 +60,10 @@ static void set_endpoints(struct gateway *g, struct cgk_tunnel *t, const struct 
 			  const struct cg_endpoint *remote, bool udp, bool follow)
 {
 	t->local = *local;
+	t->local.vrf = t->underlay;
 	t->remote = *remote;
 	t->encap = udp ? CERTGATE_ENCAP_UDP : CERTGATE_ENCAP_NONE;
-	t->socket = udp ? sockets_kernel_id(g, local) : 0;
+	t->socket = udp ? sockets_kernel_id(g, &t->local) : 0;
 	t->flags = (t->flags & ~(uint32_t)CERTGATE_TUNNEL_F_ROAM) |
 		   (udp && follow ? CERTGATE_TUNNEL_F_ROAM : 0);
 	if (!udp)

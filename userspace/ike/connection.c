@@ -103,7 +103,7 @@ static int config_check(const struct ike_connection_config *c)
 
 	if (!c->id || !c->n_children || c->n_children > IKE_MAX_CHILDREN || !c->children)
 		return -EINVAL;
-	if (c->n_certs > IKE_MAX_CERTS || !c->n_certs || c->local_id.size < 4)
+	if (c->n_certs > IKE_MAX_CERTS || (c->n_certs && c->local_id.size < 4))
 		return -EINVAL;
 	if (c->auth_methods.size > IKE_MAX_AUTH_METHODS ||
 	    c->local_identity.size > IKE_MAX_IDENTITY_TEXT)
@@ -264,17 +264,45 @@ static void conn_index(struct ik_conn *conn)
 	}
 }
 
-bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
-		     const struct cg_endpoint *remote)
+static bool admits(const struct ik_conn *conn, const struct cg_endpoint *local,
+		   const struct cg_endpoint *remote)
 {
 	const struct ike_connection_config *c = &conn->config->c;
 
 	if (!c->enabled || conn->held || c->mode == IKE_MODE_INITIATOR_ONLY)
 		return false;
+	if (c->local.vrf != local->vrf)
+		return false;
 	if (!cg_addr_is_any(&c->local.addr) && !cg_addr_equal(&c->local.addr, &local->addr))
 		return false;
 	return cg_addr_is_any(&conn->remote.addr) ||
 	       cg_addr_equal(&conn->remote.addr, &remote->addr);
+}
+
+bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
+		     const struct cg_endpoint *remote)
+{
+	return conn->config->c.n_certs && admits(conn, local, remote);
+}
+
+struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *local,
+				const struct cg_endpoint *remote)
+{
+	struct ik_node *node = NULL;
+
+	while ((node = ik_table_find(&e->remotes, ik_addr_hash(e, &remote->addr, 0), node))) {
+		struct ik_conn *conn = IK_ENTRY(node, struct ik_conn, by_remote);
+
+		if (!conn->config->c.n_certs && admits(conn, local, remote))
+			return conn;
+	}
+	IK_LIST_FOREACH(&e->any_conns, link) {
+		struct ik_conn *conn = IK_ENTRY(link, struct ik_conn, in_any);
+
+		if (!conn->config->c.n_certs && admits(conn, local, remote))
+			return conn;
+	}
+	return NULL;
 }
 
 size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
@@ -304,6 +332,14 @@ size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
 	return n;
 }
 
+uint32_t ik_conn_mark(struct ike_engine *e, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote)
+{
+	struct ik_conn *conn;
+
+	return ik_conn_candidates(e, local, remote, &conn, 1, NULL) ? conn->config->c.mark : 0;
+}
+
 /* ------------------------------------------------------------------ when to connect */
 
 bool ik_conn_wanted(const struct ik_conn *conn)
@@ -311,7 +347,7 @@ bool ik_conn_wanted(const struct ik_conn *conn)
 	const struct ike_connection_config *c = &conn->config->c;
 
 	return !conn->e->shutdown && !conn->e->holding && !conn->e->settling && c->enabled &&
-	       !conn->held && c->mode != IKE_MODE_RESPONDER_ONLY &&
+	       c->n_certs && !conn->held && c->mode != IKE_MODE_RESPONDER_ONLY &&
 	       !cg_addr_is_any(&conn->remote.addr) &&
 	       (c->start == IKE_START_ALWAYS || conn->up || conn->acquired);
 }
@@ -454,7 +490,8 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 		}
 		if (sa->setup && sa->state != IK_SA_UP) {
 			/* A negotiation under the old configuration: begin again under the new one. */
-			if (sa->initiator && (reauth || c->ike_policy != old->ike_policy))
+			if (sa->initiator && (reauth || c->ike_policy != old->ike_policy ||
+					      !cg_addr_equal(&c->source, &old->source)))
 				ik_sa_kill(sa);
 			continue;
 		}

@@ -305,6 +305,13 @@ int ike_down(struct ike_engine *e, ike_time now, uint32_t id)
 		ik_timer_stop(e, &conn->retry);
 		IK_LIST_FOREACH(&conn->sas, link)
 			ik_sa_close(IK_ENTRY(link, struct ik_sa, in_conn));
+		/* Nor does a replaced Child SA take what is on its way any more. */
+		IK_LIST_FOREACH(&e->lingering, link) {
+			struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+			if (child->conn == conn)
+				ik_child_end(child, false);
+		}
 	}
 	leave(e);
 	return r;

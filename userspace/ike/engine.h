@@ -76,8 +76,12 @@ struct ike_connection_config {
 	char name[IKE_NAME_SIZE];
 	enum ike_mode mode;
 	enum ike_start start;
-	struct cg_endpoint local;  /* family AF_UNSPEC: any; port 0: 500 */
+	struct cg_endpoint
+		local; /* family AF_UNSPEC: any; port 0: 500; only from and through this VRF */
+	/* Where a system that may send from any address sends from now: for NAT detection. Family AF_UNSPEC: not known. */
+	struct cg_addr source;
 	struct cg_endpoint remote; /* family AF_UNSPEC: any (responder only, or not resolved yet) */
+	uint32_t mark;		   /* of what is sent; what comes has none that we see */
 	enum ike_encap encap;
 
 	struct ike_blob local_id; /* body of our ID payload: type, 3 reserved bytes, data */
@@ -86,7 +90,8 @@ struct ike_connection_config {
 	struct ike_blob remote_id; /* body of IDr to ask for as initiator; empty: none */
 	struct ike_blob
 		auth_methods; /* SUPPORTED_AUTH_METHODS to announce (RFC 9593); empty: none */
-	struct ike_blob certs[IKE_MAX_CERTS]; /* ours, DER, leaf first */
+	/* Ours, DER, leaf first. None: it is not there yet. Nothing is begun then, and nobody answered, who tries again. */
+	struct ike_blob certs[IKE_MAX_CERTS];
 	size_t n_certs;
 	const uint8_t (*anchor_hashes)[20]; /* SHA-1 of the anchors' SPKI, for CERTREQ */
 	size_t n_anchor_hashes;
@@ -138,10 +143,12 @@ enum ike_output_kind {
 	IKE_OUT_CHILD_MOVE,	/* new endpoints; no answer */
 	IKE_OUT_RELEASE,	/* a verdict's binding is not used any more; no answer */
 	IKE_OUT_REPORT,		/* for the log, `status` and `monitor` */
+	IKE_OUT_KEYS,		/* of an IKE SA, while ike_key_log() wants them */
 };
 
 struct ike_out_datagram {
 	struct cg_endpoint local, remote;
+	uint32_t mark; /* 0: none */
 	/* On port 4500 the four zero bytes of RFC 3948 are in @data already. */
 	struct ike_blob data;
 };
@@ -254,6 +261,14 @@ struct ike_out_report {
 	char hint[IKE_TEXT_SIZE]; /* what to change; may be empty */
 };
 
+/* Keys of the original initiator and of the responder: SK_ei, SK_er with their salts, SK_ai, SK_ar (empty with an AEAD). */
+struct ike_out_keys {
+	uint32_t connection;
+	uint64_t spi_i, spi_r;
+	struct ike_suite suite;
+	struct ike_blob encr_i, encr_r, integ_i, integ_r;
+};
+
 struct ike_output {
 	enum ike_output_kind kind;
 	union {
@@ -265,6 +280,7 @@ struct ike_output {
 		struct ike_out_child child; /* DEL, ACTIVATE, MOVE */
 		struct ike_out_release release;
 		struct ike_out_report report;
+		struct ike_out_keys keys;
 	};
 };
 
@@ -296,11 +312,16 @@ int ike_down(struct ike_engine *e, ike_time now, uint32_t id);
  */
 int ike_reauthenticate(struct ike_engine *e, ike_time now, uint32_t id);
 int ike_rekey(struct ike_engine *e, ike_time now, uint32_t id, bool ike_sa, bool children);
+/*
+ * Until then the keys of the connection's IKE SAs are handed out as IKE_OUT_KEYS, those that are there now and those that come, as soon as it
+ * is known that they are the connection's. 0: not any more. -ENOENT.
+ */
+int ike_key_log(struct ike_engine *e, ike_time now, uint32_t id, ike_time until);
 /* DELETE for everything; ike_idle() tells when the answers came or time ran out. */
 void ike_shutdown(struct ike_engine *e, ike_time now);
 bool ike_idle(const struct ike_engine *e);
 
-/* A datagram. On port 4500 it begins with the non-ESP marker. Hostile. */
+/* A datagram. On port 4500 it begins with the non-ESP marker. Hostile, but for the VRF that it came through. */
 void ike_input(struct ike_engine *e, ike_time now, const struct cg_endpoint *local,
 	       const struct cg_endpoint *remote, const uint8_t *data, size_t size);
 /* Time has come. */

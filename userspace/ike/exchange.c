@@ -146,7 +146,7 @@ static void send_packets(struct ik_sa *sa, const struct ike_packets *packets,
 	size_t offset = 0;
 
 	while (ike_packets_next(packets, &offset, &message))
-		ik_out_datagram(sa->e, local, remote, message);
+		ik_out_datagram(sa->e, local, remote, ik_sa_mark(sa), message);
 }
 
 void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local)
@@ -162,30 +162,53 @@ void ik_exchange_transmit(struct ik_exchange *x)
 	ik_exchange_transmit_from(x, &x->sa->local);
 }
 
-void ik_exchange_start_timer(struct ik_exchange *x)
+/* So long a peer that was there may keep us waiting; 0: what counts is how often it was asked. */
+static ike_time patience(const struct ik_exchange *x)
 {
-	struct ike_engine *e = x->sa->e;
+	const struct ik_sa *sa = x->sa;
+	ike_time limit;
 
-	x->began = e->now;
-	x->tries = 0;
-	x->interval = e->config.retransmit_first;
-	ik_timer_set(e, &x->timer, e->now + ik_jitter(e, x->interval, 90, 110));
+	if (sa->state != IK_SA_UP || !sa->config->c.dpd_timeout)
+		return 0;
+	limit = sa->config->c.dpd_timeout * IK_SECOND;
+	/* Something authentic came meanwhile: the peer lives, its answer does not get here. */
+	return sa->last_in > x->began ? 4 * limit : limit;
 }
 
 /* Has the peer had every chance to answer? */
 static bool exhausted(const struct ik_exchange *x)
 {
-	const struct ik_sa *sa = x->sa;
-	const struct ike_engine *e = sa->e;
+	const struct ike_engine *e = x->sa->e;
+	ike_time limit = patience(x);
+
+	if (!limit)
+		return x->tries >= e->config.retransmit_tries;
+	return x->tries >= IK_DPD_TRIES && e->now - x->began >= limit;
+}
+
+/* The next transmission, or the end, which is when patience is over. */
+static void set_timer(struct ik_exchange *x)
+{
+	struct ike_engine *e = x->sa->e;
+	ike_time at = e->now + ik_jitter(e, x->interval, 90, 110), end = x->began + patience(x);
+
+	if (x->tries >= IK_DPD_TRIES && end > e->now && end < at)
+		at = end;
+	ik_timer_set(e, &x->timer, at);
+}
+
+void ik_exchange_start_timer(struct ik_exchange *x)
+{
 	ike_time limit;
 
-	if (sa->state != IK_SA_UP || !sa->config->c.dpd_timeout)
-		return x->tries >= e->config.retransmit_tries;
-	limit = sa->config->c.dpd_timeout * IK_SECOND;
-	/* Something authentic came meanwhile: the peer lives, its answer does not get here. */
-	if (sa->last_in > x->began)
-		limit *= 4;
-	return x->tries >= 3 && e->now - x->began >= limit;
+	x->began = x->sa->e->now;
+	x->tries = 0;
+	x->interval = x->sa->e->config.retransmit_first;
+	/* Intervals double: the third repetition is there after 7 of them, the end after 15. */
+	limit = patience(x);
+	if (limit && limit / 15 < x->interval)
+		x->interval = limit / 15;
+	set_timer(x);
 }
 
 static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
@@ -215,7 +238,7 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	x->interval *= 2;
 	if (x->interval > IK_RETRANSMIT_CAP)
 		x->interval = IK_RETRANSMIT_CAP;
-	ik_timer_set(e, &x->timer, e->now + ik_jitter(e, x->interval, 90, 110));
+	set_timer(x);
 	ik_exchange_transmit(x);
 	ik_mobike_spread(x);
 }

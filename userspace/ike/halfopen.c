@@ -190,7 +190,8 @@ void ik_halfopen_proven(struct ik_sa *sa)
 }
 
 struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
-			       const struct cg_endpoint *remote, struct ike_view message)
+			       const struct cg_endpoint *local, const struct cg_endpoint *remote,
+			       struct ike_view message)
 {
 	uint64_t key = init_key(e, spi_i, &remote->addr);
 	struct ik_node *node = NULL;
@@ -198,7 +199,7 @@ struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
 	while ((node = ik_table_find(&e->inits, key, node))) {
 		struct ik_setup *s = IK_ENTRY(node, struct ik_setup, by_init);
 
-		if (cg_addr_equal(&s->from, &remote->addr) &&
+		if (cg_addr_equal(&s->from, &remote->addr) && s->sa->local.vrf == local->vrf &&
 		    ike_view_equal(IKE_VIEW(s->peers, s->peers_len), message))
 			return s->sa;
 	}

@@ -28,4 +28,5 @@ void ik_halfopen_holds(struct ik_sa *sa, size_t bytes);
 /* The peer has received what we sent to its address. */
 void ik_halfopen_proven(struct ik_sa *sa);
 struct ik_sa *ik_halfopen_find(struct ike_engine *e, uint64_t spi_i,
-			       const struct cg_endpoint *remote, struct ike_view message);
+			       const struct cg_endpoint *local, const struct cg_endpoint *remote,
+			       struct ike_view message);

@@ -113,6 +113,7 @@ void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn)
 	ik_list_append(&conn->sas, &sa->in_conn);
 	ik_config_unref(sa->config, sa->e);
 	sa->config = ik_config_ref(conn->config);
+	ik_keys_out(sa);
 }
 
 void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state)
@@ -428,7 +429,7 @@ static void keepalive_fired(struct ike_engine *e, struct ik_timer *t)
 
 	if (sa->state != IK_SA_UP || sa->local.port != IKE_NAT_PORT)
 		return;
-	ik_out_keepalive(e, &sa->local, &sa->remote);
+	ik_out_keepalive(e, &sa->local, &sa->remote, ik_sa_mark(sa));
 	if (sa->conn && keepalive_interval(&sa->conn->config->c))
 		ik_timer_set(e, &sa->keepalive, e->now + keepalive_interval(&sa->conn->config->c));
 }
@@ -583,6 +584,7 @@ int ik_sa_derive(struct ik_sa *sa)
 	if (r < 0)
 		return r;
 	sa->has_keys = true;
+	ik_keys_out(sa);
 	s->dh = ike_dh_free(s->dh);
 	return 0;
 }

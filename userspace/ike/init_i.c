@@ -82,11 +82,15 @@ int ik_init_start(struct ik_conn *conn, bool reauth)
 
 	if (cg_addr_is_any(&conn->remote.addr))
 		return -EADDRNOTAVAIL;
+	if (!c->n_certs)
+		return -ENOKEY;
 	sa = ik_sa_new(e, conn, true);
 	if (!sa)
 		return -ENOMEM;
 	sa->reauth = reauth;
 	sa->local = c->local;
+	if (sa->local.addr.family == AF_UNSPEC)
+		sa->local.addr = c->source;
 	sa->remote = conn->remote;
 	if (!sa->remote.port)
 		sa->remote.port = IKE_PORT;
@@ -96,7 +100,7 @@ int ik_init_start(struct ik_conn *conn, bool reauth)
 		sa->local.port = IKE_PORT;
 	/* Without a source address to hash, the peer will see a NAT. */
 	sa->encap = c->encap == IKE_ENCAP_UDP ||
-		    (c->encap == IKE_ENCAP_AUTO && c->local.addr.family == AF_UNSPEC);
+		    (c->encap == IKE_ENCAP_AUTO && sa->local.addr.family == AF_UNSPEC);
 	sa->setup = calloc(1, sizeof(*sa->setup));
 	if (!sa->setup) {
 		sa->reported = true;
@@ -269,7 +273,7 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 	int r;
 
 	if (!sa || !sa->initiator || ike_header_from_initiator(&msg->header) ||
-	    msg->header.message_id) {
+	    msg->header.message_id || sa->local.vrf != local->vrf) {
 		e->counters.unknown_spi++;
 		return;
 	}

@@ -30,7 +30,8 @@ static void refuse_clear(struct ike_engine *e, const struct cg_endpoint *local,
 	ike_build_message(&b, buf, sizeof(buf), &header);
 	ike_build_notify(&b, type, data);
 	if (ike_build_finish(&b, &len) == 0)
-		ik_out_datagram(e, local, remote, IKE_VIEW(buf, len));
+		ik_out_datagram(e, local, remote, ik_conn_mark(e, local, remote),
+				IKE_VIEW(buf, len));
 }
 
 /* Is this refusal to be reported? Not for the repetitions of one request, and at a bounded rate. */
@@ -151,8 +152,31 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	r = ik_init_keep_message(&s->ours, &s->ours_len, IKE_VIEW(e->scratch, len));
 	if (r < 0)
 		return r;
-	ik_out_datagram(e, local, remote, IKE_VIEW(s->ours, s->ours_len));
+	ik_out_datagram(e, local, remote, c->mark, IKE_VIEW(s->ours, s->ours_len));
 	return 0;
+}
+
+/*
+ * Who may be a peer whose connection has no certificate yet is not answered. NO_PROPOSAL_CHOSEN would make it give up, and there is no word
+ * for "later" in this exchange (TEMPORARY_FAILURE is for those after it, RFC 7296 section 2.25); what is not answered is repeated
+ * (section 2.4), and the first repetition that finds the certificate here is answered.
+ */
+static bool is_awaited(struct ike_engine *e, const struct cg_endpoint *local,
+		       const struct cg_endpoint *remote, const struct ike_message *msg,
+		       size_t n_candidates, size_t n_exact)
+{
+	const struct ik_conn *conn = n_exact ? NULL : ik_conn_awaited(e, local, remote);
+	char peer[CG_ENDPOINT_SIZE];
+
+	/* One of many that may have any address is no reason not to ask the others. */
+	if (!conn || (n_candidates && !conn->in_remote))
+		return false;
+	if (tell(e, remote, msg))
+		ik_report(
+			e, conn, remote, IKE_NOTICE, "peer-waits", NULL,
+			"%s wants to connect; it is not answered before the connection has its certificate, and tries again",
+			cg_endpoint_format(remote, peer));
+	return true;
 }
 
 static bool has_hash(const uint8_t (*list)[20], size_t n, const uint8_t hash[20])
@@ -218,11 +242,11 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		e->counters.malformed++;
 		return;
 	}
-	sa = ik_halfopen_find(e, h->spi_i, remote, msg->raw);
+	sa = ik_halfopen_find(e, h->spi_i, local, remote, msg->raw);
 	if (sa) {
 		e->counters.retransmits++;
 		if (sa->setup->ours && sa->state == IK_SA_HALF_OPEN)
-			ik_out_datagram(e, local, remote,
+			ik_out_datagram(e, local, remote, ik_sa_mark(sa),
 					IKE_VIEW(sa->setup->ours, sa->setup->ours_len));
 		return;
 	}
@@ -240,6 +264,8 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	}
 	n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, &exact);
+	if (is_awaited(e, local, remote, msg, n, exact))
+		return;
 	if (!n) {
 		char peer[CG_ENDPOINT_SIZE], here[CG_ENDPOINT_SIZE];
 

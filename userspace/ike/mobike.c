@@ -113,13 +113,15 @@ void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
 			   const struct cg_endpoint *remote)
 {
 	const struct ik_exchange *x = sa->active;
+	/* Asked without an address of ours to hash: where that is not wanted the peer has seen a NAT that is none. */
+	bool guessed = cg_addr_is_any(&sa->local.addr) && !sa->encap;
 
 	if (cg_endpoint_equal(&sa->local, local) && cg_endpoint_equal(&sa->remote, remote))
 		return;
 	sa->local = *local;
 	sa->remote = *remote;
 	/* Section 3.5: which of several addresses the peer has taken nobody knows; it is told anew. */
-	if (!x || x->task.kind != IK_TASK_MOBIKE_UPDATE || x->spread)
+	if (!x || x->task.kind != IK_TASK_MOBIKE_UPDATE || x->spread || guessed)
 		update_later(sa);
 }
 

@@ -85,8 +85,8 @@ static int out_queue(struct ike_engine *e, struct ik_out *o)
 }
 
 static void out_bytes(struct ike_engine *e, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote, const uint8_t *head, size_t head_len,
-		      struct ike_view data)
+		      const struct cg_endpoint *remote, uint32_t mark, const uint8_t *head,
+		      size_t head_len, struct ike_view data)
 {
 	struct ik_out *o = out_new(IKE_OUT_DATAGRAM);
 	struct chunk *c;
@@ -105,27 +105,29 @@ static void out_bytes(struct ike_engine *e, const struct cg_endpoint *local,
 	if (data.len)
 		memcpy(c->data + head_len, data.data, data.len);
 	o->chunks = c;
-	o->out.datagram = (struct ike_out_datagram){
-		.local = *local, .remote = *remote, .data = ik_blob(c->data, c->size)};
+	o->out.datagram = (struct ike_out_datagram){.local = *local,
+						    .remote = *remote,
+						    .mark = mark,
+						    .data = ik_blob(c->data, c->size)};
 	e->counters.datagrams_out++;
 	(void)out_queue(e, o);
 }
 
 void ik_out_datagram(struct ike_engine *e, const struct cg_endpoint *local,
-		     const struct cg_endpoint *remote, struct ike_view message)
+		     const struct cg_endpoint *remote, uint32_t mark, struct ike_view message)
 {
 	static const uint8_t marker[4]; /* RFC 3948 section 2.2 */
 
-	out_bytes(e, local, remote, marker, local->port == IKE_NAT_PORT ? sizeof(marker) : 0,
+	out_bytes(e, local, remote, mark, marker, local->port == IKE_NAT_PORT ? sizeof(marker) : 0,
 		  message);
 }
 
 void ik_out_keepalive(struct ike_engine *e, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote)
+		      const struct cg_endpoint *remote, uint32_t mark)
 {
 	static const uint8_t keepalive[] = {0xff}; /* RFC 3948 section 2.3 */
 
-	out_bytes(e, local, remote, keepalive, sizeof(keepalive), IKE_VIEW_NONE);
+	out_bytes(e, local, remote, mark, keepalive, sizeof(keepalive), IKE_VIEW_NONE);
 }
 
 void ik_out_nonces(struct ike_engine *e, uint32_t count)
@@ -227,6 +229,22 @@ void ik_out_report(struct ike_engine *e, const struct ike_out_report *report)
 	if (!o)
 		return;
 	o->out.report = *report;
+	(void)out_queue(e, o);
+}
+
+void ik_out_keys(struct ike_engine *e, const struct ike_out_keys *keys)
+{
+	struct ik_out *o = out_new(IKE_OUT_KEYS);
+	struct ike_out_keys *k;
+
+	if (!o)
+		return;
+	k = &o->out.keys;
+	*k = *keys;
+	out_blob(o, &k->encr_i);
+	out_blob(o, &k->encr_r);
+	out_blob(o, &k->integ_i);
+	out_blob(o, &k->integ_r);
 	(void)out_queue(e, o);
 }
 

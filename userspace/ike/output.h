@@ -6,9 +6,10 @@
 
 /* output.c: everything is copied. They queue nothing when memory ran out. */
 void ik_out_datagram(struct ike_engine *e, const struct cg_endpoint *local,
-		     const struct cg_endpoint *remote, struct ike_view message);
+		     const struct cg_endpoint *remote, uint32_t mark, struct ike_view message);
 void ik_out_keepalive(struct ike_engine *e, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote);
+		      const struct cg_endpoint *remote, uint32_t mark);
+void ik_out_keys(struct ike_engine *e, const struct ike_out_keys *keys);
 void ik_out_nonces(struct ike_engine *e, uint32_t count);
 /* 0 or -ENOMEM */
 int ik_out_sign(struct ike_engine *e, const struct ike_out_sign *o);

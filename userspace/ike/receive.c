@@ -28,16 +28,18 @@ static void answer_clear(struct ike_engine *e, const struct cg_endpoint *local,
 	ike_build_message(&b, buf, sizeof(buf), &header);
 	ike_build_fault(&b, fault);
 	if (ike_build_finish(&b, &len) == 0)
-		ik_out_datagram(e, local, remote, IKE_VIEW(buf, len));
+		ik_out_datagram(e, local, remote, ik_conn_mark(e, local, remote),
+				IKE_VIEW(buf, len));
 }
 
-/* The SA that a header belongs to, by the SPI that we gave out. */
-static struct ik_sa *find_sa(struct ike_engine *e, const struct ike_header *h)
+/* The SA that a header belongs to, by the SPI that we gave out. A VRF is a network of its own: none sees another one's. */
+static struct ik_sa *find_sa(struct ike_engine *e, const struct cg_endpoint *local,
+			     const struct ike_header *h)
 {
 	bool we_initiated = !ike_header_from_initiator(h);
 	struct ik_sa *sa = ik_sa_find(e, we_initiated ? h->spi_i : h->spi_r);
 
-	if (!sa || sa->initiator != we_initiated)
+	if (!sa || sa->initiator != we_initiated || sa->local.vrf != local->vrf)
 		return NULL;
 	if (we_initiated ? sa->spi_r != h->spi_r : sa->spi_i != h->spi_i)
 		return NULL;
@@ -406,7 +408,7 @@ void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 			ik_init_request(e, local, remote, &msg);
 		return;
 	}
-	sa = find_sa(e, h);
+	sa = find_sa(e, local, h);
 	if (!sa) {
 		e->counters.unknown_spi++;
 		if (!ike_header_is_response(h) && h->spi_r && !e->shutdown) {

@@ -84,6 +84,7 @@ static int derive(struct ik_sa *heir, struct ik_sa *old, const struct ike_suite 
 		return r;
 	heir->suite = *suite;
 	heir->has_keys = true;
+	ik_keys_out(heir);
 	return 0;
 }
 

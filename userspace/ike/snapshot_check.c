@@ -60,6 +60,8 @@ static void put_config(struct ik_snap *s, const struct ike_connection_config *c)
 		c->start,
 		c->encap,
 		c->local.port,
+		c->local.vrf,
+		c->mark,
 		c->ike_lifetime,
 		c->child_lifetime,
 		c->child_bytes,

@@ -267,7 +267,7 @@ void ik_snap_blob(struct ik_snap *s, uint8_t **data, size_t *len, size_t max)
 
 void ik_snap_endpoint(struct ik_snap *s, struct cg_endpoint *v)
 {
-	uint64_t kind = cg_addr_len(v->addr.family), port = v->port;
+	uint64_t kind = cg_addr_len(v->addr.family), port = v->port, vrf = v->vrf;
 	struct cg_endpoint out = {};
 
 	number(s, TYPE_ENDPOINT, 1, &kind);
@@ -285,8 +285,10 @@ void ik_snap_endpoint(struct ik_snap *s, struct cg_endpoint *v)
 		ik_snap_must(s, kind == 0);
 	}
 	number(s, TYPE_U16, 2, &port);
+	number(s, TYPE_U32, 4, &vrf);
 	if (!s->saving) {
 		out.port = (uint16_t)port;
+		out.vrf = (uint32_t)vrf;
 		*v = ik_snap_ok(s) ? out : (struct cg_endpoint){};
 	}
 }

@@ -20,6 +20,7 @@
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
  *   unique.c      one IKE SA a connection, replaced without a gap
  *   status.c      what `status` shows
+ *   keylog.c      keys for an administrator's capture
  *   snapshot*.c   an engine that goes on in the next process: snapshot.h
  */
 #pragma once
@@ -40,6 +41,7 @@ enum {
 	IK_NONCE_POOL = 256,	   /* nonces kept ready at most */
 	IK_NONCE_LOW = 32,	   /* fewer: ask for more */
 	IK_RETRANSMIT_TRIES = 8,   /* after the first transmission */
+	IK_DPD_TRIES = 3,	   /* the same where dpd_timeout counts, at least */
 	IK_MAX_KE_RETRIES = 4,	   /* INVALID_KE_PAYLOAD in one negotiation */
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
 	IK_INIT_MAX = 8192,	/* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
@@ -100,6 +102,7 @@ struct ik_conn {
 	struct ik_timer retry;
 	struct ik_slot *slots; /* one a configured child */
 	struct ik_timer children, unique;
+	ike_time keys_until; /* its IKE SAs' keys are handed out; 0: they are not */
 };
 
 /* ------------------------------------------------------------------ Child SAs */
@@ -470,12 +473,20 @@ void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused);
 bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote);
 /*
+ * Who a peer at these addresses may be, and whose certificate is not there yet; those with exactly this remote address first. NULL: nobody.
+ */
+struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *local,
+				const struct cg_endpoint *remote);
+/*
  * Connections by addresses, those with exactly this remote address first: their number, at most size. *ret_exact
  * (may be NULL): how many of them are exact.
  */
 size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
 			  const struct cg_endpoint *remote, struct ik_conn **ret, size_t size,
 			  size_t *ret_exact);
+/* The mark of what is sent to one of whom nothing but the addresses is known: that of the first who it may be. */
+uint32_t ik_conn_mark(struct ike_engine *e, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote);
 /* Has the connection a configuration that wants it up without an operator? */
 bool ik_conn_wanted(const struct ik_conn *conn);
 struct ik_sa *ik_conn_established(const struct ik_conn *conn);
@@ -492,6 +503,11 @@ void ik_sa_setup_done(struct ik_sa *sa);
 /* Frees the dead. */
 void ik_sa_bury(struct ike_engine *e);
 void ik_sa_free(struct ik_sa *sa);
+/* Of what is sent to its peer; a responder's that is not authenticated yet has the configuration that was answered with. */
+static inline uint32_t ik_sa_mark(const struct ik_sa *sa)
+{
+	return sa->config ? sa->config->c.mark : 0;
+}
 static inline uint64_t ik_sa_spi(const struct ik_sa *sa)
 {
 	return sa->initiator ? sa->spi_i : sa->spi_r;
@@ -535,35 +551,6 @@ static inline bool ik_sa_follows(const struct ik_sa *sa)
 void ik_low_nonce(struct ike_view a, struct ike_view b, uint8_t ret[IK_LOW_NONCE]);
 /* Derives keys when the peer's half of the key exchange is there. */
 int ik_sa_derive(struct ik_sa *sa);
-
-/* exchange.c */
-struct ik_task *ik_task_queue(struct ik_sa *sa, enum ik_task_kind kind, uint64_t child,
-			      uint32_t index);
-bool ik_task_queued(const struct ik_sa *sa, enum ik_task_kind kind, uint64_t child, uint32_t index);
-bool ik_task_about_child(enum ik_task_kind kind);
-void ik_tasks_clear(struct ik_sa *sa);
-/* Starts what is queued if nothing is under way. */
-void ik_sa_run(struct ik_sa *sa);
-struct ik_exchange *ik_exchange_new(struct ik_sa *sa, const struct ik_task *task, uint8_t type);
-/* Seals the chain that was built in e->scratch and sends it; the exchange becomes the active one. Consumes x. */
-int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain);
-/* The largest IKE message that goes in one datagram which is not to be fragmented. */
-size_t ik_message_max(const struct ik_sa *sa, const struct cg_endpoint *local);
-void ik_exchange_transmit(struct ik_exchange *x);
-void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local);
-void ik_exchange_start_timer(struct ik_exchange *x);
-struct ik_exchange *ik_exchange_free(struct ik_exchange *x);
-/* The exchange that was answered goes on with another request: 0, and it is the active one again, or an error. */
-int ik_exchange_again(struct ik_exchange *x, uint8_t type, struct ike_builder *chain);
-/* A chain to be built in e->scratch. */
-void ik_chain_begin(struct ike_engine *e, struct ike_builder *b);
-/* Seals the chain as the response to the request with this ID, sends and keeps it. */
-int ik_respond(struct ik_sa *sa, uint8_t exchange, uint32_t id, struct ike_builder *chain);
-void ik_respond_notify(struct ik_sa *sa, uint8_t exchange, uint32_t id, uint16_t type,
-		       struct ike_view data);
-void ik_response_repeat(struct ik_sa *sa, const struct cg_endpoint *local,
-			const struct cg_endpoint *remote);
-void ik_serving_done(struct ik_sa *sa);
 
 /* receive.c */
 void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
@@ -676,6 +663,10 @@ void ik_child_build_chosen(struct ik_child *child, const struct ike_choice *choi
 			   struct ike_builder *b, struct ike_view nonce, const struct ike_dh *dh);
 void ik_child_asked_finish(struct ik_sa *sa);
 
+/* keylog.c */
+/* The SA has keys, or a connection, now: hands them out if they are wanted. */
+void ik_keys_out(const struct ik_sa *sa);
+
 /* info.c */
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task);
 void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
@@ -684,6 +675,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 void ik_info_timeout(struct ik_sa *sa);
 void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 
+#include "ike/exchange.h"
 #include "ike/halfopen.h"
 #include "ike/mobike.h"
 #include "ike/output.h"

@@ -166,7 +166,7 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 	      const void *data, size_t size, bool esp)
 {
 	struct sim *s = n->sim;
-	struct cg_endpoint source = *from;
+	struct cg_endpoint source = {.addr = from->addr, .port = from->port};
 	struct sim_packet *p;
 	unsigned copies = 1;
 
@@ -245,6 +245,7 @@ static void deliver(struct sim *s, struct sim_packet *p)
 			sim_esp_lost(s, p, "no host at its address");
 		return;
 	}
+	to.vrf = n->vrf;
 	if (p->esp)
 		sim_esp_receive(n, p);
 	else

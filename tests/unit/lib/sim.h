@@ -103,6 +103,10 @@ struct sim_node {
 	char name[64], ca[32];
 	unsigned number;
 	struct cg_addr addr;
+	uint32_t vrf;	    /* that everything comes through here */
+	uint32_t mark;	    /* of the last datagram that left */
+	unsigned keys;	    /* sets of them that the engine handed out */
+	uint32_t wrong_vrf; /* datagrams that left by another one */
 	struct sim_nat *nat;
 	struct ike_engine *engine;
 	struct ike_engine_config engine_config;

@@ -143,6 +143,7 @@ void sim_node_answer(struct sim_node *n, struct sim_event *e)
 	case IKE_OUT_CHILD_ACTIVATE:
 	case IKE_OUT_CHILD_MOVE:
 	case IKE_OUT_RELEASE:
+	case IKE_OUT_KEYS:
 	case IKE_OUT_REPORT: fail_msg("no such answer"); break;
 	}
 }
@@ -350,6 +351,11 @@ void sim_node_drain(struct sim_node *n)
 		assert_true(n->boundless || wire_fits(&o));
 		switch (o.kind) {
 		case IKE_OUT_DATAGRAM:
+			n->mark = o.datagram.mark;
+			if (o.datagram.local.vrf != n->vrf) {
+				n->wrong_vrf++;
+				break;
+			}
 			sim_send(n, &o.datagram.local, &o.datagram.remote, o.datagram.data.data,
 				 o.datagram.data.size, false);
 			break;
@@ -362,6 +368,10 @@ void sim_node_drain(struct sim_node *n)
 		case IKE_OUT_CHILD_MOVE: sim_sad_move(n, &o.child); break;
 		case IKE_OUT_RELEASE: sim_binding_release(n, o.release.binding); break;
 		case IKE_OUT_REPORT: keep_report(n, &o.report); break;
+		case IKE_OUT_KEYS:
+			assert_true(o.keys.encr_i.size > 0);
+			n->keys++;
+			break;
 		}
 		if (!cg_addr_is_any(&n->lost_address) && !n->deaf_to_moves) {
 			struct cg_addr lost = n->lost_address;

@@ -27,6 +27,7 @@ static bool wire_read(enum ike_output_kind kind, struct msg_reader *r)
 	case IKE_OUT_CHILD_ACTIVATE:
 	case IKE_OUT_CHILD_MOVE: proto_get_child(r, &u.child); break;
 	case IKE_OUT_REPORT: proto_get_report(r, &u.report); break;
+	case IKE_OUT_KEYS:
 	case IKE_OUT_DATAGRAM:
 	case IKE_OUT_RELEASE: return true;
 	}
@@ -40,7 +41,7 @@ static bool wire_fits(const struct ike_output *o)
 	enum msg_type type;
 	bool fits;
 
-	if (o->kind == IKE_OUT_DATAGRAM || o->kind == IKE_OUT_RELEASE)
+	if (o->kind == IKE_OUT_DATAGRAM || o->kind == IKE_OUT_RELEASE || o->kind == IKE_OUT_KEYS)
 		return true;
 	msg_begin(&w, MSG_STATUS_END); /* any type: the body is what is looked at */
 	switch (o->kind) {
@@ -52,6 +53,7 @@ static bool wire_fits(const struct ike_output *o)
 	case IKE_OUT_CHILD_ACTIVATE:
 	case IKE_OUT_CHILD_MOVE: proto_put_child(&w, &o->child); break;
 	case IKE_OUT_REPORT: proto_put_report(&w, &o->report); break;
+	case IKE_OUT_KEYS:
 	case IKE_OUT_DATAGRAM:
 	case IKE_OUT_RELEASE: break;
 	}
