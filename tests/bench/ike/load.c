@@ -7,8 +7,8 @@
  *	ike-load run DIR KIND N WINDOW REMOTE  sets up N IKE SAs, WINDOW at a time, and rekeys them
  *
  * `run` says "ready", and at each line that it reads does the next thing: "handshakes", "rekeys", "quit". It says "at PHASE K" after each
- * tenth of them, and "done PHASE SECONDS" in the end. Site number i sends from 10.0.0.0 + i, port 1500. Without a Child SA (RFC 6023): what a peer
- * does for those depends on its kernel.
+ * tenth of them, and "done PHASE SECONDS" in the end. Site number i sends from 10.0.0.0 + i. No Child SA is asked for (RFC 6023):
+ * what a peer does for those depends on its kernel.
  *
  * It makes the signatures that it must, and believes the responder's: what it costs itself is nobody's figure.
  */
@@ -30,7 +30,10 @@
 #include "pki/auth.h"
 #include "site.h"
 
-enum { LOCAL_PORT = 1500, BUFFER = 65536, PARTS = 10 };
+enum { BUFFER = 65536, PARTS = 10, SOCKETS = 2 };
+
+/* Of IKE, and of IKE once a NAT is found, or claimed by a peer that wants encapsulation. */
+static const uint16_t ports[SOCKETS] = {500, 4500};
 
 enum phase { IDLE, HANDSHAKES, REKEYS };
 
@@ -40,8 +43,9 @@ struct load {
 	struct ike_engine *engine;
 	struct site *sites;
 	struct pki_signer **signers; /* of the sites' keys */
+	struct authority authority;
 	unsigned int n, window;
-	int fd;
+	int fds[SOCKETS];
 	struct cg_endpoint remote;
 	enum phase phase;
 	unsigned int begun, done;
@@ -168,7 +172,7 @@ static void send_datagram(struct load *l, const struct ike_out_datagram *o)
 	cm->cmsg_len = CMSG_LEN(sizeof(pi));
 	memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
 	mh.msg_namelen = cg_endpoint_to_sockaddr(&o->remote, &to);
-	if (sendmsg(l->fd, &mh, 0) < 0)
+	if (sendmsg(l->fds[o->local.port == ports[1]], &mh, 0) < 0)
 		give_up("a datagram could not be sent");
 }
 
@@ -256,12 +260,14 @@ static void add_connection(struct load *l, unsigned int number)
 	struct ike_connection_config c = {
 		.id = number,
 		.start = IKE_START_ON_TRAFFIC,
-		.local = {.addr = address_of(number), .port = LOCAL_PORT},
+		.local = {.addr = address_of(number), .port = ports[0]},
 		.remote = l->remote,
 		.encap = IKE_ENCAP_AUTO,
 		.local_id = {.data = id, .size = 4 + strlen(site->name)},
 		.certs = {{.data = site->cert->der, .size = site->cert->der_len}},
 		.n_certs = 1,
+		.anchor_hashes = (const uint8_t(*)[PKI_SHA1_SIZE])l->authority.cert->spki_sha1,
+		.n_anchor_hashes = 1,
 		.ike_policy = &ike,
 		.esp_policy = &esp,
 		.nat_keepalive = UINT32_MAX,
@@ -299,7 +305,7 @@ static void begin_more(struct load *l)
 
 /* ---------------------------------------------------------------- the loop */
 
-static void receive(struct load *l)
+static void receive(struct load *l, unsigned int at)
 {
 	static uint8_t buf[BUFFER];
 	union {
@@ -312,7 +318,7 @@ static void receive(struct load *l)
 	ssize_t n;
 
 	for (;;) {
-		struct cg_endpoint local = {.port = LOCAL_PORT}, remote;
+		struct cg_endpoint local = {.port = ports[at]}, remote;
 
 		mh = (struct msghdr){.msg_name = &from,
 				     .msg_namelen = sizeof(from),
@@ -320,7 +326,7 @@ static void receive(struct load *l)
 				     .msg_iovlen = 1,
 				     .msg_control = &control,
 				     .msg_controllen = sizeof(control)};
-		n = recvmsg(l->fd, &mh, MSG_DONTWAIT);
+		n = recvmsg(l->fds[at], &mh, MSG_DONTWAIT);
 		if (n < 0)
 			return;
 		for (struct cmsghdr *cm = CMSG_FIRSTHDR(&mh); cm; cm = CMSG_NXTHDR(&mh, cm)) {
@@ -374,52 +380,58 @@ static int milliseconds_to(ike_time at)
 
 static void loop(struct load *l)
 {
-	struct pollfd p[2] = {{.fd = l->fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+	struct pollfd p[SOCKETS + 1] = {{.fd = l->fds[0], .events = POLLIN},
+					{.fd = l->fds[1], .events = POLLIN},
+					{.fd = STDIN_FILENO, .events = POLLIN}};
 
 	for (;;) {
 		begin_more(l);
-		(void)poll(p, 2, milliseconds_to(ike_deadline(l->engine)));
-		if (p[0].revents)
-			receive(l);
-		if (p[1].revents && !on_command(l))
+		(void)poll(p, ARRAY_SIZE(p), milliseconds_to(ike_deadline(l->engine)));
+		for (unsigned int i = 0; i < SOCKETS; i++) {
+			if (p[i].revents)
+				receive(l, i);
+		}
+		if (p[SOCKETS].revents && !on_command(l))
 			return;
 		ike_tick(l->engine, now());
 		drain(l);
 	}
 }
 
-static void open_socket(struct load *l)
+static int open_socket(uint16_t port)
 {
-	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(LOCAL_PORT)};
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int on = 1, size = 4 << 20;
 
-	l->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (l->fd < 0 || bind(l->fd, (struct sockaddr *)&any, sizeof(any)) < 0 ||
-	    setsockopt(l->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0)
-		give_up("the socket could not be opened");
-	(void)setsockopt(l->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0)
+		give_up("a socket could not be opened");
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	return fd;
 }
 
 static int run(char **argv)
 {
 	const struct ike_engine_config config = {.random = {.fill = fill_random},
 						 .half_open_cookie = UINT32_MAX};
-	static struct load l = {.fd = -1};
-	struct authority a = {0};
+	static struct load l;
 
 	l.n = (unsigned int)strtoul(argv[2], NULL, 10);
 	l.window = (unsigned int)strtoul(argv[3], NULL, 10);
 	if (l.n == 0 || l.n > 99999 || l.window == 0 ||
 	    cg_addr_parse(argv[4], &l.remote.addr) < 0)
 		give_up("N, WINDOW or REMOTE make no sense");
-	l.remote.port = 500;
-	if (site_load_authority(argv[0], &a) < 0 || site_make(&a, argv[1], l.n, &l.sites) < 0)
+	l.remote.port = ports[0];
+	if (site_load_authority(argv[0], &l.authority) < 0 ||
+	    site_make(&l.authority, argv[1], l.n, &l.sites) < 0)
 		return EXIT_FAILURE;
 	l.signers = calloc(l.n, sizeof(struct pki_signer *));
 	l.finished = calloc(l.n, sizeof(*l.finished));
 	if (!l.signers || !l.finished || ike_engine_new(&config, now(), &l.engine) < 0)
 		give_up("out of memory");
-	open_socket(&l);
+	for (unsigned int i = 0; i < SOCKETS; i++)
+		l.fds[i] = open_socket(ports[i]);
 	for (unsigned int i = 0; i < l.n; i++) {
 		if (pki_signer_new_key(l.sites[i].key, &l.signers[i]) < 0)
 			give_up("out of memory");
