@@ -42,9 +42,10 @@ struct history_entry {
 	char *text, *hint;
 };
 
+/* Most connections have little to tell: room is made as it is needed. */
 struct history {
-	struct history_entry entries[HISTORY_MAX];
-	size_t first, n;
+	struct history_entry *entries; /* a ring of `size` */
+	size_t first, n, size;
 };
 
 struct conn;
@@ -234,17 +235,40 @@ void routes_remove(struct conn *c);
 
 /* ---------------------------------------------------------------- binding.c: certificate bindings */
 
+/* What verify said, in no more room than it takes: there is one for each peer that is up. */
+struct binding_facts {
+	uint64_t handle;
+	uint32_t connection;
+	uint8_t trust[32];
+	struct {
+		const struct pki_fingerprint *links;
+		uint32_t n_links;
+		int64_t not_before, not_after;
+		const char *subject, *label;
+	} binding;
+	const char *identity;
+	const struct binding_chain {
+		const char *subject;
+		int64_t not_after;
+	} * chain;  /* as binding.links */
+	void *room; /* of all that is pointed to */
+};
+
+int binding_facts_set(struct binding_facts *f, const struct proto_binding *p);
+/* The whole of it again. */
+void binding_facts_get(const struct binding_facts *f, struct proto_binding *ret);
+
 struct binding {
 	LIST_ENTRY(binding) all, of_conn;
 	struct table_node by_handle, by_kernel;
 	struct conn *conn; /* NULL: it is gone */
-	struct proto_binding b;
+	struct binding_facts b;
 	uint32_t kernel_id; /* 0: the kernel refused */
 	bool dead, released;
 	unsigned int children;
 	int64_t since;
 	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
-	char why[128];	 /* it is dead */
+	char *why;	 /* it is dead; NULL: it is not, or there was no memory to say so */
 	struct proto_path_state *state; /* of revocation; NULL: nothing is known, or asked */
 	uint8_t *path;			/* while a restart is prepared: the body of WATCHED */
 	size_t path_len;
@@ -253,6 +277,8 @@ struct binding {
 /* Who is let in and when and why that ended is told as peer-admitted and peer-left. */
 void binding_new(struct gateway *g, struct proc *from, const struct proto_binding *b);
 struct binding *binding_find(struct gateway *g, uint64_t handle);
+/* Why it is dead; never NULL. */
+const char *binding_why(const struct binding *b);
 struct binding *binding_find_kernel(struct gateway *g, uint32_t id);
 void binding_release(struct gateway *g, uint64_t handle);
 /* The last child is gone, or it was released: deletes it from the kernel when both are so. */

@@ -7,6 +7,7 @@
 #define CERTGATE_DAEMON_TRUST_TABLE_H
 
 #include "daemon/proto_stage.h"
+#include "daemon/table.h"
 #include "pki/auth.h"
 #include "pki/name.h"
 #include "pki/trust.h"
@@ -33,10 +34,15 @@ struct trust_entry {
 	struct pki_error text;
 };
 
+struct read_file;
+
 struct trust_table {
 	uint32_t generation;
 	struct trust_entry **entries; /* by connection once sealed */
-	size_t n;
+	size_t n, size;
+	/* Files that were read already: many connections name the same, and share what is in it. Until the table is sealed. */
+	struct table files;
+	struct read_file *last_file;
 };
 
 struct trust_table *trust_table_new(uint32_t generation);

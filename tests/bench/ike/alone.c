@@ -108,7 +108,8 @@ static void op_fingerprint(struct bench *b)
 {
 	uint8_t out[EVP_MAX_MD_SIZE];
 
-	must(EVP_Digest(b->site->cert->der, b->site->cert->der_len, out, NULL, b->sha256, NULL) == 1,
+	must(EVP_Digest(b->site->cert->der, b->site->cert->der_len, out, NULL, b->sha256, NULL) ==
+		     1,
 	     "SHA-256");
 }
 
@@ -288,7 +289,8 @@ int main(int argc, char **argv)
 		double us = measure(&b, ops[i].op);
 
 		if (ops[i].handshake > 0)
-			(void)printf("op handshake %s %u %.3f\n", ops[i].name, ops[i].handshake, us);
+			(void)printf("op handshake %s %u %.3f\n", ops[i].name, ops[i].handshake,
+				     us);
 		if (ops[i].rekey > 0)
 			(void)printf("op rekey %s %u %.3f\n", ops[i].name, ops[i].rekey, us);
 	}

@@ -241,7 +241,8 @@ static void make_policy(struct ike_policy *p, uint8_t protocol, const char *cons
 {
 	*p = (struct ike_policy){.protocol = protocol, .n = 1};
 	for (; *names; names++) {
-		if (ike_policy_transform_parse(*names, &p->proposals[0].transforms[p->proposals[0].n++]) < 0)
+		if (ike_policy_transform_parse(
+			    *names, &p->proposals[0].transforms[p->proposals[0].n++]) < 0)
 			give_up("a transform is not known");
 	}
 }
@@ -254,8 +255,11 @@ static void add_connection(struct load *l, unsigned int number)
 	static struct ike_policy ike, esp;
 	const struct site *site = &l->sites[number - 1];
 	struct ike_ts ts = {.addr_len = 4, .port_end = 65535, .end = {255, 255, 255, 255}};
-	struct ike_child_config child = {
-		.name = "net", .local_ts = &ts, .remote_ts = &ts, .n_local_ts = 1, .n_remote_ts = 1};
+	struct ike_child_config child = {.name = "net",
+					 .local_ts = &ts,
+					 .remote_ts = &ts,
+					 .n_local_ts = 1,
+					 .n_remote_ts = 1};
 	uint8_t id[4 + SITE_NAME] = {IKE_ID_FQDN};
 	struct ike_connection_config c = {
 		.id = number,
@@ -337,7 +341,8 @@ static void receive(struct load *l, unsigned int at)
 			memcpy(&pi, CMSG_DATA(cm), sizeof(pi));
 			(void)cg_addr_from_bytes(&pi.ipi_addr, sizeof(pi.ipi_addr), &local.addr);
 		}
-		if (cg_endpoint_from_sockaddr((struct sockaddr *)&from, mh.msg_namelen, &remote) < 0)
+		if (cg_endpoint_from_sockaddr((struct sockaddr *)&from, mh.msg_namelen, &remote) <
+		    0)
 			continue;
 		ike_input(l->engine, now(), &local, &remote, buf, (size_t)n);
 		drain(l);
@@ -419,8 +424,7 @@ static int run(char **argv)
 
 	l.n = (unsigned int)strtoul(argv[2], NULL, 10);
 	l.window = (unsigned int)strtoul(argv[3], NULL, 10);
-	if (l.n == 0 || l.n > 99999 || l.window == 0 ||
-	    cg_addr_parse(argv[4], &l.remote.addr) < 0)
+	if (l.n == 0 || l.n > 99999 || l.window == 0 || cg_addr_parse(argv[4], &l.remote.addr) < 0)
 		give_up("N, WINDOW or REMOTE make no sense");
 	l.remote.port = ports[0];
 	if (site_load_authority(argv[0], &l.authority) < 0 ||
@@ -451,6 +455,7 @@ int main(int argc, char **argv)
 		return site_make_authority(argv[2], argv[3]) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (argc == 7 && strcmp(argv[1], "run") == 0)
 		return run(argv + 2);
-	(void)fputs("usage: ike-load make DIR KIND | ike-load run DIR KIND N WINDOW REMOTE\n", stderr);
+	(void)fputs("usage: ike-load make DIR KIND | ike-load run DIR KIND N WINDOW REMOTE\n",
+		    stderr);
 	return 2;
 }

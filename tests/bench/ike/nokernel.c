@@ -66,8 +66,8 @@ int cgk_cert_get(struct cgk *k _unused_, uint32_t id _unused_, struct cgk_cert *
 	return -ENOENT;
 }
 
-int cgk_cert_dump(struct cgk *k _unused_,
-		  int (*fn)(void *ctx, const struct cgk_cert *c) _unused_, void *ctx _unused_)
+int cgk_cert_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_cert *c) _unused_,
+		  void *ctx _unused_)
 {
 	return 0;
 }
