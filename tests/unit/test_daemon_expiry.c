@@ -30,13 +30,15 @@ static void set_up(struct world *w)
 	w->g.conns = w->conns;
 	w->g.n_conns = 1;
 	w->c.n_certs = 1;
-	(void)snprintf(w->c.local_subject, sizeof(w->c.local_subject), "CN=ours");
+	w->c.local_subject = strdup("CN=ours");
 	w->c.local_not_after = NOW + 100 * (int64_t)DAY;
 }
 
 static void tear_down(struct world *w)
 {
 	history_done(&w->c.history);
+	free(w->c.local_subject);
+	free(w->c.chain_subject);
 }
 
 /* How many warnings there are by now, after a look at that moment. */
@@ -127,7 +129,7 @@ static void the_peers_path_and_the_configured_chain_count(void **state _unused_)
 
 	set_up(&w);
 	w.c.chain_not_after = NOW + 50 * (int64_t)DAY;
-	(void)snprintf(w.c.chain_subject, sizeof(w.c.chain_subject), "CN=Root");
+	w.c.chain_subject = strdup("CN=Root");
 	memset(&b, 0, sizeof(b));
 	b.b.binding.n_links = 3;
 	b.b.chain = chain;

@@ -77,9 +77,11 @@ static void take_credentials(struct conn *to, struct conn *from)
 	to->n_hashes = from->n_hashes;
 	memcpy(to->trust_digest, from->trust_digest, sizeof(to->trust_digest));
 	bindings_compare(to);
-	memcpy(to->chain_subject, from->chain_subject, sizeof(to->chain_subject));
+	free(to->chain_subject);
+	to->chain_subject = TAKE_PTR(from->chain_subject);
 	to->chain_not_after = from->chain_not_after;
-	memcpy(to->local_subject, from->local_subject, sizeof(to->local_subject));
+	free(to->local_subject);
+	to->local_subject = TAKE_PTR(from->local_subject);
 	to->local_not_after = from->local_not_after;
 }
 

@@ -60,6 +60,8 @@ void conn_free(struct conn *c)
 	free(c->local_id);
 	free(c->remote_id);
 	free(c->hashes);
+	free(c->local_subject);
+	free(c->chain_subject);
 	history_done(&c->history);
 	free(c->last_error.text);
 	free(c->last_error.hint);

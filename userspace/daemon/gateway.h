@@ -121,13 +121,13 @@ struct conn {
 		size_t len;
 	} certs[IKE_MAX_CERTS];
 	size_t n_certs;
-	char local_subject[PKI_TEXT_MAX];
+	char *local_subject;
 	int64_t local_not_after;
 	uint8_t (*hashes)[20];
 	size_t n_hashes;
 	uint8_t trust_digest[32];
-	char chain_subject[PKI_TEXT_MAX]; /* of what is configured for the peer, what ends first */
-	int64_t chain_not_after;	  /* 0: not known */
+	char *chain_subject;	 /* of what is configured for the peer, what ends first */
+	int64_t chain_not_after; /* 0: not known */
 	struct {
 		int64_t not_after;
 		unsigned int level;

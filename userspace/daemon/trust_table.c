@@ -19,6 +19,7 @@ static void entry_free(struct trust_entry *e)
 	pki_crls_done(&e->crls);
 	pki_findings_done(&e->findings);
 	free(e->local_id);
+	free(e->text);
 	free(e);
 }
 
@@ -141,14 +142,15 @@ struct trust_entry *trust_table_last(struct trust_table *t, uint32_t connection)
 	return e && e->connection == connection ? e : NULL;
 }
 
-static void fail(struct trust_entry *e, int error, enum stage_part part,
-		 const struct pki_error *text)
+void trust_entry_fail(struct trust_entry *e, int error, enum stage_part part,
+		      const struct pki_error *text)
 {
 	if (e->error < 0)
 		return;
 	e->error = error;
 	e->part = part;
-	e->text = *text;
+	free(e->text);
+	e->text = strdup(text->text);
 }
 
 int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
@@ -190,10 +192,10 @@ int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
 
 	r = pki_subject_rule_new(s->subject_name, &err, &e->subject);
 	if (r < 0)
-		fail(e, r, STAGE_SUBJECT, &err);
+		trust_entry_fail(e, r, STAGE_SUBJECT, &err);
 	r = pki_identity_rule_new(s->remote_identity, &err, &e->identity);
 	if (r < 0)
-		fail(e, r, STAGE_IDENTITY, &err);
+		trust_entry_fail(e, r, STAGE_IDENTITY, &err);
 	return 0;
 }
 
@@ -209,14 +211,14 @@ int trust_table_file(struct trust_table *t, const struct stage_file *f, const ui
 	if (f->part == STAGE_CRL) {
 		r = pki_crls_load(data, len, f->name, &e->findings, &err, &e->crls);
 		if (r < 0)
-			fail(e, r, f->part, &err);
+			trust_entry_fail(e, r, f->part, &err);
 		return 0;
 	}
 	if (f->part != STAGE_CHAIN && f->part != STAGE_ANCHOR)
 		return -EINVAL;
 	r = load_certs(t, e, f, data, len, &err, f->part == STAGE_ANCHOR ? &e->anchors : &e->chain);
 	if (r < 0)
-		fail(e, r, f->part, &err);
+		trust_entry_fail(e, r, f->part, &err);
 	return 0;
 }
 
@@ -297,14 +299,14 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		r = pki_trust_new(&e->chain, e->anchors.n > 0 ? &e->anchors : NULL, now,
 				  &e->findings, &err, &e->trust);
 		if (r < 0)
-			fail(e, r, STAGE_CHAIN, &err);
+			trust_entry_fail(e, r, STAGE_CHAIN, &err);
 	}
 	pki_certs_done(&e->chain);
 	pki_certs_done(&e->anchors);
 	if (e->error < 0) {
 		ret->error = e->error;
 		ret->part = e->part;
-		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->text.text);
+		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->text ? e->text : "");
 		return 0;
 	}
 	n = pki_trust_certreq(e->trust, hashes, (size_t)STAGE_HASHES_MAX * PKI_SHA1_SIZE);
