@@ -248,6 +248,32 @@ void binding_stop(struct gateway *g, struct binding *b, const char *why)
 	binding_die(g, b, why);
 }
 
+static void keep_state(struct binding *b, const struct proto_path_state *s)
+{
+	struct binding_state *k;
+	size_t size = sizeof(*k) + s->n * sizeof(k->certs[0]);
+	char *at;
+
+	for (size_t i = 0; i < s->n; i++)
+		size += strlen(s->certs[i].text) + 1;
+	k = malloc(size);
+	if (!k) {
+		(void)log_oom();
+		return;
+	}
+	k->checked_at = s->checked_at;
+	k->n = s->n;
+	at = (char *)&k->certs[s->n];
+	for (size_t i = 0; i < s->n; i++) {
+		k->certs[i].state = s->certs[i].state;
+		memcpy(k->certs[i].source, s->certs[i].source, sizeof(k->certs[i].source));
+		k->certs[i].fresh_until = s->certs[i].fresh_until;
+		k->certs[i].text = put(&at, s->certs[i].text);
+	}
+	free(b->state);
+	b->state = k;
+}
+
 void binding_path_state(struct gateway *g, const struct proto_path_state *s)
 {
 	struct binding *b = binding_find(g, s->handle);
@@ -256,12 +282,7 @@ void binding_path_state(struct gateway *g, const struct proto_path_state *s)
 	/* It may be gone, and verify not know yet. */
 	if (!b)
 		return;
-	if (!b->state)
-		b->state = malloc(sizeof(*b->state));
-	if (b->state)
-		*b->state = *s;
-	else
-		(void)log_oom();
+	keep_state(b, s);
 	if (!s->overdue || b->dead || !b->conn ||
 	    b->conn->cfg->revocation != CG_REVOCATION_REQUIRED)
 		return;

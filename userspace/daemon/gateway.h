@@ -258,6 +258,18 @@ int binding_facts_set(struct binding_facts *f, const struct proto_binding *p);
 /* The whole of it again. */
 void binding_facts_get(const struct binding_facts *f, struct proto_binding *ret);
 
+/* What verify last said of the revocation of its path; one piece of memory, texts included. */
+struct binding_state {
+	int64_t checked_at; /* seconds since 1970 */
+	size_t n;
+	struct {
+		enum pki_state state;
+		char source[8];
+		int64_t fresh_until;
+		const char *text;
+	} certs[];
+};
+
 struct binding {
 	LIST_ENTRY(binding) all, of_conn;
 	struct table_node by_handle, by_kernel;
@@ -269,8 +281,8 @@ struct binding {
 	int64_t since;
 	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
 	char *why;	 /* it is dead; NULL: it is not, or there was no memory to say so */
-	struct proto_path_state *state; /* of revocation; NULL: nothing is known, or asked */
-	uint8_t *path;			/* while a restart is prepared: the body of WATCHED */
+	struct binding_state *state; /* NULL: nothing is known, or asked */
+	uint8_t *path;		     /* while a restart is prepared: the body of WATCHED */
 	size_t path_len;
 };
 

@@ -12,6 +12,14 @@
  * There is one for each peer that is up, and a certificate that was read takes several times its own length. So the leaf, which nobody
  * else has, is kept as it came and read again for each look; what is above it is mostly configured, and shared.
  */
+/* A state, with as much of its text as there is. */
+struct kept_status {
+	enum pki_state state;
+	const char *source; /* constant */
+	int64_t fresh_until;
+	const char *text; /* behind the last of them, in the same piece of memory */
+};
+
 struct watched {
 	TAILQ_ENTRY(watched) all; /* those that were looked at longest ago first */
 	struct table_node by_handle;
@@ -22,7 +30,7 @@ struct watched {
 	struct pki_cert **above; /* the path without the leaf */
 	size_t n_above;
 	struct pki_certs others;
-	struct pki_cert_status *status; /* of the last look */
+	struct kept_status *status; /* of the last look */
 	size_t n_status;
 	unsigned int round; /* of watch.round that it was looked at in */
 	int64_t due;	    /* seconds since 1970: what is good now is not fresh any more */
@@ -70,15 +78,24 @@ static void drop(struct watch *w, struct watched *p)
 
 static int set_status(struct watched *p, const struct pki_cert_status *status, size_t n)
 {
-	struct pki_cert_status *copy = NULL;
+	size_t size = n * sizeof(struct kept_status);
+	struct kept_status *copy;
+	char *text;
 
-	if (n > 0) {
-		copy = reallocarray(p->status, n, sizeof(*copy));
-		if (!copy)
-			return -ENOMEM;
-		memcpy(copy, status, n * sizeof(*copy));
-	} else
-		free(p->status);
+	for (size_t i = 0; i < n; i++)
+		size += strlen(status[i].text) + 1;
+	copy = malloc(MAX(size, (size_t)1));
+	if (!copy)
+		return -ENOMEM;
+	text = (char *)(copy + n);
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = (struct kept_status){.state = status[i].state,
+					       .source = status[i].source,
+					       .fresh_until = status[i].fresh_until,
+					       .text = text};
+		text = stpcpy(text, status[i].text) + 1;
+	}
+	free(p->status);
 	p->status = copy;
 	p->n_status = n;
 	return 0;
@@ -111,12 +128,12 @@ failed:
 	return NULL;
 }
 
-/* As it was judged; to be freed with judged_done(). */
+/* What was judged, without what was found; to be freed with judged_done(). */
 static int unpack(const struct watched *p, struct judged *ret)
 {
 	int r;
 
-	*ret = (struct judged){.connection = p->connection, .n_status = p->n_status};
+	*ret = (struct judged){.connection = p->connection};
 	r = pki_cert_new(p->leaf, p->leaf_len, NULL, &ret->path[0]);
 	if (r < 0)
 		return r;
@@ -130,8 +147,6 @@ static int unpack(const struct watched *p, struct judged *ret)
 			return r;
 		}
 	}
-	if (p->n_status > 0)
-		memcpy(ret->status, p->status, p->n_status * sizeof(*p->status));
 	return 0;
 }
 
@@ -157,7 +172,7 @@ static void tell(struct watch *w, const struct watched *p, int64_t now, bool ove
 				      .overdue = overdue,
 				      .n = MIN(p->n_status, (size_t)PKI_BINDING_LINKS_MAX)};
 	for (size_t i = 0; i < s.n; i++) {
-		const struct pki_cert_status *from = &p->status[i];
+		const struct kept_status *from = &p->status[i];
 
 		s.certs[i].state = from->state;
 		(void)snprintf(s.certs[i].source, sizeof(s.certs[i].source), "%s", from->source);
@@ -231,7 +246,7 @@ void watch_all(struct watch *w)
 	w->round++;
 }
 
-static bool same(const struct pki_cert_status *a, const struct pki_cert_status *b)
+static bool same(const struct kept_status *a, const struct pki_cert_status *b)
 {
 	return a->state == b->state && a->fresh_until == b->fresh_until &&
 	       streq(a->source, b->source) && streq(a->text, b->text);
@@ -248,14 +263,15 @@ static bool changed(const struct watched *p, const struct revcheck *c)
 	return false;
 }
 
-static void tell_revoked(struct watch *w, struct watched *p, const struct pki_cert *cert, size_t at)
+static void tell_revoked(struct watch *w, struct watched *p, const struct pki_cert *cert,
+			 const struct pki_cert_status *status)
 {
 	static struct proto_seen_revoked s;
 
-	if (p->told_revoked || at >= p->n_status || p->status[at].state != PKI_STATE_REVOKED)
+	if (p->told_revoked || status->state != PKI_STATE_REVOKED)
 		return;
 	p->told_revoked = true;
-	judge_describe_revoked(p->connection, cert, &p->status[at], &s);
+	judge_describe_revoked(p->connection, cert, status, &s);
 	w->ops->seen_revoked(w->ctx, &s);
 }
 
@@ -283,17 +299,16 @@ static void look(struct watch *w, struct watched *p, const struct trust_table *t
 	if (reason == PKI_INTERNAL || c.refused_here)
 		goto out; /* what main revoked it has ended itself */
 	news = changed(p, &c);
-	if (set_status(p, c.status, c.n_status) < 0) {
+	/* What was found counts, even if it cannot be kept for comparison. */
+	if (set_status(p, c.status, c.n_status) < 0)
 		(void)log_oom();
-		goto out;
-	}
 	p->due = due_of(p, e->revocation_grace);
 	overdue = reason == PKI_REVOCATION_UNKNOWN && !c.missing;
 	if (news || (overdue && !p->told_overdue))
 		tell(w, p, now, overdue);
 	p->told_overdue = overdue;
-	if (reason == PKI_REVOKED)
-		tell_revoked(w, p, at < j.n_path ? j.path[at] : NULL, at);
+	if (reason == PKI_REVOKED && at < c.n_status && at < j.n_path)
+		tell_revoked(w, p, j.path[at], &c.status[at]);
 out:
 	judged_done(&j);
 }
