@@ -61,7 +61,7 @@ static bool credentials_equal(const struct conn *a, const struct conn *b)
 static void take_credentials(struct conn *to, struct conn *from)
 {
 	for (size_t i = 0; i < to->n_certs; i++)
-		free(to->certs[i].data);
+		cert_bytes_unref(to->certs[i].data);
 	memcpy(to->certs, from->certs, sizeof(to->certs));
 	to->n_certs = from->n_certs;
 	memset(from->certs, 0, sizeof(from->certs));

@@ -117,7 +117,7 @@ struct conn {
 	uint8_t *local_id, *remote_id;
 	size_t local_id_len, remote_id_len;
 	struct {
-		uint8_t *data;
+		uint8_t *data; /* cert_bytes_new() */
 		size_t len;
 	} certs[IKE_MAX_CERTS];
 	size_t n_certs;
@@ -153,6 +153,14 @@ struct conn {
 	char left[128];			 /* why the last IKE SA ended, if ike said so */
 	uint8_t config_digest[8];	 /* of all that was configured: for the audit trail */
 };
+
+/*
+ * The bytes of a certificate of ours, which connections share that have the same: a copy with one reference, NULL without memory; one more
+ * reference; one less. NULL is fine for the latter.
+ */
+uint8_t *cert_bytes_new(const uint8_t *data, size_t len);
+uint8_t *cert_bytes_ref(uint8_t *data);
+void cert_bytes_unref(uint8_t *data);
 
 struct conn *conn_find(const struct gateway *g, uint32_t id);
 struct conn *conn_find_name(const struct gateway *g, const char *name);

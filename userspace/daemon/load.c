@@ -273,6 +273,26 @@ static int set_text(const char *s, char **ret)
 	return 0;
 }
 
+/* The i-th certificate of ours; that of `like`, which may be NULL, if it is the same: most connections have the one of the connection before. */
+static int add_cert(struct conn *c, const struct conn *like, size_t i, const struct ike_blob *cert)
+{
+	uint8_t *data;
+
+	if (like && i < like->n_certs && like->certs[i].len == cert->size &&
+	    memcmp(like->certs[i].data, cert->data, cert->size) == 0)
+		data = cert_bytes_ref(like->certs[i].data);
+	else
+		data = cert_bytes_new(cert->data, cert->size);
+	if (!data)
+		return -ENOMEM;
+	if (i < c->n_certs)
+		cert_bytes_unref(c->certs[i].data);
+	c->certs[i].data = data;
+	c->certs[i].len = cert->size;
+	c->n_certs = MAX(c->n_certs, i + 1);
+	return 0;
+}
+
 static void next_connection(struct load *l)
 {
 	l->at++;
@@ -308,11 +328,9 @@ static void await(struct load *l, struct conn *c, const struct staged_key *s)
 	    streq(old->cfg->outbound_certificate.text, source->text) && old->n_certs > 0) {
 		r = dup_blob(&(struct ike_blob){old->local_id, old->local_id_len}, &c->local_id,
 			     &c->local_id_len);
-		for (size_t i = 0; i < old->n_certs && r >= 0; i++) {
-			r = dup_blob(&(struct ike_blob){old->certs[i].data, old->certs[i].len},
-				     &c->certs[i].data, &c->certs[i].len);
-			c->n_certs = r >= 0 ? i + 1 : c->n_certs;
-		}
+		for (size_t i = 0; i < old->n_certs && r >= 0; i++)
+			r = add_cert(c, old, i,
+				     &(struct ike_blob){old->certs[i].data, old->certs[i].len});
 		if (r >= 0 && old->local_subject)
 			r = set_text(old->local_subject, &c->local_subject);
 		c->local_not_after = old->local_not_after;
@@ -340,10 +358,8 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 		return;
 	}
 	r = dup_blob(&s->id, &c->local_id, &c->local_id_len);
-	for (size_t i = 0; i < s->n_certs && r >= 0; i++) {
-		r = dup_blob(&s->certs[i], &c->certs[i].data, &c->certs[i].len);
-		c->n_certs = r >= 0 ? i + 1 : c->n_certs;
-	}
+	for (size_t i = 0; i < s->n_certs && r >= 0; i++)
+		r = add_cert(c, l->at > 0 ? l->conns[l->at - 1] : NULL, i, &s->certs[i]);
 	if (r >= 0)
 		r = set_text(s->subject, &c->local_subject);
 	c->local_not_after = s->not_after;
@@ -486,7 +502,7 @@ static void begin_anew(struct load *l)
 	l->waiting = 0;
 	for (size_t i = 0; i < l->n; i++) {
 		for (size_t j = 0; j < l->conns[i]->n_certs; j++)
-			free(l->conns[i]->certs[j].data);
+			cert_bytes_unref(l->conns[i]->certs[j].data);
 		memset(l->conns[i]->certs, 0, sizeof(l->conns[i]->certs));
 		l->conns[i]->n_certs = 0;
 	}
