@@ -21,7 +21,7 @@ TEST_KERNELS := $(DEBIAN_KERNELS) uml uml-debug
 
 .DEFAULT_GOAL := all
 .PHONY: all userspace module modules modules-kunit install modules_install unit test interop lint \
-	check-style demo bench soak fuzz setup format clean help
+	check-style demo bench bench-ike soak fuzz setup format clean help
 
 ##@ Building
 
@@ -151,6 +151,12 @@ bench:	## certgate, xfrm and WireGuard at the same work; writes the tables of do
 	@scripts/setup --packages
 	@scripts/setup --build
 	@tests/bench/run
+
+bench-ike:	## handshakes and rekeys of CONNECTIONS=N sites, certgated beside strongSwan; needs root, no VM
+	@scripts/setup --packages
+	@scripts/setup --build
+	@scripts/setup --peers
+	@tests/bench/ike/run $(if $(CONNECTIONS),--connections $(CONNECTIONS))
 endif
 
 ifneq ($(wildcard tests/soak),)

@@ -175,7 +175,7 @@ static void long_scalars_and_keys_are_cut_in_messages(void **state)
 
 static void findings_are_bounded_in_number_but_counted(void **state)
 {
-	_cleanup_free_ char *text = repeat("connections:\n", "  - {}\n", 4096, "");
+	_cleanup_free_ char *text = repeat("connections:\n", "  - {}\n", CG_CONNECTIONS_MAX, "");
 	_cleanup_loaded_ struct loaded l = load_bounded(text, strlen(text));
 
 	(void)state;
@@ -186,7 +186,8 @@ static void findings_are_bounded_in_number_but_counted(void **state)
 
 static void lists_have_bounds(void **state)
 {
-	_cleanup_free_ char *connections = repeat("connections:\n", "  - {}\n", 4097, "");
+	_cleanup_free_ char *connections = repeat("connections:\n", "  - {}\n",
+						  CG_CONNECTIONS_MAX + 1, "");
 	_cleanup_free_ char *networks = repeat("connections: [{name: a, local_networks: [",
 					       "10.0.0.0/8,", 33, "]}]\n");
 	_cleanup_free_ char *keys = repeat("gateway:\n", "  a: b\n", 200000, "");
@@ -195,7 +196,7 @@ static void lists_have_bounds(void **state)
 	_cleanup_loaded_ struct loaded c = load_bounded(keys, strlen(keys));
 
 	(void)state;
-	assert_refused(&a, "connections: found 4097 items, expected at most 4096");
+	assert_refused(&a, "connections: found 16385 items, expected at most 16384");
 	assert_refused(&b, "local_networks: found 33 items, expected at most 32");
 	assert_refused(&c, "gateway.a: unknown key");
 }

@@ -224,6 +224,12 @@ static void a_key_of_another_certificate_does_not_load(void **state _unused_)
 	assert_int_equal(key_table_end(t, 7, time(NULL), &answer), 0);
 	assert_true(answer.error < 0);
 	assert_true(answer.text[0] != '\0');
+	/* Settled is over, however it went. */
+	key_table_settle(t, 7);
+	assert_int_equal(key_table_file(t, &key, (uint8_t *)strdup("x"), 1), -ENOENT);
+	assert_int_equal(key_table_end(t, 7, time(NULL), &answer), -ENOENT);
+	assert_int_equal(key_table_await(t, 7, true, "x", "y"), -ENOENT);
+	assert_null(key_table_find(t, 7)->signer);
 	(void)key_table_free(t);
 }
 

@@ -115,16 +115,20 @@ static void a_verdict_that_crossed_the_change_counts_as_before_it(void **state _
 /* The first of its chain that ended: an intermediate here. */
 static void what_has_expired_is_named(void **state _unused_)
 {
+	static struct proto_binding p;
 	const struct history_entry *e;
 	struct world w;
 
 	set_up(&w, 1, 1);
-	w.b->b.binding.n_links = 3;
-	(void)snprintf(w.b->b.binding.subject, sizeof(w.b->b.binding.subject), "CN=peer");
-	(void)snprintf(w.b->b.chain[1].subject, sizeof(w.b->b.chain[1].subject), "CN=Issuer,O=X");
-	w.b->b.chain[0].not_after = 1800000100;
-	w.b->b.chain[1].not_after = 1800000000;
-	w.b->b.chain[2].not_after = 1900000000;
+	binding_facts_get(&w.b->b, &p);
+	p.binding.n_links = 3;
+	(void)snprintf(p.binding.subject, sizeof(p.binding.subject), "CN=peer");
+	(void)snprintf(p.chain[1].subject, sizeof(p.chain[1].subject), "CN=Issuer,O=X");
+	p.chain[0].not_after = 1800000100;
+	p.chain[1].not_after = 1800000000;
+	p.chain[2].not_after = 1900000000;
+	free(w.b->b.room);
+	assert_int_equal(binding_facts_set(&w.b->b, &p), 0);
 	/* The module's refusal is there already. */
 	assert_int_equal(w.c.history.n, 1);
 	binding_expired(&w.g, w.b);
@@ -144,6 +148,55 @@ static void what_has_expired_is_named(void **state _unused_)
 	tear_down(&w);
 }
 
+/* What main keeps of a peer takes the room it needs, and a restart hands on all of it. */
+static void the_facts_come_back_whole(void **state _unused_)
+{
+	static struct proto_binding p, got;
+	struct binding_facts f;
+
+	p = (struct proto_binding){.handle = HANDLE, .connection = 7};
+	memset(p.trust, 5, sizeof(p.trust));
+	p.binding.n_links = PKI_BINDING_LINKS_MAX;
+	p.binding.not_before = 100;
+	p.binding.not_after = 200;
+	(void)snprintf(p.binding.subject, sizeof(p.binding.subject), "CN=peer");
+	(void)snprintf(p.binding.label, sizeof(p.binding.label), "branch");
+	(void)snprintf(p.identity, sizeof(p.identity), "fqdn:peer");
+	for (size_t i = 0; i < PKI_BINDING_LINKS_MAX; i++) {
+		memset(p.binding.links[i].cert, (int)i, sizeof(p.binding.links[i].cert));
+		memset(p.binding.links[i].spki, (int)i + 100, sizeof(p.binding.links[i].spki));
+		p.chain[i].not_after = 200 + (int64_t)i;
+		memset(p.chain[i].subject, 'a' + (int)i, i * 30);
+	}
+	assert_int_equal(binding_facts_set(&f, &p), 0);
+	memset(&got, 0xff, sizeof(got));
+	binding_facts_get(&f, &got);
+	assert_memory_equal(&got, &p, sizeof(p));
+	free(f.room);
+	p = (struct proto_binding){.handle = 1};
+	assert_int_equal(binding_facts_set(&f, &p), 0);
+	assert_string_equal(f.identity, "");
+	free(f.room);
+}
+
+static void a_history_grows_to_its_limit_and_turns(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w, 1, 1);
+	history_done(&w.c.history);
+	for (int i = 0; i < 3 * HISTORY_MAX / 2; i++) {
+		history_note(&w.g, &w.c, IKE_INFO, "x", NULL, NULL, "%d", i);
+		assert_int_equal(w.c.history.n, i < HISTORY_MAX ? i + 1 : HISTORY_MAX);
+		assert_true(w.c.history.size < 2 * (size_t)i + 8);
+		assert_int_equal(atoi(history_at(&w.c.history, w.c.history.n - 1)->text), i);
+		assert_int_equal(atoi(history_at(&w.c.history, 0)->text),
+				 i < HISTORY_MAX ? 0 : i + 1 - HISTORY_MAX);
+	}
+	assert_null(history_at(&w.c.history, HISTORY_MAX));
+	tear_down(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +205,8 @@ int main(void)
 		cmocka_unit_test(a_change_taken_back_is_none),
 		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
 		cmocka_unit_test(what_has_expired_is_named),
+		cmocka_unit_test(the_facts_come_back_whole),
+		cmocka_unit_test(a_history_grows_to_its_limit_and_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

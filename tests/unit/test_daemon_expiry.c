@@ -30,13 +30,15 @@ static void set_up(struct world *w)
 	w->g.conns = w->conns;
 	w->g.n_conns = 1;
 	w->c.n_certs = 1;
-	(void)snprintf(w->c.local_subject, sizeof(w->c.local_subject), "CN=ours");
+	w->c.local_subject = strdup("CN=ours");
 	w->c.local_not_after = NOW + 100 * (int64_t)DAY;
 }
 
 static void tear_down(struct world *w)
 {
 	history_done(&w->c.history);
+	free(w->c.local_subject);
+	free(w->c.chain_subject);
 }
 
 /* How many warnings there are by now, after a look at that moment. */
@@ -116,21 +118,21 @@ static void between_looks_is_time(void **state _unused_)
 static void the_peers_path_and_the_configured_chain_count(void **state _unused_)
 {
 	static struct binding b;
+	struct binding_chain chain[] = {
+		{.subject = "CN=0", .not_after = NOW + 60 * (int64_t)DAY},
+		{.subject = "CN=1", .not_after = NOW + 40 * (int64_t)DAY},
+		/* The configured root: it is told of as that. */
+		{.subject = "CN=Root", .not_after = NOW + 50 * (int64_t)DAY},
+	};
 	struct expiry_item items[EXPIRY_ITEMS];
 	struct world w;
 
 	set_up(&w);
 	w.c.chain_not_after = NOW + 50 * (int64_t)DAY;
-	(void)snprintf(w.c.chain_subject, sizeof(w.c.chain_subject), "CN=Root");
+	w.c.chain_subject = strdup("CN=Root");
 	memset(&b, 0, sizeof(b));
 	b.b.binding.n_links = 3;
-	for (int i = 0; i < 3; i++)
-		(void)snprintf(b.b.chain[i].subject, PKI_TEXT_MAX, "CN=%d", i);
-	b.b.chain[0].not_after = NOW + 60 * (int64_t)DAY;
-	b.b.chain[1].not_after = NOW + 40 * (int64_t)DAY;
-	/* The configured root: it is told of as that. */
-	b.b.chain[2].not_after = w.c.chain_not_after;
-	(void)snprintf(b.b.chain[2].subject, PKI_TEXT_MAX, "CN=Root");
+	b.b.chain = chain;
 	LIST_INSERT_HEAD(&w.c.bindings, &b, of_conn);
 	expiry_items(&w.c, items);
 	assert_string_equal(items[0].whose, "ours");

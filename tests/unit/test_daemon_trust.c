@@ -79,6 +79,50 @@ static void every_rule_counts(void **state _unused_)
 	}
 }
 
+static const struct trust_entry *staged(struct trust_table *t, uint32_t connection,
+					const struct pkigen_cert *a, const struct pkigen_cert *b)
+{
+	static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id[PROTO_ID_MAX];
+	struct stage_trust s = {.ref = {1, connection},
+				.name = "x",
+				.subject_name = "gw.example",
+				.remote_identity = "auto"};
+	static struct staged_trust answer;
+
+	assert_int_equal(trust_table_begin(t, &s), 0);
+	load(t, &s, STAGE_CHAIN, a);
+	if (b)
+		load(t, &s, STAGE_CHAIN, b);
+	assert_int_equal(trust_table_end(t, connection, time(NULL), &answer, hashes, id), 0);
+	assert_int_equal(answer.error, 0);
+	return trust_table_last(t, connection);
+}
+
+/* A thousand connections below one root hold it once; each has what its own files say, and nothing else. */
+static void connections_share_a_file_and_nothing_more(void **state _unused_)
+{
+	struct pkigen_cert *root = pkigen_root("CN=One Root"),
+			   *other = pkigen_root("CN=Other Root"),
+			   *helper = pkigen_intermediate(root, "CN=Helper");
+	struct trust_table *t = trust_table_new(1);
+	const struct trust_entry *one = staged(t, 1, root, NULL), *two = staged(t, 2, other, NULL),
+				 *three = staged(t, 3, root, other),
+				 *four = staged(t, 4, root, helper);
+
+	assert_ptr_equal(one->trust->anchors.list[0], three->trust->anchors.list[0]);
+	assert_ptr_equal(one->trust->anchors.list[0], four->trust->anchors.list[0]);
+	assert_int_equal(one->trust->anchors.n, 1);
+	assert_int_equal(one->trust->helpers.n, 0);
+	assert_ptr_not_equal(one->trust->anchors.list[0], two->trust->anchors.list[0]);
+	assert_int_equal(two->trust->anchors.n, 1);
+	assert_int_equal(three->trust->anchors.n, 2);
+	assert_int_equal(four->trust->anchors.n, 1);
+	assert_int_equal(four->trust->helpers.n, 1);
+	trust_table_seal(t);
+	assert_string_equal(trust_table_find(t, 1)->trust->anchors.list[0]->subject, "CN=One Root");
+	(void)trust_table_free(t);
+}
+
 /* To ike it goes with the connection, and with each verdict. */
 static void it_reaches_the_engine(void **state _unused_)
 {
@@ -152,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_rule_counts),
+		cmocka_unit_test(connections_share_a_file_and_nothing_more),
 		cmocka_unit_test(it_reaches_the_engine),
 		cmocka_unit_test(the_first_end_is_known),
 	};

@@ -22,7 +22,7 @@
 
 /* Limits. Names fit twice, with a slash, into the module's label of 63 bytes. */
 #define CG_NAME_MAX		31 /* of a connection or child */
-#define CG_CONNECTIONS_MAX	4096
+#define CG_CONNECTIONS_MAX	16384
 #define CG_CHILDREN_MAX		64 /* a connection */
 #define CG_NETWORKS_MAX		32 /* a side of a child */
 #define CG_POLICIES_MAX		256

@@ -61,7 +61,7 @@ static bool credentials_equal(const struct conn *a, const struct conn *b)
 static void take_credentials(struct conn *to, struct conn *from)
 {
 	for (size_t i = 0; i < to->n_certs; i++)
-		free(to->certs[i].data);
+		cert_bytes_unref(to->certs[i].data);
 	memcpy(to->certs, from->certs, sizeof(to->certs));
 	to->n_certs = from->n_certs;
 	memset(from->certs, 0, sizeof(from->certs));
@@ -77,9 +77,11 @@ static void take_credentials(struct conn *to, struct conn *from)
 	to->n_hashes = from->n_hashes;
 	memcpy(to->trust_digest, from->trust_digest, sizeof(to->trust_digest));
 	bindings_compare(to);
-	memcpy(to->chain_subject, from->chain_subject, sizeof(to->chain_subject));
+	free(to->chain_subject);
+	to->chain_subject = TAKE_PTR(from->chain_subject);
 	to->chain_not_after = from->chain_not_after;
-	memcpy(to->local_subject, from->local_subject, sizeof(to->local_subject));
+	free(to->local_subject);
+	to->local_subject = TAKE_PTR(from->local_subject);
 	to->local_not_after = from->local_not_after;
 }
 

@@ -23,6 +23,85 @@ struct binding *binding_find_kernel(struct gateway *g, uint32_t id)
 		       : NULL;
 }
 
+static char *put(char **at, const char *s)
+{
+	char *to = *at;
+
+	*at = stpcpy(to, s) + 1;
+	return to;
+}
+
+int binding_facts_set(struct binding_facts *f, const struct proto_binding *p)
+{
+	const struct pki_binding *b = &p->binding;
+	uint32_t n = b->n_links;
+	size_t size = n * (sizeof(*f->binding.links) + sizeof(*f->chain)) + strlen(b->subject) +
+		      strlen(b->label) + strlen(p->identity) + 3;
+	struct pki_fingerprint *links;
+	struct binding_chain *chain;
+	char *at;
+
+	for (uint32_t i = 0; i < n; i++)
+		size += strlen(p->chain[i].subject) + 1;
+	chain = malloc(size);
+	if (!chain)
+		return -ENOMEM;
+	links = (struct pki_fingerprint *)(chain + n);
+	at = (char *)(links + n);
+	if (n > 0)
+		memcpy(links, b->links, n * sizeof(*links));
+	for (uint32_t i = 0; i < n; i++)
+		chain[i] = (struct binding_chain){.subject = put(&at, p->chain[i].subject),
+						  .not_after = p->chain[i].not_after};
+	*f = (struct binding_facts){
+		.handle = p->handle,
+		.connection = p->connection,
+		.binding = {.links = links,
+			    .n_links = n,
+			    .not_before = b->not_before,
+			    .not_after = b->not_after,
+			    .subject = put(&at, b->subject),
+			    .label = put(&at, b->label)},
+		.identity = put(&at, p->identity),
+		.chain = chain,
+		.room = chain,
+	};
+	memcpy(f->trust, p->trust, sizeof(f->trust));
+	return 0;
+}
+
+void binding_facts_get(const struct binding_facts *f, struct proto_binding *ret)
+{
+	struct pki_binding *b = &ret->binding;
+
+	*ret = (struct proto_binding){.handle = f->handle, .connection = f->connection};
+	memcpy(ret->trust, f->trust, sizeof(ret->trust));
+	b->n_links = f->binding.n_links;
+	b->not_before = f->binding.not_before;
+	b->not_after = f->binding.not_after;
+	(void)snprintf(b->subject, sizeof(b->subject), "%s", f->binding.subject);
+	(void)snprintf(b->label, sizeof(b->label), "%s", f->binding.label);
+	(void)snprintf(ret->identity, sizeof(ret->identity), "%s", f->identity);
+	for (uint32_t i = 0; i < b->n_links; i++) {
+		b->links[i] = f->binding.links[i];
+		ret->chain[i].not_after = f->chain[i].not_after;
+		(void)snprintf(ret->chain[i].subject, sizeof(ret->chain[i].subject), "%s",
+			       f->chain[i].subject);
+	}
+}
+
+/* NULL: no memory. */
+static struct binding *binding_alloc(const struct proto_binding *p)
+{
+	struct binding *b = calloc(1, sizeof(*b));
+
+	if (b && binding_facts_set(&b->b, p) >= 0)
+		return b;
+	free(b);
+	(void)log_oom();
+	return NULL;
+}
+
 static void unlink_binding(struct gateway *g, struct binding *b)
 {
 	table_del(&g->bindings_by_handle, &b->by_handle);
@@ -32,6 +111,8 @@ static void unlink_binding(struct gateway *g, struct binding *b)
 		LIST_REMOVE(b, of_conn);
 	free(b->state);
 	free(b->path);
+	free(b->why);
+	free(b->b.room);
 	free(b);
 }
 
@@ -57,12 +138,11 @@ static void tell_all_gone(struct gateway *g, const struct binding *b)
 
 static void tell_admitted(struct gateway *g, const struct binding *b)
 {
-	const struct pki_binding *p = &b->b.binding;
 	_cleanup_strbuf_ struct cg_strbuf chain = {0};
 	char until[TIMESTAMP_SIZE], digest[17], hash[17];
 
-	for (uint32_t i = 0; i < p->n_links; i++) {
-		if (hex_encode(p->links[i].cert, 8, hash, sizeof(hash)) >= 0)
+	for (uint32_t i = 0; i < b->b.binding.n_links; i++) {
+		if (hex_encode(b->b.binding.links[i].cert, 8, hash, sizeof(hash)) >= 0)
 			strbuf_addf(&chain, "%s%s (%s)", i > 0 ? " <- " : "", b->b.chain[i].subject,
 				    hash);
 	}
@@ -71,8 +151,13 @@ static void tell_admitted(struct gateway *g, const struct binding *b)
 	history_note(
 		g, b->conn, IKE_NOTICE, "peer-admitted", NULL, NULL,
 		"%s was let in as %s, binding %u, until %s, under configuration %s, by the chain %s",
-		p->subject, b->b.identity, b->kernel_id, format_timestamp(p->not_after, until),
-		digest, chain.s ? chain.s : "");
+		b->b.binding.subject, b->b.identity, b->kernel_id,
+		format_timestamp(b->b.binding.not_after, until), digest, chain.s ? chain.s : "");
+}
+
+const char *binding_why(const struct binding *b)
+{
+	return b->why ? b->why : "";
 }
 
 static const char *why_left(const struct gateway *g, const struct binding *b)
@@ -80,7 +165,7 @@ static const char *why_left(const struct gateway *g, const struct binding *b)
 	const struct binding *newest = b->conn ? LIST_FIRST(&b->conn->bindings) : NULL;
 
 	if (b->dead)
-		return b->why;
+		return binding_why(b);
 	if (g->stopping)
 		return "the daemon stops";
 	if (!b->conn || b->conn->closing)
@@ -132,7 +217,7 @@ void binding_tell_ike(struct gateway *g, const struct binding *b)
 
 	msg_begin(&m, MSG_BINDING_DEAD);
 	msg_put_u64(&m, b->b.handle);
-	msg_put_str(&m, b->why);
+	msg_put_str(&m, binding_why(b));
 	(void)channel_send(ike_channel(g), &m, -EBADF);
 }
 
@@ -141,7 +226,8 @@ void binding_die(struct gateway *g, struct binding *b, const char *why)
 	if (b->dead)
 		return;
 	b->dead = true;
-	(void)snprintf(b->why, sizeof(b->why), "%s", why);
+	free(b->why);
+	b->why = strdup(why);
 	history_add(g, b->conn, IKE_WARNING, "binding-dead", NULL,
 		    "the peer needs a certificate that is valid and not revoked",
 		    "the tunnel of '%s' is stopped by the kernel: %s", b->b.binding.subject, why);
@@ -150,10 +236,10 @@ void binding_die(struct gateway *g, struct binding *b, const char *why)
 
 void binding_expired(struct gateway *g, struct binding *b)
 {
-	char why[sizeof(b->why)], at[TIMESTAMP_SIZE];
+	char why[128], at[TIMESTAMP_SIZE];
 	uint32_t first = 0;
 
-	if (b->dead)
+	if (b->dead || b->b.binding.n_links == 0)
 		return;
 	for (uint32_t i = 1; i < b->b.binding.n_links; i++) {
 		if (b->b.chain[i].not_after < b->b.chain[first].not_after)
@@ -181,6 +267,32 @@ void binding_stop(struct gateway *g, struct binding *b, const char *why)
 	binding_die(g, b, why);
 }
 
+static void keep_state(struct binding *b, const struct proto_path_state *s)
+{
+	struct binding_state *k;
+	size_t size = sizeof(*k) + s->n * sizeof(k->certs[0]);
+	char *at;
+
+	for (size_t i = 0; i < s->n; i++)
+		size += strlen(s->certs[i].text) + 1;
+	k = malloc(size);
+	if (!k) {
+		(void)log_oom();
+		return;
+	}
+	k->checked_at = s->checked_at;
+	k->n = s->n;
+	at = (char *)&k->certs[s->n];
+	for (size_t i = 0; i < s->n; i++) {
+		k->certs[i].state = s->certs[i].state;
+		memcpy(k->certs[i].source, s->certs[i].source, sizeof(k->certs[i].source));
+		k->certs[i].fresh_until = s->certs[i].fresh_until;
+		k->certs[i].text = put(&at, s->certs[i].text);
+	}
+	free(b->state);
+	b->state = k;
+}
+
 void binding_path_state(struct gateway *g, const struct proto_path_state *s)
 {
 	struct binding *b = binding_find(g, s->handle);
@@ -189,12 +301,7 @@ void binding_path_state(struct gateway *g, const struct proto_path_state *s)
 	/* It may be gone, and verify not know yet. */
 	if (!b)
 		return;
-	if (!b->state)
-		b->state = malloc(sizeof(*b->state));
-	if (b->state)
-		*b->state = *s;
-	else
-		(void)log_oom();
+	keep_state(b, s);
 	if (!s->overdue || b->dead || !b->conn ||
 	    b->conn->cfg->revocation != CG_REVOCATION_REQUIRED)
 		return;
@@ -287,13 +394,13 @@ static void list_binding(struct conn *c, struct binding *b)
 struct binding *binding_restored(struct conn *c, const struct proto_binding *p, uint32_t kernel_id,
 				 int64_t since)
 {
-	struct binding *b = calloc(1, sizeof(*b));
+	struct binding *b = binding_alloc(p);
 
-	if (!b) {
-		(void)log_oom();
+	if (!b)
 		return NULL;
-	}
-	*b = (struct binding){.b = *p, .conn = c, .kernel_id = kernel_id, .since = since};
+	b->conn = c;
+	b->kernel_id = kernel_id;
+	b->since = since;
 	b->b.connection = c->id;
 	list_binding(c, b);
 	table_add(&c->g->bindings_by_kernel, &b->by_kernel, kernel_id);
@@ -315,12 +422,9 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 		return;
 	}
 	make_room(c);
-	b = calloc(1, sizeof(*b));
-	if (!b) {
-		(void)log_oom();
+	b = binding_alloc(p);
+	if (!b)
 		return;
-	}
-	b->b = *p;
 	b->conn = c;
 	b->since = (int64_t)(now_realtime() / USEC_PER_SEC);
 	c->left[0] = '\0';
@@ -334,13 +438,12 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 		return;
 	}
 	b->dead = true;
-	(void)snprintf(b->why, sizeof(b->why), "%s",
-		       g->k ? cgk_error(g->k) : "the module is not loaded");
+	b->why = strdup(g->k ? cgk_error(g->k) : "the module is not loaded");
 	history_add(g, c, IKE_ERROR, "binding-refused", NULL,
 		    g->k ? "is one of the peer's certificates revoked? 'certgate cert' tells"
 			 : "load the module: modprobe certgate",
 		    "the kernel refuses the certificate binding of '%s': %s", p->binding.subject,
-		    b->why);
+		    binding_why(b));
 	/* The verdict is on its way to ike; this comes behind it, or ike learns with the SA that it wants. */
 	binding_tell_ike(g, b);
 }

@@ -76,7 +76,7 @@ static int allowed(struct gateway *g, const struct ike_out_child_add *a, struct 
 	ctx.binding_connection = b ? b->b.connection : 0;
 	if (b && b->dead) {
 		(void)snprintf(text, CHECK_TEXT, "the peer's certificate binding is dead: %s",
-			       b->why);
+			       binding_why(b));
 		return -EKEYREVOKED;
 	}
 	if (child_find(g, a->child)) {

@@ -43,6 +43,37 @@ void conn_unlist(struct conn *c)
 	table_del(&c->g->conns_by_name, &c->by_name);
 }
 
+struct cert_bytes {
+	unsigned int refs;
+	uint8_t data[];
+};
+
+uint8_t *cert_bytes_new(const uint8_t *data, size_t len)
+{
+	struct cert_bytes *b = malloc(sizeof(*b) + len);
+
+	if (!b)
+		return NULL;
+	b->refs = 1;
+	if (len > 0)
+		memcpy(b->data, data, len);
+	return b->data;
+}
+
+uint8_t *cert_bytes_ref(uint8_t *data)
+{
+	container_of(data, struct cert_bytes, data[0])->refs++;
+	return data;
+}
+
+void cert_bytes_unref(uint8_t *data)
+{
+	struct cert_bytes *b = data ? container_of(data, struct cert_bytes, data[0]) : NULL;
+
+	if (b && --b->refs == 0)
+		free(b);
+}
+
 void conn_free(struct conn *c)
 {
 	struct binding *b;
@@ -54,12 +85,14 @@ void conn_free(struct conn *c)
 		b->conn = NULL;
 	}
 	for (size_t i = 0; i < c->n_certs; i++)
-		free(c->certs[i].data);
+		cert_bytes_unref(c->certs[i].data);
 	if (c->resolve_timer)
 		event_free(c->resolve_timer);
 	free(c->local_id);
 	free(c->remote_id);
 	free(c->hashes);
+	free(c->local_subject);
+	free(c->chain_subject);
 	history_done(&c->history);
 	free(c->last_error.text);
 	free(c->last_error.hint);

@@ -22,7 +22,8 @@ unsigned int expiry_level(int64_t not_after, int64_t now)
 static void set_item(struct expiry_item *item, const char *whose, const char *subject,
 		     int64_t not_after)
 {
-	*item = (struct expiry_item){.whose = whose, .subject = subject, .not_after = not_after};
+	*item = (struct expiry_item){
+		.whose = whose, .subject = subject ? subject : "", .not_after = not_after};
 }
 
 void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS])
@@ -37,7 +38,7 @@ void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS])
 	/* The earliest of its path. A path's anchor and intermediates may be the configured ones: once is enough. */
 	for (uint32_t i = 0; b && !b->dead && i < b->b.binding.n_links; i++) {
 		if ((items[2].whose && items[2].not_after <= b->b.chain[i].not_after) ||
-		    (b->b.chain[i].not_after == c->chain_not_after &&
+		    (b->b.chain[i].not_after == c->chain_not_after && c->chain_subject &&
 		     streq(b->b.chain[i].subject, c->chain_subject)))
 			continue;
 		set_item(&items[2], "peer", b->b.chain[i].subject, b->b.chain[i].not_after);

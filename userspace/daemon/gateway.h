@@ -42,9 +42,10 @@ struct history_entry {
 	char *text, *hint;
 };
 
+/* Most connections have little to tell: room is made as it is needed. */
 struct history {
-	struct history_entry entries[HISTORY_MAX];
-	size_t first, n;
+	struct history_entry *entries; /* a ring of `size` */
+	size_t first, n, size;
 };
 
 struct conn;
@@ -116,17 +117,17 @@ struct conn {
 	uint8_t *local_id, *remote_id;
 	size_t local_id_len, remote_id_len;
 	struct {
-		uint8_t *data;
+		uint8_t *data; /* cert_bytes_new() */
 		size_t len;
 	} certs[IKE_MAX_CERTS];
 	size_t n_certs;
-	char local_subject[PKI_TEXT_MAX];
+	char *local_subject;
 	int64_t local_not_after;
 	uint8_t (*hashes)[20];
 	size_t n_hashes;
 	uint8_t trust_digest[32];
-	char chain_subject[PKI_TEXT_MAX]; /* of what is configured for the peer, what ends first */
-	int64_t chain_not_after;	  /* 0: not known */
+	char *chain_subject;	 /* of what is configured for the peer, what ends first */
+	int64_t chain_not_after; /* 0: not known */
 	struct {
 		int64_t not_after;
 		unsigned int level;
@@ -157,6 +158,14 @@ struct conn {
 	char left[128];			 /* why the last IKE SA ended, if ike said so */
 	uint8_t config_digest[8];	 /* of all that was configured: for the audit trail */
 };
+
+/*
+ * The bytes of a certificate of ours, which connections share that have the same: a copy with one reference, NULL without memory; one more
+ * reference; one less. NULL is fine for the latter.
+ */
+uint8_t *cert_bytes_new(const uint8_t *data, size_t len);
+uint8_t *cert_bytes_ref(uint8_t *data);
+void cert_bytes_unref(uint8_t *data);
 
 struct conn *conn_find(const struct gateway *g, uint32_t id);
 struct conn *conn_find_name(const struct gateway *g, const char *name);
@@ -256,25 +265,62 @@ void routes_remove(struct conn *c);
 
 /* ---------------------------------------------------------------- binding.c: certificate bindings */
 
+/* What verify said, in no more room than it takes: there is one for each peer that is up. */
+struct binding_facts {
+	uint64_t handle;
+	uint32_t connection;
+	uint8_t trust[32];
+	struct {
+		const struct pki_fingerprint *links;
+		uint32_t n_links;
+		int64_t not_before, not_after;
+		const char *subject, *label;
+	} binding;
+	const char *identity;
+	const struct binding_chain {
+		const char *subject;
+		int64_t not_after;
+	} * chain;  /* as binding.links */
+	void *room; /* of all that is pointed to */
+};
+
+int binding_facts_set(struct binding_facts *f, const struct proto_binding *p);
+/* The whole of it again. */
+void binding_facts_get(const struct binding_facts *f, struct proto_binding *ret);
+
+/* What verify last said of the revocation of its path; one piece of memory, texts included. */
+struct binding_state {
+	int64_t checked_at; /* seconds since 1970 */
+	size_t n;
+	struct {
+		enum pki_state state;
+		char source[8];
+		int64_t fresh_until;
+		const char *text;
+	} certs[];
+};
+
 struct binding {
 	LIST_ENTRY(binding) all, of_conn;
 	struct table_node by_handle, by_kernel;
 	struct conn *conn; /* NULL: it is gone */
-	struct proto_binding b;
+	struct binding_facts b;
 	uint32_t kernel_id; /* 0: the kernel refused */
 	bool dead, released;
 	unsigned int children;
 	int64_t since;
 	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
-	char why[128];	 /* it is dead */
-	struct proto_path_state *state; /* of revocation; NULL: nothing is known, or asked */
-	uint8_t *path;			/* while a restart is prepared: the body of WATCHED */
+	char *why;	 /* it is dead; NULL: it is not, or there was no memory to say so */
+	struct binding_state *state; /* NULL: nothing is known, or asked */
+	uint8_t *path;		     /* while a restart is prepared: the body of WATCHED */
 	size_t path_len;
 };
 
 /* Who is let in and when and why that ended is told as peer-admitted and peer-left. */
 void binding_new(struct gateway *g, struct proc *from, const struct proto_binding *b);
 struct binding *binding_find(struct gateway *g, uint64_t handle);
+/* Why it is dead; never NULL. */
+const char *binding_why(const struct binding *b);
 struct binding *binding_find_kernel(struct gateway *g, uint32_t id);
 void binding_release(struct gateway *g, uint64_t handle);
 /* The last child is gone, or it was released: deletes it from the kernel when both are so. */

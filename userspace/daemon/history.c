@@ -42,14 +42,15 @@ static void entry_done(struct history_entry *e)
 
 void history_done(struct history *h)
 {
-	for (size_t i = 0; i < HISTORY_MAX; i++)
+	for (size_t i = 0; i < h->size; i++)
 		entry_done(&h->entries[i]);
-	h->n = 0;
+	free(h->entries);
+	*h = (struct history){0};
 }
 
 const struct history_entry *history_at(const struct history *h, size_t i)
 {
-	return i < h->n ? &h->entries[(h->first + i) % HISTORY_MAX] : NULL;
+	return i < h->n ? &h->entries[(h->first + i) % h->size] : NULL;
 }
 
 static void fill(struct history_entry *e, enum ike_severity severity, const char *code,
@@ -63,13 +64,34 @@ static void fill(struct history_entry *e, enum ike_severity severity, const char
 	e->hint = hint && *hint ? strdup(hint) : NULL;
 }
 
+/* Twice the room, up to HISTORY_MAX. Only a ring that is full, and has not begun to turn, grows. */
+static bool grow(struct history *h)
+{
+	size_t size = h->size == 0 ? 4 : MIN(2 * h->size, (size_t)HISTORY_MAX);
+	struct history_entry *entries;
+
+	if (h->size == HISTORY_MAX || h->first != 0)
+		return false;
+	entries = reallocarray(h->entries, size, sizeof(*entries));
+	if (!entries)
+		return false;
+	memset(entries + h->size, 0, (size - h->size) * sizeof(*entries));
+	h->entries = entries;
+	h->size = size;
+	return true;
+}
+
 static void remember(struct history *h, enum ike_severity severity, const char *code,
 		     const char *text, const char *hint)
 {
-	size_t at = (h->first + h->n) % HISTORY_MAX;
+	size_t at;
 
-	if (h->n == HISTORY_MAX)
-		h->first = (h->first + 1) % HISTORY_MAX;
+	/* Without memory for more the oldest goes early. */
+	if (h->n == h->size && !grow(h) && h->size == 0)
+		return;
+	at = (h->first + h->n) % h->size;
+	if (h->n == h->size)
+		h->first = (h->first + 1) % h->size;
 	else
 		h->n++;
 	fill(&h->entries[at], severity, code, text, hint);

@@ -200,7 +200,7 @@ static int check_revocation(const struct work *w, struct pki_verdict *verdict,
 	return refuse(w->a, pki_reason_name(reason), NULL, "%s", why.text);
 }
 
-static int try_connection(const struct work *w, const struct trust_entry *e)
+static int try_connection(const struct work *w, const struct trust_entry *e, struct pki_cert *leaf)
 {
 	const struct ike_out_verify *v = w->v;
 	struct ike_verify_answer *a = w->a;
@@ -211,7 +211,7 @@ static int try_connection(const struct work *w, const struct trust_entry *e)
 		.subject = e->subject,
 		.identity = e->identity,
 		.id = w->id,
-		.leaf = {v->certs[0].data, v->certs[0].size},
+		.parsed_leaf = leaf,
 		.untrusted = others,
 		.n_untrusted = v->n_certs - 1,
 		.at = w->now,
@@ -295,7 +295,7 @@ static int refuse_stranger(const struct trust_table *t, const struct ike_out_ver
 		expected.s ? expected.s : "nobody");
 }
 
-static int choose(const struct work *w, const struct pki_cert *leaf)
+static int choose(const struct work *w, struct pki_cert *leaf)
 {
 	const struct ike_out_verify *v = w->v;
 	unsigned int tried = 0;
@@ -306,7 +306,7 @@ static int choose(const struct work *w, const struct pki_cert *leaf)
 		if (!e)
 			return refuse(w->a, "no-connection", NULL,
 				      "the connection is not loaded any more");
-		return try_connection(w, e);
+		return try_connection(w, e, leaf);
 	}
 	/* First those whose name the initiator asked for, then the others. */
 	for (unsigned int round = 0; round < 2; round++) {
@@ -318,7 +318,7 @@ static int choose(const struct work *w, const struct pki_cert *leaf)
 			if (!e || was_asked_for(e, v) != (round == 0) || !fits(e, w->id, leaf))
 				continue;
 			tried++;
-			r = try_connection(w, e);
+			r = try_connection(w, e, leaf);
 			if (r >= 0 || r == -EAGAIN)
 				return r;
 		}

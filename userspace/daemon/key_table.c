@@ -12,25 +12,73 @@
 
 static void drop_sources(struct key_entry *e)
 {
-	for (size_t i = 0; i < e->n_files; i++) {
-		free(e->files[i].name);
-		file_free_secret((char *)e->files[i].data, e->files[i].len);
+	struct key_staging *s = e->staging;
+
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n_files; i++) {
+		free(s->files[i].name);
+		file_free_secret((char *)s->files[i].data, s->files[i].len);
 	}
-	e->n_files = 0;
-	pki_outbound_done(&e->outbound);
-	e->outbound = (struct pki_outbound){0};
-	pki_findings_done(&e->findings);
-	e->findings = (struct pki_findings){0};
+	pki_outbound_done(&s->outbound);
+	pki_findings_done(&s->findings);
+	pki_signer_free(s->elsewhere);
+	free(s);
+	e->staging = NULL;
 }
 
 static void entry_free(struct key_entry *e)
 {
 	drop_sources(e);
 	pki_signer_free(e->signer);
-	pki_signer_free(e->elsewhere);
 	free(e->id);
 	free(e);
 }
+
+/* ---------------------------------------------------------------- keys that several connections have */
+
+struct shared_key {
+	struct table_node node; /* by the first bytes of key->spki_sha256 */
+	struct shared_key *next;
+	struct pki_key *key;
+};
+
+/* The one of the same public half, or this one from now on. Borrowed. */
+static struct pki_key *key_shared(struct key_table *t, struct pki_key *key)
+{
+	struct shared_key *s;
+	uint64_t first;
+
+	memcpy(&first, key->spki_sha256, sizeof(first));
+	for (struct table_node *n = table_find(&t->keys, first); n; n = table_next(n)) {
+		s = container_of(n, struct shared_key, node);
+		if (memcmp(s->key->spki_sha256, key->spki_sha256, sizeof(key->spki_sha256)) == 0)
+			return s->key;
+	}
+	s = calloc(1, sizeof(*s));
+	if (s) {
+		s->key = pki_key_ref(key);
+		s->next = t->last_key;
+		t->last_key = s;
+		table_add(&t->keys, &s->node, first);
+	}
+	return key;
+}
+
+static void keys_forget(struct key_table *t)
+{
+	for (struct shared_key *s = t->last_key, *next; s; s = next) {
+		next = s->next;
+		table_del(&t->keys, &s->node);
+		pki_key_unref(s->key);
+		free(s);
+	}
+	t->last_key = NULL;
+	table_done(&t->keys);
+	t->keys = (struct table){0};
+}
+
+/* ---------------------------------------------------------------- the table */
 
 struct key_table *key_table_new(uint32_t generation)
 {
@@ -47,6 +95,7 @@ struct key_table *key_table_free(struct key_table *t)
 		return NULL;
 	for (size_t i = 0; i < t->n; i++)
 		entry_free(t->entries[i]);
+	keys_forget(t);
 	free(t->entries);
 	free(t);
 	return NULL;
@@ -65,16 +114,26 @@ int key_table_begin(struct key_table *t, const struct stage_key *s)
 
 	if (t->n > 0 && t->entries[t->n - 1]->connection == s->ref.connection)
 		return -EEXIST;
-	entries = reallocarray(t->entries, t->n + 1, sizeof(struct key_entry *));
-	if (!entries)
-		return -ENOMEM;
-	t->entries = entries;
+	if (t->n == t->size) {
+		size_t size = MAX(2 * t->size, (size_t)16);
+
+		entries = reallocarray(t->entries, size, sizeof(struct key_entry *));
+		if (!entries)
+			return -ENOMEM;
+		t->entries = entries;
+		t->size = size;
+	}
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return -ENOMEM;
+	e->staging = calloc(1, sizeof(*e->staging));
+	if (!e->staging) {
+		free(e);
+		return -ENOMEM;
+	}
 	e->connection = s->ref.connection;
 	memcpy(e->name, s->name, sizeof(e->name));
-	memcpy(e->local_identity, s->local_identity, sizeof(e->local_identity));
+	memcpy(e->staging->local_identity, s->local_identity, sizeof(e->staging->local_identity));
 	e->auth.send_rsa_sha1 = s->rsa_sha1;
 	t->entries[t->n++] = e;
 	return 0;
@@ -86,9 +145,9 @@ int key_table_file(struct key_table *t, const struct stage_file *f, uint8_t *dat
 	char *name = strdup(f->name);
 	int r = 0;
 
-	if (!e || e->signer)
+	if (!e || e->signer || !e->staging)
 		r = -ENOENT;
-	else if (e->n_files == KEY_FILES_MAX)
+	else if (e->staging->n_files == KEY_FILES_MAX)
 		r = -E2BIG;
 	else if (!name)
 		r = -ENOMEM;
@@ -97,11 +156,11 @@ int key_table_file(struct key_table *t, const struct stage_file *f, uint8_t *dat
 		file_free_secret((char *)data, len);
 		return r;
 	}
-	e->files[e->n_files].part = f->part;
-	e->files[e->n_files].name = name;
-	e->files[e->n_files].data = data;
-	e->files[e->n_files].len = len;
-	e->n_files++;
+	e->staging->files[e->staging->n_files].part = f->part;
+	e->staging->files[e->staging->n_files].name = name;
+	e->staging->files[e->staging->n_files].data = data;
+	e->staging->files[e->staging->n_files].len = len;
+	e->staging->n_files++;
 	return 0;
 }
 
@@ -109,11 +168,11 @@ int key_table_elsewhere(struct key_table *t, uint32_t connection, struct pki_sig
 {
 	struct key_entry *e = key_table_last(t, connection);
 
-	if (!e || e->signer || e->elsewhere) {
+	if (!e || e->signer || !e->staging || e->staging->elsewhere) {
 		pki_signer_free(signer);
 		return -ENOENT;
 	}
-	e->elsewhere = signer;
+	e->staging->elsewhere = signer;
 	return 0;
 }
 
@@ -122,25 +181,25 @@ int key_table_await(struct key_table *t, uint32_t connection, bool permanent, co
 {
 	struct key_entry *e = key_table_last(t, connection);
 
-	if (!e || e->signer)
+	if (!e || e->signer || !e->staging)
 		return -ENOENT;
 	e->awaited = true;
-	e->permanent = permanent;
+	e->staging->permanent = permanent;
 	e->error = -EAGAIN;
-	e->part = STAGE_CERTIFICATE;
-	(void)pki_fail(&e->text, -EAGAIN, "%.500s", text);
-	(void)snprintf(e->hint, sizeof(e->hint), "%s", hint);
+	e->staging->part = STAGE_CERTIFICATE;
+	(void)pki_fail(&e->staging->text, -EAGAIN, "%.500s", text);
+	(void)snprintf(e->staging->hint, sizeof(e->staging->hint), "%s", hint);
 	return 0;
 }
 
 /* The first file of a kind; absent: data is NULL. */
 static struct pki_source source(const struct key_entry *e, enum stage_part part)
 {
-	for (size_t i = 0; i < e->n_files; i++) {
-		if (e->files[i].part == part)
-			return (struct pki_source){.name = e->files[i].name,
-						   .data = e->files[i].data,
-						   .len = e->files[i].len};
+	for (size_t i = 0; i < e->staging->n_files; i++) {
+		if (e->staging->files[i].part == part)
+			return (struct pki_source){.name = e->staging->files[i].name,
+						   .data = e->staging->files[i].data,
+						   .len = e->staging->files[i].len};
 	}
 	return (struct pki_source){0};
 }
@@ -170,10 +229,11 @@ static int join_chain(struct key_entry *e, struct pki_error *err, struct cg_strb
 	struct pki_certs certs = {0};
 	int r = 0;
 
-	for (size_t i = 0; i < e->n_files && r >= 0; i++) {
-		if (e->files[i].part == STAGE_CHAIN)
-			r = pki_certs_load(e->files[i].data, e->files[i].len, e->files[i].name,
-					   &e->findings, err, &certs);
+	for (size_t i = 0; i < e->staging->n_files && r >= 0; i++) {
+		if (e->staging->files[i].part == STAGE_CHAIN)
+			r = pki_certs_load(e->staging->files[i].data, e->staging->files[i].len,
+					   e->staging->files[i].name, &e->staging->findings, err,
+					   &certs);
 	}
 	for (size_t i = 0; i < certs.n && r >= 0; i++) {
 		size_t size = BASE64_SIZE(certs.list[i]->der_len);
@@ -205,22 +265,24 @@ static int load(struct key_entry *e, struct pki_error *err)
 	chain.len = joined.len;
 	return pki_outbound_load(&certificate, key.data ? &key : NULL,
 				 chain.len > 0 ? &chain : NULL, passphrase.data ? &password : NULL,
-				 !e->elsewhere, &e->findings, err, &e->outbound);
+				 !e->staging->elsewhere, &e->staging->findings, err,
+				 &e->staging->outbound);
 }
 
 /* Vaults have no SHA-1: a peer that knows nothing better is told now, not found out by. */
 static void sha1_is_not_signed(struct key_entry *e)
 {
-	if (!e->auth.send_rsa_sha1 || e->outbound.leaf->key_type != PKI_KEY_RSA)
+	if (!e->auth.send_rsa_sha1 || e->staging->outbound.leaf->key_type != PKI_KEY_RSA)
 		return;
 	e->auth.send_rsa_sha1 = false;
 	pki_findings_add(
-		&e->findings, PKI_RULE_OUTBOUND_KEY_TYPE, PKI_WARNING, e->outbound.leaf->subject,
+		&e->staging->findings, PKI_RULE_OUTBOUND_KEY_TYPE, PKI_WARNING,
+		e->staging->outbound.leaf->subject,
 		"the key stays in its vault, which makes no signatures with SHA-1",
 		"allow_sha1_signatures has no effect on what is sent: the peer must take SHA-256");
 }
 
-static int prepare(struct key_entry *e, int64_t now, struct pki_error *err,
+static int prepare(struct key_table *t, struct key_entry *e, int64_t now, struct pki_error *err,
 		   enum stage_part *ret_part)
 {
 	uint8_t id[PROTO_ID_MAX];
@@ -231,18 +293,20 @@ static int prepare(struct key_entry *e, int64_t now, struct pki_error *err,
 	r = load(e, err);
 	if (r < 0)
 		return r;
-	r = pki_outbound_lint(&e->outbound, now, e->elsewhere != NULL, &e->findings);
+	r = pki_outbound_lint(&e->staging->outbound, now, e->staging->elsewhere != NULL,
+			      &e->staging->findings);
 	if (r < 0)
 		return pki_fail(err, r, "the certificate cannot be used as ours");
-	if (!e->outbound.leaf || (!e->outbound.key && !e->elsewhere))
+	if (!e->staging->outbound.leaf || (!e->staging->outbound.key && !e->staging->elsewhere))
 		return pki_fail(err, -ENODATA, "there is no certificate with its private key");
-	if (e->outbound.intermediates.n + 1 > IKE_MAX_CERTS)
+	if (e->staging->outbound.intermediates.n + 1 > IKE_MAX_CERTS)
 		return pki_fail(
 			err, -E2BIG,
 			"a chain of %zu certificates is too long to be sent, %d are the most",
-			e->outbound.intermediates.n + 1, IKE_MAX_CERTS);
+			e->staging->outbound.intermediates.n + 1, IKE_MAX_CERTS);
 	*ret_part = STAGE_IDENTITY;
-	r = pki_id_encode(e->local_identity, e->outbound.leaf, err, id, sizeof(id), &id_len);
+	r = pki_id_encode(e->staging->local_identity, e->staging->outbound.leaf, err, id,
+			  sizeof(id), &id_len);
 	if (r < 0)
 		return r;
 	e->id = malloc(id_len);
@@ -250,10 +314,10 @@ static int prepare(struct key_entry *e, int64_t now, struct pki_error *err,
 		return -ENOMEM;
 	memcpy(e->id, id, id_len);
 	e->id_len = id_len;
-	if (!e->elsewhere)
-		return pki_signer_new_key(e->outbound.key, &e->signer);
+	if (!e->staging->elsewhere)
+		return pki_signer_new_key(key_shared(t, e->staging->outbound.key), &e->signer);
 	sha1_is_not_signed(e);
-	e->signer = TAKE_PTR(e->elsewhere);
+	e->signer = TAKE_PTR(e->staging->elsewhere);
 	return 0;
 }
 
@@ -264,36 +328,37 @@ int key_table_end(struct key_table *t, uint32_t connection, int64_t now, struct 
 	enum stage_part part;
 	int r;
 
-	if (!e || e->signer)
+	if (!e || e->signer || !e->staging)
 		return -ENOENT;
 	*ret = (struct staged_key){.ref = {.generation = t->generation, .connection = connection}};
 	if (e->error == 0) {
-		r = prepare(e, now, &err, &part);
+		r = prepare(t, e, now, &err, &part);
 		if (r < 0) {
 			e->error = r;
-			e->part = part;
-			e->text = err;
+			e->staging->part = part;
+			e->staging->text = err;
 			if (!err.text[0])
-				(void)snprintf(e->text.text, sizeof(e->text.text), "%s",
-					       strerror(-r));
+				(void)snprintf(e->staging->text.text, sizeof(e->staging->text.text),
+					       "%s", strerror(-r));
 		}
 	}
 	if (e->error < 0) {
 		ret->error = e->error;
 		ret->awaited = e->awaited;
-		ret->permanent = e->permanent;
-		(void)snprintf(ret->hint, sizeof(ret->hint), "%s", e->hint);
-		ret->part = e->part;
-		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->text.text);
+		ret->permanent = e->staging->permanent;
+		(void)snprintf(ret->hint, sizeof(ret->hint), "%s", e->staging->hint);
+		ret->part = e->staging->part;
+		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->staging->text.text);
 		return 0;
 	}
-	(void)snprintf(ret->subject, sizeof(ret->subject), "%s", e->outbound.leaf->subject);
-	ret->not_after = e->outbound.leaf->not_after;
+	(void)snprintf(ret->subject, sizeof(ret->subject), "%s",
+		       e->staging->outbound.leaf->subject);
+	ret->not_after = e->staging->outbound.leaf->not_after;
 	ret->id = (struct ike_blob){.data = e->id, .size = e->id_len};
-	ret->certs[ret->n_certs++] = (struct ike_blob){.data = e->outbound.leaf->der,
-						       .size = e->outbound.leaf->der_len};
-	for (size_t i = 0; i < e->outbound.intermediates.n; i++) {
-		const struct pki_cert *c = e->outbound.intermediates.list[i];
+	ret->certs[ret->n_certs++] = (struct ike_blob){.data = e->staging->outbound.leaf->der,
+						       .size = e->staging->outbound.leaf->der_len};
+	for (size_t i = 0; i < e->staging->outbound.intermediates.n; i++) {
+		const struct pki_cert *c = e->staging->outbound.intermediates.list[i];
 
 		ret->certs[ret->n_certs++] = (struct ike_blob){.data = c->der, .size = c->der_len};
 	}
@@ -317,6 +382,7 @@ static int compare(const void *a, const void *b)
 
 void key_table_seal(struct key_table *t)
 {
+	keys_forget(t);
 	if (t->n > 1)
 		qsort(t->entries, t->n, sizeof(struct key_entry *), compare);
 }

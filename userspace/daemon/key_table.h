@@ -7,6 +7,7 @@
 #define CERTGATE_DAEMON_KEY_TABLE_H
 
 #include "daemon/proto_stage.h"
+#include "daemon/table.h"
 #include "pki/auth.h"
 #include "pki/outbound.h"
 
@@ -20,7 +21,12 @@ struct key_entry {
 	bool awaited; /* nothing has come from its vault: there is no signer */
 	uint8_t *id;  /* body of our ID payload */
 	size_t id_len;
-	/* while it is staged */
+	int error;
+	struct key_staging *staging; /* NULL once it was settled */
+};
+
+/* What is only needed while an entry is staged. */
+struct key_staging {
 	char local_identity[STAGE_TEXT_MAX];
 	struct {
 		enum stage_part part;
@@ -31,7 +37,6 @@ struct key_entry {
 	size_t n_files;
 	struct pki_outbound outbound;
 	struct pki_findings findings;
-	int error;
 	enum stage_part part;
 	struct pki_error text;
 	char hint[STAGE_HINT_MAX];
@@ -39,10 +44,15 @@ struct key_entry {
 	struct pki_signer *elsewhere; /* of a key that is not here */
 };
 
+struct shared_key;
+
 struct key_table {
 	uint32_t generation;
 	struct key_entry **entries;
-	size_t n;
+	size_t n, size;
+	/* Keys by their public halves: many connections have the same, and share it. */
+	struct table keys;
+	struct shared_key *last_key;
 };
 
 struct key_table *key_table_new(uint32_t generation);

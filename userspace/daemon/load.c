@@ -5,6 +5,7 @@
  * rest. Called at the start, for `reload`, and when key or a verify worker was started again.
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/sha.h>
 #include <sys/stat.h>
 
@@ -261,6 +262,37 @@ static int dup_blob(const struct ike_blob *b, uint8_t **ret, size_t *ret_len)
 	return 0;
 }
 
+static int set_text(const char *s, char **ret)
+{
+	char *p = strdup(s);
+
+	if (!p)
+		return -ENOMEM;
+	free(*ret);
+	*ret = p;
+	return 0;
+}
+
+/* The i-th certificate of ours; that of `like`, which may be NULL, if it is the same: most connections have the one of the connection before. */
+static int add_cert(struct conn *c, const struct conn *like, size_t i, const struct ike_blob *cert)
+{
+	uint8_t *data;
+
+	if (like && i < like->n_certs && like->certs[i].len == cert->size &&
+	    memcmp(like->certs[i].data, cert->data, cert->size) == 0)
+		data = cert_bytes_ref(like->certs[i].data);
+	else
+		data = cert_bytes_new(cert->data, cert->size);
+	if (!data)
+		return -ENOMEM;
+	if (i < c->n_certs)
+		cert_bytes_unref(c->certs[i].data);
+	c->certs[i].data = data;
+	c->certs[i].len = cert->size;
+	c->n_certs = MAX(c->n_certs, i + 1);
+	return 0;
+}
+
 static void next_connection(struct load *l)
 {
 	l->at++;
@@ -296,12 +328,11 @@ static void await(struct load *l, struct conn *c, const struct staged_key *s)
 	    streq(old->cfg->outbound_certificate.text, source->text) && old->n_certs > 0) {
 		r = dup_blob(&(struct ike_blob){old->local_id, old->local_id_len}, &c->local_id,
 			     &c->local_id_len);
-		for (size_t i = 0; i < old->n_certs && r >= 0; i++) {
-			r = dup_blob(&(struct ike_blob){old->certs[i].data, old->certs[i].len},
-				     &c->certs[i].data, &c->certs[i].len);
-			c->n_certs = r >= 0 ? i + 1 : c->n_certs;
-		}
-		memcpy(c->local_subject, old->local_subject, sizeof(c->local_subject));
+		for (size_t i = 0; i < old->n_certs && r >= 0; i++)
+			r = add_cert(c, old, i,
+				     &(struct ike_blob){old->certs[i].data, old->certs[i].len});
+		if (r >= 0 && old->local_subject)
+			r = set_text(old->local_subject, &c->local_subject);
 		c->local_not_after = old->local_not_after;
 	}
 	go_on_with_trust(l, c, r);
@@ -327,11 +358,10 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 		return;
 	}
 	r = dup_blob(&s->id, &c->local_id, &c->local_id_len);
-	for (size_t i = 0; i < s->n_certs && r >= 0; i++) {
-		r = dup_blob(&s->certs[i], &c->certs[i].data, &c->certs[i].len);
-		c->n_certs = r >= 0 ? i + 1 : c->n_certs;
-	}
-	(void)snprintf(c->local_subject, sizeof(c->local_subject), "%s", s->subject);
+	for (size_t i = 0; i < s->n_certs && r >= 0; i++)
+		r = add_cert(c, l->at > 0 ? l->conns[l->at - 1] : NULL, i, &s->certs[i]);
+	if (r >= 0)
+		r = set_text(s->subject, &c->local_subject);
 	c->local_not_after = s->not_after;
 	go_on_with_trust(l, c, r);
 }
@@ -352,13 +382,13 @@ void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged
 		size_t len;
 
 		if (dup_blob(&s->remote_id, &c->remote_id, &c->remote_id_len) < 0 ||
-		    dup_blob(&s->hashes, (uint8_t **)&c->hashes, &len) < 0)
+		    dup_blob(&s->hashes, (uint8_t **)&c->hashes, &len) < 0 ||
+		    set_text(s->subject, &c->chain_subject) < 0)
 			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
 				     "out of memory");
 		else
 			c->n_hashes = len / PKI_SHA1_SIZE;
 		memcpy(c->trust_digest, s->digest, sizeof(c->trust_digest));
-		memcpy(c->chain_subject, s->subject, sizeof(c->chain_subject));
 		c->chain_not_after = s->not_after;
 	}
 	if (--l->waiting == 0)
@@ -405,6 +435,8 @@ static void finish(struct load *l, int error, json_t *result)
 	g->load = NULL;
 	l->done(l->ctx, error, &l->diags, result);
 	load_free(l);
+	/* Reading a large configuration takes much more than keeping it: the rest goes back to the system. */
+	(void)malloc_trim(0);
 	if (g->load_again && !g->stopping) {
 		const struct timeval soon = {.tv_sec = 0, .tv_usec = 1000};
 
@@ -470,7 +502,7 @@ static void begin_anew(struct load *l)
 	l->waiting = 0;
 	for (size_t i = 0; i < l->n; i++) {
 		for (size_t j = 0; j < l->conns[i]->n_certs; j++)
-			free(l->conns[i]->certs[j].data);
+			cert_bytes_unref(l->conns[i]->certs[j].data);
 		memset(l->conns[i]->certs, 0, sizeof(l->conns[i]->certs));
 		l->conns[i]->n_certs = 0;
 	}

@@ -11,11 +11,11 @@
 #include "pki/binding.h"
 
 enum {
-	PROTO_NONCES_MAX = 256,	     /* in one message */
-	PROTO_CANDIDATES_MAX = 4096, /* connections a peer may be */
-	PROTO_ID_MAX = 4096,	     /* bytes of an ID payload's body */
-	PROTO_AUTH_MAX = 4096,	     /* bytes of an AUTH payload's data */
-	PROTO_SK_MAX = 64,	     /* bytes of SK_p, of either side's IntAuth */
+	PROTO_NONCES_MAX = 256,	      /* in one message */
+	PROTO_CANDIDATES_MAX = 16384, /* connections a peer may be */
+	PROTO_ID_MAX = 4096,	      /* bytes of an ID payload's body */
+	PROTO_AUTH_MAX = 4096,	      /* bytes of an AUTH payload's data */
+	PROTO_SK_MAX = 64,	      /* bytes of SK_p, of either side's IntAuth */
 	PROTO_NONCE_MAX = 256,
 	PROTO_HASHES_MAX = 256,	  /* bytes of SIGNATURE_HASH_ALGORITHMS */
 	PROTO_METHODS_MAX = 4096, /* bytes of SUPPORTED_AUTH_METHODS */

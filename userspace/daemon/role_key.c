@@ -44,8 +44,8 @@ static int stage_end(struct keeper *k, uint32_t connection)
 	if (r < 0)
 		return r;
 	e = key_table_last(k->staged, connection);
-	for (size_t i = 0; i < e->findings.n; i++) {
-		struct stage_finding f = {.ref = s.ref, .finding = e->findings.items[i]};
+	for (size_t i = 0; i < e->staging->findings.n; i++) {
+		struct stage_finding f = {.ref = s.ref, .finding = e->staging->findings.items[i]};
 
 		msg_begin(&m, MSG_STAGE_FINDING);
 		proto_put_stage_finding(&m, &f);
@@ -193,10 +193,10 @@ static int stage_file(struct keeper *k, const struct stage_file *f, int fd)
 	r = stage_read(fd, PKI_FILE_SIZE_MAX, &data, &len);
 	if (r >= 0)
 		return key_table_file(k->staged, f, data, len);
-	if (e->error == 0) {
+	if (e->error == 0 && e->staging) {
 		e->error = r;
-		e->part = f->part;
-		(void)pki_fail(&e->text, r, "%.300s: %s", f->name, strerror(-r));
+		e->staging->part = f->part;
+		(void)pki_fail(&e->staging->text, r, "%.300s: %s", f->name, strerror(-r));
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
  * A verify worker: holds the trust anchors, issues the nonces that `ike` sends, judges peers, and tells main, not ike, what binding a
  * peer earned. Holds no private key; has no file, no network.
  */
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
@@ -146,14 +147,12 @@ static int stage_file(struct verifier *v, const struct stage_file *f, int fd)
 		       &len);
 	if (r < 0) {
 		struct trust_entry *e = trust_table_last(v->staged, f->ref.connection);
+		struct pki_error text;
 
 		if (!e)
 			return -ENOENT;
-		if (e->error == 0) {
-			e->error = r;
-			e->part = f->part;
-			(void)pki_fail(&e->text, r, "%.300s: %s", f->name, strerror(-r));
-		}
+		(void)pki_fail(&text, r, "%.300s: %s", f->name, strerror(-r));
+		trust_entry_fail(e, r, f->part, &text);
 		return 0;
 	}
 	r = trust_table_file(v->staged, f, data, len);
@@ -199,6 +198,8 @@ static int on_stage(struct verifier *v, enum msg_type type, struct msg_reader *r
 		trust_table_keep_newer(v->staged, v->now);
 		v->now = trust_table_free(v->now);
 		v->now = TAKE_PTR(v->staged);
+		/* What it took to read it goes back to the system. */
+		(void)malloc_trim(0);
 		look_again(v);
 		return 0;
 	}

@@ -317,7 +317,7 @@ static json_t *ike_json(const struct ike_sa_status *s)
 /* What is known of a certificate of the path; nothing of the anchor, and nothing if nobody was asked. */
 static json_t *link_revocation(const struct binding *b, uint32_t i)
 {
-	const struct proto_path_state *s = b->state;
+	const struct binding_state *s = b->state;
 	json_t *o;
 
 	if (!s || i >= s->n)
@@ -336,7 +336,7 @@ static json_t *link_revocation(const struct binding *b, uint32_t i)
 /* The worst of a path's states, and the first moment at which something of it is due. */
 static json_t *revocation_json(const struct conn *c, const struct binding *b)
 {
-	const struct proto_path_state *s = b ? b->state : NULL;
+	const struct binding_state *s = b ? b->state : NULL;
 	enum pki_state state = PKI_STATE_GOOD;
 	int64_t next_update = INT64_MAX;
 	json_t *o = json_object();

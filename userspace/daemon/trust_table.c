@@ -5,6 +5,7 @@
 #include "daemon/trust_table.h"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "base/log.h"
 
@@ -18,8 +19,100 @@ static void entry_free(struct trust_entry *e)
 	pki_crls_done(&e->crls);
 	pki_findings_done(&e->findings);
 	free(e->local_id);
+	free(e->text);
 	free(e);
 }
+
+/* ---------------------------------------------------------------- files that were read already */
+
+struct read_file {
+	struct table_node node; /* by the first bytes of */
+	uint8_t hash[PKI_SHA256_SIZE];
+	struct read_file *next;
+	struct pki_certs certs;
+};
+
+static uint64_t file_key(const uint8_t hash[PKI_SHA256_SIZE])
+{
+	uint64_t key;
+
+	memcpy(&key, hash, sizeof(key));
+	return key;
+}
+
+static struct read_file *file_find(const struct trust_table *t, const uint8_t hash[PKI_SHA256_SIZE])
+{
+	struct table_node *n = table_find(&t->files, file_key(hash));
+
+	for (; n; n = table_next(n)) {
+		struct read_file *f = container_of(n, struct read_file, node);
+
+		if (memcmp(f->hash, hash, sizeof(f->hash)) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+/* Without memory it is read again the next time. */
+static void file_keep(struct trust_table *t, const uint8_t hash[PKI_SHA256_SIZE],
+		      const struct pki_certs *certs)
+{
+	struct read_file *f = calloc(1, sizeof(*f));
+
+	for (size_t i = 0; f && i < certs->n; i++) {
+		if (pki_certs_add(&f->certs, certs->list[i]) < 0) {
+			pki_certs_done(&f->certs);
+			free(f);
+			return;
+		}
+	}
+	if (!f)
+		return;
+	memcpy(f->hash, hash, sizeof(f->hash));
+	f->next = t->last_file;
+	t->last_file = f;
+	table_add(&t->files, &f->node, file_key(hash));
+}
+
+static void files_forget(struct trust_table *t)
+{
+	for (struct read_file *f = t->last_file, *next; f; f = next) {
+		next = f->next;
+		table_del(&t->files, &f->node);
+		pki_certs_done(&f->certs);
+		free(f);
+	}
+	t->last_file = NULL;
+	table_done(&t->files);
+	t->files = (struct table){0};
+}
+
+/* The certificates of a file, for a list that is empty so far. What there is to say of a file is said to everyone who names it. */
+static int load_certs(struct trust_table *t, struct trust_entry *e, const struct stage_file *f,
+		      const uint8_t *data, size_t len, struct pki_error *err, struct pki_certs *to)
+{
+	size_t said = e->findings.n + e->findings.lost;
+	uint8_t hash[PKI_SHA256_SIZE];
+	const struct read_file *known;
+	bool alone = to->n == 0;
+	int r;
+
+	if (alone && !SHA256(data, len, hash))
+		alone = false;
+	known = alone ? file_find(t, hash) : NULL;
+	if (known) {
+		r = 0;
+		for (size_t i = 0; i < known->certs.n && r >= 0; i++)
+			r = pki_certs_add(to, known->certs.list[i]);
+		return r < 0 ? pki_fail(err, r, "out of memory") : 0;
+	}
+	r = pki_certs_load(data, len, f->name, &e->findings, err, to);
+	if (r >= 0 && alone && e->findings.n + e->findings.lost == said)
+		file_keep(t, hash, to);
+	return r;
+}
+
+/* ---------------------------------------------------------------- the table */
 
 struct trust_table *trust_table_new(uint32_t generation)
 {
@@ -36,6 +129,7 @@ struct trust_table *trust_table_free(struct trust_table *t)
 		return NULL;
 	for (size_t i = 0; i < t->n; i++)
 		entry_free(t->entries[i]);
+	files_forget(t);
 	free(t->entries);
 	free(t);
 	return NULL;
@@ -48,14 +142,15 @@ struct trust_entry *trust_table_last(struct trust_table *t, uint32_t connection)
 	return e && e->connection == connection ? e : NULL;
 }
 
-static void fail(struct trust_entry *e, int error, enum stage_part part,
-		 const struct pki_error *text)
+void trust_entry_fail(struct trust_entry *e, int error, enum stage_part part,
+		      const struct pki_error *text)
 {
 	if (e->error < 0)
 		return;
 	e->error = error;
 	e->part = part;
-	e->text = *text;
+	free(e->text);
+	e->text = strdup(text->text);
 }
 
 int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
@@ -66,10 +161,15 @@ int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
 
 	if (t->n > 0 && t->entries[t->n - 1]->connection == s->ref.connection)
 		return -EEXIST;
-	entries = reallocarray(t->entries, t->n + 1, sizeof(struct trust_entry *));
-	if (!entries)
-		return -ENOMEM;
-	t->entries = entries;
+	if (t->n == t->size) {
+		size_t size = MAX(2 * t->size, (size_t)16);
+
+		entries = reallocarray(t->entries, size, sizeof(struct trust_entry *));
+		if (!entries)
+			return -ENOMEM;
+		t->entries = entries;
+		t->size = size;
+	}
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return -ENOMEM;
@@ -92,10 +192,10 @@ int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
 
 	r = pki_subject_rule_new(s->subject_name, &err, &e->subject);
 	if (r < 0)
-		fail(e, r, STAGE_SUBJECT, &err);
+		trust_entry_fail(e, r, STAGE_SUBJECT, &err);
 	r = pki_identity_rule_new(s->remote_identity, &err, &e->identity);
 	if (r < 0)
-		fail(e, r, STAGE_IDENTITY, &err);
+		trust_entry_fail(e, r, STAGE_IDENTITY, &err);
 	return 0;
 }
 
@@ -111,15 +211,14 @@ int trust_table_file(struct trust_table *t, const struct stage_file *f, const ui
 	if (f->part == STAGE_CRL) {
 		r = pki_crls_load(data, len, f->name, &e->findings, &err, &e->crls);
 		if (r < 0)
-			fail(e, r, f->part, &err);
+			trust_entry_fail(e, r, f->part, &err);
 		return 0;
 	}
 	if (f->part != STAGE_CHAIN && f->part != STAGE_ANCHOR)
 		return -EINVAL;
-	r = pki_certs_load(data, len, f->name, &e->findings, &err,
-			   f->part == STAGE_ANCHOR ? &e->anchors : &e->chain);
+	r = load_certs(t, e, f, data, len, &err, f->part == STAGE_ANCHOR ? &e->anchors : &e->chain);
 	if (r < 0)
-		fail(e, r, f->part, &err);
+		trust_entry_fail(e, r, f->part, &err);
 	return 0;
 }
 
@@ -200,14 +299,14 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		r = pki_trust_new(&e->chain, e->anchors.n > 0 ? &e->anchors : NULL, now,
 				  &e->findings, &err, &e->trust);
 		if (r < 0)
-			fail(e, r, STAGE_CHAIN, &err);
+			trust_entry_fail(e, r, STAGE_CHAIN, &err);
 	}
 	pki_certs_done(&e->chain);
 	pki_certs_done(&e->anchors);
 	if (e->error < 0) {
 		ret->error = e->error;
 		ret->part = e->part;
-		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->text.text);
+		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->text ? e->text : "");
 		return 0;
 	}
 	n = pki_trust_certreq(e->trust, hashes, (size_t)STAGE_HASHES_MAX * PKI_SHA1_SIZE);
@@ -233,6 +332,7 @@ static int compare(const void *a, const void *b)
 
 void trust_table_seal(struct trust_table *t)
 {
+	files_forget(t);
 	if (t->n > 1)
 		qsort(t->entries, t->n, sizeof(struct trust_entry *), compare);
 }

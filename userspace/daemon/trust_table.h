@@ -7,6 +7,7 @@
 #define CERTGATE_DAEMON_TRUST_TABLE_H
 
 #include "daemon/proto_stage.h"
+#include "daemon/table.h"
 #include "pki/auth.h"
 #include "pki/name.h"
 #include "pki/trust.h"
@@ -30,13 +31,18 @@ struct trust_entry {
 	struct pki_findings findings;
 	int error; /* the first one */
 	enum stage_part part;
-	struct pki_error text;
+	char *text; /* NULL: none, or no memory for it */
 };
+
+struct read_file;
 
 struct trust_table {
 	uint32_t generation;
 	struct trust_entry **entries; /* by connection once sealed */
-	size_t n;
+	size_t n, size;
+	/* Files that were read already: many connections name the same, and share what is in it. Until the table is sealed. */
+	struct table files;
+	struct read_file *last_file;
 };
 
 struct trust_table *trust_table_new(uint32_t generation);
@@ -59,6 +65,9 @@ void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old
 /* Sorts. From now on trust_table_find() works. */
 void trust_table_seal(struct trust_table *t);
 const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection);
+/* Something of it is wrong; the first time counts. */
+void trust_entry_fail(struct trust_entry *e, int error, enum stage_part part,
+		      const struct pki_error *text);
 /* The entry that is being staged, to read its findings. */
 struct trust_entry *trust_table_last(struct trust_table *t, uint32_t connection);
 

@@ -6,11 +6,32 @@
 
 #include <sys/queue.h>
 
+#include "base/log.h"
+
+/*
+ * There is one for each peer that is up, and a certificate that was read takes several times its own length. So the leaf, which nobody
+ * else has, is kept as it came and read again for each look; what is above it is mostly configured, and shared.
+ */
+/* A state, with as much of its text as there is. */
+struct kept_status {
+	enum pki_state state;
+	const char *source; /* constant */
+	int64_t fresh_until;
+	const char *text; /* behind the last of them, in the same piece of memory */
+};
+
 struct watched {
 	TAILQ_ENTRY(watched) all; /* those that were looked at longest ago first */
 	struct table_node by_handle;
 	uint64_t handle;
-	struct judged j;
+	uint32_t connection;
+	uint8_t *leaf;
+	size_t leaf_len;
+	struct pki_cert **above; /* the path without the leaf */
+	size_t n_above;
+	struct pki_certs others;
+	struct kept_status *status; /* of the last look */
+	size_t n_status;
 	unsigned int round; /* of watch.round that it was looked at in */
 	int64_t due;	    /* seconds since 1970: what is good now is not fresh any more */
 	usec_t looked_at;
@@ -37,12 +58,96 @@ struct watch *watch_new(const struct watch_ops *ops, void *ctx)
 	return w;
 }
 
+static void watched_free(struct watched *p)
+{
+	for (size_t i = 0; i < p->n_above; i++)
+		pki_cert_unref(p->above[i]);
+	free(p->above);
+	pki_certs_done(&p->others);
+	free(p->leaf);
+	free(p->status);
+	free(p);
+}
+
 static void drop(struct watch *w, struct watched *p)
 {
 	TAILQ_REMOVE(&w->all, p, all);
 	table_del(&w->by_handle, &p->by_handle);
-	judged_done(&p->j);
-	free(p);
+	watched_free(p);
+}
+
+static int set_status(struct watched *p, const struct pki_cert_status *status, size_t n)
+{
+	size_t size = n * sizeof(struct kept_status);
+	struct kept_status *copy;
+	char *text;
+
+	for (size_t i = 0; i < n; i++)
+		size += strlen(status[i].text) + 1;
+	copy = malloc(MAX(size, (size_t)1));
+	if (!copy)
+		return -ENOMEM;
+	text = (char *)(copy + n);
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = (struct kept_status){.state = status[i].state,
+					       .source = status[i].source,
+					       .fresh_until = status[i].fresh_until,
+					       .text = text};
+		text = stpcpy(text, status[i].text) + 1;
+	}
+	free(p->status);
+	p->status = copy;
+	p->n_status = n;
+	return 0;
+}
+
+/* Takes references, and leaves j to its owner. NULL: no memory. */
+static struct watched *pack(const struct judged *j)
+{
+	struct watched *p = calloc(1, sizeof(*p));
+
+	if (!p || j->n_path == 0)
+		goto failed;
+	p->connection = j->connection;
+	p->leaf_len = j->path[0]->der_len;
+	p->leaf = malloc(p->leaf_len);
+	p->above = calloc(j->n_path, sizeof(struct pki_cert *));
+	if (!p->leaf || !p->above || set_status(p, j->status, j->n_status) < 0)
+		goto failed;
+	memcpy(p->leaf, j->path[0]->der, p->leaf_len);
+	for (size_t i = 1; i < j->n_path; i++)
+		p->above[p->n_above++] = pki_cert_ref(j->path[i]);
+	for (size_t i = 0; i < j->others.n; i++) {
+		if (pki_certs_add(&p->others, j->others.list[i]) < 0)
+			goto failed;
+	}
+	return p;
+failed:
+	if (p)
+		watched_free(p);
+	return NULL;
+}
+
+/* What was judged, without what was found; to be freed with judged_done(). */
+static int unpack(const struct watched *p, struct judged *ret)
+{
+	int r;
+
+	*ret = (struct judged){.connection = p->connection};
+	r = pki_cert_new(p->leaf, p->leaf_len, NULL, &ret->path[0]);
+	if (r < 0)
+		return r;
+	ret->n_path = 1;
+	for (size_t i = 0; i < p->n_above; i++)
+		ret->path[ret->n_path++] = pki_cert_ref(p->above[i]);
+	for (size_t i = 0; i < p->others.n; i++) {
+		r = pki_certs_add(&ret->others, p->others.list[i]);
+		if (r < 0) {
+			judged_done(ret);
+			return r;
+		}
+	}
+	return 0;
 }
 
 struct watch *watch_free(struct watch *w)
@@ -65,9 +170,9 @@ static void tell(struct watch *w, const struct watched *p, int64_t now, bool ove
 	s = (struct proto_path_state){.handle = p->handle,
 				      .checked_at = now,
 				      .overdue = overdue,
-				      .n = MIN(p->j.n_status, (size_t)PKI_BINDING_LINKS_MAX)};
+				      .n = MIN(p->n_status, (size_t)PKI_BINDING_LINKS_MAX)};
 	for (size_t i = 0; i < s.n; i++) {
-		const struct pki_cert_status *from = &p->j.status[i];
+		const struct kept_status *from = &p->status[i];
 
 		s.certs[i].state = from->state;
 		(void)snprintf(s.certs[i].source, sizeof(s.certs[i].source), "%s", from->source);
@@ -79,14 +184,14 @@ static void tell(struct watch *w, const struct watched *p, int64_t now, bool ove
 }
 
 /* The first moment at which one of them is good no more. */
-static int64_t due_of(const struct judged *j, int64_t grace)
+static int64_t due_of(const struct watched *p, int64_t grace)
 {
 	int64_t due = INT64_MAX;
 
-	for (size_t i = 0; i < j->n_status; i++) {
-		if (j->status[i].state == PKI_STATE_GOOD &&
-		    j->status[i].fresh_until < INT64_MAX - grace - 1)
-			due = MIN(due, j->status[i].fresh_until + grace + 1);
+	for (size_t i = 0; i < p->n_status; i++) {
+		if (p->status[i].state == PKI_STATE_GOOD &&
+		    p->status[i].fresh_until < INT64_MAX - grace - 1)
+			due = MIN(due, p->status[i].fresh_until + grace + 1);
 	}
 	return due;
 }
@@ -94,21 +199,18 @@ static int64_t due_of(const struct judged *j, int64_t grace)
 int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace, int64_t now,
 	      usec_t boot)
 {
-	struct watched *p = calloc(1, sizeof(*p));
+	struct watched *p = pack(j);
 
-	if (!p) {
-		judged_done(j);
+	judged_done(j);
+	if (!p)
 		return -ENOMEM;
-	}
-	*p = (struct watched){.handle = handle,
-			      .j = *j,
-			      .round = w->round,
-			      .due = due_of(j, grace),
-			      .looked_at = boot};
-	*j = (struct judged){0};
+	p->handle = handle;
+	p->round = w->round;
+	p->due = due_of(p, grace);
+	p->looked_at = boot;
 	TAILQ_INSERT_TAIL(&w->all, p, all);
 	table_add(&w->by_handle, &p->by_handle, handle);
-	if (p->j.n_status > 0)
+	if (p->n_status > 0)
 		tell(w, p, now, false);
 	return 0;
 }
@@ -117,9 +219,17 @@ void watch_each(struct watch *w, void (*fn)(void *ctx, uint64_t handle, const st
 		void *ctx)
 {
 	const struct watched *p;
+	struct judged j;
 
 	TAILQ_FOREACH(p, &w->all, all)
-	fn(ctx, p->handle, &p->j);
+	{
+		if (unpack(p, &j) < 0) {
+			(void)log_oom();
+			continue;
+		}
+		fn(ctx, p->handle, &j);
+		judged_done(&j);
+	}
 }
 
 void watch_del(struct watch *w, uint64_t handle)
@@ -136,39 +246,41 @@ void watch_all(struct watch *w)
 	w->round++;
 }
 
-static bool same(const struct pki_cert_status *a, const struct pki_cert_status *b)
+static bool same(const struct kept_status *a, const struct pki_cert_status *b)
 {
 	return a->state == b->state && a->fresh_until == b->fresh_until &&
 	       streq(a->source, b->source) && streq(a->text, b->text);
 }
 
-static bool changed(const struct judged *j, const struct revcheck *c)
+static bool changed(const struct watched *p, const struct revcheck *c)
 {
-	if (j->n_status != c->n_status)
+	if (p->n_status != c->n_status)
 		return true;
-	for (size_t i = 0; i < j->n_status; i++) {
-		if (!same(&j->status[i], &c->status[i]))
+	for (size_t i = 0; i < p->n_status; i++) {
+		if (!same(&p->status[i], &c->status[i]))
 			return true;
 	}
 	return false;
 }
 
-static void tell_revoked(struct watch *w, struct watched *p, size_t at)
+static void tell_revoked(struct watch *w, struct watched *p, const struct pki_cert *cert,
+			 const struct pki_cert_status *status)
 {
 	static struct proto_seen_revoked s;
 
-	if (p->told_revoked || at >= p->j.n_status || p->j.status[at].state != PKI_STATE_REVOKED)
+	if (p->told_revoked || status->state != PKI_STATE_REVOKED)
 		return;
 	p->told_revoked = true;
-	judge_describe_revoked(p->j.connection, p->j.path[at], &p->j.status[at], &s);
+	judge_describe_revoked(p->connection, cert, status, &s);
 	w->ops->seen_revoked(w->ctx, &s);
 }
 
 static void look(struct watch *w, struct watched *p, const struct trust_table *t,
 		 const struct revknown *known, int64_t now)
 {
-	const struct trust_entry *e = trust_table_find(t, p->j.connection);
+	const struct trust_entry *e = trust_table_find(t, p->connection);
 	static struct revcheck c;
+	struct judged j;
 	struct pki_error why = {0};
 	enum pki_reason reason;
 	bool news, overdue;
@@ -177,21 +289,28 @@ static void look(struct watch *w, struct watched *p, const struct trust_table *t
 	/* Its connection is gone from the configuration, and main is about to end it. */
 	if (!e || !clock_plausible(now))
 		return;
+	if (unpack(p, &j) < 0) {
+		(void)log_oom();
+		return;
+	}
 	c = (struct revcheck){.entry = e, .known = known, .may_ask = true};
-	reason = revcheck_path(&c, p->j.path, p->j.n_path, &p->j.others, now, &why, &at);
+	reason = revcheck_path(&c, j.path, j.n_path, &j.others, now, &why, &at);
 	pki_certs_done(&c.others);
 	if (reason == PKI_INTERNAL || c.refused_here)
-		return; /* what main revoked it has ended itself */
-	news = changed(&p->j, &c);
-	memcpy(p->j.status, c.status, sizeof(p->j.status));
-	p->j.n_status = c.n_status;
-	p->due = due_of(&p->j, e->revocation_grace);
+		goto out; /* what main revoked it has ended itself */
+	news = changed(p, &c);
+	/* What was found counts, even if it cannot be kept for comparison. */
+	if (set_status(p, c.status, c.n_status) < 0)
+		(void)log_oom();
+	p->due = due_of(p, e->revocation_grace);
 	overdue = reason == PKI_REVOCATION_UNKNOWN && !c.missing;
 	if (news || (overdue && !p->told_overdue))
 		tell(w, p, now, overdue);
 	p->told_overdue = overdue;
-	if (reason == PKI_REVOKED)
-		tell_revoked(w, p, at);
+	if (reason == PKI_REVOKED && at < c.n_status && at < j.n_path)
+		tell_revoked(w, p, j.path[at], &c.status[at]);
+out:
+	judged_done(&j);
 }
 
 bool watch_run(struct watch *w, const struct trust_table *t, const struct revknown *known,

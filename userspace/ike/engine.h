@@ -44,7 +44,7 @@ enum {
 	IKE_MAX_AUTH_SIZE = 4096,    /* bytes of an AUTH payload's data we accept */
 	IKE_MAX_CHILDREN = 64,	     /* Child SAs of a connection */
 	IKE_MAX_CHILD_TS = 32,	     /* selectors of a side that can be installed */
-	IKE_MAX_CANDIDATES = 4096,   /* connections that a peer may be by its addresses */
+	IKE_MAX_CANDIDATES = 16384,  /* connections that a peer may be by its addresses */
 	IKE_MAX_ANCHOR_HASHES = 10,  /* above: no CERTREQ is sent */
 	IKE_NONCE_SIZE = 32,
 	IKE_TRUST_SIZE = 32,

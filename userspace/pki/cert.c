@@ -230,13 +230,17 @@ bool pki_cert_equal(const struct pki_cert *a, const struct pki_cert *b)
 	return a == b || (a->der_len == b->der_len && memcmp(a->der, b->der, a->der_len) == 0);
 }
 
-bool pki_cert_self_signed(const struct pki_cert *cert)
+bool pki_cert_self_signed(struct pki_cert *cert)
 {
-	bool yes = cert->self_issued &&
-		   X509_self_signed(cert->x509, /* verify_signature= */ 1) == 1;
-
-	ERR_clear_error();
-	return yes;
+	if (cert->self_signed == 0) {
+		cert->self_signed = cert->self_issued &&
+						    X509_self_signed(cert->x509,
+								     /* verify_signature= */ 1) == 1
+					    ? 1
+					    : -1;
+		ERR_clear_error();
+	}
+	return cert->self_signed > 0;
 }
 
 bool pki_cert_signature_strong(const struct pki_cert *cert, const char **ret_name)

@@ -58,6 +58,8 @@ struct pki_cert {
 	unsigned key_bits; /* of the modulus or the field; 0 if unknown */
 	bool ca;	   /* version 3 with basicConstraints cA: it may issue certificates */
 	bool self_issued;  /* subject equals issuer */
+	signed char
+		self_signed; /* what pki_cert_self_signed() found: 1, -1 for no; 0: not asked yet */
 };
 
 /* Parses exactly one DER certificate: trailing bytes are an error. -EBADMSG: not a certificate;
@@ -68,9 +70,9 @@ struct pki_cert *pki_cert_ref(struct pki_cert *cert);
 void pki_cert_unref(struct pki_cert *cert); /* NULL is fine */
 void pki_cert_unrefp(struct pki_cert **cert);
 
-/* Self-issued and signed with its own key. Costs a signature check: for configured certificates,
- * not for a peer's. */
-bool pki_cert_self_signed(const struct pki_cert *cert);
+/* Self-issued and signed with its own key. Costs a signature check the first time: for configured
+ * certificates, not for a peer's. */
+bool pki_cert_self_signed(struct pki_cert *cert);
 
 /* Same certificate, byte for byte. */
 bool pki_cert_equal(const struct pki_cert *a, const struct pki_cert *b);

@@ -162,7 +162,7 @@ static int order_chain(const struct pki_certs *certs, struct pki_findings *findi
 		at = next;
 	}
 	for (size_t i = 0; i < certs->n; i++) {
-		const struct pki_cert *one = certs->list[i];
+		struct pki_cert *one = certs->list[i];
 		bool used = pki_cert_equal(one, outbound->leaf);
 
 		for (size_t j = 0; !used && j < outbound->intermediates.n; j++)

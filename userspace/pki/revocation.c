@@ -327,7 +327,7 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 
 static int run(struct work *w)
 {
-	const struct pki_cert *anchor = w->path[w->n_path - 1];
+	struct pki_cert *anchor = w->path[w->n_path - 1];
 	STACK_OF(X509) *untrusted = sk_X509_new_null();
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	X509_STORE *store = X509_STORE_new();

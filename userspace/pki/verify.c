@@ -567,7 +567,11 @@ void pki_verify(const struct pki_verify_request *request, struct pki_verdict *re
 		       request->n_untrusted + 1, PKI_PEER_CERTS_MAX);
 		return;
 	}
-	r = pki_cert_new(request->leaf.data, request->leaf.len, &why, &ret->leaf);
+	if (request->parsed_leaf) {
+		ret->leaf = pki_cert_ref(request->parsed_leaf);
+		r = 0;
+	} else
+		r = pki_cert_new(request->leaf.data, request->leaf.len, &why, &ret->leaf);
 	if (r == -ENOMEM)
 		return;
 	if (r < 0) {

@@ -100,6 +100,8 @@ struct pki_verify_request {
 	const struct pki_identity_rule *identity; /* NULL: any */
 	const struct pki_id *id;		  /* the peer's; NULL if identity is NULL */
 	struct pki_der leaf;			  /* the first CERT payload */
+	/* That one if it was read before, since reading costs as much as a signature; NULL: it was not. Borrowed. */
+	struct pki_cert *parsed_leaf;
 	const struct pki_der
 		*untrusted; /* the other CERT payloads, any order; unreadable ones are skipped */
 	size_t n_untrusted;
