@@ -117,6 +117,23 @@ int key_table_elsewhere(struct key_table *t, uint32_t connection, struct pki_sig
 	return 0;
 }
 
+int key_table_hardware(struct key_table *t, uint32_t connection, struct pki_signer *signer,
+		       const uint8_t spki_sha256[PKI_SHA256_SIZE])
+{
+	struct key_entry *e = key_table_last(t, connection);
+	int r = key_table_elsewhere(t, connection, signer);
+
+	if (r < 0)
+		return r;
+	e->in_hardware = true;
+	memcpy(e->spki_sha256, spki_sha256, PKI_SHA256_SIZE);
+	/* Without PSS there is PKCS#1 (RFC 7427 section 3 has both). */
+	e->auth.prefer_pkcs1 = !(signer->schemes & (1U << PKI_SCHEME_RSA_PSS_SHA256 |
+						    1U << PKI_SCHEME_RSA_PSS_SHA384 |
+						    1U << PKI_SCHEME_RSA_PSS_SHA512));
+	return 0;
+}
+
 int key_table_await(struct key_table *t, uint32_t connection, bool permanent, const char *text,
 		    const char *hint)
 {
@@ -208,7 +225,7 @@ static int load(struct key_entry *e, struct pki_error *err)
 				 !e->elsewhere, &e->findings, err, &e->outbound);
 }
 
-/* Vaults have no SHA-1: a peer that knows nothing better is told now, not found out by. */
+/* Vaults and hardware make none with SHA-1: a peer that knows nothing better is told now, not found out by. */
 static void sha1_is_not_signed(struct key_entry *e)
 {
 	if (!e->auth.send_rsa_sha1 || e->outbound.leaf->key_type != PKI_KEY_RSA)
@@ -241,6 +258,13 @@ static int prepare(struct key_entry *e, int64_t now, struct pki_error *err,
 			err, -E2BIG,
 			"a chain of %zu certificates is too long to be sent, %d are the most",
 			e->outbound.intermediates.n + 1, IKE_MAX_CERTS);
+	if (e->in_hardware &&
+	    memcmp(e->outbound.leaf->spki_sha256, e->spki_sha256, PKI_SHA256_SIZE) != 0) {
+		*ret_part = STAGE_PRIVATE_KEY;
+		return pki_fail(err, -EKEYREJECTED,
+				"the key in hardware is not the one of the certificate \"%.200s\"",
+				e->outbound.leaf->subject);
+	}
 	*ret_part = STAGE_IDENTITY;
 	r = pki_id_encode(e->local_identity, e->outbound.leaf, err, id, sizeof(id), &id_len);
 	if (r < 0)

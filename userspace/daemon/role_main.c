@@ -317,6 +317,7 @@ static void gateway_done(struct gateway *g)
 	revoke_stop(g);
 	fetching_stop(g);
 	vaulting_stop(g);
+	hardware_stop(g);
 	g->k = g->k ? cgk_free(g->k) : NULL;
 	g->rt = g->rt ? cgk_rt_free(g->rt) : NULL;
 }
