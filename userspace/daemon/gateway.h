@@ -382,7 +382,7 @@ json_t *vaulting_json(const struct conn *c);
 struct hardware;
 
 bool hardware_has(const struct cg_connection *c);
-/* A configuration is to be loaded: each of its keys gets a process; again: one that failed gets another. What is wrong goes to diags. */
+/* A configuration is to be loaded: each of its keys gets a process; again: one that is not open gets another. What is wrong goes to diags. */
 int hardware_want(struct gateway *g, const struct cg_config *config, bool again,
 		  struct cg_diags *diags);
 /* Of the process that has the key of a connection that is being loaded; -ENOENT. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keys in hardware as main sees them: which process `hsm` has which, when one is started and ended, what it is told, and how it goes. A key keeps its
- * process over reloads while it stands in the configuration as before; one that could not be opened, or did not fit its certificate, gets
+ * process over reloads while it stands in the configuration as before; one that is not open, or did not fit its certificate, gets
  * another at the next load that reads the configuration. Called by load.c, proc.c, apply.c, status.c.
  */
 #include <fcntl.h>
@@ -59,7 +59,14 @@ static void make_setup(const struct cg_hardware *h, struct proto_hsm_setup *p)
 
 static bool is_equal(const struct slot *s, const struct proto_hsm_setup *p, const char *pin)
 {
-	return memcmp(&s->setup, p, sizeof(*p)) == 0 && streq(s->pin, pin ? pin : "");
+	const struct proto_hsm_setup *q = &s->setup;
+
+	return streq(q->store, p->store) && streq(q->provider, p->provider) &&
+	       streq(q->engine, p->engine) && streq(q->module, p->module) &&
+	       q->n_groups == p->n_groups && memcmp(q->groups, p->groups, sizeof(q->groups)) == 0 &&
+	       q->n_environment == p->n_environment &&
+	       memcmp(q->environment, p->environment, sizeof(q->environment)) == 0 &&
+	       q->access == p->access && q->pin == p->pin && streq(s->pin, pin ? pin : "");
 }
 
 /* The one of that key that is wanted by what is being loaded (staging), or in force. */
@@ -149,7 +156,7 @@ static int want(struct gateway *g, const struct cg_hardware *h, bool again, stru
 		struct slot *s = &g->hardware->slots[i];
 
 		if (s->in_force && is_equal(s, &p, h->pin.text) &&
-		    (!again || (s->s.state != HSM_FAILED && !s->again))) {
+		    (!again || (s->s.state == HSM_OPEN && !s->again))) {
 			s->staging = true;
 			return 0;
 		}

@@ -18,7 +18,7 @@ enum {
 	HSM_SIGN_SECONDS = 20, /* after which `key` gives up a signature */
 };
 
-/* HSM_SETUP, before the process is confined; HSM_PIN with a descriptor of the file follows if there is one. All zeros but for what is set: comparable. */
+/* HSM_SETUP, before the process is confined; HSM_PIN with a descriptor of the file follows if there is one. */
 struct proto_hsm_setup {
 	char store[CG_HARDWARE_URI_MAX + 1];
 	char provider[CG_HARDWARE_NAME_MAX + 1], engine[CG_HARDWARE_NAME_MAX + 1];

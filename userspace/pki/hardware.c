@@ -261,12 +261,12 @@ int pki_hardware_open(const struct pki_hardware_spec *spec, struct pki_error *er
 	int r;
 
 	hint[0] = '\0';
-	if (pin_begin(&pin, spec) < 0)
-		return pki_fail(err, -ENOMEM, "out of memory");
 	h = calloc(1, sizeof(*h));
-	if (!h)
-		r = pki_fail(err, -ENOMEM, "out of memory");
-	else if (spec->engine)
+	if (!h || pin_begin(&pin, spec) < 0) {
+		free(h);
+		return pki_fail(err, -ENOMEM, "out of memory");
+	}
+	if (spec->engine)
 		r = pki_hardware_engine_open(spec, &pin, err, hint, &h->pkey, &h->from);
 	else
 		r = pki_hardware_store_open(spec, &pin, err, hint, &h->pkey, &h->from);
