@@ -225,7 +225,7 @@ static int load(struct key_entry *e, struct pki_error *err)
 				 !e->elsewhere, &e->findings, err, &e->outbound);
 }
 
-/* Vaults and hardware make none with SHA-1: a peer that knows nothing better is told now, not found out by. */
+/* Vaults have no SHA-1, and hardware is not asked for it: a peer that knows nothing better is told now, not found out by. */
 static void sha1_is_not_signed(struct key_entry *e)
 {
 	if (!e->auth.send_rsa_sha1 || e->outbound.leaf->key_type != PKI_KEY_RSA)
@@ -233,7 +233,9 @@ static void sha1_is_not_signed(struct key_entry *e)
 	e->auth.send_rsa_sha1 = false;
 	pki_findings_add(
 		&e->findings, PKI_RULE_OUTBOUND_KEY_TYPE, PKI_WARNING, e->outbound.leaf->subject,
-		"the key stays in its vault, which makes no signatures with SHA-1",
+		e->in_hardware
+			? "the key is in hardware, which is not asked for signatures with SHA-1"
+			: "the key stays in its vault, which makes no signatures with SHA-1",
 		"allow_sha1_signatures has no effect on what is sent: the peer must take SHA-256");
 }
 
