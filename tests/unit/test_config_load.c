@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A configuration that is right: every key ends up where it belongs, defaults are filled in, files are found. */
+#include "base/json.h"
 #include "lib/configtest.h"
 
 #include <sys/stat.h>
@@ -491,6 +492,50 @@ static int remove_dir(void **state)
 	return system(command);
 }
 
+/* A provider's key is reached over what is open; a PKCS#11 module needs files, unless it is said otherwise. */
+static void a_key_may_be_in_hardware(void **state)
+{
+	static const struct {
+		const char *key;
+		enum cg_hardware_access access;
+	} cases[] = {
+		{"{store: \"handle:0x81000001\", provider: tpm2, groups: tss}", CG_ACCESS_NONE},
+		{"{store: \"pkcs11:object=x\", engine: pkcs11, module: /m.so, groups: [tss]}",
+		 CG_ACCESS_FILES},
+		{"{store: \"pkcs11:object=x\", provider: pkcs11, groups: tss, access: network}",
+		 CG_ACCESS_NETWORK},
+		{"{store: \"pkcs11:object=x\", engine: pkcs11, groups: tss, access: none}",
+		 CG_ACCESS_NONE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *whole = str_printf(
+			"connections:\n  - name: hq\n    interface: cg0\n"
+			"    outbound_certificate:\n      certificate: own.pem\n"
+			"      key: %s\n" REMOTE INBOUND NETWORKS,
+			cases[i].key);
+		_cleanup_loaded_ struct loaded l = load_text(whole);
+		_cleanup_json_ json_t *json = NULL;
+		const struct cg_hardware *h;
+
+		assert_good(&l);
+		h = &l.config->connections[0].hardware;
+		assert_non_null(h->store.text);
+		assert_null(l.config->connections[0].outbound_key.text);
+		assert_int_equal(h->n_groups, 1);
+		assert_string_equal(h->groups[0], "tss");
+		assert_int_equal(h->access, cases[i].access);
+		json = cg_connection_to_json(&l.config->connections[0]);
+		assert_string_equal(
+			json_string_value(json_object_get(
+				json_object_get(json_object_get(json, "outbound_certificate"),
+						"key"),
+				"access")),
+			cg_hardware_access_to_string(cases[i].access));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -510,6 +555,7 @@ int main(void)
 		cmocka_unit_test(text_from_memory_cannot_include),
 		cmocka_unit_test(a_connection_is_equal_until_anything_that_matters_changes),
 		cmocka_unit_test(the_configuration_prints_as_json),
+		cmocka_unit_test(a_key_may_be_in_hardware),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -157,6 +157,24 @@ static void the_table_says_who_may_say_what(void **state _unused_)
 	/* ike cannot have a vault sign. */
 	assert_false(msg_allowed(MSG_VAULT_SIGN, ROLE_IKE, ROLE_VAULT, 0));
 	assert_false(msg_allowed(MSG_VAULT_SETUP, ROLE_KEY, ROLE_VAULT, 0));
+	/* Nor hardware; and hsm answers key alone, and says to main that it is ready. */
+	assert_false(msg_allowed(MSG_HSM_SIGN, ROLE_IKE, ROLE_HSM, 0));
+	assert_false(msg_allowed(MSG_HSM_PIN, ROLE_MAIN, ROLE_HSM, 0));
+	assert_false(msg_allowed(MSG_HSM_PIN, ROLE_MAIN, ROLE_KEY, 1));
+	for (unsigned int type = MSG_NONE; type < _MSG_MAX; type++) {
+		for (unsigned int to = 0; to < _ROLE_MAX; to++) {
+			bool allowed = msg_allowed(type, ROLE_HSM, (enum role)to, 0) ||
+				       msg_allowed(type, ROLE_HSM, (enum role)to, 1);
+
+			if (to == ROLE_MAIN)
+				assert_int_equal(allowed, type == MSG_READY);
+			else
+				assert_int_equal(allowed,
+						 to == ROLE_KEY && (type == MSG_HSM_OPENED ||
+								    type == MSG_HSM_REFUSED ||
+								    type == MSG_HSM_SIGNED));
+		}
+	}
 	/* vault answers key; main hears from it that it is ready and which name it wants to know, and nothing that a vault said. */
 	for (unsigned int type = MSG_NONE; type < _MSG_MAX; type++) {
 		for (unsigned int to = 0; to < _ROLE_MAX; to++) {

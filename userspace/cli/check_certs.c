@@ -123,19 +123,21 @@ static const char *first_line(struct file *f)
 
 static void check_outbound(const struct cg_connection *c, int64_t now, struct cg_diags *diags)
 {
-	_cleanup_(file_done) struct file certificate = {0}, key = {0}, passphrase = {0};
+	_cleanup_(file_done) struct file certificate = {0}, key = {0}, passphrase = {0}, pin = {0};
 	_cleanup_(pki_outbound_done) struct pki_outbound outbound = {0};
 	_cleanup_(pki_findings_done) struct pki_findings findings = {0};
 	_cleanup_strbuf_ struct cg_strbuf chain = {0};
 	struct pki_password password = {0};
 	struct pki_source sources[3] = {0};
 	struct pki_error err;
-	bool good;
+	bool good, hardware = c->hardware.store.text;
 	int r;
 
-	good = read_file(diags, &c->outbound_certificate, !c->outbound_key.text, &certificate);
+	good = read_file(diags, &c->outbound_certificate, !c->outbound_key.text && !hardware,
+			 &certificate);
 	good = read_file(diags, &c->outbound_key, true, &key) && good;
 	good = read_file(diags, &c->outbound_passphrase, true, &passphrase) && good;
+	good = read_file(diags, &c->hardware.pin, true, &pin) && good;
 	good = join_chain(diags, c, &chain) && good;
 	if (!good || !certificate.data)
 		return;
@@ -151,7 +153,7 @@ static void check_outbound(const struct cg_connection *c, int64_t now, struct cg
 		password.userdata = (void *)(uintptr_t)first_line(&passphrase);
 	}
 	r = pki_outbound_load(&sources[0], &sources[1], &sources[2], &password,
-			      /* want_key= */ true, &findings, &err, &outbound);
+			      /* want_key= */ !hardware, &findings, &err, &outbound);
 	if (r < 0) {
 		source_error(diags, &c->outbound_certificate,
 			     r == -ENOKEY	  ? "give it with 'passphrase_file'"
@@ -159,7 +161,7 @@ static void check_outbound(const struct cg_connection *c, int64_t now, struct cg
 						  : NULL,
 			     err.text);
 	} else {
-		(void)pki_outbound_lint(&outbound, now, /* key_elsewhere= */ false, &findings);
+		(void)pki_outbound_lint(&outbound, now, /* key_elsewhere= */ hardware, &findings);
 		pki_outbound_lint_identity(&outbound, c->local_identity, &findings);
 	}
 	take_findings(diags, &c->outbound_certificate, &findings);

@@ -37,6 +37,13 @@
 #define CG_PROPOSALS_MAX	16 /* a policy's IKE or IPsec part */
 #define CG_TRANSFORMS_MAX	96 /* a proposal */
 #define CG_GROUPS_MAX		16
+#define CG_HARDWARE_MAX		16 /* keys in hardware, one process each */
+#define CG_HARDWARE_URI_MAX	1000
+#define CG_HARDWARE_NAME_MAX	63
+#define CG_HARDWARE_PATH_MAX	1000
+#define CG_HARDWARE_GROUPS_MAX	8
+#define CG_HARDWARE_ENV_MAX	16
+#define CG_HARDWARE_ENV_SIZE	512
 #define CG_CONFIG_FILE_MAX	((size_t)8 * 1024 * 1024)
 #define CG_CONFIG_FILES_MAX	1024
 #define CG_CONFIG_INCLUDE_DEPTH 8
@@ -104,6 +111,26 @@ struct cg_source {
 	bool vault; /* it is a URL, as cg_vault_url_format() writes it */
 	char *key;  /* "connections[hq].outbound_certificate.key" */
 	struct cg_location loc;
+};
+
+/* What the process of a key in hardware may reach once the key is open. */
+enum cg_hardware_access {
+	CG_ACCESS_NONE,	   /* what it has open by then, such as a TPM's device */
+	CG_ACCESS_FILES,   /* files and local sockets, as the user and groups it runs as */
+	CG_ACCESS_NETWORK, /* that and the network */
+};
+
+/* A private key in hardware. store.text == NULL: ours is in a file or a vault. */
+struct cg_hardware {
+	struct cg_source store;	 /* text: an OpenSSL store URI without any secret in it */
+	char *provider, *engine; /* of OpenSSL; one of them */
+	char *module;		 /* a PKCS#11 module's path, for the engine; or NULL */
+	struct cg_source pin;	 /* a file, or none */
+	char **groups;		 /* Unix groups that the process is in */
+	size_t n_groups;
+	char **environment; /* "NAME=VALUE" */
+	size_t n_environment;
+	enum cg_hardware_access access;
 };
 
 enum cg_connection_mode {
@@ -195,6 +222,7 @@ struct cg_connection {
 	struct cg_source outbound_certificate, outbound_key, outbound_passphrase;
 	struct cg_source *outbound_chain;
 	size_t n_outbound_chain;
+	struct cg_hardware hardware; /* in place of outbound_key */
 
 	/* The peer's. */
 	char *subject_name;
@@ -334,6 +362,7 @@ const char *cg_start_to_string(enum cg_start start);
 const char *cg_encap_mode_to_string(enum cg_encap_mode mode);
 const char *cg_df_to_string(enum cg_df df);
 const char *cg_revocation_to_string(enum cg_revocation revocation);
+const char *cg_hardware_access_to_string(enum cg_hardware_access access);
 
 /* "AES_GCM_16-256" and the like; "type T id N" for one we do not know. buf is returned. */
 #define CG_TRANSFORM_TEXT 48

@@ -9,7 +9,7 @@
 
 extern const struct schema top_schema, gateway_schema, limits_schema, roles_schema, fetch_schema,
 	vault_schema, connection_schema, interface_schema, child_schema, routes_schema,
-	outbound_schema, inbound_schema;
+	outbound_schema, hardware_schema, inbound_schema;
 
 /* Defaults of the gateway; -ENOMEM. */
 int gateway_set_defaults(struct cg_gateway *g);
@@ -36,6 +36,9 @@ void inbound_parse(const struct value *v, void *connection);
 void source_done(struct cg_source *s);
 /* Reads the path of a file; what: "the file of …". */
 void source_parse(const struct value *v, const char *what, struct cg_source *ret);
+/* `outbound_certificate.key:` as a map, a key in hardware; object is the connection. */
+void hardware_parse(const struct value *v, void *connection);
+void hardware_done(struct cg_hardware *h);
 /* `children:`, `local_networks:` and `remote_networks:`. */
 void children_parse(const struct value *v, void *connection);
 void local_networks_parse(const struct value *v, void *connection);

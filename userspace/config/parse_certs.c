@@ -98,8 +98,8 @@ static void read_source(const struct value *v, const char *what, bool may_be_uri
 		else if (may_be_uri)
 			value_error(
 				v,
-				"use a .pfx or .pem file; for a file whose name has a colon write ./NAME",
-				"found an OpenSSL store URI (%.*s:): not supported by this build",
+				"a key in hardware: key: {store: URI, provider: NAME}, with its certificate in a file; a file whose name has a colon: ./NAME",
+				"found an OpenSSL store URI (%.*s:) where a file is expected",
 				(int)scheme, s);
 		else
 			value_expected(v, "for a file whose name has a colon write ./NAME", what);
@@ -163,8 +163,12 @@ static void outbound_file(const struct value *v, void *object)
 
 static void outbound_key(const struct value *v, void *object)
 {
-	read_source(v, "the file of our private key", true, false,
-		    &((struct cg_connection *)object)->outbound_key);
+	if (value_type(v) == VALUE_MAP) {
+		hardware_parse(v, object);
+		return;
+	}
+	read_source(v, "the file of our private key, or a map with the URI of one in hardware",
+		    true, false, &((struct cg_connection *)object)->outbound_key);
 }
 
 static void outbound_chain(const struct value *v, void *object)
@@ -183,7 +187,7 @@ static void outbound_passphrase(const struct value *v, void *object)
 
 static const struct field outbound_fields[] = {
 	FIELD_IS_FN("certificate", outbound_file),
-	FIELD_IS_FN("key", outbound_key),
+	FIELD_IS_MAP("key", outbound_key, &hardware_schema),
 	FIELD_IS_FN("chain", outbound_chain),
 	FIELD_IS_FN("passphrase_file", outbound_passphrase),
 };
@@ -198,6 +202,9 @@ static void outbound_check(const struct value *v, const struct cg_connection *c,
 	     seen_field(&outbound_schema, seen, "passphrase_file")))
 		value_error(v, "leave them out; 'chain' may have intermediates of files",
 			    "'key' and 'passphrase_file' have no use with a vault's certificate");
+	if (c->hardware.store.text && seen_field(&outbound_schema, seen, "passphrase_file"))
+		value_error(v, "the PIN's file is 'pin_file' of 'key'",
+			    "'passphrase_file' has no use with a key in hardware");
 }
 
 void outbound_parse(const struct value *v, void *connection)

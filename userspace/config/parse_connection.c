@@ -508,6 +508,7 @@ void connection_done(struct cg_connection *c)
 	for (size_t i = 0; i < c->n_outbound_chain; i++)
 		source_done(&c->outbound_chain[i]);
 	free(c->outbound_chain);
+	hardware_done(&c->hardware);
 	free(c->subject_name);
 	for (size_t i = 0; i < c->n_inbound_chain; i++)
 		source_done(&c->inbound_chain[i]);

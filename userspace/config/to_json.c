@@ -246,13 +246,42 @@ static json_t *sources_to_json(const struct cg_source *s, size_t n)
 	return finish(array, failed);
 }
 
+static json_t *strings_to_json(char *const *s, size_t n)
+{
+	json_t *array = json_array();
+	bool failed = !array;
+
+	for (size_t i = 0; i < n; i++)
+		append_string(array, s[i], &failed);
+	return finish(array, failed);
+}
+
+static json_t *hardware_to_json(const struct cg_hardware *h)
+{
+	json_t *o = json_object();
+	bool failed = !o;
+
+	set_string(o, "store", h->store.text, &failed);
+	set_string(o, "provider", h->provider, &failed);
+	set_string(o, "engine", h->engine, &failed);
+	set_string(o, "module", h->module, &failed);
+	set_string(o, "pin_file", h->pin.text, &failed);
+	set(o, "groups", strings_to_json(h->groups, h->n_groups), &failed);
+	set(o, "environment", strings_to_json(h->environment, h->n_environment), &failed);
+	set_string(o, "access", cg_hardware_access_to_string(h->access), &failed);
+	return finish(o, failed);
+}
+
 static json_t *outbound_to_json(const struct cg_connection *c)
 {
 	json_t *o = json_object();
 	bool failed = !o;
 
 	set_string(o, "certificate", c->outbound_certificate.text, &failed);
-	set_string(o, "key", c->outbound_key.text, &failed);
+	if (c->hardware.store.text)
+		set(o, "key", hardware_to_json(&c->hardware), &failed);
+	else
+		set_string(o, "key", c->outbound_key.text, &failed);
 	set(o, "chain", sources_to_json(c->outbound_chain, c->n_outbound_chain), &failed);
 	set_string(o, "passphrase_file", c->outbound_passphrase.text, &failed);
 	return finish(o, failed);

@@ -252,6 +252,7 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 			begin_conn(conns[j]);
 	}
 	vaulting_applied(g);
+	hardware_applied(g);
 	cg_config_free(old_config);
 	return json_pack("{s:o, s:o, s:o, s:I}", "added", names.added, "removed", names.removed,
 			 "changed", names.changed, "unchanged", names.unchanged);

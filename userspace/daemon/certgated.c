@@ -124,6 +124,7 @@ static int run(const struct options *o)
 	case ROLE_VERIFY: return role_verify(o);
 	case ROLE_KEY: return role_key(o);
 	case ROLE_VAULT: return role_vault(o);
+	case ROLE_HSM: return role_hsm(o);
 	case ROLE_FETCH: return role_fetch(o);
 	case _ROLE_MAX: break;
 	}

@@ -20,6 +20,7 @@
 #include "daemon/options.h"
 #include "daemon/proto_auth.h"
 #include "daemon/proto_fetch.h"
+#include "daemon/proto_hsm.h"
 #include "daemon/proto_ike.h"
 #include "daemon/proto_revocation.h"
 #include "daemon/proto_stage.h"
@@ -72,7 +73,8 @@ struct proc {
 	unsigned int index;
 	pid_t pid; /* 0: not running */
 	struct channel *channel;
-	bool wanted; /* it is to run */
+	bool wanted;   /* it is to run */
+	bool spawning; /* the launcher has yet to say that it runs */
 	bool ready;
 	struct event *restart;
 	unsigned int failures; /* in a row */
@@ -81,7 +83,11 @@ struct proc {
 
 int procs_start(struct gateway *g);
 /* Starts one that is not needed by every configuration, unless it runs. */
-int proc_want(struct gateway *g, enum role role);
+int proc_want(struct gateway *g, enum role role, unsigned int index);
+/* Ends one that is not needed any more. */
+void proc_unwant(struct gateway *g, enum role role, unsigned int index);
+/* Whether it neither runs, nor is to, nor has yet to end. */
+bool proc_is_free(struct gateway *g, enum role role, unsigned int index);
 void procs_stop(struct gateway *g);
 /* From the launcher. */
 void procs_spawned(struct gateway *g, const struct launch_report *rep);
@@ -207,6 +213,8 @@ void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged
 void load_on_finding(struct gateway *g, struct proc *p, const struct stage_finding *s);
 /* key or a verify worker ended or came. */
 void load_on_process(struct gateway *g, bool came);
+/* Loads what is in force again, when nothing else is being loaded. */
+void load_soon(struct gateway *g);
 void load_free(struct load *l);
 
 /* Whether the difference is one that SAs, tunnels and routes in place cannot follow. */
@@ -469,6 +477,33 @@ void vaulting_stop(struct gateway *g);
 /* A new reference; NULL: the connection's certificate is not in a vault. */
 json_t *vaulting_json(const struct conn *c);
 
+/* ---------------------------------------------------------------- hardware.c: keys in hardware */
+
+struct hardware;
+
+bool hardware_has(const struct cg_connection *c);
+/* A configuration is to be loaded: each of its keys gets a process; again: one that is not open gets another. What is wrong goes to diags. */
+int hardware_want(struct gateway *g, const struct cg_config *config, bool again,
+		  struct cg_diags *diags);
+/* Of the process that has the key of a connection that is being loaded; -ENOENT. */
+int hardware_index(const struct gateway *g, const struct cg_connection *c);
+/* Whether that process was started for it: what it has not opened there is nothing to go on with. */
+bool hardware_is_new(const struct gateway *g, const struct cg_connection *c);
+/* Its key is not that of its certificate. */
+void hardware_mismatch(struct gateway *g, const struct cg_connection *c);
+/* The load is over; good: it is put in force. */
+void hardware_loaded(struct gateway *g, bool good);
+/* It is in force. */
+void hardware_applied(struct gateway *g);
+/* A process begins, and waits to hear which key it is for. */
+void hardware_tell_hsm(struct gateway *g, struct proc *p);
+/* One ended that is wanted; true: it is to be started again. */
+bool hardware_hsm_lost(struct gateway *g, const struct proc *p);
+void hardware_on_state(struct gateway *g, const struct proto_hsm_state *s);
+void hardware_stop(struct gateway *g);
+/* A new reference; NULL: the connection's key is not in hardware. */
+json_t *hardware_json(const struct conn *c);
+
 /* ---------------------------------------------------------------- child.c, tunnel.c: SAs and tunnels */
 
 struct tunnel {
@@ -712,6 +747,7 @@ struct gateway {
 	int key_files[_KEY_LOG_MAX];
 	struct news news;
 	struct vaulting *vaulting; /* NULL: there was no vault yet */
+	struct hardware *hardware; /* NULL: there was no key in hardware yet */
 
 	int control_fd;
 	struct event *control_ev;

@@ -176,6 +176,23 @@ int key_table_elsewhere(struct key_table *t, uint32_t connection, struct pki_sig
 	return 0;
 }
 
+int key_table_hardware(struct key_table *t, uint32_t connection, struct pki_signer *signer,
+		       const uint8_t spki_sha256[PKI_SHA256_SIZE])
+{
+	struct key_entry *e = key_table_last(t, connection);
+	int r = key_table_elsewhere(t, connection, signer);
+
+	if (r < 0)
+		return r;
+	e->staging->in_hardware = true;
+	memcpy(e->staging->spki_sha256, spki_sha256, PKI_SHA256_SIZE);
+	/* Without PSS there is PKCS#1 (RFC 7427 section 3 has both). */
+	e->auth.prefer_pkcs1 = !(signer->schemes & (1U << PKI_SCHEME_RSA_PSS_SHA256 |
+						    1U << PKI_SCHEME_RSA_PSS_SHA384 |
+						    1U << PKI_SCHEME_RSA_PSS_SHA512));
+	return 0;
+}
+
 int key_table_await(struct key_table *t, uint32_t connection, bool permanent, const char *text,
 		    const char *hint)
 {
@@ -269,7 +286,7 @@ static int load(struct key_entry *e, struct pki_error *err)
 				 &e->staging->outbound);
 }
 
-/* Vaults have no SHA-1: a peer that knows nothing better is told now, not found out by. */
+/* Vaults have no SHA-1, and hardware is not asked for it: a peer that knows nothing better is told now, not found out by. */
 static void sha1_is_not_signed(struct key_entry *e)
 {
 	if (!e->auth.send_rsa_sha1 || e->staging->outbound.leaf->key_type != PKI_KEY_RSA)
@@ -278,7 +295,9 @@ static void sha1_is_not_signed(struct key_entry *e)
 	pki_findings_add(
 		&e->staging->findings, PKI_RULE_OUTBOUND_KEY_TYPE, PKI_WARNING,
 		e->staging->outbound.leaf->subject,
-		"the key stays in its vault, which makes no signatures with SHA-1",
+		e->staging->in_hardware
+			? "the key is in hardware, which is not asked for signatures with SHA-1"
+			: "the key stays in its vault, which makes no signatures with SHA-1",
 		"allow_sha1_signatures has no effect on what is sent: the peer must take SHA-256");
 }
 
@@ -304,6 +323,13 @@ static int prepare(struct key_table *t, struct key_entry *e, int64_t now, struct
 			err, -E2BIG,
 			"a chain of %zu certificates is too long to be sent, %d are the most",
 			e->staging->outbound.intermediates.n + 1, IKE_MAX_CERTS);
+	if (e->staging->in_hardware && memcmp(e->staging->outbound.leaf->spki_sha256,
+					      e->staging->spki_sha256, PKI_SHA256_SIZE) != 0) {
+		*ret_part = STAGE_PRIVATE_KEY;
+		return pki_fail(err, -EKEYREJECTED,
+				"the key in hardware is not the one of the certificate \"%.200s\"",
+				e->staging->outbound.leaf->subject);
+	}
 	*ret_part = STAGE_IDENTITY;
 	r = pki_id_encode(e->staging->local_identity, e->staging->outbound.leaf, err, id,
 			  sizeof(id), &id_len);

@@ -42,6 +42,8 @@ struct key_staging {
 	char hint[STAGE_HINT_MAX];
 	bool permanent;
 	struct pki_signer *elsewhere; /* of a key that is not here */
+	bool in_hardware;	      /* which has this public half */
+	uint8_t spki_sha256[PKI_SHA256_SIZE];
 };
 
 struct shared_key;
@@ -64,7 +66,10 @@ int key_table_begin(struct key_table *t, const struct stage_key *s);
 int key_table_file(struct key_table *t, const struct stage_file *f, uint8_t *data, size_t len);
 /* The key of the last entry is not in its files: this signs instead. Owns the signer from the call on. */
 int key_table_elsewhere(struct key_table *t, uint32_t connection, struct pki_signer *signer);
-/* Nothing has come from the vault of the last entry: it waits. */
+/* That key is in hardware, and has this public half: the certificate must have it too. */
+int key_table_hardware(struct key_table *t, uint32_t connection, struct pki_signer *signer,
+		       const uint8_t spki_sha256[PKI_SHA256_SIZE]);
+/* Nothing has come from the vault of the last entry, or its hardware: it waits. */
 int key_table_await(struct key_table *t, uint32_t connection, bool permanent, const char *text,
 		    const char *hint);
 /* Loads, lints, and makes the signer. ret's blobs belong to the entry until key_table_settle(). */

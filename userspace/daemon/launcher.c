@@ -17,7 +17,7 @@
 #include "daemon/channel.h"
 #include "daemon/sandbox.h"
 
-#define PROCESSES_MAX (ROLE_WORKERS_MAX + 8)
+#define PROCESSES_MAX (2 * ROLE_WORKERS_MAX + 8)
 
 static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
 

@@ -125,7 +125,11 @@ static void report_error(struct load *l, const struct cg_connection *c, enum sta
 
 	switch (part) {
 	case STAGE_CERTIFICATE: break;
-	case STAGE_PRIVATE_KEY: s = c->outbound_key.text ? &c->outbound_key : s; break;
+	case STAGE_PRIVATE_KEY:
+		s = hardware_has(c)	   ? &c->hardware.store
+		    : c->outbound_key.text ? &c->outbound_key
+					   : s;
+		break;
 	case STAGE_PASSPHRASE: s = c->outbound_passphrase.text ? &c->outbound_passphrase : s; break;
 	case STAGE_CHAIN: s = c->n_inbound_chain > 0 ? &c->inbound_chain[0] : s; break;
 	case STAGE_ANCHOR: s = c->n_trust_anchors > 0 ? &c->trust_anchors[0] : s; break;
@@ -159,13 +163,16 @@ static int stage_key(struct load *l)
 	struct channel *key = proc_channel(l->g, ROLE_KEY, 0);
 	static struct stage_key s;
 	struct msg_writer m;
-	bool one_file = !c->outbound_key.text, vault = c->outbound_certificate.vault;
-	int r = 0, e;
+	bool one_file = !c->outbound_key.text && !hardware_has(c),
+	     vault = c->outbound_certificate.vault;
+	int r = 0, e, hsm = hardware_index(l->g, c);
 
 	s = (struct stage_key){.ref = {l->generation, conn->id},
 			       .rsa_sha1 = c->allow_sha1_signatures};
 	(void)snprintf(s.name, sizeof(s.name), "%s", c->name);
 	(void)snprintf(s.local_identity, sizeof(s.local_identity), "%s", c->local_identity);
+	if (hsm >= 0)
+		s.hsm = (uint32_t)hsm + 1;
 	if (vault)
 		(void)snprintf(s.vault, sizeof(s.vault), "%s", c->outbound_certificate.text);
 	msg_begin(&m, MSG_STAGE_KEY);
@@ -313,19 +320,23 @@ static void go_on_with_trust(struct load *l, struct conn *c, int r)
 }
 
 /*
- * Nothing has come from the vault, and others must not suffer for it: the connection is loaded with what it has from before (the
+ * Nothing has come from the vault, or the key in hardware is not open, and others must not suffer for it: the connection is loaded with what it has from before (the
  * process `key` may be another since), or to wait without a certificate.
  */
 static void await(struct load *l, struct conn *c, const struct staged_key *s)
 {
-	const struct cg_source *source = &c->cfg->outbound_certificate;
+	bool hardware = hardware_has(c->cfg);
+	const struct cg_source *source = hardware ? &c->cfg->hardware.store
+						  : &c->cfg->outbound_certificate;
 	const struct conn *old = conn_find_name(l->g, c->cfg->name);
 	int r = 0;
 
 	cg_diags_add(&l->diags, CG_DIAG_WARNING, &source->loc, source->key,
 		     s->hint[0] ? s->hint : NULL, "%s", s->text);
-	if (old && old->cfg->outbound_certificate.vault &&
-	    streq(old->cfg->outbound_certificate.text, source->text) && old->n_certs > 0) {
+	if (old && old->n_certs > 0 &&
+	    (hardware ? hardware_has(old->cfg) && streq(old->cfg->hardware.store.text, source->text)
+		      : old->cfg->outbound_certificate.vault &&
+				streq(old->cfg->outbound_certificate.text, source->text))) {
 		r = dup_blob(&(struct ike_blob){old->local_id, old->local_id_len}, &c->local_id,
 			     &c->local_id_len);
 		for (size_t i = 0; i < old->n_certs && r >= 0; i++)
@@ -348,8 +359,11 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 	    s->ref.connection != l->conns[l->at]->id || l->waiting > 0)
 		return;
 	c = l->conns[l->at];
-	if (s->error < 0 && (!s->awaited || (s->permanent && l->own_config && g->loaded))) {
+	if (s->error < 0 && (!s->awaited || (l->own_config && g->loaded &&
+					     (s->permanent || hardware_is_new(g, c->cfg))))) {
 		report_error(l, c->cfg, s->part, s->text, s->hint[0] ? s->hint : NULL);
+		if (s->part == STAGE_PRIVATE_KEY)
+			hardware_mismatch(g, c->cfg);
 		next_connection(l);
 		return;
 	}
@@ -476,6 +490,7 @@ static void stage_next(struct load *l)
 	if (l->diags.n_errors > 0 || sockets_prepare(l->g, l->config, &l->diags) < 0) {
 		tell_all(l, MSG_STAGE_ABORT);
 		vaulting_restore(l->g);
+		hardware_loaded(l->g, false);
 		finish(l, -EINVAL, NULL);
 		return;
 	}
@@ -524,6 +539,15 @@ void load_on_process(struct gateway *g, bool came)
 
 		(void)event_add(g->load_timer, &soon);
 	}
+}
+
+void load_soon(struct gateway *g)
+{
+	const struct timeval soon = {.tv_sec = 0, .tv_usec = 1000};
+
+	g->load_again = true;
+	if (!g->load)
+		(void)event_add(g->load_timer, &soon);
 }
 
 /* Whether the address that the connection uses now is one of the gateway's still. */
@@ -598,7 +622,10 @@ int load_start(struct gateway *g, bool reread, load_done_fn done, void *ctx)
 		r = make_conns(l);
 	if (r >= 0)
 		r = vaulting_want(g, l->config);
+	if (r >= 0)
+		r = hardware_want(g, l->config, reread, &l->diags);
 	if (r < 0) {
+		hardware_loaded(g, false);
 		finish(l, r, NULL);
 		return 0;
 	}

@@ -129,13 +129,23 @@
 	X(VAULT_SIGNED,    ROLE_BIT(ROLE_VAULT),    ROLE_BIT(ROLE_KEY),      0)                    \
 	X(VAULT_FAILED,    ROLE_BIT(ROLE_VAULT),    ROLE_BIT(ROLE_KEY),      0)                    \
 	X(VAULT_STATE,     ROLE_BIT(ROLE_KEY),      ROLE_BIT(ROLE_MAIN),     0)                    \
+	/* keys in hardware: main says which, key has them sign */                                 \
+	X(HSM_SETUP,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_HSM),      0)                    \
+	X(HSM_PIN,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_HSM),      1)                    \
+	X(HSM_OPENED,      ROLE_BIT(ROLE_HSM),      ROLE_BIT(ROLE_KEY),      0)                    \
+	X(HSM_REFUSED,     ROLE_BIT(ROLE_HSM),      ROLE_BIT(ROLE_KEY),      0)                    \
+	X(HSM_SIGN,        ROLE_BIT(ROLE_KEY),      ROLE_BIT(ROLE_HSM),      0)                    \
+	X(HSM_SIGNED,      ROLE_BIT(ROLE_HSM),      ROLE_BIT(ROLE_KEY),      0)                    \
+	X(HSM_STATE,       ROLE_BIT(ROLE_KEY),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	/* names and addresses */                                                                  \
 	X(RESOLVE,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_FETCH),    0)                    \
 	X(RESOLVED,        ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     0)
 /* clang-format on */
 
-#define MSG_STAGED  (ROLE_BIT(ROLE_KEY) | ROLE_BIT(ROLE_VERIFY))
-#define MSG_WORKERS (MSG_STAGED | ROLE_BIT(ROLE_IKE) | ROLE_BIT(ROLE_VAULT) | ROLE_BIT(ROLE_FETCH))
+#define MSG_STAGED (ROLE_BIT(ROLE_KEY) | ROLE_BIT(ROLE_VERIFY))
+#define MSG_WORKERS                                                                    \
+	(MSG_STAGED | ROLE_BIT(ROLE_IKE) | ROLE_BIT(ROLE_VAULT) | ROLE_BIT(ROLE_HSM) | \
+	 ROLE_BIT(ROLE_FETCH))
 
 enum msg_type {
 	MSG_NONE,

@@ -27,6 +27,7 @@ int role_ike(const struct options *o);
 int role_verify(const struct options *o);
 int role_key(const struct options *o);
 int role_vault(const struct options *o);
+int role_hsm(const struct options *o);
 int role_fetch(const struct options *o);
 
 #endif

@@ -50,13 +50,15 @@ void proc_kill(struct proc *p, const char *why)
 static int on_complaint(struct proc *p, struct msg_reader *r)
 {
 	enum role about = (enum role)msg_get_enum(r, _ROLE_MAX - 1);
+	unsigned int index = msg_get_count(r, ROLE_WORKERS_MAX - 1);
+	bool of_key = about == ROLE_VAULT || about == ROLE_HSM;
 	struct proc *accused;
 	char text[256];
 
 	msg_get_str(r, text, sizeof(text));
-	if (!msg_done(r) || (about != ROLE_IKE && (about != ROLE_VAULT || p->role != ROLE_KEY)))
+	if (!msg_done(r) || (about != ROLE_IKE && (!of_key || p->role != ROLE_KEY)))
 		return -EBADMSG;
-	accused = proc_find(p->g, about, 0);
+	accused = proc_find(p->g, about, index);
 	if (accused)
 		proc_kill(accused, text);
 	return 0;
@@ -157,6 +159,17 @@ static int on_vault(struct proc *p, enum msg_type type, struct msg_reader *r)
 	return 0;
 }
 
+static int on_hsm(struct proc *p, struct msg_reader *r)
+{
+	static struct proto_hsm_state state;
+
+	proto_get_hsm_state(r, &state);
+	if (!msg_done(r))
+		return -EBADMSG;
+	hardware_on_state(p->g, &state);
+	return 0;
+}
+
 static int on_ready(struct proc *p);
 
 static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
@@ -193,6 +206,8 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 		return takeover_on_message(p->g, type, r);
 	if (type == MSG_VAULT_RESOLVE || type == MSG_VAULT_STATE)
 		return on_vault(p, type, r);
+	if (type == MSG_HSM_STATE)
+		return on_hsm(p, r);
 	if (type == MSG_RESOLVED) {
 		proto_get_resolved(r, &resolved);
 		if (!msg_done(r))
@@ -250,7 +265,11 @@ static int spawn(struct proc *p)
 	msg_begin(&m, MSG_SPAWN);
 	launch_put_spawn(&m, &s);
 	p->started = now_boottime();
-	return channel_send(p->g->launcher, &m, theirs);
+	r = channel_send(p->g->launcher, &m, theirs);
+	p->spawning = r >= 0;
+	if (r >= 0 && p->role == ROLE_HSM)
+		hardware_tell_hsm(p->g, p);
+	return r;
 }
 
 static void on_restart(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
@@ -258,7 +277,7 @@ static void on_restart(evutil_socket_t fd _unused_, short what _unused_, void *u
 	struct proc *p = userdata;
 	int r;
 
-	if (p->g->stopping || p->pid > 0)
+	if (p->g->stopping || p->pid > 0 || !p->wanted)
 		return;
 	r = spawn(p);
 	if (r < 0)
@@ -343,6 +362,16 @@ void procs_tell_log_level(struct gateway *g)
 		tell_log_level(&g->procs[i]);
 }
 
+/* Those that key asks. */
+static int join_neighbours_of_key(struct gateway *g, struct proc *key)
+{
+	int r = join(key, proc_find(g, ROLE_VAULT, 0));
+
+	for (unsigned int i = 0; i < CG_HARDWARE_MAX && r >= 0; i++)
+		r = join(key, proc_find(g, ROLE_HSM, i));
+	return r;
+}
+
 static int on_ready(struct proc *p)
 {
 	struct gateway *g = p->g;
@@ -366,7 +395,7 @@ static int on_ready(struct proc *p)
 		}
 		r = join(ike, p);
 		if (r >= 0 && p->role == ROLE_KEY)
-			r = join(p, proc_find(g, ROLE_VAULT, 0));
+			r = join_neighbours_of_key(g, p);
 		load_on_process(g, true);
 	} else if (p->role == ROLE_FETCH) {
 		fetching_tell_fetch(g);
@@ -375,7 +404,8 @@ static int on_ready(struct proc *p)
 		vaulting_tell_vault(g);
 		r = join(proc_find(g, ROLE_KEY, 0), p);
 		load_on_process(g, true);
-	}
+	} else if (p->role == ROLE_HSM)
+		r = join(proc_find(g, ROLE_KEY, 0), p);
 	if (r < 0)
 		return log_error_errno(r, "cannot connect process %s", role_name(p->role));
 	if (all_ready(g))
@@ -391,7 +421,7 @@ int procs_start(struct gateway *g)
 	g->n_verifiers = g->config->gateway.verify_workers > 0 ? g->config->gateway.verify_workers
 							       : (unsigned int)MAX(cores, 1L);
 	g->n_verifiers = MIN(g->n_verifiers, (unsigned int)ROLE_WORKERS_MAX);
-	g->n_procs = 4 + g->n_verifiers;
+	g->n_procs = 4 + g->n_verifiers + CG_HARDWARE_MAX;
 	g->procs = calloc(g->n_procs, sizeof(*g->procs));
 	if (!g->procs)
 		return -ENOMEM;
@@ -400,8 +430,10 @@ int procs_start(struct gateway *g)
 		g->procs[n++] = (struct proc){.role = ROLE_VERIFY, .index = i};
 	g->procs[n++] = (struct proc){.role = ROLE_IKE};
 	g->procs[n++] = (struct proc){.role = ROLE_FETCH};
-	/* Started when a configuration names a vault. */
+	/* Started when a configuration names a vault, or keys in hardware. */
 	g->procs[n++] = (struct proc){.role = ROLE_VAULT};
+	for (unsigned int i = 0; i < CG_HARDWARE_MAX; i++)
+		g->procs[n++] = (struct proc){.role = ROLE_HSM, .index = i};
 	for (size_t i = 0; i < n; i++) {
 		struct proc *p = &g->procs[i];
 		int r;
@@ -410,7 +442,7 @@ int procs_start(struct gateway *g)
 		p->restart = evtimer_new(g->base, on_restart, p);
 		if (!p->restart)
 			return -ENOMEM;
-		if (p->role == ROLE_VAULT)
+		if (p->role == ROLE_VAULT || p->role == ROLE_HSM)
 			continue;
 		p->wanted = true;
 		r = spawn(p);
@@ -420,14 +452,44 @@ int procs_start(struct gateway *g)
 	return 0;
 }
 
-int proc_want(struct gateway *g, enum role role)
+int proc_want(struct gateway *g, enum role role, unsigned int index)
 {
-	struct proc *p = proc_find(g, role, 0);
+	struct proc *p = proc_find(g, role, index);
 
 	if (!p || p->wanted)
 		return p ? 0 : -ENOENT;
 	p->wanted = true;
+	p->failures = 0;
 	return spawn(p);
+}
+
+static void end(struct proc *p)
+{
+	struct msg_writer m;
+
+	if (p->pid <= 0)
+		return;
+	msg_begin(&m, MSG_KILL);
+	msg_put_u32(&m, (uint32_t)p->pid);
+	(void)channel_send(p->g->launcher, &m, -EBADF);
+}
+
+void proc_unwant(struct gateway *g, enum role role, unsigned int index)
+{
+	struct proc *p = proc_find(g, role, index);
+
+	if (!p || !p->wanted)
+		return;
+	p->wanted = false;
+	(void)event_del(p->restart);
+	end(p);
+}
+
+bool proc_is_free(struct gateway *g, enum role role, unsigned int index)
+{
+	const struct proc *p = proc_find(g, role, index);
+
+	return p && !p->wanted && !p->spawning && p->pid <= 0;
 }
 
 void procs_stop(struct gateway *g)
@@ -451,8 +513,8 @@ static void start_again(struct proc *p)
 
 	if (now_boottime() - p->started > STABLE_SECONDS * USEC_PER_SEC)
 		p->failures = 0;
-	/* Tunnels whose keys are here do not fall with a vault that nobody can bear. */
-	if (++p->failures > FAILURES_MAX && p->role != ROLE_VAULT) {
+	/* Tunnels whose keys are here do not fall with a vault or a module that nobody can bear. */
+	if (++p->failures > FAILURES_MAX && p->role != ROLE_VAULT && p->role != ROLE_HSM) {
 		log_error("process %s fails again and again: giving up", role_name(p->role));
 		p->g->exit_status = EXIT_FAILURE;
 		(void)event_base_loopbreak(p->g->base);
@@ -471,6 +533,9 @@ void procs_spawned(struct gateway *g, const struct launch_report *rep)
 
 	if (!p)
 		return;
+	p->spawning = false;
+	if (rep->status < 0 && !p->wanted)
+		return;
 	if (rep->status < 0) {
 		(void)log_error_errno(rep->status, "process %s did not start",
 				      role_name(rep->role));
@@ -478,6 +543,8 @@ void procs_spawned(struct gateway *g, const struct launch_report *rep)
 		return;
 	}
 	p->pid = rep->pid;
+	if (!p->wanted)
+		end(p);
 }
 
 void procs_exited(struct gateway *g, const struct launch_report *rep)
@@ -492,7 +559,7 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 	p->pid = 0;
 	p->ready = false;
 	p->channel = channel_free(p->channel);
-	if (g->stopping)
+	if (g->stopping || !p->wanted)
 		return;
 	if (WIFSIGNALED(rep->status))
 		history_add(g, NULL, IKE_ERROR, "process-ended", NULL, NULL,
@@ -520,6 +587,10 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 		vaulting_fetch_lost(g);
 	} else if (p->role == ROLE_VAULT)
 		vaulting_vault_lost(g);
+	else if (p->role == ROLE_HSM && !hardware_hsm_lost(g, p)) {
+		p->wanted = false;
+		return;
+	}
 	if (p->role == ROLE_VERIFY && ike && ike->pid > 0)
 		proc_kill(ike, "a process that verifies ended, and with it the nonces it knew");
 	start_again(p);

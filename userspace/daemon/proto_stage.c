@@ -31,6 +31,7 @@ void proto_put_stage_key(struct msg_writer *w, const struct stage_key *s)
 	msg_put_str(w, s->local_identity);
 	msg_put_bool(w, s->rsa_sha1);
 	msg_put_str(w, s->vault);
+	msg_put_u32(w, s->hsm);
 }
 
 void proto_get_stage_key(struct msg_reader *r, struct stage_key *ret)
@@ -40,6 +41,7 @@ void proto_get_stage_key(struct msg_reader *r, struct stage_key *ret)
 	msg_get_str(r, ret->local_identity, sizeof(ret->local_identity));
 	ret->rsa_sha1 = msg_get_bool(r);
 	msg_get_str(r, ret->vault, sizeof(ret->vault));
+	ret->hsm = msg_get_count(r, CG_HARDWARE_MAX);
 }
 
 void proto_put_stage_trust(struct msg_writer *w, const struct stage_trust *s)

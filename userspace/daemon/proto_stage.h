@@ -7,7 +7,7 @@
 #ifndef CERTGATE_DAEMON_PROTO_STAGE_H
 #define CERTGATE_DAEMON_PROTO_STAGE_H
 
-#include "config/vault_url.h"
+#include "config/config.h"
 #include "daemon/proto_auth.h"
 #include "pki/cert.h"
 #include "pki/revocation.h"
@@ -47,6 +47,7 @@ struct stage_key {
 	char local_identity[STAGE_TEXT_MAX];
 	bool rsa_sha1;		      /* method 1 towards a peer without RFC 7427 is with SHA-1 */
 	char vault[CG_VAULT_URL_MAX]; /* where certificate and key come from; empty: from files */
+	uint32_t hsm;		      /* 1 + the index of the process that has the key; 0: none */
 };
 void proto_put_stage_key(struct msg_writer *w, const struct stage_key *s);
 void proto_get_stage_key(struct msg_reader *r, struct stage_key *ret);
@@ -87,7 +88,7 @@ void proto_get_stage_finding(struct msg_reader *r, struct stage_finding *ret);
 struct staged_key {
 	struct stage_ref ref;
 	int error;
-	bool awaited; /* the error is that nothing has come from the vault: the connection can wait for it */
+	bool awaited; /* the error is that nothing has come from the vault, or that the key in hardware is not open: the connection can wait for it */
 	bool permanent; /* and nothing will come, unless somebody does something */
 	char hint[STAGE_HINT_MAX];
 	enum stage_part part;

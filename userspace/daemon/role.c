@@ -5,9 +5,9 @@
 #include "daemon/role.h"
 
 static const char *const names[_ROLE_MAX] = {
-	[ROLE_LAUNCHER] = "launcher", [ROLE_MAIN] = "main", [ROLE_IKE] = "ike",
-	[ROLE_VERIFY] = "verify",     [ROLE_KEY] = "key",   [ROLE_VAULT] = "vault",
-	[ROLE_FETCH] = "fetch",
+	[ROLE_LAUNCHER] = "launcher", [ROLE_MAIN] = "main",   [ROLE_IKE] = "ike",
+	[ROLE_VERIFY] = "verify",     [ROLE_KEY] = "key",     [ROLE_VAULT] = "vault",
+	[ROLE_HSM] = "hsm",	      [ROLE_FETCH] = "fetch",
 };
 
 const char *role_name(enum role role)

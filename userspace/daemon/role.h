@@ -17,6 +17,7 @@ enum role {
 	ROLE_VERIFY,
 	ROLE_KEY,
 	ROLE_VAULT,
+	ROLE_HSM,
 	ROLE_FETCH,
 	_ROLE_MAX,
 };
@@ -30,11 +31,13 @@ enum {
 	ROLE_FD_VERIFY = 16,	/* ike: to verify worker i at ROLE_FD_VERIFY + i */
 	ROLE_FD_IKE = 4,	/* key, verify: to ike */
 	ROLE_FD_VAULT = 16,	/* key: to vault */
+	ROLE_FD_HSM = 17,	/* key: to the process of hardware key i at ROLE_FD_HSM + i */
+	ROLE_FD_HSM_KEY = 63,	/* hsm: to key; above what it opened */
 	ROLE_FD_FREE = 64,	/* ike: lower ones are its neighbours' */
 	ROLE_FD_VAULT_KEY = 63, /* vault: to key; above what connections to vaults get */
 	ROLE_FD_HANDOVER =
 		256, /* launcher, main: the first of what the main before it handed over */
-	ROLE_WORKERS_MAX = 32,	 /* of verify */
+	ROLE_WORKERS_MAX = 32,	 /* of verify, and of hsm */
 	ROLE_HANDOVER_MAX = 320, /* descriptors handed over */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process `key`: holds our private keys and signs our AUTH with them, or has `vault` sign its digest where the key stays in a vault.
- * Files come open from main, secrets of vaults from `vault`; nothing secret leaves but signatures over exchanges of ours. Has no file,
+ * The process `key`: holds our private keys and signs our AUTH with them, or has `vault` or an `hsm` sign its digest where the key stays in a vault
+ * or in hardware. Files come open from main, secrets of vaults from `vault`; nothing secret leaves but signatures over exchanges of ours. Has no file,
  * no network.
  */
 #include <openssl/crypto.h>
@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "daemon/key_hsm.h"
 #include "daemon/key_vault.h"
 #include "daemon/sign.h"
 #include "daemon/stage_read.h"
@@ -25,12 +26,14 @@ struct keeper {
 	struct worker w;
 	struct key_table *now, *staged;
 	struct key_vault *vaults;
+	struct key_hsm *hsms;
 	unsigned int ike; /* counts the processes that asked */
 	/* while a configuration is staged */
 	char vault[CG_VAULT_URL_MAX]; /* of the connection; empty: none */
-	uint32_t waits;		      /* that connection waits for its vault; 0: none does */
+	uint32_t hsm;		      /* 1 + the index of that of the connection; 0: none */
+	uint32_t waits; /* that connection waits for its vault or hardware; 0: none does */
 	struct event *wait_timer;
-	usec_t wait_until;
+	usec_t wait_until, hsm_wait_until;
 };
 
 static int stage_end(struct keeper *k, uint32_t connection)
@@ -86,33 +89,67 @@ static int take_vault(struct keeper *k, uint32_t connection, struct vault_item *
 	return r < 0 ? r : key_table_elsewhere(k->staged, connection, signer);
 }
 
+/* The key is in hardware: it is open, or cannot be opened, or nothing is known yet. */
+static int take_hsm(struct keeper *k, uint32_t connection)
+{
+	const struct proto_hsm_state *s = key_hsm_state(k->hsms, k->hsm - 1);
+	uint8_t spki_sha256[PKI_SHA256_SIZE];
+	struct pki_signer *signer;
+	int r;
+
+	if (s->state != HSM_OPEN) {
+		r = key_table_await(k->staged, connection, s->state == HSM_FAILED,
+				    s->text[0] ? s->text : "the key in hardware is not open yet",
+				    s->hint);
+		if (r >= 0)
+			key_table_last(k->staged, connection)->staging->part = STAGE_PRIVATE_KEY;
+		return r;
+	}
+	r = key_hsm_signer(k->hsms, k->hsm - 1, &signer, spki_sha256);
+	return r < 0 ? r : key_table_hardware(k->staged, connection, signer, spki_sha256);
+}
+
+static int wait_for(struct keeper *k, uint32_t connection, usec_t until)
+{
+	usec_t now = now_boottime(), left = until > now ? until - now : 0;
+	struct timeval tv = {.tv_sec = (time_t)(left / USEC_PER_SEC),
+			     .tv_usec = (suseconds_t)(left % USEC_PER_SEC)};
+
+	k->waits = connection;
+	return event_add(k->wait_timer, &tv) < 0 ? -ENOMEM : 0;
+}
+
 static void stop_waiting(struct keeper *k)
 {
 	k->waits = 0;
 	(void)event_del(k->wait_timer);
 }
 
-/* The end of a connection's staging, which may have to wait for its vault. */
+/* The end of a connection's staging, which may have to wait for its vault or hardware. */
 static int stage_end_or_wait(struct keeper *k, uint32_t connection)
 {
 	struct key_entry *e = key_table_last(k->staged, connection);
 	struct vault_item *it;
 	usec_t now = now_boottime();
-	struct timeval tv;
 	int r;
 
 	stop_waiting(k);
+	if (k->hsm > 0 && e && e->error == 0) {
+		/* The process before that one may have ended, and main knows it already. */
+		channel_drain(worker_neighbour(&k->w, ROLE_HSM, k->hsm - 1));
+		if (key_hsm_state(k->hsms, k->hsm - 1)->state == HSM_OPENING &&
+		    now < k->hsm_wait_until)
+			return wait_for(k, connection, k->hsm_wait_until);
+		r = take_hsm(k, connection);
+		return r < 0 ? r : stage_end(k, connection);
+	}
 	if (!k->vault[0] || !e || e->error < 0)
 		return stage_end(k, connection);
 	it = key_vault_find(k->vaults, k->vault);
 	if (!it)
 		return -ENOENT;
-	if (!it->data && key_vault_busy(it) && now < k->wait_until) {
-		tv.tv_sec = (time_t)((k->wait_until - now) / USEC_PER_SEC);
-		tv.tv_usec = (suseconds_t)((k->wait_until - now) % USEC_PER_SEC);
-		k->waits = connection;
-		return event_add(k->wait_timer, &tv) < 0 ? -ENOMEM : 0;
-	}
+	if (!it->data && key_vault_busy(it) && now < k->wait_until)
+		return wait_for(k, connection, k->wait_until);
 	r = take_vault(k, connection, it);
 	return r < 0 ? r : stage_end(k, connection);
 }
@@ -123,7 +160,10 @@ static void end_wait(struct keeper *k)
 
 	if (connection == 0 || !k->staged)
 		return;
-	k->wait_until = MIN(k->wait_until, now_boottime());
+	if (k->hsm > 0)
+		k->hsm_wait_until = MIN(k->hsm_wait_until, now_boottime());
+	else
+		k->wait_until = MIN(k->wait_until, now_boottime());
 	if (stage_end_or_wait(k, connection) < 0)
 		log_error("a connection cannot be staged");
 }
@@ -154,10 +194,26 @@ static void on_vault_state(void *ctx, const struct proto_vault_state *s)
 	(void)channel_send(k->w.main, &m, -EBADF);
 }
 
+static void on_hsm_state(void *ctx, const struct proto_hsm_state *s)
+{
+	struct keeper *k = ctx;
+	uint32_t connection = k->waits;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_HSM_STATE);
+	proto_put_hsm_state(&m, s);
+	(void)channel_send(k->w.main, &m, -EBADF);
+	if (connection == 0 || !k->staged || k->hsm != s->index + 1)
+		return;
+	if (stage_end_or_wait(k, connection) < 0)
+		log_error("a connection cannot be staged");
+}
+
 static int stage_begin(struct keeper *k, uint32_t generation)
 {
 	stop_waiting(k);
 	k->wait_until = now_boottime() + VAULT_WAIT_SECONDS * USEC_PER_SEC;
+	k->hsm_wait_until = now_boottime() + HSM_OPEN_SECONDS * USEC_PER_SEC;
 	k->staged = key_table_free(k->staged);
 	k->staged = key_table_new(generation);
 	return k->staged ? 0 : -ENOMEM;
@@ -178,6 +234,7 @@ static int stage_vault(struct keeper *k, struct msg_reader *r)
 static int stage_key(struct keeper *k, const struct stage_key *s)
 {
 	memcpy(k->vault, s->vault, sizeof(k->vault));
+	k->hsm = s->hsm;
 	return key_table_begin(k->staged, s);
 }
 
@@ -293,6 +350,8 @@ static int on_message(void *ctx, struct channel *c, enum msg_type type, struct m
 		return on_stage(k, type, r, *fd);
 	if (channel_peer(c) == ROLE_VAULT)
 		return key_vault_on_message(k->vaults, type, r);
+	if (channel_peer(c) == ROLE_HSM)
+		return key_hsm_on_message(k->hsms, channel_index(c), type, r);
 	return type == MSG_SIGN ? on_sign(k, r) : -EOPNOTSUPP;
 }
 
@@ -302,6 +361,8 @@ static void on_attached(void *ctx, struct channel *c)
 
 	if (channel_peer(c) == ROLE_VAULT)
 		key_vault_attach(k->vaults, c);
+	else if (channel_peer(c) == ROLE_HSM)
+		key_hsm_attach(k->hsms, channel_index(c), c);
 }
 
 static void on_detached(void *ctx, struct channel *c)
@@ -310,6 +371,8 @@ static void on_detached(void *ctx, struct channel *c)
 
 	if (channel_peer(c) == ROLE_VAULT)
 		key_vault_attach(k->vaults, NULL);
+	else if (channel_peer(c) == ROLE_HSM)
+		key_hsm_attach(k->hsms, channel_index(c), NULL);
 	else
 		k->ike++;
 }
@@ -320,6 +383,7 @@ int role_key(const struct options *o)
 		.message = on_message, .attached = on_attached, .detached = on_detached};
 	static const struct key_vault_ops vault_ops = {.settled = on_vault_settled,
 						       .state = on_vault_state};
+	static const struct key_hsm_ops hsm_ops = {.state = on_hsm_state};
 	static struct keeper k;
 	int status;
 
@@ -330,12 +394,14 @@ int role_key(const struct options *o)
 		log_debug("OpenSSL has no legacy provider: old PKCS#12 files cannot be read");
 	k.vaults = key_vault_new(k.w.base, &vault_ops, &k);
 	k.wait_timer = evtimer_new(k.w.base, on_wait_timer, &k);
-	if (!k.vaults || !k.wait_timer)
+	k.hsms = key_hsm_new(k.w.base, &hsm_ops, &k);
+	if (!k.vaults || !k.wait_timer || !k.hsms)
 		return log_oom(), EXIT_FAILURE;
 	status = worker_run(&k.w, o);
 	k.now = key_table_free(k.now);
 	k.staged = key_table_free(k.staged);
 	k.vaults = key_vault_free(k.vaults);
+	k.hsms = key_hsm_free(k.hsms);
 	event_free(k.wait_timer);
 	pki_legacy_finish();
 	return status;

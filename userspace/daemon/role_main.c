@@ -318,6 +318,7 @@ static void gateway_done(struct gateway *g)
 	fetching_stop(g);
 	key_logging_stop(g);
 	vaulting_stop(g);
+	hardware_stop(g);
 	g->k = g->k ? cgk_free(g->k) : NULL;
 	g->rt = g->rt ? cgk_rt_free(g->rt) : NULL;
 }

@@ -89,14 +89,15 @@ static int limits(enum role role)
 
 	switch (role) {
 	case ROLE_FETCH:
-	case ROLE_VAULT: break;
+	case ROLE_VAULT:
+	case ROLE_HSM: break;
 	case ROLE_LAUNCHER: /* those it starts inherit it, and can only go below */
 	case ROLE_MAIN: files = 4096; break;
 	case ROLE_IKE: /* two sockets an address it listens on, one a verify worker */
 		files = 512;
 		break;
-	case ROLE_VERIFY: /* files come open, are read, and closed */
-	case ROLE_KEY: files = 32; break;
+	case ROLE_VERIFY: /* files come open, are read, and closed */ files = 32; break;
+	case ROLE_KEY: /* and one socket a key in hardware */ break;
 	case _ROLE_MAX: return -EINVAL;
 	}
 	r = limit(RLIMIT_NOFILE, files);
@@ -133,17 +134,22 @@ static int capabilities(enum role role)
 	case ROLE_VERIFY:
 	case ROLE_KEY:
 	case ROLE_VAULT:
+	case ROLE_HSM:
 	case ROLE_FETCH: break;
 	case _ROLE_MAX: return -EINVAL;
 	}
 	return capng_apply(CAPNG_SELECT_ALL) < 0 ? -EPERM : 0;
 }
 
-static int change_user(uid_t uid, gid_t gid)
+static int change_user(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups)
 {
 	if (uid == 0 || gid == 0)
 		return -EPERM;
-	if (setgroups(0, NULL) < 0)
+	for (size_t i = 0; i < n_groups; i++) {
+		if (groups[i] == 0)
+			return -EPERM;
+	}
+	if (setgroups(n_groups, groups) < 0)
 		return -errno;
 	if (setresgid(gid, gid, gid) < 0)
 		return -errno;
@@ -172,12 +178,13 @@ static bool is_unprivileged(enum role role)
 	return role != ROLE_LAUNCHER && role != ROLE_MAIN;
 }
 
-int sandbox_enter(const struct sandbox *s)
+int sandbox_drop(const struct sandbox *s)
 {
 	int r;
 
-	/* fetch reads the resolver's configuration whenever it is asked. */
-	if (s->empty_dir_fd >= 0 && s->role != ROLE_FETCH && is_unprivileged(s->role)) {
+	/* fetch reads the resolver's configuration whenever it is asked; hsm has yet to load what it needs, and its filter knows no paths after that. */
+	if (s->empty_dir_fd >= 0 && s->role != ROLE_FETCH && s->role != ROLE_HSM &&
+	    is_unprivileged(s->role)) {
 		if (fchdir(s->empty_dir_fd) < 0 || chroot(".") < 0)
 			return log_error_errno(errno, "cannot change the root directory");
 	} else if (chdir("/") < 0)
@@ -188,7 +195,7 @@ int sandbox_enter(const struct sandbox *s)
 	if (r < 0)
 		return log_error_errno(r, "cannot set resource limits");
 	if (is_unprivileged(s->role)) {
-		r = change_user(s->uid, s->gid);
+		r = change_user(s->uid, s->gid, s->groups, s->n_groups);
 		if (r < 0)
 			return log_error_errno(r, "cannot become user %u", (unsigned int)s->uid);
 		r = raise_setpcap();
@@ -205,6 +212,15 @@ int sandbox_enter(const struct sandbox *s)
 	/* A change of user clears this, so it comes late; the socket's end tells those that were orphaned before. */
 	if (s->role != ROLE_LAUNCHER && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return log_error_errno(errno, "cannot tie this process to its parent");
+	return 0;
+}
+
+int sandbox_enter(const struct sandbox *s)
+{
+	int r = sandbox_drop(s);
+
+	if (r < 0)
+		return r;
 	r = seccomp_enter(s->role);
 	if (r < 0)
 		return log_error_errno(r, "cannot filter system calls");

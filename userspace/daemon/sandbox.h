@@ -8,13 +8,16 @@
 
 #include <sys/types.h>
 
+#include "config/config.h"
 #include "daemon/role.h"
 
 struct sandbox {
 	enum role role;
 	uid_t uid; /* of the unprivileged user; ignored for launcher and main, which stay user 0 without its powers */
 	gid_t gid;
-	int empty_dir_fd; /* to chroot to; -EBADF: none. Closed. */
+	int empty_dir_fd;    /* to chroot to; -EBADF: none. Closed. */
+	const gid_t *groups; /* beside gid */
+	size_t n_groups;
 };
 
 /*
@@ -24,8 +27,12 @@ struct sandbox {
 int sandbox_begin(const int *keep, size_t n_keep);
 /* The rest. 0 or negative errno, after which the process must end. */
 int sandbox_enter(const struct sandbox *s);
+/* The rest but for system calls, which are filtered later: for a process that first runs code of others with what is left. */
+int sandbox_drop(const struct sandbox *s);
 
 /* The role's filter alone. */
 int seccomp_enter(enum role role);
+/* That of ROLE_HSM, by what the configuration grants. */
+int seccomp_enter_hsm(enum cg_hardware_access access);
 
 #endif

@@ -79,6 +79,29 @@ static const int of_vault[] = {
 	SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),    SCMP_SYS(dup3),
 };
 
+/*
+ * Of code of others: whatever its key needs, if it may use files. A call that is not here fails, and does not end the process: modules try this and that.
+ */
+static const int of_hsm_files[] = {
+	SCMP_SYS(openat),     SCMP_SYS(open),	       SCMP_SYS(stat),	     SCMP_SYS(lstat),
+	SCMP_SYS(statx),      SCMP_SYS(statfs),	       SCMP_SYS(fstatfs),    SCMP_SYS(access),
+	SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),    SCMP_SYS(readlink),   SCMP_SYS(readlinkat),
+	SCMP_SYS(getdents64), SCMP_SYS(getcwd),	       SCMP_SYS(pwrite64),   SCMP_SYS(ftruncate),
+	SCMP_SYS(fsync),      SCMP_SYS(fdatasync),     SCMP_SYS(flock),	     SCMP_SYS(fcntl),
+	SCMP_SYS(unlink),     SCMP_SYS(unlinkat),      SCMP_SYS(rename),     SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),  SCMP_SYS(mkdir),	       SCMP_SYS(mkdirat),    SCMP_SYS(umask),
+	SCMP_SYS(ioctl),      SCMP_SYS(connect),       SCMP_SYS(shutdown),   SCMP_SYS(getsockname),
+	SCMP_SYS(uname),      SCMP_SYS(getpeername),   SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
+	SCMP_SYS(getgid),     SCMP_SYS(getegid),       SCMP_SYS(getgroups),  SCMP_SYS(select),
+	SCMP_SYS(pselect6),   SCMP_SYS(pipe2),	       SCMP_SYS(eventfd2),   SCMP_SYS(clock_getres),
+	SCMP_SYS(readv),      SCMP_SYS(epoll_create1),
+};
+
+/* As files: reads and writes on what is open, which may be a socket. */
+static const int of_hsm[] = {SCMP_SYS(dup3), SCMP_SYS(sendto), SCMP_SYS(recvfrom)};
+
+static const int of_hsm_network[] = {SCMP_SYS(bind), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg)};
+
 static const int of_main[] = {
 	SCMP_SYS(connect),	   SCMP_SYS(bind),	  SCMP_SYS(listen),
 	SCMP_SYS(accept4),	   SCMP_SYS(accept),	  SCMP_SYS(sendto),
@@ -226,6 +249,31 @@ static int forbid_for_all(void)
 	return r;
 }
 
+int seccomp_enter_hsm(enum cg_hardware_access access)
+{
+	struct step s = {.ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM))};
+
+	if (!s.ctx)
+		return -ENOMEM;
+	s.r = seccomp_attr_set(s.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	allow_common(&s);
+	allow_all(&s, readers, ARRAY_SIZE(readers));
+	allow_all(&s, of_hsm, ARRAY_SIZE(of_hsm));
+	if (access >= CG_ACCESS_FILES) {
+		allow_all(&s, of_hsm_files, ARRAY_SIZE(of_hsm_files));
+		allow_sockets_of(&s, AF_UNIX);
+	}
+	if (access >= CG_ACCESS_NETWORK) {
+		allow_all(&s, of_hsm_network, ARRAY_SIZE(of_hsm_network));
+		allow_sockets_of(&s, AF_INET);
+		allow_sockets_of(&s, AF_INET6);
+	}
+	if (s.r == 0)
+		s.r = seccomp_load(s.ctx);
+	seccomp_release(s.ctx);
+	return s.r;
+}
+
 int seccomp_enter(enum role role)
 {
 	struct step s = {0};
@@ -270,6 +318,7 @@ int seccomp_enter(enum role role)
 		allow_if2(&s, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_EQ, PROT_READ | PROT_EXEC),
 			  SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));
 		break;
+	case ROLE_HSM: /* seccomp_enter_hsm() */
 	case ROLE_LAUNCHER:
 	case _ROLE_MAX: s.r = -EINVAL; break;
 	}

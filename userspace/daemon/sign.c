@@ -68,9 +68,8 @@ static int begin(const struct key_table *t, const struct ike_out_sign *s, sign_d
 	if (!e)
 		return refuse(ret, -ENOENT, "there is no such connection");
 	if (!e->signer)
-		return refuse(
-			ret, -EAGAIN,
-			"our certificate has not come from its vault yet, see 'certgate status'");
+		return refuse(ret, -EAGAIN,
+			      "our certificate or its key is not there yet, see 'certgate status'");
 	/* We sign for who we are, and no one else. */
 	if (s->id_body.size != e->id_len || memcmp(s->id_body.data, e->id, e->id_len) != 0)
 		return refuse(ret, -EPERM, "the identity to be signed is not this connection's");

@@ -445,6 +445,7 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 	if (c->n_certs > 0)
 		set_time(o, "local_not_after", c->local_not_after);
 	set(o, "vault", vaulting_json(c));
+	set(o, "hardware", hardware_json(c));
 	if (b && b->b.connection == c->id)
 		set_peer(o, b);
 	set(o, "revocation", revocation_json(c, b && b->b.connection == c->id ? b : NULL));

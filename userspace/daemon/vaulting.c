@@ -103,7 +103,7 @@ int vaulting_want(struct gateway *g, const struct cg_config *config)
 		if (!g->vaulting)
 			return -ENOMEM;
 	}
-	return proc_want(g, ROLE_VAULT);
+	return proc_want(g, ROLE_VAULT, 0);
 }
 
 bool vaulting_ready(struct gateway *g, const struct cg_config *config)
@@ -298,15 +298,6 @@ static void tell(struct gateway *g, struct vault_view *v)
 		v->told[0] = '\0';
 }
 
-static void load_again(struct gateway *g)
-{
-	const struct timeval soon = {.tv_sec = 0, .tv_usec = 1000};
-
-	g->load_again = true;
-	if (!g->load)
-		(void)event_add(g->load_timer, &soon);
-}
-
 void vaulting_on_state(struct gateway *g, const struct proto_vault_state *s)
 {
 	struct vault_view *v = find_view(g, s->url);
@@ -332,7 +323,7 @@ void vaulting_on_state(struct gateway *g, const struct proto_vault_state *s)
 				     "version %s came from the vault and is put in force",
 				     s->version);
 	}
-	load_again(g);
+	load_soon(g);
 }
 
 void vaulting_applied(struct gateway *g)

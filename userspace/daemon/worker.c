@@ -16,7 +16,9 @@ static size_t neighbour_slot(enum role role, unsigned int index)
 {
 	if (role == ROLE_VERIFY)
 		return 1 + (size_t)index;
-	/* Of those that have to do with vaults none has a verify worker beside it. */
+	/* Of those that have to do with vaults and hardware none has a verify worker beside it. */
+	if (role == ROLE_HSM)
+		return 2 + (size_t)index;
 	return role == ROLE_VAULT ? 1 : 0;
 }
 
@@ -25,6 +27,10 @@ static int neighbour_fd(enum role self, enum role peer, unsigned int index)
 {
 	if (self == ROLE_VAULT)
 		return ROLE_FD_VAULT_KEY;
+	if (self == ROLE_HSM)
+		return ROLE_FD_HSM_KEY;
+	if (peer == ROLE_HSM)
+		return ROLE_FD_HSM + (int)index;
 	if (self != ROLE_IKE)
 		return peer == ROLE_VAULT ? ROLE_FD_VAULT : ROLE_FD_IKE;
 	return peer == ROLE_VERIFY ? ROLE_FD_VERIFY + (int)index : ROLE_FD_KEY;
@@ -34,8 +40,10 @@ static bool may_attach(enum role self, enum role peer)
 {
 	if (self == ROLE_IKE)
 		return peer == ROLE_KEY || peer == ROLE_VERIFY;
-	if ((self == ROLE_KEY && peer == ROLE_VAULT) || (self == ROLE_VAULT && peer == ROLE_KEY))
+	if (self == ROLE_KEY && (peer == ROLE_VAULT || peer == ROLE_HSM))
 		return true;
+	if (self == ROLE_VAULT || self == ROLE_HSM)
+		return peer == ROLE_KEY;
 	return (self == ROLE_KEY || self == ROLE_VERIFY) && peer == ROLE_IKE;
 }
 
@@ -82,14 +90,15 @@ static void on_violation(void *ctx, struct channel *c, const char *text)
 	struct msg_writer m;
 
 	log_error("%s broke the protocol: %s", role_name(channel_peer(c)), text);
-	/* ike and vault may not accuse those they depend on: they just end, and main looks into it. */
-	if (w->role == ROLE_IKE || w->role == ROLE_VAULT) {
+	/* ike, vault and hsm may not accuse those they depend on: they just end, and main looks into it. */
+	if (w->role == ROLE_IKE || w->role == ROLE_VAULT || w->role == ROLE_HSM) {
 		w->exit_status = EXIT_FAILURE;
 		(void)event_base_loopbreak(w->base);
 		return;
 	}
 	msg_begin(&m, MSG_COMPLAINT);
 	msg_put_u8(&m, (uint8_t)channel_peer(c));
+	msg_put_u32(&m, channel_index(c));
 	msg_put_str(&m, text);
 	(void)channel_send(w->main, &m, -EBADF);
 	on_closed(ctx, c);
@@ -198,10 +207,14 @@ int worker_run(struct worker *w, const struct options *o)
 {
 	const struct sandbox box = {
 		.role = o->role, .uid = o->uid, .gid = o->gid, .empty_dir_fd = ROLE_FD_EMPTY_DIR};
+
+	return sandbox_enter(&box) < 0 ? EXIT_FAILURE : worker_serve(w);
+}
+
+int worker_serve(struct worker *w)
+{
 	struct msg_writer m;
 
-	if (sandbox_enter(&box) < 0)
-		return EXIT_FAILURE;
 	msg_begin(&m, MSG_READY);
 	if (channel_send(w->main, &m, -EBADF) < 0)
 		return EXIT_FAILURE;

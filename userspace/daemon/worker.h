@@ -27,7 +27,7 @@ struct worker {
 	unsigned int index;
 	struct event_base *base;
 	struct channel *main;
-	struct channel *neighbours[ROLE_WORKERS_MAX + 1];
+	struct channel *neighbours[ROLE_WORKERS_MAX + 2];
 	const struct worker_ops *ops;
 	void *ctx;
 	int exit_status;
@@ -41,6 +41,9 @@ int worker_begin(struct worker *w, const struct options *o, const struct worker_
 		 void *ctx);
 /* Confines the process, tells main that it is ready, and serves until main ends it. Returns the exit status. */
 int worker_run(struct worker *w, const struct options *o);
+
+/* The second half of that, of a process that is confined already. */
+int worker_serve(struct worker *w);
 
 /* NULL if there is none. */
 struct channel *worker_neighbour(const struct worker *w, enum role role, unsigned int index);

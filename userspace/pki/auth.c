@@ -245,6 +245,20 @@ int pki_auth_encode(enum pki_auth_method method, enum pki_scheme scheme, const u
 	return 0;
 }
 
+/* What a peer announces of hashes, without those that our key makes no signature with. */
+static uint32_t hashes_made(const struct pki_signer *signer, uint32_t hashes,
+			    const struct pki_auth_options *options)
+{
+	static const struct pki_auth_options defaults;
+	enum pki_scheme family = family_of(signer->key_type, options ? options : &defaults);
+
+	for (size_t i = 0; signer->schemes != 0 && i < ARRAY_SIZE(by_strength); i++) {
+		if (!(signer->schemes & (1U << with_hash(family, by_strength[i]))))
+			hashes &= ~HASH_BIT(by_strength[i]);
+	}
+	return hashes;
+}
+
 /* A signature that is under way. */
 struct signing {
 	enum pki_auth_method method;
@@ -277,6 +291,7 @@ int pki_auth_sign(struct pki_signer *signer, uint32_t hashes, const struct pki_a
 		return pki_fail(err, -ENOMEM, "out of memory");
 	s->done = done;
 	s->userdata = userdata;
+	hashes = hashes_made(signer, hashes, options);
 	/* A peer that announces nothing we can do may take it all the same (RFC 9593 section 3.1). */
 	r = -ENOENT;
 	if (announced && pki_key_strong(signer->key_type, signer->key_bits))

@@ -63,8 +63,8 @@ int pki_jose_digest(enum pki_scheme scheme, const uint8_t *octets, size_t len,
 	return 0;
 }
 
-static int verify(EVP_PKEY *pkey, enum pki_scheme scheme, const uint8_t *digest, size_t digest_len,
-		  const uint8_t *signature, size_t len)
+int pki_digest_verify(EVP_PKEY *pkey, enum pki_scheme scheme, const uint8_t *digest,
+		      size_t digest_len, const uint8_t *signature, size_t len)
 {
 	const EVP_MD *md = EVP_get_digestbyname(pki_scheme_digest(scheme));
 	EVP_PKEY_CTX *ctx = pkey ? EVP_PKEY_CTX_new(pkey, NULL) : NULL;
@@ -102,8 +102,8 @@ int pki_jose_take(const struct pki_cert *cert, enum pki_scheme scheme, const uin
 		signature = der;
 	}
 	r = out_len > PKI_SIGNATURE_MAX ? -ENOBUFS
-					: verify(X509_get0_pubkey(cert->x509), scheme, digest,
-						 digest_len, signature, out_len);
+					: pki_digest_verify(X509_get0_pubkey(cert->x509), scheme,
+							    digest, digest_len, signature, out_len);
 	if (r == 0) {
 		memcpy(ret, signature, out_len);
 		*ret_len = out_len;

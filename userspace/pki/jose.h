@@ -17,6 +17,10 @@ const char *pki_jose_alg(enum pki_scheme scheme, enum pki_key_type type);
 int pki_jose_digest(enum pki_scheme scheme, const uint8_t *octets, size_t len,
 		    uint8_t digest[PKI_DIGEST_MAX], size_t *ret_len);
 
+/* Whether the signature (ECDSA: DER) is one of the key over the digest; PSS with a salt as long as the digest. 0 or -EKEYREJECTED. pkey may be NULL. */
+int pki_digest_verify(EVP_PKEY *pkey, enum pki_scheme scheme, const uint8_t *digest,
+		      size_t digest_len, const uint8_t *signature, size_t len);
+
 /*
  * Takes a signature as JOSE has it, brings it into the form of pki/signer.h (ECDSA: r | s becomes DER), and verifies it over the digest with
  * the certificate's key. -EBADMSG: not of the right length; -EKEYREJECTED: it is not one of this key over this digest; -ENOBUFS.

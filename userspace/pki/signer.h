@@ -55,6 +55,8 @@ struct pki_signer {
 	const struct pki_signer_ops *ops;
 	enum pki_key_type key_type;
 	unsigned key_bits;
+	uint32_t
+		schemes; /* a bit for each enum pki_scheme that it makes; 0: all that fit the key */
 };
 
 int pki_signer_sign(struct pki_signer *signer, enum pki_scheme scheme, const uint8_t *octets,

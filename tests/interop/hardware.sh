@@ -1,0 +1,195 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+# kernels: uml
+#
+# Our private key in hardware: in a PKCS#11 token (SoftHSM2) and in a TPM 2.0 (swtpm). Tunnels come up with it, by the process that has that key alone
+# and is confined; what cannot be opened is explained, and takes nothing from other tunnels.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+
+hsm=/run/hsm
+module=/usr/lib/softhsm/libsofthsm2.so
+export SOFTHSM2_CONF=$hsm/softhsm2.conf TPM2TOOLS_TCTI=swtpm:path=$hsm/tpm.sock TSS2_LOG=all+none
+
+token_make() {
+	mkdir -p "$hsm/tokens" && printf '%s\n' "directories.tokendir = $hsm/tokens" 'objectstore.backend = file' 'log.level = ERROR' >"$SOFTHSM2_CONF" &&
+		softhsm2-util --init-token --free --label gw --so-pin 12345678 --pin 1234 &&
+		softhsm2-util --import "$pki/hq.key" --token gw --label hq --id 01 --pin 1234 &&
+		softhsm2-util --import "$pki/hq2.key" --token gw --label hq2 --id 02 --pin 1234 &&
+		chgrp -R softhsm "$hsm/tokens" && chmod -R g+rwX "$hsm/tokens" && chmod 755 "$hsm" &&
+		(umask 077 && echo 1234 >"$hsm/pin" && echo 4321 >"$hsm/wrong")
+}
+
+tpm_make() {
+	mkdir -p "$hsm/tpm" && swtpm socket --tpm2 --tpmstate "dir=$hsm/tpm" --server "type=unixio,path=$hsm/tpm.sock" \
+		--ctrl "type=unixio,path=$hsm/tpm.sock.ctrl" --flags not-need-init,startup-clear --daemon --pid "file=$hsm/tpm.pid" &&
+		(cd "$hsm" && tpm2_selftest -f && tpm2_createprimary -C o -G ecc -c prim.ctx && tpm2_flushcontext -t &&
+			tpm2_import -C prim.ctx -G ecc -i "$pki/hq3.key" -u k.pub -r k.priv -a 'sign|userwithauth|noda' && tpm2_flushcontext -t &&
+			tpm2_load -C prim.ctx -u k.pub -r k.priv -c k.ctx && tpm2_evictcontrol -C o -c k.ctx 0x81000001 && tpm2_flushcontext -t) &&
+		tpm_device
+}
+
+# As a device: a terminal's end whose other end is the emulator.
+tpm_device() {
+	socat "PTY,link=$hsm/tpm.dev,rawer,group=tss,perm=0660" "UNIX-CONNECT:$hsm/tpm.sock" &
+	bridge=$!
+	wait_for 10 test -e "$hsm/tpm.dev"
+}
+
+token_key() { # URI [PIN-FILE]
+	echo "{store: '$1', engine: pkcs11, module: $module, groups: [softhsm], environment: [SOFTHSM2_CONF=$SOFTHSM2_CONF], pin_file: ${2:-$hsm/pin}}"
+}
+
+tpm_key() { # HANDLE
+	echo "{store: 'handle:$1', provider: tpm2, groups: [tss], environment: ['TPM2OPENSSL_TCTI=device:$hsm/tpm.dev', TSS2_LOG=all+none]}"
+}
+
+hq_conf() { # CERT KEY
+	interop_hq hq
+	sed -i "s|outbound_certificate: .*|outbound_certificate: {certificate: $pki/$1.pem, chain: $pki/$1-chain.pem, key: $2}|" "$gate_root/hq/certgate.yaml"
+}
+
+# One more connection, whose key is not to be had.
+refused=0
+hq_refused() { # NAME KEY
+	refused=$((refused + 1))
+	cat >>"$gate_root/hq/certgate.yaml" <<-END
+		  - name: $1
+		    interface: {name: cg$refused}
+		    local_address: 198.51.100.2
+		    remote_address: 203.0.113.$((100 + refused))
+		    mode: responder-only
+		    local_networks: [10.1.0.0/16]
+		    remote_networks: [10.$((100 + refused)).0.0/16]
+		    outbound_certificate: {certificate: $pki/hq.pem, chain: $pki/hq-chain.pem, key: $2}
+		    inbound_certificate:
+		      subject_name: gw.branch.example
+		      chain: [$pki/branch-root.cer]
+	END
+}
+
+logs() {
+	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
+}
+
+comes_up() {
+	gate hq up branch --wait 20
+	gate_up hq branch && gate_up branch hq && ping_both
+}
+
+hsm_pids() {
+	local pid
+	for pid in $(gate_pids hq); do
+		! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- '--role hsm ' || echo "$pid"
+	done
+}
+
+confined() { # GROUP: one process, with no capability, a filter, and that group
+	local pid
+	pid=$(hsm_pids) && grep -q '^[0-9]*$' <<<"$pid" && grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
+		grep -q '^CapPrm:[[:space:]]*0000000000000000$' "/proc/$pid/status" && grep -q '^CapBnd:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
+		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status" && ! grep -q '^[UG]id:.*[[:space:]]0\b' "/proc/$pid/status" &&
+		[ "$(sed -n 's/^Groups:[[:space:]]*\([0-9]*\) *$/\1/p' "/proc/$pid/status")" = "$(getent group "$1" | cut -d: -f3)" ]
+}
+
+only_the_tpm() { # open: sockets, the event loop, standard error, and the device
+	local pid fd
+	pid=$(hsm_pids)
+	for fd in "/proc/$pid/fd/"*; do
+		case ${fd##*/}:$(readlink "$fd") in
+		[01]:/dev/null | 2:* | *:socket:* | *:pipe:* | *:anon_inode:\[event*) ;;
+		*) [ "$(readlink "$fd")" = "$(readlink "$hsm/tpm.dev")" ] || { ls -l "$fd"; return 1; } ;;
+		esac
+	done
+}
+
+reauthenticates() { # by the key that is configured now
+	local before
+	before=$(gate_field hq branch ike.spi_i)
+	gate hq down branch && gate hq up branch --wait 20 && gate_up branch hq && [ "$(gate_field hq branch ike.spi_i)" != "$before" ] && ping_both
+}
+
+# reload says no, and why
+not_loaded() { # TEXT
+	! gate hq reload >/run/reload 2>&1 && grep -F "$1" /run/reload
+}
+
+restarted() { # PID: another process has the key
+	local now
+	now=$(hsm_pids) && [ -n "$now" ] && [ "$now" != "$1" ] && gate_is hq branch hardware.state open
+}
+
+ktap_begin 14
+insmod "$CERTGATE_KO" || exit 1
+topo_up && pki_roots || exit 1
+pki_cert hq hq p256 && pki_cert hq hq2 rsa2048 && pki_cert hq hq3 p256 && pki_cert branch branch p256 || exit 1
+{ token_make && tpm_make; } >/run/hsm.log 2>&1 || { cat /run/hsm.log; exit 1; }
+gate_dir branch
+gate_conf branch <<-END
+	gateway:
+	  listen: [203.0.113.2]
+	  state_dir: $gate_root/branch/state
+	connections:
+	  - name: hq
+	    interface: {name: cg0}
+	    local_address: 203.0.113.2
+	    remote_address: 198.51.100.2
+	    local_networks: [10.2.0.0/16]
+	    remote_networks: [10.1.0.0/16]
+	    outbound_certificate: $pki/branch.pfx
+	    inbound_certificate:
+	      subject_name: gw.hq.example
+	      chain: [$pki/hq-root.cer]
+END
+
+hq_conf hq "$(token_key 'pkcs11:token=gw;object=hq')"
+interop_start && gate_start branch branch
+t 'a tunnel comes up with a key in a PKCS#11 token' eval 'comes_up && gate_is hq branch hardware.state open' || logs
+t 'the process that has it can do little else' confined softhsm || logs
+
+first=$(hsm_pids)
+kill -KILL "$first"
+t 'when it dies it is started again, and signs' eval 'wait_for 20 restarted "$first" && reauthenticates' || logs
+
+# RSA, rotated in by a reload: another key, another process, and the old one ends.
+first=$(hsm_pids)
+hq_conf hq2 "$(token_key 'pkcs11:token=gw;id=%02;type=private')"
+t 'another key of the token rotates in by a reload' eval 'gate hq reload && wait_for 20 restarted "$first" && wait_for 20 eval "[ \$(hsm_pids | wc -l) = 1 ]" && ping_both' || logs
+t 'and signs' reauthenticates || logs
+
+# What a reload refuses changes nothing.
+first=$(hsm_pids)
+hq_conf hq "$(token_key 'pkcs11:token=gw;object=hq2')"
+t 'a key that is not the one of the certificate is refused' not_loaded 'is not the one of the certificate' || logs
+hq_conf hq "$(token_key 'pkcs11:token=gw;object=hq' "$hsm/wrong")"
+t 'a wrong PIN is' not_loaded 'the PIN for pkcs11:token=gw;object=hq is wrong' || logs
+hq_conf hq "$(token_key 'pkcs11:token=gw;object=none')"
+t 'a URI that names nothing is' not_loaded 'pkcs11:token=gw;object=none names no private key' || logs
+t 'and the tunnel goes on, with the process it had' eval '[ "$(hsm_pids)" = "$first" ] && gate_is hq branch state up && reauthenticates' || logs
+
+# A TPM.
+first=$(hsm_pids)
+hq_conf hq3 "$(tpm_key 0x81000001)"
+t 'a key in a TPM takes its place' eval 'gate hq reload && wait_for 20 restarted "$first" && reauthenticates' || logs
+t 'its process can do nothing but use the TPM' eval 'confined tss && only_the_tpm' || logs
+gate_stop hq
+
+# A start at which some keys are not there: the others' tunnels come up, and each says why.
+hq_conf hq3 "$(tpm_key 0x81000001)"
+hq_refused no-key "$(token_key 'pkcs11:token=gw;object=none')"
+hq_refused no-pin "$(token_key 'pkcs11:token=gw;object=hq' "$hsm/wrong")"
+hq_refused no-module "{store: 'pkcs11:token=gw;object=hq', engine: pkcs11, module: /usr/lib/none.so}"
+GATE_START_SECONDS=40 interop_start
+explained() { # NAME TEXT
+	gate_is hq "$1" hardware.state failed && [[ $(gate_field hq "$1" hardware.text) == *"$2"* ]]
+}
+t 'a start without some keys says which and why' eval 'explained no-key "names no private key" && explained no-pin "is wrong" && explained no-module "/usr/lib/none.so cannot be loaded"' ||
+	{ gate hq status --json; logs; }
+t 'and the others come up' comes_up || logs
+gate_stop branch
+gate_stop hq
+kill "$bridge" "$(cat "$hsm/tpm.pid")"
+topo_down
+t 'rmmod' wait_for 10 rmmod certgate
+ktap_end
