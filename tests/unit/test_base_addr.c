@@ -88,7 +88,8 @@ static void multicast_is_recognised_in_both_families(void **state)
 
 static void endpoints_survive_a_sockaddr_and_back(void **state)
 {
-	struct cg_endpoint v4 = {addr("192.0.2.1"), 500}, v6 = {addr("2001:db8::1"), 4500}, back;
+	struct cg_endpoint v4 = {.addr = addr("192.0.2.1"), .port = 500},
+			   v6 = {.addr = addr("2001:db8::1"), .port = 4500}, back;
 	struct sockaddr_storage sa;
 	char out[CG_ENDPOINT_SIZE];
 	socklen_t len;
@@ -111,7 +112,7 @@ static void endpoints_survive_a_sockaddr_and_back(void **state)
 
 static void an_ipv4_mapped_address_becomes_ipv4(void **state)
 {
-	struct cg_endpoint mapped = {addr("::ffff:192.0.2.1"), 500}, back;
+	struct cg_endpoint mapped = {.addr = addr("::ffff:192.0.2.1"), .port = 500}, back;
 	struct cg_addr plain = addr("192.0.2.1");
 	struct sockaddr_storage sa;
 	socklen_t len = cg_endpoint_to_sockaddr(&mapped, &sa);
