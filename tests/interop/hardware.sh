@@ -120,7 +120,7 @@ restarted() { # PID: another process has the key
 	now=$(hsm_pids) && [ -n "$now" ] && [ "$now" != "$1" ] && gate_is hq branch hardware.state open
 }
 
-ktap_begin 14
+ktap_begin 15
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert hq hq2 rsa2048 && pki_cert hq hq3 p256 && pki_cert branch branch p256 || exit 1
@@ -187,6 +187,14 @@ explained() { # NAME TEXT
 t 'a start without some keys says which and why' eval 'explained no-key "names no private key" && explained no-pin "is wrong" && explained no-module "/usr/lib/none.so cannot be loaded"' ||
 	{ gate hq status --json; logs; }
 t 'and the others come up' comes_up || logs
+gate_stop hq
+
+hq_conf hq "$(token_key 'pkcs11:token=gw;object=hq' "$hsm/wrong")"
+interop_start
+put_right() {
+	gate_is hq branch hardware.state failed && echo 1234 >"$hsm/wrong" && gate hq reload && gate_is hq branch hardware.state open && comes_up
+}
+t 'a PIN that was put right is taken by the next reload' put_right || logs
 gate_stop branch
 gate_stop hq
 kill "$bridge" "$(cat "$hsm/tpm.pid")"
