@@ -448,6 +448,8 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
+		/* However it goes now, it is tried until a new one takes its place. */
+		sa->stale |= reauth;
 		if (!c->enabled) {
 			ik_sa_close(sa);
 			continue;

@@ -339,6 +339,7 @@ struct ik_sa {
 	uint8_t low_nonce[IK_LOW_NONCE];
 	unsigned rekey_failures;
 	/* uniqueness */
+	bool stale;	  /* what we authenticated ourselves with has changed since */
 	bool confirmed;	  /* the peer has shown that it is up there, too */
 	bool carried;	  /* it has had a Child SA */
 	bool peer_forgot; /* INITIAL_CONTACT on a newer one: the peer has lost this one */
