@@ -3,8 +3,8 @@
 # timeout: 240
 # kernels: uml
 #
-# Revocation of a running gateway: by a list in a file when the peer authenticates, by hand under traffic and over a restart, and by a list that is
-# fetched from a server in the untrusted network and turns against a tunnel that is up.
+# Revocation of a running gateway: by a list in a file when the peer authenticates, by hand under traffic and over a restart, by a list that is
+# fetched from a server in the untrusted network and turns against a tunnel that is up, and by an OCSP answer that the peer brings along.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
@@ -78,11 +78,12 @@ died() { # by what was fetched
 	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
 }
 
-ktap_begin 11
+ktap_begin 13
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 &&
-	MKPKI_EXT='crlDistributionPoints=URI:http://198.51.100.1:8080/branch-ca.crl' pki_cert branch branch2 p256 || exit 1
+	MKPKI_EXT='crlDistributionPoints=URI:http://198.51.100.1:8080/branch-ca.crl' pki_cert branch branch2 p256 &&
+	MKPKI_EXT='authorityInfoAccess=OCSP;URI:http://203.0.113.1:8081/' pki_cert branch branch3 p256 || exit 1
 (cd "$pki" && mkpki_crl branch-root 3600 && mkpki_crl branch-ca 3600 branch.pem) || exit 1
 
 # A list in a file.
@@ -118,6 +119,23 @@ t 'who must know asks the server, and lets the peer in' eval 'comes_up && gate_i
 (cd "$pki" && mkpki_crl branch-ca 3600 branch2.pem) && cp "$pki/branch-ca.crl" "$www/new" && mv "$www/new" "$www/branch-ca.crl"
 t 'the list turns against it: the tunnel dies' eval 'wait_for 25 died && no_ping' || { logs; ktap_log /run/http.log; }
 kill $http
+gate_stop branch
+gate_stop hq
+
+# By the peer: hq may ask nobody, and branch asks the responder about itself.
+printf 'V\t351231235959Z\t\t%s\tunknown\t/CN=gw.branch.example\n' "$(openssl x509 -in "$pki/branch3.pem" -noout -serial | cut -d= -f2)" >/run/responder.index
+"$enter" router openssl ocsp -port 8081 -index /run/responder.index -CA "$pki/branch-ca.pem" -rsigner "$pki/branch-ca.pem" -rkey "$pki/branch-ca.key" -nmin 60 \
+	>/run/responder.log 2>&1 &
+responder=$!
+hq_conf 'revocation: required' "crls: [$pki/branch-root.crl]"
+sed -i 's/fetch: {.*/fetch: {enabled: false}/' "$gate_root/hq/certgate.yaml"
+: >"$gate_root/hq/log"
+branch_conf branch3
+interop_start && gate_start branch branch
+t 'who may ask nobody is told by the peer' eval 'comes_up && gate_is hq branch revocation.state good && gate hq status branch --json | grep -q "\"source\": \"ocsp\""' ||
+	{ logs; ktap_log /run/responder.log; }
+t 'and knows it after a restart' eval 'gate hq restart && sleep 3 && gate_is hq branch state up && gate_is hq branch revocation.state good && ping_both' || logs
+kill $responder
 gate_stop branch
 gate_stop hq
 topo_down

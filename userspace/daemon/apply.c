@@ -4,6 +4,7 @@
  * engine, and those that did not change notice nothing. Called by load.c.
  */
 #include "daemon/gateway.h"
+#include "daemon/own_answers.h"
 
 static bool selectors_equal(const struct cg_selector *a, size_t n_a, const struct cg_selector *b,
 			    size_t n_b)
@@ -250,6 +251,7 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 			begin_conn(conns[j]);
 	}
 	vaulting_applied(g);
+	own_answers_applied(g);
 	cg_config_free(old_config);
 	return json_pack("{s:o, s:o, s:o, s:I}", "added", names.added, "removed", names.removed,
 			 "changed", names.changed, "unchanged", names.unchanged);

@@ -142,6 +142,7 @@ struct conn {
 	usec_t resolved_at;
 	struct event *resolve_timer;
 	struct cg_addr told_local; /* the local address that ike was told */
+	bool told_answers;	   /* ike has OCSP answers about our chain */
 	/* for the operator */
 	bool down; /* taken down by hand */
 	bool begun, closing;
@@ -607,7 +608,8 @@ struct gateway {
 		tunnels_by_kernel;
 	struct leftover *leftovers;
 	struct revoked_set revoked;
-	int revoked_fd; /* of its file, to be appended to */
+	int revoked_fd;		    /* of its file, to be appended to */
+	LIST_HEAD(, own_entry) own; /* own_answers.c */
 	struct news news;
 	struct vaulting *vaulting; /* NULL: there was no vault yet */
 

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "daemon/gateway.h"
+#include "daemon/own_answers.h"
 #include "daemon/sandbox.h"
 
 enum { LEASE_PARTS = 4 };
@@ -316,6 +317,7 @@ static void gateway_done(struct gateway *g)
 	access_done(&g->access);
 	revoke_stop(g);
 	fetching_stop(g);
+	own_answers_done(g);
 	vaulting_stop(g);
 	g->k = g->k ? cgk_free(g->k) : NULL;
 	g->rt = g->rt ? cgk_rt_free(g->rt) : NULL;

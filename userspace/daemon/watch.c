@@ -177,7 +177,11 @@ static void look(struct watch *w, struct watched *p, const struct trust_table *t
 	/* Its connection is gone from the configuration, and main is about to end it. */
 	if (!e || !clock_plausible(now))
 		return;
-	c = (struct revcheck){.entry = e, .known = known, .may_ask = true};
+	c = (struct revcheck){.entry = e,
+			      .known = known,
+			      .may_ask = true,
+			      .sent = p->j.answers,
+			      .n_sent = p->j.n_answers};
 	reason = revcheck_path(&c, p->j.path, p->j.n_path, &p->j.others, now, &why, &at);
 	pki_certs_done(&c.others);
 	if (reason == PKI_INTERNAL || c.refused_here)

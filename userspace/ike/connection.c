@@ -3,7 +3,7 @@
  * Connections: copies of their configurations, which of them a peer may be by its addresses, and when
  * to connect. A connection that is wanted is tried for ever, with growing pauses.
  */
-#include "ike/state.h"
+#include "ike/ocsp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -433,6 +433,7 @@ struct ik_conn *ik_conn_free(struct ik_conn *conn)
 	ik_table_remove(&e->conns, &conn->by_id);
 	ik_list_remove(&conn->in_all);
 	ik_config_unref(conn->config, e);
+	ik_ocsp_drop(conn);
 	free(conn->slots);
 	free(conn);
 	return NULL;
