@@ -139,6 +139,8 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	conn_unlist(old);
 	old->cfg = new->cfg;
 	memcpy(old->config_digest, new->config_digest, sizeof(old->config_digest));
+	old->files_loaded = new->files_loaded;
+	old->files_seen = new->files_seen;
 	conn_list(old);
 	if (cg_connection_equal(before, new->cfg) && credentials_equal(old, new) &&
 	    !names->port_changed) {

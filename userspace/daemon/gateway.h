@@ -152,6 +152,7 @@ struct conn {
 	struct history_entry last_error; /* code empty: none */
 	char left[128];			 /* why the last IKE SA ended, if ike said so */
 	uint8_t config_digest[8];	 /* of all that was configured: for the audit trail */
+	uint64_t files_loaded, files_seen, files_tried; /* filewatch.c */
 };
 
 struct conn *conn_find(const struct gateway *g, uint32_t id);
@@ -319,6 +320,13 @@ json_t *revoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], c
 json_t *unrevoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], const char *who);
 /* A new reference. */
 json_t *revoke_list_json(struct gateway *g);
+
+/* ---------------------------------------------------------------- filewatch.c: files of certificates that change */
+
+/* What a connection's files are now, by number, size and times: something else once one of them changed. */
+uint64_t files_state(const struct cg_connection *c);
+/* Loads the configuration in force anew if files changed and have come to rest. */
+void filewatch_tick(struct gateway *g, usec_t now);
 
 /* ---------------------------------------------------------------- fetching.c: lists and OCSP answers on their way */
 
@@ -591,6 +599,7 @@ struct gateway {
 	bool load_again; /* a process came meanwhile */
 	struct event *load_timer;
 	int64_t expiry_at; /* seconds since 1970 */
+	usec_t files_at;   /* boot time: looked at last by filewatch.c */
 
 	struct cgk *k; /* NULL: the module is not loaded */
 	struct cgk_rt *rt;
