@@ -389,6 +389,7 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 		.dpd_delay = 15,
 		.dpd_timeout = 45,
 		.fragmentation = true,
+		.ask_ocsp = true,
 		.mobike = mobike,
 		.auth_methods = {.data = methods, .size = sizeof(methods)},
 		.enabled = true,

@@ -3,8 +3,9 @@
 # timeout: 240
 # kernels: uml
 #
-# Revocation of a running gateway: by a list in a file when the peer authenticates, by hand under traffic and over a restart, and by a list that is
-# fetched from a server in the untrusted network and turns against a tunnel that is up. And a certificate that ends while a tunnel lives by it.
+# Revocation of a running gateway: by a list in a file when the peer authenticates, by hand under traffic and over a restart, by a list that is
+# fetched from a server in the untrusted network and turns against a tunnel that is up, and by an OCSP answer that the peer brings along. And a
+# certificate that ends while a tunnel lives by it.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
@@ -62,11 +63,12 @@ died() { # by what was fetched
 	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
 }
 
-ktap_begin 17
+ktap_begin 19
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 &&
-	MKPKI_EXT='crlDistributionPoints=URI:http://198.51.100.1:8080/branch-ca.crl' pki_cert branch branch2 p256 || exit 1
+	MKPKI_EXT='crlDistributionPoints=URI:http://198.51.100.1:8080/branch-ca.crl' pki_cert branch branch2 p256 &&
+	MKPKI_EXT='authorityInfoAccess=OCSP;URI:http://203.0.113.1:8081/' pki_cert branch branch3 p256 || exit 1
 (cd "$pki" && mkpki_crl branch-root 3600 && mkpki_crl branch-ca 3600 branch.pem) || exit 1
 
 # A list in a file.
@@ -105,16 +107,34 @@ t 'who must know asks the server, and lets the peer in' eval 'comes_up && gate_i
 t 'the list turns against it: the tunnel dies' eval 'wait_for 25 died && no_ping' || { logs; ktap_log /run/http.log; }
 kill $http
 gate_stop branch
+gate_stop hq
+
+# By the peer: hq may ask nobody, and branch asks the responder about itself.
+printf 'V\t351231235959Z\t\t%s\tunknown\t/CN=gw.branch.example\n' "$(openssl x509 -in "$pki/branch3.pem" -noout -serial | cut -d= -f2)" >/run/responder.index
+"$enter" router openssl ocsp -port 8081 -index /run/responder.index -CA "$pki/branch-ca.pem" -rsigner "$pki/branch-ca.pem" -rkey "$pki/branch-ca.key" -nmin 60 \
+	>/run/responder.log 2>&1 &
+responder=$!
+hq_conf 'revocation: required' "crls: [$pki/branch-root.crl]"
+sed -i 's/fetch: {.*/fetch: {enabled: false}/' "$gate_root/hq/certgate.yaml"
+: >"$gate_root/hq/log"
+B_CERT=branch3 interop_branch
+interop_start && gate_start branch branch
+t 'who may ask nobody is told by the peer' eval 'comes_up && gate_is hq branch revocation.state good && gate hq status branch --json | grep -q "\"source\": \"ocsp\""' ||
+	{ logs; ktap_log /run/responder.log; }
+t 'and knows it after a restart' eval 'gate hq restart && sleep 3 && gate_is hq branch state up && gate_is hq branch revocation.state good && ping_both' || logs
+kill $responder
+gate_stop branch
+gate_stop hq
 
 # An intermediate ends, under a tunnel and a daemon that live: the clock goes there, so that it does not matter how fast this machine is.
 # Nobody comes again by himself, so the last word is that one's.
 until=$(($(date +%s) + 3600))
 end=$(date -u -d "@$until" +%Y-%m-%dT%H:%M:%SZ)
 (cd "$pki" && rm -f branch-ca.* && MKPKI_UNTIL=$(date -u -d "@$until" +%Y%m%d%H%M%SZ) mkpki_ca branch-ca branch-root 'CN=Branch Issuing CA,O=Branch') &&
-	pki_cert branch branch3 p256 || exit 1
+	pki_cert branch branch4 p256 || exit 1
 MODE=responder-only interop_hq hq
-gate hq reload >/dev/null
-B_MODE=initiator-only B_START=manual B_CERT=branch3 interop_branch
+interop_start
+B_MODE=initiator-only B_START=manual B_CERT=branch4 interop_branch
 gate_start branch branch && gate branch up hq
 t 'a tunnel under an intermediate that ends soon is up, and status tells when' eval 'ping_both && gate_is hq branch not_after "$end" && gate_is hq branch expiring.0.subject "CN=Branch Issuing CA,O=Branch"' || logs
 t 'then nothing crosses, in either direction' eval 'clock $((until + 2 - $(date +%s))); no_ping && ! ns branch-host ping -q -c 2 -i 0.3 -W 1 10.1.0.10' || logs

@@ -94,6 +94,7 @@ static void what_is_not_said_gets_its_default(void **state)
 	assert_int_equal(l.config->gateway.n_listen, 2);
 	assert_int_equal(l.config->gateway.ike_port, 500);
 	assert_int_equal(l.config->gateway.lease_seconds, 3600);
+	assert_int_equal(l.config->gateway.watch_files_seconds, 10);
 	assert_string_equal(l.config->gateway.user, "certgate");
 }
 
@@ -192,6 +193,7 @@ static void every_key_of_the_gateway_is_read(void **state)
 		"  roles: {viewer: [group:adm, user:carol], operator: group:netops, administrator: user:alice}\n"
 		"  state_dir: /srv/cg\n"
 		"  lease_seconds: 2h\n"
+		"  watch_files: 0\n"
 		"  verify_workers: 3\n"
 		"  limits: {half_open: 10, half_open_per_prefix: 5, cookie_threshold: 2}\n"
 		"  fetch: {enabled: false, timeout: 5s, refresh: 10m, allowed_networks: [10.0.0.0/8, 127.0.0.1]}\n"
@@ -215,6 +217,7 @@ static void every_key_of_the_gateway_is_read(void **state)
 	assert_string_equal(g->roles[3].name, "alice");
 	assert_string_equal(g->state_dir, "/srv/cg");
 	assert_int_equal(g->lease_seconds, 7200);
+	assert_int_equal(g->watch_files_seconds, 0);
 	assert_int_equal(g->verify_workers, 3);
 	assert_int_equal(g->limits.half_open, 10);
 	assert_int_equal(g->limits.half_open_per_prefix, 5);

@@ -344,7 +344,9 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 				   .id_body = blob,
 				   .auth_data = blob,
 				   .certs = {blob, blob},
-				   .n_certs = 2};
+				   .n_certs = 2,
+				   .ocsp = {blob, blob},
+				   .n_ocsp = 2};
 	struct ike_out_sign s = {.init_message = blob,
 				 .peer_nonce = blob,
 				 .sk_p = blob,

@@ -40,6 +40,8 @@ static uint8_t *path_of(uint64_t handle, size_t *ret_len)
 		.n_path = 2,
 		.others = {{anchor, sizeof(anchor)}},
 		.n_others = 1,
+		.answers = {{leaf, sizeof(leaf)}},
+		.n_answers = 1,
 	};
 	struct msg_writer w;
 

@@ -266,7 +266,8 @@ static enum sim_verdict no_auth(struct sim *s, struct sim_packet *p)
 /* As many as are looked at, in the peer's order; what is no certificate does not count. */
 static void test_all_of_a_peers_certificates_reach_the_judge(void **state)
 {
-	static uint8_t body[8] = {IKE_ID_FQDN, 0, 0, 0, 'a', '.', 'b', 'c'}, der[16][9];
+	static uint8_t body[8] = {IKE_ID_FQDN, 0, 0, 0, 'a', '.', 'b', 'c'},
+		       der[IKE_MESSAGE_MAX_CERTS][9];
 	static struct ike_content content;
 	struct sim *s = sim_new(48);
 	struct sim_node *a, *b;
@@ -294,7 +295,7 @@ static void test_all_of_a_peers_certificates_reach_the_judge(void **state)
 	do
 		assert_true(ike_next_output(b->engine, &o));
 	while (o.kind != IKE_OUT_VERIFY);
-	assert_int_equal(o.verify.n_certs, IKE_MAX_PEER_CERTS - 1);
+	assert_int_equal(o.verify.n_certs, IKE_MAX_PEER_CERTS);
 	for (size_t i = 0; i < o.verify.n_certs; i++)
 		assert_int_equal(o.verify.certs[i].data[0], i < 3 ? i : i + 1);
 	sim_free(s);

@@ -217,6 +217,73 @@ static void test_stale_verdict_at_one_who_cannot_ask(void **state)
 	sim_free(s);
 }
 
+/* A new certificate of a node's own. */
+static void renew(struct sim_node *n)
+{
+	n->chain_extra++;
+	n->chain_extra_size = 100;
+	sim_conn_set(n, &n->conns[0]);
+}
+
+static bool watched_is_up(struct sim *s)
+{
+	(void)s;
+	return sim_count(watched, 1).up;
+}
+
+static void test_a_new_certificate_is_used_even_if_the_peer_has_just_come(void **state)
+{
+	struct sim *s = sim_new(70);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->conns[0].config.mode = IKE_MODE_DEFAULT;
+	s->traffic = 50 * SIM_MS;
+	b->conns[0].config.start = IKE_START_MANUAL;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	watched = b;
+	assert_true(sim_until(s, 10 * SIM_S, watched_is_up));
+	renew(b);
+	/* The peer has not shown yet that it knows: it is asked first, and the rest follows. */
+	assert_int_equal(sim_reports(b, "ike-established"), 1);
+	sim_run(s, 30 * SIM_S);
+	assert_int_equal(sim_reports(b, "ike-established"), 2);
+	sim_run(s, 300 * SIM_S);
+	assert_int_equal(sim_reports(b, "ike-established"), 2);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static void test_a_new_certificate_that_is_refused_is_tried_until_it_is_not(void **state)
+{
+	struct sim *s = sim_new(71);
+	struct sim_node *a, *b;
+	unsigned refused;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	sim_run(s, 10 * SIM_S);
+	(void)snprintf(b->conns[0].peer, sizeof(b->conns[0].peer), "c");
+	renew(a);
+	sim_run(s, 600 * SIM_S);
+	/* What is up goes on; and nobody is pestered. */
+	refused = sim_reports(a, "peer-refused");
+	assert_true(refused > 5 && refused < 25);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	(void)snprintf(b->conns[0].peer, sizeof(b->conns[0].peer), "a");
+	sim_run(s, 100 * SIM_S);
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
+	assert_int_equal(sim_reports(b, "ike-established"), 2);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +294,8 @@ int main(void)
 		cmocka_unit_test(test_reloads_do_not_put_it_off),
 		cmocka_unit_test(test_verdicts_of_other_rules_are_asked_for_anew),
 		cmocka_unit_test(test_stale_verdict_at_one_who_cannot_ask),
+		cmocka_unit_test(test_a_new_certificate_is_used_even_if_the_peer_has_just_come),
+		cmocka_unit_test(test_a_new_certificate_that_is_refused_is_tried_until_it_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -346,6 +346,28 @@ static void ocsp_answers_of_the_issuer_are_believed(void **state)
 	assert_refused(&p.check, PKI_REVOKED, "(superseded)");
 }
 
+static void of_two_answers_the_one_that_was_given_later_counts(void **state)
+{
+	const int64_t now = pkigen_now();
+
+	(void)state;
+	/* Whichever is looked at first, and however long either is good for. */
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_(proof_done) struct proof p = {};
+
+		for (unsigned k = 0; k < 2; k++) {
+			if (k == i)
+				OCSP(&p, gw, ca, .this_update = now - 200,
+				     .next_update = now + 100000);
+			else
+				OCSP(&p, gw, ca, .status = V_OCSP_CERTSTATUS_REVOKED,
+				     .this_update = now - 100, .next_update = now + 10);
+		}
+		prove(&p, AVAILABLE);
+		assert_refused(&p.check, PKI_REVOKED, "was revoked");
+	}
+}
+
 static void a_list_and_an_answer_complete_each_other_and_the_worse_one_counts(void **state)
 {
 	_cleanup_(proof_done) struct proof p = {};
@@ -588,6 +610,7 @@ int main(void)
 		cmocka_unit_test(a_delta_adds_to_its_base),
 		cmocka_unit_test(a_newer_list_takes_the_place_of_an_older_one_of_its_scope_only),
 		cmocka_unit_test(ocsp_answers_of_the_issuer_are_believed),
+		cmocka_unit_test(of_two_answers_the_one_that_was_given_later_counts),
 		cmocka_unit_test(a_list_and_an_answer_complete_each_other_and_the_worse_one_counts),
 		cmocka_unit_test(a_responder_must_have_been_made_one_by_the_issuer),
 		cmocka_unit_test(

@@ -315,6 +315,8 @@ struct cg_gateway {
 	size_t n_roles;
 	char *state_dir;
 	uint32_t lease_seconds;
+	uint32_t
+		watch_files_seconds; /* between two looks at whether a certificate's file changed; 0: never */
 	uint32_t verify_workers; /* 0: one a core */
 	struct cg_limits limits;
 	struct cg_fetch_config fetch;

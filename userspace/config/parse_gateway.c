@@ -298,6 +298,7 @@ static const struct field gateway_fields[] = {
 	FIELD_IS_MAP("roles", parse_roles, &roles_schema),
 	FIELD_IS_FN("state_dir", parse_state_dir),
 	FIELD_RANGE("lease_seconds", FIELD_SECONDS, struct cg_gateway, lease_seconds, 5, 604800),
+	FIELD_RANGE("watch_files", FIELD_SECONDS, struct cg_gateway, watch_files_seconds, 0, 86400),
 	FIELD_RANGE("verify_workers", FIELD_U32, struct cg_gateway, verify_workers, 0, 256),
 	FIELD_IS_MAP("limits", parse_limits, &limits_schema),
 	FIELD_IS_MAP("fetch", parse_fetch, &fetch_schema),
@@ -318,6 +319,7 @@ int gateway_set_defaults(struct cg_gateway *g)
 	g->n_listen = 2;
 	g->ike_port = 500;
 	g->lease_seconds = 3600;
+	g->watch_files_seconds = 10;
 	g->limits = (struct cg_limits){
 		.half_open = 4096, .half_open_per_prefix = 256, .cookie_threshold = 64};
 	g->fetch = (struct cg_fetch_config){

@@ -114,6 +114,7 @@ static json_t *gateway_to_json(const struct cg_gateway *g)
 	set(o, "roles", roles_to_json(g), &failed);
 	set_string(o, "state_dir", g->state_dir, &failed);
 	set_int(o, "lease_seconds", g->lease_seconds, &failed);
+	set_int(o, "watch_files", g->watch_files_seconds, &failed);
 	set_int(o, "verify_workers", g->verify_workers, &failed);
 	set_int(limits, "half_open", g->limits.half_open, &failed);
 	set_int(limits, "half_open_per_prefix", g->limits.half_open_per_prefix, &failed);

@@ -4,6 +4,7 @@
  * engine, and those that did not change notice nothing. Called by load.c.
  */
 #include "daemon/gateway.h"
+#include "daemon/own_answers.h"
 
 static bool selectors_equal(const struct cg_selector *a, size_t n_a, const struct cg_selector *b,
 			    size_t n_b)
@@ -140,6 +141,8 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	conn_unlist(old);
 	old->cfg = new->cfg;
 	memcpy(old->config_digest, new->config_digest, sizeof(old->config_digest));
+	old->files_loaded = new->files_loaded;
+	old->files_seen = new->files_seen;
 	conn_list(old);
 	if (cg_connection_equal(before, new->cfg) && credentials_equal(old, new) &&
 	    !names->port_changed) {
@@ -253,6 +256,7 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	}
 	vaulting_applied(g);
 	hardware_applied(g);
+	own_answers_applied(g);
 	cg_config_free(old_config);
 	return json_pack("{s:o, s:o, s:o, s:I}", "added", names.added, "removed", names.removed,
 			 "changed", names.changed, "unchanged", names.unchanged);

@@ -6,6 +6,7 @@
 #include "daemon/ike_conn.h"
 
 #include "daemon/gateway.h"
+#include "daemon/own_answers.h"
 #include "daemon/policy_map.h"
 #include "pki/announce.h"
 
@@ -225,6 +226,7 @@ int conn_tell_ike(struct conn *c)
 		.reauth_margin = cfg->reauth_margin_seconds ? cfg->reauth_margin_seconds : 1,
 		.fragment_size = cfg->fragment_size,
 		.fragmentation = cfg->fragmentation,
+		.ask_ocsp = cfg->send_certreq && cfg->revocation != CG_REVOCATION_OFF,
 		.allow_sha1_signatures = cfg->allow_sha1_signatures,
 		.no_initial_contact = !cfg->initial_contact,
 		.childless = cfg->childless,
@@ -279,6 +281,8 @@ int conn_tell_ike(struct conn *c)
 	e.n_children = cfg->n_children;
 	r = ike_conn_send(&e, send_part, ike);
 	free(children.ts);
+	if (r >= 0)
+		own_answers_tell_ike(c);
 	return r;
 }
 

@@ -236,6 +236,19 @@ void evidence_gather(struct evidence *e, struct pki_cert *const *path, size_t n_
 	}
 }
 
+void evidence_gather_answers(struct evidence *e, struct pki_cert *const *path, size_t n_path,
+			     usec_t now, struct evidence_found *ret)
+{
+	e->may_ask = true;
+	for (size_t i = 0; i + 1 < n_path && i < PKI_CHAIN_MAX; i++) {
+		ret->missing[i] = false;
+		ret->failure[i][0] = '\0';
+		if (path[i]->der_len <= IKE_MAX_CERT_SIZE &&
+		    path[i + 1]->der_len <= IKE_MAX_CERT_SIZE)
+			(void)gather_ocsp(e, path, i, now, ret);
+	}
+}
+
 void evidence_found_done(struct evidence_found *f)
 {
 	pki_crls_done(&f->crls);

@@ -42,6 +42,9 @@ struct evidence_found {
  */
 void evidence_gather(struct evidence *e, struct pki_cert *const *path, size_t n_path, bool may_ask,
 		     usec_t now, struct evidence_found *ret);
+/* The same for OCSP answers alone, of a path that need not lead to an anchor; what is not there is asked for. */
+void evidence_gather_answers(struct evidence *e, struct pki_cert *const *path, size_t n_path,
+			     usec_t now, struct evidence_found *ret);
 void evidence_found_done(struct evidence_found *f);
 
 /*

@@ -152,6 +152,7 @@ struct conn {
 	/* what ike was told: the local address if it is fixed, where the system sends from if not */
 	struct cg_endpoint told_local;
 	struct cg_addr told_source;
+	bool told_answers;	   /* ike has OCSP answers about our chain */
 	/* for the operator */
 	bool down; /* taken down by hand */
 	bool begun, closing;
@@ -163,6 +164,7 @@ struct conn {
 	struct history_entry last_error; /* code empty: none */
 	char left[128];			 /* why the last IKE SA ended, if ike said so */
 	uint8_t config_digest[8];	 /* of all that was configured: for the audit trail */
+	uint64_t files_loaded, files_seen, files_tried; /* filewatch.c */
 };
 
 /*
@@ -413,6 +415,13 @@ json_t *revoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], c
 json_t *unrevoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], const char *who);
 /* A new reference. */
 json_t *revoke_list_json(struct gateway *g);
+
+/* ---------------------------------------------------------------- filewatch.c: files of certificates that change */
+
+/* What a connection's files are now, by number, size and times: something else once one of them changed. */
+uint64_t files_state(const struct cg_connection *c);
+/* Loads the configuration in force anew if files changed and have come to rest. */
+void filewatch_tick(struct gateway *g, usec_t now);
 
 /* ---------------------------------------------------------------- fetching.c: lists and OCSP answers on their way */
 
@@ -725,6 +734,7 @@ struct gateway {
 	bool load_again; /* a process came meanwhile */
 	struct event *load_timer;
 	int64_t expiry_at; /* seconds since 1970 */
+	usec_t files_at;   /* boot time: looked at last by filewatch.c */
 
 	struct cgk *k; /* NULL: the module is not loaded */
 	struct cgk_rt *rt;
@@ -745,6 +755,7 @@ struct gateway {
 	struct revoked_set revoked;
 	int revoked_fd; /* of its file, to be appended to */
 	int key_files[_KEY_LOG_MAX];
+	LIST_HEAD(, own_entry) own; /* own_answers.c */
 	struct news news;
 	struct vaulting *vaulting; /* NULL: there was no vault yet */
 	struct hardware *hardware; /* NULL: there was no key in hardware yet */

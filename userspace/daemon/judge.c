@@ -121,6 +121,8 @@ void judged_done(struct judged *j)
 {
 	for (size_t i = 0; i < j->n_path; i++)
 		pki_cert_unref(j->path[i]);
+	for (size_t i = 0; i < j->n_answers; i++)
+		pki_ocsp_unref(j->answers[i]);
 	pki_certs_done(&j->others);
 	*j = (struct judged){0};
 }
@@ -167,6 +169,49 @@ static void keep(const struct work *w, const struct pki_verdict *verdict, struct
 	check->others = (struct pki_certs){0};
 	memcpy(j->status, check->status, sizeof(j->status));
 	j->n_status = check->n_status;
+}
+
+/* Whether it says something of a certificate of the path, signed by who may. */
+static bool is_about(const struct pki_ocsp *answer, const struct pki_verdict *verdict, int64_t now,
+		     struct pki_error *ret_why)
+{
+	struct pki_ocsp_status status;
+
+	for (size_t i = 0; i + 1 < verdict->n_path; i++) {
+		if (pki_ocsp_status(answer, verdict->path[i], verdict->path[i + 1], now, ret_why,
+				    &status) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The answers that the peer sent (RFC 4806), kept with its path: the same is asked of them as of those that are fetched, by whom they are signed and about
+ * whom, now, and how fresh they are, whenever the path is looked at. Not before the peer's AUTH was verified: signatures cost.
+ */
+static void take_answers(const struct work *w, const struct pki_verdict *verdict,
+			 struct revcheck *check)
+{
+	struct judged *j = w->judged;
+
+	if (check->entry->revocation == PKI_REVOCATION_OFF)
+		return;
+	for (size_t i = 0; i < w->v->n_ocsp && j->n_answers < PKI_CHAIN_MAX; i++) {
+		struct pki_error why = {0};
+		struct pki_ocsp *answer;
+
+		if (pki_ocsp_new(w->v->ocsp[i].data, w->v->ocsp[i].size, &why, &answer) >= 0) {
+			if (is_about(answer, verdict, w->now, &why)) {
+				j->answers[j->n_answers++] = answer;
+				continue;
+			}
+			pki_ocsp_unref(answer);
+		}
+		(void)snprintf(check->sent_why, sizeof(check->sent_why), "the peer sent: %.230s",
+			       why.text);
+	}
+	check->sent = j->answers;
+	check->n_sent = j->n_answers;
 }
 
 /*
@@ -248,6 +293,7 @@ static int try_connection(const struct work *w, const struct trust_entry *e, str
 			err.text);
 		goto out;
 	}
+	take_answers(w, &verdict, &check);
 	r = check_revocation(w, &verdict, &check);
 	if (r < 0)
 		goto out;
@@ -262,6 +308,8 @@ static int try_connection(const struct work *w, const struct trust_entry *e, str
 	a->expires_in = verdict.not_after > w->now ? (uint64_t)(verdict.not_after - w->now) : 0;
 	keep(w, &verdict, &check);
 out:
+	if (r < 0)
+		judged_done(w->judged);
 	pki_certs_done(&check.others);
 	pki_verdict_done(&verdict);
 	return r;

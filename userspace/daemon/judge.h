@@ -19,6 +19,9 @@ struct judged {
 	struct pki_cert *path[PKI_CHAIN_MAX];
 	size_t n_path;
 	struct pki_certs others;
+	struct pki_ocsp
+		*answers[PKI_CHAIN_MAX]; /* that the peer sent about its path, genuine ones */
+	size_t n_answers;
 	struct pki_cert_status status[PKI_CHAIN_MAX];
 	size_t n_status; /* 0: revocation is off */
 };

@@ -118,6 +118,10 @@
 	X(FETCH,           ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_FETCH),    0)                    \
 	X(FETCHED,         ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     1)                    \
 	X(FETCH_FAILED,    ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     0)                    \
+	/* our own chains, and what is known of them: verify asks for OCSP answers, ike sends them to peers */ \
+	X(OWN_CHAIN,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
+	X(OWN_ANSWERS,     ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(CONN_OCSP,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	/* key vaults: key asks, vault speaks with them, main says which and hears how it goes */    \
 	X(VAULT_SETUP,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VAULT),    0)                    \
 	X(VAULT_CA,        ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VAULT),    1)                    \

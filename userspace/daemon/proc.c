@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "daemon/gateway.h"
+#include "daemon/own_answers.h"
 
 enum { FAILURES_MAX = 10, STABLE_SECONDS = 60 };
 
@@ -177,6 +178,7 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 {
 	static struct proto_binding binding;
 	static struct proto_resolved resolved;
+	static struct proto_own_answers answers;
 	struct proc *p = ctx;
 
 	if (type == MSG_READY)
@@ -199,6 +201,10 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 	if (type == MSG_NEWS_WANT || type == MSG_NEWS_TAKEN || type == MSG_FETCHED ||
 	    type == MSG_FETCH_FAILED)
 		return on_news(p, type, r, fd);
+	if (type == MSG_OWN_ANSWERS) {
+		proto_get_own_answers(r, &answers);
+		return msg_done(r) ? own_answers_on_message(p->g, &answers) : -EBADMSG;
+	}
 	if (type == MSG_SAVED || type == MSG_SAVE_FAILED || type == MSG_WATCHED ||
 	    type == MSG_WATCHED_ALL)
 		return restart_on_message(p, type, r, fd);
@@ -392,6 +398,8 @@ static int on_ready(struct proc *p)
 		if (p->role == ROLE_VERIFY) {
 			revoke_tell_verify(g, p->channel);
 			fetching_tell_verify(g, p->channel);
+			if (p->index == 0)
+				own_answers_tell_verify(g);
 		}
 		r = join(ike, p);
 		if (r >= 0 && p->role == ROLE_KEY)

@@ -125,6 +125,9 @@ void proto_put_verify(struct msg_writer *w, const struct ike_out_verify *v)
 	msg_put_u32(w, (uint32_t)v->n_certs);
 	for (size_t i = 0; i < v->n_certs; i++)
 		put_blob(w, v->certs[i]);
+	msg_put_u32(w, (uint32_t)v->n_ocsp);
+	for (size_t i = 0; i < v->n_ocsp; i++)
+		put_blob(w, v->ocsp[i]);
 }
 
 void proto_get_verify(struct msg_reader *r, struct proto_verify *ret)
@@ -153,6 +156,9 @@ void proto_get_verify(struct msg_reader *r, struct proto_verify *ret)
 	v->n_certs = msg_get_count(r, IKE_MAX_PEER_CERTS);
 	for (size_t i = 0; i < v->n_certs; i++)
 		v->certs[i] = get_blob(r, IKE_MAX_CERT_SIZE);
+	v->n_ocsp = msg_get_count(r, IKE_MAX_OCSP);
+	for (size_t i = 0; i < v->n_ocsp; i++)
+		v->ocsp[i] = get_blob(r, IKE_MAX_OCSP_SIZE);
 }
 
 void proto_put_verdict(struct msg_writer *w, uint64_t request, const struct ike_verify_answer *a)

@@ -166,6 +166,7 @@ void proto_put_conn(struct msg_writer *w, const struct ike_connection_config *c)
 	msg_put_u32(w, c->reauth_margin);
 	msg_put_u16(w, c->fragment_size);
 	msg_put_bool(w, c->fragmentation);
+	msg_put_bool(w, c->ask_ocsp);
 	msg_put_bool(w, c->allow_sha1_signatures);
 	msg_put_bool(w, c->no_initial_contact);
 	msg_put_bool(w, c->childless);
@@ -213,6 +214,7 @@ void proto_get_conn(struct msg_reader *r, struct proto_conn *ret)
 	c->reauth_margin = msg_get_u32(r);
 	c->fragment_size = msg_get_u16(r);
 	c->fragmentation = msg_get_bool(r);
+	c->ask_ocsp = msg_get_bool(r);
 	c->allow_sha1_signatures = msg_get_bool(r);
 	c->no_initial_contact = msg_get_bool(r);
 	c->childless = msg_get_bool(r);

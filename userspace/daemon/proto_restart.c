@@ -88,6 +88,7 @@ void proto_put_watched(struct msg_writer *w, const struct proto_watched *p)
 	msg_put_u32(w, p->connection);
 	put_certs(w, p->path, p->n_path);
 	put_certs(w, p->others, p->n_others);
+	put_certs(w, p->answers, p->n_answers);
 }
 
 void proto_get_watched(struct msg_reader *r, struct proto_watched *ret)
@@ -96,6 +97,7 @@ void proto_get_watched(struct msg_reader *r, struct proto_watched *ret)
 	ret->connection = msg_get_u32(r);
 	ret->n_path = get_certs(r, ret->path, PKI_CHAIN_MAX);
 	ret->n_others = get_certs(r, ret->others, PKI_TRUST_CERTS_MAX);
+	ret->n_answers = get_certs(r, ret->answers, PKI_CHAIN_MAX);
 	if (ret->handle == 0 || ret->n_path == 0)
 		msg_reject(r);
 }

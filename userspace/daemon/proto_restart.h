@@ -40,7 +40,8 @@ struct proto_watched {
 	uint64_t handle;
 	uint32_t connection;
 	struct ike_blob path[PKI_CHAIN_MAX], others[PKI_TRUST_CERTS_MAX];
-	size_t n_path, n_others;
+	struct ike_blob answers[PKI_CHAIN_MAX]; /* OCSP answers that the peer sent about it */
+	size_t n_path, n_others, n_answers;
 };
 void proto_put_watched(struct msg_writer *w, const struct proto_watched *p);
 void proto_get_watched(struct msg_reader *r, struct proto_watched *ret);

@@ -53,10 +53,11 @@ static void add_failures(struct revcheck *c, const struct evidence_found *found)
 		if (s->state != PKI_STATE_UNKNOWN)
 			continue;
 		c->missing |= found->missing[i];
-		if (!found->failure[i][0])
+		if (!found->failure[i][0] && !c->sent_why[0])
 			continue;
-		(void)snprintf(text, sizeof(text), "%.240s; %.240s", c->unknown_why[i],
-			       found->failure[i]);
+		(void)snprintf(text, sizeof(text), "%.160s%s%.160s%s%.160s", c->unknown_why[i],
+			       found->failure[i][0] ? "; " : "", found->failure[i],
+			       c->sent_why[0] ? "; " : "", c->sent_why);
 		memcpy(s->text, text, sizeof(text));
 	}
 }
@@ -133,6 +134,8 @@ static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *pa
 	if (c->entry->fetch && c->known->evidence)
 		evidence_gather(c->known->evidence, path, n_path, c->may_ask, now_boottime(),
 				&found);
+	for (size_t i = 0; i < c->n_sent && found.n_answers < PKI_OCSP_ANSWERS_MAX; i++)
+		found.answers[found.n_answers++] = pki_ocsp_ref(c->sent[i]);
 	if (join(c->entry, &found, &crls) < 0) {
 		(void)pki_fail(ret_text, -ENOMEM, "out of memory");
 		reason = PKI_INTERNAL;

@@ -21,6 +21,9 @@ struct revcheck {
 	const struct revknown *known;
 	bool may_ask; /* as of evidence_gather() */
 	bool lenient; /* what is not known refuses nobody: the caller looks at `missing` first */
+	struct pki_ocsp *const
+		*sent; /* answers that the peer sent (RFC 4806), beside those that were fetched */
+	size_t n_sent;
 	bool again; /* the path is the one of the call before: what was worked out need not be a second time */
 	/* filled in */
 	struct pki_certs others; /* as they were given; the caller's to free */
@@ -34,6 +37,7 @@ struct revcheck {
 	bool worked_out;
 	size_t n_crls, n_answers;
 	char unknown_why[PKI_CHAIN_MAX][256];
+	char sent_why[256]; /* why an answer that the peer sent is of no use; the caller's */
 };
 
 /* As pki_path_check; userdata is a struct revcheck. */

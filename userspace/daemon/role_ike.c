@@ -14,6 +14,7 @@
 #include "daemon/ike_socket.h"
 #include "daemon/key_log.h"
 #include "daemon/proto_auth.h"
+#include "daemon/proto_own.h"
 #include "daemon/worker.h"
 
 struct ike {
@@ -422,6 +423,22 @@ static int on_conn(struct ike *k, enum msg_type type, struct msg_reader *r)
 	return 0;
 }
 
+static int on_conn_ocsp(struct ike *k, struct msg_reader *r)
+{
+	struct ike_blob answers[IKE_MAX_OCSP];
+	uint32_t id;
+	size_t n;
+	int e;
+
+	proto_get_conn_ocsp(r, &id, answers, &n);
+	if (!msg_done(r))
+		return -EBADMSG;
+	e = ike_connection_ocsp(k->engine, id, answers, n);
+	if (e < 0)
+		log_debug("%s of connection %u: %s", msg_name(MSG_CONN_OCSP), id, strerror(-e));
+	return 0;
+}
+
 static int on_conn_part(struct ike *k, enum msg_type type, struct msg_reader *r)
 {
 	const struct ike_connection_config *c;
@@ -502,6 +519,8 @@ static int on_main(struct ike *k, enum msg_type type, struct msg_reader *r, int 
 	if (type == MSG_CONN_BEGIN || type == MSG_CONN_CERT || type == MSG_CONN_CHILD ||
 	    type == MSG_CONN_END)
 		return on_conn_part(k, type, r);
+	if (type == MSG_CONN_OCSP)
+		return on_conn_ocsp(k, r);
 	if (type == MSG_CONN_REMOVE || type == MSG_CONN_RESOLVED || type == MSG_CONN_UP ||
 	    type == MSG_CONN_DOWN)
 		return on_conn(k, type, r);

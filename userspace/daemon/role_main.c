@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "daemon/gateway.h"
+#include "daemon/own_answers.h"
 #include "daemon/sandbox.h"
 
 enum { LEASE_PARTS = 4 };
@@ -317,6 +318,7 @@ static void gateway_done(struct gateway *g)
 	revoke_stop(g);
 	fetching_stop(g);
 	key_logging_stop(g);
+	own_answers_done(g);
 	vaulting_stop(g);
 	hardware_stop(g);
 	g->k = g->k ? cgk_free(g->k) : NULL;
@@ -416,6 +418,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	expiry_tick(g, (int64_t)(now_realtime() / USEC_PER_SEC));
 	fetching_tick(g);
 	key_logging_tick(g, now);
+	filewatch_tick(g, now);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
 		child_poll_traffic(g);

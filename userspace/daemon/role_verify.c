@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "daemon/nonce.h"
+#include "daemon/own_chain.h"
 #include "daemon/proto_restart.h"
 #include "daemon/stage_read.h"
 #include "daemon/watch.h"
@@ -35,8 +36,10 @@ struct verifier {
 	struct revoked_set revoked;
 	struct evidence *evidence;
 	struct watch *watch;
+	struct own_chains *own;
 	struct event *tick, *soon;
 	unsigned int wait_seconds;
+	bool look_own; /* there are news */
 	LIST_HEAD(, waiting) waiting;
 	size_t n_waiting;
 };
@@ -83,6 +86,16 @@ static void send_want(void *ctx, const struct proto_news *what, bool waiting)
 	(void)channel_send(v->w.main, &m, -EBADF);
 }
 
+static void send_own_answers(void *ctx, const struct proto_own_answers *a)
+{
+	struct verifier *v = ctx;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_OWN_ANSWERS);
+	proto_put_own_answers(&m, a);
+	(void)channel_send(v->w.main, &m, -EBADF);
+}
+
 /* ---------------------------------------------------------------- paths of tunnels that run */
 
 static void on_watch(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
@@ -91,6 +104,8 @@ static void on_watch(evutil_socket_t fd _unused_, short what _unused_, void *use
 	struct verifier *v = userdata;
 	const struct revknown k = known(v);
 
+	own_chains_run(v->own, v->look_own, now_seconds(), now_boottime());
+	v->look_own = false;
 	/* The loop runs in between: those who authenticate have their turn. */
 	if (v->now && watch_run(v->watch, v->now, &k, now_seconds(), now_boottime()))
 		(void)event_add(v->soon, &at_once);
@@ -101,6 +116,7 @@ static void look_again(struct verifier *v)
 	const struct timeval at_once = {0};
 
 	watch_all(v->watch);
+	v->look_own = true;
 	(void)event_add(v->soon, &at_once);
 }
 
@@ -431,6 +447,9 @@ static void send_watched(void *ctx, uint64_t handle, const struct judged *j)
 	for (; p.n_others < j->others.n && p.n_others < ARRAY_SIZE(p.others); p.n_others++)
 		p.others[p.n_others] = (struct ike_blob){j->others.list[p.n_others]->der,
 							 j->others.list[p.n_others]->der_len};
+	for (; p.n_answers < j->n_answers; p.n_answers++)
+		p.answers[p.n_answers] = (struct ike_blob){j->answers[p.n_answers]->der,
+							   j->answers[p.n_answers]->der_len};
 	msg_begin(&m, MSG_WATCHED);
 	proto_put_watched(&m, &p);
 	/* One that does not fit is not handed over, and its connection is made anew. */
@@ -464,6 +483,11 @@ static int read_judged(const struct proto_watched *p, struct judged *ret)
 		if (r >= 0)
 			r = pki_certs_add(&ret->others, cert);
 	}
+	for (size_t i = 0; i < p->n_answers && r >= 0; i++) {
+		r = pki_ocsp_new(p->answers[i].data, p->answers[i].size, &err,
+				 &ret->answers[ret->n_answers]);
+		ret->n_answers += r >= 0;
+	}
 	return r;
 }
 
@@ -493,6 +517,7 @@ static int on_watch_this(struct verifier *v, struct msg_reader *r)
 static int on_main(struct verifier *v, enum msg_type type, struct msg_reader *r, int fd)
 {
 	static struct proto_news_failed failed;
+	static struct proto_own_chain chain;
 	uint64_t handle;
 
 	if (type == MSG_REVOKED || type == MSG_UNREVOKED)
@@ -516,6 +541,10 @@ static int on_main(struct verifier *v, enum msg_type type, struct msg_reader *r,
 		return msg_done(r) ? on_watch_get(v) : -EBADMSG;
 	if (type == MSG_WATCH)
 		return v->now ? on_watch_this(v, r) : -EPROTO;
+	if (type == MSG_OWN_CHAIN) {
+		proto_get_own_chain(r, &chain);
+		return msg_done(r) ? own_chain_set(v->own, &chain) : -EBADMSG;
+	}
 	if (type == MSG_BINDING_GONE) {
 		handle = msg_get_u64(r);
 		if (!msg_done(r))
@@ -558,9 +587,11 @@ static int begin(struct verifier *v, unsigned int index)
 	v->wait_seconds = WAIT_SECONDS_DEFAULT;
 	v->evidence = evidence_new(send_want, v);
 	v->watch = watch_new(&ops, v);
+	v->own = v->evidence ? own_chains_new(v->evidence, send_own_answers, v) : NULL;
 	v->tick = event_new(v->w.base, -1, EV_PERSIST, on_watch, v);
 	v->soon = evtimer_new(v->w.base, on_watch, v);
-	if (!v->evidence || !v->watch || !v->tick || !v->soon || event_add(v->tick, &tick) < 0)
+	if (!v->evidence || !v->watch || !v->own || !v->tick || !v->soon ||
+	    event_add(v->tick, &tick) < 0)
 		return -ENOMEM;
 	return nonce_table_new(index, &v->nonces);
 }
@@ -574,6 +605,7 @@ static void end(struct verifier *v)
 		event_free(v->soon);
 	v->nonces = nonce_table_free(v->nonces);
 	v->watch = watch_free(v->watch);
+	v->own = own_chains_free(v->own);
 	v->evidence = evidence_free(v->evidence);
 	revoked_set_done(&v->revoked);
 	v->now = trust_table_free(v->now);

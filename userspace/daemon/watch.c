@@ -30,6 +30,8 @@ struct watched {
 	struct pki_cert **above; /* the path without the leaf */
 	size_t n_above;
 	struct pki_certs others;
+	struct pki_ocsp **answers; /* that the peer sent along */
+	size_t n_answers;
 	struct kept_status *status; /* of the last look */
 	size_t n_status;
 	unsigned int round; /* of watch.round that it was looked at in */
@@ -64,6 +66,9 @@ static void watched_free(struct watched *p)
 		pki_cert_unref(p->above[i]);
 	free(p->above);
 	pki_certs_done(&p->others);
+	for (size_t i = 0; i < p->n_answers; i++)
+		pki_ocsp_unref(p->answers[i]);
+	free(p->answers);
 	free(p->leaf);
 	free(p->status);
 	free(p);
@@ -121,6 +126,13 @@ static struct watched *pack(const struct judged *j)
 		if (pki_certs_add(&p->others, j->others.list[i]) < 0)
 			goto failed;
 	}
+	if (j->n_answers == 0)
+		return p;
+	p->answers = calloc(j->n_answers, sizeof(struct pki_ocsp *));
+	if (!p->answers)
+		goto failed;
+	for (size_t i = 0; i < j->n_answers; i++)
+		p->answers[p->n_answers++] = pki_ocsp_ref(j->answers[i]);
 	return p;
 failed:
 	if (p)
@@ -147,6 +159,8 @@ static int unpack(const struct watched *p, struct judged *ret)
 			return r;
 		}
 	}
+	for (size_t i = 0; i < p->n_answers; i++)
+		ret->answers[ret->n_answers++] = pki_ocsp_ref(p->answers[i]);
 	return 0;
 }
 
@@ -293,7 +307,11 @@ static void look(struct watch *w, struct watched *p, const struct trust_table *t
 		(void)log_oom();
 		return;
 	}
-	c = (struct revcheck){.entry = e, .known = known, .may_ask = true};
+	c = (struct revcheck){.entry = e,
+			      .known = known,
+			      .may_ask = true,
+			      .sent = j.answers,
+			      .n_sent = j.n_answers};
 	reason = revcheck_path(&c, j.path, j.n_path, &j.others, now, &why, &at);
 	pki_certs_done(&c.others);
 	if (reason == PKI_INTERNAL || c.refused_here)

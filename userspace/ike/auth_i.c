@@ -3,7 +3,7 @@
  * IKE_AUTH as initiator, and what both roles share: our AUTH is asked for (IKE_OUT_SIGN), the peer's is handed out to be
  * judged (IKE_OUT_VERIFY). RFC 7296 sections 1.2, 2.15, 2.21.2.
  */
-#include "ike/state.h"
+#include "ike/ocsp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -84,6 +84,7 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 	}
 	if (!o.n_certs)
 		return -ENOENT;
+	ik_ocsp_collect(content, &o);
 	free(sa->peer_id);
 	sa->peer_id = ik_memdup(id.data, id.len);
 	if (!sa->peer_id)
@@ -101,6 +102,7 @@ void ik_auth_build_certreq(const struct ike_connection_config *c, struct ike_bui
 		ike_build_certreq(b, IKE_CERT_X509_SIGNATURE,
 				  IKE_VIEW((const uint8_t *)c->anchor_hashes,
 					   c->n_anchor_hashes * sizeof(*c->anchor_hashes)));
+	ik_ocsp_build_request(c, b);
 }
 
 void ik_auth_build_methods(const struct ike_connection_config *c, struct ike_builder *b)
@@ -142,7 +144,7 @@ void ik_auth_unfit(struct ik_sa *sa, int r)
 			IKE_MAX_ID_SIZE);
 }
 
-/* ID, the whole chain whether it was asked for or not, CERTREQ (initiator), AUTH. */
+/* ID, the whole chain whether it was asked for or not, OCSP answers if they were, CERTREQ (initiator), AUTH. */
 void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b)
 {
 	const struct ike_connection_config *c = &sa->config->c;
@@ -152,6 +154,7 @@ void ik_auth_build_ours(struct ik_sa *sa, struct ike_builder *b)
 			  ik_view(c->local_id));
 	for (size_t i = 0; i < c->n_certs; i++)
 		ike_build_cert(b, IKE_CERT_X509_SIGNATURE, ik_view(c->certs[i]));
+	ik_ocsp_build(sa, b);
 	if (sa->initiator) {
 		ik_auth_build_certreq(c, b);
 		if (c->remote_id.size)

@@ -3,7 +3,7 @@
  * IKE_AUTH as responder: the peer is judged first; only then is its connection known, the Child SA installed
  * and our AUTH made. Towards the peer every refusal is AUTHENTICATION_FAILED. RFC 7296 sections 1.2, 2.4, 2.15, 2.21.2.
  */
-#include "ike/state.h"
+#include "ike/ocsp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,6 +33,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 	ik_halfopen_proven(sa);
 	sa->setup->auth_id = id;
 	ik_auth_take_methods(sa, content);
+	ik_ocsp_take_request(sa, content);
 	cg_endpoint_format(&sa->remote, remote);
 	if (!ik_intermediate_done(sa)) {
 		ik_report_failure(sa, IKE_WARNING, "auth-failed",

@@ -3,7 +3,7 @@
  * Connections: copies of their configurations, which of them a peer may be by its addresses, and when
  * to connect. A connection that is wanted is tried for ever, with growing pauses.
  */
-#include "ike/state.h"
+#include "ike/ocsp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -469,6 +469,7 @@ struct ik_conn *ik_conn_free(struct ik_conn *conn)
 	ik_table_remove(&e->conns, &conn->by_id);
 	ik_list_remove(&conn->in_all);
 	ik_config_unref(conn->config, e);
+	ik_ocsp_drop(conn);
 	free(conn->slots);
 	free(conn);
 	return NULL;
@@ -484,6 +485,8 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
+		/* However it goes now, it is tried until a new one takes its place. */
+		sa->stale |= reauth;
 		if (!c->enabled) {
 			ik_sa_close(sa);
 			continue;

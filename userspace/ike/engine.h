@@ -40,6 +40,8 @@ enum {
 	IKE_MAX_CERTS = 8,	     /* certificates in a chain of ours */
 	IKE_MAX_PEER_CERTS = 16,     /* certificates of a peer */
 	IKE_MAX_CERT_SIZE = 16384,   /* bytes of one certificate we accept */
+	IKE_MAX_OCSP = 8,	     /* OCSP answers of either side (RFC 4806) */
+	IKE_MAX_OCSP_SIZE = 16384,   /* bytes of one of a peer's, and of all of ours together */
 	IKE_MAX_ID_SIZE = 4096,	     /* bytes of an ID payload's body we accept */
 	IKE_MAX_AUTH_SIZE = 4096,    /* bytes of an AUTH payload's data we accept */
 	IKE_MAX_CHILDREN = 64,	     /* Child SAs of a connection */
@@ -110,6 +112,7 @@ struct ike_connection_config {
 	uint32_t reauth_margin;	 /* at most so many seconds ahead of the binding's end; 0: 3600 */
 	uint16_t fragment_size;	 /* largest IKE datagram incl. IP header; 0: default 1280 */
 	bool fragmentation;	 /* offer RFC 7383 */
+	bool ask_ocsp;		 /* for the peer's OCSP answers (RFC 4806) */
 	bool allow_sha1_signatures;
 	bool no_initial_contact; /* never say INITIAL_CONTACT (RFC 7296 section 2.4) */
 	bool mobike; /* RFC 4555: as initiator if the local address is not fixed, as responder if asked */
@@ -200,6 +203,8 @@ struct ike_out_verify {
 	struct ike_blob auth_data;
 	struct ike_blob certs[IKE_MAX_PEER_CERTS]; /* DER, leaf first, as the peer sent them */
 	size_t n_certs;
+	struct ike_blob ocsp[IKE_MAX_OCSP]; /* the OCSP answers that it sent along, asked or not */
+	size_t n_ocsp;
 };
 
 struct ike_child_keys {
@@ -299,6 +304,13 @@ int ike_connection_remove(struct ike_engine *e, ike_time now, uint32_t id);
 /* The name behind the remote address was resolved (anew). -ENOENT. */
 int ike_connection_resolved(struct ike_engine *e, ike_time now, uint32_t id,
 			    const struct cg_endpoint *remote);
+
+/*
+ * The OCSP answers about our own certificates, for a peer that asks for them; n is 0 for none. They take the place of those before, and change nothing of
+ * what is up. -ENOENT, -E2BIG, -EMSGSIZE, -ENOMEM.
+ */
+int ike_connection_ocsp(struct ike_engine *e, uint32_t id, const struct ike_blob *answers,
+			size_t n);
 
 /*
  * Operator's commands. -ENOENT; -EALREADY: nothing to do. A connection that was taken down stays so, whoever

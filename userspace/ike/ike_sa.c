@@ -17,6 +17,7 @@ enum { SA_TIMERS = 5 }; /* life, reauth_timer, dpd, keepalive, and the exchange'
 #define SHUTDOWN_TIME	    (5 * IK_SECOND)
 #define REAUTH_MARGIN_MAX   (3600 * IK_SECOND)
 #define REAUTH_LAST	    (10 * IK_SECOND)
+#define STALE_RETRY_CAP	    (60 * IK_SECOND)
 
 const char *ik_sa_state_name(enum ik_sa_state state)
 {
@@ -361,6 +362,16 @@ ike_time ik_reauth_due(const struct ik_sa *sa, ike_time ends)
 	return ends - ik_jitter(sa->e, margin, 80, 100);
 }
 
+/* A peer that refuses our new certificate is asked ever less often: it will be told of it, or nothing helps. */
+static ike_time again(const struct ik_sa *sa)
+{
+	ike_time pause = IK_TRUST_RETRY;
+
+	for (unsigned i = 0; !sa->trust_ends && sa->conn && i < sa->conn->failures; i++)
+		pause = pause < STALE_RETRY_CAP / 2 ? pause * 2 : STALE_RETRY_CAP;
+	return pause;
+}
+
 void ik_sa_timers(struct ik_sa *sa)
 {
 	const struct ike_connection_config *c = &sa->config->c;
@@ -383,8 +394,8 @@ void ik_sa_timers(struct ik_sa *sa)
 		if (wish && (!sa->reauth_at || wish < sa->reauth_at))
 			sa->reauth_at = wish;
 	}
-	if (sa->trust_ends) {
-		ike_time soon = e->now + IK_TRUST_RETRY;
+	if (sa->trust_ends || (sa->stale && c->mode != IKE_MODE_RESPONDER_ONLY)) {
+		ike_time soon = e->now + again(sa);
 
 		/* Whatever sets timers anew does not put it off. */
 		if (sa->reauth_timer.place && sa->reauth_timer.at < soon)
@@ -409,14 +420,16 @@ void ik_sa_timers(struct ik_sa *sa)
 static void reauth_fired(struct ike_engine *e, struct ik_timer *t)
 {
 	struct ik_sa *sa = IK_ENTRY(t, struct ik_sa, reauth_timer);
+	const struct ik_sa *stays;
 
 	if (sa->state != IK_SA_UP || !sa->conn)
 		return;
+	stays = ik_conn_established(sa->conn);
 	if (sa->trust_ends && e->now >= sa->trust_ends)
 		ik_trust_lost(sa->conn);
 	else if (sa->trust_ends)
 		ik_trust_check(sa->conn);
-	else
+	else if (!sa->stale || !stays || stays->stale)
 		(void)ik_reauth_start(sa->conn);
 	/* The next try, if this one fails or brings the same certificate. */
 	if (ik_sa_is_up(sa))

@@ -3,7 +3,7 @@
  * IKE_SA_INIT as the initiator (RFC 7296 sections 1.2, 2.6, 2.7, 2.23). Nothing in an answer is authentic: an attempt is not
  * given up because of an error in one while a valid one may still come (2.21.1).
  */
-#include "ike/state.h"
+#include "ike/ocsp.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -255,6 +255,7 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 	}
 	ik_init_read_extras(sa, content, c);
 	ik_auth_take_methods(sa, content);
+	ik_ocsp_take_request(sa, content);
 	if (sa->local.addr.family == AF_UNSPEC)
 		sa->local.addr = local->addr;
 	sa->nat_local = nat.supported && nat.local;

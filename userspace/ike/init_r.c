@@ -201,6 +201,7 @@ static void speak_for_all(struct ik_conn *const *candidates, size_t n,
 		const struct ike_connection_config *other = &candidates[i]->config->c;
 
 		c->fragmentation |= other->fragmentation;
+		c->ask_ocsp |= other->ask_ocsp;
 		if (other->encap == IKE_ENCAP_UDP)
 			c->encap = IKE_ENCAP_UDP;
 		for (size_t k = 0; k < other->n_anchor_hashes; k++) {

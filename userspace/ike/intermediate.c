@@ -4,7 +4,7 @@
  * the keys of the IKE SA. What was exchanged is authenticated later, by AUTH, through IntAuth. The peer is nobody yet: its IKE
  * SA goes on counting as half-open, its time does not start anew, and it has a limited number of exchanges.
  */
-#include "ike/state.h"
+#include "ike/ocsp.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -208,6 +208,7 @@ void ik_intermediate_response(struct ik_sa *sa, const struct ike_content *conten
 	switch_keys(sa, place, &fresh);
 	if (sa->setup->methods_later)
 		ik_auth_take_methods(sa, content);
+	ik_ocsp_take_request(sa, content);
 	ik_intermediate_next(sa);
 }
 

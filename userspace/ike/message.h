@@ -34,7 +34,7 @@
 /* Limits on counts. A message beyond them is refused as a whole (INVALID_SYNTAX). */
 #define IKE_MESSAGE_MAX_PAYLOADS   96
 #define IKE_MESSAGE_MAX_NOTIFIES   48
-#define IKE_MESSAGE_MAX_CERTS	   16
+#define IKE_MESSAGE_MAX_CERTS	   24 /* with OCSP answers */
 #define IKE_MESSAGE_MAX_CERTREQS   16
 #define IKE_MESSAGE_MAX_VENDORS	   32
 #define IKE_MESSAGE_MAX_DELETES	   8

@@ -180,6 +180,8 @@ int ik_out_verify(struct ike_engine *e, const struct ike_out_verify *verify)
 	out_blob(o, &v->int_auth_r);
 	for (size_t i = 0; i < v->n_certs; i++)
 		out_blob(o, &v->certs[i]);
+	for (size_t i = 0; i < v->n_ocsp; i++)
+		out_blob(o, &v->ocsp[i]);
 	return out_queue(e, o);
 }
 

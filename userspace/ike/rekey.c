@@ -55,6 +55,7 @@ static struct ik_sa *heir_new(struct ik_sa *old, bool initiator)
 	sa->auth_ends = old->auth_ends;
 	memcpy(sa->trust, old->trust, sizeof(sa->trust));
 	sa->trust_ends = old->trust_ends;
+	sa->stale = old->stale;
 	sa->carried = old->carried;
 	sa->established = sa->e->now;
 	if (old->peer_subject)

@@ -423,6 +423,7 @@ static void sa_relations(struct ik_snap *s, struct ik_sa *sa)
 	ik_snap_uint(s, &sa->rekey_failures);
 	ik_snap_uint(s, &sa->lost_states);
 	ik_snap_u64(s, &sa->last_made);
+	ik_snap_bool(s, &sa->stale);
 	ik_snap_bool(s, &sa->confirmed);
 	ik_snap_bool(s, &sa->carried);
 	ik_snap_bool(s, &sa->peer_forgot);

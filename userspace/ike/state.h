@@ -97,6 +97,9 @@ struct ik_conn {
 	bool acquired;		   /* asked for by traffic; one attempt */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	bool restored; /* it goes on where a snapshot left it */
+	struct ike_blob ocsp[IKE_MAX_OCSP]; /* about our certificates, in ocsp_data; see ocsp.h */
+	size_t n_ocsp;
+	uint8_t *ocsp_data;
 	struct ik_link sas;
 	unsigned failures; /* attempts in a row */
 	struct ik_timer retry;
@@ -266,6 +269,7 @@ struct ik_setup {
 	uint8_t *methods; /* SUPPORTED_AUTH_METHODS of the peer (RFC 9593) */
 	size_t n_methods;
 	bool methods_later; /* they come, or are to come, in IKE_INTERMEDIATE */
+	bool wants_ocsp;    /* the peer asked for our OCSP answers (RFC 4806) */
 	uint64_t sign_request, verify_request;
 	/* our AUTH */
 	uint8_t auth_method;
@@ -342,6 +346,7 @@ struct ik_sa {
 	uint8_t low_nonce[IK_LOW_NONCE];
 	unsigned rekey_failures;
 	/* uniqueness */
+	bool stale;	  /* what we authenticated ourselves with has changed since */
 	bool confirmed;	  /* the peer has shown that it is up there, too */
 	bool carried;	  /* it has had a Child SA */
 	bool peer_forgot; /* INITIAL_CONTACT on a newer one: the peer has lost this one */

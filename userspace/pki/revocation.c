@@ -103,6 +103,7 @@ static void ask_answers(struct work *w, size_t i)
 {
 	struct pki_cert_status *status = &w->status[i];
 	size_t n = MIN(w->evidence->n_answers, (size_t)PKI_OCSP_ANSWERS_MAX);
+	int64_t good_since = INT64_MIN;
 	char text[TIMESTAMP_SIZE];
 
 	for (size_t j = 0; j < n; j++) {
@@ -115,9 +116,10 @@ static void ask_answers(struct work *w, size_t i)
 			(void)snprintf(status->text, sizeof(status->text), "%s", why.text);
 		if (r < 0)
 			continue;
-		if (answer.revoked) { /* however old: nobody takes that back but a newer answer */
-			if (status->state == PKI_STATE_GOOD &&
-			    status->fresh_until > answer.next_update)
+		/* However old: nobody takes that back but a newer answer. Newer by when it was said, not by how long it is
+		 * good for: the peer may choose which one it sends. */
+		if (answer.revoked) {
+			if (status->state == PKI_STATE_GOOD && good_since > answer.this_update)
 				continue;
 			set_revoked(status, "ocsp", answer.reason, answer.revoked_at);
 			return;
@@ -128,6 +130,7 @@ static void ask_answers(struct work *w, size_t i)
 				       format_timestamp(answer.next_update, text));
 			continue;
 		}
+		good_since = MAX(good_since, answer.this_update);
 		if (status->state == PKI_STATE_GOOD && status->fresh_until >= answer.next_update)
 			continue;
 		status->state = PKI_STATE_GOOD;

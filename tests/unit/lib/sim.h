@@ -136,6 +136,9 @@ struct sim_node {
 	bool mute_verify;
 	bool stale_judge; /* judges by rules that the engine was not told of */
 	unsigned verifies, signs;
+	/* OCSP answers that came with the last request to judge (RFC 4806), their beginnings */
+	uint8_t peer_ocsp[IKE_MAX_OCSP][16];
+	size_t peer_ocsp_len[IKE_MAX_OCSP], n_peer_ocsp;
 	/* IntAuth_i, IntAuth_r and what goes with them in the last signature (RFC 9242); length 0: none */
 	uint8_t int_auth[2][64];
 	size_t int_auth_len;

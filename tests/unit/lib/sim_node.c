@@ -318,6 +318,14 @@ static void do_verify(struct sim_node *n, const struct ike_out_verify *o)
 
 	assert_non_null(a);
 	n->verifies++;
+	n->n_peer_ocsp = o->n_ocsp;
+	for (size_t i = 0; i < o->n_ocsp; i++) {
+		const size_t len = o->ocsp[i].size;
+
+		n->peer_ocsp_len[i] = len;
+		memcpy(n->peer_ocsp[i], o->ocsp[i].data,
+		       len < sizeof(n->peer_ocsp[i]) ? len : sizeof(n->peer_ocsp[i]));
+	}
 	if (n->mute_verify) {
 		free(a);
 		return;

@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+# kernels: uml
+#
+# Certificates change under traffic, again and again: a new outbound certificate, by reload and by a changed file, a new root beside the old one, a new
+# intermediate, a new subject. Each time the peers authenticate anew, and of more than 1,000 numbered packets a second each way none is lost: with certgate
+# at both ends. With strongSwan at the other end, which answers and then sends on its new SA before we have judged it, that holds for what we send; what
+# strongSwan sends in that moment is lost, which is bounded here.
+#
+# ROTATIONS is how many of each; 4 unless the environment says otherwise, since each costs the CPU about as much as a handshake and three programs
+# that are started, and what goes wrong with one in a hundred is found by who asks for a hundred:
+#   scripts/vm --kernel uml --timeout 3600 -- env ROTATIONS=100 tests/interop/rotation.sh
+# KINDS, of outbound, file, root, intermediate and subject, leaves the others out.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+. tests/lib/strongswan.sh
+. tests/lib/strongswan_pair.sh
+
+count=${ROTATIONS:-4}
+numbered=$gate_build/tests/numbered
+rate=1100
+kinds=${KINDS:-outbound file root intermediate subject}
+
+put() { # FROM TO: as whoever renews certificates should do it, in one step
+	cp -p "$pki/$1" "$pki/$2.new" && mv "$pki/$2.new" "$pki/$2"
+}
+
+branch_conf() { # SUBJECT of hq
+	gate_dir branch
+	gate_conf branch <<-END
+		gateway:
+		  listen: [203.0.113.2]
+		  state_dir: $gate_root/branch/state
+		connections:
+		  - name: hq
+		    interface: {name: cg0}
+		    local_address: 203.0.113.2
+		    remote_address: 198.51.100.2
+		    local_networks: [10.2.0.0/16]
+		    remote_networks: [10.1.0.0/16]
+		    outbound_certificate: $pki/branch.pfx
+		    inbound_certificate:
+		      subject_name: $1
+		      chain: [$pki/hq-root.cer]
+	END
+}
+
+hq_conf() {
+	interop_hq current
+	sed -i -e '/^gateway:/a\  watch_files: 1' -e "s,chain: .*,chain: [$pki/anchors.pem]," "$gate_root/hq/certgate.yaml"
+}
+
+count_of() { # GATEWAY EVENT
+	grep -c "event=$2" "$gate_root/$1/log"
+}
+
+# How often each certgate has let its peer in.
+tally() {
+	local g
+	for g in $gateways; do
+		count_of "$g" peer-admitted
+	done
+}
+
+# One more was let in everywhere. The one before goes some seconds later, and may well be there when the next one comes.
+more() { # TALLY
+	local g admitted
+	for g in $gateways; do
+		read -r admitted
+		[ "$(count_of "$g" peer-admitted)" -gt "$admitted" ] || return 1
+	done <<<"$1"
+}
+
+change() { # WHAT TURN: 0 or 1, by turns
+	case $1 in
+	outbound) put "hq-c$2.pfx" current.pfx && gate hq reload >/dev/null ;;
+	file) put "hq-c$2.pfx" current.pfx ;;
+	root) put "anchors$2.pem" anchors.pem && gate hq reload >/dev/null ;;
+	intermediate) put "hq-i$2.pfx" current.pfx && gate hq reload >/dev/null ;;
+	# The peer refuses the new name until it is told of it; what is up goes on.
+	subject)
+		put "hq-s$2.pfx" current.pfx && gate hq reload >/dev/null &&
+			branch_conf "$(openssl x509 -in "$pki/hq-s$2.pem" -noout -subject -nameopt multiline | sed -n 's/.*commonName *= //p')" &&
+			gate branch reload >/dev/null
+		;;
+	esac
+}
+
+start() { # NAMESPACE PID-VARIABLE ARGUMENT...
+	local ns=$1 var=$2
+	shift 2
+	"$enter" "$ns" "$numbered" "$@" >"/run/numbered.$var" 2>&1 &
+	printf -v "$var" %d $!
+}
+
+finish() { # PID-VARIABLE...
+	local var
+	for var; do
+		kill "${!var}"
+		wait "${!var}"
+	done
+}
+
+# came SENDER RECEIVER LOST: all but at most so many of what was sent, which was enough a second
+came() {
+	cat "/run/numbered.$1" "/run/numbered.$2"
+	awk -v may="$3" '/^sent/ { sent = $2; fast = $2 >= 1000 * $4 } /^received/ { got = $2 + 0 } END { exit !(sent > 0 && fast && sent - got <= may) }' \
+		"/run/numbered.$1" "/run/numbered.$2"
+}
+
+rotations() { # WHAT
+	local i before failed=0 may=0
+	[ "$gateways" != hq ] || may=$((count * rate))
+	start hq-host hq_in serve 7000
+	start branch-host branch_in serve 7000
+	sleep 0.2
+	start hq-host hq_out send 10.2.0.10 7000 $rate
+	start branch-host branch_out send 10.1.0.10 7000 $rate
+	sleep 0.3
+	for ((i = 1; i <= count; i++)); do
+		before=$(tally)
+		change "$1" $((i % 2)) || failed=1
+		wait_for 60 more "$before" || { echo "rotation $i: was $before, is $(tally)"; failed=1; }
+		[ $failed = 0 ] || break
+	done
+	sleep 0.3
+	finish hq_out branch_out
+	finish hq_in branch_in
+	[ $failed = 0 ] && came hq_out branch_in 0 && came branch_out hq_in $may
+}
+
+# Each of these kinds that is wanted, with its result
+try() { # KIND...
+	local kind
+	for kind; do
+		[[ " $kinds " == *" $kind "* ]] || { ktap_skip "$count rotations: $kind" 'left out by KINDS'; continue; }
+		t "$count rotations: $kind" rotations "$kind" || logs
+		ktap_log /run/numbered.*
+	done
+}
+
+logs() {
+	ktap_log "$gate_root/hq/log" "$gate_root/branch/log" "$swan_root/branch/log"
+}
+
+# What is left is one SA each way, and nothing of those before.
+one_is_left() {
+	[ "$(ns hq build/certgate kernel sa list --json | grep -c '"spi"')" = 2 ] && [ "$(ns hq build/certgate kernel cert list --json | grep -c '"subject"')" = 1 ]
+}
+
+certificates() (
+	pki_roots && pki_cert branch branch p256 && cd "$pki" || return 1
+	mkpki_root other-root 'CN=Another Root,O=Branch' && mkpki_ca hq-ca1 hq-root 'CN=HQ Issuing CA 2,O=HQ' || return 1
+	cp branch-root.pem anchors0.pem && cat branch-root.pem other-root.pem >anchors1.pem && cp anchors0.pem anchors.pem || return 1
+	for i in 0 1; do
+		MKPKI_KEY=p256 mkpki_gateway hq-c$i hq-ca CN=gw.hq.example DNS:gw.hq.example && mkpki_pfx hq-c$i || return 1
+		MKPKI_KEY=p256 mkpki_gateway hq-i$i "hq-ca${i/0/}" CN=gw.hq.example DNS:gw.hq.example && mkpki_pfx hq-i$i || return 1
+		MKPKI_KEY=p256 mkpki_gateway hq-s$i hq-ca "CN=gw$i.hq.example" "DNS:gw$i.hq.example" && mkpki_pfx hq-s$i || return 1
+	done
+	cp -p hq-c0.pfx current.pfx
+)
+
+ktap_begin 14
+insmod "$CERTGATE_KO" || exit 1
+scripts/peer strongswan || exit 1
+topo_up && topo_isolate && certificates || exit 1
+
+gateways='hq branch'
+hq_conf
+branch_conf gw.hq.example
+interop_start && gate_start branch branch || exit 1
+t 'the tunnel is up' eval 'gate_up hq branch && gate_up branch hq && ping_both' || logs
+try outbound file root intermediate subject
+t 'of all that one binding and one SA each way are left' wait_for 60 one_is_left || logs
+before=$(tally)
+echo nonsense >"$pki/current.pfx"
+t 'a changed file that cannot be used is told of, and the tunnel goes on' eval 'wait_for 30 eval "[ \$(count_of hq files-refused) = 1 ]" && [ "$(tally)" = "$before" ] && ping_both' || logs
+put hq-s$((count % 2)).pfx current.pfx
+gate_stop branch
+gate_stop hq
+
+put hq-c0.pfx current.pfx
+gateways=hq
+MODE=initiator-only hq_conf
+swan_branch branch aes256gcm16-prfsha256-ecp256 aes256gcm16-esn
+start_branch && interop_start || exit 1
+t 'strongSwan is at the other end' eval 'gate_up hq branch && ping_both' || logs
+try outbound file root intermediate
+swan_stop branch
+gate_stop hq
+topo_down
+t 'rmmod' wait_for 10 rmmod certgate
+ktap_end

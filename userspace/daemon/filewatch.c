@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files of certificates, keys and lists that change while the daemon runs: once they have come to rest they are loaded again, under the configuration in
+ * force. The configuration's own files are not looked at: an edit that somebody is in the middle of takes effect with `reload` alone. Called by main's
+ * tick.
+ */
+#include <sys/stat.h>
+
+#include "daemon/gateway.h"
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	for (unsigned int i = 0; i < 8; i++, v >>= 8)
+		h = (h ^ (v & 0xff)) * 0x100000001b3;
+	return h;
+}
+
+/* By what changes with every write and every rename; what cannot be looked at is a state like others. */
+static uint64_t add(uint64_t h, const struct cg_source *s)
+{
+	struct stat st;
+
+	if (!s->text || s->vault)
+		return h;
+	if (stat(s->text, &st) < 0)
+		return mix(h, (uint64_t)errno);
+	h = mix(mix(h, (uint64_t)st.st_dev), (uint64_t)st.st_ino);
+	h = mix(mix(h, (uint64_t)st.st_size), (uint64_t)st.st_mode);
+	h = mix(mix(h, (uint64_t)st.st_mtim.tv_sec), (uint64_t)st.st_mtim.tv_nsec);
+	return mix(mix(h, (uint64_t)st.st_ctim.tv_sec), (uint64_t)st.st_ctim.tv_nsec);
+}
+
+uint64_t files_state(const struct cg_connection *c)
+{
+	const struct cg_source *const lists[] = {c->outbound_chain, c->inbound_chain,
+						 c->trust_anchors, c->crls};
+	const size_t n[] = {c->n_outbound_chain, c->n_inbound_chain, c->n_trust_anchors, c->n_crls};
+	uint64_t h = 0xcbf29ce484222325;
+
+	h = add(h, &c->outbound_certificate);
+	h = add(h, &c->outbound_key);
+	h = add(h, &c->outbound_passphrase);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t j = 0; j < n[i]; j++)
+			h = add(h, &lists[i][j]);
+	}
+	return h;
+}
+
+/* Whoever wants to know why the old files are still in use finds it with each connection whose files changed. */
+static void on_loaded(void *ctx, int error, const struct cg_diags *diags, json_t *result)
+{
+	struct gateway *g = ctx;
+	const struct cg_diag *why = NULL;
+
+	json_decref(result);
+	for (size_t i = 0; i < diags->n && !why; i++) {
+		if (diags->items[i].severity == CG_DIAG_ERROR)
+			why = &diags->items[i];
+	}
+	for (size_t i = 0; i < g->n_conns && error < 0; i++) {
+		struct conn *c = g->conns[i];
+
+		if (c->files_seen != c->files_loaded)
+			history_note(
+				g, c, IKE_ERROR, "files-refused", NULL,
+				why && why->hint ? why->hint : "'certgate check' tells all of it",
+				"files changed and cannot be used, what was loaded before stays: %s",
+				why ? why->text : strerror(-error));
+	}
+}
+
+void filewatch_tick(struct gateway *g, usec_t now)
+{
+	bool changed = false;
+
+	if (!g->loaded || g->load || g->restart || g->stopping ||
+	    g->config->gateway.watch_files_seconds == 0 ||
+	    now - g->files_at < g->config->gateway.watch_files_seconds * USEC_PER_SEC)
+		return;
+	g->files_at = now;
+	for (size_t i = 0; i < g->n_conns; i++) {
+		struct conn *c = g->conns[i];
+		uint64_t is = files_state(c->cfg);
+		bool rests = is == c->files_seen;
+
+		c->files_seen = is;
+		if (is == c->files_loaded)
+			c->files_tried = 0;
+		/* Somebody may be writing: two looks have to see the same. What was refused is not tried again as it is. */
+		else if (rests && is != c->files_tried)
+			changed = true;
+	}
+	if (!changed)
+		return;
+	for (size_t i = 0; i < g->n_conns; i++) {
+		struct conn *c = g->conns[i];
+
+		if (c->files_seen == c->files_loaded)
+			continue;
+		c->files_tried = c->files_seen;
+		history_note(g, c, IKE_NOTICE, "files-changed", NULL, NULL,
+			     "files of certificates, keys or lists changed and are loaded again");
+	}
+	(void)load_start(g, false, on_loaded, g);
+}
