@@ -118,7 +118,7 @@ t 'tshark has the keys' decode 'AES-GCM-256 with 16 octet ICV [RFC5282]' 'NONE [
 t 'and reads every message whole' read_whole 12
 # 33 SA, 34 KE, 35 IDi, 36 IDr, 37 CERT, 38 CERTREQ, 39 AUTH, 40 Nonce, 41 N, 42 D, 44 TSi, 45 TSr, 46 SK, 53 SKF
 t 'exchanges and payloads in the order of the RFC' said_are '34 33,34,40,41,41,41,41' '35 53' '35 53' '35 53' '35 53' \
-	'35 53,35,37,37,38,39,41,41,33,44,45' '36 46,33,40,44,45' '37 46,42' '37 46,42'
+	'35 53,35,37,37,38,38,39,41,41,33,44,45' '36 46,33,40,44,45' '37 46,42' '37 46,42'
 t 'identity, chain, signature, selectors' shown 'id-at-commonName=gw.hq.example' 'id-at-commonName=HQ Issuing CA' \
 	'Authentication Method: Digital Signature (14)' 'Starting Addr: 10.1.0.0' 'Ending Addr: 10.2.255.255' 'Total Fragments: 5'
 stop_both
@@ -133,7 +133,7 @@ t 'and takes it down' swan branch --terminate --ike hq || logs
 wire_close
 t 'tshark has the keys' decode 'AES-CBC-256 [RFC3602]' 'HMAC_SHA2_256_128 [RFC4868]'
 t 'and reads every message whole' read_whole 4
-t 'exchanges and payloads in the order of the RFC' said_are '34 33,34,40,41,41,41,41,41,38,41' \
+t 'exchanges and payloads in the order of the RFC' said_are '34 33,34,40,41,41,41,41,41,38,38,41' \
 	'35 46,36,37,37,39,41,41,33,44,45' '37 46'
 t 'identity, chain, signature, selectors' shown 'id-at-commonName=gw.hq.example' 'id-at-commonName=HQ Issuing CA' \
 	'Authentication Method: Digital Signature (14)' 'Starting Addr: 10.1.0.0' 'Ending Addr: 10.2.255.255'

@@ -3,8 +3,11 @@
  * Putting a loaded configuration in force: connections that went are closed, new ones begin, changed ones are told to the
  * engine, and those that did not change notice nothing. Called by load.c.
  */
+#include "daemon/fetching.h"
 #include "daemon/gateway.h"
+#include "daemon/hardware.h"
 #include "daemon/own_answers.h"
+#include "daemon/vaulting.h"
 
 static bool selectors_equal(const struct cg_selector *a, size_t n_a, const struct cg_selector *b,
 			    size_t n_b)

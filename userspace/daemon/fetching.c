@@ -3,6 +3,7 @@
  * Between `verify`, which wants lists and answers, and `fetch`, which gets them: when each is fetched, who is told, and what is kept. Main looks into
  * none of them: verify says what they are worth and until when. Called by proc.c, role_main.c and apply.c.
  */
+#include "daemon/fetching.h"
 #include "daemon/gateway.h"
 
 static int64_t now_seconds(void)

@@ -152,7 +152,7 @@ struct conn {
 	/* what ike was told: the local address if it is fixed, where the system sends from if not */
 	struct cg_endpoint told_local;
 	struct cg_addr told_source;
-	bool told_answers;	   /* ike has OCSP answers about our chain */
+	bool told_answers; /* ike has OCSP answers about our chain */
 	/* for the operator */
 	bool down; /* taken down by hand */
 	bool begun, closing;
@@ -422,96 +422,6 @@ json_t *revoke_list_json(struct gateway *g);
 uint64_t files_state(const struct cg_connection *c);
 /* Loads the configuration in force anew if files changed and have come to rest. */
 void filewatch_tick(struct gateway *g, usec_t now);
-
-/* ---------------------------------------------------------------- fetching.c: lists and OCSP answers on their way */
-
-/* Reads what was kept; before main gives up writing files. */
-void fetching_start(struct gateway *g);
-void fetching_stop(struct gateway *g);
-/* A verify worker, or fetch, is ready; a configuration was put in force. */
-void fetching_tell_verify(struct gateway *g, struct channel *c);
-void fetching_tell_fetch(struct gateway *g);
-void fetching_applied(struct gateway *g);
-/* Messages of verify and fetch. A descriptor that is kept is taken. */
-void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news *what,
-		      bool waiting);
-void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_news_taken *t);
-void fetching_on_fetched(struct gateway *g, uint32_t number, int *fd);
-void fetching_on_failed(struct gateway *g, const struct proto_fetch_failed *f);
-/* fetch ended, and what it was asked with it. */
-void fetching_lost(struct gateway *g);
-/* Every second. */
-void fetching_tick(struct gateway *g);
-/* A new reference. */
-json_t *fetching_json(struct gateway *g);
-
-/* ---------------------------------------------------------------- key_logging.c: keys for a capture */
-
-/* Opens its files, if a connection allows it; before main gives up writing files. */
-void key_logging_start(struct gateway *g);
-void key_logging_stop(struct gateway *g);
-/* Answers for the operator; who: the user. NULL: no memory. */
-json_t *key_log_on(struct conn *c, const char *who);
-json_t *key_log_off(struct conn *c, const char *who);
-/* Every second. */
-void key_logging_tick(struct gateway *g, usec_t now);
-/* ike is gone. */
-void key_logging_lost(struct gateway *g);
-
-/* ---------------------------------------------------------------- vaulting.c: certificates that are in key vaults */
-
-struct vaulting;
-
-bool vaulting_needed(const struct cg_config *config);
-/* A configuration is to be loaded: `vault` is started if it names vaults. */
-int vaulting_want(struct gateway *g, const struct cg_config *config);
-/* Whether those that it takes are there. */
-bool vaulting_ready(struct gateway *g, const struct cg_config *config);
-/* Tells `vault` whom it may ask, and key what will be wanted. What is wrong goes to diags. */
-void vaulting_stage(struct gateway *g, const struct cg_config *config, uint32_t generation,
-		    struct cg_diags *diags);
-/* A load came to nothing: what is in force counts again. */
-void vaulting_restore(struct gateway *g);
-/* A configuration was put in force. */
-void vaulting_applied(struct gateway *g);
-/* `vault` is ready. */
-void vaulting_tell_vault(struct gateway *g);
-void vaulting_vault_lost(struct gateway *g);
-void vaulting_fetch_lost(struct gateway *g);
-void vaulting_on_resolve(struct gateway *g, const char *name);
-/* true: it was for `vault`, and is done with. */
-bool vaulting_on_resolved(struct gateway *g, const struct proto_resolved *a);
-void vaulting_on_state(struct gateway *g, const struct proto_vault_state *s);
-void vaulting_stop(struct gateway *g);
-/* A new reference; NULL: the connection's certificate is not in a vault. */
-json_t *vaulting_json(const struct conn *c);
-
-/* ---------------------------------------------------------------- hardware.c: keys in hardware */
-
-struct hardware;
-
-bool hardware_has(const struct cg_connection *c);
-/* A configuration is to be loaded: each of its keys gets a process; again: one that is not open gets another. What is wrong goes to diags. */
-int hardware_want(struct gateway *g, const struct cg_config *config, bool again,
-		  struct cg_diags *diags);
-/* Of the process that has the key of a connection that is being loaded; -ENOENT. */
-int hardware_index(const struct gateway *g, const struct cg_connection *c);
-/* Whether that process was started for it: what it has not opened there is nothing to go on with. */
-bool hardware_is_new(const struct gateway *g, const struct cg_connection *c);
-/* Its key is not that of its certificate. */
-void hardware_mismatch(struct gateway *g, const struct cg_connection *c);
-/* The load is over; good: it is put in force. */
-void hardware_loaded(struct gateway *g, bool good);
-/* It is in force. */
-void hardware_applied(struct gateway *g);
-/* A process begins, and waits to hear which key it is for. */
-void hardware_tell_hsm(struct gateway *g, struct proc *p);
-/* One ended that is wanted; true: it is to be started again. */
-bool hardware_hsm_lost(struct gateway *g, const struct proc *p);
-void hardware_on_state(struct gateway *g, const struct proto_hsm_state *s);
-void hardware_stop(struct gateway *g);
-/* A new reference; NULL: the connection's key is not in hardware. */
-json_t *hardware_json(const struct conn *c);
 
 /* ---------------------------------------------------------------- child.c, tunnel.c: SAs and tunnels */
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "daemon/gateway.h"
+#include "daemon/hardware.h"
 #include "pki/key.h"
 
 struct slot {

@@ -3,6 +3,7 @@
  * The key log as an administrator sees it: which connections allow it, when it was switched on and by whom, when it ends. The keys
  * themselves are written by ike, into files that are opened here, at the start, since main opens none for writing afterwards.
  */
+#include "daemon/key_logging.h"
 #include "daemon/gateway.h"
 
 #include <fcntl.h>

@@ -11,6 +11,8 @@
 
 #include "base/str.h"
 #include "daemon/gateway.h"
+#include "daemon/hardware.h"
+#include "daemon/vaulting.h"
 #include "pki/key.h"
 
 struct load {

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "daemon/gateway.h"
+#include "daemon/key_logging.h"
 
 enum { WAIT_DEFAULT_SECONDS = 30, WAIT_MAX_SECONDS = 3600, DOWN_SECONDS = 15 };
 

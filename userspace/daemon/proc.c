@@ -7,8 +7,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "daemon/fetching.h"
 #include "daemon/gateway.h"
+#include "daemon/hardware.h"
+#include "daemon/key_logging.h"
 #include "daemon/own_answers.h"
+#include "daemon/vaulting.h"
 
 enum { FAILURES_MAX = 10, STABLE_SECONDS = 60 };
 

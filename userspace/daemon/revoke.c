@@ -5,6 +5,7 @@
  * IKE SAs are closed. Called by ops.c, and when verify saw something.
  */
 #include "base/hex.h"
+#include "daemon/fetching.h"
 #include "daemon/gateway.h"
 #include "daemon/revoked_file.h"
 

@@ -8,9 +8,13 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "daemon/fetching.h"
 #include "daemon/gateway.h"
+#include "daemon/hardware.h"
+#include "daemon/key_logging.h"
 #include "daemon/own_answers.h"
 #include "daemon/sandbox.h"
+#include "daemon/vaulting.h"
 
 enum { LEASE_PARTS = 4 };
 

@@ -7,6 +7,8 @@
 #include "base/hex.h"
 #include "base/version.h"
 #include "daemon/gateway.h"
+#include "daemon/hardware.h"
+#include "daemon/vaulting.h"
 
 /* Adds what was made, or nothing where making it failed. */
 static void set(json_t *o, const char *key, json_t *value)

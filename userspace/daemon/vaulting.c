@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "daemon/gateway.h"
+#include "daemon/vaulting.h"
 
 /* Numbers of connections that fetch is asked on behalf of; real ones never get that far. */
 #define VAULT_CONNECTION 0x80000000U

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys for a capture, as main sees to it. */
+#ifndef CERTGATE_DAEMON_KEY_LOGGING_H
+#define CERTGATE_DAEMON_KEY_LOGGING_H
+
+#include "daemon/gateway.h"
+
+/* Opens its files, if a connection allows it; before main gives up writing files. */
+void key_logging_start(struct gateway *g);
+void key_logging_stop(struct gateway *g);
+/* Answers for the operator; who: the user. NULL: no memory. */
+json_t *key_log_on(struct conn *c, const char *who);
+json_t *key_log_off(struct conn *c, const char *who);
+/* Every second. */
+void key_logging_tick(struct gateway *g, usec_t now);
+/* ike is gone. */
+void key_logging_lost(struct gateway *g);
+
+#endif
