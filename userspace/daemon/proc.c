@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "daemon/gateway.h"
+#include "daemon/names_watch.h"
 #include "daemon/own_answers.h"
 
 enum { FAILURES_MAX = 10, STABLE_SECONDS = 60 };
@@ -502,7 +503,9 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 	p->channel = channel_free(p->channel);
 	if (g->stopping)
 		return;
-	if (WIFSIGNALED(rep->status))
+	if (names_watch_ended(rep->pid))
+		p->failures = 0;
+	else if (WIFSIGNALED(rep->status))
 		history_add(g, NULL, IKE_ERROR, "process-ended", NULL, NULL,
 			    "process %s was ended by signal %d%s", role_name(p->role),
 			    WTERMSIG(rep->status),

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "daemon/gateway.h"
+#include "daemon/names_watch.h"
 #include "daemon/own_answers.h"
 #include "daemon/sandbox.h"
 
@@ -416,6 +417,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	expiry_tick(g, (int64_t)(now_realtime() / USEC_PER_SEC));
 	fetching_tick(g);
 	filewatch_tick(g, now);
+	names_watch_tick(g, now);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
 		child_poll_traffic(g);

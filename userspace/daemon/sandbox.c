@@ -176,8 +176,7 @@ int sandbox_enter(const struct sandbox *s)
 {
 	int r;
 
-	/* fetch reads the resolver's configuration whenever it is asked. */
-	if (s->empty_dir_fd >= 0 && s->role != ROLE_FETCH && is_unprivileged(s->role)) {
+	if (s->empty_dir_fd >= 0 && is_unprivileged(s->role)) {
 		if (fchdir(s->empty_dir_fd) < 0 || chroot(".") < 0)
 			return log_error_errno(errno, "cannot change the root directory");
 	} else if (chdir("/") < 0)
