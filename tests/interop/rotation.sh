@@ -187,7 +187,7 @@ gate_stop hq
 
 put hq-c0.pfx current.pfx
 gateways=hq
-export MODE=initiator-only
+MODE=initiator-only
 hq_conf
 swan_branch branch aes256gcm16-prfsha256-ecp256 aes256gcm16-esn
 start_branch && interop_start || exit 1
