@@ -174,7 +174,7 @@ hq_conf
 branch_conf gw.hq.example
 interop_start && gate_start branch branch || exit 1
 t 'the tunnel is up' eval 'gate_up hq branch && gate_up branch hq && ping_both' || logs
-try outbound root intermediate subject file
+try outbound root intermediate file subject
 t 'of all that one binding and one SA each way are left' wait_for 60 one_is_left || logs
 before=$(tally)
 hq_conf 1
