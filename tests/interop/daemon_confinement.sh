@@ -99,11 +99,19 @@ none_left() {
 	! pgrep -x certgated
 }
 
+anew() {
+	local before
+	fresh && wait_for 10 filtered "$(pid_of hq fetch)" && sleep 2 || return 1
+	before=$(pid_of hq fetch)
+	echo '192.0.2.1 somewhere.example' >>/etc/hosts
+	wait_for 20 eval '[ -n "$(pid_of hq fetch)" ] && [ "$(pid_of hq fetch)" != "'"$before"'" ]' && ! grep 'event=process-ended.*fetch' "$gate_root/hq/log"
+}
+
 recovers() { # ROLE: there is another process of that role, and the daemon answers
 	wait_for 10 pid_of hq "$1" && gate_answers hq
 }
 
-ktap_begin 67
+ktap_begin 71
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -114,7 +122,7 @@ for role in ike verify key fetch; do
 	t "$role: no capabilities, and none to be had" capabilities $role 0000000000000000
 	t "$role: locked" locked $role
 done
-for role in ike verify key; do
+for role in ike verify key fetch; do
 	t "$role: an empty root directory without a name" nowhere $role
 	t "$role: no open file" no_files $role
 done
@@ -149,6 +157,8 @@ t 'key: makes no socket' dies_of key 41 2 1 0
 t 'key: executes nothing' dies_of key 59 @/bin/sh 0 0
 t 'fetch: writes no file' dies_of fetch 257 -100 @/tmp/x 0x41 0644
 t 'fetch: executes nothing' dies_of fetch 59 @/bin/sh 0 0
+t 'fetch: maps no file as a program' dies_of fetch 9 0 4096 5 2 3 0
+t 'fetch: is started anew when names mean something else, which is no failure' anew || tail -n 5 "$gate_root/hq/log"
 t 'main: writes no file' dies_of main 257 -100 @/etc/passwd 2 0
 t 'and all others end with it' eval '[ -z "$(gate_pids hq | grep -v "$(cat $gate_root/hq/pid)")" ]'
 t 'main: executes nothing' dies_of main 59 @/bin/sh 0 0

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 120
+# timeout: 180
 # kernels: uml
 #
 # scripts/demo, which `make demo` plays on Debian's 6.1: what newcomers see first must not break unseen. Each of its steps is a result here.

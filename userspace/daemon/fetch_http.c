@@ -5,7 +5,6 @@
 #include "daemon/fetch_http.h"
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <sys/mman.h>
 #include <sys/queue.h>
 
@@ -16,8 +15,11 @@
 #include "base/version.h"
 #include "daemon/curl_loop.h"
 #include "daemon/fetch_address.h"
+#include "daemon/names.h"
 
-enum { CONNECT_SECONDS = 10, ADDRESSES_MAX = 8 };
+#define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
+
+enum { CA_MAX = 4 * 1024 * 1024, CONNECT_SECONDS = 10, ADDRESSES_MAX = 8 };
 
 struct transfer {
 	TAILQ_ENTRY(transfer) queue; /* waiting, or active */
@@ -43,6 +45,8 @@ struct http {
 	TAILQ_HEAD(, transfer) waiting, active;
 	size_t n_waiting, n_active;
 	struct proto_fetch_setup allowed;
+	char *ca; /* the system's certification authorities, for https; NULL: none */
+	size_t ca_len;
 };
 
 static void fail(struct transfer *t, const char *fmt, ...) _printf_(2, 3);
@@ -144,30 +148,23 @@ static void add_address(struct transfer *t, struct cg_strbuf *b, const struct cg
 /* libcurl gets the addresses with the name, so that it asks nobody. */
 static int resolve_host(struct transfer *t, const char *host, const char *port)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	_cleanup_strbuf_ struct cg_strbuf b = {0};
-	struct addrinfo *list = NULL;
-	unsigned int n = 0, seen = 0;
-	struct cg_endpoint e;
-	int r;
+	struct cg_addr found[4 * ADDRESSES_MAX];
+	unsigned int n = 0;
+	const char *why = "";
+	size_t seen;
 
-	r = getaddrinfo(host, NULL, &hints, &list);
-	if (r != 0) {
-		fail(t, "%.100s has no address: %s", host, gai_strerror(r));
+	if (names_find(host, AF_UNSPEC, found, ARRAY_SIZE(found), &seen, &why) < 0) {
+		fail(t, "%.100s has no address: %s", host, why);
 		return -EHOSTUNREACH;
 	}
 	strbuf_addf(&b, "%s:%s:", host, port);
-	for (const struct addrinfo *a = list; a && n < ADDRESSES_MAX; a = a->ai_next) {
-		if (cg_endpoint_from_sockaddr(a->ai_addr, a->ai_addrlen, &e) < 0)
-			continue;
-		seen++;
-		add_address(t, &b, &e.addr, &n);
-	}
-	freeaddrinfo(list);
+	for (size_t i = 0; i < seen && n < ADDRESSES_MAX; i++)
+		add_address(t, &b, &found[i], &n);
 	if (n == 0) {
 		fail(t,
-		     "%.100s has %s address that may be asked: private ones take gateway.fetch.allowed_networks",
-		     host, seen > 0 ? "no" : "not any");
+		     "%.100s has no address that may be asked: private ones take gateway.fetch.allowed_networks",
+		     host);
 		return -EPERM;
 	}
 	if (b.failed)
@@ -228,6 +225,7 @@ out:
 
 static CURLcode set_options(struct transfer *t, long left)
 {
+	struct curl_blob ca = {.data = t->h->ca, .len = t->h->ca_len, .flags = CURL_BLOB_NOCOPY};
 	CURL *c = t->easy;
 	CURLcode e = CURLE_OK;
 
@@ -253,6 +251,10 @@ static CURLcode set_options(struct transfer *t, long left)
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET(CURLOPT_OPENSOCKETDATA, t);
 	SET(CURLOPT_RESOLVE, t->resolve);
+	SET(CURLOPT_CAPATH, NULL);
+	SET(CURLOPT_CAINFO, NULL);
+	if (ca.len > 0)
+		SET(CURLOPT_CAINFO_BLOB, &ca);
 	SET(CURLOPT_PRIVATE, t);
 	if (t->kind == NEWS_OCSP) { /* RFC 6960 appendix A.1 */
 		SET(CURLOPT_POST, 1L);
@@ -406,6 +408,9 @@ struct http *http_new(struct event_base *base, http_done_fn done, void *ctx)
 		return NULL;
 	}
 	*h = (struct http){.done = done, .ctx = ctx};
+	/* Now, while files can be seen. */
+	if (file_read(SYSTEM_CA, CA_MAX, &h->ca, &h->ca_len) < 0)
+		log_notice("%s cannot be read: nothing is fetched over https", SYSTEM_CA);
 	TAILQ_INIT(&h->waiting);
 	TAILQ_INIT(&h->active);
 	if (curl_loop_init(&h->loop, base, on_progress, h) < 0)
@@ -429,6 +434,7 @@ struct http *http_free(struct http *h)
 	}
 	curl_loop_done(&h->loop);
 	curl_global_cleanup();
+	free(h->ca);
 	free(h);
 	return NULL;
 }

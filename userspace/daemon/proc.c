@@ -11,6 +11,7 @@
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
 #include "daemon/key_logging.h"
+#include "daemon/names_watch.h"
 #include "daemon/own_answers.h"
 #include "daemon/vaulting.h"
 
@@ -573,7 +574,9 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 	p->channel = channel_free(p->channel);
 	if (g->stopping || !p->wanted)
 		return;
-	if (WIFSIGNALED(rep->status))
+	if (names_watch_ended(rep->pid))
+		p->failures = 0;
+	else if (WIFSIGNALED(rep->status))
 		history_add(g, NULL, IKE_ERROR, "process-ended", NULL, NULL,
 			    "process %s was ended by signal %d%s", role_name(p->role),
 			    WTERMSIG(rep->status),

@@ -1,45 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process `fetch`: asks the system's resolver for the addresses of the names that main gives it, one after the other, and gets
- * revocation lists and OCSP answers over http. Looks into nothing that it gets, and knows no secret.
+ * The process `fetch`: finds the addresses of the names that main gives it, one after the other, and gets revocation lists and OCSP answers over
+ * http. Looks into nothing that it gets, knows no secret, and sees no file: what it takes of them it reads first.
  */
-#include <netdb.h>
-#include <resolv.h>
-
 #include "base/log.h"
 #include "daemon/fetch_http.h"
+#include "daemon/names.h"
 #include "daemon/worker.h"
 
 static void resolve(const struct proto_resolve *p, struct proto_resolved *ret)
 {
-	const struct addrinfo hints = {
-		.ai_family = p->family, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
-	struct addrinfo *list = NULL;
-	int e;
+	const char *why = "";
 
 	*ret = (struct proto_resolved){.connection = p->connection};
-	e = getaddrinfo(p->name, NULL, &hints, &list);
-	if (e != 0) {
-		ret->error = -EHOSTUNREACH;
-		(void)snprintf(ret->text, sizeof(ret->text), "%s", gai_strerror(e));
-		return;
-	}
-	for (const struct addrinfo *a = list; a && ret->n < PROTO_ADDRESSES_MAX; a = a->ai_next) {
-		struct cg_endpoint ep;
-		bool known = false;
-
-		if (cg_endpoint_from_sockaddr(a->ai_addr, a->ai_addrlen, &ep) < 0)
-			continue;
-		for (size_t i = 0; i < ret->n; i++)
-			known |= cg_addr_equal(&ret->addresses[i], &ep.addr);
-		if (!known)
-			ret->addresses[ret->n++] = ep.addr;
-	}
-	freeaddrinfo(list);
-	if (ret->n == 0) {
-		ret->error = -EHOSTUNREACH;
-		(void)snprintf(ret->text, sizeof(ret->text), "the name has no address");
-	}
+	ret->error = names_find(p->name, p->family, ret->addresses, PROTO_ADDRESSES_MAX, &ret->n,
+				&why);
+	if (ret->error < 0)
+		(void)snprintf(ret->text, sizeof(ret->text), "%s", why);
 }
 
 struct fetcher {
@@ -126,19 +103,12 @@ int role_fetch(const struct options *o)
 {
 	static const struct worker_ops ops = {.message = on_message};
 	static struct fetcher f;
-	struct addrinfo *list = NULL;
 	int status;
 
 	if (worker_begin(&f.w, o, &ops, &f) < 0)
 		return EXIT_FAILURE;
-	/* The resolver's libraries are loaded by asking it for something that it need not ask anyone for. */
-	if (getaddrinfo("localhost", NULL, NULL, &list) == 0)
-		freeaddrinfo(list);
-	if (res_init() == 0) {
-		/* Others wait behind a name that nobody answers for. */
-		_res.retrans = 2;
-		_res.retry = 2;
-	}
+	/* Before files are out of sight. */
+	names_begin();
 	f.http = http_new(f.w.base, on_done, &f);
 	if (!f.http) {
 		log_error("libcurl cannot be used");
@@ -146,5 +116,6 @@ int role_fetch(const struct options *o)
 	}
 	status = worker_run(&f.w, o);
 	f.http = http_free(f.http);
+	names_end();
 	return status;
 }

@@ -12,6 +12,7 @@
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
 #include "daemon/key_logging.h"
+#include "daemon/names_watch.h"
 #include "daemon/own_answers.h"
 #include "daemon/sandbox.h"
 #include "daemon/vaulting.h"
@@ -423,6 +424,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	fetching_tick(g);
 	key_logging_tick(g, now);
 	filewatch_tick(g, now);
+	names_watch_tick(g, now);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
 		child_poll_traffic(g);

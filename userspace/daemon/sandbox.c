@@ -182,9 +182,8 @@ int sandbox_drop(const struct sandbox *s)
 {
 	int r;
 
-	/* fetch reads the resolver's configuration whenever it is asked; hsm has yet to load what it needs, and its filter knows no paths after that. */
-	if (s->empty_dir_fd >= 0 && s->role != ROLE_FETCH && s->role != ROLE_HSM &&
-	    is_unprivileged(s->role)) {
+	/* hsm has yet to load what it needs, and its filter knows no paths after that. */
+	if (s->empty_dir_fd >= 0 && s->role != ROLE_HSM && is_unprivileged(s->role)) {
 		if (fchdir(s->empty_dir_fd) < 0 || chroot(".") < 0)
 			return log_error_errno(errno, "cannot change the root directory");
 	} else if (chdir("/") < 0)

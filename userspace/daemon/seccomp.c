@@ -168,12 +168,6 @@ static void allow_if(struct step *s, int call, struct scmp_arg_cmp cmp)
 		s->r = seccomp_rule_add(s->ctx, SCMP_ACT_ALLOW, call, 1, cmp);
 }
 
-static void allow_if2(struct step *s, int call, struct scmp_arg_cmp a, struct scmp_arg_cmp b)
-{
-	if (s->r == 0)
-		s->r = seccomp_rule_add(s->ctx, SCMP_ACT_ALLOW, call, 2, a, b);
-}
-
 /* Memory, but none that is executable; descriptors' flags, but no locks, leases or pipes. */
 static void allow_common(struct step *s)
 {
@@ -307,6 +301,7 @@ int seccomp_enter(enum role role)
 		break;
 	case ROLE_FETCH:
 		allow_all(&s, of_fetch, ARRAY_SIZE(of_fetch));
+		/* The C library looks for files that are not there. */
 		allow_reading(&s);
 		allow_sockets_of(&s, AF_UNIX);
 		allow_sockets_of(&s, AF_INET);
@@ -314,9 +309,6 @@ int seccomp_enter(enum role role)
 		allow_sockets_of(&s, AF_NETLINK);
 		allow_if(&s, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONREAD));
 		allow_if(&s, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS));
-		/* A library that answers names, loaded on demand. */
-		allow_if2(&s, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_EQ, PROT_READ | PROT_EXEC),
-			  SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));
 		break;
 	case ROLE_HSM: /* seccomp_enter_hsm() */
 	case ROLE_LAUNCHER:
