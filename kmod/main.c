@@ -111,9 +111,12 @@ static int __init certgate_init(void)
 	err = cg_replay_init();
 	if (err)
 		goto out_wq;
-	err = cg_queue_init();
+	err = cg_stock_init();
 	if (err)
 		goto out_replay;
+	err = cg_queue_init();
+	if (err)
+		goto out_stock;
 
 	/* A device of the namespace: its exit runs before the core dismantles routing. */
 	err = register_pernet_device(&net_ops);
@@ -140,6 +143,8 @@ out_net:
 	unregister_pernet_device(&net_ops);
 out_queue:
 	cg_queue_exit();
+out_stock:
+	cg_stock_exit();
 out_replay:
 	rcu_barrier();
 	destroy_workqueue(cg_wq);
@@ -160,6 +165,7 @@ static void __exit certgate_exit(void)
 	cg_encap_unregister();
 	unregister_pernet_device(&net_ops);
 	cg_queue_exit();
+	cg_stock_exit();
 
 	/*
 	 * Every namespace has waited for its SAs. What is left are RCU callbacks that run
