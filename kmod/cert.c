@@ -328,7 +328,7 @@ struct cg_binding *cg_binding_new(struct cg_net *cgn, const struct cg_binding_sp
 	if (atomic64_read(&cgn->cert_seen_real))
 		cg_cert_sweep(cgn);
 
-	b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+	b = kzalloc(struct_size(b, links, 2 * spec->n_certs), GFP_KERNEL_ACCOUNT);
 	if (!b)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&b->ref);

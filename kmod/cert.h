@@ -47,8 +47,6 @@ struct cg_binding {
 	enum certgate_cert_state state;
 	time64_t not_before, not_after;	/* seconds since the epoch, both valid */
 	ktime_t boot_deadline;		/* CLOCK_BOOTTIME: first instant after the window */
-	u8 n_certs;
-	struct cg_link links[2 * CERTGATE_MAX_CHAIN];	/* [2i] certificate, [2i+1] SPKI */
 	struct cg_counters counters;
 	struct cg_stats folded;		/* what the fingerprints' @gone has of @counters */
 	struct list_head sas;		/* struct cg_sa.by_binding, under cg_net.lock */
@@ -57,6 +55,8 @@ struct cg_binding {
 	char *subject;
 	char *label;			/* NULL: none */
 	struct rcu_head rcu;
+	u8 n_certs;			/* at most CERTGATE_MAX_CHAIN */
+	struct cg_link links[];		/* [2i] certificate, [2i+1] SPKI */
 };
 
 /* What a new binding is made from. Hashes are in the order of cg_binding.links. */

@@ -10,6 +10,7 @@
 #include "event.h"
 #include "netlink.h"
 #include "queue.h"
+#include "replay.h"
 #include "sa.h"
 
 unsigned int cg_net_id __read_mostly;
@@ -107,9 +108,15 @@ static int __init certgate_init(void)
 	if (!cg_wq)
 		return -ENOMEM;
 
-	err = cg_queue_init();
+	err = cg_replay_init();
 	if (err)
 		goto out_wq;
+	err = cg_stock_init();
+	if (err)
+		goto out_replay;
+	err = cg_queue_init();
+	if (err)
+		goto out_stock;
 
 	/* A device of the namespace: its exit runs before the core dismantles routing. */
 	err = register_pernet_device(&net_ops);
@@ -136,8 +143,14 @@ out_net:
 	unregister_pernet_device(&net_ops);
 out_queue:
 	cg_queue_exit();
-out_wq:
+out_stock:
+	cg_stock_exit();
+out_replay:
 	rcu_barrier();
+	destroy_workqueue(cg_wq);
+	cg_replay_exit();
+	return err;
+out_wq:
 	destroy_workqueue(cg_wq);
 	return err;
 }
@@ -152,6 +165,7 @@ static void __exit certgate_exit(void)
 	cg_encap_unregister();
 	unregister_pernet_device(&net_ops);
 	cg_queue_exit();
+	cg_stock_exit();
 
 	/*
 	 * Every namespace has waited for its SAs. What is left are RCU callbacks that run
@@ -159,6 +173,7 @@ static void __exit certgate_exit(void)
 	 */
 	rcu_barrier();
 	destroy_workqueue(cg_wq);
+	cg_replay_exit();
 	/*
 	 * udp_destroy_sock() calls a socket's encap_destroy outside of any read-side section: who
 	 * was preempted between fetching the pointer and our return has to be out of our text.

@@ -19,6 +19,28 @@ static unsigned long place(const struct cg_replay *r, u64 seq)
 	return (unsigned long)word * BITS_PER_LONG + seq % BITS_PER_LONG;
 }
 
+/*
+ * A window of the default size takes a little more than half a kilobyte, for which the
+ * general caches give a whole one: those windows have a cache of their own.
+ */
+#define DEFAULT_WORDS	(CERTGATE_DEFAULT_REPLAY_WINDOW / BITS_PER_LONG + 1)
+
+static struct kmem_cache *default_windows;
+
+int cg_replay_init(void)
+{
+	const struct cg_replay *r;
+
+	default_windows = kmem_cache_create("certgate_replay", struct_size(r, bits, DEFAULT_WORDS),
+					    0, 0, NULL);
+	return default_windows ? 0 : -ENOMEM;
+}
+
+void cg_replay_exit(void)
+{
+	kmem_cache_destroy(default_windows);
+}
+
 struct cg_replay *cg_replay_new(u32 window, bool esn, gfp_t gfp)
 {
 	struct cg_replay *r;
@@ -26,7 +48,10 @@ struct cg_replay *cg_replay_new(u32 window, bool esn, gfp_t gfp)
 
 	window = round_up(window, BITS_PER_LONG);
 	words = window / BITS_PER_LONG + 1;
-	r = kvzalloc(struct_size(r, bits, words), gfp);
+	if (words == DEFAULT_WORDS)
+		r = kmem_cache_zalloc(default_windows, gfp);
+	else
+		r = kvzalloc(struct_size(r, bits, words), gfp);
 	if (!r)
 		return NULL;
 	spin_lock_init(&r->lock);
@@ -38,7 +63,10 @@ struct cg_replay *cg_replay_new(u32 window, bool esn, gfp_t gfp)
 
 void cg_replay_free(struct cg_replay *r)
 {
-	kvfree(r);
+	if (r && r->words == DEFAULT_WORDS)
+		kmem_cache_free(default_windows, r);
+	else
+		kvfree(r);
 }
 
 u64 cg_replay_top(const struct cg_replay *r)

@@ -20,6 +20,9 @@ struct cg_replay {
 	unsigned long bits[];	/* ring of window bits and one word more */
 };
 
+/* When the module is loaded, and unloaded, after the last window was freed. -ENOMEM. */
+int cg_replay_init(void);
+void cg_replay_exit(void);
 /* @window: CERTGATE_MIN..MAX_REPLAY_WINDOW, rounded up. NULL: no memory. */
 struct cg_replay *cg_replay_new(u32 window, bool esn, gfp_t gfp);
 void cg_replay_free(struct cg_replay *r);	/* NULL is fine */

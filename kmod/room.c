@@ -3,11 +3,48 @@
  * The memory of trains: pages for packets that lie one behind the other. tx.c
  * writes sealed packets into it, rx.c opened ones.
  *
- * A chunk is a page of those that the network's drivers share among their
- * buffers, so that eight of them cost one call of the page allocator; packets
- * larger than a page get pages of their own.
+ * A chunk is a page of the CPU's stock; packets larger than a page get pages of their
+ * own. The stock is a ring of pages that packets were in before: one that nobody has
+ * any more is used again, which spares the page allocator and, as kernels may
+ * clear what they allocate, the clearing. All that is read of a page was written
+ * for the packet that is read.
  */
+#include <linux/percpu.h>
 #include "room.h"
+
+#define STOCK	64	/* pages, a power of two */
+
+/* Used on its CPU alone with bottom halves off. */
+struct stock {
+	void *page[STOCK];	/* NULL or with a reference */
+	unsigned int next;
+	void *half;		/* the other half of a page, with a reference; NULL: none */
+};
+
+static struct stock __percpu *stocks;
+
+/* A page with a reference for the caller. NULL: no memory. */
+static void *take_page(void)
+{
+	struct stock *s = this_cpu_ptr(stocks);
+	void **slot = &s->page[s->next++ % STOCK];
+	struct page *page;
+
+	/* the last reference is ours: nobody reads it, nobody can get at it */
+	if (*slot && page_count(virt_to_page(*slot)) == 1) {
+		get_page(virt_to_page(*slot));
+		return *slot;
+	}
+	/* not of the reserves: what is lent out there must go back at once */
+	page = alloc_page(GFP_ATOMIC | __GFP_NOWARN | __GFP_NOMEMALLOC);
+	if (!page)
+		return NULL;
+	if (*slot)
+		put_page(virt_to_page(*slot));	/* others still have it: theirs now */
+	*slot = page_address(page);
+	get_page(page);
+	return *slot;
+}
 
 static bool new_chunk(struct cg_room *r, unsigned int len)
 {
@@ -17,7 +54,7 @@ static bool new_chunk(struct cg_room *r, unsigned int len)
 		return false;
 	if (likely(len <= PAGE_SIZE)) {
 		r->size = PAGE_SIZE;
-		memory = netdev_alloc_frag_align(PAGE_SIZE, PAGE_SIZE);
+		memory = take_page();
 	} else {
 		unsigned int order = get_order(len);
 
@@ -80,6 +117,23 @@ bool cg_room_append(struct sk_buff *skb, const void *memory, unsigned int len,
  */
 #define HALF	(PAGE_SIZE / 2)
 
+static void *take_half(void)
+{
+	struct stock *s = this_cpu_ptr(stocks);
+	void *half = s->half;
+
+	if (half) {
+		s->half = NULL;
+		return half;
+	}
+	half = take_page();
+	if (half) {
+		get_page(virt_to_page(half));
+		s->half = half + HALF;
+	}
+	return half;
+}
+
 struct sk_buff *cg_room_skb(unsigned int len)
 {
 	unsigned int size = SKB_DATA_ALIGN(len) + SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
@@ -88,11 +142,33 @@ struct sk_buff *cg_room_skb(unsigned int len)
 
 	if (size > HALF || size <= HALF / 2)
 		return alloc_skb(len, GFP_ATOMIC | __GFP_NOWARN);
-	data = netdev_alloc_frag_align(HALF, HALF);
+	data = take_half();
 	if (!data)
 		return NULL;
 	skb = napi_build_skb(data, HALF);
 	if (!skb)
 		page_frag_free(data);
 	return skb;
+}
+
+int cg_stock_init(void)
+{
+	stocks = alloc_percpu(struct stock);
+	return stocks ? 0 : -ENOMEM;
+}
+
+void cg_stock_exit(void)
+{
+	int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		struct stock *s = per_cpu_ptr(stocks, cpu);
+
+		for (i = 0; i < STOCK; i++)
+			if (s->page[i])
+				put_page(virt_to_page(s->page[i]));
+		if (s->half)
+			page_frag_free(s->half);
+	}
+	free_percpu(stocks);
 }

@@ -70,4 +70,8 @@ bool cg_room_append(struct sk_buff *skb, const void *memory, unsigned int len,
  */
 struct sk_buff *cg_room_skb(unsigned int len);
 
+/* When the module is loaded, and unloaded, when no burst is under way any more. -ENOMEM. */
+int cg_stock_init(void);
+void cg_stock_exit(void);
+
 #endif
