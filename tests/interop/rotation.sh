@@ -8,7 +8,7 @@
 # at both ends. With strongSwan at the other end, which answers and then sends on its new SA before we have judged it, that holds for what we send; what
 # strongSwan sends in that moment is lost, which is bounded here.
 #
-# ROTATIONS is how many of each; 4 unless the environment says otherwise, since each costs the CPU about as much as a handshake and three programs
+# ROTATIONS is how many of each; 2 unless the environment says otherwise, since each costs the CPU about as much as a handshake and three programs
 # that are started, and what goes wrong with one in a hundred is found by who asks for a hundred:
 #   scripts/vm --kernel uml --timeout 3600 -- env ROTATIONS=100 tests/interop/rotation.sh
 # KINDS, of outbound, file, root, intermediate and subject, leaves the others out.
@@ -17,7 +17,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/strongswan.sh
 . tests/lib/strongswan_pair.sh
 
-count=${ROTATIONS:-4}
+count=${ROTATIONS:-2}
 numbered=$gate_build/tests/numbered
 rate=1100
 kinds=${KINDS:-outbound file root intermediate subject}
