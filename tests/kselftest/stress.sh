@@ -6,8 +6,7 @@
 # behind a later one; no gateway sees a replay, a forgery or a malformed packet; traffic comes back after whatever happened; nothing is left behind.
 #
 # timeout: 150
-# kernels: uml-debug 6.12
-# smp: 6.12=2
+# kernels: uml-debug
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
