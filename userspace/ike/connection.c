@@ -286,7 +286,7 @@ bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local
 }
 
 struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *local,
-				const struct cg_endpoint *remote)
+				const struct cg_endpoint *remote, bool any)
 {
 	struct ik_node *node = NULL;
 
@@ -296,6 +296,8 @@ struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *
 		if (!conn->config->c.n_certs && admits(conn, local, remote))
 			return conn;
 	}
+	if (!any)
+		return NULL;
 	IK_LIST_FOREACH(&e->any_conns, link) {
 		struct ik_conn *conn = IK_ENTRY(link, struct ik_conn, in_any);
 

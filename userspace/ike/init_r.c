@@ -165,11 +165,12 @@ static bool is_awaited(struct ike_engine *e, const struct cg_endpoint *local,
 		       const struct cg_endpoint *remote, const struct ike_message *msg,
 		       size_t n_candidates, size_t n_exact)
 {
-	const struct ik_conn *conn = n_exact ? NULL : ik_conn_awaited(e, local, remote);
+	/* One of many that may have any address is no reason not to ask the others. */
+	const struct ik_conn *conn = n_exact ? NULL
+					     : ik_conn_awaited(e, local, remote, n_candidates == 0);
 	char peer[CG_ENDPOINT_SIZE];
 
-	/* One of many that may have any address is no reason not to ask the others. */
-	if (!conn || (n_candidates && !conn->in_remote))
+	if (!conn)
 		return false;
 	if (tell(e, remote, msg))
 		ik_report(
@@ -264,7 +265,8 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
 		return;
 	}
-	n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, &exact);
+	/* One is enough to go on with: there may be thousands, and a stranger is to cost little until it showed a cookie. */
+	n = ik_conn_candidates(e, local, remote, candidates, 1, &exact);
 	if (is_awaited(e, local, remote, msg, n, exact))
 		return;
 	if (!n) {
@@ -293,6 +295,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	}
 	case IK_REFUSE: e->counters.half_open_refused++; return;
 	}
+	n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, NULL);
 	ke_use = ike_content_notify(&content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0)
 			 ? IKE_KE_USE_POLICY
 			 : IKE_KE_USE_ONE;

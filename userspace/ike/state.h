@@ -478,10 +478,11 @@ void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused);
 bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote);
 /*
- * Who a peer at these addresses may be, and whose certificate is not there yet; those with exactly this remote address first. NULL: nobody.
+ * Who a peer at these addresses may be, and whose certificate is not there yet; those with exactly this remote address first, and with any address only
+ * if that is asked for. NULL: nobody.
  */
 struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *local,
-				const struct cg_endpoint *remote);
+				const struct cg_endpoint *remote, bool any);
 /*
  * Connections by addresses, those with exactly this remote address first: their number, at most size. *ret_exact
  * (may be NULL): how many of them are exact.
