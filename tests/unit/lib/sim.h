@@ -109,6 +109,8 @@ struct sim_node {
 	uint32_t wrong_vrf; /* datagrams that left by another one */
 	struct sim_nat *nat;
 	struct ike_engine *engine;
+	uint64_t engines; /* that it had, the one of now counted */
+	uint64_t unheard; /* answers to engines that were gone */
 	struct ike_engine_config engine_config;
 	struct seeded random;
 	struct sim_conn *conns;

@@ -97,7 +97,7 @@ void sim_answer_later(struct sim_node *n, enum ike_output_kind what, uint64_t re
 	ike_time delay = n->sim->answer_max ? seeded_next(&n->sim->random) % n->sim->answer_max : 0;
 
 	e->what = what;
-	e->engine = n->engine;
+	e->engine = n->engines;
 	e->request = request;
 	e->error = error;
 	e->extra = extra;
@@ -109,8 +109,10 @@ void sim_node_answer(struct sim_node *n, struct sim_event *e)
 {
 	ike_time now = n->sim->now;
 
-	if (e->engine != n->engine)
+	if (e->engine != n->engines) {
+		n->unheard++;
 		return;
+	}
 	switch (e->what) {
 	case IKE_OUT_NONCES:
 		ike_answer_nonces(n->engine, now, e->extra,
@@ -396,11 +398,14 @@ void sim_node_drain(struct sim_node *n)
 
 /* ------------------------------------------------------------------ making */
 
-static void engine_start(struct sim_node *n)
+void sim_engine_new(struct sim_node *n, bool hold)
 {
 	n->engine_config.random = seeded_random(&n->random,
 						n->sim->seed * 1000 + n->number + n->random.state);
+	n->engine_config.hold = hold;
 	assert_int_equal(ike_engine_new(&n->engine_config, n->sim->now, &n->engine), 0);
+	n->engine_config.hold = false;
+	n->engines++;
 	n->deadline = 0;
 }
 
@@ -434,7 +439,7 @@ struct sim_node *sim_node_new(struct sim *s, const char *name, const char *ca, c
 	n->engine_config.half_open_limit = 2000;
 	n->engine_config.half_open_per_net = 1000;
 	sim_node_reserve(n, SIM_MAX_CONNS);
-	engine_start(n);
+	sim_engine_new(n, false);
 	return n;
 }
 
@@ -461,7 +466,7 @@ void sim_node_restart(struct sim_node *n, bool kernel)
 	n->live_bindings = 0;
 	for (size_t i = 0; i < n->size_bindings; i++)
 		n->bindings[i] = false;
-	engine_start(n);
+	sim_engine_new(n, false);
 	for (size_t i = 0; i < n->max_conns; i++)
 		if (n->conns[i].used)
 			sim_conn_set(n, &n->conns[i]);

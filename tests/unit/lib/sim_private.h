@@ -14,7 +14,8 @@ struct sim_event {
 	struct sim_packet *packet;
 	/* of ANSWER */
 	enum ike_output_kind what;
-	struct ike_engine *engine; /* that asked: one that is gone gets no answer */
+	/* The number of the engine that asked: one that is gone gets no answer, and the next may have its place in memory. */
+	uint64_t engine;
 	uint64_t request;
 	int error;
 	void *extra; /* struct ike_verify_answer, signature, nonces */
@@ -31,6 +32,8 @@ void sim_esp_receive(struct sim_node *n, const struct sim_packet *p);
 /* Answers the engine's request after a while; extra is the event's, of malloc(). */
 void sim_answer_later(struct sim_node *n, enum ike_output_kind what, uint64_t request, int error,
 		      void *extra, size_t extra_size);
+/* The node's next engine: the one before is gone. */
+void sim_engine_new(struct sim_node *n, bool hold);
 struct sim_conn *sim_conn_of(struct sim_node *n, uint32_t id);
 void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o);
 void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only);

@@ -82,12 +82,7 @@ int sim_go_on(struct sim_node *n, const struct sim_snapshot *s, struct ike_resto
 	int r;
 
 	assert_null(n->engine);
-	n->engine_config.hold = true;
-	n->engine_config.random = seeded_random(&n->random,
-						n->sim->seed * 1000 + n->number + n->random.state);
-	assert_int_equal(ike_engine_new(&n->engine_config, n->sim->now, &n->engine), 0);
-	n->engine_config.hold = false;
-	n->deadline = 0;
+	sim_engine_new(n, true);
 	for (size_t i = 0; i < n->max_conns; i++)
 		if (n->conns[i].used)
 			sim_conn_set(n, &n->conns[i]);
