@@ -20,7 +20,7 @@ DEBIAN_KERNELS := 6.1 6.12
 TEST_KERNELS := $(DEBIAN_KERNELS) uml uml-debug
 
 .DEFAULT_GOAL := all
-.PHONY: all userspace module modules modules-kunit install modules_install unit test interop lint \
+.PHONY: all userspace module modules modules-kunit install modules_install unit test test-everywhere interop lint \
 	check-style demo bench bench-ike soak fuzz setup format clean help
 
 ##@ Building
@@ -124,6 +124,11 @@ test:	## all tests of all layers; closes with "N passed, N failed"
 	@scripts/setup --test
 	@$(MAKE) --no-print-directory -j$$(nproc) test-builds
 	@tests/run
+
+test-everywhere:	## and each on every kernel that can run it: an hour and more
+	@scripts/setup --test
+	@$(MAKE) --no-print-directory -j$$(nproc) test-builds
+	@tests/run --everywhere
 
 interop:	## the interoperability tests, and docs/interop.md from what they say
 	@$(MAKE) --no-print-directory -j$$(nproc) test-builds

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 480
-# kernels: 6.1
+# kernels: uml (6.1)
 #
 # The processes of a running certgated are what they are said to be: users, capabilities, root directories, descriptors, and
 # system calls, which are injected into them with ptrace.
@@ -11,7 +11,11 @@ cd "$(dirname "$0")/../.." || exit 1
 inject=$gate_build/tests/inject
 
 status_field() { # PID FIELD
-	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+	local lines line
+	mapfile -t lines 2>/dev/null <"/proc/$1/status"
+	for line in "${lines[@]}"; do
+		case $line in "$2:"*) echo "${line#*:$'\t'}" ;; esac
+	done
 }
 
 unprivileged() { # ROLE
@@ -86,7 +90,7 @@ dies_of() { # ROLE NUMBER ARGUMENT...: SIGSYS
 }
 
 filtered() { # PID, waiting for events
-	[ "$(status_field "$1" Seccomp)" = 2 ] && [ "$(status_field "$1" State | cut -c1)" = S ]
+	[ "$(status_field "$1" Seccomp)" = 2 ] && [[ $(status_field "$1" State) == S* ]]
 }
 
 survives() { # ROLE NUMBER ARGUMENT...

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 240
-# kernels: uml
+# kernels: uml (6.12)
 #
 # certgated as it runs for long: configurations that change, certificates that are renewed, processes that die, names that are
 # resolved, clients of the control socket that mean no good, and its end.

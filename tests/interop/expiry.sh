@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 150
-# kernels: uml-debug
+# kernels: uml-debug (6.1)
 #
 # Every process of both gateways is killed; then the peer's *intermediate* is the first certificate of the chain to
 # expire. The kernel alone must stop both directions within a second, and setting the clock back must revive nothing.

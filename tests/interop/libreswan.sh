@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 200
-# kernels: uml 6.12
+# kernels: uml (6.12)
 #
 # certgated at hq, libreswan at branch, in both roles.
 cd "$(dirname "$0")/../.." || exit 1

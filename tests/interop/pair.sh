@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 240
-# kernels: uml-debug 6.1 6.12
+# kernels: uml-debug (6.1) 6.12
 #
 # Two certgated: address families in any mix, a NAT between, several networks, reload, on-traffic start, a crash and a
 # restart, a stop.

@@ -6,7 +6,7 @@
 # taken off (2.7).
 #
 # timeout: 120
-# kernels: uml-debug 6.1
+# kernels: uml-debug (6.1) (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -5,7 +5,7 @@
 # the device; what is deleted stays counted where something lives on.
 #
 # timeout: 60
-# kernels: uml-debug 6.1
+# kernels: uml-debug 6.1 (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -4,7 +4,7 @@
 # The traffic class across the tunnel: ECN by RFC 6040, DSCP hidden or copied, TTL.
 #
 # timeout: 120
-# kernels: uml-debug 6.1
+# kernels: uml-debug (6.1) (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -5,7 +5,7 @@
 # for good.
 #
 # timeout: 120
-# kernels: uml-debug 6.1
+# kernels: uml-debug 6.1 (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

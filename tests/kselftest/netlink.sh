@@ -5,7 +5,7 @@
 # come back; who may ask; and messages nobody sane would send.
 #
 # timeout: 240
-# kernels: uml-debug 6.1
+# kernels: uml-debug 6.1 (6.12)
 
 insmod "$CERTGATE_KO" || exit 1
 ip link add cg0 type certgate || exit 1

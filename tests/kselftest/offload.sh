@@ -5,6 +5,7 @@
 # their memory: all data arrives unchanged, in order and once.
 #
 # timeout: 240
+# kernels: uml-debug 6.1 (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -5,6 +5,7 @@
 # ICMP errors of the outer network lower the tunnel's MTU, within bounds.
 #
 # timeout: 200
+# kernels: uml-debug 6.1 (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

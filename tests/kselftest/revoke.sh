@@ -5,6 +5,7 @@
 # returned not one more packet leaves or arrives; it stays so; counters and one event tell of it.
 #
 # timeout: 200
+# kernels: uml-debug (6.1) 6.12
 # smp: 6.12=2
 
 . tests/lib/ktap.sh

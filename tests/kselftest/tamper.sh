@@ -5,7 +5,7 @@
 # Padding and dummy packets of RFC 4303 sections 2.6 and 2.7 are tried in KUnit and with a peer that can make them.
 #
 # timeout: 150
-# kernels: uml-debug 6.1
+# kernels: uml-debug (6.1) (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -5,6 +5,7 @@
 # back makes the module complain when it goes, and the kernel log fails the test.
 #
 # timeout: 300
+# kernels: uml-debug (6.1) 6.12
 # smp: 6.12=2
 
 . tests/lib/ktap.sh

@@ -5,7 +5,7 @@
 # never back into the device; several tunnels on a device and several devices.
 #
 # timeout: 120
-# kernels: uml-debug 6.1
+# kernels: uml-debug 6.1 (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

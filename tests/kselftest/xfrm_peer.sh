@@ -5,6 +5,7 @@
 # sequence numbers, raw and in UDP, IPv4 and IPv6 inside; padding for traffic flow confidentiality of its making.
 #
 # timeout: 200
+# kernels: uml-debug 6.1 (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

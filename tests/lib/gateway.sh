@@ -70,10 +70,11 @@ gate_pids() {
 }
 
 pid_of() {
-	local pid
+	local pid words
 	[ "$2" != launcher ] || { cat "$gate_root/$1/pid"; return; }
 	for pid in $(gate_pids "$1"); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--role $2 " && echo "$pid" && return 0
+		mapfile -d '' words 2>/dev/null <"/proc/$pid/cmdline"
+		[[ " ${words[*]} " != *" --role $2 "* ]] || { echo "$pid"; return 0; }
 	done
 	return 1
 }
