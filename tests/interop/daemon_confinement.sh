@@ -105,7 +105,7 @@ none_left() {
 
 anew() {
 	local before
-	fresh && wait_for 10 filtered "$(pid_of hq fetch)" && sleep 2 || return 1
+	fresh && wait_for 10 filtered "$(pid_of hq fetch)" || return 1
 	before=$(pid_of hq fetch)
 	echo '192.0.2.1 somewhere.example' >>/etc/hosts
 	wait_for 20 eval '[ -n "$(pid_of hq fetch)" ] && [ "$(pid_of hq fetch)" != "'"$before"'" ]' && ! grep 'event=process-ended.*fetch' "$gate_root/hq/log"

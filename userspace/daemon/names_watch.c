@@ -19,7 +19,6 @@ struct seen {
 };
 
 static struct seen seen[8];
-static bool looked;
 static usec_t looked_at;
 static pid_t ended;
 
@@ -39,24 +38,36 @@ static bool changed(size_t i)
 	return !same;
 }
 
-void names_watch_tick(struct gateway *g, usec_t now)
+/* Which file is not what it was the last time; NULL: none. */
+static const char *look(void)
 {
-	struct proc *fetch = proc_find(g, ROLE_FETCH, 0);
 	const char *which = NULL;
-	struct msg_writer m;
 
-	if (g->stopping || (looked && now - looked_at < LOOK_SECONDS * USEC_PER_SEC))
-		return;
-	looked_at = now;
 	for (size_t i = 0; i < ARRAY_SIZE(seen) && names_file(i); i++) {
 		if (changed(i))
 			which = names_file(i);
 	}
-	/* The first look tells nothing yet. */
-	if (!looked || !which || !fetch || fetch->pid <= 0) {
-		looked = true;
+	return which;
+}
+
+void names_watch_begin(void)
+{
+	(void)look();
+	looked_at = now_boottime();
+}
+
+void names_watch_tick(struct gateway *g, usec_t now)
+{
+	const struct proc *fetch = proc_find(g, ROLE_FETCH, 0);
+	const char *which;
+	struct msg_writer m;
+
+	if (g->stopping || now - looked_at < LOOK_SECONDS * USEC_PER_SEC)
 		return;
-	}
+	looked_at = now;
+	which = look();
+	if (!which || !fetch || fetch->pid <= 0)
+		return;
 	log_notice("%s changed: the process fetch is started anew", which);
 	ended = fetch->pid;
 	msg_begin(&m, MSG_KILL);

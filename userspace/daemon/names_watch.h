@@ -11,6 +11,8 @@
 
 struct gateway;
 
+/* Before fetch begins: what it reads then cannot be older than what is seen now. */
+void names_watch_begin(void);
 void names_watch_tick(struct gateway *g, usec_t now);
 /* Whether that process of fetch was ended for this: it did not fail. */
 bool names_watch_ended(pid_t pid);

@@ -572,6 +572,7 @@ static int start(struct gateway *g)
 	r = notify_watchdog_start(g);
 	if (r < 0)
 		return r;
+	names_watch_begin();
 	r = procs_start(g);
 	if (r < 0)
 		return log_error_errno(r, "cannot start the other processes");
