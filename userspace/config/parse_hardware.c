@@ -206,8 +206,10 @@ void hardware_parse(const struct value *v, void *connection)
 			"a TPM's keys: 'provider: tpm2'; PKCS#11 tokens': 'engine: pkcs11' and 'module: PATH'",
 			"one of 'provider' and 'engine' must say what serves the URI");
 	if (h->module && !h->engine)
-		value_error(v, "a provider finds its module in openssl.cnf or by 'environment'",
-			    "'module' has no use without 'engine'");
+		value_error(
+			v,
+			"a provider finds its module by 'environment', OPENSSL_CONF=FILE for one",
+			"'module' has no use without 'engine'");
 	/* PKCS#11 modules open their tokens' files and sockets again and again. */
 	if (!seen_field(&hardware_schema, seen, "access"))
 		h->access = h->engine ? CG_ACCESS_FILES : CG_ACCESS_NONE;

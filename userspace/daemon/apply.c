@@ -6,6 +6,7 @@
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
+#include "daemon/key_logging.h"
 #include "daemon/own_answers.h"
 #include "daemon/vaulting.h"
 
@@ -93,6 +94,7 @@ static void take_credentials(struct conn *to, struct conn *from)
 static void remove_conn(struct conn *c)
 {
 	c->closing = true;
+	key_logging_removed(c);
 	conn_unlist(c);
 	conn_command(c, MSG_CONN_REMOVE);
 	children_of_conn_delete(c);
@@ -146,6 +148,7 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	memcpy(old->config_digest, new->config_digest, sizeof(old->config_digest));
 	old->files_loaded = new->files_loaded;
 	old->files_seen = new->files_seen;
+	old->key_awaited = new->key_awaited;
 	conn_list(old);
 	if (cg_connection_equal(before, new->cfg) && credentials_equal(old, new) &&
 	    !names->port_changed) {

@@ -74,7 +74,7 @@ void filewatch_tick(struct gateway *g, usec_t now)
 {
 	bool changed = false;
 
-	if (!g->loaded || g->load || g->restart || g->stopping ||
+	if (!g->loaded || g->load || g->load_again || g->restart || g->stopping ||
 	    g->config->gateway.watch_files_seconds == 0 ||
 	    now - g->files_at < g->config->gateway.watch_files_seconds * USEC_PER_SEC)
 		return;

@@ -152,6 +152,7 @@ struct conn {
 	/* what ike was told: the local address if it is fixed, where the system sends from if not */
 	struct cg_endpoint told_local;
 	struct cg_addr told_source;
+	bool key_awaited;  /* its key in hardware was not open when it was loaded */
 	bool told_answers; /* ike has OCSP answers about our chain */
 	/* for the operator */
 	bool down; /* taken down by hand */

@@ -265,7 +265,7 @@ static void tell(struct gateway *g, struct slot *s)
 		if (s->s.state == HSM_FAILED && !s->told)
 			history_add(g, c, IKE_WARNING, "hardware-failed", NULL, s->s.hint, "%s",
 				    s->s.text);
-		load = load || (s->s.state == HSM_OPEN && c->n_certs == 0);
+		load = load || (s->s.state == HSM_OPEN && (c->n_certs == 0 || c->key_awaited));
 	}
 	s->told = s->s.state == HSM_FAILED;
 	if (load)

@@ -156,6 +156,11 @@ void key_logging_tick(struct gateway *g, usec_t now)
 	}
 }
 
+void key_logging_removed(struct conn *c)
+{
+	off(c, "the connection is gone, or begins anew");
+}
+
 void key_logging_lost(struct gateway *g)
 {
 	for (size_t i = 0; i < g->n_conns; i++)

@@ -13,6 +13,8 @@ json_t *key_log_on(struct conn *c, const char *who);
 json_t *key_log_off(struct conn *c, const char *who);
 /* Every second. */
 void key_logging_tick(struct gateway *g, usec_t now);
+/* It is gone from the configuration, or made anew. */
+void key_logging_removed(struct conn *c);
 /* ike is gone. */
 void key_logging_lost(struct gateway *g);
 

@@ -324,8 +324,8 @@ static void go_on_with_trust(struct load *l, struct conn *c, int r)
 }
 
 /*
- * Nothing has come from the vault, or the key in hardware is not open, and others must not suffer for it: the connection is loaded with what it has from before (the
- * process `key` may be another since), or to wait without a certificate.
+ * Nothing has come from the vault, or the key in hardware is not open, and others must not suffer for it: the connection is loaded with what
+ * it has from before (the process `key` may be another since), or to wait without a certificate.
  */
 static void await(struct load *l, struct conn *c, const struct staged_key *s)
 {
@@ -335,6 +335,7 @@ static void await(struct load *l, struct conn *c, const struct staged_key *s)
 	const struct conn *old = conn_find_name(l->g, c->cfg->name);
 	int r = 0;
 
+	c->key_awaited = hardware;
 	cg_diags_add(&l->diags, CG_DIAG_WARNING, &source->loc, source->key,
 		     s->hint[0] ? s->hint : NULL, "%s", s->text);
 	if (old && old->n_certs > 0 &&

@@ -18,7 +18,8 @@ struct hsm {
 	struct proto_hsm_setup setup;
 	bool have_setup, have_pin, begun;
 	uint8_t *pin;
-	size_t pin_len;
+	size_t pin_len;		  /* of the PIN */
+	size_t pin_size;	  /* of what was read */
 	struct pki_hardware *key; /* NULL: refused says why */
 	struct proto_hsm_state refused;
 };
@@ -27,7 +28,8 @@ struct hsm {
 
 static int take_pin(struct hsm *h, int fd)
 {
-	int r = stage_read(fd, PKI_PIN_MAX, &h->pin, &h->pin_len);
+	int r = stage_read(fd, PKI_PIN_MAX, &h->pin, &h->pin_size);
+	const uint8_t *end;
 
 	h->have_pin = true;
 	if (r < 0) {
@@ -35,8 +37,10 @@ static int take_pin(struct hsm *h, int fd)
 			       "the file of the PIN cannot be read: %s", strerror(-r));
 		return 0;
 	}
-	/* A file ends in a line break that nobody means. */
-	while (h->pin_len > 0 && (h->pin[h->pin_len - 1] == '\n' || h->pin[h->pin_len - 1] == '\r'))
+	/* The first line is it. */
+	end = h->pin_size > 0 ? memchr(h->pin, '\n', h->pin_size) : NULL;
+	h->pin_len = end ? (size_t)(end - h->pin) : h->pin_size;
+	if (h->pin_len > 0 && h->pin[h->pin_len - 1] == '\r')
 		h->pin_len--;
 	if (h->pin_len == 0)
 		(void)snprintf(h->refused.text, sizeof(h->refused.text),
@@ -207,7 +211,7 @@ int role_hsm(const struct options *o)
 	if (sandbox_drop(&box) < 0)
 		return EXIT_FAILURE;
 	open_key(&h);
-	file_free_secret((char *)h.pin, h.pin_len);
+	file_free_secret((char *)h.pin, h.pin_size);
 	if (seccomp_enter_hsm(h.setup.access) < 0) {
 		log_error("cannot filter system calls");
 		return EXIT_FAILURE;

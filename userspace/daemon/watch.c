@@ -8,10 +8,6 @@
 
 #include "base/log.h"
 
-/*
- * There is one for each peer that is up, and a certificate that was read takes several times its own length. So the leaf, which nobody
- * else has, is kept as it came and read again for each look; what is above it is mostly configured, and shared.
- */
 /* A state, with as much of its text as there is. */
 struct kept_status {
 	enum pki_state state;
@@ -20,6 +16,10 @@ struct kept_status {
 	const char *text; /* behind the last of them, in the same piece of memory */
 };
 
+/*
+ * There is one for each peer that is up, and a certificate that was read takes several times its own length. So the leaf, which nobody
+ * else has, is kept as it came and read again for each look; what is above it is mostly configured, and shared.
+ */
 struct watched {
 	TAILQ_ENTRY(watched) all; /* those that were looked at longest ago first */
 	struct table_node by_handle;

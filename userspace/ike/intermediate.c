@@ -132,6 +132,7 @@ static void switch_keys(struct ik_sa *sa, size_t place, struct ike_sa_keys *fres
 	ike_sa_keys_wipe(fresh);
 	sa->setup->dh = ike_dh_free(sa->setup->dh);
 	m->addke = place + 1;
+	ik_keys_out(sa);
 }
 
 /* ------------------------------------------------------------------ initiator */
