@@ -125,23 +125,7 @@ insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert hq hq2 rsa2048 && pki_cert hq hq3 p256 && pki_cert branch branch p256 || exit 1
 { token_make && tpm_make; } >/run/hsm.log 2>&1 || { cat /run/hsm.log; exit 1; }
-gate_dir branch
-gate_conf branch <<-END
-	gateway:
-	  listen: [203.0.113.2]
-	  state_dir: $gate_root/branch/state
-	connections:
-	  - name: hq
-	    interface: {name: cg0}
-	    local_address: 203.0.113.2
-	    remote_address: 198.51.100.2
-	    local_networks: [10.2.0.0/16]
-	    remote_networks: [10.1.0.0/16]
-	    outbound_certificate: $pki/branch.pfx
-	    inbound_certificate:
-	      subject_name: gw.hq.example
-	      chain: [$pki/hq-root.cer]
-END
+interop_branch
 
 hq_conf hq "$(token_key 'pkcs11:token=gw;object=hq')"
 interop_start && gate_start branch branch

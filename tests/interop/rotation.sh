@@ -26,26 +26,6 @@ put() { # FROM TO: as whoever renews certificates should do it, in one step
 	cp -p "$pki/$1" "$pki/$2.new" && mv "$pki/$2.new" "$pki/$2"
 }
 
-branch_conf() { # SUBJECT of hq
-	gate_dir branch
-	gate_conf branch <<-END
-		gateway:
-		  listen: [203.0.113.2]
-		  state_dir: $gate_root/branch/state
-		connections:
-		  - name: hq
-		    interface: {name: cg0}
-		    local_address: 203.0.113.2
-		    remote_address: 198.51.100.2
-		    local_networks: [10.2.0.0/16]
-		    remote_networks: [10.1.0.0/16]
-		    outbound_certificate: $pki/branch.pfx
-		    inbound_certificate:
-		      subject_name: $1
-		      chain: [$pki/hq-root.cer]
-	END
-}
-
 hq_conf() { # [WATCH]: seconds
 	interop_hq current
 	sed -i -e "/^gateway:/a\\  watch_files: ${1:-0}" -e "s,chain: .*,chain: [$pki/anchors.pem]," "$gate_root/hq/certgate.yaml"
@@ -81,7 +61,7 @@ change() { # WHAT TURN: 0 or 1, by turns
 	# The peer refuses the new name until it is told of it; what is up goes on.
 	subject)
 		put "hq-s$2.pfx" current.pfx && gate hq reload >/dev/null &&
-			branch_conf "$(openssl x509 -in "$pki/hq-s$2.pem" -noout -subject -nameopt multiline | sed -n 's/.*commonName *= //p')" &&
+			B_SUBJECT="$(openssl x509 -in "$pki/hq-s$2.pem" -noout -subject -nameopt multiline | sed -n 's/.*commonName *= //p')" interop_branch &&
 			gate branch reload >/dev/null
 		;;
 	esac
@@ -171,7 +151,7 @@ topo_up && topo_isolate && certificates || exit 1
 
 gateways='hq branch'
 hq_conf
-branch_conf gw.hq.example
+interop_branch
 interop_start && gate_start branch branch || exit 1
 t 'the tunnel is up' eval 'gate_up hq branch && gate_up branch hq && ping_both' || logs
 try outbound root intermediate file subject

@@ -52,7 +52,8 @@ interop_hq() {
 }
 
 # interop_branch [LINES...]: branch's configuration where certgate is there too; LINES are added to the connection. Variables, as seen from
-# branch: B_CERT, B_MODE, B_START, B_LOCAL, B_REMOTE, B_LOCAL_NET, B_REMOTE_NET.
+# branch: B_CERT, B_MODE, B_START, B_LOCAL, B_REMOTE, B_LOCAL_NET, B_REMOTE_NET,
+# B_SUBJECT (of hq).
 interop_branch() {
 	local line
 	gate_dir branch
@@ -72,7 +73,7 @@ interop_branch() {
 			    remote_networks: [${B_REMOTE_NET:-10.1.0.0/16}]
 			    outbound_certificate: $pki/${B_CERT:-branch}.pfx
 			    inbound_certificate:
-			      subject_name: gw.hq.example
+			      subject_name: ${B_SUBJECT:-gw.hq.example}
 			      chain: [$pki/hq-root.cer]
 		END
 		for line; do
