@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reader of test results in tests/run must not take silence for success."""
 
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import os
+import tempfile
 import unittest
 
 RUN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "run")
@@ -90,6 +93,33 @@ class Planning(unittest.TestCase):
             scripts = run.vm_scripts(layer, ["uml"])
             self.assertEqual([os.path.basename(script.path) for script in scripts], there)
             self.assertTrue(all(script.kernels for script in scripts))
+
+
+class Closing(unittest.TestCase):
+    """Where only the output is kept, it must tell what a machine said when it died."""
+
+    def closing(self, logs):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = run.Ledger()
+            for number, lines in enumerate(logs):
+                path = os.path.join(folder, "%d.log" % number)
+                with open(path, "w", encoding="utf-8") as file:
+                    file.writelines("line %d\n" % line for line in range(lines))
+                ledger.failures += [("a test", "", path), ("another", "", path)]
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                ledger.print_logs()
+            return out.getvalue().splitlines()
+
+    def test_the_end_of_each_log_once(self):
+        lines = self.closing([run.FAILED_LINES + 5])
+        self.assertEqual(len([line for line in lines if "| line" in line]), run.FAILED_LINES)
+        self.assertEqual(lines[-1], "    | line %d" % (run.FAILED_LINES + 4))
+
+    def test_not_of_everything(self):
+        lines = self.closing([1] * (run.FAILED_LOGS + 2))
+        self.assertEqual(len([line for line in lines if "| line" in line]), run.FAILED_LOGS)
+        self.assertEqual(lines[-1], "2 more logs are not shown")
 
 
 if __name__ == "__main__":
