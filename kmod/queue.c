@@ -98,6 +98,7 @@ struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop
 	job->dst = NULL;
 	job->waited = false;
 	job->counted = false;
+	job->alone = false;
 	job->n = 0;
 	cg_room_init(&job->memory);
 	__skb_queue_head_init(&job->skbs);
@@ -302,6 +303,7 @@ static int poll(struct napi_struct *napi, int budget)
 	struct sk_buff_head burst;
 	struct cg_job *back;
 	struct sk_buff *skb;
+	bool alone;
 	int n = 0;
 
 	__skb_queue_head_init(&burst);
@@ -315,6 +317,8 @@ static int poll(struct napi_struct *napi, int budget)
 		n += cg_cb(skb)->n;
 	}
 	spin_unlock(&c->received.lock);
+	/* GRO holds nothing between polls */
+	alone = !back && skb_queue_len(&burst) == 1;
 
 	while (back) {
 		struct cg_job *job = back;
@@ -323,7 +327,7 @@ static int poll(struct napi_struct *napi, int budget)
 		cg_rx_finish(job, napi);
 	}
 	if (n)
-		cg_rx_process(&burst, napi);
+		cg_rx_process(&burst, napi, alone);
 
 	if (n < budget) {
 		napi_complete_done(napi, n);	/* gives all that GRO holds to the stack */

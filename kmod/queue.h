@@ -54,6 +54,7 @@ struct cg_job {
 	atomic_t pending;		/* segments that are not settled */
 	bool waited;			/* time has passed: ask cg_sa_usable() again */
 	bool counted;			/* as one that an asynchronous cipher has had */
+	bool alone;			/* received: all that its poll has, unless it waited */
 	u8 next_header;			/* to send: RFC 4303 section 2.6 */
 	struct cg_room memory;
 	unsigned int n;

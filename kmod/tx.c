@@ -233,7 +233,8 @@ static void seal_list(struct burst *b, struct sk_buff_head *inner)
 			out = frame(b, skb->len, &payload);
 			if (likely(out && copy_packet(skb, payload))) {
 				add_framed(b, job, out, skb->len, seq);
-				consume_skb(skb);
+				/* bottom halves are off: its struct is for who comes next */
+				napi_consume_skb(skb, 1);
 				continue;
 			}
 			cg_drop(b->sa, CG_DROP_MEMORY, 1);
