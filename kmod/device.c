@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "device.h"
 #include "netlink.h"
+#include "queue.h"
 
 /* All that ESP with UDP in IPv6 can add around an inner packet. */
 #define MAX_OVERHEAD	160
@@ -46,6 +47,12 @@ static void dev_free(struct net_device *dev)
 	cg_counters_free(&cd->counters);
 }
 
+/* Nobody sends by it any more, and a grace period will pass before it goes. */
+static void dev_uninit(struct net_device *dev)
+{
+	cg_queue_forget(dev);
+}
+
 static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	struct cg_device *cd = netdev_priv(dev);
@@ -62,6 +69,7 @@ static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 
 static const struct net_device_ops netdev_ops = {
 	.ndo_init = dev_init,
+	.ndo_uninit = dev_uninit,
 	.ndo_start_xmit = cg_xmit,
 	.ndo_get_stats64 = get_stats64,
 };

@@ -257,7 +257,10 @@ void cg_esp_begin(const struct cg_esp *esp, struct cg_op *op, crypto_completion_
 {
 	struct aead_request *req = &op->req;
 
-	sg_init_table(op->sg, esp->esn ? 2 : 1);
+	/* what sg_set_buf() leaves alone; as sg_init_table(), without its walk */
+	op->sg[0].page_link = 0;
+	op->sg[1].page_link = 0;
+	sg_mark_end(&op->sg[esp->esn ? 1 : 0]);
 	aead_request_set_tfm(req, esp->aead);
 	aead_request_set_callback(req, 0, done, op);
 	aead_request_set_ad(req, cg_esp_header_len(esp) + (esp->esn ? 4 : 0));

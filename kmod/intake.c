@@ -109,7 +109,7 @@ static unsigned int take(struct cg_net *cgn, struct sk_buff *skb, unsigned int h
 		return NF_ACCEPT;
 	if (!skb_is_gso(skb)) {
 		/* IKE's marker is no SPI, and a keepalive has none */
-		if (skb_copy_bits(skb, off, &spi, sizeof(spi)) || !spi)
+		if (!cg_peek_spi(skb, off, &spi) || !spi)
 			return NF_ACCEPT;
 		__skb_pull(skb, off);
 		__SNMP_ADD_STATS(mib, UDP_MIB_INDATAGRAMS, 1);

@@ -35,8 +35,9 @@ static u8 outer_protocol(const struct cg_tunnel *t)
 	return t->encap == CERTGATE_ENCAP_UDP ? IPPROTO_UDP : IPPROTO_ESP;
 }
 
-static struct dst_entry *route4(struct cg_tunnel *t, const struct cg_endpoints *ep,
-				union cg_ip *local)
+/* Look a route up and keep it; the flow's description is made here only, as it is not cheap. */
+static noinline struct dst_entry *find_route4(struct cg_tunnel *t, const struct cg_endpoints *ep,
+					      union cg_ip *local)
 {
 	struct net *net = t->cgn->net;
 	int oif = READ_ONCE(t->underlay);
@@ -51,11 +52,8 @@ static struct dst_entry *route4(struct cg_tunnel *t, const struct cg_endpoints *
 		.fl4_sport = ep->sport,
 		.fl4_dport = ep->dport,
 	};
-	struct rtable *rt = dst_cache_get_ip4(&t->dst_cache, &local->v4);
+	struct rtable *rt = ip_route_output_key(net, &fl4);
 
-	if (rt)
-		return &rt->dst;
-	rt = ip_route_output_key(net, &fl4);
 	if (IS_ERR(rt))
 		return ERR_CAST(rt);
 	if (rt->dst.dev == t->dev->netdev) {
@@ -68,8 +66,8 @@ static struct dst_entry *route4(struct cg_tunnel *t, const struct cg_endpoints *
 	return &rt->dst;
 }
 
-static struct dst_entry *route6(struct cg_tunnel *t, const struct cg_endpoints *ep,
-				union cg_ip *local)
+static noinline struct dst_entry *find_route6(struct cg_tunnel *t, const struct cg_endpoints *ep,
+					      union cg_ip *local)
 {
 	struct net *net = t->cgn->net;
 	int oif = READ_ONCE(t->underlay);
@@ -84,11 +82,8 @@ static struct dst_entry *route6(struct cg_tunnel *t, const struct cg_endpoints *
 		.fl6_sport = ep->sport,
 		.fl6_dport = ep->dport,
 	};
-	struct dst_entry *dst = dst_cache_get_ip6(&t->dst_cache, &local->v6);
+	struct dst_entry *dst = ip6_dst_lookup_flow(net, NULL, &fl6, NULL);
 
-	if (dst)
-		return dst;
-	dst = ip6_dst_lookup_flow(net, NULL, &fl6, NULL);
 	if (IS_ERR(dst))
 		return dst;
 	if (dst->dev == t->dev->netdev) {
@@ -104,9 +99,15 @@ static struct dst_entry *route6(struct cg_tunnel *t, const struct cg_endpoints *
 struct dst_entry *cg_outer_route(struct cg_tunnel *t, const struct cg_endpoints *ep,
 				 union cg_ip *local)
 {
-	if (ep->family == AF_INET)
-		return route4(t, ep, local);
-	return route6(t, ep, local);
+	struct dst_entry *dst;
+	struct rtable *rt;
+
+	if (ep->family == AF_INET) {
+		rt = dst_cache_get_ip4(&t->dst_cache, &local->v4);
+		return likely(rt) ? &rt->dst : find_route4(t, ep, local);
+	}
+	dst = dst_cache_get_ip6(&t->dst_cache, &local->v6);
+	return likely(dst) ? dst : find_route6(t, ep, local);
 }
 
 unsigned int cg_outer_mtu(const struct cg_tunnel *t, const struct cg_endpoints *ep,

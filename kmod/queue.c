@@ -2,7 +2,8 @@
 /*
  * Bursts on their way. Received packets wait here, on the CPU they came in on,
  * for one NAPI poll that takes them together: the encapsulations hand in one at
- * a time what the network delivered as a train. A burst then goes to the
+ * a time what the network delivered as a train. Packets to be sent wait for the same poll
+ * if more than one comes in a softirq. A burst then goes to the
  * cipher segment by segment; an asynchronous cipher may keep some, and the last
  * one back takes the burst on. Nothing here is unbounded.
  *
@@ -10,6 +11,7 @@
  * thousands of tunnel devices need none) and spare bursts and requests, so that
  * no packet costs an allocation.
  */
+#include <linux/kernel_stat.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -26,6 +28,12 @@ struct cg_cpu {
 	struct sk_buff_head received;	/* its lock guards the two below as well */
 	unsigned int packets, bytes;	/* of what is in @received; bytes of truesize */
 	struct cg_job *back, **back_end;	/* bursts that asynchronous ciphers gave back */
+
+	struct sk_buff_head waiting;	/* to be sent; its lock guards the next one as well */
+	unsigned int waiting_bytes;	/* of truesize */
+	bool sending;			/* what waited; used on this CPU alone, as are these: */
+	const void *last_dev;		/* that was to send something, only to be compared with */
+	unsigned int last_round;	/* and how many softirqs there had been by then */
 
 	/* used on this CPU alone with bottom halves off */
 	struct cg_op *ops;
@@ -98,6 +106,7 @@ struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop
 	job->dst = NULL;
 	job->waited = false;
 	job->counted = false;
+	job->alone = false;
 	job->n = 0;
 	cg_room_init(&job->memory);
 	__skb_queue_head_init(&job->skbs);
@@ -288,6 +297,97 @@ bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, unsigned int n,
 	return true;
 }
 
+/*
+ * Is a burst on its way through @dev? What comes alone must not wait, which is what the first
+ * packet of every softirq looks like: it does not. The second one tells that more than one came
+ * at once, as from a network device that was polled.
+ */
+static bool in_burst(struct cg_cpu *c, const struct net_device *dev)
+{
+	int cpu = smp_processor_id();
+	unsigned int round = kstat_softirqs_cpu(NET_RX_SOFTIRQ, cpu) +
+			     kstat_softirqs_cpu(NET_TX_SOFTIRQ, cpu);
+	bool again = c->last_dev == dev && c->last_round == round;
+
+	c->last_dev = dev;
+	c->last_round = round;
+	return again && in_serving_softirq();
+}
+
+static void take_waiting(struct cg_cpu *c, struct sk_buff_head *to)
+{
+	spin_lock(&c->waiting.lock);
+	skb_queue_splice_tail_init(&c->waiting, to);
+	c->waiting_bytes = 0;
+	spin_unlock(&c->waiting.lock);
+}
+
+/*
+ * Packets that are sent meanwhile on this CPU are ours in their turn, from a tunnel into another
+ * one: they do not wait, so that nesting is bounded by the device's recursion level.
+ */
+static void send_waiting(struct cg_cpu *c)
+{
+	struct sk_buff_head waiting;
+
+	__skb_queue_head_init(&waiting);
+	take_waiting(c, &waiting);
+	c->sending = true;
+	cg_tx_process(&waiting);
+	c->sending = false;
+}
+
+bool cg_queue_to_send(struct sk_buff *skb, struct net_device *dev)
+{
+	struct cg_cpu *c = this_cpu_ptr(cpus);
+	bool full;
+
+	if (unlikely(c->sending))
+		return false;
+	if (!in_burst(c, dev) && likely(skb_queue_empty_lockless(&c->waiting)))
+		return false;
+	if (skb_is_gso(skb)) {
+		/* a burst of its own */
+		if (!skb_queue_empty_lockless(&c->waiting))
+			send_waiting(c);
+		return false;
+	}
+	spin_lock(&c->waiting.lock);
+	c->waiting_bytes += skb->truesize;
+	__skb_queue_tail(&c->waiting, skb);
+	full = skb_queue_len(&c->waiting) == CG_MAX_BURST ||
+	       c->waiting_bytes >= CG_MAX_WAITING_BYTES;
+	spin_unlock(&c->waiting.lock);
+	if (full)
+		send_waiting(c);
+	else
+		napi_schedule(&c->napi);
+	return true;
+}
+
+void cg_queue_forget(const struct net_device *dev)
+{
+	struct sk_buff_head gone;
+	struct sk_buff *skb, *next;
+	int cpu;
+
+	__skb_queue_head_init(&gone);
+	for_each_possible_cpu(cpu) {
+		struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
+
+		spin_lock_bh(&c->waiting.lock);
+		skb_queue_walk_safe(&c->waiting, skb, next) {
+			if (skb->dev != dev)
+				continue;
+			__skb_unlink(skb, &c->waiting);
+			c->waiting_bytes -= skb->truesize;
+			__skb_queue_tail(&gone, skb);
+		}
+		spin_unlock_bh(&c->waiting.lock);
+	}
+	__skb_queue_purge(&gone);
+}
+
 /* With the queue's lock. */
 static void unqueue(struct cg_cpu *c, struct sk_buff *skb)
 {
@@ -302,8 +402,11 @@ static int poll(struct napi_struct *napi, int budget)
 	struct sk_buff_head burst;
 	struct cg_job *back;
 	struct sk_buff *skb;
+	bool alone;
 	int n = 0;
 
+	if (!skb_queue_empty_lockless(&c->waiting))
+		send_waiting(c);
 	__skb_queue_head_init(&burst);
 	spin_lock(&c->received.lock);
 	back = c->back;
@@ -315,6 +418,8 @@ static int poll(struct napi_struct *napi, int budget)
 		n += cg_cb(skb)->n;
 	}
 	spin_unlock(&c->received.lock);
+	/* GRO holds nothing between polls */
+	alone = !back && skb_queue_len(&burst) == 1;
 
 	while (back) {
 		struct cg_job *job = back;
@@ -323,7 +428,7 @@ static int poll(struct napi_struct *napi, int budget)
 		cg_rx_finish(job, napi);
 	}
 	if (n)
-		cg_rx_process(&burst, napi);
+		cg_rx_process(&burst, napi, alone);
 
 	if (n < budget) {
 		napi_complete_done(napi, n);	/* gives all that GRO holds to the stack */
@@ -372,6 +477,7 @@ int cg_queue_init(void)
 		struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
 
 		skb_queue_head_init(&c->received);
+		skb_queue_head_init(&c->waiting);
 		c->back_end = &c->back;
 		set_bit(NAPI_STATE_NO_BUSY_POLL, &c->napi.state);
 		netif_napi_add(napi_dev, &c->napi, poll);
@@ -391,7 +497,7 @@ void cg_queue_exit(void)
 
 		napi_disable(&c->napi);
 		__netif_napi_del(&c->napi);
-		WARN_ON_ONCE(c->back);
+		WARN_ON_ONCE(c->back || !skb_queue_empty(&c->waiting));
 		skb_queue_purge(&c->received);
 		while ((op = c->ops)) {
 			c->ops = op->next;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bursts on their way: what was received and waits for its turn, what is at
+ * Bursts on their way: what was received or is to be sent and waits for its turn, what is at
  * the cipher, and what has come back from it.
  */
 #ifndef _CERTGATE_QUEUE_H
@@ -14,6 +14,8 @@
 
 #define CG_MAX_QUEUE		4096		/* packets received and waiting, a CPU */
 #define CG_MAX_QUEUE_BYTES	(16U << 20)	/* and their memory */
+/* Packets to be sent that wait, a CPU, are up to CG_MAX_BURST, and of so much memory. */
+#define CG_MAX_WAITING_BYTES	(256U << 10)
 #define CG_MAX_ASYNC		4096		/* packets at asynchronous ciphers, in all */
 #define CG_MAX_ASYNC_BURSTS	1024		/* and the bursts they belong to, a page each */
 
@@ -54,6 +56,7 @@ struct cg_job {
 	atomic_t pending;		/* segments that are not settled */
 	bool waited;			/* time has passed: ask cg_sa_usable() again */
 	bool counted;			/* as one that an asynchronous cipher has had */
+	bool alone;			/* received: all that its poll has, unless it waited */
 	u8 next_header;			/* to send: RFC 4303 section 2.6 */
 	struct cg_room memory;
 	unsigned int n;
@@ -88,6 +91,17 @@ void cg_job_run(struct cg_job *job, struct napi_struct *napi);
  */
 bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, unsigned int n,
 		       enum certgate_encap encap, u32 socket);
+/*
+ * May @skb, which @dev is to send, wait for others of this softirq? Then it does, until NAPI's
+ * poll hands it to cg_tx_process(), and true is returned. False: it is to be sent now; what was
+ * waiting has been, so that order is kept. Bottom halves off.
+ */
+bool cg_queue_to_send(struct sk_buff *skb, struct net_device *dev);
+/*
+ * Forget what waits to be sent by @dev, which nobody sends by any more. Polls under way are waited
+ * for by the grace period that follows.
+ */
+void cg_queue_forget(const struct net_device *dev);
 /* Forget what waits for @cgn, whose sources are stopped; waits for packets under way. */
 void cg_queue_flush(struct cg_net *cgn);
 
@@ -95,6 +109,9 @@ void cg_queue_flush(struct cg_net *cgn);
 void cg_drop(struct cg_sa *sa, enum cg_drop why, unsigned int n);
 /* Why a segment was lost at the cipher. */
 enum cg_drop cg_cipher_drop(int err);
+
+/* tx.c: seal and send what waited, in bursts. Empties the list. Softirq, or bottom halves off. */
+void cg_tx_process(struct sk_buff_head *waiting);
 
 /* tx.c and rx.c: what follows the cipher. Consume @job. Bottom halves off. */
 void cg_tx_finish(struct cg_job *job);

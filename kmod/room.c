@@ -14,11 +14,25 @@
 
 #define STOCK	64	/* pages, a power of two */
 
+/*
+ * An skb's linear data is in a part of a page: it never crosses one, can be a fragment of other
+ * skbs later, and costs no allocation. Parts are of 512, 1024 or 2048 bytes, so that an skb keeps
+ * little more than it needs.
+ */
+#define PARTS		3
+#define PART_SIZE(kind)	(512U << (kind))
+
+/* Parts of one page, the last ones, each with a reference to it. */
+struct parts {
+	void *next;		/* NULL: none */
+	unsigned int left;
+};
+
 /* Used on its CPU alone with bottom halves off. */
 struct stock {
 	void *page[STOCK];	/* NULL or with a reference */
 	unsigned int next;
-	void *half;		/* the other half of a page, with a reference; NULL: none */
+	struct parts parts[PARTS];
 };
 
 static struct stock __percpu *stocks;
@@ -111,41 +125,47 @@ bool cg_room_append(struct sk_buff *skb, const void *memory, unsigned int len,
 	return true;
 }
 
-/*
- * Half a page each: common packets fit, never cross a page, and their data can be
- * fragments of other skbs later.
- */
-#define HALF	(PAGE_SIZE / 2)
-
-static void *take_half(void)
+/* The smallest kind of part that has @size bytes; PARTS: none. */
+static unsigned int part_of(unsigned int size)
 {
-	struct stock *s = this_cpu_ptr(stocks);
-	void *half = s->half;
+	unsigned int kind = 0;
 
-	if (half) {
-		s->half = NULL;
-		return half;
+	while (kind < PARTS && size > PART_SIZE(kind))
+		kind++;
+	return kind;
+}
+
+/* A part of a page, PART_SIZE(@kind) bytes, with a reference to the page. NULL: no memory. */
+static void *take_part(unsigned int kind)
+{
+	struct parts *p = &this_cpu_ptr(stocks)->parts[kind];
+	void *part = p->next;
+
+	if (!part) {
+		part = take_page();
+		if (!part)
+			return NULL;
+		/* a reference for each, of which one is there */
+		p->left = PAGE_SIZE / PART_SIZE(kind);
+		page_ref_add(virt_to_page(part), p->left - 1);
 	}
-	half = take_page();
-	if (half) {
-		get_page(virt_to_page(half));
-		s->half = half + HALF;
-	}
-	return half;
+	p->next = --p->left ? part + PART_SIZE(kind) : NULL;
+	return part;
 }
 
 struct sk_buff *cg_room_skb(unsigned int len)
 {
 	unsigned int size = SKB_DATA_ALIGN(len) + SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	unsigned int kind = part_of(size);
 	struct sk_buff *skb;
 	void *data;
 
-	if (size > HALF || size <= HALF / 2)
+	if (kind == PARTS)
 		return alloc_skb(len, GFP_ATOMIC | __GFP_NOWARN);
-	data = take_half();
+	data = take_part(kind);
 	if (!data)
 		return NULL;
-	skb = napi_build_skb(data, HALF);
+	skb = napi_build_skb(data, PART_SIZE(kind));
 	if (!skb)
 		page_frag_free(data);
 	return skb;
@@ -167,8 +187,9 @@ void cg_stock_exit(void)
 		for (i = 0; i < STOCK; i++)
 			if (s->page[i])
 				put_page(virt_to_page(s->page[i]));
-		if (s->half)
-			page_frag_free(s->half);
+		for (i = 0; i < PARTS; i++)
+			for (; s->parts[i].left; s->parts[i].left--)
+				put_page(virt_to_page(s->parts[i].next));
 	}
 	free_percpu(stocks);
 }

@@ -31,7 +31,7 @@ static void no_room(struct cg_net *cgn, struct sk_buff *skb, unsigned int n, u32
 	struct cg_sa *sa = NULL;
 	__be32 spi;
 
-	if (!skb_copy_bits(skb, 0, &spi, sizeof(spi)))
+	if (cg_peek_spi(skb, 0, &spi))
 		sa = cg_sa_find_in(cgn, spi);
 	if (sa)
 		cg_drop(sa, CG_DROP_QUEUE, n);
@@ -175,7 +175,7 @@ static struct cg_sa *find_sa(struct sk_buff *skb)
 	struct cg_sa *sa;
 	__be32 spi;
 
-	if (skb_copy_bits(skb, 0, &spi, sizeof(spi))) {
+	if (!cg_peek_spi(skb, 0, &spi)) {
 		cg_socket_drop(cb->cgn, cb->socket, CG_DROP_MALFORMED);
 		goto free;
 	}
@@ -200,12 +200,12 @@ static bool same_burst(const struct cg_job *job, const struct sk_buff *skb)
 	const struct cg_cb *cb = cg_cb(skb);
 	__be32 spi;
 
-	return job->n + cb->n <= CG_MAX_BURST && !skb_copy_bits(skb, 0, &spi, sizeof(spi)) &&
+	return job->n + cb->n <= CG_MAX_BURST && cg_peek_spi(skb, 0, &spi) &&
 	       job->sa->spi == spi && job->sa->cgn == cb->cgn &&
 	       job->sa->tunnel->encap == cb->encap;
 }
 
-void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi)
+void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool alone)
 {
 	struct cg_job *job = NULL;
 	struct sk_buff *skb;
@@ -228,6 +228,7 @@ void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi)
 				kfree_skb(skb);
 				continue;
 			}
+			job->alone = alone;
 		}
 		if (n == 1)
 			admit(job, skb);
@@ -378,7 +379,11 @@ static enum verdict unwrap(struct cg_job *job, const struct cg_seg *s, struct cg
 										      DROP;
 }
 
-/* Nothing of the outer packet may be seen on the device. */
+/*
+ * Nothing of the outer packet may be seen on the device. @napi: NULL if GRO has nothing that @skb
+ * could be put together with, now or until the poll ends: its walk through the protocols, a search
+ * for a socket among it, is spared.
+ */
 static void deliver(struct sk_buff *skb, struct net_device *dev, struct napi_struct *napi)
 {
 	skb->dev = dev;
@@ -388,7 +393,10 @@ static void deliver(struct sk_buff *skb, struct net_device *dev, struct napi_str
 	skb_clear_hash(skb);
 	skb->encapsulation = 0;
 	memset(skb->cb, 0, sizeof(skb->cb));
-	napi_gro_receive(napi, skb);
+	if (napi)
+		napi_gro_receive(napi, skb);
+	else
+		netif_receive_skb(skb);
 }
 
 /* Did the packet come from where the tunnel has its peer, or may that change? */
@@ -526,6 +534,8 @@ void cg_rx_finish(struct cg_job *job, struct napi_struct *napi)
 	cg_count_rx(&sa->binding->counters, packets, bytes);
 	cg_count_rx(&sa->tunnel->counters, packets, bytes);
 	cg_count_rx(&cd->counters, packets, bytes);
+	if (job->alone && !job->waited && skb_queue_len(&ready) == 1)
+		napi = NULL;
 	while ((skb = __skb_dequeue(&ready)))
 		deliver(skb, job->dev, napi);
 	/* what has been taken out of them, or was of no use */

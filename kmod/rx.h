@@ -24,6 +24,6 @@ void cg_rx_take(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap enc
 void cg_rx_take_train(struct cg_net *cgn, struct sk_buff *skb, unsigned int n, u32 socket);
 
 /* queue.c's poll: work on a burst that waited, struct cg_cb set. Consumes all. */
-void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi);
+void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool alone);
 
 #endif

@@ -19,10 +19,16 @@
  */
 #define SEQ_SOFT_32	0xc0000000ULL
 
+static int compare_spi(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	return *(const __be32 *)arg->key != ((const struct cg_sa *)obj)->spi;
+}
+
 static const struct rhashtable_params inbound_params = {
 	.head_offset = offsetof(struct cg_sa, node),
 	.key_offset = offsetof(struct cg_sa, spi),
 	.key_len = sizeof_field(struct cg_sa, spi),
+	.obj_cmpfn = compare_spi,
 	.automatic_shrinking = true,
 };
 

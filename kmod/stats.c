@@ -28,33 +28,6 @@ void cg_counters_free(struct cg_counters *c)
 	c->traffic = NULL;
 }
 
-void cg_count_rx(struct cg_counters *c, u64 packets, u64 bytes)
-{
-	struct cg_pcpu_stats *s;
-
-	/* Workers count in process context, NAPI in softirq. */
-	local_bh_disable();
-	s = this_cpu_ptr(c->traffic);
-	u64_stats_update_begin(&s->syncp);
-	u64_stats_add(&s->rx_packets, packets);
-	u64_stats_add(&s->rx_bytes, bytes);
-	u64_stats_update_end(&s->syncp);
-	local_bh_enable();
-}
-
-void cg_count_tx(struct cg_counters *c, u64 packets, u64 bytes)
-{
-	struct cg_pcpu_stats *s;
-
-	local_bh_disable();
-	s = this_cpu_ptr(c->traffic);
-	u64_stats_update_begin(&s->syncp);
-	u64_stats_add(&s->tx_packets, packets);
-	u64_stats_add(&s->tx_bytes, bytes);
-	u64_stats_update_end(&s->syncp);
-	local_bh_enable();
-}
-
 void cg_counters_add(const struct cg_counters *c, struct cg_stats *sum)
 {
 	int cpu, i;

@@ -53,8 +53,27 @@ struct cg_counters {
 
 int cg_counters_init(struct cg_counters *c, gfp_t gfp);
 void cg_counters_free(struct cg_counters *c);
-void cg_count_rx(struct cg_counters *c, u64 packets, u64 bytes);
-void cg_count_tx(struct cg_counters *c, u64 packets, u64 bytes);
+
+/* Both: bottom halves off, so that nobody else counts on this CPU meanwhile. */
+static inline void cg_count_rx(struct cg_counters *c, u64 packets, u64 bytes)
+{
+	struct cg_pcpu_stats *s = this_cpu_ptr(c->traffic);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_add(&s->rx_packets, packets);
+	u64_stats_add(&s->rx_bytes, bytes);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void cg_count_tx(struct cg_counters *c, u64 packets, u64 bytes)
+{
+	struct cg_pcpu_stats *s = this_cpu_ptr(c->traffic);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_add(&s->tx_packets, packets);
+	u64_stats_add(&s->tx_bytes, bytes);
+	u64_stats_update_end(&s->syncp);
+}
 
 static inline void cg_count_drop(struct cg_counters *c, enum cg_drop why, u64 n)
 {

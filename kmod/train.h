@@ -9,6 +9,7 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/skbuff.h>
+#include "compat.h"
 
 /* The pieces that an skb's bytes are in, from the beginning to the end. */
 struct cg_pieces {
@@ -51,6 +52,16 @@ static inline const u8 *cg_pieces_at(struct cg_pieces *p, unsigned int off, unsi
 	if (!p->data || off + len > p->start + p->len)
 		return NULL;
 	return p->data + (off - p->start);
+}
+
+/* The SPI at @off of @skb (RFC 4303 section 2.1). False: it is not there. */
+static inline bool cg_peek_spi(const struct sk_buff *skb, unsigned int off, __be32 *ret)
+{
+	if (likely(off + sizeof(*ret) <= skb_headlen(skb))) {
+		*ret = get_unaligned((const __be32 *)(skb->data + off));
+		return true;
+	}
+	return !skb_copy_bits(skb, off, ret, sizeof(*ret));
 }
 
 #endif

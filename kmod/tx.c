@@ -2,14 +2,9 @@
 /*
  * The way out: from the device's transmit function to the outer network. One
  * call is one burst: a packet, the segments of a super-packet, or the fragments
- * of one that does not fit. The burst shares a tunnel, an SA, a route, a
+ * of one that does not fit. What more comes in the same softirq waits until that ends, and packets
+ * of one tunnel are then a burst together. The burst shares a tunnel, an SA, a route, a
  * range of sequence numbers, a validity check and an entry in the counters.
- *
- * Inner packets are copied, segment by segment, into linear memory of our
- * own, checksummed on the way where that was left to us, and sealed there: the
- * pages of a segment may belong to a retransmit queue or a tap as well. The packets of
- * a super-packet of TCP become a train again where the outer device takes
- * one: an skb of UDP segmentation offload, one route and one pass of the stack for all.
  */
 #include <linux/if_arp.h>
 #include <linux/ip.h>
@@ -20,32 +15,19 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "compat.h"
-#include "cut.h"
 #include "device.h"
 #include "esp.h"
 #include "event.h"
 #include "outer.h"
 #include "pmtu.h"
 #include "queue.h"
+#include "seal.h"
 
 /* Headers that selectors look at are pulled this far if need be. */
 #define MAX_HEADERS	2048
 
 /* Tunnels through tunnels end here; each level costs stack. */
 #define MAX_NESTING	4
-
-struct burst {
-	struct cg_device *cd;
-	struct cg_tunnel *t;
-	struct cg_sa *sa;
-	struct cg_outer outer;
-	unsigned int room;		/* largest outer packet */
-	bool v6;			/* the inner packets */
-	bool df;			/* outer packets are not to be fragmented */
-	bool trains;			/* the outer device takes them */
-	u8 tos;
-	u32 priority;
-};
 
 /* Lost before an SA was found, or with one that cannot be used. */
 static void lost(struct cg_device *cd, struct cg_tunnel *t, enum cg_drop why)
@@ -87,252 +69,6 @@ u32 cg_tunnel_mtu(struct cg_tunnel *t, const struct cg_sa *sa, bool inner_v6)
 	rcu_read_unlock();
 	local_bh_enable();
 	return mtu;
-}
-
-/* RFC 6040 section 4.1, normal mode: the outer ECN field is the inner one. */
-static u8 outer_tos(const struct cg_tunnel *t, u8 inner)
-{
-	if (READ_ONCE(t->flags) & CERTGATE_TUNNEL_F_DSCP_COPY)
-		return inner;
-	return inner & INET_ECN_MASK;
-}
-
-static bool outer_df(const struct cg_tunnel *t, const struct sk_buff *skb, bool v6)
-{
-	switch (READ_ONCE(t->df)) {
-	case CERTGATE_DF_COPY:
-		return v6 || ip_hdr(skb)->frag_off & htons(IP_DF);
-	case CERTGATE_DF_SET:
-		return true;
-	case CERTGATE_DF_CLEAR:
-	case __CERTGATE_DF_MAX:
-		break;
-	}
-	return false;
-}
-
-/* Copy a packet, and compute the checksum that was left to us on the way. False: it cannot be. */
-static bool copy_packet(const struct sk_buff *skb, u8 *to)
-{
-	int start;
-	__sum16 sum;
-
-	if (skb->ip_summed != CHECKSUM_PARTIAL)
-		return !skb_copy_bits(skb, 0, to, skb->len);
-	start = skb_checksum_start_offset(skb);
-	if (unlikely(start < 0 || start > (int)skb_headlen(skb) ||
-		     start + skb->csum_offset + sizeof(sum) > skb->len))
-		return false;
-	skb_copy_and_csum_dev(skb, to);
-	/* a sum of zero would say that there is none */
-	sum = get_unaligned((__sum16 *)(to + start + skb->csum_offset));
-	if (unlikely(!sum))
-		put_unaligned(CSUM_MANGLED_0, (__sum16 *)(to + start + skb->csum_offset));
-	return true;
-}
-
-/*
- * A job for the next @n packets, @bytes in all, numbered from *@seq. NULL: they are lost and
- * counted, and @more that need them as well.
- */
-static struct cg_job *begin(struct burst *b, unsigned int n, unsigned int more, u64 bytes,
-			    u64 *seq)
-{
-	enum cg_drop why = CG_DROP_LIFETIME;
-	struct cg_job *job = NULL;
-
-	if (cg_sa_take_seq(b->sa, n, seq) && cg_sa_account(b->sa, n, bytes))
-		job = cg_job_new(b->sa, b->cd->netdev, &why);
-	if (!job) {
-		cg_drop(b->sa, why, n + more);
-		return NULL;
-	}
-	job->dst = dst_clone(b->outer.dst);
-	job->room = b->room;
-	job->next_header = b->v6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
-	return job;
-}
-
-/* The next segment: @len bytes of inner packet, to be sealed at @packet. */
-static void add_segment(struct cg_job *job, struct sk_buff *skb, u8 *packet, u32 len, u64 seq)
-{
-	struct cg_seg *s = &job->seg[job->n++];
-
-	s->skb = skb;
-	s->packet = packet;
-	s->len = len;
-	s->seq = seq;
-}
-
-/* The skb has all its @n packets: put the outer headers before them. */
-static void add_skb(const struct burst *b, struct cg_job *job, struct sk_buff *skb,
-		    unsigned int n, bool df, u64 seq)
-{
-	skb->priority = b->priority;
-	skb->mark = READ_ONCE(b->t->mark);
-	cg_outer_push(b->t, &b->outer, skb, b->tos, df, seq);
-	cg_cb(skb)->n = n;
-	__skb_queue_tail(&job->skbs, skb);
-}
-
-static unsigned int headroom(const struct burst *b)
-{
-	return LL_RESERVED_SPACE(b->outer.dst->dev) + b->outer.dst->header_len +
-	       cg_outer_len(b->t, b->outer.ep);
-}
-
-/* An skb for one ESP packet around @len bytes, and where those go. */
-static struct sk_buff *frame(const struct burst *b, unsigned int len, u8 **payload)
-{
-	unsigned int total = len + cg_esp_overhead(&b->sa->esp, len);
-	unsigned int head = headroom(b);
-	struct sk_buff *skb = cg_room_skb(head + total);
-
-	if (!skb)
-		return NULL;
-	skb_reserve(skb, head);
-	*payload = skb_put(skb, total) + cg_esp_header_len(&b->sa->esp);
-	return skb;
-}
-
-/* @skb, which is framed and filled, joins the burst. */
-static void add_framed(const struct burst *b, struct cg_job *job, struct sk_buff *skb,
-		       unsigned int len, u64 seq)
-{
-	bool fits = skb->len + cg_outer_len(b->t, b->outer.ep) <= b->room;
-
-	add_segment(job, skb, skb->data, len, seq);
-	add_skb(b, job, skb, 1, b->df && fits, seq);
-}
-
-/* Seal inner packets, each for itself. Consumes the list. */
-static void seal_list(struct burst *b, struct sk_buff_head *inner)
-{
-	while (!skb_queue_empty(inner)) {
-		unsigned int n = min_t(unsigned int, skb_queue_len(inner), CG_MAX_BURST);
-		struct cg_job *job;
-		struct sk_buff *skb;
-		u64 seq, bytes = 0;
-		unsigned int i = 0;
-
-		skb_queue_walk(inner, skb) {
-			bytes += skb->len;
-			if (++i == n)
-				break;
-		}
-		job = begin(b, n, 0, bytes, &seq);
-		for (; n; n--, seq++) {
-			struct sk_buff *out;
-			u8 *payload;
-
-			skb = __skb_dequeue(inner);
-			if (unlikely(!job)) {
-				kfree_skb(skb);
-				continue;
-			}
-			out = frame(b, skb->len, &payload);
-			if (likely(out && copy_packet(skb, payload))) {
-				add_framed(b, job, out, skb->len, seq);
-				consume_skb(skb);
-				continue;
-			}
-			cg_drop(b->sa, CG_DROP_MEMORY, 1);
-			kfree_skb(out);
-			kfree_skb(skb);
-		}
-		if (job)
-			cg_job_run(job, NULL);
-	}
-}
-
-/* How many packets of what is being cut can be one train of the outer network; 1: none. */
-static unsigned int train_len(const struct burst *b, const struct cg_cut *cut)
-{
-	unsigned int outer = cg_outer_len(b->t, b->outer.ep), len = cg_cut_len(cut, 0);
-	const struct net_device *dev = b->outer.dst->dev;
-	unsigned int max = min_t(unsigned int, IP_MAX_MTU, READ_ONCE(dev->gso_max_size));
-	unsigned int n = min_t(unsigned int, CG_MAX_BURST, READ_ONCE(dev->gso_max_segs));
-
-	len += cg_esp_overhead(&b->sa->esp, len);
-	if (!b->trains || outer + len > b->room || outer + len > max)
-		return 1;
-	return min3(n, (max - outer) / len,
-		    (unsigned int)MAX_SKB_FRAGS * cg_room_per_fragment(len));
-}
-
-/* The next @n packets, sealed as a train in fragments of one skb. False: no memory. */
-static bool add_train(struct burst *b, struct cg_job *job, struct cg_cut *cut, unsigned int n,
-		      u64 seq)
-{
-	const struct cg_esp *esp = &b->sa->esp;
-	unsigned int head = headroom(b), i;
-	struct sk_buff *skb = alloc_skb(head, GFP_ATOMIC | __GFP_NOWARN);
-
-	if (!skb)
-		return false;
-	skb_reserve(skb, head);
-	for (i = 0; i < n; i++) {
-		unsigned int len = cg_cut_len(cut, 0);
-		unsigned int total = len + cg_esp_overhead(esp, len);
-		u8 *packet = cg_room_take(&job->memory, total);
-
-		if (!packet || !cg_room_append(skb, packet, total, cg_room_truesize(total))) {
-			kfree_skb(skb);
-			return false;
-		}
-		if (!i)
-			skb_shinfo(skb)->gso_size = total;
-		cg_cut_next(cut, packet + cg_esp_header_len(esp));
-		add_segment(job, skb, packet, len, seq + i);
-	}
-	skb_shinfo(skb)->gso_segs = n;
-	add_skb(b, job, skb, n, b->df, seq);
-	return true;
-}
-
-/* The next @n packets, each in an skb of its own. Without memory all that are left are lost. */
-static void add_cut(struct burst *b, struct cg_job *job, struct cg_cut *cut, unsigned int n,
-		    u64 seq)
-{
-	for (; n; n--, seq++) {
-		unsigned int len = cg_cut_len(cut, 0);
-		struct sk_buff *skb;
-		u8 *payload;
-
-		skb = frame(b, len, &payload);
-		if (unlikely(!skb)) {
-			cg_drop(b->sa, CG_DROP_MEMORY, cut->n);
-			cut->n = 0;
-			return;
-		}
-		cg_cut_next(cut, payload);
-		add_framed(b, job, skb, len, seq);
-	}
-}
-
-/* Seal the packets of a super-packet. What cannot be is lost with all that follows it. */
-static void seal_cut(struct burst *b, struct cg_cut *cut)
-{
-	unsigned int train = train_len(b, cut);
-	unsigned int most = train > 1 ? train : CG_MAX_BURST;
-
-	while (cut->n) {
-		unsigned int n = min(cut->n, most), left = cut->n - n;
-		struct cg_job *job;
-		u64 seq;
-
-		job = begin(b, n, left, cg_cut_bytes(cut, n), &seq);
-		if (!job)
-			return;
-		if (train <= 1 || n == 1) {
-			add_cut(b, job, cut, n, seq);
-		} else if (!add_train(b, job, cut, n, seq)) {
-			cg_job_free(job);
-			cg_drop(b->sa, CG_DROP_MEMORY, n + left);
-			return;
-		}
-		cg_job_run(job, NULL);
-	}
 }
 
 /* Was one of the @n segments from @s on refused by the cipher? */
@@ -393,7 +129,7 @@ out:
  * Make the burst of @skb: itself, or its segments, and those or itself in fragments
  * where they are larger than @mtu. Consumes @skb. False: the list is empty.
  */
-static bool split(struct burst *b, struct sk_buff *skb, u32 mtu, struct sk_buff_head *inner)
+static bool split(struct cg_burst *b, struct sk_buff *skb, u32 mtu, struct sk_buff_head *inner)
 {
 	struct sk_buff *segs, *next;
 
@@ -433,28 +169,25 @@ static bool too_big(const struct sk_buff *skb, u32 mtu)
 }
 
 /* A super-packet of plain TCP: true, and @skb is consumed. False: it is not. */
-static noinline_for_stack bool send_cut(struct burst *b, struct sk_buff *skb, u32 mtu)
+static noinline_for_stack bool send_cut(struct cg_burst *b, struct sk_buff *skb, u32 mtu)
 {
 	struct cg_cut cut;
 
 	if (!cg_cut_begin(&cut, skb, b->v6) || cg_cut_len(&cut, 0) > mtu)
 		return false;
-	b->trains = cg_outer_takes_train(b->t, b->outer.ep, b->outer.dst);
-	seal_cut(b, &cut);
+	cg_seal_cut(b, &cut, skb);
 	consume_skb(skb);
 	return true;
 }
 
 /* The packet's tunnel and SA are known: what is left is the packet's own size. */
-static void send(struct burst *b, struct sk_buff *skb)
+static void send(struct cg_burst *b, struct sk_buff *skb)
 {
 	struct sk_buff_head inner;
 	u32 mtu = inner_room(b->t, b->outer.ep, b->sa, b->room, b->v6);
 	bool clear = READ_ONCE(b->t->df) == CERTGATE_DF_CLEAR;
 
 	__skb_queue_head_init(&inner);
-	b->df = outer_df(b->t, skb, b->v6);
-	b->tos = outer_tos(b->t, b->v6 ? ipv6_get_dsfield(ipv6_hdr(skb)) : ip_hdr(skb)->tos);
 	/* the outer network may fragment what it likes */
 	if (clear)
 		mtu = inner_room(b->t, b->outer.ep, b->sa, IP_MAX_MTU, b->v6);
@@ -465,11 +198,10 @@ static void send(struct burst *b, struct sk_buff *skb)
 		kfree_skb(skb);
 		return;
 	}
-	b->priority = skb->priority;
 	if (skb_is_gso(skb) && send_cut(b, skb, mtu))
 		return;
 	if (split(b, skb, mtu, &inner))
-		seal_list(b, &inner);
+		cg_seal_list(b, &inner);
 	else
 		cg_drop(b->sa, CG_DROP_MEMORY, 1);
 }
@@ -505,20 +237,18 @@ static bool dissect(struct sk_buff *skb, struct cg_flow *flow)
 	       !cg_flow_dissect(skb, 0, flow) && !flow->paged;
 }
 
-netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
+/* The packet's tunnel. False: it has none, and is gone. RCU read side held. */
+static bool find_tunnel(struct cg_burst *b, struct sk_buff *skb, struct cg_flow *flow)
 {
-	struct burst b = { .cd = netdev_priv(dev) };
 	enum cg_drop why = CG_DROP_MALFORMED;
-	struct cg_flow flow;
 
-	rcu_read_lock();
 	skb_reset_network_header(skb);
-	if (!dissect(skb, &flow))
+	if (!dissect(skb, flow))
 		goto drop;
-	b.v6 = flow.family == AF_INET6;
-	if (skb->protocol != (b.v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP)) ||
-	    !pskb_may_pull(skb, b.v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) ||
-	    !trim(skb, b.v6))
+	b->v6 = flow->family == AF_INET6;
+	if (skb->protocol != (b->v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP)) ||
+	    !pskb_may_pull(skb, b->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) ||
+	    !trim(skb, b->v6))
 		goto drop;
 
 	why = CG_DROP_ROUTE;
@@ -526,41 +256,117 @@ netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
 		goto drop;
 
 	why = CG_DROP_SELECTOR;
-	b.t = cg_selector_table_lookup(b.cd->table, &flow);
-	if (!b.t) {
-		if (!is_multicast(&flow))
-			cg_event_acquire(b.cd->cgn, dev->ifindex, NULL, &flow);
+	b->t = cg_selector_table_lookup(b->cd->table, flow);
+	if (likely(b->t))
+		return true;
+	if (!is_multicast(flow))
+		cg_event_acquire(b->cd->cgn, b->cd->netdev->ifindex, NULL, flow);
+drop:
+	lost(b->cd, NULL, why);
+	kfree_skb(skb);
+	return false;
+}
+
+/*
+ * The tunnel's SA, which may be used now, and its route, with a reference for finish(). False:
+ * @skb is gone, as there is none. RCU read side held.
+ */
+static bool find_way(struct cg_burst *b, struct sk_buff *skb, const struct cg_flow *flow)
+{
+	enum cg_drop why = CG_DROP_NO_SA;
+
+	b->sa = rcu_dereference(b->t->active);
+	if (!b->sa || !cg_sa_usable(b->sa, &why)) {
+		if (!b->sa || why == CG_DROP_LIFETIME)
+			cg_event_acquire(b->cd->cgn, b->cd->netdev->ifindex, b->t, flow);
 		goto drop;
 	}
-	why = CG_DROP_NO_SA;
-	b.sa = rcu_dereference(b.t->active);
-	if (!b.sa || !cg_sa_usable(b.sa, &why)) {
-		if (!b.sa || why == CG_DROP_LIFETIME)
-			cg_event_acquire(b.cd->cgn, dev->ifindex, b.t, &flow);
-		goto drop_sa;
-	}
-
-	b.outer.ep = rcu_dereference(b.t->ep);
-	b.outer.dst = cg_outer_route(b.t, b.outer.ep, &b.outer.local);
-	if (IS_ERR(b.outer.dst)) {
+	b->outer.ep = rcu_dereference(b->t->ep);
+	b->outer.dst = cg_outer_route(b->t, b->outer.ep, &b->outer.local);
+	if (IS_ERR(b->outer.dst)) {
 		why = CG_DROP_ROUTE;
-		goto drop_sa;
+		goto drop;
 	}
-	b.room = cg_outer_mtu(b.t, b.outer.ep, b.outer.dst);
-	send(&b, skb);
-	dst_release(b.outer.dst);
-	rcu_read_unlock();
-	return NETDEV_TX_OK;
-
-drop_sa:
-	if (b.sa) {
-		cg_drop(b.sa, why, 1);
-		goto free;
-	}
+	b->room = cg_outer_mtu(b->t, b->outer.ep, b->outer.dst);
+	return true;
 drop:
-	lost(b.cd, b.t, why);
-free:
-	rcu_read_unlock();
+	if (b->sa)
+		cg_drop(b->sa, why, 1);
+	else
+		lost(b->cd, b->t, why);
 	kfree_skb(skb);
+	return false;
+}
+
+/* The burst, if there is one, is complete. */
+static void finish(struct cg_burst *b, struct sk_buff_head *inner)
+{
+	if (!b->t)
+		return;
+	if (!skb_queue_empty(inner))
+		cg_seal_list(b, inner);
+	dst_release(b->outer.dst);
+	b->t = NULL;
+}
+
+/*
+ * Packets of one tunnel that follow one another share a burst. What has an end of its own, in
+ * segments, fragments or an answer, goes by itself. Tunnels and SAs that are found stay while we
+ * are in this RCU read section, and so do devices: see cg_queue_forget().
+ */
+void cg_tx_process(struct sk_buff_head *waiting)
+{
+	struct cg_burst b = {};
+	struct sk_buff_head inner;
+	struct sk_buff *skb;
+	u32 mtu = 0;
+
+	__skb_queue_head_init(&inner);
+	rcu_read_lock();
+	while ((skb = __skb_dequeue(waiting))) {
+		struct cg_burst next = { .cd = netdev_priv(skb->dev) };
+		struct cg_flow flow;
+
+		/* it was when the packet came */
+		if (unlikely(!netif_running(skb->dev))) {
+			lost(next.cd, NULL, CG_DROP_QUEUE);
+			kfree_skb(skb);
+			continue;
+		}
+		if (!find_tunnel(&next, skb, &flow))
+			continue;
+		if (next.t != b.t || next.v6 != b.v6) {
+			finish(&b, &inner);
+			if (!find_way(&next, skb, &flow))
+				continue;
+			b = next;
+			mtu = inner_room(b.t, b.outer.ep, b.sa, b.room, b.v6);
+		}
+		if (!skb_is_gso(skb) && skb->len <= mtu) {
+			__skb_queue_tail(&inner, skb);
+			continue;
+		}
+		if (!skb_queue_empty(&inner))
+			cg_seal_list(&b, &inner);
+		send(&b, skb);
+		finish(&b, &inner);
+	}
+	finish(&b, &inner);
+	rcu_read_unlock();
+}
+
+netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct cg_burst b = { .cd = netdev_priv(dev) };
+	struct cg_flow flow;
+
+	if (cg_queue_to_send(skb, dev))
+		return NETDEV_TX_OK;
+	rcu_read_lock();
+	if (find_tunnel(&b, skb, &flow) && find_way(&b, skb, &flow)) {
+		send(&b, skb);
+		dst_release(b.outer.dst);
+	}
+	rcu_read_unlock();
 	return NETDEV_TX_OK;
 }

@@ -6,6 +6,8 @@
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
+#include <linux/interrupt.h>
+#include <linux/ip.h>
 #include <linux/netdevice.h>
 #include "../device.h"
 #include "../queue.h"
@@ -67,8 +69,12 @@ static int queue_init(struct kunit *test)
 	cd = netdev_priv(f->dev);
 	cd->netdev = f->dev;
 	KUNIT_ASSERT_EQ(test, cg_counters_init(&cd->counters, GFP_KERNEL), 0);
-	f->tunnel = cg_tunnel_alloc(f->cgn, 0, 0);
+	f->tunnel = cg_tunnel_alloc(f->cgn, 1, 1);
 	KUNIT_ASSERT_NOT_NULL(test, f->tunnel);
+	f->tunnel->ts[0] = (struct cg_selector){
+		.family = AF_INET, .port_end = 65535, .end.v4 = htonl(INADDR_BROADCAST),
+	};
+	f->tunnel->ts[1] = f->tunnel->ts[0];
 	f->tunnel->dev = cd;
 	spec.subject = kstrdup("CN=test", GFP_KERNEL);
 	mutex_lock(&f->cgn->lock);
@@ -223,11 +229,152 @@ static void what_waited_goes_nowhere_when_its_certificate_died(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&f->binding->counters.drops[CG_DROP_CERT]), 4);
 }
 
+/*
+ * A softirq in which three packets are to be sent by the fixture's device: what it does with the
+ * second and third, when they wait, is up to @then.
+ */
+struct softirq {
+	struct tasklet_struct tasklet;
+	struct fixture *f;
+	void (*then)(struct fixture *f);
+	unsigned int taken[3];		/* by the queue */
+};
+
+static void in_softirq_now(struct tasklet_struct *tasklet)
+{
+	struct softirq *s = container_of(tasklet, struct softirq, tasklet);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(s->taken); i++) {
+		struct sk_buff *skb = alloc_skb(200, GFP_ATOMIC);
+		struct iphdr *iph;
+
+		if (!skb)
+			return;
+		iph = skb_put_zero(skb, 100);
+		iph->version = 4;
+		iph->ihl = 5;
+		iph->tot_len = htons(100);
+		skb->protocol = htons(ETH_P_IP);
+		skb->dev = s->f->dev;
+		s->taken[i] = cg_queue_to_send(skb, s->f->dev);
+		if (!s->taken[i])
+			kfree_skb(skb);
+	}
+	if (s->then)
+		s->then(s->f);
+}
+
+/* Runs it, and waits until the poll behind it has run. */
+static void run_softirq(struct kunit *test, void (*then)(struct fixture *f))
+{
+	struct softirq *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	s->f = test->priv;
+	s->then = then;
+	tasklet_setup(&s->tasklet, in_softirq_now);
+	tasklet_schedule(&s->tasklet);
+	tasklet_kill(&s->tasklet);
+	/* what is alone goes at once, what comes with it waits */
+	KUNIT_EXPECT_EQ(test, s->taken[0], 0);
+	KUNIT_EXPECT_EQ(test, s->taken[1], 1);
+	KUNIT_EXPECT_EQ(test, s->taken[2], 1);
+}
+
+static u64 lost_by_device(const struct fixture *f, enum cg_drop why)
+{
+	const struct cg_device *cd = netdev_priv(f->dev);
+
+	return atomic64_read(&cd->counters.drops[why]);
+}
+
+static void wait_for(struct kunit *test, enum cg_drop why, u64 n)
+{
+	struct fixture *f = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 500 && lost_by_device(f, why) < n; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, lost_by_device(f, why), n);
+}
+
+/* All traffic is the tunnel's, which sends by the SA of the fixture. */
+static void set_up_tunnel(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cg_device *cd = netdev_priv(f->dev);
+
+	cd->cgn = f->cgn;
+	cd->table = cg_selector_table_new(GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, cd->table);
+	mutex_lock(&f->cgn->lock);
+	KUNIT_EXPECT_EQ(test, cg_selector_table_add(cd->table, f->tunnel), 0);
+	mutex_unlock(&f->cgn->lock);
+	KUNIT_EXPECT_TRUE(test, cg_sa_activate(f->out));
+	set_bit(__LINK_STATE_START, &f->dev->state);
+}
+
+static void take_down_tunnel(struct fixture *f)
+{
+	struct cg_device *cd = netdev_priv(f->dev);
+
+	mutex_lock(&f->cgn->lock);
+	cg_selector_table_del(cd->table, f->tunnel);
+	mutex_unlock(&f->cgn->lock);
+	synchronize_net();
+	cg_selector_table_free(cd->table);
+}
+
+static void revoke_now(struct fixture *f)
+{
+	/* as cg_fingerprint_revoke() latches it, which takes a mutex that a softirq cannot */
+	WRITE_ONCE(f->binding->state, CERTGATE_CERT_REVOKED);
+}
+
+static void what_waits_to_be_sent_is_dropped_when_its_certificate_dies(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	set_up_tunnel(test);
+	run_softirq(test, revoke_now);
+	wait_for(test, CG_DROP_CERT, 2);
+	KUNIT_EXPECT_EQ(test, lost(f->out, CG_DROP_CERT), 2);
+	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&f->out->seq), 0);
+	take_down_tunnel(f);
+}
+
+static void nothing_is_sent_by_a_device_that_is_down(struct kunit *test)
+{
+	run_softirq(test, NULL);
+	wait_for(test, CG_DROP_QUEUE, 2);
+}
+
+static void forget_now(struct fixture *f)
+{
+	cg_queue_forget(f->dev);
+}
+
+static void a_device_that_goes_takes_what_waits_along(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	run_softirq(test, forget_now);
+	synchronize_net();
+	/* the poll found nothing: what it finds of a device that is down is counted, see above */
+	KUNIT_EXPECT_EQ(test, lost_by_device(f, CG_DROP_QUEUE), 0);
+	/* and the next ones are as the first ones were */
+	run_softirq(test, forget_now);
+}
+
 static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(a_full_queue_drops_and_counts),
 	KUNIT_CASE(memory_of_waiting_packets_is_bounded),
 	KUNIT_CASE(trains_of_nothing_cost_no_memory),
 	KUNIT_CASE(what_waited_goes_nowhere_when_its_certificate_died),
+	KUNIT_CASE(what_waits_to_be_sent_is_dropped_when_its_certificate_dies),
+	KUNIT_CASE(nothing_is_sent_by_a_device_that_is_down),
+	KUNIT_CASE(a_device_that_goes_takes_what_waits_along),
 	{}
 };
 

@@ -109,45 +109,66 @@ static void a_fragment_keeps_its_page(struct kunit *test)
 	kfree_skb(skb);
 }
 
-/* Packets of half a page share one, and it is one for both until both are gone. */
-static struct sk_buff *half_full(struct kunit *test, u8 byte)
+/* Small packets share a page, and it is each one's own part until all are gone. */
+static struct sk_buff *full(struct kunit *test, unsigned int len, u8 byte)
 {
-	struct sk_buff *skb = cg_room_skb(1500);
+	struct sk_buff *skb = cg_room_skb(len);
 
 	KUNIT_EXPECT_NOT_NULL(test, skb);
 	if (!skb)
 		return NULL;
 	KUNIT_EXPECT_TRUE(test, skb->head_frag);
-	memset(skb_put(skb, 1500), byte, 1500);
+	KUNIT_EXPECT_GE(test, skb_tailroom(skb), (int)len);
+	memset(skb_put(skb, len), byte, len);
 	return skb;
 }
 
-static void halves_do_not_overlap(struct kunit *test)
+static void parts_do_not_overlap(struct kunit *test)
 {
-	struct sk_buff *skbs[8];
+	static const unsigned int lens[] = { 60, 600, 1500 };
+	struct sk_buff *skbs[48];
 	unsigned int i;
 
 	local_bh_disable();
 	for (i = 0; i < ARRAY_SIZE(skbs); i++)
-		skbs[i] = half_full(test, i + 1);
-	/* of each page one half stays */
+		skbs[i] = full(test, lens[i % ARRAY_SIZE(lens)], i + 1);
+	/* of each page some stay */
 	for (i = 0; i < ARRAY_SIZE(skbs); i += 2)
 		kfree_skb(skbs[i]);
-	for (i = 0; i < 4 * PAGES; i++)
-		kfree_skb(half_full(test, 0xff));
+	for (i = 0; i < 8 * PAGES; i++)
+		kfree_skb(full(test, lens[i % ARRAY_SIZE(lens)], 0xff));
 	local_bh_enable();
 	for (i = 1; i < ARRAY_SIZE(skbs); i += 2) {
 		if (skbs[i])
-			KUNIT_EXPECT_NULL(test, memchr_inv(skbs[i]->data, i + 1, 1500));
+			KUNIT_EXPECT_NULL(test, memchr_inv(skbs[i]->data, i + 1, skbs[i]->len));
 		kfree_skb(skbs[i]);
 	}
+}
+
+/* What is in no part is in memory of its own, and is charged for all of it. */
+static void skbs_are_as_large_as_asked_for(struct kunit *test)
+{
+	unsigned int len;
+
+	local_bh_disable();
+	for (len = 1; len < 3000; len++) {
+		struct sk_buff *skb = cg_room_skb(len);
+
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		KUNIT_EXPECT_GE(test, skb_tailroom(skb), (int)len);
+		KUNIT_EXPECT_GE(test, skb->truesize, len + (unsigned int)sizeof(*skb));
+		KUNIT_EXPECT_LE(test, skb->truesize, (unsigned int)SKB_TRUESIZE(2 * len + 512));
+		kfree_skb(skb);
+	}
+	local_bh_enable();
 }
 
 static struct kunit_case room_cases[] = {
 	KUNIT_CASE(pages_in_use_are_nobody_elses),
 	KUNIT_CASE(pages_are_used_again),
 	KUNIT_CASE(a_fragment_keeps_its_page),
-	KUNIT_CASE(halves_do_not_overlap),
+	KUNIT_CASE(parts_do_not_overlap),
+	KUNIT_CASE(skbs_are_as_large_as_asked_for),
 	{}
 };
 

@@ -10,21 +10,22 @@ PEERS = ["plain", "certgate", "xfrm", "wireguard"]
 
 
 class Setup:
-    """What lies between the gateways: outer family, encapsulation, algorithm, offloads of the outer links."""
+    """What lies between the gateways: outer family, encapsulation, algorithm, offloads of the outer links; and how packets come
+    from c1: each when it is sent, or as many as there are in one interrupt."""
 
-    def __init__(self, outer="4", encap="udp", algorithm="aes-gcm-256", offload="on"):
-        self.outer, self.encap, self.algorithm, self.offload = outer, encap, algorithm, offload
+    def __init__(self, outer="4", encap="udp", algorithm="aes-gcm-256", offload="on", arrival="each"):
+        self.outer, self.encap, self.algorithm, self.offload, self.arrival = outer, encap, algorithm, offload, arrival
 
     def words(self, peer):
-        return "%s %s %s %s %s" % (peer, self.outer, self.encap, self.algorithm, self.offload)
+        return "%s %s %s %s %s %s" % (peer, self.outer, self.encap, self.algorithm, self.offload, self.arrival)
 
     def key(self, peer):
         """What makes a difference to that peer: plain routing has no algorithm, WireGuard has its own."""
         if peer == "plain":
-            return (peer, self.outer, self.offload)
+            return (peer, self.outer, self.offload, self.arrival)
         if peer == "wireguard":
-            return (peer, self.outer, self.offload)
-        return (peer, self.outer, self.encap, self.algorithm, self.offload)
+            return (peer, self.outer, self.offload, self.arrival)
+        return (peer, self.outer, self.encap, self.algorithm, self.offload, self.arrival)
 
 
 class Row:
@@ -63,6 +64,8 @@ ROWS = [
     Row("udp-512", UDP + " --flows 8 --sizes 512", 0.70, "UDP in short bursts, 512 bytes, 8 flows"),
     Row("udp-1400", UDP + " --flows 8 --sizes 1400", 0.70, "UDP in short bursts, 1400 bytes, 8 flows"),
     Row("imix", UDP + " --flows 64 --sizes " + IMIX, 0.70, "UDP in short bursts, 64/594/1400 bytes at 7:4:1, 64 flows"),
+    Row("udp-512-nic", UDP + " --flows 8 --sizes 512", 0.70, "as udp-512, a burst in one interrupt", Setup(arrival="bursts")),
+    Row("imix-nic", UDP + " --flows 64 --sizes " + IMIX, 0.70, "as imix, a burst in one interrupt", Setup(arrival="bursts")),
     Row("sa-scale", None, 1.05, "1,000 of many SAs in use, to one SA in all, UDP, 512 bytes", against="one"),
     Row("sa-install", None, 0.50, "adding an SA pair with its tunnel and certificate binding, to states and policies by `ip -batch`",
         unit="instructions a pair"),

@@ -54,6 +54,12 @@ outer_links() {
 	done
 }
 
+# arrivals each|bursts: what c1 sends goes on at once, or waits for the next interrupt of its network, as a NIC's does
+arrivals() {
+	tc -n c1 qdisc del dev lan root 2>/dev/null
+	[ "$1" = each ] || { modprobe -q sch_netem && tc -n c1 qdisc add dev lan root netem slot 2ms 2ms; }
+}
+
 # routes_up DEVICE|'': to the other site, through the device or, without one, to the other gateway
 routes_up() {
 	local me peer

@@ -3,6 +3,7 @@
 
 trains.py super FAMILY CASE        c1 sends a super-packet of TCP; c2 must get the packets that segmentation makes of it
 trains.py capture FAMILY FILE N    N packets of two flows go from c1 to g1; what g1 makes of them ends on the router, in FILE
+trains.py burst FAMILY CASE        c1 sends datagrams that come to g1 in one interrupt; c2 must get them, in order, or nothing (`dead`)
 trains.py train FAMILY FILE WHAT   the router sends those as one train; c2 must get all of the inner packets that WHAT leaves
 
 Nothing is printed but what is wrong. FAMILY (4 or 6) is that of the inner packets. The environment tells OUTER, the outer family.
@@ -15,6 +16,7 @@ import pickle
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -23,7 +25,7 @@ SOL_PACKET, PACKET_VNET_HDR = 263, 15
 UDP_SEGMENT = 103
 NEEDS_CSUM, GSO_TCPV4, GSO_TCPV6, GSO_ECN = 1, 1, 4, 0x80
 FIN, PSH, ACK, ECE, CWR = 1, 8, 16, 64, 128
-OURS = (7001, 7002)  # source ports of what we send
+OURS = (7001, 7002, 7003)  # source ports of what we send
 HOPS = 2  # that forward an inner packet
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -386,11 +388,107 @@ def train(family, file, what):
     return all([compare(*([p for p in packets if (p.proto, p.port()) == flow] for packets in (found, expected))) for flow in flows])
 
 
+# sizes of the payload, how many flows have four each by turns, and how often all that
+BURSTS = {
+    "alike": ([1000], 1, 40),
+    "mixed": ([1000, 1000, 1000, 600, 600, 1, 1300, 1000, 1301, 1302, 1302], 3, 5),
+    "dead": ([1000], 1, 40),
+}
+
+
+def burst_at_once(family, payloads):
+    """One super-packet that is cut when it leaves c1: its pieces are on the link before anybody looks."""
+    enter("c1")
+    s = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind(("", OURS[0]))
+    s.setsockopt(socket.SOL_UDP, UDP_SEGMENT, len(payloads[0]))
+    s.sendto(b"".join(payloads), ("10.2.0.2" if family == 4 else "fd02::2", 7000))
+
+
+def burst_held_up(flows, payloads):
+    """Datagrams wait for the link-layer address of g1, which answers late, and go out when it has."""
+    subprocess.run(["ip", "-n", "c1", "neigh", "flush", "dev", "lan"], check=True)
+
+    def g1_answers(yes):
+        enter("g1")
+        with open("/proc/sys/net/ipv4/conf/lan/arp_ignore", "w", encoding="ascii") as f:
+            f.write("0" if yes else "8")
+
+    g1_answers(False)
+    enter("c1")
+    sockets = []
+    for i in range(flows):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("", OURS[i]))
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 2 * (i == 1))  # ECT(0), which the outer header takes over
+        sockets.append(s)
+    for i, payload in enumerate(payloads):
+        sockets[i // 4 % flows].sendto(payload, ("10.2.0.2", 7000))
+    g1_answers(True)
+
+
+def in_order(tap, family, payloads):
+    """What the router saw: all that was sealed, in the order in which it was sent, and some of it in trains."""
+    number, skbs, k = None, 0, 0
+    for frame in seen(tap):
+        at = esp_in(frame)
+        if not at:
+            continue
+        skbs += 1
+        esp = at[0]
+        while esp < at[1] and k < len(payloads):
+            inner = len(payloads[k]) + (28 if family == 4 else 48)
+            spi_number = struct.unpack("!II", frame[esp : esp + 8])
+            if number not in (None, (spi_number[0], spi_number[1] - 1)):
+                print("packet %d has SPI and number %s, after %s" % (k, spi_number, number))
+                return False
+            number = spi_number
+            esp += 16 + (inner + 2 + 3) // 4 * 4 + 16
+            k += 1
+        if esp != at[1]:
+            print("packet %d does not end where its skb ends" % k)
+            return False
+    if k != len(payloads) or skbs > len(payloads) * 3 // 4:
+        print("the router saw %d packets of %d in %d skbs" % (k, len(payloads), skbs))
+        return False
+    return True
+
+
+def burst(family, case):
+    sizes, flows, times = BURSTS[case]
+    payloads = [struct.pack("!B", i) + os.urandom(size - 1) for i, size in enumerate(sizes * times)]
+    if case == "alike":
+        payloads[-1] = payloads[-1][:77]
+    tap, _ = packets_of("r", "w1", False)
+    world = World()
+    if flows == 1:
+        burst_at_once(family, payloads)
+    else:
+        burst_held_up(flows, payloads)
+    expected = [] if case == "dead" else payloads
+    found, _ = world.received(len(expected), 5.0 if expected else 0.5)
+    for i in range(flows):
+        mine = [bytes(p.data[p.l4 :]) for p in found if p.port() == OURS[i]]
+        sent = [payload for k, payload in enumerate(expected) if k // 4 % flows == i]
+        if mine != sent:
+            print("flow %d: %d datagrams came, not %d, or not as they were sent" % (i, len(mine), len(sent)))
+            return False
+    for p in found:
+        if Ip(bytes(p.data)).fix().data != p.data:
+            print("a checksum is wrong")
+            return False
+    if not expected:
+        return not [frame for frame in seen(tap) if esp_in(frame)]
+    return in_order(tap, family, payloads)
+
+
 def main():
     _, command, family, *words = sys.argv
     family = int(family)
     if command == "super":
         ok = super_packet(family, *words)
+    elif command == "burst":
+        ok = burst(family, *words)
     elif command == "capture":
         ok = capture(family, words[0], int(words[1]))
     else:

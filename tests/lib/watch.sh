@@ -27,13 +27,16 @@ pour() {
 	pouring="${pouring:-} $!"
 }
 
-# flood SITE: the same with as many datagrams as the machine makes
+# flood SITE: the same with as many datagrams as the machine makes, one by one and twenty in one interrupt by turns
 flood() {
+	ns "c$1" ethtool -K lan tx-udp-segmentation off >/dev/null || return 1
 	"$enter" "c$1" python3 -c 'import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s, many = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+many.setsockopt(17, 103, 500)  # UDP_SEGMENT
 while True:
     try:
         s.sendto(bytes(500), (sys.argv[1], 9))
+        many.sendto(bytes(10000), (sys.argv[1], 9))
     except OSError:
         pass' "10.$((3 - $1)).0.2" &
 	pouring="${pouring:-} $!"
