@@ -120,3 +120,8 @@ int cg_aead_init(struct cg_esp *esp, const char *name, const u8 *key, unsigned i
 	esp->cipher = &aead_cipher;
 	return 0;
 }
+
+bool cg_aead_is_async(const struct cg_esp *esp)
+{
+	return crypto_aead_tfm(esp->aead)->__crt_alg->cra_flags & CRYPTO_ALG_ASYNC;
+}

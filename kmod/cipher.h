@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What esp.c has packets sealed and opened with, and who does it: aead.c with an AEAD of the crypto
- * API, whichever it is.
+ * What esp.c has packets sealed and opened with, and those who do it: aead.c with an AEAD of
+ * the crypto API, whichever it is, chacha.c with the two parts of ChaCha20-Poly1305.
  */
 #ifndef _CERTGATE_CIPHER_H
 #define _CERTGATE_CIPHER_H
@@ -30,5 +30,17 @@ struct cg_cipher {
  */
 int cg_aead_init(struct cg_esp *esp, const char *name, const u8 *key, unsigned int keylen,
 		 int *bad, const char **why);
+/* Does it answer later, on another CPU or from hardware? */
+bool cg_aead_is_async(const struct cg_esp *esp);
+
+#define CG_CHACHA_KEYLEN	36	/* RFC 7634 section 2: 32 of key, 4 of salt */
+
+/*
+ * chacha.c: have the ChaCha20-Poly1305 (RFC 7634) that cg_aead_init() has keyed with @key,
+ * CG_CHACHA_KEYLEN bytes, done by its parts. @esp stays as it is if the kernel has not got
+ * both, or if its cipher is asynchronous, which is a choice of hardware or of whoever set it
+ * up. Process context.
+ */
+void cg_chacha_by_parts(struct cg_esp *esp, const u8 *key);
 
 #endif

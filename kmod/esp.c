@@ -55,6 +55,15 @@ static int init_aead(struct cg_esp *esp, const char *name, const u8 *key,
 	return cg_aead_init(esp, name, key, keylen, bad, why);
 }
 
+static int init_chacha(struct cg_esp *esp, const u8 *key, int *bad, const char **why)
+{
+	int err = init_aead(esp, "rfc7539esp(chacha20,poly1305)", key, CG_CHACHA_KEYLEN, bad, why);
+
+	if (!err)
+		cg_chacha_by_parts(esp, key);
+	return err;
+}
+
 /* The key format of authenc: sizes, integrity key, encryption key. */
 static int init_cbc(struct cg_esp *esp, const struct cg_integ *integ,
 		    const u8 *key, unsigned int keylen, const u8 *ikey,
@@ -148,7 +157,7 @@ int cg_esp_init(struct cg_esp *esp, u16 encr, u16 integ, bool esn,
 			*why = "an AES-GCM key has 16, 24 or 32 bytes and 4 of salt";
 			return -EINVAL;
 		}
-		if (encr == CERTGATE_ENCR_CHACHA20_POLY1305 && keylen != 36) {
+		if (encr == CERTGATE_ENCR_CHACHA20_POLY1305 && keylen != CG_CHACHA_KEYLEN) {
 			*bad = 3;
 			*why = "a ChaCha20-Poly1305 key has 32 bytes and 4 of salt";
 			return -EINVAL;
@@ -164,7 +173,7 @@ int cg_esp_init(struct cg_esp *esp, u16 encr, u16 integ, bool esn,
 	else if (encr == CERTGATE_ENCR_AES_GCM_16)
 		err = init_aead(esp, "rfc4106(gcm(aes))", key, keylen, bad, why);
 	else
-		err = init_aead(esp, "rfc7539esp(chacha20,poly1305)", key, keylen, bad, why);
+		err = init_chacha(esp, key, bad, why);
 	if (err)
 		cg_esp_free(esp);
 	return err;

@@ -21,7 +21,10 @@
 /* An SA's cipher and the sizes that follow from it. Set once. */
 struct cg_esp {
 	const struct cg_cipher *cipher;	/* cipher.h */
-	struct crypto_aead *aead;	/* aead.c */
+	union {
+		struct crypto_aead *aead;	/* aead.c */
+		struct cg_chacha *chacha;	/* chacha.c */
+	};
 	u16 encr, integ;		/* IANA */
 	u16 key_bits;
 	u8 iv_len;			/* on the wire: 8 or 16 */
