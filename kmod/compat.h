@@ -37,6 +37,11 @@ static inline void *cg_crypto_data(struct crypto_async_request *arg)
 }
 #endif
 
+/* The library's ChaCha20 and Poly1305, with states that are their callers': chacha_library.c */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define CG_HAVE_CHACHA_LIBRARY
+#endif
+
 /* Where a namespace's UDP sockets are found. */
 static inline struct udp_table *cg_udp_table(const struct net *net)
 {

@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ESP format and its ciphers: keys to transforms, sizes, sealing and opening
- * one segment that lies in linear memory. Owns the transform in an SA's struct
- * cg_esp; called by sa.c when an SA is made and by queue.c for each segment.
- *
- * The additional data is SPI and sequence number as on the wire; with extended
- * sequence numbers it is SPI, high half, low half (RFC 4106 section 5), which
- * the wire does not have in one piece, so it then gets a private scatterlist
- * entry. For all transforms the IV follows it: the AEADs of RFC 4106 and 7634
- * expect it there, authenc and authencesn have to cover it.
+ * The ESP format: keys to transforms, sizes, sealing and opening one segment that
+ * lies in linear memory, with the ciphers of cipher.h. Owns what is in an SA's struct cg_esp
+ * but the cipher's own; called by sa.c when an SA is made and by queue.c for each segment.
  */
-#include <linux/err.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/random.h>
 #include <crypto/aes.h>
 #include <crypto/authenc.h>
-#include "esp.h"
-#include "sa.h"
+#include "cipher.h"
 
 struct cg_integ {
 	u16 id;
@@ -51,48 +43,25 @@ static const struct cg_integ *find_integ(u16 id)
 	return NULL;
 }
 
-static int alloc_aead(struct cg_esp *esp, const char *name, int *bad, const char **why)
-{
-	struct crypto_aead *aead = crypto_alloc_aead(name, 0, 0);
-
-	if (IS_ERR(aead)) {
-		*bad = 1;
-		*why = "the kernel's cryptography does not offer this algorithm";
-		return PTR_ERR(aead) == -ENOMEM ? -ENOMEM : -EOPNOTSUPP;
-	}
-	esp->aead = aead;
-	return 0;
-}
-
-static int set_key(struct cg_esp *esp, const u8 *key, unsigned int keylen,
-		   int *bad, const char **why)
-{
-	int err = crypto_aead_setkey(esp->aead, key, keylen);
-
-	if (!err)
-		err = crypto_aead_setauthsize(esp->aead, esp->icv_len);
-	if (err) {
-		*bad = 3;
-		*why = "the kernel's cryptography does not take this key";
-	}
-	return err;
-}
-
 /* RFC 4106 and RFC 7634: four bytes of salt end the key. */
 static int init_aead(struct cg_esp *esp, const char *name, const u8 *key,
 		     unsigned int keylen, int *bad, const char **why)
 {
-	int err;
-
 	esp->iv_len = 8;
 	esp->icv_len = 16;
 	esp->block = 4;
 	esp->salt_len = 4;
 	esp->key_bits = (keylen - 4) * 8;
-	err = alloc_aead(esp, name, bad, why);
-	if (err)
-		return err;
-	return set_key(esp, key, keylen, bad, why);
+	return cg_aead_init(esp, name, key, keylen, bad, why);
+}
+
+static int init_chacha(struct cg_esp *esp, const u8 *key, int *bad, const char **why)
+{
+	int err = init_aead(esp, "rfc7539esp(chacha20,poly1305)", key, CG_CHACHA_KEYLEN, bad, why);
+
+	if (!err)
+		cg_chacha_by_parts(esp, key);
+	return err;
 }
 
 /* The key format of authenc: sizes, integrity key, encryption key. */
@@ -124,10 +93,6 @@ static int init_cbc(struct cg_esp *esp, const struct cg_integ *integ,
 	if (err)
 		return err;
 
-	err = alloc_aead(esp, esp->esn ? integ->esn : integ->plain, bad, why);
-	if (err)
-		return err;
-
 	blob = kzalloc(len, GFP_KERNEL);
 	if (!blob)
 		return -ENOMEM;
@@ -138,7 +103,7 @@ static int init_cbc(struct cg_esp *esp, const struct cg_integ *integ,
 	param->enckeylen = cpu_to_be32(keylen);
 	memcpy(blob + RTA_SPACE(sizeof(*param)), ikey, ikeylen);
 	memcpy(blob + RTA_SPACE(sizeof(*param)) + ikeylen, key, keylen);
-	err = set_key(esp, blob, len, bad, why);
+	err = cg_aead_init(esp, esp->esn ? integ->esn : integ->plain, blob, len, bad, why);
 	kfree_sensitive(blob);
 	return err;
 }
@@ -192,7 +157,7 @@ int cg_esp_init(struct cg_esp *esp, u16 encr, u16 integ, bool esn,
 			*why = "an AES-GCM key has 16, 24 or 32 bytes and 4 of salt";
 			return -EINVAL;
 		}
-		if (encr == CERTGATE_ENCR_CHACHA20_POLY1305 && keylen != 36) {
+		if (encr == CERTGATE_ENCR_CHACHA20_POLY1305 && keylen != CG_CHACHA_KEYLEN) {
 			*bad = 3;
 			*why = "a ChaCha20-Poly1305 key has 32 bytes and 4 of salt";
 			return -EINVAL;
@@ -208,7 +173,7 @@ int cg_esp_init(struct cg_esp *esp, u16 encr, u16 integ, bool esn,
 	else if (encr == CERTGATE_ENCR_AES_GCM_16)
 		err = init_aead(esp, "rfc4106(gcm(aes))", key, keylen, bad, why);
 	else
-		err = init_aead(esp, "rfc7539esp(chacha20,poly1305)", key, keylen, bad, why);
+		err = init_chacha(esp, key, bad, why);
 	if (err)
 		cg_esp_free(esp);
 	return err;
@@ -216,8 +181,9 @@ int cg_esp_init(struct cg_esp *esp, u16 encr, u16 integ, bool esn,
 
 void cg_esp_free(struct cg_esp *esp)
 {
-	crypto_free_aead(esp->aead);
-	esp->aead = NULL;
+	if (esp->cipher)
+		esp->cipher->release(esp);
+	esp->cipher = NULL;
 	kfree_sensitive(esp->iv_aes);
 	esp->iv_aes = NULL;
 	memzero_explicit(esp->iv_key, sizeof(esp->iv_key));
@@ -250,48 +216,12 @@ unsigned int cg_esp_payload_room(const struct cg_esp *esp, unsigned int room)
 
 unsigned int cg_esp_op_size(const struct cg_esp *esp)
 {
-	return sizeof(struct cg_op) + crypto_aead_reqsize(esp->aead);
+	return esp->op_size;
 }
 
 void cg_esp_begin(const struct cg_esp *esp, struct cg_op *op, crypto_completion_t done)
 {
-	struct aead_request *req = &op->req;
-
-	/* what sg_set_buf() leaves alone; as sg_init_table(), without its walk */
-	op->sg[0].page_link = 0;
-	op->sg[1].page_link = 0;
-	sg_mark_end(&op->sg[esp->esn ? 1 : 0]);
-	aead_request_set_tfm(req, esp->aead);
-	aead_request_set_callback(req, 0, done, op);
-	aead_request_set_ad(req, cg_esp_header_len(esp) + (esp->esn ? 4 : 0));
-}
-
-/* Few lengths, each known to the compiler. */
-static void copy_iv(const struct cg_esp *esp, u8 *to, const u8 *packet)
-{
-	if (likely(esp->iv_len == 8))
-		memcpy(to, packet + CG_ESP_HLEN, 8);
-	else
-		memcpy(to, packet + CG_ESP_HLEN, AES_BLOCK_SIZE);
-}
-
-/* Associated data, scatterlist and IV; @len: ciphertext without ICV. */
-static void prepare(const struct cg_esp *esp, struct cg_op *op, u64 seq,
-		    u8 *packet, unsigned int len, unsigned int crypt_len)
-{
-	unsigned int header = cg_esp_header_len(esp);
-
-	copy_iv(esp, op->iv, packet);
-	if (esp->esn) {
-		memcpy(op->aad, packet, 4);
-		put_unaligned_be64(seq, op->aad + 4);
-		copy_iv(esp, op->aad + 12, packet);
-		sg_set_buf(&op->sg[0], op->aad, header + 4);
-		sg_set_buf(&op->sg[1], packet + header, len + esp->icv_len);
-	} else {
-		sg_set_buf(&op->sg[0], packet, header + len + esp->icv_len);
-	}
-	aead_request_set_crypt(&op->req, op->sg, op->sg, crypt_len, op->iv);
+	esp->cipher->begin(esp, op, done);
 }
 
 int cg_esp_seal(const struct cg_esp *esp, struct cg_op *op, __be32 spi, u64 seq,
@@ -315,8 +245,7 @@ int cg_esp_seal(const struct cg_esp *esp, struct cg_op *op, __be32 spi, u64 seq,
 	end[trailer - 2] = trailer - 2;
 	end[trailer - 1] = next_header;
 
-	prepare(esp, op, seq, packet, len + trailer, len + trailer);
-	return crypto_aead_encrypt(&op->req);
+	return esp->cipher->seal(esp, op, seq, packet, len + trailer);
 }
 
 bool cg_esp_fits(const struct cg_esp *esp, unsigned int len)
@@ -334,13 +263,9 @@ unsigned int cg_esp_opened_len(const struct cg_esp *esp, unsigned int len)
 int cg_esp_open(const struct cg_esp *esp, struct cg_op *op, u64 seq,
 		u8 *packet, unsigned int len)
 {
-	unsigned int opened;
-
 	if (!cg_esp_fits(esp, len))
 		return -EINVAL;
-	opened = cg_esp_opened_len(esp, len);
-	prepare(esp, op, seq, packet, opened, opened + esp->icv_len);
-	return crypto_aead_decrypt(&op->req);
+	return esp->cipher->open(esp, op, seq, packet, cg_esp_opened_len(esp, len));
 }
 
 int cg_esp_payload(const u8 *opened, unsigned int len, u8 *next_header)

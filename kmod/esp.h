@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ESP format and its ciphers (RFC 4303, 4106, 7634, 3602/4868 and 2404):
- * SA keys to transforms, sizes, encryption and decryption of one segment in
+ * The ESP format (RFC 4303) and what RFC 4106, 7634, 3602, 4868 and 2404 say of
+ * ciphers in it: SA keys to transforms, sizes, encryption and decryption of one segment in
  * linear memory. Knows nothing of sockets, routes or devices.
  */
 #ifndef _CERTGATE_ESP_H
 #define _CERTGATE_ESP_H
 
-#include <linux/scatterlist.h>
 #include <linux/types.h>
-#include <crypto/aead.h>
 #include "compat.h"
 
 struct cg_esp;
@@ -20,7 +18,7 @@ struct cg_seg;
 #define CG_ESP_MAX_IV	16
 
 /*
- * One segment at the cipher. Its size differs by transform: cg_esp_op_size().
+ * One segment at the cipher. What the cipher needs follows, cg_esp_op_size() bytes in all.
  * Must not move or be used again while the cipher has it.
  */
 struct cg_op {
@@ -28,10 +26,6 @@ struct cg_op {
 	unsigned int size;		/* as allocated */
 	struct cg_seg *seg;
 	struct cg_job *job;
-	struct scatterlist sg[2];
-	u8 iv[CG_ESP_MAX_IV];
-	u8 aad[CG_ESP_HLEN + 4 + CG_ESP_MAX_IV];	/* with ESN */
-	struct aead_request req;	/* last: the transform's context follows */
 };
 
 /*

@@ -20,7 +20,11 @@
 
 /* An SA's cipher and the sizes that follow from it. Set once. */
 struct cg_esp {
-	struct crypto_aead *aead;
+	const struct cg_cipher *cipher;	/* cipher.h */
+	union {
+		struct crypto_aead *aead;	/* aead.c */
+		struct cg_chacha *chacha;	/* chacha.c */
+	};
 	u16 encr, integ;		/* IANA */
 	u16 key_bits;
 	u8 iv_len;			/* on the wire: 8 or 16 */
@@ -29,6 +33,7 @@ struct cg_esp {
 	u8 salt_len;			/* part of the transform's key */
 	bool esn;
 	bool cbc;			/* authenc/authencesn: IV must be unpredictable */
+	unsigned int op_size;		/* cg_esp_op_size() */
 	u8 iv_key[16];			/* CBC: secret from which IVs derive; see esp.c */
 	struct crypto_aes_ctx *iv_aes;	/* CBC only */
 };

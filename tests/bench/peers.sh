@@ -83,7 +83,8 @@ routes_down() {
 	done
 }
 
-# load_algorithm: the modules of ChaCha20-Poly1305, which its name alone does not load here
+# load_algorithm: the modules of ChaCha20-Poly1305, which its name alone does not load here; certgate's own dependencies are among them, which
+# modprobe would have loaded before it
 load_algorithm() {
 	[ "$encr" != chacha20-poly1305 ] || modprobe -q -a chacha20poly1305 chacha-x86_64 poly1305-x86_64
 	return 0
@@ -108,8 +109,8 @@ plain_counters() {
 # The device's MTU is what an outer packet of 1500 bytes leaves, as with WireGuard; xfrm finds it by itself.
 certgate_up() {
 	local g mtu=1438
-	[ -d /sys/module/certgate ] || insmod "$CERTGATE_KO" || return 1
 	load_algorithm
+	[ -d /sys/module/certgate ] || insmod "$CERTGATE_KO" || return 1
 	tunnel_up || return 1
 	[ "$encap" = udp ] || mtu=1446
 	[ "$outer" = 4 ] || mtu=1418
