@@ -2,9 +2,9 @@
 /*
  * Larval SAs: made and taken back by netlink requests, ended by their time, their tunnel
  * or the SA itself. What comes for them is unauthenticated: its number and memory are
- * bounded for each SPI, each namespace and the machine. What does not fit is counted as lost for want
- * of room, what is held when a larval SA ends without an SA as lost for want of one, at the
- * tunnel and its device: there is no other owner.
+ * bounded for each SPI, each namespace and the machine. What does not fit is counted as lost
+ * for want of room, what is held when a larval SA ends without an SA as lost for want of
+ * one, at the tunnel and its device: there is no other owner.
  */
 #include <linux/slab.h>
 #include "device.h"
@@ -170,9 +170,9 @@ bool cg_larval_hold(struct sk_buff *skb, __be32 spi)
 }
 
 /*
- * What is held goes through the SA while packets that come are still held behind it. When nothing is
- * left, or they come as fast as they go, the SA is published, with the lock, so that no packet
- * finds neither. On a network that is quicker than we are a few are overtaken, as anywhere.
+ * What is held goes through the SA while packets that come are still held behind it. When
+ * nothing is left, or they come as fast as they go, the SA is published, with the lock, so that
+ * no packet finds neither. On a network that is quicker than we are a few are overtaken.
  */
 int cg_larval_mature(struct cg_sa *sa, int (*publish)(struct cg_sa *sa))
 {

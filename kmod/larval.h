@@ -37,8 +37,9 @@ bool cg_larval_hold(struct sk_buff *skb, __be32 spi);
 bool cg_larval_expects(struct cg_net *cgn, __be32 spi, enum certgate_encap encap);
 
 /*
- * The inbound @sa is complete: @publish makes it known to packets, after all that was held for its SPI
- * went through it, so that none of it is overtaken. Under cg_net.lock. What @publish returned.
+ * The inbound @sa is complete: @publish makes it known to packets, after all that was held
+ * for its SPI went through it, so that none of it is overtaken. Under cg_net.lock. What @publish
+ * returned.
  */
 int cg_larval_mature(struct cg_sa *sa, int (*publish)(struct cg_sa *sa));
 

@@ -29,8 +29,8 @@ void cg_rx_take_train(struct cg_net *cgn, struct sk_buff *skb, unsigned int n, u
 void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi);
 
 /*
- * Single packets that were held for @sa, which packets need not find yet, struct cg_cb set: they go the way of
- * all, in their order. Consumes all. Process context, under cg_net.lock.
+ * Single packets that were held for @sa, which packets need not find yet, struct cg_cb set:
+ * they go the way of all, in their order. Consumes all. Process context, under cg_net.lock.
  */
 void cg_rx_held(struct cg_sa *sa, struct sk_buff_head *held);
 

@@ -4,6 +4,8 @@
 # Larval SAs: what a peer sends on an SA that is not complete here waits, in bounds, and goes through it once it is, in order and ahead of what
 # comes later. Without an SA it is lost and counted.
 #
+# What waits does so for ten seconds, and a machine that is busy may take one for each command: in between there is but what has to be.
+#
 # timeout: 200
 # kernels: uml-debug (6.1) (6.12)
 
@@ -67,7 +69,7 @@ if found != wanted:
 in_order() {
 	local early
 	early=$(tunnel_says 't["early_packets"]')
-	expect_it 01 && peer_sends 01 && probe_start inbox c2 serve 7000 && lengthen 120 && wait_until 5 is_early $((early + 120)) || return 1
+	peer_sends 01 && probe_start inbox c2 serve 7000 && expect_it 01 && lengthen 120 && wait_until 5 is_early $((early + 120)) || return 1
 	[ ! -s /tmp/inbox ] || { echo 'something came before there was an SA'; return 1; }
 	complete 01 --replay-window 64 && wait_until 5 arrived 100 219 2>/tmp/inbox.why || { cat /tmp/inbox.why; return 1; }
 	is 0 tunnel_says 't["larvals"]' && send 5 && wait_until 5 eval '[ "$(received 2)" = 125 ]' && is '{}' tunnel_says 't["drops"]'
@@ -77,9 +79,8 @@ in_order() {
 under_way() {
 	local n=$1 early went
 	early=$(tunnel_says 't["early_packets"]')
-	expect_it "$n" || return 1
 	flood_slowly
-	peer_sends "$n" && wait_until 10 eval '[ "$(tunnel_says "t[\"early_packets\"]")" -gt '$((early + 100))' ]' && complete "$n" &&
+	expect_it "$n" && peer_sends "$n" && wait_until 10 eval '[ "$(tunnel_says "t[\"early_packets\"]")" -gt '$((early + 100))' ]' && complete "$n" &&
 		wait_until 10 eval '[ "$(received_on '"$n"')" -gt 400 ]'
 	went=$?
 	pour_off
@@ -105,7 +106,7 @@ while True:
 overflow() {
 	local early full
 	early=$(tunnel_says 't["early_packets"]') full=$(tunnel_says 't["drops"].get("queue", 0)')
-	expect_it 03 && peer_sends 03 && send 1100 && wait_until 5 is_lost queue $((full + 76)) && is_early $((early + 1024)) &&
+	peer_sends 03 && expect_it 03 && send 1100 && wait_until 5 is_lost queue $((full + 76)) && is_early $((early + 1024)) &&
 		complete 03 && is 1024 received_on 03
 }
 
@@ -114,17 +115,18 @@ expiry() {
 	local before early held
 	before=$(tunnel_says 't["drops"].get("no-sa", 0)') early=$(tunnel_says 't["early_packets"]')
 	flood_slowly
-	peer_sends 04 && expect_it 04 700 && wait_until 10 eval '[ "$(tunnel_says "t[\"larvals\"]")" = 0 ]'
+	peer_sends 04 && expect_it 04 2000 && wait_until 20 eval '[ "$(tunnel_says "t[\"larvals\"]")" = 0 ]'
 	pour_off
 	held=$(($(tunnel_says 't["early_packets"]') - early))
-	[ "$held" -gt 0 ] && is_lost no-sa $((before + held)) && complete 04 && is 0 received_on 04
+	[ "$held" -gt 0 ] || { echo 'nothing was held'; return 1; }
+	is $((before + held)) tunnel_says 't["drops"].get("no-sa", 0)' && complete 04 && is 0 received_on 04
 }
 
 withdrawn() { # SERIAL COMMAND...
 	local n=$1 before early
 	shift
 	before=$(tunnel_says 't["drops"].get("no-sa", 0)') early=$(tunnel_says 't["early_packets"]')
-	expect_it "$n" && peer_sends "$n" && send 10 && wait_until 5 is_early $((early + 10)) && "$@" && is_lost no-sa $((before + 10)) &&
+	peer_sends "$n" && expect_it "$n" && send 10 && wait_until 5 is_early $((early + 10)) && "$@" && is_lost no-sa $((before + 10)) &&
 		is 0 tunnel_says 't["larvals"]'
 }
 
@@ -146,27 +148,19 @@ never_announced() {
 refused() {
 	local early other
 	early=$(tunnel_says 't["early_packets"]')
-	expect_it 09 && peer_sends 09 && send 10 && wait_until 5 is_early $((early + 10)) || return 1
-	other=$(cert_add 2 "other$era") && cgk 2 cert revoke "$(key "other$era" 32)" >/dev/null && refuses 'is revoked' complete 09 --cert "$other" || return 1
+	other=$(cert_add 2 "other$era") && cgk 2 cert revoke "$(key "other$era" 32)" >/dev/null && peer_sends 09 &&
+		expect_it 09 && send 10 && wait_until 5 is_early $((early + 10)) && refuses 'is revoked' complete 09 --cert "$other" || return 1
 	keys aes-gcm-256 "wrong$era" | cgk 2 sa add --dir in --spi "0x${era}09" --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 &&
 		is 0 received_on 09 && is 10 field 2 "[s['drops'].get('auth') for s in x if s['spi'].endswith('${era}09')][0]" sa list
-}
-
-bounded() {
-	local i
-	for ((i = 0; i < 16; i++)); do
-		cgk 2 larval add --spi $((70000 + i)) --tunnel "$tunnel2" --milliseconds 10000 || return 1
-	done
-	refuses 'as many larval SAs' cgk 2 larval add --spi 70100 --tunnel "$tunnel2" --milliseconds 10000 && cgk 2 flush sas && is 0 tunnel_says 't["larvals"]'
 }
 
 waiting() { # SERIAL: a tunnel with packets that wait
 	local early
 	early=$(tunnel_says 't["early_packets"]')
-	expect_it "$1" && peer_sends "$1" && send 20 && wait_until 5 is_early $((early + 20))
+	peer_sends "$1" && expect_it "$1" && send 20 && wait_until 5 is_early $((early + 20))
 }
 
-ktap_begin $((${#kinds[@]} * 10 + 4))
+ktap_begin $((${#kinds[@]} * 9 + 4))
 world_up
 for kind in "${kinds[@]}"; do
 	encap=${kind% *} outer=${kind#* } era=$((era + 1))
@@ -182,7 +176,6 @@ for kind in "${kinds[@]}"; do
 	t "and with all SAs, $kind" withdrawn 06 cgk 2 flush sas
 	t "an SPI that was never announced holds nothing, $kind" never_announced
 	t "no SA under a revoked certificate, no packet with another key, $kind" refused
-	t "a tunnel has no more than sixteen, $kind" bounded
 	t "a tunnel goes, packets waiting, $kind" eval 'waiting 0a && cgk 2 tunnel del "$tunnel2" && is 0 field 2 "len(x)" tunnel list'
 	tunnel_down
 done
@@ -190,7 +183,7 @@ encap=udp outer=4 era=30
 t 'a device goes, packets waiting' eval 'tunnel_up && waiting 11 && ip -n g2 link del cg0'
 tunnel_down
 t 'a namespace goes, packets waiting' eval 'tunnel_up && waiting 12 && socket_release 2 && ip netns del g2'
-tunnel_down
+tunnel_down 2>/dev/null
 world_down
 world_up
 t 'packets wait' eval 'tunnel_up && waiting 13'

@@ -347,6 +347,10 @@ def larvals(t, tun):
     t.refused("the end of another", errno.ENOENT, "no larval SA", "LARVAL_SPI", "LARVAL_DEL", be32("LARVAL_SPI", 70001))
     t.done("its end", "LARVAL_DEL", be32("LARVAL_SPI", 70000))
     t.done("leaves none", "TUNNEL_GET", u32("TUNNEL_ID", tun), check=lambda a: nl.number(a.messages[0], "TUNNEL_LARVAL_COUNT") == 0)
+    errors = [t.family.do("LARVAL_NEW", *larval(70100 + i, tun)).error for i in range(17)]
+    t.result("a tunnel has no more than sixteen", errors == [0] * 16 + [errno.ENOSPC], errors)
+    for i in range(16):
+        t.family.do("LARVAL_DEL", be32("LARVAL_SPI", 70100 + i))
 
 
 def keys_stay(t, tun):
@@ -517,7 +521,7 @@ def fuzz(t, tun):
 
 
 def main():
-    t = Checks(142)
+    t = Checks(143)
     certificates(t)
     tun = tunnels(t)
     associations(t, tun)
