@@ -44,8 +44,25 @@ is_lost() { # CAUSE COUNT
 	[ "$(tunnel_says "t['drops'].get('$1', 0)")" = "$2" ]
 }
 
+# Somebody takes the datagrams: an answer that they are nobody's would be lost for want of an SA back, and counted as well
+sink_up() {
+	"$enter" c2 python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("10.2.0.2", 9))
+print("ready", flush=True)
+while True:
+    s.recv(2000)' >/tmp/sink &
+	sink=$!
+	wait_until 20 test -s /tmp/sink
+}
+
+sink_down() {
+	kill "$sink"
+	wait "$sink"
+} 2>/dev/null
+
 send() { # COUNT
-	probe c1 send 10.2.0.2 7000 count="$1"
+	probe c1 send 10.2.0.2 9 count="$1"
 }
 
 # lengthen COUNT: as many packets, from 100 bytes on each a byte longer
@@ -162,6 +179,7 @@ waiting() { # SERIAL: a tunnel with packets that wait
 
 ktap_begin $((${#kinds[@]} * 9 + 4))
 world_up
+sink_up
 for kind in "${kinds[@]}"; do
 	encap=${kind% *} outer=${kind#* } era=$((era + 1))
 	tunnel_up || exit 1
@@ -184,6 +202,7 @@ t 'a device goes, packets waiting' eval 'tunnel_up && waiting 11 && ip -n g2 lin
 tunnel_down
 t 'a namespace goes, packets waiting' eval 'tunnel_up && waiting 12 && socket_release 2 && ip netns del g2'
 tunnel_down 2>/dev/null
+sink_down
 world_down
 world_up
 t 'packets wait' eval 'tunnel_up && waiting 13'
