@@ -453,7 +453,7 @@ static void finish(struct load *l, int error, json_t *result)
 	struct gateway *g = l->g;
 
 	g->load = NULL;
-	g->load_again = g->load_again || (error < 0 && l->owed);
+	g->load_again = g->load_again || (error < 0 && l->owed && g->loaded);
 	/* Whoever was called may want it later. */
 	if (g->load_again && !g->stopping) {
 		const struct timeval soon = {.tv_sec = 0, .tv_usec = 1000};

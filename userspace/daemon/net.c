@@ -393,8 +393,10 @@ void sockets_follow_vrfs(struct gateway *g)
 	if (!g->loaded || g->load || g->vrfs.n == 0)
 		return;
 	find_vrfs(g, g->config, &now);
-	if (memcmp(&now, &g->vrfs, sizeof(now)) == 0)
+	if (memcmp(&now, &g->vrfs, sizeof(now)) == 0) {
+		g->vrfs_refused = now;
 		return;
+	}
 	if (sockets_prepare(g, g->config, &diags) >= 0)
 		sockets_apply(g, g->config);
 	/* It is tried again each time, and said once for each change. */
