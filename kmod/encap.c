@@ -94,8 +94,12 @@ static int raw_rcv(struct sk_buff *skb, bool v6)
 	    skb_copy_bits(skb, 0, &spi, sizeof(spi)))
 		return -EINVAL;
 	sa = cg_sa_find_in(cgn, spi);
-	if (!sa && cg_larval_expects(cgn, spi, CERTGATE_ENCAP_NONE))
-		goto take;
+	if (unlikely(!sa)) {
+		if (cg_larval_expects(cgn, spi, CERTGATE_ENCAP_NONE))
+			goto take;
+		smp_rmb();	/* as in find_sa() of rx.c */
+		sa = cg_sa_find_in(cgn, spi);
+	}
 	if (!sa) {
 		if (!is_foreign(net, skb, spi, v6)) {
 			cg_outer_seen(skb, CERTGATE_ENCAP_NONE, &seen);
