@@ -16,6 +16,7 @@
 #include <net/xfrm.h>
 #include "encap.h"
 #include "event.h"
+#include "larval.h"
 #include "outer.h"
 #include "pmtu.h"
 #include "queue.h"
@@ -93,6 +94,12 @@ static int raw_rcv(struct sk_buff *skb, bool v6)
 	    skb_copy_bits(skb, 0, &spi, sizeof(spi)))
 		return -EINVAL;
 	sa = cg_sa_find_in(cgn, spi);
+	if (unlikely(!sa)) {
+		if (cg_larval_expects(cgn, spi, CERTGATE_ENCAP_NONE))
+			goto take;
+		smp_rmb();	/* as in find_sa() of rx.c */
+		sa = cg_sa_find_in(cgn, spi);
+	}
 	if (!sa) {
 		if (!is_foreign(net, skb, spi, v6)) {
 			cg_outer_seen(skb, CERTGATE_ENCAP_NONE, &seen);
@@ -102,6 +109,7 @@ static int raw_rcv(struct sk_buff *skb, bool v6)
 	}
 	if (sa->tunnel->encap != CERTGATE_ENCAP_NONE)
 		return -EINVAL;
+take:
 	cg_rx_take(cgn, skb, CERTGATE_ENCAP_NONE, 0);
 	return 0;
 }

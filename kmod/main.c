@@ -8,6 +8,7 @@
 #include "device.h"
 #include "encap.h"
 #include "event.h"
+#include "larval.h"
 #include "netlink.h"
 #include "queue.h"
 #include "replay.h"
@@ -59,7 +60,16 @@ static int __net_init net_init(struct net *net)
 		return err;
 	err = cg_sa_net_init(cgn);
 	if (err)
-		cg_cert_net_exit(cgn);
+		goto out_cert;
+	err = cg_larval_net_init(cgn);
+	if (err)
+		goto out_sa;
+	return 0;
+
+out_sa:
+	cg_sa_net_exit(cgn);
+out_cert:
+	cg_cert_net_exit(cgn);
 	return err;
 }
 
@@ -77,6 +87,9 @@ static void __net_exit net_exit(struct net *net)
 
 	/* 3. None to receive: sockets stop handing packets to us. No tunnel uses them now. */
 	cg_encap_net_exit(cgn);
+
+	/* Larval SAs went with their tunnels, and nobody looks for them any more. */
+	cg_larval_net_exit(cgn);
 
 	/* 4. The lease has nothing left to stop. */
 	cg_lease_net_exit(cgn);

@@ -11,6 +11,7 @@
 #include "cert.h"
 #include "device.h"
 #include "encap.h"
+#include "larval.h"
 #include "netlink.h"
 #include "sa.h"
 
@@ -148,6 +149,21 @@ static const struct nla_policy sa_find_policy[CERTGATE_A_SA_MAX + 1] = {
 	[CERTGATE_A_SA_TUNNEL_ID] = { .type = NLA_U32 },
 };
 
+static struct netlink_range_validation larval_range = {
+	.min = 1,
+	.max = CERTGATE_MAX_LARVAL,
+};
+
+static const struct nla_policy larval_new_policy[CERTGATE_A_LARVAL_MAX + 1] = {
+	[CERTGATE_A_LARVAL_SPI] = { .type = NLA_BE32 },
+	[CERTGATE_A_LARVAL_TUNNEL_ID] = { .type = NLA_U32 },
+	[CERTGATE_A_LARVAL_MILLISECONDS] = NLA_POLICY_FULL_RANGE(NLA_U32, &larval_range),
+};
+
+static const struct nla_policy larval_del_policy[CERTGATE_A_LARVAL_MAX + 1] = {
+	[CERTGATE_A_LARVAL_SPI] = { .type = NLA_BE32 },
+};
+
 static const struct nla_policy socket_new_policy[CERTGATE_A_SOCKET_MAX + 1] = {
 	[CERTGATE_A_SOCKET_FD] = { .type = NLA_U32 },
 };
@@ -199,6 +215,8 @@ static const struct genl_ops ops[] = {
 	CG_OP(SA_SET, SA, sa_set_policy, .doit = cg_sa_set_doit),
 	CG_OP(SA_DEL, SA, sa_find_policy, .doit = cg_sa_del_doit),
 	CG_OP(SA_GET, SA, sa_find_policy, .doit = cg_sa_get_doit, .dumpit = cg_sa_get_dumpit),
+	CG_OP(LARVAL_NEW, LARVAL, larval_new_policy, .doit = cg_larval_new_doit),
+	CG_OP(LARVAL_DEL, LARVAL, larval_del_policy, .doit = cg_larval_del_doit),
 	CG_OP(SOCKET_NEW, SOCKET, socket_new_policy, .doit = cg_socket_new_doit),
 	CG_OP(SOCKET_DEL, SOCKET, socket_id_policy, .doit = cg_socket_del_doit),
 	CG_OP(SOCKET_GET, SOCKET, socket_id_policy,
@@ -333,11 +351,13 @@ int cg_flush_doit(struct sk_buff *skb, struct genl_info *info)
 
 	/* users before what they use */
 	mutex_lock(&cgn->lock);
-	if (what & CERTGATE_FLUSH_SAS)
+	if (what & CERTGATE_FLUSH_SAS) {
 		xa_for_each(&cgn->sas, id, sa) {
 			cg_sa_destroy(sa);
 			cond_resched();
 		}
+		cg_larval_flush(cgn);
+	}
 	if (what & CERTGATE_FLUSH_TUNNELS)
 		xa_for_each(&cgn->tunnels, id, t) {
 			cg_tunnel_destroy(t);

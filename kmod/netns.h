@@ -35,6 +35,8 @@ struct cg_event_limit {
 #define CG_MAX_TUNNELS		65536
 #define CG_MAX_SAS		262144
 #define CG_MAX_TUNNEL_SAS	1024	/* of one tunnel */
+#define CG_MAX_LARVALS		4096	/* SPIs whose SA is still to come */
+#define CG_MAX_TUNNEL_LARVALS	16	/* of one tunnel */
 #define CG_MAX_SOCKETS		256
 #define CG_MAX_RETIRED_KEYS	4096	/* remembered after their SA has gone */
 
@@ -48,6 +50,13 @@ struct cg_net {
 	struct xarray tunnels;		/* id -> struct cg_tunnel */
 	struct xarray sas;		/* id -> struct cg_sa, both directions */
 	struct rhashtable inbound;	/* SPI -> struct cg_sa of direction in; RCU */
+
+	/* larval SAs and what they hold; see larval.h */
+	spinlock_t larval_lock;		/* taken in softirq, too */
+	struct rhashtable larvals;	/* SPI -> struct cg_larval; RCU */
+	u32 n_larvals;			/* READ_ONCE without the lock */
+	u32 larval_bytes;		/* truesize of what is held */
+
 	struct xarray sockets;		/* id -> struct cg_socket */
 	bool intake;			/* it has its hooks; see intake.c; under @lock */
 	__be16 intake_port;		/* of all sockets, 0: they differ; READ_ONCE */

@@ -19,6 +19,7 @@
 #include "encap.h"
 #include "esp.h"
 #include "event.h"
+#include "larval.h"
 #include "merge.h"
 #include "outer.h"
 #include "queue.h"
@@ -180,6 +181,12 @@ static struct cg_sa *find_sa(struct sk_buff *skb)
 		goto free;
 	}
 	sa = cg_sa_find_in(cb->cgn, spi);
+	if (unlikely(!sa)) {
+		if (cg_larval_hold(skb, spi))
+			return NULL;
+		smp_rmb();	/* what is no larval SA any more is an SA: published before */
+		sa = cg_sa_find_in(cb->cgn, spi);
+	}
 	if (!sa) {
 		cg_outer_seen(skb, cb->encap, &seen);
 		cg_event_unknown_spi(cb->cgn, spi, &seen);
@@ -238,6 +245,46 @@ void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool al
 	if (job)
 		finish_gathering(job, napi);
 	rcu_read_unlock();
+}
+
+/* A burst of held packets, at most; NULL: all are lost, why was counted. */
+static struct cg_job *gather_held(struct cg_sa *sa, struct sk_buff_head *held)
+{
+	struct cg_job *job = NULL;
+	struct sk_buff *skb;
+	enum cg_drop why;
+
+	if (cg_sa_usable(sa, &why))
+		job = cg_job_new(sa, sa->tunnel->dev->netdev, &why);
+	if (!job) {
+		cg_drop(sa, why, skb_queue_len(held));
+		__skb_queue_purge(held);
+		return NULL;
+	}
+	while (job->n < CG_MAX_BURST && (skb = __skb_dequeue(held))) {
+		if (likely(cg_cb(skb)->encap == sa->tunnel->encap)) {
+			admit(job, skb);
+		} else {
+			cg_drop(sa, CG_DROP_NO_SA, 1);
+			kfree_skb(skb);
+		}
+	}
+	return job;
+}
+
+void cg_rx_held(struct cg_sa *sa, struct sk_buff_head *held)
+{
+	struct cg_job *job;
+
+	while (!skb_queue_empty(held)) {
+		local_bh_disable();
+		rcu_read_lock();
+		job = gather_held(sa, held);
+		if (job)
+			finish_gathering(job, NULL);
+		rcu_read_unlock();
+		local_bh_enable();
+	}
 }
 
 /*
@@ -382,7 +429,7 @@ static enum verdict unwrap(struct cg_job *job, const struct cg_seg *s, struct cg
 /*
  * Nothing of the outer packet may be seen on the device. @napi: NULL if GRO has nothing that @skb
  * could be put together with, now or until the poll ends: its walk through the protocols, a search
- * for a socket among it, is spared.
+ * for a socket among it, is spared. So it is for packets that were held, which no poll has.
  */
 static void deliver(struct sk_buff *skb, struct net_device *dev, struct napi_struct *napi)
 {
@@ -540,7 +587,7 @@ void cg_rx_finish(struct cg_job *job, struct napi_struct *napi)
 		deliver(skb, job->dev, napi);
 	/* what has been taken out of them, or was of no use */
 	while ((skb = __skb_dequeue(&job->skbs)))
-		napi_consume_skb(skb, 1);
+		napi_consume_skb(skb, 1);	/* bottom halves are off */
 out:
 	rcu_read_unlock();
 	cg_job_free(job);

@@ -9,6 +9,8 @@
 #include <linux/skbuff.h>
 #include "tunnel.h"
 
+struct cg_sa;
+
 /*
  * Take an ESP packet for SAs of @cgn. Its data begins at the ESP header, its network header
  * is the outer IP header and, with @encap UDP, its transport header the UDP header and
@@ -25,5 +27,11 @@ void cg_rx_take_train(struct cg_net *cgn, struct sk_buff *skb, unsigned int n, u
 
 /* queue.c's poll: work on a burst that waited, struct cg_cb set. Consumes all. */
 void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool alone);
+
+/*
+ * Single packets that were held for @sa, which packets need not find yet, struct cg_cb set:
+ * they go the way of all, in their order. Consumes all. Process context, under cg_net.lock.
+ */
+void cg_rx_held(struct cg_sa *sa, struct sk_buff_head *held);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cert.h"
 #include "esp.h"
 #include "event.h"
+#include "larval.h"
 #include "sa.h"
 
 /*
@@ -285,6 +286,11 @@ struct cg_sa *cg_sa_alloc(struct cg_net *cgn)
 	return sa;
 }
 
+static int publish_in(struct cg_sa *sa)
+{
+	return rhashtable_lookup_insert_fast(&sa->cgn->inbound, &sa->node, inbound_params);
+}
+
 int cg_sa_publish(struct cg_sa *sa)
 {
 	struct cg_net *cgn = sa->cgn;
@@ -298,8 +304,8 @@ int cg_sa_publish(struct cg_sa *sa)
 	if (err < 0)
 		return err;
 	if (sa->dir == CERTGATE_DIR_IN) {
-		/* last of all: from here on packets find it */
-		err = rhashtable_lookup_insert_fast(&cgn->inbound, &sa->node, inbound_params);
+		/* last of all: from here on packets find it; those that were early go first */
+		err = cg_larval_mature(sa, publish_in);
 		if (err) {
 			xa_erase(&cgn->sas, sa->id);
 			return err;

@@ -38,6 +38,8 @@ struct cg_esp {
 	struct crypto_aes_ctx *iv_aes;	/* CBC only */
 };
 
+#define CG_MIN_SPI	256	/* RFC 4303 section 2.1 */
+
 struct cg_limits {
 	u64 seconds, bytes, packets;	/* U64_MAX: none */
 };

@@ -9,8 +9,6 @@
 #include "netlink.h"
 #include "sa.h"
 
-#define CG_MIN_SPI	256	/* RFC 4303 section 2.1 */
-
 /*
  * Netlink echoes a request that failed to its sender, and frees the memory of any
  * without a look: keys must not be in it any more. All attributes of the type, not

@@ -8,6 +8,7 @@
 #include "device.h"
 #include "encap.h"
 #include "event.h"
+#include "larval.h"
 #include "sa.h"
 #include "tunnel.h"
 
@@ -30,6 +31,7 @@ struct cg_tunnel *cg_tunnel_alloc(struct cg_net *cgn, unsigned int n_local,
 	spin_lock_init(&t->ep_lock);
 	spin_lock_init(&t->active_lock);
 	INIT_LIST_HEAD(&t->sas);
+	INIT_LIST_HEAD(&t->larvals);
 	t->n_local = n_local;
 	t->n_remote = n_remote;
 	if (cg_counters_init(&t->counters, GFP_KERNEL_ACCOUNT))
@@ -134,6 +136,7 @@ void cg_tunnel_destroy(struct cg_tunnel *t)
 		cg_sa_destroy(sa);
 		cond_resched();
 	}
+	cg_larval_forget(t);
 
 	/* Only then the socket, which packets under way look for. */
 	cg_tunnel_use_socket(t, NULL);

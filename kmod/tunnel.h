@@ -76,6 +76,9 @@ struct cg_tunnel {
 	spinlock_t active_lock;		/* writers of @active, in softirq too */
 	struct list_head sas;		/* struct cg_sa.by_tunnel, under cg_net.lock */
 	unsigned int n_sas;		/* on it */
+	struct list_head larvals;	/* struct cg_larval.by_tunnel, under cg_net.larval_lock */
+	unsigned int n_larvals;		/* on it; READ_ONCE without the lock */
+	u64 early_packets;		/* that were held for an SA to come; READ_ONCE */
 	struct dst_cache dst_cache;
 	u32 outer_mtu;			/* learned; 0: the route's. READ_ONCE */
 	unsigned long outer_mtu_until;	/* jiffies */

@@ -580,6 +580,10 @@ static int tunnel_put_all(struct sk_buff *skb, struct cg_tunnel *t)
 		if (put_selector(skb, i < t->n_local ? CERTGATE_A_TUNNEL_LOCAL_TS :
 				      CERTGATE_A_TUNNEL_REMOTE_TS, &t->ts[i]))
 			return -EMSGSIZE;
+	if (nla_put_u32(skb, CERTGATE_A_TUNNEL_LARVAL_COUNT, READ_ONCE(t->n_larvals)) ||
+	    nla_put_u64_64bit(skb, CERTGATE_A_TUNNEL_EARLY_PACKETS,
+			      READ_ONCE(t->early_packets), CERTGATE_A_TUNNEL_PAD))
+		return -EMSGSIZE;
 	cg_counters_add(&t->counters, &stats);
 	return cg_stats_put(skb, CERTGATE_A_TUNNEL_STATS, &stats);
 }

@@ -264,6 +264,10 @@ static void output(struct side *s, const struct ike_output *o)
 		ike_answer_sign(s->engine, now, o->sign.request, &sign);
 		break;
 	case IKE_OUT_VERIFY: judge(s, &o->verify); break;
+	case IKE_OUT_CHILD_EXPECT:
+		if (o->expect.request)
+			ike_answer_child_expect(s->engine, now, o->expect.request);
+		break;
 	case IKE_OUT_CHILD_ADD: child_add(s, &o->child_add); break;
 	case IKE_OUT_CHILD_DEL:
 		MUST(s->child[o->child.child]);

@@ -137,6 +137,9 @@ static void drain(struct side *s)
 			ike_answer_verify(s->engine, now, o.verify.request, &a);
 			break;
 		}
+		case IKE_OUT_CHILD_EXPECT:
+			ike_answer_child_expect(s->engine, now, o.expect.request);
+			break;
 		case IKE_OUT_CHILD_ADD: add_child(s, &o.child_add); break;
 		case IKE_OUT_CHILD_DEL: del_child(s, &o.child); break;
 		case IKE_OUT_CHILD_ACTIVATE:

@@ -62,6 +62,22 @@ dies_and_comes() {
 	wait_for 15 eval '[ -n "$(pid_of hq '"$1"')" ] && [ "$(pid_of hq '"$1"')" != '"$old"' ]' && gate_answers hq
 }
 
+refusals() {
+	grep -c event=configuration-refused "$gate_root/hq/log"
+}
+
+# What is in force is tried again every few seconds, not at once, and is owed also when something else could not be loaded meanwhile.
+owed() {
+	local before refused
+	before=$(refusals)
+	mv "$pki/hq.pfx" "$pki/gone.pfx" && dies_and_comes verify && wait_for 10 eval '[ "$(refusals)" -gt '"$before"' ]' || return 1
+	sleep 2
+	refused=$(($(refusals) - before))
+	! gate hq reload && mv "$pki/gone.pfx" "$pki/hq.pfx" || return 1
+	[ "$refused" -le 2 ] || { echo "refused $refused times"; return 1; }
+	wait_for 20 handshakes_again
+}
+
 spi() {
 	gate_field "$1" "$2" children.0.spi_in
 }
@@ -101,7 +117,7 @@ in_vain() { # the peer is gone without a word: stopping ends all the same
 	gate_stop branch && [ $((SECONDS - begun)) -le 10 ]
 }
 
-ktap_begin 55
+ktap_begin 56
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -170,6 +186,7 @@ t 'and signs' handshakes_again
 t 'verify dies: another one comes' dies_and_comes verify
 t 'traffic goes on' ns hq-host ping -q -c 3 -i 0.2 -W 1 10.2.0.10
 t 'and it verifies' handshakes_again
+t 'verify dies, and what it needs is not there: it gets it when it is' owed
 t 'fetch dies: another one comes' dies_and_comes fetch
 t 'ike dies: another one comes' dies_and_comes ike
 t 'traffic goes on again' ns hq-host ping -q -c 3 -i 0.2 -W 1 10.2.0.10

@@ -77,7 +77,13 @@ ends_it() { # FD HEX
 	wait_for 15 eval '[ -n "$(pid_of hq ike)" ] && [ "$(pid_of hq ike)" != '"$old"' ]'
 }
 
-ktap_begin 25
+# How many SPIs the module holds packets for
+larvals() {
+	ns hq build/certgate kernel tunnel list --json | python3 -c 'import json, sys
+print(sum(t["larvals"] for t in json.load(sys.stdin)))'
+}
+
+ktap_begin 27
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -105,6 +111,8 @@ t 'nor with a longer life' refused 'lifetime' child "$ike" handle="$handle" life
 t 'nor for a connection that is not' refused 'no such connection' child "$ike" handle="$handle" connection=77
 t 'the log tells of it' logged request-refused
 t 'what the configuration allows is installed, for comparison' eval '[ "$("$taken" child "$ike" handle="$handle")" = "error 0 " ] && "$taken" del "$ike" 0x70000001'
+t 'for a connection that is not nothing is held' eval '"$taken" expect "$ike" 77 3 && [ "$(larvals)" = 0 ]'
+t 'for one that is, no more than sixteen SPIs, for a while' eval '"$taken" expect "$ike" 1 40 && [ "$(larvals)" = 16 ]'
 t 'a replayed AUTH is refused: its nonce was used' says 'nonce' replay "$ike" /run/captured
 t 'and over a fresh nonce it is no signature' says 'auth-signature' replay "$ike" /run/captured fresh
 t 'no text is signed' says '(0 bytes signed)' sign "$ike" 1 text

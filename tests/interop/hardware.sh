@@ -120,6 +120,16 @@ restarted() { # PID: another process has the key
 	now=$(hsm_pids) && [ -n "$now" ] && [ "$now" != "$1" ] && gate_is hq branch hardware.state open
 }
 
+# TIOCSTI is refused as such, also with more bits than the kernel looks at; FIONREAD is not. (16 is ioctl, 2 standard error, no terminal here.)
+no_terminal() {
+	local pid cmd
+	pid=$(hsm_pids)
+	for cmd in 0x5412 0x7fffffff00005412; do
+		[ "$("$gate_build/tests/inject" "$pid" 16 2 $cmd @x)" = 'returned -1' ] || { echo "ioctl $cmd is not refused"; return 1; }
+	done
+	[ "$("$gate_build/tests/inject" "$pid" 16 2 0x541b @12345678)" != 'returned -1' ]
+}
+
 ktap_begin 15
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots || exit 1
@@ -130,7 +140,7 @@ interop_branch
 hq_conf hq "$(token_key 'pkcs11:token=gw;object=hq')"
 interop_start && gate_start branch branch
 t 'a tunnel comes up with a key in a PKCS#11 token' eval 'comes_up && gate_is hq branch hardware.state open' || logs
-t 'the process that has it can do little else' confined softhsm || logs
+t 'the process that has it can do little else' eval 'confined softhsm && no_terminal' || logs
 
 first=$(hsm_pids)
 kill -KILL "$first"

@@ -6,6 +6,7 @@
  *	taken handle MAIN                      the handle of the binding in a status that ike sent and main has not read yet
  *	taken capture VERIFY FILE              the VERIFY request that a stopped worker has not read yet
  *	taken child IKE [NAME=VALUE...]        asks main for a Child SA, and prints its answer
+ *	taken expect IKE CONNECTION COUNT      tells main of so many Child SAs to come, and waits for its answers
  *	taken del IKE NUMBER                   tells main that a Child SA is gone
  *	taken replay IKE FILE [fresh]          asks verify for the captured verdict again, with its nonce or a fresh one
  *	taken sign IKE CONNECTION WHAT         asks key for a signature over something that is no exchange of ours
@@ -223,6 +224,27 @@ static int child(pid_t ike, char **args, int n)
 	return 0;
 }
 
+/* Has the module hold what comes for COUNT SPIs, of which the daemon has none. */
+static int expect(pid_t ike, const char *connection, const char *count)
+{
+	struct ike_out_expect x = {.request = 0x7b7b7b7bULL,
+				   .connection = (uint32_t)strtoul(connection, NULL, 10)};
+	int sock = must_take(ike, ROLE_FD_PARENT);
+	struct msg_writer w;
+	struct msg_reader r;
+
+	for (int i = atoi(count); i > 0; i--) {
+		x.spi_in = 0x7b000000 + (uint32_t)i;
+		msg_begin(&w, MSG_CHILD_EXPECT);
+		proto_put_expect(&w, &x);
+		send_out(sock, &w);
+		do
+			await(sock, MSG_CHILD_EXPECTED, &r);
+		while (msg_get_u64(&r) != x.request);
+	}
+	return 0;
+}
+
 static int del(pid_t ike, const char *number)
 {
 	struct ike_out_child c = {.child = strtoull(number, NULL, 0), .connection = 1};
@@ -365,6 +387,8 @@ int main(int argc, char **argv)
 		return capture(pid, argv[3]);
 	if (argc >= 3 && streq(argv[1], "child"))
 		return child(pid, argv + 3, argc - 3);
+	if (argc == 5 && streq(argv[1], "expect"))
+		return expect(pid, argv[3], argv[4]);
 	if (argc == 4 && streq(argv[1], "del"))
 		return del(pid, argv[3]);
 	if (argc >= 4 && streq(argv[1], "replay"))

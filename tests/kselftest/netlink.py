@@ -328,6 +328,31 @@ def small_things(t):
     t.result("a device by name", not answer.error and nl.number(answer.messages[0], "DEVICE_IFINDEX") == CG0, answer)
 
 
+def larval(spi=70000, tunnel_id=None, ms=10000):
+    return [be32("LARVAL_SPI", spi), u32("LARVAL_TUNNEL_ID", tunnel_id), u32("LARVAL_MILLISECONDS", ms)]
+
+
+def larvals(t, tun):
+    """SPIs whose SA is still to come."""
+    for missing in ("SPI", "TUNNEL_ID", "MILLISECONDS"):
+        left = [a for a, name in zip(larval(tunnel_id=tun), ("SPI", "TUNNEL_ID", "MILLISECONDS")) if name != missing]
+        t.refused("a larval SA without %s" % missing, errno.EINVAL, "", "missing LARVAL_" + missing, "LARVAL_NEW", *left)
+    t.refused("a reserved SPI that is to come", errno.EINVAL, "reserved", "LARVAL_SPI", "LARVAL_NEW", *larval(255, tun))
+    t.refused("one of a tunnel that is not there", errno.ENOENT, "no such tunnel", "LARVAL_TUNNEL_ID", "LARVAL_NEW", *larval(tunnel_id=999))
+    for ms in (0, 10001):
+        t.refused("one for %d milliseconds" % ms, errno.ERANGE, "", "LARVAL_MILLISECONDS", "LARVAL_NEW", *larval(tunnel_id=tun, ms=ms))
+    t.done("a larval SA", "LARVAL_NEW", *larval(tunnel_id=tun))
+    t.done("is counted", "TUNNEL_GET", u32("TUNNEL_ID", tun), check=lambda a: nl.number(a.messages[0], "TUNNEL_LARVAL_COUNT") == 1)
+    t.refused("the same once more", errno.EEXIST, "a larval SA has", "LARVAL_SPI", "LARVAL_NEW", *larval(tunnel_id=tun))
+    t.refused("the end of another", errno.ENOENT, "no larval SA", "LARVAL_SPI", "LARVAL_DEL", be32("LARVAL_SPI", 70001))
+    t.done("its end", "LARVAL_DEL", be32("LARVAL_SPI", 70000))
+    t.done("leaves none", "TUNNEL_GET", u32("TUNNEL_ID", tun), check=lambda a: nl.number(a.messages[0], "TUNNEL_LARVAL_COUNT") == 0)
+    errors = [t.family.do("LARVAL_NEW", *larval(70100 + i, tun)).error for i in range(17)]
+    t.result("a tunnel has no more than sixteen", errors == [0] * 16 + [errno.ENOSPC], errors)
+    for i in range(16):
+        t.family.do("LARVAL_DEL", be32("LARVAL_SPI", 70100 + i))
+
+
 def keys_stay(t, tun):
     """Nothing that comes back contains a key: not the echo of a refused request, not any dump."""
     t.done("a binding for keys", "CERT_NEW", *cert(link("x", "X")),
@@ -357,7 +382,7 @@ def keys_stay(t, tun):
 
 ALL = ["DEVICE_GET", "CERT_NEW", "CERT_DEL", "CERT_GET", "CERT_REVOKE", "CERT_UNREVOKE", "FINGERPRINT_GET",
        "TUNNEL_NEW", "TUNNEL_SET", "TUNNEL_DEL", "TUNNEL_GET", "SA_NEW", "SA_SET", "SA_DEL", "SA_GET",
-       "SOCKET_NEW", "SOCKET_DEL", "SOCKET_GET", "LEASE_SET", "LEASE_GET", "FLUSH"]
+       "SOCKET_NEW", "SOCKET_DEL", "SOCKET_GET", "LEASE_SET", "LEASE_GET", "FLUSH", "LARVAL_NEW", "LARVAL_DEL"]
 DUMPS = ["DEVICE_GET", "CERT_GET", "FINGERPRINT_GET", "TUNNEL_GET", "SA_GET", "SOCKET_GET"]
 
 
@@ -469,6 +494,7 @@ def fuzz(t, tun):
         "SA_DEL": [u8("SA_DIR", 0), be32("SA_SPI", 4096)], "SA_GET": [u32("SA_ID", 1)],
         "SOCKET_NEW": [u32("SOCKET_FD", 0)], "SOCKET_DEL": [u32("SOCKET_ID", 1)], "SOCKET_GET": [u32("SOCKET_ID", 1)],
         "LEASE_SET": [u32("LEASE_SECONDS", 0)], "LEASE_GET": [], "FLUSH": [u32("FLUSH_WHAT", 1)],
+        "LARVAL_NEW": larval(tunnel_id=tun, ms=1), "LARVAL_DEL": [be32("LARVAL_SPI", 70000)],
     }
     odd, refused, taken = [], 0, 0
     for cmd in ALL:
@@ -495,11 +521,12 @@ def fuzz(t, tun):
 
 
 def main():
-    t = Checks(129)
+    t = Checks(143)
     certificates(t)
     tun = tunnels(t)
     associations(t, tun)
     small_things(t)
+    larvals(t, tun)
     keys_stay(t, tun)
     permissions(t)
     fuzz(t, tun)

@@ -300,41 +300,45 @@ static void our_own_are_asked_for_and_passed_on_while_they_are_good_and_fresh(vo
 	own_chains_run(o, false, now, at);
 	assert_int_equal(told.wants, 1);
 	assert_string_equal(told.url, OCSP_URL);
-	assert_int_equal(passed.calls, 0);
+	/* There is none yet: main may have some of a worker that was here before, and is told that they do not count. */
+	assert_int_equal(passed.calls, 1);
+	assert_int_equal(passed.n, 0);
+	own_chains_run(o, true, now, ++at);
+	assert_int_equal(passed.calls, 1);
 	good = pkirev_ocsp(peer, ca, &(struct pkirev_ocsp){.next_update = now + HOUR});
 	fetched(good);
 	own_chains_run(o, true, now, ++at);
-	assert_int_equal(passed.calls, 1);
+	assert_int_equal(passed.calls, 2);
 	assert_int_equal(passed.n, 1);
 	assert_int_equal(passed.len, good.len);
 	assert_memory_equal(passed.first, good.data, sizeof(passed.first));
 	/* Nothing changed: nobody is told. Not looked at before its time, either. */
 	own_chains_run(o, true, now, ++at);
 	own_chains_run(o, false, now + HOUR + 1, ++at);
-	assert_int_equal(passed.calls, 1);
+	assert_int_equal(passed.calls, 2);
 	/* A stale one is not sent. */
 	own_chains_run(o, true, now + HOUR + 1, ++at);
-	assert_int_equal(passed.calls, 2);
+	assert_int_equal(passed.calls, 3);
 	assert_int_equal(passed.n, 0);
 	own_chains_run(o, true, now, ++at);
 	assert_int_equal(passed.n, 1);
 	/* Main was started anew: it is told again. */
 	assert_int_equal(own_chain_set(o, &chain), 0);
 	own_chains_run(o, false, now, ++at);
-	assert_int_equal(passed.calls, 4);
+	assert_int_equal(passed.calls, 5);
 	assert_int_equal(passed.n, 1);
 	/* Nor is one that says that we are revoked. */
 	fetched(pkirev_ocsp(peer, ca,
 			    &(struct pkirev_ocsp){.status = V_OCSP_CERTSTATUS_REVOKED,
 						  .this_update = now - 30}));
 	own_chains_run(o, true, now, ++at);
-	assert_int_equal(passed.calls, 5);
+	assert_int_equal(passed.calls, 6);
 	assert_int_equal(passed.n, 0);
 	/* A chain that is not sent any more is not asked about. */
 	chain.n = 0;
 	assert_int_equal(own_chain_set(o, &chain), 0);
 	own_chains_run(o, true, now, ++at);
-	assert_int_equal(passed.calls, 5);
+	assert_int_equal(passed.calls, 6);
 	(void)own_chains_free(o);
 }
 

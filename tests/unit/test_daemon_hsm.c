@@ -79,7 +79,7 @@ static int setup(void **state _unused_)
 {
 	static const struct channel_ops ours_ops = {on_ours, on_closed, on_violation},
 					theirs_ops = {on_theirs, on_closed, on_violation};
-	static const struct key_hsm_ops ops = {.state = on_state};
+	static const struct key_hsm_ops ops = {.state = on_state, .sign_seconds = 1};
 	int pair[2];
 
 	n_states = n_asked = n_violations = n_done = 0;
@@ -232,6 +232,45 @@ static void what_waits_is_bounded_and_ends_with_the_process(void **state _unused
 	pki_signer_free(signer);
 }
 
+static void wait_for_done(unsigned int n)
+{
+	while (n_done < n)
+		(void)event_base_loop(base, EVLOOP_ONCE);
+}
+
+/* It is told as failed, which has a reload start another process; until that has happened it may come to itself. */
+static void a_process_that_hangs_is_told_of_and_has_no_more_than_it_may(void **state _unused_)
+{
+	struct pkigen_cert *c = gateway(PKIGEN_RSA2048);
+	struct pki_signer *signer = signer_of(c->key);
+	unsigned int states = n_states;
+
+	for (unsigned int i = 0; i < HSM_SIGNINGS_MAX; i++)
+		assert_int_equal(ask(signer, PKI_SCHEME_RSA_PSS_SHA256), 0);
+	wait_for_done(HSM_SIGNINGS_MAX);
+	assert_int_equal(done_r, -ETIMEDOUT);
+	assert_int_equal(n_states, states + 1);
+	assert_int_equal(state_now.state, HSM_FAILED);
+	assert_non_null(strstr(state_now.text, "answers nothing"));
+	assert_non_null(strstr(state_now.hint, "reload"));
+	/* What nobody waits for is with the process still. */
+	assert_int_equal(ask(signer, PKI_SCHEME_RSA_PSS_SHA256), -EBUSY);
+	assert_int_equal(n_asked, HSM_SIGNINGS_MAX);
+	/* An answer that comes late is nobody's, and makes room for one. */
+	sign_by(c->key);
+	assert_int_equal(n_done, HSM_SIGNINGS_MAX);
+	assert_int_equal(state_now.state, HSM_OPEN);
+	assert_string_equal(state_now.text, "");
+	answer(NULL, 0); /* it has no such number any more */
+	assert_int_equal(ask(signer, PKI_SCHEME_RSA_PSS_SHA256), 0);
+	assert_int_equal(ask(signer, PKI_SCHEME_RSA_PSS_SHA256), -EBUSY);
+	sign_by(c->key);
+	assert_int_equal(n_done, HSM_SIGNINGS_MAX + 1);
+	assert_int_equal(done_r, 0);
+	assert_int_equal(n_violations, 0);
+	pki_signer_free(signer);
+}
+
 static void a_key_that_cannot_be_opened_says_why(void **state _unused_)
 {
 	const struct proto_hsm_state p = {
@@ -329,6 +368,9 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_is_bounded_and_ends_with_the_process,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_process_that_hangs_is_told_of_and_has_no_more_than_it_may, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(a_key_that_cannot_be_opened_says_why, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_weak_key_is_a_violation, setup, teardown),

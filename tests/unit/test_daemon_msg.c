@@ -269,6 +269,39 @@ static void get_child_add(struct msg_reader *r)
 	assert_true(a.a.keys.encr_in.size <= PROTO_KEY_MAX);
 }
 
+static void get_expect(struct msg_reader *r)
+{
+	struct ike_out_expect x;
+
+	proto_get_expect(r, &x);
+}
+
+static void a_child_sa_to_come_comes_back_whole(void **state _unused_)
+{
+	const struct ike_out_expect x = {.request = 7,
+					 .connection = 3,
+					 .child_index = 1,
+					 .spi_in = 0x22222222,
+					 .gone = true};
+	struct ike_out_expect got;
+	struct msg_writer w;
+	struct msg_reader r;
+	uint8_t *data;
+	size_t len;
+
+	msg_begin(&w, MSG_CHILD_EXPECT);
+	proto_put_expect(&w, &x);
+	data = body(&w, &len);
+	r = (struct msg_reader){.p = data, .left = len};
+	proto_get_expect(&r, &got);
+	assert_true(msg_done(&r));
+	assert_true(got.request == 7 && got.gone);
+	assert_int_equal(got.connection, 3);
+	assert_int_equal(got.child_index, 1);
+	assert_int_equal(got.spi_in, 0x22222222);
+	free(data);
+}
+
 static void get_verify(struct msg_reader *r)
 {
 	static struct proto_verify v;
@@ -354,6 +387,7 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 				 .int_auth_r = blob,
 				 .id_body = blob,
 				 .peer_methods = blob};
+	struct ike_out_expect expect = {.request = 1, .connection = 1, .spi_in = 300};
 	struct proto_binding b = {.handle = 9,
 				  .connection = 1,
 				  .binding = {.n_links = 2, .not_before = 1, .not_after = 2}};
@@ -376,6 +410,7 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 	(void)snprintf(b.binding.label, sizeof(b.binding.label), "hq");
 	memset(b.binding.links, 1, sizeof(b.binding.links[0]) * 2);
 
+	MANGLE(MSG_CHILD_EXPECT, proto_put_expect(&w, &expect), get_expect);
 	MANGLE(MSG_CHILD_ADD, proto_put_child_add(&w, &add), get_child_add);
 	MANGLE(MSG_VERIFY, proto_put_verify(&w, &v), get_verify);
 	MANGLE(MSG_SIGN, proto_put_sign(&w, &s), get_sign);
@@ -653,6 +688,7 @@ int main(void)
 		cmocka_unit_test(a_message_that_does_not_fit_is_not_sent),
 		cmocka_unit_test(the_table_says_who_may_say_what),
 		cmocka_unit_test(a_child_sa_comes_back_whole),
+		cmocka_unit_test(a_child_sa_to_come_comes_back_whole),
 		cmocka_unit_test(hostile_bodies_do_no_harm),
 		cmocka_unit_test(a_message_of_the_table_gets_through),
 		cmocka_unit_test(a_message_that_is_not_its_to_send_ends_the_channel),

@@ -3,6 +3,7 @@
  * Rekeying of IKE and Child SAs by either side and by both at once, DELETEs that cross, re-authentication, uniqueness:
  * judged by numbered packets that must all arrive.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "lib/sim.h"
@@ -151,6 +152,54 @@ static void test_reauthentication_makes_before_it_breaks(void **state)
 	sim_free(p.s);
 }
 
+/*
+ * A peer that sends on its new SA as soon as it has answered, and takes down what it has when it wants: what comes before it was judged is expected,
+ * and added when it was.
+ */
+static void test_a_hasty_peer_loses_nothing(void **state)
+{
+	uint64_t early[2] = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		struct pair p = pair_up(700 + i);
+
+		assert_true(p.a->expects == 0); /* nobody sends on a first SA before it is there */
+		p.a->hasty = p.b->hasty = true;
+		p.s->answer_max = 100 * SIM_MS; /* judging takes time */
+		assert_int_equal(i & 1 ? ike_rekey(p.a->engine, p.s->now, 1, false, true)
+				       : ike_reauthenticate(p.a->engine, p.s->now, 1),
+				 0);
+		pair_rest(&p);
+		assert_int_equal(p.a->expects, 1);
+		assert_int_equal(p.a->n_expected, 0);
+		assert_int_equal(p.a->early_lost, 0);
+		assert_true(p.b->expects == 0);
+		early[i & 1] += p.a->early;
+		sim_free(p.s);
+	}
+	assert_true(early[0] > 0 && early[1] > 0);
+}
+
+/* What does not come is not expected any more: refused by the peer, by us, or by the kernel. */
+static void test_what_does_not_come_is_not_expected(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct pair p = pair_up(710 + i);
+
+		p.a->conns[0].ca[0] = i == 0 ? 'x' : p.a->conns[0].ca[0];
+		p.b->conns[0].ca[0] = i == 1 ? 'x' : p.b->conns[0].ca[0];
+		p.b->child_error = i == 2 ? -ENOSPC : 0;
+		p.a->child_error = i == 3 ? -ENOSPC : 0;
+		assert_int_equal(ike_reauthenticate(p.a->engine, p.s->now, 1), 0);
+		sim_run(p.s, 5 * SIM_S);
+		assert_true(p.a->expects >= 1);
+		assert_true(p.a->n_expected == 0);
+		sim_free(p.s);
+	}
+}
+
 static bool first_is_empty(struct sim *s)
 {
 	return s->nodes->n_sad == 0;
@@ -194,6 +243,8 @@ int main(void)
 		cmocka_unit_test(test_everything_at_once),
 		cmocka_unit_test(test_down_right_after_a_rekeying_is_at_once),
 		cmocka_unit_test(test_reauthentication_makes_before_it_breaks),
+		cmocka_unit_test(test_a_hasty_peer_loses_nothing),
+		cmocka_unit_test(test_what_does_not_come_is_not_expected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

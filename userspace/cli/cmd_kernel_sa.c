@@ -254,7 +254,7 @@ static int on_tunnel(void *ctx, const struct cgk_tunnel *t)
 		return 0;
 	}
 	o = json_pack(
-		"{s:I, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:s, s:b, s:b, s:I, s:s, s:I}",
+		"{s:I, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:s, s:b, s:b, s:I, s:s, s:I, s:I, s:I}",
 		"id", (json_int_t)t->id, "dev", dev, "local", endpoint_text(&t->local, local),
 		"remote", endpoint_text(&t->remote, remote), "encap", encap, "socket",
 		(json_int_t)t->socket, "local_ts", json_selectors(t->local_ts, t->n_local_ts),
@@ -262,7 +262,8 @@ static int on_tunnel(void *ctx, const struct cgk_tunnel *t)
 		(json_int_t)t->mark, "underlay", (json_int_t)t->underlay, "df", df_name(t->df),
 		"dscp_copy", !!(t->flags & CERTGATE_TUNNEL_F_DSCP_COPY), "roam",
 		!!(t->flags & CERTGATE_TUNNEL_F_ROAM), "ttl", (json_int_t)t->ttl, "label", t->label,
-		"pmtu", (json_int_t)t->pmtu);
+		"pmtu", (json_int_t)t->pmtu, "larvals", (json_int_t)t->larvals, "early_packets",
+		(json_int_t)t->early_packets);
 	if (!o)
 		return -ENOMEM;
 	if (t->active_spi)
@@ -490,4 +491,42 @@ int kernel_sa_list(struct cli *cli, struct cgk *k, int argc, char **argv)
 	return json				     ? out_json(cli, json)
 	       : table_print(table, cli->out, 0) < 0 ? CLI_FAILED
 						     : CLI_OK;
+}
+
+/* ------------------------------------------------------------------ larval SAs */
+
+int kernel_larval_add(struct cli *cli, struct cgk *k, int argc, char **argv)
+{
+	uint64_t spi = 0, tunnel = 0, ms = 0;
+	int i = 1, r;
+
+	while (i < argc) {
+		const char *v;
+
+		if (kernel_option(argc, argv, &i, "--spi", &v))
+			r = kernel_parse_number(cli, "--spi", v, UINT32_MAX, &spi);
+		else if (kernel_option(argc, argv, &i, "--tunnel", &v))
+			r = kernel_parse_number(cli, "--tunnel", v, UINT32_MAX, &tunnel);
+		else if (kernel_option(argc, argv, &i, "--milliseconds", &v))
+			r = kernel_parse_number(cli, "--milliseconds", v, UINT32_MAX, &ms);
+		else
+			r = cli_usage(cli, "unknown option '%s'", argv[i]);
+		if (r != CLI_OK)
+			return r;
+	}
+	if (!spi || !tunnel || !ms)
+		return cli_usage(cli, "--spi, --tunnel and --milliseconds are needed");
+	r = cgk_larval_new(k, (uint32_t)spi, (uint32_t)tunnel, (uint32_t)ms);
+	return r < 0 ? kernel_error(cli, k, r, "cannot add the larval SA") : CLI_OK;
+}
+
+int kernel_larval_del(struct cli *cli, struct cgk *k, int argc, char **argv)
+{
+	uint32_t spi;
+	int r = kernel_only_id(cli, argc, argv, &spi);
+
+	if (r != CLI_OK)
+		return r;
+	r = cgk_larval_del(k, spi);
+	return r < 0 ? kernel_error(cli, k, r, "cannot delete the larval SA") : CLI_OK;
 }

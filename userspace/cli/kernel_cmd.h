@@ -17,6 +17,7 @@ kernel_verb kernel_cert_add, kernel_cert_list, kernel_cert_del, kernel_cert_revo
 kernel_verb kernel_fingerprint_list;
 kernel_verb kernel_tunnel_add, kernel_tunnel_list, kernel_tunnel_set, kernel_tunnel_del;
 kernel_verb kernel_sa_add, kernel_sa_list, kernel_sa_activate, kernel_sa_del;
+kernel_verb kernel_larval_add, kernel_larval_del;
 kernel_verb kernel_socket_hold, kernel_socket_list, kernel_socket_del;
 kernel_verb kernel_lease_set, kernel_lease_show;
 kernel_verb kernel_flush, kernel_monitor;

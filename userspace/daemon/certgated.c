@@ -3,6 +3,7 @@
  * The program: reads the command line and becomes the launcher, or the process that the launcher started it as.
  */
 #include <getopt.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -117,6 +118,12 @@ static int run(const struct options *o)
 {
 	/* The launcher executes /proc/self/exe: whoever lists processes would see "exe". */
 	(void)prctl(PR_SET_NAME, "certgated");
+	/*
+	 * The system's openssl.cnf can name code to load, which would run here before anything was given up. What is loaded into the process
+	 * of a hardware key is said by that key's configuration, and not before it is unprivileged.
+	 */
+	if (o->role != ROLE_LAUNCHER && OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		return EXIT_FAILURE;
 	switch (o->role) {
 	case ROLE_LAUNCHER: return launch(o);
 	case ROLE_MAIN: return role_main(o);

@@ -656,7 +656,7 @@ struct gateway {
 	usec_t lease_renewed, traffic_polled;
 
 	struct udp_socket *sockets, *fresh_sockets;
-	struct vrfs vrfs; /* of the configuration in force */
+	struct vrfs vrfs, vrfs_refused; /* in force; that could not be followed, as was told */
 	LIST_HEAD(, binding) bindings;
 	LIST_HEAD(, child) children;
 	LIST_HEAD(, tunnel) tunnels;

@@ -23,7 +23,8 @@ struct signing {
 	enum pki_scheme scheme;
 	uint8_t digest[PKI_DIGEST_MAX];
 	size_t digest_len;
-	uint64_t until; /* boot time, microseconds */
+	usec_t asked;  /* boot time */
+	bool given_up; /* whoever asked was told so; the process has it still */
 	pki_sign_done done;
 	void *userdata;
 };
@@ -34,7 +35,9 @@ struct item {
 	EVP_PKEY *public; /* NULL unless it is open */
 	uint8_t spki_sha256[PKI_SHA256_SIZE];
 	uint32_t schemes;
-	unsigned int n_signings;
+	unsigned int n_signings; /* asked of the process and not answered by it, given up or not */
+	usec_t answered;	 /* boot time: when it last answered anything */
+	bool hung; /* it was open, and answers nothing any more: the state says failed */
 };
 
 struct key_hsm {
@@ -55,9 +58,32 @@ struct hsm_signer {
 
 /* ---------------------------------------------------------------- signatures */
 
+static void tell(struct key_hsm *kh, unsigned int index)
+{
+	kh->ops->state(kh->ctx, &kh->items[index].state);
+}
+
+static usec_t patience(const struct key_hsm *kh)
+{
+	return kh->ops->sign_seconds * USEC_PER_SEC;
+}
+
+/* The oldest that somebody waits for. */
+static struct signing *first_awaited(const struct key_hsm *kh)
+{
+	struct signing *s;
+
+	TAILQ_FOREACH(s, &kh->signings, all)
+	{
+		if (!s->given_up)
+			return s;
+	}
+	return NULL;
+}
+
 static void arm(struct key_hsm *kh)
 {
-	const struct signing *s = TAILQ_FIRST(&kh->signings);
+	const struct signing *s = first_awaited(kh);
 	usec_t now = now_boottime();
 	struct timeval tv = {.tv_usec = 1000};
 
@@ -65,22 +91,53 @@ static void arm(struct key_hsm *kh)
 		(void)event_del(kh->timer);
 		return;
 	}
-	if (s->until > now)
-		tv.tv_sec = (time_t)((s->until - now) / USEC_PER_SEC) + 1;
+	if (s->asked + patience(kh) > now)
+		tv.tv_sec = (time_t)((s->asked + patience(kh) - now) / USEC_PER_SEC) + 1;
 	(void)event_add(kh->timer, &tv);
 }
 
-/* r: 0 with a signature that was verified. */
+static void call(struct signing *s, int r, const uint8_t *data, size_t len)
+{
+	if (!s->given_up)
+		s->done(s->userdata, r, r == 0 ? data : NULL, r == 0 ? len : 0);
+}
+
+/* The process has answered it, or is gone. r: 0 with a signature that was verified. */
 static void signing_end(struct key_hsm *kh, struct signing *s, int r, const uint8_t *data,
 			size_t len)
 {
 	TAILQ_REMOVE(&kh->signings, s, all);
 	kh->items[s->index].n_signings--;
 	arm(kh);
-	s->done(s->userdata, r, r == 0 ? data : NULL, r == 0 ? len : 0);
+	call(s, r, data, len);
 	EVP_PKEY_free(s->public);
 	OPENSSL_cleanse(s, sizeof(*s));
 	free(s);
+}
+
+/*
+ * Nobody waits any more. It stays among those that the process has to answer, who takes one after the other: it is busy with many, or it hangs, and
+ * then has answered nothing since this was asked. That is told, so that a reload gives the key another process.
+ */
+static void give_up(struct key_hsm *kh, struct signing *s)
+{
+	struct item *it = &kh->items[s->index];
+
+	log_warning("a key in hardware did not sign within %u seconds", kh->ops->sign_seconds);
+	call(s, -ETIMEDOUT, NULL, 0);
+	s->given_up = true;
+	OPENSSL_cleanse(s->digest, sizeof(s->digest));
+	if (it->hung || it->answered >= s->asked || it->state.state != HSM_OPEN)
+		return;
+	it->hung = true;
+	it->state.state = HSM_FAILED;
+	(void)snprintf(it->state.text, sizeof(it->state.text),
+		       "the key was open, and its process answers nothing for %u seconds",
+		       kh->ops->sign_seconds);
+	(void)snprintf(
+		it->state.hint, sizeof(it->state.hint),
+		"is the device there, and the service that it is reached by? 'certgate reload' starts a new process");
+	tell(kh, s->index);
 }
 
 static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
@@ -88,10 +145,8 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 	struct key_hsm *kh = userdata;
 	struct signing *s;
 
-	while ((s = TAILQ_FIRST(&kh->signings)) && s->until <= now_boottime()) {
-		log_warning("a key in hardware did not sign within %d seconds", HSM_SIGN_SECONDS);
-		signing_end(kh, s, -ETIMEDOUT, NULL, 0);
-	}
+	while ((s = first_awaited(kh)) && s->asked + patience(kh) <= now_boottime())
+		give_up(kh, s);
 	arm(kh);
 }
 
@@ -131,7 +186,7 @@ static int hsm_signer_sign(struct pki_signer *signer, enum pki_scheme scheme, co
 		return -ENOMEM;
 	*s = (struct signing){.index = h->index,
 			      .scheme = scheme,
-			      .until = now_boottime() + HSM_SIGN_SECONDS * USEC_PER_SEC,
+			      .asked = now_boottime(),
 			      .done = done,
 			      .userdata = userdata};
 	r = pki_jose_digest(scheme, octets, len, s->digest, &s->digest_len);
@@ -183,11 +238,6 @@ int key_hsm_signer(struct key_hsm *kh, unsigned int index, struct pki_signer **r
 
 /* ---------------------------------------------------------------- what comes */
 
-static void tell(struct key_hsm *kh, unsigned int index)
-{
-	kh->ops->state(kh->ctx, &kh->items[index].state);
-}
-
 static int on_opened(struct key_hsm *kh, unsigned int index, const struct proto_hsm_opened *p)
 {
 	struct item *it = &kh->items[index];
@@ -232,10 +282,10 @@ static int on_refused(struct key_hsm *kh, unsigned int index, const struct proto
 
 static void on_signed(struct key_hsm *kh, unsigned int index, const struct proto_hsm_signed *p)
 {
+	struct item *it = &kh->items[index];
 	struct signing *s;
 	int r = -EIO;
 
-	/* One that was given up is no fault. */
 	TAILQ_FOREACH(s, &kh->signings, all)
 	{
 		if (s->number == p->number && s->index == index)
@@ -243,7 +293,14 @@ static void on_signed(struct key_hsm *kh, unsigned int index, const struct proto
 	}
 	if (!s)
 		return;
-	if (p->signature.size > 0) {
+	it->answered = now_boottime();
+	if (it->hung) {
+		it->hung = false;
+		it->state = (struct proto_hsm_state){.index = index, .state = HSM_OPEN};
+		tell(kh, index);
+	}
+	/* One that was given up is no fault. */
+	if (p->signature.size > 0 && !s->given_up) {
 		r = pki_digest_verify(s->public, s->scheme, s->digest, s->digest_len,
 				      p->signature.data, p->signature.size);
 		if (r < 0)
@@ -294,6 +351,8 @@ void key_hsm_attach(struct key_hsm *kh, unsigned int index, struct channel *c)
 	}
 	EVP_PKEY_free(it->public);
 	it->public = NULL;
+	it->hung = false;
+	it->answered = 0;
 	it->channel = c;
 	it->state = (struct proto_hsm_state){.index = index};
 	tell(kh, index);

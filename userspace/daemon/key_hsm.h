@@ -13,6 +13,7 @@
 struct key_hsm_ops {
 	/* Its state changed: main is to hear of it, and who waits for it goes on. */
 	void (*state)(void *ctx, const struct proto_hsm_state *s);
+	unsigned int sign_seconds; /* after which a signature is given up */
 };
 
 struct key_hsm;

@@ -24,6 +24,7 @@ struct load {
 	size_t n, at; /* enabled connections; the one that is being staged */
 	uint32_t generation;
 	bool begun;
+	bool owed; /* key or verify has to be told of what is in force, should this fail */
 	unsigned int waiting; /* answers of verify workers to come */
 	load_done_fn done;
 	void *ctx;
@@ -452,15 +453,17 @@ static void finish(struct load *l, int error, json_t *result)
 	struct gateway *g = l->g;
 
 	g->load = NULL;
-	l->done(l->ctx, error, &l->diags, result);
-	load_free(l);
-	/* Reading a large configuration takes much more than keeping it: the rest goes back to the system. */
-	(void)malloc_trim(0);
+	g->load_again = g->load_again || (error < 0 && l->owed && g->loaded);
+	/* Whoever was called may want it later. */
 	if (g->load_again && !g->stopping) {
 		const struct timeval soon = {.tv_sec = 0, .tv_usec = 1000};
 
 		(void)event_add(g->load_timer, &soon);
 	}
+	l->done(l->ctx, error, &l->diags, result);
+	load_free(l);
+	/* Reading a large configuration takes much more than keeping it: the rest goes back to the system. */
+	(void)malloc_trim(0);
 }
 
 static void commit(struct load *l)
@@ -518,6 +521,7 @@ static void begin(struct load *l)
 static void begin_anew(struct load *l)
 {
 	l->begun = false;
+	l->owed = true;
 	l->at = 0;
 	l->waiting = 0;
 	for (size_t i = 0; i < l->n; i++) {
@@ -615,7 +619,8 @@ int load_start(struct gateway *g, bool reread, load_done_fn done, void *ctx)
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	*l = (struct load){.g = g, .config = g->config, .done = done, .ctx = ctx};
+	*l = (struct load){
+		.g = g, .config = g->config, .owed = g->load_again, .done = done, .ctx = ctx};
 	g->load = l;
 	g->load_again = false;
 	if (reread) {

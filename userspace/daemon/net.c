@@ -393,12 +393,16 @@ void sockets_follow_vrfs(struct gateway *g)
 	if (!g->loaded || g->load || g->vrfs.n == 0)
 		return;
 	find_vrfs(g, g->config, &now);
-	if (memcmp(&now, &g->vrfs, sizeof(now)) == 0)
+	if (memcmp(&now, &g->vrfs, sizeof(now)) == 0) {
+		g->vrfs_refused = now;
 		return;
+	}
 	if (sockets_prepare(g, g->config, &diags) >= 0)
 		sockets_apply(g, g->config);
-	for (size_t i = 0; i < diags.n; i++)
+	/* It is tried again each time, and said once for each change. */
+	for (size_t i = 0; i < diags.n && memcmp(&now, &g->vrfs_refused, sizeof(now)) != 0; i++)
 		log_warning("%s", diags.items[i].text);
+	g->vrfs_refused = diags.n > 0 ? now : (struct vrfs){0};
 	cg_diags_done(&diags);
 }
 

@@ -148,6 +148,8 @@ static void look(struct own_chains *o, struct own_chain *c, int64_t at, usec_t n
 	static struct evidence_found found;
 	struct proto_own_answers a = {0};
 	struct pki_ocsp *good[IKE_MAX_OCSP];
+	/* Main may have some of a worker before this one, which nobody has looked at since: it is told at first, even of none. */
+	bool first = c->looked_at == 0;
 	size_t n = 0, size = 0;
 
 	found = (struct evidence_found){0};
@@ -161,7 +163,7 @@ static void look(struct own_chains *o, struct own_chain *c, int64_t at, usec_t n
 		size += answer->der_len;
 		good[n++] = answer;
 	}
-	if (n != c->n_told || (n > 0 && memcmp(good, c->told, n * sizeof(good[0])) != 0)) {
+	if (first || n != c->n_told || (n > 0 && memcmp(good, c->told, n * sizeof(good[0])) != 0)) {
 		memcpy(a.digest, c->digest, sizeof(a.digest));
 		for (a.n = 0; a.n < n; a.n++)
 			a.answers[a.n] = (struct ike_blob){good[a.n]->der, good[a.n]->der_len};

@@ -12,7 +12,7 @@
 
 enum {
 	HSM_TEXT_MAX = 640,
-	HSM_SIGNINGS_MAX = 64, /* that wait for one key */
+	HSM_SIGNINGS_MAX = 64, /* that one process has to answer, given up or not */
 	HSM_OPEN_SECONDS =
 		20, /* that the connections of one load wait for keys to be opened, all together */
 	HSM_SIGN_SECONDS = 20, /* after which `key` gives up a signature */

@@ -237,6 +237,25 @@ void proto_get_child_config(struct msg_reader *r, struct proto_child_config *ret
 	ret->c.n_remote_ts = get_ts(r, ret->remote);
 }
 
+void proto_put_expect(struct msg_writer *w, const struct ike_out_expect *x)
+{
+	msg_put_u64(w, x->request);
+	msg_put_u32(w, x->connection);
+	msg_put_u32(w, x->child_index);
+	msg_put_u32(w, x->spi_in);
+	msg_put_bool(w, x->gone);
+}
+
+void proto_get_expect(struct msg_reader *r, struct ike_out_expect *ret)
+{
+	*ret = (struct ike_out_expect){0};
+	ret->request = msg_get_u64(r);
+	ret->connection = msg_get_u32(r);
+	ret->child_index = msg_get_u32(r);
+	ret->spi_in = msg_get_u32(r);
+	ret->gone = msg_get_bool(r);
+}
+
 void proto_put_child_add(struct msg_writer *w, const struct ike_out_child_add *a)
 {
 	msg_put_u64(w, a->request);

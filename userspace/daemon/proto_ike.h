@@ -48,6 +48,10 @@ struct proto_child_config {
 void proto_put_child_config(struct msg_writer *w, const struct ike_child_config *c);
 void proto_get_child_config(struct msg_reader *r, struct proto_child_config *ret);
 
+/* CHILD_EXPECT; CHILD_EXPECTED answers with its number alone. */
+void proto_put_expect(struct msg_writer *w, const struct ike_out_expect *x);
+void proto_get_expect(struct msg_reader *r, struct ike_out_expect *ret);
+
 /* CHILD_ADD. Holds keys: wipe it. */
 struct proto_child_add {
 	struct ike_out_child_add a; /* keys and selectors point below */

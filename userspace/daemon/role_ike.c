@@ -145,6 +145,12 @@ static void output(struct ike *k, const struct ike_output *o)
 	case IKE_OUT_NONCES: ask_nonces(k, o->nonces.count); break;
 	case IKE_OUT_SIGN: ask_signature(k, &o->sign); break;
 	case IKE_OUT_VERIFY: ask_verdict(k, &o->verify); break;
+	case IKE_OUT_CHILD_EXPECT:
+		msg_begin(&m, MSG_CHILD_EXPECT);
+		proto_put_expect(&m, &o->expect);
+		if (channel_send(k->w.main, &m, -EBADF) < 0 && o->expect.request != 0)
+			ike_answer_child_expect(k->engine, now_boottime(), o->expect.request);
+		break;
 	case IKE_OUT_CHILD_ADD:
 		key_log_child(&k->key_log, now_boottime(), &o->child_add);
 		msg_begin(&m, MSG_CHILD_ADD);
@@ -381,7 +387,9 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 		msg_get_endpoint(r, &remote);
 	if (!msg_done(r))
 		return -EBADMSG;
-	if (type == MSG_CHILD_SOFT)
+	if (type == MSG_CHILD_EXPECTED)
+		ike_answer_child_expect(k->engine, now, id);
+	else if (type == MSG_CHILD_SOFT)
 		ike_child_soft_expired(k->engine, now, id);
 	else if (type == MSG_CHILD_DEAD)
 		ike_child_dead(k->engine, now, id, text);

@@ -383,7 +383,8 @@ int role_key(const struct options *o)
 		.message = on_message, .attached = on_attached, .detached = on_detached};
 	static const struct key_vault_ops vault_ops = {.settled = on_vault_settled,
 						       .state = on_vault_state};
-	static const struct key_hsm_ops hsm_ops = {.state = on_hsm_state};
+	static const struct key_hsm_ops hsm_ops = {.state = on_hsm_state,
+						   .sign_seconds = HSM_SIGN_SECONDS};
 	static struct keeper k;
 	int status;
 

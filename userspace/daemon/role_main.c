@@ -12,6 +12,7 @@
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
 #include "daemon/key_logging.h"
+#include "daemon/larval.h"
 #include "daemon/names_watch.h"
 #include "daemon/own_answers.h"
 #include "daemon/sandbox.h"
@@ -49,8 +50,16 @@ static void on_report(struct gateway *g, const struct proto_report *p)
 static int on_child(struct gateway *g, enum msg_type type, struct msg_reader *r)
 {
 	static struct proto_child_add add;
+	struct ike_out_expect expect;
 	struct ike_out_child child;
 
+	if (type == MSG_CHILD_EXPECT) {
+		proto_get_expect(r, &expect);
+		if (!msg_done(r))
+			return -EBADMSG;
+		child_expect(g, &expect);
+		return 0;
+	}
 	if (type == MSG_CHILD_ADD) {
 		proto_get_child_add(r, &add);
 		if (!msg_done(r)) {
@@ -119,8 +128,8 @@ int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r)
 	static struct proto_report report;
 	uint64_t handle;
 
-	if (type == MSG_CHILD_ADD || type == MSG_CHILD_DEL || type == MSG_CHILD_ACTIVATE ||
-	    type == MSG_CHILD_MOVE)
+	if (type == MSG_CHILD_EXPECT || type == MSG_CHILD_ADD || type == MSG_CHILD_DEL ||
+	    type == MSG_CHILD_ACTIVATE || type == MSG_CHILD_MOVE)
 		return on_child(g, type, r);
 	if (type == MSG_STATUS_SA || type == MSG_STATUS_CHILD || type == MSG_STATUS_WAIT ||
 	    type == MSG_STATUS_END)

@@ -243,10 +243,40 @@ static int forbid_for_all(void)
 	return r;
 }
 
+/*
+ * A terminal that is standard error, or that is opened: nothing is typed into it (TIOCSTI), nobody takes it (TIOCSCTTY). What libraries ask of any
+ * descriptor has numbers among those of terminals. The kernel looks at 32 bits of the number, so no more of it counts here.
+ */
+static int forbid_terminals(void)
+{
+	static const unsigned int harmless[] = {TCGETS, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX};
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int r = 0;
+
+	if (!ctx)
+		return -ENOMEM;
+	for (unsigned int cmd = 0x5400; cmd <= 0x54ff && r == 0; cmd++) {
+		bool is_harmless = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
+			is_harmless = is_harmless || harmless[i] == cmd;
+		if (!is_harmless)
+			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+					     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, cmd));
+	}
+	if (r == 0)
+		r = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return r;
+}
+
 int seccomp_enter_hsm(enum cg_hardware_access access)
 {
-	struct step s = {.ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM))};
+	struct step s = {.r = access >= CG_ACCESS_FILES ? forbid_terminals() : 0};
 
+	if (s.r < 0)
+		return s.r;
+	s.ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (!s.ctx)
 		return -ENOMEM;
 	s.r = seccomp_attr_set(s.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);

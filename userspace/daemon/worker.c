@@ -186,13 +186,8 @@ int worker_begin(struct worker *w, const struct options *o, const struct worker_
 	if (setenv("TZ", "UTC0", 1) < 0)
 		return -ENOMEM;
 	tzset();
-	/*
-	 * OpenSSL reads its configuration and seeds its generator now, not when files are out of reach. What is loaded into the process of a
-	 * hardware key is said by that key's configuration, and not before it is unprivileged.
-	 */
-	if (OPENSSL_init_crypto((o->role == ROLE_HSM ? OPENSSL_INIT_NO_LOAD_CONFIG
-						     : OPENSSL_INIT_LOAD_CONFIG) |
-					OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
+	/* OpenSSL gets ready and seeds its generator now, not when files are out of reach. See certgated.c for its configuration. */
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
 					OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS,
 				NULL) != 1 ||
 	    RAND_bytes(some, sizeof(some)) != 1 || RAND_priv_bytes(some, sizeof(some)) != 1) {

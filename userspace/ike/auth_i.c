@@ -225,16 +225,45 @@ static uint32_t first_index(const struct ik_conn *conn)
 	return 0;
 }
 
+static bool is_childless(const struct ik_sa *sa)
+{
+	return sa->config->c.childless && sa->setup->childless;
+}
+
+/* The child that is asked for in IKE_AUTH. NULL: out of memory. */
+static struct ik_child *first_child(struct ik_sa *sa)
+{
+	struct ik_setup *s = sa->setup;
+	struct ik_child *child = ik_child_find(sa->e, s->child);
+
+	if (child)
+		return child;
+	child = ik_child_new(sa, first_index(sa->conn));
+	if (child) {
+		s->child = child->number;
+		child->initial = true;
+	}
+	return child;
+}
+
+/* Has the child that takes another one's place to be told of, before the peer can use it? Then IKE_AUTH waits for the answer. */
+static bool expects(struct ik_sa *sa)
+{
+	struct ik_child *child = is_childless(sa) ? NULL : first_child(sa);
+	struct ik_setup *s = sa->setup;
+
+	if (!child || !ik_child_of(sa->conn, child->index, child))
+		return false;
+	s->expect_request = ik_request_new(sa->e, IK_REQUEST_EXPECT, ik_sa_spi(sa));
+	if (s->expect_request && ik_child_expect(child, s->expect_request) == 0)
+		return true;
+	ik_request_drop(sa->e, &s->expect_request);
+	return false;
+}
+
 void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 {
-	struct ik_task task = {.kind = IK_TASK_AUTH};
-	const struct ike_connection_config *c = &sa->config->c;
 	struct ik_setup *s = sa->setup;
-	struct ik_child *child = NULL;
-	struct ik_exchange *x;
-	struct ike_builder b;
-	bool alone = true;
-	int r;
 
 	if (sa->state != IK_SA_AUTH_SIGN)
 		return;
@@ -249,17 +278,29 @@ void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 	s->auth_method = a->auth_method;
 	s->auth_len = a->auth_data.size;
 	s->auth = ik_memdup(a->auth_data.data, a->auth_data.size);
-	if (!c->childless || !s->childless)
-		child = ik_child_new(sa, first_index(sa->conn));
+	if (!s->auth || !expects(sa))
+		ik_auth_send(sa);
+}
+
+void ik_auth_send(struct ik_sa *sa)
+{
+	struct ik_task task = {.kind = IK_TASK_AUTH};
+	const struct ike_connection_config *c = &sa->config->c;
+	struct ik_child *child = NULL;
+	struct ik_exchange *x;
+	struct ike_builder b;
+	bool alone = true;
+	int r;
+
+	if (sa->state != IK_SA_AUTH_SIGN)
+		return;
+	if (!is_childless(sa))
+		child = first_child(sa);
 	x = ik_exchange_new(sa, &task, IKE_EXCHANGE_AUTH);
-	if (!s->auth || (!child && !(c->childless && s->childless)) || !x) {
+	if (!sa->setup->auth || (!child && !is_childless(sa)) || !x) {
 		ik_exchange_free(x);
 		fail(sa, -ENOMEM);
 		return;
-	}
-	if (child) {
-		s->child = child->number;
-		child->initial = true;
 	}
 	IK_LIST_FOREACH(&sa->conn->sas, link) {
 		const struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
@@ -272,7 +313,7 @@ void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 	ik_auth_build_ours(sa, &b);
 	if (alone && !sa->conn->config->c.no_initial_contact)
 		ike_build_notify(&b, IKE_N_INITIAL_CONTACT, IKE_VIEW_NONE);
-	if (s->natd && ik_mobike_offers(c))
+	if (sa->setup->natd && ik_mobike_offers(c))
 		ike_build_notify(&b, IKE_N_MOBIKE_SUPPORTED, IKE_VIEW_NONE);
 	if (child)
 		ik_child_offer(child, &b, IKE_KE_USE_NEVER, IKE_KE_NONE, IKE_VIEW_NONE, NULL);

@@ -144,6 +144,35 @@ static void endpoints(const struct ik_sa *sa, struct cg_endpoint *local, struct 
 		local->port = remote->port = 0;
 }
 
+int ik_child_expect(struct ik_child *child, uint64_t request)
+{
+	const struct ike_out_expect o = {
+		.request = request,
+		.connection = child->connection,
+		.child_index = child->index,
+		.spi_in = child->spi_in,
+	};
+	int r = ik_out_expect(child->e, &o);
+
+	child->expected |= r == 0;
+	return r;
+}
+
+/* It ends without having been handed out. */
+static void unexpect(struct ik_child *child)
+{
+	const struct ike_out_expect o = {
+		.connection = child->connection,
+		.child_index = child->index,
+		.spi_in = child->spi_in,
+		.gone = true,
+	};
+
+	if (child->expected && !child->installed)
+		(void)ik_out_expect(child->e, &o);
+	child->expected = false;
+}
+
 int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike_view nonce_r,
 		     struct ike_view shared, struct ike_view more)
 {
@@ -319,6 +348,7 @@ static void bury_later(struct ik_child *child)
 	struct ike_engine *e = child->e;
 
 	child->state = IK_CHILD_DEAD;
+	unexpect(child);
 	ik_timer_stop(e, &child->timer);
 	ik_request_drop(e, &child->add_request);
 	ik_table_remove(&e->children, &child->by_number);

@@ -197,6 +197,9 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 		       x->dh);
 	if (old)
 		old->own_new = child->number;
+	/* It is told first; the peer has to compute before it can use it. */
+	if (old || ik_child_of(child->conn, child->index, child))
+		(void)ik_child_expect(child, 0);
 	r = ik_exchange_send(x, &b);
 	if (r == 0)
 		return 0;

@@ -78,6 +78,19 @@ void ike_answer_verify(struct ike_engine *e, ike_time now, uint64_t request,
 	leave(e);
 }
 
+void ike_answer_child_expect(struct ike_engine *e, ike_time now, uint64_t request)
+{
+	struct ik_sa *sa;
+
+	enter(e, now);
+	sa = ik_sa_find(e, ik_request_answered(e, request, IK_REQUEST_EXPECT));
+	if (sa && sa->setup && sa->setup->expect_request == request) {
+		sa->setup->expect_request = 0;
+		ik_auth_send(sa);
+	}
+	leave(e);
+}
+
 void ike_answer_child_add(struct ike_engine *e, ike_time now, uint64_t request, int error,
 			  const char *text)
 {

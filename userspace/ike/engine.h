@@ -140,6 +140,7 @@ enum ike_output_kind {
 	IKE_OUT_NONCES,		/* more nonces are wanted; answer: ike_answer_nonces() */
 	IKE_OUT_SIGN,		/* answer: ike_answer_sign() */
 	IKE_OUT_VERIFY,		/* answer: ike_answer_verify() */
+	IKE_OUT_CHILD_EXPECT,	/* answer, if one is wanted: ike_answer_child_expect() */
 	IKE_OUT_CHILD_ADD,	/* answer: ike_answer_child_add() */
 	IKE_OUT_CHILD_DEL,	/* no answer */
 	IKE_OUT_CHILD_ACTIVATE, /* use the outbound SA now; no answer */
@@ -205,6 +206,18 @@ struct ike_out_verify {
 	size_t n_certs;
 	struct ike_blob ocsp[IKE_MAX_OCSP]; /* the OCSP answers that it sent along, asked or not */
 	size_t n_ocsp;
+};
+
+/*
+ * A Child SA that takes the place of another one was asked for: the peer gets our inbound SPI, and may send on it before the
+ * SA can be added here (it has to be judged first). What comes is worth holding, for a while.
+ */
+struct ike_out_expect {
+	uint64_t request; /* 0: no answer is wanted */
+	uint32_t connection;
+	uint32_t child_index; /* in the connection's configuration */
+	uint32_t spi_in;      /* host order */
+	bool gone;	      /* it will not be added */
 };
 
 struct ike_child_keys {
@@ -281,6 +294,7 @@ struct ike_output {
 		struct ike_out_nonces nonces;
 		struct ike_out_sign sign;
 		struct ike_out_verify verify;
+		struct ike_out_expect expect;
 		struct ike_out_child_add child_add;
 		struct ike_out_child child; /* DEL, ACTIVATE, MOVE */
 		struct ike_out_release release;
@@ -387,6 +401,8 @@ struct ike_verify_answer {
 };
 void ike_answer_verify(struct ike_engine *e, ike_time now, uint64_t request,
 		       const struct ike_verify_answer *a);
+/* Whether it is held or not. Until then the peer is not asked for that Child SA. */
+void ike_answer_child_expect(struct ike_engine *e, ike_time now, uint64_t request);
 void ike_answer_child_add(struct ike_engine *e, ike_time now, uint64_t request, int error,
 			  const char *text);
 

@@ -172,6 +172,7 @@ void ik_sa_setup_done(struct ik_sa *sa)
 	ik_halfopen_remove(sa);
 	ik_request_drop(e, &s->sign_request);
 	ik_request_drop(e, &s->verify_request);
+	ik_request_drop(e, &s->expect_request);
 	ike_dh_free(s->dh);
 	free(s->ours);
 	free(s->peers);
@@ -260,6 +261,7 @@ void ik_sa_fail(struct ik_sa *sa)
 		/* A stranger's goes on counting as half-open. */
 		ik_request_drop(e, &sa->setup->sign_request);
 		ik_request_drop(e, &sa->setup->verify_request);
+		ik_request_drop(e, &sa->setup->expect_request);
 	}
 	ik_timer_stop(e, &sa->dpd);
 	ik_timer_stop(e, &sa->reauth_timer);

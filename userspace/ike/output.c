@@ -203,6 +203,16 @@ int ik_out_child_add(struct ike_engine *e, const struct ike_out_child_add *add)
 	return out_queue(e, o);
 }
 
+int ik_out_expect(struct ike_engine *e, const struct ike_out_expect *expect)
+{
+	struct ik_out *o = out_new(IKE_OUT_CHILD_EXPECT);
+
+	if (!o)
+		return -ENOMEM;
+	o->out.expect = *expect;
+	return out_queue(e, o);
+}
+
 void ik_out_child(struct ike_engine *e, enum ike_output_kind kind,
 		  const struct ike_out_child *child)
 {

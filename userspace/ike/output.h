@@ -14,6 +14,7 @@ void ik_out_nonces(struct ike_engine *e, uint32_t count);
 /* 0 or -ENOMEM */
 int ik_out_sign(struct ike_engine *e, const struct ike_out_sign *o);
 int ik_out_verify(struct ike_engine *e, const struct ike_out_verify *o);
+int ik_out_expect(struct ike_engine *e, const struct ike_out_expect *o);
 int ik_out_child_add(struct ike_engine *e, const struct ike_out_child_add *o);
 void ik_out_child(struct ike_engine *e, enum ike_output_kind kind, const struct ike_out_child *o);
 void ik_out_release(struct ike_engine *e, uint64_t binding);

@@ -141,6 +141,7 @@ struct ik_child {
 	uint32_t connection;
 	enum ik_child_state state;
 	enum ik_restored restored;
+	bool expected;	/* IKE_OUT_CHILD_EXPECT went out */
 	bool installed; /* IKE_OUT_CHILD_ADD went out */
 	bool ours;	/* we began its exchange */
 	bool busy;	/* a task to rekey or to delete it is queued or active */
@@ -270,7 +271,7 @@ struct ik_setup {
 	size_t n_methods;
 	bool methods_later; /* they come, or are to come, in IKE_INTERMEDIATE */
 	bool wants_ocsp;    /* the peer asked for our OCSP answers (RFC 4806) */
-	uint64_t sign_request, verify_request;
+	uint64_t sign_request, verify_request, expect_request;
 	/* our AUTH */
 	uint8_t auth_method;
 	uint8_t *auth;
@@ -362,7 +363,7 @@ struct ik_sa {
 
 /* ------------------------------------------------------------------ the engine */
 
-enum ik_request_kind { IK_REQUEST_SIGN, IK_REQUEST_VERIFY, IK_REQUEST_CHILD };
+enum ik_request_kind { IK_REQUEST_SIGN, IK_REQUEST_VERIFY, IK_REQUEST_EXPECT, IK_REQUEST_CHILD };
 
 struct ik_request {
 	struct ik_node node;
@@ -597,6 +598,7 @@ void ik_auth_lifetime(struct ik_sa *sa, const struct ike_content *content);
 /* What older IKE SAs of its connection the peer has lost. */
 void ik_auth_initial_contact(struct ik_sa *sa, const struct ike_content *content);
 void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a);
+void ik_auth_send(struct ik_sa *sa);
 void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, struct ike_view chain,
 		      const struct ike_content *content);
 void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a);
@@ -615,6 +617,8 @@ struct ik_child *ik_child_new_as(struct ike_engine *e, struct ik_sa *sa, struct 
 				 uint32_t index, uint64_t number, uint32_t spi_in);
 int ik_child_set_ts(struct ik_child *child, const struct ike_ts *local, size_t n_local,
 		    const struct ike_ts *remote, size_t n_remote);
+/* What comes for it is to be held until it is added; @request: 0, or of whoever waits for an answer. 0 or -ENOMEM */
+int ik_child_expect(struct ik_child *child, uint64_t request);
 /* Derives the keys and hands it to the caller to install. */
 int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike_view nonce_r,
 		     struct ike_view shared, struct ike_view more);

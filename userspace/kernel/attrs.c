@@ -110,6 +110,13 @@ static const struct name sa_names[] = {
 };
 static const struct set sa_set = SET("sa", sa_names);
 
+static const struct name larval_names[] = {
+	[CERTGATE_A_LARVAL_SPI] = {"spi", NULL},
+	[CERTGATE_A_LARVAL_TUNNEL_ID] = {"tunnel-id", NULL},
+	[CERTGATE_A_LARVAL_MILLISECONDS] = {"milliseconds", NULL},
+};
+static const struct set larval_set = SET("larval", larval_names);
+
 static const struct name socket_names[] = {
 	[CERTGATE_A_SOCKET_ID] = {"id", NULL},
 	[CERTGATE_A_SOCKET_FD] = {"fd", NULL},
@@ -146,6 +153,8 @@ static const struct set *set_of(const struct nlmsghdr *request)
 	case CERTGATE_CMD_SA_SET:
 	case CERTGATE_CMD_SA_DEL:
 	case CERTGATE_CMD_SA_GET: return &sa_set;
+	case CERTGATE_CMD_LARVAL_NEW:
+	case CERTGATE_CMD_LARVAL_DEL: return &larval_set;
 	case CERTGATE_CMD_SOCKET_NEW:
 	case CERTGATE_CMD_SOCKET_DEL:
 	case CERTGATE_CMD_SOCKET_GET: return &socket_set;

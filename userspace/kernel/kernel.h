@@ -83,6 +83,8 @@ struct cgk_tunnel {
 	uint8_t ttl;
 	char label[CERTGATE_MAX_LABEL + 1];
 	uint32_t pmtu, active_spi; /* answers; host order */
+	uint32_t larvals;	   /* answers: larval SAs now, */
+	uint64_t early_packets;	   /* and what they held so far */
 	struct cgk_stats stats;
 };
 
@@ -171,6 +173,10 @@ int cgk_sa_activate(struct cgk *k, uint32_t id);
 int cgk_sa_del(struct cgk *k, uint32_t id);
 int cgk_sa_get(struct cgk *k, uint32_t id, struct cgk_sa *ret);
 int cgk_sa_dump(struct cgk *k, int (*fn)(void *ctx, const struct cgk_sa *sa), void *ctx);
+
+/* What comes for the inbound SPI is held until its SA is added, for 1 to CERTGATE_MAX_LARVAL milliseconds. */
+int cgk_larval_new(struct cgk *k, uint32_t spi, uint32_t tunnel, uint32_t milliseconds);
+int cgk_larval_del(struct cgk *k, uint32_t spi);
 
 /* The kernel takes encapsulation over from fd; the caller keeps the descriptor. */
 int cgk_socket_new(struct cgk *k, int fd, uint32_t *ret_id);

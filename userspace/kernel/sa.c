@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests about security associations, sockets and the lease, and the flush.
+ * Requests about security associations, larval ones, sockets and the lease, and the flush.
  */
 #include "kernel/client.h"
 
@@ -142,6 +142,23 @@ int cgk_sa_dump(struct cgk *k, int (*fn)(void *ctx, const struct cgk_sa *sa), vo
 
 	cgk_begin(k, CERTGATE_CMD_SA_GET, NLM_F_DUMP);
 	return cgk_talk(k, /* secret= */ false, on_sa, &d);
+}
+
+int cgk_larval_new(struct cgk *k, uint32_t spi, uint32_t tunnel, uint32_t milliseconds)
+{
+	struct nlmsghdr *nlh = cgk_begin(k, CERTGATE_CMD_LARVAL_NEW, 0);
+
+	mnl_attr_put_u32(nlh, CERTGATE_A_LARVAL_SPI, htonl(spi));
+	mnl_attr_put_u32(nlh, CERTGATE_A_LARVAL_TUNNEL_ID, tunnel);
+	mnl_attr_put_u32(nlh, CERTGATE_A_LARVAL_MILLISECONDS, milliseconds);
+	return cgk_talk(k, /* secret= */ false, NULL, NULL);
+}
+
+int cgk_larval_del(struct cgk *k, uint32_t spi)
+{
+	mnl_attr_put_u32(cgk_begin(k, CERTGATE_CMD_LARVAL_DEL, 0), CERTGATE_A_LARVAL_SPI,
+			 htonl(spi));
+	return cgk_talk(k, /* secret= */ false, NULL, NULL);
 }
 
 /* ------------------------------------------------------------------ sockets */

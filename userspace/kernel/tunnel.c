@@ -64,6 +64,8 @@ static void read_tunnel(const struct nlmsghdr *nlh, void *object)
 		.ttl = (uint8_t)cgk_uint(tb[CERTGATE_A_TUNNEL_TTL]),
 		.pmtu = (uint32_t)cgk_uint(tb[CERTGATE_A_TUNNEL_PMTU]),
 		.active_spi = cgk_be32(tb[CERTGATE_A_TUNNEL_ACTIVE_SPI]),
+		.larvals = (uint32_t)cgk_uint(tb[CERTGATE_A_TUNNEL_LARVAL_COUNT]),
+		.early_packets = cgk_uint(tb[CERTGATE_A_TUNNEL_EARLY_PACKETS]),
 	};
 	cgk_get_endpoint(tb[CERTGATE_A_TUNNEL_LOCAL], &t->local);
 	cgk_get_endpoint(tb[CERTGATE_A_TUNNEL_REMOTE], &t->remote);

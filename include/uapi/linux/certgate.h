@@ -16,6 +16,8 @@
  *                        "certgate" (rtnetlink).
  *   SA                   one direction of an ESP security association of a
  *                        tunnel. Exists only under a binding valid now.
+ *   larval SA            an inbound SPI that was given to a peer while its SA
+ *                        is negotiated: what comes for it is held.
  *   lease                the daemon's proof of life.
  *
  * Integers are host order unless the comment says be16/be32. Addresses are
@@ -42,6 +44,7 @@
 #define CERTGATE_DEFAULT_REPLAY_WINDOW	4096
 #define CERTGATE_MIN_MTU		576	/* of a device; 1280 where IPv6 is used */
 #define CERTGATE_MAX_LEASE		604800	/* seconds */
+#define CERTGATE_MAX_LARVAL		10000	/* milliseconds */
 
 /* Every *_NEW, *_SET, *_DEL, *_FLUSH, REVOKE and every request about tunnels
  * needs CAP_NET_ADMIN in the namespace's user namespace.
@@ -109,6 +112,17 @@ enum certgate_cmd {
 
 	/* multicast group "events"; CERTGATE_A_EVENT_* */
 	CERTGATE_CMD_EVENT,
+
+	/* CERTGATE_A_LARVAL_*. NEW: SPI, TUNNEL_ID, MILLISECONDS. A peer may
+	 * send on an SA before its certificate was judged here: for that time
+	 * what comes for the SPI is held, in bounds, as it came. SA_NEW for the
+	 * SPI takes it as if it had come just then, ahead of what comes later.
+	 * Otherwise it is lost with the time, DEL, the tunnel or a flush of SAs,
+	 * and counted as DROP_NO_SA by the tunnel; what finds no room as
+	 * DROP_QUEUE. -EEXIST: an inbound or larval SA has the SPI; -ENOSPC.
+	 */
+	CERTGATE_CMD_LARVAL_NEW,
+	CERTGATE_CMD_LARVAL_DEL,
 
 	__CERTGATE_CMD_MAX,
 	CERTGATE_CMD_MAX = __CERTGATE_CMD_MAX - 1
@@ -230,6 +244,8 @@ enum certgate_a_tunnel {
 	CERTGATE_A_TUNNEL_ACTIVE_SPI,	/* be32, of the active outbound SA; answer only */
 	CERTGATE_A_TUNNEL_STATS,	/* nest CERTGATE_A_STATS_* */
 	CERTGATE_A_TUNNEL_PAD,
+	CERTGATE_A_TUNNEL_LARVAL_COUNT,	/* u32, larval SAs now; answer only */
+	CERTGATE_A_TUNNEL_EARLY_PACKETS,	/* u64, that were held by larval SAs; answer only */
 	__CERTGATE_A_TUNNEL_MAX,
 	CERTGATE_A_TUNNEL_MAX = __CERTGATE_A_TUNNEL_MAX - 1
 };
@@ -312,6 +328,15 @@ enum certgate_a_sa {
 	CERTGATE_A_SA_PAD,
 	__CERTGATE_A_SA_MAX,
 	CERTGATE_A_SA_MAX = __CERTGATE_A_SA_MAX - 1
+};
+
+enum certgate_a_larval {
+	CERTGATE_A_LARVAL_UNSPEC,
+	CERTGATE_A_LARVAL_SPI,		/* be32, 256 and above */
+	CERTGATE_A_LARVAL_TUNNEL_ID,	/* u32 */
+	CERTGATE_A_LARVAL_MILLISECONDS,	/* u32, 1 to CERTGATE_MAX_LARVAL */
+	__CERTGATE_A_LARVAL_MAX,
+	CERTGATE_A_LARVAL_MAX = __CERTGATE_A_LARVAL_MAX - 1
 };
 
 enum certgate_a_socket {

@@ -216,6 +216,9 @@ static void drain(struct load *l)
 		case IKE_OUT_NONCES: do_nonces(l, o.nonces.count); break;
 		case IKE_OUT_SIGN: do_sign(l, &o.sign); break;
 		case IKE_OUT_VERIFY: do_verify(l, &o.verify); break;
+		case IKE_OUT_CHILD_EXPECT:
+			give_up("a Child SA was asked for in place of another");
+			break;
 		case IKE_OUT_CHILD_ADD: give_up("a Child SA was made"); break;
 		case IKE_OUT_CHILD_DEL:
 		case IKE_OUT_CHILD_ACTIVATE:

@@ -144,6 +144,17 @@ int cgk_sa_del(struct cgk *k _unused_, uint32_t id _unused_)
 	return 0;
 }
 
+int cgk_larval_new(struct cgk *k _unused_, uint32_t spi _unused_, uint32_t tunnel _unused_,
+		   uint32_t milliseconds _unused_)
+{
+	return 0;
+}
+
+int cgk_larval_del(struct cgk *k _unused_, uint32_t spi _unused_)
+{
+	return 0;
+}
+
 int cgk_sa_get(struct cgk *k _unused_, uint32_t id _unused_, struct cgk_sa *ret _unused_)
 {
 	return -ENOENT;

@@ -132,6 +132,14 @@ struct sim_node {
 		bool used;
 	} * nonces;
 	size_t n_nonces, size_nonces;
+	/* SPIs of Child SAs to come, with the packets held for each; how many there were of both */
+	struct {
+		uint32_t spi;
+		uint64_t held;
+	} * expected;
+	size_t n_expected, size_expected;
+	uint64_t expects, early, early_lost;
+	bool hasty; /* sends on a new SA at once, whatever the engine says */
 	/* faults on demand */
 	int sign_error, child_error;
 	bool cut; /* nothing in, nothing out */

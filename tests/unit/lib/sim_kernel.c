@@ -31,6 +31,56 @@ static void trace(const struct sim_node *n, const char *what, uint64_t child)
 			      what, child);
 }
 
+/* False: there is no such. */
+static bool expected_end(struct sim_node *n, uint32_t spi, bool added)
+{
+	for (size_t i = 0; i < n->n_expected; i++) {
+		if (n->expected[i].spi != spi)
+			continue;
+		n->early_lost += added ? 0 : n->expected[i].held;
+		n->expected[i] = n->expected[--n->n_expected];
+		return true;
+	}
+	return false;
+}
+
+/* What comes is held, and counts as received: it is when the SA is added. */
+static bool expected_hold(struct sim_node *n, uint32_t spi)
+{
+	for (size_t i = 0; i < n->n_expected; i++) {
+		if (n->expected[i].spi != spi)
+			continue;
+		n->expected[i].held++;
+		n->early++;
+		return true;
+	}
+	return false;
+}
+
+void sim_expect(struct sim_node *n, const struct ike_out_expect *o)
+{
+	trace(n, o->gone ? "expect no more" : "expect", o->spi_in);
+	if (o->gone) {
+		assert_true(expected_end(n, o->spi_in, false));
+		assert_true(o->request == 0);
+		return;
+	}
+	assert_non_null(flow_of(n, o->connection, o->child_index));
+	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next)
+		assert_int_not_equal(sa->spi_in, o->spi_in);
+	assert_false(expected_end(n, o->spi_in, false));
+	if (n->n_expected == n->size_expected) {
+		n->size_expected = n->size_expected ? n->size_expected * 2 : 16;
+		n->expected = realloc(n->expected, n->size_expected * sizeof(*n->expected));
+		assert_non_null(n->expected);
+	}
+	n->expected[n->n_expected].spi = o->spi_in;
+	n->expected[n->n_expected++].held = 0;
+	n->expects++;
+	if (o->request)
+		sim_answer_later(n, IKE_OUT_CHILD_EXPECT, o->request, 0, NULL, 0);
+}
+
 void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 {
 	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
@@ -42,6 +92,7 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
 		return;
 	}
+	(void)expected_end(n, o->spi_in, true);
 	assert_true(o->binding && n->bindings[o->binding]);
 	for (sa = n->sad; sa; sa = sa->next)
 		assert_int_not_equal(sa->spi_in, o->spi_in);
@@ -62,7 +113,7 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->remote = o->remote;
 	sa->udp = o->udp;
 	sa->follow = o->follow;
-	sa->on_use = o->activate_on_use;
+	sa->on_use = o->activate_on_use && !n->hasty;
 	sa->replaces = o->replaces;
 	sa->lifetime = o->lifetime;
 	sa->soft_lifetime = o->soft_lifetime;
@@ -198,6 +249,8 @@ void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
 	for (sa = n->sad; sa; sa = sa->next)
 		if (sa->spi_in == w.esp.spi && !memcmp(sa->key_in, w.esp.key, sa->key_len))
 			break;
+	if (!sa && expected_hold(n, w.esp.spi))
+		return;
 	if (!sa) {
 		char why[200];
 

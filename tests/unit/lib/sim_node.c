@@ -136,6 +136,7 @@ void sim_node_answer(struct sim_node *n, struct sim_event *e)
 		ike_answer_verify(n->engine, now, e->request, a);
 		break;
 	}
+	case IKE_OUT_CHILD_EXPECT: ike_answer_child_expect(n->engine, now, e->request); break;
 	case IKE_OUT_CHILD_ADD:
 		ike_answer_child_add(n->engine, now, e->request, e->error,
 				     e->error ? "the kernel refuses" : "");
@@ -372,6 +373,7 @@ void sim_node_drain(struct sim_node *n)
 		case IKE_OUT_NONCES: do_nonces(n, o.nonces.count); break;
 		case IKE_OUT_SIGN: do_sign(n, &o.sign); break;
 		case IKE_OUT_VERIFY: do_verify(n, &o.verify); break;
+		case IKE_OUT_CHILD_EXPECT: sim_expect(n, &o.expect); break;
 		case IKE_OUT_CHILD_ADD: sim_sad_add(n, &o.child_add); break;
 		case IKE_OUT_CHILD_DEL: sim_sad_del(n, o.child.child, o.child.outbound_only); break;
 		case IKE_OUT_CHILD_ACTIVATE: sim_sad_activate(n, o.child.child); break;
@@ -405,6 +407,7 @@ void sim_engine_new(struct sim_node *n, bool hold)
 	n->engine_config.hold = hold;
 	assert_int_equal(ike_engine_new(&n->engine_config, n->sim->now, &n->engine), 0);
 	n->engine_config.hold = false;
+	n->n_expected = 0;
 	n->engines++;
 	n->deadline = 0;
 }
@@ -451,6 +454,7 @@ void sim_node_free(struct sim_node *n)
 		free(n->chain[i]);
 	free(n->nonces);
 	free(n->bindings);
+	free(n->expected);
 	free(n->conns);
 	free(n);
 }

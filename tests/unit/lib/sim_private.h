@@ -35,6 +35,7 @@ void sim_answer_later(struct sim_node *n, enum ike_output_kind what, uint64_t re
 /* The node's next engine: the one before is gone. */
 void sim_engine_new(struct sim_node *n, bool hold);
 struct sim_conn *sim_conn_of(struct sim_node *n, uint32_t id);
+void sim_expect(struct sim_node *n, const struct ike_out_expect *o);
 void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o);
 void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only);
 void sim_sad_activate(struct sim_node *n, uint64_t child);

@@ -13,6 +13,7 @@ static bool wire_read(enum ike_output_kind kind, struct msg_reader *r)
 	static union {
 		struct ike_out_sign sign;
 		struct proto_verify verify;
+		struct ike_out_expect expect;
 		struct proto_child_add add;
 		struct ike_out_child child;
 		struct proto_report report;
@@ -22,6 +23,7 @@ static bool wire_read(enum ike_output_kind kind, struct msg_reader *r)
 	case IKE_OUT_NONCES: (void)proto_get_nonces_get(r); break;
 	case IKE_OUT_SIGN: proto_get_sign(r, &u.sign); break;
 	case IKE_OUT_VERIFY: proto_get_verify(r, &u.verify); break;
+	case IKE_OUT_CHILD_EXPECT: proto_get_expect(r, &u.expect); break;
 	case IKE_OUT_CHILD_ADD: proto_get_child_add(r, &u.add); break;
 	case IKE_OUT_CHILD_DEL:
 	case IKE_OUT_CHILD_ACTIVATE:
@@ -48,6 +50,7 @@ static bool wire_fits(const struct ike_output *o)
 	case IKE_OUT_NONCES: proto_put_nonces_get(&w, o->nonces.count); break;
 	case IKE_OUT_SIGN: proto_put_sign(&w, &o->sign); break;
 	case IKE_OUT_VERIFY: proto_put_verify(&w, &o->verify); break;
+	case IKE_OUT_CHILD_EXPECT: proto_put_expect(&w, &o->expect); break;
 	case IKE_OUT_CHILD_ADD: proto_put_child_add(&w, &o->child_add); break;
 	case IKE_OUT_CHILD_DEL:
 	case IKE_OUT_CHILD_ACTIVATE:
