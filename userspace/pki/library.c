@@ -17,39 +17,48 @@
 #include <openssl/provider.h>
 
 #include "base/macro.h"
-#include "base/str.h"
 
 static OSSL_PROVIDER *whole; /* whose algorithms these are */
 
-/* The keys that are accepted (RFC 8017, 5480, 8410), and none after the last. */
+/* The keys that are accepted (RFC 8017, 5480, 8410). */
 static const char *const keys[] = {"RSA", "RSA-PSS", "EC", "ED25519"};
-static OSSL_ALGORITHM decoders[ARRAY_SIZE(keys) + 1];
+/* What is handed out for them; each ends with an entry of zeros. */
+static OSSL_ALGORITHM decoders[ARRAY_SIZE(keys) + 1], managers[ARRAY_SIZE(keys) + 1];
+
+/* The first of its names is the key's. */
+static bool is_accepted(const OSSL_ALGORITHM *a)
+{
+	size_t len = strcspn(a->algorithm_names, ":");
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (strlen(keys[i]) == len && memcmp(a->algorithm_names, keys[i], len) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* SubjectPublicKeyInfo as it stands in a certificate, RFC 5280 section 4.1.2.7. */
 static bool reads_public_keys(const OSSL_ALGORITHM *a)
 {
-	bool known = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		known |= streq(a->algorithm_names, keys[i]);
-	return known && strstr(a->property_definition, "input=der") &&
+	return strstr(a->property_definition, "input=der") &&
 	       strstr(a->property_definition, "structure=SubjectPublicKeyInfo");
 }
 
 static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
 {
 	const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(whole, operation, no_cache);
+	OSSL_ALGORITHM *few = operation == OSSL_OP_DECODER ? decoders : managers;
 	size_t n = 0;
 
 	(void)ctx;
-	if (operation != OSSL_OP_DECODER || !all)
+	if ((operation != OSSL_OP_DECODER && operation != OSSL_OP_KEYMGMT) || !all)
 		return all;
-	memset(decoders, 0, sizeof(decoders));
 	for (; all->algorithm_names && n < ARRAY_SIZE(keys); all++) {
-		if (reads_public_keys(all))
-			decoders[n++] = *all;
+		if (is_accepted(all) && (operation == OSSL_OP_KEYMGMT || reads_public_keys(all)))
+			few[n++] = *all;
 	}
-	return decoders;
+	few[n] = (OSSL_ALGORITHM){0};
+	return few;
 }
 
 static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,

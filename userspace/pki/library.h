@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The library context of OpenSSL that certificates are read in. It has OpenSSL's own algorithms and, of its decoders, those alone that a
+ * The library context of OpenSSL that certificates are read in. It has OpenSSL's own algorithms and, of key managers and decoders, those alone that a
  * certificate needs: reading a certificate includes finding a decoder for its public key, and OpenSSL asks every one that there is,
  * each time, which costs several times what it takes to read the rest. cert.c reads with it; scheme.c and crl.c verify with keys that were.
  */
