@@ -460,6 +460,8 @@ int child_activate(struct gateway *g, uint64_t number);
 void child_move(struct gateway *g, const struct ike_out_child *m);
 struct child *child_find(struct gateway *g, uint64_t number);
 struct child *child_find_sa(struct gateway *g, uint32_t sa);
+/* Whether its connection has a newer one for the same networks. */
+bool child_is_replaced(const struct child *k);
 void children_of_conn_delete(struct conn *c);
 /* ike is gone: its SAs go on, until they are replaced. */
 void children_orphan(struct gateway *g);

@@ -29,8 +29,14 @@ static void on_sa_event(struct gateway *g, const struct cgk_event *e)
 		tell_child(g, MSG_CHILD_SOFT, k, NULL);
 		return;
 	}
-	history_add(g, c, IKE_WARNING, "sa-dead", NULL, NULL, "the kernel ended SA %08x: %s",
-		    e->spi, cgk_sa_death_name(e->death));
+	/* One that another took the place of is kept a while for what is on its way, and may well come to its limit then. */
+	if (child_is_replaced(k))
+		history_note(g, c, IKE_INFO, "sa-dead", NULL, NULL,
+			     "the kernel ended SA %08x, which another one replaced: %s", e->spi,
+			     cgk_sa_death_name(e->death));
+	else
+		history_add(g, c, IKE_WARNING, "sa-dead", NULL, NULL,
+			    "the kernel ended SA %08x: %s", e->spi, cgk_sa_death_name(e->death));
 	tell_child(g, MSG_CHILD_DEAD, k, cgk_sa_death_name(e->death));
 }
 
