@@ -34,17 +34,6 @@ struct child *child_find_sa(struct gateway *g, uint32_t sa)
 			       struct child, by_sa_out);
 }
 
-bool child_is_replaced(const struct child *k)
-{
-	/* A newer one stands before it. */
-	for (const struct child *n = LIST_FIRST(&k->conn->children); n && n != k;
-	     n = LIST_NEXT(n, of_conn)) {
-		if (n->index == k->index)
-			return true;
-	}
-	return false;
-}
-
 unsigned int conn_children_up(const struct conn *c)
 {
 	uint64_t seen = 0;

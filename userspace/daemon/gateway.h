@@ -178,8 +178,7 @@ void cert_bytes_unref(uint8_t *data);
 
 struct conn *conn_find(const struct gateway *g, uint32_t id);
 struct conn *conn_find_name(const struct gateway *g, const char *name);
-/* What its name resolved to, n of them at most CONN_RESOLVED_MAX. -ENOMEM: what it had is kept. */
-int conn_set_resolved(struct conn *c, const struct cg_addr *addresses, size_t n);
+int conn_set_resolved(struct conn *c, const struct cg_addr *addresses, size_t n); /* -ENOMEM */
 /* Can be found from now on; not any more. */
 void conn_list(struct conn *c);
 void conn_unlist(struct conn *c);
@@ -460,8 +459,6 @@ int child_activate(struct gateway *g, uint64_t number);
 void child_move(struct gateway *g, const struct ike_out_child *m);
 struct child *child_find(struct gateway *g, uint64_t number);
 struct child *child_find_sa(struct gateway *g, uint32_t sa);
-/* Whether its connection has a newer one for the same networks. */
-bool child_is_replaced(const struct child *k);
 void children_of_conn_delete(struct conn *c);
 /* ike is gone: its SAs go on, until they are replaced. */
 void children_orphan(struct gateway *g);

@@ -67,7 +67,7 @@ static void fill(struct history_entry *e, enum ike_severity severity, const char
 /* Twice the room, up to HISTORY_MAX. Only a ring that is full, and has not begun to turn, grows. */
 static bool grow(struct history *h)
 {
-	size_t size = h->size == 0 ? 2 : MIN(2 * h->size, (size_t)HISTORY_MAX);
+	size_t size = h->size == 0 ? 4 : MIN(2 * h->size, (size_t)HISTORY_MAX);
 	struct history_entry *entries;
 
 	if (h->size == HISTORY_MAX || h->first != 0)
