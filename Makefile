@@ -119,6 +119,7 @@ test-builds: userspace helpers $(TEST_KERNELS:%=module-%) kunit-uml kunit-uml-de
 	@flock $(O)/asan/.lock $(MAKE) --no-print-directory -f tests/Makefile
 	@mkdir -p $(O)/fuzz
 	@flock $(O)/fuzz/.lock $(MAKE) --no-print-directory -f tests/Makefile fuzzers
+	@flock $(O)/.userspace.lock $(MAKE) --no-print-directory -f tests/Makefile bench-ike-programs
 
 test:	## all tests of all layers; closes with "N passed, N failed"
 	@scripts/setup --test

@@ -27,7 +27,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 30; else ktap_begin 79; fi
+if emulated; then ktap_begin 31; else ktap_begin 95; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -76,6 +76,7 @@ old=$(gate_field hq branch children.0.spi_in) ike=$(gate_field hq branch ike.spi
 t 'certgate rekeys both in time and nothing is lost' lossless 15 true || logs
 t 'the Child SA is a new one' eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]' || logs
 t 'so is the IKE SA, without another authentication' eval '[ "$(gate_field hq branch ike.spi_i)" != "$ike" ] && grep -q event=ike-rekeyed "$gate_root/hq/log" && [ "$(grep -c event=peer-admitted "$gate_root/hq/log")" = 1 ]' || logs
+t 'that the replaced ones came to their limits is no error' eval '[ -z "$(gate_field hq branch last_error.code)" ]' || gate hq status branch
 t 'one of each is left at strongSwan' wait_for 5 eval '[ "$(swan branch --list-sas | grep -c ESTABLISHED)" = 1 ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
 t 'certgate down deletes the SAs at strongSwan' eval 'gate hq down branch && wait_for 5 terminated' || logs
 stop_both
@@ -146,10 +147,103 @@ swan_branch branch-p256 "$gcm" aes256gcm16-esn
 strongswan_initiates 'twelve anchors, no CERTREQ'
 ANCHORS=''
 
-# Small IKE datagrams: RFC 7383 both ways.
-MODE=initiator-only interop_hq hq-rsa2048 'fragment_size: 576'
-swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn 'fragmentation = yes'
+# Small IKE datagrams, RFC 7383: nothing that is larger crosses, nor in fragments of IP.
+# small SIZE MODE: until the rules are flushed
+small() {
+	ns router nft -f - <<-END
+		flush ruleset
+		table ip small {
+			chain through {
+				type filter hook forward priority filter
+				udp dport { 500, 4500 } ip length > $1 drop
+				ip frag-off & 0x3fff != 0 drop
+			}
+		}
+	END
+	MODE=$2 interop_hq hq-rsa2048 "fragment_size: $1"
+	SWAN_SETTINGS="fragment_size = $1" swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn 'fragmentation = yes'
+}
+small 576 initiator-only
 certgate_initiates 'IKE fragments of 576 bytes'
+small 576 responder-only
+strongswan_initiates 'IKE fragments of 576 bytes'
+small 1280 responder-only
+strongswan_initiates 'IKE fragments of 1280 bytes'
+t 'both sides sent fragments' eval 'grep -q "splitting IKE message" "$swan_root/branch/log" && grep -q "received fragment #2" "$swan_root/branch/log"' || logs
+ns router nft flush ruleset
+
+# networks OURS THEIRS: what of the child's networks is in force
+networks() {
+	gate_is hq branch children.0.local_networks.0 "$1" && gate_is hq branch children.0.remote_networks.0 "$2"
+}
+
+# Narrowing, RFC 7296 section 2.9: each asks for more than the other has, and for what it does not have at all.
+MODE=responder-only interop_hq hq-p256
+SWAN_REMOTE_TS=10.0.0.0/8 swan_branch branch-p256 "$gcm" aes256gcm16-esn
+interop_start && start_branch
+t 'strongSwan asks for more than there is: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
+t 'with what both have' eval 'networks 10.1.0.0/16 10.2.0.0/16 && swan branch --list-sas | grep -q "remote 10.1.0.0/16" && ping_both' || { gate hq status branch; logs; }
+stop_both
+MODE=initiator-only REMOTE_NET=10.2.0.0/15 interop_hq hq-p256
+swan_branch branch-p256 "$gcm" aes256gcm16-esn
+start_branch && interop_start
+t 'certgate asks for more than there is: the tunnel is up' gate_up hq branch || logs
+t 'with what both have' eval 'networks 10.1.0.0/16 10.2.0.0/16 && ping_both' || { gate hq status branch; logs; }
+stop_both
+MODE=responder-only interop_hq hq-p256
+SWAN_REMOTE_TS=10.9.0.0/16 swan_branch branch-p256 "$gcm" aes256gcm16-esn
+interop_start && start_branch
+t 'strongSwan asks for what is not there: it is told' eval '! swan branch --initiate --child hq --timeout 10; grep -q "received TS_UNACCEPTABLE" "$swan_root/branch/log"' || logs
+t 'and status names the networks' eval 'gate hq status branch | grep -q "10\.9\.0\.0" && gate hq status branch | grep -q "10\.1\.0\.0"' || { gate hq status branch; logs; }
+stop_both
+
+# Fifty connections that begin at once, with one certificate at each side: INITIAL_CONTACT and uniqueness are within one.
+# many MODE ACTION: certgate's mode, and what strongSwan does when it is started
+many() {
+	local i
+	gate_conf hq <<-END
+		gateway: {listen: [198.51.100.2], state_dir: $gate_root/hq/state}
+		connections:
+		$(for i in {1..50}; do
+			printf '  - {name: b%d, interface: {name: cg0}, remote_address: 203.0.113.%d, mode: %s, local_networks: [10.1.0.0/16], remote_networks: [10.2.%d.0/24], outbound_certificate: %s/hq-p256.pfx, inbound_certificate: {subject_name: gw.branch.example, chain: [%s/branch-root.cer]}}\n' \
+				"$i" $((100 + i)) "$1" "$i" "$pki" "$pki"
+		done)
+	END
+	swan_branch branch-p256 "$gcm" aes256gcm16-esn
+	swan_conf branch <<-END
+		connections {
+		$(for i in {1..50}; do
+			printf 'b%d { version = 2\n local_addrs = 203.0.113.%d\n remote_addrs = 198.51.100.2\n proposals = %s\n local { auth = pubkey\n certs = branch-p256.pem\n }\n remote { auth = pubkey\n id = "CN=gw.hq.example"\n cacerts = hq-root.pem\n }\n children { b%d { local_ts = 10.2.%d.0/24\n remote_ts = 10.1.0.0/16\n esp_proposals = aes256gcm16-esn\n start_action = %s\n } }\n }\n' \
+				"$i" $((100 + i)) "$gcm" "$i" "$i" "$2"
+		done)
+		}
+	END
+}
+
+all_up() {
+	[ "$(gate hq status --json | grep -c '"state": "up"')" -ge 100 ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 50 ] &&
+		[ "$(ns hq build/certgate kernel sa list --json | grep -c '"spi"')" = 100 ]
+}
+
+reached() {
+	ns hq-host ping -q -c 1 -W 2 10.2.1.1 && ns hq-host ping -q -c 1 -W 2 10.2.50.1
+}
+
+for i in {1..50}; do
+	printf 'addr add 203.0.113.%d/24 dev wan\naddr add 10.2.%d.1/32 dev lan\n' $((100 + i)) "$i"
+done | on branch
+many responder-only start
+interop_start && start_branch
+t 'strongSwan begins fifty at once: all are up' wait_for 30 all_up || { gate hq status; logs; }
+t 'traffic finds the right one' reached || logs
+stop_both
+many initiator-only none
+# They have their identities in common, for which a peer that is no certgate would end all but the last.
+sed -i 's/interface: {name: cg0},/& initial_contact: false,/' "$gate_root/hq/certgate.yaml"
+start_branch && interop_start
+t 'certgate begins fifty at once: all are up' wait_for 30 all_up || { gate hq status; logs; }
+t 'traffic finds the right one' reached || logs
+stop_both
 
 # Refusals.
 (cd "$pki" && mkpki_gateway wrong-root hq-ca CN=gw.branch.example) || exit 1

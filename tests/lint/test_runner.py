@@ -122,5 +122,15 @@ class Closing(unittest.TestCase):
         self.assertEqual(lines[-1], "2 more logs are not shown")
 
 
+class Coverage(unittest.TestCase):
+    def test_the_last_line_counts(self):
+        log = ("INFO: Loaded 1 PC tables (3574 PCs): 3574 [0x1,0x2),\n#2\tINITED cov: 60 ft: 61 corp: 1/1b\n"
+               "#900\tDONE   cov: 268 ft: 875 corp: 265/41Kb lim: 9\n")
+        self.assertEqual(run.coverage(log), "268 of 3574 edges, 875 features, 900 inputs")
+
+    def test_nothing_is_made_up(self):
+        self.assertEqual(run.coverage("==1==ERROR: AddressSanitizer\n"), "")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -554,6 +554,40 @@ static void test_nobody_answers_for_the_one_that_waits(void **state)
 	sim_free(s);
 }
 
+static bool first_is_up(struct sim *s)
+{
+	return sim_count(s->nodes, 1).up && sim_count(s->nodes->next, 1).up;
+}
+
+/* One that waits and may be for anybody keeps nobody from the connection that is here: neither by its address nor among those of anybody. */
+static void test_the_one_that_waits_keeps_nobody(void **state)
+{
+	(void)state;
+	for (unsigned any = 0; any < 2; any++) {
+		struct sim *s = sim_new(64 + any);
+		struct ike_connection_config c;
+		struct sim_node *a, *b;
+		struct sim_conn *other;
+
+		sim_pair(s, &a, &b);
+		other = sim_conn(b, 2, NULL, "x", "root-a");
+		other->config.mode = IKE_MODE_RESPONDER_ONLY;
+		sim_child(other, 0, "net", "10.2.0.0/16", "10.3.0.0/16");
+		c = other->config;
+		assert_int_equal(ike_connection_set(b->engine, s->now, &c), 0);
+		if (any) {
+			b->conns[0].config.remote = (struct cg_endpoint){};
+			b->conns[0].config.mode = IKE_MODE_RESPONDER_ONLY;
+		}
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 5 * SIM_S, first_is_up));
+		assert_int_equal(failures(a) + failures(b), 0);
+		assert_int_equal(sim_reports(b, "peer-waits"), 0);
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -573,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_who_calls_too_early_is_not_refused),
 		cmocka_unit_test(test_without_a_certificate_nothing_is_begun),
 		cmocka_unit_test(test_nobody_answers_for_the_one_that_waits),
+		cmocka_unit_test(test_the_one_that_waits_keeps_nobody),
 		cmocka_unit_test(test_key_does_not_sign),
 		cmocka_unit_test(test_kernel_does_not_install),
 		cmocka_unit_test(test_suite_must_fit_the_connection_that_was_chosen),

@@ -4,6 +4,7 @@
  * it.
  */
 #include "lib/pkitest.h"
+#include "pki/library.h"
 
 #include <openssl/pkcs7.h>
 #include <openssl/sha.h>
@@ -121,6 +122,30 @@ static void a_certificate_knows_its_names_window_key_and_fingerprints(void **sta
 	again = pki_cert_ref(cert);
 	pki_cert_unref(again);
 	assert_int_equal(cert->refs, 1);
+}
+
+/* Whatever kind it is of, also one that is not accepted: as OpenSSL reads it with all that it has. */
+static void a_key_is_read_as_openssl_reads_it(void **state)
+{
+	(void)state;
+	assert_non_null(pki_library());
+	for (int kind = PKIGEN_P256; kind <= PKIGEN_ED448; kind++) {
+		struct pkigen_cert *made = pkigen_make(
+			&(struct pkigen_spec){
+				.subject = "CN=gw", .key = (enum pkigen_key)kind, .key_number = 1},
+			root);
+		_cleanup_(pki_cert_unrefp) struct pki_cert *cert = to_cert(made);
+		const unsigned char *p = made->der;
+		X509 *whole = d2i_X509(NULL, &p, (long)made->der_len);
+		unsigned bits = 0;
+
+		assert_non_null(whole);
+		assert_int_equal(cert->key_type, pki_key_classify(X509_get0_pubkey(whole), &bits));
+		assert_int_equal(cert->key_bits, bits);
+		assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(cert->x509), X509_get0_pubkey(whole)),
+				 1);
+		X509_free(whole);
+	}
 }
 
 static void only_a_ca_that_signed_itself_is_self_signed(void **state)
@@ -468,6 +493,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_certificate_knows_its_names_window_key_and_fingerprints),
+		cmocka_unit_test(a_key_is_read_as_openssl_reads_it),
 		cmocka_unit_test(only_a_ca_that_signed_itself_is_self_signed),
 		cmocka_unit_test(every_format_of_one_certificate_is_read),
 		cmocka_unit_test(pem_may_hold_several_certificates_text_and_windows_line_ends),

@@ -20,6 +20,9 @@ void cg_config_free(struct cg_config *c)
 		policy_done(&c->policies[i]);
 	free(c->policies);
 	strv_free(c->files);
+	for (size_t i = 0; i < c->n_texts; i++)
+		free(c->texts[i]);
+	free(c->texts);
 	free(c);
 }
 

@@ -107,7 +107,8 @@ struct cg_policy {
 
 /* A file or other source that is opened later, with the place that names it. text == NULL: not configured. */
 struct cg_source {
-	char *text; /* a path; absolute if the configuration's own was; or a vault's URL */
+	const char *
+		text; /* one of cg_config.texts: a path; absolute if the configuration's own was; or a vault's URL */
 	bool vault; /* it is a URL, as cg_vault_url_format() writes it */
 	char *key;  /* "connections[hq].outbound_certificate.key" */
 	struct cg_location loc;
@@ -326,6 +327,8 @@ struct cg_gateway {
 
 struct cg_config {
 	char **files; /* all that were read, the first is the main one; owns the names of the locations */
+	char **texts; /* of all struct cg_source: connections have files in common */
+	size_t n_texts;
 	struct cg_gateway gateway;
 	struct cg_policy *policies; /* built-in ones included */
 	size_t n_policies;

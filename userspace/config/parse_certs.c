@@ -13,9 +13,32 @@
 
 void source_done(struct cg_source *s)
 {
-	free(s->text);
 	free(s->key);
 	*s = (struct cg_source){0};
+}
+
+/* Connections that stand beside each other mostly have the same files: so many are looked through for one that is there already. */
+#define TEXTS_RECENT 16
+
+const char *source_text(struct loader *l, char *text)
+{
+	struct cg_config *c = l->config;
+	char **slot;
+
+	if (!text)
+		return NULL;
+	for (size_t i = c->n_texts; i > 0 && c->n_texts - i < TEXTS_RECENT; i--) {
+		if (streq(c->texts[i - 1], text)) {
+			free(text);
+			return c->texts[i - 1];
+		}
+	}
+	slot = loader_grow(l, &c->texts, &c->n_texts, sizeof(*slot));
+	if (!slot) {
+		free(text);
+		return NULL;
+	}
+	return *slot = text;
 }
 
 /* "pkcs11:…", "https://…": letters, digits, '+', '-', '.' before a colon (RFC 3986 section 3.1), two at least. */
@@ -76,7 +99,7 @@ static void read_vault_url(const struct value *v, const char *s, struct cg_sourc
 	}
 	if (ret->text)
 		return;
-	ret->text = loader_strdup(v->loader, cg_vault_url_format(&u, url));
+	ret->text = source_text(v->loader, loader_strdup(v->loader, cg_vault_url_format(&u, url)));
 	ret->vault = true;
 	ret->key = loader_strdup(v->loader, v->key);
 	ret->loc = v->loc;
@@ -107,7 +130,7 @@ static void read_source(const struct value *v, const char *what, bool may_be_uri
 	}
 	if (ret->text)
 		return;
-	ret->text = resolve_path(v, s);
+	ret->text = source_text(v->loader, resolve_path(v, s));
 	ret->key = loader_strdup(v->loader, v->key);
 	ret->loc = v->loc;
 }

@@ -70,7 +70,7 @@ static void parse_store(const struct value *v, void *object)
 		value_expected(v, NULL, expected);
 		return;
 	}
-	h->store.text = TAKE_PTR(s);
+	h->store.text = source_text(v->loader, TAKE_PTR(s));
 	h->store.key = loader_strdup(v->loader, v->key);
 	h->store.loc = v->loc;
 }

@@ -174,7 +174,7 @@ static const char *why_left(const struct gateway *g, const struct binding *b)
 		return "a new authentication took its place";
 	if (b->conn->down)
 		return "the connection was taken down";
-	return b->conn->left[0] ? b->conn->left : "its IKE SA ended";
+	return b->conn->left ? b->conn->left : "its IKE SA ended";
 }
 
 static void tell_left(struct gateway *g, const struct binding *b)
@@ -427,7 +427,7 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 		return;
 	b->conn = c;
 	b->since = (int64_t)(now_realtime() / USEC_PER_SEC);
-	c->left[0] = '\0';
+	free(TAKE_PTR(c->left));
 	list_binding(c, b);
 	/* The verdict may have crossed a change of the rules. */
 	compare(b);
@@ -476,8 +476,7 @@ void bindings_orphan(struct gateway *g)
 	for (struct binding *b = LIST_FIRST(&g->bindings); b; b = next) {
 		next = LIST_NEXT(b, all);
 		if (b->conn && !g->stopping)
-			(void)snprintf(b->conn->left, sizeof(b->conn->left),
-				       "the process ike ended");
+			(void)str_replace(&b->conn->left, "the process ike ended");
 		b->released = true;
 		binding_settle(g, b);
 	}

@@ -97,7 +97,25 @@ void conn_free(struct conn *c)
 	history_done(&c->history);
 	free(c->last_error.text);
 	free(c->last_error.hint);
+	free(c->resolved);
+	free(c->left);
 	free(c);
+}
+
+int conn_set_resolved(struct conn *c, const struct cg_addr *addresses, size_t n)
+{
+	struct cg_addr *copy = NULL;
+
+	if (n > 0) {
+		copy = calloc(n, sizeof(*copy));
+		if (!copy)
+			return log_oom();
+		memcpy(copy, addresses, n * sizeof(*copy));
+	}
+	free(c->resolved);
+	c->resolved = copy;
+	c->n_resolved = n;
+	return 0;
 }
 
 void conn_check_context(const struct conn *c, struct check_context *ret)
@@ -420,6 +438,7 @@ void conn_resolved(struct gateway *g, const struct proto_resolved *answer)
 	struct proto_resolved p = *answer;
 	struct cg_endpoint remote;
 	struct msg_writer m;
+	bool changed;
 
 	if (!c || !c->resolving)
 		return;
@@ -442,13 +461,9 @@ void conn_resolved(struct gateway *g, const struct proto_resolved *answer)
 			    "the name '%s' has an address again", c->cfg->remote_name);
 	c->name_failed = false;
 	keep_first(c, &p);
-	if (!first_changed(c, &p)) {
-		c->n_resolved = p.n;
-		memcpy(c->resolved, p.addresses, p.n * sizeof(p.addresses[0]));
+	changed = first_changed(c, &p);
+	if (conn_set_resolved(c, p.addresses, p.n) < 0 || !changed)
 		return;
-	}
-	c->n_resolved = p.n;
-	memcpy(c->resolved, p.addresses, p.n * sizeof(p.addresses[0]));
 	/* The source address follows the remote one, so the whole connection is told, then its remote. */
 	if (c->cfg->local_address.family == AF_UNSPEC)
 		(void)conn_tell_ike(c);

@@ -143,10 +143,10 @@ struct conn {
 	bool created_link, routes_in;
 	unsigned int forwarding_off; /* families that it needs forwarded and that are not */
 	/* names */
-	struct cg_addr resolved[CONN_RESOLVED_MAX];
-	size_t n_resolved;
-	bool resolving;	  /* fetch was asked */
-	bool name_failed; /* the last time */
+	struct cg_addr *resolved; /* conn_set_resolved() */
+	size_t n_resolved;	  /* at most CONN_RESOLVED_MAX */
+	bool resolving;		  /* fetch was asked */
+	bool name_failed;	  /* the last time */
 	usec_t resolved_at;
 	struct event *resolve_timer;
 	/* what ike was told: the local address if it is fixed, where the system sends from if not */
@@ -163,7 +163,7 @@ struct conn {
 	unsigned int attempts;
 	struct history history;
 	struct history_entry last_error; /* code empty: none */
-	char left[128];			 /* why the last IKE SA ended, if ike said so */
+	char *left;			 /* why the last IKE SA ended; NULL: nobody said so */
 	uint8_t config_digest[8];	 /* of all that was configured: for the audit trail */
 	uint64_t files_loaded, files_seen, files_tried; /* filewatch.c */
 };
@@ -178,6 +178,7 @@ void cert_bytes_unref(uint8_t *data);
 
 struct conn *conn_find(const struct gateway *g, uint32_t id);
 struct conn *conn_find_name(const struct gateway *g, const char *name);
+int conn_set_resolved(struct conn *c, const struct cg_addr *addresses, size_t n); /* -ENOMEM */
 /* Can be found from now on; not any more. */
 void conn_list(struct conn *c);
 void conn_unlist(struct conn *c);

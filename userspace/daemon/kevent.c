@@ -17,6 +17,17 @@ static void tell_child(struct gateway *g, enum msg_type type, const struct child
 	(void)channel_send(ike_channel(g), &m, -EBADF);
 }
 
+/* Whether its connection has another one for the same networks: newer ones stand first. */
+static bool is_replaced(const struct child *k)
+{
+	for (const struct child *n = LIST_FIRST(&k->conn->children); n && n != k;
+	     n = LIST_NEXT(n, of_conn)) {
+		if (n->index == k->index)
+			return true;
+	}
+	return false;
+}
+
 static void on_sa_event(struct gateway *g, const struct cgk_event *e)
 {
 	struct child *k = child_find_sa(g, e->sa);
@@ -29,8 +40,14 @@ static void on_sa_event(struct gateway *g, const struct cgk_event *e)
 		tell_child(g, MSG_CHILD_SOFT, k, NULL);
 		return;
 	}
-	history_add(g, c, IKE_WARNING, "sa-dead", NULL, NULL, "the kernel ended SA %08x: %s",
-		    e->spi, cgk_sa_death_name(e->death));
+	/* One that another took the place of is kept a while for what is on its way, and may well come to its limit then. */
+	if (is_replaced(k))
+		history_note(g, c, IKE_INFO, "sa-dead", NULL, NULL,
+			     "the kernel ended SA %08x, which another one replaced: %s", e->spi,
+			     cgk_sa_death_name(e->death));
+	else
+		history_add(g, c, IKE_WARNING, "sa-dead", NULL, NULL,
+			    "the kernel ended SA %08x: %s", e->spi, cgk_sa_death_name(e->death));
 	tell_child(g, MSG_CHILD_DEAD, k, cgk_sa_death_name(e->death));
 }
 

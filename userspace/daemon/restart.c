@@ -101,7 +101,8 @@ static void fill_conn(const struct conn *c, struct state_conn *ret)
 	*ret = (struct state_conn){
 		.down = c->down, .created_link = c->created_link, .n_resolved = c->n_resolved};
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", c->cfg->name);
-	memcpy(ret->resolved, c->resolved, sizeof(ret->resolved));
+	if (c->n_resolved > 0)
+		memcpy(ret->resolved, c->resolved, c->n_resolved * sizeof(ret->resolved[0]));
 }
 
 static bool is_good(const struct binding *b)

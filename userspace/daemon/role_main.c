@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/str.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
@@ -41,7 +42,7 @@ static void on_report(struct gateway *g, const struct proto_report *p)
 	if (c && streq(p->event, "ike-established"))
 		c->attempts = 0;
 	if (c && (streq(p->event, "deleted-by-peer") || streq(p->event, "peer-dead")))
-		(void)snprintf(c->left, sizeof(c->left), "%.127s", p->r.text);
+		(void)str_replace(&c->left, p->r.text);
 	history_add(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s", p->r.text);
 	if (c)
 		ops_changed(g, c);

@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 
+#include "base/str.h"
 #include "daemon/gateway.h"
 #include "daemon/proto_restart.h"
 #include "daemon/restart_state.h"
@@ -142,8 +143,7 @@ void takeover_conn(struct conn *c)
 	c->created_link = s->created_link;
 	if (c->cfg->remote_kind != CG_REMOTE_NAME)
 		return;
-	c->n_resolved = s->n_resolved;
-	memcpy(c->resolved, s->resolved, sizeof(c->resolved));
+	(void)conn_set_resolved(c, s->resolved, s->n_resolved);
 }
 
 /* ---------------------------------------------------------------- what the kernel has of it */
@@ -421,7 +421,7 @@ static void sort_out(struct conn *c)
 
 	if (!c->goes_on) {
 		if (!LIST_EMPTY(&c->bindings))
-			(void)snprintf(c->left, sizeof(c->left), "it did not outlast the restart");
+			(void)str_replace(&c->left, "it did not outlast the restart");
 		children_of_conn_orphan(c);
 		bindings_of_conn_orphan(c);
 		return;

@@ -64,7 +64,9 @@ int ike_fragment_seal(struct ike_cipher *cipher, const struct ike_random *random
 		n = MAX((chain.len + piece - 1) / piece, (size_t)1);
 		if (n > IKE_FRAGMENTS_MAX)
 			return -EMSGSIZE;
-		size = n * ike_sk_message_len(cipher, piece, true);
+		/* Exactly: a response is kept for as long as it may be asked for again. */
+		size = (n - 1) * ike_sk_message_len(cipher, piece, true) +
+		       ike_sk_message_len(cipher, chain.len - (n - 1) * piece, true);
 	}
 	data = malloc(size);
 	if (!data)

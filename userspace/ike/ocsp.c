@@ -46,16 +46,17 @@ void ik_ocsp_collect(const struct ike_content *content, struct ike_out_verify *o
 
 void ik_ocsp_drop(struct ik_conn *conn)
 {
-	free(conn->ocsp_data);
-	conn->ocsp_data = NULL;
+	free(conn->ocsp);
+	conn->ocsp = NULL;
 	conn->n_ocsp = 0;
 }
 
 int ike_connection_ocsp(struct ike_engine *e, uint32_t id, const struct ike_blob *answers, size_t n)
 {
 	struct ik_conn *conn = ik_conn_find(e, id);
-	uint8_t *data = NULL, *at;
+	struct ike_blob *copy = NULL;
 	size_t size = 0;
+	uint8_t *at;
 
 	if (!conn)
 		return -ENOENT;
@@ -67,17 +68,18 @@ int ike_connection_ocsp(struct ike_engine *e, uint32_t id, const struct ike_blob
 		size += answers[i].size;
 	}
 	if (n) {
-		data = malloc(size);
-		if (!data)
+		copy = malloc(n * sizeof(*copy) + size);
+		if (!copy)
 			return -ENOMEM;
 	}
 	ik_ocsp_drop(conn);
-	conn->ocsp_data = at = data;
+	conn->ocsp = copy;
+	conn->n_ocsp = n;
+	at = (uint8_t *)(copy + n);
 	for (size_t i = 0; i < n; i++) {
 		memcpy(at, answers[i].data, answers[i].size);
-		conn->ocsp[i] = ik_blob(at, answers[i].size);
+		copy[i] = ik_blob(at, answers[i].size);
 		at += answers[i].size;
 	}
-	conn->n_ocsp = n;
 	return 0;
 }

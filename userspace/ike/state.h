@@ -97,9 +97,8 @@ struct ik_conn {
 	bool acquired;		   /* asked for by traffic; one attempt */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	bool restored; /* it goes on where a snapshot left it */
-	struct ike_blob ocsp[IKE_MAX_OCSP]; /* about our certificates, in ocsp_data; see ocsp.h */
+	struct ike_blob *ocsp; /* about our certificates, with what they hold; see ocsp.h */
 	size_t n_ocsp;
-	uint8_t *ocsp_data;
 	struct ik_link sas;
 	unsigned failures; /* attempts in a row */
 	struct ik_timer retry;

@@ -18,6 +18,7 @@
 #include "base/macro.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "pki/library.h"
 #include "pki/name.h"
 #include "pki/sigalg.h"
 
@@ -151,11 +152,21 @@ static int fill(struct pki_cert *cert, const char **ret_problem)
 	return 0;
 }
 
+/* NULL: none, or no memory. *ret_end is behind it. */
+static X509 *parse(const uint8_t *der, size_t len, OSSL_LIB_CTX *library, const uint8_t **ret_end)
+{
+	X509 *x = len > 0 ? X509_new_ex(library, NULL) : NULL;
+
+	*ret_end = der;
+	/* It frees what it cannot fill. */
+	return x && d2i_X509(&x, ret_end, (long)len) ? x : NULL;
+}
+
 int pki_cert_new(const uint8_t *der, size_t len, struct pki_error *err, struct pki_cert **ret)
 {
 	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
 	_cleanup_free_ uint8_t *again = NULL;
-	const unsigned char *p = der;
+	const unsigned char *p;
 	const char *problem = NULL;
 	int r, n;
 
@@ -167,7 +178,12 @@ int pki_cert_new(const uint8_t *der, size_t len, struct pki_error *err, struct p
 		return pki_fail(err, -ENOMEM, "out of memory");
 	cert->refs = 1;
 	ERR_clear_error();
-	cert->x509 = len > 0 ? d2i_X509(NULL, &p, (long)len) : NULL;
+	cert->x509 = parse(der, len, pki_library(), &p);
+	/* A key that is none of those that are accepted: what it is, is for the message. */
+	if (cert->x509 && !X509_get0_pubkey(cert->x509)) {
+		X509_free(cert->x509);
+		cert->x509 = parse(der, len, NULL, &p);
+	}
 	if (!cert->x509) {
 		ERR_clear_error();
 		return pki_fail(err, -EBADMSG, "not an X.509 certificate, or damaged");

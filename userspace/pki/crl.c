@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/macro.h"
+#include "pki/library.h"
 #include "pki/name.h"
 #include "pki/pem.h"
 #include "pki/sigalg.h"
@@ -70,10 +71,15 @@ int pki_crl_new(const uint8_t *der, size_t len, struct pki_error *err, struct pk
 	if (!crl)
 		return pki_fail(err, -ENOMEM, "out of memory");
 	crl->refs = 1;
-	crl->x509 = len > 0 ? d2i_X509_CRL(NULL, &p, (long)len) : NULL;
-	ERR_clear_error();
+	crl->x509 = X509_CRL_new_ex(pki_library(), NULL);
 	if (!crl->x509)
+		return pki_fail(err, -ENOMEM, "out of memory");
+	/* Frees it when it fails. */
+	if (len == 0 || !d2i_X509_CRL(&crl->x509, &p, (long)len)) {
+		ERR_clear_error();
 		return pki_fail(err, -EBADMSG, "not a certificate revocation list, or damaged");
+	}
+	ERR_clear_error();
 	if ((size_t)(p - der) != len)
 		return pki_fail(err, -EBADMSG, "%zu bytes follow the revocation list",
 				len - (size_t)(p - der));

@@ -9,6 +9,7 @@
 #include <openssl/rsa.h>
 
 #include "base/macro.h"
+#include "pki/library.h"
 
 enum family {
 	FAMILY_PKCS1,
@@ -78,8 +79,8 @@ int pki_scheme_init(EVP_MD_CTX *ctx, enum pki_scheme scheme, EVP_PKEY *pkey, boo
 	int ok;
 
 	if (verify)
-		ok = EVP_DigestVerifyInit_ex(ctx, &pctx, schemes[scheme].digest, NULL, NULL, pkey,
-					     NULL);
+		ok = EVP_DigestVerifyInit_ex(ctx, &pctx, schemes[scheme].digest, pki_library(),
+					     NULL, pkey, NULL);
 	else
 		ok = EVP_DigestSignInit_ex(ctx, &pctx, schemes[scheme].digest, NULL, NULL, pkey,
 					   NULL);

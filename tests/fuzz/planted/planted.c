@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A mistake for the fuzzers to find: what a parser was handed is copied to where, for some lengths, there is room for one byte less. Linked into a second
+ * program of each fuzzer in front of functions that its input should reach (the linker's --wrap); a fuzzer that does not find it does not look
+ * where it should. tests/host/fuzz_planted.sh runs them; nothing else is built with this.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "ike/crypto.h"
+#include "ike/message.h"
+#include "ike/snapshot_codec.h"
+#include "ike/ts.h"
+#include "pki/algid.h"
+#include "pki/cert.h"
+#include "pki/crl.h"
+#include "pki/name.h"
+#include "pki/usage.h"
+
+/* Each program has one of the functions below in front of the real one; of the others there is no real one. */
+#define WEAK __attribute__((weak))
+
+static void copy(const void *data, size_t len)
+{
+	void *to = malloc(len - (len % 8 == 7));
+
+	if (to && len > 0)
+		memcpy(to, data, len);
+	/* Or the compiler sees that nobody reads it. */
+	__asm__ volatile("" : : "r"(to) : "memory");
+	free(to);
+}
+
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
+
+/* config: an address somewhere in the file */
+WEAK int __real_cg_addr_parse(const char *s, struct cg_addr *ret);
+int __wrap_cg_addr_parse(const char *s, struct cg_addr *ret);
+int __wrap_cg_addr_parse(const char *s, struct cg_addr *ret)
+{
+	copy(s, strlen(s) + 1);
+	return __real_cg_addr_parse(s, ret);
+}
+
+/* ike_proposal: a payload with proposals */
+WEAK int __real_ike_sa_parse(struct ike_view body, struct ike_sa_payload *ret,
+			     struct ike_fault *fault);
+int __wrap_ike_sa_parse(struct ike_view body, struct ike_sa_payload *ret, struct ike_fault *fault);
+int __wrap_ike_sa_parse(struct ike_view body, struct ike_sa_payload *ret, struct ike_fault *fault)
+{
+	copy(body.data, body.len);
+	return __real_ike_sa_parse(body, ret, fault);
+}
+
+/* ike_message, and ike_engine after decryption: traffic selectors that are sound so far */
+WEAK int __real_ike_ts_parse(struct ike_view body, struct ike_ts_list *ret,
+			     struct ike_fault *fault);
+int __wrap_ike_ts_parse(struct ike_view body, struct ike_ts_list *ret, struct ike_fault *fault);
+int __wrap_ike_ts_parse(struct ike_view body, struct ike_ts_list *ret, struct ike_fault *fault)
+{
+	int r = __real_ike_ts_parse(body, ret, fault);
+
+	/* Their lengths are multiples of four. */
+	if (r == 0 && ret->n > 0 && ret->ts[0].protocol % 4 == 1)
+		copy(ret->ts, sizeof(ret->ts[0]) * ret->n / 8 * 8 + 7);
+	return r;
+}
+
+/* ike_fragment: what is in an authentic message */
+WEAK int __real_ike_cipher_open(const struct ike_cipher *cipher, const uint8_t *msg, size_t msg_len,
+				size_t aad_len, uint8_t *ret, size_t *ret_len);
+int __wrap_ike_cipher_open(const struct ike_cipher *cipher, const uint8_t *msg, size_t msg_len,
+			   size_t aad_len, uint8_t *ret, size_t *ret_len);
+int __wrap_ike_cipher_open(const struct ike_cipher *cipher, const uint8_t *msg, size_t msg_len,
+			   size_t aad_len, uint8_t *ret, size_t *ret_len)
+{
+	int r = __real_ike_cipher_open(cipher, msg, msg_len, aad_len, ret, ret_len);
+
+	if (r == 0)
+		copy(ret, *ret_len);
+	return r;
+}
+
+/* ike_snapshot: something of its own length in a snapshot that is sound so far */
+WEAK void __real_ik_snap_blob(struct ik_snap *s, uint8_t **data, size_t *len, size_t max);
+void __wrap_ik_snap_blob(struct ik_snap *s, uint8_t **data, size_t *len, size_t max);
+void __wrap_ik_snap_blob(struct ik_snap *s, uint8_t **data, size_t *len, size_t max)
+{
+	__real_ik_snap_blob(s, data, len, max);
+	if (!s->saving && ik_snap_ok(s) && *data)
+		copy(*data, *len);
+}
+
+/* pki_auth: the algorithm that AUTH names */
+WEAK int __real_pki_algid_parse(const uint8_t *der, size_t len, enum pki_scheme *ret_scheme,
+				int *ret_salt);
+int __wrap_pki_algid_parse(const uint8_t *der, size_t len, enum pki_scheme *ret_scheme,
+			   int *ret_salt);
+int __wrap_pki_algid_parse(const uint8_t *der, size_t len, enum pki_scheme *ret_scheme,
+			   int *ret_salt)
+{
+	copy(der, len);
+	return __real_pki_algid_parse(der, len, ret_scheme, ret_salt);
+}
+
+/* pki_load: a certificate as DER, out of whatever it was in */
+WEAK int __real_pki_cert_new(const uint8_t *der, size_t len, struct pki_error *err,
+			     struct pki_cert **ret);
+int __wrap_pki_cert_new(const uint8_t *der, size_t len, struct pki_error *err,
+			struct pki_cert **ret);
+int __wrap_pki_cert_new(const uint8_t *der, size_t len, struct pki_error *err,
+			struct pki_cert **ret)
+{
+	copy(der, len);
+	return __real_pki_cert_new(der, len, err, ret);
+}
+
+/* pki_revocation: a revocation list as DER */
+WEAK int __real_pki_crl_new(const uint8_t *der, size_t len, struct pki_error *err,
+			    struct pki_crl **ret);
+int __wrap_pki_crl_new(const uint8_t *der, size_t len, struct pki_error *err, struct pki_crl **ret);
+int __wrap_pki_crl_new(const uint8_t *der, size_t len, struct pki_error *err, struct pki_crl **ret)
+{
+	copy(der, len);
+	return __real_pki_crl_new(der, len, err, ret);
+}
+
+/* pki_verify: a certificate of a path that was found */
+WEAK void __real_pki_usage_get(const struct pki_cert *cert, struct pki_usage *ret);
+void __wrap_pki_usage_get(const struct pki_cert *cert, struct pki_usage *ret);
+void __wrap_pki_usage_get(const struct pki_cert *cert, struct pki_usage *ret)
+{
+	copy(cert->der, cert->der_len);
+	__real_pki_usage_get(cert, ret);
+}
+
+/* NOLINTEND(bugprone-reserved-identifier) */

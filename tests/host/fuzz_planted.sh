@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A fuzzer is only worth its time if it reaches what it is there for: each finds, from the corpus of the tree, an overflow that was put in front of a
+# function which its input should reach (tests/fuzz/planted).
+# timeout: 180
+
+cd "$(dirname "$0")/../.." || exit 1
+programs=${O:-build}/fuzz/tests/fuzz
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0 number=0
+fuzzers=(tests/fuzz/fuzz_*.c)
+
+echo "1..${#fuzzers[@]}"
+for source in "${fuzzers[@]}"; do
+	name=$(basename "$source" .c)
+	name=${name#fuzz_}
+	number=$((number + 1))
+	corpora=("$work/$name")
+	mkdir "$work/$name"
+	[ ! -d "tests/fuzz/corpus/$name" ] || corpora+=("tests/fuzz/corpus/$name")
+	"$programs/planted_$name" -max_total_time=60 -seed=1 -artifact_prefix="$work/" "${corpora[@]}" >"$work/log" 2>&1
+	if grep -q 'ERROR: AddressSanitizer: heap-buffer-overflow' "$work/log" && grep -q ' in __wrap_' "$work/log"; then
+		echo "ok $number $name finds an overflow in $(grep -m 1 -o '__wrap_[a-z_]*' "$work/log" | sed 's/__wrap_//')"
+	else
+		tail -n 20 "$work/log" | sed 's/^/# /'
+		echo "not ok $number $name finds an overflow"
+		failed=1
+	fi
+done
+exit $failed

@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 120
+# kernels: uml
+#
+# Two certgated and the path between them: the initiator gets another address, and MOBIKE (RFC 4555) moves the SAs that there are; IKE over IPv6 with a
+# mark at each end.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/interop.sh
+
+start_branch() {
+	gate_start branch branch || { tail -n 30 "$gate_root/branch/log"; return 1; }
+}
+
+logs() {
+	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
+	ns hq build/certgate kernel tunnel list | sed 's/^/# hq: /'
+	ns branch build/certgate kernel tunnel list | sed 's/^/# branch: /'
+}
+
+stop_both() {
+	gate_stop branch
+	gate_stop hq
+	: >"$gate_root/hq/log"
+	: >"$gate_root/branch/log"
+}
+
+up_both() {
+	gate_up branch hq && gate_up hq branch
+}
+
+# renumber NEW OLD: branch's leg to the router gets another address
+renumber() {
+	on branch <<-END
+		addr add $1/24 dev wan
+		addr del $2/24 dev wan
+		addr replace $1/24 dev wan
+		route replace default via 203.0.113.1
+	END
+}
+
+# sas GATEWAY CONNECTION: the SPIs of its IKE SA and its Child SA
+sas() {
+	echo "$(gate_field "$1" "$2" ike.spi_i) $(gate_field "$1" "$2" children.0.spi_in) $(gate_field "$1" "$2" children.0.spi_out)"
+}
+
+# kernel_ends GATEWAY ADDRESS: that is where its tunnel in the kernel ends
+kernel_ends() {
+	ns "$1" build/certgate kernel tunnel list --json | grep -q "\"remote\": \"$2[:\"]"
+}
+
+# count_marks NAMESPACE MARK: from now on what IKE sends over IPv6 is counted, with this mark and without
+count_marks() {
+	ns "$1" nft -f - <<-END
+		table ip6 marks {
+			counter right {}
+			counter wrong {}
+			chain out {
+				type filter hook output priority filter
+				udp sport { 500, 4500 } meta mark $2 counter name right return
+				udp sport { 500, 4500 } counter name wrong
+			}
+		}
+	END
+}
+
+# marks_are_right NAMESPACE: packets were counted, all with the mark
+marks_are_right() {
+	ns "$1" nft list counters
+	ns "$1" nft list counter ip6 marks right | grep -q 'packets [1-9]' && ns "$1" nft list counter ip6 marks wrong | grep -q 'packets 0 '
+}
+
+ktap_begin 13
+insmod "$CERTGATE_KO" || exit 1
+topo_up && topo_isolate && pki_roots || exit 1
+pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
+
+REMOTE=any MODE=responder-only interop_hq hq
+B_MODE=initiator-only interop_branch
+sed -i -e '/local_address:/d' -e 's/listen: .*/listen: ["0.0.0.0"]/' "$gate_root/branch/certgate.yaml"
+interop_start && start_branch
+t 'the initiator may move: the tunnel is up' up_both || logs
+t 'ping crosses both ways' ping_both || logs
+before=$(sas hq branch)
+renumber 203.0.113.7 203.0.113.2
+t 'with another address it moves' wait_for 30 eval 'gate_is hq branch remote_address 203.0.113.7:4500 && gate_is branch hq local_address 203.0.113.7:4500' || logs
+t 'and so does the tunnel in the kernel' wait_for 5 kernel_ends hq 203.0.113.7 || logs
+t 'traffic follows, both ways' ping_both || logs
+t 'no SA was made anew' [ "$(sas hq branch)" = "$before" ]
+t 'the log says who moved' grep -q 'the peer moved' "$gate_root/hq/log"
+stop_both
+renumber 203.0.113.2 203.0.113.7
+
+# IPv6 outside, and a mark for each: what one of them sends is told from all else.
+LOCAL=2001:db8:1::2 REMOTE=2001:db8:2::2 MODE=responder-only interop_hq hq
+B_LOCAL=2001:db8:2::2 B_REMOTE=2001:db8:1::2 B_MODE=initiator-only interop_branch
+sed -i 's/interface: {name: cg0}/interface: {name: cg0, mark: 77}/' "$gate_root/hq/certgate.yaml"
+sed -i 's/interface: {name: cg0}/interface: {name: cg0, mark: 5}/' "$gate_root/branch/certgate.yaml"
+count_marks hq 77 && count_marks branch 5 || exit 1
+interop_start && start_branch
+t 'IPv6 with a mark at each end: the tunnel is up' up_both || logs
+t 'ping crosses both ways' ping_both || logs
+t "all that the initiator's IKE sends has its mark" marks_are_right branch
+t "and what the responder's sends has that one's" marks_are_right hq
+stop_both
+
+t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ] && [ "$(ns branch build/certgate kernel sa list --json)" = "[]" ]'
+topo_down
+t 'rmmod' wait_for 10 rmmod certgate
+ktap_end
