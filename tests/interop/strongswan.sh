@@ -161,6 +161,7 @@ small() {
 		}
 	END
 	MODE=$2 interop_hq hq-rsa2048 "fragment_size: $1"
+	rm -f "$swan_root/branch/log"
 	SWAN_SETTINGS="fragment_size = $1" swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn 'fragmentation = yes'
 }
 small 576 initiator-only
