@@ -15,8 +15,8 @@
 #include "sa.h"
 
 /* Memory is by truesize. */
-#define MAX_PACKETS		1024		/* held for one SPI */
-#define MAX_BYTES		(4U << 20)
+#define MAX_PACKETS		4096		/* held for one SPI */
+#define MAX_BYTES		(8U << 20)
 #define MAX_NET_BYTES		(16U << 20)	/* held in a namespace */
 #define MAX_ALL_BYTES		(64L << 20)	/* held on the machine */
 

@@ -123,8 +123,8 @@ while True:
 overflow() {
 	local early full
 	early=$(tunnel_says 't["early_packets"]') full=$(tunnel_says 't["drops"].get("queue", 0)')
-	peer_sends 03 && expect_it 03 && send 1100 && wait_until 5 is_lost queue $((full + 76)) && is_early $((early + 1024)) &&
-		complete 03 && is 1024 received_on 03
+	peer_sends 03 && expect_it 03 && send 4172 && wait_until 5 is_lost queue $((full + 76)) && is_early $((early + 4096)) &&
+		complete 03 && is 4096 received_on 03
 }
 
 # Packets come all the while: some while it was there, which are what is lost of it
