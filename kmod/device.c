@@ -87,6 +87,8 @@ static void setup(struct net_device *dev)
 	dev->type = ARPHRD_NONE;
 	dev->flags = IFF_POINTOPOINT | IFF_NOARP;
 	dev->priv_flags |= IFF_NO_QUEUE;
+	/* it sends with interrupts off, what is a CPU's own here is for bottom halves */
+	dev->priv_flags |= IFF_DISABLE_NETPOLL;
 	dev->hard_header_len = 0;
 	dev->addr_len = 0;
 	dev->needs_free_netdev = true;
