@@ -533,6 +533,29 @@ static void connections_that_a_responder_could_not_tell_apart_are_refused(void *
 	}
 }
 
+/* Whatever the mode, it is the same certificate that answers. */
+static void a_peer_of_several_connections_is_known_as_such(void **state)
+{
+	static const struct {
+		const char *other;
+		bool shared;
+	} cases[] = {
+		{"    remote_address: 192.0.2.2\n" SUBJECT("CN=GW"), true},
+		{"    mode: initiator-only\n    remote_address: 192.0.2.2\n" SUBJECT("gw"), true},
+		{"    remote_address: 192.0.2.2\n" SUBJECT("gw2"), false},
+		{"    enabled: false\n    remote_address: 192.0.2.2\n" SUBJECT("gw"), false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_loaded_ struct loaded l = load_two(REMOTE SUBJECT("gw"), cases[i].other);
+
+		assert_good(&l);
+		assert_int_equal(l.config->connections[0].peer_shared, cases[i].shared);
+		assert_int_equal(l.config->connections[1].peer_shared, cases[i].shared);
+	}
+}
+
 /* A VRF is a network of its own: the same peer is another one there. And there are only so many sockets. */
 static void vrfs_are_told_apart_and_their_number_is_bounded(void **state)
 {
@@ -653,6 +676,7 @@ int main(void)
 		cmocka_unit_test(certificates_are_files_or_in_vaults),
 		cmocka_unit_test(the_peers_certificate_is_a_name_and_a_chain),
 		cmocka_unit_test(connections_that_a_responder_could_not_tell_apart_are_refused),
+		cmocka_unit_test(a_peer_of_several_connections_is_known_as_such),
 		cmocka_unit_test(vrfs_are_told_apart_and_their_number_is_bounded),
 		cmocka_unit_test(equal_selectors_on_one_interface_are_refused),
 		cmocka_unit_test(two_mtus_for_one_interface_are_refused),

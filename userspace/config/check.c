@@ -114,7 +114,7 @@ static void check_names(struct loader *l)
 
 /* The peer as a responder sees it: what it comes from, who it may be. */
 struct peer {
-	const struct cg_connection *c;
+	struct cg_connection *c;
 	char *cn; /* folded; NULL if the subject has none or several */
 	char *dn; /* folded, sorted attributes; NULL if only the CN is given */
 };
@@ -246,10 +246,15 @@ static bool identities_overlap(const struct cg_connection *a, const struct cg_co
 	return strcasecmp(a->remote_identity, b->remote_identity) == 0;
 }
 
+static const char *peer_key(const struct peer *p)
+{
+	return p->cn ? p->cn : p->dn;
+}
+
 static int compare_peers(const void *a, const void *b)
 {
 	const struct peer *x = a, *y = b;
-	int r = strcmp(x->cn ? x->cn : x->dn, y->cn ? y->cn : y->dn);
+	int r = strcmp(peer_key(x), peer_key(y));
 
 	return r ? r : x->c < y->c ? -1 : x->c > y->c;
 }
@@ -270,6 +275,14 @@ static void report_alike(struct loader *l, const struct cg_connection *a,
 		text ? text : "out of memory");
 }
 
+/* Sorted: whoever has a neighbour of the same name shares its peer. */
+static void mark_shared_peers(struct peer *peers, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (streq(peer_key(&peers[i]), peer_key(&peers[i - 1])))
+			peers[i].c->peer_shared = peers[i - 1].c->peer_shared = true;
+}
+
 static void check_peers(struct loader *l)
 {
 	_cleanup_free_ struct peer *peers = NULL;
@@ -282,9 +295,9 @@ static void check_peers(struct loader *l)
 		return;
 	}
 	for (size_t i = 0; i < c->n_connections; i++) {
-		const struct cg_connection *conn = &c->connections[i];
+		struct cg_connection *conn = &c->connections[i];
 
-		if (!conn->enabled || conn->mode == CG_MODE_INITIATOR_ONLY || !conn->subject_name)
+		if (!conn->enabled || !conn->subject_name)
 			continue;
 		peers[n].c = conn;
 		if (!peer_subject(&peers[n++]))
@@ -294,13 +307,15 @@ static void check_peers(struct loader *l)
 		goto out;
 	/* Only peers of one name can overlap; among these each is compared with those before it. */
 	qsort(peers, n, sizeof(*peers), compare_peers);
+	mark_shared_peers(peers, n);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = i; j-- > 0;) {
-			const char *a = peers[i].cn ? peers[i].cn : peers[i].dn;
-			const char *b = peers[j].cn ? peers[j].cn : peers[j].dn;
-
-			if (!streq(a, b))
+			if (!streq(peer_key(&peers[i]), peer_key(&peers[j])))
 				break;
+			if (peers[i].c->mode == CG_MODE_INITIATOR_ONLY)
+				break; /* nobody calls it */
+			if (peers[j].c->mode == CG_MODE_INITIATOR_ONLY)
+				continue;
 			if (subjects_overlap(&peers[i], &peers[j]) &&
 			    remotes_overlap(peers[i].c, peers[j].c) &&
 			    locals_overlap(peers[i].c, peers[j].c) &&

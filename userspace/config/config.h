@@ -228,6 +228,7 @@ struct cg_connection {
 	/* The peer's. */
 	char *subject_name;
 	struct cg_location subject_name_loc;
+	bool peer_shared; /* another connection that is enabled has a peer of the same name */
 	struct cg_source *inbound_chain;
 	size_t n_inbound_chain;
 	struct cg_source *trust_anchors;

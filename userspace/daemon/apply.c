@@ -154,6 +154,8 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	    !names->port_changed) {
 		take_credentials(old, new);
 		names->unchanged++;
+		if (before->peer_shared != new->cfg->peer_shared)
+			(void)conn_tell_ike(old);
 		return old;
 	}
 	take_credentials(old, new);

@@ -246,7 +246,8 @@ int conn_tell_ike(struct conn *c)
 		.fragmentation = cfg->fragmentation,
 		.ask_ocsp = cfg->send_certreq && cfg->revocation != CG_REVOCATION_OFF,
 		.allow_sha1_signatures = cfg->allow_sha1_signatures,
-		.no_initial_contact = !cfg->initial_contact,
+		/* to a peer that is no certgate it is about all connections with these identities */
+		.no_initial_contact = !cfg->initial_contact || cfg->peer_shared,
 		.childless = cfg->childless,
 		.mobike = cfg->mobike,
 		.enabled = true,
