@@ -5,6 +5,8 @@
  * the system calls are filtered; from then on there are the files, sockets and devices that are open, unless the configuration grants more.
  */
 #include <grp.h>
+#include <time.h>
+
 #include <openssl/crypto.h>
 
 #include "base/file.h"
@@ -12,6 +14,8 @@
 #include "daemon/proto_hsm.h"
 #include "daemon/stage_read.h"
 #include "daemon/worker.h"
+
+#define OPEN_TRIES 4
 
 struct hsm {
 	struct worker w;
@@ -162,6 +166,27 @@ static const char *given(const char *s)
 	return s[0] ? s : NULL;
 }
 
+/*
+ * A token that another process writes to, which an attempt with a wrong PIN does, looks for that moment as if it were not there (SoftHSM). What
+ * is not there is asked for again, then; no PIN is tried twice, since one that was refused is another error.
+ */
+static int open_patiently(const struct pki_hardware_spec *spec, struct pki_error *err,
+			  char hint[PKI_HINT_MAX], struct pki_hardware **ret)
+{
+	static const struct timespec pause = {.tv_nsec = 300 * 1000 * 1000};
+	int r;
+
+	for (unsigned int i = 0; i < OPEN_TRIES; i++) {
+		if (i > 0)
+			(void)nanosleep(&pause, NULL);
+		*err = (struct pki_error){0};
+		r = pki_hardware_open(spec, err, hint, ret);
+		if (r != -ENODATA)
+			break;
+	}
+	return r;
+}
+
 static void open_key(struct hsm *h)
 {
 	const struct pki_hardware_spec spec = {.store = h->setup.store,
@@ -175,7 +200,7 @@ static void open_key(struct hsm *h)
 
 	if (h->refused.text[0])
 		return;
-	if (pki_hardware_open(&spec, &err, hint, &h->key) < 0) {
+	if (open_patiently(&spec, &err, hint, &h->key) < 0) {
 		(void)snprintf(h->refused.text, sizeof(h->refused.text), "%s", err.text);
 		(void)snprintf(h->refused.hint, sizeof(h->refused.hint), "%s", hint);
 		log_error("%s", h->refused.text);
