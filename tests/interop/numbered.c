@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,18 +100,24 @@ static int send_all(const char *address, const char *port, double rate)
 
 	if (s < 0 || inet_pton(AF_INET, address, &a.sin_addr) != 1)
 		fail("socket");
-	while (!ended) {
+	do {
+		const bool last = ended;
 		const double due = (now() - began) * rate;
 
-		for (unsigned int i = 0; i < BURST && n < due && n < NUMBERS_MAX; i++) {
+		for (unsigned int i = 0; (i < BURST || last) && n < due && n < NUMBERS_MAX; i++) {
 			memcpy(packet, &n, sizeof(n));
 			/* One that cannot be sent is one that does not arrive. */
 			(void)sendto(s, packet, sizeof(packet), 0, (struct sockaddr *)&a,
 				     sizeof(a));
 			n++;
+			/* What is made up for at the end is no burst either. */
+			if (last && i % BURST == BURST - 1)
+				nanosleep(&tick, NULL);
 		}
+		if (last)
+			break;
 		nanosleep(&tick, NULL);
-	}
+	} while (true);
 	printf("sent %u in %.2f s\n", n, now() - began);
 	return 0;
 }
