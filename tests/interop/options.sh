@@ -9,6 +9,7 @@
 # forward and packets that are forged are told of.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
+. tests/lib/marks.sh
 
 # hq has everything, branch what must be the same at both ends
 conf() {
@@ -140,27 +141,6 @@ in_a_vrf() {
 		link set wan master red
 		route add default via 203.0.113.1 vrf red
 	END
-}
-
-# count_marks NAMESPACE MARK: from now on what IKE sends is counted, with this mark and without
-count_marks() {
-	ns "$1" nft -f - <<-END
-		table inet marks {
-			counter right {}
-			counter wrong {}
-			chain out {
-				type filter hook output priority filter
-				udp sport { 500, 4500 } meta mark $2 counter name right return
-				udp sport { 500, 4500 } counter name wrong
-			}
-		}
-	END
-}
-
-# marks_are_right NAMESPACE: packets were counted, all with the mark
-marks_are_right() {
-	ns "$1" nft list counters
-	ns "$1" nft list counter inet marks right | grep -q 'packets [1-9]' && ns "$1" nft list counter inet marks wrong | grep -q 'packets 0 '
 }
 
 logs() {

@@ -7,27 +7,7 @@
 # restart, a stop.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
-
-start_branch() {
-	gate_start branch branch || { tail -n 30 "$gate_root/branch/log"; return 1; }
-}
-
-logs() {
-	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
-	ns hq build/certgate kernel tunnel list | sed 's/^/# hq: /'
-	ns branch build/certgate kernel tunnel list | sed 's/^/# branch: /'
-}
-
-stop_both() {
-	gate_stop branch
-	gate_stop hq
-	: >"$gate_root/hq/log"
-	: >"$gate_root/branch/log"
-}
-
-up_both() {
-	gate_up branch hq && gate_up hq branch
-}
+. tests/lib/certgate_pair.sh
 
 ping6_both() {
 	wait_for 10 ns hq-host ping -q -c 1 -W 1 fd00:2::10 && ns branch-host ping -q -c 3 -i 0.2 -W 2 fd00:1::10

@@ -7,27 +7,8 @@
 # mark at each end.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
-
-start_branch() {
-	gate_start branch branch || { tail -n 30 "$gate_root/branch/log"; return 1; }
-}
-
-logs() {
-	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
-	ns hq build/certgate kernel tunnel list | sed 's/^/# hq: /'
-	ns branch build/certgate kernel tunnel list | sed 's/^/# branch: /'
-}
-
-stop_both() {
-	gate_stop branch
-	gate_stop hq
-	: >"$gate_root/hq/log"
-	: >"$gate_root/branch/log"
-}
-
-up_both() {
-	gate_up branch hq && gate_up hq branch
-}
+. tests/lib/certgate_pair.sh
+. tests/lib/marks.sh
 
 # renumber NEW OLD: branch's leg to the router gets another address
 renumber() {
@@ -47,27 +28,6 @@ sas() {
 # kernel_ends GATEWAY ADDRESS: that is where its tunnel in the kernel ends
 kernel_ends() {
 	ns "$1" build/certgate kernel tunnel list --json | grep -q "\"remote\": \"$2[:\"]"
-}
-
-# count_marks NAMESPACE MARK: from now on what IKE sends over IPv6 is counted, with this mark and without
-count_marks() {
-	ns "$1" nft -f - <<-END
-		table ip6 marks {
-			counter right {}
-			counter wrong {}
-			chain out {
-				type filter hook output priority filter
-				udp sport { 500, 4500 } meta mark $2 counter name right return
-				udp sport { 500, 4500 } counter name wrong
-			}
-		}
-	END
-}
-
-# marks_are_right NAMESPACE: packets were counted, all with the mark
-marks_are_right() {
-	ns "$1" nft list counters
-	ns "$1" nft list counter ip6 marks right | grep -q 'packets [1-9]' && ns "$1" nft list counter ip6 marks wrong | grep -q 'packets 0 '
 }
 
 ktap_begin 13
