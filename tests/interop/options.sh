@@ -102,6 +102,8 @@ spoil_socket() {
 		found = 0
 		for fd in map(int, os.listdir("/proc/%d/fd" % pid)):
 		    copy = libc.syscall(438, process, fd, 0)
+		    if copy < 0:  # the daemon has closed it since it was listed
+		        continue
 		    try:
 		        s = socket.socket(fileno=copy)
 		        if s.type == socket.SOCK_DGRAM and s.getsockname() == ("198.51.100.2", 4500):
