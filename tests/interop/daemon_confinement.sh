@@ -58,12 +58,13 @@ nowhere() { # ROLE: its root directory is empty, and can never be anything else
 }
 
 no_files() { # ROLE: sockets, the event loop, and standard error alone
-	local pid fd
+	local pid fd file
 	pid=$(pid_of hq "$1")
 	for fd in "/proc/$pid/fd/"*; do
-		case ${fd##*/}:$(readlink "$fd") in
+		file=$(readlink "$fd") || continue # closed since it was listed
+		case ${fd##*/}:$file in
 		[01]:/dev/null | 2:* | *:socket:* | *:pipe:* | *:anon_inode:\[event*) ;;
-		*) ls -l "$fd"; return 1 ;;
+		*) echo "$fd: $file"; return 1 ;;
 		esac
 	done
 }

@@ -94,12 +94,13 @@ confined() { # GROUP: one process, with no capability, a filter, and that group
 }
 
 only_the_tpm() { # open: sockets, the event loop, standard error, and the device
-	local pid fd
+	local pid fd file
 	pid=$(hsm_pids)
 	for fd in "/proc/$pid/fd/"*; do
-		case ${fd##*/}:$(readlink "$fd") in
+		file=$(readlink "$fd") || continue # closed since it was listed
+		case ${fd##*/}:$file in
 		[01]:/dev/null | 2:* | *:socket:* | *:pipe:* | *:anon_inode:\[event*) ;;
-		*) [ "$(readlink "$fd")" = "$(readlink "$hsm/tpm.dev")" ] || { ls -l "$fd"; return 1; } ;;
+		*) [ "$file" = "$(readlink "$hsm/tpm.dev")" ] || { echo "$fd: $file"; return 1; } ;;
 		esac
 	done
 }
