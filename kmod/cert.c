@@ -413,8 +413,18 @@ int cg_fingerprint_revoke(struct cg_net *cgn, const u8 *hash, u32 *bindings, u32
 		*sas += link->binding->n_sas;
 	}
 	cg_event_cert_revoked(cgn, hash, *sas);
-	queue_work(cg_wq, &cgn->cert_work);
 	return 0;
+}
+
+void cg_fingerprint_revoke_wait(struct cg_net *cgn)
+{
+	/*
+	 * Packets that saw the bindings valid are in an RCU read section; when it has ended
+	 * they have been sent or delivered. Everything that waits looks again.
+	 */
+	synchronize_net();
+	/* what died is removed afterwards: who revokes a hundred thousand waits for packets alone */
+	queue_work(cg_wq, &cgn->cert_work);
 }
 
 int cg_fingerprint_unrevoke(struct cg_net *cgn, const u8 *hash)

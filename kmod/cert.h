@@ -99,10 +99,12 @@ void cg_binding_destroy(struct cg_binding *b);
 struct cg_fingerprint *cg_fingerprint_find(struct cg_net *cgn, const u8 *hash);
 /*
  * Latch a revocation, under cg_net.lock: all bindings below @hash are revoked. The
- * caller drops the lock and waits for packets under way with synchronize_net().
+ * caller drops the lock and calls cg_fingerprint_revoke_wait().
  * Counts what this call ended. @hash may be unknown yet. -ENOSPC, -ENOMEM.
  */
 int cg_fingerprint_revoke(struct cg_net *cgn, const u8 *hash, u32 *bindings, u32 *sas);
+/* When it returns no packet passes by what was revoked. What died is then buried. May sleep. */
+void cg_fingerprint_revoke_wait(struct cg_net *cgn);
 /* Under cg_net.lock. Revives nothing. -ENOENT if @hash is not revoked. */
 int cg_fingerprint_unrevoke(struct cg_net *cgn, const u8 *hash);
 /* Counters of all bindings that are or were below @fp. Under cg_net.lock. */

@@ -311,11 +311,7 @@ int cg_cert_revoke_doit(struct sk_buff *skb, struct genl_info *info)
 		nlmsg_free(reply);
 		return err;
 	}
-	/*
-	 * Packets that saw the bindings valid are in an RCU read section; when it has ended
-	 * they have been sent or delivered. Everything that waits looks again.
-	 */
-	synchronize_net();
+	cg_fingerprint_revoke_wait(cgn);
 
 	nla_put_u32(reply, CERTGATE_A_CERT_BINDING_COUNT, bindings);
 	nla_put_u32(reply, CERTGATE_A_CERT_SA_COUNT, sas);

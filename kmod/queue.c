@@ -4,8 +4,8 @@
  * for one NAPI poll that takes them together: the encapsulations hand in one at
  * a time what the network delivered as a train. Packets to be sent wait for the same poll
  * if more than one comes in a softirq. A burst then goes to the
- * cipher segment by segment; an asynchronous cipher may keep some, and the last
- * one back takes the burst on. Nothing here is unbounded.
+ * cipher segment by segment, here or, by order.c, on another CPU; an asynchronous cipher may keep
+ * some, and the last one back takes the burst on. Nothing here is unbounded.
  *
  * Owns the per-CPU queues, their NAPI instances (on a dummy device, so that
  * thousands of tunnel devices need none) and spare bursts and requests, so that
@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include "device.h"
 #include "esp.h"
+#include "order.h"
 #include "queue.h"
 #include "rx.h"
 
@@ -25,6 +26,7 @@
 
 struct cg_cpu {
 	struct napi_struct napi;
+	unsigned int cpu;
 	struct sk_buff_head received;	/* its lock guards the two below as well */
 	unsigned int packets, bytes;	/* of what is in @received; bytes of truesize */
 	struct cg_job *back, **back_end;	/* bursts that asynchronous ciphers gave back */
@@ -34,6 +36,7 @@ struct cg_cpu {
 	bool sending;			/* what waited; used on this CPU alone, as are these: */
 	const void *last_dev;		/* that was to send something, only to be compared with */
 	unsigned int last_round;	/* and how many softirqs there had been by then */
+	bool in_burst;			/* and whether it was not the first in its softirq */
 
 	/* used on this CPU alone with bottom halves off */
 	struct cg_op *ops;
@@ -107,6 +110,7 @@ struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop
 	job->waited = false;
 	job->counted = false;
 	job->alone = false;
+	job->order = NULL;
 	job->n = 0;
 	cg_room_init(&job->memory);
 	__skb_queue_head_init(&job->skbs);
@@ -193,7 +197,9 @@ static void cipher_done(CG_CRYPTO_ARG arg, int err)
 	job->waited = true;
 	job->counted = true;
 	local_bh_disable();
-	if (job->sa->dir == CERTGATE_DIR_OUT)
+	if (job->order)
+		cg_order_settled(job);
+	else if (job->sa->dir == CERTGATE_DIR_OUT)
 		cg_tx_finish(job);
 	else
 		give_back(job);
@@ -213,12 +219,14 @@ static int at_cipher(struct cg_job *job, struct cg_seg *s, struct cg_op *op)
 }
 
 /*
+ * Hand all segments to the cipher. False: it will answer later.
+ *
  * Whoever hands over the last segment has no part in the burst once that is at the
  * cipher: its end is where the cipher answers, in the order in which it answers. If it
  * were here whenever the cipher is quick, bursts that end here and there would overtake
  * each other.
  */
-void cg_job_run(struct cg_job *job, struct napi_struct *napi)
+static bool settle(struct cg_job *job)
 {
 	unsigned int size = cg_esp_op_size(&job->sa->esp);
 	unsigned int n = job->n, at = 0, i;
@@ -252,18 +260,40 @@ void cg_job_run(struct cg_job *job, struct napi_struct *napi)
 	}
 	if (op)
 		op_put(op);
-	if (unlikely(at)) {
-		atomic_add(at, &async_packets);
-		atomic_inc(&async_bursts);
-		if (err == -EINPROGRESS || !atomic_dec_and_test(&job->pending))
-			return;
-		job->waited = true;
-		job->counted = true;
-	}
-	if (job->sa->dir == CERTGATE_DIR_OUT)
+	if (likely(!at))
+		return true;
+	atomic_add(at, &async_packets);
+	atomic_inc(&async_bursts);
+	if (err == -EINPROGRESS || !atomic_dec_and_test(&job->pending))
+		return false;
+	job->waited = true;
+	job->counted = true;
+	return true;
+}
+
+void cg_job_cipher(struct cg_job *job)
+{
+	if (settle(job))
+		cg_order_settled(job);
+}
+
+void cg_job_run(struct cg_job *job, struct napi_struct *napi, bool more)
+{
+	bool out = job->sa->dir == CERTGATE_DIR_OUT;
+
+	if (out)
+		more = this_cpu_ptr(cpus)->in_burst;
+	if (cg_order_take(job, more) || !settle(job))
+		return;
+	if (out)
 		cg_tx_finish(job);
 	else
 		cg_rx_finish(job, napi);
+}
+
+void cg_queue_poll_soon(unsigned int cpu)
+{
+	napi_schedule(&per_cpu_ptr(cpus, cpu)->napi);
 }
 
 bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, unsigned int n,
@@ -311,7 +341,8 @@ static bool in_burst(struct cg_cpu *c, const struct net_device *dev)
 
 	c->last_dev = dev;
 	c->last_round = round;
-	return again && in_serving_softirq();
+	c->in_burst = again && in_serving_softirq();
+	return c->in_burst;
 }
 
 static void take_waiting(struct cg_cpu *c, struct sk_buff_head *to)
@@ -402,7 +433,7 @@ static int poll(struct napi_struct *napi, int budget)
 	struct sk_buff_head burst;
 	struct cg_job *back;
 	struct sk_buff *skb;
-	bool alone;
+	bool alone, more;
 	int n = 0;
 
 	if (!skb_queue_empty_lockless(&c->waiting))
@@ -417,6 +448,7 @@ static int poll(struct napi_struct *napi, int budget)
 		__skb_queue_tail(&burst, skb);
 		n += cg_cb(skb)->n;
 	}
+	more = !skb_queue_empty(&c->received);
 	spin_unlock(&c->received.lock);
 	/* GRO holds nothing between polls */
 	alone = !back && skb_queue_len(&burst) == 1;
@@ -428,7 +460,9 @@ static int poll(struct napi_struct *napi, int budget)
 		cg_rx_finish(job, napi);
 	}
 	if (n)
-		cg_rx_process(&burst, napi, alone);
+		cg_rx_process(&burst, napi, alone, more);
+	if (n < budget)
+		n += cg_order_poll(c->cpu, napi, budget - n);
 
 	if (n < budget) {
 		napi_complete_done(napi, n);	/* gives all that GRO holds to the stack */
@@ -463,19 +497,24 @@ void cg_queue_flush(struct cg_net *cgn)
 
 int cg_queue_init(void)
 {
-	int cpu;
+	int cpu, err;
 
+	err = cg_order_init();
+	if (err)
+		return err;
 	napi_dev = kzalloc(sizeof(*napi_dev), GFP_KERNEL);
 	cpus = alloc_percpu(struct cg_cpu);
 	if (!cpus || !napi_dev) {
 		free_percpu(cpus);
 		kfree(napi_dev);
+		cg_order_exit();
 		return -ENOMEM;
 	}
 	init_dummy_netdev(napi_dev);
 	for_each_possible_cpu(cpu) {
 		struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
 
+		c->cpu = cpu;
 		skb_queue_head_init(&c->received);
 		skb_queue_head_init(&c->waiting);
 		c->back_end = &c->back;
@@ -490,6 +529,7 @@ void cg_queue_exit(void)
 {
 	int cpu;
 
+	cg_order_exit();	/* it calls polls */
 	for_each_possible_cpu(cpu) {
 		struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
 		struct cg_job *job;

@@ -48,13 +48,15 @@ struct cg_seg {
  */
 struct cg_job {
 	struct cg_job *next;
+	struct cg_order *order;		/* order.c: the list that it is on; NULL: none */
+	bool settled;			/* and whether all its segments are */
 	struct cg_sa *sa;
 	struct net_device *dev;
 	struct dst_entry *dst;		/* to send */
 	unsigned int room;		/* to send: largest outer packet */
 	struct sk_buff_head skbs;	/* to send: each with its cg_cb.n next ones of @seg */
 	atomic_t pending;		/* segments that are not settled */
-	bool waited;			/* time has passed: ask cg_sa_usable() again */
+	bool waited;			/* time has passed, or will: ask cg_sa_usable() again */
 	bool counted;			/* as one that an asynchronous cipher has had */
 	bool alone;			/* received: all that its poll has, unless it waited */
 	u8 next_header;			/* to send: RFC 4303 section 2.6 */
@@ -81,9 +83,13 @@ void cg_job_free(struct cg_job *job);
 /*
  * Seal or open all segments of a burst, and go on with cg_tx_finish() or
  * cg_rx_finish(): before this returns or later. Consumes @job. Bottom halves off.
- * @napi: of the received burst.
+ * @napi: of the received burst; @more: others were received that wait for this CPU.
  */
-void cg_job_run(struct cg_job *job, struct napi_struct *napi);
+void cg_job_run(struct cg_job *job, struct napi_struct *napi, bool more);
+/* For order.c: seal or open all segments of a burst on its list; cg_order_settled() follows. */
+void cg_job_cipher(struct cg_job *job);
+/* Let CPU @cpu's poll come: on this CPU, unless it is at it already. Bottom halves off. */
+void cg_queue_poll_soon(unsigned int cpu);
 
 /*
  * Take a received packet, or a train of @n of gso_size bytes each, for SAs of @cgn; bottom halves

@@ -159,12 +159,12 @@ static void admit_train(struct cg_job *job, struct sk_buff *skb)
 	__skb_queue_tail(&job->skbs, skb);
 }
 
-static void finish_gathering(struct cg_job *job, struct napi_struct *napi)
+static void finish_gathering(struct cg_job *job, struct napi_struct *napi, bool more)
 {
 	if (!job->n)
 		cg_job_free(job);
 	else
-		cg_job_run(job, napi);
+		cg_job_run(job, napi, more);
 }
 
 /* The SA that the packet or train @skb is for, if it may use it; NULL: @skb is lost. */
@@ -212,7 +212,7 @@ static bool same_burst(const struct cg_job *job, const struct sk_buff *skb)
 	       job->sa->tunnel->encap == cb->encap;
 }
 
-void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool alone)
+void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool alone, bool more)
 {
 	struct cg_job *job = NULL;
 	struct sk_buff *skb;
@@ -228,7 +228,7 @@ void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool al
 			if (!sa)
 				continue;
 			if (job)
-				finish_gathering(job, napi);
+				finish_gathering(job, napi, true);
 			job = cg_job_new(sa, sa->tunnel->dev->netdev, &why);
 			if (!job) {
 				cg_drop(sa, why, n);
@@ -243,7 +243,7 @@ void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool al
 			admit_train(job, skb);
 	}
 	if (job)
-		finish_gathering(job, napi);
+		finish_gathering(job, napi, more);
 	rcu_read_unlock();
 }
 
@@ -281,7 +281,7 @@ void cg_rx_held(struct cg_sa *sa, struct sk_buff_head *held)
 		rcu_read_lock();
 		job = gather_held(sa, held);
 		if (job)
-			finish_gathering(job, NULL);
+			finish_gathering(job, NULL, false);
 		rcu_read_unlock();
 		local_bh_enable();
 	}

@@ -25,8 +25,11 @@ void cg_rx_take(struct cg_net *cgn, struct sk_buff *skb, enum certgate_encap enc
  */
 void cg_rx_take_train(struct cg_net *cgn, struct sk_buff *skb, unsigned int n, u32 socket);
 
-/* queue.c's poll: work on a burst that waited, struct cg_cb set. Consumes all. */
-void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool alone);
+/*
+ * queue.c's poll: work on a burst that waited, struct cg_cb set. Consumes all. @alone: it is one
+ * packet or train, and GRO holds none; @more: others wait behind it.
+ */
+void cg_rx_process(struct sk_buff_head *burst, struct napi_struct *napi, bool alone, bool more);
 
 /*
  * Single packets that were held for @sa, which packets need not find yet, struct cg_cb set:

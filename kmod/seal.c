@@ -294,7 +294,7 @@ void cg_seal_list(struct cg_burst *b, struct sk_buff_head *inner)
 			seq += together;
 		}
 		if (job)
-			cg_job_run(job, NULL);
+			cg_job_run(job, NULL, false);
 	}
 }
 
@@ -380,6 +380,6 @@ void cg_seal_cut(struct cg_burst *b, struct cg_cut *cut, const struct sk_buff *s
 			cg_drop(b->sa, CG_DROP_MEMORY, n + left);
 			return;
 		}
-		cg_job_run(job, NULL);
+		cg_job_run(job, NULL, false);
 	}
 }

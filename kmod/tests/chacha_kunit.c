@@ -7,8 +7,8 @@
  */
 #include <kunit/test.h>
 #include <crypto/chacha.h>
-#include <linux/hex.h>
 #include "../chacha.h"
+#include "hex.h"
 
 #define MEMORY	(4 * PAGE_SIZE)
 #define HEADER	16			/* ESP header and IV */
@@ -103,23 +103,6 @@ static void compose(struct fixture *f, u8 *packet, u64 seq, unsigned int len)
 	put_unaligned_be64(seq, packet + 8);
 	memcpy(packet + HEADER, f->plain, len);
 	memset(packet + HEADER + len, 0xee, ICV + 1);
-}
-
-/* Hex digits to bytes, spaces ignored; how many. */
-static unsigned int unhex(u8 *to, const char *hex)
-{
-	unsigned int n = 0;
-
-	for (; *hex; hex++) {
-		if (*hex == ' ')
-			continue;
-		if (n % 2)
-			to[n / 2] |= hex_to_bin(*hex);
-		else
-			to[n / 2] = hex_to_bin(*hex) << 4;
-		n++;
-	}
-	return n / 2;
 }
 
 static const struct {

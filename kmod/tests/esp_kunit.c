@@ -8,9 +8,9 @@
  */
 #include <kunit/test.h>
 #include <crypto/hash.h>
-#include <linux/hex.h>
 #include "../esp.h"
 #include "../sa.h"
+#include "hex.h"
 
 #define PACKET_MAX	2048
 
@@ -22,23 +22,6 @@ static int esp_test_init(struct kunit *test)
 {
 	test->priv = kunit_kzalloc(test, sizeof(struct fixture), GFP_KERNEL);
 	return test->priv ? 0 : -ENOMEM;
-}
-
-/* Hex digits to bytes, spaces ignored; how many. */
-static unsigned int unhex(u8 *to, const char *hex)
-{
-	unsigned int n = 0;
-
-	for (; *hex; hex++) {
-		if (*hex == ' ')
-			continue;
-		if (n % 2)
-			to[n / 2] |= hex_to_bin(*hex);
-		else
-			to[n / 2] = hex_to_bin(*hex) << 4;
-		n++;
-	}
-	return n / 2;
 }
 
 static void unexpected(CG_CRYPTO_ARG arg, int err)

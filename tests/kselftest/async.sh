@@ -13,6 +13,7 @@
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
 . tests/lib/watch.sh
+. tests/lib/later.sh
 
 template=pcrypt
 [[ $CERTGATE_VM != uml* ]] || template=cryptd
@@ -47,37 +48,6 @@ also_chacha() {
 		bulk c1 tcp-send 10.2.0.2 5001 1 && sa_pair "$tunnel1" "$tunnel2"
 }
 
-in_order() {
-	local got
-	got=$(bulk c1 udp-send 10.2.0.2 5002 2000 1000) && [ "$got" = '2000 0 0 0' ] || { echo "different, twice, changed, behind: $got"; return 1; }
-}
-
-# dies: nothing passes when the call is over, in either direction
-dies() {
-	local got
-	flood 1
-	flood 2
-	wait_until 20 both_receive || return 1
-	cgk 1 cert revoke "$(key root 32)" || return 1
-	got=$(sent_and_received)
-	sleep 1
-	[ "$(sent_and_received)" = "$got" ] || { echo "$got, a second later $(sent_and_received)"; return 1; }
-}
-
-both_receive() {
-	[ "$(received 1)" -gt 20 ] && [ "$(received 2)" -gt 20 ]
-}
-
-sent_and_received() {
-	field 1 "'%d %d' % (sum(s['tx_packets'] for s in x), sum(s['rx_packets'] for s in x))" sa list
-}
-
-again() {
-	pour_off
-	tunnel_down
-	cgk 1 cert unrevoke "$(key root 32)" && tunnel_up && flood 1 && flood 2 && wait_until 20 both_receive
-}
-
 ktap_begin 9
 world_up
 probe_program=bulk probe_start tcp.c2 c2 tcp-serve 5001
@@ -90,7 +60,7 @@ t 'and with ChaCha20-Poly1305 that answers later' also_chacha
 t 'a revocation under traffic lets nothing pass' dies
 t 'and traffic goes on in another tunnel' again
 t 'the module goes with packets at the cipher' rmmod certgate
-t 'and comes back' eval 'pour_off; insmod "$CERTGATE_KO"'
+t 'and comes back' eval 'pour_off; module_load'
 socket_release 1
 socket_release 2
 world_down

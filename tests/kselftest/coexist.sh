@@ -116,7 +116,7 @@ world_stays() {
 	rmmod certgate && xfrm_reaches
 }
 t 'certgate goes, xfrm stays' world_stays
-t 'certgate comes back when esp4 is there already' insmod "$CERTGATE_KO"
+t 'certgate comes back when esp4 is there already' module_load
 t 'both carry traffic' eval 'encap=none tunnel_up && both'
 # shellcheck disable=SC2086 # a list
 kill $encapsulators

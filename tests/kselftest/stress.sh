@@ -153,5 +153,5 @@ pour_off
 tunnel_down
 world_down
 t 'nothing holds the module' wait_until 20 rmmod certgate
-t 'and it comes back' insmod "$CERTGATE_KO"
+t 'and it comes back' module_load
 ktap_end

@@ -73,7 +73,7 @@ t 'traffic once more' busy
 t 'the module goes under traffic, sockets and all' rmmod certgate
 t 'with its devices' not_there ip -n g1 link show cg0
 t 'the processes have their sockets still' kill -0 "${holders[1]}" "${holders[2]}"
-t 'and it comes back' insmod "$CERTGATE_KO"
+t 'and it comes back' module_load
 idle
 t 'without a memory' is '[]' field 1 x cert list
 t 'for a tunnel anew' eval 'tunnel_up && is 10 crossing 1'
@@ -103,7 +103,7 @@ churn() {
 		case $((i % 3)) in
 		0) cgk 1 flush all & cgk 2 flush all & ip -n g1 link del cg0 ;;
 		1) ip -n g2 link del cg0 & ip -n g1 link del cg0 & cgk 1 flush all ;;
-		2) rmmod certgate && insmod "$CERTGATE_KO" ;;
+		2) rmmod certgate && module_load ;;
 		esac || return 1
 		idle
 		wait

@@ -107,7 +107,7 @@ one_down() {
 # User-mode Linux it is in the kernel, so it is bound from the beginning.)
 library() {
 	[[ $CERTGATE_VM != uml* ]] || return 0
-	modprobe -a chacha-x86_64 poly1305-x86_64 && rmmod certgate && insmod "$CERTGATE_KO" &&
+	modprobe -a chacha-x86_64 poly1305-x86_64 && rmmod certgate && module_load &&
 		[ -e /sys/module/chacha_x86_64/holders/certgate ] && [ -e /sys/module/poly1305_x86_64/holders/certgate ]
 }
 

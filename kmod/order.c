@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The lists of order.h: one for each CPU, in the order in which its bursts came. Those that
+ * somebody has begun come first, so that the next one to begin is a place in the list, and the
+ * lock is held for a step of a pointer.
+ *
+ * A helper holds a burst with bottom halves off, so that nobody waits for one who was preempted;
+ * one whose virtual CPU sleeps holds up what comes behind it, but loses none of it. That a
+ * burst's end is where the list is keeps the order beyond us too: queues of the stack and of
+ * network devices are of CPUs.
+ */
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/smp.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include "order.h"
+
+enum {
+	SHARE_NEVER,
+	SHARE_WHAT_WAITS,
+	SHARE_ALWAYS,
+};
+
+static unsigned int share = SHARE_WHAT_WAITS;
+module_param(share, uint, 0444);
+MODULE_PARM_DESC(share, "bursts that other CPUs help with: 0 none, 1 what waits (default), 2 all");
+
+#define HELPERS	4	/* at once, of one CPU */
+
+struct cg_order {
+	spinlock_t lock;	/* guards the list; bottom halves are off */
+	struct cg_job *head, **end;
+	struct cg_job *unbegun;	/* the first that nobody has begun; NULL: none */
+	unsigned int n_unbegun;
+	unsigned int n;		/* on the list, or taken off and not yet at its end */
+
+	unsigned int cpu;
+	bool sending;		/* the end of one to send; used by the poll alone */
+	unsigned long flags;
+	call_single_data_t csd;
+	struct work_struct helpers[HELPERS];
+};
+
+#define CALLED	0		/* in flags: @csd is on its way */
+
+static struct cg_order __percpu *orders;
+static struct workqueue_struct *helper_wq;
+
+/* The first that nobody has begun is the caller's; NULL: there is none. */
+static struct cg_job *begin(struct cg_order *o)
+{
+	struct cg_job *job;
+
+	if (!READ_ONCE(o->unbegun))
+		return NULL;
+	spin_lock(&o->lock);
+	job = o->unbegun;
+	if (job) {
+		o->unbegun = job->next;
+		o->n_unbegun--;
+	}
+	spin_unlock(&o->lock);
+	return job;
+}
+
+static void help(struct cg_order *o)
+{
+	struct cg_job *job;
+
+	do {
+		local_bh_disable();
+		job = begin(o);
+		if (job)
+			cg_job_cipher(job);
+		local_bh_enable();
+		cond_resched();
+	} while (job);
+}
+
+/* One function for each, as a work item does not say which of an array it is. */
+#define HELPER(i)							\
+static void help_##i(struct work_struct *work)				\
+{									\
+	help(container_of(work, struct cg_order, helpers[i]));		\
+}
+
+HELPER(0)
+HELPER(1)
+HELPER(2)
+HELPER(3)
+
+/* On the list's CPU, in its interrupt: pairs with call_home(). */
+static void called(void *info)
+{
+	struct cg_order *o = info;
+
+	cg_queue_poll_soon(o->cpu);
+	clear_bit(CALLED, &o->flags);
+	smp_mb__after_atomic();	/* the poll, which comes later, sees what the next caller has done */
+}
+
+/* Its poll has something to do. Where that CPU is gone the poll can be here as well. */
+static void call_home(struct cg_order *o)
+{
+	if (o->cpu == smp_processor_id()) {
+		cg_queue_poll_soon(o->cpu);
+		return;
+	}
+	if (test_and_set_bit(CALLED, &o->flags))
+		return;
+	if (likely(cpu_online(o->cpu) && !smp_call_function_single_async(o->cpu, &o->csd)))
+		return;
+	cg_queue_poll_soon(o->cpu);
+	clear_bit(CALLED, &o->flags);
+}
+
+void cg_order_settled(struct cg_job *job)
+{
+	struct cg_order *o = job->order;
+	bool first;
+
+	spin_lock(&o->lock);
+	job->settled = true;
+	first = o->head == job;
+	spin_unlock(&o->lock);
+	if (first)
+		call_home(o);
+}
+
+static bool should_share(const struct cg_job *job, bool more)
+{
+	switch (share) {
+	case SHARE_NEVER:
+		return false;
+	case SHARE_WHAT_WAITS:
+		return more && job->n * job->seg[0].len >= CG_WORTH_SHARING &&
+		       num_online_cpus() > 1;
+	default:
+		return true;
+	}
+}
+
+static void call_helpers(struct cg_order *o, unsigned int wanted)
+{
+	unsigned int i;
+
+	wanted = min3(wanted, num_online_cpus() - 1, (unsigned int)HELPERS);
+	for (i = 0; i < wanted; i++)
+		queue_work(helper_wq, &o->helpers[i]);
+}
+
+bool cg_order_take(struct cg_job *job, bool more)
+{
+	struct cg_order *o = this_cpu_ptr(orders);
+	unsigned int unbegun;
+
+	if (likely(!READ_ONCE(o->n) && !should_share(job, more)))
+		return false;
+	/*
+	 * What the end of a burst to send sends in its turn, from a tunnel into another one, does not
+	 * wait, so that nesting is bounded by the device's recursion level.
+	 */
+	if (unlikely(o->sending))
+		return false;
+	if (unlikely(READ_ONCE(o->n) >= CG_MAX_ORDER)) {
+		cg_drop(job->sa, CG_DROP_QUEUE, job->n);
+		cg_job_free(job);
+		return true;
+	}
+	job->order = o;
+	job->settled = false;
+	job->waited = true;
+	job->next = NULL;
+
+	spin_lock(&o->lock);
+	*o->end = job;
+	o->end = &job->next;
+	if (!o->unbegun)
+		o->unbegun = job;
+	unbegun = ++o->n_unbegun;
+	WRITE_ONCE(o->n, o->n + 1);
+	spin_unlock(&o->lock);
+
+	call_helpers(o, unbegun);
+	if (unbegun > CG_MAX_UNBEGUN) {
+		job = begin(o);
+		if (job)
+			cg_job_cipher(job);
+	}
+	cg_queue_poll_soon(o->cpu);
+	return true;
+}
+
+/* The first, if it is settled. */
+static struct cg_job *take_settled(struct cg_order *o)
+{
+	struct cg_job *job;
+
+	spin_lock(&o->lock);
+	job = o->head;
+	if (job && job->settled) {
+		o->head = job->next;
+		if (!o->head)
+			o->end = &o->head;
+	} else {
+		job = NULL;
+	}
+	spin_unlock(&o->lock);
+	return job;
+}
+
+static void end(struct cg_order *o, struct cg_job *job, struct napi_struct *napi)
+{
+	job->order = NULL;
+	if (job->sa->dir == CERTGATE_DIR_OUT) {
+		o->sending = true;
+		cg_tx_finish(job);
+		o->sending = false;
+	} else {
+		cg_rx_finish(job, napi);
+	}
+	/* only now may one that comes do without the list */
+	spin_lock(&o->lock);
+	WRITE_ONCE(o->n, o->n - 1);
+	spin_unlock(&o->lock);
+}
+
+unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned int budget)
+{
+	struct cg_order *o = per_cpu_ptr(orders, cpu);
+	unsigned int packets = 0;
+	struct cg_job *job;
+
+	while (READ_ONCE(o->n) && packets < budget) {
+		job = take_settled(o);
+		if (job) {
+			packets += job->n;
+			end(o, job, napi);
+			continue;
+		}
+		job = begin(o);
+		if (!job)
+			break;	/* others have them, or an asynchronous cipher: they will call */
+		cg_job_cipher(job);
+	}
+	return packets;
+}
+
+int cg_order_init(void)
+{
+	static const work_func_t helpers[HELPERS] = { help_0, help_1, help_2, help_3 };
+	int cpu, i;
+
+	orders = alloc_percpu(struct cg_order);
+	/* where the scheduler likes: an idle CPU, and none that is isolated */
+	helper_wq = alloc_workqueue("certgate_crypt", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!orders || !helper_wq) {
+		free_percpu(orders);
+		if (helper_wq)
+			destroy_workqueue(helper_wq);
+		return -ENOMEM;
+	}
+	for_each_possible_cpu(cpu) {
+		struct cg_order *o = per_cpu_ptr(orders, cpu);
+
+		spin_lock_init(&o->lock);
+		o->end = &o->head;
+		o->cpu = cpu;
+		INIT_CSD(&o->csd, called, o);
+		for (i = 0; i < HELPERS; i++)
+			INIT_WORK(&o->helpers[i], helpers[i]);
+	}
+	return 0;
+}
+
+void cg_order_exit(void)
+{
+	int cpu;
+
+	destroy_workqueue(helper_wq);
+	for_each_possible_cpu(cpu) {
+		struct cg_order *o = per_cpu_ptr(orders, cpu);
+
+		WARN_ON_ONCE(o->n || o->head);
+		while (test_bit(CALLED, &o->flags))
+			msleep(1);
+	}
+	synchronize_net();	/* the last call returns */
+	free_percpu(orders);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Bursts that several CPUs seal or open at once, and that go on in the order in which they
+ * came. Parallel crypto and ordered delivery, a burst at a time.
+ *
+ * A CPU with more bursts than one at hand puts them on its list. Helpers, work items that the
+ * scheduler starts where a CPU is idle, and the CPU itself, in its NAPI poll, take from it what
+ * nobody has begun. The poll takes bursts off at the front, once they are settled: as long as
+ * the CPU's list is not empty all its bursts go over it, so that none overtakes another.
+ */
+#ifndef _CERTGATE_ORDER_H
+#define _CERTGATE_ORDER_H
+
+#include <linux/netdevice.h>
+#include "queue.h"
+
+/* Bursts on a CPU's list, a page and CG_MAX_BURST packets each; what comes then is dropped. */
+#define CG_MAX_ORDER		128
+/* With so many that nobody has begun, who brings another one does one first. */
+#define CG_MAX_UNBEGUN		8
+/* Bytes below which it is quicker to do a burst than to tell another CPU of it. */
+#define CG_WORTH_SHARING	8192
+
+int cg_order_init(void);
+/* No burst is under way any more. */
+void cg_order_exit(void);
+
+/*
+ * Put a complete burst on this CPU's list if one is there or if it should be shared. @more: others
+ * are waiting for this CPU. False: it is the caller's, to be done now. Otherwise it is consumed.
+ * Bottom halves off.
+ */
+bool cg_order_take(struct cg_job *job, bool more);
+
+/*
+ * All segments of @job, which is on a list (cg_job.order), are settled; it may be gone when this
+ * returns. Any CPU, bottom halves off.
+ */
+void cg_order_settled(struct cg_job *job);
+
+/*
+ * @napi, that of CPU @cpu, is polled: do what nobody has begun, and go on with what is settled.
+ * Returns the number of packets, @budget or more if there is more to do.
+ */
+unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned int budget);
+
+#endif

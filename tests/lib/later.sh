@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What holds where a burst is not settled by who brings it, but later: at an asynchronous cipher, or on another CPU. Sourced after watch.sh; datagrams
+# go to a server at port 5002 of c2.
+
+in_order() {
+	local got
+	got=$(bulk c1 udp-send 10.2.0.2 5002 2000 1000) && [ "$got" = '2000 0 0 0' ] || { echo "different, twice, changed, behind: $got"; return 1; }
+}
+
+# dies: nothing passes when the call is over, in either direction
+dies() {
+	local got
+	flood 1
+	flood 2
+	wait_until 20 both_receive || return 1
+	cgk 1 cert revoke "$(key root 32)" || return 1
+	got=$(sent_and_received)
+	sleep 1
+	[ "$(sent_and_received)" = "$got" ] || { echo "$got, a second later $(sent_and_received)"; return 1; }
+}
+
+both_receive() {
+	[ "$(received 1)" -gt 20 ] && [ "$(received 2)" -gt 20 ]
+}
+
+sent_and_received() {
+	field 1 "'%d %d' % (sum(s['tx_packets'] for s in x), sum(s['rx_packets'] for s in x))" sa list
+}
+
+again() {
+	pour_off
+	tunnel_down
+	cgk 1 cert unrevoke "$(key root 32)" && tunnel_up && flood 1 && flood 2 && wait_until 20 both_receive
+}
