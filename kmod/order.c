@@ -13,6 +13,7 @@
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/sched/clock.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -28,7 +29,9 @@ static unsigned int share = SHARE_WHAT_WAITS;
 module_param(share, uint, 0444);
 MODULE_PARM_DESC(share, "bursts that other CPUs help with: 0 none, 1 what waits (default), 2 all");
 
-#define HELPERS	4	/* at once, of one CPU */
+#define HELPERS		4	/* at once, of one CPU */
+#define PRESSED		4	/* by a cipher that has this part of a CPU's time */
+#define MAX_INTERVAL	(100 * NSEC_PER_MSEC)
 
 struct cg_order {
 	spinlock_t lock;	/* guards the list; bottom halves are off */
@@ -36,6 +39,11 @@ struct cg_order {
 	struct cg_job *unbegun;	/* the first that nobody has begun; NULL: none */
 	unsigned int n_unbegun;
 	unsigned int n;		/* on the list, or taken off and not yet at its end */
+
+	/* Of bursts that are worth sharing, in nanoseconds; the first two are this CPU's alone. */
+	u64 last;		/* when one came, by local_clock() */
+	u64 interval;		/* at which they come, smoothed */
+	u64 cost;		/* what one takes at the cipher, smoothed */
 
 	unsigned int cpu;
 	bool sending;		/* the end of one to send; used by the poll alone */
@@ -49,16 +57,16 @@ struct cg_order {
 static struct cg_order __percpu *orders;
 static struct workqueue_struct *helper_wq;
 
-/* The first that nobody has begun is the caller's; NULL: there is none. */
-static struct cg_job *begin(struct cg_order *o)
+/* The first that nobody has begun is the caller's; NULL: there are no more than @left. */
+static struct cg_job *begin(struct cg_order *o, unsigned int left)
 {
-	struct cg_job *job;
+	struct cg_job *job = NULL;
 
-	if (!READ_ONCE(o->unbegun))
+	if (READ_ONCE(o->n_unbegun) <= left)
 		return NULL;
 	spin_lock(&o->lock);
-	job = o->unbegun;
-	if (job) {
+	if (o->n_unbegun > left) {
+		job = o->unbegun;
 		o->unbegun = job->next;
 		o->n_unbegun--;
 	}
@@ -72,7 +80,7 @@ static void help(struct cg_order *o)
 
 	do {
 		local_bh_disable();
-		job = begin(o);
+		job = begin(o, 0);
 		if (job)
 			cg_job_cipher(job);
 		local_bh_enable();
@@ -130,17 +138,48 @@ void cg_order_settled(struct cg_job *job)
 		call_home(o);
 }
 
-static bool should_share(const struct cg_job *job, bool more)
+/* A part of the difference; signed, as it goes either way. */
+static u64 smooth(u64 average, u64 value)
 {
-	switch (share) {
-	case SHARE_NEVER:
-		return false;
-	case SHARE_WHAT_WAITS:
-		return more && job->n * job->seg[0].len >= CG_WORTH_SHARING &&
-		       num_online_cpus() > 1;
-	default:
+	return average + (s64)(value - average) / 8;
+}
+
+/* A burst that is worth sharing has come: is the cipher too much for this CPU, as they come? */
+static bool is_pressed(struct cg_order *o)
+{
+	u64 now = local_clock();
+
+	o->interval = smooth(o->interval, min_t(u64, now - o->last, MAX_INTERVAL));
+	o->last = now;
+	return READ_ONCE(o->cost) * PRESSED > o->interval;
+}
+
+static bool should_share(struct cg_order *o, struct cg_job *job, bool more)
+{
+	bool pressed;
+
+	if (share == SHARE_ALWAYS)
 		return true;
-	}
+	if (share == SHARE_NEVER || num_online_cpus() == 1 ||
+	    job->n * job->seg[0].len < CG_WORTH_SHARING)
+		return false;
+	job->timed = true;
+	pressed = is_pressed(o);
+	/* A process that sends may go on elsewhere, and would overtake itself. */
+	return (more || pressed) && in_serving_softirq();
+}
+
+void cg_order_took(struct cg_job *job, u64 nanoseconds)
+{
+	struct cg_order *o = job->order ?: this_cpu_ptr(orders);
+
+	WRITE_ONCE(o->cost, smooth(o->cost, nanoseconds));
+}
+
+/* How many bursts that nobody has begun are left to those who were called. */
+static unsigned int left_to_helpers(void)
+{
+	return num_online_cpus() > 1;
 }
 
 static void call_helpers(struct cg_order *o, unsigned int wanted)
@@ -157,7 +196,7 @@ bool cg_order_take(struct cg_job *job, bool more)
 	struct cg_order *o = this_cpu_ptr(orders);
 	unsigned int unbegun;
 
-	if (likely(!READ_ONCE(o->n) && !should_share(job, more)))
+	if (likely(!should_share(o, job, more) && !READ_ONCE(o->n)))
 		return false;
 	/*
 	 * What the end of a burst to send sends in its turn, from a tunnel into another one, does not
@@ -185,8 +224,10 @@ bool cg_order_take(struct cg_job *job, bool more)
 	spin_unlock(&o->lock);
 
 	call_helpers(o, unbegun);
+	if (unbegun <= left_to_helpers())
+		return true;
 	if (unbegun > CG_MAX_UNBEGUN) {
-		job = begin(o);
+		job = begin(o, 0);
 		if (job)
 			cg_job_cipher(job);
 	}
@@ -241,7 +282,7 @@ unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned 
 			end(o, job, napi);
 			continue;
 		}
-		job = begin(o);
+		job = begin(o, left_to_helpers());
 		if (!job)
 			break;	/* others have them, or an asynchronous cipher: they will call */
 		cg_job_cipher(job);

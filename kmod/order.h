@@ -32,6 +32,9 @@ void cg_order_exit(void);
  */
 bool cg_order_take(struct cg_job *job, bool more);
 
+/* A burst with cg_job.timed took so long at the cipher. Bottom halves off. */
+void cg_order_took(struct cg_job *job, u64 nanoseconds);
+
 /*
  * All segments of @job, which is on a list (cg_job.order), are settled; it may be gone when this
  * returns. Any CPU, bottom halves off.

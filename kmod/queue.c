@@ -14,6 +14,7 @@
 #include <linux/kernel_stat.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include "device.h"
 #include "esp.h"
@@ -111,6 +112,7 @@ struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop
 	job->counted = false;
 	job->alone = false;
 	job->order = NULL;
+	job->timed = false;
 	job->n = 0;
 	cg_room_init(&job->memory);
 	__skb_queue_head_init(&job->skbs);
@@ -230,6 +232,7 @@ static bool settle(struct cg_job *job)
 {
 	unsigned int size = cg_esp_op_size(&job->sa->esp);
 	unsigned int n = job->n, at = 0, i;
+	u64 begun = job->timed ? local_clock() : 0;
 	struct cg_op *op = NULL;
 	int err = 0;
 
@@ -260,8 +263,11 @@ static bool settle(struct cg_job *job)
 	}
 	if (op)
 		op_put(op);
-	if (likely(!at))
+	if (likely(!at)) {
+		if (job->timed)
+			cg_order_took(job, local_clock() - begun);
 		return true;
+	}
 	atomic_add(at, &async_packets);
 	atomic_inc(&async_bursts);
 	if (err == -EINPROGRESS || !atomic_dec_and_test(&job->pending))
