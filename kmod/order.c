@@ -165,8 +165,7 @@ static bool should_share(struct cg_order *o, struct cg_job *job, bool more)
 		return false;
 	job->timed = true;
 	pressed = is_pressed(o);
-	/* A process that sends may go on elsewhere, and would overtake itself. */
-	return (more || pressed) && in_serving_softirq();
+	return more || pressed;
 }
 
 void cg_order_took(struct cg_job *job, u64 nanoseconds)
@@ -191,12 +190,31 @@ static void call_helpers(struct cg_order *o, unsigned int wanted)
 		queue_work(helper_wq, &o->helpers[i]);
 }
 
+/*
+ * The list that bursts of @sa go over, locked: that on which others of it are, wherever they came
+ * in, or else ours.
+ */
+static struct cg_order *lock_order(struct cg_sa *sa, struct cg_order *ours)
+{
+	struct cg_order *o;
+
+	for (;;) {
+		o = READ_ONCE(sa->order) ?: ours;
+		spin_lock(&o->lock);
+		/* it changes to NULL under the lock of what it is */
+		if (cmpxchg(&sa->order, NULL, o) == NULL || sa->order == o)
+			return o;
+		spin_unlock(&o->lock);
+	}
+}
+
 bool cg_order_take(struct cg_job *job, bool more)
 {
 	struct cg_order *o = this_cpu_ptr(orders);
+	struct cg_sa *sa = job->sa;
 	unsigned int unbegun;
 
-	if (likely(!should_share(o, job, more) && !READ_ONCE(o->n)))
+	if (likely(!should_share(o, job, more) && !READ_ONCE(sa->order)))
 		return false;
 	/*
 	 * What the end of a burst to send sends in its turn, from a tunnel into another one, does not
@@ -204,17 +222,21 @@ bool cg_order_take(struct cg_job *job, bool more)
 	 */
 	if (unlikely(o->sending))
 		return false;
-	if (unlikely(READ_ONCE(o->n) >= CG_MAX_ORDER)) {
-		cg_drop(job->sa, CG_DROP_QUEUE, job->n);
-		cg_job_free(job);
-		return true;
-	}
-	job->order = o;
 	job->settled = false;
 	job->waited = true;
 	job->next = NULL;
 
-	spin_lock(&o->lock);
+	o = lock_order(sa, o);
+	if (unlikely(o->n >= CG_MAX_ORDER)) {
+		if (!sa->n_ordered)
+			WRITE_ONCE(sa->order, NULL);
+		spin_unlock(&o->lock);
+		cg_drop(sa, CG_DROP_QUEUE, job->n);
+		cg_job_free(job);
+		return true;
+	}
+	job->order = o;
+	sa->n_ordered++;
 	*o->end = job;
 	o->end = &job->next;
 	if (!o->unbegun)
@@ -231,7 +253,7 @@ bool cg_order_take(struct cg_job *job, bool more)
 		if (job)
 			cg_job_cipher(job);
 	}
-	cg_queue_poll_soon(o->cpu);
+	call_home(o);
 	return true;
 }
 
@@ -255,18 +277,24 @@ static struct cg_job *take_settled(struct cg_order *o)
 
 static void end(struct cg_order *o, struct cg_job *job, struct napi_struct *napi)
 {
+	struct cg_sa *sa = job->sa;
+
+	refcount_inc(&sa->ref);	/* the burst has one until it ends */
 	job->order = NULL;
-	if (job->sa->dir == CERTGATE_DIR_OUT) {
+	if (sa->dir == CERTGATE_DIR_OUT) {
 		o->sending = true;
 		cg_tx_finish(job);
 		o->sending = false;
 	} else {
 		cg_rx_finish(job, napi);
 	}
-	/* only now may one that comes do without the list */
 	spin_lock(&o->lock);
 	WRITE_ONCE(o->n, o->n - 1);
+	/* only now may one of this SA do without the list */
+	if (!--sa->n_ordered)
+		smp_store_release(&sa->order, NULL);
 	spin_unlock(&o->lock);
+	cg_sa_put(sa);
 }
 
 unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned int budget)
