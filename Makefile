@@ -132,13 +132,13 @@ test-everywhere:	## and each on every kernel that can run it: an hour and more
 	@tests/run --everywhere
 
 # What several CPUs can do to each other: the parallel path, teardown, revocation, stress.
-SMP_TESTS := async handover lease memory revoke stress teardown traffic trains
+SMP_TESTS := async handover lease memory revoke share stress teardown traffic trains
 test-smp:	## kselftests under lockdep and KASAN on 2 and on 4 CPUs, a minute of stress among them: hours
 	@scripts/setup --test
 	@scripts/kernel get smp-debug
 	@$(MAKE) --no-print-directory helpers module-smp-debug
 	@status=0; for cpus in 2 4; do \
-		CERTGATE_STRESS_SECONDS=60 tests/run --layer kselftest --kernel smp-debug --smp $$cpus --jobs 1 \
+		CERTGATE_STRESS_SECONDS=60 CERTGATE_SHARE=2 tests/run --layer kselftest --kernel smp-debug --smp $$cpus --jobs 1 \
 			$(SMP_TESTS:%=--only %.sh) || status=1; done; exit $$status
 
 interop:	## the interoperability tests, and docs/interop.md from what they say

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The lists of order.h: one for each CPU, in the order in which its bursts came. Those that
+ * The lists of order.h: one for each CPU, in the order in which bursts came. Those that
  * somebody has begun come first, so that the next one to begin is a place in the list, and the
  * lock is held for a step of a pointer.
  *
@@ -8,6 +8,11 @@
  * one whose virtual CPU sleeps holds up what comes behind it, but loses none of it. That a
  * burst's end is where the list is keeps the order beyond us too: queues of the stack and of
  * network devices are of CPUs.
+ *
+ * The last burst that nobody has begun is left to the helpers, while this CPU goes on with what
+ * else it has; with the next one that comes it does that one itself. So whoever has time takes what
+ * there is. That a helper comes at all is the scheduler's promise: in the worst case on this CPU,
+ * when it is done.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>

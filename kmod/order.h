@@ -3,10 +3,11 @@
  * Bursts that several CPUs seal or open at once, and that go on in the order in which they
  * came. Parallel crypto and ordered delivery, a burst at a time.
  *
- * A CPU with more bursts than one at hand puts them on its list. Helpers, work items that the
- * scheduler starts where a CPU is idle, and the CPU itself, in its NAPI poll, take from it what
- * nobody has begun. The poll takes bursts off at the front, once they are settled: as long as
- * the CPU's list is not empty all its bursts go over it, so that none overtakes another.
+ * A CPU of whose time the cipher has a good part, or that has more than one burst at hand, puts
+ * them on its list. Helpers, work items that the scheduler starts where a CPU is idle, and the CPU
+ * itself, in its NAPI poll, take from it what nobody has begun. The poll takes bursts off at the
+ * front, once they are settled. As long as an SA has one on a list all its bursts go over that,
+ * wherever they come in, so that none overtakes another.
  */
 #ifndef _CERTGATE_ORDER_H
 #define _CERTGATE_ORDER_H
@@ -26,9 +27,9 @@ int cg_order_init(void);
 void cg_order_exit(void);
 
 /*
- * Put a complete burst on this CPU's list if one is there or if it should be shared. @more: others
- * are waiting for this CPU. False: it is the caller's, to be done now. Otherwise it is consumed.
- * Bottom halves off.
+ * Put a complete burst on a list if others of its SA are there or if it should be shared. @more:
+ * others are waiting for this CPU. False: it is the caller's, to be done now. Otherwise it is
+ * consumed. Bottom halves off.
  */
 bool cg_order_take(struct cg_job *job, bool more);
 
