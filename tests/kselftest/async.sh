@@ -6,9 +6,9 @@
 # module goes while packets are there.
 #
 # timeout: 150
-# kernels: uml-debug 6.1 6.12
+# kernels: uml-debug 6.1 (6.12)
 # smp: 6.1=2 6.12=2
-# alone: yes
+# last: yes
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -7,7 +7,6 @@
 # timeout: 150
 # kernels: uml-debug 6.12
 # smp: 6.12=2
-# alone: yes
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
