@@ -37,6 +37,7 @@ MODULE_PARM_DESC(share, "bursts that other CPUs help with: 0 none, 1 what waits 
 #define HELPERS		4	/* at once, of one CPU */
 #define PRESSED		4	/* by a cipher that has this part of a CPU's time */
 #define MAX_INTERVAL	(100 * NSEC_PER_MSEC)
+#define LINGER		(HZ / 100 + 2)	/* what is in queues of a CPU has left them by then */
 
 struct cg_order {
 	spinlock_t lock;	/* guards the list; bottom halves are off */
@@ -195,19 +196,38 @@ static void call_helpers(struct cg_order *o, unsigned int wanted)
 		queue_work(helper_wq, &o->helpers[i]);
 }
 
+static struct cg_lane *lane_of(const struct cg_sa *sa)
+{
+	return &sa->tunnel->lanes[sa->dir];
+}
+
 /*
- * The list that bursts of @sa go over, locked: that on which others of it are, wherever they came
- * in, or else ours.
+ * Are bursts bound to a list? To that on which others of their lane are; and for a while to that
+ * where the last one ended, as it is in queues of that list's CPU then: from there the next one
+ * may go on at once, from elsewhere it would overtake.
  */
-static struct cg_order *lock_order(struct cg_sa *sa, struct cg_order *ours)
+static bool is_bound(const struct cg_lane *lane, const struct cg_order *ours)
+{
+	const struct cg_order *o = READ_ONCE(lane->order);
+
+	if (likely(!o))
+		return false;
+	if (smp_load_acquire(&lane->n))	/* pairs with leave() */
+		return true;
+	return o != ours && time_before(jiffies, READ_ONCE(lane->left) + LINGER);
+}
+
+/* The list that bursts of @lane go over, locked: the one that they are bound to, or @ours. */
+static struct cg_order *lock_order(struct cg_lane *lane, struct cg_order *ours)
 {
 	struct cg_order *o;
 
 	for (;;) {
-		o = READ_ONCE(sa->order) ?: ours;
+		o = READ_ONCE(lane->order) ?: ours;
 		spin_lock(&o->lock);
-		/* it changes to NULL under the lock of what it is */
-		if (cmpxchg(&sa->order, NULL, o) == NULL || sa->order == o)
+		if (o != ours && lane->order == o && !is_bound(lane, ours))
+			WRITE_ONCE(lane->order, NULL);	/* what it is changes under its lock */
+		else if (!cmpxchg(&lane->order, NULL, o) || lane->order == o)
 			return o;
 		spin_unlock(&o->lock);
 	}
@@ -216,10 +236,10 @@ static struct cg_order *lock_order(struct cg_sa *sa, struct cg_order *ours)
 bool cg_order_take(struct cg_job *job, bool more)
 {
 	struct cg_order *o = this_cpu_ptr(orders);
-	struct cg_sa *sa = job->sa;
+	struct cg_lane *lane = lane_of(job->sa);
 	unsigned int unbegun;
 
-	if (likely(!should_share(o, job, more) && !READ_ONCE(sa->order)))
+	if (likely(!should_share(o, job, more) && !is_bound(lane, o)))
 		return false;
 	/*
 	 * What the end of a burst to send sends in its turn, from a tunnel into another one, does not
@@ -231,17 +251,15 @@ bool cg_order_take(struct cg_job *job, bool more)
 	job->waited = true;
 	job->next = NULL;
 
-	o = lock_order(sa, o);
+	o = lock_order(lane, o);
 	if (unlikely(o->n >= CG_MAX_ORDER)) {
-		if (!sa->n_ordered)
-			WRITE_ONCE(sa->order, NULL);
 		spin_unlock(&o->lock);
-		cg_drop(sa, CG_DROP_QUEUE, job->n);
+		cg_drop(job->sa, CG_DROP_QUEUE, job->n);
 		cg_job_free(job);
 		return true;
 	}
 	job->order = o;
-	sa->n_ordered++;
+	WRITE_ONCE(lane->n, lane->n + 1);
 	*o->end = job;
 	o->end = &job->next;
 	if (!o->unbegun)
@@ -280,11 +298,21 @@ static struct cg_job *take_settled(struct cg_order *o)
 	return job;
 }
 
+/* A burst of @lane is at its end: only now may the next one do without the list. */
+static void leave(struct cg_order *o, struct cg_lane *lane)
+{
+	spin_lock(&o->lock);
+	WRITE_ONCE(o->n, o->n - 1);
+	WRITE_ONCE(lane->left, jiffies);
+	smp_store_release(&lane->n, lane->n - 1);
+	spin_unlock(&o->lock);
+}
+
 static void end(struct cg_order *o, struct cg_job *job, struct napi_struct *napi)
 {
 	struct cg_sa *sa = job->sa;
 
-	refcount_inc(&sa->ref);	/* the burst has one until it ends */
+	refcount_inc(&sa->ref);	/* for the lane; the burst has one until it ends */
 	job->order = NULL;
 	if (sa->dir == CERTGATE_DIR_OUT) {
 		o->sending = true;
@@ -293,12 +321,7 @@ static void end(struct cg_order *o, struct cg_job *job, struct napi_struct *napi
 	} else {
 		cg_rx_finish(job, napi);
 	}
-	spin_lock(&o->lock);
-	WRITE_ONCE(o->n, o->n - 1);
-	/* only now may one of this SA do without the list */
-	if (!--sa->n_ordered)
-		smp_store_release(&sa->order, NULL);
-	spin_unlock(&o->lock);
+	leave(o, lane_of(sa));
 	cg_sa_put(sa);
 }
 

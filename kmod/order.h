@@ -6,8 +6,8 @@
  * A CPU of whose time the cipher has a good part, or that has more than one burst at hand, puts
  * them on its list. Helpers, work items that the scheduler starts where a CPU is idle, and the CPU
  * itself, in its NAPI poll, take from it what nobody has begun. The poll takes bursts off at the
- * front, once they are settled. As long as an SA has one on a list all its bursts go over that,
- * wherever they come in, so that none overtakes another.
+ * front, once they are settled. As long as a tunnel has one on a list, and for a while after, all its
+ * bursts of that direction go over that, wherever they come in, so that none overtakes another.
  */
 #ifndef _CERTGATE_ORDER_H
 #define _CERTGATE_ORDER_H
@@ -27,7 +27,7 @@ int cg_order_init(void);
 void cg_order_exit(void);
 
 /*
- * Put a complete burst on a list if others of its SA are there or if it should be shared. @more:
+ * Put a complete burst on a list if its tunnel's are bound to one or if it should be shared. @more:
  * others are waiting for this CPU. False: it is the caller's, to be done now. Otherwise it is
  * consumed. Bottom halves off.
  */

@@ -40,8 +40,6 @@ struct cg_esp {
 
 #define CG_MIN_SPI	256	/* RFC 4303 section 2.1 */
 
-struct cg_order;
-
 struct cg_limits {
 	u64 seconds, bytes, packets;	/* U64_MAX: none */
 };
@@ -74,9 +72,6 @@ struct cg_sa {
 	u64 last_used;			/* CLOCK_BOOTTIME seconds, WRITE_ONCE */
 	struct hrtimer life_timer;	/* CLOCK_BOOTTIME, softirq: limits in seconds */
 	struct cg_key *key;		/* digest of the keys; see key_memory.c */
-
-	struct cg_order *order;		/* order.c: the list that bursts are on; NULL: none is */
-	unsigned int n_ordered;		/* and how many, with that list's lock */
 
 	struct cg_counters counters;
 	struct list_head by_tunnel;	/* cg_tunnel.sas, under cg_net.lock */

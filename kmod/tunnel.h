@@ -55,6 +55,17 @@ struct cg_flow {
 	union cg_ip src, dst;
 };
 
+/*
+ * One direction of a tunnel, with all its SAs: bursts of a new one do not overtake those of the
+ * old one. See order.c.
+ */
+struct cg_lane {
+	struct cg_order *order;		/* the list that bursts are or last were on; NULL: none yet */
+	unsigned int n;			/* on it, or not yet at their end; with its lock */
+	unsigned long left;		/* jiffies when the last one was */
+};
+
+
 struct cg_tunnel {
 	u32 id;
 	refcount_t ref;			/* the table's and each SA's until it is freed */
@@ -79,6 +90,7 @@ struct cg_tunnel {
 	struct list_head larvals;	/* struct cg_larval.by_tunnel, under cg_net.larval_lock */
 	unsigned int n_larvals;		/* on it; READ_ONCE without the lock */
 	u64 early_packets;		/* that were held for an SA to come; READ_ONCE */
+	struct cg_lane lanes[__CERTGATE_DIR_MAX];
 	struct dst_cache dst_cache;
 	u32 outer_mtu;			/* learned; 0: the route's. READ_ONCE */
 	unsigned long outer_mtu_until;	/* jiffies */
