@@ -3,16 +3,18 @@
 #
 # Rekeys, revocations, deletions of devices and changes of MTUs, one after the other in an order that chance gives, under full load in both
 # directions, TCP in trains and numbered datagrams, for CERTGATE_STRESS_SECONDS (default: 10). No datagram arrives twice, changed or
-# behind a later one; no gateway sees a replay, a forgery or a malformed packet; traffic comes back after whatever happened; nothing is left behind.
+# behind a later one, though CPUs share all bursts; no gateway sees a replay, a forgery or a malformed packet; traffic comes back after whatever happened; nothing is left behind.
 #
 # timeout: 150
-# kernels: uml-debug
+# kernels: uml-debug 6.12
+# smp: 6.12=2
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
 . tests/lib/watch.sh
 
 seconds=${CERTGATE_STRESS_SECONDS:-10}
+CERTGATE_SHARE=${CERTGATE_SHARE:-2}
 encap=${kinds[0]% *} outer=${kinds[0]#* }
 declare -A done_of=([rekey]=0 [revoke]=0 [device]=0 [mtu]=0 [path]=0)
 renewed=0
