@@ -6,12 +6,14 @@
 #include "daemon/channel.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
 
 #define QUEUE_BYTES_MAX ((size_t)64 * 1024 * 1024)
+#define QUEUE_LONG	((size_t)256 * 1024) /* that the memory of is worth an effort */
 #define SOCKET_BUFFER	(2 * (int)MSG_SIZE_MAX)
 #define BATCH		64 /* messages handled before others get their turn */
 
@@ -30,7 +32,7 @@ struct channel {
 	void *ctx;
 	struct event *readable, *writable;
 	struct queued *head, **tail;
-	size_t queued_bytes;
+	size_t queued_bytes, queued_most; /* the latter since the queue was empty */
 	unsigned int busy; /* handlers on the stack */
 	bool doomed;	   /* freed within a handler */
 	bool ended;	   /* closed or violated: nothing is read any more */
@@ -263,6 +265,10 @@ static void on_writable(evutil_socket_t fd _unused_, short what _unused_, void *
 		free(q);
 	}
 	(void)event_del(c->writable);
+	/* All of a large configuration stood in line here: what that took goes back to the system. */
+	if (c->queued_most >= QUEUE_LONG)
+		(void)malloc_trim(0);
+	c->queued_most = 0;
 }
 
 static int enqueue(struct channel *c, const uint8_t *data, size_t len, int fd)
@@ -288,6 +294,8 @@ static int enqueue(struct channel *c, const uint8_t *data, size_t len, int fd)
 	*c->tail = q;
 	c->tail = &q->next;
 	c->queued_bytes += len;
+	if (c->queued_bytes > c->queued_most)
+		c->queued_most = c->queued_bytes;
 	(void)event_add(c->writable, NULL);
 	return 0;
 }
