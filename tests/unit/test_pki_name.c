@@ -253,27 +253,6 @@ static void an_empty_subject_never_matches(void **state)
 	assert_int_equal(match("CN=gw,O=Example", ""), -EPERM);
 }
 
-static bool overlap(const char *a, const char *b)
-{
-	_cleanup_(pki_subject_rule_freep) struct pki_subject_rule *ra = rule_of(a),
-								  *rb = rule_of(b);
-
-	assert_int_equal(pki_subject_rules_overlap(ra, rb), pki_subject_rules_overlap(rb, ra));
-	return pki_subject_rules_overlap(ra, rb);
-}
-
-static void rules_that_one_certificate_could_satisfy_overlap(void **state)
-{
-	(void)state;
-	assert_true(overlap("gw", "CN=GW"));
-	assert_true(overlap("gw", "CN=gw,O=Example"));
-	assert_true(overlap("O=Example,CN=gw", "CN=gw,O=Example"));
-	assert_false(overlap("gw", "gw2"));
-	assert_false(overlap("gw2", "CN=gw,O=Example"));
-	assert_false(overlap("CN=gw,O=Example", "CN=gw,O=Other"));
-	assert_false(overlap("gw", "O=Example,C=DE"));
-}
-
 /* --- identities --- */
 
 static const char *text_of(uint8_t type, const void *data, size_t len)
@@ -539,7 +518,6 @@ int main(void)
 		cmocka_unit_test(escapes_and_quotes_mean_what_rfc_4514_says),
 		cmocka_unit_test(rules_that_are_not_well_formed_are_refused_with_the_reason),
 		cmocka_unit_test(an_empty_subject_never_matches),
-		cmocka_unit_test(rules_that_one_certificate_could_satisfy_overlap),
 		cmocka_unit_test(identities_are_told_as_text),
 		cmocka_unit_test(our_own_identity_is_encoded_by_its_form),
 		cmocka_unit_test(a_body_too_short_for_its_header_is_no_identity),

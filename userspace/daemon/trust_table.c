@@ -282,6 +282,17 @@ static void find_first_end(const struct pki_trust *trust, struct staged_trust *r
 	pki_printable(ret->subject);
 }
 
+/* Most connections trust what the one before them trusts. */
+static void share_trust(struct trust_table *t, struct trust_entry *e)
+{
+	struct trust_entry *before = t->n > 1 ? t->entries[t->n - 2] : NULL;
+
+	if (!before || !before->trust || !pki_trust_equal(before->trust, e->trust))
+		return;
+	pki_trust_free(e->trust);
+	e->trust = pki_trust_ref(before->trust);
+}
+
 int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		    struct staged_trust *ret, uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE],
 		    uint8_t remote_id[PROTO_ID_MAX])
@@ -300,6 +311,8 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 				  &e->findings, &err, &e->trust);
 		if (r < 0)
 			trust_entry_fail(e, r, STAGE_CHAIN, &err);
+		else
+			share_trust(t, e);
 	}
 	pki_certs_done(&e->chain);
 	pki_certs_done(&e->anchors);

@@ -398,9 +398,9 @@ int pki_id_in_cert(const struct pki_id *id, const struct pki_cert *cert, struct 
 /* --- the rule --- */
 
 enum identity_kind {
+	IDENTITY_EXPLICIT,
 	IDENTITY_AUTO,
 	IDENTITY_ANY,
-	IDENTITY_EXPLICIT,
 };
 
 struct pki_identity_rule {
@@ -411,9 +411,16 @@ struct pki_identity_rule {
 	X509_NAME *as_written; /* a DN written from the root's side */
 };
 
+/* What nearly all connections have is there once. */
+static const struct pki_identity_rule words[] = {
+	{.kind = IDENTITY_AUTO, .text = (char[]){"auto"}},
+	{.kind = IDENTITY_ANY, .text = (char[]){"any"}},
+};
+
 int pki_identity_rule_new(const char *text, struct pki_error *err, struct pki_identity_rule **ret)
 {
 	_cleanup_(pki_identity_rule_freep) struct pki_identity_rule *rule = NULL;
+	uint8_t body[ID_HEADER + PKI_ID_SIZE_MAX] = {};
 	int r;
 
 	if (!*text)
@@ -423,31 +430,29 @@ int pki_identity_rule_new(const char *text, struct pki_error *err, struct pki_id
 	if (strlen(text) >= PKI_NAME_TEXT_MAX)
 		return pki_fail(err, -EINVAL, "the identity is longer than %d bytes",
 				PKI_NAME_TEXT_MAX - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (streq(text, words[i].text)) {
+			*ret = (struct pki_identity_rule *)&words[i];
+			return 0;
+		}
+	}
 	rule = calloc(1, sizeof(*rule));
 	if (!rule || !(rule->text = strdup(text)))
 		return pki_fail(err, -ENOMEM, "out of memory");
-	if (streq(text, "auto")) {
-		rule->kind = IDENTITY_AUTO;
-	} else if (streq(text, "any")) {
-		rule->kind = IDENTITY_ANY;
-	} else {
-		uint8_t body[ID_HEADER + PKI_ID_SIZE_MAX] = {};
+	rule->kind = IDENTITY_EXPLICIT;
+	r = id_from_text(text, err, body, sizeof(body), &rule->len);
+	if (r < 0)
+		return r;
+	rule->body = malloc(MAX(rule->len, (size_t)ID_HEADER));
+	if (!rule->body)
+		return pki_fail(err, -ENOMEM, "out of memory");
+	memcpy(rule->body, body, rule->len);
+	if (body[0] == PKI_ID_DER_ASN1_DN) {
+		const char *dn = strncasecmp(text, "dn:", 3) == 0 ? text + 3 : text;
 
-		rule->kind = IDENTITY_EXPLICIT;
-		r = id_from_text(text, err, body, sizeof(body), &rule->len);
+		r = pki_name_parse(dn, /* reversed= */ false, err, &rule->as_written);
 		if (r < 0)
 			return r;
-		rule->body = malloc(MAX(rule->len, (size_t)ID_HEADER));
-		if (!rule->body)
-			return pki_fail(err, -ENOMEM, "out of memory");
-		memcpy(rule->body, body, rule->len);
-		if (body[0] == PKI_ID_DER_ASN1_DN) {
-			const char *dn = strncasecmp(text, "dn:", 3) == 0 ? text + 3 : text;
-
-			r = pki_name_parse(dn, /* reversed= */ false, err, &rule->as_written);
-			if (r < 0)
-				return r;
-		}
 	}
 	*ret = TAKE_PTR(rule);
 	return 0;
@@ -455,7 +460,7 @@ int pki_identity_rule_new(const char *text, struct pki_error *err, struct pki_id
 
 void pki_identity_rule_free(struct pki_identity_rule *rule)
 {
-	if (!rule)
+	if (!rule || rule->kind != IDENTITY_EXPLICIT)
 		return;
 	free(rule->text);
 	free(rule->body);

@@ -12,12 +12,23 @@
 
 #include "base/macro.h"
 
+/* Its text alone, in one piece: there is one for each connection, and names take a kilobyte. */
 struct pki_subject_rule {
-	char *text;
-	bool cn_only;	    /* forward holds one CN and nothing else */
-	X509_NAME *forward; /* RDNs in the order that the text has them */
-	X509_NAME *reversed;
+	bool cn_only; /* the text means one CN and nothing else */
+	char text[];
 };
+
+/* What a text stands for. */
+struct wanted {
+	X509_NAME *forward;  /* RDNs in the order that the text has them */
+	X509_NAME *reversed; /* NULL: it is no DN */
+};
+
+static void wanted_done(struct wanted *w)
+{
+	X509_NAME_free(w->forward);
+	X509_NAME_free(w->reversed);
+}
 
 /* Is this text "attribute=value..." rather than a plain name? */
 static bool looks_like_dn(const char *text)
@@ -62,36 +73,44 @@ static int cn_name(const char *value, size_t len, struct pki_error *err, X509_NA
 	return 0;
 }
 
-static int parse_rule(struct pki_subject_rule *rule, const char *text, struct pki_error *err)
+static int parse(const char *text, struct pki_error *err, struct wanted *ret)
 {
-	ASN1_STRING *value;
-	unsigned n;
-	int r, at = -1;
+	int r;
 
 	if (!looks_like_dn(text)) {
 		for (const char *s = text; *s; s++)
 			if ((unsigned char)*s < 0x20 || *s == 0x7f)
 				return pki_fail(err, -EINVAL,
 						"control characters are not allowed in a name");
-		r = cn_name(text, strlen(text), err, &rule->forward);
-	} else {
-		r = pki_name_parse(text, /* reversed= */ false, err, &rule->forward);
-		if (r == 0)
-			r = pki_name_parse(text, /* reversed= */ true, err, &rule->reversed);
+		return cn_name(text, strlen(text), err, &ret->forward);
 	}
+	r = pki_name_parse(text, /* reversed= */ false, err, &ret->forward);
+	if (r == 0)
+		r = pki_name_parse(text, /* reversed= */ true, err, &ret->reversed);
+	return r;
+}
+
+static int check_rule(struct pki_subject_rule *rule, struct pki_error *err)
+{
+	_cleanup_(wanted_done) struct wanted w = {};
+	ASN1_STRING *value;
+	unsigned n;
+	int r, at = -1;
+
+	r = parse(rule->text, err, &w);
 	if (r < 0)
 		return r;
-	n = count_cn(rule->forward, &at);
+	n = count_cn(w.forward, &at);
 	if (n > 1)
 		return pki_fail(err, -EINVAL,
 				"several CNs; a certificate with more than one is never accepted");
 	if (n == 1) {
-		value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(rule->forward, at));
+		value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(w.forward, at));
 		if (memchr(ASN1_STRING_get0_data(value), '*', (size_t)ASN1_STRING_length(value)))
 			return pki_fail(err, -EINVAL,
 					"wildcards are not supported; name the one subject");
 	}
-	rule->cn_only = n == 1 && X509_NAME_entry_count(rule->forward) == 1;
+	rule->cn_only = n == 1 && X509_NAME_entry_count(w.forward) == 1;
 	return 0;
 }
 
@@ -107,10 +126,11 @@ int pki_subject_rule_new(const char *text, struct pki_error *err, struct pki_sub
 	if (strlen(text) >= PKI_NAME_TEXT_MAX)
 		return pki_fail(err, -EINVAL, "the subject name is longer than %d bytes",
 				PKI_NAME_TEXT_MAX - 1);
-	rule = calloc(1, sizeof(*rule));
-	if (!rule || !(rule->text = strdup(text)))
+	rule = calloc(1, sizeof(*rule) + strlen(text) + 1);
+	if (!rule)
 		return pki_fail(err, -ENOMEM, "out of memory");
-	r = parse_rule(rule, text, &why);
+	memcpy(rule->text, text, strlen(text) + 1);
+	r = check_rule(rule, &why);
 	if (r < 0)
 		return pki_fail(err, r, "subject name \"%.200s\": %s", text, why.text);
 	*ret = TAKE_PTR(rule);
@@ -119,11 +139,6 @@ int pki_subject_rule_new(const char *text, struct pki_error *err, struct pki_sub
 
 void pki_subject_rule_free(struct pki_subject_rule *rule)
 {
-	if (!rule)
-		return;
-	free(rule->text);
-	X509_NAME_free(rule->forward);
-	X509_NAME_free(rule->reversed);
 	free(rule);
 }
 
@@ -156,14 +171,14 @@ static bool has_nul(const X509_NAME *name)
 }
 
 /* The subject's one CN against the rule's. */
-static bool cn_matches(const struct pki_subject_rule *rule, const X509_NAME *subject, int at)
+static bool cn_matches(const struct wanted *w, const X509_NAME *subject, int at)
 {
 	X509_NAME *name = X509_NAME_new();
 	bool yes = false;
 
 	/* compared as names of one entry, so that the canonical form is OpenSSL's own */
 	if (name && X509_NAME_add_entry(name, X509_NAME_get_entry(subject, at), -1, 0) == 1)
-		yes = X509_NAME_cmp(name, rule->forward) == 0;
+		yes = X509_NAME_cmp(name, w->forward) == 0;
 	X509_NAME_free(name);
 	ERR_clear_error();
 	return yes;
@@ -173,9 +188,13 @@ int pki_subject_rule_match(const struct pki_subject_rule *rule, const struct pki
 			   struct pki_error *err)
 {
 	const X509_NAME *subject = X509_get_subject_name(cert->x509);
+	_cleanup_(wanted_done) struct wanted w = {};
 	unsigned n_cn;
-	int at = -1;
+	int r, at = -1;
 
+	r = parse(rule->text, err, &w);
+	if (r < 0)
+		return r; /* no memory: it was checked */
 	if (X509_NAME_entry_count(subject) == 0)
 		return pki_fail(err, -EPERM,
 				"the certificate has no subject, and \"%.200s\" is required",
@@ -195,27 +214,12 @@ int pki_subject_rule_match(const struct pki_subject_rule *rule, const struct pki
 				err, -EPERM,
 				"the subject \"%.200s\" has no CN, and \"%.200s\" is required",
 				cert->subject, rule->text);
-		if (cn_matches(rule, subject, at))
+		if (cn_matches(&w, subject, at))
 			return 0;
-	} else if (X509_NAME_cmp(subject, rule->forward) == 0 ||
-		   (rule->reversed && X509_NAME_cmp(subject, rule->reversed) == 0)) {
+	} else if (X509_NAME_cmp(subject, w.forward) == 0 ||
+		   (w.reversed && X509_NAME_cmp(subject, w.reversed) == 0)) {
 		return 0;
 	}
 	return pki_fail(err, -EPERM, "the subject is \"%.200s\", and \"%.200s\" is required",
 			cert->subject, rule->text);
-}
-
-bool pki_subject_rules_overlap(const struct pki_subject_rule *a, const struct pki_subject_rule *b)
-{
-	int at = -1;
-
-	if (a->cn_only && b->cn_only)
-		return X509_NAME_cmp(a->forward, b->forward) == 0;
-	if (a->cn_only)
-		return count_cn(b->forward, &at) == 1 && cn_matches(a, b->forward, at);
-	if (b->cn_only)
-		return pki_subject_rules_overlap(b, a);
-	/* two DNs, each of which stands for both orders */
-	return X509_NAME_cmp(a->forward, b->forward) == 0 ||
-	       X509_NAME_cmp(a->forward, b->reversed) == 0;
 }

@@ -41,10 +41,6 @@ const char *pki_subject_rule_text(const struct pki_subject_rule *rule); /* as co
 int pki_subject_rule_match(const struct pki_subject_rule *rule, const struct pki_cert *cert,
 			   struct pki_error *err);
 
-/* True if some certificate subject could satisfy both: connections a responder could not tell
- * apart. */
-bool pki_subject_rules_overlap(const struct pki_subject_rule *a, const struct pki_subject_rule *b);
-
 /* --- IKE identities --- */
 
 /* RFC 7296 section 3.5 */

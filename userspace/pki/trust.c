@@ -97,6 +97,7 @@ int pki_trust_new(const struct pki_certs *chain, const struct pki_certs *explici
 	trust = calloc(1, sizeof(*trust));
 	if (!trust)
 		return pki_fail(err, -ENOMEM, "out of memory");
+	trust->refs = 1;
 	r = sort(trust, explicit_anchors, /* explicit_anchors= */ true, at, findings, err);
 	if (r < 0)
 		return r;
@@ -119,9 +120,15 @@ int pki_trust_new(const struct pki_certs *chain, const struct pki_certs *explici
 	return 0;
 }
 
+struct pki_trust *pki_trust_ref(struct pki_trust *trust)
+{
+	trust->refs++;
+	return trust;
+}
+
 void pki_trust_free(struct pki_trust *trust)
 {
-	if (!trust)
+	if (!trust || --trust->refs > 0)
 		return;
 	pki_certs_done(&trust->anchors);
 	pki_certs_done(&trust->helpers);
@@ -132,6 +139,19 @@ void pki_trust_freep(struct pki_trust **trust)
 {
 	pki_trust_free(*trust);
 	*trust = NULL;
+}
+
+static bool same_certs(const struct pki_certs *a, const struct pki_certs *b)
+{
+	for (size_t i = 0; a->n == b->n && i < a->n; i++)
+		if (!pki_cert_equal(a->list[i], b->list[i]))
+			return false;
+	return a->n == b->n;
+}
+
+bool pki_trust_equal(const struct pki_trust *a, const struct pki_trust *b)
+{
+	return same_certs(&a->anchors, &b->anchors) && same_certs(&a->helpers, &b->helpers);
 }
 
 static bool issued_by_any(const struct pki_certs *issuers, const struct pki_cert *cert)

@@ -14,6 +14,7 @@
 #include "pki/cert.h"
 
 struct pki_trust {
+	unsigned refs;
 	struct pki_certs anchors;
 	struct pki_certs helpers;
 };
@@ -24,8 +25,13 @@ struct pki_trust {
 int pki_trust_new(const struct pki_certs *chain, const struct pki_certs *explicit_anchors,
 		  int64_t at, struct pki_findings *findings, struct pki_error *err,
 		  struct pki_trust **ret);
+struct pki_trust *pki_trust_ref(struct pki_trust *trust);
+/* One reference less. */
 void pki_trust_free(struct pki_trust *trust);
 void pki_trust_freep(struct pki_trust **trust);
+
+/* The same certificates in the same order? */
+bool pki_trust_equal(const struct pki_trust *a, const struct pki_trust *b);
 
 /* What is worth a remark beyond what pki_trust_new() notes: intermediates that lead to no anchor
  * and those whose signature verification refuses. Costs signature checks. */
