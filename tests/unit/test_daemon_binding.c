@@ -50,8 +50,7 @@ static void tear_down(struct world *w)
 	bindings_free(&w->g);
 	conn_unlist(&w->c);
 	history_done(&w->c.history);
-	free(w->c.last_error.text);
-	free(w->c.last_error.hint);
+	free(w->c.last_error.code);
 	table_done(&w->g.bindings_by_handle);
 	table_done(&w->g.bindings_by_kernel);
 }

@@ -151,7 +151,7 @@ static void a_change_is_told_once(void **state _unused_)
 	assert_non_null(strstr(e->text, "IPv4 forwarding is off"));
 	assert_non_null(strstr(e->hint, "sysctl -w net.ipv4.ip_forward=1"));
 	/* It is no failure of the connection. */
-	assert_string_equal(w.c.last_error.code, "");
+	assert_null(w.c.last_error.code);
 	assert_string_equal(warning(&w, 0, "code"), "forwarding-off");
 	assert_string_equal(warning(&w, 0, "text"), e->text);
 	assert_string_equal(warning(&w, 0, "hint"), e->hint);

@@ -95,8 +95,7 @@ void conn_free(struct conn *c)
 	free(c->local_subject);
 	free(c->chain_subject);
 	history_done(&c->history);
-	free(c->last_error.text);
-	free(c->last_error.hint);
+	free(c->last_error.code);
 	free(c->resolved);
 	free(c->left);
 	free(c);

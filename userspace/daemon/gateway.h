@@ -39,8 +39,8 @@ struct gateway;
 struct history_entry {
 	int64_t time; /* seconds since the epoch */
 	enum ike_severity severity;
-	char code[PROTO_EVENT_MAX];
-	char *text, *hint;
+	/* In one piece of memory, which is code's. NULL: nothing, or no hint. */
+	char *code, *text, *hint;
 };
 
 /* Most connections have little to tell: room is made as it is needed. */
@@ -162,7 +162,7 @@ struct conn {
 	bool goes_on; /* while ike answers to a snapshot: this one is in it */
 	unsigned int attempts;
 	struct history history;
-	struct history_entry last_error; /* code empty: none */
+	struct history_entry last_error; /* code NULL: none */
 	char *left;			 /* why the last IKE SA ended; NULL: nobody said so */
 	uint8_t config_digest[8];	 /* of all that was configured: for the audit trail */
 	uint64_t files_loaded, files_seen, files_tried; /* filewatch.c */

@@ -35,8 +35,7 @@ static enum cg_log_level log_level(enum ike_severity s)
 
 static void entry_done(struct history_entry *e)
 {
-	free(e->text);
-	free(e->hint);
+	free(e->code);
 	*e = (struct history_entry){0};
 }
 
@@ -56,12 +55,22 @@ const struct history_entry *history_at(const struct history *h, size_t i)
 static void fill(struct history_entry *e, enum ike_severity severity, const char *code,
 		 const char *text, const char *hint)
 {
+	size_t code_size = strlen(code) + 1, text_size = strlen(text) + 1,
+	       hint_size = hint && *hint ? strlen(hint) + 1 : 0;
+
 	entry_done(e);
 	e->time = (int64_t)(now_realtime() / USEC_PER_SEC);
 	e->severity = severity;
-	(void)snprintf(e->code, sizeof(e->code), "%s", code);
-	e->text = strdup(text);
-	e->hint = hint && *hint ? strdup(hint) : NULL;
+	e->code = malloc(code_size + text_size + hint_size);
+	if (!e->code)
+		return;
+	memcpy(e->code, code, code_size);
+	e->text = e->code + code_size;
+	memcpy(e->text, text, text_size);
+	if (hint_size > 0) {
+		e->hint = e->text + text_size;
+		memcpy(e->hint, hint, hint_size);
+	}
 }
 
 /* Twice the room, up to HISTORY_MAX. Only a ring that is full, and has not begun to turn, grows. */

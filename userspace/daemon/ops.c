@@ -80,7 +80,7 @@ static void on_wait_over(evutil_socket_t fd _unused_, short what _unused_, void 
 		/* The peer did not answer DELETE in time: it goes all the same. */
 		conn_is_down(c);
 		answer_state(cl, c->cfg->name, "down");
-	} else if (c->last_error.code[0] && conn_children_up(c) < c->cfg->n_children)
+	} else if (c->last_error.code && conn_children_up(c) < c->cfg->n_children)
 		client_answer(cl, control_error(c->last_error.text, c->last_error.hint));
 	else if (c->cfg->mode == CG_MODE_RESPONDER_ONLY && conn_children_up(c) == 0)
 		client_answer(cl, control_error("the peer has not connected",

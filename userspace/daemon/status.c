@@ -458,7 +458,7 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 	if (c->key_log_until != 0)
 		set_time(o, "key_log_until", c->key_log_until);
 	set(o, "children", children_json(c, s));
-	if (c->last_error.code[0])
+	if (c->last_error.code)
 		set(o, "last_error", entry_json(&c->last_error, false));
 	set(o, "attempts", json_integer(c->attempts));
 	return o;
@@ -621,7 +621,7 @@ json_t *explain_json(const struct conn *c, const struct ike_snapshot *s)
 	}
 	if (streq(state, "up"))
 		(void)snprintf(summary, sizeof(summary), "the tunnel is up");
-	else if (c->last_error.code[0])
+	else if (c->last_error.code)
 		(void)snprintf(summary, sizeof(summary), "%s; the last failure: %s%s%s", state,
 			       c->last_error.text ? c->last_error.text : "",
 			       c->last_error.hint ? "; " : "",

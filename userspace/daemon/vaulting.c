@@ -287,7 +287,7 @@ static void tell(struct gateway *g, struct vault_view *v)
 		if (!uses(c, v))
 			continue;
 		/* One that was loaded since has not heard of it. */
-		if (news || (failed && c->n_certs == 0 && !c->last_error.code[0]))
+		if (news || (failed && c->n_certs == 0 && !c->last_error.code))
 			tell_failure(c, &v->s);
 		else if (good_again)
 			history_note(g, c, IKE_NOTICE, "vault-recovered", NULL, NULL,
