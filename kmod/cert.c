@@ -423,7 +423,7 @@ void cg_fingerprint_revoke_wait(struct cg_net *cgn)
 	 * they have been sent or delivered. Everything that waits looks again.
 	 */
 	synchronize_net();
-	/* what died is removed afterwards: who revokes a hundred thousand waits for packets alone */
+	/* what died is removed afterwards: who revokes a great many waits for packets alone */
 	queue_work(cg_wq, &cgn->cert_work);
 }
 

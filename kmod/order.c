@@ -15,7 +15,6 @@
  * when it is done.
  */
 #include <linux/cpumask.h>
-#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/sched/clock.h>
@@ -113,7 +112,8 @@ static void called(void *info)
 
 	cg_queue_poll_soon(o->cpu);
 	clear_bit(CALLED, &o->flags);
-	smp_mb__after_atomic();	/* the poll, which comes later, sees what the next caller has done */
+	/* The poll comes later, and sees what was done by who finds the bit set until now. */
+	smp_mb__after_atomic();
 }
 
 /* Its poll has something to do. Where that CPU is gone the poll can be here as well. */
@@ -212,38 +212,65 @@ static bool is_bound(const struct cg_lane *lane, const struct cg_order *ours)
 
 	if (likely(!o))
 		return false;
-	if (smp_load_acquire(&lane->n))	/* pairs with leave() */
+	if (smp_load_acquire(&lane->n))		/* pairs with leave() */
 		return true;
 	return o != ours && time_before(jiffies, READ_ONCE(lane->left) + LINGER);
 }
 
-/* The list that bursts of @lane go over, locked: the one that they are bound to, or @ours. */
-static struct cg_order *lock_order(struct cg_lane *lane, struct cg_order *ours)
+/* @o, locked, takes @job. False: it is full. */
+static bool append(struct cg_order *o, struct cg_lane *lane, struct cg_job *job)
 {
+	lockdep_assert_held(&o->lock);
+	if (unlikely(o->n >= CG_MAX_ORDER))
+		return false;
+	job->order = o;
+	WRITE_ONCE(lane->n, lane->n + 1);
+	*o->end = job;
+	o->end = &job->next;
+	if (!o->unbegun)
+		o->unbegun = job;
+	o->n_unbegun++;
+	WRITE_ONCE(o->n, o->n + 1);
+	return true;
+}
+
+/*
+ * Put @job on the list that its lane is bound to, or on @ours; that list, and in *@unbegun how
+ * many of it nobody has begun. NULL: it is full.
+ */
+static struct cg_order *enqueue(struct cg_job *job, struct cg_order *ours, unsigned int *unbegun)
+{
+	struct cg_lane *lane = lane_of(job->sa);
 	struct cg_order *o;
 
 	for (;;) {
+		bool there = false, taken = false;
+
 		o = READ_ONCE(lane->order) ?: ours;
 		spin_lock(&o->lock);
-		if (o != ours && lane->order == o && !is_bound(lane, ours))
+		if (o != ours && lane->order == o && !is_bound(lane, ours)) {
 			WRITE_ONCE(lane->order, NULL);	/* what it is changes under its lock */
-		else if (!cmpxchg(&lane->order, NULL, o) || lane->order == o)
-			return o;
+		} else if (!cmpxchg(&lane->order, NULL, o) || lane->order == o) {
+			there = true;
+			taken = append(o, lane, job);
+			*unbegun = o->n_unbegun;
+		}
 		spin_unlock(&o->lock);
+		if (there)
+			return taken ? o : NULL;
 	}
 }
 
 bool cg_order_take(struct cg_job *job, bool more)
 {
 	struct cg_order *o = this_cpu_ptr(orders);
-	struct cg_lane *lane = lane_of(job->sa);
-	unsigned int unbegun;
+	unsigned int unbegun = 0;
 
-	if (likely(!should_share(o, job, more) && !is_bound(lane, o)))
+	if (likely(!should_share(o, job, more) && !is_bound(lane_of(job->sa), o)))
 		return false;
 	/*
-	 * What the end of a burst to send sends in its turn, from a tunnel into another one, does not
-	 * wait, so that nesting is bounded by the device's recursion level.
+	 * What the end of a burst to send sends in its turn, from a tunnel into another one,
+	 * does not wait, so that nesting is bounded by the device's recursion level.
 	 */
 	if (unlikely(o->sending))
 		return false;
@@ -251,23 +278,12 @@ bool cg_order_take(struct cg_job *job, bool more)
 	job->waited = true;
 	job->next = NULL;
 
-	o = lock_order(lane, o);
-	if (unlikely(o->n >= CG_MAX_ORDER)) {
-		spin_unlock(&o->lock);
+	o = enqueue(job, o, &unbegun);
+	if (unlikely(!o)) {
 		cg_drop(job->sa, CG_DROP_QUEUE, job->n);
 		cg_job_free(job);
 		return true;
 	}
-	job->order = o;
-	WRITE_ONCE(lane->n, lane->n + 1);
-	*o->end = job;
-	o->end = &job->next;
-	if (!o->unbegun)
-		o->unbegun = job;
-	unbegun = ++o->n_unbegun;
-	WRITE_ONCE(o->n, o->n + 1);
-	spin_unlock(&o->lock);
-
 	call_helpers(o, unbegun);
 	if (unbegun <= left_to_helpers())
 		return true;
@@ -304,7 +320,7 @@ static void leave(struct cg_order *o, struct cg_lane *lane)
 	spin_lock(&o->lock);
 	WRITE_ONCE(o->n, o->n - 1);
 	WRITE_ONCE(lane->left, jiffies);
-	smp_store_release(&lane->n, lane->n - 1);
+	smp_store_release(&lane->n, lane->n - 1);	/* pairs with is_bound() */
 	spin_unlock(&o->lock);
 }
 
@@ -383,7 +399,7 @@ void cg_order_exit(void)
 
 		WARN_ON_ONCE(o->n || o->head);
 		while (test_bit(CALLED, &o->flags))
-			msleep(1);
+			cond_resched();
 	}
 	synchronize_net();	/* the last call returns */
 	free_percpu(orders);

@@ -6,8 +6,8 @@
  * A CPU of whose time the cipher has a good part, or that has more than one burst at hand, puts
  * them on its list. Helpers, work items that the scheduler starts where a CPU is idle, and the CPU
  * itself, in its NAPI poll, take from it what nobody has begun. The poll takes bursts off at the
- * front, once they are settled. As long as a tunnel has one on a list, and for a while after, all its
- * bursts of that direction go over that, wherever they come in, so that none overtakes another.
+ * front, once they are settled. As long as a tunnel has one on a list, and for a while after, all
+ * its bursts of that direction go over that, wherever they come in: none overtakes another.
  */
 #ifndef _CERTGATE_ORDER_H
 #define _CERTGATE_ORDER_H

@@ -60,11 +60,10 @@ struct cg_flow {
  * old one. See order.c.
  */
 struct cg_lane {
-	struct cg_order *order;		/* the list that bursts are or last were on; NULL: none yet */
-	unsigned int n;			/* on it, or not yet at their end; with its lock */
+	struct cg_order *order;		/* list that bursts are or last were on; NULL: none */
+	unsigned int n;			/* on it or not at their end, with its lock */
 	unsigned long left;		/* jiffies when the last one was */
 };
-
 
 struct cg_tunnel {
 	u32 id;

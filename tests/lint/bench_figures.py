@@ -37,18 +37,19 @@ class Reading(unittest.TestCase):
 
 class Judging(unittest.TestCase):
     def test_a_measurement_that_counts(self):
-        self.assertEqual(figures.problems(*measured("certgate", 5000)), [])
-        self.assertEqual(figures.problems(*measured("plain", 5000, 0, "-", "-", "-")), [])
+        self.assertEqual(figures.problems("tcp-udp", *measured("certgate", 5000)), [])
+        self.assertEqual(figures.problems("tcp-udp", *measured("plain", 5000, 0, "-", "-", "-")), [])
 
     def test_packets_that_went_past_the_tunnel(self):
-        self.assertTrue(figures.problems(*measured("certgate", 5000, sealed="99")))
-        self.assertTrue(figures.problems(*measured("xfrm", 5000, opened="99")))
+        self.assertTrue(figures.problems("tcp-udp", *measured("certgate", 5000, sealed="99")))
+        self.assertTrue(figures.problems("tcp-udp", *measured("xfrm", 5000, opened="99")))
 
     def test_drops_and_losses(self):
-        self.assertTrue(figures.problems(*measured("certgate", 5000, dropped="1")))
+        self.assertTrue(figures.problems("tcp-udp", *measured("certgate", 5000, dropped="1")))
         peer, raw = measured("plain", 5000, 0, "-", "-", "-")
         raw["lost"] = 1
-        self.assertTrue(figures.problems(peer, raw))
+        self.assertTrue(figures.problems("tcp-udp", peer, raw))
+        self.assertEqual(figures.problems("cpu2-1", peer, raw), [])
 
 
 class Arithmetic(unittest.TestCase):

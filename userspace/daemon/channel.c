@@ -33,9 +33,9 @@ struct channel {
 	struct event *readable, *writable;
 	struct queued *head, **tail;
 	size_t queued_bytes, queued_most; /* the latter since the queue was empty */
-	unsigned int busy; /* handlers on the stack */
-	bool doomed;	   /* freed within a handler */
-	bool ended;	   /* closed or violated: nothing is read any more */
+	unsigned int busy;		  /* handlers on the stack */
+	bool doomed;			  /* freed within a handler */
+	bool ended;			  /* closed or violated: nothing is read any more */
 	uint8_t *in;
 };
 
