@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/gateway.h"
+#include "lib/configtest.h"
 
 static void fill(struct ike_counters *c)
 {
@@ -226,6 +227,38 @@ static void explain_tells_the_last_hundred_oldest_first(void **state _unused_)
 	explained_free(e);
 }
 
+/* ---------------------------------------------------------------- what a load logs */
+
+static unsigned int weak_lines;
+
+static void count_weak(enum cg_log_level level, const char *event _unused_, const char *text,
+		       const struct cg_log_field *fields _unused_, size_t n _unused_,
+		       void *userdata _unused_)
+{
+	if (level == CG_LOG_WARNING && strstr(text, "policy 'azure-default' allows what is weak") &&
+	    strstr(text, "MODP_1024 (group 2)"))
+		weak_lines++;
+}
+
+/* By the start and by each reload. */
+static void weak_algorithms_are_logged_with_every_load(void **state _unused_)
+{
+	struct gateway g = {0};
+
+	cg_log_set_level(CG_LOG_INFO);
+	cg_log_set_sink(count_weak, NULL);
+	for (unsigned int i = 1; i <= 3; i++) {
+		_cleanup_loaded_ struct loaded l = load_connection(REMOTE INBOUND NETWORKS
+								   "    policy: azure-default\n");
+
+		assert_good(&l);
+		gateway_loaded(&g, 0, &l.diags);
+		assert_int_equal(weak_lines, i);
+	}
+	cg_log_set_sink(NULL, NULL);
+	cg_log_set_level(CG_LOG_ERROR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +267,7 @@ int main(void)
 		cmocka_unit_test(the_child_that_ike_has_is_shown),
 		cmocka_unit_test(explain_says_what_is_the_matter),
 		cmocka_unit_test(explain_tells_the_last_hundred_oldest_first),
+		cmocka_unit_test(weak_algorithms_are_logged_with_every_load),
 	};
 
 	/* What happens is logged, too; that is not looked at here. */
