@@ -176,8 +176,8 @@ bench-ike:	## handshakes and rekeys of CONNECTIONS=N sites, certgated beside str
 endif
 
 ifneq ($(wildcard tests/soak),)
-soak: userspace	## long simulations of the IKE engine, SEEDS=N of each (default 500)
-	@$(MAKE) --no-print-directory -f tests/Makefile soak SEEDS="$(SEEDS)"
+soak:	## long simulations of the IKE engine, SEEDS=N of each (default 500); SANITIZE=1 with sanitizers
+	@$(MAKE) --no-print-directory -f tests/Makefile soak SEEDS="$(SEEDS)" $(if $(SANITIZE),SANITIZE=1)
 endif
 
 ifneq ($(wildcard tests/fuzz/*.c),)

@@ -383,6 +383,46 @@ static void test_a_peer_gets_so_many_child_sas_and_no_more(void **state)
 	sim_free(s);
 }
 
+/* ------------------------------------------------------------------ a goodbye that takes its time */
+
+static enum sim_verdict no_informational(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && p->size >= 28 && p->data[18] == IKE_EXCHANGE_INFORMATIONAL ? SIM_DROP
+										     : SIM_PASS;
+}
+
+/* Until the peer uses the new Child SA or knows that the old IKE SA is gone it sends on what is in that: it is still received. */
+static void test_the_old_sa_receives_until_the_peer_knows(void **state)
+{
+	struct sim *s = sim_new(7);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	/* So seldom that the peer sends before it has received anything on the new one. */
+	s->traffic = 12 * SIM_S;
+	sim_connect(s, a, b);
+	sim_run(s, 30 * SIM_S);
+	assert_true(b->conns[0].flows[0].received > 0);
+	s->tap = no_informational;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 30 * SIM_S);
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
+	assert_int_equal(a->n_sad, 2);
+	sim_assert_no_gaps(s);
+	s->tap = NULL;
+	sim_run(s, 30 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	/* A peer that never answers the goodbye does not keep it for ever. */
+	s->tap = no_informational;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 300 * SIM_S);
+	assert_true(a->n_sad <= 1);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_transport_mode_and_compression_are_answered_in_tunnel_mode),
 		cmocka_unit_test(test_whoever_is_narrowed_is_told),
 		cmocka_unit_test(test_a_peer_gets_so_many_child_sas_and_no_more),
+		cmocka_unit_test(test_the_old_sa_receives_until_the_peer_knows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
