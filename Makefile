@@ -168,7 +168,7 @@ bench:	## certgate, xfrm and WireGuard at the same work; writes the tables of do
 	@scripts/setup --build
 	@tests/bench/run
 
-bench-ike:	## handshakes and rekeys of CONNECTIONS=N sites, certgated beside strongSwan; needs root, no VM
+bench-ike:	## handshakes and rekeys of CONNECTIONS=N sites (default 10000), certgated beside strongSwan; needs root, no VM
 	@scripts/setup --packages
 	@scripts/setup --build
 	@scripts/setup --peers
