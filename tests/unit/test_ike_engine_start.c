@@ -254,7 +254,7 @@ static void test_pauses_spread(void **state)
 /* A seed is not a beat that all follow: the same connection elsewhere takes another time to give up. */
 static void test_no_two_give_up_alike(void **state)
 {
-	ike_time took[8];
+	ike_time took[8] = {0};
 
 	(void)state;
 	for (unsigned i = 0; i < 8; i++) {
@@ -273,6 +273,7 @@ static void test_no_two_give_up_alike(void **state)
 				took[i] = a->reports[k].at - began;
 				break;
 			}
+		assert_true(took[i] > 0);
 		for (unsigned k = 0; k < i; k++)
 			assert_true(took[k] != took[i]);
 		sim_free(s);
