@@ -168,7 +168,7 @@ bench:	## certgate, xfrm and WireGuard at the same work; writes the tables of do
 	@scripts/setup --build
 	@tests/bench/run
 
-bench-ike:	## handshakes and rekeys of CONNECTIONS=N sites, certgated beside strongSwan; needs root, no VM
+bench-ike:	## handshakes and rekeys of CONNECTIONS=N sites (default 10000), certgated beside strongSwan; needs root, no VM
 	@scripts/setup --packages
 	@scripts/setup --build
 	@scripts/setup --peers
@@ -176,8 +176,8 @@ bench-ike:	## handshakes and rekeys of CONNECTIONS=N sites, certgated beside str
 endif
 
 ifneq ($(wildcard tests/soak),)
-soak: userspace	## long simulations of the IKE engine, SEEDS=N of each (default 500)
-	@$(MAKE) --no-print-directory -f tests/Makefile soak SEEDS="$(SEEDS)"
+soak:	## long simulations of the IKE engine, SEEDS=N of each (default 500); SANITIZE=1 with sanitizers
+	@$(MAKE) --no-print-directory -f tests/Makefile soak SEEDS="$(SEEDS)" $(if $(SANITIZE),SANITIZE=1)
 endif
 
 ifneq ($(wildcard tests/fuzz/*.c),)

@@ -45,6 +45,17 @@ module() {
 		[ "$(find "$root/mods" -name 'certgate.ko*' -path '*/updates/*' | wc -l)" = 1 ]
 }
 
+# What simulations draw from (tests/unit/lib) is in no object of the programs, which are there.
+no_seeded_randomness() {
+	local objects
+	mapfile -t objects < <(find "${O:-build}/obj" -name '*.o')
+	[ "${#objects[@]}" -gt 100 ] && nm -A "${objects[@]}" >"$root/symbols" && grep -q ' T ike_engine_new$' "$root/symbols" &&
+		! grep -i seeded "$root/symbols"
+	local status=$?
+	rm -f "$root/symbols"
+	return $status
+}
+
 # systemd looks for the program where the unit says, and for what the unit depends on.
 unit_is_sound() {
 	sed "s,/opt/cg,$root/opt/cg," "$root/opt/cg/lib/systemd/system/certgated.service" >"$root/certgated.service" &&
@@ -52,7 +63,7 @@ unit_is_sound() {
 		! grep -F certgated.service "$root/verify"
 }
 
-ktap_begin 9
+ktap_begin 10
 t 'make help lists the targets' helps
 t 'make install' install_all
 t 'puts these files there and no others' [ "$(files | tr '\n' ' ')" = "./opt/cg/bin/certgate ./opt/cg/lib/systemd/system/certgated.service ./opt/cg/lib/sysusers.d/certgate.conf ./opt/cg/sbin/certgated ./opt/cg/share/doc/certgate/examples/azure.yaml ./opt/cg/share/doc/certgate/examples/branch.yaml ./opt/cg/share/doc/certgate/examples/hq.yaml ./opt/cg/share/doc/certgate/examples/many-sites/certgate.yaml ./opt/cg/share/doc/certgate/examples/many-sites/conf.d/oslo.yaml ./opt/cg/share/doc/certgate/examples/many-sites/conf.d/paris.yaml ./opt/cg/share/doc/certgate/json.md ./opt/cg/share/man/man5/certgate.yaml.5 ./opt/cg/share/man/man8/certgate.8 ./opt/cg/share/man/man8/certgated.8 " ]
@@ -65,5 +76,6 @@ else
 fi
 t 'nothing is left to be filled in' nothing_left_open
 t 'the programs run from there' eval '"$root/opt/cg/bin/certgate" version | grep -q "^certgate " && "$root/opt/cg/sbin/certgated" --version'
+t 'seeded randomness is in none of them' no_seeded_randomness
 t 'make modules_install puts the module below updates/' module
 ktap_end

@@ -174,7 +174,7 @@ old=$(gate_field hq branch children.0.spi_in)
 t 'keys are written by order' gate hq keylog branch on || logs
 t 'there is a new Child SA for it' wait_for 10 eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]' || logs
 ping_both >/dev/null
-t 'and no more by another order' eval 'gate hq keylog branch off && gate hq explain branch | grep "keys are not written any more"' || logs
+t 'and no more by another order' eval 'gate hq keylog branch off && gate hq explain branch | grep "keys are not written any more: by order of user root "' || logs
 ns hq-host ping -q -c 1 -W 1 10.2.0.10 >/dev/null
 wire_close
 t 'only root reads the files' eval '[ "$(stat -c "%a %u" "$gate_root"/hq/state/{ikev2_decryption_table,esp_sa} | sort -u)" = "600 0" ]'

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/control.h"
@@ -388,6 +389,103 @@ static void a_line_that_is_too_long_is_cut(void **state)
 	assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
+/* --- the journal's datagrams ------------------------------------------------------------------- */
+
+/* Field of a datagram, "" if it has none; the last one's static memory. Counts lines, too: a value must not make one. */
+static const char *field_of(const char *datagram, const char *name)
+{
+	static char value[8200];
+	size_t len = strlen(name);
+
+	for (const char *line = datagram; *line; line = strchr(line, '\n') + 1) {
+		assert_non_null(strchr(line, '\n'));
+		if (!strncmp(line, name, len) && line[len] == '=') {
+			(void)snprintf(value, sizeof(value), "%.*s",
+				       (int)(strcspn(line, "\n") - len - 1), line + len + 1);
+			return value;
+		}
+	}
+	return "";
+}
+
+static size_t lines_of(const char *datagram)
+{
+	size_t n = 0;
+
+	while ((datagram = strchr(datagram, '\n'))) {
+		datagram++;
+		n++;
+	}
+	return n;
+}
+
+static const char *journal_gets(int fd)
+{
+	static char datagram[16384];
+	ssize_t n = recv(fd, datagram, sizeof(datagram) - 1, MSG_DONTWAIT);
+
+	assert_true(n > 0);
+	datagram[n] = 0;
+	return datagram;
+}
+
+static void log_to_nobody(void)
+{
+	log_warning("nobody listens");
+}
+
+static void events_have_fields_in_the_journal(void **state)
+{
+	_cleanup_free_ char *path = in_dir("journal"), *text = NULL, *s = malloc(20000);
+	const struct cg_log_field fields[] = {
+		{"connection", "hq"}, {"remote", "evil\nCERTGATE_EVENT=forged"}, {"absent", NULL}};
+	struct cg_log_field long_one = {"hint", s};
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	const char *got;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+	cg_log_set_journal(path);
+	cg_log_init("main", CG_LOG_INFO, CG_LOG_TARGET_JOURNAL);
+	assert_true(cg_log_fd() >= 0);
+	cg_log_event(CG_LOG_WARNING, "peer-dead", fields, ARRAY_SIZE(fields), "it is %s",
+		     "gone\nPRIORITY=0");
+	got = journal_gets(fd);
+	assert_string_equal(field_of(got, "PRIORITY"), "4");
+	assert_string_equal(field_of(got, "SYSLOG_IDENTIFIER"), "main");
+	assert_string_equal(field_of(got, "MESSAGE"), "it is gone\\x0aPRIORITY=0");
+	assert_string_equal(field_of(got, "CERTGATE_EVENT"), "peer-dead");
+	assert_string_equal(field_of(got, "CERTGATE_CONNECTION"), "hq");
+	assert_string_equal(field_of(got, "CERTGATE_REMOTE"), "evil\\x0aCERTGATE_EVENT=forged");
+	assert_int_equal(lines_of(got), 6);
+	/* What is no event has no fields of ours. */
+	log_info("plain");
+	got = journal_gets(fd);
+	assert_string_equal(field_of(got, "PRIORITY"), "6");
+	assert_string_equal(field_of(got, "MESSAGE"), "plain");
+	assert_int_equal(lines_of(got), 3);
+	/* A field that does not fit is left out; the others are whole. */
+	memset(s, 'x', 19999);
+	s[19999] = 0;
+	cg_log_event(CG_LOG_NOTICE, "ike-established", &long_one, 1, "up");
+	got = journal_gets(fd);
+	assert_string_equal(field_of(got, "CERTGATE_EVENT"), "ike-established");
+	assert_int_equal(lines_of(got), 4);
+	/* The journal is gone: standard error has it, with its priority. */
+	(void)close(fd);
+	text = captured(log_to_nobody);
+	assert_string_equal(text, "<4>main: nobody listens\n");
+	/* It was never there. */
+	(void)unlink(path);
+	cg_log_init("main", CG_LOG_INFO, CG_LOG_TARGET_JOURNAL);
+	assert_true(cg_log_fd() < 0);
+	free(text);
+	text = captured(log_to_nobody);
+	assert_string_equal(text, "<4>main: nobody listens\n");
+}
+
 static void levels_have_names(void **state)
 {
 	enum cg_log_level level = CG_LOG_INFO;
@@ -433,6 +531,7 @@ int main(void)
 		cmocka_unit_test(log_lines_have_priority_and_component_and_cannot_be_forged),
 		cmocka_unit_test(log_lines_for_people_name_what_is_unusual),
 		cmocka_unit_test(a_line_that_is_too_long_is_cut),
+		cmocka_unit_test(events_have_fields_in_the_journal),
 		cmocka_unit_test(levels_have_names),
 	};
 

@@ -150,6 +150,81 @@ static void a_custom_policy_is_accepted_as_that_service_spells_it(void **state)
 	assert_said(&l, "MODP_2048_256 (group 24)");
 }
 
+/*
+ * All that the service lets a custom policy name, and what becomes of it: the transforms, or, after '!', why not. What it names weak
+ * works with a warning. Unlike there, IKE and IPsec take the same names.
+ */
+static void every_name_of_that_service_has_its_answer(void **state)
+{
+	static const struct {
+		const char *policy, *ike, *esp; /* NULL: not looked at */
+		bool weak;
+	} cases[] = {
+#define IKE(e, i, g) "{ike: {encryption: " e ", integrity: " i ", dh_groups: " g "}}"
+#define ESP(e, i, g) "{ipsec: {encryption: " e ", integrity: " i ", pfs_group: " g "}}"
+		{IKE("AES128", "SHA256", "DHGroup14"),
+		 "AES_CBC-128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048", NULL, false},
+		{IKE("AES192", "SHA384", "DHGroup2048"),
+		 "AES_CBC-192/HMAC_SHA2_384_192/PRF_HMAC_SHA2_384/MODP_2048", NULL, false},
+		{IKE("AES256", "SHA1", "DHGroup2"),
+		 "AES_CBC-256/HMAC_SHA1_96/PRF_HMAC_SHA1/MODP_1024", NULL, true},
+		{IKE("GCMAES128", "SHA256", "ECP256"), "AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256",
+		 NULL, false},
+		{IKE("GCMAES256", "SHA384", "ECP384"), "AES_GCM_16-256/PRF_HMAC_SHA2_384/ECP_384",
+		 NULL, false},
+		{IKE("GCMAES256", "SHA384", "DHGroup24"),
+		 "AES_GCM_16-256/PRF_HMAC_SHA2_384/MODP_2048_256", NULL, true},
+		{IKE("DES", "SHA256", "DHGroup14"), "!DES is broken", NULL, false},
+		{IKE("DES3", "SHA256", "DHGroup14"), "!DES is broken", NULL, false},
+		{IKE("AES256", "MD5", "DHGroup14"), "!MD5 is broken", NULL, false},
+		{IKE("AES256", "SHA256", "DHGroup1"), "!group 1 (768 bits) is broken", NULL, false},
+		{IKE("AES256", "SHA256", "None"), "!an IKE SA always has a key exchange", NULL,
+		 false},
+		{ESP("GCMAES128", "GCMAES128", "None"), NULL, "AES_GCM_16-128/ESN+NO_ESN", false},
+		{ESP("GCMAES192", "GCMAES192", "PFS14"), NULL, "AES_GCM_16-192/ESN+NO_ESN", false},
+		{ESP("GCMAES256", "GCMAES256", "PFS2048"), NULL, "AES_GCM_16-256/ESN+NO_ESN",
+		 false},
+		{ESP("AES128", "SHA256", "ECP256"), NULL,
+		 "AES_CBC-128/HMAC_SHA2_256_128/ESN+NO_ESN", false},
+		{ESP("AES192", "SHA256", "ECP384"), NULL,
+		 "AES_CBC-192/HMAC_SHA2_256_128/ESN+NO_ESN", false},
+		{ESP("AES256", "SHA1", "PFS2"), NULL, "AES_CBC-256/HMAC_SHA1_96/ESN+NO_ESN", true},
+		{ESP("AES256", "SHA256", "PFS24"), NULL, "AES_CBC-256/HMAC_SHA2_256_128/ESN+NO_ESN",
+		 true},
+		{ESP("AES256", "SHA256", "PFSMM"), NULL, "AES_CBC-256/HMAC_SHA2_256_128/ESN+NO_ESN",
+		 false},
+		{ESP("AES256", "SHA256", "PFS1"), NULL, "!group 1 (768 bits) is broken", false},
+		{ESP("None", "SHA256", "None"), NULL, "!without encryption is never set up", false},
+		{ESP("DES", "SHA256", "None"), NULL, "!DES is broken", false},
+		{ESP("DES3", "SHA256", "None"), NULL, "!DES is broken", false},
+		{ESP("AES256", "MD5", "None"), NULL, "!MD5 is broken", false},
+		{ESP("AES256", "None", "None"), NULL, "!left out, or the name of the AEAD cipher",
+		 false},
+		{ESP("AES256", "GCMAES256", "None"), NULL,
+		 "!found the cipher AES_GCM_16-256, which 'encryption' does not have", false},
+#undef IKE
+#undef ESP
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *refused = cases[i].ike ? cases[i].ike : cases[i].esp;
+		_cleanup_loaded_ struct loaded l = load_policy(cases[i].policy);
+
+		if (refused[0] == '!') {
+			assert_refused(&l, refused + 1);
+			continue;
+		}
+		if (cases[i].ike)
+			assert_ike(policy_of(&l), cases[i].ike);
+		if (cases[i].esp)
+			assert_esp(policy_of(&l), cases[i].esp);
+		assert_int_equal(policy_of(&l)->weak != NULL, cases[i].weak);
+		if (cases[i].weak)
+			assert_said(&l, "policy 'p' allows what is weak");
+	}
+}
+
 static void integrity_names_the_prf_of_an_aead_ike_sa(void **state)
 {
 	_cleanup_loaded_ struct loaded l = load_policy(
@@ -171,6 +246,8 @@ static void pfs_groups_are_offered_in_order_and_none_is_a_choice(void **state)
 		{"None", 0, {0}, true},
 		{"ECP384", 1, {20}, false},
 		{"[PFS2048, None]", 1, {14}, true},
+		{"PFS2", 1, {2}, false},
+		{"PFS14", 1, {14}, false},
 		{"[ECP256, 14, DHGroup2]", 3, {19, 14, 2}, false},
 		{"PFSMM", 4, {31, 19, 20, 14}, false},
 	};
@@ -411,6 +488,7 @@ int main(void)
 		cmocka_unit_test(aead_and_other_ciphers_never_share_a_proposal),
 		cmocka_unit_test(azure_default_is_what_that_service_negotiates),
 		cmocka_unit_test(a_custom_policy_is_accepted_as_that_service_spells_it),
+		cmocka_unit_test(every_name_of_that_service_has_its_answer),
 		cmocka_unit_test(integrity_names_the_prf_of_an_aead_ike_sa),
 		cmocka_unit_test(pfs_groups_are_offered_in_order_and_none_is_a_choice),
 		cmocka_unit_test(all_spellings_of_an_algorithm_are_one),

@@ -487,6 +487,8 @@ static void an_identity_that_is_not_in_the_certificate_is_refused(void **state _
 	exchange_sign(&e, peer);
 	assert_int_equal(judged(&e), -EACCES);
 	assert_string_equal(answer.code, "identity-mismatch");
+	assert_non_null(strstr(answer.text, "\"fqdn:gw.x\""));
+	assert_non_null(strstr(answer.text, "\"CN=gw.peer.example\": fqdn:gw.peer.example"));
 }
 
 static void without_or_with_a_broken_certificate_there_is_no_way_in(void **state _unused_)

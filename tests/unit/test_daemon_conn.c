@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A connection's configuration from main to ike, part by part. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+/*
+ * A connection's configuration from main to ike, part by part; the addresses behind a peer's name, and when they are asked for again; which
+ * child a packet without an SA is for.
+ */
 #include "daemon/ike_conn.h"
+#include "lib/maintest.h"
 
 struct parts {
 	struct ike_conn *conn;
@@ -86,12 +83,304 @@ static void parts_out_of_order_are_refused(void **state _unused_)
 	assert_null(conn);
 }
 
+/* ---------------------------------------------------------------- names */
+
+static struct cg_addr addr_of(const char *text)
+{
+	struct cg_addr a;
+
+	assert_int_equal(cg_addr_parse(text, &a), 0);
+	return a;
+}
+
+/* A connection to a name, from a fixed address. */
+static struct main_world *named(void)
+{
+	struct main_world *w = main_world_new();
+
+	w->cfg.remote_kind = CG_REMOTE_NAME;
+	w->cfg.remote_name = (char *)"hq.example";
+	w->cfg.remote_port = 500;
+	w->cfg.local_address = addr_of("192.0.2.1");
+	return w;
+}
+
+static void asked(struct main_world *w)
+{
+	struct proto_resolve p;
+
+	assert_int_equal(main_world_read(w, ROLE_FETCH), MSG_RESOLVE);
+	proto_get_resolve(&w->r, &p);
+	assert_true(msg_done(&w->r));
+	assert_int_equal(p.connection, 1);
+	assert_string_equal(p.name, "hq.example");
+	assert_true(w->c.resolving);
+}
+
+/* Addresses, up to a NULL; none: an error. */
+static void answer(struct main_world *w, const char *const *addresses)
+{
+	struct proto_resolved p = {.connection = 1};
+
+	while (addresses[p.n]) {
+		p.addresses[p.n] = addr_of(addresses[p.n]);
+		p.n++;
+	}
+	if (p.n == 0) {
+		p.error = -ENOENT;
+		(void)snprintf(p.text, sizeof(p.text), "no such name");
+	}
+	conn_resolved(&w->g, &p);
+}
+#define ANSWER(w, ...) answer(w, (const char *const[]){__VA_ARGS__, NULL})
+
+/* ike is told that the peer is there. */
+static void moved_to(struct main_world *w, const char *address)
+{
+	struct cg_addr wanted = addr_of(address);
+	struct cg_endpoint e;
+
+	assert_int_equal(main_world_read(w, ROLE_IKE), MSG_CONN_RESOLVED);
+	assert_int_equal(msg_get_u32(&w->r), 1);
+	msg_get_endpoint(&w->r, &e);
+	assert_true(msg_done(&w->r));
+	assert_true(cg_addr_equal(&e.addr, &wanted));
+	assert_int_equal(e.port, 500);
+}
+
+/* The next question is that many seconds away. */
+static void again_in(const struct main_world *w, time_t seconds)
+{
+	struct timeval at, now;
+
+	assert_non_null(w->c.resolve_timer);
+	assert_true(evtimer_pending(w->c.resolve_timer, &at));
+	assert_int_equal(event_base_gettimeofday_cached(w->g.base, &now), 0);
+	assert_in_range(at.tv_sec - now.tv_sec, seconds - 1, seconds + 1);
+}
+
+static void a_name_is_asked_for_again_while_its_tunnel_is_down(void **state _unused_)
+{
+	struct main_world *w = named();
+	struct child up = {.number = 1};
+
+	conn_resolve(&w->c);
+	asked(w);
+	/* One question at a time. */
+	conn_resolve(&w->c);
+	assert_int_equal(main_world_read(w, ROLE_FETCH), _MSG_MAX);
+	ANSWER(w, "198.51.100.1");
+	moved_to(w, "198.51.100.1");
+	assert_false(w->c.resolving);
+	again_in(w, 30);
+	/* Its time comes. */
+	event_active(w->c.resolve_timer, EV_TIMEOUT, 0);
+	assert_int_equal(event_base_loop(w->g.base, EVLOOP_NONBLOCK), 0);
+	asked(w);
+	ANSWER(w, "198.51.100.2");
+	moved_to(w, "198.51.100.2");
+	again_in(w, 30);
+	/* With SAs it is less urgent. */
+	LIST_INSERT_HEAD(&w->c.children, &up, of_conn);
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "198.51.100.2");
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	again_in(w, 300);
+	LIST_REMOVE(&up, of_conn);
+	main_world_free(w);
+}
+
+static void a_failed_attempt_asks_again_but_not_at_once(void **state _unused_)
+{
+	struct main_world *w = named();
+
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "198.51.100.1");
+	conn_resolve_again(&w->c);
+	assert_int_equal(main_world_read(w, ROLE_FETCH), _MSG_MAX);
+	w->c.resolved_at -= 10 * USEC_PER_SEC;
+	conn_resolve_again(&w->c);
+	asked(w);
+	main_world_free(w);
+}
+
+static void an_address_in_use_stays_while_the_name_has_it(void **state _unused_)
+{
+	struct main_world *w = named();
+
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "198.51.100.1", "198.51.100.2");
+	moved_to(w, "198.51.100.1");
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "198.51.100.3", "198.51.100.2", "198.51.100.1");
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	assert_int_equal(w->c.n_resolved, 3);
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "198.51.100.3", "198.51.100.2");
+	moved_to(w, "198.51.100.3");
+	/* What nobody asked is no answer. */
+	ANSWER(w, "198.51.100.9");
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	main_world_free(w);
+}
+
+static void a_name_without_an_address_is_told_of_once(void **state _unused_)
+{
+	struct main_world *w = named();
+
+	for (int i = 0; i < 3; i++) {
+		conn_resolve(&w->c);
+		asked(w);
+		answer(w, (const char *const[]){NULL});
+		again_in(w, 10);
+		assert_int_equal(w->c.history.n, 1);
+		main_world_said(w, "name-not-resolved",
+				"'hq.example' has no address: no such name");
+	}
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "198.51.100.1");
+	main_world_said(w, "name-resolved", "has an address again");
+	moved_to(w, "198.51.100.1");
+	/* Next time it is news again; the address it had stays. */
+	conn_resolve(&w->c);
+	asked(w);
+	answer(w, (const char *const[]){NULL});
+	assert_int_equal(w->c.history.n, 3);
+	assert_int_equal(w->c.n_resolved, 1);
+	main_world_free(w);
+}
+
+static void a_question_that_was_lost_is_asked_again(void **state _unused_)
+{
+	struct main_world *w = named();
+
+	w->procs[1].ready = false;
+	conn_resolve(&w->c);
+	assert_false(w->c.resolving);
+	again_in(w, 10);
+	w->procs[1].ready = true;
+	conn_resolve(&w->c);
+	asked(w);
+	conns_resolve_lost(&w->g);
+	assert_false(w->c.resolving);
+	again_in(w, 1);
+	main_world_free(w);
+}
+
+/* ---------------------------------------------------------------- traffic that wants a tunnel */
+
+static struct cg_selector selector(const char *prefix, uint8_t protocol, uint16_t first,
+				   uint16_t last)
+{
+	struct cg_selector s = {.protocol = protocol, .port_first = first, .port_last = last};
+	struct cg_prefix p;
+
+	assert_int_equal(cg_prefix_parse(prefix, &p), 0);
+	cg_prefix_to_range(&p, &s.range);
+	return s;
+}
+
+/* Which connection and child ike is asked for; 0: none. */
+static void wanted(struct main_world *w, const char *to, uint8_t protocol, uint16_t port,
+		   uint32_t ifindex, uint32_t conn, uint32_t index)
+{
+	const struct cgk_event e = {.kind = CERTGATE_EVENT_ACQUIRE,
+				    .ifindex = ifindex,
+				    .has_flow = true,
+				    .flow_src = addr_of("10.1.2.3"),
+				    .flow_dst = addr_of(to),
+				    .flow_protocol = protocol,
+				    .flow_sport = 40000,
+				    .flow_dport = port};
+
+	kevent_take(&w->g, &e);
+	if (conn != 0) {
+		assert_int_equal(main_world_read(w, ROLE_IKE), MSG_ACQUIRE);
+		assert_int_equal(msg_get_u32(&w->r), conn);
+		assert_int_equal(msg_get_u32(&w->r), index);
+		assert_true(msg_done(&w->r));
+	}
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+}
+
+/* Two connections share a device; one of them has two children, of which one has a protocol and ports. */
+static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
+{
+	struct main_world *w = main_world_new();
+	struct cg_selector local = selector("10.1.0.0/16", 0, 0, 65535),
+			   web = selector("10.2.0.0/16", IPPROTO_TCP, 80, 443),
+			   all = selector("10.3.0.0/16", 0, 0, 65535),
+			   other = selector("10.4.0.0/16", 0, 0, 65535);
+	struct cg_child_config children[2] = {
+		{.name = (char *)"web",
+		 .local = &local,
+		 .n_local = 1,
+		 .remote = &web,
+		 .n_remote = 1},
+		{.name = (char *)"all",
+		 .local = &local,
+		 .n_local = 1,
+		 .remote = &all,
+		 .n_remote = 1},
+	};
+	struct cg_child_config second_child = {
+		.local = &local, .n_local = 1, .remote = &other, .n_remote = 1};
+	struct cg_connection second_cfg = {
+		.name = (char *)"second", .children = &second_child, .n_children = 1};
+	struct conn second = {.g = &w->g, .id = 2, .cfg = &second_cfg, .ifindex = 7};
+	struct conn *both[2] = {&w->c, &second};
+	struct tunnel t = {.conn = &second, .index = 0, .t = {.id = 55}};
+	struct cgk_event e = {.kind = CERTGATE_EVENT_ACQUIRE, .ifindex = 7, .tunnel = 55};
+
+	w->cfg.children = children;
+	w->cfg.n_children = 2;
+	w->c.ifindex = 7;
+	w->g.conns = both;
+	w->g.n_conns = 2;
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 7, 1, 0);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 443, 7, 1, 0);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 444, 7, 0, 0);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 79, 7, 0, 0);
+	wanted(w, "10.2.0.1", IPPROTO_UDP, 80, 7, 0, 0);
+	wanted(w, "10.3.0.1", IPPROTO_UDP, 53, 7, 1, 1);
+	wanted(w, "10.4.0.1", IPPROTO_ICMP, 0, 7, 2, 0);
+	wanted(w, "10.5.0.1", IPPROTO_TCP, 80, 7, 0, 0);
+	/* On another device it is somebody else's. */
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 8, 0, 0);
+	/* A tunnel that the kernel has says whose it is. */
+	tunnel_add(&second, &t);
+	kevent_take(&w->g, &e);
+	assert_int_equal(main_world_read(w, ROLE_IKE), MSG_ACQUIRE);
+	assert_int_equal(msg_get_u32(&w->r), 2);
+	/* What was taken down by hand is not woken. */
+	second.down = true;
+	kevent_take(&w->g, &e);
+	wanted(w, "10.4.0.1", IPPROTO_ICMP, 0, 7, 0, 0);
+	table_del(&w->g.tunnels_by_kernel, &t.by_kernel);
+	table_done(&w->g.tunnels_by_kernel);
+	main_world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_connection_arrives_as_it_was_sent),
 		cmocka_unit_test(parts_out_of_order_are_refused),
+		cmocka_unit_test(a_name_is_asked_for_again_while_its_tunnel_is_down),
+		cmocka_unit_test(a_failed_attempt_asks_again_but_not_at_once),
+		cmocka_unit_test(an_address_in_use_stays_while_the_name_has_it),
+		cmocka_unit_test(a_name_without_an_address_is_told_of_once),
+		cmocka_unit_test(a_question_that_was_lost_is_asked_again),
+		cmocka_unit_test(traffic_wakes_the_child_that_it_fits),
 	};
+
+	cg_log_set_level(CG_LOG_ERROR);
 
 	return cmocka_run_group_tests_name("daemon/conn", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What `status` tells of the IKE ports: counters go from the engine to the result whole, each in its place.
+ * What `status` tells of the IKE ports: counters go from the engine to the result whole, each in its place. What `explain` makes of a
+ * connection's state and history.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/gateway.h"
+#include "lib/configtest.h"
 
 static void fill(struct ike_counters *c)
 {
@@ -105,13 +107,170 @@ static void the_child_that_ike_has_is_shown(void **state _unused_)
 	conn_unlist(&c);
 }
 
+/* ---------------------------------------------------------------- explain */
+
+struct explained {
+	struct cg_child_config child_cfg;
+	struct cg_connection cfg;
+	struct gateway g;
+	struct conn c;
+	struct tunnel t;
+	struct child child;
+	struct proto_sa_status sa;
+	struct ike_snapshot s;
+};
+
+/* A connection that is to be up always, of which there is nothing yet. */
+static struct explained *explained_new(void)
+{
+	struct explained *e = calloc(1, sizeof(*e));
+
+	assert_non_null(e);
+	e->child_cfg.name = (char *)"lan";
+	e->cfg = (struct cg_connection){.name = (char *)"hq",
+					.enabled = true,
+					.start = CG_START_ALWAYS,
+					.children = &e->child_cfg,
+					.n_children = 1};
+	e->c = (struct conn){.g = &e->g, .cfg = &e->cfg, .id = 1};
+	conn_list(&e->c);
+	return e;
+}
+
+static void explained_free(struct explained *e)
+{
+	conn_unlist(&e->c);
+	history_done(&e->c.history);
+	free(e->c.last_error.text);
+	free(e->c.last_error.hint);
+	table_done(&e->g.conns_by_id);
+	table_done(&e->g.conns_by_name);
+	free(e);
+}
+
+static void comes_up(struct explained *e)
+{
+	e->child = (struct child){.number = 1, .tunnel = &e->t};
+	LIST_INSERT_HEAD(&e->c.children, &e->child, of_conn);
+	e->sa = (struct proto_sa_status){.s = {.connection = 1, .state = IKE_STATE_UP}};
+	e->s = (struct ike_snapshot){.sas = &e->sa, .n_sas = 1};
+}
+
+static void it_says(const struct explained *e, const char *state, const char *summary)
+{
+	json_t *o = explain_json(&e->c, &e->s);
+
+	assert_non_null(o);
+	assert_string_equal(json_string_value(json_object_get(o, "name")), "hq");
+	assert_string_equal(json_string_value(json_object_get(o, "state")), state);
+	assert_string_equal(json_string_value(json_object_get(o, "summary")), summary);
+	/* Said once, by whoever prints the state. */
+	assert_int_not_equal(strncmp(summary, state, strlen(state)), 0);
+	json_decref(o);
+}
+
+static void explain_says_what_is_the_matter(void **state _unused_)
+{
+	struct explained *e = explained_new();
+
+	it_says(e, "waiting", "nothing has failed");
+	history_add(&e->g, &e->c, IKE_WARNING, "no-proposal-chosen", NULL, NULL,
+		    "the peer takes none of ours");
+	it_says(e, "waiting", "the last failure: the peer takes none of ours");
+	history_add(&e->g, &e->c, IKE_WARNING, "retransmit-timeout", NULL, "look at the firewall",
+		    "192.0.2.1:500 never answered");
+	it_says(e, "waiting",
+		"the last failure: 192.0.2.1:500 never answered; look at the firewall");
+	/* What is no failure is not the last one. */
+	history_note(&e->g, &e->c, IKE_WARNING, "key-log-on", NULL, NULL, "keys are written");
+	it_says(e, "waiting",
+		"the last failure: 192.0.2.1:500 never answered; look at the firewall");
+	/* An order is newer than any failure, and so is success. */
+	e->c.down = true;
+	it_says(e, "down", "it was taken down; 'certgate up hq' brings it up");
+	e->c.down = false;
+	comes_up(e);
+	it_says(e, "up", "nothing is missing");
+	explained_free(e);
+}
+
+static void explain_tells_the_last_hundred_oldest_first(void **state _unused_)
+{
+	struct explained *e = explained_new();
+	json_t *o, *list, *entry;
+
+	for (int i = 0; i <= HISTORY_MAX; i++)
+		history_note(&e->g, &e->c, IKE_INFO, "peer-left", NULL, i % 2 ? "a hint" : NULL,
+			     "entry %d", i);
+	/* What only debugging is for is not kept. */
+	history_note(&e->g, &e->c, IKE_DEBUG, "debug", NULL, NULL, "not for people");
+	o = explain_json(&e->c, &e->s);
+	list = json_object_get(o, "history");
+	assert_int_equal(json_array_size(list), 100);
+	for (size_t i = 0; i < 100; i++) {
+		const char *hint;
+		char text[32];
+
+		entry = json_array_get(list, i);
+		(void)snprintf(text, sizeof(text), "entry %zu", i + 1);
+		assert_string_equal(json_string_value(json_object_get(entry, "text")), text);
+		assert_string_equal(json_string_value(json_object_get(entry, "severity")), "info");
+		assert_string_equal(json_string_value(json_object_get(entry, "code")), "peer-left");
+		assert_non_null(json_string_value(json_object_get(entry, "time")));
+		hint = json_string_value(json_object_get(entry, "hint"));
+		if (i % 2 == 0)
+			assert_string_equal(hint, "a hint");
+		else
+			assert_null(hint);
+	}
+	json_decref(o);
+	explained_free(e);
+}
+
+/* ---------------------------------------------------------------- what a load logs */
+
+static unsigned int weak_lines;
+
+static void count_weak(enum cg_log_level level, const char *event _unused_, const char *text,
+		       const struct cg_log_field *fields _unused_, size_t n _unused_,
+		       void *userdata _unused_)
+{
+	if (level == CG_LOG_WARNING && strstr(text, "policy 'azure-default' allows what is weak") &&
+	    strstr(text, "MODP_1024 (group 2)"))
+		weak_lines++;
+}
+
+/* By the start and by each reload. */
+static void weak_algorithms_are_logged_with_every_load(void **state _unused_)
+{
+	struct gateway g = {0};
+
+	cg_log_set_level(CG_LOG_INFO);
+	cg_log_set_sink(count_weak, NULL);
+	for (unsigned int i = 1; i <= 3; i++) {
+		_cleanup_loaded_ struct loaded l = load_connection(REMOTE INBOUND NETWORKS
+								   "    policy: azure-default\n");
+
+		assert_good(&l);
+		gateway_loaded(&g, 0, &l.diags);
+		assert_int_equal(weak_lines, i);
+	}
+	cg_log_set_sink(NULL, NULL);
+	cg_log_set_level(CG_LOG_ERROR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_reach_main),
 		cmocka_unit_test(counters_are_in_the_result),
 		cmocka_unit_test(the_child_that_ike_has_is_shown),
+		cmocka_unit_test(explain_says_what_is_the_matter),
+		cmocka_unit_test(explain_tells_the_last_hundred_oldest_first),
+		cmocka_unit_test(weak_algorithms_are_logged_with_every_load),
 	};
 
+	/* What happens is logged, too; that is not looked at here. */
+	cg_log_set_level(CG_LOG_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,7 +85,8 @@ static void test_all_sites_get_in(void **state)
 		sim_conn_set(site[i], &site[i]->conns[0]);
 	assert_true(sim_until(s, 120 * SIM_S, hub_has_all));
 	ike_counters(the_hub->engine, &counters);
-	assert_true(counters.cookies_sent > 0);
+	/* Where there are more than are taken at once without. */
+	assert_true(counters.cookies_sent > 0 || n <= the_hub->engine_config.half_open_cookie);
 	s->loss = s->duplicate = 0;
 	sim_run(s, 60 * SIM_S);
 	sim_assert_rest(s);

@@ -290,14 +290,15 @@ static void test_all_of_a_peers_certificates_reach_the_judge(void **state)
 		content.certs[i].encoding = IKE_CERT_X509_SIGNATURE;
 		content.certs[i].data = IKE_VIEW(der[i], sizeof(der[i]));
 	}
-	content.certs[3].encoding = 1; /* PKCS #7 */
+	content.certs[3].encoding = 1;	/* PKCS #7 */
+	content.certs[5].encoding = 12; /* hash and URL (section 3.6): not fetched */
 	ik_auth_request(sa, 1, IKE_PAYLOAD_IDI, IKE_VIEW(body, sizeof(body)), &content);
 	do
 		assert_true(ike_next_output(b->engine, &o));
 	while (o.kind != IKE_OUT_VERIFY);
 	assert_int_equal(o.verify.n_certs, IKE_MAX_PEER_CERTS);
 	for (size_t i = 0; i < o.verify.n_certs; i++)
-		assert_int_equal(o.verify.certs[i].data[0], i < 3 ? i : i + 1);
+		assert_int_equal(o.verify.certs[i].data[0], i < 3 ? i : i < 4 ? i + 1 : i + 2);
 	sim_free(s);
 }
 

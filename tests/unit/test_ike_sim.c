@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The simulation itself: what is on its way to an engine that ends reaches nobody, wherever in memory the next one is put. This program's
- * allocator gives memory that was freed out again at once, with AddressSanitizer, too.
+ * allocator gives memory that was freed out again at once, with AddressSanitizer, too. A simulation that is broken off says by which seed.
  */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "lib/sim_private.h"
 #include "lib/sim_restart.h"
 
@@ -97,11 +102,74 @@ static void test_answers_to_an_engine_that_died(void **state)
 	ends_at_every_moment(crash);
 }
 
+/* What a program of its own that does this writes to its standard error. */
+static const char *told(void (*run)(void))
+{
+	static char text[65536];
+	size_t n = 0;
+	ssize_t got;
+	int fds[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)dup2(fds[1], STDERR_FILENO);
+		(void)close(fds[0]);
+		(void)close(fds[1]);
+		run();
+		exit(0);
+	}
+	(void)close(fds[1]);
+	while ((got = read(fds[0], text + n, sizeof(text) - 1 - n)) > 0)
+		n += (size_t)got;
+	text[n] = 0;
+	(void)close(fds[0]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return text;
+}
+
+static void finishes(void)
+{
+	sim_free(sim_new(4711));
+	sim_free(sim_new(4712));
+}
+
+static void breaks_off(void)
+{
+	(void)sim_new(4713);
+}
+
+static void goes_on(void)
+{
+	struct sim *s;
+
+	(void)sim_new(4714);
+	s = sim_new(4715);
+	sim_free(s);
+}
+
+static void test_a_simulation_that_is_broken_off_tells_its_seed(void **state)
+{
+	const char *text;
+
+	(void)state;
+	/* One that is asked for by name is what it is about. */
+	(void)unsetenv("SEED");
+	assert_string_equal(told(finishes), "");
+	assert_non_null(strstr(told(breaks_off), "seed 4713; replay with SEED=4713"));
+	text = told(goes_on);
+	assert_non_null(strstr(text, "SEED=4714"));
+	assert_null(strstr(text, "4715"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_to_an_engine_that_was_handed_over),
 		cmocka_unit_test(test_answers_to_an_engine_that_died),
+		cmocka_unit_test(test_a_simulation_that_is_broken_off_tells_its_seed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

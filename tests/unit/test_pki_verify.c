@@ -605,6 +605,13 @@ static void the_identity_rule_is_applied_with_the_identity_sent(void **state)
 	id = (struct pki_id){PKI_ID_FQDN, other, sizeof(other) - 1};
 	check_spec(&c, .san = "DNS:gw.example");
 	assert_refused(&c, PKI_IDENTITY_MISMATCH, "fqdn:gw.other");
+	/* Both are told: what was sent, and what the certificate has. */
+	assert_text(c.verdict.text, ",O=Example\": fqdn:gw.example;");
+	check_spec(&c, .san = "email:a@gw.example,IP:192.0.2.7,DNS:gw2.example");
+	assert_refused(&c, PKI_IDENTITY_MISMATCH, "fqdn:gw.other");
+	assert_text(c.verdict.text, ": email:a@gw.example, ip:192.0.2.7, fqdn:gw2.example;");
+	check_spec(&c, .san = NULL);
+	assert_refused(&c, PKI_IDENTITY_MISMATCH, ": none;");
 	c.request.id = NULL;
 	check_spec(&c, .san = "DNS:gw.example");
 	assert_refused(&c, PKI_IDENTITY_MISMATCH, "no identity");

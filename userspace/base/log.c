@@ -12,11 +12,11 @@
 #include <sys/un.h>
 
 #define LINE_MAX_BYTES 4096
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 static const char *component = "certgate";
 static enum cg_log_level max_level = CG_LOG_INFO;
 static enum cg_log_target target = CG_LOG_TARGET_STDERR;
+static const char *journal_path = "/run/systemd/journal/socket";
 static int journal_fd = -EBADF;
 static cg_log_sink_t sink_fn;
 static void *sink_userdata;
@@ -37,9 +37,10 @@ static bool stderr_is_journal(void)
 
 static int open_journal(void)
 {
-	static const struct sockaddr_un sa = {.sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET};
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	_cleanup_close_ int fd = -EBADF;
 
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", journal_path);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
@@ -62,6 +63,11 @@ void cg_log_init(const char *name, enum cg_log_level level, enum cg_log_target t
 			t = CG_LOG_TARGET_PREFIX;
 	}
 	target = t;
+}
+
+void cg_log_set_journal(const char *path)
+{
+	journal_path = path;
 }
 
 void cg_log_set_level(enum cg_log_level level)

@@ -38,10 +38,12 @@ struct cg_log_field {
  * opened here, so call it before the process gives up opening files.
  */
 void cg_log_init(const char *component, enum cg_log_level level, enum cg_log_target target);
+/* Another socket than the journal's, for tests; before cg_log_init(). path is kept by reference. */
+void cg_log_set_journal(const char *path);
 void cg_log_set_level(enum cg_log_level level);
 enum cg_log_level cg_log_get_level(void);
 const char *cg_log_component(void);
-/* The descriptor of the journal's socket, or -EBADF: for processes that close everything else. */
+/* The descriptor of the journal's socket, negative if there is none: for processes that close everything else. */
 int cg_log_fd(void);
 
 /* "error" … "debug"; -EINVAL for anything else. */

@@ -544,6 +544,7 @@ void takeover_free(struct gateway *g);
 
 int kevents_start(struct gateway *g);
 void kevents_stop(struct gateway *g);
+void kevent_take(void *ctx, const struct cgk_event *e); /* one; ctx: the gateway */
 /* Looks at all bindings and SAs: events were lost, or may have been. */
 void kevents_resync(struct gateway *g);
 

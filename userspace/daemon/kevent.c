@@ -132,7 +132,7 @@ static void on_endpoint(struct gateway *g, const struct cgk_event *e)
 	}
 }
 
-static void on_event(void *ctx, const struct cgk_event *e)
+void kevent_take(void *ctx, const struct cgk_event *e)
 {
 	struct gateway *g = ctx;
 	struct binding *b;
@@ -210,7 +210,7 @@ static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *
 	struct gateway *g = userdata;
 	int r;
 
-	r = cgk_events_read(g->events, on_event, g);
+	r = cgk_events_read(g->events, kevent_take, g);
 	if (r == -ENOBUFS) {
 		log_notice("events of the module were lost: reading its tables");
 		kevents_resync(g);

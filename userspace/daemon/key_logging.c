@@ -25,7 +25,10 @@ static int open_file(const char *dir, const char *name)
 
 	if (!path)
 		return -ENOMEM;
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
+	/* Not waiting for anybody, should it be a FIFO. */
+	fd = open(path,
+		  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
+		  0600);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	/* A link could lead the keys elsewhere, and whoever has it open reads along. */

@@ -619,18 +619,19 @@ json_t *explain_json(const struct conn *c, const struct ike_snapshot *s)
 		json_decref(list);
 		return NULL;
 	}
+	/* Beside the state, which whoever prints this has said. The last failure stays after success, and after an order. */
 	if (streq(state, "up"))
-		(void)snprintf(summary, sizeof(summary), "the tunnel is up");
-	else if (c->last_error.code)
-		(void)snprintf(summary, sizeof(summary), "%s; the last failure: %s%s%s", state,
-			       c->last_error.text ? c->last_error.text : "",
-			       c->last_error.hint ? "; " : "",
-			       c->last_error.hint ? c->last_error.hint : "");
+		(void)snprintf(summary, sizeof(summary), "nothing is missing");
 	else if (c->down)
 		(void)snprintf(summary, sizeof(summary),
 			       "it was taken down; 'certgate up %s' brings it up", c->cfg->name);
+	else if (c->last_error.code)
+		(void)snprintf(summary, sizeof(summary), "the last failure: %s%s%s",
+			       c->last_error.text ? c->last_error.text : "",
+			       c->last_error.hint ? "; " : "",
+			       c->last_error.hint ? c->last_error.hint : "");
 	else
-		(void)snprintf(summary, sizeof(summary), "%s; nothing has failed", state);
+		(void)snprintf(summary, sizeof(summary), "nothing has failed");
 	pki_printable(summary);
 	set_str(o, "name", c->cfg->name);
 	set_str(o, "state", state);

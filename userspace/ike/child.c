@@ -476,6 +476,23 @@ void ik_child_watch(struct ik_child *child, ike_time time)
 	ik_timer_set(child->e, &child->timer, child->e->now + time);
 }
 
+/*
+ * Re-authenticated, and our DELETE of the IKE SA it was made in is not answered yet: for all we know the peer still sends on it (RFC 7296 section
+ * 2.8.3). That request ends, so this does.
+ */
+static bool peer_may_send(const struct ik_child *child)
+{
+	if (!child->conn || !ik_conn_established(child->conn))
+		return false;
+	IK_LIST_FOREACH(&child->conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (sa->state == IK_SA_CLOSING && !sa->shutting && ik_trusted(sa))
+			return true;
+	}
+	return false;
+}
+
 static void timer_fired(struct ike_engine *e, struct ik_timer *t)
 {
 	struct ik_child *child = IK_ENTRY(t, struct ik_child, timer), *next;
@@ -495,7 +512,12 @@ static void timer_fired(struct ike_engine *e, struct ik_timer *t)
 		else
 			ik_child_close(child);
 		break;
-	case IK_CHILD_LINGER: ik_child_end(child, false); break;
+	case IK_CHILD_LINGER:
+		if (peer_may_send(child))
+			ik_timer_set(e, t, e->now + IK_LINGER);
+		else
+			ik_child_end(child, false);
+		break;
 	case IK_CHILD_OFFERED:
 	case IK_CHILD_INSTALLING:
 	case IK_CHILD_DELETING:

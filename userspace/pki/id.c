@@ -364,9 +364,26 @@ bool pki_cert_identity(const struct pki_cert *cert, size_t i, char *buf, size_t 
 	return found;
 }
 
+/* What the certificate would confirm beside its subject, as far as there is room: "fqdn:a, ip:192.0.2.1"; or "none". */
+static const char *identities(const struct pki_cert *cert, char *buf, size_t size)
+{
+	char one[128];
+	size_t n = 0;
+
+	(void)snprintf(buf, size, "none");
+	for (size_t i = 0; i < 4 && pki_cert_identity(cert, i, one, sizeof(one)); i++) {
+		int len = snprintf(buf + n, size - n, "%s%s", i ? ", " : "", one);
+
+		if (len < 0 || (size_t)len >= size - n)
+			break;
+		n += (size_t)len;
+	}
+	return buf;
+}
+
 int pki_id_in_cert(const struct pki_id *id, const struct pki_cert *cert, struct pki_error *err)
 {
-	char text[256];
+	char text[256], names[256];
 
 	switch (id->type) {
 	case PKI_ID_DER_ASN1_DN:
@@ -387,8 +404,9 @@ int pki_id_in_cert(const struct pki_id *id, const struct pki_cert *cert, struct 
 			return 0;
 		return pki_fail(
 			err, -EPERM,
-			"the identity \"%s\" is not among the subjectAltName entries of \"%.200s\"",
-			pki_id_text(id, text, sizeof(text)), cert->subject);
+			"the identity \"%s\" is not among the subjectAltName entries of \"%.200s\": %s",
+			pki_id_text(id, text, sizeof(text)), cert->subject,
+			identities(cert, names, sizeof(names)));
 	}
 	return pki_fail(err, -EPERM,
 			"the identity \"%s\" is of a type that a certificate cannot confirm",

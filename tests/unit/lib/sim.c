@@ -313,6 +313,38 @@ void sim_run(struct sim *s, ike_time duration)
 
 /* ------------------------------------------------------------------ making */
 
+/*
+ * The simulation that is not over. A failed assertion leaves one behind, wherever it was: the next simulation, or the end of the program,
+ * tells its seed. Numbers alone are kept, so that a leak is still seen as one.
+ */
+static struct {
+	uint64_t seed;
+	unsigned number; /* 0: none */
+} unfinished;
+
+static void tell_unfinished(void)
+{
+	/* Standard output may be nobody's any more at the end of the program. */
+	if (unfinished.number)
+		(void)fprintf(stderr,
+			      "# a simulation was broken off: seed %" PRIu64
+			      "; replay with SEED=%" PRIu64 "\n",
+			      unfinished.seed, unfinished.seed);
+	unfinished.number = 0;
+}
+
+static void begin(struct sim *s)
+{
+	static unsigned last;
+
+	if (!last)
+		(void)atexit(tell_unfinished);
+	tell_unfinished();
+	s->number = ++last;
+	unfinished.seed = s->seed;
+	unfinished.number = s->number;
+}
+
 struct sim *sim_new(uint64_t seed)
 {
 	struct sim *s = calloc(1, sizeof(*s));
@@ -322,6 +354,7 @@ struct sim *sim_new(uint64_t seed)
 	if (env)
 		seed = strtoull(env, NULL, 0);
 	s->seed = seed;
+	begin(s);
 	(void)seeded_random(&s->random, seed);
 	s->now = 1000 * SIM_S;
 	s->delay_min = 10 * SIM_MS;
@@ -334,6 +367,8 @@ void sim_free(struct sim *s)
 {
 	struct sim_node *next;
 
+	if (unfinished.number == s->number)
+		unfinished.number = 0;
 	while (s->n_events)
 		event_free(event_pop(s));
 	free(s->heap);

@@ -171,6 +171,7 @@ enum sim_verdict { SIM_PASS, SIM_DROP };
 
 struct sim {
 	uint64_t seed;
+	unsigned number; /* of those of this program */
 	struct seeded random;
 	ike_time now;
 	struct sim_node *nodes;

@@ -13,8 +13,9 @@ struct sim_attack {
 	size_t seen_len[64];
 	struct cg_endpoint seen_from[64], seen_to[64];
 	size_t n_seen;
-	bool init_too; /* also what is not protected yet */
-	uint64_t injected;
+	bool init_too;		   /* also what is not protected yet */
+	bool in_place;		   /* sends nothing from elsewhere */
+	uint64_t injected, marked; /* of these with a marker */
 };
 
 enum sim_verdict sim_attack_tap(struct sim *s, struct sim_packet *p);

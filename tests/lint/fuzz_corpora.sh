@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every fuzzer begins with inputs that are in the tree, and has its planted overflow; nothing in tests/fuzz/corpus is nobody's.
+
+cd "$(dirname "$0")/../.." || exit 1
+fuzzers=(tests/fuzz/fuzz_*.c)
+failed=0 number=0
+
+echo "1..$((${#fuzzers[@]} + 1))"
+for source in "${fuzzers[@]}"; do
+	name=$(basename "$source" .c)
+	name=${name#fuzz_}
+	number=$((number + 1))
+	function=$(sed -n "s/^planted_in_$name := //p" tests/Makefile)
+	if [ -n "$(find "tests/fuzz/corpus/$name" -type f -size +0 2>/dev/null | head -n 1)" ] && [ -n "$function" ] &&
+		grep -q "__wrap_$function(" tests/fuzz/planted/planted.c; then
+		echo "ok $number $name"
+	else
+		echo "not ok $number $name: no corpus, or nothing planted"
+		failed=1
+	fi
+done
+strangers=$(for dir in tests/fuzz/corpus/*/; do
+	[ -e "tests/fuzz/fuzz_$(basename "$dir").c" ] || echo "$dir"
+done)
+number=$((number + 1))
+if [ -z "$strangers" ]; then
+	echo "ok $number no corpus is nobody's"
+else
+	echo "not ok $number corpora of no fuzzer: $strangers"
+	failed=1
+fi
+exit $failed
