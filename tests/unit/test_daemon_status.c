@@ -141,8 +141,7 @@ static void explained_free(struct explained *e)
 {
 	conn_unlist(&e->c);
 	history_done(&e->c.history);
-	free(e->c.last_error.text);
-	free(e->c.last_error.hint);
+	free(e->c.last_error.code);
 	table_done(&e->g.conns_by_id);
 	table_done(&e->g.conns_by_name);
 	free(e);

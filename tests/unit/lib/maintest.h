@@ -106,8 +106,7 @@ static inline void main_world_free(struct main_world *w)
 	table_done(&w->g.conns_by_id);
 	table_done(&w->g.conns_by_name);
 	history_done(&w->c.history);
-	free(w->c.last_error.text);
-	free(w->c.last_error.hint);
+	free(w->c.last_error.code);
 	free(w->c.resolved);
 	if (w->c.resolve_timer)
 		event_free(w->c.resolve_timer);
