@@ -387,7 +387,8 @@ static int64_t fresh_until(const struct work *w, size_t i)
 
 		if (sk_X509_CRL_find(w->genuine, crl->x509) >= 0 && !crl->delta &&
 		    X509_NAME_cmp(X509_CRL_get_issuer(crl->x509), issuer) == 0 &&
-		    crl->next_update + w->evidence->grace >= w->at)
+		    (crl->next_update > INT64_MAX - w->evidence->grace ||
+		     crl->next_update + w->evidence->grace >= w->at))
 			until = MIN(until, crl->next_update);
 	}
 	return until;
