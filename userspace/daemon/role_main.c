@@ -597,7 +597,8 @@ int role_main(const struct options *o)
 
 	g->options = o;
 	g->control_fd = -EBADF;
-	g->revoked_fd = g->news.file = -EBADF;
+	g->revoked_fd = -EBADF;
+	news_init(&g->news);
 	for (size_t i = 0; i < _KEY_LOG_MAX; i++)
 		g->key_files[i] = -EBADF;
 	g->started = now_boottime();
