@@ -180,6 +180,7 @@ static void fetch_next(struct gateway *g)
 void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news *what,
 		      bool waiting)
 {
+	static struct cg_ratelimit limit = {.interval = 600 * USEC_PER_SEC, .burst = 3};
 	usec_t now = now_boottime();
 	uint8_t key[PKI_SHA256_SIZE];
 	struct news_item *item;
@@ -187,8 +188,10 @@ void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news
 	if (proto_news_key(what, key) < 0)
 		return;
 	item = news_find(&g->news, key);
-	if (!g->config->gateway.fetch.enabled ||
-	    (!item && news_add(&g->news, what, now, &item) < 0)) {
+	if (!item && g->config->gateway.fetch.enabled && news_add(&g->news, what, now, &item) < 0 &&
+	    ratelimit_pass(&limit, now, NULL))
+		log_warning("%s: more lists and answers are wanted than are kept", what->url);
+	if (!item || !g->config->gateway.fetch.enabled) {
 		if (waiting)
 			send_failed(p->channel, key,
 				    g->config->gateway.fetch.enabled
