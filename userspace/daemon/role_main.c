@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "daemon/engine_events.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
@@ -137,7 +138,7 @@ int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r)
 		return on_status(g, type, r);
 	if (type == MSG_REPORT) {
 		proto_get_report(r, &report);
-		if (!msg_done(r))
+		if (!msg_done(r) || !engine_event_known(report.event))
 			return -EBADMSG;
 		on_report(g, &report);
 		return 0;
