@@ -352,7 +352,9 @@ enum { BINDING_OUTDATED_SECONDS = 120 };
 void bindings_compare(struct conn *c);
 void bindings_tick(struct gateway *g, usec_t now);
 /* Those with this fingerprint. text: who said so, when; NULL if only the kernel did. */
-void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text);
+/* in_kernel: it has stopped them; if not, their SAs are deleted here. */
+void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text,
+		      bool in_kernel);
 /* verify looked at the path of one again. */
 void binding_path_state(struct gateway *g, const struct proto_path_state *s);
 /* ike is gone: handles mean nothing any more. */
