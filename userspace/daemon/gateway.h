@@ -554,6 +554,8 @@ void kevents_resync(struct gateway *g);
 struct client;
 
 int control_start(struct gateway *g);
+/* Every second: tells how much was refused that was not told of. */
+void control_tick(struct gateway *g, usec_t now);
 void control_stop(struct gateway *g);
 void control_monitor(struct gateway *g, const struct conn *conn, json_t *event);
 /* ops.c: handles a request; the answer may come later. */

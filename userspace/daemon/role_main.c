@@ -435,6 +435,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	fetching_tick(g);
 	key_logging_tick(g, now);
 	filewatch_tick(g, now);
+	control_tick(g, now);
 	names_watch_tick(g, now);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
