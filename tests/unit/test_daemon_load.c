@@ -53,6 +53,7 @@ void conn_free(struct conn *c)
 	free(c->remote_id);
 	free(c->hashes);
 	free(c->local_subject);
+	free(c->local_ends);
 	free(c->chain_subject);
 	free(c);
 }

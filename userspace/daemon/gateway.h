@@ -129,6 +129,8 @@ struct conn {
 	size_t n_certs;
 	char *local_subject;
 	int64_t local_not_after;
+	char *local_ends; /* of it and its intermediates, what ends first */
+	int64_t local_ends_at;
 	uint8_t (*hashes)[20];
 	size_t n_hashes;
 	uint8_t trust_digest[32];

@@ -354,6 +354,9 @@ static void await(struct load *l, struct conn *c, const struct staged_key *s)
 		if (r >= 0 && old->local_subject)
 			r = set_text(old->local_subject, &c->local_subject);
 		c->local_not_after = old->local_not_after;
+		if (r >= 0 && old->local_ends)
+			r = set_text(old->local_ends, &c->local_ends);
+		c->local_ends_at = old->local_ends_at;
 	}
 	go_on_with_trust(l, c, r);
 }
@@ -385,7 +388,10 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 		r = add_cert(c, l->at > 0 ? l->conns[l->at - 1] : NULL, i, &s->certs[i]);
 	if (r >= 0)
 		r = set_text(s->subject, &c->local_subject);
+	if (r >= 0)
+		r = set_text(s->ends_first, &c->local_ends);
 	c->local_not_after = s->not_after;
+	c->local_ends_at = s->ends_at;
 	go_on_with_trust(l, c, r);
 }
 
