@@ -3,112 +3,23 @@
  * The process `vault` at work: against a metadata service and a vault that are here, and answer what the test says. What is asked and as whom, what
  * faults of either lead to, whose certificate is believed, and several vaults at a time.
  */
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
-#include <openssl/ssl.h>
-#include <sys/socket.h>
 
 #include "base/str.h"
 #include "daemon/vault_token.h"
 #include "daemon/vault_work.h"
 #include "lib/pkigen.h"
+#include "lib/server.h"
 
 #define TOKEN(seconds)                                                                           \
 	"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"                                           \
 	"{\"access_token\":\"secret-token\",\"token_type\":\"Bearer\",\"expires_in\":\"" seconds \
 	"\"}"
-
-enum { ANSWERS_MAX = 8, REQUEST_MAX = 4096 };
-
-/* ---------------------------------------------------------------- a server: one connection an answer, in their order; then it takes none */
-
-struct server {
-	pthread_t thread;
-	int listener;
-	unsigned int port;
-	SSL_CTX *tls; /* NULL: plain */
-	const char *answers[ANSWERS_MAX];
-	size_t n;
-	/* written by the thread, read when it was joined or by `served` */
-	char requests[ANSWERS_MAX][REQUEST_MAX];
-	volatile size_t served;
-};
-
-static void serve_one(struct server *s, size_t i, int fd)
-{
-	SSL *ssl = s->tls ? SSL_new(s->tls) : NULL;
-	char *at = s->requests[i];
-	size_t len = 0, left = strlen(s->answers[i]);
-
-	if (ssl && (SSL_set_fd(ssl, fd) != 1 || SSL_accept(ssl) != 1)) {
-		SSL_free(ssl);
-		return;
-	}
-	while (len < REQUEST_MAX - 1 && !strstr(at, "\r\n\r\n")) {
-		int n = ssl ? SSL_read(ssl, at + len, (int)(REQUEST_MAX - 1 - len))
-			    : (int)recv(fd, at + len, REQUEST_MAX - 1 - len, 0);
-
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
-	if (ssl) {
-		(void)SSL_write(ssl, s->answers[i], (int)left);
-		(void)SSL_shutdown(ssl);
-		SSL_free(ssl);
-	} else
-		(void)send(fd, s->answers[i], left, MSG_NOSIGNAL);
-}
-
-static void *serve(void *userdata)
-{
-	struct server *s = userdata;
-
-	for (size_t i = 0; i < s->n; i++) {
-		int fd = accept(s->listener, NULL, NULL);
-
-		if (fd < 0)
-			break;
-		serve_one(s, i, fd);
-		(void)close(fd);
-		s->served = i + 1;
-	}
-	return NULL;
-}
-
-static void server_start(struct server *s, const struct pkigen_cert *cert)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(a);
-
-	while (s->n < ANSWERS_MAX && s->answers[s->n])
-		s->n++;
-	s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(s->listener, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(listen(s->listener, 8), 0);
-	assert_int_equal(getsockname(s->listener, (struct sockaddr *)&a, &len), 0);
-	s->port = ntohs(a.sin_port);
-	if (cert) {
-		s->tls = SSL_CTX_new(TLS_server_method());
-		assert_int_equal(SSL_CTX_use_certificate(s->tls, cert->x509), 1);
-		assert_int_equal(SSL_CTX_use_PrivateKey(s->tls, cert->key), 1);
-	}
-	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-}
-
-static void server_stop(struct server *s)
-{
-	(void)shutdown(s->listener, SHUT_RDWR);
-	assert_int_equal(pthread_join(s->thread, NULL), 0);
-	(void)close(s->listener);
-	SSL_CTX_free(s->tls);
-}
 
 /* ---------------------------------------------------------------- transfers */
 
@@ -265,7 +176,7 @@ static void on_token(void *ctx _unused_, void *userdata, const struct vault_answ
 	answered++;
 }
 
-static struct vault_token_slot *ask_token(const char *answer, char request[REQUEST_MAX])
+static struct vault_token_slot *ask_token(const char *answer, char request[SERVER_REQUEST_MAX])
 {
 	struct server s = {.answers = {answer}};
 	struct vault_http *h = vault_http_new(base, on_token, NULL);
@@ -281,7 +192,7 @@ static struct vault_token_slot *ask_token(const char *answer, char request[REQUE
 	server_stop(&s);
 	(void)vault_http_free(h);
 	if (request)
-		memcpy(request, s.requests[0], REQUEST_MAX);
+		memcpy(request, s.requests[0], SERVER_REQUEST_MAX);
 	return t;
 }
 
@@ -304,7 +215,7 @@ static void a_token_is_asked_for_as_whom_the_configuration_says(void **state _un
 		{"object_id", "a&b=c d", "&object_id=a%26b%3Dc%20d "},
 		{"mi_res_id", "/subscriptions/x/y", "&mi_res_id=%2Fsubscriptions%2Fx%2Fy "},
 	};
-	char request[REQUEST_MAX];
+	char request[SERVER_REQUEST_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct vault_token_slot *t;
@@ -482,6 +393,51 @@ static void a_host_that_is_no_vault_any_more_gets_no_token(void **state _unused_
 	(void)vault_work_free(w);
 }
 
+/* A vault that is out of order is asked again after a while; where it sends us we do not go, least of all with the token. */
+static void a_vault_out_of_order_is_asked_again_and_a_redirect_is_the_end(void **state _unused_)
+{
+	struct pkigen_cert *ca = pkigen_root("CN=Vault CA");
+	struct server
+		metadata = {.answers = {TOKEN("3600")}},
+		vault = {
+			.answers = {
+				"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+				"HTTP/1.1 307 No\r\nLocation: https://127.0.0.1:9/\r\n"
+				"Content-Length: 0\r\nConnection: close\r\n\r\n"}};
+	struct proto_vault_get p = {.number = 7};
+	usec_t begun = now_boottime();
+	struct vault_work *w;
+	char url[64];
+
+	server_start(&metadata, NULL);
+	server_start(&vault, pkigen_gateway(ca, "CN=v", "IP:127.0.0.1"));
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", metadata.port);
+	w = work(url);
+	assert_int_equal(vault_work_set_ca(w, ca->pem, strlen(ca->pem)), 0);
+	(void)snprintf(setup.hosts[0].name, sizeof(setup.hosts[0].name), "127.0.0.1");
+	setup.hosts[0].port = (uint16_t)vault.port;
+	setup.n_hosts = 1;
+	(void)snprintf(setup.resource, sizeof(setup.resource), "https://own");
+	vault_work_setup(w, &setup);
+	(void)snprintf(p.url, sizeof(p.url), "https://127.0.0.1:%u/certificates/gw", vault.port);
+	vault_work_get(w, &p);
+	loop_until(&done.failures, 1);
+	assert_true(now_boottime() >= begun + USEC_PER_SEC);
+	assert_true(done.last.permanent);
+	assert_non_null(strstr(done.last.text, "redirect (307), which is not followed"));
+	(void)vault_work_free(w);
+	server_stop(&metadata);
+	server_stop(&vault);
+	assert_int_equal(vault.served, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(
+			str_starts_with(vault.requests[i], "GET /certificates/gw?api-version="));
+		assert_non_null(
+			strstr(vault.requests[i], "\r\nAuthorization: Bearer secret-token\r\n"));
+	}
+	assert_null(strstr(metadata.requests[0], "secret-token"));
+}
+
 /* While one is good the next is got, whether or not anybody asks. */
 static void a_token_is_renewed_before_it_ends(void **state _unused_)
 {
@@ -532,6 +488,7 @@ int main(void)
 		cmocka_unit_test(faults_of_the_metadata_service_are_tried_again_or_told),
 		cmocka_unit_test(several_vaults_are_resolved_at_once),
 		cmocka_unit_test(a_host_that_is_no_vault_any_more_gets_no_token),
+		cmocka_unit_test(a_vault_out_of_order_is_asked_again_and_a_redirect_is_the_end),
 		cmocka_unit_test(a_token_is_renewed_before_it_ends),
 	};
 
