@@ -38,7 +38,8 @@ def program():
 def table():
     """What main takes from ike, but for the reasons of path validation."""
     text = open(os.path.join(top, "userspace/daemon/engine_events.c")).read()
-    return set(re.findall(r"^\t%s,$" % NAME, text, re.M))
+    lists = re.findall(r"\bof_(?:engine|verify)\[\] = \{(.*?)\};", text, re.S)
+    return {name for names in lists for name in re.findall(NAME, names)}
 
 
 def engine():
