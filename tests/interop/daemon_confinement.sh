@@ -50,6 +50,15 @@ locked() { # ROLE: no new privileges, a filter, no core dumps, not to be read by
 		[ "$(stat -c %U "/proc/$pid/environ")" = root ]
 }
 
+unswapped() { # ROLE...: its memory is locked, but no more of it is there than it uses
+	local role pid
+	for role; do
+		pid=$(pid_of hq "$role")
+		grep -E '^Vm(Lck|RSS)' "/proc/$pid/status"
+		[ "$(status_field "$pid" VmLck | tr -dc 0-9)" -gt "$(status_field "$pid" VmRSS | tr -dc 0-9)" ] || return 1
+	done
+}
+
 nowhere() { # ROLE: its root directory is empty, and can never be anything else
 	local pid
 	pid=$(pid_of hq "$1")
@@ -116,7 +125,7 @@ recovers() { # ROLE: there is another process of that role, and the daemon answe
 	wait_for 10 pid_of hq "$1" && gate_answers hq
 }
 
-ktap_begin 71
+ktap_begin 73
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -131,6 +140,7 @@ for role in ike verify key fetch; do
 	t "$role: an empty root directory without a name" nowhere $role
 	t "$role: no open file" no_files $role
 done
+t 'ike, key: their memory is locked' unswapped ike key
 t 'main: network administration and low ports, nothing else' capabilities main 0000000000001400
 t 'main: locked' locked main
 t 'main: root, without its powers' root main
@@ -186,6 +196,7 @@ interop_start || exit 1
 t 'vault: another user, no groups' unprivileged vault
 t 'vault: no capabilities, and none to be had' capabilities vault 0000000000000000
 t 'vault: locked' locked vault
+t 'vault: its memory is locked' unswapped vault
 t 'vault: an empty root directory without a name' nowhere vault
 t 'vault: no open file' no_files vault
 t 'vault: opens no file' dies_of vault 257 -100 @/etc/passwd 0 0

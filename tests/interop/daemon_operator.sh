@@ -48,6 +48,22 @@ one_user_takes_all() {
 	return $ok
 }
 
+# Twelve that say nothing, of a user without a role: some are turned away, the others let go before long, and an operator has his place meanwhile.
+silent_ones_are_let_go() {
+	local silent
+	ip netns exec hq setpriv --reuid 65534 --regid 65534 --clear-groups python3 -c '
+import socket, sys
+sockets = [socket.socket(socket.AF_UNIX) for _ in range(12)]
+for s in sockets:
+    s.settimeout(20)
+    s.connect(sys.argv[1])
+for s in sockets:
+    while s.recv(4096):
+        pass' "$gate_root/hq/control.sock" &
+	silent=$!
+	operator status && wait $silent
+}
+
 branch_conf() { # [LINES...]
 	local line
 	gate_dir branch
@@ -94,7 +110,7 @@ handshakes_again() {
 	gate branch down hq && gate branch up hq && ping_both
 }
 
-ktap_begin 32
+ktap_begin 33
 insmod "$CERTGATE_KO" || exit 1
 install -m 755 "$gate_build/certgate" "$program"
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
@@ -116,6 +132,7 @@ t 'and lets it up again' eval 'operator up branch --wait 0 && gate branch up hq'
 t 'and loads the configuration' operator reload
 t 'but does not stop the daemon' refused_with "'stop' takes the role administrator, yours is operator" operator stop
 t 'one without a role sees nothing' refused_with "yours is none" nobody status
+t 'nor may he keep a connection' silent_ones_are_let_go
 t 'one user cannot keep the others out' one_user_takes_all
 
 old=$(gate_field hq branch children.0.spi_in)

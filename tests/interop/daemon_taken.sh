@@ -83,7 +83,7 @@ larvals() {
 print(sum(t["larvals"] for t in json.load(sys.stdin)))'
 }
 
-ktap_begin 27
+ktap_begin 28
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -123,6 +123,8 @@ t 'a binding of its own making ends it' ends_it 3 "$("$taken" type BINDING)01000
 t 'which the log tells' logged process-killed
 t 'traffic goes on meanwhile' ns hq-host ping -q -c 5 -i 0.2 -W 2 10.2.0.10
 t 'that SAs of an earlier process go on, which nobody asked, ends it too' ends_it 3 "$("$taken" type GOES_ON)01000000"
+# connection 1, severity info, "peer-admitted", no address, the text "x", no hint
+t 'that a peer was let in is not its to tell: that ends it too' ends_it 3 "$("$taken" type REPORT)01000000010d000000$(printf peer-admitted | od -An -tx1 | tr -d ' \n')00000000000000010000007800000000"
 t 'half a message to key ends it too' ends_it 4 "$("$taken" type SIGN)00"
 gate_stop branch
 gate_stop hq

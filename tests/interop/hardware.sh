@@ -85,11 +85,11 @@ hsm_pids() {
 	done
 }
 
-confined() { # GROUP: one process, with no capability, a filter, and that group
+confined() { # GROUP: one process, with no capability, a filter, memory that is locked, and that group
 	local pid
 	pid=$(hsm_pids) && grep -q '^[0-9]*$' <<<"$pid" && grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
 		grep -q '^CapPrm:[[:space:]]*0000000000000000$' "/proc/$pid/status" && grep -q '^CapBnd:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
-		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status" && ! grep -q '^[UG]id:.*[[:space:]]0\b' "/proc/$pid/status" &&
+		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status" && grep -q '^VmLck:[[:space:]]*[1-9]' "/proc/$pid/status" && ! grep -q '^[UG]id:.*[[:space:]]0\b' "/proc/$pid/status" &&
 		[ "$(sed -n 's/^Groups:[[:space:]]*\([0-9]*\) *$/\1/p' "/proc/$pid/status")" = "$(getent group "$1" | cut -d: -f3)" ]
 }
 

@@ -63,7 +63,7 @@ died() { # by what was fetched
 	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
 }
 
-ktap_begin 19
+ktap_begin 23
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 &&
@@ -87,8 +87,12 @@ t 'its IKE SA is closed, and it is refused with the reason' refused stolen || lo
 gate_stop hq
 t 'that lasts over a restart' eval 'interop_start && refused stolen && gate hq cert list | grep stolen' || logs
 t 'unrevoke brings it back' eval 'gate hq cert unrevoke "$pki/branch.pem" && comes_up' || logs
+t 'its key revoked by hand: the tunnel dies, and the key is what is refused' eval 'gate hq cert revoke --key --reason lost "$pki/branch.pem" && no_ping && refused "key of \"CN=gw.branch.example\""' || logs
+t 'its issuer revoked by hand: so is the peer, though nothing is held against it' eval 'gate hq cert revoke "$pki/branch-ca.pem" && gate hq cert unrevoke --key "$pki/branch.pem" && { gate hq up branch --wait 5; wait_for 25 eval "gate_field hq branch last_error.text | grep -F \"CN=Branch Issuing CA\"" && refused "is revoked on this gateway"; }' || logs
+t 'and unrevoke of the issuer lets it in' eval 'gate hq cert unrevoke "$pki/branch-ca.pem" && comes_up' || logs
 ns hq build/certgate kernel cert revoke "$(fingerprint branch)" >/dev/null
 t 'what only the kernel holds to be revoked gets no binding, and that is told' wait_for 25 grep -q "the kernel refuses the certificate binding of 'CN=gw.branch.example': .*event=binding-refused connection=branch" "$gate_root/hq/log" || logs
+t 'unrevoke takes back what the kernel alone holds' eval 'gate hq cert unrevoke "$(fingerprint branch)" && ! gate hq cert unrevoke "$(fingerprint branch)"'
 gate_stop branch
 gate_stop hq
 
@@ -114,6 +118,8 @@ printf 'V\t351231235959Z\t\t%s\tunknown\t/CN=gw.branch.example\n' "$(openssl x50
 "$enter" router openssl ocsp -port 8081 -index /run/responder.index -CA "$pki/branch-ca.pem" -rsigner "$pki/branch-ca.pem" -rkey "$pki/branch-ca.key" -nmin 60 \
 	>/run/responder.log 2>&1 &
 responder=$!
+# A question that comes too early is asked again half a minute later.
+wait_for 20 eval 'ns router ss -Hltn | grep -q ":8081 "' || ktap_log /run/responder.log
 hq_conf 'revocation: required' "crls: [$pki/branch-root.crl]"
 sed -i 's/fetch: {.*/fetch: {enabled: false}/' "$gate_root/hq/certgate.yaml"
 : >"$gate_root/hq/log"

@@ -11,7 +11,7 @@
  *	taken replay IKE FILE [fresh]          asks verify for the captured verdict again, with its nonce or a fresh one
  *	taken sign IKE CONNECTION WHAT         asks key for a signature over something that is no exchange of ours
  *	taken raw IKE FD HEX                   sends these bytes
- *	taken type NAME                        the first bytes of such a message (BINDING, SIGN, GOES_ON)
+ *	taken type NAME                        the first bytes of such a message (BINDING, SIGN, GOES_ON, REPORT)
  *
  * Answers are printed as "error NUMBER TEXT".
  */
@@ -369,6 +369,8 @@ static int type(const char *name)
 		type = MSG_SIGN;
 	else if (streq(name, "GOES_ON"))
 		type = MSG_GOES_ON;
+	else if (streq(name, "REPORT"))
+		type = MSG_REPORT;
 	else
 		return 2;
 	printf("%02x%02x", type & 0xff, type >> 8);

@@ -140,9 +140,63 @@ static void certgate_8_lists_the_operations_of_each_role(void **state)
 	assert_int_equal(listed, ARRAY_SIZE(operations));
 }
 
+/* ---------------------------------------------------------------- what is told of refusals */
+
+static void one_users_flood_hides_nobody_elses(void **state _unused_)
+{
+	static struct access_limits l;
+	const usec_t now = 1000 * USEC_PER_SEC, over = now + ACCESS_LIMIT_SECONDS * USEC_PER_SEC;
+	unsigned int told = 0;
+	uid_t uid = 0;
+	bool shared;
+
+	for (unsigned int i = 0; i < 1000; i++)
+		told += access_limit_pass(&l, 7, now + i);
+	assert_int_equal(told, ACCESS_LIMIT_BURST);
+	assert_true(access_limit_pass(&l, 8, now + 1000));
+	/* When the time is over, how many more there were is told, once. */
+	assert_int_equal(access_limit_left_out(&l, now + 2000, &uid, &shared), 0);
+	assert_int_equal(access_limit_left_out(&l, over, &uid, &shared), 1000 - ACCESS_LIMIT_BURST);
+	assert_int_equal(uid, 7);
+	assert_false(shared);
+	assert_int_equal(access_limit_left_out(&l, over, &uid, &shared), 0);
+	assert_true(access_limit_pass(&l, 7, over));
+}
+
+static void more_users_than_places_share_one(void **state _unused_)
+{
+	static struct access_limits l;
+	const usec_t now = 1000 * USEC_PER_SEC, over = now + ACCESS_LIMIT_SECONDS * USEC_PER_SEC;
+	unsigned int told = 0, left_out = 0, n;
+	bool shared;
+	uid_t uid;
+
+	for (uid_t u = 1; u <= 1000; u++)
+		told += access_limit_pass(&l, u, now);
+	assert_int_equal(told, ACCESS_LIMITS - 1 + ACCESS_LIMIT_BURST);
+	/* Those who had a place keep it. */
+	assert_true(access_limit_pass(&l, 3, now));
+	while ((n = access_limit_left_out(&l, over, &uid, &shared)) > 0) {
+		assert_true(shared);
+		left_out += n;
+	}
+	assert_int_equal(told + left_out, 1000);
+	/* And places come free again. */
+	assert_true(access_limit_pass(&l, 5000, over + 1));
+	for (unsigned int i = 0; i < ACCESS_LIMIT_BURST; i++)
+		(void)access_limit_pass(&l, 5000, over + 1);
+	assert_int_equal(access_limit_left_out(&l, over + ACCESS_LIMIT_SECONDS * USEC_PER_SEC + 2,
+					       &uid, &shared),
+			 1);
+	assert_int_equal(uid, 5000);
+	assert_false(shared);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_users_flood_hides_nobody_elses),
+		cmocka_unit_test(more_users_than_places_share_one),
 		cmocka_unit_test(a_role_comes_by_user_by_group_and_by_supplementary_group),
 		cmocka_unit_test(the_highest_of_several_counts),
 		cmocka_unit_test(nobody_else_has_one),

@@ -203,8 +203,8 @@ static void fetched(struct pkirev_der der)
 	static struct proto_news_taken taken;
 	const struct proto_news n = about_peer();
 
-	assert_int_equal(evidence_take(evidence, &n, der.data, der.len, pkigen_now(), 1, &taken),
-			 0);
+	assert_int_equal(
+		evidence_take(evidence, &n, der.data, der.len, false, pkigen_now(), &taken), 0);
 	assert_true(taken.taken);
 }
 
@@ -283,6 +283,17 @@ static void on_answers(void *ctx _unused_, const struct proto_own_answers *a)
 	}
 }
 
+static void run_after_news(struct own_chains *o, int64_t now, usec_t at)
+{
+	const struct proto_news n = about_peer();
+	uint8_t key[PKI_SHA256_SIZE], other[PKI_SHA256_SIZE] = {1};
+
+	assert_int_equal(proto_news_key(&n, key), 0);
+	own_chains_news(o, other);
+	own_chains_news(o, key);
+	own_chains_run(o, now, at);
+}
+
 static void our_own_are_asked_for_and_passed_on_while_they_are_good_and_fresh(void **state _unused_)
 {
 	struct own_chains *o = own_chains_new(evidence, on_answers, NULL);
@@ -297,47 +308,47 @@ static void our_own_are_asked_for_and_passed_on_while_they_are_good_and_fresh(vo
 	memset(&told, 0, sizeof(told));
 	memset(&passed, 0, sizeof(passed));
 	assert_int_equal(own_chain_set(o, &chain), 0);
-	own_chains_run(o, false, now, at);
+	own_chains_run(o, now, at);
 	assert_int_equal(told.wants, 1);
 	assert_string_equal(told.url, OCSP_URL);
 	/* There is none yet: main may have some of a worker that was here before, and is told that they do not count. */
 	assert_int_equal(passed.calls, 1);
 	assert_int_equal(passed.n, 0);
-	own_chains_run(o, true, now, ++at);
+	run_after_news(o, now, ++at);
 	assert_int_equal(passed.calls, 1);
 	good = pkirev_ocsp(peer, ca, &(struct pkirev_ocsp){.next_update = now + HOUR});
 	fetched(good);
-	own_chains_run(o, true, now, ++at);
+	run_after_news(o, now, ++at);
 	assert_int_equal(passed.calls, 2);
 	assert_int_equal(passed.n, 1);
 	assert_int_equal(passed.len, good.len);
 	assert_memory_equal(passed.first, good.data, sizeof(passed.first));
 	/* Nothing changed: nobody is told. Not looked at before its time, either. */
-	own_chains_run(o, true, now, ++at);
-	own_chains_run(o, false, now + HOUR + 1, ++at);
+	run_after_news(o, now, ++at);
+	own_chains_run(o, now + HOUR + 1, ++at);
 	assert_int_equal(passed.calls, 2);
 	/* A stale one is not sent. */
-	own_chains_run(o, true, now + HOUR + 1, ++at);
+	run_after_news(o, now + HOUR + 1, ++at);
 	assert_int_equal(passed.calls, 3);
 	assert_int_equal(passed.n, 0);
-	own_chains_run(o, true, now, ++at);
+	run_after_news(o, now, ++at);
 	assert_int_equal(passed.n, 1);
 	/* Main was started anew: it is told again. */
 	assert_int_equal(own_chain_set(o, &chain), 0);
-	own_chains_run(o, false, now, ++at);
+	own_chains_run(o, now, ++at);
 	assert_int_equal(passed.calls, 5);
 	assert_int_equal(passed.n, 1);
 	/* Nor is one that says that we are revoked. */
 	fetched(pkirev_ocsp(peer, ca,
 			    &(struct pkirev_ocsp){.status = V_OCSP_CERTSTATUS_REVOKED,
 						  .this_update = now - 30}));
-	own_chains_run(o, true, now, ++at);
+	run_after_news(o, now, ++at);
 	assert_int_equal(passed.calls, 6);
 	assert_int_equal(passed.n, 0);
 	/* A chain that is not sent any more is not asked about. */
 	chain.n = 0;
 	assert_int_equal(own_chain_set(o, &chain), 0);
-	own_chains_run(o, true, now, ++at);
+	run_after_news(o, now, ++at);
 	assert_int_equal(passed.calls, 6);
 	(void)own_chains_free(o);
 }
@@ -352,7 +363,7 @@ static void a_chain_that_cannot_be_read_is_nobodys_end(void **state _unused_)
 
 	memset(&told, 0, sizeof(told));
 	assert_int_equal(own_chain_set(o, &chain), 0);
-	own_chains_run(o, true, pkigen_now(), 1);
+	run_after_news(o, pkigen_now(), 1);
 	assert_int_equal(told.wants, 0);
 	(void)own_chains_free(o);
 }

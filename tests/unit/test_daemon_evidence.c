@@ -84,8 +84,7 @@ static struct proto_news_taken taken;
 
 static bool take(struct evidence *e, const struct proto_news *what, struct pkirev_der der)
 {
-	assert_int_equal(evidence_take(e, what, der.data, der.len, pkigen_now(), SECOND, &taken),
-			 0);
+	assert_int_equal(evidence_take(e, what, der.data, der.len, false, pkigen_now(), &taken), 0);
 	return taken.taken;
 }
 
@@ -183,21 +182,92 @@ static void what_is_due_is_worth_a_wait(void **state _unused_)
 	(void)evidence_free(e);
 }
 
-static void slots_are_bounded(void **state _unused_)
+static void others_came(struct evidence *e, unsigned int from, unsigned int n,
+			struct pkirev_der crl)
 {
 	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
-	struct pkirev_der crl = pkirev_crl(ca, &(struct pkirev_crl){.number = 4});
+
+	for (unsigned int i = from; i < from + n; i++) {
+		(void)snprintf(what.url, sizeof(what.url), "http://x/%u", i);
+		assert_true(take(e, &what, crl));
+	}
+}
+
+/* By number or by bytes: what was used longest ago makes room. */
+static void what_no_path_asked_for_lately_makes_room(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl),
+			  what2 = news_of(NEWS_CRL, CRL_URL2, path_crl);
+	struct pkirev_der crl = pkirev_crl(ca, &(struct pkirev_crl){.number = 4}),
+			  crl2 = pkirev_crl(ca, &(struct pkirev_crl){.number = 5});
+
+	assert_true((int)EVIDENCE_SLOTS_MAX >= (int)NEWS_ITEMS_MAX);
+	for (int by_bytes = 0; by_bytes < 2; by_bytes++) {
+		struct evidence *e = fresh();
+
+		if (by_bytes)
+			evidence_bound(e, 1000, 3 * (crl.len + 700));
+		else
+			evidence_bound(e, 3, 1000000);
+		assert_true(take(e, &what, crl));
+		assert_true(take(e, &what2, crl2));
+		others_came(e, 0, 1, crl);
+		gather(e, path_crl, true, SECOND);
+		assert_int_equal(found.crls.n, 2);
+		others_came(e, 1, 1, crl);
+		gather(e, path_crl, true, SECOND);
+		assert_int_equal(found.crls.n, 2);
+		others_came(e, 2, 4, crl);
+		gather(e, path_crl, false, SECOND);
+		assert_int_equal(found.crls.n, 0);
+		(void)evidence_free(e);
+	}
+}
+
+/* Thousands of paths need not be looked at for what concerns one of them. */
+static void a_path_knows_which_news_concern_it(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_OCSP, OCSP_URL, path_ocsp);
+	struct proto_news_failed failed = {.text = "no route"};
 	struct evidence *e = fresh();
 
-	for (unsigned int i = 0; i < EVIDENCE_SLOTS_MAX + 20; i++) {
-		(void)snprintf(what.url, sizeof(what.url), "http://x/%u", i);
-		assert_int_equal(evidence_take(e, &what, crl.data, crl.len, pkigen_now(),
-					       (usec_t)SECOND + i, &taken),
-				 0);
-	}
-	(void)snprintf(what.url, sizeof(what.url), "%s", CRL_URL);
-	assert_true(take(e, &what, crl));
+	assert_int_equal(proto_news_key(&what, failed.key), 0);
+	gather(e, path_crl, true, SECOND);
+	assert_int_equal(found.keys.n, 2);
+	assert_false(evidence_keys_have(found.keys.list, found.keys.n, failed.key));
+	gather(e, path_ocsp, true, SECOND);
+	assert_true(evidence_keys_have(found.keys.list, found.keys.n, failed.key));
+	/* The same failure again is no news. */
+	assert_true(evidence_failed(e, &failed));
+	assert_false(evidence_failed(e, &failed));
+	(void)snprintf(failed.text, sizeof(failed.text), "refused");
+	assert_true(evidence_failed(e, &failed));
+	failed.key[0] ^= 1;
+	assert_false(evidence_failed(e, &failed));
 	(void)evidence_free(e);
+}
+
+/* What was kept over a restart is there at once; if its time is over, its successor is waited for. */
+static void kept_ones_are_there_until_newer_ones_come(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_OCSP, OCSP_URL, path_ocsp);
+	const int64_t now = pkigen_now();
+
+	for (int over = 0; over < 2; over++) {
+		struct pkirev_der der = pkirev_ocsp(
+			with_ocsp, ca,
+			&(struct pkirev_ocsp){.next_update = over ? now - 60 : now + 60});
+		struct evidence *e = fresh();
+
+		gather(e, path_ocsp, true, SECOND);
+		assert_true(found.missing[0]);
+		assert_int_equal(evidence_take(e, &what, der.data, der.len, true, now, &taken), 0);
+		assert_true(taken.taken);
+		gather(e, path_ocsp, true, 2 * SECOND);
+		assert_int_equal(found.n_answers, 1);
+		assert_int_equal(found.missing[0], over);
+		(void)evidence_free(e);
+	}
 }
 
 /* ---------------------------------------------------------------- lists */
@@ -241,6 +311,79 @@ static void a_forged_list_does_not_keep_the_genuine_one_out(void **state _unused
 	assert_false(take(e, &what, forged));
 	gather(e, path_crl, false, SECOND);
 	assert_int_equal(found.crls.list[0]->number, 7);
+	(void)evidence_free(e);
+}
+
+/*
+ * Of a list that the direct issuer did not sign only a path tells whether it is genuine. One that is not known to be neither takes the place of one
+ * that is, nor is it kept from the path that may prove it.
+ */
+static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+	struct evidence *e = fresh();
+	/* Of a key that only the path knows. */
+	struct pkirev_der
+		first = pkirev_crl(ca, &(struct pkirev_crl){.number = 7, .use_key = other_ca->key}),
+		older = pkirev_crl(ca, &(struct pkirev_crl){.number = 6, .use_key = other_ca->key}),
+		newer = pkirev_crl(ca, &(struct pkirev_crl){.number = 8, .use_key = other_ca->key}),
+		junk = pkirev_crl(ca, &(struct pkirev_crl){.number = 9, .use_key = root->key});
+
+	assert_true(take(e, &what, first));
+	assert_false(evidence_settle(e, &taken));
+	gather(e, path_crl, false, SECOND);
+	evidence_prove(e, &found, found.crls.list, 1);
+	/* An older one, though of the same key: never. */
+	assert_false(take(e, &what, older));
+	assert_text(taken.text, "older");
+	assert_false(evidence_settle(e, &taken));
+	/* A newer one that nobody vouches for stays beside it, and is told not to be taken. */
+	assert_false(take(e, &what, junk));
+	assert_text(taken.text, "not signed");
+	assert_true(evidence_settle(e, &taken));
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 2);
+	assert_int_equal(found.crls.list[0]->number, 7);
+	evidence_prove(e, &found, found.crls.list, 1);
+	assert_true(evidence_settle(e, &taken));
+	assert_false(taken.taken);
+	/* One that a path vouches for takes its place as soon as it does. */
+	assert_false(take(e, &what, newer));
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 2);
+	assert_int_equal(found.crls.list[1]->number, 8);
+	evidence_prove(e, &found, &found.crls.list[1], 1);
+	assert_false(evidence_settle(e, &taken));
+	assert_true(taken.taken);
+	assert_string_equal(taken.text, "");
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 1);
+	assert_int_equal(found.crls.list[0]->number, 8);
+	assert_string_equal(found.failure[0], "");
+	(void)evidence_free(e);
+}
+
+/* PEM may hold a list and what has changed since. */
+static void all_lists_of_a_file_are_taken(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+	struct evidence *e = fresh();
+	char *base = pkirev_crl_pem(pkirev_crl(ca, &(struct pkirev_crl){.number = 4})),
+	     *delta = pkirev_crl_pem(pkirev_crl(ca, &(struct pkirev_crl){.number = 5, .base = 4})),
+	     *both = pkigen_text("%s%s", base, delta),
+	     *many = pkigen_text(
+		     "%s%s%s%s", both,
+		     pkirev_crl_pem(pkirev_crl(root, &(struct pkirev_crl){.number = 1})),
+		     pkirev_crl_pem(pkirev_crl(root, &(struct pkirev_crl){.number = 2})), "");
+
+	assert_true(take(e, &what, (struct pkirev_der){(uint8_t *)both, strlen(both)}));
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 2);
+	/* More than are looked at are refused, not cut. */
+	assert_false(take(e, &what, (struct pkirev_der){(uint8_t *)many, strlen(many)}));
+	assert_text(taken.text, "more lists");
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 2);
 	(void)evidence_free(e);
 }
 
@@ -353,9 +496,13 @@ int main(void)
 		cmocka_unit_test(a_failure_of_what_was_never_asked_for_changes_nothing),
 		cmocka_unit_test(what_came_before_anybody_asked_is_there),
 		cmocka_unit_test(what_is_due_is_worth_a_wait),
-		cmocka_unit_test(slots_are_bounded),
+		cmocka_unit_test(what_no_path_asked_for_lately_makes_room),
+		cmocka_unit_test(a_path_knows_which_news_concern_it),
+		cmocka_unit_test(kept_ones_are_there_until_newer_ones_come),
 		cmocka_unit_test(an_older_list_does_not_take_a_newer_ones_place),
 		cmocka_unit_test(a_forged_list_does_not_keep_the_genuine_one_out),
+		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
+		cmocka_unit_test(all_lists_of_a_file_are_taken),
 		cmocka_unit_test(what_is_no_list_is_not_taken),
 		cmocka_unit_test(an_old_good_does_not_undo_a_new_revoked),
 		cmocka_unit_test(an_answer_of_a_stranger_or_about_another_is_not_taken),

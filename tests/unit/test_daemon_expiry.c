@@ -32,12 +32,15 @@ static void set_up(struct world *w)
 	w->c.n_certs = 1;
 	w->c.local_subject = strdup("CN=ours");
 	w->c.local_not_after = NOW + 100 * (int64_t)DAY;
+	w->c.local_ends = strdup("CN=ours");
+	w->c.local_ends_at = w->c.local_not_after;
 }
 
 static void tear_down(struct world *w)
 {
 	history_done(&w->c.history);
 	free(w->c.local_subject);
+	free(w->c.local_ends);
 	free(w->c.chain_subject);
 }
 
@@ -94,9 +97,23 @@ static void a_new_certificate_begins_anew(void **state _unused_)
 
 	set_up(&w);
 	assert_int_equal(look(&w, w.c.local_not_after - 5 * DAY), 1);
-	w.c.local_not_after += 365 * (int64_t)DAY;
+	w.c.local_not_after = w.c.local_ends_at += 365 * (int64_t)DAY;
 	assert_int_equal(look(&w, w.c.local_not_after - 40 * DAY), 1);
 	assert_int_equal(look(&w, w.c.local_not_after - 29 * DAY), 2);
+	tear_down(&w);
+}
+
+/* What we send is good no longer than what it hangs from. */
+static void an_intermediate_of_ours_that_ends_before_is_told_of(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w);
+	w.c.local_ends_at = NOW + 20 * (int64_t)DAY;
+	w.c.local_ends[3] = 'O'; /* another name */
+	assert_int_equal(look(&w, NOW), 1);
+	assert_non_null(strstr(newest(&w)->text, "an intermediate of our certificate, CN=Ours"));
+	assert_non_null(strstr(newest(&w)->hint, "chain"));
 	tear_down(&w);
 }
 
@@ -156,6 +173,7 @@ int main(void)
 		cmocka_unit_test(each_step_is_told_once),
 		cmocka_unit_test(one_that_ends_tomorrow_is_told_once),
 		cmocka_unit_test(a_new_certificate_begins_anew),
+		cmocka_unit_test(an_intermediate_of_ours_that_ends_before_is_told_of),
 		cmocka_unit_test(between_looks_is_time),
 		cmocka_unit_test(the_peers_path_and_the_configured_chain_count),
 	};

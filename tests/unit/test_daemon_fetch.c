@@ -18,6 +18,7 @@
 #include "daemon/fetch_address.h"
 #include "daemon/fetch_http.h"
 #include "daemon/news.h"
+#include "lib/server.h"
 
 /* ---------------------------------------------------------------- addresses */
 
@@ -315,6 +316,47 @@ static void what_is_no_answer_fails(void **state _unused_)
 	assert_non_null(strstr(got.text, "more than 65536 bytes"));
 }
 
+/* Lists over https are believed by their own signature, but who has them is held to be whom the URL names. */
+static void over_https_the_servers_certificate_must_be_good(void **state _unused_)
+{
+	struct pkigen_cert *ca = pkigen_root("CN=Web CA"), *other = pkigen_root("CN=Other CA");
+	const struct pkigen_spec ended = {.subject = "CN=w",
+					  .san = "IP:127.0.0.1",
+					  .not_before = pkigen_now() - 1000,
+					  .not_after = pkigen_now() - 10};
+	const struct {
+		const struct pkigen_cert *cert, *ca;
+		bool good;
+	} cases[] = {
+		{pkigen_gateway(ca, "CN=w", "IP:127.0.0.1"), ca, true},
+		{pkigen_gateway(ca, "CN=w", "IP:127.0.0.1"), other, false},
+		{pkigen_gateway(ca, "CN=w", "IP:127.0.0.2"), ca, false},
+		{pkigen_gateway(ca, "CN=127.0.0.1", "DNS:w.example"), ca, false},
+		{pkigen_make(&ended, ca), ca, false},
+		{pkigen_make(&(struct pkigen_spec){.subject = "CN=w", .san = "IP:127.0.0.1"}, NULL),
+		 ca, false},
+	};
+
+	allow("127.0.0.0/8");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct server tls = {
+			.answers = {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}};
+		_cleanup_free_ char *url = NULL;
+
+		server_start(&tls, cases[i].cert);
+		url = str_printf("https://127.0.0.1:%u/list", tls.port);
+		assert_int_equal(http_set_ca(http, cases[i].ca->pem), 0);
+		fetch(NEWS_CRL, url);
+		server_stop(&tls);
+		if (cases[i].good != (got.data != NULL))
+			fail_msg("%zu: %s", i, got.text);
+		if (!cases[i].good && !strstr(got.text, "certificate"))
+			fail_msg("%zu: %s", i, got.text);
+		/* Not even asked. */
+		assert_int_equal(tls.requests[0][0] != '\0', cases[i].good);
+	}
+}
+
 static void what_is_no_url_of_http_is_not_fetched(void **state _unused_)
 {
 	static const char *const urls[] = {"file:///etc/passwd",
@@ -371,6 +413,7 @@ static int teardown(void **state _unused_)
 	free(got.data);
 	http = http_free(http);
 	event_base_free(base);
+	pkigen_done();
 	(void)kill(server, SIGKILL);
 	return waitpid(server, NULL, 0) == server ? 0 : -1;
 }
@@ -387,6 +430,7 @@ int main(void)
 		cmocka_unit_test(an_address_that_is_not_allowed_is_not_asked_by_number_or_name),
 		cmocka_unit_test(a_redirect_is_followed_to_where_one_may_go),
 		cmocka_unit_test(what_is_no_answer_fails),
+		cmocka_unit_test(over_https_the_servers_certificate_must_be_good),
 		cmocka_unit_test(what_is_no_url_of_http_is_not_fetched),
 		cmocka_unit_test(only_so_many_wait),
 	};

@@ -462,6 +462,8 @@ static void on_violation(void *ctx, struct channel *c _unused_, const char *text
 static const struct channel_ops ops = {
 	.message = on_message, .closed = on_closed, .violation = on_violation};
 
+#define EMPTY SIZE_MAX
+
 struct pair {
 	struct end main_end;
 	struct channel *main; /* main's end of a socket to ike */
@@ -495,6 +497,7 @@ static void turn(struct pair *p)
 	assert_int_not_equal(event_base_loop(p->main_end.base, EVLOOP_NONBLOCK), -1);
 }
 
+/* extra EMPTY: nothing at all */
 static void raw(struct pair *p, uint16_t type, size_t extra, int fd)
 {
 	uint8_t data[64] = {0};
@@ -502,7 +505,7 @@ static void raw(struct pair *p, uint16_t type, size_t extra, int fd)
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int))];
 	} control = {0};
-	struct iovec iov = {.iov_base = data, .iov_len = 2 + extra};
+	struct iovec iov = {.iov_base = data, .iov_len = extra == EMPTY ? 0 : 2 + extra};
 	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	memcpy(data, &type, 2);
@@ -584,6 +587,23 @@ static void a_descriptor_that_nobody_asked_for_ends_the_channel_and_is_closed(vo
 	turn(&p);
 	assert_int_equal(p.main_end.violations, 1);
 	assert_int_equal(open_fds(), before);
+	pair_close(&p);
+}
+
+/* An empty message is taken for the end: what came with it is closed. */
+static void a_descriptor_with_nothing_is_closed(void **state _unused_)
+{
+	struct pair p;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	unsigned int before;
+
+	pair_open(&p);
+	before = open_fds();
+	raw(&p, 0, EMPTY, fd);
+	turn(&p);
+	assert_int_equal(p.main_end.closed, 1);
+	assert_int_equal(open_fds(), before);
+	(void)close(fd);
 	pair_close(&p);
 }
 
@@ -694,6 +714,7 @@ int main(void)
 		cmocka_unit_test(a_message_that_is_not_its_to_send_ends_the_channel),
 		cmocka_unit_test(an_unknown_type_ends_the_channel),
 		cmocka_unit_test(a_descriptor_that_nobody_asked_for_ends_the_channel_and_is_closed),
+		cmocka_unit_test(a_descriptor_with_nothing_is_closed),
 		cmocka_unit_test(what_the_handler_refuses_ends_the_channel),
 		cmocka_unit_test(the_end_of_the_other_side_is_told),
 		cmocka_unit_test(what_is_not_read_waits_in_order),

@@ -28,6 +28,14 @@ static struct proto_news example(unsigned int number, enum news_kind kind)
 	return n;
 }
 
+static struct news fresh_table(void)
+{
+	struct news n;
+
+	news_init(&n);
+	return n;
+}
+
 static int memory(const char *text, bool sealed)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -41,6 +49,14 @@ static int memory(const char *text, bool sealed)
 	return fd;
 }
 
+static void came(struct news *n, struct news_item *item, const char *text)
+{
+	int fd = memory(text, true);
+
+	assert_int_equal(news_came(n, item, &fd, strlen(text), USEC_PER_SEC), 0);
+	(void)safe_close(fd);
+}
+
 static struct news_item *add(struct news *n, unsigned int number, enum news_kind kind,
 			     const char *text)
 {
@@ -48,8 +64,7 @@ static struct news_item *add(struct news *n, unsigned int number, enum news_kind
 	struct news_item *item;
 
 	assert_int_equal(news_add(n, &what, USEC_PER_SEC, &item), 0);
-	item->fresh_fd = memory(text, true);
-	item->fresh_size = strlen(text);
+	came(n, item, text);
 	news_accept(n, item);
 	item->next_update = now + 3600;
 	return item;
@@ -95,35 +110,94 @@ static void only_sealed_memory_is_taken(void **state _unused_)
 	(void)close(file);
 }
 
-static void the_table_is_bounded_and_what_is_used_stays(void **state _unused_)
+/* An answer for each peer that there can be, though each is wanted. */
+static void there_is_room_for_an_answer_about_every_peer(void **state _unused_)
 {
-	const usec_t later = (NEWS_USED_SECONDS + 10) * USEC_PER_SEC;
-	struct news n = {.file = -EBADF};
+	struct news n;
 	struct proto_news what;
-	struct news_item *item, *used = NULL;
+	struct news_item *item, *first = NULL, *used = NULL;
+	const usec_t later = (NEWS_USED_SECONDS + 10) * USEC_PER_SEC;
 
+	assert_true(NEWS_ITEMS_MAX >= 4 * CG_CONNECTIONS_MAX);
+	/* With certificates of a kilobyte, and what comes with them. */
+	assert_true((size_t)NEWS_BYTES_MAX / CG_CONNECTIONS_MAX >=
+		    sizeof(struct news_item) + 2 * 1024 + 100 + 4096);
+	news_init(&n);
 	for (unsigned int i = 0; i < NEWS_ITEMS_MAX; i++) {
-		what = example(i, NEWS_CRL);
+		what = example(i, NEWS_OCSP);
 		assert_int_equal(news_add(&n, &what, USEC_PER_SEC, &item), 0);
 		item->wanted = USEC_PER_SEC;
-		if (i == 0)
-			used = item;
+		first = first ? first : item;
+		used = item;
 	}
-	what = example(5000, NEWS_CRL);
+	what = example(NEWS_ITEMS_MAX, NEWS_OCSP);
 	assert_int_equal(news_add(&n, &what, 2 * USEC_PER_SEC, &item), -ENOSPC);
+	/* What is used stays; what nobody has wanted for long makes room. */
 	used->wanted = later;
 	assert_int_equal(news_add(&n, &what, later, &item), 0);
 	assert_ptr_equal(news_find(&n, used->key), used);
 	assert_ptr_equal(news_find(&n, item->key), item);
 	assert_int_equal(n.n, NEWS_ITEMS_MAX);
 	news_done(&n);
+	assert_int_equal(n.bytes, 0);
+}
+
+/* Each takes descriptors. */
+static void lists_are_bounded_by_number(void **state _unused_)
+{
+	struct news n;
+	struct proto_news what;
+	struct news_item *item;
+
+	news_init(&n);
+	for (unsigned int i = 0; i < NEWS_LISTS_MAX; i++) {
+		what = example(i, NEWS_CRL);
+		assert_int_equal(news_add(&n, &what, USEC_PER_SEC, &item), 0);
+		item->wanted = USEC_PER_SEC;
+	}
+	what = example(NEWS_LISTS_MAX, NEWS_CRL);
+	assert_int_equal(news_add(&n, &what, 2 * USEC_PER_SEC, &item), -ENOSPC);
+	what = example(NEWS_LISTS_MAX, NEWS_OCSP);
+	assert_int_equal(news_add(&n, &what, 2 * USEC_PER_SEC, &item), 0);
+	what = example(NEWS_LISTS_MAX, NEWS_CRL);
+	assert_int_equal(news_add(&n, &what, (NEWS_USED_SECONDS + 10) * USEC_PER_SEC, &item), 0);
+	assert_int_equal(n.n_lists, NEWS_LISTS_MAX);
+	news_done(&n);
+}
+
+static void all_of_them_are_bounded_in_bytes(void **state _unused_)
+{
+	struct news n;
+	struct news_item *a, *b;
+	int fd = memory("x", true);
+
+	news_init(&n);
+	a = add(&n, 1, NEWS_CRL, "a");
+	b = add(&n, 2, NEWS_CRL, "b");
+	a->wanted = b->wanted = USEC_PER_SEC;
+	/* As if it were so large. */
+	assert_int_equal(news_came(&n, b, &fd, NEWS_BYTES_MAX, USEC_PER_SEC), -ENOSPC);
+	assert_int_equal(n.n, 2);
+	assert_int_equal(news_came(&n, b, &fd, NEWS_BYTES_MAX - n.bytes, USEC_PER_SEC), 0);
+	news_refuse(b);
+	fd = memory("x", true);
+	/* Nobody has wanted the other one for long. */
+	assert_int_equal(news_came(&n, b, &fd, NEWS_BYTES_MAX - n.bytes + a->now.size + 1,
+				   (NEWS_USED_SECONDS + 10) * USEC_PER_SEC),
+			 0);
+	assert_int_equal(n.n, 1);
+	news_done(&n);
 }
 
 static void a_fetch_is_known_by_its_number_until_it_ends(void **state _unused_)
 {
-	struct news n = {.file = -EBADF, .last_number = UINT32_MAX - 1};
+	struct news n = fresh_table();
 	struct news_item *a = add(&n, 1, NEWS_CRL, "a"), *b = add(&n, 2, NEWS_CRL, "b");
-	uint32_t first = news_begin(&n, a), second = news_begin(&n, b);
+	uint32_t first, second;
+
+	n.last_number = UINT32_MAX - 1;
+	first = news_begin(&n, a);
+	second = news_begin(&n, b);
 
 	assert_true(first != 0 && second != 0 && first != second);
 	assert_ptr_equal(news_find_number(&n, first), a);
@@ -139,7 +213,7 @@ static void a_fetch_is_known_by_its_number_until_it_ends(void **state _unused_)
 static void open_again(struct news *n, int64_t at)
 {
 	news_done(n);
-	*n = (struct news){0};
+	news_init(n);
 	news_file_open(n, dir, at, USEC_PER_SEC);
 }
 
@@ -150,6 +224,8 @@ static void assert_holds(const struct news *n, unsigned int number, enum news_ki
 	char data[64] = "";
 	uint8_t key[PKI_SHA256_SIZE];
 	struct news_item *item;
+	size_t size = 0;
+	int fd;
 
 	assert_int_equal(proto_news_key(&what, key), 0);
 	item = news_find(n, key);
@@ -158,14 +234,17 @@ static void assert_holds(const struct news *n, unsigned int number, enum news_ki
 	assert_int_equal(item->what.kind, kind);
 	assert_int_equal(item->what.issuer.size, what.issuer.size);
 	assert_memory_equal(item->what.cert.data, what.cert.data, what.cert.size);
-	assert_int_equal(item->size, strlen(text));
-	assert_int_equal(pread(item->fd, data, sizeof(data) - 1, 0), strlen(text));
+	assert_int_equal(item->now.size, strlen(text));
+	fd = news_open(&item->now);
+	assert_int_equal(news_check_fd(fd, sizeof(data) - 1, &size), 0);
+	assert_int_equal(pread(fd, data, sizeof(data) - 1, 0), strlen(text));
+	(void)close(fd);
 	assert_string_equal(data, text);
 }
 
 static void what_was_saved_last_is_there_after_a_restart(void **state _unused_)
 {
-	struct news n = {.file = -EBADF};
+	struct news n = fresh_table();
 	struct news_item *a, *b;
 
 	open_again(&n, now);
@@ -173,8 +252,7 @@ static void what_was_saved_last_is_there_after_a_restart(void **state _unused_)
 	b = add(&n, 2, NEWS_OCSP, "answer");
 	news_file_save(&n, a);
 	news_file_save(&n, b);
-	a->fresh_fd = memory("second", true);
-	a->fresh_size = 6;
+	came(&n, a, "second");
 	news_accept(&n, a);
 	news_file_save(&n, a);
 	open_again(&n, now);
@@ -192,7 +270,7 @@ static void what_was_saved_last_is_there_after_a_restart(void **state _unused_)
 static void a_damaged_file_counts_up_to_the_damage(void **state _unused_)
 {
 	_cleanup_free_ char *path = str_printf("%s/%s", dir, NEWS_FILE), *text = NULL;
-	struct news n = {.file = -EBADF};
+	struct news n = fresh_table();
 	size_t len;
 
 	open_again(&n, now);
@@ -207,7 +285,7 @@ static void a_damaged_file_counts_up_to_the_damage(void **state _unused_)
 		memcpy(other, text, len);
 		other[at] = (char)(other[at] ^ 0x40);
 		assert_int_equal(file_write_atomic(path, other, len, 0600), 0);
-		n = (struct news){.file = -EBADF};
+		news_init(&n);
 		open_again(&n, now);
 		assert_true(n.n < 2);
 		/* And it can be written again. */
@@ -218,7 +296,7 @@ static void a_damaged_file_counts_up_to_the_damage(void **state _unused_)
 	}
 	for (size_t cut = 0; cut < len; cut += 41) {
 		assert_int_equal(file_write_atomic(path, text, cut, 0600), 0);
-		n = (struct news){.file = -EBADF};
+		news_init(&n);
 		open_again(&n, now);
 		assert_int_equal(n.n, cut >= len / 2 ? 1 : 0);
 		news_done(&n);
@@ -229,7 +307,7 @@ static void a_damaged_file_counts_up_to_the_damage(void **state _unused_)
 static void a_file_that_cannot_be_had_is_done_without(void **state _unused_)
 {
 	_cleanup_free_ char *path = str_printf("%s/%s", dir, NEWS_FILE);
-	struct news n = {0};
+	struct news n = fresh_table();
 
 	assert_int_equal(symlink("/etc/passwd", path), 0);
 	news_file_open(&n, dir, now, 1);
@@ -240,7 +318,7 @@ static void a_file_that_cannot_be_had_is_done_without(void **state _unused_)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(file_write_atomic(path, "", 0, 0666), 0);
 	assert_int_equal(chmod(path, 0666), 0);
-	n = (struct news){0};
+	news_init(&n);
 	news_file_open(&n, dir, now, 1);
 	assert_true(n.file < 0);
 	news_done(&n);
@@ -270,7 +348,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(they_are_fetched_ahead_of_time_and_not_too_often),
 		cmocka_unit_test(only_sealed_memory_is_taken),
-		cmocka_unit_test(the_table_is_bounded_and_what_is_used_stays),
+		cmocka_unit_test(there_is_room_for_an_answer_about_every_peer),
+		cmocka_unit_test(lists_are_bounded_by_number),
+		cmocka_unit_test(all_of_them_are_bounded_in_bytes),
 		cmocka_unit_test(a_fetch_is_known_by_its_number_until_it_ends),
 		cmocka_unit_test_teardown(what_was_saved_last_is_there_after_a_restart, clean),
 		cmocka_unit_test_teardown(a_damaged_file_counts_up_to_the_damage, clean),

@@ -310,8 +310,9 @@ static void news(struct pkirev_der crl)
 {
 	struct proto_news_taken taken;
 
-	assert_int_equal(
-		evidence_take(evidence, &told.want, crl.data, crl.len, pkigen_now(), 1, &taken), 0);
+	assert_int_equal(evidence_take(evidence, &told.want, crl.data, crl.len, false, pkigen_now(),
+				       &taken),
+			 0);
 	assert_true(taken.taken);
 }
 
@@ -543,6 +544,96 @@ static void many_are_looked_at_some_at_a_time(void **state _unused_)
 	(void)watch_free(w);
 }
 
+/* There may be an answer for each of thousands of peers: what comes for one is nothing to the others. */
+static void only_what_depends_on_news_is_looked_at(void **state _unused_)
+{
+	struct pkirev_der good = pkirev_crl(ca, &(struct pkirev_crl){.number = 1}),
+			  bad = pkirev_crl(ca,
+					   &(struct pkirev_crl){.number = 2, .revoked = {peer}});
+	static const struct watch_ops ops = {.state = on_state, .seen_revoked = on_seen};
+	struct watch *w = watch_new(&ops, NULL);
+	uint8_t key[PKI_SHA256_SIZE], other[PKI_SHA256_SIZE] = {1};
+
+	use(true, NULL);
+	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), -EAGAIN);
+	/* Whoever waits knows for what. */
+	assert_int_equal(proto_news_key(&told.want, key), 0);
+	assert_true(evidence_keys_have(path.keys.list, path.keys.n, key));
+	assert_false(evidence_keys_have(path.keys.list, path.keys.n, other));
+	news(good);
+	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), 0);
+	assert_int_equal(watch_add(w, 77, &path, GRACE, pkigen_now(), USEC_PER_SEC), 0);
+	assert_false(run(w, pkigen_now()));
+	memset(&told, 0, sizeof(told));
+	{
+		static struct proto_news_taken taken;
+		struct proto_news what = {.kind = NEWS_CRL,
+					  .url = CRL_URL,
+					  .cert = {peer->der, peer->der_len},
+					  .issuer = {ca->der, ca->der_len}};
+
+		assert_int_equal(evidence_take(evidence, &what, bad.data, bad.len, false,
+					       pkigen_now(), &taken),
+				 0);
+		assert_true(taken.taken);
+	}
+	watch_news(w, other);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.states + told.seen, 0);
+	watch_news(w, key);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.seen, 1);
+	assert_int_equal(told.states, 1);
+	(void)watch_free(w);
+}
+
+/*
+ * A CA may sign its lists by a key of their own (RFC 5280 section 6.3.3): a path with that certificate at hand tells which are genuine, and a forged one
+ * that comes after takes nothing of that.
+ */
+static void a_list_that_a_path_proved_stays_in_force(void **state _unused_)
+{
+	struct pkigen_spec s = {.subject = "CN=CA", .ca = true};
+	struct pkigen_cert *signer = pkigen_make(&s, root);
+	const struct pkirev_crl one = {.number = 1, .revoked = {peer}}, forged = {.number = 2};
+	struct pkirev_der bad = pkirev_crl(signer, &one),
+			  of_root = pkirev_crl(root, &(struct pkirev_crl){.number = 1}),
+			  junk = pkirev_crl(signer, &(struct pkirev_crl){.number = forged.number,
+									 .use_key = root->key});
+	static const struct watch_ops ops = {.state = on_state, .seen_revoked = on_seen};
+	struct watch *w = watch_new(&ops, NULL);
+	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = to_cert(signer);
+	static struct proto_news_taken taken;
+	struct proto_news what = {.kind = NEWS_CRL,
+				  .url = CRL_URL,
+				  .cert = {peer->der, peer->der_len},
+				  .issuer = {ca->der, ca->der_len}};
+
+	/* The signer is not revoked either. */
+	use(true, &of_root);
+	assert_int_equal(judged(LOOSE, peer), 0);
+	assert_true(pki_certs_add(&path.others, cert) >= 0);
+	memset(&told, 0, sizeof(told));
+	assert_int_equal(watch_add(w, 77, &path, GRACE, pkigen_now(), USEC_PER_SEC), 0);
+	assert_int_equal(
+		evidence_take(evidence, &what, bad.data, bad.len, false, pkigen_now(), &taken), 0);
+	assert_true(taken.taken);
+	watch_news(w, taken.key);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.seen, 1);
+	assert_int_equal(evidence_take(evidence, &what, junk.data, junk.len, false, pkigen_now(),
+				       &taken),
+			 0);
+	assert_true(evidence_settle(evidence, &taken));
+	watch_news(w, taken.key);
+	assert_false(run(w, pkigen_now()));
+	assert_true(evidence_settle(evidence, &taken));
+	assert_false(taken.taken);
+	assert_int_equal(told.last_state.certs[0].state, PKI_STATE_REVOKED);
+	assert_int_equal(told.states, 2);
+	(void)watch_free(w);
+}
+
 /* ---------------------------------------------------------------- */
 
 static int fresh(void **state _unused_)
@@ -601,6 +692,8 @@ int main(void)
 		cmocka_unit_test_setup(beyond_its_grace_only_who_must_know_ends_a_tunnel, fresh),
 		cmocka_unit_test_setup(what_is_not_asked_about_or_gone_is_not_told_of, fresh),
 		cmocka_unit_test_setup(many_are_looked_at_some_at_a_time, fresh),
+		cmocka_unit_test_setup(only_what_depends_on_news_is_looked_at, fresh),
+		cmocka_unit_test_setup(a_list_that_a_path_proved_stays_in_force, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -86,7 +86,14 @@ static void of_what_was_seen_the_first_to_expire_makes_room_and_nothing_by_hand(
 	r = example(REVOKED_BY_HAND_MAX, REVOKED_BY_HAND);
 	assert_int_equal(revoked_set_add(&s, &r), -ENOSPC);
 	for (unsigned int i = 0; i <= REVOKED_SEEN_MAX; i++) {
+		const struct revoked *victim;
+
 		r = example(100000 + i, REVOKED_BY_OCSP);
+		/* Who is to be told of it knows which one goes. */
+		victim = revoked_set_in_place_of(&s, &r);
+		assert_int_equal(victim != NULL, i == REVOKED_SEEN_MAX);
+		if (victim)
+			assert_string_equal(victim->subject, "CN=gw100000");
 		assert_int_equal(revoked_set_add(&s, &r), 0);
 	}
 	assert_int_equal(s.n_seen, REVOKED_SEEN_MAX);

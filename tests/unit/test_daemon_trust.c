@@ -2,6 +2,7 @@
 /*
  * The digest of what a peer is judged by: other for every change that may decide, the same for none, and with every verdict.
  */
+#include "lib/pkirev.h"
 #include "lib/pkitest.h"
 
 #include <time.h>
@@ -192,6 +193,42 @@ static void the_first_end_is_known(void **state _unused_)
 	}
 }
 
+/* Main puts no connection in force that a worker could not read; should it all the same, nobody is judged by it. */
+static void a_connection_with_an_error_judges_nobody(void **state _unused_)
+{
+	static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id[PROTO_ID_MAX];
+	struct pkigen_cert *root = pkigen_root("CN=One Root");
+	struct pkirev_der crl = pkirev_crl(root, &(struct pkirev_crl){.number = 1}),
+			  newer = pkirev_crl(root, &(struct pkirev_crl){.number = 2});
+	struct stage_trust s = {.ref = {1, 1},
+				.name = "x",
+				.subject_name = "gw.example",
+				.remote_identity = "auto"};
+	struct stage_file f = {.ref = s.ref, .part = STAGE_CRL, .name = "x.crl"};
+	struct trust_table *good = trust_table_new(1), *bad = trust_table_new(2);
+	static struct staged_trust answer;
+
+	assert_int_equal(trust_table_begin(good, &s), 0);
+	load(good, &s, STAGE_CHAIN, root);
+	assert_int_equal(trust_table_file(good, &f, newer.data, newer.len), 0);
+	assert_int_equal(trust_table_end(good, 1, time(NULL), &answer, hashes, id), 0);
+	assert_int_equal(answer.error, 0);
+	trust_table_seal(good);
+	assert_non_null(trust_table_find(good, 1));
+
+	assert_int_equal(trust_table_begin(bad, &s), 0);
+	assert_int_equal(trust_table_file(bad, &f, crl.data, crl.len), 0);
+	f.part = STAGE_CHAIN;
+	assert_int_equal(trust_table_file(bad, &f, (const uint8_t *)"half", 4), 0);
+	assert_int_equal(trust_table_end(bad, 1, time(NULL), &answer, hashes, id), 0);
+	assert_true(answer.error < 0);
+	trust_table_seal(bad);
+	trust_table_keep_newer(bad, good);
+	assert_null(trust_table_find(bad, 1));
+	(void)trust_table_free(bad);
+	(void)trust_table_free(good);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +236,7 @@ int main(void)
 		cmocka_unit_test(connections_share_a_file_and_nothing_more),
 		cmocka_unit_test(it_reaches_the_engine),
 		cmocka_unit_test(the_first_end_is_known),
+		cmocka_unit_test(a_connection_with_an_error_judges_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

@@ -332,6 +332,29 @@ static void a_new_version_is_told_and_a_worse_one_not_taken(void **state _unused
 	assert_false(state_now.changed);
 }
 
+/* It is of use no longer than what it hangs from. */
+static void a_version_below_a_ca_that_ends_sooner_is_not_taken(void **state _unused_)
+{
+	int64_t now = pkigen_now();
+	const struct pkigen_spec ca = {
+		.subject = "CN=Ends Soon", .ca = true, .not_after = now + 10 * PKIGEN_DAY};
+	const struct pkigen_spec leaf = {.subject = "CN=gw.example",
+					 .not_after = now + 300 * PKIGEN_DAY};
+	struct pkigen_cert *soon = pkigen_make(&ca, pkigen_root("CN=R")),
+			   *below = pkigen_make(&leaf, soon);
+	const char *pem = pkigen_text("%s%s%s", below->key_pem, below->pem, soon->pem);
+	struct vault_item *it = want(1);
+
+	give_pem(VERSION, gateway(PKIGEN_P256, now + 100 * PKIGEN_DAY));
+	key_vault_use(it);
+	(void)want(2);
+	give(VERSION2, pem, strlen(pem), "");
+	assert_int_equal(state_now.state, VAULT_FAILED);
+	assert_true(state_now.refused);
+	assert_non_null(strstr(state_now.text, "its intermediate \"CN=Ends Soon\" ends"));
+	assert_string_equal(state_now.version, VERSION);
+}
+
 static void the_same_version_wrapped_anew_is_no_new_one(void **state _unused_)
 {
 	struct pkigen_cert *c = gateway(PKIGEN_P256, 0);
@@ -537,6 +560,7 @@ int main(void)
 		cmocka_unit_test(signatures_of_every_kind_are_taken_and_others_refused),
 		WITH(a_certificate_with_its_key_is_taken),
 		WITH(a_new_version_is_told_and_a_worse_one_not_taken),
+		WITH(a_version_below_a_ca_that_ends_sooner_is_not_taken),
 		WITH(the_same_version_wrapped_anew_is_no_new_one),
 		WITH(what_cannot_be_used_is_refused),
 		WITH(a_key_that_stays_signs_there),

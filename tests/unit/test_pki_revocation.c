@@ -182,6 +182,20 @@ static void a_list_past_its_day_tells_nothing_good_but_still_what_was_revoked(vo
 	assert_refused(&revoked.check, PKI_REVOKED, "was revoked");
 }
 
+/* The end of time has no grace beyond it. */
+static void a_list_that_says_no_next_update_is_good_with_a_grace_too(void **state)
+{
+	_cleanup_(proof_done) struct proof p = {};
+
+	(void)state;
+	CRL(&p, root, .next_update = -1);
+	CRL(&p, ca, .next_update = -1);
+	p.revocation.evidence.grace = 86400;
+	prove(&p, REQUIRED);
+	assert_valid(&p.check);
+	assert_true(p.revocation.status[0].fresh_until == INT64_MAX);
+}
+
 static void a_list_from_the_future_says_nothing_good_yet(void **state)
 {
 	_cleanup_(proof_done) struct proof p = {};
@@ -603,6 +617,7 @@ int main(void)
 		cmocka_unit_test(without_a_list_nothing_is_known_and_the_mode_decides),
 		cmocka_unit_test(a_revoked_leaf_and_a_revoked_intermediate_are_refused_by_name),
 		cmocka_unit_test(a_list_past_its_day_tells_nothing_good_but_still_what_was_revoked),
+		cmocka_unit_test(a_list_that_says_no_next_update_is_good_with_a_grace_too),
 		cmocka_unit_test(a_list_from_the_future_says_nothing_good_yet),
 		cmocka_unit_test(a_list_that_nobody_genuine_signed_changes_nothing),
 		cmocka_unit_test(an_issuer_without_crlsign_signs_no_list),

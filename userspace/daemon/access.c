@@ -103,3 +103,55 @@ enum cg_role access_needed(const char *operation)
 	}
 	return CG_ROLE_NONE;
 }
+
+static bool is_over(const struct access_limit *u, usec_t now)
+{
+	return usec_sub(now, u->limit.begin) >= ACCESS_LIMIT_SECONDS * USEC_PER_SEC;
+}
+
+static struct access_limit *place_of(struct access_limits *l, uid_t uid, usec_t now)
+{
+	struct access_limit *free_one = NULL;
+
+	for (size_t i = 0; i < ACCESS_LIMITS - 1; i++) {
+		struct access_limit *u = &l->users[i];
+
+		if (u->limit.begin != 0 && u->uid == uid)
+			return u;
+		if (!free_one && (u->limit.begin == 0 || (is_over(u, now) && u->left_out == 0)))
+			free_one = u;
+	}
+	if (!free_one)
+		return &l->users[ACCESS_LIMITS - 1];
+	*free_one = (struct access_limit){.uid = uid};
+	return free_one;
+}
+
+bool access_limit_pass(struct access_limits *l, uid_t uid, usec_t now)
+{
+	struct access_limit *u = place_of(l, uid, now);
+
+	u->limit.interval = ACCESS_LIMIT_SECONDS * USEC_PER_SEC;
+	u->limit.burst = ACCESS_LIMIT_BURST;
+	if (ratelimit_pass(&u->limit, now, NULL))
+		return true;
+	u->left_out++;
+	return false;
+}
+
+unsigned int access_limit_left_out(struct access_limits *l, usec_t now, uid_t *ret_uid,
+				   bool *ret_shared)
+{
+	for (size_t i = 0; i < ACCESS_LIMITS; i++) {
+		struct access_limit *u = &l->users[i];
+		unsigned int n = u->left_out;
+
+		if (n == 0 || !is_over(u, now))
+			continue;
+		*ret_uid = u->uid;
+		*ret_shared = i == ACCESS_LIMITS - 1;
+		*u = (struct access_limit){0};
+		return n;
+	}
+	return 0;
+}

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "base/time.h"
 #include "config/config.h"
 
 /* Operations, as docs/json.md describes them; certgate(8) lists the same roles. */
@@ -51,5 +52,24 @@ enum cg_role access_of(const struct access_list *l, uid_t uid, gid_t gid, const 
 		       size_t n_groups, const struct access_member **ret_member);
 /* The role that an operation takes; CG_ROLE_NONE: there is no such operation. */
 enum cg_role access_needed(const char *operation);
+
+/*
+ * How often what users are refused is told of, each user's for itself, so that nobody's flood hides what another tries. All zeros: nobody was refused
+ * anything. Of more users at a time than there are places the others share the last one.
+ */
+enum { ACCESS_LIMITS = 32, ACCESS_LIMIT_SECONDS = 10, ACCESS_LIMIT_BURST = 20 };
+struct access_limits {
+	struct access_limit {
+		uid_t uid;
+		struct cg_ratelimit limit; /* all zeros: free */
+		unsigned int left_out;
+	} users[ACCESS_LIMITS];
+};
+
+/* Whether that refusal is told of. `now` is of the boot clock. */
+bool access_limit_pass(struct access_limits *l, uid_t uid, usec_t now);
+/* How many of a user's were not told of, whose time is over: forgotten with that. 0: there are none; *ret_shared: they are of several users. */
+unsigned int access_limit_left_out(struct access_limits *l, usec_t now, uid_t *ret_uid,
+				   bool *ret_shared);
 
 #endif

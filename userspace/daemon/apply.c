@@ -88,6 +88,9 @@ static void take_credentials(struct conn *to, struct conn *from)
 	free(to->local_subject);
 	to->local_subject = TAKE_PTR(from->local_subject);
 	to->local_not_after = from->local_not_after;
+	free(to->local_ends);
+	to->local_ends = TAKE_PTR(from->local_ends);
+	to->local_ends_at = from->local_ends_at;
 }
 
 /* Closes with DELETE; the kernel's side is gone at once. */

@@ -448,7 +448,8 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 	binding_tell_ike(g, b);
 }
 
-void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text)
+void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text,
+		      bool in_kernel)
 {
 	struct binding *b;
 
@@ -463,7 +464,10 @@ void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE],
 				continue;
 			(void)snprintf(why, sizeof(why), "revoked: %.60s%s%.50s",
 				       b->b.chain[i].subject, text ? ", " : "", text ? text : "");
-			binding_die(g, b, why);
+			if (in_kernel)
+				binding_die(g, b, why);
+			else
+				binding_stop(g, b, why);
 			break;
 		}
 	}

@@ -173,11 +173,12 @@ static int receive(struct channel *c)
 		end(c, NULL);
 		return -ECONNRESET;
 	}
+	/* An empty message looks like the end, and may have brought descriptors all the same. */
+	n_fds = take_fds(&mh, &fd);
 	if (n == 0) {
 		end(c, NULL);
 		return -ECONNRESET;
 	}
-	n_fds = take_fds(&mh, &fd);
 	if (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		end(c, "a message longer than any may be");
 	else

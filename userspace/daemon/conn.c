@@ -93,6 +93,7 @@ void conn_free(struct conn *c)
 	free(c->remote_id);
 	free(c->hashes);
 	free(c->local_subject);
+	free(c->local_ends);
 	free(c->chain_subject);
 	history_done(&c->history);
 	free(c->last_error.code);

@@ -13,6 +13,9 @@ enum {
 	CLIENTS_MAX = 64,
 	CLIENTS_OTHERS = 48,
 	CLIENTS_ONE_USER = 16,
+	CLIENTS_NO_ROLE =
+		8, /* of those of others: whoever may do nothing does not keep out who may */
+	NO_ROLE_SECONDS = 5, /* after which such a one is let go; and after its first answer */
 	GROUPS_MAX = 65536,
 	EVENTS_MAX = 4 * 1024 * 1024
 };
@@ -24,6 +27,7 @@ struct client {
 	uid_t uid;
 	pid_t pid;
 	enum cg_role role;
+	usec_t since;			    /* boot time */
 	const struct access_member *member; /* that gives the role; NULL: root, or none */
 	struct event *readable, *writable;
 	struct control_reader reader;
@@ -36,6 +40,9 @@ struct client {
 	char *monitored;  /* a connection; NULL: all */
 	uint32_t subject; /* of the request under way */
 };
+
+/* What was refused to whom, and how often that was told of. */
+static struct access_limits refusals;
 
 struct gateway *client_gateway(struct client *cl)
 {
@@ -57,7 +64,6 @@ const char *client_who(const struct client *cl, char buf[CLIENT_TEXT])
 
 bool client_may(struct client *cl, const char *op, const char *about)
 {
-	static struct cg_ratelimit refusals = {.interval = 10 * USEC_PER_SEC, .burst = 20};
 	enum cg_role needed = access_needed(op);
 	_cleanup_free_ char *error = NULL;
 	char text[CLIENT_TEXT];
@@ -70,7 +76,7 @@ bool client_may(struct client *cl, const char *op, const char *about)
 				     cg_role_to_string(cl->role));
 		return true;
 	}
-	if (ratelimit_pass(&refusals, now_boottime(), NULL))
+	if (access_limit_pass(&refusals, cl->uid, now_boottime()))
 		history_note(cl->g, NULL, IKE_WARNING, "command-refused", NULL, NULL,
 			     "%s%s%s was refused to %s, whose role is %s", op, about ? " " : "",
 			     about ? about : "", client_who(cl, text), cg_role_to_string(cl->role));
@@ -184,6 +190,7 @@ void client_answer(struct client *cl, json_t *answer)
 	bool was_busy = cl->busy;
 
 	cl->busy = false;
+	cl->closing = cl->closing || cl->role == CG_ROLE_NONE;
 	if (!put(cl, answer))
 		cl->ended = true;
 	/* An answer that came later: the loop of requests is not on the stack. */
@@ -227,6 +234,9 @@ static void on_readable(evutil_socket_t fd _unused_, short what, void *userdata)
 	struct client *cl = userdata;
 	int r;
 
+	if (cl->role == CG_ROLE_NONE &&
+	    now_boottime() - cl->since >= NO_ROLE_SECONDS * USEC_PER_SEC)
+		cl->ended = true;
 	if (what & EV_READ && !cl->ended) {
 		r = control_reader_fill(&cl->reader, cl->fd);
 		if (r == -EMSGSIZE) {
@@ -274,29 +284,34 @@ static int find_role(struct gateway *g, int fd, struct client *cl)
 	return 0;
 }
 
-static bool is_room(const struct gateway *g, uid_t uid)
+static bool is_room(const struct gateway *g, const struct client *new)
 {
-	size_t all = 0, others = 0, same = 0;
+	size_t all = 0, others = 0, same = 0, no_role = 0;
+	uid_t uid = new->uid;
 
 	for (const struct client *cl = g->clients; cl; cl = cl->next) {
 		all++;
 		others += cl->uid != 0;
 		same += cl->uid == uid;
+		no_role += cl->role == CG_ROLE_NONE;
 	}
+	if (new->role == CG_ROLE_NONE && no_role >= CLIENTS_NO_ROLE)
+		return false;
 	return all < CLIENTS_MAX &&
 	       (uid == 0 || (others < CLIENTS_OTHERS && same < CLIENTS_ONE_USER));
 }
 
 static int accept_client(struct gateway *g, int fd)
 {
+	const struct timeval no_role = {.tv_sec = NO_ROLE_SECONDS};
 	struct client *cl = calloc(1, sizeof(*cl));
 	int r;
 
 	if (!cl)
 		return -ENOMEM;
-	*cl = (struct client){.g = g, .fd = fd};
+	*cl = (struct client){.g = g, .fd = fd, .since = now_boottime()};
 	r = find_role(g, fd, cl);
-	if (r >= 0 && !is_room(g, cl->uid))
+	if (r >= 0 && !is_room(g, cl))
 		r = -EMFILE;
 	if (r < 0) {
 		free(cl);
@@ -304,7 +319,8 @@ static int accept_client(struct gateway *g, int fd)
 	}
 	cl->readable = event_new(g->base, fd, EV_READ | EV_PERSIST, on_readable, cl);
 	cl->writable = event_new(g->base, fd, EV_WRITE | EV_PERSIST, on_writable, cl);
-	if (!cl->readable || !cl->writable || event_add(cl->readable, NULL) < 0) {
+	if (!cl->readable || !cl->writable ||
+	    event_add(cl->readable, cl->role == CG_ROLE_NONE ? &no_role : NULL) < 0) {
 		if (cl->readable)
 			event_free(cl->readable);
 		if (cl->writable)
@@ -344,6 +360,23 @@ static void on_connection(evutil_socket_t listener, short what _unused_, void *u
 		(void)log_warning_errno(r, "a client of the control socket is turned away");
 		turn_away(fd, r);
 		(void)safe_close(fd);
+	}
+}
+
+void control_tick(struct gateway *g, usec_t now)
+{
+	unsigned int n;
+	uid_t uid = 0;
+	bool shared;
+
+	while ((n = access_limit_left_out(&refusals, now, &uid, &shared)) > 0) {
+		if (shared)
+			history_note(g, NULL, IKE_WARNING, "command-refused", NULL, NULL,
+				     "%u more commands were refused to several users", n);
+		else
+			history_note(g, NULL, IKE_WARNING, "command-refused", NULL, NULL,
+				     "%u more commands were refused to the user with uid %u", n,
+				     (unsigned int)uid);
 	}
 }
 

@@ -8,25 +8,31 @@
 
 #include "base/str.h"
 
+struct list {
+	struct pki_crl *crl;
+	bool proven; /* its issuer, or whom a path says, signed it */
+};
+
 struct slot {
-	LIST_ENTRY(slot) all;
+	TAILQ_ENTRY(slot) all; /* the one that was used longest ago first */
 	struct table_node by_key;
 	uint8_t key[PKI_SHA256_SIZE];
 	enum news_kind kind;
-	struct pki_cert *cert, *issuer;
-	struct pki_crl *crl;   /* NULL: none came yet */
-	struct pki_ocsp *ocsp; /* likewise */
+	struct list lists[EVIDENCE_LISTS_MAX]; /* none: none came yet */
+	size_t n_lists;
+	struct pki_ocsp *ocsp; /* likewise NULL */
 	int64_t next_update;   /* of what is there, seconds since 1970 */
-	bool genuine;	       /* its issuer, or whom that made a responder, signed it */
-	bool awaited;	       /* asked for, and nothing has come */
+	size_t bytes;
+	bool unsettled; /* what came last is not proven, and there is a proven one */
+	bool awaited;	/* asked for, and nothing has come */
 	char failure[PROTO_NEWS_TEXT];
-	usec_t used, asked; /* boot time; asked 0: never */
+	usec_t asked; /* boot time; 0: never */
 };
 
 struct evidence {
-	LIST_HEAD(, slot) all;
+	TAILQ_HEAD(, slot) all;
 	struct table by_key;
-	size_t n;
+	size_t n, bytes, n_max, bytes_max;
 	evidence_want_fn want;
 	void *ctx;
 	bool may_ask; /* of the call that is under way */
@@ -35,13 +41,13 @@ struct evidence {
 static void slot_free(struct evidence *e, struct slot *s)
 {
 	table_del(&e->by_key, &s->by_key);
-	LIST_REMOVE(s, all);
-	pki_cert_unref(s->cert);
-	pki_cert_unref(s->issuer);
-	pki_crl_unref(s->crl);
+	TAILQ_REMOVE(&e->all, s, all);
+	for (size_t i = 0; i < s->n_lists; i++)
+		pki_crl_unref(s->lists[i].crl);
 	pki_ocsp_unref(s->ocsp);
-	free(s);
 	e->n--;
+	e->bytes -= s->bytes;
+	free(s);
 }
 
 struct evidence *evidence_new(evidence_want_fn want, void *ctx)
@@ -49,10 +55,19 @@ struct evidence *evidence_new(evidence_want_fn want, void *ctx)
 	struct evidence *e = calloc(1, sizeof(*e));
 
 	if (e) {
+		TAILQ_INIT(&e->all);
+		e->n_max = EVIDENCE_SLOTS_MAX;
+		e->bytes_max = EVIDENCE_BYTES_MAX;
 		e->want = want;
 		e->ctx = ctx;
 	}
 	return e;
+}
+
+void evidence_bound(struct evidence *e, size_t slots, size_t bytes)
+{
+	e->n_max = slots;
+	e->bytes_max = bytes;
 }
 
 struct evidence *evidence_free(struct evidence *e)
@@ -61,7 +76,7 @@ struct evidence *evidence_free(struct evidence *e)
 
 	if (!e)
 		return NULL;
-	while ((s = LIST_FIRST(&e->all)))
+	while ((s = TAILQ_FIRST(&e->all)))
 		slot_free(e, s);
 	table_done(&e->by_key);
 	free(e);
@@ -76,6 +91,17 @@ static uint64_t number_of(const uint8_t key[PKI_SHA256_SIZE])
 	return n;
 }
 
+bool evidence_keys_have(const uint64_t *list, size_t n, const uint8_t key[PKI_SHA256_SIZE])
+{
+	uint64_t number = number_of(key);
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i] == number)
+			return true;
+	}
+	return false;
+}
+
 static struct slot *find(const struct evidence *e, const uint8_t key[PKI_SHA256_SIZE])
 {
 	for (struct table_node *n = table_find(&e->by_key, number_of(key)); n; n = table_next(n)) {
@@ -87,64 +113,76 @@ static struct slot *find(const struct evidence *e, const uint8_t key[PKI_SHA256_
 	return NULL;
 }
 
-static void make_room(struct evidence *e)
+/* For one more slot, or for so many bytes. */
+static void make_room(struct evidence *e, size_t slots, size_t bytes, const struct slot *not_this)
 {
-	struct slot *oldest = NULL, *s;
+	while (e->n + slots > e->n_max || e->bytes + bytes > e->bytes_max) {
+		struct slot *s = TAILQ_FIRST(&e->all);
 
-	if (e->n < EVIDENCE_SLOTS_MAX)
-		return;
-	LIST_FOREACH(s, &e->all, all)
-	{
-		if (!oldest || s->used < oldest->used)
-			oldest = s;
+		if (s && s == not_this)
+			s = TAILQ_NEXT(s, all);
+		if (!s)
+			return;
+		slot_free(e, s);
 	}
-	slot_free(e, oldest);
+}
+
+static void count(struct evidence *e, struct slot *s)
+{
+	size_t bytes = sizeof(*s) + (s->ocsp ? s->ocsp->der_len : 0);
+
+	for (size_t i = 0; i < s->n_lists; i++)
+		bytes += s->lists[i].crl->der_len;
+	e->bytes += bytes - s->bytes;
+	s->bytes = bytes;
+	make_room(e, 0, 0, s);
 }
 
 /* The slot of these news, made if it is not there. NULL: no memory. */
-static struct slot *slot_get(struct evidence *e, const struct proto_news *what,
-			     struct pki_cert *cert, struct pki_cert *issuer, usec_t now)
+static struct slot *slot_get(struct evidence *e, enum news_kind kind,
+			     const uint8_t key[PKI_SHA256_SIZE])
+{
+	struct slot *s = find(e, key);
+
+	if (!s) {
+		make_room(e, 1, sizeof(*s), NULL);
+		s = calloc(1, sizeof(*s));
+		if (!s)
+			return NULL;
+		memcpy(s->key, key, sizeof(s->key));
+		s->kind = kind;
+		table_add(&e->by_key, &s->by_key, number_of(key));
+		e->n++;
+		TAILQ_INSERT_TAIL(&e->all, s, all);
+		count(e, s);
+		return s;
+	}
+	TAILQ_REMOVE(&e->all, s, all);
+	TAILQ_INSERT_TAIL(&e->all, s, all);
+	return s;
+}
+
+/* ---------------------------------------------------------------- what a path asks for */
+
+static struct slot *ask(struct evidence *e, const struct proto_news *what, usec_t now,
+			struct evidence_keys *keys)
 {
 	uint8_t key[PKI_SHA256_SIZE];
 	struct slot *s;
 
 	if (proto_news_key(what, key) < 0)
 		return NULL;
-	s = find(e, key);
-	if (!s) {
-		make_room(e);
-		s = calloc(1, sizeof(*s));
-		if (!s)
-			return NULL;
-		memcpy(s->key, key, sizeof(key));
-		s->kind = what->kind;
-		s->cert = pki_cert_ref(cert);
-		s->issuer = pki_cert_ref(issuer);
-		LIST_INSERT_HEAD(&e->all, s, all);
-		table_add(&e->by_key, &s->by_key, number_of(key));
-		e->n++;
-	}
-	s->used = now;
-	return s;
-}
-
-/* ---------------------------------------------------------------- what a path asks for */
-
-static struct slot *ask(struct evidence *e, const struct proto_news *what, struct pki_cert *cert,
-			struct pki_cert *issuer, usec_t now)
-{
-	uint8_t key[PKI_SHA256_SIZE];
-	struct slot *s;
-
+	if (keys->n < EVIDENCE_KEYS_MAX)
+		keys->list[keys->n++] = number_of(key);
 	if (!e->may_ask)
-		return proto_news_key(what, key) < 0 ? NULL : find(e, key);
-	s = slot_get(e, what, cert, issuer, now);
+		return find(e, key);
+	s = slot_get(e, what->kind, key);
 	if (!s)
 		return NULL;
 	/* Of one that was kept over a restart the time may be over: then its successor is worth a wait. */
 	if (s->asked == 0 || now - s->asked >= EVIDENCE_ASK_SECONDS * USEC_PER_SEC) {
 		s->asked = MAX(now, (usec_t)1);
-		if ((!s->crl && !s->ocsp) ||
+		if ((s->n_lists == 0 && !s->ocsp) ||
 		    s->next_update < (int64_t)(now_realtime() / USEC_PER_SEC))
 			s->awaited = true;
 		e->want(e->ctx, what, s->awaited);
@@ -189,7 +227,7 @@ static bool gather_ocsp(struct evidence *e, struct pki_cert *const *path, size_t
 		what.request.data = request;
 		if (what.request.size > PROTO_OCSP_REQUEST_MAX)
 			break;
-		s = ask(e, &what, path[i], path[i + 1], now);
+		s = ask(e, &what, now, &ret->keys);
 		if (!s)
 			continue;
 		note(s, i, ret);
@@ -211,12 +249,17 @@ static void gather_crls(struct evidence *e, struct pki_cert *const *path, size_t
 
 		if (!pki_cert_crl_url(path[i], k, what.url, sizeof(what.url)))
 			break;
-		s = ask(e, &what, path[i], path[i + 1], now);
+		s = ask(e, &what, now, &ret->keys);
 		if (!s)
 			continue;
 		note(s, i, ret);
-		if (s->crl)
-			(void)pki_crls_add(&ret->crls, s->crl);
+		/* Those that are known to be genuine first: there may be more than are looked at. */
+		for (int proven = 1; proven >= 0; proven--) {
+			for (size_t l = 0; l < s->n_lists; l++) {
+				if (s->lists[l].proven == (proven == 1))
+					(void)pki_crls_add(&ret->crls, s->lists[l].crl);
+			}
+		}
 	}
 }
 
@@ -257,6 +300,111 @@ void evidence_found_done(struct evidence_found *f)
 	f->n_answers = 0;
 }
 
+/* ---------------------------------------------------------------- lists of one address */
+
+static void drop(struct slot *s, size_t i)
+{
+	pki_crl_unref(s->lists[i].crl);
+	s->n_lists--;
+	memmove(&s->lists[i], &s->lists[i + 1], (s->n_lists - i) * sizeof(s->lists[0]));
+}
+
+static bool same_scope(const struct pki_crl *a, const struct pki_crl *b)
+{
+	return pki_crl_replaces(a, b) || pki_crl_replaces(b, a);
+}
+
+/* The time of the newest of those that count. */
+static void set_next_update(struct slot *s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s->n_lists; i++)
+		any = any || s->lists[i].proven;
+	s->next_update = INT64_MIN;
+	for (size_t i = 0; i < s->n_lists; i++) {
+		if (s->lists[i].proven || !any)
+			s->next_update = MAX(s->next_update, s->lists[i].crl->next_update);
+	}
+}
+
+/* It is genuine: older ones of its scope are of no use any more, and it is of none beside a newer one. */
+static void prove(struct slot *s, const struct pki_crl *crl)
+{
+	size_t at = s->n_lists;
+
+	for (size_t i = s->n_lists; i-- > 0;) {
+		if (s->lists[i].crl == crl)
+			at = i;
+	}
+	if (at == s->n_lists)
+		return;
+	s->lists[at].proven = true;
+	for (size_t i = 0; i < s->n_lists; i++) {
+		if (i != at && s->lists[i].proven && pki_crl_replaces(s->lists[i].crl, crl) &&
+		    !pki_crl_replaces(crl, s->lists[i].crl)) {
+			drop(s, at);
+			return;
+		}
+	}
+	for (size_t i = s->n_lists; i-- > 0;) {
+		if (s->lists[i].crl != crl && pki_crl_replaces(crl, s->lists[i].crl))
+			drop(s, i);
+	}
+}
+
+void evidence_prove(struct evidence *e, const struct evidence_found *f, struct pki_crl *const *crls,
+		    size_t n)
+{
+	for (size_t k = 0; k < f->keys.n; k++) {
+		struct table_node *node = table_find(&e->by_key, f->keys.list[k]);
+
+		for (; node; node = table_next(node)) {
+			struct slot *s = container_of(node, struct slot, by_key);
+
+			if (s->n_lists == 0)
+				continue;
+			for (size_t i = 0; i < n; i++)
+				prove(s, crls[i]);
+			set_next_update(s);
+			count(e, s);
+		}
+	}
+}
+
+enum outcome { OUTCOME_TAKEN, OUTCOME_OLDER, OUTCOME_UNPROVEN };
+
+static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
+{
+	bool beside = false;
+
+	for (size_t i = 0; i < s->n_lists; i++) {
+		const struct list *l = &s->lists[i];
+
+		if (memcmp(l->crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
+			return OUTCOME_TAKEN;
+		if (!l->proven || !same_scope(crl, l->crl))
+			continue;
+		if (!pki_crl_replaces(crl, l->crl))
+			return OUTCOME_OLDER;
+		beside = !proven;
+	}
+	/* Proven ones of scopes that are not used any more. */
+	if (s->n_lists == EVIDENCE_LISTS_MAX) {
+		size_t oldest = 0;
+
+		for (size_t i = 1; i < s->n_lists; i++) {
+			if (s->lists[i].crl->this_update < s->lists[oldest].crl->this_update)
+				oldest = i;
+		}
+		drop(s, oldest);
+	}
+	s->lists[s->n_lists++] = (struct list){.crl = pki_crl_ref(crl)};
+	if (proven)
+		prove(s, crl);
+	return beside ? OUTCOME_UNPROVEN : OUTCOME_TAKEN;
+}
+
 /* ---------------------------------------------------------------- news */
 
 static void refuse(struct slot *s, struct proto_news_taken *ret, const char *text)
@@ -265,52 +413,63 @@ static void refuse(struct slot *s, struct proto_news_taken *ret, const char *tex
 	(void)snprintf(s->failure, sizeof(s->failure), "%.255s", text);
 }
 
-static void take_crl(struct slot *s, const uint8_t *data, size_t len, struct proto_news_taken *ret)
+static void take_crls(struct slot *s, const struct pki_cert *issuer, const uint8_t *data,
+		      size_t len, struct proto_news_taken *ret)
 {
+	static const char *const texts[] = {
+		[OUTCOME_OLDER] = "the list that was fetched is older than the one that is there",
+		[OUTCOME_UNPROVEN] =
+			"the list that was fetched is not signed by the issuer, as far as is known",
+	};
 	_cleanup_(pki_crls_done) struct pki_crls crls = {0};
+	enum outcome worst = OUTCOME_TAKEN;
 	struct pki_error err = {0};
-	struct pki_crl *crl;
-	bool genuine;
 
-	/* RFC 5280 section 4.2.1.13 says DER; some servers send PEM. */
+	/* RFC 5280 section 4.2.1.13 says DER; some servers send PEM, and that may be a list with what has changed since (section 5.2.4). */
 	if (pki_crls_load(data, len, "what was fetched", NULL, &err, &crls) < 0) {
 		refuse(s, ret, err.text);
 		return;
 	}
-	crl = crls.list[0];
-	genuine = pki_crl_signed_by(crl, s->issuer);
-	ret->next_update = crl->next_update;
-	if (s->crl && s->genuine && !genuine) {
-		refuse(s, ret, "the list that was fetched is not signed by the issuer");
+	if (crls.n >= EVIDENCE_LISTS_MAX) {
+		refuse(s, ret, "what was fetched are more lists than are looked at");
 		return;
 	}
-	if (s->crl && s->genuine && !pki_crl_replaces(crl, s->crl)) {
-		ret->next_update = s->crl->next_update;
-		refuse(s, ret, "the list that was fetched is older than the one that is there");
-		return;
+	/* Whoever has looked since they came has proven those that are genuine. */
+	for (size_t i = s->n_lists; i-- > 0;) {
+		if (!s->lists[i].proven)
+			drop(s, i);
 	}
-	pki_crl_unref(s->crl);
-	s->crl = pki_crl_ref(crl);
-	s->genuine = genuine;
-	s->next_update = crl->next_update;
-	ret->taken = true;
+	for (size_t i = 0; i < crls.n; i++) {
+		struct pki_crl *crl = crls.list[i];
+		enum outcome o = add_list(s, crl, pki_crl_signed_by(crl, issuer));
+
+		ret->next_update = MIN(ret->next_update, crl->next_update);
+		worst = MAX(worst, o);
+	}
+	set_next_update(s);
+	ret->taken = worst == OUTCOME_TAKEN;
+	s->unsettled = worst == OUTCOME_UNPROVEN;
+	if (ret->taken)
+		return;
+	ret->next_update = s->next_update;
+	refuse(s, ret, texts[worst]);
 }
 
-static void take_ocsp(struct slot *s, const uint8_t *data, size_t len, int64_t at,
-		      struct proto_news_taken *ret)
+static void take_ocsp(struct slot *s, const struct pki_cert *cert, const struct pki_cert *issuer,
+		      const uint8_t *data, size_t len, int64_t at, struct proto_news_taken *ret)
 {
 	_cleanup_(pki_ocsp_unrefp) struct pki_ocsp *ocsp = NULL;
 	struct pki_ocsp_status is, was;
 	struct pki_error err = {0};
 
 	if (pki_ocsp_new(data, len, &err, &ocsp) < 0 ||
-	    pki_ocsp_status(ocsp, s->cert, s->issuer, at, &err, &is) < 0) {
+	    pki_ocsp_status(ocsp, cert, issuer, at, &err, &is) < 0) {
 		refuse(s, ret, err.text[0] ? err.text : "the OCSP answer cannot be used");
 		return;
 	}
 	ret->next_update = is.next_update;
 	/* Whoever sends an old "good" again must not undo a new "revoked". */
-	if (s->ocsp && pki_ocsp_status(s->ocsp, s->cert, s->issuer, at, NULL, &was) == 0 &&
+	if (s->ocsp && pki_ocsp_status(s->ocsp, cert, issuer, at, NULL, &was) == 0 &&
 	    is.this_update < was.this_update) {
 		ret->next_update = was.next_update;
 		refuse(s, ret, "the OCSP answer is older than the one that is there");
@@ -318,13 +477,12 @@ static void take_ocsp(struct slot *s, const uint8_t *data, size_t len, int64_t a
 	}
 	pki_ocsp_unref(s->ocsp);
 	s->ocsp = TAKE_PTR(ocsp);
-	s->genuine = true;
 	s->next_update = is.next_update;
 	ret->taken = true;
 }
 
 int evidence_take(struct evidence *e, const struct proto_news *what, const uint8_t *data,
-		  size_t len, int64_t at, usec_t now, struct proto_news_taken *ret)
+		  size_t len, bool more, int64_t at, struct proto_news_taken *ret)
 {
 	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL, *issuer = NULL;
 	struct slot *s;
@@ -337,24 +495,46 @@ int evidence_take(struct evidence *e, const struct proto_news *what, const uint8
 		(void)snprintf(ret->text, sizeof(ret->text), "it is not known whom they are about");
 		return 0;
 	}
-	s = slot_get(e, what, cert, issuer, now);
+	s = slot_get(e, what->kind, ret->key);
 	if (!s)
 		return -ENOMEM;
-	s->awaited = false;
+	s->unsettled = false;
 	s->failure[0] = '\0';
 	if (s->kind == NEWS_CRL)
-		take_crl(s, data, len, ret);
+		take_crls(s, issuer, data, len, ret);
 	else
-		take_ocsp(s, data, len, at, ret);
+		take_ocsp(s, cert, issuer, data, len, at, ret);
+	s->awaited = more && s->next_update < at;
+	count(e, s);
 	return 0;
 }
 
-void evidence_failed(struct evidence *e, const struct proto_news_failed *f)
+bool evidence_settle(struct evidence *e, struct proto_news_taken *ret)
+{
+	struct slot *s = find(e, ret->key);
+
+	if (!s || !s->unsettled)
+		return false;
+	for (size_t i = 0; i < s->n_lists; i++) {
+		if (!s->lists[i].proven)
+			return true;
+	}
+	s->unsettled = false;
+	s->failure[0] = ret->text[0] = '\0';
+	ret->taken = true;
+	ret->next_update = s->next_update;
+	return false;
+}
+
+bool evidence_failed(struct evidence *e, const struct proto_news_failed *f)
 {
 	struct slot *s = find(e, f->key);
+	bool news;
 
 	if (!s)
-		return;
+		return false;
+	news = s->awaited || !streq(s->failure, f->text);
 	s->awaited = false;
 	(void)snprintf(s->failure, sizeof(s->failure), "%s", f->text);
+	return news;
 }

@@ -2,19 +2,23 @@
 /*
  * The revocation lists and OCSP answers that a verify worker was given from where certificates say they are, each with what it is about.
  * Paths ask for theirs with evidence_gather(), which also makes known what is missing; an older one, or one that nobody genuine
- * signed, never takes the place of a newer genuine one. Bounded: what no path asked for lately makes room.
+ * signed, never takes the place of a newer genuine one. Who may sign a list that its direct issuer did not, only a path tells
+ * (evidence_prove()): until then the new one is kept beside the old one. Bounded: what no path asked for lately makes room.
  */
 #ifndef CERTGATE_DAEMON_EVIDENCE_H
 #define CERTGATE_DAEMON_EVIDENCE_H
 
 #include "base/time.h"
-#include "daemon/proto_revocation.h"
-#include "daemon/table.h"
+#include "daemon/news.h"
 
 enum {
-	EVIDENCE_SLOTS_MAX = 1024,
-	EVIDENCE_URLS_MAX = 4,	  /* of one certificate and kind */
-	EVIDENCE_ASK_SECONDS = 30 /* how often one that is used is asked for again */
+	/* As much as main keeps, so that what it has there need not be asked for again and again. */
+	EVIDENCE_SLOTS_MAX = NEWS_ITEMS_MAX,
+	EVIDENCE_BYTES_MAX = NEWS_BYTES_MAX,
+	EVIDENCE_LISTS_MAX = 4,	   /* of one address */
+	EVIDENCE_URLS_MAX = 4,	   /* of one certificate and kind */
+	EVIDENCE_ASK_SECONDS = 30, /* how often one that is used is asked for again */
+	EVIDENCE_KEYS_MAX = 2 * EVIDENCE_URLS_MAX * PKI_CHAIN_MAX,
 };
 
 struct evidence;
@@ -24,9 +28,19 @@ typedef void (*evidence_want_fn)(void *ctx, const struct proto_news *what, bool 
 
 struct evidence *evidence_new(evidence_want_fn want, void *ctx);
 struct evidence *evidence_free(struct evidence *e);
+/* Of what it holds, instead of the two above. */
+void evidence_bound(struct evidence *e, size_t slots, size_t bytes);
+
+/* What a path depends on, by the first bytes of the keys (proto_news_key()): two that are mistaken for each other cost a look. */
+struct evidence_keys {
+	uint64_t list[EVIDENCE_KEYS_MAX];
+	size_t n;
+};
+bool evidence_keys_have(const uint64_t *list, size_t n, const uint8_t key[PKI_SHA256_SIZE]);
 
 /* What a path can be judged by; references are held. */
 struct evidence_found {
+	struct evidence_keys keys;
 	struct pki_crls crls;
 	struct pki_ocsp *answers[PKI_OCSP_ANSWERS_MAX];
 	size_t n_answers;
@@ -47,13 +61,19 @@ void evidence_gather_answers(struct evidence *e, struct pki_cert *const *path, s
 			     usec_t now, struct evidence_found *ret);
 void evidence_found_done(struct evidence_found *f);
 
+/* These lists, found for a path, were signed by who may: each takes the place of older ones. */
+void evidence_prove(struct evidence *e, const struct evidence_found *f, struct pki_crl *const *crls,
+		    size_t n);
+
 /*
- * News came: takes them, unless they are older than, or not as genuine as, what is there. Fills *ret but for nothing. `at`, seconds since
- * 1970, is when a delegated responder's certificate has to be valid. -ENOMEM, -EIO.
+ * News came: takes them, unless they are older than, or not as genuine as, what is there. Fills *ret but for nothing. more: what is newer may yet
+ * come. `at`, seconds since 1970, is when a delegated responder's certificate has to be valid. -ENOMEM, -EIO.
  */
 int evidence_take(struct evidence *e, const struct proto_news *what, const uint8_t *data,
-		  size_t len, int64_t at, usec_t now, struct proto_news_taken *ret);
-/* They did not come. */
-void evidence_failed(struct evidence *e, const struct proto_news_failed *f);
+		  size_t len, bool more, int64_t at, struct proto_news_taken *ret);
+/* Paths were looked at since: changes *ret if what came was proven to be genuine by that. True: it is not known yet, and a look would tell. */
+bool evidence_settle(struct evidence *e, struct proto_news_taken *ret);
+/* They did not come. True: that was not known. */
+bool evidence_failed(struct evidence *e, const struct proto_news_failed *f);
 
 #endif

@@ -32,7 +32,7 @@ void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS])
 
 	memset(items, 0, EXPIRY_ITEMS * sizeof(*items));
 	if (c->n_certs > 0)
-		set_item(&items[0], "ours", c->local_subject, c->local_not_after);
+		set_item(&items[0], "ours", c->local_ends, c->local_ends_at);
 	if (c->chain_not_after != 0)
 		set_item(&items[1], "configured", c->chain_subject, c->chain_not_after);
 	/* The earliest of its path. A path's anchor and intermediates may be the configured ones: once is enough. */
@@ -45,8 +45,17 @@ void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS])
 	}
 }
 
-static const char *what(const struct expiry_item *item)
+/* An intermediate that we send ends what it issued as well. */
+static bool is_intermediate(const struct conn *c, const struct expiry_item *item)
 {
+	return streq(item->whose, "ours") && c->local_subject &&
+	       (!streq(item->subject, c->local_subject) || item->not_after != c->local_not_after);
+}
+
+static const char *what(const struct conn *c, const struct expiry_item *item)
+{
+	if (is_intermediate(c, item))
+		return "an intermediate of our certificate,";
 	if (streq(item->whose, "ours"))
 		return "our certificate";
 	return streq(item->whose, "peer") ? "the peer's certificate"
@@ -55,6 +64,8 @@ static const char *what(const struct expiry_item *item)
 
 static const char *way_out(const struct conn *c, const struct expiry_item *item)
 {
+	if (is_intermediate(c, item))
+		return "get a new certificate from a CA that lasts, and put it in the place of ours with its chain";
 	if (streq(item->whose, "ours") && c->cfg->outbound_certificate.vault)
 		return "make a new version in the vault; if the URL names a version, name that one";
 	if (streq(item->whose, "ours"))
@@ -71,11 +82,11 @@ static void tell(struct gateway *g, struct conn *c, const struct expiry_item *it
 
 	if (left <= 0)
 		history_note(g, c, IKE_ERROR, "certificate-expired", NULL, way_out(c, item),
-			     "%s %s has expired at %s", what(item), item->subject,
+			     "%s %s has expired at %s", what(c, item), item->subject,
 			     format_timestamp(item->not_after, until));
 	else
 		history_note(g, c, IKE_WARNING, "certificate-expires", NULL, way_out(c, item),
-			     "%s %s expires in %lld %s, at %s", what(item), item->subject,
+			     "%s %s expires in %lld %s, at %s", what(c, item), item->subject,
 			     (long long)(left >= 2 * DAY ? left / DAY : left / 3600),
 			     left >= 2 * DAY ? "days" : "hours",
 			     format_timestamp(item->not_after, until));

@@ -418,6 +418,18 @@ struct http *http_new(struct event_base *base, http_done_fn done, void *ctx)
 	return h;
 }
 
+int http_set_ca(struct http *h, const char *pem)
+{
+	char *copy = strdup(pem);
+
+	if (!copy)
+		return -ENOMEM;
+	free(h->ca);
+	h->ca = copy;
+	h->ca_len = strlen(copy);
+	return 0;
+}
+
 struct http *http_free(struct http *h)
 {
 	struct transfer *t;

@@ -25,6 +25,8 @@ typedef void (*http_done_fn)(void *ctx, uint32_t number, int fd, const char *tex
 /* Before the process confines itself: libraries are loaded. NULL: it cannot be. */
 struct http *http_new(struct event_base *base, http_done_fn done, void *ctx);
 struct http *http_free(struct http *h);
+/* CA certificates (PEM) that vouch for servers from now on, instead of the system's; a copy is made. -ENOMEM. Not while anything is fetched. */
+int http_set_ca(struct http *h, const char *pem);
 /* Addresses that may be asked from now on though they are not public. */
 void http_allow(struct http *h, const struct proto_fetch_setup *s);
 /* Begins, or waits for its turn; done is called in any case, but not from within this call. -ENOMEM, -ENOBUFS: it is not. */

@@ -28,13 +28,27 @@ void fetching_stop(struct gateway *g)
 
 /* ---------------------------------------------------------------- to verify */
 
-static void send_news(struct channel *c, const struct news_item *item, int fd)
+/* more: what is newer is under way. */
+static void send_news(struct channel *c, const struct news_item *item, const struct news_bytes *b,
+		      bool more)
 {
+	_cleanup_close_ int fd = news_open(b);
 	struct msg_writer m;
 
+	if (fd < 0) {
+		(void)log_error_errno(fd, "what %s is about cannot be shown to verify",
+				      item->what.url);
+		return;
+	}
 	msg_begin(&m, MSG_NEWS);
-	proto_put_news(&m, &item->what);
+	proto_put_news_want(&m, &item->what, more);
 	(void)channel_send(c, &m, fd);
+}
+
+/* A list may be of use to any worker; of an answer those hear that asked, so that each keeps those of its own peers. */
+static bool is_for(const struct news_item *item, unsigned int worker)
+{
+	return item->what.kind == NEWS_CRL || (item->wanted_by & (1U << worker)) != 0;
 }
 
 static void send_failed(struct channel *c, const uint8_t key[PKI_SHA256_SIZE], const char *text)
@@ -54,14 +68,14 @@ static void send_failed_all(struct gateway *g, const struct news_item *item)
 	for (unsigned int i = 0; i < g->n_verifiers; i++) {
 		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
 
-		if (c)
+		if (c && is_for(item, i))
 			send_failed(c, item->key, item->text);
 	}
 }
 
 void fetching_tell_verify(struct gateway *g, struct channel *c)
 {
-	const struct news_item *item;
+	struct news_item *item;
 	struct msg_writer m;
 
 	msg_begin(&m, MSG_NEWS_SETUP);
@@ -69,8 +83,9 @@ void fetching_tell_verify(struct gateway *g, struct channel *c)
 	(void)channel_send(c, &m, -EBADF);
 	LIST_FOREACH(item, &g->news.all, all)
 	{
-		if (item->fd >= 0)
-			send_news(c, item, item->fd);
+		item->wanted_by &= ~(1U << channel_index(c));
+		if (item->what.kind == NEWS_CRL && item->now.size > 0)
+			send_news(c, item, &item->now, false);
 	}
 }
 
@@ -143,9 +158,29 @@ static void start_fetch(struct gateway *g, struct news_item *item)
 	send_failed_all(g, item);
 }
 
+/* Now, or when others are done. */
+static void fetch_in_turn(struct gateway *g, struct news_item *item)
+{
+	if (g->news.n_fetches >= NEWS_FETCHES_MAX)
+		news_wait(&g->news, item);
+	else
+		start_fetch(g, item);
+}
+
+static void fetch_next(struct gateway *g)
+{
+	struct news_item *item;
+
+	while (g->news.n_fetches < NEWS_FETCHES_MAX && (item = news_next(&g->news))) {
+		if (item->number == 0 && now_boottime() >= item->due)
+			start_fetch(g, item);
+	}
+}
+
 void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news *what,
 		      bool waiting)
 {
+	static struct cg_ratelimit limit = {.interval = 600 * USEC_PER_SEC, .burst = 3};
 	usec_t now = now_boottime();
 	uint8_t key[PKI_SHA256_SIZE];
 	struct news_item *item;
@@ -153,8 +188,10 @@ void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news
 	if (proto_news_key(what, key) < 0)
 		return;
 	item = news_find(&g->news, key);
-	if (!g->config->gateway.fetch.enabled ||
-	    (!item && news_add(&g->news, what, now, &item) < 0)) {
+	if (!item && g->config->gateway.fetch.enabled && news_add(&g->news, what, now, &item) < 0 &&
+	    ratelimit_pass(&limit, now, NULL))
+		log_warning("%s: more lists and answers are wanted than are kept", what->url);
+	if (!item || !g->config->gateway.fetch.enabled) {
 		if (waiting)
 			send_failed(p->channel, key,
 				    g->config->gateway.fetch.enabled
@@ -163,43 +200,64 @@ void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news
 		return;
 	}
 	item->wanted = MAX(now, (usec_t)1);
-	if (item->number != 0)
-		return; /* all are told */
-	if (now >= item->due) {
-		start_fetch(g, item);
-		return;
-	}
+	item->wanted_by |= 1U << p->index;
+	if (item->number == 0 && !item->is_waiting && now >= item->due)
+		fetch_in_turn(g, item);
 	if (!waiting)
 		return;
-	if (item->fd >= 0)
-		send_news(p->channel, item, item->fd);
-	else
+	/* All who want it are told what comes of a fetch. */
+	if (item->now.size > 0)
+		send_news(p->channel, item, &item->now, item->number != 0 || item->is_waiting);
+	else if (item->number == 0 && !item->is_waiting)
 		send_failed(p->channel, key, item->text);
 }
 
-void fetching_on_fetched(struct gateway *g, uint32_t number, int *fd)
+static void came(struct gateway *g, struct news_item *item, int *fd)
 {
-	struct news_item *item = news_find_number(&g->news, number);
+	bool any = false, asked = false;
 	size_t size;
+	int r;
 
-	if (!item)
-		return;
-	news_end(&g->news, item);
 	if (news_check_fd(*fd, PKI_CRL_SIZE_MAX, &size) < 0) {
 		note_failure(g, item, "the process fetch gave what is no sealed memory");
 		send_failed_all(g, item);
 		return;
 	}
-	(void)safe_close(item->fresh_fd);
-	item->fresh_fd = TAKE_FD(*fd);
-	item->fresh_size = size;
+	r = news_came(&g->news, item, fd, size, now_boottime());
+	if (r < 0) {
+		note_failure(g, item,
+			     r == -ENOSPC ? "more lists and answers are wanted than are kept"
+					  : strerror(-r));
+		send_failed_all(g, item);
+		return;
+	}
 	item->due = now_boottime() + refresh_of(g) * USEC_PER_SEC;
 	for (unsigned int i = 0; i < g->n_verifiers; i++) {
 		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
 
-		if (c)
-			send_news(c, item, item->fresh_fd);
+		if (!c || !is_for(item, i))
+			continue;
+		/* One with paths that depend on it, if there is one: a path may be what tells whether it is genuine. */
+		if (!any || (!asked && (item->wanted_by & (1U << i))))
+			item->judge = i;
+		any = true;
+		asked = asked || (item->wanted_by & (1U << i));
+		send_news(c, item, &item->fresh, false);
 	}
+	/* Whoever wanted it has ended. */
+	if (!any)
+		news_refuse(item);
+}
+
+void fetching_on_fetched(struct gateway *g, uint32_t number, int *fd)
+{
+	struct news_item *item = news_find_number(&g->news, number);
+
+	if (!item)
+		return;
+	news_end(&g->news, item);
+	came(g, item, fd);
+	fetch_next(g);
 }
 
 void fetching_on_failed(struct gateway *g, const struct proto_fetch_failed *f)
@@ -211,18 +269,19 @@ void fetching_on_failed(struct gateway *g, const struct proto_fetch_failed *f)
 	news_end(&g->news, item);
 	note_failure(g, item, f->text);
 	send_failed_all(g, item);
+	fetch_next(g);
 }
 
 /* All workers say the same of the same; the first one's word counts. */
 void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_news_taken *t)
 {
-	struct news_item *item = p->index == 0 ? news_find(&g->news, t->key) : NULL;
+	struct news_item *item = news_find(&g->news, t->key);
 
 	/* What was kept, and sent to a worker that started, is known to be good. */
-	if (!item || item->fresh_fd < 0)
+	if (!item || item->fresh.size == 0 || item->judge != p->index)
 		return;
 	if (!t->taken) {
-		item->fresh_fd = safe_close(item->fresh_fd);
+		news_refuse(item);
 		note_failure(g, item, t->text);
 		return;
 	}
@@ -260,10 +319,11 @@ void fetching_tick(struct gateway *g)
 		return;
 	LIST_FOREACH(item, &g->news.all, all)
 	{
-		if (item->number == 0 && now >= item->due && item->wanted != 0 &&
-		    now - item->wanted < NEWS_USED_SECONDS * USEC_PER_SEC)
-			start_fetch(g, item);
+		if (item->number == 0 && !item->is_waiting && now >= item->due &&
+		    item->wanted != 0 && now - item->wanted < NEWS_USED_SECONDS * USEC_PER_SEC)
+			fetch_in_turn(g, item);
 	}
+	fetch_next(g);
 }
 
 /* ---------------------------------------------------------------- for the operator */
@@ -272,7 +332,7 @@ static const char *state_of(const struct news_item *item)
 {
 	if (item->text[0])
 		return "failed";
-	if (item->fd < 0)
+	if (item->now.size == 0)
 		return "awaited";
 	return item->next_update < now_seconds() ? "due" : "fresh";
 }
@@ -296,7 +356,7 @@ json_t *fetching_json(struct gateway *g)
 			break;
 		if (item->text[0])
 			(void)json_object_set_new(o, "text", json_string(item->text));
-		if (item->fd >= 0 && item->next_update != INT64_MAX)
+		if (item->now.size > 0 && item->next_update != INT64_MAX)
 			(void)json_object_set_new(
 				o, "next_update",
 				json_string(format_timestamp(item->next_update, at)));

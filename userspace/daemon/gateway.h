@@ -108,7 +108,6 @@ enum { CONN_RESOLVED_MAX = PROTO_ADDRESSES_MAX };
 struct binding;
 struct child;
 struct tunnel;
-
 enum { EXPIRY_ITEMS = 3 }; /* expiry.c */
 
 struct conn {
@@ -127,8 +126,9 @@ struct conn {
 		size_t len;
 	} certs[IKE_MAX_CERTS];
 	size_t n_certs;
-	char *local_subject;
-	int64_t local_not_after;
+	char *local_subject,
+		*local_ends; /* the latter: of it and its intermediates, what ends first */
+	int64_t local_not_after, local_ends_at;
 	uint8_t (*hashes)[20];
 	size_t n_hashes;
 	uint8_t trust_digest[32];
@@ -351,8 +351,9 @@ void binding_stop(struct gateway *g, struct binding *b, const char *why);
 enum { BINDING_OUTDATED_SECONDS = 120 };
 void bindings_compare(struct conn *c);
 void bindings_tick(struct gateway *g, usec_t now);
-/* Those with this fingerprint. text: who said so, when; NULL if only the kernel did. */
-void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text);
+/* Those with this fingerprint. text: who said so, when; NULL if only the kernel did. in_kernel: it has stopped them; if not, their SAs are deleted. */
+void bindings_revoked(struct gateway *g, const uint8_t hash[CERTGATE_HASH_SIZE], const char *text,
+		      bool in_kernel);
 /* verify looked at the path of one again. */
 void binding_path_state(struct gateway *g, const struct proto_path_state *s);
 /* ike is gone: handles mean nothing any more. */
@@ -551,8 +552,8 @@ void kevents_resync(struct gateway *g);
 /* ---------------------------------------------------------------- control.c, ops.c, status.c: the control socket */
 
 struct client;
-
 int control_start(struct gateway *g);
+void control_tick(struct gateway *g, usec_t now);
 void control_stop(struct gateway *g);
 void control_monitor(struct gateway *g, const struct conn *conn, json_t *event);
 /* ops.c: handles a request; the answer may come later. */

@@ -169,6 +169,7 @@ static void keep(const struct work *w, const struct pki_verdict *verdict, struct
 	check->others = (struct pki_certs){0};
 	memcpy(j->status, check->status, sizeof(j->status));
 	j->n_status = check->n_status;
+	j->keys = check->keys;
 }
 
 /* Whether it says something of a certificate of the path, signed by who may. */
@@ -310,6 +311,8 @@ static int try_connection(const struct work *w, const struct trust_entry *e, str
 out:
 	if (r < 0)
 		judged_done(w->judged);
+	if (r == -EAGAIN)
+		w->judged->keys = check.keys;
 	pki_certs_done(&check.others);
 	pki_verdict_done(&verdict);
 	return r;

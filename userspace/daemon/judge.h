@@ -23,7 +23,8 @@ struct judged {
 		*answers[PKI_CHAIN_MAX]; /* that the peer sent about its path, genuine ones */
 	size_t n_answers;
 	struct pki_cert_status status[PKI_CHAIN_MAX];
-	size_t n_status; /* 0: revocation is off */
+	size_t n_status;	   /* 0: revocation is off */
+	struct evidence_keys keys; /* of the news that its revocation depends on */
 };
 void judged_done(struct judged *j);
 
@@ -43,7 +44,7 @@ void judge_describe_revoked(uint32_t connection, const struct pki_cert *cert,
 /*
  * Fills ret_answer (its binding is left 0), and ret_binding (its handle is left 0) if the peer is accepted. 0: accepted. -EACCES: refused;
  * -EBADMSG: what `ike` sent cannot be an exchange; -ENOMEM. -EAGAIN: all is good, but for what is not known about revocation and may be told soon:
- * ask again then. ret_judged, all zeros, is filled if the peer is accepted.
+ * ask again when there are news of ret_judged->keys. ret_judged, all zeros, is filled otherwise if the peer is accepted.
  */
 int judge(const struct trust_table *t, const struct ike_out_verify *v, const struct judge_by *by,
 	  int64_t now, struct ike_verify_answer *ret_answer, struct proto_binding *ret_binding,

@@ -147,7 +147,7 @@ void kevent_take(void *ctx, const struct cgk_event *e)
 		break;
 	case CERTGATE_EVENT_CERT_REVOKED:
 		if (e->has_hash)
-			bindings_revoked(g, e->hash, NULL);
+			bindings_revoked(g, e->hash, NULL, true);
 		break;
 	case CERTGATE_EVENT_ACQUIRE: on_acquire(g, e); break;
 	case CERTGATE_EVENT_ENDPOINT: on_endpoint(g, e); break;

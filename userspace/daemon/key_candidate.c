@@ -49,11 +49,12 @@ static int load(const char *url, const struct proto_vault_got *p, struct pki_fin
 }
 
 static int judge(const char *url, const struct proto_vault_got *p, const struct pki_cert *now_used,
-		 int64_t now, struct pki_outbound *out, struct pki_error *err)
+		 int64_t ends_at, int64_t now, struct pki_outbound *out, struct pki_error *err)
 {
 	_cleanup_(pki_findings_done) struct pki_findings findings = {0};
 	bool stays = p->key_name[0];
 	char a[TIMESTAMP_SIZE], b[TIMESTAMP_SIZE];
+	const struct pki_cert *first;
 	int r;
 
 	r = load(url, p, &findings, err, out);
@@ -69,10 +70,14 @@ static int judge(const char *url, const struct proto_vault_got *p, const struct 
 	}
 	if (r < 0)
 		return pki_fail(err, r, "it cannot be used as ours");
-	if (now_used && now_used->not_after > now && out->leaf->not_after < now_used->not_after)
-		return pki_fail(err, -EKEYREJECTED, "it ends %s, before the one in use (%s)",
-				format_timestamp(out->leaf->not_after, a),
-				format_timestamp(now_used->not_after, b));
+	first = pki_outbound_ends_first(out);
+	if (now_used && !pki_cert_equal(now_used, out->leaf) && ends_at > now &&
+	    first->not_after < ends_at)
+		return pki_fail(
+			err, -EKEYREJECTED, "%s%.120s%s ends %s, before the one in use (%s)",
+			first == out->leaf ? "it" : "its intermediate \"",
+			first == out->leaf ? "" : first->subject, first == out->leaf ? "" : "\"",
+			format_timestamp(first->not_after, a), format_timestamp(ends_at, b));
 	return 0;
 }
 
@@ -88,6 +93,7 @@ static struct vault_candidate *make_candidate(const struct proto_vault_got *p,
 	memcpy(c->key_name, p->key_name, sizeof(c->key_name));
 	memcpy(c->key_version, p->key_version, sizeof(c->key_version));
 	c->leaf = pki_cert_ref(out->leaf);
+	c->ends_at = pki_outbound_ends_first(out)->not_after;
 	if (p->key_name[0]) {
 		add_pem(&b, out->leaf);
 		for (size_t i = 0; i < out->intermediates.n; i++)
@@ -108,15 +114,15 @@ static struct vault_candidate *make_candidate(const struct proto_vault_got *p,
 }
 
 int vault_candidate_new(const char *url, const struct proto_vault_got *p,
-			const struct pki_cert *now_used, int64_t now, struct pki_error *err,
-			struct vault_candidate **ret)
+			const struct pki_cert *now_used, int64_t ends_at, int64_t now,
+			struct pki_error *err, struct vault_candidate **ret)
 {
 	_cleanup_(pki_outbound_done) struct pki_outbound out = {0};
 	int r;
 
 	if (p->data.size == 0)
 		return pki_fail(err, -ENODATA, "it is empty");
-	r = judge(url, p, now_used, now, &out, err);
+	r = judge(url, p, now_used, ends_at, now, &out, err);
 	if (r < 0)
 		return r;
 	*ret = make_candidate(p, &out);

@@ -350,6 +350,7 @@ static int prepare(struct key_table *t, struct key_entry *e, int64_t now, struct
 int key_table_end(struct key_table *t, uint32_t connection, int64_t now, struct staged_key *ret)
 {
 	struct key_entry *e = key_table_last(t, connection);
+	const struct pki_cert *first;
 	struct pki_error err = {0};
 	enum stage_part part;
 	int r;
@@ -380,6 +381,9 @@ int key_table_end(struct key_table *t, uint32_t connection, int64_t now, struct 
 	(void)snprintf(ret->subject, sizeof(ret->subject), "%s",
 		       e->staging->outbound.leaf->subject);
 	ret->not_after = e->staging->outbound.leaf->not_after;
+	first = pki_outbound_ends_first(&e->staging->outbound);
+	(void)snprintf(ret->ends_first, sizeof(ret->ends_first), "%s", first->subject);
+	ret->ends_at = first->not_after;
 	ret->id = (struct ike_blob){.data = e->id, .size = e->id_len};
 	ret->certs[ret->n_certs++] = (struct ike_blob){.data = e->staging->outbound.leaf->der,
 						       .size = e->staging->outbound.leaf->der_len};

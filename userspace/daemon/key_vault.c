@@ -201,6 +201,7 @@ static void succeeded(struct vault_item *it)
 		it->data = TAKE_PTR(c->data);
 		it->len = c->len;
 		it->leaf = TAKE_PTR(c->leaf);
+		it->ends_at = c->ends_at;
 		memcpy(it->key_name, c->key_name, sizeof(it->key_name));
 		memcpy(it->key_version, c->key_version, sizeof(it->key_version));
 		it->serial++;
@@ -388,7 +389,8 @@ static void on_got(struct vault_item *it, const struct proto_vault_got *p)
 	char text[VAULT_TEXT_MAX];
 	int r;
 
-	r = vault_candidate_new(it->state.url, p, it->leaf, now_seconds(), &err, &it->candidate);
+	r = vault_candidate_new(it->state.url, p, it->leaf, it->ends_at, now_seconds(), &err,
+				&it->candidate);
 	if (r == -ENOMEM) {
 		failed(it, false, false, 0, strerror(ENOMEM), "");
 		return;

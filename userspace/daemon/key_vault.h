@@ -31,6 +31,7 @@ struct vault_item {
 	uint8_t *data;
 	size_t len;
 	struct pki_cert *leaf;
+	int64_t ends_at; /* when it or an intermediate of it does; seconds since the epoch */
 	char key_name[CG_VAULT_NAME_MAX + 1]; /* empty: the key is in data */
 	char key_version[CG_VAULT_VERSION_LEN + 1];
 	unsigned int serial, used; /* counts what was taken; that of what was staged last */

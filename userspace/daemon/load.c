@@ -26,6 +26,8 @@ struct load {
 	bool begun;
 	bool owed; /* key or verify has to be told of what is in force, should this fail */
 	unsigned int waiting; /* answers of verify workers to come */
+	bool answered,
+		refused; /* a worker took the connection at `at`; one did not, or not like the others */
 	load_done_fn done;
 	void *ctx;
 };
@@ -255,6 +257,7 @@ static int stage_trust(struct load *l)
 	if (r < 0)
 		return r;
 	l->waiting = l->g->n_verifiers;
+	l->answered = l->refused = false;
 	for (unsigned int i = 0; i < l->g->n_verifiers; i++)
 		tell(verifiers[i], MSG_STAGE_END, &s.ref);
 	return 0;
@@ -351,6 +354,9 @@ static void await(struct load *l, struct conn *c, const struct staged_key *s)
 		if (r >= 0 && old->local_subject)
 			r = set_text(old->local_subject, &c->local_subject);
 		c->local_not_after = old->local_not_after;
+		if (r >= 0 && old->local_ends)
+			r = set_text(old->local_ends, &c->local_ends);
+		c->local_ends_at = old->local_ends_at;
 	}
 	go_on_with_trust(l, c, r);
 }
@@ -382,11 +388,29 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 		r = add_cert(c, l->at > 0 ? l->conns[l->at - 1] : NULL, i, &s->certs[i]);
 	if (r >= 0)
 		r = set_text(s->subject, &c->local_subject);
+	if (r >= 0)
+		r = set_text(s->ends_first, &c->local_ends);
 	c->local_not_after = s->not_after;
+	c->local_ends_at = s->ends_at;
 	go_on_with_trust(l, c, r);
 }
 
-void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged_trust *s)
+static void take_trust(struct load *l, struct conn *c, const struct staged_trust *s)
+{
+	size_t len;
+
+	l->answered = true;
+	if (dup_blob(&s->remote_id, &c->remote_id, &c->remote_id_len) < 0 ||
+	    dup_blob(&s->hashes, (uint8_t **)&c->hashes, &len) < 0 ||
+	    set_text(s->subject, &c->chain_subject) < 0)
+		cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL, "out of memory");
+	else
+		c->n_hashes = len / PKI_SHA1_SIZE;
+	memcpy(c->trust_digest, s->digest, sizeof(c->trust_digest));
+	c->chain_not_after = s->not_after;
+}
+
+void load_on_staged_trust(struct gateway *g, struct proc *p _unused_, const struct staged_trust *s)
 {
 	struct load *l = g->load;
 	struct conn *c;
@@ -395,21 +419,18 @@ void load_on_staged_trust(struct gateway *g, struct proc *p, const struct staged
 	    s->ref.connection != l->conns[l->at]->id || l->waiting == 0)
 		return;
 	c = l->conns[l->at];
-	/* All workers say the same; the first one's words are taken. */
-	if (p->index == 0 && s->error < 0)
+	/* All workers say the same, unless a file was written to while one after the other read it. The first word of its kind is taken. */
+	if (s->error < 0 && !l->refused) {
+		l->refused = true;
 		report_error(l, c->cfg, s->part, s->text, NULL);
-	else if (p->index == 0) {
-		size_t len;
-
-		if (dup_blob(&s->remote_id, &c->remote_id, &c->remote_id_len) < 0 ||
-		    dup_blob(&s->hashes, (uint8_t **)&c->hashes, &len) < 0 ||
-		    set_text(s->subject, &c->chain_subject) < 0)
-			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
-				     "out of memory");
-		else
-			c->n_hashes = len / PKI_SHA1_SIZE;
-		memcpy(c->trust_digest, s->digest, sizeof(c->trust_digest));
-		c->chain_not_after = s->not_after;
+	} else if (s->error >= 0 && !l->answered)
+		take_trust(l, c, s);
+	else if (s->error >= 0 && !l->refused &&
+		 memcmp(c->trust_digest, s->digest, sizeof(c->trust_digest)) != 0) {
+		l->refused = true;
+		report_error(l, c->cfg, STAGE_CHAIN,
+			     "the peer's certificates changed while they were read",
+			     "reload again; replace files with a rename, which is never half done");
 	}
 	if (--l->waiting == 0)
 		next_connection(l);

@@ -78,26 +78,45 @@ struct news_item *news_find_number(const struct news *n, uint32_t number)
 		       : NULL;
 }
 
+void news_init(struct news *n)
+{
+	*n = (struct news){.file = -EBADF};
+	STAILQ_INIT(&n->waiting);
+}
+
+static void bytes_done(struct news_bytes *b)
+{
+	(void)safe_close(b->fd);
+	free(b->data);
+	*b = (struct news_bytes){.fd = -EBADF};
+}
+
 void news_del(struct news *n, struct news_item *item)
 {
 	LIST_REMOVE(item, all);
+	if (item->is_waiting)
+		STAILQ_REMOVE(&n->waiting, item, news_item, waiting);
+	news_end(n, item);
 	table_del(&n->by_key, &item->by_key);
-	table_del(&n->by_number, &item->by_number);
 	n->n--;
-	n->bytes -= item->size;
-	(void)safe_close(item->fd);
-	(void)safe_close(item->fresh_fd);
+	n->n_lists -= item->what.kind == NEWS_CRL;
+	n->bytes -= item->overhead + item->now.size;
+	bytes_done(&item->now);
+	bytes_done(&item->fresh);
 	free(item->blobs);
 	free(item);
 }
 
-static bool make_room(struct news *n, usec_t now)
+/* Drops the one that was wanted longest ago, unless that is not long ago. lists: of those alone. */
+static bool make_room(struct news *n, bool lists, const struct news_item *not_this, usec_t now)
 {
 	struct news_item *oldest = NULL, *item;
 
 	LIST_FOREACH(item, &n->all, all)
 	{
-		if (item->number == 0 && (!oldest || item->wanted < oldest->wanted))
+		if (item->number == 0 && item != not_this &&
+		    (!lists || item->what.kind == NEWS_CRL) &&
+		    (!oldest || item->wanted < oldest->wanted))
 			oldest = item;
 	}
 	if (!oldest ||
@@ -120,15 +139,20 @@ static struct ike_blob copy(uint8_t **at, struct ike_blob from)
 int news_add(struct news *n, const struct proto_news *what, usec_t now, struct news_item **ret)
 {
 	size_t size = what->request.size + what->cert.size + what->issuer.size;
+	bool list = what->kind == NEWS_CRL;
 	struct news_item *item;
 	uint8_t *at;
 
-	if ((n->n >= NEWS_ITEMS_MAX || n->bytes >= NEWS_BYTES_MAX) && !make_room(n, now))
+	if (list && n->n_lists >= NEWS_LISTS_MAX && !make_room(n, true, NULL, now))
+		return -ENOSPC;
+	if ((n->n >= NEWS_ITEMS_MAX || n->bytes >= NEWS_BYTES_MAX) &&
+	    !make_room(n, false, NULL, now))
 		return -ENOSPC;
 	item = calloc(1, sizeof(*item));
 	if (!item)
 		return -ENOMEM;
-	item->fd = item->fresh_fd = -EBADF;
+	item->now.fd = item->fresh.fd = -EBADF;
+	item->overhead = sizeof(*item) + size;
 	item->what = *what;
 	item->blobs = at = malloc(MAX(size, (size_t)1));
 	if (!at || proto_news_key(what, item->key) < 0) {
@@ -142,6 +166,8 @@ int news_add(struct news *n, const struct proto_news *what, usec_t now, struct n
 	LIST_INSERT_HEAD(&n->all, item, all);
 	table_add(&n->by_key, &item->by_key, number_of(item->key));
 	n->n++;
+	n->n_lists += list;
+	n->bytes += item->overhead;
 	*ret = item;
 	return 0;
 }
@@ -153,24 +179,108 @@ uint32_t news_begin(struct news *n, struct news_item *item)
 	while (n->last_number == 0 || news_find_number(n, n->last_number));
 	item->number = n->last_number;
 	table_add(&n->by_number, &item->by_number, item->number);
+	n->n_fetches++;
 	return item->number;
 }
 
-void news_end(struct news *n _unused_, struct news_item *item)
+void news_end(struct news *n, struct news_item *item)
 {
+	if (item->number == 0)
+		return;
 	table_del(&n->by_number, &item->by_number);
 	item->number = 0;
+	n->n_fetches--;
+}
+
+void news_wait(struct news *n, struct news_item *item)
+{
+	if (item->is_waiting)
+		return;
+	item->is_waiting = true;
+	STAILQ_INSERT_TAIL(&n->waiting, item, waiting);
+}
+
+struct news_item *news_next(struct news *n)
+{
+	struct news_item *item = STAILQ_FIRST(&n->waiting);
+
+	if (item) {
+		STAILQ_REMOVE_HEAD(&n->waiting, waiting);
+		item->is_waiting = false;
+	}
+	return item;
+}
+
+static int read_data(int fd, uint8_t *out, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t got = pread(fd, out + done, size - done, (off_t)done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EIO;
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec_t now)
+{
+	int r;
+
+	news_refuse(item);
+	while (n->bytes - item->now.size + size > NEWS_BYTES_MAX) {
+		if (!make_room(n, false, item, now))
+			return -ENOSPC;
+	}
+	if (item->what.kind == NEWS_CRL)
+		item->fresh.fd = TAKE_FD(*fd);
+	else {
+		uint8_t *data = malloc(MAX(size, (size_t)1));
+
+		if (!data)
+			return -ENOMEM;
+		r = read_data(*fd, data, size);
+		if (r < 0) {
+			free(data);
+			return r;
+		}
+		item->fresh.data = data;
+	}
+	item->fresh.size = size;
+	return 0;
+}
+
+void news_refuse(struct news_item *item)
+{
+	bytes_done(&item->fresh);
 }
 
 void news_accept(struct news *n, struct news_item *item)
 {
-	if (item->fresh_fd < 0)
+	if (item->fresh.size == 0)
 		return;
-	(void)safe_close(item->fd);
-	n->bytes -= item->size;
-	item->fd = TAKE_FD(item->fresh_fd);
-	item->size = item->fresh_size;
-	n->bytes += item->size;
+	n->bytes += item->fresh.size - item->now.size;
+	bytes_done(&item->now);
+	item->now = item->fresh;
+	item->fresh = (struct news_bytes){.fd = -EBADF};
+}
+
+int news_open(const struct news_bytes *b)
+{
+	int fd, r;
+
+	if (b->size == 0)
+		return -ENOENT;
+	if (b->fd >= 0) {
+		fd = fcntl(b->fd, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? -errno : fd;
+	}
+	r = sealed_new("news", b->data, b->size, &fd);
+	return r < 0 ? r : fd;
 }
 
 int news_check_fd(int fd, size_t max, size_t *ret_size)
@@ -242,6 +352,7 @@ static int take(struct news *n, const struct record *r, const uint8_t *parts, in
 	static struct proto_news what;
 	uint8_t key[PKI_SHA256_SIZE];
 	const uint8_t *at = parts;
+	_cleanup_close_ int fd = -EBADF;
 	struct news_item *item;
 	int e;
 
@@ -269,10 +380,11 @@ static int take(struct news *n, const struct record *r, const uint8_t *parts, in
 		if (e < 0)
 			return e;
 	}
-	e = sealed_new("news", at, r->data_len, &item->fresh_fd);
+	e = sealed_new("news", at, r->data_len, &fd);
+	if (e >= 0)
+		e = news_came(n, item, &fd, r->data_len, boot);
 	if (e < 0)
 		return e;
-	item->fresh_size = r->data_len;
 	news_accept(n, item);
 	item->next_update = r->next_update;
 	return 0;
@@ -310,19 +422,11 @@ static int read_record(struct news *n, int64_t now, usec_t boot)
 	return 1;
 }
 
-static int load_data(const struct news_item *item, uint8_t *out)
+static int load_data(const struct news_bytes *b, uint8_t *out)
 {
-	size_t done = 0;
-
-	while (done < item->size) {
-		ssize_t got = pread(item->fd, out + done, item->size - done, (off_t)done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EIO;
-		done += (size_t)got;
-	}
+	if (b->fd >= 0)
+		return read_data(b->fd, out, b->size);
+	memcpy(out, b->data, b->size);
 	return 0;
 }
 
@@ -334,7 +438,7 @@ static int write_record(struct news *n, const struct news_item *item)
 			   .request_len = (uint32_t)w->request.size,
 			   .cert_len = (uint32_t)w->cert.size,
 			   .issuer_len = (uint32_t)w->issuer.size,
-			   .data_len = (uint32_t)item->size,
+			   .data_len = (uint32_t)item->now.size,
 			   .next_update = item->next_update};
 	_cleanup_free_ uint8_t *parts = NULL;
 	size_t len;
@@ -350,7 +454,7 @@ static int write_record(struct news *n, const struct news_item *item)
 	(void)copy(&at, w->request);
 	(void)copy(&at, w->cert);
 	(void)copy(&at, w->issuer);
-	e = load_data(item, at);
+	e = load_data(&item->now, at);
 	if (e >= 0)
 		e = digest(&r, parts, len, r.sha256);
 	if (e >= 0)
@@ -373,7 +477,7 @@ static void write_anew(struct news *n)
 	n->file_size = 0;
 	LIST_FOREACH(item, &n->all, all)
 	{
-		if (item->fd >= 0 && n->file >= 0)
+		if (item->now.size > 0 && n->file >= 0)
 			(void)write_record(n, item);
 	}
 }
@@ -382,7 +486,7 @@ void news_file_save(struct news *n, const struct news_item *item)
 {
 	int r;
 
-	if (n->file < 0 || item->fd < 0)
+	if (n->file < 0 || item->now.size == 0)
 		return;
 	if (n->file_size > 2 * n->bytes + 1024 * 1024) {
 		write_anew(n);

@@ -9,32 +9,46 @@
 #include <sys/queue.h>
 
 #include "base/time.h"
+#include "config/config.h"
 #include "daemon/proto_revocation.h"
 #include "daemon/table.h"
 
 #define NEWS_FILE "fetched"
 
 enum {
-	NEWS_ITEMS_MAX = 512,
-	NEWS_BYTES_MAX = 128 * 1024 * 1024, /* of all of them */
+	/* An OCSP answer is about one certificate: there may be one for each peer, and some for what is above. */
+	NEWS_ITEMS_MAX = 4 * CG_CONNECTIONS_MAX,
+	NEWS_LISTS_MAX = 512,		    /* each of which takes up to two descriptors */
+	NEWS_BYTES_MAX = 256 * 1024 * 1024, /* of all of them, with what they are about */
+	NEWS_FETCHES_MAX = 256,		    /* under way at once; the others wait for their turn */
 	NEWS_USED_SECONDS = 180, /* one that nobody wanted for so long is not fetched again */
 	NEWS_RETRY_SECONDS = 30, /* after a failure; doubled each time, up to */
 	NEWS_RETRY_MAX_SECONDS = 900,
 	NEWS_AT_LEAST_SECONDS = 5, /* between two fetches of one */
 };
 
+/* An answer is small, and one of many: it is kept as bytes. A list is kept as the descriptor it came as. */
+struct news_bytes {
+	int fd;
+	uint8_t *data;
+	size_t size; /* 0: nothing */
+};
+
 struct news_item {
 	LIST_ENTRY(news_item) all;
+	STAILQ_ENTRY(news_item) waiting;
 	struct table_node by_key, by_number;
 	uint8_t key[PKI_SHA256_SIZE];
 	struct proto_news what; /* its blobs are in `blobs` */
 	uint8_t *blobs;
-	int fd; /* what is in force; -EBADF: nothing yet */
-	size_t size;
-	int fresh_fd; /* came, and verify has not said what it thinks of it */
-	size_t fresh_size;
+	size_t overhead; /* bytes of this, without what is in force */
+	struct news_bytes now,
+		fresh;	     /* in force; came, and verify has not said what it thinks of it */
+	uint32_t wanted_by;  /* bits of verify workers: who is told of an answer */
+	unsigned int judge;  /* the worker whose word counts of what came */
 	int64_t next_update; /* of what is in force; seconds since 1970 */
 	uint32_t number;     /* of the fetch that is under way; 0: none */
+	bool is_waiting;     /* for its turn to be fetched */
 	usec_t wanted, due;  /* boot time: last wanted; to be fetched */
 	unsigned int failures;
 	char text[PROTO_NEWS_TEXT]; /* why it failed the last time; "" */
@@ -43,7 +57,8 @@ struct news_item {
 struct news {
 	LIST_HEAD(, news_item) all;
 	struct table by_key, by_number;
-	size_t n, bytes;
+	STAILQ_HEAD(, news_item) waiting; /* for their turn */
+	size_t n, n_lists, bytes, n_fetches;
 	uint32_t last_number;
 	int file; /* -EBADF: none, nothing is kept */
 	size_t file_size;
@@ -56,14 +71,24 @@ uint32_t news_retry_in(unsigned int failures, uint32_t refresh);
 
 struct news_item *news_find(const struct news *n, const uint8_t key[PKI_SHA256_SIZE]);
 struct news_item *news_find_number(const struct news *n, uint32_t number);
+/* All zeros becomes an empty table without a file. */
+void news_init(struct news *n);
 /* Makes one; copies *what. Room is made by what nobody wanted lately. -ENOSPC, -ENOMEM, -EIO. */
 int news_add(struct news *n, const struct proto_news *what, usec_t now, struct news_item **ret);
 void news_del(struct news *n, struct news_item *item);
 /* A new number for a fetch of it. */
 uint32_t news_begin(struct news *n, struct news_item *item);
 void news_end(struct news *n, struct news_item *item);
+/* It waits for its turn; the one that has waited longest, which waits no more, or NULL. */
+void news_wait(struct news *n, struct news_item *item);
+struct news_item *news_next(struct news *n);
+/* Something came, of 1 … bytes: takes *fd, or what is in it. -ENOSPC: there is no room for so much; or another error. */
+int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec_t now);
+void news_refuse(struct news_item *item);
 /* What came becomes what is in force. */
 void news_accept(struct news *n, struct news_item *item);
+/* A descriptor of the bytes, the caller's to close. Negative errno. */
+int news_open(const struct news_bytes *b);
 
 /*
  * Opens the file and takes what it holds, up to where it is damaged; what was due longer than a grace may last is left out. A file that cannot be had is

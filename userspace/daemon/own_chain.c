@@ -12,7 +12,9 @@ struct own_chain {
 	LIST_ENTRY(own_chain) all;
 	uint8_t digest[PKI_SHA256_SIZE];
 	struct pki_certs certs;
-	usec_t looked_at; /* boot time; 0: never */
+	usec_t looked_at;	   /* boot time; 0: never */
+	struct evidence_keys keys; /* of the news that it depended on then */
+	bool news;
 	bool told_revoked;
 	struct pki_ocsp *told[IKE_MAX_OCSP]; /* what was told last */
 	size_t n_told;
@@ -154,7 +156,9 @@ static void look(struct own_chains *o, struct own_chain *c, int64_t at, usec_t n
 
 	found = (struct evidence_found){0};
 	c->looked_at = MAX(now, (usec_t)1);
+	c->news = false;
 	evidence_gather_answers(o->evidence, c->certs.list, c->certs.n, now, &found);
+	c->keys = found.keys;
 	for (size_t i = 0; i + 1 < c->certs.n && n < IKE_MAX_OCSP; i++) {
 		struct pki_ocsp *answer = find_good(c, i, &found, at);
 
@@ -178,13 +182,24 @@ static void look(struct own_chains *o, struct own_chain *c, int64_t at, usec_t n
 	evidence_found_done(&found);
 }
 
-void own_chains_run(struct own_chains *o, bool all, int64_t at, usec_t now)
+void own_chains_news(struct own_chains *o, const uint8_t key[PKI_SHA256_SIZE])
 {
 	struct own_chain *c;
 
 	LIST_FOREACH(c, &o->all, all)
 	{
-		if (all || c->looked_at == 0 ||
+		if (evidence_keys_have(c->keys.list, c->keys.n, key))
+			c->news = true;
+	}
+}
+
+void own_chains_run(struct own_chains *o, int64_t at, usec_t now)
+{
+	struct own_chain *c;
+
+	LIST_FOREACH(c, &o->all, all)
+	{
+		if (c->news || c->looked_at == 0 ||
 		    now - c->looked_at >= OWN_KEEP_SECONDS * USEC_PER_SEC)
 			look(o, c, at, now);
 	}

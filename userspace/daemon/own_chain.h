@@ -20,7 +20,9 @@ struct own_chains *own_chains_new(struct evidence *e, own_answers_fn tell, void 
 struct own_chains *own_chains_free(struct own_chains *o);
 /* A chain that is sent, or is not any more. One that cannot be read is left out. -ENOMEM. */
 int own_chain_set(struct own_chains *o, const struct proto_own_chain *p);
-/* Looks at those that were not for OWN_KEEP_SECONDS, or at all. `at` in seconds since 1970; now is of the boot clock. */
-void own_chains_run(struct own_chains *o, bool all, int64_t at, usec_t now);
+/* There are news: those that depend on them are to be looked at. */
+void own_chains_news(struct own_chains *o, const uint8_t key[PKI_SHA256_SIZE]);
+/* Looks at those, and those that were not looked at for OWN_KEEP_SECONDS. `at` in seconds since 1970; now is of the boot clock. */
+void own_chains_run(struct own_chains *o, int64_t at, usec_t now);
 
 #endif

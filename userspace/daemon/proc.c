@@ -519,6 +519,15 @@ void procs_stop(struct gateway *g)
 
 /* ---------------------------------------------------------------- the launcher's news */
 
+/*
+ * Tunnels whose keys are here do not fall with a vault or a module that nobody can bear, nor with what a server on the net can do to `fetch`: without it
+ * news and names are missing, and it is started again and again, every half a minute.
+ */
+static bool is_vital(enum role role)
+{
+	return role != ROLE_VAULT && role != ROLE_HSM && role != ROLE_FETCH;
+}
+
 static void start_again(struct proc *p)
 {
 	unsigned int doubled;
@@ -526,8 +535,7 @@ static void start_again(struct proc *p)
 
 	if (now_boottime() - p->started > STABLE_SECONDS * USEC_PER_SEC)
 		p->failures = 0;
-	/* Tunnels whose keys are here do not fall with a vault or a module that nobody can bear. */
-	if (++p->failures > FAILURES_MAX && p->role != ROLE_VAULT && p->role != ROLE_HSM) {
+	if (++p->failures > FAILURES_MAX && is_vital(p->role)) {
 		log_error("process %s fails again and again: giving up", role_name(p->role));
 		p->g->exit_status = EXIT_FAILURE;
 		(void)event_base_loopbreak(p->g->base);

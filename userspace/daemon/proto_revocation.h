@@ -82,14 +82,16 @@ struct proto_news {
 	struct ike_blob request; /* DER; empty for a list */
 	struct ike_blob cert, issuer;
 };
-/* NEWS, main to verify, with a descriptor: their bytes. */
 void proto_put_news(struct msg_writer *w, const struct proto_news *p);
 void proto_get_news(struct msg_reader *r, struct proto_news *ret);
 
 /* The SHA-256 that stands for them: kind, URL, request and issuer. -EIO: no memory. */
 int proto_news_key(const struct proto_news *p, uint8_t ret[PKI_SHA256_SIZE]);
 
-/* NEWS_WANT, verify to main. waiting: somebody waits, so that there must be an answer, NEWS or NEWS_FAILED. */
+/*
+ * NEWS_WANT, verify to main. waiting: somebody waits, so that there must be an answer, NEWS or NEWS_FAILED. And NEWS, main to verify, with a
+ * descriptor, their bytes; waiting: these were kept, and newer ones are to come, or word that they do not.
+ */
 void proto_put_news_want(struct msg_writer *w, const struct proto_news *p, bool waiting);
 void proto_get_news_want(struct msg_reader *r, struct proto_news *ret, bool *ret_waiting);
 

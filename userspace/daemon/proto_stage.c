@@ -115,6 +115,8 @@ void proto_put_staged_key(struct msg_writer *w, const struct staged_key *s)
 	msg_put_str(w, s->text);
 	msg_put_str(w, s->subject);
 	msg_put_i64(w, s->not_after);
+	msg_put_str(w, s->ends_first);
+	msg_put_i64(w, s->ends_at);
 	msg_put_blob(w, s->id.data, s->id.size);
 	msg_put_u32(w, (uint32_t)s->n_certs);
 	for (size_t i = 0; i < s->n_certs; i++)
@@ -133,6 +135,8 @@ void proto_get_staged_key(struct msg_reader *r, struct staged_key *ret)
 	msg_get_str(r, ret->text, sizeof(ret->text));
 	msg_get_str(r, ret->subject, sizeof(ret->subject));
 	ret->not_after = msg_get_i64(r);
+	msg_get_str(r, ret->ends_first, sizeof(ret->ends_first));
+	ret->ends_at = msg_get_i64(r);
 	ret->id = get_blob(r, PROTO_ID_MAX);
 	ret->n_certs = msg_get_count(r, IKE_MAX_CERTS);
 	for (size_t i = 0; i < ret->n_certs; i++)

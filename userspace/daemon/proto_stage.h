@@ -95,6 +95,8 @@ struct staged_key {
 	char text[2 * PKI_TEXT_MAX];
 	char subject[PKI_TEXT_MAX];
 	int64_t not_after;
+	char ends_first[PKI_TEXT_MAX]; /* of the certificate and its intermediates */
+	int64_t ends_at;
 	struct ike_blob id; /* body of our ID payload */
 	struct ike_blob certs[IKE_MAX_CERTS];
 	size_t n_certs;

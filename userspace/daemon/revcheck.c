@@ -73,24 +73,42 @@ static void know_nothing(struct revcheck *c, size_t n_path)
 	}
 }
 
+static void prove(struct evidence *e, const struct evidence_found *found,
+		  const struct pki_crls *crls, uint64_t genuine)
+{
+	struct pki_crl *list[PKI_CRLS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < crls->n && i < PKI_CRLS_MAX; i++) {
+		if (genuine & (UINT64_C(1) << i))
+			list[n++] = crls->list[i];
+	}
+	if (n > 0)
+		evidence_prove(e, found, list, n);
+}
+
 /* The states of the path's certificates by all lists and answers. PKI_REVOKED with its text, or PKI_INTERNAL. */
 static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path, size_t n_path,
 				const struct pki_certs *others, int64_t at,
 				const struct pki_crls *crls, const struct evidence_found *found,
 				struct pki_error *ret_text, size_t *ret_at)
 {
+	uint64_t genuine = 0;
 	struct pki_revocation r = {.mode = PKI_REVOCATION_WHEN_AVAILABLE,
 				   .evidence = {.crls = crls->list,
 						.n_crls = crls->n,
 						.answers = found->answers,
 						.n_answers = found->n_answers,
-						.grace = c->entry->revocation_grace}};
+						.grace = c->entry->revocation_grace,
+						.genuine = &genuine}};
 	enum pki_reason reason = PKI_OK;
 
 	if (crls->n == 0 && found->n_answers == 0) {
 		know_nothing(c, n_path);
 	} else {
 		reason = pki_revocation_check(&r, path, n_path, others, at, ret_text, ret_at);
+		if (c->known->evidence)
+			prove(c->known->evidence, found, crls, genuine);
 		c->n_status = r.n_status;
 		memcpy(c->status, r.status, sizeof(c->status));
 	}
@@ -134,6 +152,7 @@ static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *pa
 	if (c->entry->fetch && c->known->evidence)
 		evidence_gather(c->known->evidence, path, n_path, c->may_ask, now_boottime(),
 				&found);
+	c->keys = found.keys;
 	for (size_t i = 0; i < c->n_sent && found.n_answers < PKI_OCSP_ANSWERS_MAX; i++)
 		found.answers[found.n_answers++] = pki_ocsp_ref(c->sent[i]);
 	if (join(c->entry, &found, &crls) < 0) {
@@ -160,6 +179,7 @@ enum pki_reason revcheck_path(void *userdata, struct pki_cert *const *path, size
 
 	if (!c->again)
 		c->n_status = 0;
+	c->keys.n = 0;
 	c->missing = false;
 	c->refused_here = false;
 	for (size_t i = 0; others && others != &c->others && i < others->n; i++)

@@ -31,6 +31,7 @@ struct revcheck {
 	const struct pki_cert
 		*of[PKI_CHAIN_MAX]; /* whose states these are: to be compared, not used */
 	size_t n_status;	    /* 0: nobody was asked */
+	struct evidence_keys keys;  /* of the news that it depends on, found or not */
 	bool missing;		    /* something that is unknown may yet be told */
 	bool refused_here;	    /* by what is revoked on this gateway */
 	/* of the last time the states were worked out */

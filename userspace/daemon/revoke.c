@@ -88,6 +88,9 @@ static void tell_all(struct gateway *g, const struct revoked *r)
 
 /* ---------------------------------------------------------------- revoking */
 
+#define NOT_IN_KERNEL \
+	"the kernel did not take it that '%s' is revoked: the SAs below it that this daemon set up were deleted instead"
+
 /* The first digits are enough to find it again. */
 static const char *short_hash(const uint8_t hash[PKI_SHA256_SIZE], char out[17])
 {
@@ -95,13 +98,29 @@ static const char *short_hash(const uint8_t hash[PKI_SHA256_SIZE], char out[17])
 	return out;
 }
 
-/* In the kernel, then everywhere else. *ret_kept: the file has it. Negative: nothing was done. */
+/* There are no more than so many; the kernel keeps it. */
+static void tell_forgotten(const struct revoked_set *s, const struct revoked *r)
+{
+	const struct revoked *old = revoked_set_in_place_of(s, r);
+	char hash[17];
+
+	if (old)
+		log_warning(
+			"more certificates were seen revoked than are kept: '%s' (%s), which would expire first, is forgotten, but for the kernel",
+			old->subject, short_hash(old->hash, hash));
+}
+
+/*
+ * In the kernel, then everywhere else. *ret_kept: the file has it; *ret_kernel: so has the kernel, and if not the SAs below it were deleted. Negative:
+ * nothing was done.
+ */
 static int put_in_force(struct gateway *g, const struct revoked *r, uint32_t *ret_bindings,
-			uint32_t *ret_sas, int *ret_kept)
+			uint32_t *ret_sas, int *ret_kept, int *ret_kernel)
 {
 	int e, kernel;
 
-	kernel = in_kernel(g, r->hash, ret_bindings, ret_sas);
+	kernel = *ret_kernel = in_kernel(g, r->hash, ret_bindings, ret_sas);
+	tell_forgotten(&g->revoked, r);
 	e = revoked_set_add(&g->revoked, r);
 	if (e < 0 && kernel < 0)
 		return e;
@@ -110,7 +129,7 @@ static int put_in_force(struct gateway *g, const struct revoked *r, uint32_t *re
 		(void)log_error_errno(*ret_kept,
 				      "what was revoked cannot be written: a restart forgets it");
 	tell_all(g, r);
-	bindings_revoked(g, r->hash, r->text);
+	bindings_revoked(g, r->hash, r->text, kernel >= 0);
 	return 0;
 }
 
@@ -120,7 +139,7 @@ void revoke_seen(struct gateway *g, const struct proto_seen_revoked *s)
 	struct revoked r = {.by = s->by, .at = now_seconds(), .not_after = s->not_after};
 	uint32_t bindings, sas;
 	char hash[17];
-	int kept;
+	int kept, kernel;
 
 	/* Several workers may see it. */
 	if (revoked_set_find(&g->revoked, s->hash))
@@ -129,13 +148,16 @@ void revoke_seen(struct gateway *g, const struct proto_seen_revoked *s)
 	memcpy(r.subject, s->subject, sizeof(r.subject));
 	(void)snprintf(r.text, sizeof(r.text), "%.180s, says %s", s->text,
 		       s->by == REVOKED_BY_CRL ? "its issuer's list" : "its issuer's responder");
-	if (put_in_force(g, &r, &bindings, &sas, &kept) < 0) {
+	if (put_in_force(g, &r, &bindings, &sas, &kept, &kernel) < 0) {
 		(void)log_oom();
 		return;
 	}
 	history_note(g, c, IKE_WARNING, "certificate-revoked", NULL, NULL,
 		     "the certificate '%s' (%s) was %s; %u bindings with %u SAs were stopped",
 		     s->subject, short_hash(s->hash, hash), r.text, bindings, sas);
+	if (kernel < 0)
+		history_note(g, c, IKE_ERROR, "certificate-revoked", NULL, NULL, NOT_IN_KERNEL,
+			     s->subject);
 }
 
 static json_t *entry_json(const struct revoked *r)
@@ -160,7 +182,7 @@ json_t *revoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], c
 	struct revoked r = {.by = REVOKED_BY_HAND, .at = now_seconds(), .not_after = INT64_MAX};
 	uint32_t bindings = 0, sas = 0;
 	char at[TIMESTAMP_SIZE], digits[17];
-	int kept = 0, e;
+	int kept = 0, kernel = 0, e;
 	json_t *o;
 
 	if (old && old->by == REVOKED_BY_HAND)
@@ -174,13 +196,17 @@ json_t *revoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], c
 	(void)snprintf(r.who, sizeof(r.who), "%.63s", who);
 	(void)snprintf(r.text, sizeof(r.text), "revoked %s by %.63s%s%.120s",
 		       format_timestamp(r.at, at), who, reason[0] ? ": " : "", reason);
-	e = put_in_force(g, &r, &bindings, &sas, &kept);
+	e = put_in_force(g, &r, &bindings, &sas, &kept, &kernel);
 	if (e < 0)
 		return control_error(strerror(-e), NULL);
 	history_note(g, NULL, IKE_NOTICE, "certificate-revoked", NULL, NULL,
 		     "%s%s%s (%s) was %s; %u bindings with %u SAs were stopped",
 		     subject[0] ? "'" : "the fingerprint", subject, subject[0] ? "'" : "",
 		     short_hash(hash, digits), r.text, bindings, sas);
+	if (kernel < 0)
+		return control_error(
+			"it is refused from now on, but the kernel did not take it: the SAs below it that this daemon set up were deleted instead, others may go on",
+			"the log has the kernel's reason; 'certgate kernel cert list' shows what lives by it");
 	o = entry_json(&r);
 	if (!o)
 		return NULL;
@@ -195,6 +221,31 @@ json_t *revoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], c
 	return control_result(o);
 }
 
+/* What only the kernel holds: of what was seen, and is not kept any more, or by 'certgate kernel cert revoke'. */
+static json_t *unrevoke_in_kernel(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE],
+				  const char *who)
+{
+	char hex[2 * PKI_SHA256_SIZE + 1], digits[17];
+	int r = g->k ? cgk_unrevoke(g->k, hash) : -ENOENT;
+	json_t *o;
+
+	if (r == -ENOENT)
+		return control_error("it is not revoked on this gateway",
+				     "'certgate cert list' shows what is");
+	if (r < 0) {
+		(void)log_error_errno(r, "the kernel does not take a revocation back (%s)",
+				      cgk_error(g->k));
+		return control_error("the kernel does not take it back", "the log has its reason");
+	}
+	history_note(
+		g, NULL, IKE_NOTICE, "certificate-unrevoked", NULL, NULL,
+		"the fingerprint (%s), which the kernel alone held revoked, is not any more: taken back by %s",
+		short_hash(hash, digits), who);
+	(void)hex_encode(hash, PKI_SHA256_SIZE, hex, sizeof(hex));
+	o = json_pack("{s:s, s:s}", "fingerprint", hex, "text", "revoked in the kernel alone");
+	return o ? control_result(o) : NULL;
+}
+
 json_t *unrevoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE], const char *who)
 {
 	const struct revoked *old = revoked_set_find(&g->revoked, hash);
@@ -205,8 +256,7 @@ json_t *unrevoke_by_hand(struct gateway *g, const uint8_t hash[PKI_SHA256_SIZE],
 	int r;
 
 	if (!old)
-		return control_error("it is not revoked on this gateway",
-				     "'certgate cert list' shows what is");
+		return unrevoke_in_kernel(g, hash, who);
 	was = *old;
 	/* The file first: what cannot be written is not taken back. */
 	r = revoked_file_append(g->revoked_fd, &was, false);

@@ -49,7 +49,7 @@ static void put_in(struct revoked_set *s, struct revoked *r)
 		s->n_seen++;
 }
 
-static struct revoked *first_to_expire(struct revoked_set *s)
+static struct revoked *first_to_expire(const struct revoked_set *s)
 {
 	struct revoked *first = NULL, *r;
 
@@ -59,6 +59,16 @@ static struct revoked *first_to_expire(struct revoked_set *s)
 			first = r;
 	}
 	return first;
+}
+
+static bool is_full(const struct revoked_set *s, const struct revoked *r)
+{
+	return r->by != REVOKED_BY_HAND && s->n_seen >= REVOKED_SEEN_MAX;
+}
+
+const struct revoked *revoked_set_in_place_of(const struct revoked_set *s, const struct revoked *r)
+{
+	return is_full(s, r) && !find(s, r->hash) ? first_to_expire(s) : NULL;
 }
 
 int revoked_set_add(struct revoked_set *s, const struct revoked *r)
@@ -74,7 +84,7 @@ int revoked_set_add(struct revoked_set *s, const struct revoked *r)
 		return -ENOMEM;
 	*own = *r;
 	own->by_hash = (struct table_node){0};
-	if (!old && r->by != REVOKED_BY_HAND && s->n_seen >= REVOKED_SEEN_MAX)
+	if (!old && is_full(s, r))
 		old = first_to_expire(s);
 	if (old) {
 		take_out(s, old);

@@ -38,6 +38,8 @@ struct revoked_set {
  * hand as there may be; -ENOMEM.
  */
 int revoked_set_add(struct revoked_set *s, const struct revoked *r);
+/* The one that would make room for *r; NULL: there is room. */
+const struct revoked *revoked_set_in_place_of(const struct revoked_set *s, const struct revoked *r);
 /* -ENOENT. */
 int revoked_set_del(struct revoked_set *s, const uint8_t hash[PKI_SHA256_SIZE]);
 /* NULL if it is not in. */

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "daemon/engine_events.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
@@ -137,7 +138,7 @@ int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r)
 		return on_status(g, type, r);
 	if (type == MSG_REPORT) {
 		proto_get_report(r, &report);
-		if (!msg_done(r))
+		if (!msg_done(r) || !engine_event_known(report.event))
 			return -EBADMSG;
 		on_report(g, &report);
 		return 0;
@@ -434,6 +435,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	fetching_tick(g);
 	key_logging_tick(g, now);
 	filewatch_tick(g, now);
+	control_tick(g, now);
 	names_watch_tick(g, now);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
@@ -597,7 +599,8 @@ int role_main(const struct options *o)
 
 	g->options = o;
 	g->control_fd = -EBADF;
-	g->revoked_fd = g->news.file = -EBADF;
+	g->revoked_fd = -EBADF;
+	news_init(&g->news);
 	for (size_t i = 0; i < _KEY_LOG_MAX; i++)
 		g->key_files[i] = -EBADF;
 	g->started = now_boottime();

@@ -25,6 +25,7 @@ struct waiting {
 	LIST_ENTRY(waiting) all;
 	struct verifier *v;
 	struct event *timer;
+	struct evidence_keys keys; /* news of these may bring it */
 	size_t len;
 	uint8_t body[];
 };
@@ -39,7 +40,6 @@ struct verifier {
 	struct own_chains *own;
 	struct event *tick, *soon;
 	unsigned int wait_seconds;
-	bool look_own; /* there are news */
 	LIST_HEAD(, waiting) waiting;
 	size_t n_waiting;
 };
@@ -104,8 +104,7 @@ static void on_watch(evutil_socket_t fd _unused_, short what _unused_, void *use
 	struct verifier *v = userdata;
 	const struct revknown k = known(v);
 
-	own_chains_run(v->own, v->look_own, now_seconds(), now_boottime());
-	v->look_own = false;
+	own_chains_run(v->own, now_seconds(), now_boottime());
 	/* The loop runs in between: those who authenticate have their turn. */
 	if (v->now && watch_run(v->watch, v->now, &k, now_seconds(), now_boottime()))
 		(void)event_add(v->soon, &at_once);
@@ -116,7 +115,16 @@ static void look_again(struct verifier *v)
 	const struct timeval at_once = {0};
 
 	watch_all(v->watch);
-	v->look_own = true;
+	(void)event_add(v->soon, &at_once);
+}
+
+/* Only at what depends on these news: there may be an answer for each of thousands of peers. */
+static void look_at_news(struct verifier *v, const uint8_t key[PKI_SHA256_SIZE])
+{
+	const struct timeval at_once = {0};
+
+	watch_news(v->watch, key);
+	own_chains_news(v->own, key);
 	(void)event_add(v->soon, &at_once);
 }
 
@@ -256,8 +264,9 @@ static int tell_main(struct verifier *v, struct proto_binding *b)
 	return channel_send(v->w.main, &m, -EBADF);
 }
 
-/* -EAGAIN: there is no answer yet. */
-static int answer_verify(struct verifier *v, struct proto_verify *request, bool may_wait)
+/* -EAGAIN: there is no answer yet, before there are news of *ret_keys. */
+static int answer_verify(struct verifier *v, struct proto_verify *request, bool may_wait,
+			 struct evidence_keys *ret_keys)
 {
 	static struct proto_binding binding;
 	const struct judge_by by = {.known = known(v),
@@ -271,8 +280,10 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 	int r;
 
 	r = judge(v->now, &request->v, &by, now_seconds(), &answer, &binding, &judged);
-	if (r == -EAGAIN)
+	if (r == -EAGAIN) {
+		*ret_keys = judged.keys;
 		return r;
+	}
 	if (r == 0)
 		r = tell_main(v, &binding);
 	if (r == 0) {
@@ -307,7 +318,7 @@ static int try_again(struct waiting *p, bool may_wait)
 	struct msg_reader r = {.p = p->body, .left = p->len};
 
 	proto_get_verify(&r, &request);
-	return answer_verify(p->v, &request, may_wait);
+	return answer_verify(p->v, &request, may_wait, &p->keys);
 }
 
 static void on_wait_over(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
@@ -318,25 +329,27 @@ static void on_wait_over(evutil_socket_t fd _unused_, short what _unused_, void 
 	waiting_free(p);
 }
 
-static void try_waiting(struct verifier *v)
+static void try_waiting(struct verifier *v, const uint8_t key[PKI_SHA256_SIZE])
 {
 	struct waiting *next;
 
 	for (struct waiting *p = LIST_FIRST(&v->waiting); p; p = next) {
 		next = LIST_NEXT(p, all);
-		if (try_again(p, true) != -EAGAIN)
+		if (evidence_keys_have(p->keys.list, p->keys.n, key) &&
+		    try_again(p, true) != -EAGAIN)
 			waiting_free(p);
 	}
 }
 
-static int wait_for_news(struct verifier *v, const uint8_t *body, size_t len)
+static int wait_for_news(struct verifier *v, const uint8_t *body, size_t len,
+			 const struct evidence_keys *keys)
 {
 	const struct timeval tv = {.tv_sec = v->wait_seconds};
 	struct waiting *p = malloc(sizeof(*p) + len);
 
 	if (!p)
 		return -ENOMEM;
-	*p = (struct waiting){.v = v, .len = len};
+	*p = (struct waiting){.v = v, .keys = *keys, .len = len};
 	memcpy(p->body, body, len);
 	LIST_INSERT_HEAD(&v->waiting, p, all);
 	v->n_waiting++;
@@ -351,6 +364,7 @@ static int wait_for_news(struct verifier *v, const uint8_t *body, size_t len)
 static int on_verify(struct verifier *v, struct channel *c, struct msg_reader *r)
 {
 	static struct proto_verify request;
+	struct evidence_keys keys = {0};
 	const uint8_t *body = r->p;
 	size_t len = r->left;
 	struct ike_verify_answer answer = {0};
@@ -372,9 +386,9 @@ static int on_verify(struct verifier *v, struct channel *c, struct msg_reader *r
 		(void)channel_send(c, &m, -EBADF);
 		return 0;
 	}
-	if (answer_verify(v, &request, v->n_waiting < WAITING_MAX) == -EAGAIN &&
-	    wait_for_news(v, body, len) < 0)
-		(void)answer_verify(v, &request, false);
+	if (answer_verify(v, &request, v->n_waiting < WAITING_MAX, &keys) == -EAGAIN &&
+	    wait_for_news(v, body, len, &keys) < 0)
+		(void)answer_verify(v, &request, false, &keys);
 	return 0;
 }
 
@@ -409,26 +423,33 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 {
 	static struct proto_news what;
 	static struct proto_news_taken taken;
+	const struct revknown k = known(v);
 	struct msg_writer m;
 	uint8_t *data;
 	size_t len;
+	bool more;
 	int e;
 
-	proto_get_news(r, &what);
+	proto_get_news_want(r, &what, &more);
 	if (!msg_done(r))
 		return -EBADMSG;
 	e = stage_read(fd, PKI_CRL_SIZE_MAX, &data, &len);
 	if (e < 0)
 		return e;
-	e = evidence_take(v->evidence, &what, data, len, now_seconds(), now_boottime(), &taken);
+	e = evidence_take(v->evidence, &what, data, len, more, now_seconds(), &taken);
 	file_free_secret((char *)data, len);
 	if (e < 0)
 		return e;
+	look_at_news(v, taken.key);
+	try_waiting(v, taken.key);
+	/* Some of the paths are looked at here and now if that tells whether it is genuine. */
+	if (evidence_settle(v->evidence, &taken) && v->now) {
+		(void)watch_run(v->watch, v->now, &k, now_seconds(), now_boottime());
+		(void)evidence_settle(v->evidence, &taken);
+	}
 	msg_begin(&m, MSG_NEWS_TAKEN);
 	proto_put_news_taken(&m, &taken);
 	(void)channel_send(v->w.main, &m, -EBADF);
-	look_again(v);
-	try_waiting(v);
 	return 0;
 }
 
@@ -528,9 +549,10 @@ static int on_main(struct verifier *v, enum msg_type type, struct msg_reader *r,
 		proto_get_news_failed(r, &failed);
 		if (!msg_done(r))
 			return -EBADMSG;
-		evidence_failed(v->evidence, &failed);
-		look_again(v);
-		try_waiting(v);
+		if (evidence_failed(v->evidence, &failed)) {
+			look_at_news(v, failed.key);
+			try_waiting(v, failed.key);
+		}
 		return 0;
 	}
 	if (type == MSG_NEWS_SETUP) {

@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -82,6 +83,46 @@ static int limit(int resource, rlim_t value)
 	return setrlimit(resource, &rl) < 0 ? -errno : 0;
 }
 
+/*
+ * So that the processes with secrets can lock their memory. The launcher raises it, while it may; the others inherit it. Where that may not be (a
+ * container) it stays as it is.
+ */
+static void raise_memlock(void)
+{
+	const struct rlimit all = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+	struct rlimit now = {0};
+
+	if (setrlimit(RLIMIT_MEMLOCK, &all) == 0)
+		return;
+	(void)getrlimit(RLIMIT_MEMLOCK, &now);
+	now.rlim_cur = now.rlim_max;
+	(void)setrlimit(RLIMIT_MEMLOCK, &now);
+	if (now.rlim_max != RLIM_INFINITY)
+		log_warning(
+			"memory with keys cannot be locked, and may be written to swap: the limit of locked memory is %llu bytes, and has to be unlimited (LimitMEMLOCK=infinity)",
+			(unsigned long long)now.rlim_max);
+}
+
+static bool has_secrets(enum role role)
+{
+	return role == ROLE_KEY || role == ROLE_IKE || role == ROLE_VAULT || role == ROLE_HSM;
+}
+
+/*
+ * Private keys, traffic keys, tokens and PINs are not swapped out. Pages are locked as they come into use, so that it takes no more memory
+ * than before. With a limit that is not infinite memory could not be had one day because it would be locked: then nothing is, as the launcher told.
+ */
+static void lock_memory(void)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &now) < 0 || now.rlim_cur != RLIM_INFINITY)
+		return;
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		(void)log_warning_errno(
+			errno, "memory with keys cannot be locked, and may be written to swap");
+}
+
 static int limits(enum role role)
 {
 	rlim_t files = 64;
@@ -106,6 +147,8 @@ static int limits(enum role role)
 	r = limit(RLIMIT_CORE, 0);
 	if (r < 0)
 		return r;
+	if (role == ROLE_LAUNCHER)
+		raise_memlock();
 	/* The launcher makes processes, nobody else does. */
 	return role == ROLE_LAUNCHER ? 0 : limit(RLIMIT_NPROC, 0);
 }
@@ -211,6 +254,8 @@ int sandbox_drop(const struct sandbox *s)
 	/* A change of user clears this, so it comes late; the socket's end tells those that were orphaned before. */
 	if (s->role != ROLE_LAUNCHER && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return log_error_errno(errno, "cannot tie this process to its parent");
+	if (has_secrets(s->role))
+		lock_memory();
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What each process gives up before it reads a byte from outside: descriptors, root directory, user, capabilities,
- * new privileges, core dumps, system calls. There is no way back, and no process goes on if any step fails.
+ * new privileges, core dumps, system calls. There is no way back, and no process goes on if any step fails. Those with secrets lock their memory, if the
+ * system lets them.
  */
 #ifndef CERTGATE_DAEMON_SANDBOX_H
 #define CERTGATE_DAEMON_SANDBOX_H

@@ -387,7 +387,7 @@ void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old
 	for (size_t i = 0; i < t->n; i++) {
 		const struct trust_entry *was = trust_table_find(old, t->entries[i]->connection);
 
-		if (was)
+		if (was && t->entries[i]->trust)
 			keep_newer(t->entries[i], was);
 	}
 }
@@ -399,5 +399,6 @@ const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t
 	if (!t || t->n == 0)
 		return NULL;
 	found = bsearch(&pkey, t->entries, t->n, sizeof(struct trust_entry *), compare);
-	return found ? *found : NULL;
+	/* One that has an error judges nobody: main does not put it in force, and this is for when it does. */
+	return found && (*found)->trust ? *found : NULL;
 }

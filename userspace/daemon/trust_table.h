@@ -64,6 +64,7 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old);
 /* Sorts. From now on trust_table_find() works. */
 void trust_table_seal(struct trust_table *t);
+/* NULL: it is not there, or has an error. */
 const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection);
 /* Something of it is wrong; the first time counts. */
 void trust_entry_fail(struct trust_entry *e, int error, enum stage_part part,

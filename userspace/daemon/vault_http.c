@@ -5,6 +5,7 @@
 #include "daemon/vault_http.h"
 
 #include <openssl/crypto.h>
+#include <openssl/ssl.h>
 #include <sys/queue.h>
 
 #include "base/log.h"
@@ -114,6 +115,13 @@ static int add_headers(struct transfer *t, const struct vault_request *r)
 	return e == 0 && r->post ? add_header(t, "Content-Type: application/json") : e;
 }
 
+/* What was read out of TLS, secrets among it, does not stay in OpenSSL's buffers. */
+static CURLcode on_tls(CURL *easy _unused_, void *ctx, void *userdata _unused_)
+{
+	(void)SSL_CTX_set_options(ctx, SSL_OP_CLEANSE_PLAINTEXT);
+	return CURLE_OK;
+}
+
 static CURLcode set_options(struct transfer *t, const struct vault_request *r)
 {
 	struct curl_blob ca = {.data = t->h->ca, .len = t->h->ca_len, .flags = CURL_BLOB_COPY};
@@ -141,6 +149,7 @@ static CURLcode set_options(struct transfer *t, const struct vault_request *r)
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_SSL_CTX_FUNCTION, on_tls);
 	SET(CURLOPT_CAPATH, NULL);
 	SET(CURLOPT_CAINFO, NULL);
 	if (ca.len > 0)
@@ -234,6 +243,13 @@ struct vault_http *vault_http_new(struct event_base *base, vault_answer_fn done,
 
 	if (!h || curl_global_init_mem(CURL_GLOBAL_ALL, wiping_malloc, wiping_free, wiping_realloc,
 				       wiping_strdup, wiping_calloc) != CURLE_OK) {
+		free(h);
+		return NULL;
+	}
+	/* on_tls() is given OpenSSL's object by a libcurl that uses OpenSSL. */
+	if (!str_starts_with(curl_version_info(CURLVERSION_NOW)->ssl_version, "OpenSSL/")) {
+		log_error("libcurl is not built with OpenSSL");
+		curl_global_cleanup();
 		free(h);
 		return NULL;
 	}

@@ -37,7 +37,7 @@ struct job {
 	struct vault_work *w;
 	uint32_t number;
 	struct cg_vault_url url;
-	const char *resource;
+	const char *resource; /* NULL: its host is no vault any more */
 	enum step step;
 	bool busy;	    /* in a transfer */
 	bool token_refused; /* once: another one is tried */
@@ -174,16 +174,22 @@ static const char *token_get(struct job *j, bool *ret_gone)
 
 /* ---------------------------------------------------------------- addresses */
 
+/* One whose addresses are on their way keeps its place. NULL: all are such. */
 static struct host *host_find(struct vault_work *w, const char *name)
 {
-	struct host *oldest = &w->hosts[0];
+	struct host *oldest = NULL;
 
 	for (size_t i = 0; i < HOSTS_MAX; i++) {
-		if (streq(w->hosts[i].name, name))
-			return &w->hosts[i];
-		if (!w->hosts[i].asked && w->hosts[i].fresh_until < oldest->fresh_until)
-			oldest = &w->hosts[i];
+		struct host *h = &w->hosts[i];
+
+		if (streq(h->name, name))
+			return h;
+		/* Free ones were fresh at no time. */
+		if (!h->asked && (!oldest || h->fresh_until < oldest->fresh_until))
+			oldest = h;
 	}
+	if (!oldest)
+		return NULL;
 	*oldest = (struct host){0};
 	(void)snprintf(oldest->name, sizeof(oldest->name), "%s", name);
 	return oldest;
@@ -197,6 +203,11 @@ static char *host_get(struct job *j, bool *ret_gone)
 	char text[VAULT_TEXT_MAX], address[CG_ADDR_SIZE];
 
 	*ret_gone = false;
+	if (!h) {
+		job_fail(j, false, 0, "too many vaults' names are being resolved", "");
+		*ret_gone = true;
+		return NULL;
+	}
 	if (!h->asked && now_boottime() >= h->fresh_until) {
 		h->asked = true;
 		j->w->ops->resolve(j->w->ctx, h->name);
@@ -349,7 +360,7 @@ static void on_refused(struct job *j, const struct vault_answer *a)
 		/* It may have been taken back before its time. */
 		j->token_refused = true;
 		remember(j, refusal.text, refusal.hint);
-		t = vault_tokens_find(&j->w->tokens, j->resource);
+		t = j->resource ? vault_tokens_find(&j->w->tokens, j->resource) : NULL;
 		if (t)
 			vault_token_drop(t);
 		return;
@@ -398,6 +409,13 @@ static void job_run(struct job *j)
 		if (!j->last[0])
 			remember(j, "it took too long", "it is asked again");
 		job_fail(j, false, 0, j->last, j->last_hint);
+		return;
+	}
+	if (!j->resource) {
+		char text[VAULT_TEXT_MAX];
+
+		(void)snprintf(text, sizeof(text), "%s is no key vault any more", j->url.host);
+		job_fail(j, true, 0, text, "");
 		return;
 	}
 	if (now_boottime() < j->not_before)
@@ -590,6 +608,14 @@ void vault_work_setup(struct vault_work *w, const struct proto_vault_setup *s)
 	}
 	w->setup = *s;
 	w->is_set_up = true;
+	/* Under way, and perhaps for whom no token is any more. */
+	for (struct job *j = TAILQ_FIRST(&w->jobs), *next; j; j = next) {
+		next = TAILQ_NEXT(j, all);
+		j->resource = cg_vault_resource(&j->url, w->setup.hosts, w->setup.n_hosts,
+						w->setup.resource);
+		if (!j->resource && !j->busy)
+			job_run(j);
+	}
 }
 
 int vault_work_set_ca(struct vault_work *w, const void *pem, size_t len)

@@ -21,7 +21,7 @@ struct kept_status {
  * else has, is kept as it came and read again for each look; what is above it is mostly configured, and shared.
  */
 struct watched {
-	TAILQ_ENTRY(watched) all; /* those that were looked at longest ago first */
+	TAILQ_ENTRY(watched) all; /* in watch.due or watch.rest */
 	struct table_node by_handle;
 	uint64_t handle;
 	uint32_t connection;
@@ -34,16 +34,20 @@ struct watched {
 	size_t n_answers;
 	struct kept_status *status; /* of the last look */
 	size_t n_status;
-	unsigned int round; /* of watch.round that it was looked at in */
-	int64_t due;	    /* seconds since 1970: what is good now is not fresh any more */
+	uint64_t *keys; /* of the news that it depended on at the last look */
+	size_t n_keys;
+	bool is_due; /* it is in watch.due */
+	int64_t due; /* seconds since 1970: what is good now is not fresh any more */
 	usec_t looked_at;
 	bool told_revoked, told_overdue;
 };
 
 struct watch {
-	TAILQ_HEAD(, watched) all;
+	/* To be looked at, and the others: those that were looked at longest ago first. */
+	TAILQ_HEAD(watched_head, watched) look_at, rest;
 	struct table by_handle;
-	unsigned int round;
+	int64_t swept; /* seconds since 1970: when it was last found out whose time has come */
+	usec_t swept_boot;
 	const struct watch_ops *ops;
 	void *ctx;
 };
@@ -54,7 +58,8 @@ struct watch *watch_new(const struct watch_ops *ops, void *ctx)
 
 	if (!w)
 		return NULL;
-	TAILQ_INIT(&w->all);
+	TAILQ_INIT(&w->look_at);
+	TAILQ_INIT(&w->rest);
 	w->ops = ops;
 	w->ctx = ctx;
 	return w;
@@ -71,12 +76,16 @@ static void watched_free(struct watched *p)
 	free(p->answers);
 	free(p->leaf);
 	free(p->status);
+	free(p->keys);
 	free(p);
 }
 
 static void drop(struct watch *w, struct watched *p)
 {
-	TAILQ_REMOVE(&w->all, p, all);
+	if (p->is_due)
+		TAILQ_REMOVE(&w->look_at, p, all);
+	else
+		TAILQ_REMOVE(&w->rest, p, all);
 	table_del(&w->by_handle, &p->by_handle);
 	watched_free(p);
 }
@@ -106,6 +115,22 @@ static int set_status(struct watched *p, const struct pki_cert_status *status, s
 	return 0;
 }
 
+static int set_keys(struct watched *p, const struct evidence_keys *keys)
+{
+	uint64_t *copy;
+
+	if (p->n_keys == keys->n &&
+	    (keys->n == 0 || memcmp(p->keys, keys->list, keys->n * sizeof(*copy)) == 0))
+		return 0;
+	copy = reallocarray(p->keys, MAX(keys->n, (size_t)1), sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, keys->list, keys->n * sizeof(*copy));
+	p->keys = copy;
+	p->n_keys = keys->n;
+	return 0;
+}
+
 /* Takes references, and leaves j to its owner. NULL: no memory. */
 static struct watched *pack(const struct judged *j)
 {
@@ -117,7 +142,8 @@ static struct watched *pack(const struct judged *j)
 	p->leaf_len = j->path[0]->der_len;
 	p->leaf = malloc(p->leaf_len);
 	p->above = calloc(j->n_path, sizeof(struct pki_cert *));
-	if (!p->leaf || !p->above || set_status(p, j->status, j->n_status) < 0)
+	if (!p->leaf || !p->above || set_status(p, j->status, j->n_status) < 0 ||
+	    set_keys(p, &j->keys) < 0)
 		goto failed;
 	memcpy(p->leaf, j->path[0]->der, p->leaf_len);
 	for (size_t i = 1; i < j->n_path; i++)
@@ -170,7 +196,7 @@ struct watch *watch_free(struct watch *w)
 
 	if (!w)
 		return NULL;
-	while ((p = TAILQ_FIRST(&w->all)))
+	while ((p = TAILQ_FIRST(&w->look_at)) || (p = TAILQ_FIRST(&w->rest)))
 		drop(w, p);
 	table_done(&w->by_handle);
 	free(w);
@@ -219,10 +245,9 @@ int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace,
 	if (!p)
 		return -ENOMEM;
 	p->handle = handle;
-	p->round = w->round;
 	p->due = due_of(p, grace);
 	p->looked_at = boot;
-	TAILQ_INSERT_TAIL(&w->all, p, all);
+	TAILQ_INSERT_TAIL(&w->rest, p, all);
 	table_add(&w->by_handle, &p->by_handle, handle);
 	if (p->n_status > 0)
 		tell(w, p, now, false);
@@ -232,17 +257,20 @@ int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace,
 void watch_each(struct watch *w, void (*fn)(void *ctx, uint64_t handle, const struct judged *j),
 		void *ctx)
 {
+	const struct watched_head *lists[] = {&w->look_at, &w->rest};
 	const struct watched *p;
 	struct judged j;
 
-	TAILQ_FOREACH(p, &w->all, all)
-	{
-		if (unpack(p, &j) < 0) {
-			(void)log_oom();
-			continue;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		TAILQ_FOREACH(p, lists[i], all)
+		{
+			if (unpack(p, &j) < 0) {
+				(void)log_oom();
+				continue;
+			}
+			fn(ctx, p->handle, &j);
+			judged_done(&j);
 		}
-		fn(ctx, p->handle, &j);
-		judged_done(&j);
 	}
 }
 
@@ -255,9 +283,46 @@ void watch_del(struct watch *w, uint64_t handle)
 		drop(w, p);
 }
 
+static void make_due(struct watch *w, struct watched *p)
+{
+	TAILQ_REMOVE(&w->rest, p, all);
+	p->is_due = true;
+	TAILQ_INSERT_TAIL(&w->look_at, p, all);
+}
+
 void watch_all(struct watch *w)
 {
-	w->round++;
+	struct watched *p;
+
+	while ((p = TAILQ_FIRST(&w->rest)))
+		make_due(w, p);
+}
+
+void watch_news(struct watch *w, const uint8_t key[PKI_SHA256_SIZE])
+{
+	struct watched *next;
+
+	for (struct watched *p = TAILQ_FIRST(&w->rest); p; p = next) {
+		next = TAILQ_NEXT(p, all);
+		if (evidence_keys_have(p->keys, p->n_keys, key))
+			make_due(w, p);
+	}
+}
+
+/* Those whose time has come: there may be many, of which few are due, so that it is not worth it more than once a second. */
+static void sweep(struct watch *w, int64_t now, usec_t boot)
+{
+	struct watched *next;
+
+	if (now == w->swept && boot - w->swept_boot < USEC_PER_SEC)
+		return;
+	w->swept = now;
+	w->swept_boot = boot;
+	for (struct watched *p = TAILQ_FIRST(&w->rest); p; p = next) {
+		next = TAILQ_NEXT(p, all);
+		if (now >= p->due || boot - p->looked_at >= WATCH_KEEP_SECONDS * USEC_PER_SEC)
+			make_due(w, p);
+	}
 }
 
 static bool same(const struct kept_status *a, const struct pki_cert_status *b)
@@ -318,7 +383,7 @@ static void look(struct watch *w, struct watched *p, const struct trust_table *t
 		goto out; /* what main revoked it has ended itself */
 	news = changed(p, &c);
 	/* What was found counts, even if it cannot be kept for comparison. */
-	if (set_status(p, c.status, c.n_status) < 0)
+	if (set_status(p, c.status, c.n_status) < 0 || set_keys(p, &c.keys) < 0)
 		(void)log_oom();
 	p->due = due_of(p, e->revocation_grace);
 	overdue = reason == PKI_REVOCATION_UNKNOWN && !c.missing;
@@ -334,21 +399,18 @@ out:
 bool watch_run(struct watch *w, const struct trust_table *t, const struct revknown *known,
 	       int64_t now, usec_t boot)
 {
-	unsigned int looked = 0;
-	struct watched *next;
+	struct watched *p;
 
-	for (struct watched *p = TAILQ_FIRST(&w->all); p; p = next) {
-		next = TAILQ_NEXT(p, all);
-		if (p->round == w->round && now < p->due &&
-		    boot - p->looked_at < WATCH_KEEP_SECONDS * USEC_PER_SEC)
-			continue;
-		if (looked++ == WATCH_BATCH)
-			return true;
-		p->round = w->round;
+	sweep(w, now, boot);
+	for (unsigned int looked = 0; looked < WATCH_BATCH; looked++) {
+		p = TAILQ_FIRST(&w->look_at);
+		if (!p)
+			return false;
 		p->looked_at = boot;
 		look(w, p, t, known, now);
-		TAILQ_REMOVE(&w->all, p, all);
-		TAILQ_INSERT_TAIL(&w->all, p, all);
+		TAILQ_REMOVE(&w->look_at, p, all);
+		p->is_due = false;
+		TAILQ_INSERT_TAIL(&w->rest, p, all);
 	}
-	return false;
+	return !TAILQ_EMPTY(&w->look_at);
 }

@@ -175,6 +175,16 @@ static int order_chain(const struct pki_certs *certs, struct pki_findings *findi
 	return 0;
 }
 
+const struct pki_cert *pki_outbound_ends_first(const struct pki_outbound *o)
+{
+	const struct pki_cert *first = o->leaf;
+
+	for (size_t i = 0; i < o->intermediates.n; i++)
+		if (o->intermediates.list[i]->not_after < first->not_after)
+			first = o->intermediates.list[i];
+	return first;
+}
+
 int pki_outbound_load(const struct pki_source *certificate, const struct pki_source *key,
 		      const struct pki_source *chain, const struct pki_password *password,
 		      bool want_key, struct pki_findings *findings, struct pki_error *err,

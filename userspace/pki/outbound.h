@@ -27,6 +27,9 @@ struct pki_outbound {
 	struct pki_key *key; /* NULL if it lives elsewhere or was not found */
 };
 
+/* Of the leaf and the intermediates, the one that ends first: until then peers accept what is sent. */
+const struct pki_cert *pki_outbound_ends_first(const struct pki_outbound *o);
+
 /* Loads leaf, key and chain in any combination: `certificate` alone may be a PKCS#12 file or a
  * PEM file with everything. The leaf is the certificate the key belongs to (without a key: the
  * only one that issued no other). The chain is put in order from what was found, from any order;

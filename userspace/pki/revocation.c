@@ -187,7 +187,13 @@ static bool signed_by(const struct pki_cert *cert, X509_CRL *crl, unsigned *chec
 	return yes;
 }
 
-static bool is_genuine(struct work *w, X509_CRL *crl, unsigned *checks)
+static bool may_sign_lists(const struct pki_cert *cert)
+{
+	return (X509_get_key_usage(cert->x509) & X509v3_KU_CRL_SIGN) != 0;
+}
+
+/* *ret_lists: whoever signed it is there to sign lists. */
+static bool is_genuine(struct work *w, X509_CRL *crl, unsigned *checks, bool *ret_lists)
 {
 	const X509_ALGOR *alg = NULL;
 
@@ -195,14 +201,18 @@ static bool is_genuine(struct work *w, X509_CRL *crl, unsigned *checks)
 	if (!pki_sigalg_strong(alg, NULL))
 		return false;
 	for (size_t i = 1; i < w->n_path; i++)
-		if (may_have_signed(w->path[i], crl) && signed_by(w->path[i], crl, checks))
+		if (may_have_signed(w->path[i], crl) && signed_by(w->path[i], crl, checks)) {
+			*ret_lists = may_sign_lists(w->path[i]);
 			return true;
+		}
 	for (size_t i = 0; w->others && i < w->others->n; i++) {
 		const struct pki_cert *cert = w->others->list[i];
 
 		if (may_have_signed(cert, crl) && pki_key_strong(cert->key_type, cert->key_bits) &&
-		    is_vouched(w, i) && signed_by(cert, crl, checks))
+		    is_vouched(w, i) && signed_by(cert, crl, checks)) {
+			*ret_lists = may_sign_lists(cert);
 			return true;
+		}
 	}
 	return false;
 }
@@ -210,6 +220,7 @@ static bool is_genuine(struct work *w, X509_CRL *crl, unsigned *checks)
 static int sort_out(struct work *w)
 {
 	size_t n = MIN(w->evidence->n_crls, (size_t)PKI_CRLS_MAX);
+	uint64_t genuine = 0;
 	unsigned checks = 0;
 
 	w->genuine = sk_X509_CRL_new_null();
@@ -218,9 +229,17 @@ static int sort_out(struct work *w)
 	for (size_t i = 0; i < n; i++) {
 		X509_CRL *crl = w->evidence->crls[i]->x509;
 
-		if (is_genuine(w, crl, &checks) && sk_X509_CRL_push(w->genuine, crl) <= 0)
+		bool lists = false;
+
+		if (!is_genuine(w, crl, &checks, &lists))
+			continue;
+		if (sk_X509_CRL_push(w->genuine, crl) <= 0)
 			return -ENOMEM;
+		if (lists)
+			genuine |= UINT64_C(1) << i;
 	}
+	if (w->evidence->genuine)
+		*w->evidence->genuine = genuine;
 	ERR_clear_error();
 	return 0;
 }
@@ -387,7 +406,8 @@ static int64_t fresh_until(const struct work *w, size_t i)
 
 		if (sk_X509_CRL_find(w->genuine, crl->x509) >= 0 && !crl->delta &&
 		    X509_NAME_cmp(X509_CRL_get_issuer(crl->x509), issuer) == 0 &&
-		    crl->next_update + w->evidence->grace >= w->at)
+		    (crl->next_update > INT64_MAX - w->evidence->grace ||
+		     crl->next_update + w->evidence->grace >= w->at))
 			until = MIN(until, crl->next_update);
 	}
 	return until;

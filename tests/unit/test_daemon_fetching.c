@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Who is told of what is fetched, and how much is fetched at once: there may be an OCSP answer for each of thousands of peers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/fetching.h"
+#include "daemon/sealed.h"
+
+enum { WORKERS = 3 };
+
+static struct world {
+	struct gateway g;
+	struct cg_config config;
+	struct proc verify[WORKERS];
+	/* The ends of fetch and of the workers. */
+	struct channel *ours[1 + WORKERS], *theirs[1 + WORKERS];
+	unsigned int fetches, news[WORKERS], more[WORKERS], failed[WORKERS];
+	uint32_t last_fetch;
+} w;
+
+struct channel *proc_channel(struct gateway *g _unused_, enum role role, unsigned int index)
+{
+	return role == ROLE_FETCH ? w.ours[0] : w.ours[1 + index];
+}
+
+static int on_theirs(void *ctx, struct channel *c _unused_, enum msg_type type,
+		     struct msg_reader *r, int *fd)
+{
+	static struct proto_fetch fetch;
+	static struct proto_news news;
+	static struct proto_news_failed failed;
+	size_t at = (size_t)(uintptr_t)ctx, size;
+	bool more;
+
+	if (type == MSG_FETCH) {
+		proto_get_fetch(r, &fetch);
+		w.fetches++;
+		w.last_fetch = fetch.number;
+	} else if (type == MSG_NEWS) {
+		proto_get_news_want(r, &news, &more);
+		assert_int_equal(news_check_fd(*fd, 100, &size), 0);
+		w.news[at - 1]++;
+		w.more[at - 1] += more;
+	} else {
+		assert_int_equal(type, MSG_NEWS_FAILED);
+		proto_get_news_failed(r, &failed);
+		w.failed[at - 1]++;
+	}
+	return msg_done(r) ? 0 : -EBADMSG;
+}
+
+static int on_ours(void *ctx _unused_, struct channel *c _unused_, enum msg_type type _unused_,
+		   struct msg_reader *r _unused_, int *fd _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+static void on_closed(void *ctx _unused_, struct channel *c _unused_)
+{
+}
+
+static void on_violation(void *ctx _unused_, struct channel *c _unused_, const char *text)
+{
+	fail_msg("%s", text);
+}
+
+static int begin(void **state _unused_)
+{
+	static const struct channel_ops ours = {.message = on_ours,
+						.closed = on_closed,
+						.violation = on_violation},
+					theirs = {.message = on_theirs,
+						  .closed = on_closed,
+						  .violation = on_violation};
+
+	memset(&w, 0, sizeof(w));
+	w.g.base = event_base_new();
+	assert_non_null(w.g.base);
+	for (size_t i = 0; i < ARRAY_SIZE(w.ours); i++) {
+		enum role role = i == 0 ? ROLE_FETCH : ROLE_VERIFY;
+		unsigned int index = i == 0 ? 0 : (unsigned int)i - 1;
+		int pair[2];
+
+		assert_int_equal(channel_pair(pair), 0);
+		assert_int_equal(channel_new(w.g.base, pair[0], ROLE_MAIN, role, index, &ours, NULL,
+					     &w.ours[i]),
+				 0);
+		assert_int_equal(channel_new(w.g.base, pair[1], role, ROLE_MAIN, 0, &theirs,
+					     (void *)(uintptr_t)i, &w.theirs[i]),
+				 0);
+	}
+	for (unsigned int i = 0; i < WORKERS; i++)
+		w.verify[i] = (struct proc){
+			.g = &w.g, .role = ROLE_VERIFY, .index = i, .channel = w.ours[1 + i]};
+	w.config.gateway.fetch.enabled = true;
+	w.config.gateway.fetch.refresh_seconds = 3600;
+	w.g.config = &w.config;
+	w.g.loaded = true;
+	w.g.n_verifiers = WORKERS;
+	news_init(&w.g.news);
+	return 0;
+}
+
+static int end(void **state _unused_)
+{
+	fetching_stop(&w.g);
+	for (size_t i = 0; i < ARRAY_SIZE(w.ours); i++) {
+		(void)channel_free(w.ours[i]);
+		(void)channel_free(w.theirs[i]);
+	}
+	event_base_free(w.g.base);
+	return 0;
+}
+
+/* What was sent has come. */
+static void settle(void)
+{
+	for (unsigned int i = 0; i < 100; i++)
+		(void)event_base_loop(w.g.base, EVLOOP_NONBLOCK);
+}
+
+static struct proto_news about(unsigned int number, enum news_kind kind)
+{
+	static const uint8_t bytes[300] = {7};
+	struct proto_news n = {.kind = kind, .cert = {bytes, 200}, .issuer = {bytes, 300}};
+
+	(void)snprintf(n.url, sizeof(n.url), "http://ocsp.example/%u", number);
+	if (kind == NEWS_OCSP)
+		n.request = (struct ike_blob){bytes, 80};
+	return n;
+}
+
+static void want(unsigned int worker, unsigned int number, enum news_kind kind)
+{
+	const struct proto_news n = about(number, kind);
+
+	fetching_on_want(&w.g, &w.verify[worker], &n, true);
+	settle();
+}
+
+static void fetched(const char *text)
+{
+	int fd;
+
+	assert_int_equal(sealed_new("test", text, strlen(text), &fd), 0);
+	fetching_on_fetched(&w.g, w.last_fetch, &fd);
+	(void)safe_close(fd);
+	settle();
+}
+
+static void taken(unsigned int worker, unsigned int number, enum news_kind kind)
+{
+	const struct proto_news n = about(number, kind);
+	struct proto_news_taken t = {.taken = true, .next_update = INT64_MAX};
+
+	assert_int_equal(proto_news_key(&n, t.key), 0);
+	fetching_on_taken(&w.g, &w.verify[worker], &t);
+}
+
+/* ---------------------------------------------------------------- */
+
+static void an_answer_goes_to_those_who_asked(void **state _unused_)
+{
+	want(1, 1, NEWS_OCSP);
+	want(2, 1, NEWS_OCSP);
+	assert_int_equal(w.fetches, 1);
+	fetched("good");
+	assert_int_equal(w.news[0], 0);
+	assert_int_equal(w.news[1], 1);
+	assert_int_equal(w.news[2], 1);
+	/* The first of them has the say; others have none. */
+	taken(0, 1, NEWS_OCSP);
+	taken(2, 1, NEWS_OCSP);
+	assert_int_equal(LIST_FIRST(&w.g.news.all)->now.size, 0);
+	taken(1, 1, NEWS_OCSP);
+	assert_int_equal(LIST_FIRST(&w.g.news.all)->now.size, 4);
+	/* Who asks later gets it at once; one that was started anew is told when it asks. */
+	want(0, 1, NEWS_OCSP);
+	assert_int_equal(w.news[0], 1);
+	assert_int_equal(w.fetches, 1);
+	fetching_tell_verify(&w.g, w.ours[2]);
+	assert_int_equal(w.news[1], 1);
+}
+
+static void a_list_goes_to_all_and_those_who_use_it_judge(void **state _unused_)
+{
+	want(2, 1, NEWS_CRL);
+	fetched("list");
+	for (size_t i = 0; i < WORKERS; i++)
+		assert_int_equal(w.news[i], 1);
+	taken(0, 1, NEWS_CRL);
+	assert_int_equal(LIST_FIRST(&w.g.news.all)->now.size, 0);
+	taken(2, 1, NEWS_CRL);
+	assert_int_equal(LIST_FIRST(&w.g.news.all)->now.size, 4);
+}
+
+static void more_than_fetch_bears_wait_for_their_turn(void **state _unused_)
+{
+	for (unsigned int i = 0; i < NEWS_FETCHES_MAX + 3; i++)
+		want(0, i, NEWS_OCSP);
+	assert_int_equal(w.fetches, NEWS_FETCHES_MAX);
+	/* Nobody is told that they cannot be had. */
+	assert_int_equal(w.failed[0], 0);
+	fetching_tick(&w.g);
+	settle();
+	assert_int_equal(w.fetches, NEWS_FETCHES_MAX);
+	fetched("good");
+	assert_int_equal(w.fetches, NEWS_FETCHES_MAX + 1);
+	fetching_on_failed(&w.g,
+			   &(struct proto_fetch_failed){.number = w.last_fetch, .text = "no"});
+	settle();
+	assert_int_equal(w.fetches, NEWS_FETCHES_MAX + 2);
+	assert_int_equal(w.failed[0], 1);
+	/* fetch ended: those under way failed, those that waited begin with the next tick. */
+	fetching_lost(&w.g);
+	fetching_tick(&w.g);
+	settle();
+	assert_int_equal(w.fetches, NEWS_FETCHES_MAX + 3);
+}
+
+static void what_was_kept_counts_while_newer_is_fetched(void **state _unused_)
+{
+	struct news_item *item;
+
+	want(0, 1, NEWS_OCSP);
+	fetched("good");
+	taken(0, 1, NEWS_OCSP);
+	item = LIST_FIRST(&w.g.news.all);
+	item->due = 0;
+	want(1, 1, NEWS_OCSP);
+	assert_int_equal(w.fetches, 2);
+	assert_int_equal(w.news[1], 1);
+	assert_int_equal(w.more[1], 1);
+	fetching_on_failed(&w.g,
+			   &(struct proto_fetch_failed){.number = w.last_fetch, .text = "no"});
+	settle();
+	assert_int_equal(w.failed[1], 1);
+	assert_int_equal(item->now.size, 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(an_answer_goes_to_those_who_asked, begin, end),
+		cmocka_unit_test_setup_teardown(a_list_goes_to_all_and_those_who_use_it_judge,
+						begin, end),
+		cmocka_unit_test_setup_teardown(more_than_fetch_bears_wait_for_their_turn, begin,
+						end),
+		cmocka_unit_test_setup_teardown(what_was_kept_counts_while_newer_is_fetched, begin,
+						end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

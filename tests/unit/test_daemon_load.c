@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Loading a configuration with several verify workers, each of which reads the files by itself: what one of them does not take, or reads
+ * otherwise than the others, is not put in force.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/gateway.h"
+#include "daemon/hardware.h"
+#include "daemon/vaulting.h"
+
+enum { WORKERS = 2 };
+
+static struct world {
+	struct gateway g;
+	struct proc verify[WORKERS];
+	struct channel *channels[1 + WORKERS];
+	int theirs[1 + WORKERS];
+	struct cg_connection connection;
+	struct cg_config config;
+	unsigned int applied, done;
+	int error;
+	char text[512], hint[256];
+} w;
+
+/* ---------------------------------------------------------------- what load.c calls of the daemon */
+
+struct channel *proc_channel(struct gateway *g _unused_, enum role role, unsigned int index)
+{
+	return role == ROLE_KEY ? w.channels[0] : w.channels[1 + index];
+}
+
+json_t *apply_config(struct gateway *g _unused_, struct cg_config *config _unused_,
+		     struct conn **conns, size_t n)
+{
+	w.applied++;
+	for (size_t i = 0; i < n; i++)
+		conn_free(conns[i]);
+	free(conns);
+	return NULL;
+}
+
+void conn_free(struct conn *c)
+{
+	if (!c)
+		return;
+	free(c->local_id);
+	free(c->remote_id);
+	free(c->hashes);
+	free(c->local_subject);
+	free(c->local_ends);
+	free(c->chain_subject);
+	free(c);
+}
+
+struct conn *conn_find_name(const struct gateway *g _unused_, const char *name _unused_)
+{
+	return NULL;
+}
+
+bool conn_must_begin_anew(const struct cg_connection *a _unused_,
+			  const struct cg_connection *b _unused_)
+{
+	return false;
+}
+
+uint8_t *cert_bytes_new(const uint8_t *data _unused_, size_t len _unused_)
+{
+	return NULL;
+}
+
+uint8_t *cert_bytes_ref(uint8_t *data)
+{
+	return data;
+}
+
+void cert_bytes_unref(uint8_t *data _unused_)
+{
+}
+
+bool hardware_has(const struct cg_connection *c _unused_)
+{
+	return false;
+}
+
+json_t *cg_connection_to_json(const struct cg_connection *c _unused_)
+{
+	return json_object();
+}
+
+uint64_t files_state(const struct cg_connection *c _unused_)
+{
+	return 0;
+}
+
+int sockets_prepare(struct gateway *g _unused_, const struct cg_config *config _unused_,
+		    struct cg_diags *diags _unused_)
+{
+	return 0;
+}
+
+bool vaulting_ready(struct gateway *g _unused_, const struct cg_config *config _unused_)
+{
+	return true;
+}
+
+int vaulting_want(struct gateway *g _unused_, const struct cg_config *config _unused_)
+{
+	return 0;
+}
+
+void vaulting_stage(struct gateway *g _unused_, const struct cg_config *config _unused_,
+		    uint32_t generation _unused_, struct cg_diags *diags _unused_)
+{
+}
+
+void vaulting_restore(struct gateway *g _unused_)
+{
+}
+
+int hardware_want(struct gateway *g _unused_, const struct cg_config *config _unused_,
+		  bool again _unused_, struct cg_diags *diags _unused_)
+{
+	return 0;
+}
+
+void hardware_loaded(struct gateway *g _unused_, bool good _unused_)
+{
+}
+
+bool hardware_is_new(const struct gateway *g _unused_, const struct cg_connection *c _unused_)
+{
+	return false;
+}
+
+void hardware_mismatch(struct gateway *g _unused_, const struct cg_connection *c _unused_)
+{
+}
+
+int hardware_index(const struct gateway *g _unused_, const struct cg_connection *c _unused_)
+{
+	return -ENOENT;
+}
+
+/* ---------------------------------------------------------------- a load, up to where the workers answer */
+
+static int on_message(void *ctx _unused_, struct channel *c _unused_, enum msg_type type _unused_,
+		      struct msg_reader *r _unused_, int *fd _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+static void on_closed(void *ctx _unused_, struct channel *c _unused_)
+{
+}
+
+static void on_violation(void *ctx _unused_, struct channel *c _unused_, const char *text _unused_)
+{
+}
+
+static void on_done(void *ctx _unused_, int error, const struct cg_diags *diags, json_t *result)
+{
+	w.done++;
+	w.error = error;
+	json_decref(result);
+	assert_true(diags->n <= 1);
+	if (diags->n == 0)
+		return;
+	(void)snprintf(w.text, sizeof(w.text), "%s", diags->items[0].text);
+	(void)snprintf(w.hint, sizeof(w.hint), "%s",
+		       diags->items[0].hint ? diags->items[0].hint : "");
+}
+
+static int begin(void **state _unused_)
+{
+	static const struct channel_ops ops = {
+		.message = on_message, .closed = on_closed, .violation = on_violation};
+	const struct staged_key key = {.ref = {1, 1}, .subject = "CN=we"};
+
+	memset(&w, 0, sizeof(w));
+	w.g.base = event_base_new();
+	assert_non_null(w.g.base);
+	for (size_t i = 0; i < ARRAY_SIZE(w.channels); i++) {
+		int pair[2];
+
+		assert_int_equal(channel_pair(pair), 0);
+		w.theirs[i] = pair[1];
+		assert_int_equal(channel_new(w.g.base, pair[0], ROLE_MAIN,
+					     i == 0 ? ROLE_KEY : ROLE_VERIFY, 0, &ops, NULL,
+					     &w.channels[i]),
+				 0);
+	}
+	for (unsigned int i = 0; i < WORKERS; i++)
+		w.verify[i] = (struct proc){.g = &w.g, .role = ROLE_VERIFY, .index = i};
+	w.connection = (struct cg_connection){.name = (char *)"hq",
+					      .enabled = true,
+					      .subject_name = (char *)"gw.hq.example",
+					      .local_identity = (char *)"auto",
+					      .remote_identity = (char *)"auto"};
+	w.config.connections = &w.connection;
+	w.config.n_connections = 1;
+	w.g.config = &w.config;
+	w.g.n_verifiers = WORKERS;
+	assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
+	load_on_staged_key(&w.g, NULL, &key);
+	assert_int_equal(w.done, 0);
+	return 0;
+}
+
+static int end(void **state _unused_)
+{
+	load_free(w.g.load);
+	for (size_t i = 0; i < ARRAY_SIZE(w.channels); i++) {
+		(void)channel_free(w.channels[i]);
+		(void)close(w.theirs[i]);
+	}
+	event_base_free(w.g.base);
+	return 0;
+}
+
+static void answer(unsigned int worker, uint8_t digest, const char *error)
+{
+	static struct staged_trust s;
+
+	s = (struct staged_trust){.ref = {1, 1}, .not_after = 1900000000};
+	memset(s.digest, digest, sizeof(s.digest));
+	if (error) {
+		s.error = -EINVAL;
+		s.part = STAGE_CHAIN;
+		(void)snprintf(s.text, sizeof(s.text), "%s", error);
+	}
+	load_on_staged_trust(&w.g, &w.verify[worker], &s);
+}
+
+/* ---------------------------------------------------------------- */
+
+static void what_all_take_is_put_in_force(void **state _unused_)
+{
+	answer(1, 7, NULL);
+	assert_int_equal(w.done, 0);
+	answer(0, 7, NULL);
+	assert_int_equal(w.done, 1);
+	assert_int_equal(w.error, 0);
+	assert_int_equal(w.applied, 1);
+}
+
+static void what_any_worker_refuses_is_not(void **state _unused_)
+{
+	answer(0, 7, NULL);
+	answer(1, 0, "half a file");
+	assert_int_equal(w.done, 1);
+	assert_int_equal(w.error, -EINVAL);
+	assert_int_equal(w.applied, 0);
+	assert_string_equal(w.text, "half a file");
+}
+
+static void an_error_that_all_have_is_told_once(void **state _unused_)
+{
+	answer(1, 0, "no certificate");
+	answer(0, 0, "no certificate");
+	assert_int_equal(w.done, 1);
+	assert_int_equal(w.error, -EINVAL);
+	assert_string_equal(w.text, "no certificate");
+}
+
+static void what_they_read_differently_is_not_put_in_force(void **state _unused_)
+{
+	answer(1, 7, NULL);
+	answer(0, 8, NULL);
+	assert_int_equal(w.done, 1);
+	assert_int_equal(w.error, -EINVAL);
+	assert_int_equal(w.applied, 0);
+	assert_non_null(strstr(w.text, "changed while they were read"));
+	assert_non_null(strstr(w.hint, "reload again"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_all_take_is_put_in_force, begin, end),
+		cmocka_unit_test_setup_teardown(what_any_worker_refuses_is_not, begin, end),
+		cmocka_unit_test_setup_teardown(an_error_that_all_have_is_told_once, begin, end),
+		cmocka_unit_test_setup_teardown(what_they_read_differently_is_not_put_in_force,
+						begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
