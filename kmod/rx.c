@@ -434,8 +434,10 @@ static enum verdict unwrap(struct cg_job *job, const struct cg_seg *s, struct cg
 static void deliver(struct sk_buff *skb, struct net_device *dev, struct napi_struct *napi)
 {
 	skb->dev = dev;
+	skb_set_queue_mapping(skb, 0);
 	skb_reset_mac_header(skb);
-	skb_reset_transport_header(skb);
+	if (!skb_is_gso(skb))	/* of merged ones it is known */
+		skb_reset_transport_header(skb);
 	skb_scrub_packet(skb, true);
 	skb_clear_hash(skb);
 	skb->encapsulation = 0;
