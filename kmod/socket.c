@@ -277,12 +277,12 @@ struct cg_socket *cg_socket_find(struct cg_net *cgn, u32 id)
 	return xa_load(&cgn->sockets, id);
 }
 
-void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why)
+void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why, unsigned int n)
 {
 	struct cg_socket *s = id ? xa_load(&cgn->sockets, id) : NULL;
 
 	if (s)
-		atomic64_inc(&s->drops[why]);
+		atomic64_add(n, &s->drops[why]);
 }
 
 int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
