@@ -135,7 +135,7 @@ static bool has_room(const struct cg_larval *l, const struct sk_buff *skb)
 {
 	return l->packets < MAX_PACKETS && l->bytes + skb->truesize <= MAX_BYTES &&
 	       l->cgn->larval_bytes + skb->truesize <= MAX_NET_BYTES &&
-	       atomic_long_read(&all_bytes) < MAX_ALL_BYTES;
+	       atomic_long_read(&all_bytes) < cg_share(l->cgn, MAX_ALL_BYTES);
 }
 
 bool cg_larval_hold(struct sk_buff *skb, __be32 spi)
