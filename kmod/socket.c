@@ -583,23 +583,17 @@ int cg_socket_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	struct cg_net *cgn = cg_net(sock_net(skb->sk));
 	struct cg_socket *s;
 	unsigned long id;
+	int err = 0;
 
 	mutex_lock(&cgn->lock);
 	cb->seq = cgn->change_seq;
 	xa_for_each_start(&cgn->sockets, id, s, cb->args[0]) {
-		void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-					&cg_genl_family, NLM_F_MULTI, CERTGATE_CMD_SOCKET_GET);
+		void *hdr = cg_dump_put(skb, cb, CERTGATE_CMD_SOCKET_GET);
 
-		if (!hdr)
+		err = hdr ? put_socket(skb, s) : -EMSGSIZE;
+		if (!cg_dump_done(skb, cb, hdr, id, err))
 			break;
-		if (put_socket(skb, s)) {
-			genlmsg_cancel(skb, hdr);
-			break;
-		}
-		genl_dump_check_consistent(cb, hdr);
-		genlmsg_end(skb, hdr);
-		cb->args[0] = id + 1;
 	}
 	mutex_unlock(&cgn->lock);
-	return skb->len;
+	return skb->len ?: err;
 }

@@ -562,8 +562,7 @@ static int tunnel_put_all(struct sk_buff *skb, struct cg_tunnel *t)
 	    nla_put_u8(skb, CERTGATE_A_TUNNEL_ENCAP, t->encap) ||
 	    nla_put_u32(skb, CERTGATE_A_TUNNEL_MARK, t->mark) ||
 	    nla_put_u32(skb, CERTGATE_A_TUNNEL_UNDERLAY, t->underlay) ||
-	    nla_put_bitfield32(skb, CERTGATE_A_TUNNEL_FLAGS, t->flags,
-			       CERTGATE_TUNNEL_F_DSCP_COPY | CERTGATE_TUNNEL_F_ROAM) ||
+	    nla_put_bitfield32(skb, CERTGATE_A_TUNNEL_FLAGS, t->flags, CG_TUNNEL_FLAGS) ||
 	    nla_put_u8(skb, CERTGATE_A_TUNNEL_DF, t->df) ||
 	    nla_put_u8(skb, CERTGATE_A_TUNNEL_TTL, t->ttl) ||
 	    put_endpoints(skb, t) || put_active(skb, t))
