@@ -2,9 +2,10 @@
 /*
  * Larval SAs: made and taken back by netlink requests, ended by their time, their tunnel
  * or the SA itself. What comes for them is unauthenticated: its number and memory are
- * bounded for each SPI, each namespace and the machine. What does not fit is counted as lost
- * for want of room, what is held when a larval SA ends without an SA as lost for want of
- * one, at the tunnel and its device: there is no other owner.
+ * bounded for each SPI, each namespace, those of other user namespaces than the initial one
+ * together, and the machine. What does not fit is counted as lost for want of room, what is
+ * held when a larval SA ends without an SA as lost for want of one, at the tunnel and its
+ * device: there is no other owner.
  */
 #include <linux/slab.h>
 #include "device.h"
