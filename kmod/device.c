@@ -258,32 +258,27 @@ int cg_device_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return genlmsg_reply(reply, info);
 }
 
-/* In the order of their making; the next one's serial number is the state. */
+/* In the order of their making; the state is from which serial number on. */
 int cg_device_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct cg_net *cgn = cg_net(sock_net(skb->sk));
 	struct cg_device *cd;
-	void *hdr;
+	int err = 0;
 
 	rtnl_lock();
 	mutex_lock(&cgn->lock);
 	cb->seq = cgn->change_seq;
 	list_for_each_entry(cd, &cgn->devices, list) {
-		if (cd->serial <= cb->args[0])
+		void *hdr;
+
+		if (cd->serial < cb->args[0])
 			continue;
-		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				  &cg_genl_family, NLM_F_MULTI, CERTGATE_CMD_DEVICE_GET);
-		if (!hdr)
+		hdr = cg_dump_put(skb, cb, CERTGATE_CMD_DEVICE_GET);
+		err = hdr ? put_link(skb, cd) : -EMSGSIZE;
+		if (!cg_dump_done(skb, cb, hdr, cd->serial, err))
 			break;
-		if (put_link(skb, cd)) {
-			genlmsg_cancel(skb, hdr);
-			break;
-		}
-		genl_dump_check_consistent(cb, hdr);
-		genlmsg_end(skb, hdr);
-		cb->args[0] = cd->serial;
 	}
 	mutex_unlock(&cgn->lock);
 	rtnl_unlock();
-	return skb->len;
+	return skb->len ?: err;
 }

@@ -159,7 +159,7 @@ static bool quoted(const struct sk_buff *skb, const void *ip, struct cg_endpoint
 	return true;
 }
 
-/* The SPI at @offset from the packet's data, 0 if it was not quoted. */
+/* The SPI at @offset from the packet's data, 0 if it was not quoted, or is none. */
 static __be32 quoted_spi(const struct sk_buff *skb, int offset)
 {
 	__be32 spi;
@@ -173,12 +173,16 @@ static int raw4_err(struct sk_buff *skb, u32 info)
 	const struct iphdr *iph = (const struct iphdr *)skb->data;
 	struct cg_net *cgn = cg_net(dev_net(skb->dev));
 	struct cg_endpoints ep;
+	__be32 spi;
 
 	if (icmp->type != ICMP_DEST_UNREACH || icmp->code != ICMP_FRAG_NEEDED ||
 	    !info || !quoted(skb, iph, &ep))
 		return -ENOENT;
-	return cg_pmtu_learn(cgn, &ep, CERTGATE_ENCAP_NONE,
-			     quoted_spi(skb, iph->ihl * 4), info) ? 0 : -ENOENT;
+	/* RFC 792: eight bytes of ESP are always quoted */
+	spi = quoted_spi(skb, iph->ihl * 4);
+	if (!spi || !cg_pmtu_learn(cgn, &ep, CERTGATE_ENCAP_NONE, spi, info))
+		return -ENOENT;
+	return 0;
 }
 
 static int raw6_err(struct sk_buff *skb, struct inet6_skb_parm *opt,
@@ -186,11 +190,15 @@ static int raw6_err(struct sk_buff *skb, struct inet6_skb_parm *opt,
 {
 	struct cg_net *cgn = cg_net(dev_net(skb->dev));
 	struct cg_endpoints ep;
+	__be32 spi;
 
 	if (type != ICMPV6_PKT_TOOBIG || !quoted(skb, skb->data, &ep))
 		return -ENOENT;
-	return cg_pmtu_learn(cgn, &ep, CERTGATE_ENCAP_NONE,
-			     quoted_spi(skb, offset), ntohl(info)) ? 0 : -ENOENT;
+	/* as much is quoted as fits (RFC 4443 section 3.2): the core wants eight bytes of ESP */
+	spi = quoted_spi(skb, offset);
+	if (!spi || !cg_pmtu_learn(cgn, &ep, CERTGATE_ENCAP_NONE, spi, ntohl(info)))
+		return -ENOENT;
+	return 0;
 }
 
 /* Is enough quoted to see that the datagram is IKE? */

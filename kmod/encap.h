@@ -56,8 +56,11 @@ void cg_encap_net_exit(struct cg_net *cgn);
 /* socket.c; under cg_net.lock unless said otherwise */
 /* The one that @sk, a UDP socket, serves; NULL: none. RCU read side held. */
 struct cg_socket *cg_socket_of(const struct sock *sk);
-/* Count a datagram of socket @id (0: none) that is no SA's loss. RCU read side held. */
-void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why);
+/*
+ * Count @n datagrams of socket @id that are no SA's loss. 0: raw ESP, which nobody counts, as it is
+ * not ours until it has an SA. RCU read side held.
+ */
+void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why, unsigned int n);
 /* The socket bound to (@family, @local or any, @port), NULL if none. */
 struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
 				       const union cg_ip *local, __be16 port);

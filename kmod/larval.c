@@ -2,9 +2,10 @@
 /*
  * Larval SAs: made and taken back by netlink requests, ended by their time, their tunnel
  * or the SA itself. What comes for them is unauthenticated: its number and memory are
- * bounded for each SPI, each namespace and the machine. What does not fit is counted as lost
- * for want of room, what is held when a larval SA ends without an SA as lost for want of
- * one, at the tunnel and its device: there is no other owner.
+ * bounded for each SPI, each namespace, those of other user namespaces than the initial one
+ * together, and the machine. What does not fit is counted as lost for want of room, what is
+ * held when a larval SA ends without an SA as lost for want of one, at the tunnel and its
+ * device: there is no other owner.
  */
 #include <linux/slab.h>
 #include "device.h"
@@ -135,7 +136,7 @@ static bool has_room(const struct cg_larval *l, const struct sk_buff *skb)
 {
 	return l->packets < MAX_PACKETS && l->bytes + skb->truesize <= MAX_BYTES &&
 	       l->cgn->larval_bytes + skb->truesize <= MAX_NET_BYTES &&
-	       atomic_long_read(&all_bytes) < MAX_ALL_BYTES;
+	       atomic_long_read(&all_bytes) < cg_share(l->cgn, MAX_ALL_BYTES);
 }
 
 bool cg_larval_hold(struct sk_buff *skb, __be32 spi)

@@ -73,8 +73,6 @@ static const struct nla_policy fingerprint_get_policy[CERTGATE_A_FINGERPRINT_MAX
 	[CERTGATE_A_FINGERPRINT_HASH] = NLA_POLICY_EXACT_LEN(CERTGATE_HASH_SIZE),
 };
 
-#define CG_TUNNEL_FLAGS	(CERTGATE_TUNNEL_F_DSCP_COPY | CERTGATE_TUNNEL_F_ROAM)
-
 static const struct nla_policy tunnel_new_policy[CERTGATE_A_TUNNEL_MAX + 1] = {
 	[CERTGATE_A_TUNNEL_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[CERTGATE_A_TUNNEL_LOCAL] = NLA_POLICY_NESTED(cg_endpoint_policy),

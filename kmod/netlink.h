@@ -24,6 +24,9 @@ enum { CG_MCGRP_EVENTS };
  */
 bool cg_netlink_open(void);
 
+/* Flags that a tunnel can have. */
+#define CG_TUNNEL_FLAGS	(CERTGATE_TUNNEL_F_DSCP_COPY | CERTGATE_TUNNEL_F_ROAM)
+
 /* Nested policies: of requests, and for who parses the nest. */
 extern const struct nla_policy cg_endpoint_policy[CERTGATE_A_ENDPOINT_MAX + 1];
 extern const struct nla_policy cg_link_policy[CERTGATE_A_LINK_MAX + 1];

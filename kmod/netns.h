@@ -6,13 +6,16 @@
  *
  * Locking: @lock (a mutex) serialises all configuration of the namespace:
  * netlink requests, link creation and removal, orphaned sockets. It nests
- * inside RTNL (RTNL, then @lock). Packets take no lock: they find objects
- * under RCU. Objects are freed after a grace period.
+ * inside RTNL, and inside the lock of a user's socket, which is only ever tried
+ * (socket.c). Packets take no lock: they find objects under RCU. Objects are
+ * freed after a grace period.
  */
 #ifndef _CERTGATE_NETNS_H
 #define _CERTGATE_NETNS_H
 
+#include <linux/cred.h>
 #include <linux/mutex.h>
+#include <linux/user_namespace.h>
 #include <linux/rhashtable.h>
 #include <linux/xarray.h>
 #include <linux/workqueue.h>
@@ -112,6 +115,15 @@ void cg_object_freed(enum cg_object kind);
 static inline struct cg_net *cg_net(const struct net *net)
 {
 	return net_generic(net, cg_net_id);
+}
+
+/*
+ * What of @limit, which all namespaces share, has to be left when @cgn takes some. Anybody can be
+ * root of a user namespace: half is for those of the initial one alone.
+ */
+static inline long cg_share(const struct cg_net *cgn, long limit)
+{
+	return cgn->net->user_ns == &init_user_ns ? limit : limit / 2;
 }
 
 #endif

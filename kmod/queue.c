@@ -78,14 +78,24 @@ void cg_drop(struct cg_sa *sa, enum cg_drop why, unsigned int n)
 		atomic64_add(n, &cd->tx_dropped);
 }
 
+/* Is as much at asynchronous ciphers as may be for another burst of @cgn? */
+static bool ciphers_are_full(const struct cg_net *cgn)
+{
+	int packets = atomic_read(&async_packets), bursts = atomic_read(&async_bursts);
+
+	if (likely(packets < CG_MAX_ASYNC / 2 && bursts < CG_MAX_ASYNC_BURSTS / 2))
+		return false;
+	return packets >= cg_share(cgn, CG_MAX_ASYNC) ||
+	       bursts >= cg_share(cgn, CG_MAX_ASYNC_BURSTS);
+}
+
 struct cg_job *cg_job_new(struct cg_sa *sa, struct net_device *dev, enum cg_drop *why)
 {
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 	struct cg_job *job = c->jobs;
 
 	BUILD_BUG_ON(sizeof(*job) > 4096);
-	if (atomic_read(&async_packets) >= CG_MAX_ASYNC ||
-	    atomic_read(&async_bursts) >= CG_MAX_ASYNC_BURSTS) {
+	if (unlikely(ciphers_are_full(sa->cgn))) {
 		*why = CG_DROP_QUEUE;
 		return NULL;
 	}

@@ -37,7 +37,7 @@ static void no_room(struct cg_net *cgn, struct sk_buff *skb, unsigned int n, u32
 	if (sa)
 		cg_drop(sa, CG_DROP_QUEUE, n);
 	else
-		cg_socket_drop(cgn, socket, CG_DROP_QUEUE);
+		cg_socket_drop(cgn, socket, CG_DROP_QUEUE, n);
 	kfree_skb(skb);
 }
 
@@ -177,7 +177,7 @@ static struct cg_sa *find_sa(struct sk_buff *skb)
 	__be32 spi;
 
 	if (!cg_peek_spi(skb, 0, &spi)) {
-		cg_socket_drop(cb->cgn, cb->socket, CG_DROP_MALFORMED);
+		cg_socket_drop(cb->cgn, cb->socket, CG_DROP_MALFORMED, cb->n);
 		goto free;
 	}
 	sa = cg_sa_find_in(cb->cgn, spi);
@@ -190,7 +190,7 @@ static struct cg_sa *find_sa(struct sk_buff *skb)
 	if (!sa) {
 		cg_outer_seen(skb, cb->encap, &seen);
 		cg_event_unknown_spi(cb->cgn, spi, &seen);
-		cg_socket_drop(cb->cgn, cb->socket, CG_DROP_NO_SA);
+		cg_socket_drop(cb->cgn, cb->socket, CG_DROP_NO_SA, cb->n);
 		goto free;
 	}
 	if (sa->tunnel->encap == cb->encap && cg_sa_usable(sa, &why))
@@ -434,8 +434,10 @@ static enum verdict unwrap(struct cg_job *job, const struct cg_seg *s, struct cg
 static void deliver(struct sk_buff *skb, struct net_device *dev, struct napi_struct *napi)
 {
 	skb->dev = dev;
+	skb_set_queue_mapping(skb, 0);
 	skb_reset_mac_header(skb);
-	skb_reset_transport_header(skb);
+	if (!skb_is_gso(skb))	/* of merged ones it is known */
+		skb_reset_transport_header(skb);
 	skb_scrub_packet(skb, true);
 	skb_clear_hash(skb);
 	skb->encapsulation = 0;

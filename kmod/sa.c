@@ -307,6 +307,8 @@ int cg_sa_publish(struct cg_sa *sa)
 		/* last of all: from here on packets find it; those that were early go first */
 		err = cg_larval_mature(sa, publish_in);
 		if (err) {
+			/* those that were early may be at a cipher that answers later */
+			enter(sa, CERTGATE_SA_DEAD);
 			xa_erase(&cgn->sas, sa->id);
 			return err;
 		}

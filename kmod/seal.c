@@ -174,7 +174,10 @@ static void add_single(struct cg_burst *b, struct cg_job *job, struct sk_buff_he
 	kfree_skb(skb);
 }
 
-/* How many ESP packets of @len bytes can be one train of the outer network; 1: none. */
+/*
+ * How many ESP packets of @len bytes can be one train of the outer network; 1: none. Of its
+ * fragments the first may lie in what another train of the burst has left of a page.
+ */
 static unsigned int train_max(const struct cg_burst *b, unsigned int len)
 {
 	unsigned int outer = cg_outer_len(b->t, b->outer.ep);
@@ -185,7 +188,7 @@ static unsigned int train_max(const struct cg_burst *b, unsigned int len)
 	if (!b->trains || outer + len > b->room || outer + len > max)
 		return 1;
 	return min3(n, (max - outer) / len,
-		    (unsigned int)MAX_SKB_FRAGS * cg_room_per_fragment(len));
+		    (unsigned int)(MAX_SKB_FRAGS - 1) * cg_room_per_fragment(len));
 }
 
 static unsigned int sealed_len(const struct cg_burst *b, const struct sk_buff *skb)

@@ -8,6 +8,12 @@
  * Whoever else holds the socket can change its handler with
  * setsockopt(UDP_ENCAP), and with handler 0 encap_destroy is not called: so each
  * socket is looked at once a second, too.
+ *
+ * A user can keep his socket's lock for ever: a sender that waits for room in its buffer, or for
+ * a page that somebody else provides, has it meanwhile. So nobody waits for it here: neither
+ * with cg_net.lock, which RTNL waits for, nor in a request, which keeps the whole of generic
+ * netlink from its next registration, nor when a namespace or the module goes. To take a socket
+ * over its lock is tried, before cg_net.lock; to give one back none is needed.
  */
 #include <linux/net.h>
 #include <linux/udp.h>
@@ -21,6 +27,7 @@
 #include "netlink.h"
 
 #define ENCAP_TYPE	1	/* none of the UDP_ENCAP_* that others look for */
+#define PATIENCE	(HZ / 4)	/* with a user who has his socket's lock for a moment */
 
 static void watch_work(struct work_struct *work);
 
@@ -54,6 +61,34 @@ static void encap_destroy(struct sock *sk)
 	rcu_read_unlock();
 }
 
+/* lock_sock() if nobody has the lock; release_sock() follows. */
+static bool try_lock_sock(struct sock *sk)
+{
+	bool got;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	got = !sock_owned_by_user_nocheck(sk);
+	if (got) {
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
+		sk->sk_lock.owned = 1;
+	}
+	spin_unlock_bh(&sk->sk_lock.slock);
+	return got;
+}
+
+/* The same, with a little patience. Process context, no lock held. */
+static bool lock_sock_soon(struct sock *sk)
+{
+	unsigned long end = jiffies + PATIENCE;
+
+	while (!try_lock_sock(sk)) {
+		if (time_after(jiffies, end) || fatal_signal_pending(current))
+			return false;
+		schedule_timeout_killable(1);
+	}
+	return true;
+}
+
 /* Let @s serve @sk. Both under lock: cg_net.lock and the socket's. */
 static void attach(struct cg_socket *s, struct sock *sk)
 {
@@ -71,7 +106,12 @@ static void attach(struct cg_socket *s, struct sock *sk)
 	udp_tunnel_encap_enable(sk);
 }
 
-/* The reverse, as far as others have not replaced it. Packets under way still see @s. */
+/*
+ * The reverse, as far as others have not replaced it. Packets under way still see @s. Without the
+ * socket's lock: who wants to take the socket over waits for its user data, which goes last, and
+ * setsockopt(UDP_ENCAP), which asks for nothing, replaces the handler before or after us. Nobody
+ * but attach() sets what is ours. Under cg_net.lock.
+ */
 static void unhook(struct cg_socket *s)
 {
 	struct sock *sk = s->sk;
@@ -80,17 +120,14 @@ static void unhook(struct cg_socket *s)
 	if (!sk)
 		return;
 	up = udp_sk(sk);
-	lock_sock(sk);
-	if (READ_ONCE(up->encap_rcv) == cg_encap_rcv) {
+	if (READ_ONCE(up->encap_type) == ENCAP_TYPE &&
+	    READ_ONCE(up->encap_rcv) == cg_encap_rcv)
 		WRITE_ONCE(up->encap_type, 0);
-		WRITE_ONCE(up->encap_rcv, NULL);
-	}
-	if (up->encap_destroy == encap_destroy)
-		WRITE_ONCE(up->encap_destroy, NULL);
-	if (up->encap_err_lookup == cg_encap_err_lookup)
-		WRITE_ONCE(up->encap_err_lookup, NULL);
+	cmpxchg(&up->encap_rcv, cg_encap_rcv, NULL);
+	cmpxchg(&up->encap_destroy, encap_destroy, NULL);
+	cmpxchg(&up->encap_err_lookup, cg_encap_err_lookup, NULL);
+	smp_wmb();	/* who finds the user data gone finds all of it gone */
 	rcu_assign_sk_user_data(sk, NULL);
-	release_sock(sk);
 }
 
 /* After unhook() and a grace period. */
@@ -240,12 +277,12 @@ struct cg_socket *cg_socket_find(struct cg_net *cgn, u32 id)
 	return xa_load(&cgn->sockets, id);
 }
 
-void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why)
+void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why, unsigned int n)
 {
 	struct cg_socket *s = id ? xa_load(&cgn->sockets, id) : NULL;
 
 	if (s)
-		atomic64_inc(&s->drops[why]);
+		atomic64_add(n, &s->drops[why]);
 }
 
 int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
@@ -367,9 +404,9 @@ static struct cg_socket *find_orphan(struct cg_net *cgn, const struct cg_socket 
 	return NULL;
 }
 
-/* Under cg_net.lock. */
-static int take_over(struct cg_net *cgn, struct sock *sk, struct netlink_ext_ack *extack,
-		     struct cg_socket **ret_s)
+/* Under cg_net.lock and, if @locked, that of @sk; without that it is refused. */
+static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
+		     struct netlink_ext_ack *extack, struct cg_socket **ret_s)
 {
 	struct cg_socket *s, *fresh, *old;
 	int err;
@@ -379,16 +416,19 @@ static int take_over(struct cg_net *cgn, struct sock *sk, struct netlink_ext_ack
 		*ret_s = s;
 		return 0;
 	}
+	if (!locked) {
+		NL_SET_ERR_MSG(extack, "the socket's user has its lock and keeps it");
+		return -EBUSY;
+	}
 	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
 	if (!fresh)
 		return -ENOMEM;
 	fresh->cgn = cgn;
 	INIT_DELAYED_WORK(&fresh->watch, watch_work);
 
-	lock_sock(sk);
 	err = check_socket(sk, cgn, extack);
 	if (err)
-		goto unlock;
+		goto out_free;
 	describe(fresh, sk);
 	old = find_orphan(cgn, fresh);
 	if (old) {
@@ -402,7 +442,6 @@ static int take_over(struct cg_net *cgn, struct sock *sk, struct netlink_ext_ack
 		old->uid = fresh->uid;
 		old->own = NULL;
 		attach(old, sk);
-		release_sock(sk);
 		detach(&gone);
 		kfree(fresh);
 		*ret_s = old;
@@ -410,20 +449,18 @@ static int take_over(struct cg_net *cgn, struct sock *sk, struct netlink_ext_ack
 	}
 	err = -ENOSPC;
 	if (cgn->n_sockets >= CG_MAX_SOCKETS)
-		goto unlock;
+		goto out_free;
 	err = xa_alloc_cyclic(&cgn->sockets, &fresh->id, fresh, xa_limit_31b,
 			      &cgn->next_socket, GFP_KERNEL_ACCOUNT);
 	if (err < 0)
-		goto unlock;
+		goto out_free;
 	cgn->n_sockets++;
 	attach(fresh, sk);
-	release_sock(sk);
 	cg_intake_on(cgn, fresh->port);
 	watch_soon(fresh, HZ);
 	*ret_s = fresh;
 	return 0;
-unlock:
-	release_sock(sk);
+out_free:
 	kfree(fresh);
 	return err;
 }
@@ -463,6 +500,8 @@ int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
 	struct cg_net *cgn = cg_net(genl_info_net(info));
 	struct cg_socket *s = NULL;
 	struct socket *sock;
+	struct sock *sk;
+	bool locked;
 	int err;
 
 	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_FD))
@@ -473,8 +512,10 @@ int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
 				    "not a socket's file descriptor");
 		return err;
 	}
+	sk = sock->sk;
+	locked = lock_sock_soon(sk);
 	mutex_lock(&cgn->lock);
-	err = cgn->exiting ? -ENODEV : take_over(cgn, sock->sk, info->extack, &s);
+	err = cgn->exiting ? -ENODEV : take_over(cgn, sk, locked, info->extack, &s);
 	if (err)
 		NL_SET_BAD_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_FD]);
 	else
@@ -482,6 +523,8 @@ int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!err)
 		err = reply_socket(info, s);
 	mutex_unlock(&cgn->lock);
+	if (locked)
+		release_sock(sk);
 	sockfd_put(sock);
 	return err;
 }
@@ -540,23 +583,17 @@ int cg_socket_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	struct cg_net *cgn = cg_net(sock_net(skb->sk));
 	struct cg_socket *s;
 	unsigned long id;
+	int err = 0;
 
 	mutex_lock(&cgn->lock);
 	cb->seq = cgn->change_seq;
 	xa_for_each_start(&cgn->sockets, id, s, cb->args[0]) {
-		void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-					&cg_genl_family, NLM_F_MULTI, CERTGATE_CMD_SOCKET_GET);
+		void *hdr = cg_dump_put(skb, cb, CERTGATE_CMD_SOCKET_GET);
 
-		if (!hdr)
+		err = hdr ? put_socket(skb, s) : -EMSGSIZE;
+		if (!cg_dump_done(skb, cb, hdr, id, err))
 			break;
-		if (put_socket(skb, s)) {
-			genlmsg_cancel(skb, hdr);
-			break;
-		}
-		genl_dump_check_consistent(cb, hdr);
-		genlmsg_end(skb, hdr);
-		cb->args[0] = id + 1;
 	}
 	mutex_unlock(&cgn->lock);
-	return skb->len;
+	return skb->len ?: err;
 }

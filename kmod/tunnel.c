@@ -143,6 +143,21 @@ void cg_tunnel_destroy(struct cg_tunnel *t)
 	cg_tunnel_put(t);
 }
 
+void cg_tunnel_use_endpoints(struct cg_tunnel *t, struct cg_endpoints *ep, bool remote)
+{
+	struct cg_endpoints *old;
+
+	spin_lock_bh(&t->ep_lock);
+	old = rcu_dereference_protected(t->ep, lockdep_is_held(&t->ep_lock));
+	if (!remote) {
+		ep->remote = old->remote;
+		ep->dport = old->dport;
+	}
+	rcu_assign_pointer(t->ep, ep);
+	spin_unlock_bh(&t->ep_lock);
+	kfree_rcu(old, rcu);
+}
+
 void cg_tunnel_moved(struct cg_tunnel *t, const struct cg_endpoints *seen)
 {
 	struct cg_endpoints *old, *new;

@@ -166,6 +166,11 @@ void cg_tunnel_destroy(struct cg_tunnel *t);
 struct cg_tunnel *cg_tunnel_get(struct cg_tunnel *t);
 void cg_tunnel_put(struct cg_tunnel *t);
 /*
+ * The tunnel's ends are @ep, which it owns from here on. @remote: the peer's, too; else that is
+ * what it is by now, as the peer may have moved since @ep was made. Under cg_net.lock.
+ */
+void cg_tunnel_use_endpoints(struct cg_tunnel *t, struct cg_endpoints *ep, bool remote);
+/*
  * An authenticated packet came from @src:@sport to @dst: follow the peer where the
  * tunnel allows it (RFC 7296 section 2.23). Softirq or process context, RCU read
  * side held; the caller has checked that the packet advanced the replay window's right edge.

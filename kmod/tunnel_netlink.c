@@ -411,7 +411,7 @@ static int tunnel_set(struct genl_info *info, struct cg_tunnel *t)
 	const struct nlattr *id = info->attrs[CERTGATE_A_TUNNEL_SOCKET_ID];
 	enum certgate_encap encap = wanted_encap(info, t);
 	bool changes = encap != t->encap;
-	struct cg_endpoints *ep = NULL, *old, now;
+	struct cg_endpoints *ep = NULL, now;
 	struct cg_socket *s = NULL;
 	int err;
 
@@ -455,12 +455,8 @@ static int tunnel_set(struct genl_info *info, struct cg_tunnel *t)
 		synchronize_net();
 		t->encap = encap;
 	}
-	if (ep) {
-		spin_lock_bh(&t->ep_lock);
-		old = rcu_replace_pointer(t->ep, ep, lockdep_is_held(&t->ep_lock));
-		spin_unlock_bh(&t->ep_lock);
-		kfree_rcu(old, rcu);
-	}
+	if (ep)
+		cg_tunnel_use_endpoints(t, ep, remote || changes);
 	cg_tunnel_path_changed(t);
 	t->cgn->change_seq++;
 	return 0;
@@ -566,8 +562,7 @@ static int tunnel_put_all(struct sk_buff *skb, struct cg_tunnel *t)
 	    nla_put_u8(skb, CERTGATE_A_TUNNEL_ENCAP, t->encap) ||
 	    nla_put_u32(skb, CERTGATE_A_TUNNEL_MARK, t->mark) ||
 	    nla_put_u32(skb, CERTGATE_A_TUNNEL_UNDERLAY, t->underlay) ||
-	    nla_put_bitfield32(skb, CERTGATE_A_TUNNEL_FLAGS, t->flags,
-			       CERTGATE_TUNNEL_F_DSCP_COPY | CERTGATE_TUNNEL_F_ROAM) ||
+	    nla_put_bitfield32(skb, CERTGATE_A_TUNNEL_FLAGS, t->flags, CG_TUNNEL_FLAGS) ||
 	    nla_put_u8(skb, CERTGATE_A_TUNNEL_DF, t->df) ||
 	    nla_put_u8(skb, CERTGATE_A_TUNNEL_TTL, t->ttl) ||
 	    put_endpoints(skb, t) || put_active(skb, t))

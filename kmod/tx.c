@@ -125,9 +125,19 @@ out:
 	cg_job_free(job);
 }
 
+/* Consumes @skb. False: it is lost, and counted. */
+static bool fragment(struct cg_burst *b, struct sk_buff *skb, u32 mtu, struct sk_buff_head *to)
+{
+	if (likely(cg_fragment(skb, mtu, to)))
+		return true;
+	cg_drop(b->sa, CG_DROP_MEMORY, 1);
+	return false;
+}
+
 /*
  * Make the burst of @skb: itself, or its segments, and those or itself in fragments
- * where they are larger than @mtu. Consumes @skb. False: the list is empty.
+ * where they are larger than @mtu. Consumes @skb. False: the list is empty. What is lost is
+ * counted: there was no memory for it.
  */
 static bool split(struct cg_burst *b, struct sk_buff *skb, u32 mtu, struct sk_buff_head *inner)
 {
@@ -138,11 +148,12 @@ static bool split(struct cg_burst *b, struct sk_buff *skb, u32 mtu, struct sk_bu
 			__skb_queue_tail(inner, skb);
 			return true;
 		}
-		return cg_fragment(skb, mtu, inner);
+		return fragment(b, skb, mtu, inner);
 	}
 
 	segs = skb_gso_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA);
 	if (IS_ERR(segs)) {
+		cg_drop(b->sa, CG_DROP_MEMORY, 1);
 		kfree_skb(skb);
 		return false;
 	}
@@ -155,8 +166,8 @@ static bool split(struct cg_burst *b, struct sk_buff *skb, u32 mtu, struct sk_bu
 		skb_mark_not_on_list(segs);
 		if (likely(segs->len <= mtu))
 			__skb_queue_tail(inner, segs);
-		else if (!cg_fragment(segs, mtu, inner))
-			cg_drop(b->sa, CG_DROP_MTU, 1);
+		else
+			fragment(b, segs, mtu, inner);
 	}
 	return !skb_queue_empty(inner);
 }
@@ -202,8 +213,6 @@ static void send(struct cg_burst *b, struct sk_buff *skb)
 		return;
 	if (split(b, skb, mtu, &inner))
 		cg_seal_list(b, &inner);
-	else
-		cg_drop(b->sa, CG_DROP_MEMORY, 1);
 }
 
 /* What lies behind the IP packet is not part of it. Its header has been pulled and looked at. */

@@ -447,6 +447,58 @@ static void keys_are_remembered(struct kunit *test)
 	mutex_unlock(&f->cgn->lock);
 }
 
+static void what_is_not_published_is_dead(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cg_sa *sa = cg_sa_alloc(f->cgn);
+	int err;
+
+	make(test, CERTGATE_DIR_IN, 3000);
+	KUNIT_ASSERT_NOT_NULL(test, sa);
+	sa->dir = CERTGATE_DIR_IN;
+	sa->spi = htonl(3000);
+	sa->state = CERTGATE_SA_ACTIVE;
+	sa->tunnel = cg_tunnel_get(f->tunnel);
+	sa->binding = cg_binding_get(f->binding);
+	mutex_lock(&f->cgn->lock);
+	err = cg_sa_publish(sa);
+	mutex_unlock(&f->cgn->lock);
+	KUNIT_EXPECT_EQ(test, err, -EEXIST);
+	KUNIT_EXPECT_EQ(test, sa->state, CERTGATE_SA_DEAD);
+	cg_sa_put(sa);
+}
+
+/* While an address of ours was changed, the peer moved. */
+static void a_move_outlives_a_change_of_our_end(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cg_endpoints *ep[2], *now, seen = {};
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ep[i] = kzalloc(sizeof(*ep[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ep[i]);
+		ep[i]->family = AF_INET;
+		ep[i]->local.v4 = htonl(0xc0000201 + i);
+		ep[i]->remote.v4 = htonl(0xc6336402);
+		ep[i]->dport = htons(4500);
+	}
+	seen = *ep[0];
+	seen.remote.v4 = htonl(0xc6336463);
+	seen.dport = htons(1024);
+	f->tunnel->flags = CERTGATE_TUNNEL_F_ROAM;
+	rcu_assign_pointer(f->tunnel->ep, ep[0]);
+	rcu_read_lock();
+	cg_tunnel_moved(f->tunnel, &seen);
+	rcu_read_unlock();
+
+	cg_tunnel_use_endpoints(f->tunnel, ep[1], false);
+	now = rcu_dereference_protected(f->tunnel->ep, true);
+	KUNIT_EXPECT_EQ(test, now->local.v4, htonl(0xc0000202));
+	KUNIT_EXPECT_EQ(test, now->remote.v4, htonl(0xc6336463));
+	KUNIT_EXPECT_EQ(test, now->dport, htons(1024));
+}
+
 static struct kunit_case sa_cases[] = {
 	KUNIT_CASE(sequences_begin_at_one_and_have_no_gaps),
 	KUNIT_CASE(sequences_without_esn_end_at_32_bits),
@@ -463,6 +515,8 @@ static struct kunit_case sa_cases[] = {
 	KUNIT_CASE(sas_die_with_their_binding),
 	KUNIT_CASE(a_lapsed_lease_stops_all),
 	KUNIT_CASE(keys_are_remembered),
+	KUNIT_CASE(what_is_not_published_is_dead),
+	KUNIT_CASE(a_move_outlives_a_change_of_our_end),
 	{}
 };
 

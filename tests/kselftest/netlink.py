@@ -6,6 +6,7 @@ import os
 import random
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -416,6 +417,9 @@ def all_denied():
     return " ".join(wrong)
 
 
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+
+
 def unshare(flags):
     import ctypes
 
@@ -424,12 +428,11 @@ def unshare(flags):
     libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: /proc/self is ours again after setresuid()
     if libc.unshare(flags):
         raise OSError(ctypes.get_errno(), "unshare")
+    if not flags & CLONE_NEWUSER:
+        return
     for name, line in (("setgroups", "deny"), ("uid_map", "0 %d 1" % uid), ("gid_map", "0 %d 1" % gid)):
         with open("/proc/self/" + name, "w", encoding="ascii") as file:
             file.write(line)
-
-
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 def permissions(t):
@@ -458,6 +461,54 @@ def permissions(t):
     t.result("nobody may do or see anything", not (said := in_child(nobody)), said)
     t.result("nor may root of a user namespace, in ours", not (said := in_child(root_elsewhere)), said)
     t.result("in its own it may, and sees nothing of ours", not (said := in_child(root_at_home)), said)
+
+
+LARGE, EACH = 60000, 150  # bytes of a packet that waits for a larval SA, and packets for each; one holds less than 8 MB of them
+
+
+def held(foreign):
+    """In a namespace of our own, of our own user namespace if foreign: how many packets wait for the two larval SAs of a tunnel."""
+    unshare(CLONE_NEWNET | CLONE_NEWUSER * foreign)
+    for line in ("link set lo up", "link add cg0 type certgate"):
+        subprocess.run(["ip", *line.split()], check=True)
+    family = nl.Family()
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("127.0.0.1", 4500))
+    family.do("SOCKET_NEW", u32("SOCKET_FD", s.fileno()))
+    made = family.do("TUNNEL_NEW", *tunnel("127.0.0.1", encap=C["ENCAP_UDP"], ifindex=socket.if_nametoindex("cg0")))
+    tun = nl.number(made.messages[0], "TUNNEL_ID")
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for spi in (80000, 80001):
+        family.do("LARVAL_NEW", *larval(spi, tun))
+        for _ in range(EACH):
+            sender.sendto(struct.pack("!I", spi) + bytes(LARGE), ("127.0.0.1", 4500))
+    return nl.number(family.do("TUNNEL_GET", u32("TUNNEL_ID", tun)).messages[0], "TUNNEL_EARLY_PACKETS")
+
+
+def shares(t):
+    """What namespaces of other users' hold at most, together, is half of what the machine does; each holds a quarter of that."""
+    counts, children = [], []
+    for foreign in (True, True, True, False):
+        answer, told = os.pipe()
+        go, hold = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.close(hold)
+            os.write(told, b"%d" % held(foreign))
+            os.read(go, 1)
+            os._exit(0)
+        os.close(go)
+        os.close(told)
+        counts.append(int(os.read(answer, 20) or -1))
+        os.close(answer)
+        children.append((pid, hold))
+    t.result("two namespaces of others hold their share of early packets", min(counts[:2]) > 200, counts)
+    t.result("and leave a third nothing", 0 <= counts[2] < 10, counts)
+    t.result("but ours as much as ever", counts[3] > 200, counts)
+    for pid, hold in children:
+        os.close(hold)
+    for pid, _ in children:
+        os.waitpid(pid, 0)
 
 
 def mutate(rng, message):
@@ -521,7 +572,7 @@ def fuzz(t, tun):
 
 
 def main():
-    t = Checks(143)
+    t = Checks(146)
     certificates(t)
     tun = tunnels(t)
     associations(t, tun)
@@ -529,6 +580,7 @@ def main():
     larvals(t, tun)
     keys_stay(t, tun)
     permissions(t)
+    shares(t)
     fuzz(t, tun)
     t.end()
 

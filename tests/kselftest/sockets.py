@@ -3,7 +3,9 @@
 
 import errno
 import os
+import signal
 import socket
+import subprocess
 import struct
 import sys
 import time
@@ -17,7 +19,7 @@ SOL_UDP = 17
 IKE = bytes(4) + b"IKE"
 ESP = struct.pack("!II", 0x7FFFFFFF, 1) + bytes(64)
 
-t = nl.Ktap(29)
+t = nl.Ktap(34)
 family = nl.Family()
 
 
@@ -158,4 +160,57 @@ t.result("253 more are taken", not any(answer.error for answer in answers[:253])
 t.result("the 257th is not", answers[253].error == errno.ENOSPC and len(family.dump("SOCKET_GET").messages) == 256, answers[253])
 answer = family.do("SOCKET_DEL", u32("SOCKET_ID", answers[0].id))
 t.result("one that is given back makes room", not answer.error and not new(many[253]).error, answer)
+
+
+def keep(s):
+    """A process that has the socket's lock, in the midst of a datagram for which the buffer has no room."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    s.setblocking(False)
+    try:
+        while True:
+            s.sendto(bytes(1000), ("192.0.2.2", 9))
+    except BlockingIOError:
+        pass
+    ready, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writer, b"x")
+        s.setblocking(True)
+        s.sendto(bytes(1000), socket.MSG_MORE, ("192.0.2.2", 9))
+        os._exit(0)
+    os.read(ready, 1)
+    for _ in range(500):
+        with open("/proc/%d/stat" % child, encoding="ascii") as f:
+            if f.read().split()[2] == "S":
+                return child
+        time.sleep(0.01)
+    sys.exit("nobody waits")
+
+
+def in_time(what, good, *request):
+    begin = time.monotonic()
+    answer = family.do(*request)
+    took = time.monotonic() - begin
+    t.result(what, good(answer) and took < 3, "%s, after %.1f s" % (answer, took))
+
+
+# The users of three sockets have their locks, as neighbour 192.0.2.2 says nothing. Nobody waits for them.
+family.do("SOCKET_DEL", u32("SOCKET_ID", answers[1].id))
+family.do("SOCKET_DEL", u32("SOCKET_ID", answers[2].id))
+given_back, flushed, refused_one = (udp("192.0.2.1", port) for port in (4501, 4502, 4503))
+given_id = new(given_back).id
+new(flushed)
+keepers = [keep(s) for s in (given_back, flushed, refused_one)]
+in_time("a socket whose lock its user keeps is not taken, and soon", lambda a: a.error == errno.EBUSY and "lock" in a.message,
+        "SOCKET_NEW", u32("SOCKET_FD", refused_one.fileno()))
+in_time("one that was taken is, again", lambda a: not a.error, "SOCKET_NEW", u32("SOCKET_FD", given_back.fileno()))
+in_time("and is given back at once", lambda a: not a.error, "SOCKET_DEL", u32("SOCKET_ID", given_id))
+in_time("with all others, too", lambda a: not a.error and not family.dump("SOCKET_GET").messages, "FLUSH",
+        u32("FLUSH_WHAT", C["FLUSH_SOCKETS"]))
+subprocess.run(["ip", "link", "set", "v1", "down"], check=True)
+for keeper in keepers:
+    os.kill(keeper, signal.SIGKILL)
+    os.waitpid(keeper, 0)
+answers = [new(s) for s in (given_back, flushed, refused_one)]
+t.result("all can be taken when they are free", not any(answer.error for answer in answers), answers)
 t.end()

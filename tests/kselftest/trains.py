@@ -393,6 +393,8 @@ BURSTS = {
     "alike": ([1000], 1, 40),
     "mixed": ([1000, 1000, 1000, 600, 600, 1, 1300, 1000, 1301, 1302, 1302], 3, 5),
     "dead": ([1000], 1, 40),
+    # the first goes alone, a train of two uses half a page, and the next one is as long as can be
+    "half": ([1366, 1366, 172] + [1366] * 40, 1, 1),
 }
 
 
@@ -461,7 +463,7 @@ def burst(family, case):
         payloads[-1] = payloads[-1][:77]
     tap, _ = packets_of("r", "w1", False)
     world = World()
-    if flows == 1:
+    if len(sizes) == 1:
         burst_at_once(family, payloads)
     else:
         burst_held_up(flows, payloads)
