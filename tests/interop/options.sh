@@ -150,7 +150,7 @@ logs() {
 	ns hq build/certgate kernel tunnel list | sed 's/^/# /'
 }
 
-ktap_begin 26
+ktap_begin 27
 topo_up && topo_isolate && pki_roots && pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
 export CREDENTIALS_DIRECTORY=/run/credentials/gateway
 (cd "$pki" && mkpki_pfx branch 'not a secret') && credentials || exit 1
@@ -198,6 +198,7 @@ t 'more packets than an SA may carry cross without loss, through new ones' outli
 t 'a VRF that goes takes the tunnel with it' eval 'ip -n branch link del red && wait_for 60 eval "! gate_is branch hq state up"' || logs
 in_a_vrf
 t 'and gives it back when it comes' gate_up branch hq 60 || logs
+t 'taken down, it takes its routes along' eval 'ip -n hq route show table 77 | grep -q cg5 && gate hq down branch && wait_for 5 eval "! ip -n hq route show table 77 | grep cg5"' || logs
 gate_stop branch
 gate_stop hq
 topo_down

@@ -134,6 +134,12 @@ swan_same() { # BEFORE
 	[ -n "$1" ] && [ "$(swan_sas)" = "$1" ]
 }
 
+swan_one_other() { # BEFORE: an IKE SA and a Child SA, and they are not those
+	local sas
+	sas=$(swan branch --list-sas)
+	[ "$(grep -c ESTABLISHED <<<"$sas")" = 1 ] && [ "$(grep -c INSTALLED <<<"$sas")" = 1 ] && [ "$(swan_sas)" != "$1" ]
+}
+
 # What each process of hq may do and has open, but for the number of filters it is under.
 confinement() {
 	local role pid
@@ -165,7 +171,7 @@ start_with_nothing() {
 	wait_for 20 gate_answers hq && logged hq 'handed over is not used' && gate_up hq branch
 }
 
-ktap_begin 39
+ktap_begin 41
 insmod "$CERTGATE_KO" || exit 1
 scripts/peer strongswan || exit 1
 topo_up && topo_isolate && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 && pki_cert hq spare p256 CN=spare.hq.example || exit 1
@@ -235,6 +241,11 @@ t 'its view is the same' swan_same "$before"
 t 'it rekeys the Child SA' eval 'swan branch --rekey --child hq && sleep 1 && [ "$(swan_sas)" != "$before" ] && ping_both'
 t 'and the IKE SA' eval 'swan branch --rekey --ike hq && sleep 1 && gate_is hq branch state up && ping_both'
 t 'and is asked and answers' eval 'sleep 3; gate_is hq branch state up && ! logged hq peer-dead'
+before=$(swan_sas)
+t 'killed: traffic goes on, and no packet is lost' lossless_both 3 gate_kill hq || ktap_log "$gate_root/hq/log" "$swan_root/branch/log"
+# strongSwan takes down what it has at INITIAL_CONTACT, before its answer is here: this is not without loss.
+t 'started: one new IKE SA and one Child SA are left at strongSwan' eval 'interop_start && wait_for 20 swan_one_other "$before" && ping_both' ||
+	{ swan branch --list-sas; ktap_log "$gate_root/hq/log" "$swan_root/branch/log"; }
 
 # Its new verify workers know the path that the peer came in by.
 crl branch.pem || exit 1

@@ -9,15 +9,87 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
 . tests/lib/strongswan_pair.sh
+. tests/lib/several.sh
 
-# WHAT CERT POLICY PEER-CERT IKE ESP: certgate's policy, a YAML value, and strongSwan's proposals. LINE: one more of certgate's connection
+# What is tried with one start of both daemons: a connection each, with what WHAT says of it
+meetings_new() {
+	several_new
+	what=() begins=() pfs=() schemes=() swan_connections=''
+}
+
+# meeting WHO WHAT CERT POLICY PEER-CERT IKE ESP [LINES...]: WHO begins, certgate or strongSwan, with certgate's certificate and policy
+# (see several_add) and strongSwan's certificate and proposals. LINE: one more of certgate's connection. LINES go into strongSwan's.
+# Each begins when it is its turn, by order.
+# SCHEME: of both signatures, as strongSwan's log names it. PFS=yes: strongSwan rekeys the Child SA.
+meeting() {
+	local who=$1 mode=responder-only
+	[ "$who" = strongSwan ] || mode=initiator-only
+	several_add $mode "$3" "$4" 'start: on-traffic' ${LINE:+"$LINE"}
+	what[n]=$2 begins[n]=$who schemes[n]=${SCHEME:-} pfs[n]=${PFS:-}
+	swan_connections+=$(SWAN_LOCAL=$peer SWAN_REMOTE=${IPV6:+2001:db8:1::2} SWAN_LOCAL_TS=${SWAN_LOCAL_TS:-$net} swan_connection "c$n" "${@:5}")$'\n'
+}
+
+# WHAT CERT POLICY PEER-CERT IKE ESP [LINES...]: each of the two begins once
 both_roles() {
-	local what=$1 cert=$2
-	MODE=initiator-only POLICY=$3 interop_hq "$cert" ${LINE:+"$LINE"}
-	swan_branch "$4" "$5" "$6"
-	certgate_initiates "$what"
-	MODE=responder-only POLICY=$3 interop_hq "$cert" ${LINE:+"$LINE"}
-	strongswan_initiates "$what"
+	meeting certgate "$@"
+	meeting strongSwan "$@"
+}
+
+meetings_start() {
+	several_hq
+	rm -f "$swan_root/branch/log"
+	# All of certgate's come from one address; by default strongSwan leaves the sixth out while five have not authenticated themselves.
+	SWAN_SETTINGS+=$'\nblock_threshold = 0' SWAN_LOG='ike_name = yes' swan_files "${swan_certs[@]}"
+	printf 'connections {\n%s}\n' "$swan_connections" | swan_conf branch
+	start_branch && interop_start
+}
+
+# said N WORDS: strongSwan's log has them of connection N
+said() {
+	grep -q "<c$1|[0-9]*> .*$2" "$swan_root/branch/log"
+}
+
+# signed N SCHEME: both of connection N
+signed() {
+	grep "<c$1|.*authentication of" "$swan_root/branch/log"
+	said "$1" "authentication of 'CN=gw.hq.example' with $2 successful" &&
+		said "$1" "authentication of 'CN=gw.branch.example' (myself) with $2 successful"
+}
+
+# strongswan_rekeys N: its Child SA
+strongswan_rekeys() {
+	local old
+	old=$(gate_field hq "c$1" children.0.spi_in)
+	swan branch --rekey --child "c$1" && wait_for 10 eval '[ "$(gate_field hq "c'"$1"'" children.0.spi_in)" != "'"$old"'" ]' && several_ping "$1"
+}
+
+# logs_of N: also what was said of connection N
+logs_of() {
+	logs
+	grep "[ =]c$1 " "$gate_root/hq/log" | tail -n 20 | sed 's/^/# /'
+	grep "<c$1|" "$swan_root/branch/log" | grep -v '\[CFG\]' | tail -n 40 | sed 's/^/# /'
+}
+
+# meet N: two results
+meet() {
+	local say="${what[$1]}, ${begins[$1]} initiates"
+	case ${begins[$1]} in
+	certgate) t "$say: the tunnel is up" gate hq up "c$1" --wait 20 || logs_of "$1" ;;
+	strongSwan) t "$say: the tunnel is up" swan branch --initiate --child "c$1" --timeout 15 || logs_of "$1" ;;
+	esac
+	t "$say: ping crosses both ways" several_ping "$1" || logs_of "$1"
+	[ -z "${schemes[$1]:-}" ] || t "$say: signed that way" signed "$1" "${schemes[$1]}" || logs
+	[ -z "${pfs[$1]:-}" ] || t "$say: the Child SA is rekeyed with a key exchange of its own" strongswan_rekeys "$1" || logs
+}
+
+# meet_all N: the first N of them, first those that certgate begins
+meet_all() {
+	local who i
+	for who in certgate strongSwan; do
+		for ((i = 1; i <= $1; i++)); do
+			[ "${begins[i]}" != $who ] || meet $i
+		done
+	done
 }
 
 finish() {
@@ -27,15 +99,18 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 31; else ktap_begin 95; fi
+if emulated; then ktap_begin 31; else ktap_begin 153; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
-topo_up && topo_isolate && pki_roots || exit 1
-for kind in rsa2048 p256 p384 ed25519; do
+topo_up && topo_isolate && pki_roots && several_up 45 || exit 1
+for kind in rsa2048 p256 p384 p521 ed25519; do
 	pki_cert hq "hq-$kind" "$kind" && pki_cert branch "branch-$kind" "$kind" || exit 1
 done
+swan_certs=(branch-{rsa2048,p256,p384,p521,ed25519})
 
 gcm='aes256gcm16-prfsha256-curve25519'
+meetings_new
+
 # What the kernel has a part in.
 both_roles 'RSA 2048, AES-GCM-256, X25519' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
 both_roles 'P-384, AES-CBC-256 with HMAC-SHA2-512, P-384, PRF SHA2-384' hq-p384 \
@@ -44,14 +119,62 @@ both_roles 'P-384, AES-CBC-256 with HMAC-SHA2-512, P-384, PRF SHA2-384' hq-p384 
 both_roles 'Ed25519, ChaCha20-Poly1305' hq-ed25519 \
 	'{ike: {encryption: [CHACHA20_POLY1305], prf: [PRF_HMAC_SHA2_256], dh_groups: [CURVE25519]}, ipsec: {encryption: [CHACHA20_POLY1305]}}' \
 	branch-ed25519 chacha20poly1305-prfsha256-curve25519 chacha20poly1305-esn
+LINE='encap: udp' meeting certgate 'ESP in UDP without a NAT' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn 'encap = yes'
+in_udp=$n
 
-# UDP encapsulation by choice.
-MODE=initiator-only interop_hq hq-p256 'encap: udp'
-swan_branch branch-p256 "$gcm" aes256gcm16-esn 'encap = yes'
-start_branch && interop_start
-t 'ESP in UDP without a NAT: the tunnel is up' gate_up hq branch || logs
-t 'ESP in UDP without a NAT: ping crosses both ways' ping_both || logs
-t 'status says so' gate_is hq branch children.0.encap udp
+if ! emulated; then
+	both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
+		'{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-128]}}' \
+		branch-p256 aes128gcm16-prfsha256-ecp256 aes128gcm16-esn
+	both_roles 'AES-CBC-128 with HMAC-SHA2-256, MODP 2048, no ESN' hq-rsa2048 \
+		'{ike: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128], prf: [PRF_HMAC_SHA2_256], dh_groups: [MODP2048]}, ipsec: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128]}}' \
+		branch-p256 aes128-sha256-prfsha256-modp2048 aes128-sha256-noesn
+	PFS=yes both_roles 'P-521, AES-CBC-192 with HMAC-SHA2-384, MODP 3072, PRF SHA2-512' hq-p521 \
+		'{ike: {encryption: [AES_CBC-192], integrity: [HMAC_SHA2_384_192], prf: [PRF_HMAC_SHA2_512], dh_groups: [MODP3072]}, ipsec: {encryption: [AES_CBC-192], integrity: [HMAC_SHA2_384_192], pfs_group: [MODP3072]}}' \
+		branch-p521 aes192-sha384-prfsha512-modp3072 aes192-sha384-modp3072-esn
+	PFS=yes both_roles 'AES-GCM-192, P-521' hq-p256 \
+		'{ike: {encryption: [AES_GCM_16-192], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP521]}, ipsec: {encryption: [AES_GCM_16-192], pfs_group: [ECP521]}}' \
+		branch-p521 aes192gcm16-prfsha256-ecp521 aes192gcm16-ecp521-esn
+	PFS=yes both_roles 'MODP 4096' hq-p256 \
+		'{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [MODP4096]}, ipsec: {encryption: [AES_GCM_16-256], pfs_group: [MODP4096]}}' \
+		branch-p256 aes256gcm16-prfsha256-modp4096 aes256gcm16-modp4096-esn
+	PFS=yes both_roles 'MODP 2048 with a subgroup of 256 bits' hq-p256 \
+		'{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [DHGroup24]}, ipsec: {encryption: [AES_GCM_16-256], pfs_group: [PFS24]}}' \
+		branch-p256 aes256gcm16-prfsha256-modp2048s256 aes256gcm16-modp2048s256-esn
+	SWAN_AUTH=rsa/pss-sha256 SCHEME=RSA_EMSA_PSS_SHA2_256_SALT_32 both_roles 'RSA-PSS' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+	IPV6=yes both_roles 'IPv6 outside' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
+
+	# What that service's gateways propose, as they do it: no ESN, SHA-1 and group 2 among the rest.
+	both_roles 'azure-default, AES-CBC-256 with SHA-1, AES-GCM-256' hq-rsa2048 azure-default \
+		branch-rsa2048 aes256-sha1-prfsha1-modp1024 aes256gcm16
+	PFS=yes meeting strongSwan 'azure-default, PFS with MODP 2048' hq-rsa2048 azure-default \
+		branch-rsa2048 aes256-sha1-prfsha1-modp1024 aes256-sha256-modp2048
+	PFS=yes both_roles 'azure-custom, AES-GCM-256, P-384, PRF SHA2-384' hq-p384 azure-custom \
+		branch-p384 aes256gcm16-prfsha384-ecp384 aes256gcm16-ecp384
+
+	# The group strongSwan offers first is not one we take: INVALID_KE_PAYLOAD.
+	meeting strongSwan 'INVALID_KE_PAYLOAD' hq-p256 \
+		'{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' \
+		branch-p256 aes256gcm16-prfsha256-curve25519-ecp256 aes256gcm16-esn
+	another_group=$n
+
+	# More than ten anchors: no CERTREQ of ours, and none of the peer's. Each still sends and finds what it needs.
+	more=''
+	for i in {1..11}; do
+		(cd "$pki" && mkpki_root "extra-$i" "CN=Extra $i") || exit 1
+		more="$more${more:+, }$pki/extra-$i.cer"
+	done
+	ANCHORS=$more REVOCATION=off meeting strongSwan 'twelve anchors, neither side asks' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn 'send_certreq = no'
+	nobody_asks=$n
+fi
+
+meetings_start
+meet_all $n
+t 'status tells of ESP in UDP' gate_is hq "c$in_udp" children.0.encap udp
+if ! emulated; then
+	t 'the other group was asked for' said $another_group "didn't accept DH group CURVE_25519, it requested ECP_256" || logs
+	t 'no CERTREQ was sent' eval 'said $nobody_asks "parsed IKE_SA_INIT response 0" && ! said $nobody_asks CERTREQ' || logs
+fi
 stop_both
 
 # Rekeying, by either side, without losing a packet.
@@ -83,72 +206,25 @@ stop_both
 
 ! emulated || finish
 
-# What it has not.
-both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
-	'{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-128]}}' \
-	branch-p256 aes128gcm16-prfsha256-ecp256 aes128gcm16-esn
-both_roles 'AES-CBC-128 with HMAC-SHA2-256, MODP 2048, no ESN' hq-rsa2048 \
-	'{ike: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128], prf: [PRF_HMAC_SHA2_256], dh_groups: [MODP2048]}, ipsec: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128]}}' \
-	branch-p256 aes128-sha256-prfsha256-modp2048 aes128-sha256-noesn
-SWAN_AUTH=rsa/pss-sha256 both_roles 'RSA-PSS' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-
-LOCAL=2001:db8:1::2 REMOTE=2001:db8:2::2 SWAN_LOCAL=2001:db8:2::2 SWAN_REMOTE=2001:db8:1::2 \
-	both_roles 'IPv6 outside' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
-
-# What that service's gateways propose, as they do it: no ESN, SHA-1 and group 2 among the rest; AUTH by method 1 with SHA-1.
-LINE='policy: azure-default' both_roles 'azure-default, AES-CBC-256 with SHA-1, AES-GCM-256' hq-rsa2048 '' \
-	branch-rsa2048 aes256-sha1-prfsha1-modp1024 aes256gcm16
-LINE='policy: azure-default' SWAN_SETTINGS='signature_authentication = no' both_roles 'azure-default, RSA by method 1 with SHA-1' hq-rsa2048 '' \
-	branch-rsa2048 aes256-sha256-prfsha256-modp1024 aes128-sha1
-LINE='policy: azure-custom' both_roles 'azure-custom, AES-GCM-256, P-384, PRF SHA2-384' hq-p384 '' \
-	branch-p384 aes256gcm16-prfsha384-ecp384 aes256gcm16-ecp384
-
-# azure_rekey POLICY IKE ESP: strongSwan rekeys the Child SA with what it has for PFS
-azure_rekey() {
-	MODE=default interop_hq hq-rsa2048 "policy: $1"
-	swan_branch branch-rsa2048 "$2" "$3"
-	interop_start && start_branch
-	t "$1, $3: the tunnel is up" gate_up hq branch || logs
-	old=$(gate_field hq branch children.0.spi_in)
-	swan branch --rekey --child hq
-	t "$1, $3: strongSwan rekeys the Child SA" wait_for 10 eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ] && ping_both' || logs
-	stop_both
-}
-azure_rekey azure-default aes256-sha1-prfsha1-modp1024 aes256-sha256-modp2048
-azure_rekey azure-custom aes256gcm16-prfsha384-ecp384 aes256gcm16-ecp384
-
-# The group strongSwan offers first is not one we take: INVALID_KE_PAYLOAD.
-MODE=responder-only POLICY='{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' interop_hq hq-p256
-swan_branch branch-p256 aes256gcm16-prfsha256-curve25519-ecp256 aes256gcm16-esn
-strongswan_initiates 'INVALID_KE_PAYLOAD'
-
 # Without RFC 7427: method 1 with SHA-1 by explicit choice, RFC 4754 for ECDSA.
-SWAN_SETTINGS='signature_authentication = no' MODE=responder-only interop_hq hq-p256
-SWAN_SETTINGS='signature_authentication = no' swan_branch branch-p256 "$gcm" aes256gcm16-esn
-strongswan_initiates 'without RFC 7427, ECDSA by RFC 4754'
-SWAN_SETTINGS='' MODE=initiator-only interop_hq hq-rsa2048 'allow_sha1_signatures: true'
-SWAN_SETTINGS='signature_authentication = no' swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn
-certgate_initiates 'without RFC 7427, RSA by method 1 with SHA-1 allowed'
-MODE=initiator-only interop_hq hq-rsa2048
-SWAN_SETTINGS='signature_authentication = no' swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn
-start_branch && interop_start
-sleep 2
-t 'RSA with SHA-1 is not accepted unless it was allowed' no_ping || logs
+meetings_new
+SCHEME='ECDSA-256 signature' both_roles 'without RFC 7427, P-256 by method 9' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
+SCHEME='ECDSA-384 signature' both_roles 'without RFC 7427, P-384 by method 10' hq-p384 '' branch-p384 "$gcm" aes256gcm16-esn
+SCHEME='ECDSA-521 signature' both_roles 'without RFC 7427, P-521 by method 11' hq-p521 '' branch-p521 "$gcm" aes256gcm16-esn
+LINE='allow_sha1_signatures: true' SCHEME='RSA signature' both_roles 'without RFC 7427, RSA by method 1 with SHA-1 allowed' hq-rsa2048 '' \
+	branch-rsa2048 "$gcm" aes256gcm16-esn
+SCHEME='RSA signature' both_roles 'azure-default, RSA by method 1 with SHA-1' hq-rsa2048 azure-default \
+	branch-rsa2048 aes256-sha256-prfsha256-modp1024 aes128-sha1
+last=$n
+meeting strongSwan '' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+SWAN_SETTINGS='signature_authentication = no' meetings_start
+meet_all $last
+t 'RSA with SHA-1 is not accepted unless it was allowed' eval '! swan branch --initiate --child "c$n" --timeout 10 && said "$n" "with RSA signature successful" && said "$n" "received AUTHENTICATION_FAILED"' || logs
+t 'and status says what it was' eval 'gate hq status "c$n" | grep -q SHA-1' || { gate hq status "c$n"; logs; }
 stop_both
 
-# More than ten anchors: no CERTREQ, and the peer still sends and finds what it needs.
-more=''
-for n in 1 2 3 4 5 6 7 8 9 10 11; do
-	(cd "$pki" && mkpki_root "extra-$n" "CN=Extra $n") || exit 1
-	more="$more${more:+, }$pki/extra-$n.cer"
-done
-ANCHORS=$more MODE=responder-only interop_hq hq-p256
-swan_branch branch-p256 "$gcm" aes256gcm16-esn
-strongswan_initiates 'twelve anchors, no CERTREQ'
-ANCHORS=''
-
 # Small IKE datagrams, RFC 7383: nothing that is larger crosses, nor in fragments of IP.
-# small SIZE MODE: until the rules are flushed
+# small SIZE
 small() {
 	ns router nft -f - <<-END
 		flush ruleset
@@ -160,42 +236,56 @@ small() {
 			}
 		}
 	END
-	MODE=$2 interop_hq hq-rsa2048 "fragment_size: $1"
-	rm -f "$swan_root/branch/log"
-	SWAN_SETTINGS="fragment_size = $1" swan_branch branch-rsa2048 "$gcm" aes256gcm16-esn 'fragmentation = yes'
+	meetings_new
+	LINE="fragment_size: $1" both_roles "IKE fragments of $1 bytes" hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn 'fragmentation = yes'
+	SWAN_SETTINGS="fragment_size = $1" meetings_start
+	# As responder strongSwan takes the fragments of what it does not know by name yet.
+	meet 1
+	t "${what[1]}, certgate initiates: both sides sent fragments" eval 'said 1 "splitting IKE message" && grep -q "<[0-9]*> received fragment #2" "$swan_root/branch/log"' || logs
+	meet 2
+	t "${what[2]}, strongSwan initiates: both sides sent fragments" eval 'said 2 "splitting IKE message" && said 2 "received fragment #2"' || logs
+	stop_both
+	ns router nft flush ruleset
 }
-small 576 initiator-only
-certgate_initiates 'IKE fragments of 576 bytes'
-small 576 responder-only
-strongswan_initiates 'IKE fragments of 576 bytes'
-small 1280 responder-only
-strongswan_initiates 'IKE fragments of 1280 bytes'
-t 'both sides sent fragments' eval 'grep -q "splitting IKE message" "$swan_root/branch/log" && grep -q "received fragment #2" "$swan_root/branch/log"' || logs
-ns router nft flush ruleset
+small 576
+small 1280
 
-# networks OURS THEIRS: what of the child's networks is in force
+# networks N OURS THEIRS: what of the child's networks is in force
 networks() {
-	gate_is hq branch children.0.local_networks.0 "$1" && gate_is hq branch children.0.remote_networks.0 "$2"
+	gate_is hq "c$1" children.0.local_networks.0 "$2" && gate_is hq "c$1" children.0.remote_networks.0 "$3"
 }
 
-# Narrowing, RFC 7296 section 2.9: each asks for more than the other has, and for what it does not have at all.
-MODE=responder-only interop_hq hq-p256
-SWAN_REMOTE_TS=10.0.0.0/8 swan_branch branch-p256 "$gcm" aes256gcm16-esn
-interop_start && start_branch
-t 'strongSwan asks for more than there is: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
-t 'with what both have' eval 'networks 10.1.0.0/16 10.2.0.0/16 && swan branch --list-sas | grep -q "remote 10.1.0.0/16" && ping_both' || { gate hq status branch; logs; }
-stop_both
-MODE=initiator-only REMOTE_NET=10.2.0.0/15 interop_hq hq-p256
-swan_branch branch-p256 "$gcm" aes256gcm16-esn
-start_branch && interop_start
-t 'certgate asks for more than there is: the tunnel is up' gate_up hq branch || logs
-t 'with what both have' eval 'networks 10.1.0.0/16 10.2.0.0/16 && ping_both' || { gate hq status branch; logs; }
-stop_both
-MODE=responder-only interop_hq hq-p256
-SWAN_REMOTE_TS=10.9.0.0/16 swan_branch branch-p256 "$gcm" aes256gcm16-esn
-interop_start && start_branch
-t 'strongSwan asks for what is not there: it is told' eval '! swan branch --initiate --child hq --timeout 10; grep -q "received TS_UNACCEPTABLE" "$swan_root/branch/log"' || logs
-t 'and status names the networks' eval 'gate hq status branch | grep -q "10\.9\.0\.0" && gate hq status branch | grep -q "10\.1\.0\.0"' || { gate hq status branch; logs; }
+# Narrowing, RFC 7296 section 2.9: each asks for more than the other has, and for what it does not have at all. And who does not get in.
+meetings_new
+SWAN_REMOTE_TS=10.0.0.0/8 meeting strongSwan 'it asks for more than there is' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
+swan_more=$n net_more=$net
+REMOTE_NET=10.2.192.0/23 SWAN_LOCAL_TS=10.2.192.0/24 meeting certgate 'it asks for more than there is' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
+our_more=$n
+SWAN_REMOTE_TS=10.9.0.0/16 meeting strongSwan '' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
+not_there=$n
+(cd "$pki" && mkpki_gateway wrong-root hq-ca CN=gw.branch.example) || exit 1
+swan_certs+=(wrong-root)
+meeting strongSwan '' hq-p256 '' wrong-root "$gcm" aes256gcm16-esn
+wrong_root=$n
+SUBJECT=gw.other.example meeting strongSwan '' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
+another_subject=$n
+meeting strongSwan '' hq-p256 '{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' \
+	branch-p256 "$gcm" aes256gcm16-esn
+nothing_common=$n
+echo 'addr add 10.2.192.10/32 dev lan' | on branch-host
+meetings_start
+meet $swan_more
+t 'strongSwan has what both have' eval 'networks $swan_more 10.1.0.0/16 "$net_more" && swan branch --list-sas --ike "c$swan_more" | grep -q "remote 10.1.0.0/16"' || { gate hq status; logs; }
+t 'certgate asks for more than there is: the tunnel is up' gate hq up "c$our_more" || logs
+t 'certgate has what both have' eval 'networks $our_more 10.1.0.0/16 10.2.192.0/24 && several_ping $our_more 10.2.192.10' || { gate hq status; logs; }
+t 'strongSwan asks for what is not there: it is told' eval '! swan branch --initiate --child "c$not_there" --timeout 10; said $not_there "received TS_UNACCEPTABLE"' || logs
+t 'and status names the networks' eval 'gate hq status "c$not_there" | grep -q "10\.9\.0\.0" && gate hq status "c$not_there" | grep -q "10\.1\.0\.0"' || { gate hq status "c$not_there"; logs; }
+t 'a peer of the wrong root does not get in' eval '! swan branch --initiate --child "c$wrong_root" --timeout 10' || logs
+t 'and status names the problem' eval 'gate hq status "c$wrong_root" | grep -q "HQ Root\|HQ Issuing CA"' || { gate hq status "c$wrong_root"; logs; }
+t 'a peer with another subject does not get in' eval '! swan branch --initiate --child "c$another_subject" --timeout 10' || logs
+t 'and status names both subjects' eval 'gate hq status "c$another_subject" | grep -q gw.other.example && gate hq status "c$another_subject" | grep -q gw.branch.example' || logs
+t 'no common proposal: strongSwan is told' eval '! swan branch --initiate --child "c$nothing_common" --timeout 10; said $nothing_common NO_PROP' || logs
+t 'and the log has both lists' grep -q "offers AES_GCM_16-256/.*; we allow AES_GCM_16-128/" "$gate_root/hq/log" || logs
 stop_both
 
 # Fifty connections that begin at once, with one certificate at each side: INITIAL_CONTACT and uniqueness are within one connection.
@@ -245,23 +335,4 @@ t 'certgate begins fifty at once: all are up' wait_for 30 all_up || { gate hq st
 t 'traffic finds the right one' reached || logs
 stop_both
 
-# Refusals.
-(cd "$pki" && mkpki_gateway wrong-root hq-ca CN=gw.branch.example) || exit 1
-MODE=responder-only interop_hq hq-p256
-swan_branch wrong-root "$gcm" aes256gcm16-esn
-interop_start && start_branch
-t 'a peer of the wrong root does not get in' eval '! swan branch --initiate --child hq --timeout 10' || logs
-t 'and status names the problem' eval 'gate hq status branch | grep -q "HQ Root\|HQ Issuing CA"' || { gate hq status branch; logs; }
-stop_both
-SUBJECT=gw.other.example MODE=responder-only interop_hq hq-p256
-swan_branch branch-p256 "$gcm" aes256gcm16-esn
-interop_start && start_branch
-t 'a peer with another subject does not get in' eval '! swan branch --initiate --child hq --timeout 10' || logs
-t 'and status names both subjects' eval 'gate hq status branch | grep -q gw.other.example && gate hq status branch | grep -q gw.branch.example' || logs
-stop_both
-MODE=responder-only POLICY='{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' interop_hq hq-p256
-interop_start && start_branch
-t 'no common proposal: strongSwan is told' eval '! swan branch --initiate --child hq --timeout 10; grep -q NO_PROP "$swan_root/branch/log"' || logs
-t 'and the log has both lists' grep -q "offers AES_GCM_16-256/.*; we allow AES_GCM_16-128/" "$gate_root/hq/log" || logs
-stop_both
 finish

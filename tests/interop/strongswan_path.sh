@@ -3,8 +3,8 @@
 # timeout: 300
 # kernels: uml
 #
-# certgated at hq, strongSwan at branch, and what lies between them: a NAT at either end, peers that want a cookie, a peer that
-# vanishes. And somebody who looks on: tshark, given the keys, reads all that we say in IKE.
+# certgated at hq, strongSwan at branch, and what lies between them: a NAT at either end, peers that want a cookie, a cable that is cut, a
+# peer that vanishes, requests to rekey that cross each other. And somebody who looks on: tshark, given the keys, reads all that we say in IKE.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
@@ -36,6 +36,37 @@ wire_close() {
 	kill $wire
 	wait $wire 2>/dev/null
 	true
+}
+
+# dropped COUNTER: packets
+dropped() {
+	ns router nft list counter ip between "$1" | grep -q 'packets [1-9]'
+}
+
+# both_rekey CHILD-OR-IKE BEGIN...: certgate begins by BEGIN to rekey, strongSwan when it has. What either says is lost till then, and
+# said again when the way is free: the requests cross each other (RFC 7296 section 2.8).
+both_rekey() {
+	local status
+	between 'counter ours {}
+		counter theirs {}
+		chain lost {
+			type filter hook forward priority filter
+			ip saddr 198.51.100.2 udp dport { 500, 4500 } counter name ours drop
+			ip saddr 203.0.113.2 udp dport { 500, 4500 } counter name theirs drop
+		}'
+	"${@:2}" && wait_for 12 dropped ours && swan branch --rekey "--$1" hq && wait_for 5 dropped theirs
+	status=$?
+	nothing_between
+	return $status
+}
+
+# one_each: an IKE SA and a Child SA at strongSwan, a pair of SAs in our kernel
+one_each() {
+	[ "$(swan branch --list-sas | grep -c ESTABLISHED)" = 1 ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ] && one_pair
+}
+
+one_pair() {
+	[ "$(ns hq build/certgate kernel sa list --json | grep -c '"spi"')" = 2 ]
 }
 
 told() { # WORDS: strongSwan's log has them
@@ -97,7 +128,7 @@ shown() { # WORDS...: tshark has found each of them
 	done
 }
 
-ktap_begin 54
+ktap_begin 65
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -160,6 +191,23 @@ t 'certgate wants a cookie: the tunnel is up' swan branch --initiate --child hq 
 t 'it did' told 'parsed IKE_SA_INIT response 0 \[ N(COOKIE) \]' || logs
 t 'there is no key log where the configuration does not allow it' eval '! gate hq keylog branch on 2>/run/refused && grep "key_log: true" /run/refused'
 t 'ping crosses both ways' ping_both || logs
+swan_kill branch
+t 'strongSwan is killed and begins again: the tunnel is up' eval 'start_branch && swan branch --initiate --child hq --timeout 15 && ping_both' || logs
+t 'the tunnel that it had is gone' wait_for 10 one_pair || logs
+stop_both
+
+# Both rekey at once, first the Child SA, which certgate does by order, then the IKE SA, in time for its limit.
+MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}}' interop_hq hq-p256 'key_log: true'
+swan_branch branch-p256 "$gcm" aes256gcm16
+start_branch && interop_start
+t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
+old=$(gate_field hq branch children.0.spi_in)
+t 'both rekey the Child SA at once and nothing is lost' lossless 4 both_rekey child gate hq keylog branch on || logs
+t 'one of each is left' eval 'wait_for 15 one_each && [ "$(gate_field hq branch children.0.spi_in)" != "$old" ] && ping_both' || { swan branch --list-sas; logs; }
+old=$(gate_field hq branch ike.spi_i)
+t 'both rekey the IKE SA at once and nothing is lost' lossless 4 both_rekey ike true || logs
+t 'one IKE SA and one Child SA are left' eval 'wait_for 15 one_each && [ "$(gate_field hq branch ike.spi_i)" != "$old" ] && ping_both' || { swan branch --list-sas; logs; }
+t 'and nobody had to authenticate again' eval '[ "$(grep -c event=peer-admitted "$gate_root/hq/log")" = 1 ]' || logs
 stop_both
 
 # The peer vanishes without a word, and comes back.
@@ -185,6 +233,14 @@ with_the_files() {
 }
 t 'with them tshark reads IKE' eval '[ "$(with_the_files -Y "isakmp.exchangetype == 36 && isakmp.tf.type" | wc -l)" -ge 2 ]' || with_the_files -V
 t 'and the packets in ESP' eval '[ "$(with_the_files -Y "icmp.type == 8 && ip.dst == 10.2.0.10" | wc -l)" -ge 3 ]' || with_the_files -V
+
+# The cable is cut. strongSwan lives on, and has the old SAs when the cable is whole again.
+between 'chain cut { type filter hook forward priority filter; drop; }'
+t 'the cable is cut: the peer is given up' wait_for 20 eval '! gate_is hq branch state up' || logs
+nothing_between
+t 'it is whole again: so is the tunnel' eval 'gate_up hq branch && ping_both' || logs
+t 'and the old SAs are gone' wait_for 10 one_each || { swan branch --list-sas; logs; }
+
 swan_kill branch
 t 'it is given up' wait_for 20 eval '! gate_is hq branch state up' || logs
 t 'and status says why' eval 'gate hq status branch | grep -q "has not answered"' || { gate hq status branch; logs; }

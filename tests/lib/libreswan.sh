@@ -5,7 +5,8 @@
 # topology.sh. Its certificates live in an NSS database, made here from PEM.
 #
 #   libre_dir NAME                     makes /run/libre/NAME
-#   libre_cert NAME PEM KEY NICK CA... imports our certificate with its key, and CA certificates
+#   libre_cert NAME PEM KEY NICK       imports a certificate with its key
+#   libre_authorities NAME PEM...      and CA certificates
 #   libre_conf NAME <<EOF              ipsec.conf
 #   libre_start NAME NAMESPACE
 #   libre NAME ARGUMENT...             whack to that daemon
@@ -22,10 +23,14 @@ libre_dir() {
 }
 
 libre_cert() {
-	local dir=$libre_root/$1 pem=$2 key=$3 nick=$4 ca
-	shift 4
-	openssl pkcs12 -export -in "$pem" -inkey "$key" -name "$nick" -passout pass:x -out "$dir/p12" || return 1
-	pk12util -i "$dir/p12" -d "sql:$dir/nss" -W x -K '' >/dev/null || return 1
+	local dir=$libre_root/$1
+	openssl pkcs12 -export -in "$2" -inkey "$3" -name "$4" -passout pass:x -out "$dir/p12" &&
+		pk12util -i "$dir/p12" -d "sql:$dir/nss" -W x -K '' >/dev/null
+}
+
+libre_authorities() {
+	local dir=$libre_root/$1 ca
+	shift
 	for ca; do
 		certutil -A -d "sql:$dir/nss" -n "$(basename "$ca" .pem)" -t CT,, -a -i "$ca" || return 1
 	done
@@ -39,15 +44,14 @@ libre_conf() {
 	} >"$libre_root/$1/conf"
 }
 
+# pluto has its connections loaded, by a program of its own that it starts, before it listens. Who loads them again ends what has begun.
 libre_start() {
 	local dir=$libre_root/$1
+	rm -f "$dir/log"
 	"$enter" "$2" $libre_bin/pluto --nofork --config "$dir/conf" --nssdir "$dir/nss" \
 		--secretsfile "$dir/secrets" --rundir "$dir/run" --leak-detective >"$dir/out" 2>&1 &
 	echo $! >"$dir/pid"
-	wait_for 20 test -S "$dir/run/pluto.ctl" || return 1
-	wait_for 10 libre "$1" --status >/dev/null 2>&1 || return 1
-	libre "$1" --listen >/dev/null
-	$libre_bin/addconn --config "$dir/conf" --ctlsocket "$dir/run/pluto.ctl" --autoall >"$dir/load" 2>&1
+	wait_for 20 grep -qs 'listening for IKE messages' "$dir/log"
 }
 
 libre() {

@@ -39,6 +39,10 @@ swan_dir() {
 				}
 			}
 		}
+		# It would load each plugin that there is, every time it is started; what PEM and certificates take is enough.
+		swanctl {
+			load = random openssl pem pkcs1 pkcs8 x509 pubkey
+		}
 	EOF
 }
 

@@ -3,44 +3,57 @@
 #
 # certgated at hq and strongSwan at branch: what the scripts that let them meet share. Needs interop.sh and strongswan.sh.
 
-# swan_branch CERT IKE ESP [LINES...]: strongSwan's configuration; LINES go into the connection
-swan_branch() {
-	local cert=$1 ike=$2 esp=$3
-	shift 3
+# swan_files CERT...: what branch has of certificates and keys
+swan_files() {
+	local cert
 	swan_dir branch
 	rm -f "$swan_root"/branch/{x509,private,x509ca}/*
-	cp "$pki/$cert.pem" "$swan_root/branch/x509/"
-	cp "$pki/$cert.key" "$swan_root/branch/private/"
+	for cert; do
+		cp "$pki/$cert.pem" "$swan_root/branch/x509/"
+		cp "$pki/$cert.key" "$swan_root/branch/private/"
+	done
 	cp "$pki/branch-ca.pem" "$pki/branch-root.pem" "$pki/hq-root.pem" "$swan_root/branch/x509ca/"
-	swan_conf branch <<-END
-		connections {
-			hq {
-				version = 2
-				local_addrs = ${SWAN_LOCAL:-203.0.113.2}
-				remote_addrs = ${SWAN_REMOTE:-198.51.100.2}
-				proposals = $ike
-				send_cert = ${SEND_CERT:-always}
-				${1:-}
-				${2:-}
-				${3:-}
-				local {
-					auth = ${SWAN_AUTH:-pubkey}
-					certs = $cert.pem
-				}
-				remote {
-					auth = pubkey
-					id = "CN=gw.hq.example"
-					cacerts = hq-root.pem
-				}
-				children {
-					hq {
-						local_ts = ${SWAN_LOCAL_TS:-10.2.0.0/16}
-						remote_ts = ${SWAN_REMOTE_TS:-10.1.0.0/16}
-						esp_proposals = $esp
-						rekey_time = ${SWAN_REKEY:-0}
-					}
+}
+
+# swan_connection NAME CERT IKE ESP [LINES...]: one of strongSwan's connections and its child of the same name; LINES go into it
+swan_connection() {
+	local name=$1 cert=$2 ike=$3 esp=$4
+	shift 4
+	cat <<-END
+		$name {
+			version = 2
+			local_addrs = ${SWAN_LOCAL:-203.0.113.2}
+			remote_addrs = ${SWAN_REMOTE:-198.51.100.2}
+			proposals = $ike
+			send_cert = ${SEND_CERT:-always}
+			$(printf '%s\n' "$@")
+			local {
+				auth = ${SWAN_AUTH:-pubkey}
+				certs = $cert.pem
+			}
+			remote {
+				auth = pubkey
+				id = "CN=gw.hq.example"
+				cacerts = hq-root.pem
+			}
+			children {
+				$name {
+					local_ts = ${SWAN_LOCAL_TS:-10.2.0.0/16}
+					remote_ts = ${SWAN_REMOTE_TS:-10.1.0.0/16}
+					esp_proposals = $esp
+					rekey_time = ${SWAN_REKEY:-0}
 				}
 			}
+		}
+	END
+}
+
+# swan_branch CERT IKE ESP [LINES...]: strongSwan's configuration of one connection
+swan_branch() {
+	swan_files "$1"
+	swan_conf branch <<-END
+		connections {
+			$(swan_connection hq "$@")
 		}
 	END
 }
