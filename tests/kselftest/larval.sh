@@ -18,17 +18,20 @@ era=20
 
 # peer_sends SERIAL: g1 sends on an SA that g2 has not
 peer_sends() {
-	keys aes-gcm-256 "$era$1" | cgk 1 sa add --dir out --spi "0x$era$1" --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256
+	local secret
+	set_keys secret aes-gcm-256 "$era$1"
+	ask 1 - "$secret" sa add --dir out --spi "0x$era$1" --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256
 }
 
 expect_it() { # SERIAL [MILLISECONDS]
-	cgk 2 larval add --spi "0x$era$1" --tunnel "$tunnel2" --milliseconds "${2:-10000}"
+	ask 2 - - larval add --spi "0x$era$1" --tunnel "$tunnel2" --milliseconds "${2:-10000}"
 }
 
 complete() { # SERIAL [OPTION...]
-	local n=$1
+	local n=$1 secret
 	shift
-	keys aes-gcm-256 "$era$n" | cgk 2 sa add --dir in --spi "0x$era$n" --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 "$@"
+	set_keys secret aes-gcm-256 "$era$n"
+	ask 2 - "$secret" sa add --dir in --spi "0x$era$n" --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 "$@"
 }
 
 # tunnel_says EXPRESSION ON t: of g2's tunnel
@@ -68,7 +71,8 @@ send() { # COUNT
 # lengthen COUNT: as many packets, from 100 bytes on each a byte longer
 lengthen() {
 	local tos
-	tos=$(printf '0,%.0s' $(seq "$1"))
+	printf -v tos '%*s' "$1" ''
+	tos=${tos// /0,}
 	probe c1 send 10.2.0.2 7000 size=100 tos="${tos%,}"
 }
 
