@@ -12,7 +12,7 @@
 
 # limited SERIAL GATEWAY DIR OPTION...: a new pair of which one SA has limits
 limited() {
-	local n=$1 at=$2 dir=$3 g peer secret in out
+	local n=$1 at=$2 dir=$3 g peer in out
 	shift 3
 	for g in 1 2; do
 		ask $g - - flush sas || return 1
@@ -23,10 +23,8 @@ limited() {
 		"${at}in") in=("$@") ;;
 		"${at}out") out=("$@") ;;
 		esac
-		set_keys secret aes-gcm-256 "$n.$peer"
-		ask $g - "$secret" sa add --dir in --spi "0x$n$peer" --tunnel 1 --cert 1 --encr aes-gcm-256 "${in[@]}" >/dev/null || return 1
-		set_keys secret aes-gcm-256 "$n.$g"
-		ask $g - "$secret" sa add --dir out --spi "0x$n$g" --tunnel 1 --cert 1 --encr aes-gcm-256 "${out[@]}" >/dev/null || return 1
+		sa_add $g aes-gcm-256 "$n.$peer" --dir in --spi "0x$n$peer" --tunnel 1 --cert 1 --encr aes-gcm-256 "${in[@]}" >/dev/null || return 1
+		sa_add $g aes-gcm-256 "$n.$g" --dir out --spi "0x$n$g" --tunnel 1 --cert 1 --encr aes-gcm-256 "${out[@]}" >/dev/null || return 1
 	done
 }
 

@@ -171,6 +171,13 @@ set_keys() {
 	printf -v "$1" '%s%s\n' "${!1}" "$hex"
 }
 
+# sa_add GATEWAY ALGORITHM NAME WORD...: certgate kernel sa add WORD..., with keys of that length that depend on NAME; prints its ID
+sa_add() {
+	local secret
+	set_keys secret "$2" "$3"
+	ask "$1" - "$secret" sa add "${@:4}"
+}
+
 # device_up GATEWAY [NAME]: the device, up, with the routes to the other site
 device_up() {
 	local me=$1 name=${2:-cg0} peer=$((3 - $1))
@@ -239,7 +246,7 @@ tunnel_add() {
 # encr. Their SPIs are in spi1 (g1 to g2) and spi2 (g2 to g1), eight hex digits each.
 series=256
 sa_pair() {
-	local tunnel=([1]=$1 [2]=$2) spi me peer secret algorithm=${encr:-aes-gcm-256}
+	local tunnel=([1]=$1 [2]=$2) spi me peer algorithm=${encr:-aes-gcm-256}
 	shift 2
 	series=$((series + 1))
 	printf -v spi1 %06x01 $series
@@ -247,13 +254,11 @@ sa_pair() {
 	spi=([1]=$spi1 [2]=$spi2)
 	for me in 1 2; do
 		peer=$((3 - me))
-		set_keys secret "$algorithm" "${spi[peer]}"
-		ask "$me" - "$secret" sa add --dir in --spi "0x${spi[peer]}" --tunnel "${tunnel[me]}" \
+		sa_add "$me" "$algorithm" "${spi[peer]}" --dir in --spi "0x${spi[peer]}" --tunnel "${tunnel[me]}" \
 			--cert "${certs[me]}" --encr "$algorithm" "$@" >/dev/null || return 1
 	done
 	for me in 1 2; do
-		set_keys secret "$algorithm" "${spi[me]}"
-		ask "$me" - "$secret" sa add --dir out --spi "0x${spi[me]}" --tunnel "${tunnel[me]}" \
+		sa_add "$me" "$algorithm" "${spi[me]}" --dir out --spi "0x${spi[me]}" --tunnel "${tunnel[me]}" \
 			--cert "${certs[me]}" --encr "$algorithm" "$@" >/dev/null || return 1
 	done
 }
