@@ -30,15 +30,15 @@ scrubbed() {
 	ns g2 nft -f - <<-END
 		table ip m {
 			counter marked {}
-			counter all {}
+			counter every {}
 			chain in { type filter hook prerouting priority mangle; iifname wan meta mark set 77; }
-			chain through { type filter hook forward priority filter; iifname cg0 meta mark 77 counter name marked; iifname cg0 counter name all; }
+			chain through { type filter hook forward priority filter; iifname cg0 meta mark 77 counter name marked; iifname cg0 counter name every; }
 		}
 	END
 	reach 4 >/dev/null
 	ns g2 nft list counters | tr -d '\n' >/tmp/scrubbed
 	ns g2 nft delete table ip m
-	grep -q 'marked {[^}]*packets 0 ' /tmp/scrubbed && grep -q 'all {[^}]*packets 3 ' /tmp/scrubbed || { cat /tmp/scrubbed; return 1; }
+	grep -q 'marked {[^}]*packets 0 ' /tmp/scrubbed && grep -q 'every {[^}]*packets 3 ' /tmp/scrubbed || { cat /tmp/scrubbed; return 1; }
 }
 
 unmarked() {
