@@ -36,13 +36,13 @@ logged() { # WORDS
 	grep -qF -- "$1" "$log"
 }
 
-# 16 connections of one user are held open; the next is turned away, and root is not.
+# 16 connections of one user are held open, beside the monitor's; the next is turned away, and root is not.
 one_user_takes_all() {
 	local i ok=1
 	for ((i = 0; i < 16; i++)); do
 		viewer monitor >/dev/null 2>&1 &
 	done
-	wait_for 10 eval '[ "$(ss -Hxp src "$gate_root/hq/control.sock" 2>/dev/null | wc -l)" -ge 18 ]'
+	wait_for 10 eval '[ "$(ss -Hx src "$gate_root/hq/control.sock" 2>/dev/null | wc -l)" -ge 17 ]'
 	refused_with 'too many connections' viewer status && operator status && gate_answers hq && ok=0
 	pkill -u 7
 	return $ok
