@@ -139,8 +139,9 @@ warned() {
 renewed() {
 	local left
 	wait_for 60 eval '[ $((SECONDS - started)) -gt 35 ]'
-	left=$(ns hq build/certgate kernel lease show --json | tr -cd 0-9) && [ "$left" -gt 0 ] && ping_both &&
-		! grep event=lease-lapsed "$gate_root/hq/log"
+	left=$(ns hq build/certgate kernel lease show --json | tr -cd 0-9) && [ "$left" -gt 0 ] || return 1
+	# hq sends on the SA it had before until branch, which came anew, has sent on the new one
+	ns branch-host ping -q -c 3 -i 0.2 -W 2 10.1.0.10 && ping_both && ! grep event=lease-lapsed "$gate_root/hq/log"
 }
 
 # Branch's way out is a VRF's.
