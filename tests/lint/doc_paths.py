@@ -16,12 +16,13 @@ listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-s
 files = [f for f in listed if f and os.path.exists(os.path.join(top, f))]
 folders = sorted({os.path.dirname("/".join(f.split("/")[:n + 1])) for f in files for n in range(1, f.count("/") + 1)} - {""})
 known = set(files) | set(folders)
+ends = {"/".join(k.split("/")[n:]) for k in known for n in range(k.count("/") + 1)}
 
 
 def there(name):
     """By its whole path, or by its end where the document has said which folder it speaks of."""
     name = name.rstrip("/")
-    return any(fnmatch.fnmatchcase(k, name) or fnmatch.fnmatchcase(k, "*/" + name) for k in known)
+    return name in ends or bool(re.search(r"[*?[]", name) and fnmatch.filter(ends, name))
 
 
 failed = count = 0
