@@ -20,7 +20,7 @@ DEBIAN_KERNELS := 6.1 6.12
 TEST_KERNELS := $(DEBIAN_KERNELS) uml uml-debug
 
 .DEFAULT_GOAL := all
-.PHONY: all userspace module modules modules-kunit install modules_install unit test test-everywhere test-smp interop lint \
+.PHONY: all userspace module modules install modules_install unit test test-everywhere test-smp interop lint \
 	check-style demo bench bench-ike soak fuzz setup format clean help
 
 ##@ Building

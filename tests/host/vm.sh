@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # scripts/vm must tell failure from success whatever becomes of the VM, and let
-# nothing of what happens in it reach this machine.
+# nothing of what happens in it reach this machine. Its kernels are made once,
+# and anew where what they are made from is another.
 # timeout: 240
 
 cd "$(dirname "$0")/../.." || exit 1
@@ -41,7 +42,24 @@ not_there() {
 	[ ! -e "$1" ]
 }
 
-echo 1..15
+# is_kept: getting what is there makes nothing
+is_kept() {
+	local dir before
+	dir=$(scripts/kernel path uml dir) && before=$(stat -c '%i %Y %s' "$dir/complete" "$dir/linux") &&
+		scripts/kernel get uml >"$work/out" 2>&1 && [ "$(stat -c '%i %Y %s' "$dir/complete" "$dir/linux")" = "$before" ]
+}
+
+# keyed: a tree with the same recipe has the same kernel, one with another line in its configuration another
+keyed() {
+	mkdir "$work/tree" && cp -r scripts "$work/tree" &&
+		[ "$("$work/tree/scripts/kernel" path uml dir)" = "$(scripts/kernel path uml dir)" ] &&
+		echo CONFIG_CRAMFS=y >>"$work/tree/scripts/kernels/uml.config" && ! "$work/tree/scripts/kernel" path uml dir >"$work/out" 2>&1 &&
+		said 'kernel uml is not in the cache'
+}
+
+echo 1..17
+verdict 'a kernel that is there is not made again' is_kept
+verdict 'and is named after what it is made from' keyed
 verdict 'a command that succeeds' in_vm 0 --kernel uml -- true
 verdict "a command's own exit status" in_vm 7 --kernel uml -- sh -c 'exit 7'
 in_vm 0 --kernel uml -- printf '<%s>' 'a b' "c'd" '$HOME' '*'

@@ -36,13 +36,13 @@ logged() { # WORDS
 	grep -qF -- "$1" "$log"
 }
 
-# 16 connections of one user are held open; the next is turned away, and root is not.
+# 16 connections of one user are held open, beside the monitor's; the next is turned away, and root is not.
 one_user_takes_all() {
 	local i ok=1
 	for ((i = 0; i < 16; i++)); do
 		viewer monitor >/dev/null 2>&1 &
 	done
-	wait_for 10 eval '[ "$(ss -Hxp src "$gate_root/hq/control.sock" 2>/dev/null | wc -l)" -ge 17 ]'
+	wait_for 10 eval '[ "$(ss -Hx src "$gate_root/hq/control.sock" 2>/dev/null | wc -l)" -ge 17 ]'
 	refused_with 'too many connections' viewer status && operator status && gate_answers hq && ok=0
 	pkill -u 7
 	return $ok
@@ -110,15 +110,38 @@ handshakes_again() {
 	gate branch down hq && gate branch up hq && ping_both
 }
 
-ktap_begin 33
+# What a monitor that was there from the beginning has been told: a peer that was let in, and who gave what order.
+monitored() {
+	wait "$monitor"
+	python3 - <<-'END'
+		import json, sys
+		told = [(lambda e: e.get("event", e))(json.loads(line)) for line in open("/run/monitor")]
+		codes = {e["code"] for e in told}
+		print(sorted(codes))
+		sys.exit(not {"peer-admitted", "command"} <= codes or not any("down branch" in e["text"] for e in told if e["code"] == "command"))
+	END
+}
+
+# versions: of the command, the daemon and the module, which are one
+versions() {
+	gate hq version | awk '{ print; seen[$1] = $2 } END { exit !(NR == 3 && seen["certgate"] && seen["certgate"] == seen["certgated"] && seen["certgate"] == seen["module"]) }'
+}
+
+ktap_begin 37
 insmod "$CERTGATE_KO" || exit 1
 install -m 755 "$gate_build/certgate" "$program"
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 HQ_ENCAP=udp hq_conf 198.51.100.2 "$roles"
 branch_conf '    encap: udp'
+# An interface that is there already is used, and left.
+ip -n branch link add cg0 type certgate
 interop_start && gate_start branch branch || exit 1
+gate hq monitor --json >/run/monitor &
+monitor=$!
 
 t 'root brings it up' gate branch up hq
+t 'the list of SAs has it' eval 'gate hq sa branch | grep -F "$(gate_field hq branch children.0.spi_in)"'
+t 'command, daemon and module tell their version' versions
 t 'the log tells who was let in, by which chain and configuration' eval \
 	'grep -E "CN=gw.branch.example was let in as .*under configuration [0-9a-f]{16}, by the chain CN=gw.branch.example .* <- CN=Branch Issuing CA,O=Branch .* <- CN=Branch Root,O=Branch .*event=peer-admitted connection=branch" "$log"'
 t 'a viewer by a supplementary group sees it' eval 'viewer status | grep -q "branch: up"'
@@ -170,6 +193,8 @@ gate hq reload >/dev/null
 t 'after a refusal status tells when it is tried again' eval '! gate branch up hq --wait 5 && wait_for 20 eval "[ -n \"\$(gate_field branch hq next_attempt_at)\" ]"'
 t 'an administrator stops the daemon' administrator stop
 gate_stop branch
+t 'a monitor was told of all that' monitored
+t 'an interface that was there before is there still' eval 'ip -n branch link show cg0 && ip -n branch link del cg0'
 t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel socket list --json)" = "[]" ] && [ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'
 t 'rmmod' wait_for 5 rmmod certgate
 ktap_log "$gate_root/hq/log" "$gate_root/branch/log"

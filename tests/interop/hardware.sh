@@ -89,7 +89,9 @@ confined() { # GROUP: one process, with no capability, a filter, memory that is 
 	local pid
 	pid=$(hsm_pids) && grep -q '^[0-9]*$' <<<"$pid" && grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
 		grep -q '^CapPrm:[[:space:]]*0000000000000000$' "/proc/$pid/status" && grep -q '^CapBnd:[[:space:]]*0000000000000000$' "/proc/$pid/status" &&
-		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status" && grep -q '^VmLck:[[:space:]]*[1-9]' "/proc/$pid/status" && ! grep -q '^[UG]id:.*[[:space:]]0\b' "/proc/$pid/status" &&
+		grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status" && grep -q '^NoNewPrivs:[[:space:]]*1$' "/proc/$pid/status" &&
+		grep -q '^VmLck:[[:space:]]*[1-9]' "/proc/$pid/status" &&
+		grep -q '^Max core file size *0 *0 ' "/proc/$pid/limits" && ! grep -q '^[UG]id:.*[[:space:]]0\b' "/proc/$pid/status" &&
 		[ "$(sed -n 's/^Groups:[[:space:]]*\([0-9]*\) *$/\1/p' "/proc/$pid/status")" = "$(getent group "$1" | cut -d: -f3)" ]
 }
 
@@ -131,7 +133,24 @@ no_terminal() {
 	[ "$("$gate_build/tests/inject" "$pid" 16 2 0x541b @12345678)" != 'returned -1' ]
 }
 
-ktap_begin 15
+# refused_call NUMBER ARGUMENT...: what without the filter the process could do is not permitted to it (EPERM)
+refused_call() {
+	local said
+	said=$("$gate_build/tests/inject" "$(hsm_pids)" "$@")
+	[ "$said" = 'returned -1' ] || { echo "system call $*: $said"; return 1; }
+}
+
+# execve(2); mmap(2) of 4096 bytes that can be executed, anonymous; socket(2) of IPv4 and IPv6
+runs_nothing() {
+	refused_call 59 @/bin/true 0 0 && refused_call 9 0 4096 5 0x22 -1 0 && refused_call 41 2 1 0 && refused_call 41 10 2 0
+}
+
+# With the device at hand it needs none either: openat(2) for reading, socket(2) of AF_UNIX
+opens_nothing() {
+	refused_call 257 -100 @/etc/passwd 0 && refused_call 41 1 1 0
+}
+
+ktap_begin 17
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert hq hq2 rsa2048 && pki_cert hq hq3 p256 && pki_cert branch branch p256 || exit 1
@@ -142,6 +161,7 @@ hq_conf hq "$(token_key 'pkcs11:token=gw;object=hq')"
 interop_start && gate_start branch branch
 t 'a tunnel comes up with a key in a PKCS#11 token' eval 'comes_up && gate_is hq branch hardware.state open' || logs
 t 'the process that has it can do little else' eval 'confined softhsm && no_terminal' || logs
+t 'it executes nothing and reaches no network' runs_nothing || logs
 
 first=$(hsm_pids)
 kill -KILL "$first"
@@ -168,6 +188,7 @@ first=$(hsm_pids)
 hq_conf hq3 "$(tpm_key 0x81000001)"
 t 'a key in a TPM takes its place' eval 'gate hq reload && wait_for 20 restarted "$first" && reauthenticates' || logs
 t 'its process can do nothing but use the TPM' eval 'confined tss && only_the_tpm' || logs
+t 'it executes nothing, reaches no network and opens nothing' eval 'runs_nothing && opens_nothing && reauthenticates' || logs
 gate_stop hq
 
 # A start at which some keys are not there: the others' tunnels come up, and each says why.

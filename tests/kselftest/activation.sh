@@ -16,7 +16,7 @@ add() {
 	local g=$1 dir=$2 n=$3 from=$1
 	shift 3
 	[ "$dir" = out ] || from=$((3 - g))
-	keys aes-gcm-256 "$n.$from" | cgk "$g" sa add --dir "$dir" --spi "0x$n$from" --tunnel 1 --cert 1 --encr aes-gcm-256 "$@"
+	sa_add "$g" aes-gcm-256 "$n.$from" --dir "$dir" --spi "0x$n$from" --tunnel 1 --cert 1 --encr aes-gcm-256 "$@"
 }
 
 # outbound GATEWAY: SPI=STATE of its outbound SAs, oldest first

@@ -16,7 +16,7 @@ under() {
 	local cert
 	cert=$(cgk "$1" cert add --link "$(key "$2" 32):$(key "$2.key" 32)" --link "$(key root 32):$(key root.key 32)" \
 		--subject "CN=$2" --not-before now-10 --not-after now+1000) || return 1
-	keys aes-gcm-256 "$4" | cgk "$1" sa add --dir "$5" --spi "0x$4" --tunnel "$3" --cert "$cert" --encr aes-gcm-256 >/dev/null &&
+	sa_add "$1" aes-gcm-256 "$4" --dir "$5" --spi "0x$4" --tunnel "$3" --cert "$cert" --encr aes-gcm-256 >/dev/null &&
 		echo "$cert"
 }
 
@@ -65,7 +65,7 @@ world_up
 t 'tunnels' tunnel_up
 cgk 1 flush sas
 t 'an outbound SA under one leaf' eval 'a=$(under 1 leaf-a "$tunnel1" a001 out) && [ -n "$a" ]'
-keys aes-gcm-256 a001 | cgk 2 sa add --dir in --spi 0xa001 --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 >/dev/null
+sa_add 2 aes-gcm-256 a001 --dir in --spi 0xa001 --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 >/dev/null
 t 'ten pings of 100 bytes' eval '"$enter" c1 ping -q -n -c 10 -i 0.01 -W 0.1 -s 72 10.2.0.2 >/dev/null; true'
 t 'the SA counts them' is '10 1000' field 1 "'%d %d' % (x[0]['tx_packets'], x[0]['tx_bytes'])" sa list
 t 'so does the peer'"'"'s' is '10 1000' field 2 "next('%d %d' % (s['rx_packets'], s['rx_bytes']) for s in x if s['spi'] == '0000a001')" sa list
@@ -81,7 +81,7 @@ for what in leaf-a leaf-a.key root root.key; do
 	t "and the fingerprint of $what" is '10 1000' eval "echo \$(fingerprint 1 $what tx_packets) \$(fingerprint 1 $what tx_bytes)"
 done
 t 'another SA under another leaf of that root' eval 'b=$(under 1 leaf-b "$tunnel1" a002 out) && [ -n "$b" ]'
-keys aes-gcm-256 a002 | cgk 2 sa add --dir in --spi 0xa002 --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 >/dev/null
+sa_add 2 aes-gcm-256 a002 --dir in --spi 0xa002 --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 >/dev/null
 t 'five pings more' eval '"$enter" c1 ping -q -n -c 5 -i 0.01 -W 0.1 -s 72 10.2.0.2 >/dev/null; true'
 t 'the first leaf has its ten' is 10 fingerprint 1 leaf-a tx_packets
 t 'the second its five' is 5 fingerprint 1 leaf-b tx_packets

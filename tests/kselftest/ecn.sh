@@ -103,6 +103,13 @@ ttl_is() {
 	[ "$got" = "$2" ] || { echo "TTL $got, not $2"; return 1; }
 }
 
+# RFC 3948 section 2.1 would have it zero; IPv6 does not allow that
+checksum_is_right() {
+	local got
+	got=$(outer 0 udp_checksum 10.2.0.2) || return 1
+	[ "$outer$got" = 40 ] || { [ "$outer" = 6 ] && [ "$got" != 0 ]; } || { echo "UDP checksum $got"; return 1; }
+}
+
 ce_dropped_and_counted() {
 	local before
 	before=$(drops 2 ecn)
@@ -113,7 +120,7 @@ ce_dropped_and_counted() {
 	return $before
 }
 
-ktap_begin $((2 * 11))
+ktap_begin $((2 * 12))
 world_up
 probe_start tos c2 serve 5003
 for out in 4 6; do
@@ -126,6 +133,7 @@ for out in 4 6; do
 		t "ECN of IPv$in in IPv$out at the way out, by RFC 6040" matrix $to
 		t "the DSCP of IPv$in is hidden in IPv$out, and kept" eval "dscp_hidden $to && dscp_kept_inside $to"
 	done
+	t "the UDP checksum of a single datagram is zero over IPv4 and never over IPv6: IPv$out" checksum_is_right
 	t "congestion signalled to a flow that cannot know is a drop of its own, IPv$out" ce_dropped_and_counted 10.2.0.2
 	t "the outer TTL is the namespace's, IPv$out" ttl_is 10.2.0.2 64
 	cgk 1 tunnel set "$tunnel1" --ttl 33

@@ -39,9 +39,9 @@ sas() {
 		peer=$((3 - g))
 		cert=$(field $g "max(c['id'] for c in x)" cert list)
 		tunnel=$(field $g "x[0]['id']" tunnel list)
-		keys aes-gcm-256 "$n.$peer" | cgk $g sa add --dir in --spi "0x$n$peer" --tunnel "$tunnel" --cert "$cert" \
+		sa_add $g aes-gcm-256 "$n.$peer" --dir in --spi "0x$n$peer" --tunnel "$tunnel" --cert "$cert" \
 			--encr aes-gcm-256 --esn >/dev/null || return 1
-		keys aes-gcm-256 "$n.$g" | cgk $g sa add --dir out --spi "0x$n$g" --tunnel "$tunnel" --cert "$cert" \
+		sa_add $g aes-gcm-256 "$n.$g" --dir out --spi "0x$n$g" --tunnel "$tunnel" --cert "$cert" \
 			--encr aes-gcm-256 --esn >/dev/null || return 1
 	done
 }

@@ -18,17 +18,17 @@ era=20
 
 # peer_sends SERIAL: g1 sends on an SA that g2 has not
 peer_sends() {
-	keys aes-gcm-256 "$era$1" | cgk 1 sa add --dir out --spi "0x$era$1" --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256
+	sa_add 1 aes-gcm-256 "$era$1" --dir out --spi "0x$era$1" --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256
 }
 
 expect_it() { # SERIAL [MILLISECONDS]
-	cgk 2 larval add --spi "0x$era$1" --tunnel "$tunnel2" --milliseconds "${2:-10000}"
+	ask 2 - - larval add --spi "0x$era$1" --tunnel "$tunnel2" --milliseconds "${2:-10000}"
 }
 
 complete() { # SERIAL [OPTION...]
 	local n=$1
 	shift
-	keys aes-gcm-256 "$era$n" | cgk 2 sa add --dir in --spi "0x$era$n" --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 "$@"
+	sa_add 2 aes-gcm-256 "$era$n" --dir in --spi "0x$era$n" --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 "$@"
 }
 
 # tunnel_says EXPRESSION ON t: of g2's tunnel
@@ -68,7 +68,8 @@ send() { # COUNT
 # lengthen COUNT: as many packets, from 100 bytes on each a byte longer
 lengthen() {
 	local tos
-	tos=$(printf '0,%.0s' $(seq "$1"))
+	printf -v tos '%*s' "$1" ''
+	tos=${tos// /0,}
 	probe c1 send 10.2.0.2 7000 size=100 tos="${tos%,}"
 }
 
@@ -167,7 +168,7 @@ refused() {
 	early=$(tunnel_says 't["early_packets"]')
 	other=$(cert_add 2 "other$era") && cgk 2 cert revoke "$(key "other$era" 32)" >/dev/null && peer_sends 09 &&
 		expect_it 09 && send 10 && wait_until 5 is_early $((early + 10)) && refuses 'is revoked' complete 09 --cert "$other" || return 1
-	keys aes-gcm-256 "wrong$era" | cgk 2 sa add --dir in --spi "0x${era}09" --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 &&
+	sa_add 2 aes-gcm-256 "wrong$era" --dir in --spi "0x${era}09" --tunnel "$tunnel2" --cert "${certs[2]}" --encr aes-gcm-256 &&
 		is 0 received_on 09 && is 10 field 2 "[s['drops'].get('auth') for s in x if s['spi'].endswith('${era}09')][0]" sa list
 }
 

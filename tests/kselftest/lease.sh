@@ -24,7 +24,7 @@ renewing() {
 }
 
 new_sa() {
-	keys aes-gcm-256 "new.$1" | cgk 1 sa add --dir out --spi 0x7777 --tunnel "$tunnel1" --cert 1 --encr aes-gcm-256
+	sa_add 1 aes-gcm-256 "new.$1" --dir out --spi 0x7777 --tunnel "$tunnel1" --cert 1 --encr aes-gcm-256
 }
 
 ktap_begin 20

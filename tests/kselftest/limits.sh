@@ -12,19 +12,19 @@
 
 # limited SERIAL GATEWAY DIR OPTION...: a new pair of which one SA has limits
 limited() {
-	local n=$1 at=$2 dir=$3 g peer
+	local n=$1 at=$2 dir=$3 g peer in out
 	shift 3
 	for g in 1 2; do
-		cgk $g flush sas || return 1
+		ask $g - - flush sas || return 1
 	done
 	for g in 1 2; do
-		peer=$((3 - g))
-		# shellcheck disable=SC2046 # words
-		keys aes-gcm-256 "$n.$peer" | cgk $g sa add --dir in --spi "0x$n$peer" --tunnel 1 --cert 1 --encr aes-gcm-256 \
-			$([ "$g$dir" != "${at}in" ] || echo "$@") >/dev/null || return 1
-		# shellcheck disable=SC2046 # words
-		keys aes-gcm-256 "$n.$g" | cgk $g sa add --dir out --spi "0x$n$g" --tunnel 1 --cert 1 --encr aes-gcm-256 \
-			$([ "$g$dir" != "${at}out" ] || echo "$@") >/dev/null || return 1
+		peer=$((3 - g)) in=() out=()
+		case $g$dir in
+		"${at}in") in=("$@") ;;
+		"${at}out") out=("$@") ;;
+		esac
+		sa_add $g aes-gcm-256 "$n.$peer" --dir in --spi "0x$n$peer" --tunnel 1 --cert 1 --encr aes-gcm-256 "${in[@]}" >/dev/null || return 1
+		sa_add $g aes-gcm-256 "$n.$g" --dir out --spi "0x$n$g" --tunnel 1 --cert 1 --encr aes-gcm-256 "${out[@]}" >/dev/null || return 1
 	done
 }
 

@@ -19,7 +19,7 @@ uml) chain='leaf leaf.key intermediate intermediate.key root root.key' results=3
 esac
 
 cert_chain() {
-	cgk "$1" cert add --link "$(key leaf 32):$(key leaf.key 32)" --link "$(key intermediate 32):$(key intermediate.key 32)" \
+	ask "$1" - - cert add --link "$(key leaf 32):$(key leaf.key 32)" --link "$(key intermediate 32):$(key intermediate.key 32)" \
 		--link "$(key root 32):$(key root.key 32)" --subject CN=peer --not-before now-10 --not-after now+1000
 }
 
@@ -28,10 +28,10 @@ renew() {
 	local g peer
 	for g in 1 2; do
 		peer=$((3 - g))
-		cgk $g flush sas certs && cert=$(cert_chain $g) || return 1
-		keys aes-gcm-128 "$1.$peer" | cgk $g sa add --dir in --spi "0x$1$peer" --tunnel 1 --cert "$cert" \
+		ask $g - - flush sas certs && cert=$(cert_chain $g) || return 1
+		sa_add $g aes-gcm-128 "$1.$peer" --dir in --spi "0x$1$peer" --tunnel 1 --cert "$cert" \
 			--encr aes-gcm-128 >/dev/null || return 1
-		keys aes-gcm-128 "$1.$g" | cgk $g sa add --dir out --spi "0x$1$g" --tunnel 1 --cert "$cert" \
+		sa_add $g aes-gcm-128 "$1.$g" --dir out --spi "0x$1$g" --tunnel 1 --cert "$cert" \
 			--encr aes-gcm-128 >/dev/null || return 1
 	done
 }
@@ -87,7 +87,7 @@ latched() {
 sa_under_old() {
 	local old
 	old=$(field "$1" "x[0]['id']" cert list)
-	keys aes-gcm-128 "old.$1.$2.$old" | cgk "$1" sa add --dir in --spi 0x9999 --tunnel 1 --cert "$old" --encr aes-gcm-128
+	sa_add "$1" aes-gcm-128 "old.$1.$2.$old" --dir in --spi 0x9999 --tunnel 1 --cert "$old" --encr aes-gcm-128
 }
 
 ktap_begin $results

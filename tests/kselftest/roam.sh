@@ -21,11 +21,10 @@ remote_is() {
 
 # nat_on PORT: the router rewrites g1's source, as a NAT does
 nat_on() {
-	ns r nft flush ruleset
 	if [ "$encap" = udp ]; then
-		ns r nft "table ip t { chain p { type nat hook postrouting priority 100; oif w2 udp sport 4500 snat to 198.51.100.1:$1; }; }"
+		ns r nft "flush ruleset; table ip t { chain p { type nat hook postrouting priority 100; oif w2 udp sport 4500 snat to 198.51.100.1:$1; }; }"
 	else
-		ns r nft "table ip t { chain p { type nat hook postrouting priority 100; oif w2 ip protocol esp snat to 198.51.100.1; }; }"
+		ns r nft "flush ruleset; table ip t { chain p { type nat hook postrouting priority 100; oif w2 ip protocol esp snat to 198.51.100.1; }; }"
 	fi
 	conntrack_flush r
 }
@@ -55,7 +54,7 @@ forged() {
 
 # late: an authentic packet that is not the newest arrives from elsewhere: it is delivered, the peer stays where it is
 late() {
-	local before was
+	local before was mac
 	was=$(remote_of 2) before=$(received 2)
 	ns r nft 'table ip h { chain f { type filter hook postrouting priority 300; oif w2 limit rate 1/hour burst 1 packets drop; }; }'
 	rm -f /tmp/sent
@@ -64,13 +63,8 @@ late() {
 	"$enter" c1 ping -q -n -c 5 -i 0.05 -W 0.5 10.2.0.2 >/dev/null
 	ns r nft delete table ip h
 	wait_until 5 test -s /tmp/sent || return 1
-	python3 - /tmp/sent "$(ip -n g2 -j link show wan | python3 -c 'import json, sys
-print(json.load(sys.stdin)[0]["address"])')" <<'END'
-import pickle, sys
-frames = pickle.load(open(sys.argv[1], "rb"))
-pickle.dump([bytes.fromhex(sys.argv[2].replace(":", "")) + f[6:] for f in frames], open(sys.argv[1], "wb"))
-END
-	probe r inject w2 /tmp/sent source=198.51.100.77 >/dev/null
+	set_mac mac g2 wan
+	probe r inject w2 /tmp/sent source=198.51.100.77 "to=$mac" >/dev/null
 	wait_until 5 got $((before + 5)) && remote_is "$was"
 }
 

@@ -15,8 +15,8 @@
 # busy: tunnels with everything that keeps state: waiting activation, limits, a lease, a window that ends, a revocation
 busy() {
 	tunnel_up && stream 1 && stream 2 && wait_until 20 both_receive && flood 1 && flood 2 || return 1
-	keys aes-gcm-256 unused | cgk 1 sa add --dir in --spi 0x6001 --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256 &&
-		keys aes-gcm-256 busy | cgk 1 sa add --dir out --spi 0x5001 --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256 \
+	sa_add 1 aes-gcm-256 unused --dir in --spi 0x6001 --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256 &&
+		sa_add 1 aes-gcm-256 busy --dir out --spi 0x5001 --tunnel "$tunnel1" --cert "${certs[1]}" --encr aes-gcm-256 \
 		--activate on-use --pair-spi 0x6001 --soft-seconds 100 --hard-seconds 1000 &&
 		cgk 1 lease set 1000 && cgk 1 cert revoke "$(key nobody 32)" && wait_until 20 both_receive
 }

@@ -25,6 +25,22 @@ marked() {
 	cgk 1 tunnel set "$tunnel1" --mark 77 && reaches
 }
 
+# scrubbed: g2 marks each outer packet as it comes; what is in it has no mark when it leaves the device
+scrubbed() {
+	ns g2 nft -f - <<-END
+		table ip m {
+			counter marked {}
+			counter every {}
+			chain in { type filter hook prerouting priority mangle; iifname wan meta mark set 77; }
+			chain through { type filter hook forward priority filter; iifname cg0 meta mark 77 counter name marked; iifname cg0 counter name every; }
+		}
+	END
+	reach 4 >/dev/null
+	ns g2 nft list counters | tr -d '\n' >/tmp/scrubbed
+	ns g2 nft delete table ip m
+	grep -q 'marked {[^}]*packets 0 ' /tmp/scrubbed && grep -q 'every {[^}]*packets 3 ' /tmp/scrubbed || { cat /tmp/scrubbed; return 1; }
+}
+
 unmarked() {
 	ip -n g1 rule del fwmark 77 lookup 700
 	ip -n g1 route del unreachable "${wan4[2]}/32"
@@ -52,8 +68,8 @@ in_each_other() {
 		return 1
 	ip -n g1 route add 10.55.0.0/16 dev cga
 	ip -n g1 route add 10.66.0.0/16 dev cgb
-	keys aes-gcm-256 loop1 | cgk 1 sa add --dir out --spi 0x6001 --tunnel "$one" --cert "${certs[1]}" --encr aes-gcm-256 >/dev/null &&
-		keys aes-gcm-256 loop2 | cgk 1 sa add --dir out --spi 0x6002 --tunnel "$two" --cert "${certs[1]}" --encr aes-gcm-256 >/dev/null ||
+	sa_add 1 aes-gcm-256 loop1 --dir out --spi 0x6001 --tunnel "$one" --cert "${certs[1]}" --encr aes-gcm-256 >/dev/null &&
+		sa_add 1 aes-gcm-256 loop2 --dir out --spi 0x6002 --tunnel "$two" --cert "${certs[1]}" --encr aes-gcm-256 >/dev/null ||
 		return 1
 	ns g1 ping -q -n -c 3 -i 0.02 -W 0.1 10.55.0.9 >/dev/null
 	[ "$(field 1 "sum(d['drops'].get('route', 0) for d in x)" device list)" -ge 3 ] || { cgk 1 device list; return 1; }
@@ -108,7 +124,7 @@ by_selectors() {
 	done
 	encap=none tunnel1=$(encap=none tunnel_add 1) && tunnel2=$(encap=none tunnel_add 2) || return 1
 	for n in {1..60}; do
-		cgk 1 tunnel add --dev cg0 --local "${wan4[1]}" --remote "203.0.113.$n" --encap none --local-ts 10.1.0.0/24 \
+		ask 1 - - tunnel add --dev cg0 --local "${wan4[1]}" --remote "203.0.113.$n" --encap none --local-ts 10.1.0.0/24 \
 			--remote-ts "10.77.$n.0/24" >/dev/null || return 1
 	done
 	sa_pair "$tunnel1" "$tunnel2" && reach 4 >/dev/null || return 1
@@ -121,12 +137,13 @@ by_selectors() {
 	[ "$(field 1 "[t['drops'].get('no-sa', 0) for t in x if t['remote'] == '203.0.113.43'][0]" tunnel list)" = 1 ]
 }
 
-ktap_begin 17
+ktap_begin 19
 world_up
 for encap in udp none; do
 	t "a tunnel is up, $encap" tunnel_up
 	t "the mark of outer packets chooses their route, $encap" marked
 	t "and without it they go as others, $encap" unmarked
+	t "a mark that one got on its way stays with it, $encap" scrubbed
 	t "a route back into the device is no route, $encap" loops
 	t "the device moves to another namespace, its outer packets do not, $encap" moved
 	tunnel_down

@@ -69,9 +69,9 @@ crosses() {
 		ip -n g2 xfrm state flush
 		xfrm_state "$ours" "$theirs" "$spi1" && xfrm_state "$theirs" "$ours" "$spi2" "$@" || return 1
 		# shellcheck disable=SC2086 # nothing or one word
-		keys "$encr" "$spi2" | cgk 1 sa add --dir in --spi "0x$spi2" --tunnel "$tunnel1" --cert "${certs[1]}" --encr "$encr" $esn \
+		sa_add 1 "$encr" "$spi2" --dir in --spi "0x$spi2" --tunnel "$tunnel1" --cert "${certs[1]}" --encr "$encr" $esn \
 			>/dev/null &&
-			keys "$encr" "$spi1" | cgk 1 sa add --dir out --spi "0x$spi1" --tunnel "$tunnel1" --cert "${certs[1]}" --encr "$encr" \
+			sa_add 1 "$encr" "$spi1" --dir out --spi "0x$spi1" --tunnel "$tunnel1" --cert "${certs[1]}" --encr "$encr" \
 				$esn >/dev/null || return 1
 		echo_sizes {1..20} 1000 || return 1
 		[ "$(field 1 "[s['rx_packets'] for s in x if s['spi'] == '$spi2'][0]" sa list)" -ge 42 ] || { cgk 1 sa list; return 1; }

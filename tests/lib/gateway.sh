@@ -38,9 +38,10 @@ gate_answers() {
 }
 
 gate() {
-	local dir=$gate_root/$1
+	local dir=$gate_root/$1 namespace
 	shift
-	"$enter" "$(cat "$dir/ns")" "$gate_build/certgate" --socket "$dir/control.sock" "$@"
+	read -r namespace <"$dir/ns"
+	"$enter" "$namespace" "$gate_build/certgate" --socket "$dir/control.sock" "$@"
 }
 
 gate_field() {

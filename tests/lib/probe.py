@@ -3,14 +3,15 @@
 """Packets seen and made by hand, for the tests of the module's data path.
 
 sniff DEV SECONDS [COUNT]         outgoing IP packets of DEV, one line of JSON each
-record DEV FILE SECONDS [COUNT]   outgoing ESP (raw or in UDP) of DEV, whole frames, into FILE
+record DEV FILE SECONDS [COUNT]   outgoing ESP (raw or in UDP) of DEV, whole frames, into FILE, which is there once all COUNT are
 inject DEV FILE [CHANGE...]       those frames once more; prints how many. CHANGEs, in order: reverse, first=N (only
-                                  the first N), flip=OFFSET (a bit of that byte of the ESP packet; negative: from its
-                                  end), cut=N (N bytes of the end), grow=N (N bytes more), spi=HEX, seq=N, source=ADDRESS (IPv4)
+                                  the first N), times=N (all of them N times), flip=OFFSET (a bit of that byte of the ESP packet; negative: from its
+                                  end), cut=N (N bytes of the end), grow=N (N bytes more), spi=HEX, seq=N, source=ADDRESS (IPv4),
+                                  to=ADDRESS (Ethernet)
 each DEV FILE SEQ CHANGE...       the first frame once for each CHANGE, numbered from SEQ
 serve PORT                        UDP on [::]:PORT; for each datagram a line of JSON: its length, traffic class, source
 send ADDRESS PORT [tos=N,...] [size=N] [count=N] [bind=ADDRESS]   datagrams; those of each further N are a byte longer
-too-big DEV FILE MTU [spi=HEX]    an ICMP error of a router about the first recorded frame, back through DEV
+too-big DEV FILE MTU to=ADDRESS [spi=HEX]   an ICMP error of a router about the first recorded frame, through DEV to that neighbour
 ike FROM PORT TO PORT             an IKE datagram (with the non-ESP marker), a keepalive and some ESP for nobody
 """
 
@@ -135,6 +136,8 @@ def record(dev, file, seconds, count="-1"):
     frames = []
     for frame in outgoing(dev, float(seconds), int(count), lambda f: f.esp):
         frames.append(bytes(frame.data))
+        if len(frames) < int(count):
+            continue
         with open(file + ".new", "wb") as f:
             pickle.dump(frames, f)
         os.rename(file + ".new", file)
@@ -159,6 +162,8 @@ def change(frame, what):
         frame.data[frame.esp : frame.esp + 4] = bytes.fromhex(value)
     elif name == "seq":
         frame.data[frame.esp + 4 : frame.esp + 8] = struct.pack("!I", int(value))
+    elif name == "to":
+        frame.data[0:6] = bytes.fromhex(value.replace(":", ""))
     elif name == "source":
         frame.data[26:30] = socket.inet_aton(value)
         frame.fix()
@@ -181,6 +186,8 @@ def inject(dev, file, *changes):
             frames.reverse()
         elif what.startswith("first="):
             frames = frames[: int(what.partition("=")[2])]
+        elif what.startswith("times="):
+            frames = frames * int(what.partition("=")[2])
         else:
             for f in frames:
                 change(f, what)
@@ -223,12 +230,11 @@ def send(address, port, *options):
             s.sendto(bytes(int(o.get("size", "32")) + more), (address, int(port)))
 
 
-def too_big(dev, file, mtu, spi=None):
+def too_big(dev, file, mtu, *changes):
     frame = load(file)[0]
-    if spi:
-        frame.data[frame.esp : frame.esp + 4] = bytes.fromhex(spi.partition("=")[2])
+    for what in changes:
+        change(frame, what)
     quoted = bytes(frame.data[14 : frame.esp + 8])
-    me, peer = bytes(frame.data[6:12]), bytes(frame.data[0:6])
     if frame.v4:
         body = struct.pack("!BBHHH", 3, 4, 0, 0, int(mtu)) + quoted
         body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
@@ -241,11 +247,9 @@ def too_big(dev, file, mtu, spi=None):
         total = checksum(ends + struct.pack("!II", len(body), 58) + body)
         body = body[:2] + struct.pack("!H", total) + body[4:]
         ip = struct.pack("!IHBB", 0x60000000, len(body), 58, 64) + ends
-    # recorded on its way out of the gateway: back to where it came from
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     s.bind((dev, 0))
-    del peer
-    s.send(me + s.getsockname()[4] + struct.pack("!H", frame.type) + ip + body)
+    s.send(bytes(frame.data[:6]) + s.getsockname()[4] + struct.pack("!H", frame.type) + ip + body)
 
 
 def ike(source, sport, to, port):

@@ -6,6 +6,7 @@
 #   "$enter" NAMESPACE COMMAND...   runs it there; `-`: in no other than this one
 #   python3 ARGUMENT...             as ever, but for its start; in a namespace: "$enter" NAMESPACE python3 ARGUMENT...
 #   warm_up                         from here on Python is warm
+#   pause SECONDS                   sleeps, without a process
 #   conntrack_flush NAMESPACE       its NATs forget what they know
 
 enter=${CERTGATE_BUILD:-$PWD/build}/tests/enter
@@ -47,6 +48,13 @@ s.bind((0, 0))
 s.send(struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 5, 1, 0, 0, 0, 0))
 s.recv(4096)
 END
+}
+
+# pause SECONDS: sleep, without a process
+pause() {
+	[ -n "${pausing:-}" ] || { exec {pausing}<> <(:); }
+	read -r -t "$1" -u "$pausing"
+	return 0
 }
 
 # One for a machine is enough: scripts/lib/vm-tests has started it, or else we do.

@@ -84,7 +84,7 @@ watch() {
 	shift 3
 	"$enter" "$namespace" tcpdump -l -n -tt --immediate-mode -i "$device" "$@" >/tmp/watch."$name" 2>/tmp/watch."$name".log &
 	watching="${watching:-} $!"
-	wait_until 10 grep -q 'listening on' /tmp/watch."$name".log
+	wait_until 10 eval '[[ $(</tmp/watch."$name".log) == *"listening on"* ]]'
 }
 
 watch_off() {
@@ -105,18 +105,20 @@ listen() {
 
 # subscribed GATEWAY: somebody there listens to a multicast group of generic netlink beyond those of its controller
 subscribed() {
-	"$enter" "g$1" cat /proc/net/netlink | awk '$2 == 16 && $4 != "00000000" { found = 1 } END { exit !found }'
+	"$enter" "g$1" awk '$2 == 16 && $4 != "00000000" { found = 1 } END { exit !found }' /proc/net/netlink
 }
 
 listen_off() {
-	sleep 0.3
+	pause 0.3
 	kill "$listening"
 	wait "$listening"
 } 2>/dev/null
 
 # told WORD...: how many events had all these words in this order
 told() {
-	grep -c "$(printf '.*"%s"' "$@")" /tmp/events
+	local pattern
+	printf -v pattern '.*"%s"' "$@"
+	grep -c "$pattern" /tmp/events
 }
 
 # seen NAME FROM TO: how many packets were captured with time stamps from FROM up to before TO (seconds since 1970)
@@ -126,20 +128,28 @@ seen() {
 
 # wait_until SECONDS COMMAND...: fails when it has not succeeded by then. By the boot clock: the other may be set.
 wait_until() {
-	local deadline
-	deadline=$(($(boot_ms) + $1 * 1000))
+	local now deadline
+	set_boot_ms now
+	deadline=$((now + $1 * 1000))
 	shift
 	until "$@"; do
-		[ "$(boot_ms)" -lt "$deadline" ] || return 1
-		sleep 0.05
+		set_boot_ms now
+		[ "$now" -lt "$deadline" ] || return 1
+		pause 0.05
 	done
 }
 
-# milliseconds since boot
+# milliseconds since boot; set_boot_ms VARIABLE: the same, into a variable
 boot_ms() {
+	local ms
+	set_boot_ms ms
+	echo "$ms"
+}
+
+set_boot_ms() {
 	local up
 	read -r up _ </proc/uptime
-	echo $((${up/./} * 10))
+	printf -v "$1" %s $((${up/./} * 10))
 }
 
 # set_clock SECONDS: the wall clock, relative to what it should be; set_clock 0 makes it right again

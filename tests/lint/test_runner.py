@@ -122,6 +122,51 @@ class Closing(unittest.TestCase):
         self.assertEqual(lines[-1], "2 more logs are not shown")
 
 
+class Counting(unittest.TestCase):
+    """The last line and the exit status: what was skipped for no reason, failed or never ran is no success."""
+
+    def ledger(self, *results):
+        """The exit status and the lines of a run with these results."""
+        with tempfile.TemporaryDirectory() as folder:
+            top, run.TOP = run.TOP, folder
+            try:
+                os.makedirs(os.path.join(folder, "tests"))
+                os.makedirs(os.path.join(folder, run.LOGS))
+                with open(os.path.join(folder, "tests/allowed-skips"), "w", encoding="utf-8") as file:
+                    file.write("# a remark\na/known* :: no such device on earth\n")
+                ledger = run.Ledger()
+                out = io.StringIO()
+                with contextlib.redirect_stdout(out):
+                    for name, outcome in results:
+                        ledger.add(name, outcome, 0.1, "because" if outcome == "skip" else "")
+                    status = ledger.close(61)
+            finally:
+                run.TOP = top
+        return status, out.getvalue().splitlines()
+
+    def test_all_passed(self):
+        status, lines = self.ledger(("a", "ok"), ("b", "ok"))
+        self.assertEqual((status, lines[-1]), (0, "2 passed, 0 failed"))
+
+    def test_one_failed(self):
+        status, lines = self.ledger(("a", "ok"), ("b", "fail"))
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"))
+
+    def test_a_skip_that_is_documented_is_no_failure_and_told(self):
+        status, lines = self.ledger(("a", "ok"), ("a/known: thing", "skip"))
+        self.assertEqual((status, lines[-1]), (0, "1 passed, 0 failed"))
+        self.assertIn("skipped, as documented: a/known: thing: no such device on earth", lines)
+
+    def test_another_skip_is_a_failure(self):
+        status, lines = self.ledger(("a", "ok"), ("b", "skip"))
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"))
+        self.assertIn("failed: b: skipped for no documented reason: because", lines)
+
+    def test_nothing_at_all_is_a_failure(self):
+        status, lines = self.ledger()
+        self.assertEqual((status, lines[-1]), (1, "0 passed, 0 failed"))
+
+
 class Coverage(unittest.TestCase):
     def test_the_last_line_counts(self):
         log = ("INFO: Loaded 1 PC tables (3574 PCs): 3574 [0x1,0x2),\n#2\tINITED cov: 60 ft: 61 corp: 1/1b\n"

@@ -340,6 +340,26 @@ static void test_nobody_is_configured_there(void **state)
 	sim_free(s);
 }
 
+/* A connection that only begins is nobody's whom its own peer could begin with; what it begins itself is answered. */
+static void test_who_only_initiates_answers_nobody(void **state)
+{
+	struct sim *s = sim_new(60);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->conns[0].config.mode = IKE_MODE_INITIATOR_ONLY;
+	b->conns[0].config.start = IKE_START_MANUAL;
+	start(a, b);
+	assert_true(sim_until(s, 60 * SIM_S, both_failed));
+	says(b, "no-connection", "192.0.2.1:500 wants to connect");
+	says(a, "no-proposal-chosen", "198.51.100.1:500");
+	assert_int_equal(sim_count(a, 1).sas, 0);
+	assert_int_equal(ike_up(b->engine, s->now, 1), 0);
+	sim_assert_up(s, 10 * SIM_S);
+	sim_free(s);
+}
+
 static void test_no_common_child_proposal_keeps_the_ike_sa(void **state)
 {
 	struct sim *s = sim_new(7);
@@ -603,6 +623,7 @@ int main(void)
 		cmocka_unit_test(test_all_of_a_peers_certificates_reach_the_judge),
 		cmocka_unit_test(test_peer_never_answers),
 		cmocka_unit_test(test_nobody_is_configured_there),
+		cmocka_unit_test(test_who_only_initiates_answers_nobody),
 		cmocka_unit_test(test_no_common_child_proposal_keeps_the_ike_sa),
 		cmocka_unit_test(test_no_common_networks_keeps_the_ike_sa),
 		cmocka_unit_test(test_who_calls_too_early_is_not_refused),

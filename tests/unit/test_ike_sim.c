@@ -164,12 +164,70 @@ static void test_a_simulation_that_is_broken_off_tells_its_seed(void **state)
 	assert_null(strstr(text, "4715"));
 }
 
+/* All that was sent, and when, as one number (FNV-1a). */
+struct story {
+	uint64_t hash, datagrams;
+};
+
+static void tell(struct story *story, const void *data, size_t size)
+{
+	const uint8_t *p = data;
+
+	for (size_t i = 0; i < size; i++)
+		story->hash = (story->hash ^ p[i]) * 0x100000001b3;
+}
+
+static enum sim_verdict listen_in(struct sim *s, struct sim_packet *p)
+{
+	struct story *story = s->tap_ctx;
+
+	story->datagrams++;
+	tell(story, &s->now, sizeof(s->now));
+	tell(story, p->data, p->size);
+	return SIM_PASS;
+}
+
+static struct story life_under(uint64_t seed)
+{
+	struct story story = {.hash = 0xcbf29ce484222325};
+	struct sim *s = sim_new(seed);
+	struct sim_node *a, *b;
+
+	sim_pair(s, &a, &b);
+	s->loss = 20;
+	s->duplicate = 10;
+	s->delay_min = SIM_MS;
+	s->delay_max = 300 * SIM_MS;
+	s->answer_max = 50 * SIM_MS;
+	s->tap = listen_in;
+	s->tap_ctx = &story;
+	a->conns[0].config.child_lifetime = 120;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 600 * SIM_S);
+	sim_free(s);
+	return story;
+}
+
+/* A fault that one seed showed has to show with it again. */
+static void test_a_seed_has_one_story(void **state)
+{
+	struct story first = life_under(4711), again = life_under(4711), other = life_under(4712);
+
+	(void)state;
+	assert_true(first.datagrams > 20);
+	assert_int_equal(first.datagrams, again.datagrams);
+	assert_int_equal(first.hash, again.hash);
+	assert_int_not_equal(first.hash, other.hash);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_to_an_engine_that_was_handed_over),
 		cmocka_unit_test(test_answers_to_an_engine_that_died),
 		cmocka_unit_test(test_a_simulation_that_is_broken_off_tells_its_seed),
+		cmocka_unit_test(test_a_seed_has_one_story),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
  */
 #include "lib/pkitest.h"
 
+#include <openssl/x509_vfy.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "pki/path.h"
@@ -398,6 +400,35 @@ static void the_leaf_sent_again_changes_nothing(void **state)
 	assert_int_equal(c.verdict.n_path, 2);
 }
 
+/* What this machine trusts for everything else, by OpenSSL's own defaults, is no anchor of a connection. */
+static void the_systems_store_is_not_looked_into(void **state)
+{
+	struct pkigen_cert *root = pkigen_root("CN=Root"), *other = pkigen_root("CN=Of the system");
+	struct pkigen_cert *ca = pkigen_intermediate(other, "CN=CA");
+	_cleanup_(pki_trust_freep) struct pki_trust *trust = make_trust(root);
+	_cleanup_(check_done) struct check c = {};
+	X509_STORE *store = X509_STORE_new();
+	char file[300], link[300];
+
+	(void)state;
+	/* under both of the names that it is looked for by */
+	(void)snprintf(file, sizeof(file), "%s/store.pem", pkigen_dir());
+	(void)snprintf(link, sizeof(link), "%s/%08lx.0", pkigen_dir(),
+		       X509_NAME_hash_ex(X509_get_subject_name(other->x509), NULL, NULL, NULL));
+	pkigen_write(file, other->pem, strlen(other->pem));
+	pkigen_write(link, other->pem, strlen(other->pem));
+	assert_int_equal(setenv("SSL_CERT_FILE", file, 1), 0);
+	assert_int_equal(setenv("SSL_CERT_DIR", pkigen_dir(), 1), 0);
+	check_leaf(&c, trust, pkigen_gateway(ca, "CN=gw", NULL), ca);
+	assert_refused(&c, PKI_NO_PATH, "CN=CA");
+	/* It was there to be found. */
+	assert_int_equal(X509_STORE_set_default_paths(store), 1);
+	assert_int_equal(sk_X509_OBJECT_num(X509_STORE_get0_objects(store)), 1);
+	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+	assert_int_equal(unsetenv("SSL_CERT_DIR"), 0);
+	X509_STORE_free(store);
+}
+
 static void one_way_costs_each_signature_once(void **state)
 {
 	struct pkigen_cert *root = pkigen_root("CN=Root"), *ca = pkigen_intermediate(root, "CN=CA");
@@ -428,6 +459,7 @@ int main(void)
 		cmocka_unit_test(more_certificates_than_the_bound_are_refused),
 		cmocka_unit_test(unreadable_certificates_beside_the_leaf_are_skipped),
 		cmocka_unit_test(the_leaf_sent_again_changes_nothing),
+		cmocka_unit_test(the_systems_store_is_not_looked_into),
 		cmocka_unit_test(one_way_costs_each_signature_once),
 	};
 

@@ -13,7 +13,7 @@ const struct cli_command cli_commands[] = {
 	{"up", "NAME [--wait SECONDS]", "bring a connection up",
 	 "Waits until it is up, at most 30 seconds or as given; with 0 not at all.\n", cmd_up},
 	{"down", "NAME", "take a connection down: DELETE to the peer, SAs removed",
-	 "It stays down until 'up' or a restart of the daemon.\n", cmd_down},
+	 "It stays down until 'up' or a start of the daemon; 'restart' is none.\n", cmd_down},
 	{"reload", "", "load the configuration again; with an error in it nothing changes", NULL,
 	 cmd_reload},
 	{"restart", "", "have another process go on with all tunnels, without losing a packet",
@@ -40,7 +40,8 @@ const struct cli_command cli_commands[] = {
 	 "options of all of them.\n",
 	 cmd_pki},
 	{"kernel", "SUBCOMMAND ...", "the kernel module's tables, without the daemon",
-	 "Subcommands: device, cert, fingerprint, tunnel, sa, socket, lease, flush, monitor.\n"
+	 "Subcommands: device, cert, fingerprint, tunnel, sa, larval, socket, lease, flush,\n"
+	 "monitor.\n"
 	 "Without a verb each tells what it takes: 'certgate kernel tunnel'.\n",
 	 cmd_kernel},
 	{"stop", "", "stop the daemon: DELETE to all peers, SAs removed", NULL, cmd_stop},
