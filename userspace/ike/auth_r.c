@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JUDGE_TIME (60 * IK_SECOND)
-
 static void refuse(struct ik_sa *sa, uint16_t type)
 {
 	uint32_t id = sa->serving ? sa->serving->id : sa->expected_id;
@@ -86,7 +84,7 @@ out:
 		return;
 	}
 	ik_sa_enter(sa, IK_SA_PEER_VERIFY);
-	ik_timer_set(e, &sa->life, e->now + JUDGE_TIME);
+	ik_timer_set(e, &sa->life, e->now + IK_JUDGE_TIME);
 }
 
 /* The first Child SA, if the peer asks for one: its failure does not touch the IKE SA (section 1.2). */

@@ -368,7 +368,7 @@ struct ik_sa *ik_conn_established(const struct ik_conn *conn)
 	return best;
 }
 
-/* Is there an IKE SA, or one in the making, that may carry the connection? */
+/* Is there an IKE SA, or one in the making, that may carry the connection? One that was replaced does not: its successor counts. */
 static bool conn_has_sa(const struct ik_conn *conn)
 {
 	IK_LIST_FOREACH(&conn->sas, link) {
@@ -383,8 +383,8 @@ static bool conn_has_sa(const struct ik_conn *conn)
 		case IK_SA_PEER_VERIFY:
 		case IK_SA_PEER_FINISH:
 		case IK_SA_REKEY_OFFER:
-		case IK_SA_UP:
-		case IK_SA_REKEYED: return true;
+		case IK_SA_UP: return true;
+		case IK_SA_REKEYED:
 		case IK_SA_CLOSING:
 		case IK_SA_FAILED:
 		case IK_SA_DEAD: break;
@@ -438,6 +438,14 @@ void ik_conn_failed(struct ik_conn *conn)
 	ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, pause, 75, 125));
 	if (!conn->changing)
 		ik_trust_lost(conn);
+}
+
+void ik_conn_left(struct ik_conn *conn)
+{
+	struct ike_engine *e = conn->e;
+
+	if (ik_conn_wanted(conn) && !conn->retry.place && !conn_has_sa(conn))
+		ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, RETRY_FIRST, 50, 150));
 }
 
 void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused)

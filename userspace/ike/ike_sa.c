@@ -239,6 +239,7 @@ void ik_sa_kill(struct ik_sa *sa)
 	}
 	if (was_up)
 		ik_conn_ended(conn, sa, false);
+	ik_conn_left(conn);
 }
 
 void ik_sa_fail(struct ik_sa *sa)
@@ -268,6 +269,8 @@ void ik_sa_fail(struct ik_sa *sa)
 	ik_timer_stop(e, &sa->keepalive);
 	if (was_up && sa->conn)
 		ik_conn_ended(sa->conn, sa, false);
+	if (sa->conn)
+		ik_conn_left(sa->conn);
 }
 
 void ik_sa_close(struct ik_sa *sa)
@@ -305,6 +308,8 @@ void ik_sa_close(struct ik_sa *sa)
 		ik_task_queue(sa, IK_TASK_IKE_DELETE, 0, 0);
 		if (was_up && sa->conn)
 			ik_conn_ended(sa->conn, sa, false);
+		if (sa->conn)
+			ik_conn_left(sa->conn);
 		ik_sa_run(sa);
 		return;
 	}
@@ -459,10 +464,25 @@ static void life_fired(struct ike_engine *e, struct ik_timer *t)
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT: ik_init_timeout(sa); break;
 	case IK_SA_INTERMEDIATE_SENT:
-	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
-	case IK_SA_AUTH_VERIFY:
 	case IK_SA_REKEY_OFFER: break;
+	case IK_SA_AUTH_SIGN:
+		ik_report_failure(sa, IKE_ERROR, "internal-timeout",
+				  "look at the log of certgated's other processes",
+				  "our AUTH for %s was not made in time",
+				  cg_endpoint_format(&sa->remote, remote));
+		ik_sa_kill(sa);
+		break;
+	case IK_SA_AUTH_VERIFY:
+		ik_report_failure(sa, IKE_ERROR, "internal-timeout",
+				  "look at the log of certgated's other processes",
+				  "authentication of %s was not judged in time",
+				  cg_endpoint_format(&sa->remote, remote));
+		/* For the peer it is up. */
+		if (sa->conn)
+			ik_conn_failed(sa->conn);
+		ik_sa_close(sa);
+		break;
 	case IK_SA_HALF_OPEN:
 		ik_report_failure(
 			sa, IKE_DEBUG, "half-open-timeout",

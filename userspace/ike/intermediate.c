@@ -155,6 +155,7 @@ void ik_intermediate_next(struct ik_sa *sa)
 
 	if (place == IKE_ADDKE_MAX) {
 		ik_sa_enter(sa, IK_SA_AUTH_SIGN);
+		ik_timer_set(sa->e, &sa->life, sa->e->now + IK_JUDGE_TIME);
 		r = ik_auth_sign(sa);
 		if (r < 0)
 			fail(sa, r);

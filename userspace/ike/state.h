@@ -51,6 +51,7 @@ enum {
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
 #define IK_RETRANSMIT_CAP   (10 * IK_SECOND) /* longest time between two transmissions */
 #define IK_HALF_OPEN_TIME   (30 * IK_SECOND) /* for the initiator to authenticate itself */
+#define IK_JUDGE_TIME	    (60 * IK_SECOND) /* for the caller to sign, or to judge */
 #define IK_FAILED_TIME	    (15 * IK_SECOND) /* a refusal is repeated so long */
 #define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
 #define IK_KEEPALIVE	    (20 * IK_SECOND) /* RFC 3948 section 4 */
@@ -474,6 +475,11 @@ void ik_conn_failed(struct ik_conn *conn);
  * refused, by our kernel or by the peer, would be tried every second. What forgets failures is time that it was up.
  */
 void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused);
+/*
+ * An IKE SA of it ends, whatever it was: one that never was up, or that another one had replaced, is no attempt that failed, but may be the
+ * last. A connection that is wanted has an IKE SA, or a time for the next try.
+ */
+void ik_conn_left(struct ik_conn *conn);
 /* May a peer at these addresses be this connection? */
 bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote);

@@ -143,7 +143,7 @@ struct sim_node {
 	/* faults on demand */
 	int sign_error, child_error;
 	bool cut; /* nothing in, nothing out */
-	bool mute_verify;
+	bool mute_verify, mute_sign; /* never answers */
 	bool stale_judge; /* judges by rules that the engine was not told of */
 	unsigned verifies, signs;
 	/* OCSP answers that came with the last request to judge (RFC 4806), their beginnings */
