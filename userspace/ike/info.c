@@ -72,6 +72,10 @@ void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_
 		break;
 	case IK_TASK_LIVENESS:
 		ik_mobike_checked(sa, content);
+		if (sa->conn && sa->conn->asks_old) {
+			sa->conn->asks_old = false;
+			ik_conn_follow(sa->conn);
+		}
 		if (sa->conn)
 			ik_unique_check(sa->conn);
 		break;

@@ -7,7 +7,7 @@
  *   shared.c      lookups, bindings, requests, nonces
  *   output.c      the queue of what the caller is to do
  *   report.c      sentences for the operator
- *   connection.c  configurations, when to connect, candidates by address
+ *   connection.c  when to connect, candidates by address; conn_config.c copies of configurations
  *   ike_sa.c      the life of an IKE SA; the one function that changes its state
  *   exchange.c    requests, responses, windows, retransmission, tasks in their order
  *   receive.c     from a datagram to an authentic message and to who handles it
@@ -96,6 +96,7 @@ struct ik_conn {
 	bool held;		   /* taken down by an operator */
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
+	bool asks_old; /* its name leads elsewhere: does the peer still answer where it was? */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	bool restored; /* it goes on where a snapshot left it */
 	struct ike_blob *ocsp; /* about our certificates, with what they hold; see ocsp.h */
@@ -461,48 +462,6 @@ uint8_t *ik_memdup(const void *data, size_t len);
 /* Wipes and frees. */
 void ik_wipe_free(void *data, size_t len);
 
-/* connection.c */
-struct ik_config *ik_config_ref(struct ik_config *config);
-struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e);
-struct ik_conn *ik_conn_free(struct ik_conn *conn);
-void ik_shared_done(struct ike_engine *e);
-/* An IKE SA is gone, or something else changed: connect if the connection is wanted and nothing is there. */
-void ik_conn_check(struct ik_conn *conn);
-/* How an attempt of ours, or a peer's, ended. */
-void ik_conn_failed(struct ik_conn *conn);
-/*
- * One that was up ends; refused: because its binding died. Authentication alone is no success: who is authenticated and then
- * refused, by our kernel or by the peer, would be tried every second. What forgets failures is time that it was up.
- */
-void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused);
-/*
- * An IKE SA of it ends, whatever it was: one that never was up, or that another one had replaced, is no attempt that failed, but may be the
- * last. A connection that is wanted has an IKE SA, or a time for the next try.
- */
-void ik_conn_left(struct ik_conn *conn);
-/* May a peer at these addresses be this connection? */
-bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
-		     const struct cg_endpoint *remote);
-/*
- * Who a peer at these addresses may be, and whose certificate is not there yet; those with exactly this remote address first, and with any address only
- * if that is asked for. NULL: nobody.
- */
-struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *local,
-				const struct cg_endpoint *remote, bool any);
-/*
- * Connections by addresses, those with exactly this remote address first: their number, at most size. *ret_exact
- * (may be NULL): how many of them are exact.
- */
-size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
-			  const struct cg_endpoint *remote, struct ik_conn **ret, size_t size,
-			  size_t *ret_exact);
-/* The mark of what is sent to one of whom nothing but the addresses is known: that of the first who it may be. */
-uint32_t ik_conn_mark(struct ike_engine *e, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote);
-/* Has the connection a configuration that wants it up without an operator? */
-bool ik_conn_wanted(const struct ik_conn *conn);
-struct ik_sa *ik_conn_established(const struct ik_conn *conn);
-
 /* ike_sa.c */
 struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiator);
 /* The same with an SPI that no other one has. */
@@ -690,6 +649,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 void ik_info_timeout(struct ik_sa *sa);
 void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 
+#include "ike/connection.h"
 #include "ike/exchange.h"
 #include "ike/halfopen.h"
 #include "ike/mobike.h"
