@@ -37,8 +37,8 @@ static void conn_index(struct ik_conn *conn)
 	}
 }
 
-static bool admits(const struct ik_conn *conn, const struct cg_endpoint *local,
-		   const struct cg_endpoint *remote)
+bool ik_conn_admits(const struct ik_conn *conn, const struct cg_endpoint *local,
+		    const struct cg_endpoint *remote)
 {
 	const struct ike_connection_config *c = &conn->config->c;
 
@@ -55,7 +55,7 @@ static bool admits(const struct ik_conn *conn, const struct cg_endpoint *local,
 bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote)
 {
-	return conn->config->c.n_certs && admits(conn, local, remote);
+	return conn->config->c.n_certs && ik_conn_admits(conn, local, remote);
 }
 
 struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *local,
@@ -66,7 +66,7 @@ struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *
 	while ((node = ik_table_find(&e->remotes, ik_addr_hash(e, &remote->addr, 0), node))) {
 		struct ik_conn *conn = IK_ENTRY(node, struct ik_conn, by_remote);
 
-		if (!conn->config->c.n_certs && admits(conn, local, remote))
+		if (!conn->config->c.n_certs && ik_conn_admits(conn, local, remote))
 			return conn;
 	}
 	if (!any)
@@ -74,15 +74,16 @@ struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *
 	IK_LIST_FOREACH(&e->any_conns, link) {
 		struct ik_conn *conn = IK_ENTRY(link, struct ik_conn, in_any);
 
-		if (!conn->config->c.n_certs && admits(conn, local, remote))
+		if (!conn->config->c.n_certs && ik_conn_admits(conn, local, remote))
 			return conn;
 	}
 	return NULL;
 }
 
-size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
-			  const struct cg_endpoint *remote, struct ik_conn **ret, size_t size,
-			  size_t *ret_exact)
+/* Those whose certificate is there, or those whose is not. */
+static size_t list(struct ike_engine *e, const struct cg_endpoint *local,
+		   const struct cg_endpoint *remote, bool ready, struct ik_conn **ret, size_t size,
+		   size_t *ret_exact)
 {
 	uint64_t key = ik_addr_hash(e, &remote->addr, 0);
 	struct ik_node *node = NULL;
@@ -91,20 +92,36 @@ size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
 	while (n < size && (node = ik_table_find(&e->remotes, key, node))) {
 		struct ik_conn *conn = IK_ENTRY(node, struct ik_conn, by_remote);
 
-		if (ik_conn_matches(conn, local, remote))
+		if (ready == (conn->config->c.n_certs > 0) && ik_conn_admits(conn, local, remote))
 			ret[n++] = conn;
 	}
-	if (ret_exact)
-		*ret_exact = n;
+	*ret_exact = n;
 	IK_LIST_FOREACH(&e->any_conns, link) {
 		struct ik_conn *conn = IK_ENTRY(link, struct ik_conn, in_any);
 
 		if (n >= size)
 			break;
-		if (ik_conn_matches(conn, local, remote))
+		if (ready == (conn->config->c.n_certs > 0) && ik_conn_admits(conn, local, remote))
 			ret[n++] = conn;
 	}
 	return n;
+}
+
+size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
+			  const struct cg_endpoint *remote, struct ik_conn **ret, size_t size,
+			  size_t *ret_exact)
+{
+	size_t exact;
+
+	return list(e, local, remote, true, ret, size, ret_exact ? ret_exact : &exact);
+}
+
+size_t ik_conn_waiting(struct ike_engine *e, const struct cg_endpoint *local,
+		       const struct cg_endpoint *remote, struct ik_conn **ret, size_t size)
+{
+	size_t exact;
+
+	return list(e, local, remote, false, ret, size, &exact);
 }
 
 uint32_t ik_conn_mark(struct ike_engine *e, const struct cg_endpoint *local,
@@ -314,9 +331,15 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 	if (reauth && ik_conn_established(conn) && c->mode != IKE_MODE_RESPONDER_ONLY)
 		(void)ik_reauth_start(conn);
 	else if (reauth)
-		IK_LIST_FOREACH(&conn->sas, link)
-			ik_sa_close(IK_ENTRY(link, struct ik_sa, in_conn));
+		IK_LIST_FOREACH(&conn->sas, link) {
+			struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+			if (!ik_auth_peer_waits(sa))
+				ik_sa_close(sa);
+		}
 	conn->changing = false;
+	IK_LIST_FOREACH(&conn->sas, link)
+		ik_auth_peer_ready(IK_ENTRY(link, struct ik_sa, in_conn));
 	ik_trust_check(conn);
 }
 

@@ -52,6 +52,12 @@ struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *
 size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
 			  const struct cg_endpoint *remote, struct ik_conn **ret, size_t size,
 			  size_t *ret_exact);
+/* The same of those whose certificate is not there yet. */
+size_t ik_conn_waiting(struct ike_engine *e, const struct cg_endpoint *local,
+		       const struct cg_endpoint *remote, struct ik_conn **ret, size_t size);
+/* As ik_conn_matches(), whether its certificate is there or not. */
+bool ik_conn_admits(const struct ik_conn *conn, const struct cg_endpoint *local,
+		    const struct cg_endpoint *remote);
 /* The mark of what is sent to one of whom nothing but the addresses is known: that of the first who it may be. */
 uint32_t ik_conn_mark(struct ike_engine *e, const struct cg_endpoint *local,
 		      const struct cg_endpoint *remote);

@@ -493,6 +493,10 @@ static void life_fired(struct ike_engine *e, struct ik_timer *t)
 		break;
 	case IK_SA_PEER_VERIFY:
 	case IK_SA_PEER_FINISH:
+		if (ik_auth_peer_waits(sa)) {
+			ik_sa_kill(sa);
+			break;
+		}
 		ik_report_failure(sa, IKE_ERROR, "internal-timeout",
 				  "look at the log of certgated's other processes",
 				  "authentication of %s was not judged in time",

@@ -324,7 +324,8 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 			ike_store_u16(ke, wanted);
 			refuse_clear(e, local, remote, msg, IKE_N_INVALID_KE_PAYLOAD,
 				     IKE_VIEW(ke, sizeof(ke)));
-		} else {
+		} else if (!ik_conn_awaited(e, local, remote, true)) {
+			/* Of one whose certificate is not here yet another policy may be told later. */
 			no_proposal(e, local, remote, msg, &offer, candidates[0], ke_use);
 		}
 		return;
@@ -349,6 +350,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	sa->suite = choice.suite;
 	sa->expected_id = 1;
 	c = conn->config->c;
+	n += ik_conn_waiting(e, local, remote, candidates + n, IKE_MAX_CANDIDATES - n);
 	speak_for_all(candidates, n, &c, hashes_of_all);
 	sa->setup = calloc(1, sizeof(*sa->setup));
 	if (sa->setup && ik_nonce_take(e, &sa->setup->nonce) == 0 &&

@@ -52,6 +52,7 @@ enum {
 #define IK_RETRANSMIT_CAP   (10 * IK_SECOND) /* longest time between two transmissions */
 #define IK_HALF_OPEN_TIME   (30 * IK_SECOND) /* for the initiator to authenticate itself */
 #define IK_JUDGE_TIME	    (60 * IK_SECOND) /* for the caller to sign, or to judge */
+#define IK_AWAIT_TIME	    (180 * IK_SECOND) /* for our certificate, while the peer repeats itself */
 #define IK_FAILED_TIME	    (15 * IK_SECOND) /* a refusal is repeated so long */
 #define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
 #define IK_KEEPALIVE	    (20 * IK_SECOND) /* RFC 3948 section 4 */
@@ -96,6 +97,7 @@ struct ik_conn {
 	bool held;		   /* taken down by an operator */
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
+	bool told_waits; /* that a peer waits for its certificate */
 	bool asks_old; /* its name leads elsewhere: does the peer still answer where it was? */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	bool restored; /* it goes on where a snapshot left it */
@@ -570,6 +572,13 @@ void ik_auth_timeout(struct ik_sa *sa);
 void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_view chain,
 		     const struct ike_content *content);
 void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a);
+/*
+ * Is it an authenticated peer of a connection whose certificate is not there yet? It is neither answered nor refused, and repeats itself; its nonce
+ * is used up, so that it cannot be judged again. One a connection, and not half-open any more.
+ */
+bool ik_auth_peer_waits(const struct ik_sa *sa);
+/* The configuration is another one: one that waited goes on, if it may. */
+void ik_auth_peer_ready(struct ik_sa *sa);
 void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a);
 /* Our signature or the Child SA is there: answers when both are. */
 void ik_auth_peer_finish(struct ik_sa *sa);
