@@ -403,7 +403,7 @@ struct ike_engine {
 	size_t n_nonces;
 	bool nonces_wanted;
 	struct ik_out *out_first, **out_last, *out_shown;
-	struct ik_bucket clear_errors, clear_reports, clear_hints;
+	struct ik_bucket clear_errors, clear_ke, clear_reports, clear_hints;
 	uint64_t told
 		[64]; /* refused IKE_SA_INITs: each is told once, however often it is repeated */
 	size_t n_told;
