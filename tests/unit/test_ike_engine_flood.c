@@ -301,13 +301,13 @@ static void test_fragments_of_strangers_are_counted(void **state)
 	sim_run(s, 5 * SIM_S);
 	assert_int_equal(b->engine->half_open, 1);
 	assert_in_range(b->engine->held, 3000, 20000);
-	/* Nothing is taken when there is no room. */
+	/* Nothing is taken when there is no room: the last quarter is for peers at configured addresses. */
 	before = b->engine->held;
-	b->engine->held = IK_HELD_MAX;
+	b->engine->held = IK_HELD_MAX / 4 * 3;
 	s->tap = NULL;
 	sim_run(s, 5 * SIM_S);
 	assert_int_equal(sim_count(a, 1).up, 0);
-	assert_int_equal(b->engine->held, IK_HELD_MAX);
+	assert_int_equal(b->engine->held, IK_HELD_MAX / 4 * 3);
 	ike_counters(b->engine, &counters);
 	assert_true(counters.fragments_dropped > 0);
 	b->engine->held = before;
@@ -401,6 +401,63 @@ static void test_flood_of_other_groups_keeps_none_out(void **state)
 	sim_free(s);
 }
 
+/* Who has addresses in so many prefixes, and returns cookies, fills every half-open IKE SA that a stranger can have: more than there are. */
+static void filled_from(unsigned seed, unsigned prefixes, bool configured)
+{
+	struct sim *s = sim_new(seed);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	struct botnet net = {};
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+	uint8_t buf[4096];
+
+	(void)seeded_random(&net.random, seed);
+	stranger_pair(s, &a, &b);
+	if (configured) {
+		b->conns[0].config.remote = sim_endpoint("192.0.2.1", 500);
+		sim_conn_set(b, &b->conns[0]);
+		/* For the strangers to be anybody. */
+		sim_child(sim_conn(b, 2, NULL, "x", "root-a"), 0, "net", "10.2.0.0/16",
+			  "10.3.0.0/16");
+		b->conns[1].config.mode = IKE_MODE_RESPONDER_ONLY;
+		sim_conn_set(b, &b->conns[1]);
+	}
+	s->tap = botnet_tap;
+	s->tap_ctx = &net;
+	for (unsigned i = 0; i < 5000; i++) {
+		struct cg_endpoint from = {.addr.family = AF_INET, .port = 500};
+		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
+					   sizeof(buf));
+
+		ike_store_u32(from.addr.bytes, 0x0b000000 | (i % prefixes) << 8 |
+						       (uint32_t)(seeded_next(&net.random) & 0xff));
+		ike_input(b->engine, s->now, &to, &from, buf, len);
+		sim_run(s, SIM_MS);
+		assert_true(b->engine->half_open <= 256);
+		if (i == 2500)
+			sim_conn_set(a, &a->conns[0]);
+	}
+	ike_counters(b->engine, &counters);
+	assert_true(counters.half_open_refused > 1000);
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	assert_int_equal(sim_reports(a, "retransmit-timeout"), 0);
+	sim_free(s);
+}
+
+static void test_configured_peers_get_in_whatever_strangers_hold(void **state)
+{
+	(void)state;
+	filled_from(410, 60, true);
+	filled_from(411, 250, true);
+}
+
+static void test_prefix_that_has_none_gets_in_beside_those_with_many(void **state)
+{
+	(void)state;
+	filled_from(412, 20, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +470,8 @@ int main(void)
 		cmocka_unit_test(test_fragments_of_strangers_are_counted),
 		cmocka_unit_test(test_flood_of_nothing_keeps_no_other_group_out),
 		cmocka_unit_test(test_flood_of_other_groups_keeps_none_out),
+		cmocka_unit_test(test_configured_peers_get_in_whatever_strangers_hold),
+		cmocka_unit_test(test_prefix_that_has_none_gets_in_beside_those_with_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

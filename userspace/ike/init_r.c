@@ -383,7 +383,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	sa->setup = calloc(1, sizeof(*sa->setup));
 	if (sa->setup && ik_nonce_take(e, &sa->setup->nonce) == 0 &&
 	    init_answer(sa, local, remote, msg, &content, &choice, &c) == 0 &&
-	    ik_halfopen_add(sa, has_cookie) == 0) {
+	    ik_halfopen_add(sa, has_cookie, exact > 0) == 0) {
 		ik_timer_set(e, &sa->life, e->now + IK_HALF_OPEN_TIME);
 		return;
 	}

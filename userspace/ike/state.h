@@ -297,7 +297,7 @@ struct ik_setup {
 	size_t held;		    /* bytes of its messages */
 	struct ik_link in_net;	    /* net->members */
 	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
-	bool proven;
+	bool proven, known; /* its address; it is configured */
 };
 
 struct ik_sa {
