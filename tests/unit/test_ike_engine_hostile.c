@@ -332,6 +332,58 @@ static void test_peers_error_in_clear_only_asks_for_a_sign_of_life(void **state)
 	sim_free(s);
 }
 
+static struct sim_packet last_request;
+static uint8_t last_data[2048];
+
+static enum sim_verdict keep_requests(struct sim *s, struct sim_packet *p)
+{
+	struct ike_header h;
+
+	(void)s;
+	if (!p->esp && p->from.addr.bytes[0] == 198 &&
+	    ike_header_parse(p->data, p->size, &h, NULL) >= 0 && !ike_header_is_response(&h)) {
+		assert_true(p->size <= sizeof(last_data));
+		memcpy(last_data, p->data, p->size);
+		last_request = *p;
+	}
+	return SIM_PASS;
+}
+
+/* The peer is gone, and its last request, which anybody may have, comes again and again. */
+static void test_a_repeated_request_is_no_sign_of_life(void **state)
+{
+	struct sim *s = sim_new(502);
+	struct ike_counters before, after;
+	struct sim_node *a, *b;
+	struct cg_endpoint elsewhere = sim_endpoint("203.0.113.66", 500);
+	ike_time cut;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->conns[0].config.dpd_delay = 5;
+	sim_connect(s, a, b);
+	s->tap = keep_requests;
+	sim_run(s, 20 * SIM_S);
+	b->cut = true;
+	s->tap = NULL;
+	cut = s->now;
+	assert_true(last_request.size > 0);
+	/* Nor is it answered as often as somebody likes, to wherever. */
+	ike_counters(a->engine, &before);
+	for (unsigned i = 0; i < 1000; i++) {
+		sim_inject(s, &elsewhere, &last_request.to, last_data, last_request.size);
+		sim_run(s, SIM_MS);
+	}
+	ike_counters(a->engine, &after);
+	assert_in_range(after.datagrams_out - before.datagrams_out, 1, 6);
+	while (sim_count(a, 1).up && s->now < cut + 300 * SIM_S) {
+		sim_inject(s, &last_request.from, &last_request.to, last_data, last_request.size);
+		sim_run(s, 5 * SIM_S);
+	}
+	assert_true(s->now - cut < 95 * SIM_S);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_forged_cookies_do_no_lasting_harm),
 		cmocka_unit_test(test_what_has_no_sa_is_answered_once_or_not_at_all),
 		cmocka_unit_test(test_peers_error_in_clear_only_asks_for_a_sign_of_life),
+		cmocka_unit_test(test_a_repeated_request_is_no_sign_of_life),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -296,6 +296,91 @@ static void test_routability_is_checked(void **state)
 	sim_free(s);
 }
 
+static bool is_answer(const struct sim_packet *p, const char *from)
+{
+	struct ike_header h;
+	size_t marker = p->to.port == 4500 ? 4 : 0;
+
+	return !p->esp && at(p->from, from) && p->size > marker &&
+	       ike_header_parse(p->data + marker, p->size - marker, &h, NULL) >= 0 &&
+	       ike_header_is_response(&h);
+}
+
+/* The first answer comes from elsewhere, and not from where it was sent. */
+static enum sim_verdict diverted(struct sim *s, struct sim_packet *p)
+{
+	struct sim_packet copy = *p;
+	bool *done = s->tap_ctx;
+
+	if (*done || !is_answer(p, "198.51.100.1"))
+		return at(p->to, "203.0.113.66") ? SIM_DROP : SIM_PASS;
+	*done = true;
+	copy.from = sim_endpoint("203.0.113.66", 4500);
+	sim_repeat(s, &copy, 5 * SIM_MS);
+	return SIM_DROP;
+}
+
+/* Who copies an answer, and is faster, leads nobody to where the copy came from. */
+static void test_a_copied_answer_moves_nobody(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(40, &a, &b);
+	bool done = false;
+
+	(void)state;
+	s->traffic = 500 * SIM_MS;
+	sim_connect(s, a, b);
+	s->tap = diverted;
+	s->tap_ctx = &done;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	sim_run(s, 2 * SIM_S);
+	assert_true(done);
+	assert_true(at(sa_of(a)->remote, "198.51.100.1"));
+	sim_run(s, 120 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	assert_int_equal(sim_reports(a, "peer-dead"), 0);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static enum sim_verdict no_requests_of_b(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && at(p->from, "198.51.100.1") && !is_answer(p, "198.51.100.1") ? SIM_DROP
+										       : SIM_PASS;
+}
+
+static void update(struct sim_node *n, struct ike_builder *b)
+{
+	ik_mobike_build_update(sa_of(n), b);
+}
+
+/* However often a peer moves without answering ours, no more than one question about it waits. */
+static void test_moves_of_one_who_does_not_answer_do_not_add_up(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(41, &a, &b);
+	unsigned waiting = 0;
+
+	(void)state;
+	sim_connect(s, a, b);
+	s->tap = no_requests_of_b;
+	for (unsigned i = 0; i < 50; i++) {
+		ask(a, update);
+		sim_run(s, 100 * SIM_MS);
+	}
+	assert_true(sim_reports(b, "moved") >= 50);
+	IK_LIST_FOREACH(&sa_of(b)->tasks, link)
+		waiting++;
+	assert_int_equal(waiting, 1);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +393,8 @@ int main(void)
 		cmocka_unit_test(test_without_a_need_or_a_will_it_is_not_used),
 		cmocka_unit_test(test_a_nat_where_none_is_allowed_changes_nothing),
 		cmocka_unit_test(test_routability_is_checked),
+		cmocka_unit_test(test_a_copied_answer_moves_nobody),
+		cmocka_unit_test(test_moves_of_one_who_does_not_answer_do_not_add_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,12 +125,50 @@ static void test_answer_that_never_comes(void **state)
 	lost_answer(true, true);
 }
 
+static struct ik_sa *sa_of(const struct sim_node *n)
+{
+	struct ik_sa *sa = ik_conn_established(ik_conn_find(n->engine, 1));
+
+	assert_non_null(sa);
+	return sa;
+}
+
+/* Both sides rekey the IKE SA, a's request gets nowhere; the peer deletes what it has made before it is known which one stays. */
+static void test_heir_that_the_peer_deletes_leaves_its_predecessor_free(void **state)
+{
+	struct sim *s = sim_new(40);
+	struct sim_node *a, *b;
+	struct ik_sa *old, *heir;
+	uint64_t spi;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	old = sa_of(a);
+	a->cut = true;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, false), 0);
+	sim_run(s, SIM_MS);
+	a->cut = false;
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, false), 0);
+	for (unsigned i = 0; i < 100 && !old->peer_new; i++)
+		sim_run(s, SIM_MS);
+	spi = old->peer_new;
+	heir = ik_sa_find(a->engine, spi);
+	assert_non_null(heir);
+	assert_true(heir->undecided && old->own_new);
+	/* As its DELETE ends it. */
+	ik_sa_fail(heir);
+	assert_int_equal(old->peer_new, 0);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path_that_breaks_while_the_peer_rekeys),
 		cmocka_unit_test(test_answer_that_never_comes),
 		cmocka_unit_test(test_peers_try_that_fails_when_ours_was_due),
+		cmocka_unit_test(test_heir_that_the_peer_deletes_leaves_its_predecessor_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,6 +219,18 @@ static void drop_undecided(struct ik_sa *sa)
 		ik_sa_close(peers);
 }
 
+/* The other way round: what the peer made to rekey another one ends before it took over, and keeps nobody from rekeying that any more. */
+static void forget_heir(const struct ik_sa *sa)
+{
+	struct ik_sa *old = sa->undecided ? ik_sa_find(sa->e, sa->predecessor) : NULL;
+
+	if (!old || old->peer_new != ik_sa_spi(sa))
+		return;
+	old->peer_new = 0;
+	if (ik_sa_is_up(old) && !old->own_new && !old->life.place && old->rekey_at)
+		ik_rekey_later(old, false);
+}
+
 void ik_sa_kill(struct ik_sa *sa)
 {
 	struct ik_conn *conn = sa->conn;
@@ -226,6 +238,7 @@ void ik_sa_kill(struct ik_sa *sa)
 
 	if (sa->state == IK_SA_DEAD)
 		return;
+	forget_heir(sa);
 	ik_sa_enter(sa, IK_SA_DEAD);
 	drop_undecided(sa);
 	end_children(sa);
@@ -249,6 +262,7 @@ void ik_sa_fail(struct ik_sa *sa)
 
 	if (sa->state == IK_SA_DEAD)
 		return;
+	forget_heir(sa);
 	ik_sa_enter(sa, IK_SA_FAILED);
 	drop_undecided(sa);
 	end_children(sa);
@@ -299,6 +313,7 @@ void ik_sa_close(struct ik_sa *sa)
 		bool was_up = sa->state == IK_SA_UP;
 
 		sa->shutting = sa->e->shutdown;
+		forget_heir(sa);
 		ik_sa_enter(sa, IK_SA_CLOSING);
 		drop_undecided(sa);
 		ik_sa_setup_done(sa);

@@ -227,16 +227,15 @@ static bool has_hash(const uint8_t (*list)[20], size_t n, const uint8_t hash[20]
 	return false;
 }
 
-/*
- * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
- * takes them, encapsulation is forced if one forces it, and anchors are listed for all, if they are not too many.
- */
-static void speak_for_all(struct ik_conn *const *candidates, size_t n,
-			  struct ike_connection_config *c,
-			  uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20])
+void ik_init_speak_for_all(struct ike_engine *e, const struct cg_endpoint *local,
+			   const struct cg_endpoint *remote, struct ike_connection_config *c,
+			   uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20])
 {
+	struct ik_conn **candidates = e->candidates;
+	size_t n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, NULL);
 	size_t n_hashes = 0; /* one more than there is room for: too many */
 
+	n += ik_conn_waiting(e, local, remote, candidates + n, IKE_MAX_CANDIDATES - n);
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_connection_config *other = &candidates[i]->config->c;
 
@@ -378,8 +377,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	sa->suite = choice.suite;
 	sa->expected_id = 1;
 	c = conn->config->c;
-	n += ik_conn_waiting(e, local, remote, candidates + n, IKE_MAX_CANDIDATES - n);
-	speak_for_all(candidates, n, &c, hashes_of_all);
+	ik_init_speak_for_all(e, local, remote, &c, hashes_of_all);
 	sa->setup = calloc(1, sizeof(*sa->setup));
 	if (sa->setup && ik_nonce_take(e, &sa->setup->nonce) == 0 &&
 	    init_answer(sa, local, remote, msg, &content, &choice, &c) == 0 &&

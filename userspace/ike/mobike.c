@@ -53,12 +53,18 @@ static bool seen_otherwise(struct ik_sa *sa, const struct ike_content *content)
 	return true;
 }
 
-static void update_later(struct ik_sa *sa)
+/* Unless it is queued; the one under way may be about another address. */
+static void queue_once(struct ik_sa *sa, enum ik_task_kind kind)
 {
 	IK_LIST_FOREACH(&sa->tasks, link)
-		if (IK_ENTRY(link, struct ik_task, link)->kind == IK_TASK_MOBIKE_UPDATE)
+		if (IK_ENTRY(link, struct ik_task, link)->kind == kind)
 			return;
-	ik_task_queue(sa, IK_TASK_MOBIKE_UPDATE, 0, 0);
+	ik_task_queue(sa, kind, 0, 0);
+}
+
+static void update_later(struct ik_sa *sa)
+{
+	queue_once(sa, IK_TASK_MOBIKE_UPDATE);
 }
 
 static void report_moved(const struct ik_sa *sa, const char *who)
@@ -117,6 +123,10 @@ void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
 	bool guessed = cg_addr_is_any(&sa->local.addr) && !sa->encap;
 
 	if (cg_endpoint_equal(&sa->local, local) && cg_endpoint_equal(&sa->remote, remote))
+		return;
+	/* Only where it was asked, or where its name leads: a copy from elsewhere moves nobody (section 3.8). */
+	if (!cg_addr_equal(&remote->addr, &sa->remote.addr) &&
+	    !cg_addr_equal(&remote->addr, &sa->conn->remote.addr))
 		return;
 	sa->local = *local;
 	sa->remote = *remote;
@@ -230,7 +240,7 @@ uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content)
 	ik_sa_timers(sa);
 	report_moved(sa, "the peer");
 	/* Section 3.7: is the peer really there? If not, this is not answered, and all ends. */
-	ik_task_queue(sa, IK_TASK_ROUTABILITY, 0, 0);
+	queue_once(sa, IK_TASK_ROUTABILITY);
 	return 0;
 }
 

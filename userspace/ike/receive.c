@@ -9,6 +9,8 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#define REPEAT_PAUSE (IK_SECOND / 4)
+
 /* An error in clear, as the answer to a request outside of any SA (sections 1.5 and 2.21.4). */
 static void answer_clear(struct ike_engine *e, const struct cg_endpoint *local,
 			 const struct cg_endpoint *remote, const struct ike_header *request,
@@ -328,7 +330,10 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 			return;
 		}
 		OPENSSL_cleanse(e->plain, len);
-		sa->last_in = e->now;
+		/* It is no sign of life (section 2.4), as anybody can send it again; and no peer repeats itself faster. */
+		if (e->now - sa->last_repeat < REPEAT_PAUSE)
+			return;
+		sa->last_repeat = e->now;
 		ik_response_repeat(sa, local, remote);
 		return;
 	}

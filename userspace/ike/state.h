@@ -358,6 +358,7 @@ struct ik_sa {
 	bool redundant;	  /* another one of its connection stays */
 	ike_time redundant_since;
 	ike_time created, established, last_in, last_answer;
+	ike_time last_repeat; /* of that answer */
 	ike_time authenticated; /* of the first of a line of rekeyed ones */
 	ike_time rekey_at, reauth_at;
 	struct ik_timer life; /* setup, rekey and watch, by state */
@@ -542,6 +543,13 @@ int ik_init_keep_message(uint8_t **to, size_t *to_len, struct ike_view message);
 int ik_init_start(struct ik_conn *conn, bool reauth);
 void ik_init_resume(struct ik_sa *sa);
 void ik_init_timeout(struct ik_sa *sa);
+/*
+ * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
+ * takes them, encapsulation is forced if one forces it, and anchors are listed for all, if they are not too many.
+ */
+void ik_init_speak_for_all(struct ike_engine *e, const struct cg_endpoint *local,
+			   const struct cg_endpoint *remote, struct ike_connection_config *c,
+			   uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20]);
 void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote, const struct ike_message *msg);
 void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
