@@ -384,6 +384,49 @@ static void test_a_repeated_request_is_no_sign_of_life(void **state)
 	sim_free(s);
 }
 
+/* Somebody who sees a request answers it with a COOKIE of their own, before the peer does. */
+static enum sim_verdict forge_cookie(struct sim *s, struct sim_packet *p)
+{
+	static const uint8_t cookie[16] = {1};
+	struct ike_message msg;
+	struct ike_builder b;
+	uint8_t buf[128];
+	size_t len;
+
+	if (p->esp || ike_message_parse(p->data, p->size, &msg, NULL) < 0 ||
+	    msg.header.exchange != IKE_EXCHANGE_SA_INIT || ike_header_is_response(&msg.header))
+		return SIM_PASS;
+	msg.header.flags = IKE_FLAG_RESPONSE;
+	ike_build_message(&b, buf, sizeof(buf), &msg.header);
+	ike_build_notify(&b, IKE_N_COOKIE, IKE_VIEW(cookie, sizeof(cookie)));
+	assert_int_equal(ike_build_finish(&b, &len), 0);
+	s->delay_min = s->delay_max = SIM_MS;
+	sim_inject(s, &p->to, &p->from, buf, len);
+	s->delay_min = 10 * SIM_MS;
+	s->delay_max = 20 * SIM_MS;
+	return SIM_PASS;
+}
+
+static void test_a_forged_cookie_does_not_change_what_was_answered(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 510; seed < 520; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		s->tap = forge_cookie;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		sim_assert_up(s, SIM_S);
+		assert_int_equal(a->signs, 1);
+		assert_int_equal(b->verifies, 1);
+		sim_run(s, 60 * SIM_S);
+		sim_assert_rest(s);
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_what_has_no_sa_is_answered_once_or_not_at_all),
 		cmocka_unit_test(test_peers_error_in_clear_only_asks_for_a_sign_of_life),
 		cmocka_unit_test(test_a_repeated_request_is_no_sign_of_life),
+		cmocka_unit_test(test_a_forged_cookie_does_not_change_what_was_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,6 +216,8 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	struct ik_exchange *x = IK_ENTRY(t, struct ik_exchange, timer);
 	struct ik_sa *sa = x->sa;
 
+	if (x->task.kind == IK_TASK_INIT && ik_init_cookie_due(sa))
+		return;
 	if (exhausted(x)) {
 		switch (x->task.kind) {
 		case IK_TASK_INIT: ik_init_timeout(sa); break;

@@ -265,6 +265,7 @@ struct ik_setup {
 	uint8_t *cookie;
 	size_t cookie_len;
 	unsigned cookies, ke_retries;
+	bool cookie_pending; /* it has not been returned yet */
 	uint8_t hashes[64]; /* SIGNATURE_HASH_ALGORITHMS of the peer */
 	size_t n_hashes;
 	bool hashes_seen;
@@ -542,6 +543,8 @@ int ik_init_keep_message(uint8_t **to, size_t *to_len, struct ike_view message);
 /* Begins to connect: 0, -EAGAIN (waits for a nonce, counts as begun) or an error. */
 int ik_init_start(struct ik_conn *conn, bool reauth);
 void ik_init_resume(struct ik_sa *sa);
+/* No answer came but a COOKIE: begins anew with it. false: there was none. */
+bool ik_init_cookie_due(struct ik_sa *sa);
 void ik_init_timeout(struct ik_sa *sa);
 /*
  * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
