@@ -586,7 +586,9 @@ void ik_sa_children_move(struct ik_sa *sa)
 void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
 		 const struct cg_endpoint *remote, bool response)
 {
-	sa->last_in = sa->e->now;
+	/* Where it is ours to say where the SAs are, a peer that is heard from elsewhere does not show that it is there. */
+	if (!ik_mobike_leads(sa) || cg_addr_equal(&remote->addr, &sa->remote.addr))
+		sa->last_in = sa->e->now;
 	sa->confirmed = sa->state == IK_SA_UP;
 	/*
 	 * Section 2.23: the first message of IKE_AUTH says where the initiator floated to; later on a peer behind
@@ -596,6 +598,8 @@ void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
 		ik_sa_move(sa, local, remote);
 	else if (response && ik_mobike_leads(sa))
 		ik_mobike_answered_at(sa, local, remote);
+	else if (response && sa->mobike && cg_addr_is_any(&sa->local.addr))
+		sa->local = *local; /* ours was lost; ESP follows when the peer says so */
 }
 
 /* ------------------------------------------------------------------ keys */

@@ -97,7 +97,7 @@ struct ik_conn {
 	bool held;		   /* taken down by an operator */
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
-	bool told_waits; /* that a peer waits for its certificate */
+	bool told_waits;	   /* that a peer waits for its certificate */
 	bool asks_old; /* its name leads elsewhere: does the peer still answer where it was? */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	bool restored; /* it goes on where a snapshot left it */
@@ -200,8 +200,9 @@ enum ik_task_kind {
 	IK_TASK_IKE_DELETE,
 	IK_TASK_REFUSE, /* AUTHENTICATION_FAILED after the response (section 2.21.2) */
 	IK_TASK_LIVENESS,
-	IK_TASK_MOBIKE_UPDATE, /* UPDATE_SA_ADDRESSES (RFC 4555) */
-	IK_TASK_ROUTABILITY,   /* can the peer be reached where it says that it is? */
+	IK_TASK_MOBIKE_UPDATE,	 /* UPDATE_SA_ADDRESSES (RFC 4555) */
+	IK_TASK_ROUTABILITY,	 /* can the peer be reached where it says that it is? */
+	IK_TASK_MOBIKE_ANNOUNCE, /* our address is another one: to whoever decides */
 };
 
 struct ik_task {
@@ -266,7 +267,7 @@ struct ik_setup {
 	size_t cookie_len;
 	unsigned cookies, ke_retries;
 	bool cookie_pending; /* it has not been returned yet */
-	uint8_t hashes[64]; /* SIGNATURE_HASH_ALGORITHMS of the peer */
+	uint8_t hashes[64];  /* SIGNATURE_HASH_ALGORITHMS of the peer */
 	size_t n_hashes;
 	bool hashes_seen;
 	struct ik_intermediate intermediate;
@@ -298,7 +299,7 @@ struct ik_setup {
 	size_t held;		    /* bytes of its messages */
 	struct ik_link in_net;	    /* net->members */
 	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
-	bool proven, known; /* its address; it is configured */
+	bool proven, known;	    /* its address; it is configured */
 };
 
 struct ik_sa {
@@ -359,7 +360,7 @@ struct ik_sa {
 	bool redundant;	  /* another one of its connection stays */
 	ike_time redundant_since;
 	ike_time created, established, last_in, last_answer;
-	ike_time last_repeat; /* of that answer */
+	ike_time last_repeat;	/* of that answer */
 	ike_time authenticated; /* of the first of a line of rekeyed ones */
 	ike_time rekey_at, reauth_at;
 	struct ik_timer life; /* setup, rekey and watch, by state */
