@@ -101,8 +101,10 @@ static void test_policy_of_the_one_that_waits(void **state)
 	struct ike_policy strong;
 
 	(void)state;
-	sim_policy(&strong, IKE_PROTOCOL_IKE, "AES_CBC-256 HMAC_SHA2_512_256 PRF_HMAC_SHA2_512 ECP_521");
-	sim_policy(&b->policies[0][0], IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519");
+	sim_policy(&strong, IKE_PROTOCOL_IKE,
+		   "AES_CBC-256 HMAC_SHA2_512_256 PRF_HMAC_SHA2_512 ECP_521");
+	sim_policy(&b->policies[0][0], IKE_PROTOCOL_IKE,
+		   "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519");
 	a->conns[0].config.ike_policy = b->conns[0].config.ike_policy = &strong;
 	b->conns[1].config.ike_policy = &b->policies[0][0];
 	sim_conn_set(b, &b->conns[1]);

@@ -347,8 +347,7 @@ void ik_conn_follow(struct ik_conn *conn)
 {
 	bool elsewhere = false;
 
-	if (cg_addr_is_any(&conn->remote.addr) ||
-	    conn->config->c.mode == IKE_MODE_RESPONDER_ONLY)
+	if (cg_addr_is_any(&conn->remote.addr) || conn->config->c.mode == IKE_MODE_RESPONDER_ONLY)
 		return;
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
