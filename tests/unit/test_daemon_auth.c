@@ -286,6 +286,10 @@ static void only_so_many_nonces_are_remembered(void **state _unused_)
 static struct trust_table *trust;
 static struct pkigen_cert *peer_root, *peer_ca, *peer, *peer_other_subject, *stranger;
 
+/* Its certificate is there, and so its name; the others have none. */
+enum { READY = 40 };
+static const uint8_t ready_id[] = {2, 0, 0, 0, 'h', 'q'};
+
 static void trust_connection(uint32_t id, const char *name, const char *subject,
 			     const char *identity, const struct pkigen_cert *root)
 {
@@ -297,6 +301,8 @@ static void trust_connection(uint32_t id, const char *name, const char *subject,
 	(void)snprintf(s.name, sizeof(s.name), "%s", name);
 	(void)snprintf(s.subject_name, sizeof(s.subject_name), "%s", subject);
 	(void)snprintf(s.remote_identity, sizeof(s.remote_identity), "%s", identity);
+	if (id == READY)
+		s.local_id = (struct ike_blob){ready_id, sizeof(ready_id)};
 	assert_int_equal(trust_table_begin(trust, &s), 0);
 	assert_int_equal(trust_table_file(trust, &f, (const uint8_t *)root->pem, strlen(root->pem)),
 			 0);
@@ -319,6 +325,7 @@ static void make_anchors(void)
 	trust_connection(30, "branch", "gw.peer.example", "auto", peer_root);
 	trust_connection(10, "other", "gw.peer.example", "auto", other_root);
 	trust_connection(20, "elsewhere", "gw.elsewhere.example", "auto", peer_root);
+	trust_connection(READY, "ready", "gw.peer.example", "auto", peer_root);
 	trust_table_seal(trust);
 }
 
@@ -452,6 +459,12 @@ static void among_candidates_the_one_that_fits_is_found(void **state _unused_)
 	e.v.n_candidates = 3;
 	assert_int_equal(judged(&e), 0);
 	assert_int_equal(answer.connection, 30);
+	/* Whoever asks for nobody by name is not one that waits for its certificate rather than one that is ready. */
+	exchange_make(&e, peer, peer_ca, READY);
+	e.candidates[1] = 30;
+	e.v.n_candidates = 2;
+	assert_int_equal(judged(&e), 0);
+	assert_int_equal(answer.connection, READY);
 	/* Nobody expects this one. */
 	exchange_make(&e, peer_other_subject, peer_ca, 20);
 	e.candidates[1] = 30;

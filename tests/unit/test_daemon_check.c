@@ -199,6 +199,17 @@ static void a_name_means_the_addresses_it_had(void **state _unused_)
 	assert_int_equal(check(), 0);
 	ctx.n_resolved = 1;
 	refused_for("remote endpoint");
+	/* It leads elsewhere now, and the Child SA that is there is rekeyed. */
+	ctx.current[0] = addr("203.0.113.8");
+	ctx.current[1] = add.remote.addr;
+	ctx.n_current = 1;
+	refused_for("remote endpoint");
+	ctx.n_current = 2;
+	assert_int_equal(check(), 0);
+	/* An address that is configured is no name. */
+	connection.remote_kind = CG_REMOTE_ADDRESS;
+	connection.remote_address = addr("203.0.113.7");
+	refused_for("remote endpoint");
 }
 
 static void we_are_where_we_are_configured(void **state _unused_)

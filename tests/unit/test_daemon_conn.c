@@ -51,6 +51,7 @@ static void a_connection_arrives_as_it_was_sent(void **state _unused_)
 		.certs = {{cert, sizeof(cert)}},
 		.n_certs = 1,
 		.childless = true,
+		.remote_named = true,
 	};
 	struct parts p = {};
 	const struct ike_connection_config *got;
@@ -69,6 +70,7 @@ static void a_connection_arrives_as_it_was_sent(void **state _unused_)
 	assert_memory_equal(got->certs[0].data, cert, sizeof(cert));
 	assert_memory_equal(got->ike_policy, c.ike_policy, sizeof(*c.ike_policy));
 	assert_true(got->childless);
+	assert_true(got->remote_named);
 	(void)ike_conn_free(p.conn);
 }
 

@@ -246,10 +246,34 @@ static void test_cost_does_not_grow_with_the_number_of_peers(void **state)
 	assert_true(many < few * 5);
 }
 
+/* Whoever issues nonces forgets the oldest: what is kept here does not grow old, and a storm of peers gets none that is refused. */
+static void test_no_nonce_grows_old(void **state)
+{
+	struct sim *s = sim_new(90);
+	struct sim_node *b = sim_node_new(s, "b", "root-b", "198.51.100.1");
+	struct ike_nonce n;
+	unsigned storm = 0;
+
+	(void)state;
+	sim_run(s, SIM_S);
+	for (unsigned i = 0; i < 3000; i++) {
+		assert_int_equal(ik_nonce_take(b->engine, &n), 0);
+		sim_run(s, 10 * SIM_MS);
+		assert_true(b->n_nonces - n.token <= 2 * IK_NONCE_POOL);
+	}
+	while (ik_nonce_take(b->engine, &n) == 0) {
+		assert_true(b->n_nonces - n.token <= 2 * IK_NONCE_POOL);
+		storm++;
+	}
+	assert_true(storm >= IK_NONCE_LOW);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_sites_get_in),
+		cmocka_unit_test(test_no_nonce_grows_old),
 		cmocka_unit_test(test_days_of_many_sites),
 		cmocka_unit_test(test_policies_of_many_unknown_peers),
 		cmocka_unit_test(test_cost_does_not_grow_with_the_number_of_peers),

@@ -296,6 +296,207 @@ static void test_routability_is_checked(void **state)
 	sim_free(s);
 }
 
+static bool is_answer(const struct sim_packet *p, const char *from)
+{
+	struct ike_header h;
+	size_t marker = p->to.port == 4500 ? 4 : 0;
+
+	return !p->esp && at(p->from, from) && p->size > marker &&
+	       ike_header_parse(p->data + marker, p->size - marker, &h, NULL) >= 0 &&
+	       ike_header_is_response(&h);
+}
+
+/* The first answer comes from elsewhere, and not from where it was sent. */
+static enum sim_verdict diverted(struct sim *s, struct sim_packet *p)
+{
+	struct sim_packet copy = *p;
+	bool *done = s->tap_ctx;
+
+	if (*done || !is_answer(p, "198.51.100.1"))
+		return at(p->to, "203.0.113.66") ? SIM_DROP : SIM_PASS;
+	*done = true;
+	copy.from = sim_endpoint("203.0.113.66", 4500);
+	sim_repeat(s, &copy, 5 * SIM_MS);
+	return SIM_DROP;
+}
+
+/* Who copies an answer, and is faster, leads nobody to where the copy came from. */
+static void test_a_copied_answer_moves_nobody(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(40, &a, &b);
+	bool done = false;
+
+	(void)state;
+	s->traffic = 500 * SIM_MS;
+	sim_connect(s, a, b);
+	s->tap = diverted;
+	s->tap_ctx = &done;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	sim_run(s, 2 * SIM_S);
+	assert_true(done);
+	assert_true(at(sa_of(a)->remote, "198.51.100.1"));
+	sim_run(s, 120 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	assert_int_equal(sim_reports(a, "peer-dead"), 0);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static enum sim_verdict no_requests_of_b(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && at(p->from, "198.51.100.1") && !is_answer(p, "198.51.100.1") ? SIM_DROP
+										       : SIM_PASS;
+}
+
+static void update(struct sim_node *n, struct ike_builder *b)
+{
+	ik_mobike_build_update(sa_of(n), b);
+}
+
+/* However often a peer moves without answering ours, no more than one question about it waits. */
+static void test_moves_of_one_who_does_not_answer_do_not_add_up(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(41, &a, &b);
+	unsigned waiting = 0;
+
+	(void)state;
+	sim_connect(s, a, b);
+	s->tap = no_requests_of_b;
+	for (unsigned i = 0; i < 50; i++) {
+		ask(a, update);
+		sim_run(s, 100 * SIM_MS);
+	}
+	assert_true(sim_reports(b, "moved") >= 50);
+	IK_LIST_FOREACH(&sa_of(b)->tasks, link)
+		waiting++;
+	assert_int_equal(waiting, 1);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
+#define NEW "198.51.100.200"
+
+static void resolves_to(struct sim_node *a, const char *addr)
+{
+	struct cg_endpoint to = sim_endpoint(addr, 500);
+
+	assert_int_equal(ike_connection_resolved(a->engine, a->sim->now, 1, &to), 0);
+	sim_run(a->sim, 0);
+}
+
+/* b has no fixed address either, and a knows it by a name. */
+static struct sim *named_pair_up(uint64_t seed, struct sim_node **a, struct sim_node **b)
+{
+	struct sim *s = pair_up(seed, a, b);
+
+	(*a)->conns[0].config.remote_named = true;
+	(*b)->conns[0].config.local = (struct cg_endpoint){};
+	return s;
+}
+
+static void assert_responder_moved(struct sim *s, struct sim_node *a, struct sim_node *b,
+				   uint64_t spi)
+{
+	assert_true(at(sim_count(a, 1).last.remote, NEW));
+	assert_true(at(sim_count(b, 1).last.local, NEW));
+	assert_true(at(a->sad->remote, NEW));
+	assert_true(at(b->sad->local, NEW));
+	assert_true(sim_count(a, 1).last.spi_i == spi);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_assert_rest(s);
+	/* Traffic goes there, both ways. */
+	s->traffic = 20 * SIM_MS;
+	sim_run(s, 30 * SIM_S);
+	sim_assert_no_gaps(s);
+	assert_true(b->conns[0].flows[0].received > 100);
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, true), 0);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+}
+
+/* The responder is renumbered and notices that. Its name leads there before it says so, or after. */
+static void test_a_responder_that_is_renumbered_is_followed(void **state)
+{
+	static const struct cg_addr old = {.family = AF_INET, .bytes = {198, 51, 100, 1}};
+
+	(void)state;
+	for (unsigned late = 0; late < 2; late++) {
+		struct sim_node *a, *b;
+		struct sim *s = named_pair_up(50 + late, &a, &b);
+		uint64_t spi;
+
+		sim_connect(s, a, b);
+		assert_true(sa_of(a)->mobike && sa_of(b)->mobike);
+		spi = sim_count(a, 1).last.spi_i;
+		sim_node_move(b, NEW);
+		if (!late)
+			resolves_to(a, NEW);
+		ike_local_lost(b->engine, s->now, &old);
+		sim_run(s, SIM_S);
+		assert_int_equal(sim_reports(a, "peer-moved"), late);
+		if (late)
+			resolves_to(a, NEW);
+		sim_run(s, 8 * SIM_S);
+		assert_responder_moved(s, a, b, spi);
+		sim_free(s);
+	}
+}
+
+/* It does not notice, having nothing to send: the initiator does, and looks where the name leads. */
+static void test_a_responder_that_is_silent_is_looked_for_where_its_name_leads(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = named_pair_up(52, &a, &b);
+	uint64_t spi;
+
+	(void)state;
+	b->deaf_to_moves = true;
+	sim_connect(s, a, b);
+	spi = sim_count(a, 1).last.spi_i;
+	sim_node_move(b, NEW);
+	for (unsigned i = 0; i < 300 && !sim_reports(a, "peer-silent"); i++)
+		sim_run(s, 100 * SIM_MS);
+	assert_int_equal(sim_reports(a, "peer-silent"), 1);
+	resolves_to(a, NEW);
+	sim_run(s, 10 * SIM_S);
+	assert_responder_moved(s, a, b, spi);
+	sim_free(s);
+}
+
+/* Where remote_address is an address, or the name goes on leading elsewhere, nobody is followed. */
+static void test_a_responder_goes_nowhere_without_its_name(void **state)
+{
+	static const struct cg_addr old = {.family = AF_INET, .bytes = {198, 51, 100, 1}};
+
+	(void)state;
+	for (unsigned named = 0; named < 2; named++) {
+		struct sim_node *a, *b;
+		struct sim *s = named_pair_up(53 + named, &a, &b);
+
+		a->conns[0].config.remote_named = named;
+		sim_connect(s, a, b);
+		sim_node_move(b, NEW);
+		ike_local_lost(b->engine, s->now, &old);
+		sim_run(s, 10 * SIM_S);
+		assert_int_equal(sim_reports(a, "peer-moved"), 1);
+		assert_true(at(sa_of(a)->remote, "198.51.100.1"));
+		assert_true(at(a->sad->remote, "198.51.100.1"));
+		sim_run(s, 100 * SIM_S);
+		assert_int_equal(sim_count(a, 1).up, 0);
+		sim_node_move(b, "198.51.100.1");
+		sim_assert_up(s, 120 * SIM_S);
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +509,12 @@ int main(void)
 		cmocka_unit_test(test_without_a_need_or_a_will_it_is_not_used),
 		cmocka_unit_test(test_a_nat_where_none_is_allowed_changes_nothing),
 		cmocka_unit_test(test_routability_is_checked),
+		cmocka_unit_test(test_a_copied_answer_moves_nobody),
+		cmocka_unit_test(test_moves_of_one_who_does_not_answer_do_not_add_up),
+		cmocka_unit_test(test_a_responder_that_is_renumbered_is_followed),
+		cmocka_unit_test(
+			test_a_responder_that_is_silent_is_looked_for_where_its_name_leads),
+		cmocka_unit_test(test_a_responder_goes_nowhere_without_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -408,6 +408,67 @@ static void test_a_long_announcement_waits_for_an_exchange_that_can_be_fragmente
 	}
 }
 
+/* Anchors in the CERTREQ of b's answer to IKE_INTERMEDIATE, opened with a's keys. */
+static enum sim_verdict look_into_intermediate(struct sim *s, struct sim_packet *p)
+{
+	size_t *n_anchors = s->tap_ctx, marker = p->to.port == 4500 ? 4 : 0, len;
+	uint8_t plain[4096];
+	struct ike_payloads payloads;
+	struct ike_content content;
+	struct ike_message msg;
+	const struct ik_sa *sa;
+
+	if (p->esp || ike_message_parse(p->data + marker, p->size - marker, &msg, NULL) < 0 ||
+	    msg.header.exchange != IKE_EXCHANGE_INTERMEDIATE ||
+	    !ike_header_is_response(&msg.header))
+		return SIM_PASS;
+	sa = ik_sa_find(s->nodes->engine, msg.header.spi_i);
+	assert_non_null(sa);
+	assert_int_equal(ike_sk_open(&sa->keys.responder, &msg, plain, &len), 0);
+	assert_int_equal(ike_payloads_parse(ike_sk_find(&msg)->next, IKE_VIEW(plain, len),
+					    &payloads, NULL),
+			 0);
+	assert_int_equal(ike_content_parse(&payloads, true, true, &content, NULL), 0);
+	for (size_t i = 0; i < content.n_certreqs; i++)
+		*n_anchors += content.certreqs[i].data.len / 20;
+	return SIM_PASS;
+}
+
+/* Until it is known which of them the peer is, all of the connections ask for certificates: there as in IKE_SA_INIT. */
+static void test_anchors_of_all_are_asked_for_in_ike_intermediate(void **state)
+{
+	static const uint8_t ours[1][20] = {{7}}, others[1][20] = {{9}};
+	static uint8_t methods[IKE_MAX_AUTH_METHODS];
+	struct sim *s = sim_new(43);
+	struct sim_node *a, *b;
+	struct sim_conn *other;
+	size_t n_anchors = 0;
+
+	(void)state;
+	memset(methods, 2, sizeof(methods));
+	sim_pair(s, &a, &b);
+	sim_pair_additional(a, b);
+	announce(&a->conns[0], methods, sizeof(methods));
+	announce(&b->conns[0], methods, sizeof(methods));
+	a->conns[0].config.fragmentation = b->conns[0].config.fragmentation = false;
+	b->conns[0].config.anchor_hashes = ours;
+	other = sim_conn(b, 2, NULL, "x", "root-a");
+	other->config.mode = IKE_MODE_RESPONDER_ONLY;
+	other->config.fragmentation = false;
+	other->config.anchor_hashes = others;
+	b->conns[0].config.n_anchor_hashes = other->config.n_anchor_hashes = 1;
+	sim_child(other, 0, "net", "10.2.0.0/16", "10.3.0.0/16");
+	sim_conn_set(b, other);
+	sim_conn_set(b, &b->conns[0]);
+	s->tap = look_into_intermediate;
+	s->tap_ctx = &n_anchors;
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_int_equal(n_anchors, 2);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_what_does_no_harm),
 		cmocka_unit_test(test_auth_lifetime),
 		cmocka_unit_test(test_childless),
+		cmocka_unit_test(test_anchors_of_all_are_asked_for_in_ike_intermediate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

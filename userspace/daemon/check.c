@@ -91,6 +91,15 @@ static bool listens_on(const struct check_context *c, const struct cg_addr *a)
 	return false;
 }
 
+static bool is_among(const struct cg_addr *list, size_t n, const struct cg_addr *a)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (cg_addr_equal(&list[i], a))
+			return true;
+	}
+	return false;
+}
+
 static bool is_remote(const struct check_context *c, const struct cg_addr *a)
 {
 	const struct cg_connection *n = c->connection;
@@ -99,10 +108,9 @@ static bool is_remote(const struct check_context *c, const struct cg_addr *a)
 	case CG_REMOTE_ADDRESS: return cg_addr_equal(&n->remote_address, a);
 	case CG_REMOTE_ANY: return !cg_addr_is_any(a) && !cg_addr_is_multicast(a);
 	case CG_REMOTE_NAME:
-		for (size_t i = 0; i < c->n_resolved; i++) {
-			if (cg_addr_equal(&c->resolved[i], a))
-				return true;
-		}
+		if (is_among(c->resolved, c->n_resolved, a) ||
+		    is_among(c->current, c->n_current, a))
+			return true;
 		/* A name that has no address yet can still be a peer that calls us. */
 		return c->n_resolved == 0 && n->mode != CG_MODE_INITIATOR_ONLY &&
 		       !cg_addr_is_any(a) && !cg_addr_is_multicast(a);

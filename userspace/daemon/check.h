@@ -9,12 +9,17 @@
 #include "config/config.h"
 #include "ike/engine.h"
 
+enum { CHECK_CURRENT_MAX = 4 };
+
 /* What a connection is allowed, beyond its configuration. */
 struct check_context {
 	const struct cg_connection *connection;
 	const struct cg_gateway *gateway;
 	const struct cg_addr *resolved; /* addresses its remote name had lately */
 	size_t n_resolved;
+	/* where its Child SAs are: what was let in stays there when the name leads elsewhere */
+	struct cg_addr current[CHECK_CURRENT_MAX];
+	size_t n_current;
 	/* of the handle that came along */
 	bool binding_live;
 	uint32_t binding_connection;

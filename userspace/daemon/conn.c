@@ -118,6 +118,22 @@ int conn_set_resolved(struct conn *c, const struct cg_addr *addresses, size_t n)
 	return 0;
 }
 
+/* Rarely more than one address: two while a new IKE SA takes over. */
+static void conn_places(const struct conn *c, struct check_context *ret)
+{
+	const struct child *k;
+
+	LIST_FOREACH(k, &c->children, of_conn)
+	{
+		bool known = false;
+
+		for (size_t i = 0; i < ret->n_current; i++)
+			known |= cg_addr_equal(&ret->current[i], &k->remote.addr);
+		if (!known && ret->n_current < CHECK_CURRENT_MAX)
+			ret->current[ret->n_current++] = k->remote.addr;
+	}
+}
+
 void conn_check_context(const struct conn *c, struct check_context *ret)
 {
 	*ret = (struct check_context){
@@ -126,6 +142,7 @@ void conn_check_context(const struct conn *c, struct check_context *ret)
 		.resolved = c->resolved,
 		.n_resolved = c->n_resolved,
 	};
+	conn_places(c, ret);
 }
 
 /* ---------------------------------------------------------------- to the engine */
@@ -282,6 +299,7 @@ int conn_tell_ike(struct conn *c)
 	e.auth_methods = (struct ike_blob){.data = methods, .size = pki_announce(methods)};
 	(void)snprintf(e.name, sizeof(e.name), "%s", cfg->name);
 	remote_endpoint(c, &e.remote);
+	e.remote_named = cfg->remote_kind == CG_REMOTE_NAME;
 	e.local = (struct cg_endpoint){.addr = cfg->local_address,
 				       .port = c->g->config->gateway.ike_port,
 				       .vrf = conn_vrf(c)};

@@ -75,9 +75,9 @@ static bool fits(const struct trust_entry *e, const struct pki_id *id, const str
 
 static bool was_asked_for(const struct trust_entry *e, const struct ike_out_verify *v)
 {
-	return v->wanted_id.size == e->local_id_len &&
-	       (e->local_id_len == 0 ||
-		memcmp(v->wanted_id.data, e->local_id, e->local_id_len) == 0);
+	/* One whose certificate is awaited has no name yet. */
+	return e->local_id_len > 0 && v->wanted_id.size == e->local_id_len &&
+	       memcmp(v->wanted_id.data, e->local_id, e->local_id_len) == 0;
 }
 
 static int fill_binding(const struct pki_verdict *verdict, const struct trust_entry *e,

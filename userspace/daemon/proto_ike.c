@@ -144,6 +144,7 @@ void proto_put_conn(struct msg_writer *w, const struct ike_connection_config *c)
 	msg_put_endpoint(w, &c->local);
 	msg_put_addr(w, &c->source);
 	msg_put_endpoint(w, &c->remote);
+	msg_put_bool(w, c->remote_named);
 	msg_put_u32(w, c->mark);
 	msg_put_u8(w, (uint8_t)c->encap);
 	msg_put_blob(w, c->local_id.data, c->local_id.size);
@@ -186,6 +187,7 @@ void proto_get_conn(struct msg_reader *r, struct proto_conn *ret)
 	msg_get_endpoint(r, &c->local);
 	msg_get_addr(r, &c->source);
 	msg_get_endpoint(r, &c->remote);
+	c->remote_named = msg_get_bool(r);
 	c->mark = msg_get_u32(r);
 	c->encap = (enum ike_encap)msg_get_enum(r, IKE_ENCAP_RAW);
 	c->local_id.data = msg_get_blob(r, 4096, &c->local_id.size);

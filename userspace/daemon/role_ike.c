@@ -24,7 +24,7 @@ struct ike {
 	struct ike_conn *conn; /* being received */
 	struct event *timer;
 	unsigned int next_verifier;
-	uint32_t nonces_wanted; /* there was nobody to ask */
+	uint32_t nonces_wanted; /* nobody could be asked for them */
 	usec_t address_lost_at;
 	struct key_log key_log;
 	bool closing;
@@ -202,6 +202,9 @@ static void drain(struct ike *k)
 		return;
 	while (ike_next_output(k->engine, &o))
 		output(k, &o);
+	/* The engine asks once: what did not get out is asked for again. */
+	if (k->nonces_wanted > 0)
+		ask_nonces(k, k->nonces_wanted);
 	now = now_boottime();
 	key_log_tick(&k->key_log, now);
 	if (save(k, now))

@@ -322,6 +322,7 @@ void ik_auth_send(struct ik_sa *sa)
 		fail(sa, r);
 		return;
 	}
+	ik_timer_stop(sa->e, &sa->life);
 	ik_sa_enter(sa, IK_SA_AUTH_SENT);
 }
 
@@ -384,6 +385,7 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 	s->chain_len = chain.len;
 	s->first = first;
 	ik_sa_enter(sa, IK_SA_AUTH_VERIFY);
+	ik_timer_set(sa->e, &sa->life, sa->e->now + IK_JUDGE_TIME);
 	r = s->chain ? ik_auth_verify(sa, content, &candidate, 1) : -ENOMEM;
 	if (r == -EMSGSIZE || r == -ENOENT) {
 		ik_auth_unfit(sa, r);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JUDGE_TIME (60 * IK_SECOND)
-
 static void refuse(struct ik_sa *sa, uint16_t type)
 {
 	uint32_t id = sa->serving ? sa->serving->id : sa->expected_id;
@@ -51,7 +49,9 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		return;
 	}
 	sa->serving = calloc(1, sizeof(*sa->serving));
+	/* Now it is seen who it is: those that wait for their certificate are among them. */
 	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IKE_MAX_CANDIDATES, NULL);
+	n += ik_conn_waiting(e, &sa->local, &sa->remote, conns + n, IKE_MAX_CANDIDATES - n);
 	candidates = calloc(n ? n : 1, sizeof(*candidates));
 	if (!sa->serving || !candidates || !ik_halfopen_may_hold(sa, chain.len)) {
 		r = -ENOMEM;
@@ -86,7 +86,7 @@ out:
 		return;
 	}
 	ik_sa_enter(sa, IK_SA_PEER_VERIFY);
-	ik_timer_set(e, &sa->life, e->now + JUDGE_TIME);
+	ik_timer_set(e, &sa->life, e->now + IK_JUDGE_TIME);
 }
 
 /* The first Child SA, if the peer asks for one: its failure does not touch the IKE SA (section 1.2). */
@@ -117,16 +117,95 @@ static void first_child(struct ik_sa *sa, const struct ike_content *content)
 	}
 }
 
-void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
+/* May it be this connection, as which it was judged? It is refused if not. */
+static bool admitted(struct ik_sa *sa, const struct ik_conn *conn)
 {
+	char remote[CG_ENDPOINT_SIZE];
+
+	if (conn && ik_conn_admits(conn, &sa->local, &sa->remote) && !sa->e->shutdown)
+		return true;
+	ik_report_failure(
+		sa, IKE_WARNING, "no-connection", NULL,
+		"%s authenticated as a connection that was removed or taken down meanwhile",
+		cg_endpoint_format(&sa->remote, remote));
+	refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+	return false;
+}
+
+/* Does its connection allow what was negotiated before it was known? It is refused if not. */
+static bool fits(struct ik_sa *sa)
+{
+	const struct ike_connection_config *c = &sa->conn->config->c;
+	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT], policy[IKE_TEXT_SIZE / 2];
+
+	sa->udp = c->encap != IKE_ENCAP_RAW && (sa->encap || sa->nat_local || sa->nat_peer);
+	if (ike_policy_allows(c->ike_policy, &sa->suite, IKE_KE_USE_POLICY))
+		return true;
+	ik_report_failure(
+		sa, IKE_ERROR, "no-proposal-chosen",
+		"give connections that a peer's address cannot tell apart the same IKE proposals",
+		"%s is connection %s, whose policy (%s) does not allow %s, which was negotiated before it was known",
+		cg_endpoint_format(&sa->remote, remote), c->name,
+		ike_policy_format(c->ike_policy, policy, sizeof(policy)),
+		ike_suite_format(&sa->suite, suite, sizeof(suite)));
+	refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+	return false;
+}
+
+/* Its certificate is not there yet: the peer's next try takes the place of the last. */
+static void await(struct ik_sa *sa)
+{
+	struct ik_conn *conn = sa->conn;
+	char remote[CG_ENDPOINT_SIZE];
+
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (other != sa && ik_auth_peer_waits(other))
+			ik_sa_kill(other);
+	}
+	ik_halfopen_remove(sa);
+	ik_timer_set(sa->e, &sa->life, sa->e->now + IK_AWAIT_TIME);
+	if (!conn->told_waits)
+		ik_report(
+			sa->e, conn, &sa->remote, IKE_NOTICE, "peer-waits", NULL,
+			"%s (%s) wants to connect; it is not answered before the connection has its certificate, and goes on then",
+			cg_endpoint_format(&sa->remote, remote),
+			sa->peer_subject ? sa->peer_subject : "-");
+	conn->told_waits = true;
+}
+
+/* It is known, and may come in: the first Child SA, and our AUTH. */
+static void go_on(struct ik_sa *sa)
+{
+	struct ik_conn *conn = sa->conn;
 	struct ike_payloads payloads;
 	struct ike_content content;
+
+	conn->told_waits = false;
+	if (ike_payloads_parse(sa->serving->first, IKE_VIEW(sa->serving->chain, sa->serving->len),
+			       &payloads, NULL) < 0 ||
+	    ike_content_parse(&payloads, false, true, &content, NULL) < 0) {
+		refuse(sa, IKE_N_INVALID_SYNTAX);
+		return;
+	}
+	ik_auth_initial_contact(sa, &content);
+	sa->mobike = conn->config->c.mobike &&
+		     ike_content_notify(&content, IKE_N_MOBIKE_SUPPORTED, 0);
+	ik_sa_enter(sa, IK_SA_PEER_FINISH);
+	first_child(sa, &content);
+	if (ik_auth_sign(sa) < 0) {
+		ik_report_failure(sa, IKE_ERROR, "internal-error", NULL, "out of memory");
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+	}
+}
+
+void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
+{
 	struct ik_conn *conn;
-	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT], policy[IKE_TEXT_SIZE / 2];
 
 	if (sa->state != IK_SA_PEER_VERIFY)
 		return;
-	cg_endpoint_format(&sa->remote, remote);
 	if (a->error) {
 		/* The connection it was judged as, if it came to that: there the operator looks. */
 		conn = a->connection ? ik_conn_find(sa->e, a->connection) : NULL;
@@ -144,43 +223,31 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 	}
 	ik_auth_take_verdict(sa, a);
 	conn = ik_conn_find(sa->e, a->connection);
-	if (!conn || !ik_conn_matches(conn, &sa->local, &sa->remote) || sa->e->shutdown) {
-		ik_report_failure(
-			sa, IKE_WARNING, "no-connection", NULL,
-			"%s authenticated as a connection that was removed or taken down meanwhile",
-			remote);
-		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+	if (!admitted(sa, conn))
 		return;
-	}
 	ik_sa_attach(sa, conn);
-	sa->udp = conn->config->c.encap != IKE_ENCAP_RAW &&
-		  (sa->encap || sa->nat_local || sa->nat_peer);
-	if (!ike_policy_allows(conn->config->c.ike_policy, &sa->suite, IKE_KE_USE_POLICY)) {
-		ik_report_failure(
-			sa, IKE_ERROR, "no-proposal-chosen",
-			"give connections that a peer's address cannot tell apart the same IKE proposals",
-			"%s is connection %s, whose policy (%s) does not allow %s, which was negotiated before it was known",
-			remote, conn->config->c.name,
-			ike_policy_format(conn->config->c.ike_policy, policy, sizeof(policy)),
-			ike_suite_format(&sa->suite, suite, sizeof(suite)));
-		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+	if (!fits(sa))
 		return;
-	}
-	if (ike_payloads_parse(sa->serving->first, IKE_VIEW(sa->serving->chain, sa->serving->len),
-			       &payloads, NULL) < 0 ||
-	    ike_content_parse(&payloads, false, true, &content, NULL) < 0) {
-		refuse(sa, IKE_N_INVALID_SYNTAX);
+	if (conn->config->c.n_certs)
+		go_on(sa);
+	else
+		await(sa);
+}
+
+bool ik_auth_peer_waits(const struct ik_sa *sa)
+{
+	return sa->state == IK_SA_PEER_VERIFY && sa->conn && sa->binding;
+}
+
+void ik_auth_peer_ready(struct ik_sa *sa)
+{
+	if (!ik_auth_peer_waits(sa) || !sa->conn->config->c.n_certs)
 		return;
-	}
-	ik_auth_initial_contact(sa, &content);
-	sa->mobike = conn->config->c.mobike &&
-		     ike_content_notify(&content, IKE_N_MOBIKE_SUPPORTED, 0);
-	ik_sa_enter(sa, IK_SA_PEER_FINISH);
-	first_child(sa, &content);
-	if (ik_auth_sign(sa) < 0) {
-		ik_report_failure(sa, IKE_ERROR, "internal-error", NULL, "out of memory");
-		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
-	}
+	ik_config_unref(sa->config, sa->e);
+	sa->config = ik_config_ref(sa->conn->config);
+	ik_timer_set(sa->e, &sa->life, sa->e->now + IK_JUDGE_TIME);
+	if (admitted(sa, sa->conn) && fits(sa))
+		go_on(sa);
 }
 
 void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a)

@@ -83,7 +83,8 @@ struct ike_connection_config {
 	/* Where a system that may send from any address sends from now: for NAT detection. Family AF_UNSPEC: not known. */
 	struct cg_addr source;
 	struct cg_endpoint remote; /* family AF_UNSPEC: any (responder only, or not resolved yet) */
-	uint32_t mark;		   /* of what is sent; what comes has none that we see */
+	bool remote_named; /* remote is what a name leads to now: what is up stays where it is until it is up there, too */
+	uint32_t mark; /* of what is sent; what comes has none that we see */
 	enum ike_encap encap;
 
 	struct ike_blob local_id; /* body of our ID payload: type, 3 reserved bytes, data */

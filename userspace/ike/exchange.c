@@ -72,7 +72,8 @@ static int task_start(struct ik_sa *sa, const struct ik_task *t)
 	case IK_TASK_REFUSE:
 	case IK_TASK_LIVENESS:
 	case IK_TASK_MOBIKE_UPDATE:
-	case IK_TASK_ROUTABILITY: return ik_info_request(sa, t);
+	case IK_TASK_ROUTABILITY:
+	case IK_TASK_MOBIKE_ANNOUNCE: return ik_info_request(sa, t);
 	case IK_TASK_INIT:
 	case IK_TASK_INTERMEDIATE:
 	case IK_TASK_AUTH: break;
@@ -154,6 +155,12 @@ void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *
 	send_packets(x->sa, &x->packets, local, &x->sa->remote);
 }
 
+void ik_exchange_transmit_to(struct ik_exchange *x, const struct cg_endpoint *local,
+			     const struct cg_endpoint *remote)
+{
+	send_packets(x->sa, &x->packets, local, remote);
+}
+
 void ik_exchange_transmit(struct ik_exchange *x)
 {
 	/* The source may be another one each time. */
@@ -216,6 +223,8 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	struct ik_exchange *x = IK_ENTRY(t, struct ik_exchange, timer);
 	struct ik_sa *sa = x->sa;
 
+	if (x->task.kind == IK_TASK_INIT && ik_init_cookie_due(sa))
+		return;
 	if (exhausted(x)) {
 		switch (x->task.kind) {
 		case IK_TASK_INIT: ik_init_timeout(sa); break;
@@ -229,7 +238,8 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 		case IK_TASK_REFUSE:
 		case IK_TASK_LIVENESS:
 		case IK_TASK_MOBIKE_UPDATE:
-		case IK_TASK_ROUTABILITY: ik_info_timeout(sa); break;
+		case IK_TASK_ROUTABILITY:
+		case IK_TASK_MOBIKE_ANNOUNCE: ik_info_timeout(sa); break;
 		}
 		return;
 	}

@@ -18,6 +18,9 @@ int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain);
 size_t ik_message_max(const struct ik_sa *sa, const struct cg_endpoint *local);
 void ik_exchange_transmit(struct ik_exchange *x);
 void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local);
+/* Once, from there to there. */
+void ik_exchange_transmit_to(struct ik_exchange *x, const struct cg_endpoint *local,
+			     const struct cg_endpoint *remote);
 void ik_exchange_start_timer(struct ik_exchange *x);
 struct ik_exchange *ik_exchange_free(struct ik_exchange *x);
 /* The exchange that was answered goes on with another request: 0, and it is the active one again, or an error. */

@@ -56,14 +56,34 @@ static bool demand(const struct ike_engine *e, const struct ik_net *net)
 	       (net && net->n >= (e->config.half_open_per_net + 1) / 2);
 }
 
-static bool full(const struct ike_engine *e, const struct ik_net *net, size_t more)
+/*
+ * What there is of it for one who asks: all for a peer at a configured address, who has shown that it is there; three quarters for
+ * others, and of that an eighth is kept for prefixes that have nothing yet. So whoever has addresses in many prefixes keeps neither out.
+ */
+static size_t share(size_t all, bool known, bool fresh)
 {
-	return e->held + more > IK_HELD_MAX || (net && net->held + more > IK_HELD_PER_NET);
+	if (known)
+		return all;
+	all -= all / 4;
+	return fresh ? all : all - all / 8;
 }
 
+static bool full(const struct ike_engine *e, const struct ik_net *net, bool known, bool fresh,
+		 size_t more)
+{
+	/* The prefix's others may be strangers. */
+	const size_t per_net = known ? 2 * (size_t)IK_HELD_PER_NET : IK_HELD_PER_NET;
+
+	return e->held + more > share(IK_HELD_MAX, known, fresh) ||
+	       (net && net->held + more > per_net);
+}
+
+/* Who goes on has sealed a message: its address is real. */
 bool ik_halfopen_may_hold(const struct ik_sa *sa, size_t more)
 {
-	return !sa->setup || !sa->setup->net || !full(sa->e, sa->setup->net, more);
+	const struct ik_setup *s = sa->setup;
+
+	return !s || !s->net || !full(sa->e, s->net, s->known, true, more);
 }
 
 static void account(struct ik_sa *sa, size_t bytes)
@@ -90,12 +110,14 @@ enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoi
 	struct ik_net *net;
 	struct ik_sa *victim;
 	uint64_t key;
+	bool fresh;
 
 	prefix_of(&remote->addr, &prefix);
 	net = net_find(e, &prefix, &key);
 	if (!proven && demand(e, net))
 		return IK_DEMAND_COOKIE;
-	if (full(e, net, size))
+	fresh = !net || !net->n;
+	if (full(e, net, known && proven, fresh, size))
 		return IK_REFUSE;
 	if (net && net->n >= e->config.half_open_per_net) {
 		victim = unproven_in(net);
@@ -115,7 +137,7 @@ enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoi
 			}
 		}
 	}
-	if (e->half_open >= e->config.half_open_limit) {
+	if (e->half_open >= share(e->config.half_open_limit, known && proven, fresh)) {
 		if (ik_list_empty(&e->unproven))
 			return IK_REFUSE;
 		victim = IK_ENTRY(e->unproven.next, struct ik_setup, in_unproven)->sa;
@@ -130,7 +152,7 @@ static uint64_t init_key(const struct ike_engine *e, uint64_t spi_i, const struc
 	return ik_addr_hash(e, a, spi_i);
 }
 
-int ik_halfopen_add(struct ik_sa *sa, bool proven)
+int ik_halfopen_add(struct ik_sa *sa, bool proven, bool known)
 {
 	struct ike_engine *e = sa->e;
 	struct ik_setup *s = sa->setup;
@@ -154,6 +176,7 @@ int ik_halfopen_add(struct ik_sa *sa, bool proven)
 	s->net = net;
 	s->from = sa->remote.addr;
 	s->proven = proven;
+	s->known = known;
 	s->in_init = true;
 	ik_halfopen_holds(sa, 0);
 	ik_list_append(&net->members, &s->in_net);

@@ -19,7 +19,8 @@ struct ik_net {
 enum ik_admission { IK_ADMIT, IK_DEMAND_COOKIE, IK_REFUSE };
 enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
 				    bool proven, bool known, size_t size);
-int ik_halfopen_add(struct ik_sa *sa, bool proven);
+/* known: the address is configured. */
+int ik_halfopen_add(struct ik_sa *sa, bool proven, bool known);
 void ik_halfopen_remove(struct ik_sa *sa);
 /* May a stranger's messages take so many bytes more? Of others nothing is counted. */
 bool ik_halfopen_may_hold(const struct ik_sa *sa, size_t more);

@@ -219,6 +219,18 @@ static void drop_undecided(struct ik_sa *sa)
 		ik_sa_close(peers);
 }
 
+/* The other way round: what the peer made to rekey another one ends before it took over, and keeps nobody from rekeying that any more. */
+static void forget_heir(const struct ik_sa *sa)
+{
+	struct ik_sa *old = sa->undecided ? ik_sa_find(sa->e, sa->predecessor) : NULL;
+
+	if (!old || old->peer_new != ik_sa_spi(sa))
+		return;
+	old->peer_new = 0;
+	if (ik_sa_is_up(old) && !old->own_new && !old->life.place && old->rekey_at)
+		ik_rekey_later(old, false);
+}
+
 void ik_sa_kill(struct ik_sa *sa)
 {
 	struct ik_conn *conn = sa->conn;
@@ -226,6 +238,7 @@ void ik_sa_kill(struct ik_sa *sa)
 
 	if (sa->state == IK_SA_DEAD)
 		return;
+	forget_heir(sa);
 	ik_sa_enter(sa, IK_SA_DEAD);
 	drop_undecided(sa);
 	end_children(sa);
@@ -239,6 +252,7 @@ void ik_sa_kill(struct ik_sa *sa)
 	}
 	if (was_up)
 		ik_conn_ended(conn, sa, false);
+	ik_conn_left(conn);
 }
 
 void ik_sa_fail(struct ik_sa *sa)
@@ -248,6 +262,7 @@ void ik_sa_fail(struct ik_sa *sa)
 
 	if (sa->state == IK_SA_DEAD)
 		return;
+	forget_heir(sa);
 	ik_sa_enter(sa, IK_SA_FAILED);
 	drop_undecided(sa);
 	end_children(sa);
@@ -268,6 +283,8 @@ void ik_sa_fail(struct ik_sa *sa)
 	ik_timer_stop(e, &sa->keepalive);
 	if (was_up && sa->conn)
 		ik_conn_ended(sa->conn, sa, false);
+	if (sa->conn)
+		ik_conn_left(sa->conn);
 }
 
 void ik_sa_close(struct ik_sa *sa)
@@ -296,6 +313,7 @@ void ik_sa_close(struct ik_sa *sa)
 		bool was_up = sa->state == IK_SA_UP;
 
 		sa->shutting = sa->e->shutdown;
+		forget_heir(sa);
 		ik_sa_enter(sa, IK_SA_CLOSING);
 		drop_undecided(sa);
 		ik_sa_setup_done(sa);
@@ -305,6 +323,8 @@ void ik_sa_close(struct ik_sa *sa)
 		ik_task_queue(sa, IK_TASK_IKE_DELETE, 0, 0);
 		if (was_up && sa->conn)
 			ik_conn_ended(sa->conn, sa, false);
+		if (sa->conn)
+			ik_conn_left(sa->conn);
 		ik_sa_run(sa);
 		return;
 	}
@@ -459,10 +479,25 @@ static void life_fired(struct ike_engine *e, struct ik_timer *t)
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT: ik_init_timeout(sa); break;
 	case IK_SA_INTERMEDIATE_SENT:
-	case IK_SA_AUTH_SIGN:
 	case IK_SA_AUTH_SENT:
-	case IK_SA_AUTH_VERIFY:
 	case IK_SA_REKEY_OFFER: break;
+	case IK_SA_AUTH_SIGN:
+		ik_report_failure(sa, IKE_ERROR, "internal-timeout",
+				  "look at the log of certgated's other processes",
+				  "our AUTH for %s was not made in time",
+				  cg_endpoint_format(&sa->remote, remote));
+		ik_sa_kill(sa);
+		break;
+	case IK_SA_AUTH_VERIFY:
+		ik_report_failure(sa, IKE_ERROR, "internal-timeout",
+				  "look at the log of certgated's other processes",
+				  "authentication of %s was not judged in time",
+				  cg_endpoint_format(&sa->remote, remote));
+		/* For the peer it is up. */
+		if (sa->conn)
+			ik_conn_failed(sa->conn);
+		ik_sa_close(sa);
+		break;
 	case IK_SA_HALF_OPEN:
 		ik_report_failure(
 			sa, IKE_DEBUG, "half-open-timeout",
@@ -473,6 +508,10 @@ static void life_fired(struct ike_engine *e, struct ik_timer *t)
 		break;
 	case IK_SA_PEER_VERIFY:
 	case IK_SA_PEER_FINISH:
+		if (ik_auth_peer_waits(sa)) {
+			ik_sa_kill(sa);
+			break;
+		}
 		ik_report_failure(sa, IKE_ERROR, "internal-timeout",
 				  "look at the log of certgated's other processes",
 				  "authentication of %s was not judged in time",
@@ -547,7 +586,9 @@ void ik_sa_children_move(struct ik_sa *sa)
 void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
 		 const struct cg_endpoint *remote, bool response)
 {
-	sa->last_in = sa->e->now;
+	/* Where it is ours to say where the SAs are, a peer that is heard from elsewhere does not show that it is there. */
+	if (!ik_mobike_leads(sa) || cg_addr_equal(&remote->addr, &sa->remote.addr))
+		sa->last_in = sa->e->now;
 	sa->confirmed = sa->state == IK_SA_UP;
 	/*
 	 * Section 2.23: the first message of IKE_AUTH says where the initiator floated to; later on a peer behind
@@ -557,6 +598,8 @@ void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
 		ik_sa_move(sa, local, remote);
 	else if (response && ik_mobike_leads(sa))
 		ik_mobike_answered_at(sa, local, remote);
+	else if (response && sa->mobike && cg_addr_is_any(&sa->local.addr))
+		sa->local = *local; /* ours was lost; ESP follows when the peer says so */
 }
 
 /* ------------------------------------------------------------------ keys */

@@ -35,6 +35,8 @@ int ik_info_request(struct ik_sa *sa, const struct ik_task *task)
 		ik_mobike_build_update(sa, &b);
 	else if (task->kind == IK_TASK_LIVENESS && ik_mobike_leads(sa) && sa->nat_local)
 		ik_mobike_build_natd(sa, &sa->local, &sa->remote, &b);
+	else if (task->kind == IK_TASK_MOBIKE_ANNOUNCE)
+		ike_build_notify(&b, IKE_N_NO_ADDITIONAL_ADDRESSES, IKE_VIEW_NONE);
 	if (task->kind == IK_TASK_ROUTABILITY) {
 		ike_random_fill(&sa->e->config.random, x->nonce, sizeof(x->nonce));
 		ike_build_notify(&b, IKE_N_COOKIE2, IKE_VIEW(x->nonce, sizeof(x->nonce)));
@@ -72,9 +74,14 @@ void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_
 		break;
 	case IK_TASK_LIVENESS:
 		ik_mobike_checked(sa, content);
+		if (sa->conn && sa->conn->asks_old) {
+			sa->conn->asks_old = false;
+			ik_conn_follow(sa->conn);
+		}
 		if (sa->conn)
 			ik_unique_check(sa->conn);
 		break;
+	case IK_TASK_MOBIKE_ANNOUNCE: /* the peer decides */
 	case IK_TASK_INIT:
 	case IK_TASK_INTERMEDIATE:
 	case IK_TASK_AUTH:
@@ -212,6 +219,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 	}
 	error = sa->state == IK_SA_UP || sa->state == IK_SA_REKEYED ? ik_mobike_asked(sa, content)
 								    : 0;
+	ik_mobike_told(sa, content);
 	unknown_spis(sa, content);
 	if (ike_content_notify(content, IKE_N_AUTH_LIFETIME, 0) && sa->state == IK_SA_UP &&
 	    sa->owner) {

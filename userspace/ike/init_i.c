@@ -10,6 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * So long an answer to what was sent may still come after a COOKIE: anybody who sees the request can send one. A peer under load answers nothing else, one
+ * that is not has answered; what would be sent with the cookie is another message, and AUTH is over the one that was answered.
+ */
+#define COOKIE_PATIENCE (IK_SECOND / 4)
+
 static int init_send(struct ik_sa *sa)
 {
 	struct ike_engine *e = sa->e;
@@ -58,6 +64,7 @@ static int init_send(struct ik_sa *sa)
 		}
 		e->counters.exchanges++;
 	}
+	s->cookie_pending = false;
 	ike_packets_clear(&sa->active->packets);
 	sa->active->packets = packets;
 	ik_sa_enter(sa, IK_SA_INIT_SENT);
@@ -71,6 +78,18 @@ static void init_failed(struct ik_sa *sa, int r)
 	ik_report_failure(sa, IKE_ERROR, "internal-error", NULL,
 			  "IKE_SA_INIT could not be made: %s", strerror(-r));
 	ik_sa_kill(sa);
+}
+
+bool ik_init_cookie_due(struct ik_sa *sa)
+{
+	int r;
+
+	if (!sa->setup || !sa->setup->cookie_pending)
+		return false;
+	r = init_send(sa);
+	if (r < 0)
+		init_failed(sa, r);
+	return true;
 }
 
 int ik_init_start(struct ik_conn *conn, bool reauth)
@@ -198,7 +217,9 @@ static int init_again(struct ik_sa *sa, const struct ike_content *content)
 		if (r < 0)
 			return r;
 		s->cookies++;
-		return init_send(sa);
+		s->cookie_pending = true;
+		ik_timer_set(sa->e, &sa->active->timer, sa->e->now + COOKIE_PATIENCE);
+		return 0;
 	}
 	n = ike_content_notify(content, IKE_N_INVALID_KE_PAYLOAD, 0);
 	if (!n || n->data.len != 2 || s->ke_retries >= IK_MAX_KE_RETRIES)

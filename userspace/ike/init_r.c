@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void refuse_clear(struct ike_engine *e, const struct cg_endpoint *local,
+static void answer_clear(struct ike_engine *e, const struct cg_endpoint *local,
 			 const struct cg_endpoint *remote, const struct ike_message *msg,
 			 uint16_t type, struct ike_view data)
 {
@@ -25,13 +25,49 @@ static void refuse_clear(struct ike_engine *e, const struct cg_endpoint *local,
 	struct ike_builder b;
 	size_t len;
 
-	if (type != IKE_N_COOKIE && !ik_bucket_pass(e, &e->clear_errors, 50, IK_SECOND / 50))
-		return;
 	ike_build_message(&b, buf, sizeof(buf), &header);
 	ike_build_notify(&b, type, data);
 	if (ike_build_finish(&b, &len) == 0)
 		ik_out_datagram(e, local, remote, ik_conn_mark(e, local, remote),
 				IKE_VIEW(buf, len));
+}
+
+/* To anybody: at a bounded rate. */
+static void refuse_clear(struct ike_engine *e, const struct cg_endpoint *local,
+			 const struct cg_endpoint *remote, const struct ike_message *msg,
+			 uint16_t type, struct ike_view data)
+{
+	if (ik_bucket_pass(e, &e->clear_errors, 50, IK_SECOND / 50))
+		answer_clear(e, local, remote, msg, type, data);
+}
+
+static void demand_cookie(struct ike_engine *e, const struct cg_endpoint *local,
+			  const struct cg_endpoint *remote, const struct ike_message *msg,
+			  const struct ike_content *content)
+{
+	uint8_t cookie[IKE_COOKIE_LEN];
+
+	e->counters.cookies_sent++;
+	if (ike_cookie_make(&e->jar, content->nonce, remote, msg->header.spi_i, cookie) == 0)
+		answer_clear(e, local, remote, msg, IKE_N_COOKIE, IKE_VIEW(cookie, sizeof(cookie)));
+}
+
+/*
+ * It would do with another group. An honest peer needs this answer: it has a rate of its own, which nothing else uses up; beyond that, who returns
+ * a cookie gets it (RFC 7296 section 2.6.1).
+ */
+static void other_group(struct ike_engine *e, const struct cg_endpoint *local,
+			const struct cg_endpoint *remote, const struct ike_message *msg,
+			const struct ike_content *content, bool has_cookie, uint16_t wanted)
+{
+	uint8_t ke[2];
+
+	if (!has_cookie && !ik_bucket_pass(e, &e->clear_ke, 50, IK_SECOND / 50)) {
+		demand_cookie(e, local, remote, msg, content);
+		return;
+	}
+	ike_store_u16(ke, wanted);
+	answer_clear(e, local, remote, msg, IKE_N_INVALID_KE_PAYLOAD, IKE_VIEW(ke, sizeof(ke)));
 }
 
 /* Is this refusal to be reported? Not for the repetitions of one request, and at a bounded rate. */
@@ -50,12 +86,15 @@ static bool tell(struct ike_engine *e, const struct cg_endpoint *remote,
 static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 			const struct cg_endpoint *remote, const struct ike_message *msg,
 			const struct ike_sa_payload *offer, const struct ik_conn *conn,
-			enum ike_ke_use ke_use)
+			enum ike_ke_use ke_use, bool has_cookie)
 {
 	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64],
 		peer[CG_ENDPOINT_SIZE];
 
-	refuse_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
+	if (has_cookie)
+		answer_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
+	else
+		refuse_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
 	if (tell(e, remote, msg))
 		ik_report(e, conn, remote, IKE_ERROR, "no-proposal-chosen",
 			  "give both sides a policy with at least one common IKE proposal",
@@ -188,16 +227,15 @@ static bool has_hash(const uint8_t (*list)[20], size_t n, const uint8_t hash[20]
 	return false;
 }
 
-/*
- * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
- * takes them, encapsulation is forced if one forces it, and anchors are listed for all, if they are not too many.
- */
-static void speak_for_all(struct ik_conn *const *candidates, size_t n,
-			  struct ike_connection_config *c,
-			  uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20])
+void ik_init_speak_for_all(struct ike_engine *e, const struct cg_endpoint *local,
+			   const struct cg_endpoint *remote, struct ike_connection_config *c,
+			   uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20])
 {
+	struct ik_conn **candidates = e->candidates;
+	size_t n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, NULL);
 	size_t n_hashes = 0; /* one more than there is room for: too many */
 
+	n += ik_conn_waiting(e, local, remote, candidates + n, IKE_MAX_CANDIDATES - n);
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_connection_config *other = &candidates[i]->config->c;
 
@@ -284,15 +322,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	has_cookie = proven(e, remote, msg, &content);
 	switch (ik_halfopen_admit(e, remote, has_cookie, exact > 0, msg->raw.len)) {
 	case IK_ADMIT: break;
-	case IK_DEMAND_COOKIE: {
-		uint8_t cookie[IKE_COOKIE_LEN];
-
-		e->counters.cookies_sent++;
-		if (ike_cookie_make(&e->jar, content.nonce, remote, h->spi_i, cookie) == 0)
-			refuse_clear(e, local, remote, msg, IKE_N_COOKIE,
-				     IKE_VIEW(cookie, sizeof(cookie)));
-		return;
-	}
+	case IK_DEMAND_COOKIE: demand_cookie(e, local, remote, msg, &content); return;
 	case IK_REFUSE: e->counters.half_open_refused++; return;
 	}
 	n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, NULL);
@@ -318,14 +348,12 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 			wanted = choice.suite.ke;
 	}
 	if (!conn) {
-		uint8_t ke[2];
-
 		if (wanted) {
-			ike_store_u16(ke, wanted);
-			refuse_clear(e, local, remote, msg, IKE_N_INVALID_KE_PAYLOAD,
-				     IKE_VIEW(ke, sizeof(ke)));
-		} else {
-			no_proposal(e, local, remote, msg, &offer, candidates[0], ke_use);
+			other_group(e, local, remote, msg, &content, has_cookie, wanted);
+		} else if (!ik_conn_awaited(e, local, remote, true)) {
+			/* Of one whose certificate is not here yet another policy may be told later. */
+			no_proposal(e, local, remote, msg, &offer, candidates[0], ke_use,
+				    has_cookie);
 		}
 		return;
 	}
@@ -349,11 +377,11 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	sa->suite = choice.suite;
 	sa->expected_id = 1;
 	c = conn->config->c;
-	speak_for_all(candidates, n, &c, hashes_of_all);
+	ik_init_speak_for_all(e, local, remote, &c, hashes_of_all);
 	sa->setup = calloc(1, sizeof(*sa->setup));
 	if (sa->setup && ik_nonce_take(e, &sa->setup->nonce) == 0 &&
 	    init_answer(sa, local, remote, msg, &content, &choice, &c) == 0 &&
-	    ik_halfopen_add(sa, has_cookie) == 0) {
+	    ik_halfopen_add(sa, has_cookie, exact > 0) == 0) {
 		ik_timer_set(e, &sa->life, e->now + IK_HALF_OPEN_TIME);
 		return;
 	}

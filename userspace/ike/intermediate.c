@@ -155,6 +155,7 @@ void ik_intermediate_next(struct ik_sa *sa)
 
 	if (place == IKE_ADDKE_MAX) {
 		ik_sa_enter(sa, IK_SA_AUTH_SIGN);
+		ik_timer_set(sa->e, &sa->life, sa->e->now + IK_JUDGE_TIME);
 		r = ik_auth_sign(sa);
 		if (r < 0)
 			fail(sa, r);
@@ -232,6 +233,8 @@ void ik_intermediate_request(struct ik_sa *sa, uint32_t id, const struct ike_con
 	struct ik_setup *s = sa->setup;
 	size_t place = ike_suite_addke(&sa->suite, s->intermediate.addke);
 	uint16_t method = place < IKE_ADDKE_MAX ? sa->suite.addke[place] : IKE_KE_NONE;
+	uint8_t hashes_of_all[IKE_MAX_ANCHOR_HASHES][20];
+	struct ike_connection_config c;
 	struct ike_sa_keys fresh;
 	struct ike_builder b;
 	int r = 0;
@@ -267,8 +270,11 @@ void ik_intermediate_request(struct ik_sa *sa, uint32_t id, const struct ike_con
 		if (s->methods_later &&
 		    ike_content_notify(content, IKE_N_SUPPORTED_AUTH_METHODS, 0)) {
 			s->methods_later = false;
-			ik_auth_build_certreq(&sa->config->c, &b);
-			ik_auth_build_methods(&sa->config->c, &b);
+			/* As in IKE_SA_INIT: who it is is still not known. */
+			c = sa->config->c;
+			ik_init_speak_for_all(sa->e, &sa->local, &sa->remote, &c, hashes_of_all);
+			ik_auth_build_certreq(&c, &b);
+			ik_auth_build_methods(&c, &b);
 		}
 		r = ik_respond(sa, IKE_EXCHANGE_INTERMEDIATE, id, &b);
 	}

@@ -7,6 +7,7 @@
 #include "ike/state.h"
 
 #include <openssl/crypto.h>
+#include <string.h>
 
 /* With a fixed local address there is nothing to move, and no port to change for it. */
 bool ik_mobike_offers(const struct ike_connection_config *c)
@@ -53,12 +54,18 @@ static bool seen_otherwise(struct ik_sa *sa, const struct ike_content *content)
 	return true;
 }
 
-static void update_later(struct ik_sa *sa)
+/* Unless it is queued; the one under way may be about another address. */
+static void queue_once(struct ik_sa *sa, enum ik_task_kind kind)
 {
 	IK_LIST_FOREACH(&sa->tasks, link)
-		if (IK_ENTRY(link, struct ik_task, link)->kind == IK_TASK_MOBIKE_UPDATE)
+		if (IK_ENTRY(link, struct ik_task, link)->kind == kind)
 			return;
-	ik_task_queue(sa, IK_TASK_MOBIKE_UPDATE, 0, 0);
+	ik_task_queue(sa, kind, 0, 0);
+}
+
+static void update_later(struct ik_sa *sa)
+{
+	queue_once(sa, IK_TASK_MOBIKE_UPDATE);
 }
 
 static void report_moved(const struct ik_sa *sa, const char *who)
@@ -93,13 +100,32 @@ static void update_on_old(const struct ik_sa *sa)
 	ik_sa_run(old);
 }
 
+/* Where the peer may be as well: its name leads there now. */
+static bool elsewhere(const struct ik_sa *sa, struct cg_endpoint *ret)
+{
+	*ret = sa->remote;
+	ret->addr = sa->conn->remote.addr;
+	return !cg_addr_is_any(&ret->addr) && !cg_addr_equal(&ret->addr, &sa->remote.addr);
+}
+
 void ik_mobike_spread(struct ik_exchange *x)
 {
 	struct ik_sa *sa = x->sa;
-	struct cg_endpoint local = sa->local;
+	struct cg_endpoint local = sa->local, there;
+	char remote[CG_ENDPOINT_SIZE];
 
 	if (!ik_mobike_leads(sa) || sa->state != IK_SA_UP || x->tries < 2)
 		return;
+	/* On a warning the name is resolved anew. */
+	if (x->tries == 2 && sa->conn->config->c.remote_named)
+		ik_report(sa->e, sa->conn, &sa->remote, IKE_WARNING, "peer-silent", NULL,
+			  "%s does not answer: other paths are tried",
+			  cg_endpoint_format(&sa->remote, remote));
+	if (elsewhere(sa, &there)) {
+		x->spread = true;
+		ik_exchange_transmit_to(
+			x, &(struct cg_endpoint){.port = local.port, .vrf = local.vrf}, &there);
+	}
 	/* From whatever address leads there now. */
 	if (!cg_addr_is_any(&local.addr)) {
 		local.addr = (struct cg_addr){.family = AF_UNSPEC};
@@ -118,6 +144,10 @@ void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
 
 	if (cg_endpoint_equal(&sa->local, local) && cg_endpoint_equal(&sa->remote, remote))
 		return;
+	/* Only where it was asked, or where its name leads: a copy from elsewhere moves nobody (section 3.8). */
+	if (!cg_addr_equal(&remote->addr, &sa->remote.addr) &&
+	    !cg_addr_equal(&remote->addr, &sa->conn->remote.addr))
+		return;
 	sa->local = *local;
 	sa->remote = *remote;
 	/* Section 3.5: which of several addresses the peer has taken nobody knows; it is told anew. */
@@ -129,16 +159,18 @@ void ik_mobike_local_lost(struct ik_sa *sa)
 {
 	struct ik_exchange *x = sa->active;
 
-	if (!ik_mobike_leads(sa) || sa->state != IK_SA_UP ||
+	if (!sa->mobike || !sa->conn || sa->state != IK_SA_UP ||
 	    !cg_addr_is_any(&sa->config->c.local.addr))
 		return;
 	sa->local.addr = (struct cg_addr){.family = AF_UNSPEC};
-	update_later(sa);
+	/* Section 3.6: a responder says from where it is now that it is there, and the initiator decides. */
+	queue_once(sa, sa->owner ? IK_TASK_MOBIKE_UPDATE : IK_TASK_MOBIKE_ANNOUNCE);
 	if (x) {
 		x->spread = true;
 		ik_exchange_transmit(x);
 	}
-	update_on_old(sa);
+	if (sa->owner)
+		update_on_old(sa);
 	ik_sa_run(sa);
 }
 
@@ -181,6 +213,48 @@ void ik_mobike_checked(struct ik_sa *sa, const struct ike_content *content)
 {
 	if (ik_mobike_leads(sa) && sa->state == IK_SA_UP && seen_otherwise(sa, content))
 		update_later(sa);
+}
+
+/*
+ * Section 3.6: the address in the header, and those in the list, are all that the peer has. What is used is none of them any more: we go to the one in the header
+ * if its name leads there; whoever has copied the message sends it from elsewhere.
+ */
+void ik_mobike_told(struct ik_sa *sa, const struct ike_content *content)
+{
+	static const uint16_t types[] = {IKE_N_ADDITIONAL_IP4_ADDRESS,
+					 IKE_N_ADDITIONAL_IP6_ADDRESS};
+	const struct cg_addr *used = &sa->remote.addr;
+	bool told = ike_content_notify(content, IKE_N_NO_ADDITIONAL_ADDRESSES, 0);
+	const struct ike_notify *n;
+	char where[CG_ENDPOINT_SIZE];
+
+	if (!ik_mobike_leads(sa) || sa->state != IK_SA_UP ||
+	    cg_addr_equal(&sa->reply_remote.addr, used))
+		return;
+	for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++)
+		for (size_t i = 0; (n = ike_content_notify(content, types[t], i)); i++) {
+			told = true;
+			if (n->data.len == cg_addr_len(used->family) &&
+			    !memcmp(n->data.data, used->bytes, n->data.len))
+				return;
+		}
+	if (!told)
+		return;
+	if (!cg_addr_equal(&sa->conn->remote.addr, &sa->reply_remote.addr)) {
+		ik_report(
+			sa->e, sa->conn, &sa->reply_remote, IKE_WARNING, "peer-moved",
+			"remote_address must be a name that leads to where the peer is",
+			"the peer says that it is at %s now, where its remote_address does not lead",
+			cg_endpoint_format(&sa->reply_remote, where));
+		return;
+	}
+	sa->local = sa->reply_local;
+	sa->remote = sa->reply_remote;
+	if (sa->active) {
+		sa->active->spread = true;
+		ik_exchange_transmit(sa->active);
+	}
+	update_later(sa);
 }
 
 /* ------------------------------------------------------------------ the other side */
@@ -230,7 +304,7 @@ uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content)
 	ik_sa_timers(sa);
 	report_moved(sa, "the peer");
 	/* Section 3.7: is the peer really there? If not, this is not answered, and all ends. */
-	ik_task_queue(sa, IK_TASK_ROUTABILITY, 0, 0);
+	queue_once(sa, IK_TASK_ROUTABILITY);
 	return 0;
 }
 

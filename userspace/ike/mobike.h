@@ -8,7 +8,7 @@
 bool ik_mobike_offers(const struct ike_connection_config *c);
 /* Is it in use, and ours to say where the SAs are? */
 bool ik_mobike_leads(const struct ik_sa *sa);
-/* No answer: the request is sent once more, from any other address that leads to the peer. */
+/* No answer: the request is sent once more, from any other address that leads to the peer, and to where its name leads now. */
 void ik_mobike_spread(struct ik_exchange *x);
 /* A response to a request of ours came this way. */
 void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
@@ -23,6 +23,8 @@ void ik_mobike_updated(struct ik_sa *sa, const struct ike_content *content);
 void ik_mobike_checked(struct ik_sa *sa, const struct ike_content *content);
 /* The peer asks: what to answer with, or 0. */
 uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content);
+/* The peer says which addresses it has: is the one in use gone? */
+void ik_mobike_told(struct ik_sa *sa, const struct ike_content *content);
 /* What any INFORMATIONAL response repeats of its request. */
 void ik_mobike_build_echo(const struct ik_sa *sa, const struct ike_content *content,
 			  struct ike_builder *b);

@@ -9,6 +9,8 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#define REPEAT_PAUSE (IK_SECOND / 4)
+
 /* An error in clear, as the answer to a request outside of any SA (sections 1.5 and 2.21.4). */
 static void answer_clear(struct ike_engine *e, const struct cg_endpoint *local,
 			 const struct cg_endpoint *remote, const struct ike_header *request,
@@ -266,7 +268,8 @@ static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_he
 	case IK_TASK_REFUSE:
 	case IK_TASK_LIVENESS:
 	case IK_TASK_MOBIKE_UPDATE:
-	case IK_TASK_ROUTABILITY: ik_info_response(sa, x, &content); break;
+	case IK_TASK_ROUTABILITY:
+	case IK_TASK_MOBIKE_ANNOUNCE: ik_info_response(sa, x, &content); break;
 	case IK_TASK_INIT: break;
 	}
 	/* One that goes on with IKE_FOLLOWUP_KE is the active one again. */
@@ -328,7 +331,10 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 			return;
 		}
 		OPENSSL_cleanse(e->plain, len);
-		sa->last_in = e->now;
+		/* It is no sign of life (section 2.4), as anybody can send it again; and no peer repeats itself faster. */
+		if (e->now - sa->last_repeat < REPEAT_PAUSE)
+			return;
+		sa->last_repeat = e->now;
 		ik_response_repeat(sa, local, remote);
 		return;
 	}

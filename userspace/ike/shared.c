@@ -210,8 +210,10 @@ int ik_nonce_take(struct ike_engine *e, struct ike_nonce *ret)
 		ik_nonces_want(e);
 		return -EAGAIN;
 	}
+	/* The oldest: whoever issued it forgets it after so many others. */
 	e->n_nonces--;
-	*ret = e->nonces[e->n_nonces];
+	*ret = e->nonces[0];
+	memmove(&e->nonces[0], &e->nonces[1], e->n_nonces * sizeof(*ret));
 	OPENSSL_cleanse(&e->nonces[e->n_nonces], sizeof(*ret));
 	ik_nonces_want(e);
 	return 0;

@@ -18,7 +18,7 @@
 #include "ike/snapshot_state.h"
 
 /* Another one with each change of what is written, of states and their numbers. There is no reading of old ones: tunnels are made anew. */
-#define VERSION	   2
+#define VERSION	   3
 #define HEAD_LEN   16
 #define DIGEST_LEN 32
 
@@ -41,8 +41,12 @@ bool ike_settled(const struct ike_engine *e)
 		switch (sa->state) {
 		case IK_SA_AUTH_SENT:
 		case IK_SA_AUTH_VERIFY:
-		case IK_SA_PEER_VERIFY:
 		case IK_SA_PEER_FINISH: return false;
+		case IK_SA_PEER_VERIFY:
+			/* For our certificate nobody waits: the peer comes again. */
+			if (!ik_auth_peer_waits(sa))
+				return false;
+			break;
 		case IK_SA_NONCE:
 		case IK_SA_INIT_SENT:
 		case IK_SA_INTERMEDIATE_SENT:

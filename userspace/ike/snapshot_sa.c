@@ -148,7 +148,7 @@ static void jump(struct ik_snap *s, struct ik_sa *sa)
 
 static void task(struct ik_snap *s, struct ik_task *t)
 {
-	IK_SNAP_ENUM(s, t->kind, IK_TASK_ROUTABILITY);
+	IK_SNAP_ENUM(s, t->kind, IK_TASK_MOBIKE_ANNOUNCE);
 	ik_snap_must(s, t->kind >= IK_TASK_CHILD_CREATE);
 	ik_snap_u64(s, &t->child);
 	ik_snap_u32(s, &t->index);

@@ -7,7 +7,7 @@
  *   shared.c      lookups, bindings, requests, nonces
  *   output.c      the queue of what the caller is to do
  *   report.c      sentences for the operator
- *   connection.c  configurations, when to connect, candidates by address
+ *   connection.c  when to connect, candidates by address; conn_config.c copies of configurations
  *   ike_sa.c      the life of an IKE SA; the one function that changes its state
  *   exchange.c    requests, responses, windows, retransmission, tasks in their order
  *   receive.c     from a datagram to an authentic message and to who handles it
@@ -51,6 +51,8 @@ enum {
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
 #define IK_RETRANSMIT_CAP   (10 * IK_SECOND) /* longest time between two transmissions */
 #define IK_HALF_OPEN_TIME   (30 * IK_SECOND) /* for the initiator to authenticate itself */
+#define IK_JUDGE_TIME	    (60 * IK_SECOND) /* for the caller to sign, or to judge */
+#define IK_AWAIT_TIME	    (180 * IK_SECOND) /* for our certificate, while the peer repeats itself */
 #define IK_FAILED_TIME	    (15 * IK_SECOND) /* a refusal is repeated so long */
 #define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
 #define IK_KEEPALIVE	    (20 * IK_SECOND) /* RFC 3948 section 4 */
@@ -95,6 +97,8 @@ struct ik_conn {
 	bool held;		   /* taken down by an operator */
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
+	bool told_waits;	   /* that a peer waits for its certificate */
+	bool asks_old; /* its name leads elsewhere: does the peer still answer where it was? */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	bool restored; /* it goes on where a snapshot left it */
 	struct ike_blob *ocsp; /* about our certificates, with what they hold; see ocsp.h */
@@ -196,8 +200,9 @@ enum ik_task_kind {
 	IK_TASK_IKE_DELETE,
 	IK_TASK_REFUSE, /* AUTHENTICATION_FAILED after the response (section 2.21.2) */
 	IK_TASK_LIVENESS,
-	IK_TASK_MOBIKE_UPDATE, /* UPDATE_SA_ADDRESSES (RFC 4555) */
-	IK_TASK_ROUTABILITY,   /* can the peer be reached where it says that it is? */
+	IK_TASK_MOBIKE_UPDATE,	 /* UPDATE_SA_ADDRESSES (RFC 4555) */
+	IK_TASK_ROUTABILITY,	 /* can the peer be reached where it says that it is? */
+	IK_TASK_MOBIKE_ANNOUNCE, /* our address is another one: to whoever decides */
 };
 
 struct ik_task {
@@ -261,7 +266,8 @@ struct ik_setup {
 	uint8_t *cookie;
 	size_t cookie_len;
 	unsigned cookies, ke_retries;
-	uint8_t hashes[64]; /* SIGNATURE_HASH_ALGORITHMS of the peer */
+	bool cookie_pending; /* it has not been returned yet */
+	uint8_t hashes[64];  /* SIGNATURE_HASH_ALGORITHMS of the peer */
 	size_t n_hashes;
 	bool hashes_seen;
 	struct ik_intermediate intermediate;
@@ -293,7 +299,7 @@ struct ik_setup {
 	size_t held;		    /* bytes of its messages */
 	struct ik_link in_net;	    /* net->members */
 	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
-	bool proven;
+	bool proven, known;	    /* its address; it is configured */
 };
 
 struct ik_sa {
@@ -354,6 +360,7 @@ struct ik_sa {
 	bool redundant;	  /* another one of its connection stays */
 	ike_time redundant_since;
 	ike_time created, established, last_in, last_answer;
+	ike_time last_repeat;	/* of that answer */
 	ike_time authenticated; /* of the first of a line of rekeyed ones */
 	ike_time rekey_at, reauth_at;
 	struct ik_timer life; /* setup, rekey and watch, by state */
@@ -399,7 +406,7 @@ struct ike_engine {
 	size_t n_nonces;
 	bool nonces_wanted;
 	struct ik_out *out_first, **out_last, *out_shown;
-	struct ik_bucket clear_errors, clear_reports, clear_hints;
+	struct ik_bucket clear_errors, clear_ke, clear_reports, clear_hints;
 	uint64_t told
 		[64]; /* refused IKE_SA_INITs: each is told once, however often it is repeated */
 	size_t n_told;
@@ -459,43 +466,6 @@ static inline struct ike_blob ik_blob(const void *data, size_t size)
 uint8_t *ik_memdup(const void *data, size_t len);
 /* Wipes and frees. */
 void ik_wipe_free(void *data, size_t len);
-
-/* connection.c */
-struct ik_config *ik_config_ref(struct ik_config *config);
-struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e);
-struct ik_conn *ik_conn_free(struct ik_conn *conn);
-void ik_shared_done(struct ike_engine *e);
-/* An IKE SA is gone, or something else changed: connect if the connection is wanted and nothing is there. */
-void ik_conn_check(struct ik_conn *conn);
-/* How an attempt of ours, or a peer's, ended. */
-void ik_conn_failed(struct ik_conn *conn);
-/*
- * One that was up ends; refused: because its binding died. Authentication alone is no success: who is authenticated and then
- * refused, by our kernel or by the peer, would be tried every second. What forgets failures is time that it was up.
- */
-void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused);
-/* May a peer at these addresses be this connection? */
-bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
-		     const struct cg_endpoint *remote);
-/*
- * Who a peer at these addresses may be, and whose certificate is not there yet; those with exactly this remote address first, and with any address only
- * if that is asked for. NULL: nobody.
- */
-struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *local,
-				const struct cg_endpoint *remote, bool any);
-/*
- * Connections by addresses, those with exactly this remote address first: their number, at most size. *ret_exact
- * (may be NULL): how many of them are exact.
- */
-size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
-			  const struct cg_endpoint *remote, struct ik_conn **ret, size_t size,
-			  size_t *ret_exact);
-/* The mark of what is sent to one of whom nothing but the addresses is known: that of the first who it may be. */
-uint32_t ik_conn_mark(struct ike_engine *e, const struct cg_endpoint *local,
-		      const struct cg_endpoint *remote);
-/* Has the connection a configuration that wants it up without an operator? */
-bool ik_conn_wanted(const struct ik_conn *conn);
-struct ik_sa *ik_conn_established(const struct ik_conn *conn);
 
 /* ike_sa.c */
 struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiator);
@@ -574,7 +544,16 @@ int ik_init_keep_message(uint8_t **to, size_t *to_len, struct ike_view message);
 /* Begins to connect: 0, -EAGAIN (waits for a nonce, counts as begun) or an error. */
 int ik_init_start(struct ik_conn *conn, bool reauth);
 void ik_init_resume(struct ik_sa *sa);
+/* No answer came but a COOKIE: begins anew with it. false: there was none. */
+bool ik_init_cookie_due(struct ik_sa *sa);
 void ik_init_timeout(struct ik_sa *sa);
+/*
+ * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
+ * takes them, encapsulation is forced if one forces it, and anchors are listed for all, if they are not too many.
+ */
+void ik_init_speak_for_all(struct ike_engine *e, const struct cg_endpoint *local,
+			   const struct cg_endpoint *remote, struct ike_connection_config *c,
+			   uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20]);
 void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote, const struct ike_message *msg);
 void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
@@ -605,6 +584,13 @@ void ik_auth_timeout(struct ik_sa *sa);
 void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_view chain,
 		     const struct ike_content *content);
 void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a);
+/*
+ * Is it an authenticated peer of a connection whose certificate is not there yet? It is neither answered nor refused, and repeats itself; its nonce
+ * is used up, so that it cannot be judged again. One a connection, and not half-open any more.
+ */
+bool ik_auth_peer_waits(const struct ik_sa *sa);
+/* The configuration is another one: one that waited goes on, if it may. */
+void ik_auth_peer_ready(struct ik_sa *sa);
 void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a);
 /* Our signature or the Child SA is there: answers when both are. */
 void ik_auth_peer_finish(struct ik_sa *sa);
@@ -684,6 +670,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 void ik_info_timeout(struct ik_sa *sa);
 void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 
+#include "ike/connection.h"
 #include "ike/exchange.h"
 #include "ike/halfopen.h"
 #include "ike/mobike.h"

@@ -142,9 +142,9 @@ struct sim_node {
 	bool hasty; /* sends on a new SA at once, whatever the engine says */
 	/* faults on demand */
 	int sign_error, child_error;
-	bool cut; /* nothing in, nothing out */
-	bool mute_verify;
-	bool stale_judge; /* judges by rules that the engine was not told of */
+	bool cut;		     /* nothing in, nothing out */
+	bool mute_verify, mute_sign; /* never answers */
+	bool stale_judge;	     /* judges by rules that the engine was not told of */
 	unsigned verifies, signs;
 	/* OCSP answers that came with the last request to judge (RFC 4806), their beginnings */
 	uint8_t peer_ocsp[IKE_MAX_OCSP][16];

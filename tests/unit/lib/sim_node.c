@@ -193,6 +193,8 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 	if (o->peer_methods.size)
 		memcpy(n->peer_methods, o->peer_methods.data,
 		       o->peer_methods.size < 64 ? o->peer_methods.size : 64);
+	if (n->mute_sign)
+		return;
 	if (n->sign_error) {
 		sim_answer_later(n, IKE_OUT_SIGN, o->request, n->sign_error, NULL, 0);
 		return;

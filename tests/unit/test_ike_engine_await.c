@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A peer whose connection waits for its certificate, at a gateway where another connection could be the peer's by its address: who it is shows in
+ * IKE_AUTH, and then it is kept, not refused.
+ */
+#include <string.h>
+
+#include "ike/snapshot.h"
+#include "ike/state.h"
+#include "lib/sim.h"
+
+static unsigned failures(const struct sim_node *n)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < n->n_reports && i < SIM_MAX_REPORTS; i++)
+		found += n->reports[i].severity >= IKE_WARNING;
+	return found;
+}
+
+static bool first_is_up(struct sim *s)
+{
+	return sim_count(s->nodes, 1).up && sim_count(s->nodes->next, 1).up;
+}
+
+/* b: connection 1, a's, has no certificate yet; 2, of somebody else, has. Both for any address, or both for a's. */
+static struct sim *given(uint64_t seed, bool exact, struct sim_node **a, struct sim_node **b)
+{
+	struct sim *s = sim_new(seed);
+	struct ike_connection_config c;
+	struct sim_conn *other;
+
+	sim_pair(s, a, b);
+	other = sim_conn(*b, 2, exact ? "192.0.2.1" : NULL, "x", "root-a");
+	other->config.mode = IKE_MODE_RESPONDER_ONLY;
+	sim_child(other, 0, "net", "10.2.0.0/16", "10.3.0.0/16");
+	sim_conn_set(*b, other);
+	if (!exact)
+		(*b)->conns[0].config.remote = (struct cg_endpoint){};
+	c = (*b)->conns[0].config;
+	assert_int_equal(c.n_certs, 0);
+	assert_int_equal(ike_connection_set((*b)->engine, s->now, &c), 0);
+	return s;
+}
+
+static void test_peer_of_the_one_that_waits_is_not_refused(void **state)
+{
+	(void)state;
+	for (unsigned exact = 0; exact < 2; exact++) {
+		struct sim_node *a, *b;
+		struct sim *s = given(1 + exact, exact, &a, &b);
+
+		sim_conn_set(a, &a->conns[0]);
+		sim_run(s, 30 * SIM_S);
+		assert_false(sim_count(a, 1).up);
+		assert_int_equal(failures(a) + failures(b), 0);
+		assert_int_equal(sim_reports(b, "peer-waits"), 1);
+		/* It has shown who it is: it is half-open no more. */
+		assert_int_equal(b->engine->half_open, 0);
+		assert_true(ike_settled(b->engine));
+		sim_conn_set(b, &b->conns[0]);
+		/* At once, or with its next repetition if the answer is lost: it is not judged again. */
+		assert_true(sim_until(s, 2 * SIM_S, first_is_up));
+		assert_int_equal(b->verifies, 1);
+		assert_int_equal(a->signs, 1);
+		assert_int_equal(failures(a) + failures(b), 0);
+		sim_run(s, 60 * SIM_S);
+		assert_int_equal(sim_count(b, 1).up, 1);
+		sim_free(s);
+	}
+}
+
+/* However long it takes: one is kept, the peer's last. */
+static void test_peer_comes_again_and_again(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = given(10, false, &a, &b);
+
+	(void)state;
+	sim_conn_set(a, &a->conns[0]);
+	for (unsigned i = 0; i < 60; i++) {
+		sim_run(s, 15 * SIM_S);
+		assert_true(sim_count(b, 1).sas <= 1);
+		assert_int_equal(b->live_bindings, sim_count(b, 1).sas);
+		assert_true(b->engine->half_open <= 1);
+	}
+	assert_true(b->verifies >= 4);
+	assert_int_equal(failures(b), 0);
+	assert_int_equal(sim_reports(b, "peer-waits"), 1);
+	sim_conn_set(b, &b->conns[0]);
+	assert_true(sim_until(s, 80 * SIM_S, first_is_up));
+	assert_int_equal(failures(b), 0);
+	sim_free(s);
+}
+
+/* Nobody else of its policy is here: it hears nothing, instead of NO_PROPOSAL_CHOSEN. */
+static void test_policy_of_the_one_that_waits(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = given(20, false, &a, &b);
+	struct ike_policy strong;
+
+	(void)state;
+	sim_policy(&strong, IKE_PROTOCOL_IKE,
+		   "AES_CBC-256 HMAC_SHA2_512_256 PRF_HMAC_SHA2_512 ECP_521");
+	sim_policy(&b->policies[0][0], IKE_PROTOCOL_IKE,
+		   "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519");
+	a->conns[0].config.ike_policy = b->conns[0].config.ike_policy = &strong;
+	b->conns[1].config.ike_policy = &b->policies[0][0];
+	sim_conn_set(b, &b->conns[1]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 20 * SIM_S);
+	assert_int_equal(failures(a) + failures(b), 0);
+	sim_conn_set(b, &b->conns[0]);
+	assert_true(sim_until(s, 12 * SIM_S, first_is_up));
+	assert_int_equal(failures(a) + failures(b), 0);
+	sim_free(s);
+}
+
+/* What else may end it. */
+static void test_the_one_that_waits_is_removed_or_its_peer_revoked(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 4; how++) {
+		struct sim_node *a, *b;
+		struct sim *s = given(30 + how, false, &a, &b);
+		struct ike_connection_config c = b->conns[0].config;
+
+		sim_conn_set(a, &a->conns[0]);
+		sim_run(s, 5 * SIM_S);
+		assert_int_equal(b->live_bindings, 1);
+		if (how == 0) {
+			assert_int_equal(ike_connection_remove(b->engine, s->now, 1), 0);
+			b->conns[0].used = false;
+		} else if (how == 1) {
+			ike_binding_dead(b->engine, s->now, b->last_binding, "CN=a was revoked");
+		} else if (how == 2) {
+			c.enabled = false;
+			assert_int_equal(ike_connection_set(b->engine, s->now, &c), 0);
+		} else {
+			ike_shutdown(b->engine, s->now);
+		}
+		sim_run(s, SIM_S);
+		assert_int_equal(b->live_bindings, 0);
+		assert_int_equal(sim_count(b, 1).sas, 0);
+		sim_free(s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_peer_of_the_one_that_waits_is_not_refused),
+		cmocka_unit_test(test_peer_comes_again_and_again),
+		cmocka_unit_test(test_policy_of_the_one_that_waits),
+		cmocka_unit_test(test_the_one_that_waits_is_removed_or_its_peer_revoked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Peers behind a name that leads elsewhere: what is up stays where it is until it is up there, too.
+ */
+#include <string.h>
+
+#include "ike/state.h"
+#include "lib/sim.h"
+
+#define NEW "203.0.113.9"
+
+/* a knows b by a name. The same b may come up elsewhere, as another machine with its certificate. */
+static void pair(struct sim *s, struct sim_node **a, struct sim_node **b, bool any)
+{
+	sim_pair(s, a, b);
+	(*a)->conns[0].config.remote_named = true;
+	if (any) {
+		(*a)->conns[0].config.local = (struct cg_endpoint){.port = 500};
+		(*a)->conns[0].config.source = (*a)->addr;
+	}
+}
+
+static struct sim_node *second(struct sim *s)
+{
+	struct sim_node *n = sim_node_new(s, "b", "root-b", NEW);
+	struct sim_conn *c = sim_conn(n, 1, "192.0.2.1", "a", "root-a");
+
+	c->config.mode = IKE_MODE_RESPONDER_ONLY;
+	sim_child(c, 0, "net", "10.2.0.0/16", "10.1.0.0/16");
+	sim_conn_set(n, c);
+	return n;
+}
+
+/* As the daemon tells it: the whole connection, if the source may be another one now, and then the address. */
+static void leads_to(struct sim_node *a, const char *addr)
+{
+	struct cg_endpoint to = sim_endpoint(addr, 500);
+
+	if (cg_addr_is_any(&a->conns[0].config.local.addr)) {
+		a->conns[0].config.remote = to;
+		sim_conn_set(a, &a->conns[0]);
+	}
+	assert_int_equal(ike_connection_resolved(a->engine, a->sim->now, 1, &to), 0);
+	sim_run(a->sim, 0);
+}
+
+static bool at(const struct sim_node *a, const char *addr)
+{
+	const struct cg_endpoint there = sim_endpoint(addr, 0);
+	struct sim_count k = sim_count(a, 1);
+
+	return k.up && cg_addr_equal(&k.last.remote.addr, &there.addr);
+}
+
+static bool a_is_alone_at_new(struct sim *s)
+{
+	struct sim_count k = sim_count(s->nodes, 1);
+
+	return k.sas == 1 && at(s->nodes, NEW);
+}
+
+/* Of a's packets, which come to one b or to the other. */
+static uint64_t lost(const struct sim_node *a)
+{
+	return a->conns[0].flows[0].lost_no_sa + a->conns[0].flows[0].lost_at_peer;
+}
+
+static void follows(uint64_t seed, bool any, bool mobike)
+{
+	struct sim *s = sim_new(seed);
+	struct sim_node *a, *b;
+	uint64_t before;
+
+	pair(s, &a, &b, any);
+	a->conns[0].config.mobike = b->conns[0].config.mobike = mobike;
+	s->traffic = 5 * SIM_MS;
+	sim_connect(s, a, b);
+	before = lost(a);
+	second(s);
+	leads_to(a, NEW);
+	assert_true(sim_until(s, 10 * SIM_S, a_is_alone_at_new));
+	sim_run(s, 300 * SIM_S);
+	assert_true(a_is_alone_at_new(s));
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
+	assert_int_equal(sim_count(b, 1).up, 0);
+	assert_int_equal(lost(a), before);
+	sim_free(s);
+}
+
+static void test_name_is_followed_without_a_gap(void **state)
+{
+	(void)state;
+	follows(1, false, false);
+	follows(2, true, false);
+	follows(3, true, true);
+}
+
+/* Nobody is there yet: the old one goes on, and is rekeyed, and the new address is tried until somebody is. */
+static void waits(uint64_t seed, bool any)
+{
+	struct sim *s = sim_new(seed);
+	struct sim_node *a, *b;
+	uint64_t spi, before;
+
+	pair(s, &a, &b, any);
+	s->traffic = 5 * SIM_MS;
+	sim_connect(s, a, b);
+	before = lost(a);
+	spi = sim_count(a, 1).last.spi_i;
+	leads_to(a, NEW);
+	sim_run(s, 200 * SIM_S);
+	assert_true(at(a, "198.51.100.1"));
+	assert_true(sim_count(a, 1).last.spi_i == spi);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	sim_run(s, 200 * SIM_S);
+	assert_true(at(a, "198.51.100.1"));
+	assert_int_equal(sim_reports(a, "child-rekeyed"), 1);
+	assert_true(sim_reports(a, "retransmit-timeout") >= 3);
+	second(s);
+	assert_true(sim_until(s, 150 * SIM_S, a_is_alone_at_new));
+	assert_int_equal(lost(a), before);
+	sim_free(s);
+}
+
+static void test_old_address_serves_until_the_new_one_does(void **state)
+{
+	(void)state;
+	waits(10, false);
+	waits(11, true);
+}
+
+/* An address is no name: the configuration has changed. */
+static void test_configured_address_that_changes_is_left_at_once(void **state)
+{
+	struct sim *s = sim_new(20);
+	struct sim_node *a, *b;
+
+	(void)state;
+	pair(s, &a, &b, true);
+	a->conns[0].config.remote_named = false;
+	sim_connect(s, a, b);
+	a->conns[0].config.remote = sim_endpoint(NEW, 500);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, SIM_S);
+	assert_false(at(a, "198.51.100.1"));
+	sim_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_name_is_followed_without_a_gap),
+		cmocka_unit_test(test_old_address_serves_until_the_new_one_does),
+		cmocka_unit_test(test_configured_address_that_changes_is_left_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
