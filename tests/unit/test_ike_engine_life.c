@@ -49,6 +49,31 @@ static void test_dead_peer_is_noticed_and_the_connection_comes_back(void **state
 	sim_free(s);
 }
 
+/* Whoever rekeyed the IKE SA, and whenever after it the cable is cut: the new one is watched as the old one was. */
+static void test_dead_peer_is_noticed_after_a_rekeying(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 24; i++) {
+		struct sim *s = sim_new(300 + i);
+		struct sim_node *a, *b, *who;
+		ike_time cut;
+
+		sim_pair(s, &a, &b);
+		a->conns[0].config.dpd_timeout = b->conns[0].config.dpd_timeout = 6;
+		a->conns[0].config.dpd_delay = b->conns[0].config.dpd_delay = 2;
+		sim_connect(s, a, b);
+		sim_run(s, 10 * SIM_S);
+		who = i % 2 ? a : b;
+		assert_int_equal(ike_rekey(who->engine, s->now, 1, true, i % 4 > 1), 0);
+		sim_run(s, i / 4 * 20 * SIM_MS + (i / 4 == 5 ? 5 * SIM_S : 0));
+		b->cut = true;
+		cut = s->now;
+		assert_true(sim_until(s, 200 * SIM_S, a_is_down));
+		assert_true(s->now - cut <= 30 * SIM_S);
+		sim_free(s);
+	}
+}
+
 /* However short dpd_timeout is: that long, and asked at least four times. */
 static void test_a_short_patience_is_kept(void **state)
 {
@@ -608,6 +633,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dead_peer_is_noticed_and_the_connection_comes_back),
+		cmocka_unit_test(test_dead_peer_is_noticed_after_a_rekeying),
 		cmocka_unit_test(test_a_short_patience_is_kept),
 		cmocka_unit_test(test_keys_are_handed_out_when_ordered),
 		cmocka_unit_test(test_idle_peers_stay_up),
