@@ -102,6 +102,31 @@ static void test_a_short_patience_is_kept(void **state)
 	}
 }
 
+/* What the kernel saw before the cable was cut, and tells of later, does not lengthen anybody's patience. */
+static void test_late_news_of_traffic_is_no_life(void **state)
+{
+	struct sim *s = sim_new(4);
+	struct sim_node *a, *b;
+	ike_time cut;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.dpd_timeout = 6;
+	a->conns[0].config.dpd_delay = 2;
+	b->conns[0].config.dpd_delay = 0;
+	sim_connect(s, a, b);
+	sim_run(s, 500 * SIM_MS); /* nothing is under way */
+	b->cut = true;
+	cut = s->now;
+	for (unsigned i = 0; i < 5; i++) {
+		sim_run(s, SIM_S);
+		ike_child_traffic(a->engine, s->now, a->sad[0].child, cut);
+	}
+	assert_true(sim_until(s, 200 * SIM_S, a_is_down));
+	assert_in_range((s->now - cut) / SIM_MS, 6000, 9000);
+	sim_free(s);
+}
+
 static void test_idle_peers_stay_up(void **state)
 {
 	struct sim *s = sim_new(2);
@@ -636,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_dead_peer_is_noticed_after_a_rekeying),
 		cmocka_unit_test(test_a_short_patience_is_kept),
 		cmocka_unit_test(test_keys_are_handed_out_when_ordered),
+		cmocka_unit_test(test_late_news_of_traffic_is_no_life),
 		cmocka_unit_test(test_idle_peers_stay_up),
 		cmocka_unit_test(test_traffic_is_liveness),
 		cmocka_unit_test(test_down_deletes_on_both_sides_until_up),

@@ -400,6 +400,8 @@ static int on_sa(void *ctx, const struct cgk_sa *sa)
 		return 0;
 	msg_begin(&m, MSG_CHILD_TRAFFIC);
 	msg_put_u64(&m, k->number);
+	/* The kernel counts whole seconds: it may have been almost one more. */
+	msg_put_u32(&m, (uint32_t)sa->idle + 1);
 	(void)channel_send(ike_channel(g), &m, -EBADF);
 	return 0;
 }

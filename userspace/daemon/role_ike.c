@@ -362,7 +362,7 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 {
 	char text[IKE_TEXT_SIZE];
 	struct cg_endpoint remote;
-	usec_t now = now_boottime();
+	usec_t now = now_boottime(), seen = 0;
 	uint64_t id;
 	uint32_t index;
 	int error;
@@ -388,6 +388,8 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 		msg_get_str(r, text, sizeof(text));
 	else if (type == MSG_CHILD_MOVED)
 		msg_get_endpoint(r, &remote);
+	else if (type == MSG_CHILD_TRAFFIC)
+		seen = now - MIN(now, (ike_time)msg_get_u32(r) * USEC_PER_SEC);
 	if (!msg_done(r))
 		return -EBADMSG;
 	if (type == MSG_CHILD_EXPECTED)
@@ -397,7 +399,7 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 	else if (type == MSG_CHILD_DEAD)
 		ike_child_dead(k->engine, now, id, text);
 	else if (type == MSG_CHILD_TRAFFIC)
-		ike_child_traffic(k->engine, now, id);
+		ike_child_traffic(k->engine, now, id, seen);
 	else if (type == MSG_CHILD_MOVED)
 		ike_child_moved(k->engine, now, id, &remote);
 	else if (type == MSG_BINDING_DEAD)

@@ -172,7 +172,7 @@ void ike_child_dead(struct ike_engine *e, ike_time now, uint64_t number, const c
 	leave(e);
 }
 
-void ike_child_traffic(struct ike_engine *e, ike_time now, uint64_t number)
+void ike_child_traffic(struct ike_engine *e, ike_time now, uint64_t number, ike_time seen)
 {
 	struct ik_child *child;
 
@@ -181,7 +181,9 @@ void ike_child_traffic(struct ike_engine *e, ike_time now, uint64_t number)
 	if (child && child->sa) {
 		bool proven = child->unproven;
 
-		child->sa->last_in = e->now;
+		/* What was on its way when a request began does not show that the peer outlived it. */
+		if (seen > child->sa->last_in)
+			child->sa->last_in = seen < e->now ? seen : e->now;
 		child->unproven = false;
 		child->on_use = false; /* the kernel has seen the peer use it */
 		if (proven && child->conn)

@@ -359,8 +359,8 @@ ike_time ike_deadline(const struct ike_engine *e);
 /* From the kernel, by the engine's child number. */
 void ike_child_soft_expired(struct ike_engine *e, ike_time now, uint64_t child);
 void ike_child_dead(struct ike_engine *e, ike_time now, uint64_t child, const char *why);
-void ike_child_traffic(struct ike_engine *e, ike_time now,
-		       uint64_t child); /* seen inbound: liveness */
+/* The last packet came in at @seen, which may be told late: liveness. */
+void ike_child_traffic(struct ike_engine *e, ike_time now, uint64_t child, ike_time seen);
 void ike_child_moved(struct ike_engine *e, ike_time now, uint64_t child,
 		     const struct cg_endpoint *remote);
 /* Nothing can be sent from this address of ours any more: what can move, looks for another one (RFC 4555). */

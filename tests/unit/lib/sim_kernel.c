@@ -279,7 +279,7 @@ void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
 		sa->on_use = false;
 		ours->active = sa;
 	}
-	ike_child_traffic(n->engine, n->sim->now, sa->child);
+	ike_child_traffic(n->engine, n->sim->now, sa->child, n->sim->now);
 	if (sa->udp && !cg_endpoint_equal(&sa->remote, &p->from)) {
 		sa->remote = p->from;
 		ike_child_moved(n->engine, n->sim->now, sa->child, &p->from);
