@@ -509,7 +509,10 @@ static void kernel(void)
 	switch (what % 5) {
 	case 0: ike_child_dead(target->engine, now, child, "fuzz"); break;
 	case 1: ike_child_soft_expired(target->engine, now, child); break;
-	case 2: ike_child_traffic(target->engine, now, child, now - (now > 7000000 ? what % 7 * 1000000 : 0)); break;
+	case 2:
+		ike_child_traffic(target->engine, now, child,
+				  now - (now > 7000000 ? what % 7 * 1000000 : 0));
+		break;
 	case 3: ike_child_moved(target->engine, now, child, &moved); break;
 	case 4:
 		if (what & 128)
