@@ -135,7 +135,10 @@ forged() {
 	probe_start record r record w2 /tmp/sent 10 1 && reach 4 >/dev/null && wait_until 5 test -s /tmp/sent || return 1
 	# recorded on its way out of the router: its sender is the router there, the gateway's address is on w1
 	set_mac mac g1 wan
-	probe r too-big w1 /tmp/sent 1400 "to=$mac" spi=00abcdef && probe r too-big w1 /tmp/sent 1400 "to=$mac" spi=00000000 && sleep 0.3 && becomes "$(fits "$believed")" || return 1
+	probe r too-big w1 /tmp/sent 1400 "to=$mac" spi=00abcdef && sleep 0.3 && becomes "$(fits "$believed")" || return 1
+	# none at all: in UDP that is an IKE message, whose error the core has for itself
+	[ "$encap" = none ] || believed=1400
+	probe r too-big w1 /tmp/sent 1400 "to=$mac" spi=00000000 && sleep 0.3 && becomes "$(fits "$believed")" || return 1
 	probe r too-big w1 /tmp/sent 68 "to=$mac" && becomes "$(fits "$floor")"
 }
 
