@@ -29,7 +29,7 @@ struct cg_socket {
 	union cg_ip local;		/* any: all addresses */
 
 	/* what our own socket takes over from the user's */
-	bool v6only, reuse, reuseport;
+	bool v6only, reuse;
 	int bound_if;
 	kuid_t uid;
 

@@ -207,9 +207,12 @@ static int bind_own(struct cg_socket *s, struct socket *sock)
 		if (err)
 			return err;
 	}
-	/* who could bind beside the user's socket can bind beside this one, and nobody else */
+	/*
+	 * Who could bind beside the user's socket can bind beside this one, and so can the same user,
+	 * with SO_REUSEPORT, who comes to take it over; nobody else.
+	 */
 	sk->sk_reuse = s->reuse ? SK_CAN_REUSE : SK_NO_REUSE;
-	sk->sk_reuseport = s->reuseport;
+	sk->sk_reuseport = true;
 	SOCK_INODE(sock)->i_uid = s->uid;
 	sk->sk_uid = s->uid;
 	if (s->family == AF_INET6) {
@@ -336,7 +339,6 @@ static void describe(struct cg_socket *s, struct sock *sk)
 		s->local.v4 = inet_sk(sk)->inet_rcv_saddr;
 	s->v6only = sk->sk_ipv6only;
 	s->reuse = sk->sk_reuse;
-	s->reuseport = sk->sk_reuseport;
 	s->bound_if = sk->sk_bound_dev_if;
 	s->uid = sock_i_uid(sk);
 }
@@ -438,7 +440,6 @@ static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 		fresh->id = old->id;
 		old->v6only = fresh->v6only;
 		old->reuse = fresh->reuse;
-		old->reuseport = fresh->reuseport;
 		old->uid = fresh->uid;
 		old->own = NULL;
 		attach(old, sk);

@@ -75,7 +75,7 @@ static void allow_overlap(struct gateway *g, const struct cg_endpoint *local, bo
 /*
  * Where all addresses were listened on and one is to be, or the other way round, the old and the new socket overlap for a moment; those of
  * VRFs overlap with those of none, and those of marks with all, for good. Both allow it for as long as bind() takes: left in place it would
- * let others take our packets.
+ * let others take our packets. 1: beside another one.
  */
 static int bind_socket(struct gateway *g, int fd, const struct cg_endpoint *local)
 {
@@ -88,12 +88,18 @@ static int bind_socket(struct gateway *g, int fd, const struct cg_endpoint *loca
 		return r;
 	allow_overlap(g, local, true);
 	r = bind(fd, (struct sockaddr *)&sa, len) < 0 ? -errno : 0;
+	if (r == -EADDRINUSE && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) >= 0) {
+		/* After a crash the module's own stands in for ours, and lets in who is the same user. */
+		r = bind(fd, (struct sockaddr *)&sa, len) < 0 ? -errno : 1;
+		(void)set(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+	}
 	allow_overlap(g, local, false);
-	if (r >= 0)
-		r = set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	if (r >= 0 && set(fd, SOL_SOCKET, SO_REUSEADDR, 0) < 0)
+		r = -errno;
 	return r;
 }
 
+/* 1: beside one that stands in for it. */
 static int open_socket(struct gateway *g, const struct proto_socket *p, int *ret)
 {
 	const struct cg_endpoint *local = &p->local;
@@ -116,7 +122,7 @@ static int open_socket(struct gateway *g, const struct proto_socket *p, int *ret
 	if (r < 0)
 		return r;
 	*ret = TAKE_FD(fd);
-	return 0;
+	return r;
 }
 
 static void tell_ike(struct gateway *g, enum msg_type type, const struct udp_socket *s)
@@ -260,6 +266,22 @@ static bool is_open(const struct udp_socket *list, const struct proto_socket *p)
 	return false;
 }
 
+static void give_kernel(struct gateway *g, struct udp_socket *s)
+{
+	char text[CG_ENDPOINT_SIZE];
+	int r;
+
+	if (!g->k || !s->p.marker || s->p.mark != 0 || s->kernel_id != 0)
+		return;
+	r = cgk_socket_new(g->k, s->fd, &s->kernel_id);
+	/* Said once, not every time. */
+	if (r < 0 && !s->refused)
+		history_add(g, NULL, IKE_ERROR, "socket-refused", NULL, NULL,
+			    "the module does not take over %s: %s (%s)",
+			    cg_endpoint_format(&s->p.local, text), cgk_error(g->k), strerror(-r));
+	s->refused = r < 0;
+}
+
 static int prepare(struct gateway *g, const struct proto_socket *p)
 {
 	const struct cg_addr *addr = &p->local.addr;
@@ -286,6 +308,9 @@ static int prepare(struct gateway *g, const struct proto_socket *p)
 	}
 	*s = (struct udp_socket){.next = g->fresh_sockets, .p = *p, .fd = fd};
 	g->fresh_sockets = s;
+	/* Packets come in by both, and those of tunnels are the module's by one alone: now, not when the load is over. */
+	if (r > 0)
+		give_kernel(g, s);
 	return 0;
 }
 
@@ -414,21 +439,8 @@ void sockets_tell_ike(struct gateway *g)
 
 void sockets_give_kernel(struct gateway *g)
 {
-	for (struct udp_socket *s = g->sockets; s && g->k; s = s->next) {
-		char text[CG_ENDPOINT_SIZE];
-		int r;
-
-		if (!s->p.marker || s->p.mark != 0 || s->kernel_id != 0)
-			continue;
-		r = cgk_socket_new(g->k, s->fd, &s->kernel_id);
-		/* Said once, not every time. */
-		if (r < 0 && !s->refused)
-			history_add(g, NULL, IKE_ERROR, "socket-refused", NULL, NULL,
-				    "the module does not take over %s: %s (%s)",
-				    cg_endpoint_format(&s->p.local, text), cgk_error(g->k),
-				    strerror(-r));
-		s->refused = r < 0;
-	}
+	for (struct udp_socket *s = g->sockets; s; s = s->next)
+		give_kernel(g, s);
 }
 
 void sockets_close(struct gateway *g)
