@@ -230,6 +230,11 @@ static void set_stage(uint8_t how)
 	connect_side(peer, target);
 	connect_side(target, peer);
 	pump(64);
+	/* A COOKIE is returned when nothing else came for a while. */
+	now += SECOND / 2;
+	ike_tick(target->engine, now);
+	pump(64);
+	MUST(!ike_idle(target->engine));
 	if (how & 1)
 		(void)ike_rekey(target->engine, now, 1, how & 4, !(how & 4));
 	if (how & 2)
