@@ -208,8 +208,8 @@ static int bind_own(struct cg_socket *s, struct socket *sock)
 			return err;
 	}
 	/*
-	 * Who could bind beside the user's socket can bind beside this one, and so can the same user,
-	 * with SO_REUSEPORT, who comes to take it over; nobody else.
+	 * Who could bind beside the user's socket can bind beside this one, and so can the same
+	 * user, with SO_REUSEPORT, who comes to take it over; nobody else.
 	 */
 	sk->sk_reuse = s->reuse ? SK_CAN_REUSE : SK_NO_REUSE;
 	sk->sk_reuseport = true;

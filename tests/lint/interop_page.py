@@ -18,7 +18,7 @@ report = importlib.util.module_from_spec(spec)
 loader.exec_module(report)
 
 # A result's words, in single quotes or in double ones with variables in them: of t and ktap_skip, or of a step of scripts/demo.
-CALL = re.compile(r"""(?:^|[;&|({]|\bdo|\bthen|\belse)\s*(?:t|ktap_skip|check|good)\s+("(?:[^"\\]|\\.)*"|'[^']*')""", re.M)
+CALL = re.compile(r"""(?:^(?:\s*[\w*|.-]+\))?|[;&|({]|\bdo|\bthen|\belse)\s*(?:t|ktap_skip|check|good)\s+("(?:[^"\\]|\\.)*"|'[^']*')""", re.M)
 VARIABLE = re.compile(r"\$\{[^}]*\}|\$\([^()]*\)|\$\w+|\$[0-9*@]")
 
 
