@@ -29,7 +29,9 @@ def checks(path):
         path = os.path.join(report.TOP, "scripts/demo")
         found.add("its\\ exit\\ status\\ is\\ 0")
     with open(path, encoding="utf-8") as file:
-        for words in CALL.findall(re.sub(r"\$\([^()]*\)", "$command", file.read())):
+        # what is there to fail only, where nothing should come, has no row
+        text = re.sub(r"\bt \"[^\"]*\" false\b", "", file.read())
+        for words in CALL.findall(re.sub(r"\$\([^()]*\)", "$command", text)):
             if words[0] == "'":
                 found.add(re.escape(words[1:-1]))
             else:
