@@ -27,9 +27,10 @@ nothing_between() {
 
 # wire_open FILTER: records what passes the router's leg to branch, until wire_close
 wire_open() {
+	rm -f /run/wire.log
 	"$enter" router tcpdump -U --immediate-mode -i branch -n -s 0 -w /run/wire "$1" >/dev/null 2>/run/wire.log &
 	wire=$!
-	wait_for 10 grep -q listening /run/wire.log
+	wait_for 10 grep -qs listening /run/wire.log
 }
 
 wire_close() {

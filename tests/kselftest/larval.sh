@@ -46,6 +46,7 @@ is_lost() { # CAUSE COUNT
 
 # Somebody takes the datagrams: an answer that they are nobody's would be lost for want of an SA back, and counted as well
 sink_up() {
+	rm -f /tmp/sink
 	"$enter" c2 python3 -c 'import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("10.2.0.2", 9))

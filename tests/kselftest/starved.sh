@@ -48,6 +48,7 @@ lost_by() {
 # keep GATEWAY: somebody who looks on and keeps what he sees, until pour_off: what comes in there is not the module's own, so that
 # it has to copy
 keep() {
+	rm -f "/tmp/keep.$1"
 	"$enter" "g$1" python3 -c 'import socket, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 s.setsockopt(socket.SOL_SOCKET, 33, 256 << 20)
@@ -55,7 +56,7 @@ s.bind(("wan", 3))
 print("bound", flush=True)
 time.sleep(1000)' >"/tmp/keep.$1" &
 	pouring="${pouring:-} $!"
-	wait_until 10 grep -q bound "/tmp/keep.$1"
+	wait_until 10 grep -qs bound "/tmp/keep.$1"
 }
 
 # enough: both kinds of loss have been seen. Of packets to be sent few are lost: pages and the structures of their skbs are used again.

@@ -40,15 +40,17 @@ sa_line() {
 
 # decoded ALGORITHM: 2 pings of each family there and back
 decoded() {
-	local encr=$1 n good inner
+	local encr=$1 n good inner complete
 	sa_pair "$tunnel1" "$tunnel2" || return 1
+	rm -f /tmp/wire.log # what an earlier one said is no sign of this one
 	"$enter" r tcpdump -U --immediate-mode -i w2 -n -s 0 -w /tmp/wire 'ip proto 50 or ip6 proto 50 or udp port 4500' \
 		>/dev/null 2>/tmp/wire.log &
 	n=$!
-	wait_until 10 grep -q listening /tmp/wire.log && reach 4 -c 2 >/dev/null && reach 6 -c 2 >/dev/null &&
-		wait_until 5 written || return 1
+	wait_until 10 grep -qs listening /tmp/wire.log && reach 4 -c 2 >/dev/null && reach 6 -c 2 >/dev/null && wait_until 5 written
+	complete=$?
 	kill $n
 	wait $n 2>/dev/null
+	[ $complete = 0 ] || { echo 'not all that was sent was seen'; tcpdump -n -r /tmp/wire; return 1; }
 	HOME=/tmp tshark -r /tmp/wire -o esp.enable_encryption_decode:TRUE -o esp.enable_authentication_check:TRUE \
 		-o "uat:esp_sa:$(sa_line "$spi1")" -o "uat:esp_sa:$(sa_line "$spi2")" -T fields -e esp.spi -e esp.sequence \
 		-e esp.icv_good -e icmp.type -e icmpv6.type -e esp.pad_len >/tmp/decoded 2>/tmp/decoded.err

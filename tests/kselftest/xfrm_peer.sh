@@ -84,6 +84,7 @@ one_up() {
 	if [ "$encap" = udp ]; then
 		udp=yes
 		socket_hold 1 "$1" || return 1
+		rm -f /tmp/encapsulator
 		"$enter" g2 python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(17, 100, 2)

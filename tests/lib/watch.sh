@@ -82,9 +82,10 @@ pour_off() {
 watch() {
 	local name=$1 namespace=$2 device=$3
 	shift 3
+	rm -f /tmp/watch."$name".log # what an earlier one said is no sign of this one
 	"$enter" "$namespace" tcpdump -l -n -tt --immediate-mode -i "$device" "$@" >/tmp/watch."$name" 2>/tmp/watch."$name".log &
 	watching="${watching:-} $!"
-	wait_until 10 eval '[[ $(</tmp/watch."$name".log) == *"listening on"* ]]'
+	wait_until 10 eval '[[ -e /tmp/watch."$name".log && $(</tmp/watch."$name".log) == *"listening on"* ]]'
 }
 
 watch_off() {
