@@ -9,6 +9,9 @@ import re
 import sys
 
 top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(top, "tests/lib"))
+import tap  # noqa: E402
+from tap import result  # noqa: E402
 
 # The command works without the daemon where it can: with certificates and with the module.
 MAY = {
@@ -25,7 +28,6 @@ ENGINE = r"arpa/inet|netinet/in|errno|pthread|std\w+|strings?|openssl/(bn|core_n
 # And what would be a clock, randomness, a file or a socket without a header of its own.
 ENGINE_NEVER = (r"\b(time|clock|clock_gettime|gettimeofday|getrandom|getentropy|rand|random|RAND_\w+|fopen|open|openat|read|write|"
                 r"socket|send|sendto|sendmsg|recv|recvfrom|recvmsg|getenv|X509_\w+|d2i_\w+)\s*\(")
-failed = count = 0
 
 
 def code(path):
@@ -36,15 +38,6 @@ def code(path):
 
 def files(folder):
     return sorted(glob.glob(os.path.join(top, folder, "*.[ch]")))
-
-
-def result(what, wrong):
-    global failed, count
-    count += 1
-    failed += bool(wrong)
-    print(f"{'not ok' if wrong else 'ok'} {count} {what}")
-    for line in wrong:
-        print("# " + line)
 
 
 print("1..5")
@@ -78,4 +71,4 @@ wrong = [f"{os.path.relpath(path, top)} includes {name}" for path in files("user
 wrong += [f"{os.path.relpath(path, top)} includes {name}" for path in files("kmod") for name in re.findall(r'#include "([^"]+)"', code(path))
           if "userspace" in name]
 result("module and userspace share the ABI's header alone", wrong)
-sys.exit(1 if failed else 0)
+sys.exit(1 if tap.failed else 0)

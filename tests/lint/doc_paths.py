@@ -8,6 +8,9 @@ import subprocess
 import sys
 
 top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(top, "tests/lib"))
+import tap  # noqa: E402
+from tap import result  # noqa: E402
 DOCUMENTS = ["docs/architecture.md", "docs/rfc.md", "docs/trust.md"]
 # What is not in the tree: made by builds, runs and setups, or of other systems.
 ELSEWHERE = ("build/", "/", "~", "share/", "net/")
@@ -25,16 +28,6 @@ def there(name):
     return name in ends or bool(re.search(r"[*?[]", name) and fnmatch.filter(ends, name))
 
 
-failed = count = 0
-
-
-def result(what, wrong):
-    global failed, count
-    count += 1
-    failed += bool(wrong)
-    print(f"{'not ok' if wrong else 'ok'} {count} {what}")
-    for line in wrong:
-        print("# " + line)
 
 
 print(f"1..{len(DOCUMENTS) + 1}")
@@ -54,4 +47,4 @@ with open(os.path.join(top, "docs/architecture.md"), encoding="utf-8") as file:
 result("docs/architecture.md names every folder",
        [f for f in folders if not f.startswith(("tests/fuzz/corpus", "docs/examples", ".", "include")) and f != "LICENSES"
         and not re.search(rf"`{re.escape(f)}(/[^`]*)?`", text)])
-sys.exit(1 if failed else 0)
+sys.exit(1 if tap.failed else 0)

@@ -9,17 +9,10 @@ import subprocess
 import sys
 
 top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(top, "tests/lib"))
+import tap  # noqa: E402
+from tap import result  # noqa: E402
 build = os.path.join(top, os.environ.get("O", "build"))
-failed = count = 0
-
-
-def result(what, wrong):
-    global failed, count
-    count += 1
-    failed += bool(wrong)
-    print(f"{'not ok' if wrong else 'ok'} {count} {what}")
-    for line in wrong:
-        print("# " + line)
 
 
 def said(*command):
@@ -95,4 +88,4 @@ described = {"-" + name for line in re.findall(r"^\.It (Fl .*)$", options, re.M)
 helped = re.findall(r"(?:^ +|, )(--?\w[\w-]*)", said("certgated", "--help"), re.M)
 result("certgated: options of table, help and manual",
        differ(described, taken) + [f"certgated --help lacks {x}" for x in sorted(taken - set(helped))])
-sys.exit(1 if failed else 0)
+sys.exit(1 if tap.failed else 0)
