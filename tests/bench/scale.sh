@@ -64,23 +64,29 @@ scale_plain() {
 	many_packets sa-scale "$2" "$1"
 }
 
-scale_certgate() {
-	local pairs=$1 repeats=$2
-	peer=certgate
-	many_up && many_routes dev cg0 || die 'certgate cannot be set up'
-	"$sas" fill 1 1 >/dev/null && "$sas" fill 2 1 >/dev/null || die 'no tunnel'
-	many_packets sa-scale-one "$repeats" "$pairs"
-	raw revoke-one "$sas" revoke 1
-	silent "$pairs" || die 'packets passed after the revocation'
-	many_down || die 'certgate cannot be taken down'
+# certgate_revoked SUFFIX PAIRS SAS REPEATS: so many SA pairs are added, used and revoked with their issuer, from the
+# beginning each time; what a packet costs is measured once
+certgate_revoked() {
+	local pairs=$2 sas_each=$3 repeats=$4 round
+	for ((round = 1; round <= repeats; round++)); do
+		many_up && many_routes dev cg0 || die 'certgate cannot be set up'
+		if [ "$1" ]; then
+			"$sas" fill 1 "$sas_each" >/dev/null && "$sas" fill 2 "$sas_each" >/dev/null || die 'no tunnel'
+		else
+			raw sa-install "$sas" fill 1 "$sas_each"
+			raw sa-install "$sas" fill 2 "$sas_each"
+		fi
+		[ "$round" -gt 1 ] || many_packets "sa-scale$1" "$repeats" "$pairs"
+		raw "revoke$1" "$sas" revoke 1
+		silent "$pairs" || die 'packets passed after the revocation'
+		many_down || die 'certgate cannot be taken down'
+	done
+}
 
-	many_up && many_routes dev cg0 || die 'certgate cannot be set up'
-	raw sa-install "$sas" fill 1 "$pairs"
-	raw sa-install "$sas" fill 2 "$pairs"
-	many_packets sa-scale "$repeats" "$pairs"
-	raw revoke "$sas" revoke 1
-	silent "$pairs" || die 'packets passed after the revocation'
-	many_down || die 'certgate cannot be taken down'
+scale_certgate() {
+	peer=certgate
+	certgate_revoked -one "$1" 1 "$2"
+	certgate_revoked '' "$1" "$1" "$2"
 }
 
 # The batches were written by tests/bench/run; from memory, so that their reading costs little. That packets go through the

@@ -1,22 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 240
+# timeout: 600
 # kernels: uml
 #
 # Certificates change under traffic, again and again: a new outbound certificate, by reload and by a changed file, a new root beside the old one, a new
 # intermediate, a new subject. Each time the peers authenticate anew, and of more than 1,000 numbered packets a second each way none is lost: with certgate
 # at both ends, and with strongSwan at the other end, which answers and then sends on its new SA before we have judged it.
 #
-# ROTATIONS is how many of each; 2 unless the environment says otherwise, since each costs the CPU about as much as a handshake and three programs
-# that are started, and what goes wrong with one in a hundred is found by who asks for a hundred:
-#   scripts/vm --kernel uml --timeout 3600 -- env ROTATIONS=100 tests/interop/rotation.sh
+# ROTATIONS is how many with each of the two peers, all kinds together; 100 unless the environment says otherwise.
 # KINDS, of outbound, file, root, intermediate and subject, leaves the others out.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
 . tests/lib/strongswan_pair.sh
 
-count=${ROTATIONS:-2}
 numbered=$gate_build/tests/numbered
 rate=1100
 kinds=${KINDS:-outbound file root intermediate subject}
@@ -114,6 +111,7 @@ rotations() { # WHAT
 # Each of these kinds that is wanted, with its result
 try() { # KIND...
 	local kind
+	count=$((${ROTATIONS:-100} / $#))
 	for kind; do
 		[[ " $kinds " == *" $kind "* ]] || { ktap_skip "$count rotations: $kind" 'left out by KINDS'; continue; }
 		t "$count rotations: $kind" rotations "$kind" || logs
