@@ -22,11 +22,14 @@ static struct world {
 	struct channel *ours[1 + WORKERS], *theirs[1 + WORKERS];
 	unsigned int fetches, news[WORKERS], more[WORKERS], failed[WORKERS];
 	uint32_t last_fetch;
+	bool is_away; /* fetch */
 } w;
 
 struct channel *proc_channel(struct gateway *g _unused_, enum role role, unsigned int index)
 {
-	return role == ROLE_FETCH ? w.ours[0] : w.ours[1 + index];
+	if (role == ROLE_FETCH)
+		return w.is_away ? NULL : w.ours[0];
+	return w.ours[1 + index];
 }
 
 static int on_theirs(void *ctx, struct channel *c _unused_, enum msg_type type,
@@ -42,6 +45,8 @@ static int on_theirs(void *ctx, struct channel *c _unused_, enum msg_type type,
 		proto_get_fetch(r, &fetch);
 		w.fetches++;
 		w.last_fetch = fetch.number;
+	} else if (type == MSG_FETCH_SETUP) {
+		proto_get_fetch_setup(r, &(struct proto_fetch_setup){0});
 	} else if (type == MSG_NEWS) {
 		proto_get_news_want(r, &news, &more);
 		assert_int_equal(news_check_fd(*fd, 100, &size), 0);
@@ -224,6 +229,38 @@ static void more_than_fetch_bears_wait_for_their_turn(void **state _unused_)
 	assert_int_equal(w.fetches, NEWS_FETCHES_MAX + 3);
 }
 
+static void who_asks_before_fetch_has_started_waits_for_it(void **state _unused_)
+{
+	w.is_away = true;
+	want(0, 1, NEWS_OCSP);
+	fetching_tick(&w.g);
+	settle();
+	assert_int_equal(w.fetches, 0);
+	assert_int_equal(w.failed[0], 0);
+	/* It is ready: the question is put now, and not half a minute later. */
+	w.is_away = false;
+	fetching_tell_fetch(&w.g);
+	settle();
+	assert_int_equal(w.fetches, 1);
+	fetched("good");
+	assert_int_equal(w.news[0], 1);
+	assert_int_equal(w.failed[0], 0);
+}
+
+static void who_asks_a_fetch_that_does_not_come_is_told(void **state _unused_)
+{
+	w.is_away = true;
+	want(0, 1, NEWS_OCSP);
+	fetching_tick(&w.g);
+	assert_int_not_equal(w.g.news.fetch_missing, 0);
+	w.g.news.fetch_missing -= 10 * USEC_PER_SEC;
+	fetching_tick(&w.g);
+	settle();
+	assert_int_equal(w.fetches, 0);
+	assert_int_equal(w.failed[0], 1);
+	assert_non_null(strstr(LIST_FIRST(&w.g.news.all)->text, "does not run"));
+}
+
 static void what_was_kept_counts_while_newer_is_fetched(void **state _unused_)
 {
 	struct news_item *item;
@@ -251,6 +288,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_list_goes_to_all_and_those_who_use_it_judge,
 						begin, end),
 		cmocka_unit_test_setup_teardown(more_than_fetch_bears_wait_for_their_turn, begin,
+						end),
+		cmocka_unit_test_setup_teardown(who_asks_before_fetch_has_started_waits_for_it,
+						begin, end),
+		cmocka_unit_test_setup_teardown(who_asks_a_fetch_that_does_not_come_is_told, begin,
 						end),
 		cmocka_unit_test_setup_teardown(what_was_kept_counts_while_newer_is_fetched, begin,
 						end),

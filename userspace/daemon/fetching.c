@@ -6,6 +6,10 @@
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
 
+enum { FETCH_AWAITED_SECONDS = 10 };
+
+static void fetch_next(struct gateway *g);
+
 static int64_t now_seconds(void)
 {
 	return (int64_t)(now_realtime() / USEC_PER_SEC);
@@ -104,6 +108,8 @@ void fetching_tell_fetch(struct gateway *g)
 	msg_begin(&m, MSG_FETCH_SETUP);
 	proto_put_fetch_setup(&m, &s);
 	(void)channel_send(c, &m, -EBADF);
+	g->news.fetch_missing = 0;
+	fetch_next(g);
 }
 
 void fetching_applied(struct gateway *g)
@@ -158,10 +164,15 @@ static void start_fetch(struct gateway *g, struct news_item *item)
 	send_failed_all(g, item);
 }
 
-/* Now, or when others are done. */
+static bool fetch_is_there(struct gateway *g)
+{
+	return proc_channel(g, ROLE_FETCH, 0) != NULL;
+}
+
+/* Now, or when others are done, or when fetch, which starts beside those who ask, is there. */
 static void fetch_in_turn(struct gateway *g, struct news_item *item)
 {
-	if (g->news.n_fetches >= NEWS_FETCHES_MAX)
+	if (g->news.n_fetches >= NEWS_FETCHES_MAX || !fetch_is_there(g))
 		news_wait(&g->news, item);
 	else
 		start_fetch(g, item);
@@ -171,7 +182,8 @@ static void fetch_next(struct gateway *g)
 {
 	struct news_item *item;
 
-	while (g->news.n_fetches < NEWS_FETCHES_MAX && (item = news_next(&g->news))) {
+	while (g->news.n_fetches < NEWS_FETCHES_MAX && fetch_is_there(g) &&
+	       (item = news_next(&g->news))) {
 		if (item->number == 0 && now_boottime() >= item->due)
 			start_fetch(g, item);
 	}
@@ -310,6 +322,21 @@ void fetching_lost(struct gateway *g)
 	}
 }
 
+/* Who waits for a process that does not come is told so. */
+static void give_up_fetch(struct gateway *g, usec_t now)
+{
+	struct news_item *item;
+
+	if (g->news.fetch_missing == 0)
+		g->news.fetch_missing = now;
+	if (now - g->news.fetch_missing < FETCH_AWAITED_SECONDS * USEC_PER_SEC)
+		return;
+	while ((item = news_next(&g->news))) {
+		note_failure(g, item, "the process fetch does not run");
+		send_failed_all(g, item);
+	}
+}
+
 void fetching_tick(struct gateway *g)
 {
 	usec_t now = now_boottime();
@@ -323,7 +350,10 @@ void fetching_tick(struct gateway *g)
 		    item->wanted != 0 && now - item->wanted < NEWS_USED_SECONDS * USEC_PER_SEC)
 			fetch_in_turn(g, item);
 	}
-	fetch_next(g);
+	if (fetch_is_there(g))
+		fetch_next(g);
+	else
+		give_up_fetch(g, now);
 }
 
 /* ---------------------------------------------------------------- for the operator */
