@@ -14,6 +14,8 @@
  * there is. That a helper comes at all is the scheduler's promise: in the worst case on this CPU,
  * when it is done.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpumask.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
@@ -44,6 +46,7 @@ struct cg_order {
 	struct cg_job *unbegun;	/* the first that nobody has begun; NULL: none */
 	unsigned int n_unbegun;
 	unsigned int n;		/* on the list, or taken off and not yet at its end */
+	unsigned int bytes;	/* of their packets */
 
 	/* Of bursts that are worth sharing, in nanoseconds; the first two are this CPU's alone. */
 	u64 last;		/* when one came, by local_clock() */
@@ -51,7 +54,6 @@ struct cg_order {
 	u64 cost;		/* what one takes at the cipher, smoothed */
 
 	unsigned int cpu;
-	bool sending;		/* the end of one to send; used by the poll alone */
 	unsigned long flags;
 	call_single_data_t csd;
 	struct work_struct helpers[HELPERS];
@@ -73,7 +75,7 @@ static struct cg_job *begin(struct cg_order *o, unsigned int left)
 	if (o->n_unbegun > left) {
 		job = o->unbegun;
 		o->unbegun = job->next;
-		o->n_unbegun--;
+		WRITE_ONCE(o->n_unbegun, o->n_unbegun - 1);
 	}
 	spin_unlock(&o->lock);
 	return job;
@@ -105,15 +107,20 @@ HELPER(1)
 HELPER(2)
 HELPER(3)
 
+/* Who finds CALLED set until it is cleared has settled by then, which the poll behind it sees. */
+static void poll_soon(struct cg_order *o)
+{
+	clear_bit(CALLED, &o->flags);
+	smp_mb__after_atomic();
+	cg_queue_poll_soon(o->cpu);
+}
+
 /* On the list's CPU, in its interrupt: pairs with call_home(). */
 static void called(void *info)
 {
 	struct cg_order *o = info;
 
-	cg_queue_poll_soon(o->cpu);
-	clear_bit(CALLED, &o->flags);
-	/* The poll comes later, and sees what was done by who finds the bit set until now. */
-	smp_mb__after_atomic();
+	poll_soon(o);
 }
 
 /* Its poll has something to do. Where that CPU is gone the poll can be here as well. */
@@ -127,8 +134,7 @@ static void call_home(struct cg_order *o)
 		return;
 	if (likely(cpu_online(o->cpu) && !smp_call_function_single_async(o->cpu, &o->csd)))
 		return;
-	cg_queue_poll_soon(o->cpu);
-	clear_bit(CALLED, &o->flags);
+	poll_soon(o);
 }
 
 void cg_order_settled(struct cg_job *job)
@@ -160,18 +166,50 @@ static bool is_pressed(struct cg_order *o)
 	return READ_ONCE(o->cost) * PRESSED > o->interval;
 }
 
+static struct cg_lane *lane_of(const struct cg_sa *sa)
+{
+	return &sa->tunnel->lanes[sa->dir];
+}
+
+/*
+ * Has another CPU just done a burst of @lane without a list? What that one sent on may still be
+ * in queues of that CPU, and more of it may come: from a list here it would be overtaken.
+ */
+static bool is_elsewhere(const struct cg_lane *lane, unsigned int cpu)
+{
+	unsigned int direct = READ_ONCE(lane->direct);
+
+	return direct && direct != cpu + 1 &&
+	       time_before(jiffies, READ_ONCE(lane->direct_at) + LINGER);
+}
+
+static void went_directly(struct cg_lane *lane, unsigned int cpu)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(lane->direct) != cpu + 1)
+		WRITE_ONCE(lane->direct, cpu + 1);
+	if (READ_ONCE(lane->direct_at) != now)
+		WRITE_ONCE(lane->direct_at, now);
+}
+
+static u32 bytes_of(const struct cg_job *job)
+{
+	return job->n * job->seg[0].len;
+}
+
 static bool should_share(struct cg_order *o, struct cg_job *job, bool more)
 {
 	bool pressed;
 
 	if (share == SHARE_ALWAYS)
 		return true;
-	if (share == SHARE_NEVER || num_online_cpus() == 1 ||
-	    job->n * job->seg[0].len < CG_WORTH_SHARING)
+	if (share == SHARE_NEVER || num_online_cpus() == 1 || !job->n ||
+	    bytes_of(job) < CG_WORTH_SHARING)
 		return false;
 	job->timed = true;
 	pressed = is_pressed(o);
-	return more || pressed;
+	return (more || pressed) && !is_elsewhere(lane_of(job->sa), o->cpu);
 }
 
 void cg_order_took(struct cg_job *job, u64 nanoseconds)
@@ -187,6 +225,7 @@ static unsigned int left_to_helpers(void)
 	return num_online_cpus() > 1;
 }
 
+/* Let somebody come for so many. */
 static void call_helpers(struct cg_order *o, unsigned int wanted)
 {
 	unsigned int i;
@@ -194,11 +233,6 @@ static void call_helpers(struct cg_order *o, unsigned int wanted)
 	wanted = min3(wanted, num_online_cpus() - 1, (unsigned int)HELPERS);
 	for (i = 0; i < wanted; i++)
 		queue_work(helper_wq, &o->helpers[i]);
-}
-
-static struct cg_lane *lane_of(const struct cg_sa *sa)
-{
-	return &sa->tunnel->lanes[sa->dir];
 }
 
 /*
@@ -214,14 +248,21 @@ static bool is_bound(const struct cg_lane *lane, const struct cg_order *ours)
 		return false;
 	if (smp_load_acquire(&lane->n))		/* pairs with leave() */
 		return true;
-	return o != ours && time_before(jiffies, READ_ONCE(lane->left) + LINGER);
+	return o != ours && cpu_online(o->cpu) && time_before(jiffies, READ_ONCE(lane->left) + LINGER);
+}
+
+static bool is_full(const struct cg_order *o, const struct cg_net *cgn)
+{
+	if (likely(o->n < CG_MAX_ORDER / 2 && o->bytes < CG_MAX_ORDER_BYTES / 2))
+		return false;
+	return o->n >= cg_share(cgn, CG_MAX_ORDER) || o->bytes >= cg_share(cgn, CG_MAX_ORDER_BYTES);
 }
 
 /* @o, locked, takes @job. False: it is full. */
 static bool append(struct cg_order *o, struct cg_lane *lane, struct cg_job *job)
 {
 	lockdep_assert_held(&o->lock);
-	if (unlikely(o->n >= CG_MAX_ORDER))
+	if (unlikely(is_full(o, job->sa->cgn)))
 		return false;
 	job->order = o;
 	WRITE_ONCE(lane->n, lane->n + 1);
@@ -229,7 +270,8 @@ static bool append(struct cg_order *o, struct cg_lane *lane, struct cg_job *job)
 	o->end = &job->next;
 	if (!o->unbegun)
 		o->unbegun = job;
-	o->n_unbegun++;
+	WRITE_ONCE(o->n_unbegun, o->n_unbegun + 1);
+	o->bytes += bytes_of(job);
 	WRITE_ONCE(o->n, o->n + 1);
 	return true;
 }
@@ -249,9 +291,11 @@ static struct cg_order *enqueue(struct cg_job *job, struct cg_order *ours, unsig
 		o = READ_ONCE(lane->order) ?: ours;
 		spin_lock(&o->lock);
 		if (o != ours && lane->order == o && !is_bound(lane, ours)) {
-			WRITE_ONCE(lane->order, NULL);	/* what it is changes under its lock */
+			/* what it is changes under its lock, as does what else is in the lane */
+			smp_store_release(&lane->order, NULL);
 		} else if (!cmpxchg(&lane->order, NULL, o) || lane->order == o) {
 			there = true;
+			job->binds |= o == ours;
 			taken = append(o, lane, job);
 			*unbegun = o->n_unbegun;
 		}
@@ -263,29 +307,29 @@ static struct cg_order *enqueue(struct cg_job *job, struct cg_order *ours, unsig
 
 bool cg_order_take(struct cg_job *job, bool more)
 {
-	struct cg_order *o = this_cpu_ptr(orders);
-	unsigned int unbegun = 0;
+	struct cg_order *ours = this_cpu_ptr(orders), *o;
+	struct cg_lane *lane = lane_of(job->sa);
+	unsigned int unbegun = 0, left;
+	bool wanted;
 
-	if (likely(!should_share(o, job, more) && !is_bound(lane_of(job->sa), o)))
+	wanted = should_share(ours, job, more);
+	if (likely(!wanted && !is_bound(lane, ours))) {
+		went_directly(lane, ours->cpu);
 		return false;
-	/*
-	 * What the end of a burst to send sends in its turn, from a tunnel into another one,
-	 * does not wait, so that nesting is bounded by the device's recursion level.
-	 */
-	if (unlikely(o->sending))
-		return false;
+	}
 	job->settled = false;
 	job->waited = true;
 	job->next = NULL;
-
-	o = enqueue(job, o, &unbegun);
+	job->binds = wanted;
+	o = enqueue(job, ours, &unbegun);
 	if (unlikely(!o)) {
 		cg_drop(job->sa, CG_DROP_QUEUE, job->n);
 		cg_job_free(job);
 		return true;
 	}
+	left = left_to_helpers();
 	call_helpers(o, unbegun);
-	if (unbegun <= left_to_helpers())
+	if (unbegun <= left)
 		return true;
 	if (unbegun > CG_MAX_UNBEGUN) {
 		job = begin(o, 0);
@@ -314,12 +358,18 @@ static struct cg_job *take_settled(struct cg_order *o)
 	return job;
 }
 
-/* A burst of @lane is at its end: only now may the next one do without the list. */
-static void leave(struct cg_order *o, struct cg_lane *lane)
+/*
+ * A burst of @lane is at its end: only now may the next one do without the list. One that was on
+ * it only because others were does not @bind those that follow: else a slow flow would for ever
+ * take the way over another CPU that a quick one once took.
+ */
+static void leave(struct cg_order *o, struct cg_lane *lane, u32 bytes, bool binds)
 {
 	spin_lock(&o->lock);
+	o->bytes -= bytes;
 	WRITE_ONCE(o->n, o->n - 1);
-	WRITE_ONCE(lane->left, jiffies);
+	if (binds)
+		WRITE_ONCE(lane->left, jiffies);
 	smp_store_release(&lane->n, lane->n - 1);	/* pairs with is_bound() */
 	spin_unlock(&o->lock);
 }
@@ -327,27 +377,26 @@ static void leave(struct cg_order *o, struct cg_lane *lane)
 static void end(struct cg_order *o, struct cg_job *job, struct napi_struct *napi)
 {
 	struct cg_sa *sa = job->sa;
+	u32 bytes = bytes_of(job);
+	bool binds = job->binds;
 
 	refcount_inc(&sa->ref);	/* for the lane; the burst has one until it ends */
 	job->order = NULL;
-	if (sa->dir == CERTGATE_DIR_OUT) {
-		o->sending = true;
+	if (sa->dir == CERTGATE_DIR_OUT)
 		cg_tx_finish(job);
-		o->sending = false;
-	} else {
+	else
 		cg_rx_finish(job, napi);
-	}
-	leave(o, lane_of(sa));
+	leave(o, lane_of(sa), bytes, binds);
 	cg_sa_put(sa);
 }
 
 unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned int budget)
 {
 	struct cg_order *o = per_cpu_ptr(orders, cpu);
-	unsigned int packets = 0;
+	unsigned int packets = 0, ciphered = 0;
 	struct cg_job *job;
 
-	while (READ_ONCE(o->n) && packets < budget) {
+	while (READ_ONCE(o->n) && packets < budget && ciphered < budget) {
 		job = take_settled(o);
 		if (job) {
 			packets += job->n;
@@ -355,11 +404,18 @@ unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned 
 			continue;
 		}
 		job = begin(o, left_to_helpers());
-		if (!job)
-			break;	/* others have them, or an asynchronous cipher: they will call */
+		if (!job) {
+			/*
+			 * Others have them, or an asynchronous cipher: they will call. Or they are
+			 * left to helpers, of whom there may have been none when they came.
+			 */
+			call_helpers(o, READ_ONCE(o->n_unbegun));
+			break;
+		}
+		ciphered += job->n;
 		cg_job_cipher(job);
 	}
-	return packets;
+	return max(packets, ciphered);
 }
 
 int cg_order_init(void)
@@ -367,6 +423,10 @@ int cg_order_init(void)
 	static const work_func_t helpers[HELPERS] = { help_0, help_1, help_2, help_3 };
 	int cpu, i;
 
+	if (share > SHARE_ALWAYS) {
+		pr_err("share=%u: it is 0, 1 or 2\n", share);
+		return -EINVAL;
+	}
 	orders = alloc_percpu(struct cg_order);
 	/* where the scheduler likes: an idle CPU, and none that is isolated */
 	helper_wq = alloc_workqueue("certgate_crypt", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);

@@ -17,6 +17,7 @@
 
 /* Bursts on a CPU's list, a page and CG_MAX_BURST packets each; what comes then is dropped. */
 #define CG_MAX_ORDER		128
+#define CG_MAX_ORDER_BYTES	(16U << 20)	/* and of these packets */
 /* With so many that nobody has begun, who brings another one does one first. */
 #define CG_MAX_UNBEGUN		8
 /* Bytes below which it is quicker to do a burst than to tell another CPU of it. */

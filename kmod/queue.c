@@ -34,10 +34,11 @@ struct cg_cpu {
 
 	struct sk_buff_head waiting;	/* to be sent; its lock guards the next one as well */
 	unsigned int waiting_bytes;	/* of truesize */
-	bool sending;			/* what waited; used on this CPU alone, as are these: */
+	/* used on this CPU alone: */
 	const void *last_dev;		/* that was to send something, only to be compared with */
 	unsigned int last_round;	/* and how many softirqs there had been by then */
-	bool in_burst;			/* and whether it was not the first in its softirq */
+	bool more;			/* others wait for this CPU while what waited is sent */
+	u8 depth;			/* tunnels that the packet being sent is in already */
 
 	/* used on this CPU alone with bottom halves off */
 	struct cg_op *ops;
@@ -298,7 +299,7 @@ void cg_job_run(struct cg_job *job, struct napi_struct *napi, bool more)
 	bool out = job->sa->dir == CERTGATE_DIR_OUT;
 
 	if (out)
-		more = this_cpu_ptr(cpus)->in_burst;
+		more = this_cpu_ptr(cpus)->more;
 	if (cg_order_take(job, more) || !settle(job))
 		return;
 	if (out)
@@ -357,8 +358,7 @@ static bool in_burst(struct cg_cpu *c, const struct net_device *dev)
 
 	c->last_dev = dev;
 	c->last_round = round;
-	c->in_burst = again && in_serving_softirq();
-	return c->in_burst;
+	return again && in_serving_softirq();
 }
 
 static void take_waiting(struct cg_cpu *c, struct sk_buff_head *to)
@@ -370,18 +370,33 @@ static void take_waiting(struct cg_cpu *c, struct sk_buff_head *to)
 }
 
 /*
- * Packets that are sent meanwhile on this CPU are ours in their turn, from a tunnel into another
- * one: they do not wait, so that nesting is bounded by the device's recursion level.
+ * Packets that are sent meanwhile on this CPU may be ours in their turn, from a tunnel into another
+ * one: they wait like others, so that none overtakes, and know how deep they are.
  */
-static void send_waiting(struct cg_cpu *c)
+static void send_waiting(struct cg_cpu *c, bool more)
 {
 	struct sk_buff_head waiting;
+	bool before = c->more;
 
 	__skb_queue_head_init(&waiting);
 	take_waiting(c, &waiting);
-	c->sending = true;
+	c->more = more;
 	cg_tx_process(&waiting);
-	c->sending = false;
+	c->more = before;
+}
+
+u8 cg_queue_depth(void)
+{
+	return this_cpu_ptr(cpus)->depth;
+}
+
+u8 cg_queue_set_depth(u8 depth)
+{
+	struct cg_cpu *c = this_cpu_ptr(cpus);
+	u8 before = c->depth;
+
+	c->depth = depth;
+	return before;
 }
 
 bool cg_queue_to_send(struct sk_buff *skb, struct net_device *dev)
@@ -389,16 +404,15 @@ bool cg_queue_to_send(struct sk_buff *skb, struct net_device *dev)
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 	bool full;
 
-	if (unlikely(c->sending))
-		return false;
 	if (!in_burst(c, dev) && likely(skb_queue_empty_lockless(&c->waiting)))
 		return false;
 	if (skb_is_gso(skb)) {
 		/* a burst of its own */
 		if (!skb_queue_empty_lockless(&c->waiting))
-			send_waiting(c);
+			send_waiting(c, true);
 		return false;
 	}
+	cg_cb(skb)->depth = c->depth;
 	spin_lock(&c->waiting.lock);
 	c->waiting_bytes += skb->truesize;
 	__skb_queue_tail(&c->waiting, skb);
@@ -406,7 +420,7 @@ bool cg_queue_to_send(struct sk_buff *skb, struct net_device *dev)
 	       c->waiting_bytes >= CG_MAX_WAITING_BYTES;
 	spin_unlock(&c->waiting.lock);
 	if (full)
-		send_waiting(c);
+		send_waiting(c, true);
 	else
 		napi_schedule(&c->napi);
 	return true;
@@ -453,7 +467,7 @@ static int poll(struct napi_struct *napi, int budget)
 	int n = 0;
 
 	if (!skb_queue_empty_lockless(&c->waiting))
-		send_waiting(c);
+		send_waiting(c, !skb_queue_empty_lockless(&c->received));
 	__skb_queue_head_init(&burst);
 	spin_lock(&c->received.lock);
 	back = c->back;
@@ -477,15 +491,15 @@ static int poll(struct napi_struct *napi, int budget)
 	}
 	if (n)
 		cg_rx_process(&burst, napi, alone, more);
-	if (n < budget)
-		n += cg_order_poll(c->cpu, napi, budget - n);
+	/* whatever comes meanwhile: a flood must not keep back what is done */
+	n += cg_order_poll(c->cpu, napi, budget);
 
 	if (n < budget) {
 		napi_complete_done(napi, n);	/* gives all that GRO holds to the stack */
 		return n;
 	}
 	napi_gro_flush(napi, false);
-	return budget;	/* the last train may have been longer */
+	return budget;	/* it may have been more */
 }
 
 void cg_queue_flush(struct cg_net *cgn)
@@ -545,13 +559,15 @@ void cg_queue_exit(void)
 {
 	int cpu;
 
-	cg_order_exit();	/* it calls polls */
+	/* polls look at the lists, which call polls: in vain from here on */
+	for_each_possible_cpu(cpu)
+		napi_disable(&per_cpu_ptr(cpus, cpu)->napi);
+	cg_order_exit();
 	for_each_possible_cpu(cpu) {
 		struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
 		struct cg_job *job;
 		struct cg_op *op;
 
-		napi_disable(&c->napi);
 		__netif_napi_del(&c->napi);
 		WARN_ON_ONCE(c->back || !skb_queue_empty(&c->waiting));
 		skb_queue_purge(&c->received);

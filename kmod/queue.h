@@ -25,6 +25,7 @@ struct cg_cb {
 	u32 socket;			/* received: ID of the socket it came in by, 0: none */
 	u16 n;				/* packets */
 	u8 encap;			/* received: enum certgate_encap */
+	u8 depth;			/* to be sent: tunnels that it is in already */
 };
 
 static inline struct cg_cb *cg_cb(const struct sk_buff *skb)
@@ -51,6 +52,7 @@ struct cg_job {
 	struct cg_order *order;		/* order.c: the list that it is on; NULL: none */
 	bool settled;			/* and whether all its segments are */
 	bool timed;			/* cg_order_took() is to be told */
+	bool binds;			/* what follows in its lane is to take the same way */
 	struct cg_sa *sa;
 	struct net_device *dev;
 	struct dst_entry *dst;		/* to send */
@@ -61,6 +63,7 @@ struct cg_job {
 	bool counted;			/* as one that an asynchronous cipher has had */
 	bool alone;			/* received: all that its poll has, unless it waited */
 	u8 next_header;			/* to send: RFC 4303 section 2.6 */
+	u8 depth;			/* to send: tunnels that its packets are in already */
 	struct cg_room memory;
 	unsigned int n;
 	struct cg_seg seg[CG_MAX_BURST];
@@ -109,6 +112,10 @@ bool cg_queue_to_send(struct sk_buff *skb, struct net_device *dev);
  * for by the grace period that follows.
  */
 void cg_queue_forget(const struct net_device *dev);
+/* How many tunnels the packet is in already that this CPU is sending. Bottom halves off. */
+u8 cg_queue_depth(void);
+/* Set it, for the time that a burst's packets are sent. Returns what it was, to be set again. */
+u8 cg_queue_set_depth(u8 depth);
 /* Forget what waits for @cgn, whose sources are stopped; waits for packets under way. */
 void cg_queue_flush(struct cg_net *cgn);
 

@@ -91,6 +91,7 @@ static struct cg_job *begin(struct cg_burst *b, unsigned int n, unsigned int mor
 	}
 	job->dst = dst_clone(b->outer.dst);
 	job->room = b->room;
+	job->depth = b->depth;
 	job->next_header = b->v6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
 	return job;
 }

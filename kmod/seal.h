@@ -32,6 +32,7 @@ struct cg_burst {
 	unsigned int room;		/* largest outer packet */
 	bool v6;			/* the inner packets */
 	bool trains;			/* the outer device takes them; seal.c's */
+	u8 depth;			/* tunnels that the inner packets are in already */
 };
 
 /*

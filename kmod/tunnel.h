@@ -63,6 +63,8 @@ struct cg_lane {
 	struct cg_order *order;		/* list that bursts are or last were on; NULL: none */
 	unsigned int n;			/* on it or not at their end, with its lock */
 	unsigned long left;		/* jiffies when the last one was */
+	unsigned int direct;		/* 1 + CPU whose bursts last did without a list; 0: none */
+	unsigned long direct_at;	/* and the jiffies then; READ_ONCE, as any CPU writes both */
 };
 
 struct cg_tunnel {

@@ -26,7 +26,10 @@
 /* Headers that selectors look at are pulled this far if need be. */
 #define MAX_HEADERS	2048
 
-/* Tunnels through tunnels end here; each level costs stack. */
+/*
+ * Tunnels through tunnels end here, by what a packet has been through: two that lead into each
+ * other would have their packets for ever. And by the stack, of which each level takes some.
+ */
 #define MAX_NESTING	4
 
 /* Lost before an SA was found, or with one that cannot be used. */
@@ -86,6 +89,7 @@ void cg_tx_finish(struct cg_job *job)
 	struct cg_device *cd = netdev_priv(job->dev);
 	const struct cg_seg *s = job->seg;
 	struct sk_buff *skb;
+	u8 before = cg_queue_set_depth(job->depth + 1);
 	u64 packets = 0, bytes = 0;
 	enum cg_drop why;
 
@@ -122,6 +126,7 @@ void cg_tx_finish(struct cg_job *job)
 	}
 out:
 	rcu_read_unlock();
+	cg_queue_set_depth(before);
 	cg_job_free(job);
 }
 
@@ -261,7 +266,7 @@ static bool find_tunnel(struct cg_burst *b, struct sk_buff *skb, struct cg_flow 
 		goto drop;
 
 	why = CG_DROP_ROUTE;
-	if (dev_recursion_level() > MAX_NESTING)
+	if (b->depth > MAX_NESTING || dev_recursion_level() > MAX_NESTING)
 		goto drop;
 
 	why = CG_DROP_SELECTOR;
@@ -333,7 +338,10 @@ void cg_tx_process(struct sk_buff_head *waiting)
 	__skb_queue_head_init(&inner);
 	rcu_read_lock();
 	while ((skb = __skb_dequeue(waiting))) {
-		struct cg_burst next = { .cd = netdev_priv(skb->dev) };
+		struct cg_burst next = {
+			.cd = netdev_priv(skb->dev),
+			.depth = cg_cb(skb)->depth,
+		};
 		struct cg_flow flow;
 
 		/* it was when the packet came */
@@ -351,6 +359,7 @@ void cg_tx_process(struct sk_buff_head *waiting)
 			b = next;
 			mtu = inner_room(b.t, b.outer.ep, b.sa, b.room, b.v6);
 		}
+		b.depth = max(b.depth, next.depth);
 		if (!skb_is_gso(skb) && skb->len <= mtu) {
 			__skb_queue_tail(&inner, skb);
 			continue;
@@ -366,7 +375,7 @@ void cg_tx_process(struct sk_buff_head *waiting)
 
 netdev_tx_t cg_xmit(struct sk_buff *skb, struct net_device *dev)
 {
-	struct cg_burst b = { .cd = netdev_priv(dev) };
+	struct cg_burst b = { .cd = netdev_priv(dev), .depth = cg_queue_depth() };
 	struct cg_flow flow;
 
 	if (cg_queue_to_send(skb, dev))

@@ -39,8 +39,25 @@ cpu_comes_and_goes() {
 	is 10 crossing 1
 }
 
+# nested: a tunnel within the tunnel, whose packets are on the lists twice
+nested() {
+	local g peer ids=()
+	for g in 1 2; do
+		peer=$((3 - g))
+		ip -n "g$g" link add cgi type certgate && ip -n "g$g" link set cgi up &&
+			ip -n "g$g" route add "10.1$peer.0.0/24" dev cgi && ip -n "g$g" route add "10.1$g.0.2/32" via "10.$g.0.2" &&
+			ip -n "c$g" addr add "10.1$g.0.2/32" dev lo && ip -n "c$g" route add "10.1$peer.0.0/24" via "10.$g.0.1" src "10.1$g.0.2" &&
+			ids[g]=$(cgk "$g" tunnel add --dev cgi --local "10.$g.0.1" --remote "10.$peer.0.1" --encap none \
+				--local-ts "10.1$g.0.0/24" --remote-ts "10.1$peer.0.0/24") || return 1
+	done
+	sa_pair "${ids[1]}" "${ids[2]}" && in_order 10.12.0.2 || return 1
+	for g in 1 2; do
+		ip -n "g$g" link del cgi || return 1
+	done
+}
+
 several=$(($(nproc) > 1))
-ktap_begin $((8 + 2 * several))
+ktap_begin $((9 + 2 * several))
 CERTGATE_SHARE=2
 world_up
 [ $several = 0 ] || trace_helpers || exit 1
@@ -49,6 +66,7 @@ probe_program=bulk probe_start udp.c2 c2 udp-serve 5002
 t 'all bursts are to be shared' is 2 cat /sys/module/certgate/parameters/share
 t 'a tunnel is up' tunnel_up
 t 'datagrams arrive once and in order' in_order
+t 'in a tunnel within the tunnel, too' nested
 t 'TCP passes' bulk c1 tcp-send 10.2.0.2 5001 4
 if [ $several = 1 ]; then
 	t 'other CPUs helped' helped
