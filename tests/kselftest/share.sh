@@ -50,7 +50,7 @@ nested() {
 			ids[g]=$(cgk "$g" tunnel add --dev cgi --local "10.$g.0.1" --remote "10.$peer.0.1" --encap none \
 				--local-ts "10.1$g.0.0/24" --remote-ts "10.1$peer.0.0/24") || return 1
 	done
-	sa_pair "${ids[1]}" "${ids[2]}" && in_order 10.12.0.2 || return 1
+	sa_pair "${ids[1]}" "${ids[2]}" && in_order 10.12.0.2 && in_order 10.12.0.2 segment || return 1
 	for g in 1 2; do
 		ip -n "g$g" link del cgi || return 1
 	done

@@ -4,9 +4,9 @@
 # What holds where a burst is not settled by who brings it, but later: at an asynchronous cipher, or on another CPU. Sourced after watch.sh; datagrams
 # go to a server at port 5002 of c2.
 
-in_order() { # [ADDRESS]
+in_order() { # [ADDRESS [segment]]
 	local got
-	got=$(bulk c1 udp-send "${1:-10.2.0.2}" 5002 2000 1000) && [ "$got" = '2000 0 0 0' ] || { echo "different, twice, changed, behind: $got"; return 1; }
+	got=$(bulk c1 udp-send "${1:-10.2.0.2}" 5002 2000 1000 ${2:-}) && [ "$got" = '2000 0 0 0' ] || { echo "different, twice, changed, behind: $got"; return 1; }
 }
 
 # dies: nothing passes when the call is over, in either direction
