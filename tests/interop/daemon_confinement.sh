@@ -59,6 +59,16 @@ unswapped() { # ROLE...: its memory is locked, but no more of it is there than i
 	done
 }
 
+in_batches() { # ROLE...: scheduled as SCHED_BATCH, field 41 of proc_pid_stat(5)
+	local role stat fields
+	for role; do
+		stat=$(<"/proc/$(pid_of hq "$role")/stat")
+		read -ra fields <<<"${stat##*) }"
+		echo "$role: policy ${fields[38]}"
+		[ "${fields[38]}" = 3 ] || return 1
+	done
+}
+
 nowhere() { # ROLE: its root directory is empty, and can never be anything else
 	local pid
 	pid=$(pid_of hq "$1")
@@ -125,7 +135,7 @@ recovers() { # ROLE: there is another process of that role, and the daemon answe
 	wait_for 10 pid_of hq "$1" && gate_answers hq
 }
 
-ktap_begin 73
+ktap_begin 74
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -149,6 +159,7 @@ t 'main: root, without its powers' root main
 t 'launcher: what it takes to start and end the others, nothing else' capabilities launcher 00000000000401e0 00000000000415e0
 t 'launcher: locked' locked launcher
 t 'launcher: root, without its powers' root launcher
+t 'each, when it is woken, lets who runs finish' in_batches launcher main ike verify key fetch
 
 # The numbers are those of x86-64.
 t 'an injected call that is allowed does no harm (getpid)' survives ike 39

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -410,6 +411,19 @@ static void close_handover(unsigned int n)
 		(void)close(ROLE_FD_HANDOVER + (int)i);
 }
 
+/*
+ * For all processes, which inherit it: one that is woken waits until who runs has done what it has to do, or until its slice is over (sched(7)). Otherwise
+ * the first of several messages to a neighbour is followed by two switches, and so is the second; a handshake goes through the hands of four processes, each
+ * of which would be interrupted by the next. Where a CPU is idle nobody waits. Whoever started us with another policy meant it.
+ */
+static void run_in_batches(void)
+{
+	const struct sched_param p = {0};
+
+	if (sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_BATCH, &p) < 0)
+		(void)log_debug_errno(errno, "cannot be scheduled as SCHED_BATCH");
+}
+
 int launcher_run(char *const *main_argv, size_t n_main_argv, unsigned int handover)
 {
 	static struct launcher l;
@@ -426,6 +440,7 @@ int launcher_run(char *const *main_argv, size_t n_main_argv, unsigned int handov
 	if (n < 0)
 		n = 0;
 	l.program[n] = '\0';
+	run_in_batches();
 	l.base = event_base_new();
 	if (!l.base)
 		return log_oom(), EXIT_FAILURE;

@@ -22,8 +22,11 @@ static OSSL_PROVIDER *whole; /* whose algorithms these are */
 
 /* The keys that are accepted (RFC 8017, 5480, 8410). */
 static const char *const keys[] = {"RSA", "RSA-PSS", "EC", "ED25519"};
-/* What is handed out for them; each ends with an entry of zeros. */
-static OSSL_ALGORITHM decoders[ARRAY_SIZE(keys) + 1], managers[ARRAY_SIZE(keys) + 1];
+/* What is handed out for them, picked once, since it is asked for with each certificate; ends with an entry of zeros. */
+static struct few {
+	const OSSL_ALGORITHM *of; /* NULL: nothing is picked yet */
+	OSSL_ALGORITHM list[ARRAY_SIZE(keys) + 1];
+} decoders, managers;
 
 /* The first of its names is the key's. */
 static bool is_accepted(const OSSL_ALGORITHM *a)
@@ -47,18 +50,21 @@ static bool reads_public_keys(const OSSL_ALGORITHM *a)
 static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
 {
 	const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(whole, operation, no_cache);
-	OSSL_ALGORITHM *few = operation == OSSL_OP_DECODER ? decoders : managers;
+	struct few *few = operation == OSSL_OP_DECODER ? &decoders : &managers;
 	size_t n = 0;
 
 	(void)ctx;
 	if ((operation != OSSL_OP_DECODER && operation != OSSL_OP_KEYMGMT) || !all)
 		return all;
+	if (few->of == all)
+		return few->list;
+	few->of = all;
 	for (; all->algorithm_names && n < ARRAY_SIZE(keys); all++) {
 		if (is_accepted(all) && (operation == OSSL_OP_KEYMGMT || reads_public_keys(all)))
-			few[n++] = *all;
+			few->list[n++] = *all;
 	}
-	few[n] = (OSSL_ALGORITHM){0};
-	return few;
+	few->list[n] = (OSSL_ALGORITHM){0};
+	return few->list;
 }
 
 static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
