@@ -171,6 +171,12 @@ static struct cg_lane *lane_of(const struct cg_sa *sa)
 	return &sa->tunnel->lanes[sa->dir];
 }
 
+/* @then: jiffies, of which there are so few in between that they need not be told in full. */
+static bool is_recent(u32 then)
+{
+	return (u32)jiffies - then < LINGER;
+}
+
 /*
  * Has another CPU just done a burst of @lane without a list? What that one sent on may still be
  * in queues of that CPU, and more of it may come: from a list here it would be overtaken.
@@ -179,13 +185,12 @@ static bool is_elsewhere(const struct cg_lane *lane, unsigned int cpu)
 {
 	unsigned int direct = READ_ONCE(lane->direct);
 
-	return direct && direct != cpu + 1 &&
-	       time_before(jiffies, READ_ONCE(lane->direct_at) + LINGER);
+	return direct && direct != cpu + 1 && is_recent(READ_ONCE(lane->direct_at));
 }
 
 static void went_directly(struct cg_lane *lane, unsigned int cpu)
 {
-	unsigned long now = jiffies;
+	u32 now = jiffies;
 
 	if (READ_ONCE(lane->direct) != cpu + 1)
 		WRITE_ONCE(lane->direct, cpu + 1);
@@ -248,7 +253,7 @@ static bool is_bound(const struct cg_lane *lane, const struct cg_order *ours)
 		return false;
 	if (smp_load_acquire(&lane->n))		/* pairs with leave() */
 		return true;
-	return o != ours && cpu_online(o->cpu) && time_before(jiffies, READ_ONCE(lane->left) + LINGER);
+	return o != ours && cpu_online(o->cpu) && is_recent(READ_ONCE(lane->left));
 }
 
 static bool is_full(const struct cg_order *o, const struct cg_net *cgn)

@@ -23,6 +23,9 @@ struct cg_tunnel *cg_tunnel_alloc(struct cg_net *cgn, unsigned int n_local,
 {
 	struct cg_tunnel *t;
 
+	/* the allocator's next size is twice as large; locks are larger where they are checked */
+	BUILD_BUG_ON(sizeof(spinlock_t) == 4 &&
+		     sizeof(*t) + 2 * sizeof(struct cg_selector) > 512);
 	t = kzalloc(struct_size(t, ts, n_local + n_remote), GFP_KERNEL_ACCOUNT);
 	if (!t)
 		return NULL;

@@ -62,11 +62,12 @@ struct cg_flow {
 struct cg_lane {
 	struct cg_order *order;		/* list that bursts are or last were on; NULL: none */
 	unsigned int n;			/* on it or not at their end, with its lock */
-	unsigned long left;		/* jiffies when the last one was */
-	unsigned int direct;		/* 1 + CPU whose bursts last did without a list; 0: none */
-	unsigned long direct_at;	/* and the jiffies then; READ_ONCE, as any CPU writes both */
+	u32 left;			/* jiffies when the last one was; READ_ONCE, as those below */
+	u32 direct;			/* 1 + CPU whose bursts last did without a list; 0: none */
+	u32 direct_at;			/* and the jiffies then */
 };
 
+/* There are many: ordered so that one with two selectors fits 512 bytes. See cg_tunnel_alloc(). */
 struct cg_tunnel {
 	u32 id;
 	refcount_t ref;			/* the table's and each SA's until it is freed */
@@ -75,33 +76,33 @@ struct cg_tunnel {
 	struct list_head by_device;	/* cg_device.tunnels; RCU, changed under cg_net.lock */
 
 	struct cg_endpoints __rcu *ep;
-	spinlock_t ep_lock;		/* writers of @ep in softirq; netlink takes it too */
-	enum certgate_encap encap;	/* changes only while the tunnel has no SAs */
 	struct cg_socket __rcu *socket;	/* UDP encapsulation only */
-	u32 mark;
-	int underlay;			/* ifindex, 0: none */
-	u32 flags;			/* enum certgate_tunnel_flags */
-	enum certgate_df df;
-	u8 ttl;				/* 0: namespace's default */
-
 	struct cg_sa __rcu *active;	/* outbound */
+	spinlock_t ep_lock;		/* writers of @ep in softirq; netlink takes it too */
 	spinlock_t active_lock;		/* writers of @active, in softirq too */
+	u32 mark;
+	u32 flags;			/* enum certgate_tunnel_flags */
+	int underlay;			/* ifindex, 0: none */
+	u32 outer_mtu;			/* learned; 0: the route's. READ_ONCE */
+	unsigned long outer_mtu_until;	/* jiffies */
+
+	unsigned int n_sas;		/* on the list that follows */
+	unsigned int n_larvals;		/* on the next one; READ_ONCE without the lock */
 	struct list_head sas;		/* struct cg_sa.by_tunnel, under cg_net.lock */
-	unsigned int n_sas;		/* on it */
 	struct list_head larvals;	/* struct cg_larval.by_tunnel, under cg_net.larval_lock */
-	unsigned int n_larvals;		/* on it; READ_ONCE without the lock */
 	u64 early_packets;		/* that were held for an SA to come; READ_ONCE */
 	struct cg_lane lanes[__CERTGATE_DIR_MAX];
 	struct dst_cache dst_cache;
-	u32 outer_mtu;			/* learned; 0: the route's. READ_ONCE */
-	unsigned long outer_mtu_until;	/* jiffies */
 
 	struct list_head entries;	/* selector_table.c, under cg_net.lock */
 	struct hlist_node by_remote;	/* pmtu.c; RCU */
 	struct cg_counters counters;
 	char label[CERTGATE_MAX_LABEL + 1];
-	u8 n_local, n_remote;
 	struct rcu_head rcu;
+	u8 encap;			/* enum certgate_encap; changes without SAs only */
+	u8 df;				/* enum certgate_df */
+	u8 ttl;				/* 0: namespace's default */
+	u8 n_local, n_remote;
 	struct cg_selector ts[];	/* n_local, then n_remote */
 };
 
