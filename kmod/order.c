@@ -111,7 +111,7 @@ HELPER(3)
 static void poll_soon(struct cg_order *o)
 {
 	clear_bit(CALLED, &o->flags);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();	/* pairs with the one in test_and_set_bit() of call_home() */
 	cg_queue_poll_soon(o->cpu);
 }
 

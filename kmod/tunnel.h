@@ -62,7 +62,7 @@ struct cg_flow {
 struct cg_lane {
 	struct cg_order *order;		/* list that bursts are or last were on; NULL: none */
 	unsigned int n;			/* on it or not at their end, with its lock */
-	u32 left;			/* jiffies when the last one was; READ_ONCE, as those below */
+	u32 left;			/* jiffies when the last one was; READ_ONCE, as: */
 	u32 direct;			/* 1 + CPU whose bursts last did without a list; 0: none */
 	u32 direct_at;			/* and the jiffies then */
 };
