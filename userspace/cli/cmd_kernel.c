@@ -33,8 +33,8 @@ static const struct {
 	 kernel_tunnel_add},
 	{"tunnel", "list", "", kernel_tunnel_list},
 	{"tunnel", "set",
-	 "ID [--local ADDRESS[:PORT]] [--remote ADDRESS[:PORT]] [--encap udp|none] [--mark N] [--df copy|set|clear] "
-	 "[--ttl N] [--label TEXT]",
+	 "ID [--local ADDRESS[:PORT]] [--remote ADDRESS[:PORT]] [--encap udp|none] [--mark N] [--underlay DEVICE] "
+	 "[--df copy|set|clear] [--ttl N] [--dscp-copy] [--roam] [--label TEXT]",
 	 kernel_tunnel_set},
 	{"tunnel", "del", "ID", kernel_tunnel_del},
 	{"sa", "add",
