@@ -236,11 +236,11 @@ static void a_fingerprint_has_64_digits(void **state)
 	free(err);
 }
 
-static void a_change_of_a_tunnel_that_would_have_no_effect_is_refused(void **state)
+static void what_a_change_of_a_tunnel_cannot_do_is_refused(void **state)
 {
 	static char *const wrong[][3] = {
-		{"--socket", "2", "a tunnel keeps the socket that it was made with"},
-		{"--socket=2", NULL, "a tunnel keeps the socket that it was made with"},
+		{"--socket", "2", "--socket is for 'add'"},
+		{"--socket=2", NULL, "--socket is for 'add'"},
 		{"--dev", "cg0", "unknown option '--dev'"},
 		{NULL, NULL, "there is nothing to change"},
 	};
@@ -275,7 +275,7 @@ int main(void)
 		cmocka_unit_test(selectors_are_read_and_written_alike),
 		cmocka_unit_test(endpoints_are_read),
 		cmocka_unit_test(a_fingerprint_has_64_digits),
-		cmocka_unit_test(a_change_of_a_tunnel_that_would_have_no_effect_is_refused),
+		cmocka_unit_test(what_a_change_of_a_tunnel_cannot_do_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

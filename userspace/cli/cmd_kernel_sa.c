@@ -167,7 +167,9 @@ static int take_changes(struct cli *cli, int argc, char **argv, struct cgk_tunne
 	*what = 0;
 	while (i < argc) {
 		if (streq(argv[i], "--socket") || str_starts_with(argv[i], "--socket="))
-			return cli_usage(cli, "a tunnel keeps the socket that it was made with");
+			return cli_usage(
+				cli,
+				"--socket is for 'add': here the one that is bound to the local address and port is taken");
 		r = tunnel_option(cli, t, argc, argv, &i, what);
 		if (r < 0)
 			return -r;
@@ -192,6 +194,7 @@ int kernel_tunnel_set(struct cli *cli, struct cgk *k, int argc, char **argv)
 	r = cgk_tunnel_get(k, t.id, &t);
 	if (r < 0)
 		return kernel_error(cli, k, r, "cannot change the tunnel");
+	t.socket = 0;
 	r = take_changes(cli, argc, argv, &t, &what);
 	if (r != CLI_OK)
 		return r;
