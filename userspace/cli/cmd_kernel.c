@@ -127,6 +127,10 @@ int kernel_error(struct cli *cli, const struct cgk *k, int error, const char *wh
 
 	if (error == -EPERM)
 		hint = "this needs CAP_NET_ADMIN in the network namespace";
+	else if (error == -ENOENT)
+		hint = "'certgate kernel OBJECT list' shows what there is";
+	else if (error == -EBUSY)
+		hint = "what uses it has to be deleted first";
 	return cli_error(cli, hint, "%s: %s", what, cgk_error(k));
 }
 
