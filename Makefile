@@ -151,7 +151,7 @@ unit:	## the unit tests, under AddressSanitizer and UBSan
 	@flock $(O)/asan/.lock $(MAKE) --no-print-directory -f tests/Makefile
 	@tests/run --layer unit
 
-lint check-style:	## checkpatch, sparse, clang-format, clang-tidy, cppcheck, shellcheck
+lint check-style:	## licences, text, checkpatch, sparse, clang-format, clang-tidy, cppcheck, shellcheck
 	@scripts/lint
 
 format:	## clang-format on userspace and its tests

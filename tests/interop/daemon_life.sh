@@ -127,13 +127,13 @@ interop_start && gate_start branch branch || exit 1
 t 'a peer with a name that has no address: it is told' wait_for 10 grep -q "the name 'gw.hq.test' has no address: .*event=name-not-resolved connection=hq" "$gate_root/branch/log"
 echo '198.51.100.2 gw.hq.test' >>/etc/hosts
 t 'then its address is found' gate_up branch hq 30
-t 'which is told as well' grep -q 'event=name-resolved connection=hq' "$gate_root/branch/log"
+t 'that the name has an address is told as well' grep -q 'event=name-resolved connection=hq' "$gate_root/branch/log"
 t 'and ping crosses both ways' ping_both
 t 'status has the name' gate_is branch hq remote_name gw.hq.test
 
 second_connection
 t 'a reload adds a connection' gate hq reload
-t 'which is there' gate_is hq second state down
+t 'the connection that was added is there' gate_is hq second state down
 t 'with its device and address' eval 'ip -n hq addr show cg7 | grep -q 169.254.7.1/30'
 t 'the other one did not notice' eval '[ "$(ns hq-host ping -q -c 3 -i 0.2 -W 1 10.2.0.10 | grep -c " 0% packet loss")" = 1 ]'
 old=$(spi hq branch)
@@ -160,7 +160,7 @@ sed 's,local_networks: \[10.1.0.0/16\],local_networks: [10.1.0.0/17],' "$gate_ro
 cp /run/narrow.yaml "$gate_root/hq/certgate.yaml"
 t 'other networks: the connection begins anew' eval 'gate hq reload | grep -q branch && handshakes_again'
 t 'with the narrower ones at both ends' gate_is branch hq children.0.remote_networks.0 10.1.0.0/17
-t 'which carry traffic' ping_both
+t 'the tunnels of the narrower selectors carry traffic' ping_both
 
 before=$(peer_expires)
 rm -f "$pki"/hq.{pem,cer,pfx}
@@ -191,9 +191,9 @@ t 'fetch dies: another one comes' dies_and_comes fetch
 t 'ike dies: another one comes' dies_and_comes ike
 t 'traffic goes on again' ns hq-host ping -q -c 3 -i 0.2 -W 1 10.2.0.10
 t 'and a tunnel comes up in place of the old one' handshakes_again
-t 'which carries traffic' ping_both
+t 'the tunnel in place of the old one carries traffic' ping_both
 
-t 'no JSON is refused' control_refuses 'hello'
+t 'what is not JSON is refused' control_refuses 'hello'
 t 'nor is an unknown operation obeyed' control_refuses '{"v":1,"op":"destroy"}'
 t 'nor another version' control_refuses '{"v":2,"op":"status"}'
 t 'nor an argument of the wrong kind' control_refuses '{"v":1,"op":"up","args":{"name":7}}'

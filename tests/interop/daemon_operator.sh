@@ -146,14 +146,14 @@ t 'the log tells who was let in, by which chain and configuration' eval \
 	'grep -E "CN=gw.branch.example was let in as .*under configuration [0-9a-f]{16}, by the chain CN=gw.branch.example .* <- CN=Branch Issuing CA,O=Branch .* <- CN=Branch Root,O=Branch .*event=peer-admitted connection=branch" "$log"'
 t 'a viewer by a supplementary group sees it' eval 'viewer status | grep -q "branch: up"'
 t 'and may not take it down' refused_with "'down' takes the role operator, yours is viewer" viewer down branch
-t 'which is logged, with who and what' logged 'down branch was refused to user with uid 7'
+t 'what was refused is logged, with who and what' logged 'down branch was refused to user with uid 7'
 t 'nor load the configuration' refused_with 'takes the role operator' viewer reload
 t 'an operator takes it down' operator down branch
-t 'which is logged, with who and as what' eval 'logged "down branch, by user daemon (uid 1" && logged "as operator event=command connection=branch"'
+t 'what an operator did is logged, with who and as what' eval 'logged "down branch, by user daemon (uid 1" && logged "as operator event=command connection=branch"'
 t 'as is that the peer has left, and why' eval 'grep -q "CN=gw.branch.example, let in at .* has left: the connection was taken down event=peer-left" "$log"'
 t 'and lets it up again' eval 'operator up branch --wait 0 && gate branch up hq'
 t 'and loads the configuration' operator reload
-t 'but does not stop the daemon' refused_with "'stop' takes the role administrator, yours is operator" operator stop
+t 'an operator does not stop the daemon' refused_with "'stop' takes the role administrator, yours is operator" operator stop
 t 'one without a role sees nothing' refused_with "yours is none" nobody status
 t 'nor may he keep a connection' silent_ones_are_let_go
 t 'one user cannot keep the others out' one_user_takes_all
@@ -172,7 +172,7 @@ t 'and lets new ones up' handshakes_again
 HQ_ENCAP=udp hq_conf 198.51.100.2 "$roles" 'log_level: debug'
 t 'and back, with another log level' eval 'gate hq reload && listens 198.51.100.2:4500 && ! listens 0.0.0.0:4500'
 t 'keeps it as well' eval 'ping_both && handshakes_again'
-t 'which all processes follow' eval 'gate hq down branch && gate hq down branch && wait_for 5 logged "ike: debug: CONN_DOWN" && gate hq up branch --wait 0'
+t 'all processes follow the log level' eval 'gate hq down branch && gate hq down branch && wait_for 5 logged "ike: debug: CONN_DOWN" && gate hq up branch --wait 0'
 
 ns branch-host ip route add 198.51.100.0/24 via 10.2.0.1 2>/dev/null
 gate_stop branch
@@ -184,7 +184,7 @@ B_REMOTE_NET=0.0.0.0/0 branch_conf '  - name: closed' '    enabled: false' '    
 gate_start branch branch
 t 'a route that would lead to the peer itself is left out, and up succeeds' gate branch up hq
 t 'without an error in the status' eval '[ "$(gate_field branch hq last_error)" = "" ]'
-t 'but with a word in the history' eval 'gate branch explain hq | grep -q "no route to 0.0.0.0/0 was added" && grep -q "event=route-skipped connection=hq" "$gate_root/branch/log"'
+t 'a route that was not added has a word in the history' eval 'gate branch explain hq | grep -q "no route to 0.0.0.0/0 was added" && grep -q "event=route-skipped connection=hq" "$gate_root/branch/log"'
 t 'a disabled connection is called so' refused_with "connection 'closed' is disabled" gate branch up closed
 
 gate branch down hq >/dev/null

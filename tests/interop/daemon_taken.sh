@@ -120,7 +120,7 @@ t 'nor anything under another identity' says '(0 bytes signed)' sign "$ike" 1 id
 kill -CONT "$ike"
 
 t 'a binding of its own making ends it' ends_it 3 "$("$taken" type BINDING)0100000000000000"
-t 'which the log tells' logged process-killed
+t 'the log tells of that end' logged process-killed
 t 'traffic goes on meanwhile' ns hq-host ping -q -c 5 -i 0.2 -W 2 10.2.0.10
 t 'that SAs of an earlier process go on, which nobody asked, ends it too' ends_it 3 "$("$taken" type GOES_ON)01000000"
 # connection 1, severity info, "peer-admitted", no address, the text "x", no hint

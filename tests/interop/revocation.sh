@@ -145,7 +145,7 @@ gate_start branch branch && gate branch up hq
 t 'a tunnel under an intermediate that ends soon is up, and status tells when' eval 'ping_both && gate_is hq branch not_after "$end" && gate_is hq branch expiring.0.subject "CN=Branch Issuing CA,O=Branch"' || logs
 t 'then nothing crosses, in either direction' eval 'clock $((until + 2 - $(date +%s))); no_ping && ! ns branch-host ping -q -c 2 -i 0.3 -W 1 10.1.0.10' || logs
 t 'status says that it has expired, and which' eval 'gate_field hq branch last_error.text | grep "CN=Branch Issuing CA,O=Branch.* expired"' || gate hq status
-t 'so do events and history' eval 'grep -q "CN=Branch Issuing CA,O=Branch, in the chain by which CN=gw.branch.example was let in, has expired at $end .*event=certificate-expired connection=branch" "$gate_root/hq/log" && gate hq explain branch | grep -q "Branch Issuing CA.* has expired at $end"' || logs
+t 'events and history say so, too' eval 'grep -q "CN=Branch Issuing CA,O=Branch, in the chain by which CN=gw.branch.example was let in, has expired at $end .*event=certificate-expired connection=branch" "$gate_root/hq/log" && gate hq explain branch | grep -q "Branch Issuing CA.* has expired at $end"' || logs
 t 'and does not come up again: it is refused, by name' eval '! gate branch up hq --wait 5 && grep -q "Branch Issuing CA.*event=expired connection=branch" "$gate_root/hq/log"' || logs
 clock -3600
 gate_stop branch

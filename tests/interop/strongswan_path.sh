@@ -232,7 +232,7 @@ with_the_files() {
 	cp "$gate_root"/hq/state/{ikev2_decryption_table,esp_sa} /run/looks/.config/wireshark/
 	HOME=/run/looks tshark -r /run/wire -o esp.enable_encryption_decode:TRUE "$@" 2>/dev/null
 }
-t 'with them tshark reads IKE' eval '[ "$(with_the_files -Y "isakmp.exchangetype == 36 && isakmp.tf.type" | wc -l)" -ge 2 ]' || with_the_files -V
+t 'with the files of the key log tshark reads IKE' eval '[ "$(with_the_files -Y "isakmp.exchangetype == 36 && isakmp.tf.type" | wc -l)" -ge 2 ]' || with_the_files -V
 t 'and the packets in ESP' eval '[ "$(with_the_files -Y "icmp.type == 8 && ip.dst == 10.2.0.10" | wc -l)" -ge 3 ]' || with_the_files -V
 
 # The cable is cut. strongSwan lives on, and has the old SAs when the cable is whole again.
@@ -244,7 +244,7 @@ t 'and the old SAs are gone' wait_for 10 one_each || { swan branch --list-sas; l
 
 swan_kill branch
 t 'it is given up' wait_for 20 eval '! gate_is hq branch state up' || logs
-t 'and status says why' eval 'gate hq status branch | grep -q "has not answered"' || { gate hq status branch; logs; }
+t 'and status says why it was given up' eval 'gate hq status branch | grep -q "has not answered"' || { gate hq status branch; logs; }
 start_branch
 t 'it is back: so is the tunnel' gate_up hq branch || logs
 t 'ping crosses both ways' ping_both || logs

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The files and folders that the documents name exist, and docs/architecture.md names every folder. Prints TAP."""
+"""The files and folders that the documents name exist, and docs/architecture.md names every folder, and every source of the module and of
+the programs. Prints TAP.
+"""
 import fnmatch
 import os
 import re
@@ -28,9 +30,7 @@ def there(name):
     return name in ends or bool(re.search(r"[*?[]", name) and fnmatch.filter(ends, name))
 
 
-
-
-print(f"1..{len(DOCUMENTS) + 1}")
+print(f"1..{len(DOCUMENTS) + 2}")
 for document in DOCUMENTS:
     with open(os.path.join(top, document), encoding="utf-8") as file:
         text = re.sub(r"^```.*?^```", "", file.read(), flags=re.S | re.M)
@@ -47,4 +47,17 @@ with open(os.path.join(top, "docs/architecture.md"), encoding="utf-8") as file:
 result("docs/architecture.md names every folder",
        [f for f in folders if not f.startswith(("tests/fuzz/corpus", "docs/examples", ".", "include")) and f != "LICENSES"
         and not re.search(rf"`{re.escape(f)}(/[^`]*)?`", text)])
+
+# In the table whose head is its folder, as names repeat; of the daemon, whose table has what the text before it has not, anywhere.
+tables = {folder: rows for folder, rows in re.findall(r"^\| `([\w/]+)` \| job \|$(.*?)^$", text, re.S | re.M)}
+tables["userspace/daemon"] = text
+
+
+def in_table(path):
+    folder, name = os.path.split(path)
+    return any(fnmatch.fnmatch(name, n) for n in re.findall(r"`(?:[\w-]+/)*([\w*-]+\.c)`", tables.get(folder, "")))
+
+
+sources = [f for f in files if f.endswith(".c") and re.match(r"(userspace/\w+|kmod)/[^/]+$", f)]
+result("docs/architecture.md names every source", [f for f in sources if not in_table(f)] or ([] if len(sources) > 250 else ["few were found"]))
 sys.exit(1 if tap.failed else 0)

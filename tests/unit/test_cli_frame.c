@@ -357,6 +357,63 @@ static void check_applies_the_daemons_rules_to_certificates(void **state)
 	pkigen_done();
 }
 
+static void check_refuses_a_key_that_others_can_read_as_the_daemon_does(void **state)
+{
+	struct pkigen_cert *root = pkigen_root("CN=Root"),
+			   *gw = pkigen_gateway(root, "CN=gw.example", "DNS:gw.example");
+	_cleanup_free_ char *own = str_printf("%s/own.pem", dir);
+	_cleanup_free_ char *path = put(
+		"open.yaml",
+		"connections:\n  - {name: hq, interface: cg0, remote_address: 192.0.2.1, outbound_certificate: own.pem,\n"
+		"     local_networks: 10.1.0.0/16, remote_networks: 10.2.0.0/16,\n"
+		"     inbound_certificate: {subject_name: gw, chain: root.pem}}\n");
+
+	(void)state;
+	put_pem("root.pem", root, NULL);
+	put_pem("own.pem", gw, gw);
+	assert_int_equal(chmod(own, 0644), 0);
+	{
+		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+
+		assert_int_equal(r.status, CLI_FAILED);
+		assert_holds(r.err, "open.yaml:2:81: connections[hq].outbound_certificate: ");
+		assert_holds(r.err, "has mode 0644, open to others; chmod 600 puts it right");
+	}
+	assert_int_equal(chmod(own, 0600), 0);
+	{
+		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+
+		assert_string_equal(r.err, "");
+		assert_int_equal(r.status, CLI_OK);
+	}
+	pkigen_done();
+}
+
+static void check_opens_no_file_that_the_daemon_does_not_open(void **state)
+{
+	struct pkigen_cert *root = pkigen_root("CN=Root"),
+			   *gw = pkigen_gateway(root, "CN=gw.example", "DNS:gw.example");
+	_cleanup_free_ char *path = put(
+		"less.yaml",
+		"connections:\n  - {name: later, enabled: false, interface: cg0, remote_address: 192.0.2.2,\n"
+		"     outbound_certificate: none.pfx, local_networks: 10.1.0.0/16, remote_networks: 10.3.0.0/16,\n"
+		"     inbound_certificate: {subject_name: gw, chain: none.cer, crls: none.crl}}\n"
+		"  - {name: hq, interface: cg0, remote_address: 192.0.2.1, outbound_certificate: own.pem,\n"
+		"     local_networks: 10.1.0.0/16, remote_networks: 10.2.0.0/16,\n"
+		"     inbound_certificate: {subject_name: gw, chain: root.pem, revocation: off, crls: none.crl}}\n");
+
+	(void)state;
+	put_pem("root.pem", root, NULL);
+	put_pem("own.pem", gw, gw);
+	{
+		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+
+		assert_null(strstr(r.err, "none."));
+		assert_int_equal(r.status, CLI_OK);
+	}
+	pkigen_done();
+}
+
 static void put_list(const char *name, const struct pkigen_cert *issuer, int64_t next_update)
 {
 	char *pem = pkirev_crl_pem(
@@ -465,6 +522,8 @@ int main(void)
 		cmocka_unit_test(check_of_a_good_file_says_so),
 		cmocka_unit_test(check_looks_at_certificates_unless_told_not_to),
 		cmocka_unit_test(check_applies_the_daemons_rules_to_certificates),
+		cmocka_unit_test(check_refuses_a_key_that_others_can_read_as_the_daemon_does),
+		cmocka_unit_test(check_opens_no_file_that_the_daemon_does_not_open),
 		cmocka_unit_test(check_looks_at_revocation_lists),
 		cmocka_unit_test(check_prints_json_as_documented),
 	};

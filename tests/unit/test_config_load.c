@@ -462,6 +462,40 @@ static void a_connection_is_equal_until_anything_that_matters_changes(void **sta
 		cg_connection_equal(&a.config->connections[0], &policy.config->connections[0]));
 }
 
+static void a_setting_of_the_start_that_changed_is_warned_of(void **state)
+{
+	static const struct {
+		const char *line, *key;
+	} changed[] = {
+		{"  user: alice\n", "gateway.user"},
+		{"  roles: {viewer: user:alice}\n", "gateway.roles"},
+		{"  state_dir: /srv/certgate\n", "gateway.state_dir"},
+		{"  verify_workers: 3\n", "gateway.verify_workers"},
+		{"  limits: {cookie_threshold: 3}\n", "gateway.limits"},
+	};
+	_cleanup_loaded_ struct loaded was = load_text("gateway:\n  ike_port: 500\n"),
+				       other = load_text("gateway:\n  lease_seconds: 60\n");
+
+	(void)state;
+	cg_config_warn_of_start(was.config, other.config, &other.diags);
+	assert_int_equal(other.diags.n, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(changed); i++) {
+		_cleanup_free_ char *text = str_printf("gateway:\n%s", changed[i].line);
+		_cleanup_loaded_ struct loaded is = load_text(text);
+
+		assert_good(&is);
+		cg_config_warn_of_start(was.config, is.config, &is.diags);
+		assert_int_equal(is.diags.n, 1);
+		assert_int_equal(is.diags.n_warnings, 1);
+		assert_string_equal(is.diags.items[0].key, changed[i].key);
+		assert_string_equal(is.diags.items[0].file, "/etc/certgate/test.yaml");
+		assert_non_null(strstr(is.diags.items[0].hint, "certgate restart"));
+		/* The other way round, where the new one has the defaults. */
+		cg_config_warn_of_start(is.config, was.config, &is.diags);
+		assert_int_equal(is.diags.n_warnings, 2);
+	}
+}
+
 static void the_configuration_prints_as_json(void **state)
 {
 	_cleanup_loaded_ struct loaded l = load_connection(REMOTE INBOUND NETWORKS);
@@ -557,6 +591,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_others_can_change_is_warned_of),
 		cmocka_unit_test(text_from_memory_cannot_include),
 		cmocka_unit_test(a_connection_is_equal_until_anything_that_matters_changes),
+		cmocka_unit_test(a_setting_of_the_start_that_changed_is_warned_of),
 		cmocka_unit_test(the_configuration_prints_as_json),
 		cmocka_unit_test(a_key_may_be_in_hardware),
 	};

@@ -236,6 +236,34 @@ static void a_fingerprint_has_64_digits(void **state)
 	free(err);
 }
 
+static void what_a_change_of_a_tunnel_cannot_do_is_refused(void **state)
+{
+	static char *const wrong[][3] = {
+		{"--socket", "2", "--socket is for 'add'"},
+		{"--socket=2", NULL, "--socket is for 'add'"},
+		{"--dev", "cg0", "unknown option '--dev'"},
+		{NULL, NULL, "there is nothing to change"},
+	};
+
+	(void)state;
+	/* Before the kernel is asked: there is none. */
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		char *argv[] = {"set", "1", wrong[i][0], wrong[i][1], NULL};
+		char *err = NULL;
+		size_t size = 0;
+		struct cli cli = quiet(&err, &size);
+		int argc = 2;
+
+		while (argv[argc])
+			argc++;
+		assert_int_equal(kernel_tunnel_set(&cli, NULL, argc, argv), CLI_USAGE);
+		(void)fclose(cli.err);
+		if (!strstr(err, wrong[i][2]))
+			fail_msg("%s: %s", wrong[i][2], err);
+		free(err);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +275,7 @@ int main(void)
 		cmocka_unit_test(selectors_are_read_and_written_alike),
 		cmocka_unit_test(endpoints_are_read),
 		cmocka_unit_test(a_fingerprint_has_64_digits),
+		cmocka_unit_test(what_a_change_of_a_tunnel_cannot_do_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,8 +68,10 @@ static bool read_file(struct cg_diags *diags, const struct cg_source *s, bool se
 			     s->text, strerror(errno));
 		return false;
 	}
-	if (secret && pki_key_check_permissions(fd, s->text, &err) < 0)
-		cg_diags_add(diags, CG_DIAG_WARNING, &s->loc, s->key, NULL, "%s", err.text);
+	if (secret && pki_key_check_permissions(fd, s->text, &err) < 0) {
+		source_error(diags, s, NULL, err.text);
+		return false;
+	}
 	if (pki_fd_read(fd, s->text, &err, &ret->data, &ret->len) < 0) {
 		source_error(diags, s, NULL, err.text);
 		return false;
@@ -188,7 +190,7 @@ static bool load_certs(const struct cg_source *sources, size_t n, struct cg_diag
 /* Lists that are beyond their time still revoke what they list, and tell nothing good of others. */
 static void check_crls(const struct cg_connection *c, int64_t now, struct cg_diags *diags)
 {
-	for (size_t i = 0; i < c->n_crls; i++) {
+	for (size_t i = 0; i < c->n_crls && c->revocation != CG_REVOCATION_OFF; i++) {
 		_cleanup_(pki_findings_done) struct pki_findings findings = {0};
 		_cleanup_(pki_crls_done) struct pki_crls crls = {0};
 		const struct cg_source *s = &c->crls[i];
@@ -244,8 +246,13 @@ static void check_inbound(const struct cg_connection *c, int64_t now, struct cg_
 void check_certificates(const struct cg_config *config, int64_t now, struct cg_diags *diags)
 {
 	for (size_t i = 0; i < config->n_connections; i++) {
-		check_outbound(&config->connections[i], now, diags);
-		check_inbound(&config->connections[i], now, diags);
-		check_crls(&config->connections[i], now, diags);
+		const struct cg_connection *c = &config->connections[i];
+
+		/* The daemon does not open its files either: they may be still to come. */
+		if (!c->enabled)
+			continue;
+		check_outbound(c, now, diags);
+		check_inbound(c, now, diags);
+		check_crls(c, now, diags);
 	}
 }

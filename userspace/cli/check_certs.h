@@ -8,8 +8,8 @@
 #include "config/config.h"
 
 /*
- * Loads every connection's certificates, key, passphrase and chains as the daemon would at time `now` (seconds since 1970),
- * and adds what is wrong to diags, at the place that names the file.
+ * Loads the certificates, key, passphrase, chains and lists of every connection that is enabled as the daemon would at time `now`
+ * (seconds since 1970), and adds what is wrong to diags, at the place that names the file.
  */
 void check_certificates(const struct cg_config *config, int64_t now, struct cg_diags *diags);
 

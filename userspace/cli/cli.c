@@ -174,7 +174,7 @@ static int print_overview(struct cli *cli)
 		(void)fprintf(cli->out, "  %-10s %s\n", cli_commands[i].name,
 			      cli_commands[i].summary);
 	(void)fputs("\noptions:\n"
-		    "  --json         print JSON, as docs/json.md describes it\n"
+		    "  --json         print JSON; certgate(8) says where its fields are described\n"
 		    "  --socket PATH  the daemon's control socket; also CERTGATE_SOCKET\n"
 		    "  --help         after a command: about that command\n"
 		    "  --version      the same as the command 'version'\n"

@@ -33,8 +33,8 @@ static const struct {
 	 kernel_tunnel_add},
 	{"tunnel", "list", "", kernel_tunnel_list},
 	{"tunnel", "set",
-	 "ID [--local ADDRESS[:PORT]] [--remote ADDRESS[:PORT]] [--encap udp|none] [--mark N] [--df copy|set|clear] "
-	 "[--ttl N] [--label TEXT]",
+	 "ID [--local ADDRESS[:PORT]] [--remote ADDRESS[:PORT]] [--encap udp|none] [--mark N] [--underlay DEVICE] "
+	 "[--df copy|set|clear] [--ttl N] [--dscp-copy] [--roam] [--label TEXT]",
 	 kernel_tunnel_set},
 	{"tunnel", "del", "ID", kernel_tunnel_del},
 	{"sa", "add",
@@ -127,6 +127,10 @@ int kernel_error(struct cli *cli, const struct cgk *k, int error, const char *wh
 
 	if (error == -EPERM)
 		hint = "this needs CAP_NET_ADMIN in the network namespace";
+	else if (error == -ENOENT)
+		hint = "'certgate kernel OBJECT list' shows what there is";
+	else if (error == -EBUSY)
+		hint = "what uses it has to be deleted first";
 	return cli_error(cli, hint, "%s: %s", what, cgk_error(k));
 }
 

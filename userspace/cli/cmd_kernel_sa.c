@@ -158,28 +158,46 @@ int kernel_tunnel_add(struct cli *cli, struct cgk *k, int argc, char **argv)
 	return r < 0 ? kernel_error(cli, k, r, "cannot add the tunnel") : kernel_print_id(cli, id);
 }
 
-int kernel_tunnel_set(struct cli *cli, struct cgk *k, int argc, char **argv)
+/* The options of `tunnel set`, over what t has. CLI_OK or CLI_USAGE. */
+static int take_changes(struct cli *cli, int argc, char **argv, struct cgk_tunnel *t,
+			unsigned int *what)
 {
-	struct cgk_tunnel t = {0};
-	unsigned int what = 0;
 	int i = 2, r;
 
-	r = kernel_only_id(cli, argc < 2 ? argc : 2, argv, &t.id);
-	if (r != CLI_OK)
-		return r;
-	/* Endpoints with ports need to know the encapsulation. */
-	r = cgk_tunnel_get(k, t.id, &t);
-	if (r < 0)
-		return kernel_error(cli, k, r, "cannot change the tunnel");
+	*what = 0;
 	while (i < argc) {
-		r = tunnel_option(cli, &t, argc, argv, &i, &what);
+		if (streq(argv[i], "--socket") || str_starts_with(argv[i], "--socket="))
+			return cli_usage(
+				cli,
+				"--socket is for 'add': here the one that is bound to the local address and port is taken");
+		r = tunnel_option(cli, t, argc, argv, &i, what);
 		if (r < 0)
 			return -r;
 		if (r == 0)
 			return cli_usage(cli, "unknown option '%s'", argv[i]);
 	}
-	if (!what)
-		return cli_usage(cli, "there is nothing to change");
+	return *what ? CLI_OK : cli_usage(cli, "there is nothing to change");
+}
+
+int kernel_tunnel_set(struct cli *cli, struct cgk *k, int argc, char **argv)
+{
+	struct cgk_tunnel t = {0}, words = {0};
+	unsigned int what;
+	int r;
+
+	r = kernel_only_id(cli, argc < 2 ? argc : 2, argv, &t.id);
+	if (r == CLI_OK)
+		r = take_changes(cli, argc, argv, &words, &what);
+	if (r != CLI_OK)
+		return r;
+	/* Endpoints with ports need to know the encapsulation, and flags the other ones. */
+	r = cgk_tunnel_get(k, t.id, &t);
+	if (r < 0)
+		return kernel_error(cli, k, r, "cannot change the tunnel");
+	t.socket = 0;
+	r = take_changes(cli, argc, argv, &t, &what);
+	if (r != CLI_OK)
+		return r;
 	r = cgk_tunnel_set(k, &t, what);
 	return r < 0 ? kernel_error(cli, k, r, "cannot change the tunnel") : CLI_OK;
 }

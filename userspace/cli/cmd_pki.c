@@ -451,10 +451,13 @@ static int pki_renew(struct cli *cli, int argc, char **argv)
 		return cli_error(cli, r == -ENOKEY ? "give it with --passphrase-file" : NULL, "%s",
 				 err.text);
 	if (certs.list[0]->ca)
-		return cli_error(cli, NULL, "%s: a CA's certificate; gateways' are renewed here",
-				 argv[2]);
+		return cli_error(cli, "'certgate pki init' makes a new authority",
+				 "%s: a CA's certificate; gateways' are renewed here", argv[2]);
 	if (!pki_key_matches(key, certs.list[0]))
-		return cli_error(cli, NULL, "%s is not the key of %s", o.key_file, argv[2]);
+		return cli_error(
+			cli,
+			"it is the .key that 'certgate pki issue' wrote beside the certificate",
+			"%s is not the key of %s", o.key_file, argv[2]);
 	return issue(cli, &o, argv[1], certs.list[0], key, /* new_key= */ false);
 }
 
@@ -537,8 +540,10 @@ static int pki_revoke(struct cli *cli, int argc, char **argv)
 		return r;
 	entry = pki_store_find(&store, serial);
 	if (!entry)
-		return cli_error(cli, NULL, "%s issued no certificate with serial number %s",
-				 store.dir, serial);
+		return cli_error(
+			cli,
+			"'certgate cert show FILE' prints a certificate's serial number and issuer",
+			"%s issued no certificate with serial number %s", store.dir, serial);
 	r = note_revoked(cli, &o, entry);
 	if (r == CLI_OK)
 		r = pki_store_crls(cli, &store, o.now - BACKDATED, o.days);

@@ -13,7 +13,9 @@ const struct cli_command cli_commands[] = {
 	{"up", "NAME [--wait SECONDS]", "bring a connection up",
 	 "Waits until it is up, at most 30 seconds or as given; with 0 not at all.\n", cmd_up},
 	{"down", "NAME", "take a connection down: DELETE to the peer, SAs removed",
-	 "It stays down until 'up' or a start of the daemon; 'restart' is none.\n", cmd_down},
+	 "It stays down until 'up', or until the daemon is stopped and started; 'restart'\n"
+	 "leaves it down.\n",
+	 cmd_down},
 	{"reload", "", "load the configuration again; with an error in it nothing changes", NULL,
 	 cmd_reload},
 	{"restart", "", "have another process go on with all tunnels, without losing a packet",

@@ -473,7 +473,8 @@ static void check_interfaces(struct loader *l)
 			continue;
 		text = str_printf("mtu %u, but connection '%s' gives the same interface %u", b->mtu,
 				  sorted[i - 1]->name ? sorted[i - 1]->name : "?", a->mtu);
-		connection_diag(l, CG_DIAG_ERROR, sorted[i], &b->loc, "interface.mtu", NULL,
+		connection_diag(l, CG_DIAG_ERROR, sorted[i], &b->loc, "interface.mtu",
+				"one of them is enough, or all the same",
 				text ? text : "out of memory");
 	}
 }

@@ -49,6 +49,44 @@ bool cg_connection_equal(const struct cg_connection *a, const struct cg_connecti
 	return ja && jb && json_equal(ja, jb);
 }
 
+static bool roles_equal(const struct cg_gateway *a, const struct cg_gateway *b)
+{
+	if (a->n_roles != b->n_roles)
+		return false;
+	for (size_t i = 0; i < a->n_roles; i++) {
+		if (a->roles[i].role != b->roles[i].role ||
+		    a->roles[i].group != b->roles[i].group ||
+		    !streq_ptr(a->roles[i].name, b->roles[i].name))
+			return false;
+	}
+	return true;
+}
+
+void cg_config_warn_of_start(const struct cg_config *was, const struct cg_config *is,
+			     struct cg_diags *diags)
+{
+	const struct cg_gateway *a = &was->gateway, *b = &is->gateway;
+	const struct {
+		const char *key;
+		bool changed;
+	} settings[] = {
+		{"gateway.user", !streq_ptr(a->user, b->user)},
+		{"gateway.roles", !roles_equal(a, b)},
+		{"gateway.state_dir", !streq_ptr(a->state_dir, b->state_dir)},
+		{"gateway.verify_workers", a->verify_workers != b->verify_workers},
+		{"gateway.limits",
+		 a->limits.half_open != b->limits.half_open ||
+			 a->limits.half_open_per_prefix != b->limits.half_open_per_prefix ||
+			 a->limits.cookie_threshold != b->limits.cookie_threshold},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (settings[i].changed)
+			cg_diags_add(diags, CG_DIAG_WARNING, &b->loc, settings[i].key,
+				     "'certgate restart' is a start, and loses no packet",
+				     "has changed, and counts from the next start on");
+}
+
 static void schema_keys(const struct schema *s, void (*fn)(const char *path, void *userdata),
 			void *userdata)
 {

@@ -310,8 +310,8 @@ struct cg_vault_config {
 struct cg_gateway {
 	struct cg_addr *listen;
 	size_t n_listen;
-	struct cg_location listen_loc; /* file == NULL: the default */
-	uint16_t ike_port;	       /* 500 */
+	struct cg_location loc, listen_loc; /* file == NULL: the default */
+	uint16_t ike_port;		    /* 500 */
 	char *user;
 	struct cg_role_member *roles; /* who else than root may use the control socket */
 	size_t n_roles;
@@ -360,6 +360,9 @@ const struct cg_policy *cg_config_find_policy(const struct cg_config *c, const c
 json_t *cg_config_to_json(const struct cg_config *c);
 json_t *cg_connection_to_json(const struct cg_connection *c);
 bool cg_connection_equal(const struct cg_connection *a, const struct cg_connection *b);
+/* Adds a warning for each setting that is read at the start alone and is not as it was: loading `is` does not put it in force. */
+void cg_config_warn_of_start(const struct cg_config *was, const struct cg_config *is,
+			     struct cg_diags *diags);
 
 /* Names as in the YAML file. */
 const char *cg_mode_to_string(enum cg_connection_mode mode);

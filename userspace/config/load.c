@@ -175,7 +175,9 @@ static void load_file(struct file_loader *fl, const char *path, const struct val
 	int r;
 
 	if (strv_len(l->config->files) >= CG_CONFIG_FILES_MAX) {
-		file_error(l, path, included_by, NULL, "too many files");
+		_Static_assert(CG_CONFIG_FILES_MAX == 1024, "the number in the text");
+		file_error(l, path, included_by, "put several connections into one file",
+			   "there are more than 1024 files");
 		return;
 	}
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -191,7 +193,7 @@ static void load_file(struct file_loader *fl, const char *path, const struct val
 		return;
 	}
 	if (!first_time(fl, &st)) {
-		file_error(l, path, included_by, NULL, "is included twice");
+		file_error(l, path, included_by, "take one of the two out", "is included twice");
 		return;
 	}
 	if (file_check_trusted(fd, &mode) < 0)

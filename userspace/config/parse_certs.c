@@ -239,7 +239,9 @@ void outbound_parse(const struct value *v, void *connection)
 	case VALUE_MAP:
 		value_map(v, &outbound_schema, connection, &seen);
 		if (!seen_field(&outbound_schema, seen, "certificate"))
-			value_error(v, NULL, "'certificate' is missing");
+			value_error(v,
+				    "the file of our certificate (.pfx or .pem), or a vault's URL",
+				    "'certificate' is missing");
 		outbound_check(v, connection, seen);
 		return;
 	case VALUE_NOTHING:
@@ -329,7 +331,8 @@ void inbound_parse(const struct value *v, void *connection)
 			    "'subject_name' is missing");
 	if (!seen_field(&inbound_schema, seen, "chain") &&
 	    !seen_field(&inbound_schema, seen, "trust_anchors"))
-		value_error(v, "give the peer's root certificate",
+		value_error(v,
+			    "give the peer's root certificate, or name its CA in 'trust_anchors'",
 			    "'chain' is missing: no one would be trusted");
 	if (((struct cg_connection *)connection)->revocation == CG_REVOCATION_OFF &&
 	    (seen_field(&inbound_schema, seen, "crls") ||

@@ -224,6 +224,8 @@ void child_check(const struct value *v, struct cg_child_config *c)
 			(v4 && !remote4) || (!v4 && remote4) ? "IPv4" : "IPv6");
 }
 
+#define CHILD_NEEDS "each child needs name, local_networks and remote_networks"
+
 static void child_item(const struct value *v, size_t index, void *userdata)
 {
 	struct cg_connection *c = userdata;
@@ -241,11 +243,11 @@ static void child_item(const struct value *v, size_t index, void *userdata)
 	if (value_type(v) != VALUE_MAP)
 		return;
 	if (!seen_field(&child_schema, seen, "name"))
-		value_error(v, NULL, "'name' is missing");
+		value_error(v, CHILD_NEEDS, "'name' is missing");
 	if (!seen_field(&child_schema, seen, "local_networks"))
-		value_error(v, NULL, "'local_networks' is missing");
+		value_error(v, CHILD_NEEDS, "'local_networks' is missing");
 	if (!seen_field(&child_schema, seen, "remote_networks"))
-		value_error(v, NULL, "'remote_networks' is missing");
+		value_error(v, CHILD_NEEDS, "'remote_networks' is missing");
 	if (d.ports_given) {
 		bool ports = false;
 

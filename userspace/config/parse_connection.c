@@ -435,12 +435,19 @@ static void check_connection(const struct value *v, struct cg_connection *c, uin
 			      cg_start_to_string(c->start));
 	if (c->local_address.family && c->remote_kind == CG_REMOTE_ADDRESS &&
 	    c->local_address.family != c->remote_address.family)
-		value_error(v, NULL, "local_address and remote_address are not of the same family");
+		value_error(
+			v,
+			"local_address is ours, remote_address the peer's; leave local_address out if in doubt",
+			"local_address and remote_address are not of the same family");
 	if (c->local_address.family && c->remote_kind == CG_REMOTE_ADDRESS &&
 	    cg_addr_equal(&c->local_address, &c->remote_address))
-		value_error(v, NULL, "local_address and remote_address are the same");
+		value_error(
+			v,
+			"local_address is ours, remote_address the peer's; leave local_address out if in doubt",
+			"local_address and remote_address are the same");
 	if (c->dpd_delay_seconds >= c->dpd_timeout_seconds)
-		value_error(v, NULL, "dpd_delay (%u) is not less than dpd_timeout (%u)",
+		value_error(v, "leave dpd_delay out: it is a third of dpd_timeout then",
+			    "dpd_delay (%u) is not less than dpd_timeout (%u)",
 			    c->dpd_delay_seconds, c->dpd_timeout_seconds);
 	if (c->encap == CG_ENCAP_RAW && seen_field(&connection_schema, seen, "nat_keepalive"))
 		value_warning(v, NULL, "nat_keepalive has no effect with 'encap: raw'");

@@ -253,7 +253,8 @@ static void parse_limits(const struct value *v, void *object)
 
 	value_map(v, &limits_schema, limits, NULL);
 	if (limits->half_open_per_prefix > limits->half_open)
-		value_error(v, NULL, "half_open_per_prefix (%u) is more than half_open (%u)",
+		value_error(v, "raise half_open, or lower half_open_per_prefix",
+			    "half_open_per_prefix (%u) is more than half_open (%u)",
 			    limits->half_open_per_prefix, limits->half_open);
 }
 
@@ -339,10 +340,10 @@ void gateway_parse(const struct value *v, void *config)
 		return;
 	}
 	l->have_gateway = true;
-	l->gateway_loc = v->loc;
+	l->gateway_loc = c->gateway.loc = v->loc;
 	value_map(v, &gateway_schema, &c->gateway, NULL);
 	if (c->gateway.ike_port == CG_NAT_PORT)
-		value_error(v, NULL,
+		value_error(v, "leave it out: 500",
 			    "ike_port is %d, which is that of IKE behind a NAT and of ESP in UDP",
 			    CG_NAT_PORT);
 }

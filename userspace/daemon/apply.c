@@ -179,30 +179,6 @@ static struct conn *find_named(const struct table *t, const char *name)
 	return NULL;
 }
 
-static bool roles_equal(const struct cg_gateway *a, const struct cg_gateway *b)
-{
-	if (a->n_roles != b->n_roles)
-		return false;
-	for (size_t i = 0; i < a->n_roles; i++) {
-		if (a->roles[i].role != b->roles[i].role ||
-		    a->roles[i].group != b->roles[i].group ||
-		    !streq(a->roles[i].name, b->roles[i].name))
-			return false;
-	}
-	return true;
-}
-
-/* What is read at the start alone. */
-static void warn_of_unchanged(const struct cg_gateway *was, const struct cg_gateway *is)
-{
-	if (!streq_ptr(was->user, is->user) || !roles_equal(was, is) ||
-	    !streq_ptr(was->state_dir, is->state_dir) ||
-	    was->verify_workers != is->verify_workers ||
-	    memcmp(&was->limits, &is->limits, sizeof(is->limits)) != 0)
-		log_warning(
-			"gateway: user, roles, state_dir, verify_workers and limits change with the next start only");
-}
-
 json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **conns, size_t n)
 {
 	struct names names = {
@@ -213,10 +189,8 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	size_t n_old = g->n_conns;
 	bool first;
 
-	if (old_config) {
-		warn_of_unchanged(&old_config->gateway, &config->gateway);
+	if (old_config)
 		names.port_changed = old_config->gateway.ike_port != config->gateway.ike_port;
-	}
 	g->config = config;
 	cg_log_set_level(g->options->debug ? CG_LOG_DEBUG : config->gateway.log_level);
 	procs_tell_log_level(g);

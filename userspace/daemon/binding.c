@@ -440,7 +440,7 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 	b->dead = true;
 	b->why = strdup(g->k ? cgk_error(g->k) : "the module is not loaded");
 	history_add(g, c, IKE_ERROR, "binding-refused", NULL,
-		    g->k ? "is one of the peer's certificates revoked? 'certgate cert' tells"
+		    g->k ? "is one of the peer's certificates revoked? 'certgate cert list' tells"
 			 : "load the module: modprobe certgate",
 		    "the kernel refuses the certificate binding of '%s': %s", p->binding.subject,
 		    binding_why(b));

@@ -282,7 +282,8 @@ int conn_tell_ike(struct conn *c)
 		return -ENOTCONN;
 	r = policy_map(cfg->policy, &ike_policy, &esp_policy, &why);
 	if (r < 0) {
-		history_add(c->g, c, IKE_ERROR, "policy", NULL, NULL,
+		history_add(c->g, c, IKE_ERROR, "policy", NULL,
+			    "certgate.yaml(5) has the algorithms of policies",
 			    "policy '%s' cannot be used: %s", cfg->policy->name, why);
 		return r;
 	}

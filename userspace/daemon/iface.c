@@ -168,9 +168,11 @@ static void change_route(void *ctx, const struct cg_prefix *p)
 	}
 	e = rc->add ? cgk_route_add(rc->c->g->rt, &r) : cgk_route_del(rc->c->g->rt, &r);
 	if (e < 0 && rc->add)
-		history_note(rc->c->g, rc->c, IKE_WARNING, "route", NULL, NULL,
-			     "no route to %s could be added: %s", cg_prefix_format(p, text),
-			     cgk_rt_error(rc->c->g->rt));
+		history_note(
+			rc->c->g, rc->c, IKE_WARNING, "route", NULL,
+			"is there such a route already? routes.metric or routes.table set it apart",
+			"no route to %s could be added: %s", cg_prefix_format(p, text),
+			cgk_rt_error(rc->c->g->rt));
 }
 
 static void change_routes(struct conn *c, bool add)

@@ -160,8 +160,10 @@ void kevent_take(void *ctx, const struct cgk_event *e)
 			    e->spi, (uintmax_t)e->suppressed);
 		break;
 	case CERTGATE_EVENT_LEASE_LAPSED:
-		history_add(g, NULL, IKE_ERROR, "lease-lapsed", NULL, NULL,
-			    "the kernel's lease lapsed: all SAs stopped");
+		history_add(
+			g, NULL, IKE_ERROR, "lease-lapsed", NULL,
+			"the daemon did not get to renew it, see the log before this; tunnels are made anew",
+			"the kernel's lease lapsed: all SAs stopped");
 		g->lease_renewed = 0;
 		break;
 	case CERTGATE_EVENT_SOCKET_LOST:

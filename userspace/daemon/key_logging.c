@@ -122,7 +122,9 @@ json_t *key_log_on(struct conn *c, const char *who)
 	if (r >= 0)
 		r = tell(c, KEY_LOG_SECONDS);
 	if (r < 0)
-		return control_error("the process that has the keys does not run", NULL);
+		return control_error(
+			"the process that has the keys does not run",
+			"it is started again by itself: try again in a moment; the log has the reason");
 	c->key_log_until = (int64_t)(now_realtime() / USEC_PER_SEC) + KEY_LOG_SECONDS;
 	c->key_log_end = now_boottime() + KEY_LOG_SECONDS * USEC_PER_SEC;
 	history_note(g, c, IKE_WARNING, "key-log-on", NULL,

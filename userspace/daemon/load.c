@@ -82,8 +82,14 @@ static int open_source(struct load *l, const struct cg_source *s, bool secret, i
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		(void)snprintf(text, sizeof(text), "found '%s', which cannot be opened: %s",
 			       s->text, strerror(errno));
-		return complain(l, s, errno == EACCES ? "the file must belong to root" : NULL,
-				text);
+		return complain(
+			l, s,
+			errno == EACCES
+				? "it must belong to root, and not be below /home or /root, which the unit hides: /etc/certgate is the place"
+			: errno == ENOENT
+				? "if it is in /tmp: the unit gives the daemon one of its own; /etc/certgate is the place"
+				: NULL,
+			text);
 	}
 	if (!S_ISREG(st.st_mode)) {
 		(void)snprintf(text, sizeof(text), "found '%s', which is no regular file", s->text);
@@ -493,6 +499,8 @@ static void commit(struct load *l)
 	json_t *result;
 
 	tell_all(l, MSG_STAGE_COMMIT);
+	if (l->own_config && l->g->config)
+		cg_config_warn_of_start(l->g->config, l->config, &l->diags);
 	l->own_config = false;
 	result = apply_config(l->g, l->config, conns, l->n);
 	if (result) {

@@ -276,9 +276,11 @@ static void give_kernel(struct gateway *g, struct udp_socket *s)
 	r = cgk_socket_new(g->k, s->fd, &s->kernel_id);
 	/* Said once, not every time. */
 	if (r < 0 && !s->refused)
-		history_add(g, NULL, IKE_ERROR, "socket-refused", NULL, NULL,
-			    "the module does not take over %s: %s (%s)",
-			    cg_endpoint_format(&s->p.local, text), cgk_error(g->k), strerror(-r));
+		history_add(
+			g, NULL, IKE_ERROR, "socket-refused", NULL,
+			"does another program, or another certgated, use the port? ss -lunp tells",
+			"the module does not take over %s: %s (%s)",
+			cg_endpoint_format(&s->p.local, text), cgk_error(g->k), strerror(-r));
 	s->refused = r < 0;
 }
 

@@ -75,7 +75,8 @@ static void on_wait_over(evutil_socket_t fd _unused_, short what _unused_, void 
 
 	waiter_free(w);
 	if (!c)
-		client_answer(cl, control_error("the connection is gone", NULL));
+		client_answer(cl, control_error("the connection is gone",
+						"a reload took it out of the configuration"));
 	else if (kind == WAIT_DOWN) {
 		/* The peer did not answer DELETE in time: it goes all the same. */
 		conn_is_down(c);
@@ -223,7 +224,8 @@ static void on_explain(void *ctx, const struct ike_snapshot *s)
 	if (c)
 		answer_or_oom(ctx, explain_json(c, s));
 	else
-		client_answer(ctx, control_error("the connection is gone", NULL));
+		client_answer(ctx, control_error("the connection is gone",
+						 "a reload took it out of the configuration"));
 }
 
 static void ask(struct client *cl, json_t *args, bool must, snapshot_fn fn)
@@ -419,7 +421,7 @@ static void load_for(struct client *cl, enum wait_for what)
 		client_answer(cl,
 			      control_error(r == -EBUSY ? "another configuration is being loaded"
 							: strerror(-r),
-					    NULL));
+					    r == -EBUSY ? "try again in a moment" : NULL));
 	}
 }
 

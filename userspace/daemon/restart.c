@@ -52,7 +52,8 @@ void restart_failed(struct gateway *g, int error, const char *why)
 		return;
 	done = x->done;
 	ctx = x->ctx;
-	history_add(g, NULL, IKE_ERROR, "restart-failed", NULL, NULL,
+	history_add(g, NULL, IKE_ERROR, "restart-failed", NULL,
+		    "tunnels go on, and are made anew; 'certgate restart' may be tried again",
 		    "the daemon is not restarted: %s (%s)", why, strerror(-error));
 	restart_free(g);
 	/* It has settled, or is at its end. Another one makes the tunnels anew beside those that go on. */

@@ -180,7 +180,8 @@ void gateway_loaded(struct gateway *g, int error, const struct cg_diags *diags)
 {
 	log_findings(diags);
 	if (error < 0)
-		history_add(g, NULL, IKE_ERROR, "configuration-refused", NULL, NULL,
+		history_add(g, NULL, IKE_ERROR, "configuration-refused", NULL,
+			    "the lines before this say why; so does 'certgate check'",
 			    "the configuration was not loaded (%s), nothing was changed",
 			    strerror(-error));
 	else

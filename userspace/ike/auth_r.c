@@ -71,7 +71,8 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 	if (!sa->serving->chain) {
 		r = -ENOMEM;
 	} else if (!n) {
-		ik_report_failure(sa, IKE_WARNING, "no-connection", NULL,
+		ik_report_failure(sa, IKE_WARNING, "no-connection",
+				  "the configuration changed meanwhile: it may come again",
 				  "%s: no connection is configured for it any more", remote);
 		r = -ENOENT;
 	} else {
@@ -125,7 +126,8 @@ static bool admitted(struct ik_sa *sa, const struct ik_conn *conn)
 	if (conn && ik_conn_admits(conn, &sa->local, &sa->remote) && !sa->e->shutdown)
 		return true;
 	ik_report_failure(
-		sa, IKE_WARNING, "no-connection", NULL,
+		sa, IKE_WARNING, "no-connection",
+		"one that was taken down comes back with 'certgate up NAME'",
 		"%s authenticated as a connection that was removed or taken down meanwhile",
 		cg_endpoint_format(&sa->remote, remote));
 	refuse(sa, IKE_N_AUTHENTICATION_FAILED);

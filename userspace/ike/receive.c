@@ -71,7 +71,8 @@ static bool has_keys(struct ike_engine *e, struct ik_sa *sa)
 		return false;
 	if (ik_sa_derive(sa) < 0) {
 		e->counters.malformed++;
-		ik_report_failure(sa, IKE_WARNING, "bad-key-exchange", NULL,
+		ik_report_failure(sa, IKE_WARNING, "bad-key-exchange",
+				  "the peer's implementation is at fault, or somebody tampers",
 				  "the peer's public value was refused (RFC 6989)");
 		ik_sa_kill(sa);
 		return false;

@@ -388,7 +388,8 @@ void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	ik_low_nonce(nonce, content->nonce, heir->low_nonce);
 	r = ike_dh_shared(x->dh, content->ke.data, shared, &len);
 	if (r < 0)
-		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-bad-answer", NULL,
+		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-bad-answer",
+			  "this is a fault of the peer's implementation",
 			  "the peer's public value was refused (RFC 6989)");
 	else if (ike_suite_addke(&choice.suite, 0) == IKE_ADDKE_MAX)
 		r = derive(heir, sa, &choice.suite, nonce, content->nonce, IKE_VIEW(shared, len),

@@ -327,8 +327,8 @@ static void lint_usage(struct lint *lint, const struct pki_cert *leaf)
 		       usage.eku_text[0] ? usage.eku_text : "unreadable");
 	if (usage.has_ku && !usage.ku_sign)
 		broken(lint, PKI_RULE_OUTBOUND_KEY_USAGE, PKI_ERROR,
-		       "keyUsage with digitalSignature, or no keyUsage",
-		       "keyUsage has no digitalSignature");
+		       "keyUsage with digitalSignature or nonRepudiation, or no keyUsage",
+		       "keyUsage has neither digitalSignature nor nonRepudiation");
 	if (leaf->ca)
 		broken(lint, PKI_RULE_OUTBOUND_CA, PKI_ERROR,
 		       "a certificate of the gateway's own, issued by that CA", "a CA certificate");

@@ -46,8 +46,8 @@
 #define CERTGATE_MAX_LEASE		604800	/* seconds */
 #define CERTGATE_MAX_LARVAL		10000	/* milliseconds */
 
-/* Every *_NEW, *_SET, *_DEL, *_FLUSH, REVOKE and every request about tunnels
- * needs CAP_NET_ADMIN in the namespace's user namespace.
+/* Every request, and hearing the events, needs CAP_NET_ADMIN in the namespace's
+ * user namespace.
  */
 enum certgate_cmd {
 	CERTGATE_CMD_UNSPEC,
