@@ -420,8 +420,10 @@ static void reauth_time(struct ik_sa *sa)
 		sooner(&sa->reauth_at, sa->auth_due);
 	else if (begins && sa->auth_due)
 		sooner(&sa->reauth_at, soon);
-	if (sa->trust_ends || (sa->stale && begins))
+	if (begins && (sa->trust_ends || sa->stale))
 		sooner(&sa->reauth_at, soon);
+	else if (sa->trust_ends)
+		sooner(&sa->reauth_at, sa->trust_ends);
 	if (asked)
 		sooner(&sa->reauth_at, asked);
 }
@@ -566,7 +568,7 @@ void ik_sa_up(struct ik_sa *sa)
 		sa->trust_ends = sa->e->now + IK_TRUST_TIME;
 	ik_sa_timers(sa);
 	/* So may our certificate, while it was used. */
-	if (sa->stale)
+	if (sa->stale || sa->trust_ends)
 		ik_lifetime_ask(sa);
 	ik_report(sa->e, conn, &sa->remote, IKE_NOTICE, "ike-established", NULL,
 		  "IKE SA with %s (%s), %s, %s%s%s", cg_endpoint_format(&sa->remote, remote),

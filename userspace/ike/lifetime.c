@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * AUTH_LIFETIME (RFC 4478), both roles. With `mode: responder-only` our certificate may change like everybody's, but the new IKE SA that brings it into force
- * is the peer's to begin (RFC 7296 section 2.8.3). So the peer is told how long the old one will last, in an INFORMATIONAL exchange, and has
+ * AUTH_LIFETIME (RFC 4478), both roles. With `mode: responder-only` our certificate may change like everybody's, and what the peer is judged by, but the new IKE
+ * SA that brings it into force is the peer's to begin (RFC 7296 section 2.8.3). So the peer is told how long the old one will last, in an INFORMATIONAL exchange, and has
  * replaced it by then, or does not know the notification: then it is closed, and the peer comes again.
  */
 #include "ike/state.h"
@@ -77,6 +77,12 @@ void ik_lifetime_build_first(const struct ik_sa *sa, struct ike_builder *b)
 		build(b, ends - sa->e->now);
 }
 
+/* So much is announced of it. */
+static ike_time lifetime_of(const struct ik_sa *sa, ike_time ends)
+{
+	return ends > sa->e->now + ASK_GRACE ? ends - ASK_GRACE - sa->e->now : 0;
+}
+
 static void ask(struct ik_sa *sa)
 {
 	IK_LIST_FOREACH(&sa->tasks, link)
@@ -97,16 +103,21 @@ static void ask_until(struct ik_sa *sa, ike_time ends)
 void ik_lifetime_ask(struct ik_sa *sa)
 {
 	struct ike_engine *e = sa->e;
+	ike_time ends = e->now + ASK_TIME + ASK_GRACE;
 	char remote[CG_ENDPOINT_SIZE];
 
-	if (ik_sa_may_begin(sa) || sa->ask_ends || !ik_sa_is_up(sa) || sa->undecided ||
-	    sa->redundant || !ik_trusted(sa))
+	/* Who was let in under other rules has no longer than where we begin. */
+	if (sa->trust_ends && sa->trust_ends < ends)
+		ends = sa->trust_ends;
+	if (ik_sa_may_begin(sa) || (sa->ask_ends && sa->ask_ends <= ends) || !ik_sa_is_up(sa) ||
+	    sa->undecided || sa->redundant)
 		return;
 	ik_report(e, sa->conn, &sa->remote, IKE_NOTICE, "reauth-asked", NULL,
 		  "%s is asked to authenticate itself anew within %u s, since the configuration has "
 		  "changed and only the peer may begin",
-		  cg_endpoint_format(&sa->remote, remote), (unsigned)(ASK_TIME / IK_SECOND));
-	ask_until(sa, e->now + ASK_TIME + ASK_GRACE);
+		  cg_endpoint_format(&sa->remote, remote),
+		  (unsigned)(lifetime_of(sa, ends) / IK_SECOND));
+	ask_until(sa, ends);
 }
 
 void ik_lifetime_refused(struct ik_conn *conn)
@@ -153,10 +164,8 @@ bool ik_lifetime_matters(const struct ik_sa *sa)
 
 void ik_lifetime_build(const struct ik_sa *sa, struct ike_builder *b)
 {
-	ike_time ends = sa->ask_ends, now = sa->e->now;
-
-	/* It may have waited for its turn. Nothing left is said as that: "a reasonable time" (section 3) is what follows. */
-	build(b, ends > now + ASK_GRACE ? ends - ASK_GRACE - now : 0);
+	/* It may have waited for its turn. If nothing is left, that is said, and a moment follows all the same. */
+	build(b, lifetime_of(sa, sa->ask_ends));
 }
 
 void ik_lifetime_inherit(const struct ik_sa *old, struct ik_sa *heir)
