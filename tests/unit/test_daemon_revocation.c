@@ -693,7 +693,8 @@ static void rules_that_change_are_looked_at_by_path(void **state _unused_)
 		use(false, NULL);
 		watch_all(w);
 		assert_false(run(w, pkigen_now()));
-		if (told.judged != steps[i].told || told.last_judged.admitted != steps[i].admitted ||
+		if (told.judged != steps[i].told ||
+		    told.last_judged.admitted != steps[i].admitted ||
 		    (steps[i].why && !strstr(told.last_judged.text, steps[i].why)))
 			fail_msg("step %zu: told %zu times, admitted %d: %s", i, told.judged,
 				 told.last_judged.admitted, told.last_judged.text);

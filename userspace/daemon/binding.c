@@ -362,8 +362,8 @@ void binding_path_judged(struct gateway *g, const struct proto_path_judged *p)
 /* How long it may be in use under rules that it was not judged by. */
 static usec_t patience(const struct binding *b)
 {
-	bool unseen = waits_for_peer(b) && memcmp(b->admitted_by, b->conn->trust_digest,
-						  sizeof(b->admitted_by)) != 0;
+	bool unseen = waits_for_peer(b) &&
+		      memcmp(b->admitted_by, b->conn->trust_digest, sizeof(b->admitted_by)) != 0;
 
 	return (unseen ? BINDING_UNSEEN_SECONDS : BINDING_OUTDATED_SECONDS) * USEC_PER_SEC;
 }

@@ -324,7 +324,7 @@ struct binding {
 	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
 	uint8_t admitted_by
 		[IKE_TRUST_SIZE]; /* the last of those whose path verify looked at and found good */
-	char *why;	 /* it is dead; NULL: it is not, or there was no memory to say so */
+	char *why; /* it is dead; NULL: it is not, or there was no memory to say so */
 	struct binding_state *state; /* NULL: nothing is known, or asked */
 	uint8_t *path;		     /* while a restart is prepared: the body of WATCHED */
 	size_t path_len;

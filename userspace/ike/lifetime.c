@@ -7,8 +7,8 @@
 #include "ike/state.h"
 
 /* The lifetime that is announced, and how long after its end a peer that begins late has until DELETE, retransmissions included. */
-#define ASK_TIME  (120 * IK_SECOND)
-#define ASK_GRACE (30 * IK_SECOND)
+#define ASK_TIME   (120 * IK_SECOND)
+#define ASK_GRACE  (30 * IK_SECOND)
 /* Who announces so little, while all is up, waits for us; apart from each other, since it may have told a thousand others. */
 #define SOON_BELOW (300 * IK_SECOND)
 #define SOON	   (3 * IK_SECOND)
@@ -112,11 +112,12 @@ void ik_lifetime_ask(struct ik_sa *sa)
 	if (ik_sa_may_begin(sa) || (sa->ask_ends && sa->ask_ends <= ends) || !ik_sa_is_up(sa) ||
 	    sa->undecided || sa->redundant)
 		return;
-	ik_report(e, sa->conn, &sa->remote, IKE_NOTICE, "reauth-asked", NULL,
-		  "%s is asked to authenticate itself anew within %u s, since the configuration has "
-		  "changed and only the peer may begin",
-		  cg_endpoint_format(&sa->remote, remote),
-		  (unsigned)(lifetime_of(sa, ends) / IK_SECOND));
+	ik_report(
+		e, sa->conn, &sa->remote, IKE_NOTICE, "reauth-asked", NULL,
+		"%s is asked to authenticate itself anew within %u s, since the configuration has "
+		"changed and only the peer may begin",
+		cg_endpoint_format(&sa->remote, remote),
+		(unsigned)(lifetime_of(sa, ends) / IK_SECOND));
 	ask_until(sa, ends);
 }
 
@@ -148,12 +149,12 @@ bool ik_lifetime_over(struct ik_sa *sa)
 
 	if (!ik_lifetime_ends(sa) || sa->redundant || sa->e->now < sa->ask_ends)
 		return false;
-	ik_report(sa->e, sa->conn, &sa->remote, IKE_WARNING, "reauth-overdue",
-		  "a peer that does not know AUTH_LIFETIME (RFC 4478) comes again after that; without a gap "
-		  "if this side may begin: mode: default, with a remote_address",
-		  "%s was asked to authenticate itself anew and has not%s: its IKE SA is closed",
-		  cg_endpoint_format(&sa->remote, remote),
-		  sa->asked ? "" : ", nor confirmed that");
+	ik_report(
+		sa->e, sa->conn, &sa->remote, IKE_WARNING, "reauth-overdue",
+		"a peer that does not know AUTH_LIFETIME (RFC 4478) comes again after that; without a gap "
+		"if this side may begin: mode: default, with a remote_address",
+		"%s was asked to authenticate itself anew and has not%s: its IKE SA is closed",
+		cg_endpoint_format(&sa->remote, remote), sa->asked ? "" : ", nor confirmed that");
 	return true;
 }
 

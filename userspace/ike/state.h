@@ -203,7 +203,7 @@ enum ik_task_kind {
 	IK_TASK_MOBIKE_UPDATE,	 /* UPDATE_SA_ADDRESSES (RFC 4555) */
 	IK_TASK_ROUTABILITY,	 /* can the peer be reached where it says that it is? */
 	IK_TASK_MOBIKE_ANNOUNCE, /* our address is another one: to whoever decides */
-	IK_TASK_LIFETIME,	 /* AUTH_LIFETIME: the peer is to authenticate itself anew (RFC 4478) */
+	IK_TASK_LIFETIME, /* AUTH_LIFETIME: the peer is to authenticate itself anew (RFC 4478) */
 };
 
 struct ik_task {
@@ -677,8 +677,8 @@ void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 #include "ike/connection.h"
 #include "ike/exchange.h"
 #include "ike/halfopen.h"
+#include "ike/lifetime.h"
 #include "ike/mobike.h"
 #include "ike/output.h"
 #include "ike/rekey.h"
-#include "ike/lifetime.h"
 #include "ike/unique.h"
