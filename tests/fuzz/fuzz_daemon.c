@@ -69,6 +69,7 @@ int getaddrinfo(const char *node _unused_, const char *service _unused_,
 	X(REVOKED, revoked, struct proto_revoked)                      \
 	X(SEEN_REVOKED, seen_revoked, struct proto_seen_revoked)       \
 	X(PATH_STATE, path_state, struct proto_path_state)             \
+	X(PATH_JUDGED, path_judged, struct proto_path_judged)          \
 	X(NEWS, news, struct proto_news)                               \
 	X(NEWS_FAILED, news_failed, struct proto_news_failed)          \
 	X(NEWS_TAKEN, news_taken, struct proto_news_taken)             \

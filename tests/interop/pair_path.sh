@@ -3,8 +3,8 @@
 # timeout: 120
 # kernels: uml
 #
-# Two certgated and the path between them: the initiator gets another address, and MOBIKE (RFC 4555) moves the SAs that there are; IKE over IPv6 with a
-# mark at each end.
+# Two certgated and the path between them: the initiator gets another address, and MOBIKE (RFC 4555) moves the SAs that there are; the responder, which may
+# not begin, gets another certificate and other roots; IKE over IPv6 with a mark at each end.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/certgate_pair.sh
@@ -30,10 +30,56 @@ kernel_ends() {
 	ns "$1" build/certgate kernel tunnel list --json | grep -q "\"remote\": \"$2[:\"]"
 }
 
-ktap_begin 13
+# start PID-VARIABLE NAMESPACE ARGUMENT...
+start() {
+	"$enter" "$2" "$gate_build/tests/numbered" "${@:3}" >"/run/numbered.$1" 2>&1 &
+	printf -v "$1" %d $!
+}
+
+# came SENDER RECEIVER: all of what was sent
+came() {
+	cat "/run/numbered.$1" "/run/numbered.$2"
+	awk '/^sent/ { sent = $2 } /^received/ { got = $2 + 0 } END { exit !(sent > 1000 && sent == got) }' "/run/numbered.$1" "/run/numbered.$2"
+}
+
+# hq, which may not begin, gets another certificate and one more root, under more than 1,000 numbered packets a second each way: branch is asked to come.
+changed() {
+	local was rc p
+	was=$(sas hq branch)
+	start to_branch branch-host serve 7000
+	start to_hq hq-host serve 7000
+	sleep 0.2
+	start from_hq hq-host send 10.2.0.10 7000 1100
+	start from_branch branch-host send 10.1.0.10 7000 1100
+	sleep 0.3
+	cp -p "$pki/hq2.pfx" "$pki/hq.pfx" && trusts branch-root.cer hq-root.cer && grep event=reauth-asked "$gate_root/hq/log" &&
+		wait_for 20 eval '[ "$(sas hq branch)" != "'"$was"'" ]'
+	rc=$?
+	sleep 1
+	for p in from_hq from_branch to_branch to_hq; do
+		kill "${!p}"
+	done
+	wait "$from_hq" "$from_branch" "$to_branch" "$to_hq"
+	[ $rc = 0 ] && came from_hq to_branch && came from_branch to_hq
+}
+
+# trusts ROOT...: hq does, from now on
+trusts() {
+	local chain
+	printf -v chain ", $pki/%s" "$@"
+	sed -i "s|chain: .*|chain: [${chain#, }]|" "$gate_root/hq/certgate.yaml"
+	gate hq reload >/dev/null
+}
+
+# The peer has seen that one.
+used() { # CERT
+	gate_is branch hq chain.0.sha256 "$(openssl x509 -in "$pki/$1.pem" -outform DER | sha256sum | cut -d' ' -f1)"
+}
+
+ktap_begin 16
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
-pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
+pki_cert hq hq p256 && pki_cert hq hq2 p384 && pki_cert branch branch p256 || exit 1
 
 REMOTE=any MODE=responder-only interop_hq hq
 B_MODE=initiator-only interop_branch
@@ -48,6 +94,9 @@ t 'and so does the tunnel in the kernel' wait_for 5 kernel_ends hq 203.0.113.7 |
 t 'traffic follows, both ways' ping_both || logs
 t 'no SA was made anew' [ "$(sas hq branch)" = "$before" ]
 t 'the log says who moved' grep -q 'the peer moved' "$gate_root/hq/log"
+t 'the responder has another certificate, and one more root: the initiator authenticates anew, and no packet is lost' changed || logs
+t 'it is in use' used hq2 || { gate branch status hq --json; logs; }
+t 'by other roots than its own it is let in no more, and not waited for' eval 'trusts hq-root.cer && wait_for 3 eval "! gate_is hq branch state up" && no_ping && grep "event=peer-left.*by the rules in force\|by the rules in force.*event=peer-left" "$gate_root/hq/log"' || { gate hq status; logs; }
 stop_both
 renumber 203.0.113.2 203.0.113.7
 

@@ -70,6 +70,12 @@ one_pair() {
 	[ "$(ns hq build/certgate kernel sa list --json | grep -c '"spi"')" = 2 ]
 }
 
+another_certificate() {
+	MODE=responder-only interop_hq hq-p384
+	gate hq reload >/dev/null && wait_for 10 told 'received AUTH_LIFETIME of 120s, starting reauthentication' &&
+		wait_for 10 eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]'
+}
+
 told() { # WORDS: strongSwan's log has them
 	grep -q -- "$1" "$swan_root/branch/log"
 }
@@ -129,7 +135,7 @@ shown() { # WORDS...: tshark has found each of them
 	done
 }
 
-ktap_begin 65
+ktap_begin 67
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -186,7 +192,7 @@ t 'ping crosses both ways' ping_both || logs
 stop_both
 MODE=responder-only interop_hq hq-p256
 sed -i '/^  listen:/a\  limits: {cookie_threshold: 0}' "$gate_root/hq/certgate.yaml"
-swan_branch branch-p256 "$gcm" aes256gcm16-esn
+SWAN_SETTINGS='make_before_break = yes' swan_branch branch-p256 "$gcm" aes256gcm16-esn
 interop_start && start_branch
 t 'certgate wants a cookie: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
 t 'it did' told 'parsed IKE_SA_INIT response 0 \[ N(COOKIE) \]' || logs
@@ -195,6 +201,10 @@ t 'ping crosses both ways' ping_both || logs
 swan_kill branch
 t 'strongSwan is killed and begins again: the tunnel is up' eval 'start_branch && swan branch --initiate --child hq --timeout 15 && ping_both' || logs
 t 'the tunnel that it had is gone' wait_for 10 one_pair || logs
+pki_cert hq hq-p384 p384 || exit 1
+old=$(gate_field hq branch children.0.spi_in)
+t 'certgate has a new certificate: strongSwan is asked to authenticate anew, and none is lost' lossless 3 another_certificate || logs
+t 'of the tunnel before nothing is left' wait_for 10 one_pair || logs
 stop_both
 
 # Both rekey at once, first the Child SA, which certgate does by order, then the IKE SA, in time for its limit.

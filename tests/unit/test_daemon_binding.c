@@ -87,6 +87,45 @@ static void after_a_change_it_ends_in_time(void **state _unused_)
 	tear_down(&w);
 }
 
+static struct proto_path_judged judged_by(uint8_t rules, bool admitted)
+{
+	struct proto_path_judged p = {
+		.handle = HANDLE, .admitted = admitted, .text = "nothing leads to an anchor"};
+
+	memset(p.trust, rules, sizeof(p.trust));
+	return p;
+}
+
+/* Who may not begin waits for who would be let in, and for nobody else. */
+static void where_only_the_peer_may_begin_its_path_decides(void **state _unused_)
+{
+	const usec_t unseen = (BINDING_UNSEEN_SECONDS + 1) * USEC_PER_SEC;
+	struct proto_path_judged other = judged_by(3, true), good = judged_by(2, true),
+				 bad = judged_by(2, false);
+	struct world w;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		set_up(&w, 1, 1);
+		w.cfg.mode = i == 3 ? CG_MODE_DEFAULT : CG_MODE_RESPONDER_ONLY;
+		memset(w.c.trust_digest, 2, sizeof(w.c.trust_digest));
+		bindings_compare(&w.c);
+		/* Of other rules than those in force nothing is to be learnt. */
+		binding_path_judged(&w.g, &other);
+		if (i == 1)
+			binding_path_judged(&w.g, &good);
+		else if (i > 1)
+			binding_path_judged(&w.g, &bad);
+		assert_true(w.b->dead == (i == 2));
+		if (i == 2)
+			assert_non_null(strstr(w.b->why, "nothing leads to an anchor"));
+		bindings_tick(&w.g, now_boottime() + unseen);
+		assert_true(w.b->dead == (i == 0 || i == 2));
+		bindings_tick(&w.g, now_boottime() + GRACE + USEC_PER_SEC);
+		assert_true(w.b->dead);
+		tear_down(&w);
+	}
+}
+
 static void a_change_taken_back_is_none(void **state _unused_)
 {
 	struct world w;
@@ -201,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_rules_in_force_it_stays),
 		cmocka_unit_test(after_a_change_it_ends_in_time),
+		cmocka_unit_test(where_only_the_peer_may_begin_its_path_decides),
 		cmocka_unit_test(a_change_taken_back_is_none),
 		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
 		cmocka_unit_test(what_has_expired_is_named),

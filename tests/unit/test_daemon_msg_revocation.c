@@ -42,6 +42,16 @@ static void get_path_state(struct msg_reader *r)
 		assert_true(p.handle != 0);
 }
 
+static void get_path_judged(struct msg_reader *r)
+{
+	static struct proto_path_judged p;
+
+	proto_get_path_judged(r, &p);
+	assert_true(memchr(p.text, 0, sizeof(p.text)) != NULL);
+	if (msg_done(r))
+		assert_true(p.handle != 0);
+}
+
 static void get_news_want(struct msg_reader *r)
 {
 	static struct proto_news p;
@@ -113,6 +123,7 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 	struct proto_seen_revoked seen = {.by = REVOKED_BY_CRL, .subject = "CN=gw", .text = "x"};
 	struct proto_path_state path_state = {
 		.handle = 9, .n = 2, .certs = {{.state = PKI_STATE_GOOD, .source = "crl"}}};
+	struct proto_path_judged path_judged = {.handle = 9, .text = "an issuer is missing"};
 	struct proto_news news = {.kind = NEWS_OCSP,
 				  .url = "http://ocsp.example/",
 				  .request = blob,
@@ -131,6 +142,7 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 	MANGLE(MSG_REVOKED, proto_put_revoked(&w, &revoked), get_revoked);
 	MANGLE(MSG_SEEN_REVOKED, proto_put_seen_revoked(&w, &seen), get_seen_revoked);
 	MANGLE(MSG_PATH_STATE, proto_put_path_state(&w, &path_state), get_path_state);
+	MANGLE(MSG_PATH_JUDGED, proto_put_path_judged(&w, &path_judged), get_path_judged);
 	MANGLE(MSG_NEWS_WANT, proto_put_news_want(&w, &news, true), get_news_want);
 	MANGLE(MSG_NEWS_FAILED, proto_put_news_failed(&w, &news_failed), get_news_failed);
 	MANGLE(MSG_NEWS_TAKEN, proto_put_news_taken(&w, &taken), get_news_taken);

@@ -27,11 +27,18 @@ static struct exchange exchange;
 
 /* What was told. */
 static struct {
-	size_t wants, seen, states;
+	size_t wants, seen, states, judged;
 	struct proto_news want;
 	struct proto_seen_revoked last_seen;
 	struct proto_path_state last_state;
+	struct proto_path_judged last_judged;
 } told;
+
+/* What the connections' rules are besides. */
+static struct {
+	const struct pkigen_cert *more, *instead; /* anchors: beside the root, and in its place */
+	const char *subject, *identity;		  /* NULL: as always */
+} rules;
 static uint8_t want_cert[IKE_MAX_CERT_SIZE], want_issuer[IKE_MAX_CERT_SIZE];
 
 static void on_want(void *ctx _unused_, const struct proto_news *what, bool waiting _unused_)
@@ -56,6 +63,12 @@ static void on_state(void *ctx _unused_, const struct proto_path_state *s)
 	told.last_state = *s;
 }
 
+static void on_judged(void *ctx _unused_, const struct proto_path_judged *p)
+{
+	told.judged++;
+	told.last_judged = *p;
+}
+
 /* ---------------------------------------------------------------- connections */
 
 static void connection(struct trust_table *t, uint32_t id, enum pki_revocation_mode mode,
@@ -64,16 +77,24 @@ static void connection(struct trust_table *t, uint32_t id, enum pki_revocation_m
 	static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id_room[PROTO_ID_MAX];
 	struct stage_trust s = {.ref = {.generation = 1, .connection = id},
 				.name = "branch",
-				.subject_name = "gw.peer.example",
-				.remote_identity = "auto",
 				.revocation = mode,
 				.revocation_grace = GRACE,
 				.fetch = fetch};
 	struct stage_file f = {.ref = s.ref, .part = STAGE_CHAIN, .name = "root.pem"};
+	const struct pkigen_cert *anchor = rules.instead ?: root;
 	static struct staged_trust staged;
 
+	(void)snprintf(s.subject_name, sizeof(s.subject_name), "%s",
+		       rules.subject ?: "gw.peer.example");
+	(void)snprintf(s.remote_identity, sizeof(s.remote_identity), "%s",
+		       rules.identity ?: "auto");
 	assert_int_equal(trust_table_begin(t, &s), 0);
-	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)root->pem, strlen(root->pem)), 0);
+	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)anchor->pem, strlen(anchor->pem)),
+			 0);
+	if (rules.more)
+		assert_int_equal(trust_table_file(t, &f, (const uint8_t *)rules.more->pem,
+						  strlen(rules.more->pem)),
+				 0);
 	/* The CA is at hand, for lists that it signed. */
 	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)ca->pem, strlen(ca->pem)), 0);
 	f.part = STAGE_CRL;
@@ -634,6 +655,60 @@ static void a_list_that_a_path_proved_stays_in_force(void **state _unused_)
 	(void)watch_free(w);
 }
 
+/* Its peer comes anew only when it wants to: whether it would be let in then is told at once, of its path alone. */
+static void rules_that_change_are_looked_at_by_path(void **state _unused_)
+{
+	static const struct watch_ops ops = {
+		.state = on_state, .seen_revoked = on_seen, .judged = on_judged};
+	const struct pkigen_spec spec = {.subject = "CN=Another Root", .ca = true};
+	struct pkigen_cert *another = pkigen_make(&spec, NULL);
+	const struct {
+		const struct pkigen_cert *more, *instead;
+		const char *subject, *identity;
+		unsigned int told;
+		bool admitted;
+		const char *why;
+	} steps[] = {
+		{.told = 0},
+		{.more = another, .told = 1, .admitted = true},
+		{.more = another, .told = 0},
+		{.told = 1, .admitted = true},
+		{.instead = another, .told = 1, .why = "CN=Root"},
+		{.told = 1, .admitted = true},
+		{.subject = "gw.other.example", .told = 1, .why = "gw.other.example"},
+		{.told = 1, .admitted = true},
+		{.identity = "any", .told = 1, .why = "remote_identity"},
+	};
+	struct watch *w = watch_new(&ops, NULL);
+
+	use(false, NULL);
+	assert_int_equal(judged(OFF, peer), 0);
+	assert_int_equal(watch_add(w, 77, &path, GRACE, pkigen_now(), USEC_PER_SEC), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		rules.more = steps[i].more;
+		rules.instead = steps[i].instead;
+		rules.subject = steps[i].subject;
+		rules.identity = steps[i].identity;
+		memset(&told, 0, sizeof(told));
+		use(false, NULL);
+		watch_all(w);
+		assert_false(run(w, pkigen_now()));
+		if (told.judged != steps[i].told ||
+		    told.last_judged.admitted != steps[i].admitted ||
+		    (steps[i].why && !strstr(told.last_judged.text, steps[i].why)))
+			fail_msg("step %zu: told %zu times, admitted %d: %s", i, told.judged,
+				 told.last_judged.admitted, told.last_judged.text);
+		if (told.judged > 0) {
+			assert_true(told.last_judged.handle == 77);
+			assert_memory_equal(told.last_judged.trust,
+					    trust_table_find(trust, OFF)->digest,
+					    sizeof(told.last_judged.trust));
+		}
+	}
+	memset(&rules, 0, sizeof(rules));
+	(void)watch_free(w);
+}
+
 /* ---------------------------------------------------------------- */
 
 static int fresh(void **state _unused_)
@@ -694,6 +769,7 @@ int main(void)
 		cmocka_unit_test_setup(many_are_looked_at_some_at_a_time, fresh),
 		cmocka_unit_test_setup(only_what_depends_on_news_is_looked_at, fresh),
 		cmocka_unit_test_setup(a_list_that_a_path_proved_stays_in_force, fresh),
+		cmocka_unit_test_setup(rules_that_change_are_looked_at_by_path, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

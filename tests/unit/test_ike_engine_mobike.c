@@ -76,6 +76,13 @@ static void test_a_known_source_is_not_a_fixed_address(void **state)
 	assert_moved_to(s, a, b, "192.0.2.77");
 	sim_run(s, 60 * SIM_S);
 	sim_assert_no_gaps(s);
+	/* Nor is it where a new IKE SA beside the one that moved begins. */
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 10 * SIM_S);
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
+	assert_true(at(sim_count(a, 1).last.local, "192.0.2.77"));
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
 	sim_free(s);
 }
 

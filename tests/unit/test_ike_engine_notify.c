@@ -298,7 +298,31 @@ static void test_auth_lifetime(void **state)
 	ike_store_u32(seconds, 60);
 	tell(s, b, IKE_N_AUTH_LIFETIME, IKE_VIEW(seconds, 4));
 	assert_true(sim_count(a, 1).last.reauth_at > s->now);
+	sim_run(s, 10 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_true(sim_count(a, 1).last.binding != binding);
+	/* No time is left, which is to be said in INFORMATIONAL alone, and means soon. */
+	binding = sim_count(a, 1).last.binding;
+	ike_store_u32(seconds, 0);
+	tell(s, b, IKE_N_AUTH_LIFETIME, IKE_VIEW(seconds, 4));
+	sim_run(s, 10 * SIM_S);
+	assert_true(sim_count(a, 1).last.binding != binding);
+	/* More than is worth a hurry, then less. */
+	binding = sim_count(a, 1).last.binding;
+	ike_store_u32(seconds, UINT32_MAX);
+	tell(s, b, IKE_N_AUTH_LIFETIME, IKE_VIEW(seconds, 4));
+	ike_store_u32(seconds, 1000);
+	tell(s, b, IKE_N_AUTH_LIFETIME, IKE_VIEW(seconds, 4));
+	assert_true(sim_count(a, 1).last.reauth_at > s->now + 700 * SIM_S);
+	assert_true(sim_count(a, 1).last.reauth_at < s->now + 1000 * SIM_S);
+	tell(s, b, IKE_N_AUTH_LIFETIME, IKE_VIEW(seconds, 3));
 	sim_run(s, 60 * SIM_S);
+	assert_true(sim_count(a, 1).last.binding == binding);
+	/* Who may not begin is not asked in vain, but it cannot follow. */
+	tell(s, a, IKE_N_AUTH_LIFETIME, IKE_VIEW(seconds, 4));
+	assert_true(sim_count(b, 1).last.reauth_at == 0);
+	sim_run(s, 1000 * SIM_S);
 	sim_assert_rest(s);
 	sim_assert_no_gaps(s);
 	assert_true(sim_count(a, 1).last.binding != binding);

@@ -334,14 +334,47 @@ void bindings_compare(struct conn *c)
 	}
 }
 
+static bool waits_for_peer(const struct binding *b)
+{
+	return b->conn && b->conn->cfg->mode == CG_MODE_RESPONDER_ONLY;
+}
+
+void binding_path_judged(struct gateway *g, const struct proto_path_judged *p)
+{
+	struct binding *b = binding_find(g, p->handle);
+	char why[PKI_TEXT_MAX + 64];
+
+	/* Of other rules than those in force it says nothing. */
+	if (!b || b->dead || !b->conn ||
+	    memcmp(p->trust, b->conn->trust_digest, sizeof(p->trust)) != 0)
+		return;
+	if (p->admitted) {
+		memcpy(b->admitted_by, p->trust, sizeof(b->admitted_by));
+		return;
+	}
+	/* Where it can be authenticated anew from here, what its peer has by now is what counts. */
+	if (!waits_for_peer(b))
+		return;
+	(void)snprintf(why, sizeof(why), "by the rules in force it is not let in: %s", p->text);
+	binding_stop(g, b, why);
+}
+
+/* How long it may be in use under rules that it was not judged by. */
+static usec_t patience(const struct binding *b)
+{
+	bool unseen = waits_for_peer(b) &&
+		      memcmp(b->admitted_by, b->conn->trust_digest, sizeof(b->admitted_by)) != 0;
+
+	return (unseen ? BINDING_UNSEEN_SECONDS : BINDING_OUTDATED_SECONDS) * USEC_PER_SEC;
+}
+
 void bindings_tick(struct gateway *g, usec_t now)
 {
 	struct binding *b;
 
 	LIST_FOREACH(b, &g->bindings, all)
 	{
-		if (b->outdated != 0 && !b->dead &&
-		    now > b->outdated + BINDING_OUTDATED_SECONDS * USEC_PER_SEC)
+		if (b->outdated != 0 && !b->dead && now > b->outdated + patience(b))
 			binding_stop(
 				g, b,
 				"the configuration it was let in under has changed, and it was not let in again");

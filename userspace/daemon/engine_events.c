@@ -45,6 +45,8 @@ static const char *const of_engine[] = {
 	"peer-refused",
 	"peer-silent",
 	"peer-waits",
+	"reauth-asked",
+	"reauth-overdue",
 	"restore-refused",
 	"retransmit-timeout",
 	"sign-failed",

@@ -322,7 +322,9 @@ struct binding {
 	unsigned int children;
 	int64_t since;
 	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
-	char *why;	 /* it is dead; NULL: it is not, or there was no memory to say so */
+	uint8_t admitted_by
+		[IKE_TRUST_SIZE]; /* the last of those whose path verify looked at and found good */
+	char *why; /* it is dead; NULL: it is not, or there was no memory to say so */
 	struct binding_state *state; /* NULL: nothing is known, or asked */
 	uint8_t *path;		     /* while a restart is prepared: the body of WATCHED */
 	size_t path_len;
@@ -347,8 +349,11 @@ void binding_stop(struct gateway *g, struct binding *b, const char *why);
 /*
  * The rules of a connection have changed, or not: who was let in under others has BINDING_OUTDATED_SECONDS to be let in again. That is ike's
  * to do (RFC 7296 section 2.8.3), and it closes who is refused; a binding that ike leaves in use all the same ends with the next tick.
+ * Where only the peer may begin it can but be asked, and has that time if verify says that its path leads on to an anchor; if not, or if
+ * verify does not know in BINDING_UNSEEN_SECONDS, it ends.
  */
-enum { BINDING_OUTDATED_SECONDS = 120 };
+enum { BINDING_OUTDATED_SECONDS = 120, BINDING_UNSEEN_SECONDS = 5 };
+void binding_path_judged(struct gateway *g, const struct proto_path_judged *p);
 void bindings_compare(struct conn *c);
 void bindings_tick(struct gateway *g, usec_t now);
 /* Those with this fingerprint. text: who said so, when; NULL if only the kernel did. in_kernel: it has stopped them; if not, their SAs are deleted. */

@@ -170,6 +170,8 @@ static void keep(const struct work *w, const struct pki_verdict *verdict, struct
 	memcpy(j->status, check->status, sizeof(j->status));
 	j->n_status = check->n_status;
 	j->keys = check->keys;
+	memcpy(j->rules, check->entry->digest, sizeof(j->rules));
+	memcpy(j->beyond, check->entry->beyond, sizeof(j->beyond));
 }
 
 /* Whether it says something of a certificate of the path, signed by who may. */

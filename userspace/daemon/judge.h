@@ -23,8 +23,9 @@ struct judged {
 		*answers[PKI_CHAIN_MAX]; /* that the peer sent about its path, genuine ones */
 	size_t n_answers;
 	struct pki_cert_status status[PKI_CHAIN_MAX];
-	size_t n_status;	   /* 0: revocation is off */
-	struct evidence_keys keys; /* of the news that its revocation depends on */
+	size_t n_status;	       /* 0: revocation is off */
+	struct evidence_keys keys;     /* of the news that its revocation depends on */
+	uint8_t rules[32], beyond[32]; /* the entry's digests that it was judged by */
 };
 void judged_done(struct judged *j);
 

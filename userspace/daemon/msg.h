@@ -145,7 +145,9 @@
 	X(HSM_STATE,       ROLE_BIT(ROLE_KEY),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	/* names and addresses */                                                                  \
 	X(RESOLVE,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_FETCH),    0)                    \
-	X(RESOLVED,        ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     0)
+	X(RESOLVED,        ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     0)                    \
+	/* rules have changed: what becomes of the path of a binding */                            \
+	X(PATH_JUDGED,     ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)
 /* clang-format on */
 
 #define MSG_STAGED (ROLE_BIT(ROLE_KEY) | ROLE_BIT(ROLE_VERIFY))

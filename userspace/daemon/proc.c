@@ -99,12 +99,20 @@ static int on_revocation(struct proc *p, enum msg_type type, struct msg_reader *
 {
 	static struct proto_seen_revoked seen;
 	static struct proto_path_state state;
+	static struct proto_path_judged judged;
 
 	if (type == MSG_SEEN_REVOKED) {
 		proto_get_seen_revoked(r, &seen);
 		if (!msg_done(r))
 			return -EBADMSG;
 		revoke_seen(p->g, &seen);
+		return 0;
+	}
+	if (type == MSG_PATH_JUDGED) {
+		proto_get_path_judged(r, &judged);
+		if (!msg_done(r))
+			return -EBADMSG;
+		binding_path_judged(p->g, &judged);
 		return 0;
 	}
 	proto_get_path_state(r, &state);
@@ -201,7 +209,7 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 		binding_new(p->g, p, &binding);
 		return 0;
 	}
-	if (type == MSG_SEEN_REVOKED || type == MSG_PATH_STATE)
+	if (type == MSG_SEEN_REVOKED || type == MSG_PATH_STATE || type == MSG_PATH_JUDGED)
 		return on_revocation(p, type, r);
 	if (type == MSG_NEWS_WANT || type == MSG_NEWS_TAKEN || type == MSG_FETCHED ||
 	    type == MSG_FETCH_FAILED)

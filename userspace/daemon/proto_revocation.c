@@ -96,6 +96,25 @@ void proto_get_path_state(struct msg_reader *r, struct proto_path_state *ret)
 		msg_reject(r);
 }
 
+void proto_put_path_judged(struct msg_writer *w, const struct proto_path_judged *p)
+{
+	msg_put_u64(w, p->handle);
+	msg_put_fixed(w, p->trust, sizeof(p->trust));
+	msg_put_bool(w, p->admitted);
+	msg_put_str(w, p->text);
+}
+
+void proto_get_path_judged(struct msg_reader *r, struct proto_path_judged *ret)
+{
+	*ret = (struct proto_path_judged){0};
+	ret->handle = msg_get_u64(r);
+	msg_get_fixed(r, ret->trust, sizeof(ret->trust));
+	ret->admitted = msg_get_bool(r);
+	msg_get_str(r, ret->text, sizeof(ret->text));
+	if (ret->handle == 0)
+		msg_reject(r);
+}
+
 static void put_blob(struct msg_writer *w, struct ike_blob b)
 {
 	msg_put_blob(w, b.data, b.size);

@@ -65,6 +65,16 @@ struct proto_path_state {
 void proto_put_path_state(struct msg_writer *w, const struct proto_path_state *p);
 void proto_get_path_state(struct msg_reader *r, struct proto_path_state *ret);
 
+/* PATH_JUDGED, verify to main: what becomes of a binding's path by the rules that have taken the place of those it was judged by. */
+struct proto_path_judged {
+	uint64_t handle;
+	uint8_t trust[IKE_TRUST_SIZE]; /* digest of these rules */
+	bool admitted;
+	char text[PKI_TEXT_MAX]; /* why not */
+};
+void proto_put_path_judged(struct msg_writer *w, const struct proto_path_judged *p);
+void proto_get_path_judged(struct msg_reader *r, struct proto_path_judged *ret);
+
 enum news_kind {
 	NEWS_CRL,
 	NEWS_OCSP,

@@ -76,6 +76,16 @@ static void send_path_state(void *ctx, const struct proto_path_state *s)
 	(void)channel_send(v->w.main, &m, -EBADF);
 }
 
+static void send_path_judged(void *ctx, const struct proto_path_judged *p)
+{
+	struct verifier *v = ctx;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_PATH_JUDGED);
+	proto_put_path_judged(&m, p);
+	(void)channel_send(v->w.main, &m, -EBADF);
+}
+
 static void send_want(void *ctx, const struct proto_news *what, bool waiting)
 {
 	struct verifier *v = ctx;
@@ -529,6 +539,11 @@ static int on_watch_this(struct verifier *v, struct msg_reader *r)
 		return error;
 	}
 	e = trust_table_find(v->now, p.connection);
+	/* Main hands over what goes on under the same rules. */
+	if (e) {
+		memcpy(judged.rules, e->digest, sizeof(judged.rules));
+		memcpy(judged.beyond, e->beyond, sizeof(judged.beyond));
+	}
 	error = watch_add(v->watch, p.handle, &judged, e ? e->revocation_grace : 0, now_seconds(),
 			  now_boottime());
 	look_again(v);
@@ -603,7 +618,8 @@ static void on_detached(void *ctx, struct channel *c _unused_)
 static int begin(struct verifier *v, unsigned int index)
 {
 	static const struct watch_ops ops = {.state = send_path_state,
-					     .seen_revoked = send_seen_revoked};
+					     .seen_revoked = send_seen_revoked,
+					     .judged = send_path_judged};
 	const struct timeval tick = {.tv_sec = WATCH_TICK_SECONDS};
 
 	v->wait_seconds = WAIT_SECONDS_DEFAULT;

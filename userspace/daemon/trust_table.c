@@ -222,6 +222,21 @@ int trust_table_file(struct trust_table *t, const struct stage_file *f, const ui
 	return 0;
 }
 
+/* What a path alone does not tell. */
+static int digest_beyond(const struct trust_entry *e, uint8_t ret[32])
+{
+	const char *identity = pki_identity_rule_text(e->identity);
+	const uint8_t sha1 = e->auth.accept_rsa_sha1;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	int ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		 EVP_DigestUpdate(ctx, &sha1, 1) == 1 &&
+		 EVP_DigestUpdate(ctx, identity, strlen(identity)) == 1 &&
+		 EVP_DigestFinal_ex(ctx, ret, NULL) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	return ok ? 0 : -ENOMEM;
+}
+
 /* Of everything a peer is judged by, so that a reload can tell whether it changed. */
 static int digest(const struct trust_entry *e, uint8_t ret[32])
 {
@@ -332,6 +347,8 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		ret->remote_id = (struct ike_blob){0};
 	find_first_end(e->trust, ret);
 	r = digest(e, e->digest);
+	if (r >= 0)
+		r = digest_beyond(e, e->beyond);
 	memcpy(ret->digest, e->digest, sizeof(ret->digest));
 	return r;
 }

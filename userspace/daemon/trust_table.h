@@ -24,6 +24,7 @@ struct trust_entry {
 	bool fetch;
 	struct pki_crls crls; /* from files */
 	uint8_t digest[32];   /* of all that a peer is judged by */
+	uint8_t beyond[32];   /* of what of it is no matter of its path: identity, kinds of AUTH */
 	uint8_t *local_id;    /* body of our ID payload */
 	size_t local_id_len;
 	/* while it is staged */

@@ -32,7 +32,8 @@ struct watched {
 	struct pki_certs others;
 	struct pki_ocsp **answers; /* that the peer sent along */
 	size_t n_answers;
-	struct kept_status *status; /* of the last look */
+	uint8_t rules[32], beyond[32]; /* as in struct judged, of the last look */
+	struct kept_status *status;    /* of the last look */
 	size_t n_status;
 	uint64_t *keys; /* of the news that it depended on at the last look */
 	size_t n_keys;
@@ -139,6 +140,8 @@ static struct watched *pack(const struct judged *j)
 	if (!p || j->n_path == 0)
 		goto failed;
 	p->connection = j->connection;
+	memcpy(p->rules, j->rules, sizeof(p->rules));
+	memcpy(p->beyond, j->beyond, sizeof(p->beyond));
 	p->leaf_len = j->path[0]->der_len;
 	p->leaf = malloc(p->leaf_len);
 	p->above = calloc(j->n_path, sizeof(struct pki_cert *));
@@ -354,6 +357,54 @@ static void tell_revoked(struct watch *w, struct watched *p, const struct pki_ce
 	w->ops->seen_revoked(w->ctx, &s);
 }
 
+/* Would it be let in by these rules, with the certificates that it came with and those that were at hand? */
+static bool admits(const struct trust_entry *e, const struct judged *j, int64_t now,
+		   struct pki_verdict *v)
+{
+	struct pki_der others[PKI_PEER_CERTS_MAX - 1];
+	struct pki_verify_request request = {.trust = e->trust,
+					     .subject = e->subject,
+					     .parsed_leaf = j->path[0],
+					     .untrusted = others,
+					     .at = now};
+	size_t n = 0;
+
+	for (size_t i = 1; i < j->n_path && n < ARRAY_SIZE(others); i++)
+		others[n++] = (struct pki_der){j->path[i]->der, j->path[i]->der_len};
+	for (size_t i = 0; i < j->others.n && n < ARRAY_SIZE(others); i++)
+		others[n++] = (struct pki_der){j->others.list[i]->der, j->others.list[i]->der_len};
+	request.n_untrusted = n;
+	pki_verify(&request, v);
+	return v->valid;
+}
+
+/*
+ * The rules are others than it was judged by. Its peer is authenticated by the new ones only when it comes again; whether there is a point in
+ * waiting for that is to be seen now. What it called itself and how it signed is not kept: if that is what changed, nobody can say.
+ */
+static void judge_again(struct watch *w, struct watched *p, const struct trust_entry *e,
+			const struct judged *j, int64_t now)
+{
+	static struct proto_path_judged told;
+	struct pki_verdict v = {0};
+
+	if (memcmp(p->rules, e->digest, sizeof(p->rules)) == 0)
+		return;
+	told = (struct proto_path_judged){.handle = p->handle};
+	memcpy(told.trust, e->digest, sizeof(told.trust));
+	if (memcmp(p->beyond, e->beyond, sizeof(p->beyond)) != 0)
+		(void)snprintf(told.text, sizeof(told.text),
+			       "remote_identity or allow_sha1_signatures is another one");
+	else if (admits(e, j, now, &v))
+		told.admitted = true;
+	else
+		(void)snprintf(told.text, sizeof(told.text), "%.500s", v.text);
+	memcpy(p->rules, e->digest, sizeof(p->rules));
+	memcpy(p->beyond, e->beyond, sizeof(p->beyond));
+	pki_verdict_done(&v);
+	w->ops->judged(w->ctx, &told);
+}
+
 static void look(struct watch *w, struct watched *p, const struct trust_table *t,
 		 const struct revknown *known, int64_t now)
 {
@@ -372,6 +423,7 @@ static void look(struct watch *w, struct watched *p, const struct trust_table *t
 		(void)log_oom();
 		return;
 	}
+	judge_again(w, p, e, &j, now);
 	c = (struct revcheck){.entry = e,
 			      .known = known,
 			      .may_ask = true,

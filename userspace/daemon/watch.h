@@ -16,6 +16,8 @@ struct watch_ops {
 	/* What is known of a path changed, or was looked at for the first time. */
 	void (*state)(void *ctx, const struct proto_path_state *s);
 	void (*seen_revoked)(void *ctx, const struct proto_seen_revoked *s);
+	/* The connection's rules have changed, and it was looked at by the new ones. */
+	void (*judged)(void *ctx, const struct proto_path_judged *p);
 };
 
 struct watch *watch_new(const struct watch_ops *ops, void *ctx);

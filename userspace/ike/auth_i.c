@@ -185,15 +185,6 @@ void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a)
 		sa->peer_subject[len] = 0;
 }
 
-/* AUTH_LIFETIME (RFC 4478): so many seconds from now on until the peer wants us to authenticate ourselves anew. */
-void ik_auth_lifetime(struct ik_sa *sa, const struct ike_content *content)
-{
-	const struct ike_notify *n = ike_content_notify(content, IKE_N_AUTH_LIFETIME, 0);
-
-	if (n && n->data.len == 4)
-		sa->auth_ends = sa->e->now + ike_load_u32(n->data.data) * IK_SECOND;
-}
-
 /* INITIAL_CONTACT (section 2.4) is about what was up before this began; what crossed it is not meant. */
 void ik_auth_initial_contact(struct ik_sa *sa, const struct ike_content *content)
 {
@@ -420,7 +411,7 @@ void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 		fail(sa, -EBADMSG); /* it was parsed before */
 		return;
 	}
-	ik_auth_lifetime(sa, &content);
+	ik_lifetime_first(sa, &content);
 	ik_auth_initial_contact(sa, &content);
 	sa->mobike = s->natd && ik_mobike_offers(&sa->config->c) &&
 		     ike_content_notify(&content, IKE_N_MOBIKE_SUPPORTED, 0);

@@ -247,6 +247,7 @@ void ik_auth_peer_ready(struct ik_sa *sa)
 		return;
 	ik_config_unref(sa->config, sa->e);
 	sa->config = ik_config_ref(sa->conn->config);
+	sa->stale = false; /* nothing was said under the one before */
 	ik_timer_set(sa->e, &sa->life, sa->e->now + IK_JUDGE_TIME);
 	if (admitted(sa, sa->conn) && fits(sa))
 		go_on(sa);
@@ -276,22 +277,6 @@ void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 	ik_auth_peer_finish(sa);
 }
 
-/*
- * The peer, who made the connection, is to renew it before its certificate, or one above it, ends (RFC 4478): it has the
- * same margin that we would have.
- */
-static void build_auth_lifetime(const struct ik_sa *sa, struct ike_builder *b)
-{
-	uint8_t seconds[4];
-	ike_time ends = ik_reauth_due(sa, sa->binding_ends);
-
-	if (!ends || ends < sa->e->now + IK_SECOND)
-		return;
-	ends = (ends - sa->e->now) / IK_SECOND;
-	ike_store_u32(seconds, ends < UINT32_MAX ? (uint32_t)ends : UINT32_MAX);
-	ike_build_notify(b, IKE_N_AUTH_LIFETIME, IKE_VIEW(seconds, sizeof(seconds)));
-}
-
 void ik_auth_peer_finish(struct ik_sa *sa)
 {
 	struct ik_setup *s = sa->setup;
@@ -314,7 +299,7 @@ void ik_auth_peer_finish(struct ik_sa *sa)
 	}
 	ik_chain_begin(sa->e, &b);
 	ik_auth_build_ours(sa, &b);
-	build_auth_lifetime(sa, &b);
+	ik_lifetime_build_first(sa, &b);
 	if (sa->mobike)
 		ike_build_notify(&b, IKE_N_MOBIKE_SUPPORTED, IKE_VIEW_NONE);
 	/* A site has its addresses: none are given out (section 3.15.1). */

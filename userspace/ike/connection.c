@@ -292,6 +292,8 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 
 		/* However it goes now, it is tried until a new one takes its place. */
 		sa->stale |= reauth;
+		if (c->mode != IKE_MODE_RESPONDER_ONLY)
+			sa->ask_ends = 0;
 		if (!c->enabled) {
 			ik_sa_close(sa);
 			continue;
@@ -328,7 +330,15 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 		}
 		ik_sa_timers(sa);
 	}
-	if (reauth && ik_conn_established(conn) && c->mode != IKE_MODE_RESPONDER_ONLY)
+	if (c->mode == IKE_MODE_RESPONDER_ONLY)
+		/* It is the peer's to begin. One that is being made goes on, and is looked at when it is up. */
+		IK_LIST_FOREACH(&conn->sas, link) {
+			struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+			if (reauth || sa->stale)
+				ik_lifetime_ask(sa);
+		}
+	else if (reauth && ik_conn_established(conn))
 		(void)ik_reauth_start(conn);
 	else if (reauth)
 		IK_LIST_FOREACH(&conn->sas, link) {

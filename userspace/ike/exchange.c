@@ -73,7 +73,8 @@ static int task_start(struct ik_sa *sa, const struct ik_task *t)
 	case IK_TASK_LIVENESS:
 	case IK_TASK_MOBIKE_UPDATE:
 	case IK_TASK_ROUTABILITY:
-	case IK_TASK_MOBIKE_ANNOUNCE: return ik_info_request(sa, t);
+	case IK_TASK_MOBIKE_ANNOUNCE:
+	case IK_TASK_LIFETIME: return ik_info_request(sa, t);
 	case IK_TASK_INIT:
 	case IK_TASK_INTERMEDIATE:
 	case IK_TASK_AUTH: break;
@@ -239,7 +240,8 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 		case IK_TASK_LIVENESS:
 		case IK_TASK_MOBIKE_UPDATE:
 		case IK_TASK_ROUTABILITY:
-		case IK_TASK_MOBIKE_ANNOUNCE: ik_info_timeout(sa); break;
+		case IK_TASK_MOBIKE_ANNOUNCE:
+		case IK_TASK_LIFETIME: ik_info_timeout(sa); break;
 		}
 		return;
 	}

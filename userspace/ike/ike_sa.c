@@ -384,6 +384,12 @@ ike_time ik_reauth_due(const struct ik_sa *sa, ike_time ends)
 	return ends - ik_jitter(sa->e, margin, 80, 100);
 }
 
+static void sooner(ike_time *at, ike_time than)
+{
+	if (!*at || than < *at)
+		*at = than;
+}
+
 /* A peer that refuses our new certificate is asked ever less often: it will be told of it, or nothing helps. */
 static ike_time again(const struct ik_sa *sa)
 {
@@ -392,6 +398,34 @@ static ike_time again(const struct ik_sa *sa)
 	for (unsigned i = 0; !sa->trust_ends && sa->conn && i < sa->conn->failures; i++)
 		pause = pause < STALE_RETRY_CAP / 2 ? pause * 2 : STALE_RETRY_CAP;
 	return pause;
+}
+
+bool ik_sa_may_begin(const struct ik_sa *sa)
+{
+	return sa->conn && sa->conn->config->c.mode != IKE_MODE_RESPONDER_ONLY;
+}
+
+/* The earliest that there is a reason for: to authenticate anew, or to close it because the peer has not. */
+static void reauth_time(struct ik_sa *sa)
+{
+	struct ike_engine *e = sa->e;
+	bool begins = ik_sa_may_begin(sa);
+	ike_time soon = e->now + again(sa), asked = ik_lifetime_ends(sa);
+
+	/* Whatever sets timers anew does not put it off. */
+	if (sa->reauth_timer.place && sa->reauth_timer.at < soon)
+		soon = sa->reauth_timer.at;
+	sa->reauth_at = begins ? ik_reauth_due(sa, sa->binding_ends) : 0;
+	if (begins && sa->auth_due > e->now)
+		sooner(&sa->reauth_at, sa->auth_due);
+	else if (begins && sa->auth_due)
+		sooner(&sa->reauth_at, soon);
+	if (begins && (sa->trust_ends || sa->stale))
+		sooner(&sa->reauth_at, soon);
+	else if (sa->trust_ends)
+		sooner(&sa->reauth_at, sa->trust_ends);
+	if (asked)
+		sooner(&sa->reauth_at, asked);
 }
 
 void ik_sa_timers(struct ik_sa *sa)
@@ -408,23 +442,7 @@ void ik_sa_timers(struct ik_sa *sa)
 		sa->rekey_at = 0;
 		ik_timer_stop(e, &sa->life);
 	}
-	sa->reauth_at = 0;
-	if (c->mode != IKE_MODE_RESPONDER_ONLY) {
-		ike_time wish = ik_reauth_due(sa, sa->auth_ends);
-
-		sa->reauth_at = ik_reauth_due(sa, sa->binding_ends);
-		if (wish && (!sa->reauth_at || wish < sa->reauth_at))
-			sa->reauth_at = wish;
-	}
-	if (sa->trust_ends || (sa->stale && c->mode != IKE_MODE_RESPONDER_ONLY)) {
-		ike_time soon = e->now + again(sa);
-
-		/* Whatever sets timers anew does not put it off. */
-		if (sa->reauth_timer.place && sa->reauth_timer.at < soon)
-			soon = sa->reauth_timer.at;
-		if (!sa->reauth_at || sa->reauth_at > soon)
-			sa->reauth_at = soon;
-	}
+	reauth_time(sa);
 	if (sa->reauth_at)
 		ik_timer_set(e, &sa->reauth_timer, sa->reauth_at);
 	else
@@ -451,7 +469,9 @@ static void reauth_fired(struct ike_engine *e, struct ik_timer *t)
 		ik_trust_lost(sa->conn);
 	else if (sa->trust_ends)
 		ik_trust_check(sa->conn);
-	else if (!sa->stale || !stays || stays->stale)
+	else if (ik_lifetime_over(sa))
+		ik_sa_close(sa);
+	else if (!sa->redundant && (!sa->stale || !stays || stays->stale))
 		(void)ik_reauth_start(sa->conn);
 	/* The next try, if this one fails or brings the same certificate. */
 	if (ik_sa_is_up(sa))
@@ -547,6 +567,9 @@ void ik_sa_up(struct ik_sa *sa)
 	if (!ik_trusted(sa))
 		sa->trust_ends = sa->e->now + IK_TRUST_TIME;
 	ik_sa_timers(sa);
+	/* So may our certificate, while it was used. */
+	if (sa->stale || sa->trust_ends)
+		ik_lifetime_ask(sa);
 	ik_report(sa->e, conn, &sa->remote, IKE_NOTICE, "ike-established", NULL,
 		  "IKE SA with %s (%s), %s, %s%s%s", cg_endpoint_format(&sa->remote, remote),
 		  sa->peer_subject ? sa->peer_subject : "-",

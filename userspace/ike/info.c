@@ -21,6 +21,8 @@ int ik_info_request(struct ik_sa *sa, const struct ik_task *task)
 		if (!child || child->state != IK_CHILD_DELETING)
 			return 0;
 	}
+	if (task->kind == IK_TASK_LIFETIME && !ik_lifetime_matters(sa))
+		return 0;
 	x = ik_exchange_new(sa, task, IKE_EXCHANGE_INFORMATIONAL);
 	if (!x)
 		return -ENOMEM;
@@ -37,6 +39,8 @@ int ik_info_request(struct ik_sa *sa, const struct ik_task *task)
 		ik_mobike_build_natd(sa, &sa->local, &sa->remote, &b);
 	else if (task->kind == IK_TASK_MOBIKE_ANNOUNCE)
 		ike_build_notify(&b, IKE_N_NO_ADDITIONAL_ADDRESSES, IKE_VIEW_NONE);
+	else if (task->kind == IK_TASK_LIFETIME)
+		ik_lifetime_build(sa, &b);
 	if (task->kind == IK_TASK_ROUTABILITY) {
 		ike_random_fill(&sa->e->config.random, x->nonce, sizeof(x->nonce));
 		ike_build_notify(&b, IKE_N_COOKIE2, IKE_VIEW(x->nonce, sizeof(x->nonce)));
@@ -81,6 +85,7 @@ void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_
 		if (sa->conn)
 			ik_unique_check(sa->conn);
 		break;
+	case IK_TASK_LIFETIME: sa->asked = true; break;
 	case IK_TASK_MOBIKE_ANNOUNCE: /* the peer decides */
 	case IK_TASK_INIT:
 	case IK_TASK_INTERMEDIATE:
@@ -221,11 +226,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 								    : 0;
 	ik_mobike_told(sa, content);
 	unknown_spis(sa, content);
-	if (ike_content_notify(content, IKE_N_AUTH_LIFETIME, 0) && sa->state == IK_SA_UP &&
-	    sa->owner) {
-		ik_auth_lifetime(sa, content);
-		ik_sa_timers(sa);
-	}
+	ik_lifetime_told(sa, content);
 	refused = ike_content_notify(content, IKE_N_AUTHENTICATION_FAILED, 0) &&
 		  sa->state == IK_SA_UP;
 	ik_chain_begin(e, &b);
@@ -244,8 +245,10 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 			"the peer's log has the reason; usual ones: it does not trust the root of our certificate, or expects "
 			"another subject or identity",
 			"the peer refused our certificate or identity (AUTHENTICATION_FAILED)");
-		if (conn)
+		if (conn) {
 			ik_conn_failed(conn);
+			ik_lifetime_refused(conn);
+		}
 	}
 	/* Who deletes the IKE SA that it has rekeyed has our answer. */
 	heir = delete_ike && sa->state == IK_SA_REKEYED ? ik_sa_find(e, sa->successor) : NULL;

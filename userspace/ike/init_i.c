@@ -92,6 +92,17 @@ bool ik_init_cookie_due(struct ik_sa *sa)
 	return true;
 }
 
+/* Where we are: an SA that is up and has moved (RFC 4555) knows that better than what was found out before it was made. */
+static struct cg_addr source_of(const struct ik_conn *conn)
+{
+	const struct ik_sa *up = ik_conn_established(conn);
+
+	if (up && up->mobike && !cg_addr_is_any(&up->local.addr) &&
+	    cg_addr_equal(&up->remote.addr, &conn->remote.addr))
+		return up->local.addr;
+	return conn->config->c.source;
+}
+
 int ik_init_start(struct ik_conn *conn, bool reauth)
 {
 	struct ike_engine *e = conn->e;
@@ -109,7 +120,7 @@ int ik_init_start(struct ik_conn *conn, bool reauth)
 	sa->reauth = reauth;
 	sa->local = c->local;
 	if (sa->local.addr.family == AF_UNSPEC)
-		sa->local.addr = c->source;
+		sa->local.addr = source_of(conn);
 	sa->remote = conn->remote;
 	if (!sa->remote.port)
 		sa->remote.port = IKE_PORT;

@@ -270,7 +270,8 @@ static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_he
 	case IK_TASK_LIVENESS:
 	case IK_TASK_MOBIKE_UPDATE:
 	case IK_TASK_ROUTABILITY:
-	case IK_TASK_MOBIKE_ANNOUNCE: ik_info_response(sa, x, &content); break;
+	case IK_TASK_MOBIKE_ANNOUNCE:
+	case IK_TASK_LIFETIME: ik_info_response(sa, x, &content); break;
 	case IK_TASK_INIT: break;
 	}
 	/* One that goes on with IKE_FOLLOWUP_KE is the active one again. */

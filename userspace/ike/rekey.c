@@ -52,7 +52,7 @@ static struct ik_sa *heir_new(struct ik_sa *old, bool initiator)
 	sa->created = old->created;
 	ik_sa_bind(sa, old->binding);
 	sa->binding_ends = old->binding_ends;
-	sa->auth_ends = old->auth_ends;
+	sa->auth_due = old->auth_due;
 	memcpy(sa->trust, old->trust, sizeof(sa->trust));
 	sa->trust_ends = old->trust_ends;
 	sa->stale = old->stale;
@@ -145,6 +145,7 @@ static void inherit(struct ik_sa *old, struct ik_sa *heir)
 	heir->udp = old->udp;
 	heir->last_in = old->last_in;
 	heir->last_made = old->last_made;
+	ik_lifetime_inherit(old, heir);
 	old->successor = ik_sa_spi(heir);
 	ik_timer_stop(old->e, &old->dpd);
 	ik_timer_stop(old->e, &old->reauth_timer);

@@ -148,7 +148,7 @@ static void jump(struct ik_snap *s, struct ik_sa *sa)
 
 static void task(struct ik_snap *s, struct ik_task *t)
 {
-	IK_SNAP_ENUM(s, t->kind, IK_TASK_MOBIKE_ANNOUNCE);
+	IK_SNAP_ENUM(s, t->kind, IK_TASK_LIFETIME);
 	ik_snap_must(s, t->kind >= IK_TASK_CHILD_CREATE);
 	ik_snap_u64(s, &t->child);
 	ik_snap_u32(s, &t->index);
@@ -403,7 +403,8 @@ static void sa_trust(struct ik_snap *s, struct ik_sa *sa)
 	ik_snap_deadline(s, &sa->binding_ends);
 	ik_snap_fixed(s, sa->trust, sizeof(sa->trust));
 	ik_snap_deadline(s, &sa->trust_ends);
-	ik_snap_deadline(s, &sa->auth_ends);
+	ik_snap_deadline(s, &sa->auth_due);
+	ik_snap_deadline(s, &sa->ask_ends);
 	sa_peer(s, sa);
 	if (!s->saving && ik_snap_ok(s))
 		ik_sa_bind(sa, binding);
@@ -424,6 +425,7 @@ static void sa_relations(struct ik_snap *s, struct ik_sa *sa)
 	ik_snap_uint(s, &sa->lost_states);
 	ik_snap_u64(s, &sa->last_made);
 	ik_snap_bool(s, &sa->stale);
+	ik_snap_bool(s, &sa->asked);
 	ik_snap_bool(s, &sa->confirmed);
 	ik_snap_bool(s, &sa->carried);
 	ik_snap_bool(s, &sa->peer_forgot);

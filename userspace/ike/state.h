@@ -203,6 +203,7 @@ enum ik_task_kind {
 	IK_TASK_MOBIKE_UPDATE,	 /* UPDATE_SA_ADDRESSES (RFC 4555) */
 	IK_TASK_ROUTABILITY,	 /* can the peer be reached where it says that it is? */
 	IK_TASK_MOBIKE_ANNOUNCE, /* our address is another one: to whoever decides */
+	IK_TASK_LIFETIME, /* AUTH_LIFETIME: the peer is to authenticate itself anew (RFC 4478) */
 };
 
 struct ik_task {
@@ -342,8 +343,9 @@ struct ik_sa {
 	uint8_t trust[IKE_TRUST_SIZE]; /* what the peer was judged by */
 	ike_time
 		trust_ends; /* that is in force no more: closed then, if it is not replaced; 0: it is */
+	ike_time auth_due; /* we authenticate anew, as the peer asked (RFC 4478); 0: it did not */
 	ike_time
-		auth_ends; /* the peer wants to be authenticated anew before (RFC 4478); 0: it did not say */
+		ask_ends; /* the peer was asked for that, and it is closed if it does not; 0: it was not */
 	char *peer_subject;
 	uint8_t *peer_id;
 	size_t peer_id_len;
@@ -353,6 +355,7 @@ struct ik_sa {
 	unsigned rekey_failures;
 	/* uniqueness */
 	bool stale;	  /* what we authenticated ourselves with has changed since */
+	bool asked;	  /* the peer has confirmed that it knows of ask_ends */
 	bool confirmed;	  /* the peer has shown that it is up there, too */
 	bool carried;	  /* it has had a Child SA */
 	bool peer_forgot; /* INITIAL_CONTACT on a newer one: the peer has lost this one */
@@ -508,6 +511,8 @@ void ik_sa_up(struct ik_sa *sa);
 void ik_sa_timers(struct ik_sa *sa);
 /* When to authenticate anew for what ends then; 0: never, or there is no time left. */
 ike_time ik_reauth_due(const struct ik_sa *sa, ike_time ends);
+/* May this side begin, by its configuration of now? */
+bool ik_sa_may_begin(const struct ik_sa *sa);
 /* The peer is alive, seen in an authentic message from there that is no repetition. */
 void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
 		 const struct cg_endpoint *remote, bool response);
@@ -572,7 +577,6 @@ void ik_auth_build_certreq(const struct ike_connection_config *c, struct ike_bui
 /* SUPPORTED_AUTH_METHODS (RFC 9593): ours, and the peer's. */
 void ik_auth_build_methods(const struct ike_connection_config *c, struct ike_builder *b);
 void ik_auth_take_methods(struct ik_sa *sa, const struct ike_content *content);
-void ik_auth_lifetime(struct ik_sa *sa, const struct ike_content *content);
 /* What older IKE SAs of its connection the peer has lost. */
 void ik_auth_initial_contact(struct ik_sa *sa, const struct ike_content *content);
 void ik_auth_signed(struct ik_sa *sa, const struct ike_sign_answer *a);
@@ -673,6 +677,7 @@ void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 #include "ike/connection.h"
 #include "ike/exchange.h"
 #include "ike/halfopen.h"
+#include "ike/lifetime.h"
 #include "ike/mobike.h"
 #include "ike/output.h"
 #include "ike/rekey.h"
