@@ -290,6 +290,7 @@ static void a_delta_adds_to_its_base(void **state)
 	CRL(&p, ca, .number = 8, .base = 7, .revoked = {leaf});
 	prove_(&p, REQUIRED, leaf, ca, (void *)NULL);
 	assert_refused(&p.check, PKI_REVOKED, "was revoked");
+	assert_int_equal(p.revocation.status[0].revoked_at, pkigen_now() - 7200);
 	/* a hold that the delta takes back */
 	CRL(&taken_back, root);
 	CRL(&taken_back, ca, .number = 7, .revoked = {leaf}, .reason = CRL_REASON_CERTIFICATE_HOLD);
@@ -300,6 +301,117 @@ static void a_delta_adds_to_its_base(void **state)
 	prove_(&taken_back, REQUIRED, leaf, ca, (void *)NULL);
 	assert_valid(&taken_back.check);
 }
+
+/* RFC 5280 section 6.3.3 (a): a list and a delta of its issuer and scope that are both at hand. freshestCRL only says where one is. */
+static void a_delta_counts_whether_or_not_anything_says_where_it_is(void **state)
+{
+	_cleanup_(proof_done) struct proof p = {}, taken_back = {};
+
+	(void)state;
+	CRL(&p, root);
+	CRL(&p, ca, .number = 7);
+	CRL(&p, ca, .number = 8, .base = 7, .revoked = {gw}, .reason = CRL_REASON_SUPERSEDED);
+	prove(&p, AVAILABLE);
+	assert_refused(&p.check, PKI_REVOKED, "(superseded)");
+	assert_int_equal(p.revocation.status[0].revoked_at, pkigen_now() - 7200);
+	CRL(&taken_back, root);
+	CRL(&taken_back, ca, .number = 7, .revoked = {gw}, .reason = CRL_REASON_CERTIFICATE_HOLD);
+	CRL(&taken_back, ca, .number = 8, .base = 6, .revoked = {gw},
+	    .reason = CRL_REASON_REMOVE_FROM_CRL);
+	prove(&taken_back, REQUIRED);
+	assert_valid(&taken_back.check);
+}
+
+/* Section 5.2.4: what is newer than the delta has all of it, and what is older than its base lacks something. */
+static void a_delta_of_another_base_or_scope_changes_nothing(void **state)
+{
+	const int64_t now = pkigen_now();
+	const struct pkirev_crl others[] = {
+		{.number = 9, .base = 8},
+		{.number = 7, .base = 6},
+		{.base = 7},
+		{.number = 9, .base = 7, .no_aki = true},
+		{.number = 9, .base = 7, .extra = {"2.5.29.28=critical,DER:30:03:81:01:FF"}},
+		{.number = 9, .base = 7, .break_signature = true},
+		{.number = 9, .base = 7, .digest = "SHA1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		_cleanup_(proof_done) struct proof p = {};
+		struct pkirev_crl delta = others[i];
+
+		delta.revoked[0] = gw;
+		CRL(&p, root);
+		CRL(&p, ca, .number = 7);
+		add_crl(&p, ca, delta);
+		prove(&p, REQUIRED);
+		assert_valid(&p.check);
+	}
+	{
+		_cleanup_(proof_done) struct proof past = {}, revoking = {};
+
+		/* past its day a delta takes nothing back, and still tells what was revoked then */
+		CRL(&past, root);
+		CRL(&past, ca, .number = 7, .revoked = {gw}, .reason = CRL_REASON_CERTIFICATE_HOLD);
+		CRL(&past, ca, .number = 8, .base = 7, .revoked = {gw}, .next_update = now - 10,
+		    .reason = CRL_REASON_REMOVE_FROM_CRL);
+		prove(&past, AVAILABLE);
+		assert_refused(&past.check, PKI_REVOKED, "(certificateHold)");
+		CRL(&revoking, root);
+		CRL(&revoking, ca, .number = 7);
+		CRL(&revoking, ca, .number = 8, .base = 7, .revoked = {gw},
+		    .next_update = now - 10);
+		prove(&revoking, AVAILABLE);
+		assert_refused(&revoking.check, PKI_REVOKED, "was revoked");
+	}
+	{
+		_cleanup_(proof_done) struct proof odd = {};
+
+		/* what a delta means that is not understood is not known, and takes nothing from its base */
+		CRL(&odd, root);
+		CRL(&odd, ca, .number = 7);
+		CRL(&odd, ca, .number = 8, .base = 7, .revoked = {gw},
+		    .extra = {"1.2.3.4.5=critical,ASN1:NULL"});
+		prove(&odd, REQUIRED);
+		assert_refused(&odd.check, PKI_REVOCATION_UNKNOWN,
+			       "nhandled critical CRL extension");
+		CRL(&odd, ca, .number = 7, .this_update = now - 60, .revoked = {gw});
+		prove(&odd, AVAILABLE);
+		assert_refused(&odd.check, PKI_REVOKED, "was revoked");
+	}
+}
+
+static void of_two_deltas_the_newer_one_counts_whichever_comes_first(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_(proof_done) struct proof revoked = {}, taken_back = {};
+
+		CRL(&revoked, root);
+		CRL(&revoked, ca, .number = 7);
+		CRL(&taken_back, root);
+		CRL(&taken_back, ca, .number = 7);
+		for (unsigned k = 0; k < 2; k++) {
+			if (k == i) {
+				CRL(&revoked, ca, .number = 8, .base = 7);
+				CRL(&taken_back, ca, .number = 8, .base = 7, .revoked = {gw},
+				    .reason = CRL_REASON_CERTIFICATE_HOLD);
+			} else {
+				CRL(&revoked, ca, .number = 9, .base = 7, .revoked = {gw});
+				CRL(&taken_back, ca, .number = 9, .base = 7, .revoked = {gw},
+				    .reason = CRL_REASON_REMOVE_FROM_CRL);
+			}
+		}
+		prove(&revoked, AVAILABLE);
+		assert_refused(&revoked.check, PKI_REVOKED, "was revoked");
+		prove(&taken_back, REQUIRED);
+		assert_valid(&taken_back.check);
+	}
+}
+
+#define NUMBER_OF_20 \
+	"2.5.29.20=DER:02:14:7F:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00"
 
 static void a_newer_list_takes_the_place_of_an_older_one_of_its_scope_only(void **state)
 {
@@ -316,6 +428,10 @@ static void a_newer_list_takes_the_place_of_an_older_one_of_its_scope_only(void 
 		{{.number = 9, .extra = {"issuingDistributionPoint=critical,@x"}},
 		 {.number = 8},
 		 false},
+		/* as long as a number may be */
+		{{.this_update = 2000, .extra = {NUMBER_OF_20 ":01"}},
+		 {.this_update = 1000, .extra = {NUMBER_OF_20 ":02"}},
+		 false},
 	};
 
 	(void)state;
@@ -325,7 +441,7 @@ static void a_newer_list_takes_the_place_of_an_older_one_of_its_scope_only(void 
 		struct pkirev_der da, db = pkirev_crl(ca, &pairs[i].b);
 
 		/* onlyContainsUserCerts */
-		if (spec.extra[0])
+		if (spec.extra[0] && strstr(spec.extra[0], "@x"))
 			spec.extra[0] = "2.5.29.28=critical,DER:30:03:81:01:FF";
 		da = pkirev_crl(ca, &spec);
 		assert_int_equal(pki_crl_new(da.data, da.len, NULL, &a), 0);
@@ -541,7 +657,8 @@ static void lists_are_loaded_from_every_format(void **state)
 	assert_int_equal(pki_crls_load(one.data, one.len, "a.crl", NULL, &err, &crls), 0);
 	assert_int_equal(crls.n, 1);
 	assert_string_equal(crls.list[0]->issuer, "CN=CA,O=Example");
-	assert_int_equal(crls.list[0]->number, 3);
+	assert_true(crls.list[0]->number.there);
+	assert_int_equal(crls.list[0]->number.octets[PKI_CRL_NUMBER_SIZE - 1], 3);
 	assert_int_equal(crls.list[0]->n_revoked, 1);
 	assert_int_equal(crls.list[0]->this_update, pkigen_now() - 3600);
 	assert_int_equal(
@@ -623,6 +740,9 @@ int main(void)
 		cmocka_unit_test(an_issuer_without_crlsign_signs_no_list),
 		cmocka_unit_test(a_critical_extension_that_is_not_understood_makes_a_list_useless),
 		cmocka_unit_test(a_delta_adds_to_its_base),
+		cmocka_unit_test(a_delta_counts_whether_or_not_anything_says_where_it_is),
+		cmocka_unit_test(a_delta_of_another_base_or_scope_changes_nothing),
+		cmocka_unit_test(of_two_deltas_the_newer_one_counts_whichever_comes_first),
 		cmocka_unit_test(a_newer_list_takes_the_place_of_an_older_one_of_its_scope_only),
 		cmocka_unit_test(ocsp_answers_of_the_issuer_are_believed),
 		cmocka_unit_test(of_two_answers_the_one_that_was_given_later_counts),
