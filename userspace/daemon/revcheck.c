@@ -150,8 +150,8 @@ static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *pa
 
 	found = (struct evidence_found){0};
 	if (c->entry->fetch && c->known->evidence)
-		evidence_gather(c->known->evidence, path, n_path, c->may_ask, now_boottime(),
-				&found);
+		evidence_gather(c->known->evidence, path, n_path, &c->entry->crls, c->may_ask,
+				now_boottime(), &found);
 	c->keys = found.keys;
 	for (size_t i = 0; i < c->n_sent && found.n_answers < PKI_OCSP_ANSWERS_MAX; i++)
 		found.answers[found.n_answers++] = pki_ocsp_ref(c->sent[i]);
