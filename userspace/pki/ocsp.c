@@ -113,8 +113,7 @@ static bool is_delegated(X509 *x, const struct pki_cert *issuer, int64_t at)
 	yes = usage.eku_ocsp && (!usage.has_ku || usage.ku_sign) && at >= cert->not_before &&
 	      at <= cert->not_after && pki_key_strong(cert->key_type, cert->key_bits) &&
 	      pki_cert_signature_strong(cert, NULL) &&
-	      X509_check_issued(issuer->x509, cert->x509) == X509_V_OK &&
-	      X509_verify(cert->x509, X509_get0_pubkey(issuer->x509)) == 1;
+	      pki_cert_issued(issuer, cert);
 	ERR_clear_error();
 	return yes;
 }

@@ -170,9 +170,7 @@ static bool is_vouched(struct work *w, size_t other)
 	uint8_t *known = &w->vouched[other];
 
 	for (size_t i = 1; *known == 0 && i < w->n_path; i++)
-		if (X509_check_issued(w->path[i]->x509, cert->x509) == X509_V_OK &&
-		    pki_cert_signature_strong(cert, NULL) &&
-		    X509_verify(cert->x509, X509_get0_pubkey(w->path[i]->x509)) == 1)
+		if (pki_cert_signature_strong(cert, NULL) && pki_cert_issued(w->path[i], cert))
 			*known = 1;
 	if (*known == 0)
 		*known = 2;
@@ -260,13 +258,22 @@ static const X509_STORE_CTX *outermost(const X509_STORE_CTX *ctx)
 	return ctx;
 }
 
+/* By name; the signature is checked where the path was built. */
+static bool may_issue(X509 *issuer, X509 *cert)
+{
+	int r = X509_check_issued(issuer, cert);
+
+	return r == X509_V_OK || r == X509_V_ERR_AKID_SKID_MISMATCH ||
+	       r == X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH;
+}
+
 /* The path stays what it is; that of a list's issuer is found by OpenSSL. */
 static int next_in_path(X509_STORE_CTX *ctx, X509 *cert, X509 *issuer)
 {
 	const struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
 
 	if (X509_STORE_CTX_get0_parent_ctx(ctx))
-		return X509_check_issued(issuer, cert) == X509_V_OK;
+		return may_issue(issuer, cert);
 	for (size_t i = 0; i + 1 < w->n_path; i++)
 		if (w->path[i]->x509 == cert)
 			return w->path[i + 1]->x509 == issuer;
@@ -465,7 +472,7 @@ static int run(struct work *w)
 	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
 						   X509_V_FLAG_EXTENDED_CRL_SUPPORT |
 						   X509_V_FLAG_TRUSTED_FIRST);
-	if (!pki_cert_self_signed(anchor))
+	if (!pki_cert_ends_chain(anchor))
 		X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
 	X509_VERIFY_PARAM_set_time(param, (time_t)w->at);
 	X509_VERIFY_PARAM_set_depth(param, PKI_CHAIN_MAX);
