@@ -68,6 +68,7 @@ int getaddrinfo(const char *node _unused_, const char *service _unused_,
 	X(WATCHED, watched, struct proto_watched)                      \
 	X(REVOKED, revoked, struct proto_revoked)                      \
 	X(SEEN_REVOKED, seen_revoked, struct proto_seen_revoked)       \
+	X(LIST_SEEN, list_mark, struct pki_crl_mark)                   \
 	X(PATH_STATE, path_state, struct proto_path_state)             \
 	X(NEWS, news, struct proto_news)                               \
 	X(NEWS_FAILED, news_failed, struct proto_news_failed)          \

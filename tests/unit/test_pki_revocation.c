@@ -459,6 +459,41 @@ static void a_newer_list_takes_the_place_of_an_older_one_of_its_scope_only(void 
 	}
 }
 
+/* What was in force before had all of it, and more. */
+static void a_list_that_is_older_than_one_that_was_in_force_only_revokes(void **state)
+{
+	_cleanup_(proof_done) struct proof p = {}, revoking = {}, delta = {};
+
+	(void)state;
+	CRL(&p, root);
+	CRL(&p, ca, .number = 6);
+	p.revocation.evidence.outdated = 2;
+	prove(&p, AVAILABLE);
+	assert_valid(&p.check);
+	assert_int_equal(p.revocation.status[0].state, PKI_STATE_UNKNOWN);
+	assert_int_equal(p.revocation.status[1].state, PKI_STATE_GOOD);
+	prove(&p, REQUIRED);
+	assert_refused(&p.check, PKI_REVOCATION_UNKNOWN, "older than one that was in force");
+	/* until there is a newer one */
+	CRL(&p, ca, .number = 7, .this_update = pkigen_now() - 60);
+	prove(&p, REQUIRED);
+	assert_valid(&p.check);
+	CRL(&revoking, ca, .number = 6, .revoked = {gw});
+	revoking.revocation.evidence.outdated = 1;
+	prove(&revoking, AVAILABLE);
+	assert_refused(&revoking.check, PKI_REVOKED, "was revoked");
+	/* an old delta takes nothing back */
+	CRL(&delta, root);
+	CRL(&delta, ca, .number = 6, .revoked = {gw}, .reason = CRL_REASON_CERTIFICATE_HOLD);
+	CRL(&delta, ca, .number = 7, .base = 6, .revoked = {gw},
+	    .reason = CRL_REASON_REMOVE_FROM_CRL);
+	prove(&delta, REQUIRED);
+	assert_valid(&delta.check);
+	delta.revocation.evidence.outdated = 4;
+	prove(&delta, AVAILABLE);
+	assert_refused(&delta.check, PKI_REVOKED, "(certificateHold)");
+}
+
 static void ocsp_answers_of_the_issuer_are_believed(void **state)
 {
 	_cleanup_(proof_done) struct proof p = {};
@@ -744,6 +779,7 @@ int main(void)
 		cmocka_unit_test(a_delta_of_another_base_or_scope_changes_nothing),
 		cmocka_unit_test(of_two_deltas_the_newer_one_counts_whichever_comes_first),
 		cmocka_unit_test(a_newer_list_takes_the_place_of_an_older_one_of_its_scope_only),
+		cmocka_unit_test(a_list_that_is_older_than_one_that_was_in_force_only_revokes),
 		cmocka_unit_test(ocsp_answers_of_the_issuer_are_believed),
 		cmocka_unit_test(of_two_answers_the_one_that_was_given_later_counts),
 		cmocka_unit_test(a_list_and_an_answer_complete_each_other_and_the_worse_one_counts),

@@ -8,6 +8,7 @@
 #include <openssl/asn1.h>
 #include <openssl/bn.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -170,6 +171,51 @@ bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *compl
 	       pki_crl_number_cmp(&delta->base, &complete->number) <= 0 &&
 	       pki_crl_number_cmp(&delta->number, &complete->number) > 0 &&
 	       same_scope(delta, complete);
+}
+
+static bool add_to_digest(EVP_MD_CTX *ctx, const uint8_t *data, int len)
+{
+	uint32_t n = (uint32_t)len;
+
+	return len >= 0 && EVP_DigestUpdate(ctx, &n, sizeof(n)) == 1 &&
+	       EVP_DigestUpdate(ctx, data, (size_t)len) == 1;
+}
+
+int pki_crl_mark(const struct pki_crl *crl, struct pki_crl_mark *ret)
+{
+	static const int nids[] = {NID_issuing_distribution_point, NID_authority_key_identifier};
+	const uint8_t delta = crl->delta;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t *name = NULL;
+	int len = i2d_X509_NAME(X509_CRL_get_issuer(crl->x509), &name);
+	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		  add_to_digest(ctx, &delta, 1) && add_to_digest(ctx, name, len);
+
+	for (size_t i = 0; ok && i < ARRAY_SIZE(nids); i++) {
+		int at = X509_CRL_get_ext_by_NID(crl->x509, nids[i], -1);
+		const ASN1_OCTET_STRING *value =
+			at < 0 ? NULL
+			       : X509_EXTENSION_get_data(X509_CRL_get_ext(crl->x509, at));
+		const uint8_t there = value != NULL;
+
+		ok = add_to_digest(ctx, &there, 1) &&
+		     (!value || add_to_digest(ctx, ASN1_STRING_get0_data(value),
+					      ASN1_STRING_length(value)));
+	}
+	ok = ok && EVP_DigestFinal_ex(ctx, ret->scope, NULL) == 1;
+	ret->number = crl->number;
+	ret->this_update = crl->this_update;
+	OPENSSL_free(name);
+	EVP_MD_CTX_free(ctx);
+	ERR_clear_error();
+	return ok ? 0 : -ENOMEM;
+}
+
+bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b)
+{
+	int r = a->number.there && b->number.there ? pki_crl_number_cmp(&a->number, &b->number) : 0;
+
+	return r != 0 ? r > 0 : a->this_update > b->this_update;
 }
 
 bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer)

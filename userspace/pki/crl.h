@@ -55,6 +55,18 @@ bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b);
  * authority key identifier, its base no newer than `complete`, itself newer. */
 bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *complete);
 
+/* Which list of an issuer and a scope that was. */
+struct pki_crl_mark {
+	/* SHA-256 of issuer, issuing distribution point, authority key identifier, and whether it is a delta */
+	uint8_t scope[PKI_SHA256_SIZE];
+	struct pki_crl_number number;
+	int64_t this_update;
+};
+
+int pki_crl_mark(const struct pki_crl *crl, struct pki_crl_mark *ret); /* -ENOMEM */
+/* Of one scope: by number, failing that by thisUpdate. */
+bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b);
+
 /* True if that certificate's key signed it, with an algorithm that is good enough. */
 bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer);
 

@@ -378,6 +378,34 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 	return 1;
 }
 
+/* Of a list that is older than one that was in force before. OpenSSL has no use for it itself. */
+#define ERR_OUTDATED X509_V_ERR_APPLICATION_VERIFICATION
+
+static bool is_outdated(const struct work *w, const X509_CRL *crl)
+{
+	for (size_t i = 0; i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
+		if (w->evidence->crls[i]->x509 == crl)
+			return (w->evidence->outdated & (UINT64_C(1) << i)) != 0;
+	return false;
+}
+
+/* As OpenSSL checks a list, and whether a newer one is known of. */
+static int check_list(X509_STORE_CTX *ctx, X509_CRL *crl)
+{
+	struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
+	int depth = X509_STORE_CTX_get_error_depth(ctx);
+
+	if (!w->check_crl(ctx, crl))
+		return 0;
+	if (!is_outdated(w, crl))
+		return 1;
+	if (X509_STORE_CTX_get0_parent_ctx(ctx))
+		return 0;
+	if (depth >= 0 && (size_t)depth + 1 < w->n_path && w->error[depth] == X509_V_OK)
+		w->error[depth] = ERR_OUTDATED;
+	return 1;
+}
+
 static const struct pki_crl *find_list(const struct work *w, const X509_CRL *crl)
 {
 	for (size_t i = 0; i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
@@ -412,7 +440,7 @@ static int look_up(X509_STORE_CTX *ctx, X509_CRL *crl, X509 *cert)
 	if (delta) {
 		w->delta = delta;
 		w->delta_spoilt = false;
-		if (w->check_crl(ctx, delta->x509))
+		if (check_list(ctx, delta->x509))
 			r = w->cert_crl(ctx, delta->x509, cert);
 		else
 			r = 0;
@@ -420,7 +448,7 @@ static int look_up(X509_STORE_CTX *ctx, X509_CRL *crl, X509 *cert)
 		if (r == 0)
 			return 0;
 		/* removeFromCRL; one that is past its day takes nothing back */
-		if (r == 2 && !w->delta_spoilt && delta->this_update <= w->at &&
+		if (r == 2 && !w->delta_spoilt && !is_outdated(w, delta->x509) && delta->this_update <= w->at &&
 		    (delta->next_update > INT64_MAX - w->evidence->grace ||
 		     w->at <= delta->next_update + w->evidence->grace))
 			return 1;
@@ -463,6 +491,7 @@ static int run(struct work *w)
 			goto out;
 	X509_STORE_set_check_issued(store, next_in_path);
 	X509_STORE_set_verify_cb(store, remember);
+	X509_STORE_set_check_crl(store, check_list);
 	X509_STORE_set_cert_crl(store, look_up);
 	if (X509_STORE_CTX_init(ctx, store, w->path[0]->x509, untrusted) != 1 ||
 	    X509_STORE_CTX_set_app_data(ctx, w) != 1)
@@ -525,6 +554,8 @@ static void conclude(struct work *w, size_t i)
 		(void)snprintf(status->text, sizeof(status->text), "%s",
 			       w->error[i] == X509_V_ERR_UNABLE_TO_GET_CRL
 				       ? "there is no revocation list of its issuer that fits"
+			       : w->error[i] == ERR_OUTDATED
+				       ? "its issuer's revocation list is older than one that was in force before"
 				       : X509_verify_cert_error_string(w->error[i]));
 	}
 }
