@@ -531,6 +531,26 @@ static void of_two_answers_the_one_that_was_given_later_counts(void **state)
 		prove(&p, AVAILABLE);
 		assert_refused(&p.check, PKI_REVOKED, "was revoked");
 	}
+	/* A hold that was lifted since, and the same moment, of which nobody knows. */
+	for (unsigned i = 0; i < 4; i++) {
+		_cleanup_(proof_done) struct proof p = {};
+
+		CRL(&p, root);
+		for (unsigned k = 0; k < 2; k++) {
+			if (k == i % 2)
+				OCSP(&p, gw, ca, .this_update = now - 100,
+				     .next_update = now + 100);
+			else
+				OCSP(&p, gw, ca, .status = V_OCSP_CERTSTATUS_REVOKED,
+				     .this_update = now - (i < 2 ? 200 : 100),
+				     .next_update = now + 100000);
+		}
+		prove(&p, REQUIRED);
+		if (i < 2)
+			assert_valid(&p.check);
+		else
+			assert_refused(&p.check, PKI_REVOKED, "was revoked");
+	}
 }
 
 static void a_list_and_an_answer_complete_each_other_and_the_worse_one_counts(void **state)

@@ -104,10 +104,14 @@ static bool is_fresh(const struct work *w, int64_t this_update, int64_t next_upd
 		w->at <= next_update + w->evidence->grace);
 }
 
+/* Of all that was said, whatever the order: a "revoked" however old, unless a "good" that is fresh was said later. Newer by when it was said, not
+ * by how long it is good for: the peer may choose which one it sends. */
 static void ask_answers(struct work *w, size_t i)
 {
+	struct pki_ocsp_status revoked = {.this_update = INT64_MIN}, good = {};
 	struct pki_cert_status *status = &w->status[i];
 	size_t n = MIN(w->evidence->n_answers, (size_t)PKI_OCSP_ANSWERS_MAX);
+	bool is_good = false, is_revoked = false;
 	int64_t good_since = INT64_MIN;
 	char text[TIMESTAMP_SIZE];
 
@@ -121,13 +125,11 @@ static void ask_answers(struct work *w, size_t i)
 			(void)snprintf(status->text, sizeof(status->text), "%s", why.text);
 		if (r < 0)
 			continue;
-		/* However old: nobody takes that back but a newer answer. Newer by when it was said, not by how long it is
-		 * good for: the peer may choose which one it sends. */
 		if (answer.revoked) {
-			if (status->state == PKI_STATE_GOOD && good_since > answer.this_update)
-				continue;
-			set_revoked(status, "ocsp", answer.reason, answer.revoked_at);
-			return;
+			if (!is_revoked || answer.this_update > revoked.this_update)
+				revoked = answer;
+			is_revoked = true;
+			continue;
 		}
 		if (!is_fresh(w, answer.this_update, answer.next_update)) {
 			(void)snprintf(status->text, sizeof(status->text),
@@ -136,11 +138,16 @@ static void ask_answers(struct work *w, size_t i)
 			continue;
 		}
 		good_since = MAX(good_since, answer.this_update);
-		if (status->state == PKI_STATE_GOOD && status->fresh_until >= answer.next_update)
-			continue;
+		if (!is_good || answer.next_update > good.next_update)
+			good = answer;
+		is_good = true;
+	}
+	if (is_revoked && (!is_good || revoked.this_update >= good_since)) {
+		set_revoked(status, "ocsp", revoked.reason, revoked.revoked_at);
+	} else if (is_good) {
 		status->state = PKI_STATE_GOOD;
 		status->source = "ocsp";
-		status->fresh_until = answer.next_update;
+		status->fresh_until = good.next_update;
 		status->text[0] = '\0';
 	}
 }
