@@ -13,6 +13,7 @@
 
 #include "base/control.h"
 #include "base/str.h"
+#include "daemon/list_marks.h"
 #include "daemon/names.h"
 #include "daemon/proto_auth.h"
 #include "daemon/proto_fetch.h"

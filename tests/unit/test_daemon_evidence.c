@@ -429,8 +429,8 @@ static void a_list_from_a_file_does_so_for_its_issuers_certificates(void **state
 	const struct pkigen_cert *issuers[] = {ca, root};
 
 	for (size_t i = 0; i < ARRAY_SIZE(issuers); i++) {
-		struct pkirev_der der =
-			pkirev_crl(issuers[i], &(struct pkirev_crl){.extra = {"freshestCRL=URI:" DELTA_URL}});
+		struct pkirev_der der = pkirev_crl(
+			issuers[i], &(struct pkirev_crl){.extra = {"freshestCRL=URI:" DELTA_URL}});
 		_cleanup_(pki_crls_done) struct pki_crls list = {0};
 		struct evidence *e = fresh();
 

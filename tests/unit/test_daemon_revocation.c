@@ -77,8 +77,8 @@ static void connection(struct trust_table *t, uint32_t id, enum pki_revocation_m
 	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)root->pem, strlen(root->pem)), 0);
 	/* The CA is at hand, for lists that it signed. */
 	if (!without_ca)
-		assert_int_equal(
-			trust_table_file(t, &f, (const uint8_t *)ca->pem, strlen(ca->pem)), 0);
+		assert_int_equal(trust_table_file(t, &f, (const uint8_t *)ca->pem, strlen(ca->pem)),
+				 0);
 	f.part = STAGE_CRL;
 	if (crl)
 		assert_int_equal(trust_table_file(t, &f, crl->data, crl->len), 0);

@@ -129,13 +129,13 @@ static void an_issuer_that_was_renewed_is_one_whatever_identifiers_say(void **st
 				      .extra = {"subjectKeyIdentifier=0011223344"}},
 		NULL);
 	/* or its extensions were taken over from the one before, as they were */
-	struct pkigen_cert *copied =
-		pkigen_make(&(struct pkigen_spec){.subject = "CN=Root",
-						  .ca = true,
-						  .use_key = key,
-						  .no_aki = true,
-						  .extra = {"2.5.29.35=DER:30:04:80:02:01:02"}},
-			    NULL);
+	struct pkigen_cert *copied = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=Root",
+				      .ca = true,
+				      .use_key = key,
+				      .no_aki = true,
+				      .extra = {"2.5.29.35=DER:30:04:80:02:01:02"}},
+		NULL);
 	struct pkigen_cert *leaf = naming_its_issuers_certificate("CN=gw", false, old);
 	struct pkigen_cert *ca = naming_its_issuers_certificate("CN=CA", true, old);
 	struct pkigen_cert *below = naming_its_issuers_certificate("CN=gw", false, ca);
@@ -379,16 +379,17 @@ static void paths_whose_signatures_are_good_leave_the_one_that_is_valid(void **s
 	(void)state;
 	add_certs(&chain, root, (void *)NULL);
 	for (int i = 1; i < 30; i++)
-		add_certs(&chain,
-			  pkigen_make(
-				  &(struct pkigen_spec){
-					  .subject = "CN=CA",
-					  .ca = true,
-					  .use_key = key,
-					  .not_after = pkigen_now() + 1000 + i,
-					  .extra = {"nameConstraints=critical,permitted;DNS:other"}},
-				  root),
-			  (void *)NULL);
+		add_certs(
+			&chain,
+			pkigen_make(
+				&(struct pkigen_spec){
+					.subject = "CN=CA",
+					.ca = true,
+					.use_key = key,
+					.not_after = pkigen_now() + 1000 + i,
+					.extra = {"nameConstraints=critical,permitted;DNS:other"}},
+				root),
+			(void *)NULL);
 	good = make_ca("CN=CA", key, pkigen_now() + 100, root);
 	leaf = pkigen_gateway(good, "CN=gw", "DNS:gw.example");
 	assert_int_equal(pki_trust_new(&chain, NULL, pkigen_now(), NULL, NULL, &trust), 0);

@@ -291,11 +291,10 @@ static void name_constraints_of_addresses_and_other_names_are_kept(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct pkigen_cert *limited = pkigen_make(
-			&(struct pkigen_spec){
-				.subject = "CN=Limited",
-				.ca = true,
-				.extra = {pkigen_text("nameConstraints=critical,%s",
-						      cases[i].constraint)}},
+			&(struct pkigen_spec){.subject = "CN=Limited",
+					      .ca = true,
+					      .extra = {pkigen_text("nameConstraints=critical,%s",
+								    cases[i].constraint)}},
 			root);
 		_cleanup_(check_done) struct check c = {};
 
@@ -313,7 +312,8 @@ static void name_constraints_of_directory_names_are_kept(void **state)
 			.subject = "CN=Limited",
 			.ca = true,
 			/* permitted: O=Firma */
-			.extra = {"2.5.29.30=critical,DER:30:18:A0:16:30:14:A4:12:30:10:31:0E:30:0C:06:03:55:04:0A:0C:05:46:69:72:6D:61"}},
+			.extra =
+				{"2.5.29.30=critical,DER:30:18:A0:16:30:14:A4:12:30:10:31:0E:30:0C:06:03:55:04:0A:0C:05:46:69:72:6D:61"}},
 		root);
 	_cleanup_(check_done) struct check c = {};
 

@@ -126,8 +126,7 @@ static void digest(const struct record *r, uint8_t ret[PKI_SHA256_SIZE])
 /* Its place may be taken again if it is damaged. */
 static int take_record(struct list_marks *s, const struct record *r, size_t *n_damaged)
 {
-	struct pki_crl_mark m = {.this_update = r->this_update,
-				 .number.there = r->has_number == 1};
+	struct pki_crl_mark m = {.this_update = r->this_update, .number.there = r->has_number == 1};
 	uint8_t hash[PKI_SHA256_SIZE];
 	int e;
 
@@ -200,8 +199,7 @@ int list_marks_open(const char *dir, struct list_marks *s, int *ret)
 
 int list_marks_write(int fd, const struct list_mark *mark)
 {
-	struct record r = {.this_update = mark->m.this_update,
-			   .has_number = mark->m.number.there};
+	struct record r = {.this_update = mark->m.this_update, .has_number = mark->m.number.there};
 	uint8_t hash[PKI_SHA256_SIZE];
 
 	memcpy(r.scope, mark->m.scope, sizeof(r.scope));

@@ -9,22 +9,22 @@
 
 int marking_start(struct gateway *g)
 {
-	list_marks_init(&g->marks);
-	return list_marks_open(g->config->gateway.state_dir, &g->marks, &g->marks_fd);
+	list_marks_init(&g->marking.list);
+	return list_marks_open(g->config->gateway.state_dir, &g->marking.list, &g->marking.fd);
 }
 
 static void sync_now(struct gateway *g)
 {
-	if (g->marks_fd >= 0 && g->marks_unsynced && fdatasync(g->marks_fd) < 0)
+	if (g->marking.fd >= 0 && g->marking.unsynced && fdatasync(g->marking.fd) < 0)
 		(void)log_error_errno(errno, "the newest lists are not on the disk");
-	g->marks_unsynced = false;
+	g->marking.unsynced = false;
 }
 
 void marking_stop(struct gateway *g)
 {
 	sync_now(g);
-	list_marks_done(&g->marks);
-	g->marks_fd = safe_close(g->marks_fd);
+	list_marks_done(&g->marking.list);
+	g->marking.fd = safe_close(g->marking.fd);
 }
 
 static void tell(struct channel *c, const struct pki_crl_mark *mark)
@@ -40,7 +40,7 @@ void marking_tell_verify(struct gateway *g, struct channel *c)
 {
 	const struct list_mark *mark;
 
-	TAILQ_FOREACH(mark, &g->marks.all, all)
+	TAILQ_FOREACH(mark, &g->marking.list.all, all)
 	tell(c, &mark->m);
 }
 
@@ -54,9 +54,9 @@ static void sync_soon(struct gateway *g)
 {
 	const struct timeval tv = {.tv_sec = 1};
 
-	if (g->marks_unsynced)
+	if (g->marking.unsynced)
 		return;
-	g->marks_unsynced = true;
+	g->marking.unsynced = true;
 	if (event_base_once(g->base, -1, EV_TIMEOUT, on_sync, g, &tv) < 0)
 		sync_now(g);
 }
@@ -64,20 +64,20 @@ static void sync_soon(struct gateway *g)
 void marking_seen(struct gateway *g, const struct pki_crl_mark *m)
 {
 	struct list_mark *mark;
-	bool forgot = g->marks.forgot;
-	int r = list_marks_raise(&g->marks, m, &mark);
+	bool forgot = g->marking.list.forgot;
+	int r = list_marks_raise(&g->marking.list, m, &mark);
 
 	if (r == 0)
 		return; /* another worker was first */
 	if (r > 0)
-		r = list_marks_write(g->marks_fd, mark);
+		r = list_marks_write(g->marking.fd, mark);
 	if (r < 0)
 		(void)log_error_errno(
 			r,
 			"which revocation list is the newest cannot be written: after a restart an older one would not be noticed");
 	else
 		sync_soon(g);
-	if (g->marks.forgot && !forgot)
+	if (g->marking.list.forgot && !forgot)
 		log_warning(
 			"there were more revocation lists than %d: of which none came for the longest time, an older one would not be noticed",
 			LIST_MARKS_MAX);

@@ -9,6 +9,12 @@
 
 struct gateway;
 
+struct marking {
+	struct list_marks list;
+	int fd; /* of its file */
+	bool unsynced;
+};
+
 /* Reads the file; after revoke_start(), which makes the directory, and before main gives up opening files. Negative errno was logged. */
 int marking_start(struct gateway *g);
 void marking_stop(struct gateway *g);

@@ -604,7 +604,7 @@ int role_main(const struct options *o)
 
 	g->options = o;
 	g->control_fd = -EBADF;
-	g->revoked_fd = g->marks_fd = -EBADF;
+	g->revoked_fd = g->marking.fd = -EBADF;
 	news_init(&g->news);
 	for (size_t i = 0; i < _KEY_LOG_MAX; i++)
 		g->key_files[i] = -EBADF;

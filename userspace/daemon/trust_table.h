@@ -25,10 +25,10 @@ struct trust_entry {
 	bool fetch;
 	struct pki_crls crls; /* from files */
 	/* a bit for each of them */
-	uint64_t outdated; /* a newer one was in force once */
-	uint64_t marked;   /* its mark was made or compared; no path need prove it any more */
-	uint8_t digest[32];   /* of all that a peer is judged by */
-	uint8_t *local_id;    /* body of our ID payload */
+	uint64_t outdated;  /* a newer one was in force once */
+	uint64_t marked;    /* its mark was made or compared; no path need prove it any more */
+	uint8_t digest[32]; /* of all that a peer is judged by */
+	uint8_t *local_id;  /* body of our ID payload */
 	size_t local_id_len;
 	/* while it is staged */
 	struct pki_certs chain, anchors;

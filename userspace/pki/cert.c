@@ -250,11 +250,11 @@ bool pki_cert_self_signed(struct pki_cert *cert)
 {
 	if (cert->self_signed == 0) {
 		/* OpenSSL's X509_self_signed() believes the authority key identifier first. */
-		cert->self_signed =
-			cert->self_issued &&
-					X509_verify(cert->x509, X509_get0_pubkey(cert->x509)) == 1
-				? 1
-				: -1;
+		cert->self_signed = cert->self_issued &&
+						    X509_verify(cert->x509,
+								X509_get0_pubkey(cert->x509)) == 1
+					    ? 1
+					    : -1;
 		ERR_clear_error();
 	}
 	return cert->self_signed > 0;

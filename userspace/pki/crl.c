@@ -167,8 +167,7 @@ bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b)
 bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *complete)
 {
 	return delta->delta && !complete->delta && delta->base.there && delta->number.there &&
-	       complete->number.there &&
-	       pki_crl_number_cmp(&delta->base, &complete->number) <= 0 &&
+	       complete->number.there && pki_crl_number_cmp(&delta->base, &complete->number) <= 0 &&
 	       pki_crl_number_cmp(&delta->number, &complete->number) > 0 &&
 	       same_scope(delta, complete);
 }
@@ -193,14 +192,14 @@ int pki_crl_mark(const struct pki_crl *crl, struct pki_crl_mark *ret)
 
 	for (size_t i = 0; ok && i < ARRAY_SIZE(nids); i++) {
 		int at = X509_CRL_get_ext_by_NID(crl->x509, nids[i], -1);
-		const ASN1_OCTET_STRING *value =
-			at < 0 ? NULL
-			       : X509_EXTENSION_get_data(X509_CRL_get_ext(crl->x509, at));
+		const ASN1_OCTET_STRING *value = at < 0 ? NULL
+							: X509_EXTENSION_get_data(
+								  X509_CRL_get_ext(crl->x509, at));
 		const uint8_t there = value != NULL;
 
 		ok = add_to_digest(ctx, &there, 1) &&
-		     (!value || add_to_digest(ctx, ASN1_STRING_get0_data(value),
-					      ASN1_STRING_length(value)));
+		     (!value ||
+		      add_to_digest(ctx, ASN1_STRING_get0_data(value), ASN1_STRING_length(value)));
 	}
 	ok = ok && EVP_DigestFinal_ex(ctx, ret->scope, NULL) == 1;
 	ret->number = crl->number;

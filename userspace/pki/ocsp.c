@@ -112,8 +112,7 @@ static bool is_delegated(X509 *x, const struct pki_cert *issuer, int64_t at)
 	pki_usage_get(cert, &usage);
 	yes = usage.eku_ocsp && (!usage.has_ku || usage.ku_sign) && at >= cert->not_before &&
 	      at <= cert->not_after && pki_key_strong(cert->key_type, cert->key_bits) &&
-	      pki_cert_signature_strong(cert, NULL) &&
-	      pki_cert_issued(issuer, cert);
+	      pki_cert_signature_strong(cert, NULL) && pki_cert_issued(issuer, cert);
 	ERR_clear_error();
 	return yes;
 }

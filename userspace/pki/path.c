@@ -110,8 +110,7 @@ static bool leads_on(const struct pki_paths *paths, const struct pki_path *path,
 
 /* The issuers to try for the last of the path, the best first. */
 static size_t find_candidates(struct pki_paths *paths, const struct pki_path *path, int64_t at,
-			      struct candidate *candidates,
-			      const struct pki_cert **ret_namesake)
+			      struct candidate *candidates, const struct pki_cert **ret_namesake)
 {
 	uint8_t child = path->node[path->n - 1];
 	const struct pki_cert *cert = paths->pool[child].cert;
@@ -233,7 +232,8 @@ static void search_again(struct pki_paths *paths, int64_t at)
 	paths->distances = true;
 	paths->gave_up = false;
 	paths->n_found = 0;
-	for (paths->length = 2; paths->length <= PKI_CHAIN_MAX && !paths->gave_up; paths->length++) {
+	for (paths->length = 2; paths->length <= PKI_CHAIN_MAX && !paths->gave_up;
+	     paths->length++) {
 		paths->steps = 0;
 		search(paths, &path, at);
 	}

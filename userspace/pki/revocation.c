@@ -455,7 +455,8 @@ static int look_up(X509_STORE_CTX *ctx, X509_CRL *crl, X509 *cert)
 		if (r == 0)
 			return 0;
 		/* removeFromCRL; one that is past its day takes nothing back */
-		if (r == 2 && !w->delta_spoilt && !is_outdated(w, delta->x509) && delta->this_update <= w->at &&
+		if (r == 2 && !w->delta_spoilt && !is_outdated(w, delta->x509) &&
+		    delta->this_update <= w->at &&
 		    (delta->next_update > INT64_MAX - w->evidence->grace ||
 		     w->at <= delta->next_update + w->evidence->grace))
 			return 1;
@@ -558,12 +559,13 @@ static void conclude(struct work *w, size_t i)
 		status->fresh_until = fresh_until(w, i);
 		status->text[0] = '\0';
 	} else if (w->error[i] != X509_V_ERR_UNABLE_TO_GET_CRL || !status->text[0]) {
-		(void)snprintf(status->text, sizeof(status->text), "%s",
-			       w->error[i] == X509_V_ERR_UNABLE_TO_GET_CRL
-				       ? "there is no revocation list of its issuer that fits"
-			       : w->error[i] == ERR_OUTDATED
-				       ? "its issuer's revocation list is older than one that was in force before"
-				       : X509_verify_cert_error_string(w->error[i]));
+		(void)snprintf(
+			status->text, sizeof(status->text), "%s",
+			w->error[i] == X509_V_ERR_UNABLE_TO_GET_CRL
+				? "there is no revocation list of its issuer that fits"
+			: w->error[i] == ERR_OUTDATED
+				? "its issuer's revocation list is older than one that was in force before"
+				: X509_verify_cert_error_string(w->error[i]));
 	}
 }
 
