@@ -152,7 +152,7 @@ static int order_chain(const struct pki_certs *certs, struct pki_findings *findi
 			return pki_fail(err, r, "out of memory");
 		at = next;
 	}
-	for (size_t i = 0; i < certs->n; i++) {
+	for (size_t i = 0; i < certs->n && certs->list[i]; i++) {
 		struct pki_cert *one = certs->list[i];
 		bool used = pki_cert_equal(one, outbound->leaf);
 
