@@ -13,6 +13,7 @@
 
 #include "base/control.h"
 #include "base/str.h"
+#include "daemon/list_marks.h"
 #include "daemon/names.h"
 #include "daemon/proto_auth.h"
 #include "daemon/proto_fetch.h"
@@ -68,6 +69,7 @@ int getaddrinfo(const char *node _unused_, const char *service _unused_,
 	X(WATCHED, watched, struct proto_watched)                      \
 	X(REVOKED, revoked, struct proto_revoked)                      \
 	X(SEEN_REVOKED, seen_revoked, struct proto_seen_revoked)       \
+	X(LIST_SEEN, list_mark, struct pki_crl_mark)                   \
 	X(PATH_STATE, path_state, struct proto_path_state)             \
 	X(PATH_JUDGED, path_judged, struct proto_path_judged)          \
 	X(NEWS, news, struct proto_news)                               \

@@ -63,7 +63,7 @@ died() { # by what was fetched
 	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
 }
 
-ktap_begin 23
+ktap_begin 24
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 &&
@@ -77,6 +77,7 @@ interop_branch
 interop_start && gate_start branch branch
 t 'a list in a file refuses the peer, and the reason is told' refused keyCompromise || logs
 t 'what was seen revoked is listed' eval 'gate hq cert list | grep "^$(fingerprint branch) *crl"' || logs
+cp "$pki/branch-ca.crl" /run/older.crl
 rm -f "$pki"/branch-ca.index "$pki"/branch-ca.index.* && (cd "$pki" && : >branch-ca.index && mkpki_crl branch-ca 3600)
 t 'and stays so, whatever a later list leaves out' eval 'gate hq reload && gate hq up branch --wait 5; refused "on this gateway"' || logs
 t 'unrevoke lets it in, by a list that has nothing against it' eval 'gate hq cert unrevoke "$(fingerprint branch)" && comes_up && gate_is hq branch revocation.state good' || logs
@@ -85,7 +86,10 @@ t 'unrevoke lets it in, by a list that has nothing against it' eval 'gate hq cer
 t 'revoked by hand under traffic: not one packet more' stops_at_once gate hq cert revoke --reason stolen "$pki/branch.pem" || logs
 t 'its IKE SA is closed, and it is refused with the reason' refused stolen || logs
 gate_stop hq
+mv "$pki/branch-ca.crl" /run/newer.crl && cp /run/older.crl "$pki/branch-ca.crl"
 t 'that lasts over a restart' eval 'interop_start && refused stolen && gate hq cert list | grep stolen' || logs
+t 'a list that was put in the place of a newer one meanwhile is known for it' grep -q 'CN=Branch Issuing CA.*older than one that was in force before' "$gate_root/hq/log" || logs
+cp /run/newer.crl "$pki/branch-ca.crl" && gate hq reload
 t 'unrevoke brings it back' eval 'gate hq cert unrevoke "$pki/branch.pem" && comes_up' || logs
 t 'its key revoked by hand: the tunnel dies, and the key is what is refused' eval 'gate hq cert revoke --key --reason lost "$pki/branch.pem" && no_ping && refused "key of \"CN=gw.branch.example\""' || logs
 t 'its issuer revoked by hand: so is the peer, though nothing is held against it' eval 'gate hq cert revoke "$pki/branch-ca.pem" && gate hq cert unrevoke --key "$pki/branch.pem" && { gate hq up branch --wait 5; wait_for 25 eval "gate_field hq branch last_error.text | grep -F \"CN=Branch Issuing CA\"" && refused "is revoked on this gateway"; }' || logs

@@ -51,6 +51,7 @@ static struct evidence *fresh(void)
 }
 
 static struct evidence_found found;
+static struct pki_crls *files; /* of the connection; NULL: none */
 
 static void gather(struct evidence *e, struct pki_cert *const *path, bool may_ask, usec_t at)
 {
@@ -58,7 +59,7 @@ static void gather(struct evidence *e, struct pki_cert *const *path, bool may_as
 	found = (struct evidence_found){0};
 	memset(asked.urls, 0, sizeof(asked.urls));
 	asked.n = asked.waiting = 0;
-	evidence_gather(e, path, 3, may_ask, at, &found);
+	evidence_gather(e, path, 3, files, may_ask, at, &found);
 }
 
 static struct proto_news news_of(enum news_kind kind, const char *url, struct pki_cert *const *path)
@@ -78,6 +79,12 @@ static struct proto_news news_of(enum news_kind kind, const char *url, struct pk
 		n.request.data = request;
 	}
 	return n;
+}
+
+/* Of a list that was found; below 256 here. */
+static int number_of(size_t i)
+{
+	return found.crls.list[i]->number.octets[PKI_CRL_NUMBER_SIZE - 1];
 }
 
 static struct proto_news_taken taken;
@@ -285,7 +292,7 @@ static void an_older_list_does_not_take_a_newer_ones_place(void **state _unused_
 	assert_true(take(e, &what, pkirev_crl(ca, &(struct pkirev_crl){.number = 8})));
 	gather(e, path_crl, false, SECOND);
 	assert_int_equal(found.crls.n, 1);
-	assert_int_equal(found.crls.list[0]->number, 8);
+	assert_int_equal(number_of(0), 8);
 	(void)evidence_free(e);
 }
 
@@ -301,7 +308,7 @@ static void a_forged_list_does_not_keep_the_genuine_one_out(void **state _unused
 	assert_false(take(e, &what, forged));
 	assert_text(taken.text, "not signed");
 	gather(e, path_crl, false, SECOND);
-	assert_int_equal(found.crls.list[0]->number, 7);
+	assert_int_equal(number_of(0), 7);
 	(void)evidence_free(e);
 
 	/* The forged one was first. */
@@ -310,7 +317,7 @@ static void a_forged_list_does_not_keep_the_genuine_one_out(void **state _unused
 	assert_true(take(e, &what, pkirev_crl(ca, &(struct pkirev_crl){.number = 7})));
 	assert_false(take(e, &what, forged));
 	gather(e, path_crl, false, SECOND);
-	assert_int_equal(found.crls.list[0]->number, 7);
+	assert_int_equal(number_of(0), 7);
 	(void)evidence_free(e);
 }
 
@@ -343,7 +350,7 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 	assert_true(evidence_settle(e, &taken));
 	gather(e, path_crl, false, SECOND);
 	assert_int_equal(found.crls.n, 2);
-	assert_int_equal(found.crls.list[0]->number, 7);
+	assert_int_equal(number_of(0), 7);
 	evidence_prove(e, &found, found.crls.list, 1);
 	assert_true(evidence_settle(e, &taken));
 	assert_false(taken.taken);
@@ -351,14 +358,14 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 	assert_false(take(e, &what, newer));
 	gather(e, path_crl, false, SECOND);
 	assert_int_equal(found.crls.n, 2);
-	assert_int_equal(found.crls.list[1]->number, 8);
+	assert_int_equal(number_of(1), 8);
 	evidence_prove(e, &found, &found.crls.list[1], 1);
 	assert_false(evidence_settle(e, &taken));
 	assert_true(taken.taken);
 	assert_string_equal(taken.text, "");
 	gather(e, path_crl, false, SECOND);
 	assert_int_equal(found.crls.n, 1);
-	assert_int_equal(found.crls.list[0]->number, 8);
+	assert_int_equal(number_of(0), 8);
 	assert_string_equal(found.failure[0], "");
 	(void)evidence_free(e);
 }
@@ -385,6 +392,57 @@ static void all_lists_of_a_file_are_taken(void **state _unused_)
 	gather(e, path_crl, false, SECOND);
 	assert_int_equal(found.crls.n, 2);
 	(void)evidence_free(e);
+}
+
+#define DELTA_URL "http://pki.example/delta.crl"
+
+/* RFC 5280 section 5.2.6; an address in a list that nobody genuine signed is nobody's to send us to. */
+static void a_genuine_list_says_where_its_delta_is(void **state _unused_)
+{
+	const struct pkirev_crl base = {.number = 7,
+					.extra = {"freshestCRL=URI:ldap://x/,URI:" DELTA_URL}};
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl), delta;
+	struct evidence *e = fresh();
+
+	assert_true(take(e, &what, pkirev_crl(other_ca, &base)));
+	gather(e, path_crl, true, SECOND);
+	assert_int_equal(asked.n, 2);
+	assert_string_equal(asked.urls[1], CRL_URL2);
+	assert_true(take(e, &what, pkirev_crl(ca, &base)));
+	gather(e, path_crl, false, 2 * SECOND);
+	assert_int_equal(asked.n, 0);
+	gather(e, path_crl, true, 2 * SECOND);
+	assert_int_equal(asked.n, 1);
+	assert_string_equal(asked.urls[0], DELTA_URL);
+	assert_int_equal(asked.waiting, 1);
+	delta = news_of(NEWS_CRL, DELTA_URL, path_crl);
+	assert_true(take(e, &delta, pkirev_crl(ca, &(struct pkirev_crl){.number = 8, .base = 7})));
+	gather(e, path_crl, true, 3 * SECOND);
+	assert_int_equal(asked.n, 0);
+	assert_int_equal(found.crls.n, 2);
+	assert_true(found.crls.list[1]->delta);
+	(void)evidence_free(e);
+}
+
+static void a_list_from_a_file_does_so_for_its_issuers_certificates(void **state _unused_)
+{
+	const struct pkigen_cert *issuers[] = {ca, root};
+
+	for (size_t i = 0; i < ARRAY_SIZE(issuers); i++) {
+		struct pkirev_der der = pkirev_crl(
+			issuers[i], &(struct pkirev_crl){.extra = {"freshestCRL=URI:" DELTA_URL}});
+		_cleanup_(pki_crls_done) struct pki_crls list = {0};
+		struct evidence *e = fresh();
+
+		assert_int_equal(pki_crls_load(der.data, der.len, "f", NULL, NULL, &list), 0);
+		files = &list;
+		gather(e, path_plain, true, SECOND);
+		files = NULL;
+		assert_int_equal(asked.n, 1);
+		assert_string_equal(asked.urls[0], DELTA_URL);
+		assert_int_equal(asked.last.cert.size, path_plain[i]->der_len);
+		(void)evidence_free(e);
+	}
 }
 
 static void what_is_no_list_is_not_taken(void **state _unused_)
@@ -503,6 +561,8 @@ int main(void)
 		cmocka_unit_test(a_forged_list_does_not_keep_the_genuine_one_out),
 		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
 		cmocka_unit_test(all_lists_of_a_file_are_taken),
+		cmocka_unit_test(a_genuine_list_says_where_its_delta_is),
+		cmocka_unit_test(a_list_from_a_file_does_so_for_its_issuers_certificates),
 		cmocka_unit_test(what_is_no_list_is_not_taken),
 		cmocka_unit_test(an_old_good_does_not_undo_a_new_revoked),
 		cmocka_unit_test(an_answer_of_a_stranger_or_about_another_is_not_taken),

@@ -72,6 +72,8 @@ static void what_only_we_can_reach_is_not(void **state _unused_)
 		"::ffff:10.0.0.1",
 		"::127.0.0.1",
 		"64:ff9b::7f00:1",
+		"64:ff9b:1::808:808",
+		"64:ff9b:1:ffff:ffff:ffff:ffff:ffff",
 		"64:ff9b::a9fe:a9fe",
 		"2002:7f00:1::1",
 		"2002:a9fe:a9fe::",

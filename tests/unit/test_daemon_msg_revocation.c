@@ -11,6 +11,7 @@
 
 #include "lib/msgtest.h"
 
+#include "daemon/list_marks.h"
 #include "daemon/proto_fetch.h"
 #include "daemon/proto_revocation.h"
 
@@ -30,6 +31,13 @@ static void get_seen_revoked(struct msg_reader *r)
 	/* What was seen was not done by hand. */
 	if (msg_done(r))
 		assert_true(p.by == REVOKED_BY_CRL || p.by == REVOKED_BY_OCSP);
+}
+
+static void get_list_mark(struct msg_reader *r)
+{
+	struct pki_crl_mark p;
+
+	proto_get_list_mark(r, &p);
 }
 
 static void get_path_state(struct msg_reader *r)
@@ -108,6 +116,8 @@ static void who_has_no_part_in_revocation_says_nothing_of_it(void **state _unuse
 	/* ike has no part in revocation, fetch gives main what it got, and never verify. */
 	assert_false(msg_allowed(MSG_UNREVOKED, ROLE_IKE, ROLE_VERIFY, 0));
 	assert_false(msg_allowed(MSG_SEEN_REVOKED, ROLE_IKE, ROLE_MAIN, 0));
+	assert_false(msg_allowed(MSG_LIST_SEEN, ROLE_IKE, ROLE_MAIN, 0));
+	assert_false(msg_allowed(MSG_LIST_MARK, ROLE_IKE, ROLE_VERIFY, 0));
 	assert_false(msg_allowed(MSG_NEWS, ROLE_FETCH, ROLE_VERIFY, 1));
 	assert_false(msg_allowed(MSG_NEWS, ROLE_IKE, ROLE_VERIFY, 1));
 	assert_true(msg_allowed(MSG_FETCHED, ROLE_FETCH, ROLE_MAIN, 1));
@@ -121,6 +131,7 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 	const struct ike_blob blob = {bytes, sizeof(bytes)};
 	struct proto_revoked revoked = {.by = REVOKED_BY_HAND, .text = "stolen"};
 	struct proto_seen_revoked seen = {.by = REVOKED_BY_CRL, .subject = "CN=gw", .text = "x"};
+	struct pki_crl_mark mark = {.scope = {1}, .number = {.there = true}, .this_update = -1};
 	struct proto_path_state path_state = {
 		.handle = 9, .n = 2, .certs = {{.state = PKI_STATE_GOOD, .source = "crl"}}};
 	struct proto_path_judged path_judged = {.handle = 9, .text = "an issuer is missing"};
@@ -141,6 +152,8 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 
 	MANGLE(MSG_REVOKED, proto_put_revoked(&w, &revoked), get_revoked);
 	MANGLE(MSG_SEEN_REVOKED, proto_put_seen_revoked(&w, &seen), get_seen_revoked);
+	MANGLE(MSG_LIST_SEEN, proto_put_list_mark(&w, &mark), get_list_mark);
+	MANGLE(MSG_LIST_MARK, proto_put_list_mark(&w, &mark), get_list_mark);
 	MANGLE(MSG_PATH_STATE, proto_put_path_state(&w, &path_state), get_path_state);
 	MANGLE(MSG_PATH_JUDGED, proto_put_path_judged(&w, &path_judged), get_path_judged);
 	MANGLE(MSG_NEWS_WANT, proto_put_news_want(&w, &news, true), get_news_want);

@@ -24,6 +24,7 @@ static struct ike_verify_answer answer;
 static struct proto_binding binding;
 static struct judged path;
 static struct exchange exchange;
+static bool without_ca; /* in the connections' chains */
 
 /* What was told. */
 static struct {
@@ -96,7 +97,9 @@ static void connection(struct trust_table *t, uint32_t id, enum pki_revocation_m
 						  strlen(rules.more->pem)),
 				 0);
 	/* The CA is at hand, for lists that it signed. */
-	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)ca->pem, strlen(ca->pem)), 0);
+	if (!without_ca)
+		assert_int_equal(trust_table_file(t, &f, (const uint8_t *)ca->pem, strlen(ca->pem)),
+				 0);
 	f.part = STAGE_CRL;
 	if (crl)
 		assert_int_equal(trust_table_file(t, &f, crl->data, crl->len), 0);
@@ -287,6 +290,96 @@ static void a_reload_with_an_older_list_keeps_the_newer_one(void **state _unused
 	trust = trust_table_free(trust);
 	trust = t;
 	assert_int_equal(judged(STRICT, peer), 0);
+}
+
+static struct list_marks marks;
+static size_t n_marked;
+
+static void on_mark(void *ctx _unused_, const struct pki_crl_mark *m _unused_)
+{
+	n_marked++;
+}
+
+static void on_proven(void *ctx _unused_, const struct pki_crl *crl)
+{
+	struct pki_crl_mark m;
+
+	assert_int_equal(pki_crl_mark(crl, &m), 0);
+	n_marked += list_marks_raise(&marks, &m, NULL) > 0;
+}
+
+/* A configuration that nothing was in force before: at a start, in a worker that is new, or for a connection that begins anew. */
+static void start_with(struct pkirev_der der)
+{
+	n_marked = 0;
+	use(false, &der);
+	trust_table_mark(trust, &marks, on_mark, NULL);
+}
+
+static void an_older_list_is_known_for_one_where_nothing_is_in_force(void **state _unused_)
+{
+	list_marks_init(&marks);
+	start_with(lists(NULL, NULL, 5));
+	/* of the CA and of the root; whom both connections have */
+	assert_int_equal(n_marked, 2);
+	assert_int_equal(judged(STRICT, peer), 0);
+	start_with(lists(NULL, NULL, 4));
+	assert_int_equal(n_marked, 0);
+	assert_int_equal(judged(STRICT, peer), -EACCES);
+	assert_string_equal(answer.code, "revocation-unknown");
+	assert_non_null(strstr(answer.text, "older than one that was in force"));
+	assert_int_equal(judged(LOOSE, peer), 0);
+	assert_int_equal(path.status[0].state, PKI_STATE_UNKNOWN);
+	/* It revokes what it lists all the same. */
+	start_with(lists(peer, NULL, 4));
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	/* The same one, and a newer one, are good. */
+	start_with(lists(NULL, NULL, 5));
+	assert_int_equal(n_marked, 0);
+	assert_int_equal(judged(STRICT, peer), 0);
+	start_with(lists(NULL, NULL, 6));
+	assert_int_equal(n_marked, 2);
+	assert_int_equal(judged(STRICT, peer), 0);
+	list_marks_done(&marks);
+}
+
+/* A list that nobody genuine signed marks nothing, or anybody could have the CA's own taken for an old one. */
+static void only_genuine_lists_are_marked(void **state _unused_)
+{
+	struct pkirev_crl forged = {.number = 99, .use_key = peer->key};
+
+	list_marks_init(&marks);
+	start_with(join(pkirev_crl(ca, &forged), pkirev_crl(root, &forged)));
+	assert_int_equal(n_marked, 0);
+	start_with(lists(NULL, NULL, 5));
+	assert_int_equal(judged(STRICT, peer), 0);
+	list_marks_done(&marks);
+}
+
+/* The signer's certificate comes with the peer alone: its path tells. */
+static void a_list_that_a_path_proves_is_marked_then(void **state _unused_)
+{
+	struct pkirev_der der = lists(NULL, NULL, 5);
+	struct revknown k = known();
+	const struct judge_by by = {.known = k, .seen_revoked = on_seen};
+	struct judge_by with = by;
+
+	list_marks_init(&marks);
+	without_ca = true;
+	start_with(der);
+	without_ca = false;
+	assert_int_equal(n_marked, 1);
+	with.known.list_proven = on_proven;
+	judged_done(&path);
+	exchange_make(&exchange, peer, ca, STRICT);
+	assert_int_equal(judge(trust, &exchange.v, &with, pkigen_now(), &answer, &binding, &path),
+			 0);
+	assert_int_equal(n_marked, 2);
+	without_ca = true;
+	start_with(lists(NULL, NULL, 4));
+	without_ca = false;
+	assert_int_equal(judged(STRICT, peer), -EACCES);
+	list_marks_done(&marks);
 }
 
 /* ---------------------------------------------------------------- what is revoked on this gateway */
@@ -754,6 +847,10 @@ int main(void)
 		cmocka_unit_test_setup(a_list_counts_for_a_grace_beyond_its_time, fresh),
 		cmocka_unit_test_setup(a_file_that_is_no_list_is_an_error_of_its_part, fresh),
 		cmocka_unit_test_setup(a_reload_with_an_older_list_keeps_the_newer_one, fresh),
+		cmocka_unit_test_setup(an_older_list_is_known_for_one_where_nothing_is_in_force,
+				       fresh),
+		cmocka_unit_test_setup(only_genuine_lists_are_marked, fresh),
+		cmocka_unit_test_setup(a_list_that_a_path_proves_is_marked_then, fresh),
 		cmocka_unit_test_setup(
 			by_hand_leaf_issuer_anchor_and_each_key_are_refused_whatever_the_mode,
 			fresh),

@@ -204,6 +204,33 @@ static void escapes_and_quotes_mean_what_rfc_4514_says(void **state)
 	assert_int_equal(match("CN=g\\C3\\A4te,O=x", "CN=gäte,O=x"), 0);
 }
 
+/* RFC 4514 section 2.4. An attribute that has no name is written like that, in our own log as well: it can be pasted. */
+static void a_value_in_hexadecimal_is_its_der(void **state)
+{
+	static const struct {
+		const char *rule, *subject;
+		int r;
+	} cases[] = {
+		{"CN=#0C0A67772E6578616D706C65", "CN=gw.example", 0},
+		{"CN=#130a67772e6578616d706c65 , O=Example", "CN=gw.example,O=Example", 0},
+		{"O=Example,CN=#130a67772e6578616d706c65", "CN=gw.example,O=Example", 0},
+		{"CN=#0C0A67772E6578616D706C66", "CN=gw.example", -EPERM},
+		/* a BMPString */
+		{"CN=#1E0400670077,O=Example", "CN=gw,O=Example", 0},
+		{"CN=gw,1.3.6.1.4.1.99999.1=#0C0141", "CN=gw,1.3.6.1.4.1.99999.1=A", 0},
+		{"CN=gw,1.3.6.1.4.1.99999.1=#0C0142", "CN=gw,1.3.6.1.4.1.99999.1=A", -EPERM},
+	};
+	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = to_cert(
+		pkigen_make(&(struct pkigen_spec){.subject = "CN=gw,1.3.6.1.4.1.99999.1=A"}, NULL));
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (match(cases[i].rule, cases[i].subject) != cases[i].r)
+			fail_msg("%s", cases[i].rule);
+	assert_text(cert->subject, "=#");
+	assert_int_equal(match(cert->subject, "CN=gw,1.3.6.1.4.1.99999.1=A"), 0);
+}
+
 static void rules_that_are_not_well_formed_are_refused_with_the_reason(void **state)
 {
 	static const struct {
@@ -222,6 +249,17 @@ static void rules_that_are_not_well_formed_are_refused_with_the_reason(void **st
 		{"CN=gw,O=a\\00b", "control"},
 		{"CN=gw;O=x", "must be written"},
 		{"CN=#04024869", "#hex"},
+		{"CN=#", "#hex"},
+		{"CN=#0C0", "#hex"},
+		{"CN=#0C0241", "#hex"},
+		{"CN=#0C01414142", "#hex"},
+		{"CN=#0C0141x", "#hex"},
+		{"CN=#0C0100", "#hex"},
+		{"CN=#0C036700AB", "#hex"},
+		{"CN=#1E03006700", "#hex"},
+		{"CN=#0C00", "#hex"},
+		{"CN=#3003020101", "#hex"},
+		{"CN=#0C80414100", "#hex"},
 		{"gw\n.example", "control"},
 		{"CN=\xff\xfe,O=x", "UTF-8"},
 		{"\xff\xfe", "UTF-8"},
@@ -516,6 +554,7 @@ int main(void)
 		cmocka_unit_test(a_whole_dn_matches_in_either_order),
 		cmocka_unit_test(values_that_are_parts_of_one_rdn_stay_together),
 		cmocka_unit_test(escapes_and_quotes_mean_what_rfc_4514_says),
+		cmocka_unit_test(a_value_in_hexadecimal_is_its_der),
 		cmocka_unit_test(rules_that_are_not_well_formed_are_refused_with_the_reason),
 		cmocka_unit_test(an_empty_subject_never_matches),
 		cmocka_unit_test(identities_are_told_as_text),

@@ -103,6 +103,29 @@ static void the_chain_is_put_in_order_from_any_order_and_without_the_root(void *
 	assert_sends(&l, gw, sub, ca);
 }
 
+/* With the same key. The leaf names the certificate that its issuer had before, as issuer and serial number. */
+static void an_issuer_that_was_renewed_is_in_the_chain(void **state)
+{
+	struct pkigen_cert *renewed = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=Renewed", .ca = true, .use_key = ca->key},
+		root);
+	struct pkigen_cert *old = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=Renewed", .ca = true, .use_key = ca->key},
+		root);
+	struct pkigen_cert *gw = pkigen_make(
+		&(struct pkigen_spec){
+			.subject = "CN=gw",
+			.no_aki = true,
+			.extra = {"authorityKeyIdentifier=keyid:always,issuer:always"}},
+		old);
+	_cleanup_(load_done) struct load l = {};
+
+	(void)state;
+	load(&l, gw->pem, gw->key_pem, renewed->pem);
+	assert_sends(&l, gw, renewed);
+	assert_int_equal(l.findings.n, 0);
+}
+
 static void one_file_may_hold_everything(void **state)
 {
 	struct pkigen_cert *gw = pkigen_gateway(sub, "CN=gw", NULL);
@@ -419,6 +442,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_chain_is_put_in_order_from_any_order_and_without_the_root),
+		cmocka_unit_test(an_issuer_that_was_renewed_is_in_the_chain),
 		cmocka_unit_test(one_file_may_hold_everything),
 		cmocka_unit_test(bare_base64_and_der_certificates_go_with_a_separate_key),
 		cmocka_unit_test(base64_of_pkcs12_holds_certificate_chain_and_key),

@@ -99,6 +99,82 @@ static void anchors_of_one_name_with_different_keys_are_both_tried(void **state)
 	}
 }
 
+/* "issuer:always", as some CAs configure it: issuer and serial number of the certificate that signed. */
+static struct pkigen_cert *naming_its_issuers_certificate(const char *subject, bool ca,
+							  const struct pkigen_cert *issuer)
+{
+	return pkigen_make(
+		&(struct pkigen_spec){
+			.subject = subject,
+			.ca = ca,
+			.no_aki = true,
+			.extra = {"authorityKeyIdentifier=keyid:always,issuer:always"}},
+		issuer);
+}
+
+/* RFC 5280 section 4.2.1.1: the identifier helps to build paths. It is no rule of section 6.1, so an issuer that was renewed with its key still
+ * is the issuer of what names the certificate that it had before. */
+static void an_issuer_that_was_renewed_is_one_whatever_identifiers_say(void **state)
+{
+	EVP_PKEY *key = pkigen_key(PKIGEN_P256, 1);
+	struct pkigen_cert *old = make_ca("CN=Root", key, 0, NULL);
+	struct pkigen_cert *renewed = make_ca("CN=Root", key, 0, NULL);
+	/* its identifier is made in another of the ways of section 4.2.1.2 */
+	struct pkigen_cert *renamed = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=Root",
+				      .ca = true,
+				      .use_key = key,
+				      .no_ski = true,
+				      .no_aki = true,
+				      .extra = {"subjectKeyIdentifier=0011223344"}},
+		NULL);
+	/* or its extensions were taken over from the one before, as they were */
+	struct pkigen_cert *copied = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=Root",
+				      .ca = true,
+				      .use_key = key,
+				      .no_aki = true,
+				      .extra = {"2.5.29.35=DER:30:04:80:02:01:02"}},
+		NULL);
+	struct pkigen_cert *leaf = naming_its_issuers_certificate("CN=gw", false, old);
+	struct pkigen_cert *ca = naming_its_issuers_certificate("CN=CA", true, old);
+	struct pkigen_cert *below = naming_its_issuers_certificate("CN=gw", false, ca);
+	struct pkigen_cert *ca_renewed = make_ca("CN=CA", ca->key, 0, old);
+	const struct pkigen_cert *roots[] = {old, renewed, renamed, copied};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		_cleanup_(pki_trust_freep) struct pki_trust *trust = make_trust(roots[i]);
+		_cleanup_(check_done) struct check c = {};
+
+		check_leaf(&c, trust, leaf);
+		assert_valid(&c);
+		check_leaf(&c, trust, below, ca);
+		assert_valid(&c);
+		assert_int_equal(c.verdict.n_path, 3);
+		check_leaf(&c, trust, below, ca_renewed);
+		assert_valid(&c);
+	}
+}
+
+/* They still say what to try first: the others cost no signature then. */
+static void the_issuer_that_identifiers_name_is_tried_first(void **state)
+{
+	struct pkigen_cert *roots[5];
+	_cleanup_(pki_trust_freep) struct pki_trust *trust = NULL;
+	_cleanup_(check_done) struct check c = {};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++)
+		roots[i] = make_ca("CN=Root", NULL, pkigen_now() + 1000 - (int)i, NULL);
+	trust = make_trust(roots[0], roots[1], roots[2], roots[3], roots[4]);
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		check_leaf(&c, trust, pkigen_gateway(roots[i], "CN=gw", NULL));
+		assert_valid(&c);
+		assert_int_equal(c.verdict.signature_checks, 1);
+	}
+}
+
 static void a_cross_signed_intermediate_reaches_the_root_that_is_trusted(void **state)
 {
 	struct pkigen_cert *root_a = pkigen_root("CN=Root A"), *root_b = pkigen_root("CN=Root B");
@@ -232,12 +308,22 @@ static void two_cas_that_issue_each_other_end_nowhere(void **state)
 	assert_refused(&c, PKI_NO_PATH, "");
 }
 
+/* A CA whose form is right, and whose identifiers name keys that are nowhere: each could be anybody's issuer. */
+static struct pkigen_cert *misleading_ca(const char *subject, const struct pkigen_cert *issuer)
+{
+	return pkigen_make(&(struct pkigen_spec){.subject = subject,
+						 .ca = true,
+						 .no_aki = true,
+						 .extra = {"2.5.29.35=DER:30:04:80:02:01:02"}},
+			   issuer);
+}
+
 /* What the peer sends costs no signature check with a key that nobody trusted vouches for, and
  * a good chain among it is still found. */
 static void a_thicket_of_issuers_of_one_name_is_bounded(void **state)
 {
 	struct pkigen_cert *root = vague_ca("CN=Root", NULL), *thicket[PKI_PEER_CERTS_MAX - 1];
-	struct pkigen_cert *other = vague_ca("CN=X", NULL), *leaf;
+	struct pkigen_cert *other = misleading_ca("CN=X", NULL), *leaf;
 	_cleanup_(pki_trust_freep) struct pki_trust *trust = make_trust(root);
 	_cleanup_(check_done) struct check c = {};
 	struct timespec from, to;
@@ -245,28 +331,73 @@ static void a_thicket_of_issuers_of_one_name_is_bounded(void **state)
 	(void)state;
 	/* each could have issued each other, and every third could come from the root */
 	for (size_t i = 0; i < ARRAY_SIZE(thicket); i++) {
-		struct pkigen_cert *issuer = vague_ca("CN=X", i % 3 ? NULL : root);
+		struct pkigen_cert *issuer = misleading_ca("CN=X", i % 3 ? NULL : root);
 
-		thicket[i] = i % 3 ? vague_ca("CN=X", i % 2 ? other : issuer) : issuer;
+		thicket[i] = i % 3 ? misleading_ca("CN=X", i % 2 ? other : issuer) : issuer;
 		if (i % 5 == 1)
-			thicket[i] = vague_ca("CN=X", vague_ca("CN=Root", NULL));
+			thicket[i] = misleading_ca("CN=X", misleading_ca("CN=Root", NULL));
 	}
-	leaf = pkigen_make(&(struct pkigen_spec){.subject = "CN=gw",
-						 .extra = {"2.5.29.35=DER:30:04:80:02:01:02"}},
-			   other);
 	c.request.trust = trust;
 	c.request.at = pkigen_now();
-	c.request.leaf = (struct pki_der){leaf->der, leaf->der_len};
 	c.request.untrusted = c.untrusted;
-	for (size_t i = 0; i < ARRAY_SIZE(thicket); i++)
-		c.untrusted[i] = (struct pki_der){thicket[i]->der, thicket[i]->der_len};
 	c.request.n_untrusted = ARRAY_SIZE(thicket);
-	(void)clock_gettime(CLOCK_MONOTONIC, &from);
-	pki_verify(&c.request, &c.verdict);
-	(void)clock_gettime(CLOCK_MONOTONIC, &to);
-	assert_false(c.verdict.valid);
+	/* without a good chain, and with one that comes first, in the middle, and last */
+	for (size_t at = 0; at <= ARRAY_SIZE(thicket); at += ARRAY_SIZE(thicket) / 3) {
+		struct pkigen_cert *good = misleading_ca("CN=X", root);
+
+		leaf = pkigen_make(
+			&(struct pkigen_spec){.subject = "CN=gw",
+					      .no_aki = true,
+					      .extra = {"2.5.29.35=DER:30:04:80:02:01:02"}},
+			at ? good : other);
+		for (size_t i = 0; i < ARRAY_SIZE(thicket); i++) {
+			struct pkigen_cert *one = i + 1 == at ? good : thicket[i];
+
+			c.untrusted[i] = (struct pki_der){one->der, one->der_len};
+		}
+		c.request.leaf = (struct pki_der){leaf->der, leaf->der_len};
+		pki_verdict_done(&c.verdict);
+		(void)clock_gettime(CLOCK_MONOTONIC, &from);
+		pki_verify(&c.request, &c.verdict);
+		(void)clock_gettime(CLOCK_MONOTONIC, &to);
+		if (c.verdict.valid != (at > 0))
+			fail_msg("%zu: %s", at, c.verdict.text);
+		assert_true(c.verdict.signature_checks <= PKI_SIGNATURE_CHECKS_MAX);
+		assert_true(to.tv_sec - from.tv_sec < 5);
+	}
+}
+
+/* A CA that was renewed again and again, with its key: none of its certificates but one lets this name pass. */
+static void paths_whose_signatures_are_good_leave_the_one_that_is_valid(void **state)
+{
+	struct pkigen_cert *root = pkigen_root("CN=Root"), *good, *leaf;
+	EVP_PKEY *key = pkigen_key(PKIGEN_P256, 4);
+	_cleanup_(pki_certs_done) struct pki_certs chain = {};
+	_cleanup_(pki_trust_freep) struct pki_trust *trust = NULL;
+	_cleanup_(check_done) struct check c = {};
+
+	(void)state;
+	add_certs(&chain, root, (void *)NULL);
+	for (int i = 1; i < 30; i++)
+		add_certs(
+			&chain,
+			pkigen_make(
+				&(struct pkigen_spec){
+					.subject = "CN=CA",
+					.ca = true,
+					.use_key = key,
+					.not_after = pkigen_now() + 1000 + i,
+					.extra = {"nameConstraints=critical,permitted;DNS:other"}},
+				root),
+			(void *)NULL);
+	good = make_ca("CN=CA", key, pkigen_now() + 100, root);
+	leaf = pkigen_gateway(good, "CN=gw", "DNS:gw.example");
+	assert_int_equal(pki_trust_new(&chain, NULL, pkigen_now(), NULL, NULL, &trust), 0);
+	check_leaf(&c, trust, leaf);
+	assert_refused(&c, PKI_NAME_CONSTRAINTS, "CN=gw");
+	check_leaf(&c, trust, leaf, good);
+	assert_valid(&c);
 	assert_true(c.verdict.signature_checks <= PKI_SIGNATURE_CHECKS_MAX);
-	assert_true(to.tv_sec - from.tv_sec < 5);
 }
 
 static void many_candidates_below_the_root_do_not_hide_the_good_one(void **state)
@@ -447,12 +578,15 @@ int main(void)
 		cmocka_unit_test(an_expired_and_a_renewed_intermediate_lead_to_the_renewed_one),
 		cmocka_unit_test(anchors_of_one_name_and_key_are_told_apart_by_their_time),
 		cmocka_unit_test(anchors_of_one_name_with_different_keys_are_both_tried),
+		cmocka_unit_test(an_issuer_that_was_renewed_is_one_whatever_identifiers_say),
+		cmocka_unit_test(the_issuer_that_identifiers_name_is_tried_first),
 		cmocka_unit_test(a_cross_signed_intermediate_reaches_the_root_that_is_trusted),
 		cmocka_unit_test(a_root_that_is_cross_signed_by_another_is_followed_upwards),
 		cmocka_unit_test(a_revoked_path_leaves_the_other_one),
 		cmocka_unit_test(eight_certificates_in_any_order_are_a_path_and_nine_are_not),
 		cmocka_unit_test(two_cas_that_issue_each_other_end_nowhere),
 		cmocka_unit_test(a_thicket_of_issuers_of_one_name_is_bounded),
+		cmocka_unit_test(paths_whose_signatures_are_good_leave_the_one_that_is_valid),
 		cmocka_unit_test(many_candidates_below_the_root_do_not_hide_the_good_one),
 		cmocka_unit_test(the_right_one_of_many_anchors_of_one_name_is_found),
 		cmocka_unit_test(a_mesh_that_leads_nowhere_does_not_hide_the_way),

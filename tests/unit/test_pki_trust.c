@@ -313,9 +313,30 @@ static void the_limits_are_the_kernels(void **state)
 	assert_int_equal(PKI_BINDING_LABEL_MAX - 1, CERTGATE_MAX_LABEL);
 }
 
+static void an_intermediate_below_a_renewed_root_is_no_stray(void **state)
+{
+	EVP_PKEY *key = pkigen_key(PKIGEN_P256, 1);
+	const struct pkigen_spec spec = {.subject = "CN=R", .ca = true, .use_key = key};
+	struct pkigen_cert *old = pkigen_make(&spec, NULL), *renewed = pkigen_make(&spec, NULL);
+	struct pkigen_cert *below = pkigen_make(
+		&(struct pkigen_spec){
+			.subject = "CN=CA",
+			.ca = true,
+			.no_aki = true,
+			.extra = {"authorityKeyIdentifier=keyid:always,issuer:always"}},
+		old);
+	_cleanup_(pki_trust_freep) struct pki_trust *trust = make_trust(renewed, below);
+	_cleanup_(pki_findings_done) struct pki_findings findings = {};
+
+	(void)state;
+	pki_trust_lint(trust, &findings);
+	assert_int_equal(findings.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_intermediate_below_a_renewed_root_is_no_stray),
 		cmocka_unit_test(self_signed_cas_are_anchors_and_other_cas_help),
 		cmocka_unit_test(a_leaf_is_left_out_with_a_warning),
 		cmocka_unit_test(

@@ -268,6 +268,62 @@ static void name_constraints_are_kept(void **state)
 	assert_refused(&c, PKI_NAME_CONSTRAINTS, "nameConstraints");
 }
 
+static void name_constraints_of_addresses_and_other_names_are_kept(void **state)
+{
+	static const struct {
+		const char *constraint, *inside, *outside;
+	} cases[] = {
+		{"permitted;IP:192.0.2.0/255.255.255.0", "IP:192.0.2.255", "IP:192.0.3.0"},
+		{"excluded;IP:192.0.2.128/255.255.255.128", "IP:192.0.2.127", "IP:192.0.2.128"},
+		{"permitted;IP:2001:db8::/ffff:ffff:0:0:0:0:0:0", "IP:2001:db8:ffff::1",
+		 "IP:2001:db9::1"},
+		{"excluded;IP:2001:db8::/ffff:ffff:0:0:0:0:0:0", "IP:2001:db9::1",
+		 "IP:2001:db8:ffff::1"},
+		/* of one family alone: the other is not permitted by it */
+		{"permitted;IP:0.0.0.0/0.0.0.0", "IP:203.0.113.1", "IP:2001:db8::1"},
+		/* each of several addresses */
+		{"permitted;IP:192.0.2.0/255.255.255.0", "IP:192.0.2.1,IP:192.0.2.2",
+		 "IP:192.0.2.1,IP:198.51.100.1"},
+		{"permitted;email:example.org", "email:a@example.org", "email:a@example.com"},
+		{"excluded;email:.example.org", "email:a@example.org", "email:a@b.example.org"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pkigen_cert *limited = pkigen_make(
+			&(struct pkigen_spec){.subject = "CN=Limited",
+					      .ca = true,
+					      .extra = {pkigen_text("nameConstraints=critical,%s",
+								    cases[i].constraint)}},
+			root);
+		_cleanup_(check_done) struct check c = {};
+
+		check_leaf(&c, trust, pkigen_gateway(limited, "CN=gw", cases[i].inside), limited);
+		assert_valid(&c);
+		check_leaf(&c, trust, pkigen_gateway(limited, "CN=gw", cases[i].outside), limited);
+		assert_refused(&c, PKI_NAME_CONSTRAINTS, "nameConstraints");
+	}
+}
+
+static void name_constraints_of_directory_names_are_kept(void **state)
+{
+	struct pkigen_cert *limited = pkigen_make(
+		&(struct pkigen_spec){
+			.subject = "CN=Limited",
+			.ca = true,
+			/* permitted: O=Firma */
+			.extra =
+				{"2.5.29.30=critical,DER:30:18:A0:16:30:14:A4:12:30:10:31:0E:30:0C:06:03:55:04:0A:0C:05:46:69:72:6D:61"}},
+		root);
+	_cleanup_(check_done) struct check c = {};
+
+	(void)state;
+	check_leaf(&c, trust, pkigen_gateway(limited, "CN=gw,O=Firma", NULL), limited);
+	assert_valid(&c);
+	check_leaf(&c, trust, pkigen_gateway(limited, "CN=gw,O=Other", NULL), limited);
+	assert_refused(&c, PKI_NAME_CONSTRAINTS, "nameConstraints");
+}
+
 /* PKITS has the rest; these hold what a connection that asks for nothing gets. */
 static void policy_constraints_are_kept_even_where_no_policy_is_asked_for(void **state)
 {
@@ -750,6 +806,8 @@ int main(void)
 		cmocka_unit_test(an_intermediate_without_keycertsign_is_refused),
 		cmocka_unit_test(path_length_constraints_are_kept),
 		cmocka_unit_test(name_constraints_are_kept),
+		cmocka_unit_test(name_constraints_of_addresses_and_other_names_are_kept),
+		cmocka_unit_test(name_constraints_of_directory_names_are_kept),
 		cmocka_unit_test(policy_constraints_are_kept_even_where_no_policy_is_asked_for),
 		cmocka_unit_test(a_policy_that_is_asked_for_must_be_there),
 		cmocka_unit_test(

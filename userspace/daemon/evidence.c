@@ -4,6 +4,7 @@
  */
 #include "daemon/evidence.h"
 
+#include <openssl/x509.h>
 #include <sys/queue.h>
 
 #include "base/str.h"
@@ -238,10 +239,57 @@ static bool gather_ocsp(struct evidence *e, struct pki_cert *const *path, size_t
 	return hope;
 }
 
-static void gather_crls(struct evidence *e, struct pki_cert *const *path, size_t i, usec_t now,
-			struct evidence_found *ret)
+/* Complete lists by the issuer of one certificate, each of whom may say where the deltas to it are; found->crls or the caller holds them. */
+struct complete {
+	const struct pki_crl *list[EVIDENCE_URLS_MAX * EVIDENCE_LISTS_MAX];
+	size_t n;
+};
+
+static void take_slot(const struct slot *s, struct evidence_found *ret, struct complete *complete)
+{
+	/* Those that are known to be genuine first: there may be more than are looked at. */
+	for (int proven = 1; proven >= 0; proven--) {
+		for (size_t l = 0; l < s->n_lists; l++) {
+			struct pki_crl *crl = s->lists[l].crl;
+
+			if (s->lists[l].proven != (proven == 1) ||
+			    pki_crls_add(&ret->crls, crl) < 0)
+				continue;
+			if (proven && !crl->delta && complete->n < ARRAY_SIZE(complete->list))
+				complete->list[complete->n++] = crl;
+		}
+	}
+}
+
+/* RFC 5280 section 5.2.6; so many addresses for one certificate, too. */
+static void gather_deltas(struct evidence *e, const struct proto_news *about, size_t i,
+			  const struct complete *complete, usec_t now, struct evidence_found *ret)
 {
 	static struct proto_news what;
+	struct complete none = {0};
+	size_t left = EVIDENCE_URLS_MAX;
+
+	what = *about;
+	for (size_t c = 0; c < complete->n; c++) {
+		for (size_t k = 0; left > 0; k++, left--) {
+			struct slot *s;
+
+			if (!pki_crl_freshest_url(complete->list[c], k, what.url, sizeof(what.url)))
+				break;
+			s = ask(e, &what, now, &ret->keys);
+			if (!s)
+				continue;
+			note(s, i, ret);
+			take_slot(s, ret, &none);
+		}
+	}
+}
+
+static void gather_crls(struct evidence *e, struct pki_cert *const *path, size_t i,
+			const struct pki_crls *files, usec_t now, struct evidence_found *ret)
+{
+	static struct proto_news what;
+	struct complete complete = {0};
 
 	begin(&what, NEWS_CRL, path[i], path[i + 1]);
 	for (size_t k = 0; k < EVIDENCE_URLS_MAX; k++) {
@@ -253,18 +301,21 @@ static void gather_crls(struct evidence *e, struct pki_cert *const *path, size_t
 		if (!s)
 			continue;
 		note(s, i, ret);
-		/* Those that are known to be genuine first: there may be more than are looked at. */
-		for (int proven = 1; proven >= 0; proven--) {
-			for (size_t l = 0; l < s->n_lists; l++) {
-				if (s->lists[l].proven == (proven == 1))
-					(void)pki_crls_add(&ret->crls, s->lists[l].crl);
-			}
-		}
+		take_slot(s, ret, &complete);
 	}
+	for (size_t k = 0; files && k < files->n && complete.n < ARRAY_SIZE(complete.list); k++) {
+		const struct pki_crl *crl = files->list[k];
+
+		if (!crl->delta && X509_NAME_cmp(X509_CRL_get_issuer(crl->x509),
+						 X509_get_issuer_name(path[i]->x509)) == 0)
+			complete.list[complete.n++] = crl;
+	}
+	gather_deltas(e, &what, i, &complete, now, ret);
 }
 
-void evidence_gather(struct evidence *e, struct pki_cert *const *path, size_t n_path, bool may_ask,
-		     usec_t now, struct evidence_found *ret)
+void evidence_gather(struct evidence *e, struct pki_cert *const *path, size_t n_path,
+		     const struct pki_crls *files, bool may_ask, usec_t now,
+		     struct evidence_found *ret)
 {
 	e->may_ask = may_ask;
 	for (size_t i = 0; i + 1 < n_path && i < PKI_CHAIN_MAX; i++) {
@@ -275,7 +326,7 @@ void evidence_gather(struct evidence *e, struct pki_cert *const *path, size_t n_
 		    path[i + 1]->der_len > IKE_MAX_CERT_SIZE)
 			continue;
 		if (!gather_ocsp(e, path, i, now, ret))
-			gather_crls(e, path, i, now, ret);
+			gather_crls(e, path, i, files, now, ret);
 	}
 }
 

@@ -18,7 +18,8 @@ enum {
 	EVIDENCE_LISTS_MAX = 4,	   /* of one address */
 	EVIDENCE_URLS_MAX = 4,	   /* of one certificate and kind */
 	EVIDENCE_ASK_SECONDS = 30, /* how often one that is used is asked for again */
-	EVIDENCE_KEYS_MAX = 2 * EVIDENCE_URLS_MAX * PKI_CHAIN_MAX,
+	/* responders, lists, deltas to these */
+	EVIDENCE_KEYS_MAX = 3 * EVIDENCE_URLS_MAX * PKI_CHAIN_MAX,
 };
 
 struct evidence;
@@ -52,10 +53,11 @@ struct evidence_found {
 /*
  * Adds what is there for each certificate of the path but the anchor, and, if it may, asks for what is not, or was not for a while. `now` is
  * of the boot clock. may_ask: the path's signatures were verified, and so was the peer's own; only then is anybody asked at an address
- * that stands in a certificate.
+ * that stands in a certificate, or in a list that is genuine or the operator's: `files` (may be NULL).
  */
-void evidence_gather(struct evidence *e, struct pki_cert *const *path, size_t n_path, bool may_ask,
-		     usec_t now, struct evidence_found *ret);
+void evidence_gather(struct evidence *e, struct pki_cert *const *path, size_t n_path,
+		     const struct pki_crls *files, bool may_ask, usec_t now,
+		     struct evidence_found *ret);
 /* The same for OCSP answers alone, of a path that need not lead to an anchor; what is not there is asked for. */
 void evidence_gather_answers(struct evidence *e, struct pki_cert *const *path, size_t n_path,
 			     usec_t now, struct evidence_found *ret);

@@ -23,6 +23,8 @@ static const struct special specials[] = {
 	{"240.0.0.0/4", "reserved"},
 	{"::/128", "unspecified"},
 	{"::1/128", "loopback"},
+	{"64:ff9b:1::/48",
+	 "translated by this network"}, /* RFC 8215: where the IPv4 address is, it alone knows */
 	{"100::/64", "discarded"},
 	{"fc00::/7", "private"},
 	{"fe80::/10", "link-local"},

@@ -16,6 +16,7 @@
 #include "daemon/channel.h"
 #include "daemon/check.h"
 #include "daemon/launcher.h"
+#include "daemon/marking.h"
 #include "daemon/news.h"
 #include "daemon/options.h"
 #include "daemon/proto_auth.h"
@@ -26,7 +27,6 @@
 #include "daemon/proto_stage.h"
 #include "daemon/proto_vault.h"
 #include "daemon/revoked_set.h"
-#include "daemon/table.h"
 #include "kernel/kernel.h"
 #include "kernel/link.h"
 
@@ -673,6 +673,7 @@ struct gateway {
 	struct leftover *leftovers;
 	struct revoked_set revoked;
 	int revoked_fd; /* of its file, to be appended to */
+	struct marking marking;
 	int key_files[_KEY_LOG_MAX];
 	LIST_HEAD(, own_entry) own; /* own_answers.c */
 	struct news news;

@@ -110,6 +110,9 @@
 	X(SEEN_REVOKED,    ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(PATH_STATE,      ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(BINDING_GONE,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
+	/* the newest lists that files brought */                                                  \
+	X(LIST_SEEN,       ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(LIST_MARK,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
 	/* lists and OCSP answers: verify wants them, fetch gets them */                           \
 	X(NEWS_WANT,       ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(NEWS,            ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   1)                    \

@@ -11,6 +11,7 @@
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
 #include "daemon/key_logging.h"
+#include "daemon/marking.h"
 #include "daemon/names_watch.h"
 #include "daemon/own_answers.h"
 #include "daemon/vaulting.h"
@@ -100,7 +101,15 @@ static int on_revocation(struct proc *p, enum msg_type type, struct msg_reader *
 	static struct proto_seen_revoked seen;
 	static struct proto_path_state state;
 	static struct proto_path_judged judged;
+	struct pki_crl_mark mark;
 
+	if (type == MSG_LIST_SEEN) {
+		proto_get_list_mark(r, &mark);
+		if (!msg_done(r))
+			return -EBADMSG;
+		marking_seen(p->g, &mark);
+		return 0;
+	}
 	if (type == MSG_SEEN_REVOKED) {
 		proto_get_seen_revoked(r, &seen);
 		if (!msg_done(r))
@@ -209,7 +218,8 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 		binding_new(p->g, p, &binding);
 		return 0;
 	}
-	if (type == MSG_SEEN_REVOKED || type == MSG_PATH_STATE || type == MSG_PATH_JUDGED)
+	if (type == MSG_SEEN_REVOKED || type == MSG_PATH_STATE || type == MSG_PATH_JUDGED ||
+	    type == MSG_LIST_SEEN)
 		return on_revocation(p, type, r);
 	if (type == MSG_NEWS_WANT || type == MSG_NEWS_TAKEN || type == MSG_FETCHED ||
 	    type == MSG_FETCH_FAILED)
@@ -410,6 +420,7 @@ static int on_ready(struct proc *p)
 
 		if (p->role == ROLE_VERIFY) {
 			revoke_tell_verify(g, p->channel);
+			marking_tell_verify(g, p->channel);
 			fetching_tell_verify(g, p->channel);
 			if (p->index == 0)
 				own_answers_tell_verify(g);

@@ -87,6 +87,17 @@ static void prove(struct evidence *e, const struct evidence_found *found,
 		evidence_prove(e, found, list, n);
 }
 
+/* The connection's own lists are the first ones. */
+static void tell_proven(const struct revcheck *c, uint64_t genuine)
+{
+	const struct trust_entry *e = c->entry;
+
+	for (size_t i = 0; c->known->list_proven && i < e->crls.n; i++) {
+		if (genuine & ~e->marked & (UINT64_C(1) << i))
+			c->known->list_proven(c->known->ctx, e->crls.list[i]);
+	}
+}
+
 /* The states of the path's certificates by all lists and answers. PKI_REVOKED with its text, or PKI_INTERNAL. */
 static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path, size_t n_path,
 				const struct pki_certs *others, int64_t at,
@@ -100,6 +111,7 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 						.answers = found->answers,
 						.n_answers = found->n_answers,
 						.grace = c->entry->revocation_grace,
+						.outdated = c->entry->outdated,
 						.genuine = &genuine}};
 	enum pki_reason reason = PKI_OK;
 
@@ -107,6 +119,7 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 		know_nothing(c, n_path);
 	} else {
 		reason = pki_revocation_check(&r, path, n_path, others, at, ret_text, ret_at);
+		tell_proven(c, genuine);
 		if (c->known->evidence)
 			prove(c->known->evidence, found, crls, genuine);
 		c->n_status = r.n_status;
@@ -150,8 +163,8 @@ static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *pa
 
 	found = (struct evidence_found){0};
 	if (c->entry->fetch && c->known->evidence)
-		evidence_gather(c->known->evidence, path, n_path, c->may_ask, now_boottime(),
-				&found);
+		evidence_gather(c->known->evidence, path, n_path, &c->entry->crls, c->may_ask,
+				now_boottime(), &found);
 	c->keys = found.keys;
 	for (size_t i = 0; i < c->n_sent && found.n_answers < PKI_OCSP_ANSWERS_MAX; i++)
 		found.answers[found.n_answers++] = pki_ocsp_ref(c->sent[i]);

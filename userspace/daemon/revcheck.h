@@ -14,6 +14,9 @@
 struct revknown {
 	const struct revoked_set *revoked; /* NULL: nothing is revoked here */
 	struct evidence *evidence;	   /* NULL: nothing is fetched */
+	/* A path proved a list from a file that the connection's own certificates did not; may be NULL. */
+	void (*list_proven)(void *ctx, const struct pki_crl *crl);
+	void *ctx;
 };
 
 struct revcheck {

@@ -15,6 +15,7 @@
 #include "daemon/hardware.h"
 #include "daemon/key_logging.h"
 #include "daemon/larval.h"
+#include "daemon/marking.h"
 #include "daemon/names_watch.h"
 #include "daemon/own_answers.h"
 #include "daemon/sandbox.h"
@@ -333,6 +334,7 @@ static void gateway_done(struct gateway *g)
 	cg_config_free(g->config);
 	access_done(&g->access);
 	revoke_stop(g);
+	marking_stop(g);
 	fetching_stop(g);
 	key_logging_stop(g);
 	own_answers_done(g);
@@ -562,6 +564,9 @@ static int start(struct gateway *g)
 	r = revoke_start(g);
 	if (r < 0)
 		return r;
+	r = marking_start(g);
+	if (r < 0)
+		return r;
 	fetching_start(g);
 	key_logging_start(g);
 	r = cgk_rt_open(&g->rt);
@@ -600,7 +605,7 @@ int role_main(const struct options *o)
 
 	g->options = o;
 	g->control_fd = -EBADF;
-	g->revoked_fd = -EBADF;
+	g->revoked_fd = g->marking.fd = -EBADF;
 	news_init(&g->news);
 	for (size_t i = 0; i < _KEY_LOG_MAX; i++)
 		g->key_files[i] = -EBADF;

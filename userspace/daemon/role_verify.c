@@ -35,6 +35,7 @@ struct verifier {
 	struct nonce_table *nonces;
 	struct trust_table *now, *staged;
 	struct revoked_set revoked;
+	struct list_marks marks;
 	struct evidence *evidence;
 	struct watch *watch;
 	struct own_chains *own;
@@ -49,9 +50,31 @@ static int64_t now_seconds(void)
 	return (int64_t)(now_realtime() / USEC_PER_SEC);
 }
 
+static void send_list_seen(void *ctx, const struct pki_crl_mark *mark)
+{
+	struct verifier *v = ctx;
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_LIST_SEEN);
+	proto_put_list_mark(&m, mark);
+	(void)channel_send(v->w.main, &m, -EBADF);
+}
+
+static void on_list_proven(void *ctx, const struct pki_crl *crl)
+{
+	struct verifier *v = ctx;
+	struct pki_crl_mark m;
+
+	if (pki_crl_mark(crl, &m) == 0 && list_marks_raise(&v->marks, &m, NULL) > 0)
+		send_list_seen(v, &m);
+}
+
 static struct revknown known(struct verifier *v)
 {
-	return (struct revknown){.revoked = &v->revoked, .evidence = v->evidence};
+	return (struct revknown){.revoked = &v->revoked,
+				 .evidence = v->evidence,
+				 .list_proven = on_list_proven,
+				 .ctx = v};
 }
 
 /* ---------------------------------------------------------------- revocation, to main */
@@ -230,6 +253,7 @@ static int on_stage(struct verifier *v, enum msg_type type, struct msg_reader *r
 	if (type == MSG_STAGE_COMMIT) {
 		trust_table_seal(v->staged);
 		trust_table_keep_newer(v->staged, v->now);
+		trust_table_mark(v->staged, &v->marks, send_list_seen, v);
 		v->now = trust_table_free(v->now);
 		v->now = TAKE_PTR(v->staged);
 		/* What it took to read it goes back to the system. */
@@ -554,10 +578,17 @@ static int on_main(struct verifier *v, enum msg_type type, struct msg_reader *r,
 {
 	static struct proto_news_failed failed;
 	static struct proto_own_chain chain;
+	struct pki_crl_mark mark;
 	uint64_t handle;
 
 	if (type == MSG_REVOKED || type == MSG_UNREVOKED)
 		return on_revoked(v, type, r);
+	if (type == MSG_LIST_MARK) {
+		proto_get_list_mark(r, &mark);
+		if (!msg_done(r))
+			return -EBADMSG;
+		return MIN(list_marks_raise(&v->marks, &mark, NULL), 0);
+	}
 	if (type == MSG_NEWS)
 		return on_news(v, r, fd);
 	if (type == MSG_NEWS_FAILED) {
@@ -623,6 +654,7 @@ static int begin(struct verifier *v, unsigned int index)
 	const struct timeval tick = {.tv_sec = WATCH_TICK_SECONDS};
 
 	v->wait_seconds = WAIT_SECONDS_DEFAULT;
+	list_marks_init(&v->marks);
 	v->evidence = evidence_new(send_want, v);
 	v->watch = watch_new(&ops, v);
 	v->own = v->evidence ? own_chains_new(v->evidence, send_own_answers, v) : NULL;
@@ -646,6 +678,7 @@ static void end(struct verifier *v)
 	v->own = own_chains_free(v->own);
 	v->evidence = evidence_free(v->evidence);
 	revoked_set_done(&v->revoked);
+	list_marks_done(&v->marks);
 	v->now = trust_table_free(v->now);
 	v->staged = trust_table_free(v->staged);
 }

@@ -409,6 +409,42 @@ void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old
 	}
 }
 
+static void mark_lists(struct trust_entry *e, struct list_marks *marks, trust_list_seen_fn seen,
+		       void *ctx)
+{
+	for (size_t i = 0; i < e->crls.n; i++) {
+		const struct pki_crl *crl = e->crls.list[i];
+		const struct pki_crl_mark *newest;
+		struct pki_crl_mark m;
+
+		if (pki_crl_mark(crl, &m) < 0)
+			continue; /* and a path may prove it */
+		newest = list_marks_find(marks, m.scope);
+		if (newest && !pki_crl_mark_newer(&m, newest)) {
+			e->marked |= UINT64_C(1) << i;
+			if (!pki_crl_mark_newer(newest, &m))
+				continue;
+			e->outdated |= UINT64_C(1) << i;
+			log_warning(
+				"connection %s: the revocation list of \"%s\" in its file is older than one that was in force before: it revokes what it lists, and is no proof that anything else is good",
+				e->name, crl->issuer);
+		} else if (is_genuine(e, crl)) {
+			e->marked |= UINT64_C(1) << i;
+			if (list_marks_raise(marks, &m, NULL) > 0)
+				seen(ctx, &m);
+		}
+	}
+}
+
+void trust_table_mark(struct trust_table *t, struct list_marks *marks, trust_list_seen_fn seen,
+		      void *ctx)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->entries[i]->trust)
+			mark_lists(t->entries[i], marks, seen, ctx);
+	}
+}
+
 const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection)
 {
 	struct trust_entry key = {.connection = connection}, *pkey = &key, **found;

@@ -6,6 +6,7 @@
 #ifndef CERTGATE_DAEMON_TRUST_TABLE_H
 #define CERTGATE_DAEMON_TRUST_TABLE_H
 
+#include "daemon/list_marks.h"
 #include "daemon/proto_stage.h"
 #include "daemon/table.h"
 #include "pki/auth.h"
@@ -23,9 +24,12 @@ struct trust_entry {
 	int64_t revocation_grace; /* seconds */
 	bool fetch;
 	struct pki_crls crls; /* from files */
-	uint8_t digest[32];   /* of all that a peer is judged by */
-	uint8_t beyond[32];   /* of what of it is no matter of its path: identity, kinds of AUTH */
-	uint8_t *local_id;    /* body of our ID payload */
+	/* a bit for each of them */
+	uint64_t outdated;  /* a newer one was in force once */
+	uint64_t marked;    /* its mark was made or compared; no path need prove it any more */
+	uint8_t digest[32]; /* of all that a peer is judged by */
+	uint8_t beyond[32]; /* of what of it is no matter of its path: identity, kinds of AUTH */
+	uint8_t *local_id;  /* body of our ID payload */
 	size_t local_id_len;
 	/* while it is staged */
 	struct pki_certs chain, anchors;
@@ -63,6 +67,14 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
  * logged. To be called after trust_table_seal().
  */
 void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old);
+/* A genuine list is the newest so far of its issuer and scope. */
+typedef void (*trust_list_seen_fn)(void *ctx, const struct pki_crl_mark *mark);
+/*
+ * Compares all lists with the newest that there were. What is older than these revokes and says nothing good any more, which is logged; what is newer, and
+ * genuine as far as the connection's own certificates tell, is taken into `marks` and told of. After trust_table_keep_newer().
+ */
+void trust_table_mark(struct trust_table *t, struct list_marks *marks, trust_list_seen_fn seen,
+		      void *ctx);
 /* Sorts. From now on trust_table_find() works. */
 void trust_table_seal(struct trust_table *t);
 /* NULL: it is not there, or has an error. */

@@ -249,14 +249,44 @@ bool pki_cert_equal(const struct pki_cert *a, const struct pki_cert *b)
 bool pki_cert_self_signed(struct pki_cert *cert)
 {
 	if (cert->self_signed == 0) {
+		/* OpenSSL's X509_self_signed() believes the authority key identifier first. */
 		cert->self_signed = cert->self_issued &&
-						    X509_self_signed(cert->x509,
-								     /* verify_signature= */ 1) == 1
+						    X509_verify(cert->x509,
+								X509_get0_pubkey(cert->x509)) == 1
 					    ? 1
 					    : -1;
 		ERR_clear_error();
 	}
 	return cert->self_signed > 0;
+}
+
+bool pki_cert_ends_chain(struct pki_cert *cert)
+{
+	return (X509_get_extension_flags(cert->x509) & EXFLAG_SS) && pki_cert_self_signed(cert);
+}
+
+enum pki_fit pki_cert_issuer_fit(const struct pki_cert *issuer, const struct pki_cert *cert)
+{
+	int r = X509_check_issued(issuer->x509, cert->x509);
+
+	ERR_clear_error();
+	switch (r) {
+	case X509_V_OK:
+	case X509_V_ERR_KEYUSAGE_NO_CERTSIGN: return PKI_FIT_FULL;
+	case X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH: return PKI_FIT_OTHER_CERT;
+	case X509_V_ERR_AKID_SKID_MISMATCH: return PKI_FIT_OTHER_KEY;
+	}
+	return PKI_FIT_NONE;
+}
+
+bool pki_cert_issued(const struct pki_cert *issuer, const struct pki_cert *cert)
+{
+	bool yes = pki_cert_issuer_fit(issuer, cert) != PKI_FIT_NONE &&
+		   (X509_get_key_usage(issuer->x509) & X509v3_KU_KEY_CERT_SIGN) != 0 &&
+		   X509_verify(cert->x509, X509_get0_pubkey(issuer->x509)) == 1;
+
+	ERR_clear_error();
+	return yes;
 }
 
 bool pki_cert_signature_strong(const struct pki_cert *cert, const char **ret_name)

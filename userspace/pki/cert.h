@@ -74,6 +74,22 @@ void pki_cert_unrefp(struct pki_cert **cert);
  * certificates, not for a peer's. */
 bool pki_cert_self_signed(struct pki_cert *cert);
 
+/* Self-signed for OpenSSL too, which looks at the authority key identifier and not at the signature. */
+bool pki_cert_ends_chain(struct pki_cert *cert);
+
+/* Could `issuer` have issued `cert`? Names and kinds of key decide that; the authority key identifier only says how likely it is (RFC 5280 section
+ * 4.2.1.1): an issuer that was renewed may have another certificate than it names, or another identifier for the same key. */
+enum pki_fit {
+	PKI_FIT_NONE,	    /* it cannot */
+	PKI_FIT_OTHER_KEY,  /* another key is named */
+	PKI_FIT_OTHER_CERT, /* another certificate is named, by issuer and serial number */
+	PKI_FIT_FULL,	    /* so is this one, or none */
+};
+enum pki_fit pki_cert_issuer_fit(const struct pki_cert *issuer, const struct pki_cert *cert);
+
+/* It did: it may sign certificates, and its key signed this one. Costs a signature check. */
+bool pki_cert_issued(const struct pki_cert *issuer, const struct pki_cert *cert);
+
 /* Same certificate, byte for byte. */
 bool pki_cert_equal(const struct pki_cert *a, const struct pki_cert *b);
 

@@ -6,7 +6,9 @@
 #include "pki/crl.h"
 
 #include <openssl/asn1.h>
+#include <openssl/bn.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -30,11 +32,19 @@ static int crl_time(const ASN1_TIME *t, int64_t *ret)
 	return 0;
 }
 
-static void take_number(struct pki_crl *crl)
+int pki_crl_number_cmp(const struct pki_crl_number *a, const struct pki_crl_number *b)
 {
-	ASN1_INTEGER *number = X509_CRL_get_ext_d2i(crl->x509, NID_crl_number, NULL, NULL);
+	return memcmp(a->octets, b->octets, sizeof(a->octets));
+}
 
-	crl->has_number = number && ASN1_INTEGER_get_uint64(&crl->number, number) == 1;
+static void take_number(const struct pki_crl *crl, int nid, struct pki_crl_number *ret)
+{
+	ASN1_INTEGER *number = X509_CRL_get_ext_d2i(crl->x509, nid, NULL, NULL);
+	BIGNUM *value = number ? ASN1_INTEGER_to_BN(number, NULL) : NULL;
+
+	ret->there = value && !BN_is_negative(value) &&
+		     BN_bn2binpad(value, ret->octets, sizeof(ret->octets)) >= 0;
+	BN_free(value);
 	ASN1_INTEGER_free(number);
 	ERR_clear_error();
 }
@@ -50,7 +60,8 @@ static int fill(struct pki_crl *crl, const char **ret_problem)
 	    (next && crl_time(next, &crl->next_update) < 0))
 		return -EBADMSG;
 	SHA256(crl->der, crl->der_len, crl->sha256);
-	take_number(crl);
+	take_number(crl, NID_crl_number, &crl->number);
+	take_number(crl, NID_delta_crl, &crl->base);
 	crl->delta = X509_CRL_get_ext_by_NID(crl->x509, NID_delta_crl, -1) >= 0;
 	crl->n_revoked = revoked ? (size_t)sk_X509_REVOKED_num(revoked) : 0;
 	crl->issuer = pki_name_text(X509_CRL_get_issuer(crl->x509));
@@ -134,15 +145,76 @@ static bool same_extension(const struct pki_crl *a, const struct pki_crl *b, int
 	return ASN1_OCTET_STRING_cmp(value_a, value_b) == 0;
 }
 
+static bool same_scope(const struct pki_crl *a, const struct pki_crl *b)
+{
+	return X509_NAME_cmp(X509_CRL_get_issuer(a->x509), X509_CRL_get_issuer(b->x509)) == 0 &&
+	       same_extension(a, b, NID_issuing_distribution_point) &&
+	       same_extension(a, b, NID_authority_key_identifier);
+}
+
+static bool is_newer(const struct pki_crl *a, const struct pki_crl *b)
+{
+	int r = a->number.there && b->number.there ? pki_crl_number_cmp(&a->number, &b->number) : 0;
+
+	return r != 0 ? r > 0 : a->this_update >= b->this_update;
+}
+
 bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b)
 {
-	if (X509_NAME_cmp(X509_CRL_get_issuer(a->x509), X509_CRL_get_issuer(b->x509)) != 0 ||
-	    a->delta != b->delta || !same_extension(a, b, NID_issuing_distribution_point) ||
-	    !same_extension(a, b, NID_authority_key_identifier))
-		return false;
-	if (a->has_number && b->has_number && a->number != b->number)
-		return a->number > b->number;
-	return a->this_update >= b->this_update;
+	return a->delta == b->delta && same_scope(a, b) && is_newer(a, b);
+}
+
+bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *complete)
+{
+	return delta->delta && !complete->delta && delta->base.there && delta->number.there &&
+	       complete->number.there && pki_crl_number_cmp(&delta->base, &complete->number) <= 0 &&
+	       pki_crl_number_cmp(&delta->number, &complete->number) > 0 &&
+	       same_scope(delta, complete);
+}
+
+static bool add_to_digest(EVP_MD_CTX *ctx, const uint8_t *data, int len)
+{
+	uint32_t n = (uint32_t)len;
+
+	return len >= 0 && EVP_DigestUpdate(ctx, &n, sizeof(n)) == 1 &&
+	       EVP_DigestUpdate(ctx, data, (size_t)len) == 1;
+}
+
+int pki_crl_mark(const struct pki_crl *crl, struct pki_crl_mark *ret)
+{
+	static const int nids[] = {NID_issuing_distribution_point, NID_authority_key_identifier};
+	const uint8_t delta = crl->delta;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t *name = NULL;
+	int len = i2d_X509_NAME(X509_CRL_get_issuer(crl->x509), &name);
+	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		  add_to_digest(ctx, &delta, 1) && add_to_digest(ctx, name, len);
+
+	for (size_t i = 0; ok && i < ARRAY_SIZE(nids); i++) {
+		int at = X509_CRL_get_ext_by_NID(crl->x509, nids[i], -1);
+		const ASN1_OCTET_STRING *value = at < 0 ? NULL
+							: X509_EXTENSION_get_data(
+								  X509_CRL_get_ext(crl->x509, at));
+		const uint8_t there = value != NULL;
+
+		ok = add_to_digest(ctx, &there, 1) &&
+		     (!value ||
+		      add_to_digest(ctx, ASN1_STRING_get0_data(value), ASN1_STRING_length(value)));
+	}
+	ok = ok && EVP_DigestFinal_ex(ctx, ret->scope, NULL) == 1;
+	ret->number = crl->number;
+	ret->this_update = crl->this_update;
+	OPENSSL_free(name);
+	EVP_MD_CTX_free(ctx);
+	ERR_clear_error();
+	return ok ? 0 : -ENOMEM;
+}
+
+bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b)
+{
+	int r = a->number.there && b->number.there ? pki_crl_number_cmp(&a->number, &b->number) : 0;
+
+	return r != 0 ? r > 0 : a->this_update > b->this_update;
 }
 
 bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer)

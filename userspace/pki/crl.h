@@ -13,6 +13,16 @@
 #define PKI_CRL_SIZE_MAX (16 * 1024 * 1024) /* bytes of one list: some 400,000 revocations */
 #define PKI_CRLS_MAX	 64		    /* lists that are looked at for one path */
 
+/* A CRL number, big-endian: RFC 5280 section 5.2.3 wants up to 20 octets read. One that is longer or negative counts as none. */
+#define PKI_CRL_NUMBER_SIZE 20
+struct pki_crl_number {
+	uint8_t octets[PKI_CRL_NUMBER_SIZE];
+	bool there;
+};
+
+/* <0, 0, >0; both are there. */
+int pki_crl_number_cmp(const struct pki_crl_number *a, const struct pki_crl_number *b);
+
 struct pki_crl {
 	unsigned refs;
 	X509_CRL *x509;
@@ -22,8 +32,8 @@ struct pki_crl {
 	char *issuer;			 /* RFC 4514 text, printable */
 	int64_t this_update;		 /* seconds since 1970 UTC */
 	int64_t next_update;		 /* INT64_MAX: it does not say */
-	uint64_t number;		 /* of the CRL number, RFC 5280 section 5.2.3; 0: none */
-	bool has_number;  /* false also if the number is beyond 64 bits: then compare times */
+	struct pki_crl_number number;	 /* RFC 5280 section 5.2.3; none: then compare times */
+	struct pki_crl_number base;	 /* BaseCRLNumber of a delta, section 5.2.4 */
 	bool delta;	  /* deltaCRLIndicator: says only what changed since another */
 	size_t n_revoked; /* entries */
 };
@@ -40,6 +50,22 @@ void pki_crl_unrefp(struct pki_crl **crl);
  * both deltas or both not, and by number, failing that by thisUpdate, not older. An older answer
  * never replaces a newer one. */
 bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b);
+
+/* True if `delta` says what changed since `complete`, or since one before it (RFC 5280 section 5.2.4): the same issuer, scope and
+ * authority key identifier, its base no newer than `complete`, itself newer. */
+bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *complete);
+
+/* Which list of an issuer and a scope that was. */
+struct pki_crl_mark {
+	/* SHA-256 of issuer, issuing distribution point, authority key identifier, and whether it is a delta */
+	uint8_t scope[PKI_SHA256_SIZE];
+	struct pki_crl_number number;
+	int64_t this_update;
+};
+
+int pki_crl_mark(const struct pki_crl *crl, struct pki_crl_mark *ret); /* -ENOMEM */
+/* Of one scope: by number, failing that by thisUpdate. */
+bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b);
 
 /* True if that certificate's key signed it, with an algorithm that is good enough. */
 bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer);

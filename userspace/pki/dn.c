@@ -174,8 +174,73 @@ static int parse_value(const char **text, struct pki_error *err, char *value, si
 	return 0;
 }
 
+/* May a name have that text? What is refused of it would be refused as text, too. */
+static bool is_clean(const ASN1_STRING *string)
+{
+	unsigned char *text = NULL;
+	int len = ASN1_STRING_to_UTF8(&text, string);
+	bool clean = len > 0;
+
+	for (int i = 0; clean && i < len; i++)
+		clean = text[i] >= 0x20 && text[i] != 0x7f;
+	OPENSSL_free(text);
+	ERR_clear_error();
+	return clean;
+}
+
+static bool is_string_type(int type)
+{
+	switch (type) {
+	case V_ASN1_UTF8STRING:
+	case V_ASN1_PRINTABLESTRING:
+	case V_ASN1_IA5STRING:
+	case V_ASN1_NUMERICSTRING:
+	case V_ASN1_T61STRING:
+	case V_ASN1_BMPSTRING:
+	case V_ASN1_UNIVERSALSTRING: return true;
+	}
+	return false;
+}
+
+/* RFC 4514 section 2.4: '#' and the encoded value in hexadecimal digits, as pki_name_text() writes it for attributes that have no name. */
+static int parse_hex_value(const char **text, struct pki_error *err, char *value, size_t *ret_len,
+			   int *ret_type)
+{
+	uint8_t der[VALUE_MAX + 8];
+	const unsigned char *p = der;
+	const char *s = *text + 1;
+	ASN1_TYPE *any;
+	size_t n = 0;
+	int r = 0;
+
+	for (; hex_digit(s[0]) >= 0 && hex_digit(s[1]) >= 0; s += 2) {
+		if (n == sizeof(der))
+			return pki_fail(err, -EINVAL, "a value longer than %d bytes", VALUE_MAX);
+		der[n++] = (uint8_t)(hex_digit(s[0]) << 4 | hex_digit(s[1]));
+	}
+	while (*s == ' ')
+		s++;
+	any = *s == '\0' || *s == ',' || *s == '+' ? d2i_ASN1_TYPE(NULL, &p, (long)n) : NULL;
+	if (!any || p != der + n || !is_string_type(any->type) ||
+	    ASN1_STRING_length(any->value.asn1_string) > VALUE_MAX ||
+	    !is_clean(any->value.asn1_string)) {
+		r = pki_fail(
+			err, -EINVAL,
+			"the #hex form of a value is the DER of a string without control characters, in pairs of hexadecimal digits");
+	} else {
+		*ret_type = any->type;
+		*ret_len = (size_t)ASN1_STRING_length(any->value.asn1_string);
+		memcpy(value, ASN1_STRING_get0_data(any->value.asn1_string), *ret_len);
+		*text = s;
+	}
+	ASN1_TYPE_free(any);
+	ERR_clear_error();
+	return r;
+}
+
 struct attribute {
 	ASN1_OBJECT *type;
+	int string_type; /* MBSTRING_UTF8: to be chosen by what the attribute wants */
 	char *value;
 	size_t len;
 	unsigned rdn;
@@ -197,6 +262,7 @@ static int parse_attributes(const char *s, struct pki_error *err, struct attribu
 	for (;;) {
 		char type[64], value[VALUE_MAX];
 		size_t len = 0, value_len = 0;
+		int string_type = MBSTRING_UTF8;
 		int r;
 
 		while (*s == ' ')
@@ -217,16 +283,16 @@ static int parse_attributes(const char *s, struct pki_error *err, struct attribu
 		while (*s == ' ')
 			s++;
 		if (*s == '#')
-			return pki_fail(
-				err, -EINVAL,
-				"the #hex form of a value is not supported; write it as text");
-		r = parse_value(&s, err, value, &value_len);
+			r = parse_hex_value(&s, err, value, &value_len, &string_type);
+		else
+			r = parse_value(&s, err, value, &value_len);
 		if (r < 0)
 			return r;
 		if (*n >= RDNS_MAX)
 			return pki_fail(err, -EINVAL, "more than %d attributes", RDNS_MAX);
 		a[*n].type = attribute_type(type);
 		a[*n].value = malloc(value_len + 1);
+		a[*n].string_type = string_type;
 		a[*n].len = value_len;
 		a[*n].rdn = rdn;
 		if (a[*n].value)
@@ -269,7 +335,7 @@ int pki_name_parse(const char *text, bool reversed, struct pki_error *err, X509_
 			set = 1; /* with the entry that is first now */
 		else if (set)
 			set = -1; /* with the entry that is last now */
-		ok = X509_NAME_add_entry_by_OBJ(name, one->type, MBSTRING_UTF8,
+		ok = X509_NAME_add_entry_by_OBJ(name, one->type, one->string_type,
 						(const unsigned char *)one->value, (int)one->len,
 						loc, set);
 		if (ok != 1) {

@@ -112,9 +112,7 @@ static bool is_delegated(X509 *x, const struct pki_cert *issuer, int64_t at)
 	pki_usage_get(cert, &usage);
 	yes = usage.eku_ocsp && (!usage.has_ku || usage.ku_sign) && at >= cert->not_before &&
 	      at <= cert->not_after && pki_key_strong(cert->key_type, cert->key_bits) &&
-	      pki_cert_signature_strong(cert, NULL) &&
-	      X509_check_issued(issuer->x509, cert->x509) == X509_V_OK &&
-	      X509_verify(cert->x509, X509_get0_pubkey(issuer->x509)) == 1;
+	      pki_cert_signature_strong(cert, NULL) && pki_cert_issued(issuer, cert);
 	ERR_clear_error();
 	return yes;
 }
@@ -309,10 +307,9 @@ bool pki_cert_ocsp_url(const struct pki_cert *cert, size_t i, char *buf, size_t 
 	return found;
 }
 
-/* The URLs of one extension; *i counts down. */
-static bool crl_url(const struct pki_cert *cert, int nid, size_t *i, char *buf, size_t size)
+/* The i-th URL of distribution points, which it frees; *i counts down. */
+static bool crl_url(CRL_DIST_POINTS *points, size_t *i, char *buf, size_t size)
 {
-	CRL_DIST_POINTS *points = X509_get_ext_d2i(cert->x509, nid, NULL, NULL);
 	bool found = false;
 
 	for (int j = 0; !found && j < sk_DIST_POINT_num(points); j++) {
@@ -331,6 +328,16 @@ static bool crl_url(const struct pki_cert *cert, int nid, size_t *i, char *buf, 
 
 bool pki_cert_crl_url(const struct pki_cert *cert, size_t i, char *buf, size_t size)
 {
-	return crl_url(cert, NID_crl_distribution_points, &i, buf, size) ||
-	       crl_url(cert, NID_freshest_crl, &i, buf, size);
+	static const int nids[] = {NID_crl_distribution_points, NID_freshest_crl};
+
+	for (size_t k = 0; k < ARRAY_SIZE(nids); k++)
+		if (crl_url(X509_get_ext_d2i(cert->x509, nids[k], NULL, NULL), &i, buf, size))
+			return true;
+	return false;
+}
+
+bool pki_crl_freshest_url(const struct pki_crl *crl, size_t i, char *buf, size_t size)
+{
+	return crl_url(X509_CRL_get_ext_d2i(crl->x509, NID_freshest_crl, NULL, NULL), &i, buf,
+		       size);
 }

@@ -9,7 +9,7 @@
 #ifndef CERTGATE_PKI_OCSP_H
 #define CERTGATE_PKI_OCSP_H
 
-#include "pki/cert.h"
+#include "pki/crl.h"
 
 #define PKI_OCSP_SIZE_MAX	(64 * 1024) /* bytes of one answer */
 #define PKI_OCSP_ANSWERS_MAX	16	    /* looked at for one path */
@@ -59,5 +59,7 @@ int pki_ocsp_request(const struct pki_cert *cert, const struct pki_cert *issuer,
  * anything but printable ASCII are not counted. False beyond the last. */
 bool pki_cert_ocsp_url(const struct pki_cert *cert, size_t i, char *buf, size_t size);
 bool pki_cert_crl_url(const struct pki_cert *cert, size_t i, char *buf, size_t size);
+/* The same of freshestCRL in a list (RFC 5280 section 5.2.6): where the deltas to it are. */
+bool pki_crl_freshest_url(const struct pki_crl *crl, size_t i, char *buf, size_t size);
 
 #endif

@@ -82,15 +82,6 @@ static int load_source(const struct pki_source *source, const struct pki_passwor
 	return r;
 }
 
-static bool issued(const struct pki_cert *issuer, const struct pki_cert *cert)
-{
-	bool yes = X509_check_issued(issuer->x509, cert->x509) == X509_V_OK &&
-		   X509_verify(cert->x509, X509_get0_pubkey(issuer->x509)) == 1;
-
-	ERR_clear_error();
-	return yes;
-}
-
 /* The certificate that is ours. With a key: the one it belongs to, the latest if it was renewed
  * with the same key. Without: the one that is no CA; failing that, the one that issued no other. */
 static struct pki_cert *find_leaf(const struct pki_certs *certs, const struct pki_key *key)
@@ -110,7 +101,7 @@ static struct pki_cert *find_leaf(const struct pki_certs *certs, const struct pk
 		bool issuer = false;
 
 		for (size_t j = 0; !issuer && j < certs->n; j++)
-			issuer = i != j && issued(certs->list[i], certs->list[j]);
+			issuer = i != j && pki_cert_issued(certs->list[i], certs->list[j]);
 		if (!issuer)
 			return certs->list[i];
 	}
@@ -131,7 +122,7 @@ static struct pki_cert *find_issuer(const struct pki_certs *certs, const struct 
 
 		for (size_t j = 0; !used && j < so_far->intermediates.n; j++)
 			used = pki_cert_equal(one, so_far->intermediates.list[j]);
-		if (used || !issued(one, cert))
+		if (used || !pki_cert_issued(one, cert))
 			continue;
 		if (pki_cert_self_signed(one)) {
 			*ret_root = true;
@@ -161,7 +152,7 @@ static int order_chain(const struct pki_certs *certs, struct pki_findings *findi
 			return pki_fail(err, r, "out of memory");
 		at = next;
 	}
-	for (size_t i = 0; i < certs->n; i++) {
+	for (size_t i = 0; i < certs->n && certs->list[i]; i++) {
 		struct pki_cert *one = certs->list[i];
 		bool used = pki_cert_equal(one, outbound->leaf);
 

@@ -30,17 +30,30 @@ static bool valid_at(const struct pki_cert *cert, int64_t at)
 	return at >= cert->not_before && at <= cert->not_after;
 }
 
-/* Should `a` be tried before `b` as an issuer? */
-static bool better(const struct pki_paths *paths, uint8_t a, uint8_t b, int64_t at)
-{
-	const struct pki_cert *ca = paths->pool[a].cert, *cb = paths->pool[b].cert;
+/* A possible issuer of the last certificate of a path. */
+struct candidate {
+	uint8_t node;
+	enum pki_fit fit;
+};
 
+/* Should `x` be tried before `y`? What names another key's certificate is rarely its issuer; of one key the current certificate is. */
+static bool better(const struct pki_paths *paths, struct candidate x, struct candidate y,
+		   int64_t at)
+{
+	uint8_t a = x.node, b = y.node;
+	const struct pki_cert *ca = paths->pool[a].cert, *cb = paths->pool[b].cert;
+	bool key_a = x.fit != PKI_FIT_OTHER_KEY, key_b = y.fit != PKI_FIT_OTHER_KEY;
+
+	if (key_a != key_b)
+		return key_a;
 	if (valid_at(ca, at) != valid_at(cb, at))
 		return valid_at(ca, at);
 	if (paths->pool[a].anchor != paths->pool[b].anchor)
 		return paths->pool[a].anchor;
 	if (paths->pool[a].configured != paths->pool[b].configured)
 		return paths->pool[a].configured;
+	if (x.fit != y.fit)
+		return x.fit > y.fit;
 	if (ca->not_after != cb->not_after)
 		return ca->not_after > cb->not_after;
 	return a < b;
@@ -63,15 +76,6 @@ static bool in_path(const struct pki_paths *paths, const struct pki_path *path, 
 			return true;
 	}
 	return false;
-}
-
-/* Could `issuer` have issued `cert`, as far as its extensions tell? That it may not sign
- * certificates is found out and said when the path is checked. */
-static bool may_have_issued(const struct pki_cert *issuer, const struct pki_cert *cert)
-{
-	int r = X509_check_issued(issuer->x509, cert->x509);
-
-	return r == X509_V_OK || r == X509_V_ERR_KEYUSAGE_NO_CERTSIGN;
 }
 
 /* Remembers the certificate furthest up that has no issuer. */
@@ -101,12 +105,12 @@ static bool issuer_named(const struct pki_paths *paths, size_t issuer, const str
 static bool leads_on(const struct pki_paths *paths, const struct pki_path *path, uint8_t node)
 {
 	return !paths->distances ||
-	       (paths->distance[node] > 0 && path->n + paths->distance[node] <= PKI_CHAIN_MAX);
+	       (paths->distance[node] > 0 && path->n + paths->distance[node] <= paths->length);
 }
 
 /* The issuers to try for the last of the path, the best first. */
 static size_t find_candidates(struct pki_paths *paths, const struct pki_path *path, int64_t at,
-			      uint8_t *candidates, const struct pki_cert **ret_namesake)
+			      struct candidate *candidates, const struct pki_cert **ret_namesake)
 {
 	uint8_t child = path->node[path->n - 1];
 	const struct pki_cert *cert = paths->pool[child].cert;
@@ -114,28 +118,32 @@ static size_t find_candidates(struct pki_paths *paths, const struct pki_path *pa
 	size_t n = 0, to;
 
 	for (size_t i = 1; i < paths->n_pool; i++) {
+		struct candidate one;
+
 		if (paths->steps++ >= PKI_STEPS_MAX) {
 			paths->gave_up = true;
 			return 0;
 		}
 		if (!issuer_named(paths, i, cert))
 			continue;
-		if (top || !may_have_issued(paths->pool[i].cert, cert)) {
+		one.node = (uint8_t)i;
+		one.fit = top ? PKI_FIT_NONE : pki_cert_issuer_fit(paths->pool[i].cert, cert);
+		if (one.fit == PKI_FIT_NONE) {
 			if (paths->pool[i].cert != cert)
 				*ret_namesake = paths->pool[i].cert;
 			continue;
 		}
 		if (in_path(paths, path, (uint8_t)i) || !leads_on(paths, path, (uint8_t)i))
 			continue;
-		for (to = n; to > 0 && better(paths, (uint8_t)i, candidates[to - 1], at); to--)
+		for (to = n; to > 0 && better(paths, one, candidates[to - 1], at); to--)
 			candidates[to] = candidates[to - 1];
-		candidates[to] = (uint8_t)i;
+		candidates[to] = one;
 		n++;
 	}
 	return n;
 }
 
-/* Who could have issued whom, by name and identifiers. */
+/* Who could have issued whom, by name. */
 static void find_edges(struct pki_paths *paths)
 {
 	for (size_t child = 1; child < paths->n_pool; child++) {
@@ -143,7 +151,8 @@ static void find_edges(struct pki_paths *paths)
 
 		for (size_t i = 1; i < paths->n_pool && !is_top(cert); i++)
 			paths->edge[child][i] = issuer_named(paths, i, cert) &&
-						may_have_issued(paths->pool[i].cert, cert);
+						pki_cert_issuer_fit(paths->pool[i].cert, cert) !=
+							PKI_FIT_NONE;
 	}
 }
 
@@ -166,8 +175,11 @@ static void measure(struct pki_paths *paths)
 static void reached(struct pki_paths *paths, const struct pki_path *path)
 {
 	uint8_t bad;
-	int r = paths->distances ? pki_paths_check(paths, path, &bad) : 0;
+	int r;
 
+	if (paths->distances && path->n != paths->length)
+		return; /* it was looked at in its turn */
+	r = paths->distances ? pki_paths_check(paths, path, &bad) : 0;
 	if (r == -EBADMSG)
 		measure(paths); /* without what has turned out to be no way */
 	else if (r == 0 && paths->n_found < PKI_PATHS_MAX)
@@ -179,7 +191,7 @@ static void reached(struct pki_paths *paths, const struct pki_path *path)
 static void search(struct pki_paths *paths, struct pki_path *path, int64_t at)
 {
 	const struct pki_cert *namesake = NULL;
-	uint8_t candidates[1 + PKI_POOL_MAX];
+	struct candidate candidates[1 + PKI_POOL_MAX];
 	size_t n = find_candidates(paths, path, at, candidates, &namesake);
 
 	if (paths->gave_up)
@@ -191,10 +203,12 @@ static void search(struct pki_paths *paths, struct pki_path *path, int64_t at)
 		return;
 	}
 	for (size_t i = 0; i < n && !paths->gave_up; i++) {
-		if (!leads_on(paths, path, candidates[i])) /* any more */
+		uint8_t node = candidates[i].node;
+
+		if (!leads_on(paths, path, node)) /* any more */
 			continue;
-		path->node[path->n++] = candidates[i];
-		if (paths->pool[candidates[i]].anchor)
+		path->node[path->n++] = node;
+		if (paths->pool[node].anchor)
 			reached(paths, path);
 		else
 			search(paths, path, at);
@@ -204,7 +218,8 @@ static void search(struct pki_paths *paths, struct pki_path *path, int64_t at)
 
 /* A pool that is too rich for a plain search, by design or by malice: again, without the ways
  * that lead nowhere and with signatures checked as paths are found, so that those that are only
- * guesses do not use up the room. What the plain search found stays if this one finds nothing. */
+ * guesses do not use up the room. The shortest paths first: among what a peer made up, long ones
+ * are many and cost many signatures. What the plain search found stays if this one finds nothing. */
 static void search_again(struct pki_paths *paths, int64_t at)
 {
 	struct pki_path path = {.n = 1};
@@ -217,8 +232,11 @@ static void search_again(struct pki_paths *paths, int64_t at)
 	paths->distances = true;
 	paths->gave_up = false;
 	paths->n_found = 0;
-	paths->steps = 0;
-	search(paths, &path, at);
+	for (paths->length = 2; paths->length <= PKI_CHAIN_MAX && !paths->gave_up;
+	     paths->length++) {
+		paths->steps = 0;
+		search(paths, &path, at);
+	}
 	if (paths->n_found == 0) {
 		memcpy(paths->found, before, sizeof(before));
 		paths->n_found = n_before;

@@ -74,6 +74,11 @@ struct work {
 	int error[PKI_CHAIN_MAX];
 	const X509_CRL *spoilt[PKI_CHAIN_MAX];
 	STACK_OF(X509_CRL) * genuine;
+	/* OpenSSL's own, which look_up() calls; and the delta that it is about while it does */
+	X509_STORE_CTX_check_crl_fn check_crl;
+	X509_STORE_CTX_cert_crl_fn cert_crl;
+	const struct pki_crl *delta;
+	bool delta_spoilt;
 	uint8_t vouched[PKI_TRUST_CERTS_MAX]; /* of others: 0 not looked at, 1 yes, 2 no */
 };
 
@@ -99,10 +104,14 @@ static bool is_fresh(const struct work *w, int64_t this_update, int64_t next_upd
 		w->at <= next_update + w->evidence->grace);
 }
 
+/* Of all that was said, whatever the order: a "revoked" however old, unless a "good" that is fresh was said later. Newer by when it was said, not
+ * by how long it is good for: the peer may choose which one it sends. */
 static void ask_answers(struct work *w, size_t i)
 {
+	struct pki_ocsp_status revoked = {.this_update = INT64_MIN}, good = {};
 	struct pki_cert_status *status = &w->status[i];
 	size_t n = MIN(w->evidence->n_answers, (size_t)PKI_OCSP_ANSWERS_MAX);
+	bool is_good = false, is_revoked = false;
 	int64_t good_since = INT64_MIN;
 	char text[TIMESTAMP_SIZE];
 
@@ -116,13 +125,11 @@ static void ask_answers(struct work *w, size_t i)
 			(void)snprintf(status->text, sizeof(status->text), "%s", why.text);
 		if (r < 0)
 			continue;
-		/* However old: nobody takes that back but a newer answer. Newer by when it was said, not by how long it is
-		 * good for: the peer may choose which one it sends. */
 		if (answer.revoked) {
-			if (status->state == PKI_STATE_GOOD && good_since > answer.this_update)
-				continue;
-			set_revoked(status, "ocsp", answer.reason, answer.revoked_at);
-			return;
+			if (!is_revoked || answer.this_update > revoked.this_update)
+				revoked = answer;
+			is_revoked = true;
+			continue;
 		}
 		if (!is_fresh(w, answer.this_update, answer.next_update)) {
 			(void)snprintf(status->text, sizeof(status->text),
@@ -131,11 +138,16 @@ static void ask_answers(struct work *w, size_t i)
 			continue;
 		}
 		good_since = MAX(good_since, answer.this_update);
-		if (status->state == PKI_STATE_GOOD && status->fresh_until >= answer.next_update)
-			continue;
+		if (!is_good || answer.next_update > good.next_update)
+			good = answer;
+		is_good = true;
+	}
+	if (is_revoked && (!is_good || revoked.this_update >= good_since)) {
+		set_revoked(status, "ocsp", revoked.reason, revoked.revoked_at);
+	} else if (is_good) {
 		status->state = PKI_STATE_GOOD;
 		status->source = "ocsp";
-		status->fresh_until = answer.next_update;
+		status->fresh_until = good.next_update;
 		status->text[0] = '\0';
 	}
 }
@@ -165,9 +177,7 @@ static bool is_vouched(struct work *w, size_t other)
 	uint8_t *known = &w->vouched[other];
 
 	for (size_t i = 1; *known == 0 && i < w->n_path; i++)
-		if (X509_check_issued(w->path[i]->x509, cert->x509) == X509_V_OK &&
-		    pki_cert_signature_strong(cert, NULL) &&
-		    X509_verify(cert->x509, X509_get0_pubkey(w->path[i]->x509)) == 1)
+		if (pki_cert_signature_strong(cert, NULL) && pki_cert_issued(w->path[i], cert))
 			*known = 1;
 	if (*known == 0)
 		*known = 2;
@@ -255,13 +265,22 @@ static const X509_STORE_CTX *outermost(const X509_STORE_CTX *ctx)
 	return ctx;
 }
 
+/* By name; the signature is checked where the path was built. */
+static bool may_issue(X509 *issuer, X509 *cert)
+{
+	int r = X509_check_issued(issuer, cert);
+
+	return r == X509_V_OK || r == X509_V_ERR_AKID_SKID_MISMATCH ||
+	       r == X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH;
+}
+
 /* The path stays what it is; that of a list's issuer is found by OpenSSL. */
 static int next_in_path(X509_STORE_CTX *ctx, X509 *cert, X509 *issuer)
 {
 	const struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
 
 	if (X509_STORE_CTX_get0_parent_ctx(ctx))
-		return X509_check_issued(issuer, cert) == X509_V_OK;
+		return may_issue(issuer, cert);
 	for (size_t i = 0; i + 1 < w->n_path; i++)
 		if (w->path[i]->x509 == cert)
 			return w->path[i + 1]->x509 == issuer;
@@ -317,6 +336,21 @@ static void take_entry(struct work *w, size_t i, X509_CRL *crl)
 	set_revoked(&w->status[i], "crl", reason, revoked_at);
 }
 
+/* The same, said of a delta. That it is too old, or not yet valid, is nothing against its base. */
+static void remember_delta(struct work *w, size_t i, int error)
+{
+	if (error == X509_V_ERR_CERT_REVOKED) {
+		if (!w->delta_spoilt)
+			take_entry(w, i, w->delta->x509);
+		return;
+	}
+	if (error == X509_V_ERR_CRL_HAS_EXPIRED || error == X509_V_ERR_CRL_NOT_YET_VALID)
+		return;
+	w->delta_spoilt = true;
+	if (w->error[i] == X509_V_OK)
+		w->error[i] = error;
+}
+
 /* Nothing that is said about a list ends the walk: it is remembered for the certificate it was
  * said of. What else could be said of the path was said before; a list's issuer must be good. */
 static int remember(int ok, X509_STORE_CTX *ctx)
@@ -331,6 +365,10 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 		return 1;
 	if (depth < 0 || (size_t)depth + 1 >= w->n_path)
 		return 1; /* the anchor */
+	if (w->delta) {
+		remember_delta(w, (size_t)depth, error);
+		return 1;
+	}
 	if (error == X509_V_ERR_CERT_REVOKED) {
 		if (!crl || crl != w->spoilt[depth])
 			take_entry(w, (size_t)depth, crl);
@@ -347,6 +385,100 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 	return 1;
 }
 
+/* Of a list that is older than one that was in force before. OpenSSL has no use for it itself. */
+#define ERR_OUTDATED X509_V_ERR_APPLICATION_VERIFICATION
+
+static bool is_outdated(const struct work *w, const X509_CRL *crl)
+{
+	for (size_t i = 0; i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
+		if (w->evidence->crls[i]->x509 == crl)
+			return (w->evidence->outdated & (UINT64_C(1) << i)) != 0;
+	return false;
+}
+
+/* As OpenSSL checks a list, and whether a newer one is known of. */
+static int check_list(X509_STORE_CTX *ctx, X509_CRL *crl)
+{
+	struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
+	int depth = X509_STORE_CTX_get_error_depth(ctx);
+
+	if (!w->check_crl(ctx, crl))
+		return 0;
+	if (!is_outdated(w, crl))
+		return 1;
+	if (X509_STORE_CTX_get0_parent_ctx(ctx))
+		return 0;
+	if (depth >= 0 && (size_t)depth + 1 < w->n_path && w->error[depth] == X509_V_OK)
+		w->error[depth] = ERR_OUTDATED;
+	return 1;
+}
+
+static const struct pki_crl *find_list(const struct work *w, const X509_CRL *crl)
+{
+	for (size_t i = 0; i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
+		if (w->evidence->crls[i]->x509 == crl)
+			return w->evidence->crls[i];
+	return NULL;
+}
+
+/* The genuine delta to that list, the newest if there are several; NULL: none. */
+static const struct pki_crl *newest_delta(const struct work *w, const X509_CRL *crl)
+{
+	const struct pki_crl *complete = find_list(w, crl), *newest = NULL;
+
+	for (int i = 0; complete && i < sk_X509_CRL_num(w->genuine); i++) {
+		const struct pki_crl *one = find_list(w, sk_X509_CRL_value(w->genuine, i));
+
+		if (one && pki_crl_delta_fits(one, complete) &&
+		    (!newest || pki_crl_replaces(one, newest)))
+			newest = one;
+	}
+	return newest;
+}
+
+/* RFC 5280 section 6.3.3 (i) and (j): the delta first, then the complete list, unless the delta takes its entry back. In the place of
+ * OpenSSL's choice of a delta, which is the first at hand, and only where freshestCRL names one. */
+static int look_up(X509_STORE_CTX *ctx, X509_CRL *crl, X509 *cert)
+{
+	struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
+	const struct pki_crl *delta = newest_delta(w, crl), *before = w->delta;
+	int r = 1;
+
+	if (delta) {
+		w->delta = delta;
+		w->delta_spoilt = false;
+		if (check_list(ctx, delta->x509))
+			r = w->cert_crl(ctx, delta->x509, cert);
+		else
+			r = 0;
+		w->delta = before;
+		if (r == 0)
+			return 0;
+		/* removeFromCRL; one that is past its day takes nothing back */
+		if (r == 2 && !w->delta_spoilt && !is_outdated(w, delta->x509) &&
+		    delta->this_update <= w->at &&
+		    (delta->next_update > INT64_MAX - w->evidence->grace ||
+		     w->at <= delta->next_update + w->evidence->grace))
+			return 1;
+	}
+	return w->cert_crl(ctx, crl, cert);
+}
+
+/* A context whose functions nobody has replaced has OpenSSL's own. */
+static int find_own_functions(struct work *w)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	int r = -ENOMEM;
+
+	if (ctx && X509_STORE_CTX_init(ctx, NULL, w->path[0]->x509, NULL) == 1) {
+		w->check_crl = X509_STORE_CTX_get_check_crl(ctx);
+		w->cert_crl = X509_STORE_CTX_get_cert_crl(ctx);
+		r = w->check_crl && w->cert_crl ? 0 : -EIO;
+	}
+	X509_STORE_CTX_free(ctx);
+	return r;
+}
+
 static int run(struct work *w)
 {
 	struct pki_cert *anchor = w->path[w->n_path - 1];
@@ -356,7 +488,8 @@ static int run(struct work *w)
 	X509_VERIFY_PARAM *param;
 	int r = -ENOMEM;
 
-	if (!untrusted || !ctx || !store || X509_STORE_add_cert(store, anchor->x509) != 1)
+	if (!untrusted || !ctx || !store || X509_STORE_add_cert(store, anchor->x509) != 1 ||
+	    find_own_functions(w) < 0)
 		goto out;
 	for (size_t i = 1; i + 1 < w->n_path; i++)
 		if (sk_X509_push(untrusted, w->path[i]->x509) <= 0)
@@ -366,6 +499,8 @@ static int run(struct work *w)
 			goto out;
 	X509_STORE_set_check_issued(store, next_in_path);
 	X509_STORE_set_verify_cb(store, remember);
+	X509_STORE_set_check_crl(store, check_list);
+	X509_STORE_set_cert_crl(store, look_up);
 	if (X509_STORE_CTX_init(ctx, store, w->path[0]->x509, untrusted) != 1 ||
 	    X509_STORE_CTX_set_app_data(ctx, w) != 1)
 		goto out;
@@ -373,9 +508,8 @@ static int run(struct work *w)
 	param = X509_STORE_CTX_get0_param(ctx);
 	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
 						   X509_V_FLAG_EXTENDED_CRL_SUPPORT |
-						   X509_V_FLAG_USE_DELTAS |
 						   X509_V_FLAG_TRUSTED_FIRST);
-	if (!pki_cert_self_signed(anchor))
+	if (!pki_cert_ends_chain(anchor))
 		X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
 	X509_VERIFY_PARAM_set_time(param, (time_t)w->at);
 	X509_VERIFY_PARAM_set_depth(param, PKI_CHAIN_MAX);
@@ -425,10 +559,13 @@ static void conclude(struct work *w, size_t i)
 		status->fresh_until = fresh_until(w, i);
 		status->text[0] = '\0';
 	} else if (w->error[i] != X509_V_ERR_UNABLE_TO_GET_CRL || !status->text[0]) {
-		(void)snprintf(status->text, sizeof(status->text), "%s",
-			       w->error[i] == X509_V_ERR_UNABLE_TO_GET_CRL
-				       ? "there is no revocation list of its issuer that fits"
-				       : X509_verify_cert_error_string(w->error[i]));
+		(void)snprintf(
+			status->text, sizeof(status->text), "%s",
+			w->error[i] == X509_V_ERR_UNABLE_TO_GET_CRL
+				? "there is no revocation list of its issuer that fits"
+			: w->error[i] == ERR_OUTDATED
+				? "its issuer's revocation list is older than one that was in force before"
+				: X509_verify_cert_error_string(w->error[i]));
 	}
 }
 

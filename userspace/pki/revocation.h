@@ -35,6 +35,8 @@ struct pki_evidence {
 	struct pki_ocsp *const *answers;
 	size_t n_answers; /* likewise PKI_OCSP_ANSWERS_MAX */
 	int64_t grace;	  /* seconds for which evidence counts beyond its nextUpdate */
+	uint64_t
+		outdated; /* a bit for each list that is older than one that was in force: it revokes, and says nothing good */
 	uint64_t *
 		genuine; /* NULL, or: filled with a bit for each list that was signed by who may sign lists for this path */
 };

@@ -5,9 +5,7 @@
  */
 #include "pki/trust.h"
 
-#include <openssl/err.h>
 #include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
 #include "base/macro.h"
 #include "base/time.h"
@@ -160,9 +158,7 @@ static bool issued_by_any(const struct pki_certs *issuers, const struct pki_cert
 
 	for (size_t i = 0; !yes && i < issuers->n; i++)
 		yes = !pki_cert_equal(issuers->list[i], cert) &&
-		      X509_check_issued(issuers->list[i]->x509, cert->x509) == X509_V_OK &&
-		      X509_verify(cert->x509, X509_get0_pubkey(issuers->list[i]->x509)) == 1;
-	ERR_clear_error();
+		      pki_cert_issued(issuers->list[i], cert);
 	return yes;
 }
 

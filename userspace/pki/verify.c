@@ -312,7 +312,7 @@ static int openssl_verify(const struct pki_verdict *verdict, int64_t at,
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 
 	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT | X509_V_FLAG_TRUSTED_FIRST);
-	if (!pki_cert_self_signed(verdict->path[n - 1]))
+	if (!pki_cert_ends_chain(verdict->path[n - 1]))
 		X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
 	X509_VERIFY_PARAM_set_time(param, (time_t)at);
 	X509_VERIFY_PARAM_set_depth(param, PKI_CHAIN_MAX);
@@ -385,11 +385,13 @@ static void try_path(const struct pki_verify_request *request, struct pki_paths 
 	enum pki_reason reason;
 	uint8_t bad = 0;
 	size_t at = 0;
+	bool alone;
 
 	drop_path(verdict);
 	set_path(verdict, paths, path);
 	/* With one way only, OpenSSL's own check of the signatures is enough. */
-	if (paths->n_found > 1) {
+	alone = paths->n_found == 1 && !paths->distances;
+	if (!alone) {
 		r = pki_paths_check(paths, path, &bad);
 		if (r == -E2BIG) {
 			refuse_work(verdict);
@@ -403,11 +405,9 @@ static void try_path(const struct pki_verify_request *request, struct pki_paths 
 	for (size_t i = verdict->n_path; i-- > 0;)
 		if (!check_one(verdict, i, request->at))
 			return;
-	if (paths->signature_checks + path->n - 1U > PKI_SIGNATURE_CHECKS_MAX) {
-		refuse_work(verdict);
-		return;
-	}
-	paths->signature_checks += path->n - 1U;
+	/* Those that are known to be good are checked by OpenSSL once more, and counted once: there are no more than PKI_PATHS_MAX paths. */
+	if (alone)
+		paths->signature_checks += path->n - 1U;
 	r = openssl_verify(verdict, request->at, &request->policies, &error, &depth);
 	if (r < 0) {
 		refuse(verdict, PKI_INTERNAL, "the validation of \"%.160s\" failed: %s",

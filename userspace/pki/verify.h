@@ -7,7 +7,8 @@
  * issuers cannot lead OpenSSL's builder astray), and each candidate is then validated as RFC
  * 5280 section 6 says by OpenSSL in strict mode, over a store that holds this path alone. Work
  * is bounded whatever the peer sends: PKI_PEER_CERTS_MAX certificates, PKI_CHAIN_MAX deep,
- * PKI_SIGNATURE_CHECKS_MAX signatures.
+ * PKI_SIGNATURE_CHECKS_MAX signatures, which OpenSSL checks once more for each of at most
+ * PKI_PATHS_MAX paths that have only good ones.
  */
 #ifndef CERTGATE_PKI_VERIFY_H
 #define CERTGATE_PKI_VERIFY_H
@@ -62,7 +63,7 @@ struct pki_verdict {
 	/* of the whole path: the intersection of its windows, seconds since 1970 */
 	int64_t not_before;
 	int64_t not_after;	   /* the last second */
-	unsigned signature_checks; /* how many were spent */
+	unsigned signature_checks; /* how many were looked at */
 };
 
 /* A second opinion on a path that is otherwise good: revocation. Gets leaf .. anchor, the other
