@@ -110,9 +110,6 @@
 	X(SEEN_REVOKED,    ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(PATH_STATE,      ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(BINDING_GONE,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
-	/* the newest lists that files brought */                                                  \
-	X(LIST_SEEN,       ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
-	X(LIST_MARK,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
 	/* lists and OCSP answers: verify wants them, fetch gets them */                           \
 	X(NEWS_WANT,       ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(NEWS,            ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   1)                    \
@@ -150,7 +147,10 @@
 	X(RESOLVE,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_FETCH),    0)                    \
 	X(RESOLVED,        ROLE_BIT(ROLE_FETCH),    ROLE_BIT(ROLE_MAIN),     0)                    \
 	/* rules have changed: what becomes of the path of a binding */                            \
-	X(PATH_JUDGED,     ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)
+	X(PATH_JUDGED,     ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	/* the newest lists that files brought */                                                  \
+	X(LIST_SEEN,       ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(LIST_MARK,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)
 /* clang-format on */
 
 #define MSG_STAGED (ROLE_BIT(ROLE_KEY) | ROLE_BIT(ROLE_VERIFY))
