@@ -361,6 +361,13 @@ json_t *cg_config_to_json(const struct cg_config *c);
 json_t *cg_connection_to_json(const struct cg_connection *c);
 bool cg_connection_equal(const struct cg_connection *a, const struct cg_connection *b);
 
+/*
+ * A name for everything that was configured of a connection: the first bytes of a SHA-256 over its JSON, the same for the same configuration
+ * whoever reads it. -ENOMEM.
+ */
+enum { CG_DIGEST_SIZE = 8 };
+int cg_connection_digest(const struct cg_connection *c, uint8_t ret[CG_DIGEST_SIZE]);
+
 /* Names as in the YAML file. */
 const char *cg_mode_to_string(enum cg_connection_mode mode);
 const char *cg_role_to_string(enum cg_role role);

@@ -162,9 +162,12 @@ struct conn {
 	bool goes_on; /* while ike answers to a snapshot: this one is in it */
 	unsigned int attempts;
 	struct history history;
-	struct history_entry last_error; /* code NULL: none */
-	char *left;			 /* why the last IKE SA ended; NULL: nobody said so */
-	uint8_t config_digest[8];	 /* of all that was configured: for the audit trail */
+	struct history_entry last_error;       /* code NULL: none */
+	char *left;			       /* why the last IKE SA ended; NULL: nobody said so */
+	uint8_t config_digest[CG_DIGEST_SIZE]; /* of all that was configured: for the audit trail */
+	char *refusal,
+		*refusal_hint; /* its certificates cannot be used; NULL: they can, or no hint */
+	bool told;	       /* how it is loaded */
 	uint64_t files_loaded, files_seen, files_tried; /* filewatch.c */
 };
 
@@ -220,6 +223,19 @@ void load_on_process(struct gateway *g, bool came);
 /* Loads what is in force again, when nothing else is being loaded. */
 void load_soon(struct gateway *g);
 void load_free(struct load *l);
+
+/* credentials.c: what key and verify said of a connection that is being loaded. All but move and drop: 0 or -ENOMEM. */
+/* like: NULL, or one that may have the same certificates. */
+int credentials_set_own(struct conn *c, const struct conn *like, const struct staged_key *s);
+int credentials_set_peer(struct conn *c, const struct staged_trust *s);
+/* What the connection that runs has. */
+int credentials_copy_own(struct conn *c, const struct conn *old);
+int credentials_copy_peer(struct conn *c, const struct conn *old);
+void credentials_drop_own(struct conn *c);
+/* Whether peers and we are known by the same. */
+bool credentials_equal(const struct conn *a, const struct conn *b);
+/* To the connection that runs. */
+void credentials_move(struct conn *to, struct conn *from);
 
 /* Whether the difference is one that SAs, tunnels and routes in place cannot follow. */
 bool conn_must_begin_anew(const struct cg_connection *a, const struct cg_connection *b);
@@ -381,6 +397,13 @@ unsigned int expiry_level(int64_t not_after, int64_t now);
 void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS]);
 /* Warns of what has come a step nearer. now: seconds since 1970. */
 void expiry_tick(struct gateway *g, int64_t now);
+
+/* ---------------------------------------------------------------- clockwatch.c: a clock that cannot be right */
+
+/* Tells of a clock that became wrong, or right: then all is loaded again. now: seconds since 1970. */
+void clock_tick(struct gateway *g, int64_t now);
+/* The daemon's warnings of `status`, a new reference. */
+json_t *clock_json(const struct gateway *g);
 
 /* ---------------------------------------------------------------- forwarding.c: does the kernel forward */
 
@@ -649,6 +672,7 @@ struct gateway {
 	struct event *load_timer;
 	int64_t expiry_at; /* seconds since 1970 */
 	usec_t files_at;   /* boot time: looked at last by filewatch.c */
+	bool clock_wrong;
 
 	struct cgk *k; /* NULL: the module is not loaded */
 	struct cgk_rt *rt;
