@@ -61,7 +61,7 @@ hq_refused() { # NAME [HOST]: one more connection, whose certificate the vault d
 	END
 }
 
-# Each by name, what is said of it, and what to do.
+# Each by name, what is said of it, and what to do: words that are not the name's, which each text has.
 explained() {
 	gate hq status --json | python3 -c '
 import json, sys
@@ -140,12 +140,12 @@ done <<-'END'
 	gone|
 	disabled|certificates disabled
 	disabled-secret|secrets 403 SecretDisabled
-	expired|certificates expired
+	past|certificates expired
 	busy|certificates 429 600
 	away|certificates redirect https://198.51.100.1/elsewhere
 	cut|certificates truncated
 	big|secrets oversized
-	nonsense|certificates nonsense
+	page|certificates nonsense
 	slow|certificates slow
 END
 rm "$vault/no-sign/exportable"
@@ -158,12 +158,12 @@ no-sign|may not sign with the key|the role 'Key Vault Crypto User'
 gone|has no certificate 'gone'|check the name
 disabled|is disabled|enable it
 disabled-secret|is disabled|enable it
-expired|expired|
+past|the certificate expired 2|
 busy|asked too often|asked again
 away|answers with a redirect (302), which is not followed|
 cut|cannot be reached|
 big|more than 196608 bytes|
-nonsense|'nonsense'|
+page|the answer is no JSON|
 slow|cannot be reached|
 other|cannot be reached: SSL|
 END
