@@ -2,6 +2,8 @@
 /* A clock that cannot be right: it is told once, and once it is right all is loaded again and those that wait try at once. */
 #include "lib/maintest.h"
 
+#include "daemon/clockwatch.h"
+
 enum { WRONG = 86400, RIGHT = 1800000000 };
 
 static int set_up(void **state)

@@ -5,6 +5,7 @@
  */
 #include "base/hex.h"
 #include "base/str.h"
+#include "daemon/credentials.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"

@@ -3,6 +3,8 @@
  * A clock that cannot be right: nobody can be judged by it, so the daemon waits and says so. When it is right all is loaded again, for what was
  * loaded meanwhile was not asked whether it is valid, and connections that wait for their next attempt make it. Called by main's start and tick.
  */
+#include "daemon/clockwatch.h"
+
 #include "daemon/gateway.h"
 
 static const char way_out[] = "set the clock, or wait until it is set (NTP)";

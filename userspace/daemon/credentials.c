@@ -3,8 +3,9 @@
  * What key and verify said of a connection while it was loaded: our certificates and identity, the peer's anchors and rules. Taken from their
  * answers, kept from the connection that runs, and moved to it. Called by load.c and apply.c.
  */
+#include "daemon/credentials.h"
+
 #include "base/str.h"
-#include "daemon/gateway.h"
 
 static int dup_bytes(const void *data, size_t len, uint8_t **ret, size_t *ret_len)
 {

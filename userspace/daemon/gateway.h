@@ -224,19 +224,6 @@ void load_on_process(struct gateway *g, bool came);
 void load_soon(struct gateway *g);
 void load_free(struct load *l);
 
-/* credentials.c: what key and verify said of a connection that is being loaded. All but move and drop: 0 or -ENOMEM. */
-/* like: NULL, or one that may have the same certificates. */
-int credentials_set_own(struct conn *c, const struct conn *like, const struct staged_key *s);
-int credentials_set_peer(struct conn *c, const struct staged_trust *s);
-/* What the connection that runs has. */
-int credentials_copy_own(struct conn *c, const struct conn *old);
-int credentials_copy_peer(struct conn *c, const struct conn *old);
-void credentials_drop_own(struct conn *c);
-/* Whether peers and we are known by the same. */
-bool credentials_equal(const struct conn *a, const struct conn *b);
-/* To the connection that runs. */
-void credentials_move(struct conn *to, struct conn *from);
-
 /* Whether the difference is one that SAs, tunnels and routes in place cannot follow. */
 bool conn_must_begin_anew(const struct cg_connection *a, const struct cg_connection *b);
 /* Replaces what runs. conns: as many as the configuration has enabled connections, in its order, with what key and verify said. Owns both. */
@@ -397,13 +384,6 @@ unsigned int expiry_level(int64_t not_after, int64_t now);
 void expiry_items(const struct conn *c, struct expiry_item items[EXPIRY_ITEMS]);
 /* Warns of what has come a step nearer. now: seconds since 1970. */
 void expiry_tick(struct gateway *g, int64_t now);
-
-/* ---------------------------------------------------------------- clockwatch.c: a clock that cannot be right */
-
-/* Tells of a clock that became wrong, or right: then all is loaded again. now: seconds since 1970. */
-void clock_tick(struct gateway *g, int64_t now);
-/* The daemon's warnings of `status`, a new reference. */
-json_t *clock_json(const struct gateway *g);
 
 /* ---------------------------------------------------------------- forwarding.c: does the kernel forward */
 

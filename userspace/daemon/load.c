@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/str.h"
+#include "daemon/credentials.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
 #include "daemon/vaulting.h"

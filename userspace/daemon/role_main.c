@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "daemon/clockwatch.h"
 #include "daemon/engine_events.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/version.h"
+#include "daemon/clockwatch.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
 #include "daemon/vaulting.h"
