@@ -5,7 +5,6 @@
  */
 #include "lib/maintest.h"
 
-
 #include "base/str.h"
 
 static struct {

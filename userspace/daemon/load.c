@@ -223,7 +223,8 @@ static int stage_trust(struct load *l)
 {
 	struct conn *conn = l->conns[l->at];
 	const struct cg_connection *c = conn->cfg;
-	struct channel *verifiers[ROLE_WORKERS_MAX];
+	struct channel *verifiers[ROLE_WORKERS_MAX] = {0};
+	const unsigned int n = l->g->n_verifiers;
 	static struct stage_trust s;
 	int r = 0, e;
 
@@ -236,7 +237,7 @@ static int stage_trust(struct load *l)
 	(void)snprintf(s.subject_name, sizeof(s.subject_name), "%s", c->subject_name);
 	(void)snprintf(s.remote_identity, sizeof(s.remote_identity), "%s", c->remote_identity);
 	s.local_id = (struct ike_blob){conn->local_id, conn->local_id_len};
-	for (unsigned int i = 0; i < l->g->n_verifiers; i++) {
+	for (unsigned int i = 0; i < n; i++) {
 		struct msg_writer m;
 
 		verifiers[i] = proc_channel(l->g, ROLE_VERIFY, i);
@@ -246,24 +247,22 @@ static int stage_trust(struct load *l)
 		r = r < 0 ? r : e;
 	}
 	for (size_t i = 0; i < c->n_inbound_chain; i++) {
-		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_CHAIN, &c->inbound_chain[i],
-			      false);
+		e = send_file(l, verifiers, n, STAGE_CHAIN, &c->inbound_chain[i], false);
 		r = r < 0 ? r : e;
 	}
 	for (size_t i = 0; i < c->n_trust_anchors; i++) {
-		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_ANCHOR, &c->trust_anchors[i],
-			      false);
+		e = send_file(l, verifiers, n, STAGE_ANCHOR, &c->trust_anchors[i], false);
 		r = r < 0 ? r : e;
 	}
 	for (size_t i = 0; i < c->n_crls && c->revocation != CG_REVOCATION_OFF; i++) {
-		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_CRL, &c->crls[i], false);
+		e = send_file(l, verifiers, n, STAGE_CRL, &c->crls[i], false);
 		r = r < 0 ? r : e;
 	}
 	if (r < 0)
 		return r;
-	l->waiting = l->g->n_verifiers;
+	l->waiting = n;
 	l->answered = l->refused = false;
-	for (unsigned int i = 0; i < l->g->n_verifiers; i++)
+	for (unsigned int i = 0; i < n; i++)
 		tell(verifiers[i], MSG_STAGE_END, &s.ref);
 	return 0;
 }
