@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Numbered packets each way between the hosts behind hq and branch while something happens: 1,100 a second, or as many as a busy machine has time
-# for. Needs topology.sh and the program tests/interop/numbered.c.
+# Numbered packets each way between the hosts behind hq and branch while something happens: numbered_rate a second, or as many as a busy machine has
+# time for. Needs topology.sh and the program tests/interop/numbered.c.
 #
 #   no_packet_lost COMMAND...   runs it between them; none may be lost, and it must succeed
 
