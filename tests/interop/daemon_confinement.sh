@@ -4,7 +4,7 @@
 # kernels: uml (6.1)
 #
 # The processes of a running certgated are what they are said to be: users, capabilities, root directories, descriptors, and
-# system calls, which are injected into them with ptrace.
+# system calls, which are injected into them with ptrace. Their memory has no private key, but for that of key.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
@@ -119,6 +119,17 @@ survives() { # ROLE NUMBER ARGUMENT...
 	! "$inject" "$(pid_of hq "$role")" "$@"
 }
 
+holders() { # KEY: the processes in whose memory it is
+	local pids
+	mapfile -t pids < <(gate_pids hq)
+	python3 tests/lib/keyscan.py "$pki/$1.key" "${pids[@]}"
+}
+
+# Another file in its place, loaded.
+changes_key() {
+	cp "$pki/hq2.pfx" "$pki/hq.pfx" && gate hq reload
+}
+
 none_left() {
 	! pgrep -x certgated
 }
@@ -135,9 +146,9 @@ recovers() { # ROLE: there is another process of that role, and the daemon answe
 	wait_for 10 pid_of hq "$1" && gate_answers hq
 }
 
-ktap_begin 74
+ktap_begin 77
 insmod "$CERTGATE_KO" || exit 1
-topo_up && pki_roots && pki_cert hq hq p256 || exit 1
+topo_up && pki_roots && pki_cert hq hq p256 && pki_cert hq hq2 p256 || exit 1
 MODE=responder-only interop_hq hq
 fresh || exit 1
 
@@ -160,6 +171,11 @@ t 'launcher: what it takes to start and end the others, nothing else' capabiliti
 t 'launcher: locked' locked launcher
 t 'launcher: root, without its powers' root launcher
 t 'each, when it is woken, lets who runs finish' in_batches launcher main ike verify key fetch
+
+# What key and all others have in memory. The scan finds what is there: in key it does.
+t 'our private key is in the memory of key alone' eval '[ "$(holders hq)" = "$(pid_of hq key)" ]'
+t 'another one takes its place' eval 'changes_key && [ "$(holders hq2)" = "$(pid_of hq key)" ]'
+t 'of the old one nothing is left anywhere' eval '[ -z "$(holders hq)" ]'
 
 # The numbers are those of x86-64.
 t 'an injected call that is allowed does no harm (getpid)' survives ike 39

@@ -4,8 +4,9 @@
 # kernels: uml
 #
 # Revocation of a running gateway: by a list in a file when the peer authenticates, by hand under traffic and over a restart, by a list that is
-# fetched from a server in the untrusted network and turns against a tunnel that is up, and by an OCSP answer that the peer brings along. And a
-# certificate that ends while a tunnel lives by it.
+# fetched from a server in the untrusted network, which goes away, says nothing, and turns against a tunnel that is up, and by an OCSP answer that
+# the peer brings along. And a certificate that ends while a tunnel lives by it, one that ended before the daemon starts, and a clock that begins
+# in 1970.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 
@@ -18,7 +19,7 @@ hq_conf() {
 		lines+=("  $line")
 	done
 	interop_hq hq "${lines[@]}"
-	sed -i '/^gateway:/a\  fetch: {refresh: 5}' "$gate_root/hq/certgate.yaml"
+	sed -i '/^gateway:/a\  fetch: {refresh: 5, timeout: 3}' "$gate_root/hq/certgate.yaml"
 }
 
 logs() {
@@ -59,11 +60,85 @@ clock() { # SECONDS, by which it is set forward
 	date -s "@$(($(date +%s) + $1))" >/dev/null
 }
 
+# The lists' server, in the untrusted network.
+serve() {
+	"$enter" router python3 -c '
+import http.server, os, sys
+os.chdir(sys.argv[1])
+http.server.HTTPServer(("198.51.100.1", 8080), http.server.SimpleHTTPRequestHandler).serve_forever()' "$www" >/run/http.log 2>&1 &
+	http=$!
+}
+
+# One that takes connections, and then says nothing.
+serve_silence() {
+	"$enter" router python3 -c '
+import socket, time
+server = socket.create_server(("198.51.100.1", 8080))
+time.sleep(1000)' &
+	http=$!
+}
+
+# hq goes, and comes again with what it kept.
+starts_again() {
+	gate_stop hq
+	interop_start && comes_up
+}
+
+mode() { # MODE: of revocation, at hq
+	sed -i "s/revocation: .*/revocation: $1/" "$gate_root/hq/certgate.yaml"
+}
+
+lists() { # [CERT...], which are revoked
+	local cert files=()
+	for cert; do
+		files+=("$cert.pem")
+	done
+	(cd "$pki" && mkpki_crl branch-root 3600 && mkpki_crl branch-ca 3600 "${files[@]}") && cp "$pki/branch-ca.crl" "$www/new" && mv "$www/new" "$www/branch-ca.crl"
+}
+
+# Nothing was fetched before, and the server is asked in vain: up long before that is given up, 30 seconds later.
+waits_no_longer() {
+	local begun
+	gate_stop hq
+	rm -f "$gate_root/hq/state/fetched"
+	interop_start || return 1
+	begun=$SECONDS
+	comes_up || return 1
+	echo "# after $((SECONDS - begun)) seconds"
+	[ $((SECONDS - begun)) -le 20 ]
+}
+
+# A second connection of hq's, whose own certificate has ended.
+late_connection() {
+	cat >>"$gate_root/hq/certgate.yaml" <<-END
+		  - name: late
+		    interface: {name: cg7}
+		    local_address: 198.51.100.2
+		    remote_address: 203.0.113.77
+		    start: manual
+		    local_networks: [10.1.0.0/16]
+		    remote_networks: [10.77.0.0/16]
+		    outbound_certificate: $pki/hq-late.pfx
+		    inbound_certificate: {subject_name: gw.second.example, chain: [$pki/branch-root.cer]}
+	END
+}
+
+late_says() { # WORDS: by up, which fails
+	local out
+	out=$(gate hq up late 2>&1) && return 1
+	echo "$out"
+	[[ $out == *"$1"* ]]
+}
+
+says_it_waits() {
+	gate hq status | grep 'clock cannot be right' && grep -q 'event=clock-wrong' "$gate_root/hq/log" && ! gate_is hq branch state up
+}
+
 died() { # by what was fetched
 	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
 }
 
-ktap_begin 24
+ktap_begin 35
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 &&
@@ -102,16 +177,29 @@ gate_stop hq
 
 # From a server, which must be asked.
 mkdir -p "$www" && cp "$pki/branch-ca.crl" "$www"
-"$enter" router python3 -c '
-import http.server, os, sys
-os.chdir(sys.argv[1])
-http.server.HTTPServer(("198.51.100.1", 8080), http.server.SimpleHTTPRequestHandler).serve_forever()' "$www" >/run/http.log 2>&1 &
-http=$!
-hq_conf 'revocation: required' "crls: [$pki/branch-root.crl]"
+serve
+hq_conf 'revocation: required' 'revocation_grace: 60' "crls: [$pki/branch-root.crl]"
 B_CERT=branch2 interop_branch
 interop_start && gate_start branch branch
 t 'who must know asks the server, and lets the peer in' eval 'comes_up && gate_is hq branch revocation.state good' || { logs; ktap_log /run/http.log; }
-(cd "$pki" && mkpki_crl branch-ca 3600 branch2.pem) && cp "$pki/branch-ca.crl" "$www/new" && mv "$www/new" "$www/branch-ca.crl"
+kill $http
+t 'and still knows after a start, though the server is gone' eval 'starts_again && gate_is hq branch revocation.state good' || logs
+mode when-available
+gate hq reload
+clock 3700
+t 'news end, the server is gone, and status says that nobody knows' wait_for 20 gate_is hq branch revocation.state unknown || logs
+t 'who need not know keeps the tunnel' eval 'sleep 2; gate_is hq branch state up && ping_both' || logs
+mode required
+gate hq reload
+t 'who must know ends it: its grace is over, and that is told' eval 'wait_for 20 grep -q "whether it is revoked is not known any more.*connection=branch" "$gate_root/hq/log" && no_ping && ! gate_is hq branch state up' || logs
+mode when-available
+serve_silence
+t 'a server that says nothing holds up a handshake for as long as was set' waits_no_longer || logs
+kill $http
+mode required
+lists && serve
+t 'a server that comes back has news' eval 'starts_again && gate_is hq branch revocation.state good' || { logs; ktap_log /run/http.log; }
+lists branch2
 t 'the list turns against it: the tunnel dies' eval 'wait_for 25 died && no_ping' || { logs; ktap_log /run/http.log; }
 kill $http
 gate_stop branch
@@ -152,6 +240,26 @@ t 'status says that it has expired, and which' eval 'gate_field hq branch last_e
 t 'events and history say so, too' eval 'grep -q "CN=Branch Issuing CA,O=Branch, in the chain by which CN=gw.branch.example was let in, has expired at $end .*event=certificate-expired connection=branch" "$gate_root/hq/log" && gate hq explain branch | grep -q "Branch Issuing CA.* has expired at $end"' || logs
 t 'and does not come up again: it is refused, by name' eval '! gate branch up hq --wait 5 && grep -q "Branch Issuing CA.*event=expired connection=branch" "$gate_root/hq/log"' || logs
 clock -3600
+gate_stop branch
+gate_stop hq
+
+# A machine without a battery begins in 1970; and who was off while a certificate ended serves the others all the same.
+(MKPKI_FROM=-7200 MKPKI_UNTIL=-60 pki_cert hq hq-late p256) || exit 1
+interop_hq hq && late_connection
+B_CERT=branch4 interop_branch
+: >"$gate_root/hq/log"
+now=$(date +%s)
+date -s @86400 >/dev/null
+interop_start && gate_start branch branch
+t 'a clock that cannot be right: the daemon starts, waits and says so' says_it_waits || logs
+date -s "@$((now + 10))" >/dev/null
+t 'when it is right the tunnel comes up by itself' eval 'gate_up hq branch && ping_both && grep -q "event=clock-right" "$gate_root/hq/log"' || logs
+t 'what has ended is found then' wait_for 5 grep -q 'expired .*event=connection-refused connection=late' "$gate_root/hq/log" || logs
+gate_kill hq
+interop_start
+t 'a start goes on without the connection whose certificate has ended' eval 'gate_up hq branch && ping_both && gate_is hq late state refused && late_says expired' || logs
+sed -i "s/hq-late/hq/" "$gate_root/hq/certgate.yaml"
+t 'with a good one it is loaded' eval 'gate hq reload && gate_is hq late state down' || logs
 gate_stop branch
 gate_stop hq
 topo_down

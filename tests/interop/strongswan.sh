@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
 . tests/lib/strongswan_pair.sh
+. tests/lib/numbered.sh
 . tests/lib/several.sh
 
 # What is tried with one start of both daemons: a connection each, with what WHAT says of it
@@ -92,6 +93,21 @@ meet_all() {
 	done
 }
 
+# A certificate of ours under another name. strongSwan is told with one more connection, for the name belongs to a connection there.
+renamed() {
+	local before
+	before=$(grep -c event=peer-admitted "$gate_root/hq/log")
+	swan_conf branch <<-END || return 1
+		connections {
+			$(swan_connection hq branch-p256 "$gcm" aes256gcm16-esn)
+			$(SWAN_REMOTE_ID=CN=gw2.hq.example swan_connection renamed branch-p256 "$gcm" aes256gcm16-esn)
+		}
+	END
+	swan branch --load-conns --file "$swan_root/branch/swanctl.conf" && MODE=default interop_hq hq-named && gate hq reload >/dev/null &&
+		wait_for 30 eval '[ "$(grep -c event=peer-admitted "$gate_root/hq/log")" -gt '"$before"' ]' &&
+		swan branch --list-sas --ike renamed | grep -q ESTABLISHED
+}
+
 finish() {
 	t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'
 	topo_down
@@ -99,7 +115,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 31; else ktap_begin 153; fi
+if emulated; then ktap_begin 31; else ktap_begin 155; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 45 || exit 1
@@ -189,7 +205,14 @@ old=$(gate_field hq branch ike.spi_i)
 t 'strongSwan rekeys the IKE SA and nothing is lost' lossless 4 swan branch --rekey --ike hq || logs
 t 'the IKE SA is a new one' wait_for 5 eval '[ "$(gate_field hq branch ike.spi_i)" != "$old" ]' || logs
 t 'one IKE SA and one Child SA are left' eval '[ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
-t 'strongSwan terminates: certgate takes it down' swan branch --terminate --ike hq || logs
+name=hq
+if ! emulated; then
+	(cd "$pki" && MKPKI_KEY=p256 mkpki_gateway hq-named hq-ca CN=gw2.hq.example DNS:gw2.hq.example && mkpki_pfx hq-named) || exit 1
+	t 'a new subject of ours, which strongSwan is told of: no numbered packet is lost' no_packet_lost renamed || logs
+	t 'the one before goes' wait_for 20 eval '[ "$(swan branch --list-sas | grep -c ESTABLISHED)" = 1 ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
+	name=renamed
+fi
+t 'strongSwan terminates: certgate takes it down' swan branch --terminate --ike "$name" || logs
 stop_both
 MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}, ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 14}}' interop_hq hq-p256
 swan_branch branch-p256 "$gcm" aes256gcm16-esn

@@ -33,7 +33,7 @@ swan_connection() {
 			}
 			remote {
 				auth = pubkey
-				id = "CN=gw.hq.example"
+				id = "${SWAN_REMOTE_ID:-CN=gw.hq.example}"
 				cacerts = hq-root.pem
 			}
 			children {

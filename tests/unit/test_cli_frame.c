@@ -486,6 +486,8 @@ static void check_prints_json_as_documented(void **state)
 				  "ike_port"),
 			 500);
 	assert_int_equal(json_array_size(json_object_get(jb, "files")), 1);
+	assert_true(json_is_object(json_object_get(jb, "configurations")));
+	assert_null(json_object_get(ja, "configurations"));
 }
 
 static int make_dir(void **state)

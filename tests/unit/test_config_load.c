@@ -496,6 +496,23 @@ static void a_setting_of_the_start_that_changed_is_warned_of(void **state)
 	}
 }
 
+/* The audit trail names a configuration by it: another file with the same in it has the same name. */
+static void a_configurations_digest_follows_what_is_configured(void **state)
+{
+	_cleanup_loaded_ struct loaded a = load_connection(REMOTE INBOUND NETWORKS);
+	_cleanup_loaded_ struct loaded same = load_connection("# moved\n" NETWORKS INBOUND REMOTE);
+	_cleanup_loaded_ struct loaded policy = load_connection(REMOTE INBOUND NETWORKS
+								"    policy: azure-custom\n");
+	uint8_t one[CG_DIGEST_SIZE], two[CG_DIGEST_SIZE], other[CG_DIGEST_SIZE];
+
+	(void)state;
+	assert_int_equal(cg_connection_digest(&a.config->connections[0], one), 0);
+	assert_int_equal(cg_connection_digest(&same.config->connections[0], two), 0);
+	assert_int_equal(cg_connection_digest(&policy.config->connections[0], other), 0);
+	assert_memory_equal(one, two, sizeof(one));
+	assert_memory_not_equal(one, other, sizeof(one));
+}
+
 static void the_configuration_prints_as_json(void **state)
 {
 	_cleanup_loaded_ struct loaded l = load_connection(REMOTE INBOUND NETWORKS);
@@ -592,6 +609,7 @@ int main(void)
 		cmocka_unit_test(text_from_memory_cannot_include),
 		cmocka_unit_test(a_connection_is_equal_until_anything_that_matters_changes),
 		cmocka_unit_test(a_setting_of_the_start_that_changed_is_warned_of),
+		cmocka_unit_test(a_configurations_digest_follows_what_is_configured),
 		cmocka_unit_test(the_configuration_prints_as_json),
 		cmocka_unit_test(a_key_may_be_in_hardware),
 	};

@@ -157,6 +157,14 @@ static void an_identifier_is_of_the_vault_that_was_asked(void **state _unused_)
 	"connections:\n  - name: hq\n    interface: cg0\n" \
 	"    outbound_certificate: " certificate "\n" REMOTE INBOUND NETWORKS
 
+static void a_vault_is_asked_every_hour_unless_it_is_said_otherwise(void **state _unused_)
+{
+	_cleanup_loaded_ struct loaded l = load_text(HQ("https://kv.vault.azure.net/secrets/x"));
+
+	assert_good(&l);
+	assert_int_equal(l.config->gateway.vault.refresh_seconds, 3600);
+}
+
 static void a_connection_may_have_its_certificate_there(void **state _unused_)
 {
 	_cleanup_loaded_ struct loaded l = load_text(
@@ -202,6 +210,7 @@ int main(void)
 		cmocka_unit_test(long_ones_are_refused),
 		cmocka_unit_test(the_clouds_vaults_are_known),
 		cmocka_unit_test(an_identifier_is_of_the_vault_that_was_asked),
+		cmocka_unit_test(a_vault_is_asked_every_hour_unless_it_is_said_otherwise),
 		cmocka_unit_test(a_connection_may_have_its_certificate_there),
 		cmocka_unit_test(hosts_may_be_named_later),
 	};

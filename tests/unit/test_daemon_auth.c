@@ -233,6 +233,42 @@ static void a_key_of_another_certificate_does_not_load(void **state _unused_)
 	(void)key_table_free(t);
 }
 
+/* A certificate that is valid now, loaded at another time. */
+static struct staged_key stage_at(int64_t now, size_t *ret_findings)
+{
+	struct stage_key s = {
+		.ref = {.generation = 2, .connection = 7}, .name = "x", .local_identity = "dn"};
+	struct stage_file f = {.ref = s.ref, .part = STAGE_CERTIFICATE, .name = "gw.pem"};
+	struct key_table *t = key_table_new(2);
+	static struct staged_key answer;
+	struct staged_key ret;
+	char *pem;
+	int len;
+
+	len = asprintf(&pem, "%s%s", our_cert->pem, our_cert->key_pem);
+	assert_true(len > 0);
+	assert_int_equal(key_table_begin(t, &s), 0);
+	assert_int_equal(key_table_file(t, &f, (uint8_t *)pem, (size_t)len), 0);
+	assert_int_equal(key_table_end(t, 7, now, &answer), 0);
+	*ret_findings = key_table_last(t, 7)->staging->findings.n;
+	ret = answer;
+	(void)key_table_free(t);
+	return ret;
+}
+
+/* At boot it shows 1970, and a start that refused its own certificate would be the end of all tunnels. */
+static void a_clock_that_cannot_be_right_does_not_keep_a_certificate_out(void **state _unused_)
+{
+	size_t findings;
+
+	assert_int_equal(stage_at(time(NULL), &findings).error, 0);
+	assert_int_equal(findings, 0);
+	assert_int_equal(stage_at(86400, &findings).error, 0);
+	assert_int_equal(findings, 1);
+	assert_int_equal(stage_at(4102444800, &findings).error, -EKEYREJECTED);
+	assert_int_equal(findings, 1);
+}
+
 /* ---------------------------------------------------------------- nonces */
 
 static void a_nonce_is_good_once(void **state _unused_)
@@ -545,6 +581,7 @@ int main(void)
 		cmocka_unit_test(half_an_int_auth_is_not_signed),
 		cmocka_unit_test(nothing_else_is_signed),
 		cmocka_unit_test(a_key_of_another_certificate_does_not_load),
+		cmocka_unit_test(a_clock_that_cannot_be_right_does_not_keep_a_certificate_out),
 		cmocka_unit_test(a_nonce_is_good_once),
 		cmocka_unit_test(a_nonce_is_the_tokens_own),
 		cmocka_unit_test(only_so_many_nonces_are_remembered),

@@ -150,6 +150,51 @@ static void a_verdict_that_crossed_the_change_counts_as_before_it(void **state _
 	tear_down(&w);
 }
 
+/* Verify says of the path that it is not known whether it is revoked, and that the grace is over, or not. */
+static void unknown(struct world *w, bool overdue)
+{
+	static struct proto_path_state s;
+
+	s = (struct proto_path_state){
+		.handle = HANDLE, .checked_at = 1800000000, .n = 1, .overdue = overdue};
+	s.certs[0].state = PKI_STATE_UNKNOWN;
+	(void)snprintf(s.certs[0].text, sizeof(s.certs[0].text), "nobody answers");
+	binding_path_state(&w->g, &s);
+}
+
+static void past_its_grace_who_must_know_ends_it(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w, 1, 1);
+	w.cfg.revocation = CG_REVOCATION_REQUIRED;
+	unknown(&w, false);
+	assert_false(w.b->dead);
+	assert_int_equal(w.b->state->certs[0].state, PKI_STATE_UNKNOWN);
+	unknown(&w, true);
+	assert_true(w.b->dead);
+	assert_string_equal(w.b->why,
+			    "whether it is revoked is not known any more: nobody answers");
+	tear_down(&w);
+}
+
+/* Whoever can keep a server from answering must not be able to end tunnels by it. */
+static void who_need_not_know_keeps_it(void **state _unused_)
+{
+	static const enum cg_revocation modes[] = {CG_REVOCATION_WHEN_AVAILABLE, CG_REVOCATION_OFF};
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct world w;
+
+		set_up(&w, 1, 1);
+		w.cfg.revocation = modes[i];
+		unknown(&w, true);
+		assert_false(w.b->dead);
+		assert_string_equal(w.b->state->certs[0].text, "nobody answers");
+		tear_down(&w);
+	}
+}
+
 /* The first of its chain that ended: an intermediate here. */
 static void what_has_expired_is_named(void **state _unused_)
 {
@@ -243,6 +288,8 @@ int main(void)
 		cmocka_unit_test(where_only_the_peer_may_begin_its_path_decides),
 		cmocka_unit_test(a_change_taken_back_is_none),
 		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
+		cmocka_unit_test(past_its_grace_who_must_know_ends_it),
+		cmocka_unit_test(who_need_not_know_keeps_it),
 		cmocka_unit_test(what_has_expired_is_named),
 		cmocka_unit_test(the_facts_come_back_whole),
 		cmocka_unit_test(a_history_grows_to_its_limit_and_turns),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Fetching: which addresses are asked, and libcurl against a server of our own that redirects to where it must not, sends too much, nothing, or
- * never ends.
+ * Fetching: which addresses are asked, and libcurl against servers of our own, in the clear and over TLS, that redirect to where they must not, send too
+ * much, nothing, or never end.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -104,10 +104,38 @@ static struct http *http;
 static uint16_t port;
 static pid_t server;
 
+/* Something now and then, for as long as it is listened to. */
+static void drip(int fd, const char *text, useconds_t interval)
+{
+	(void)write_all(fd, text, strlen(text));
+	for (int i = 0; i < 100 && write(fd, "x", 1) == 1; i++)
+		(void)usleep(interval);
+}
+
 static void answer(int fd, const char *path, bool post)
 {
 	_cleanup_free_ char *text = NULL;
+	char byte;
 
+	if (streq(path, "/hang")) {
+		(void)recv(fd, &byte, 1, 0); /* until the other one hangs up */
+		return;
+	}
+	if (streq(path, "/drip")) {
+		drip(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", 100000);
+		return;
+	}
+	if (streq(path, "/header")) {
+		drip(fd, "HTTP/1.1 200 OK\r\nX-Long: ", 100000);
+		return;
+	}
+	if (streq(path, "/slow-loop")) {
+		(void)usleep(400000);
+		text = str_printf(
+			"HTTP/1.1 302 Moved\r\nLocation: /slow-loop\r\nContent-Length: 0\r\n\r\n");
+		(void)write_all(fd, text, strlen(text));
+		return;
+	}
 	if (streq(path, "/good"))
 		text = str_printf("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
 	else if (streq(path, "/post"))
@@ -116,6 +144,9 @@ static void answer(int fd, const char *path, bool post)
 	else if (streq(path, "/moved"))
 		text = str_printf(
 			"HTTP/1.1 302 Moved\r\nLocation: /good\r\nContent-Length: 3\r\n\r\nold");
+	else if (streq(path, "/error"))
+		text = str_printf(
+			"HTTP/1.1 500 Oops\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<h1>");
 	else if (streq(path, "/loop"))
 		text = str_printf(
 			"HTTP/1.1 301 Moved\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
@@ -229,12 +260,18 @@ static void fetch_path(enum news_kind kind, const char *host, const char *path)
 	fetch(kind, url);
 }
 
-static void assert_fetch_fails(const char *path, const char *why)
+static void assert_kind_fails(enum news_kind kind, const char *path, const char *why)
 {
-	fetch_path(NEWS_CRL, "127.0.0.1", path);
+	fetch_path(kind, "127.0.0.1", path);
 	assert_null(got.data);
+	assert_true(got.text[0] != '\0');
 	if (!strstr(got.text, why))
 		fail_msg("%s: '%s' is not in '%s'", path, why, got.text);
+}
+
+static void assert_fetch_fails(const char *path, const char *why)
+{
+	assert_kind_fails(NEWS_CRL, path, why);
 }
 
 static void what_is_there_comes_sealed(void **state _unused_)
@@ -316,6 +353,84 @@ static void what_is_no_answer_fails(void **state _unused_)
 	fetch_path(NEWS_OCSP, "127.0.0.1", "/much");
 	assert_null(got.data);
 	assert_non_null(strstr(got.text, "more than 65536 bytes"));
+}
+
+/* A responder is asked by POST, and errs in the same ways. */
+static void a_responder_that_errs_fails(void **state _unused_)
+{
+	allow("127.0.0.1");
+	assert_kind_fails(NEWS_OCSP, "/error", "500");
+	assert_kind_fails(NEWS_OCSP, "/missing", "404");
+	assert_kind_fails(NEWS_OCSP, "/empty", "empty");
+	assert_kind_fails(NEWS_OCSP, "/cut", "");
+	assert_kind_fails(NEWS_OCSP, "/junk", "");
+	assert_kind_fails(NEWS_OCSP, "/said", "exceeded");
+	assert_kind_fails(NEWS_OCSP, "/loop", "redirects");
+	assert_kind_fails(NEWS_OCSP, "/inside", "127.0.0.2 is loopback");
+	assert_kind_fails(NEWS_OCSP, "/metadata", "169.254.169.254 is link-local");
+	/* And then answers. */
+	fetch_path(NEWS_OCSP, "127.0.0.1", "/post");
+	assert_string_equal(got.data, "ok");
+}
+
+/* The whole takes no longer than it may: not one that says nothing, says little at a time, or sends one round in circles. */
+static void whoever_is_slow_is_hung_up_on(void **state _unused_)
+{
+	static const char *const paths[] = {"/hang", "/drip", "/header", "/slow-loop"};
+
+	allow("127.0.0.1");
+	http_set_limit(http, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		usec_t begun = now_boottime(), took;
+
+		assert_kind_fails(i % 2 ? NEWS_OCSP : NEWS_CRL, paths[i], "");
+		took = now_boottime() - begun;
+		if (took < USEC_PER_SEC * 9 / 10 || took > USEC_PER_SEC * 5 / 2)
+			fail_msg("%s: %s after %ju ms", paths[i], got.text,
+				 (uintmax_t)(took / USEC_PER_MSEC));
+	}
+	http_set_limit(http, HTTP_SECONDS);
+	fetch_path(NEWS_CRL, "127.0.0.1", "/good");
+	assert_string_equal(got.data, "hello");
+}
+
+/* Faults of a server whose certificate is good. */
+static void over_https_faults_are_the_same(void **state _unused_)
+{
+	struct pkigen_cert *ca = pkigen_root("CN=Web CA"),
+			   *cert = pkigen_gateway(ca, "CN=w", "IP:127.0.0.1");
+	static const struct {
+		const char *answer, *why;
+	} cases[] = {
+		{"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "500"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nshort", ""},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx", "exceeded"},
+		{"HTTP/1.1 302 Moved\r\nLocation: http://169.254.169.254/x\r\nContent-Length: 0\r\n\r\n",
+		 "169.254.169.254 is link-local"},
+		{"HTTP/1.1 302 Moved\r\nLocation: https://127.1.2.3/x\r\nContent-Length: 0\r\n\r\n",
+		 "127.1.2.3 is loopback"},
+		{"not http at all\r\n\r\n", ""},
+		{"", ""},
+	};
+
+	allow("127.0.0.1");
+	assert_int_equal(http_set_ca(http, ca->pem), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (enum news_kind kind = NEWS_CRL; kind <= NEWS_OCSP; kind++) {
+			struct server tls = {.answers = {cases[i].answer}};
+			_cleanup_free_ char *url = NULL;
+
+			server_start(&tls, cert);
+			url = str_printf("https://127.0.0.1:%u/x", tls.port);
+			fetch(kind, url);
+			server_stop(&tls);
+			assert_null(got.data);
+			/* It was asked. */
+			assert_true(tls.requests[0][0] != '\0');
+			if (!got.text[0] || !strstr(got.text, cases[i].why))
+				fail_msg("%zu: %s", i, got.text);
+		}
+	}
 }
 
 /* Lists over https are believed by their own signature, but who has them is held to be whom the URL names. */
@@ -432,6 +547,9 @@ int main(void)
 		cmocka_unit_test(an_address_that_is_not_allowed_is_not_asked_by_number_or_name),
 		cmocka_unit_test(a_redirect_is_followed_to_where_one_may_go),
 		cmocka_unit_test(what_is_no_answer_fails),
+		cmocka_unit_test(a_responder_that_errs_fails),
+		cmocka_unit_test(whoever_is_slow_is_hung_up_on),
+		cmocka_unit_test(over_https_faults_are_the_same),
 		cmocka_unit_test(over_https_the_servers_certificate_must_be_good),
 		cmocka_unit_test(what_is_no_url_of_http_is_not_fetched),
 		cmocka_unit_test(only_so_many_wait),

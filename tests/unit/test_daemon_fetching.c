@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Who is told of what is fetched, and how much is fetched at once: there may be an OCSP answer for each of thousands of peers.
+ * Who is told of what is fetched, and how much is fetched at once: there may be an OCSP answer for each of thousands of peers. What the operator sees of it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -281,6 +281,54 @@ static void what_was_kept_counts_while_newer_is_fetched(void **state _unused_)
 	assert_int_equal(item->now.size, 4);
 }
 
+/* The first of what `certgate cert list` shows of what is fetched. */
+static void shown(const char *state, const char *text)
+{
+	json_t *list = fetching_json(&w.g), *first = json_array_get(list, 0);
+	const char *is = json_string_value(json_object_get(first, "text"));
+
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(json_string_value(json_object_get(first, "state")), state);
+	assert_string_equal(is ? is : "", text);
+	json_decref(list);
+}
+
+static void fails(const char *why)
+{
+	struct proto_fetch_failed f = {.number = w.last_fetch};
+
+	(void)snprintf(f.text, sizeof(f.text), "%s", why);
+	fetching_on_failed(&w.g, &f);
+	settle();
+}
+
+static void the_operator_sees_what_came_what_failed_and_what_is_due(void **state _unused_)
+{
+	const struct proto_news n = about(1, NEWS_CRL);
+	struct proto_news_taken t = {.taken = true};
+
+	want(0, 1, NEWS_CRL);
+	shown("awaited", "");
+	fails("status 500");
+	shown("failed", "http://ocsp.example/1: status 500");
+	/* It is wanted again, comes, and is good for an hour. */
+	LIST_FIRST(&w.g.news.all)->due = 0;
+	want(0, 1, NEWS_CRL);
+	fetched("list");
+	assert_int_equal(proto_news_key(&n, t.key), 0);
+	t.next_update = (int64_t)(now_realtime() / USEC_PER_SEC) + 3600;
+	fetching_on_taken(&w.g, &w.verify[0], &t);
+	shown("fresh", "");
+	LIST_FIRST(&w.g.news.all)->next_update -= 7200;
+	shown("due", "");
+	/* The next one is not to be had: what was there still counts, and that is told. */
+	LIST_FIRST(&w.g.news.all)->due = 0;
+	want(0, 1, NEWS_CRL);
+	fails("it took more than 30 seconds");
+	shown("failed", "http://ocsp.example/1: it took more than 30 seconds");
+	assert_true(LIST_FIRST(&w.g.news.all)->now.size > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +341,8 @@ int main(void)
 						begin, end),
 		cmocka_unit_test_setup_teardown(who_asks_a_fetch_that_does_not_come_is_told, begin,
 						end),
+		cmocka_unit_test_setup_teardown(
+			the_operator_sees_what_came_what_failed_and_what_is_due, begin, end),
 		cmocka_unit_test_setup_teardown(what_was_kept_counts_while_newer_is_fetched, begin,
 						end),
 	};

@@ -307,11 +307,13 @@ static void a_key_is_opened_once(void **state _unused_)
 
 /* ---------------------------------------------------------------- a connection's */
 
-static struct staged_key stage(const struct pkigen_cert *certificate, EVP_PKEY *key,
-			       uint32_t schemes, struct key_table **ret)
+static struct staged_key stage_by(const struct pkigen_cert *certificate, EVP_PKEY *key,
+				  uint32_t schemes, bool rsa_sha1, struct key_table **ret)
 {
-	static const struct stage_key s = {
-		.ref = {.generation = 1, .connection = 7}, .name = "hq", .local_identity = "dn"};
+	const struct stage_key s = {.ref = {.generation = 1, .connection = 7},
+				    .name = "hq",
+				    .local_identity = "dn",
+				    .rsa_sha1 = rsa_sha1};
 	static const struct stage_file f = {.ref = {.generation = 1, .connection = 7},
 					    .part = STAGE_CERTIFICATE,
 					    .name = "hq.pem"};
@@ -330,6 +332,31 @@ static struct staged_key stage(const struct pkigen_cert *certificate, EVP_PKEY *
 	assert_int_equal(key_table_end(t, 7, time(NULL), &staged), 0);
 	*ret = t;
 	return staged;
+}
+
+static struct staged_key stage(const struct pkigen_cert *certificate, EVP_PKEY *key,
+			       uint32_t schemes, struct key_table **ret)
+{
+	return stage_by(certificate, key, schemes, false, ret);
+}
+
+/* Allowed, and of no use: who allowed it hears that before a peer does not come up. */
+static void that_sha1_is_not_signed_is_told_at_load(void **state _unused_)
+{
+	struct pkigen_cert *c = gateway(PKIGEN_RSA2048);
+	const struct pki_findings *found;
+	struct key_table *t;
+
+	assert_int_equal(stage_by(c, c->key, PKCS1, true, &t).error, 0);
+	found = &key_table_last(t, 7)->staging->findings;
+	assert_int_equal(found->n, 1);
+	assert_int_equal(found->items[0].severity, PKI_WARNING);
+	assert_non_null(strstr(found->items[0].found,
+			       "hardware, which is not asked for signatures with SHA-1"));
+	assert_non_null(strstr(found->items[0].wanted, "allow_sha1_signatures has no effect"));
+	assert_false(key_table_last(t, 7)->auth.send_rsa_sha1);
+	key_table_settle(t, 7);
+	(void)key_table_free(t);
 }
 
 static void the_certificate_must_have_the_public_half(void **state _unused_)
@@ -378,6 +405,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_certificate_must_have_the_public_half, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(it_signs_for_its_connection_by_what_it_makes, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(that_sha1_is_not_signed_is_told_at_load, setup,
 						teardown),
 	};
 

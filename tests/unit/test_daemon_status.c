@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What `status` tells of the IKE ports: counters go from the engine to the result whole, each in its place. What `explain` makes of a
- * connection's state and history.
+ * What `status` tells of the IKE ports: counters go from the engine to the result whole, each in its place. What it tells of the revocation of a
+ * peer's path. What `explain` makes of a connection's state and history.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,6 +105,105 @@ static void the_child_that_ike_has_is_shown(void **state _unused_)
 		s.n_children = 0;
 	}
 	conn_unlist(&c);
+}
+
+/* ---------------------------------------------------------------- revocation */
+
+enum { YESTERDAY = 1800000000, TOMORROW = YESTERDAY + 2 * 86400 };
+
+/* What verify says of a path of three: of the leaf and its issuer, nothing of the anchor. */
+static void path_is(struct gateway *g, enum pki_state leaf, int64_t leaf_until, const char *text,
+		    enum pki_state issuer)
+{
+	static struct proto_path_state s;
+
+	s = (struct proto_path_state){.handle = 9, .checked_at = YESTERDAY + 60, .n = 2};
+	s.certs[0].state = leaf;
+	s.certs[0].fresh_until = leaf_until;
+	(void)snprintf(s.certs[0].text, sizeof(s.certs[0].text), "%s", text);
+	s.certs[1].state = issuer;
+	s.certs[1].fresh_until = TOMORROW;
+	(void)snprintf(s.certs[1].source, sizeof(s.certs[1].source), "crl");
+	if (issuer == PKI_STATE_REVOKED)
+		(void)snprintf(s.certs[1].text, sizeof(s.certs[1].text), "revoked: cACompromise");
+	binding_path_state(g, &s);
+}
+
+static const char *text_at(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "absent";
+}
+
+static void what_is_not_known_is_told_with_its_reason(void **state _unused_)
+{
+	struct cg_connection cfg = {
+		.name = (char *)"hq", .enabled = true, .revocation = CG_REVOCATION_WHEN_AVAILABLE};
+	struct cg_config config = {.connections = &cfg, .n_connections = 1};
+	struct options o = {.config = "/etc/certgate/certgate.yaml"};
+	static struct conn c;
+	struct gateway g = {.config = &config, .options = &o};
+	struct proto_sa_status sa = {.s = {.connection = 1, .state = IKE_STATE_UP, .binding = 9}};
+	struct ike_snapshot s = {.sas = &sa, .n_sas = 1};
+	struct proc verify = {.role = ROLE_VERIFY};
+	static struct proto_binding p;
+	static const struct {
+		enum pki_state leaf, issuer;
+		int64_t until;
+		const char *text;
+		const char *state, *next, *leaf_state, *leaf_next;
+	} cases[] = {
+		{PKI_STATE_GOOD, PKI_STATE_GOOD, TOMORROW + 1, "", "good", "2027-01-17T08:00:00Z",
+		 "good", "2027-01-17T08:00:01Z"},
+		/* A server failed, and nothing was ever known. */
+		{PKI_STATE_UNKNOWN, PKI_STATE_GOOD, INT64_MAX, "http://x/: status 500", "unknown",
+		 "2027-01-17T08:00:00Z", "unknown", "absent"},
+		/* It was known, and the next news are overdue: status says since when. */
+		{PKI_STATE_UNKNOWN, PKI_STATE_GOOD, YESTERDAY, "overdue", "unknown",
+		 "2027-01-15T08:00:00Z", "unknown", "2027-01-15T08:00:00Z"},
+		/* Revoked is worse than unknown, wherever it is. */
+		{PKI_STATE_UNKNOWN, PKI_STATE_REVOKED, INT64_MAX, "nobody answers", "revoked",
+		 "2027-01-17T08:00:00Z", "unknown", "absent"},
+	};
+
+	c = (struct conn){.g = &g, .cfg = &cfg, .id = 1};
+	conn_list(&c);
+	p = (struct proto_binding){.handle = 9, .connection = 1};
+	p.binding.n_links = 3;
+	binding_new(&g, &verify, &p);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *result, *conn, *all, *chain, *leaf;
+
+		path_is(&g, cases[i].leaf, cases[i].until, cases[i].text, cases[i].issuer);
+		result = status_json(&g, &s, NULL);
+		conn = json_array_get(json_object_get(result, "connections"), 0);
+		all = json_object_get(conn, "revocation");
+		chain = json_object_get(conn, "chain");
+		leaf = json_object_get(json_array_get(chain, 0), "revocation");
+		assert_string_equal(text_at(all, "mode"), "when-available");
+		assert_string_equal(text_at(all, "state"), cases[i].state);
+		assert_string_equal(text_at(all, "checked_at"), "2027-01-15T08:01:00Z");
+		assert_string_equal(text_at(all, "next_update"), cases[i].next);
+		assert_string_equal(text_at(leaf, "state"), cases[i].leaf_state);
+		assert_string_equal(text_at(leaf, "next_update"), cases[i].leaf_next);
+		assert_string_equal(text_at(leaf, "text"),
+				    cases[i].text[0] ? cases[i].text : "absent");
+		assert_string_equal(text_at(leaf, "source"), "absent");
+		assert_string_equal(text_at(json_object_get(json_array_get(chain, 1), "revocation"),
+					    "source"),
+				    "crl");
+		assert_null(json_object_get(json_array_get(chain, 2), "revocation"));
+		json_decref(result);
+	}
+	bindings_free(&g);
+	conn_unlist(&c);
+	history_done(&c.history);
+	free(c.last_error.code);
+	table_done(&g.bindings_by_handle);
+	table_done(&g.bindings_by_kernel);
+	table_done(&g.conns_by_id);
+	table_done(&g.conns_by_name);
 }
 
 /* ---------------------------------------------------------------- explain */
@@ -264,6 +363,7 @@ int main(void)
 		cmocka_unit_test(counters_reach_main),
 		cmocka_unit_test(counters_are_in_the_result),
 		cmocka_unit_test(the_child_that_ike_has_is_shown),
+		cmocka_unit_test(what_is_not_known_is_told_with_its_reason),
 		cmocka_unit_test(explain_says_what_is_the_matter),
 		cmocka_unit_test(explain_tells_the_last_hundred_oldest_first),
 		cmocka_unit_test(weak_algorithms_are_logged_with_every_load),

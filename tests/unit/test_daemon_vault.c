@@ -15,6 +15,7 @@
 #include <openssl/rsa.h>
 
 #include "base/str.h"
+#include "daemon/key_table.h"
 #include "daemon/key_vault.h"
 #include "lib/pkigen.h"
 #include "pki/cert.h"
@@ -94,7 +95,10 @@ static void signatures_of_every_kind_are_taken_and_others_refused(void **state _
 		const char *alg;
 	} cases[] = {
 		{PKIGEN_RSA2048, PKI_SCHEME_RSA_PKCS1_SHA256, "RS256"},
+		{PKIGEN_RSA2048, PKI_SCHEME_RSA_PKCS1_SHA384, "RS384"},
+		{PKIGEN_RSA2048, PKI_SCHEME_RSA_PKCS1_SHA512, "RS512"},
 		{PKIGEN_RSA2048, PKI_SCHEME_RSA_PSS_SHA256, "PS256"},
+		{PKIGEN_RSA2048, PKI_SCHEME_RSA_PSS_SHA384, "PS384"},
 		{PKIGEN_RSA2048, PKI_SCHEME_RSA_PSS_SHA512, "PS512"},
 		{PKIGEN_P256, PKI_SCHEME_ECDSA_SHA256, "ES256"},
 		{PKIGEN_P384, PKI_SCHEME_ECDSA_SHA384, "ES384"},
@@ -481,6 +485,38 @@ static void a_key_that_stays_signs_there(void **state _unused_)
 	assert_true(made.r < 0);
 }
 
+/* Vaults have no SHA-1: who allowed it hears that at load. */
+static void that_sha1_is_not_signed_there_is_told_at_load(void **state _unused_)
+{
+	const struct stage_key s = {.ref = {.generation = 1, .connection = 7},
+				    .name = "hq",
+				    .local_identity = "dn",
+				    .rsa_sha1 = true};
+	const struct stage_file f = {.ref = s.ref, .part = STAGE_CERTIFICATE, .name = URL};
+	struct pkigen_cert *c = gateway(PKIGEN_RSA2048, 0);
+	struct key_table *t = key_table_new(1);
+	struct vault_item *it = want(1);
+	const struct pki_findings *found;
+	static struct staged_key staged;
+	struct pki_signer *signer;
+
+	give(VERSION, c->der, c->der_len, "hsm-key");
+	make_signature(c->key);
+	assert_int_equal(key_vault_signer(it, &signer), 0);
+	assert_int_equal(key_table_begin(t, &s), 0);
+	assert_int_equal(key_table_file(t, &f, (uint8_t *)strdup(c->pem), strlen(c->pem)), 0);
+	assert_int_equal(key_table_elsewhere(t, 7, signer), 0);
+	assert_int_equal(key_table_end(t, 7, time(NULL), &staged), 0);
+	assert_int_equal(staged.error, 0);
+	found = &key_table_last(t, 7)->staging->findings;
+	assert_int_equal(found->n, 1);
+	assert_int_equal(found->items[0].severity, PKI_WARNING);
+	assert_non_null(strstr(found->items[0].found,
+			       "in its vault, which makes no signatures with SHA-1"));
+	assert_false(key_table_last(t, 7)->auth.send_rsa_sha1);
+	(void)key_table_free(t);
+}
+
 static void a_vault_that_does_not_sign_is_told_at_once(void **state _unused_)
 {
 	struct pkigen_cert *c = gateway(PKIGEN_P256, 0), *other = gateway(PKIGEN_P256, 0);
@@ -564,6 +600,7 @@ int main(void)
 		WITH(the_same_version_wrapped_anew_is_no_new_one),
 		WITH(what_cannot_be_used_is_refused),
 		WITH(a_key_that_stays_signs_there),
+		WITH(that_sha1_is_not_signed_there_is_told_at_load),
 		WITH(a_vault_that_does_not_sign_is_told_at_once),
 		WITH(who_was_loaded_without_hears_when_it_comes),
 		WITH(a_vault_that_says_when_is_not_asked_before),

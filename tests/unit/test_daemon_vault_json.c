@@ -179,6 +179,28 @@ static void a_certificate_that_is_off_or_elsewhere_is_refused(void **state _unus
 	}
 }
 
+/* One that shows 1970 has nothing against what begins in 2030; disabled is disabled all the same. */
+static void a_clock_that_cannot_be_right_is_not_asked(void **state _unused_)
+{
+	static const char *const json[] = {
+		CERTIFICATE("\"cer\":\"MAA\",\"attributes\":{\"nbf\":1900000000}"),
+		CERTIFICATE("\"cer\":\"MAA\",\"attributes\":{\"exp\":80000}"),
+		CERTIFICATE("\"cer\":\"MAA\",\"attributes\":{\"enabled\":false}"),
+	};
+	static const int expected[] = {0, 0, -EKEYREVOKED};
+	struct cg_vault_url u = url();
+
+	for (size_t i = 0; i < ARRAY_SIZE(json); i++) {
+		struct vault_certificate c = {0};
+		struct pki_error err = {0};
+
+		assert_int_equal(vault_read_certificate((const uint8_t *)json[i], strlen(json[i]),
+							&u, 86400, &err, &c),
+				 expected[i]);
+		vault_certificate_done(&c);
+	}
+}
+
 static int read_secret(const char *type, const char *value, struct vault_secret *ret,
 		       struct pki_error *err)
 {
@@ -294,6 +316,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_token_is_refused),
 		cmocka_unit_test(a_certificates_policy_says_whether_its_key_leaves),
 		cmocka_unit_test(a_certificate_that_is_off_or_elsewhere_is_refused),
+		cmocka_unit_test(a_clock_that_cannot_be_right_is_not_asked),
 		cmocka_unit_test(a_secret_is_what_its_type_says),
 		cmocka_unit_test(a_signature_is_base64url),
 		cmocka_unit_test(refusals_say_what_to_do),

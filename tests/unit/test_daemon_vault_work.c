@@ -133,6 +133,23 @@ static void ask_tls(const struct pkigen_cert *cert, const struct pkigen_cert *ca
 	assert_int_equal(strstr(s.requests[0], "secret-token") != NULL, got.status == 200);
 }
 
+static void a_proxy_of_the_environment_is_not_used(void **state _unused_)
+{
+	static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY",
+					    "ALL_PROXY"};
+	struct pkigen_cert *ca = pkigen_root("CN=Vault CA"),
+			   *vault = pkigen_gateway(ca, "CN=kv", "DNS:kv.example");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(setenv(names[i], "http://127.0.0.1:1/", 1), 0);
+	ask_plain("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	assert_int_equal(got.status, 200);
+	ask_tls(vault, ca, "kv.example");
+	assert_int_equal(got.status, 200);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(unsetenv(names[i]), 0);
+}
+
 static void a_token_goes_over_tls_to_whom_the_ca_vouches_for(void **state _unused_)
 {
 	struct pkigen_cert *ca = pkigen_root("CN=Vault CA"), *other = pkigen_root("CN=Other CA"),
@@ -483,6 +500,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_of_a_server_are_told_apart),
+		cmocka_unit_test(a_proxy_of_the_environment_is_not_used),
 		cmocka_unit_test(a_token_goes_over_tls_to_whom_the_ca_vouches_for),
 		cmocka_unit_test(a_token_is_asked_for_as_whom_the_configuration_says),
 		cmocka_unit_test(faults_of_the_metadata_service_are_tried_again_or_told),

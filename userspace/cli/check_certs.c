@@ -163,7 +163,8 @@ static void check_outbound(const struct cg_connection *c, int64_t now, struct cg
 						  : NULL,
 			     err.text);
 	} else {
-		(void)pki_outbound_lint(&outbound, now, /* key_elsewhere= */ hardware, &findings);
+		(void)pki_outbound_lint(&outbound, clock_plausible(now) ? now : PKI_TIME_UNKNOWN,
+					/* key_elsewhere= */ hardware, &findings);
 		pki_outbound_lint_identity(&outbound, c->local_identity, &findings);
 	}
 	take_findings(diags, &c->outbound_certificate, &findings);

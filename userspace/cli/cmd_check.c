@@ -3,6 +3,7 @@
  * `certgate check`: loads a configuration as the daemon would, without a daemon, with the certificates it names, and prints
  * everything that is wrong with it. Holds nothing.
  */
+#include "base/hex.h"
 #include "cli/check_certs.h"
 #include "cli/cli.h"
 #include "cli/output.h"
@@ -24,6 +25,23 @@ static void print_findings(struct cli *cli, const struct cg_diags *diags)
 			      diags->n_errors + diags->n_warnings - diags->n);
 }
 
+/* What the audit trail and `status` of a daemon that has loaded this name it by. */
+static json_t *digests_to_json(const struct cg_config *config)
+{
+	uint8_t digest[CG_DIGEST_SIZE];
+	char text[2 * CG_DIGEST_SIZE + 1];
+	json_t *o = json_object();
+
+	for (size_t i = 0; o && i < config->n_connections; i++) {
+		const struct cg_connection *c = &config->connections[i];
+
+		if (cg_connection_digest(c, digest) >= 0 &&
+		    hex_encode(digest, sizeof(digest), text, sizeof(text)) >= 0)
+			(void)json_object_set_new(o, c->name, json_string(text));
+	}
+	return o;
+}
+
 static json_t *to_json(const char *path, const struct cg_config *config,
 		       const struct cg_diags *diags)
 {
@@ -34,8 +52,10 @@ static json_t *to_json(const char *path, const struct cg_config *config,
 	o = json_pack("{s:b, s:s, s:o, s:I, s:I, s:o}", "ok", !diags->n_errors, "file", path,
 		      "files", files, "errors", (json_int_t)diags->n_errors, "warnings",
 		      (json_int_t)diags->n_warnings, "findings", cg_diags_to_json(diags));
-	if (o && config && !diags->n_errors)
+	if (o && config && !diags->n_errors) {
 		(void)json_object_set_new(o, "config", cg_config_to_json(config));
+		(void)json_object_set_new(o, "configurations", digests_to_json(config));
+	}
 	return o;
 }
 

@@ -246,6 +246,8 @@ static void print_details(struct cli *cli, const json_t *c, int64_t now)
 		line(cli, "we are", "%s, expires %s", json_str(c, "local_subject", ""),
 		     out_expiry(json_str(c, "local_not_after", ""), now, text));
 	print_vault(cli, c, now);
+	if (json_object_get(c, "configuration"))
+		line(cli, "loaded as", "configuration %s", json_str(c, "configuration", "-"));
 	if (json_object_get(c, "peer_subject")) {
 		line(cli, "peer", "%s", json_str(c, "peer_subject", ""));
 		line(cli, "identity", "%s", json_str(c, "peer_identity", "-"));
@@ -350,8 +352,9 @@ static void print_ike_drops(struct cli *cli, const json_t *ike)
 static void print_footer(struct cli *cli, const json_t *result)
 {
 	const json_t *daemon = json_object_get(result, "daemon"),
-		     *module = json_object_get(result, "module");
+		     *module = json_object_get(result, "module"), *warning;
 	char text[DURATION_SIZE];
+	size_t i;
 
 	(void)fprintf(cli->out, "\ncertgated %s, pid %llu, up for %s",
 		      json_str(daemon, "version", "-"), (unsigned long long)json_u64(daemon, "pid"),
@@ -368,6 +371,8 @@ static void print_footer(struct cli *cli, const json_t *result)
 	else
 		(void)fprintf(cli->out, "; module %s\n", json_str(module, "version", "-"));
 	print_ike_drops(cli, json_object_get(result, "ike"));
+	json_array_foreach(json_object_get(daemon, "warnings"), i, warning)
+		print_warning(cli, warning, 0);
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)

@@ -364,6 +364,13 @@ bool cg_connection_equal(const struct cg_connection *a, const struct cg_connecti
 void cg_config_warn_of_start(const struct cg_config *was, const struct cg_config *is,
 			     struct cg_diags *diags);
 
+/*
+ * A name for everything that was configured of a connection: the first bytes of a SHA-256 over its JSON, the same for the same configuration
+ * whoever reads it. -ENOMEM.
+ */
+enum { CG_DIGEST_SIZE = 8 };
+int cg_connection_digest(const struct cg_connection *c, uint8_t ret[CG_DIGEST_SIZE]);
+
 /* Names as in the YAML file. */
 const char *cg_mode_to_string(enum cg_connection_mode mode);
 const char *cg_role_to_string(enum cg_role role);

@@ -3,6 +3,8 @@
  * A loaded configuration as JSON, all defaults filled in: for `certgate check --json`, and to tell whether a connection
  * changed. Called by the command line and by main at a reload.
  */
+#include <openssl/sha.h>
+
 #include "base/str.h"
 #include "config/config.h"
 
@@ -358,6 +360,18 @@ json_t *cg_connection_to_json(const struct cg_connection *c)
 	set(o, "dscp_copy", json_boolean(c->dscp_copy), &failed);
 	set_string(o, "df", cg_df_to_string(c->df), &failed);
 	return finish(o, failed);
+}
+
+int cg_connection_digest(const struct cg_connection *c, uint8_t ret[CG_DIGEST_SIZE])
+{
+	_cleanup_json_ json_t *o = cg_connection_to_json(c);
+	_cleanup_free_ char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	uint8_t hash[SHA256_DIGEST_LENGTH];
+
+	if (!text || !SHA256((const unsigned char *)text, strlen(text), hash))
+		return -ENOMEM;
+	memcpy(ret, hash, CG_DIGEST_SIZE);
+	return 0;
 }
 
 json_t *cg_config_to_json(const struct cg_config *c)

@@ -3,6 +3,9 @@
  * Putting a loaded configuration in force: connections that went are closed, new ones begin, changed ones are told to the
  * engine, and those that did not change notice nothing. Called by load.c.
  */
+#include "base/hex.h"
+#include "base/str.h"
+#include "daemon/credentials.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
@@ -48,51 +51,6 @@ bool conn_must_begin_anew(const struct cg_connection *a, const struct cg_connect
 	return false;
 }
 
-static bool credentials_equal(const struct conn *a, const struct conn *b)
-{
-	if (a->n_certs != b->n_certs || a->local_id_len != b->local_id_len ||
-	    memcmp(a->local_id, b->local_id, a->local_id_len) != 0 ||
-	    memcmp(a->trust_digest, b->trust_digest, sizeof(a->trust_digest)) != 0)
-		return false;
-	for (size_t i = 0; i < a->n_certs; i++) {
-		if (a->certs[i].len != b->certs[i].len ||
-		    memcmp(a->certs[i].data, b->certs[i].data, a->certs[i].len) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* What key and verify said moves to the connection that runs. */
-static void take_credentials(struct conn *to, struct conn *from)
-{
-	for (size_t i = 0; i < to->n_certs; i++)
-		cert_bytes_unref(to->certs[i].data);
-	memcpy(to->certs, from->certs, sizeof(to->certs));
-	to->n_certs = from->n_certs;
-	memset(from->certs, 0, sizeof(from->certs));
-	from->n_certs = 0;
-	free(to->local_id);
-	to->local_id = TAKE_PTR(from->local_id);
-	to->local_id_len = from->local_id_len;
-	free(to->remote_id);
-	to->remote_id = TAKE_PTR(from->remote_id);
-	to->remote_id_len = from->remote_id_len;
-	free(to->hashes);
-	to->hashes = TAKE_PTR(from->hashes);
-	to->n_hashes = from->n_hashes;
-	memcpy(to->trust_digest, from->trust_digest, sizeof(to->trust_digest));
-	bindings_compare(to);
-	free(to->chain_subject);
-	to->chain_subject = TAKE_PTR(from->chain_subject);
-	to->chain_not_after = from->chain_not_after;
-	free(to->local_subject);
-	to->local_subject = TAKE_PTR(from->local_subject);
-	to->local_not_after = from->local_not_after;
-	free(to->local_ends);
-	to->local_ends = TAKE_PTR(from->local_ends);
-	to->local_ends_at = from->local_ends_at;
-}
-
 /* Closes with DELETE; the kernel's side is gone at once. */
 static void remove_conn(struct conn *c)
 {
@@ -135,6 +93,36 @@ static void note(json_t *list, const struct conn *c)
 	(void)json_array_append_new(list, json_string(c->cfg->name));
 }
 
+/* Whether its certificates can be used, and since when they cannot. */
+static void take_refusal(struct conn *to, struct conn *from)
+{
+	to->told = to->told && streq_ptr(to->refusal, from->refusal);
+	free(to->refusal);
+	to->refusal = TAKE_PTR(from->refusal);
+	free(to->refusal_hint);
+	to->refusal_hint = TAKE_PTR(from->refusal_hint);
+}
+
+/* Under what it runs from now on, which is what the audit trail names; or why it does not. */
+static void tell_loaded(struct gateway *g, struct conn *c)
+{
+	char digest[2 * CG_DIGEST_SIZE + 1];
+
+	if (c->told)
+		return;
+	c->told = true;
+	if (c->refusal)
+		history_add(g, c, IKE_ERROR, "connection-refused", NULL,
+			    c->refusal_hint ? c->refusal_hint
+					    : "'certgate check' tells all that is wrong",
+			    "its certificates cannot be used, the others are loaded without it: %s",
+			    c->refusal);
+	else if (hex_encode(c->config_digest, sizeof(c->config_digest), digest, sizeof(digest)) >=
+		 0)
+		history_note(g, c, IKE_INFO, "connection-loaded", NULL, NULL,
+			     "loaded, configuration %s", digest);
+}
+
 /* A connection that was there, and is in the new configuration: the one that goes on. */
 static struct conn *merge(struct conn *old, struct conn *new, struct names *names)
 {
@@ -152,17 +140,19 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	old->files_loaded = new->files_loaded;
 	old->files_seen = new->files_seen;
 	old->key_awaited = new->key_awaited;
+	take_refusal(old, new);
 	conn_list(old);
 	if (cg_connection_equal(before, new->cfg) && credentials_equal(old, new) &&
 	    !names->port_changed) {
-		take_credentials(old, new);
+		credentials_move(old, new);
 		names->unchanged++;
 		if (before->peer_shared != new->cfg->peer_shared)
 			(void)conn_tell_ike(old);
 		return old;
 	}
-	take_credentials(old, new);
+	credentials_move(old, new);
 	note(names->changed, old);
+	old->told = old->told && old->refusal;
 	(void)link_apply(old, &before->interface);
 	(void)conn_tell_ike(old);
 	return old;
@@ -238,6 +228,7 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	for (size_t j = 0; j < n; j++) {
 		if (!conns[j]->begun)
 			begin_conn(conns[j]);
+		tell_loaded(g, conns[j]);
 	}
 	vaulting_applied(g);
 	hardware_applied(g);

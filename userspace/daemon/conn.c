@@ -99,6 +99,8 @@ void conn_free(struct conn *c)
 	free(c->last_error.code);
 	free(c->resolved);
 	free(c->left);
+	free(c->refusal);
+	free(c->refusal_hint);
 	free(c);
 }
 

@@ -45,7 +45,8 @@ struct http {
 	TAILQ_HEAD(, transfer) waiting, active;
 	size_t n_waiting, n_active;
 	struct proto_fetch_setup allowed;
-	char *ca; /* the system's certification authorities, for https; NULL: none */
+	unsigned int limit; /* seconds, of a transfer */
+	char *ca;	    /* the system's certification authorities, for https; NULL: none */
 	size_t ca_len;
 };
 
@@ -272,7 +273,7 @@ static int begin(struct transfer *t)
 	int r;
 
 	if (now >= t->until) {
-		fail(t, "it took more than %d seconds", HTTP_SECONDS);
+		fail(t, "it took more than %u seconds", t->h->limit);
 		return -ETIMEDOUT;
 	}
 	r = check_url(t);
@@ -328,7 +329,7 @@ static void start_waiting(struct http *h)
 		h->n_waiting--;
 		TAILQ_INSERT_TAIL(&h->active, t, queue);
 		h->n_active++;
-		t->until = now_boottime() + HTTP_SECONDS * USEC_PER_SEC;
+		t->until = now_boottime() + h->limit * USEC_PER_SEC;
 		r = begin(t);
 		if (r < 0) {
 			fail(t, "%s", strerror(-r));
@@ -407,7 +408,7 @@ struct http *http_new(struct event_base *base, http_done_fn done, void *ctx)
 		free(h);
 		return NULL;
 	}
-	*h = (struct http){.done = done, .ctx = ctx};
+	*h = (struct http){.done = done, .ctx = ctx, .limit = HTTP_SECONDS};
 	/* Now, while files can be seen. */
 	if (file_read(SYSTEM_CA, CA_MAX, &h->ca, &h->ca_len) < 0)
 		log_notice("%s cannot be read: nothing is fetched over https", SYSTEM_CA);
@@ -416,6 +417,11 @@ struct http *http_new(struct event_base *base, http_done_fn done, void *ctx)
 	if (curl_loop_init(&h->loop, base, on_progress, h) < 0)
 		return http_free(h);
 	return h;
+}
+
+void http_set_limit(struct http *h, unsigned int seconds)
+{
+	h->limit = seconds;
 }
 
 int http_set_ca(struct http *h, const char *pem)

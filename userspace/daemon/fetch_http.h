@@ -29,6 +29,8 @@ struct http *http_free(struct http *h);
 int http_set_ca(struct http *h, const char *pem);
 /* Addresses that may be asked from now on though they are not public. */
 void http_allow(struct http *h, const struct proto_fetch_setup *s);
+/* How long one may take from now on, instead of HTTP_SECONDS. */
+void http_set_limit(struct http *h, unsigned int seconds);
 /* Begins, or waits for its turn; done is called in any case, but not from within this call. -ENOMEM, -ENOBUFS: it is not. */
 int http_get(struct http *h, const struct proto_fetch *f);
 

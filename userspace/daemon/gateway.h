@@ -162,9 +162,12 @@ struct conn {
 	bool goes_on; /* while ike answers to a snapshot: this one is in it */
 	unsigned int attempts;
 	struct history history;
-	struct history_entry last_error; /* code NULL: none */
-	char *left;			 /* why the last IKE SA ended; NULL: nobody said so */
-	uint8_t config_digest[8];	 /* of all that was configured: for the audit trail */
+	struct history_entry last_error;       /* code NULL: none */
+	char *left;			       /* why the last IKE SA ended; NULL: nobody said so */
+	uint8_t config_digest[CG_DIGEST_SIZE]; /* of all that was configured: for the audit trail */
+	char *refusal,
+		*refusal_hint; /* its certificates cannot be used; NULL: they can, or no hint */
+	bool told;	       /* how it is loaded */
 	uint64_t files_loaded, files_seen, files_tried; /* filewatch.c */
 };
 
@@ -654,6 +657,7 @@ struct gateway {
 	struct event *load_timer;
 	int64_t expiry_at; /* seconds since 1970 */
 	usec_t files_at;   /* boot time: looked at last by filewatch.c */
+	bool clock_wrong;
 
 	struct cgk *k; /* NULL: the module is not loaded */
 	struct cgk_rt *rt;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/str.h"
+#include "base/time.h"
 
 static void drop_sources(struct key_entry *e)
 {
@@ -312,8 +313,9 @@ static int prepare(struct key_table *t, struct key_entry *e, int64_t now, struct
 	r = load(e, err);
 	if (r < 0)
 		return r;
-	r = pki_outbound_lint(&e->staging->outbound, now, e->staging->elsewhere != NULL,
-			      &e->staging->findings);
+	/* A wrong clock has nothing against a certificate: main has all loaded again when it is right. */
+	r = pki_outbound_lint(&e->staging->outbound, clock_plausible(now) ? now : PKI_TIME_UNKNOWN,
+			      e->staging->elsewhere != NULL, &e->staging->findings);
 	if (r < 0)
 		return pki_fail(err, r, "the certificate cannot be used as ours");
 	if (!e->staging->outbound.leaf || (!e->staging->outbound.key && !e->staging->elsewhere))
@@ -413,6 +415,9 @@ static int compare(const void *a, const void *b)
 void key_table_seal(struct key_table *t)
 {
 	keys_forget(t);
+	/* Those whose files could not be opened were not settled. */
+	for (size_t i = 0; i < t->n; i++)
+		drop_sources(t->entries[i]);
 	if (t->n > 1)
 		qsort(t->entries, t->n, sizeof(struct key_entry *), compare);
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loading a configuration: read, its files opened, each connection's files shown to `key` and to every verify worker, one connection
- * after the other. Only when all of it is good does anything change: then key and verify put it in force and apply.c does the
- * rest. Called at the start, for `reload`, and when key or a verify worker was started again.
+ * after the other. For a reload only when all of it is good does anything change: then key and verify put it in force and apply.c does the
+ * rest. At the start, and where what is in force is loaded again, a connection whose certificates cannot be used does not stop the others: it is
+ * refused, and they are loaded. Called at the start, for `reload`, and when key or a verify worker was started again.
  */
 #include <fcntl.h>
 #include <malloc.h>
-#include <openssl/sha.h>
 #include <sys/stat.h>
 
 #include "base/str.h"
+#include "daemon/credentials.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
 #include "daemon/vaulting.h"
@@ -28,6 +29,10 @@ struct load {
 	unsigned int waiting; /* answers of verify workers to come */
 	bool answered,
 		refused; /* a worker took the connection at `at`; one did not, or not like the others */
+	size_t first_errors;		    /* of diags, before connections were looked at */
+	size_t errors_before, items_before; /* before that at `at` was */
+	size_t forgiven; /* errors of connections that are refused, and the others loaded without */
+	size_t n_refused;
 	load_done_fn done;
 	void *ctx;
 };
@@ -224,7 +229,8 @@ static int stage_trust(struct load *l)
 {
 	struct conn *conn = l->conns[l->at];
 	const struct cg_connection *c = conn->cfg;
-	struct channel *verifiers[ROLE_WORKERS_MAX];
+	struct channel *verifiers[ROLE_WORKERS_MAX] = {0};
+	const unsigned int n = l->g->n_verifiers;
 	static struct stage_trust s;
 	int r = 0, e;
 
@@ -237,7 +243,7 @@ static int stage_trust(struct load *l)
 	(void)snprintf(s.subject_name, sizeof(s.subject_name), "%s", c->subject_name);
 	(void)snprintf(s.remote_identity, sizeof(s.remote_identity), "%s", c->remote_identity);
 	s.local_id = (struct ike_blob){conn->local_id, conn->local_id_len};
-	for (unsigned int i = 0; i < l->g->n_verifiers; i++) {
+	for (unsigned int i = 0; i < n; i++) {
 		struct msg_writer m;
 
 		verifiers[i] = proc_channel(l->g, ROLE_VERIFY, i);
@@ -247,76 +253,76 @@ static int stage_trust(struct load *l)
 		r = r < 0 ? r : e;
 	}
 	for (size_t i = 0; i < c->n_inbound_chain; i++) {
-		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_CHAIN, &c->inbound_chain[i],
-			      false);
+		e = send_file(l, verifiers, n, STAGE_CHAIN, &c->inbound_chain[i], false);
 		r = r < 0 ? r : e;
 	}
 	for (size_t i = 0; i < c->n_trust_anchors; i++) {
-		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_ANCHOR, &c->trust_anchors[i],
-			      false);
+		e = send_file(l, verifiers, n, STAGE_ANCHOR, &c->trust_anchors[i], false);
 		r = r < 0 ? r : e;
 	}
 	for (size_t i = 0; i < c->n_crls && c->revocation != CG_REVOCATION_OFF; i++) {
-		e = send_file(l, verifiers, l->g->n_verifiers, STAGE_CRL, &c->crls[i], false);
+		e = send_file(l, verifiers, n, STAGE_CRL, &c->crls[i], false);
 		r = r < 0 ? r : e;
 	}
 	if (r < 0)
 		return r;
-	l->waiting = l->g->n_verifiers;
+	l->waiting = n;
 	l->answered = l->refused = false;
-	for (unsigned int i = 0; i < l->g->n_verifiers; i++)
+	for (unsigned int i = 0; i < n; i++)
 		tell(verifiers[i], MSG_STAGE_END, &s.ref);
 	return 0;
 }
 
-static int dup_blob(const struct ike_blob *b, uint8_t **ret, size_t *ret_len)
+/*
+ * Whether what is wrong with a connection is its own affair: there is nothing to go back to at the start, and where what is in force is loaded
+ * again its files are what they were, and time alone is against them.
+ */
+static bool stands_alone(const struct load *l, const struct conn *c)
 {
-	uint8_t *p = malloc(MAX(b->size, (size_t)1));
+	const struct conn *old = conn_find_name(l->g, c->cfg->name);
 
-	if (!p)
-		return -ENOMEM;
-	if (b->size > 0)
-		memcpy(p, b->data, b->size);
-	free(*ret);
-	*ret = p;
-	*ret_len = b->size;
-	return 0;
+	return !l->own_config &&
+	       (!l->g->loaded || (old && (old->refusal || old->files_loaded == c->files_loaded)));
 }
 
-static int set_text(const char *s, char **ret)
+/* It is loaded without what is wrong with it, so that it is there, and says why nothing comes of it. */
+static void refuse_connection(struct load *l, struct conn *c)
 {
-	char *p = strdup(s);
+	const struct conn *old = conn_find_name(l->g, c->cfg->name);
+	const struct cg_diag *why = NULL;
+	int r = 0;
 
-	if (!p)
-		return -ENOMEM;
-	free(*ret);
-	*ret = p;
-	return 0;
+	for (size_t i = l->items_before; i < l->diags.n && !why; i++) {
+		if (l->diags.items[i].severity == CG_DIAG_ERROR)
+			why = &l->diags.items[i];
+	}
+	l->forgiven += l->diags.n_errors - l->errors_before;
+	l->n_refused++;
+	/* What is up lives on by what it was made with, until its certificates end. */
+	if (!old || conn_children_up(old) == 0)
+		credentials_drop_own(c);
+	else {
+		r = c->n_certs == 0 ? credentials_copy_own(c, old) : 0;
+		if (r >= 0 && (!l->answered || l->refused))
+			r = credentials_copy_peer(c, old);
+	}
+	if (r < 0 || str_replace(&c->refusal, why ? why->text : "see the log") < 0 ||
+	    str_replace(&c->refusal_hint, why ? why->hint : NULL) < 0)
+		cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL, "out of memory");
 }
 
-/* The i-th certificate of ours; that of `like`, which may be NULL, if it is the same: most connections have the one of the connection before. */
-static int add_cert(struct conn *c, const struct conn *like, size_t i, const struct ike_blob *cert)
+static void leave_connection(struct load *l)
 {
-	uint8_t *data;
+	struct conn *c = l->conns[l->at];
 
-	if (like && i < like->n_certs && like->certs[i].len == cert->size &&
-	    memcmp(like->certs[i].data, cert->data, cert->size) == 0)
-		data = cert_bytes_ref(like->certs[i].data);
-	else
-		data = cert_bytes_new(cert->data, cert->size);
-	if (!data)
-		return -ENOMEM;
-	if (i < c->n_certs)
-		cert_bytes_unref(c->certs[i].data);
-	c->certs[i].data = data;
-	c->certs[i].len = cert->size;
-	c->n_certs = MAX(c->n_certs, i + 1);
-	return 0;
+	if (l->diags.n_errors > l->errors_before && stands_alone(l, c))
+		refuse_connection(l, c);
+	l->at++;
 }
 
 static void next_connection(struct load *l)
 {
-	l->at++;
+	leave_connection(l);
 	stage_next(l);
 }
 
@@ -351,19 +357,8 @@ static void await(struct load *l, struct conn *c, const struct staged_key *s)
 	if (old && old->n_certs > 0 &&
 	    (hardware ? hardware_has(old->cfg) && streq(old->cfg->hardware.store.text, source->text)
 		      : old->cfg->outbound_certificate.vault &&
-				streq(old->cfg->outbound_certificate.text, source->text))) {
-		r = dup_blob(&(struct ike_blob){old->local_id, old->local_id_len}, &c->local_id,
-			     &c->local_id_len);
-		for (size_t i = 0; i < old->n_certs && r >= 0; i++)
-			r = add_cert(c, old, i,
-				     &(struct ike_blob){old->certs[i].data, old->certs[i].len});
-		if (r >= 0 && old->local_subject)
-			r = set_text(old->local_subject, &c->local_subject);
-		c->local_not_after = old->local_not_after;
-		if (r >= 0 && old->local_ends)
-			r = set_text(old->local_ends, &c->local_ends);
-		c->local_ends_at = old->local_ends_at;
-	}
+				streq(old->cfg->outbound_certificate.text, source->text)))
+		r = credentials_copy_own(c, old);
 	go_on_with_trust(l, c, r);
 }
 
@@ -382,38 +377,18 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 		report_error(l, c->cfg, s->part, s->text, s->hint[0] ? s->hint : NULL);
 		if (s->part == STAGE_PRIVATE_KEY)
 			hardware_mismatch(g, c->cfg);
-		next_connection(l);
+		if (stands_alone(l, c))
+			go_on_with_trust(l, c, 0);
+		else
+			next_connection(l);
 		return;
 	}
 	if (s->error < 0) {
 		await(l, c, s);
 		return;
 	}
-	r = dup_blob(&s->id, &c->local_id, &c->local_id_len);
-	for (size_t i = 0; i < s->n_certs && r >= 0; i++)
-		r = add_cert(c, l->at > 0 ? l->conns[l->at - 1] : NULL, i, &s->certs[i]);
-	if (r >= 0)
-		r = set_text(s->subject, &c->local_subject);
-	if (r >= 0)
-		r = set_text(s->ends_first, &c->local_ends);
-	c->local_not_after = s->not_after;
-	c->local_ends_at = s->ends_at;
+	r = credentials_set_own(c, l->at > 0 ? l->conns[l->at - 1] : NULL, s);
 	go_on_with_trust(l, c, r);
-}
-
-static void take_trust(struct load *l, struct conn *c, const struct staged_trust *s)
-{
-	size_t len;
-
-	l->answered = true;
-	if (dup_blob(&s->remote_id, &c->remote_id, &c->remote_id_len) < 0 ||
-	    dup_blob(&s->hashes, (uint8_t **)&c->hashes, &len) < 0 ||
-	    set_text(s->subject, &c->chain_subject) < 0)
-		cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL, "out of memory");
-	else
-		c->n_hashes = len / PKI_SHA1_SIZE;
-	memcpy(c->trust_digest, s->digest, sizeof(c->trust_digest));
-	c->chain_not_after = s->not_after;
 }
 
 void load_on_staged_trust(struct gateway *g, struct proc *p _unused_, const struct staged_trust *s)
@@ -429,10 +404,13 @@ void load_on_staged_trust(struct gateway *g, struct proc *p _unused_, const stru
 	if (s->error < 0 && !l->refused) {
 		l->refused = true;
 		report_error(l, c->cfg, s->part, s->text, NULL);
-	} else if (s->error >= 0 && !l->answered)
-		take_trust(l, c, s);
-	else if (s->error >= 0 && !l->refused &&
-		 memcmp(c->trust_digest, s->digest, sizeof(c->trust_digest)) != 0) {
+	} else if (s->error >= 0 && !l->answered) {
+		l->answered = true;
+		if (credentials_set_peer(c, s) < 0)
+			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
+				     "out of memory");
+	} else if (s->error >= 0 && !l->refused &&
+		   memcmp(c->trust_digest, s->digest, sizeof(c->trust_digest)) != 0) {
 		l->refused = true;
 		report_error(l, c->cfg, STAGE_CHAIN,
 			     "the peer's certificates changed while they were read",
@@ -516,15 +494,25 @@ static void stage_next(struct load *l)
 	int r;
 
 	while (l->at < l->n) {
+		struct conn *c = l->conns[l->at];
+
+		l->errors_before = l->diags.n_errors;
+		l->items_before = l->diags.n;
+		l->answered = l->refused = false;
 		r = stage_key(l);
 		if (r >= 0)
 			return;
 		if (r != -EINVAL)
-			cg_diags_add(&l->diags, CG_DIAG_ERROR, &l->conns[l->at]->cfg->loc, NULL,
-				     NULL, "the connection cannot be loaded: %s", strerror(-r));
-		l->at++;
+			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
+				     "the connection cannot be loaded: %s", strerror(-r));
+		if (stands_alone(l, c) && stage_trust(l) >= 0)
+			return;
+		leave_connection(l);
 	}
-	if (l->diags.n_errors > 0 || sockets_prepare(l->g, l->config, &l->diags) < 0) {
+	/* A daemon that could do nothing for anybody does not start. */
+	if (l->diags.n_errors > l->forgiven ||
+	    (!l->g->loaded && l->n > 0 && l->n_refused == l->n) ||
+	    sockets_prepare(l->g, l->config, &l->diags) < 0) {
 		tell_all(l, MSG_STAGE_ABORT);
 		vaulting_restore(l->g);
 		hardware_loaded(l->g, false);
@@ -553,11 +541,16 @@ static void begin_anew(struct load *l)
 	l->owed = true;
 	l->at = 0;
 	l->waiting = 0;
+	/* Whatever was wrong is found again. */
+	l->forgiven = l->diags.n_errors - l->first_errors;
+	l->n_refused = 0;
 	for (size_t i = 0; i < l->n; i++) {
 		for (size_t j = 0; j < l->conns[i]->n_certs; j++)
 			cert_bytes_unref(l->conns[i]->certs[j].data);
 		memset(l->conns[i]->certs, 0, sizeof(l->conns[i]->certs));
 		l->conns[i]->n_certs = 0;
+		(void)str_replace(&l->conns[i]->refusal, NULL);
+		(void)str_replace(&l->conns[i]->refusal_hint, NULL);
 	}
 }
 
@@ -596,18 +589,6 @@ static bool still_listens(const struct conn *c, const struct cg_gateway *gw)
 	return !k || check_listens_on(gw, &k->local.addr);
 }
 
-static int digest(const struct cg_connection *cfg, uint8_t ret[8])
-{
-	_cleanup_json_ json_t *o = cg_connection_to_json(cfg);
-	_cleanup_free_ char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-	uint8_t hash[SHA256_DIGEST_LENGTH];
-
-	if (!text || !SHA256((const unsigned char *)text, strlen(text), hash))
-		return -ENOMEM;
-	memcpy(ret, hash, 8);
-	return 0;
-}
-
 static int make_conns(struct load *l)
 {
 	struct gateway *g = l->g;
@@ -626,7 +607,7 @@ static int make_conns(struct load *l)
 			return -ENOMEM;
 		c->g = g;
 		c->cfg = cfg;
-		if (digest(cfg, c->config_digest) < 0)
+		if (cg_connection_digest(cfg, c->config_digest) < 0)
 			return -ENOMEM;
 		/* Stable over reloads, unless what runs must end for what is wanted; never used again. */
 		c->id = old && !conn_must_begin_anew(old->cfg, cfg) &&
@@ -668,6 +649,7 @@ int load_start(struct gateway *g, bool reread, load_done_fn done, void *ctx)
 		finish(l, r, NULL);
 		return 0;
 	}
+	l->first_errors = l->diags.n_errors;
 	begin(l);
 	return 0;
 }

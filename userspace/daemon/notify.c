@@ -13,11 +13,16 @@ void notify_state(const char *state)
 
 void notify_status(struct gateway *g)
 {
-	size_t up = 0;
+	size_t up = 0, refused = 0;
+	char text[64] = "";
 
-	for (size_t i = 0; i < g->n_conns; i++)
+	for (size_t i = 0; i < g->n_conns; i++) {
 		up += conn_children_up(g->conns[i]) == g->conns[i]->cfg->n_children;
-	(void)sd_notifyf(0, "STATUS=%zu of %zu connections are up", up, g->n_conns);
+		refused += g->conns[i]->refusal != NULL;
+	}
+	if (refused > 0)
+		(void)snprintf(text, sizeof(text), ", %zu refused ('certgate status')", refused);
+	(void)sd_notifyf(0, "STATUS=%zu of %zu connections are up%s", up, g->n_conns, text);
 }
 
 static void on_pulse(evutil_socket_t fd _unused_, short what _unused_, void *userdata _unused_)

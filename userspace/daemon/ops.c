@@ -305,6 +305,10 @@ static void op_up(struct client *cl, json_t *args)
 		seconds = json_integer_value(wait);
 	if (!get_conn(cl, args, true, &c))
 		return;
+	if (c->refusal && c->n_certs == 0) {
+		client_answer(cl, control_error(c->refusal, c->refusal_hint));
+		return;
+	}
 	c->down = false;
 	if (conn_children_up(c) == c->cfg->n_children) {
 		answer_state(cl, c->cfg->name, "up");

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "daemon/clockwatch.h"
 #include "daemon/engine_events.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
@@ -179,7 +180,13 @@ static void log_findings(const struct cg_diags *diags)
 
 void gateway_loaded(struct gateway *g, int error, const struct cg_diags *diags)
 {
+	size_t refused = 0;
+	char text[64];
+
 	log_findings(diags);
+	for (size_t i = 0; i < g->n_conns; i++)
+		refused += g->conns[i]->refusal != NULL;
+	(void)snprintf(text, sizeof(text), ", %zu are refused", refused);
 	if (error < 0)
 		history_add(g, NULL, IKE_ERROR, "configuration-refused", NULL,
 			    "the lines before this say why; so does 'certgate check'",
@@ -187,7 +194,8 @@ void gateway_loaded(struct gateway *g, int error, const struct cg_diags *diags)
 			    strerror(-error));
 	else
 		history_add(g, NULL, IKE_NOTICE, "configuration-loaded", NULL, NULL,
-			    "%zu connections are loaded", g->n_conns);
+			    "%zu connections are loaded%s", g->n_conns - refused,
+			    refused > 0 ? text : "");
 	notify_status(g);
 }
 
@@ -429,12 +437,14 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 {
 	struct gateway *g = userdata;
 	usec_t now = now_boottime();
+	int64_t date = (int64_t)(now_realtime() / USEC_PER_SEC);
 
+	clock_tick(g, date);
 	open_module(g);
 	renew_lease(g, now);
 	adopt_tick(g);
 	bindings_tick(g, now);
-	expiry_tick(g, (int64_t)(now_realtime() / USEC_PER_SEC));
+	expiry_tick(g, date);
 	fetching_tick(g);
 	key_logging_tick(g, now);
 	filewatch_tick(g, now);
@@ -591,6 +601,7 @@ static int start(struct gateway *g)
 	if (r < 0)
 		return r;
 	names_watch_begin();
+	clock_tick(g, g->started_at);
 	r = procs_start(g);
 	if (r < 0)
 		return log_error_errno(r, "cannot start the other processes");

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/version.h"
+#include "daemon/clockwatch.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
 #include "daemon/vaulting.h"
@@ -52,6 +53,14 @@ static void set_hash(json_t *o, const char *key, const uint8_t hash[32])
 	char text[65];
 
 	if (hex_encode(hash, 32, text, sizeof(text)) >= 0)
+		set(o, key, json_string(text));
+}
+
+static void set_digest(json_t *o, const char *key, const uint8_t digest[CG_DIGEST_SIZE])
+{
+	char text[2 * CG_DIGEST_SIZE + 1];
+
+	if (hex_encode(digest, CG_DIGEST_SIZE, text, sizeof(text)) >= 0)
 		set(o, key, json_string(text));
 }
 
@@ -135,6 +144,8 @@ const char *conn_state(const struct conn *c, const struct ike_snapshot *s)
 		return conn_children_up(c) == c->cfg->n_children ? "up" : "partial";
 	if (sa && sa->s.state != IKE_STATE_DOWN)
 		return ike_state_name(sa->s.state);
+	if (c->refusal && c->n_certs == 0)
+		return "refused";
 	/* One that is started by hand or by traffic may be on its way all the same. */
 	return next_attempt(c, s) != 0 || (!c->down && c->cfg->start == CG_START_ALWAYS) ? "waiting"
 											 : "down";
@@ -428,6 +439,7 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 		return NULL;
 	set_configured(o, c->cfg);
 	set_str(o, "state", conn_state(c, s));
+	set_digest(o, "configuration", c->config_digest);
 	if (sa) {
 		set_endpoint(o, "local_address", &sa->s.local);
 		set_endpoint(o, "remote_address", &sa->s.remote);
@@ -490,6 +502,7 @@ static json_t *daemon_json(struct gateway *g)
 	set_str(o, "config", g->options->config);
 	set_time(o, "started_at", g->started_at);
 	set(o, "revoked", json_integer((json_int_t)(g->revoked.n_by_hand + g->revoked.n_seen)));
+	set(o, "warnings", clock_json(g));
 	return o;
 }
 

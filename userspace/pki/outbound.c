@@ -340,7 +340,11 @@ static void lint_validity(struct lint *lint, const struct pki_cert *cert, int64_
 	char text[TIMESTAMP_SIZE];
 
 	lint->where = cert->subject;
-	if (at < cert->not_before)
+	if (at == PKI_TIME_UNKNOWN)
+		broken(lint, PKI_RULE_OUTBOUND_VALID_NOW, PKI_WARNING,
+		       "set the clock, or wait until it is set (NTP): it is looked at again then",
+		       "the clock cannot be right: whether it is valid now is not known");
+	else if (at < cert->not_before)
 		broken(lint, PKI_RULE_OUTBOUND_VALID_NOW, PKI_ERROR,
 		       "wait until then, or put the clock right", "not valid before %s",
 		       format_timestamp(cert->not_before, text));

@@ -42,8 +42,11 @@ int pki_outbound_load(const struct pki_source *certificate, const struct pki_sou
 
 void pki_outbound_done(struct pki_outbound *outbound);
 
-/* Applies every rule PKI_RULE_OUTBOUND_... at time `at` (seconds since 1970) and adds a finding
- * for each that is broken; those of severity PKI_ERROR mean that the connection must not load.
+/* Of a clock that cannot be right (clock_plausible()): what is valid now is not known. */
+#define PKI_TIME_UNKNOWN INT64_MIN
+
+/* Applies every rule PKI_RULE_OUTBOUND_... at time `at` (seconds since 1970; PKI_TIME_UNKNOWN: a
+ * warning in place of the rules about time) and adds a finding for each that is broken; those of severity PKI_ERROR mean that the connection must not load.
  * `key_elsewhere`: a missing private key is all right. -EKEYREJECTED if there is at least one
  * error, else 0. */
 int pki_outbound_lint(const struct pki_outbound *outbound, int64_t at, bool key_elsewhere,

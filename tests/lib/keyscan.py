@@ -1,0 +1,57 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Looks for a P-256 private key in the memory of processes.
+
+    keyscan.py KEY.pem PID...
+
+Prints the processes that have it, a number a line, and on standard error where and in which form: the scalar's bytes as DER has them, as a
+bignum of OpenSSL's, as that in Montgomery form; or the text of the file. Ends with 1 if a process cannot be read.
+"""
+import subprocess
+import sys
+
+ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+
+
+def forms(path):
+    der = subprocess.run(["openssl", "pkey", "-in", path, "-outform", "DER"], stdout=subprocess.PIPE, check=True).stdout
+    at = der.index(b"\x02\x01\x01\x04\x20") + 5  # ECPrivateKey, RFC 5915 section 3
+    scalar = der[at:at + 32]
+    number = int.from_bytes(scalar, "big")
+    with open(path, "rb") as f:
+        lines = f.read().splitlines()
+    return {"DER": scalar, "bignum": scalar[::-1], "Montgomery": (number * 2 ** 256 % ORDER).to_bytes(32, "little"),
+            "PEM": lines[2]}
+
+
+def regions(pid):
+    """What can be read: start, end, name."""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as f:
+        for line in f:
+            words = line.split()
+            if words[1][0] == "r" and not (len(words) > 5 and words[5] in ("[vvar]", "[vsyscall]", "[vdso]")):
+                start, end = (int(n, 16) for n in words[0].split("-"))
+                yield start, end, words[5] if len(words) > 5 else ""
+
+
+def scan(pid, wanted):
+    found = False
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
+        for start, end, name in regions(pid):
+            try:
+                mem.seek(start)
+                data = mem.read(end - start)
+            except OSError:
+                continue
+            for form, value in wanted.items():
+                at = data.find(value)
+                if at >= 0:
+                    found = True
+                    print(f"{pid}: {form} at {start + at:#x} {name}", file=sys.stderr)
+    return found
+
+
+wanted = forms(sys.argv[1])
+for pid in sys.argv[2:]:
+    if scan(pid, wanted):
+        print(pid)

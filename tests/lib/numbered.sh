@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Numbered packets each way between the hosts behind hq and branch while something happens: numbered_rate a second, or as many as a busy machine has
+# time for. Needs topology.sh and the program tests/interop/numbered.c.
+#
+#   no_packet_lost COMMAND...   runs it between them; none may be lost, and it must succeed
+
+numbered=${CERTGATE_BUILD:-$PWD/build}/tests/numbered
+numbered_rate=1100
+
+numbered_begin() { # NAMESPACE NAME ARGUMENT...: its pid is in numbered_pid_NAME
+	local ns=$1 name=$2
+	shift 2
+	"$enter" "$ns" "$numbered" "$@" >"/run/numbered.$name" 2>&1 &
+	printf -v "numbered_pid_$name" %d $!
+}
+
+numbered_end() { # NAME...
+	local name pid
+	for name; do
+		pid=numbered_pid_$name
+		kill "${!pid}"
+		wait "${!pid}"
+	done
+}
+
+# numbered_came SENDER RECEIVER: all of what was sent, which was dense enough to meet whatever gap there is
+numbered_came() {
+	cat "/run/numbered.$1" "/run/numbered.$2"
+	awk '/^sent/ { sent = $2; dense = $2 >= 200 * $4 } /^received/ { got = $2 + 0 } END { exit !(sent > 0 && dense && sent == got) }' \
+		"/run/numbered.$1" "/run/numbered.$2"
+}
+
+no_packet_lost() {
+	local failed=0
+	numbered_begin hq-host hq_in serve 7000
+	numbered_begin branch-host branch_in serve 7000
+	sleep 0.2
+	numbered_begin hq-host hq_out send 10.2.0.10 7000 $numbered_rate
+	numbered_begin branch-host branch_out send 10.1.0.10 7000 $numbered_rate
+	sleep 0.3
+	"$@" || failed=1
+	sleep 0.3
+	numbered_end hq_out branch_out
+	numbered_end hq_in branch_in
+	numbered_came hq_out branch_in && numbered_came branch_out hq_in && [ $failed = 0 ]
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What key and verify said of a connection while it was loaded. Those that return a number: 0 or -ENOMEM.
+ */
+#ifndef CERTGATE_DAEMON_CREDENTIALS_H
+#define CERTGATE_DAEMON_CREDENTIALS_H
+
+#include "daemon/gateway.h"
+
+/* like: NULL, or one that may have the same certificates. */
+int credentials_set_own(struct conn *c, const struct conn *like, const struct staged_key *s);
+int credentials_set_peer(struct conn *c, const struct staged_trust *s);
+/* What the connection that runs has. */
+int credentials_copy_own(struct conn *c, const struct conn *old);
+int credentials_copy_peer(struct conn *c, const struct conn *old);
+void credentials_drop_own(struct conn *c);
+/* Whether peers and we are known by the same. */
+bool credentials_equal(const struct conn *a, const struct conn *b);
+/* To the connection that runs. */
+void credentials_move(struct conn *to, struct conn *from);
+
+#endif
