@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -93,6 +94,7 @@ static int send_all(const char *address, const char *port, double rate)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
 	const struct timespec tick = {.tv_nsec = TICK_NS};
+	const struct sched_param first = {.sched_priority = 1};
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
 	uint8_t packet[SIZE] = {0};
 	double began = now();
@@ -100,6 +102,9 @@ static int send_all(const char *address, const char *port, double rate)
 
 	if (s < 0 || inet_pton(AF_INET, address, &a.sin_addr) != 1)
 		fail("socket");
+	/* What is there to be lost does not depend on what else there is to do. */
+	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
+		fail("sched_setscheduler");
 	do {
 		const bool last = ended;
 		const double due = (now() - began) * rate;

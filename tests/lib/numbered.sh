@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Numbered packets each way between the hosts behind hq and branch while something happens: numbered_rate a second, or as many as a busy machine has
-# time for. Needs topology.sh and the program tests/interop/numbered.c.
+# Numbered packets each way between the hosts behind hq and branch while something happens: numbered_rate a second, and numbered_floor at least if the
+# machine is busy. Needs topology.sh and the program tests/interop/numbered.c.
 #
 #   no_packet_lost COMMAND...   runs it between them; none may be lost, and it must succeed
 
 numbered=${CERTGATE_BUILD:-$PWD/build}/tests/numbered
 numbered_rate=1100
+numbered_floor=200
 
 numbered_begin() { # NAMESPACE NAME ARGUMENT...: its pid is in numbered_pid_NAME
 	local ns=$1 name=$2
@@ -28,7 +29,7 @@ numbered_end() { # NAME...
 # numbered_came SENDER RECEIVER: all of what was sent, which was dense enough to meet whatever gap there is
 numbered_came() {
 	cat "/run/numbered.$1" "/run/numbered.$2"
-	awk '/^sent/ { sent = $2; dense = $2 >= 200 * $4 } /^received/ { got = $2 + 0 } END { exit !(sent > 0 && dense && sent == got) }' \
+	awk -v floor=$numbered_floor '/^sent/ { sent = $2; dense = $2 >= floor * $4 } /^received/ { got = $2 + 0 } END { exit !(sent > 0 && dense && sent == got) }' \
 		"/run/numbered.$1" "/run/numbered.$2"
 }
 

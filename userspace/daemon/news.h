@@ -60,8 +60,8 @@ struct news {
 	STAILQ_HEAD(, news_item) waiting; /* for their turn */
 	size_t n, n_lists, bytes, n_fetches;
 	uint32_t last_number;
-	usec_t fetch_missing; /* since when its process was not there, as the last tick saw; 0: it is */
-	int file; /* -EBADF: none, nothing is kept */
+	usec_t fetch_missing; /* since when its process is not there, as ticks saw; 0: it is */
+	int file;	      /* -EBADF: none, nothing is kept */
 	size_t file_size;
 };
 
