@@ -135,6 +135,7 @@ gate_stop branch
 gate_stop hq
 
 put hq-c0.pfx current.pfx
+put anchors0.pem anchors.pem
 gateways=hq
 MODE=initiator-only
 hq_conf
