@@ -7,12 +7,12 @@
  * them on its list. Helpers, work items that the scheduler starts where a CPU is idle, and the CPU
  * itself, in its NAPI poll, take from it what nobody has begun. The poll takes bursts off at the
  * front, once they are settled. As long as a tunnel has one on a list, and for a while after, all
- * its bursts of that direction go over that, wherever they come in: none overtakes another. Nor is
- * a list begun while another CPU does the tunnel's bursts at once.
+ * its bursts of that direction go over that, wherever they come in: none overtakes another.
  *
- * Not kept in order: what two CPUs do at the same moment, which had none; a single burst at an
- * asynchronous cipher that was not on a list; and one that follows a slow flow's last one over
- * another CPU's list more closely than that CPU's backlog is long.
+ * Not kept in order: where several CPUs bring one tunnel's bursts, those that one of them did
+ * without a list just before another began one; bursts at an asynchronous cipher that were not on a
+ * list; and one that follows a slow flow's last one over another CPU's list more closely than that
+ * CPU's backlog is long.
  */
 #ifndef _CERTGATE_ORDER_H
 #define _CERTGATE_ORDER_H
