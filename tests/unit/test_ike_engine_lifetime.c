@@ -281,6 +281,25 @@ static void test_a_peer_that_does_not_come(void **state)
 	}
 }
 
+/* Then the rules for it change as well, which gives it more time than it had: its end stays where it was. */
+static void test_a_peer_that_does_not_come_under_new_rules(void **state)
+{
+	struct pair p = begin(5100);
+	ike_time began = p.s->now;
+
+	(void)state;
+	p.s->tap = no_init;
+	watched = p.b;
+	renew(p.b);
+	sim_run(p.s, 80 * SIM_S);
+	p.b->conns[0].config.trust[5] = 1;
+	sim_conn_set(p.b, &p.b->conns[0]);
+	assert_true(sim_until(p.s, 100 * SIM_S, watched_is_down));
+	assert_true(p.s->now - began >= ASKED_FOR && p.s->now - began < ASKED_FOR + SIM_S);
+	assert_int_equal(sim_reports(p.b, "reauth-overdue"), 1);
+	sim_free(p.s);
+}
+
 /* A subject is changed at its owner first: what is up goes on until the peer follows. */
 static void test_a_new_certificate_that_the_peer_refuses(void **state)
 {
@@ -372,6 +391,7 @@ int main(void)
 		cmocka_unit_test(test_on_a_network_that_loses),
 		cmocka_unit_test(test_restarts),
 		cmocka_unit_test(test_a_peer_that_does_not_come),
+		cmocka_unit_test(test_a_peer_that_does_not_come_under_new_rules),
 		cmocka_unit_test(test_a_new_certificate_that_the_peer_refuses),
 		cmocka_unit_test(test_modes_that_change),
 		cmocka_unit_test(test_a_policy_that_allows_less),

@@ -467,10 +467,10 @@ static void reauth_fired(struct ike_engine *e, struct ik_timer *t)
 	stays = ik_conn_established(sa->conn);
 	if (sa->trust_ends && e->now >= sa->trust_ends)
 		ik_trust_lost(sa->conn);
-	else if (sa->trust_ends)
-		ik_trust_check(sa->conn);
 	else if (ik_lifetime_over(sa))
 		ik_sa_close(sa);
+	else if (sa->trust_ends)
+		ik_trust_check(sa->conn);
 	else if (!sa->redundant && (!sa->stale || !stays || stays->stale))
 		(void)ik_reauth_start(sa->conn);
 	/* The next try, if this one fails or brings the same certificate. */

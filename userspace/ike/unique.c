@@ -114,8 +114,12 @@ void ik_trust_check(struct ik_conn *conn)
 	r = ik_reauth_start(conn);
 	/* Where only the peer may begin it is asked; whether it is worth the wait is seen where paths are (binding_dead). */
 	if (r == -EOPNOTSUPP)
-		IK_LIST_FOREACH(&conn->sas, link)
-			ik_lifetime_ask(IK_ENTRY(link, struct ik_sa, in_conn));
+		IK_LIST_FOREACH(&conn->sas, link) {
+			struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+			if (sa->trust_ends)
+				ik_lifetime_ask(sa);
+		}
 	/* It cannot be done from here, so the peer has to come again. What is under way goes on. */
 	else if (r < 0 && r != -EALREADY)
 		ik_trust_lost(conn);
