@@ -300,7 +300,6 @@ static struct cg_order *enqueue(struct cg_job *job, struct cg_order *ours, unsig
 			smp_store_release(&lane->order, NULL);
 		} else if (!cmpxchg(&lane->order, NULL, o) || lane->order == o) {
 			there = true;
-			job->binds |= o == ours;
 			taken = append(o, lane, job);
 			*unbegun = o->n_unbegun;
 		}
@@ -315,17 +314,14 @@ bool cg_order_take(struct cg_job *job, bool more)
 	struct cg_order *ours = this_cpu_ptr(orders), *o;
 	struct cg_lane *lane = lane_of(job->sa);
 	unsigned int unbegun = 0, left;
-	bool wanted;
 
-	wanted = should_share(ours, job, more);
-	if (likely(!wanted && !is_bound(lane, ours))) {
+	if (likely(!should_share(ours, job, more) && !is_bound(lane, ours))) {
 		went_directly(lane, ours->cpu);
 		return false;
 	}
 	job->settled = false;
 	job->waited = true;
 	job->next = NULL;
-	job->binds = wanted;
 	o = enqueue(job, ours, &unbegun);
 	if (unlikely(!o)) {
 		cg_drop(job->sa, CG_DROP_QUEUE, job->n);
@@ -363,18 +359,13 @@ static struct cg_job *take_settled(struct cg_order *o)
 	return job;
 }
 
-/*
- * A burst of @lane is at its end: only now may the next one do without the list. One that was on
- * it only because others were does not @bind those that follow: else a slow flow would for ever
- * take the way over another CPU that a quick one once took.
- */
-static void leave(struct cg_order *o, struct cg_lane *lane, u32 bytes, bool binds)
+/* A burst of @lane is at its end: only now may the next one do without the list. */
+static void leave(struct cg_order *o, struct cg_lane *lane, u32 bytes)
 {
 	spin_lock(&o->lock);
 	o->bytes -= bytes;
 	WRITE_ONCE(o->n, o->n - 1);
-	if (binds)
-		WRITE_ONCE(lane->left, jiffies);
+	WRITE_ONCE(lane->left, jiffies);
 	smp_store_release(&lane->n, lane->n - 1);	/* pairs with is_bound() */
 	spin_unlock(&o->lock);
 }
@@ -383,7 +374,6 @@ static void end(struct cg_order *o, struct cg_job *job, struct napi_struct *napi
 {
 	struct cg_sa *sa = job->sa;
 	u32 bytes = bytes_of(job);
-	bool binds = job->binds;
 
 	refcount_inc(&sa->ref);	/* for the lane; the burst has one until it ends */
 	job->order = NULL;
@@ -391,7 +381,7 @@ static void end(struct cg_order *o, struct cg_job *job, struct napi_struct *napi
 		cg_tx_finish(job);
 	else
 		cg_rx_finish(job, napi);
-	leave(o, lane_of(sa), bytes, binds);
+	leave(o, lane_of(sa), bytes);
 	cg_sa_put(sa);
 }
 

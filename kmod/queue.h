@@ -52,7 +52,6 @@ struct cg_job {
 	struct cg_order *order;		/* order.c: the list that it is on; NULL: none */
 	bool settled;			/* and whether all its segments are */
 	bool timed;			/* cg_order_took() is to be told */
-	bool binds;			/* what follows in its lane is to take the same way */
 	struct cg_sa *sa;
 	struct net_device *dev;
 	struct dst_entry *dst;		/* to send */
