@@ -244,10 +244,21 @@ static int make_own(struct cg_socket *s)
 	return 0;
 }
 
+/*
+ * A user's socket that is being closed still has its port, and serves, until it is unhashed: its
+ * user is somewhere between udp_destroy_sock() and udp_lib_unhash(), and may be kept waiting.
+ */
+static bool is_leaving(const struct cg_socket *s)
+{
+	return s->sk && !s->own && sock_flag(s->sk, SOCK_DEAD) && is_ours(s->sk) &&
+	       sk_hashed(s->sk);
+}
+
 static void watch_work(struct work_struct *work)
 {
 	struct cg_socket *s = container_of(to_delayed_work(work), struct cg_socket, watch);
 	struct cg_net *cgn = s->cgn;
+	struct cg_socket gone = { .cgn = cgn };
 
 	if (!mutex_trylock(&cgn->lock)) {
 		watch_soon(s, 1);
@@ -255,10 +266,20 @@ static void watch_work(struct work_struct *work)
 	}
 	if (cgn->exiting || xa_load(&cgn->sockets, s->id) != s)
 		goto out;
-
+	if (is_leaving(s)) {
+		watch_soon(s, 1);
+		goto out;
+	}
 	if (s->sk && !s->own && (sock_flag(s->sk, SOCK_DEAD) || !is_ours(s->sk))) {
-		detach(s);
+		gone.sk = s->sk;
+		s->sk = NULL;
 		s->lost = true;
+	}
+	/* A changed socket that still has the address makes this fail until it goes. */
+	if (s->users && s->lost && !s->own)
+		make_own(s);
+	if (gone.sk) {
+		detach(&gone);
 		cg_event_socket_lost(s);
 	}
 	if (!s->users && (s->lost || s->own)) {
@@ -267,10 +288,8 @@ static void watch_work(struct work_struct *work)
 		kfree_rcu(s, rcu);
 		goto out;
 	}
-	/* A changed socket that still has the address makes this fail until it goes. */
-	if (s->lost && !s->own)
-		make_own(s);
-	watch_soon(s, round_jiffies_relative(HZ));
+	/* if it is asked for already that is sooner: encap_destroy() may have done it meanwhile */
+	queue_delayed_work(cg_wq, &s->watch, round_jiffies_relative(HZ));
 out:
 	mutex_unlock(&cgn->lock);
 }

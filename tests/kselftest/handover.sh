@@ -74,7 +74,7 @@ no_loss() {
 	wait $!
 	lost=$(sed -n 's/.* \([0-9.]*\)% packet loss.*/\1/p' /tmp/ping.out)
 	echo "lost: $lost %"
-	orphan 2 && [ "${lost%.*}" -lt 10 ]
+	orphan 2 && [ "${lost%.*}" -lt 3 ]
 }
 
 busy_del() {
