@@ -9,9 +9,17 @@
 
 #include <cmocka.h>
 
+#include "daemon/binding.h"
+#include "daemon/conn.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/proc.h"
+#include "daemon/proto_revocation.h"
+#include "daemon/revoke.h"
 #include "daemon/revoked_file.h"
+#include "daemon/revoked_set.h"
+#include "kernel/kernel.h"
 
 static const uint8_t hash[PKI_SHA256_SIZE] = {1, 2, 3};
 static char dir[] = "/tmp/certgate-revoke-XXXXXX";
