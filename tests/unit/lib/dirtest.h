@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A folder of a test program's own, for the files that the code under test reads and writes. Include it after cmocka.
+ * A folder of a test program's own, for the files that the code under test reads and writes. To be included once, after cmocka.
  */
 #ifndef CERTGATE_TESTS_DIRTEST_H
 #define CERTGATE_TESTS_DIRTEST_H

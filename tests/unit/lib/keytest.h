@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For tests of files with private keys: a leaf whose key they are about, below a CA and a root, and loads of them. Include it first.
+ * For tests of files with private keys: a leaf whose key they are about, below a CA and a root, and loads of them. To be included once, and
+ * first, by a test program, whose state this is.
  */
 #ifndef CERTGATE_TESTS_KEYTEST_H
 #define CERTGATE_TESTS_KEYTEST_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A peer below a CA, three connections that ask for its revocation as much as each may, and what verify says of it and tells: for the tests of
- * verify's revocation. Include it first.
+ * verify's revocation. To be included once, and first, by a test program, whose state this is.
  */
 #ifndef CERTGATE_TESTS_REVTEST_H
 #define CERTGATE_TESTS_REVTEST_H

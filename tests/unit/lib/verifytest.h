@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For tests of verdicts: a root that is trusted, an intermediate below it, and leaves as a test wants them. Include it first.
+ * For tests of verdicts: a root that is trusted, an intermediate below it, and leaves as a test wants them. To be included once, and
+ * first, by a test program, whose state this is.
  */
 #ifndef CERTGATE_TESTS_VERIFYTEST_H
 #define CERTGATE_TESTS_VERIFYTEST_H
