@@ -178,7 +178,7 @@ static void a_file_that_others_can_change_or_that_is_none_is_refused(void **stat
 	assert_int_equal(s.n, 0);
 }
 
-/* Of one issuer, scope and key identifier, and each of these apart. */
+/* Of one key, issuer, scope and key identifier, and each of these apart. */
 static void lists_of_one_scope_have_one_mark(void **state _unused_)
 {
 	struct pkigen_cert *root = pkigen_root("CN=Root"), *other = pkigen_root("CN=Other");
@@ -188,18 +188,21 @@ static void lists_of_one_scope_have_one_mark(void **state _unused_)
 		{.number = 1, .no_aki = true},
 		{.number = 1, .extra = {"2.5.29.28=critical,DER:30:03:81:01:FF"}},
 	};
-	struct pki_crl_mark marks[ARRAY_SIZE(specs) + 2];
+	struct pki_crl_mark marks[ARRAY_SIZE(specs) + 3];
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		const struct pkirev_crl *spec = &specs[i < ARRAY_SIZE(specs) ? i : 0];
 		struct pkirev_crl again = *spec;
 		_cleanup_(pki_crl_unrefp) struct pki_crl *crl = NULL;
+		_cleanup_(pki_cert_unrefp) struct pki_cert *signer = NULL;
 		struct pkirev_der der;
 
 		again.number += i == ARRAY_SIZE(specs) ? 7 : 0;
+		/* the last one names the root, and is of another's key */
 		der = pkirev_crl(i == ARRAY_SIZE(specs) + 1 ? other : root, &again);
 		assert_int_equal(pki_crl_new(der.data, der.len, NULL, &crl), 0);
-		assert_int_equal(pki_crl_mark(crl, &marks[i]), 0);
+		signer = to_cert(i > ARRAY_SIZE(specs) ? other : root);
+		assert_int_equal(pki_crl_mark(crl, signer, &marks[i]), 0);
 		for (size_t k = 0; k < i; k++)
 			assert_int_equal(memcmp(marks[k].scope, marks[i].scope, PKI_SHA256_SIZE) ==
 						 0,

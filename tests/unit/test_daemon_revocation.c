@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/str.h"
+#include "daemon/trust_lists.h"
 #include "daemon/watch.h"
 
 #define CRL_URL "http://pki.example/ca.crl"
@@ -300,12 +301,12 @@ static void on_mark(void *ctx _unused_, const struct pki_crl_mark *m _unused_)
 	n_marked++;
 }
 
-static void on_proven(void *ctx _unused_, const struct pki_crl *crl)
-{
-	struct pki_crl_mark m;
+static const struct trust_marking marking = {.marks = &marks, .seen = on_mark};
 
-	assert_int_equal(pki_crl_mark(crl, &m), 0);
-	n_marked += list_marks_raise(&marks, &m, NULL) > 0;
+static bool on_proven(void *ctx _unused_, uint32_t connection_id, size_t i,
+		      const struct pki_cert *signer)
+{
+	return trust_table_proven(trust, connection_id, i, signer, &marking);
 }
 
 /* A configuration that nothing was in force before: at a start, in a worker that is new, or for a connection that begins anew. */
@@ -313,7 +314,7 @@ static void start_with(struct pkirev_der der)
 {
 	n_marked = 0;
 	use(false, &der);
-	trust_table_mark(trust, &marks, on_mark, NULL);
+	trust_table_mark(trust, &marking);
 }
 
 static void an_older_list_is_known_for_one_where_nothing_is_in_force(void **state _unused_)
@@ -378,7 +379,67 @@ static void a_list_that_a_path_proves_is_marked_then(void **state _unused_)
 	without_ca = true;
 	start_with(lists(NULL, NULL, 4));
 	without_ca = false;
-	assert_int_equal(judged(STRICT, peer), -EACCES);
+	assert_int_equal(n_marked, 0);
+	/* More than once: that is remembered. */
+	for (unsigned int i = 0; i < 2; i++) {
+		judged_done(&path);
+		exchange_make(&exchange, peer, ca, STRICT);
+		assert_int_equal(judge(trust, &exchange.v, &with, pkigen_now(), &answer, &binding,
+				       &path),
+				 -EACCES);
+		assert_text(answer.text, "older than one that was in force");
+	}
+	list_marks_done(&marks);
+}
+
+/* Its own root has the name of the others' CA, and its list that CA's key identifier; the key it has not. */
+static void a_ca_of_another_connection_makes_nobodys_lists_old(void **state _unused_)
+{
+	const struct pkigen_spec spec = {.subject = "CN=CA", .ca = true};
+	struct pkigen_cert *mean = pkigen_make(&spec, NULL);
+	const struct pkirev_crl as_if = {.number = UINT64_MAX, .use_key = mean->key};
+
+	list_marks_init(&marks);
+	rules.instead = mean;
+	without_ca = true;
+	start_with(pkirev_crl(ca, &as_if));
+	without_ca = false;
+	rules.instead = NULL;
+	/* It is genuine, there. */
+	assert_int_equal(n_marked, 1);
+	start_with(lists(NULL, NULL, 5));
+	assert_int_equal(n_marked, 2);
+	assert_int_equal(judged(STRICT, peer), 0);
+	list_marks_done(&marks);
+}
+
+/* Lists that say nothing of the key that signed them, of a CA before and after it had another. */
+static void a_key_that_a_ca_had_before_makes_no_list_of_its_new_one_old(void **state _unused_)
+{
+	const struct pkigen_spec spec = {.subject = "CN=CA", .ca = true};
+	struct pkigen_cert *before = pkigen_make(&spec, root);
+	const struct pkirev_crl old = {.number = 500, .no_aki = true},
+				fresh = {.number = 1, .no_aki = true};
+	struct pkirev_der of_root = pkirev_crl(root, &(struct pkirev_crl){.number = 1}),
+			  first = join(pkirev_crl(before, &old), of_root),
+			  then = join(pkirev_crl(ca, &fresh), of_root);
+	struct trust_table *t;
+
+	list_marks_init(&marks);
+	rules.more = before;
+	start_with(first);
+	assert_int_equal(n_marked, 2);
+	/* A reload: the connection goes on. */
+	t = table(false, &then);
+	trust_table_keep_newer(t, trust);
+	trust = trust_table_free(trust);
+	trust = t;
+	assert_int_equal(judged(STRICT, peer), 0);
+	/* A start. */
+	start_with(then);
+	assert_int_equal(n_marked, 1);
+	assert_int_equal(judged(STRICT, peer), 0);
+	rules.more = NULL;
 	list_marks_done(&marks);
 }
 
@@ -851,6 +912,9 @@ int main(void)
 				       fresh),
 		cmocka_unit_test_setup(only_genuine_lists_are_marked, fresh),
 		cmocka_unit_test_setup(a_list_that_a_path_proves_is_marked_then, fresh),
+		cmocka_unit_test_setup(a_ca_of_another_connection_makes_nobodys_lists_old, fresh),
+		cmocka_unit_test_setup(a_key_that_a_ca_had_before_makes_no_list_of_its_new_one_old,
+				       fresh),
 		cmocka_unit_test_setup(
 			by_hand_leaf_issuer_anchor_and_each_key_are_refused_whatever_the_mode,
 			fresh),
