@@ -4,6 +4,7 @@
  */
 #include "lib/pkitest.h"
 
+#include <openssl/sha.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -154,6 +155,59 @@ static void the_one_that_was_raised_longest_ago_makes_room(void **state _unused_
 	close_all(&s, fd);
 }
 
+/* Places say nothing of that: the one that came last is in the place of the one that was raised longest ago. */
+static void so_it_does_after_a_restart(void **state _unused_)
+{
+	struct list_marks s;
+	int fd = opened(&s);
+
+	s.max = 3;
+	for (uint8_t i = 1; i <= 3; i++)
+		raise_and_write(&s, fd, example(i, 1, 1));
+	raise_and_write(&s, fd, example(1, 2, 2));
+	raise_and_write(&s, fd, example(4, 1, 1)); /* for 2 */
+	for (uint8_t i = 5; i <= 7; i++) {
+		static const uint8_t goes[] = {3, 1, 4};
+		struct pki_crl_mark gone = example(goes[i - 5], 1, 1);
+
+		close_all(&s, fd);
+		fd = opened(&s);
+		s.max = 3;
+		assert_non_null(list_marks_find(&s, gone.scope));
+		raise_and_write(&s, fd, example(i, 1, 1));
+		assert_null(list_marks_find(&s, gone.scope));
+	}
+	close_all(&s, fd);
+}
+
+/* As the version before wrote it: a smaller record, of a scope without a key. */
+static void a_file_of_another_version_is_read_as_none(void **state _unused_)
+{
+	static const uint8_t head[] = "certgate: newest revocation list, 1";
+	uint8_t record[80] = {1}, hash[PKI_SHA256_SIZE], all[sizeof(head) + 64], file[11 * 80];
+	_cleanup_free_ char *path = path_of(LIST_MARKS_FILE);
+	struct list_marks s;
+	int fd;
+
+	memcpy(all, head, sizeof(head));
+	for (uint8_t i = 0; i < 11; i++) {
+		record[0] = i;
+		memcpy(all + sizeof(head), record, 64);
+		SHA256(all, sizeof(all), hash);
+		memcpy(record + 64, hash, 16);
+		memcpy(file + (size_t)80 * i, record, sizeof(record));
+	}
+	pkigen_write(path, file, sizeof(file));
+	fd = opened(&s);
+	assert_int_equal(s.n, 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+	raise_and_write(&s, fd, example(1, 1, 1));
+	close_all(&s, fd);
+	fd = opened(&s);
+	assert_int_equal(s.n, 1);
+	close_all(&s, fd);
+}
+
 static void a_file_that_others_can_change_or_that_is_none_is_refused(void **state _unused_)
 {
 	_cleanup_free_ char *path = path_of(LIST_MARKS_FILE), *other = path_of("other");
@@ -240,6 +294,8 @@ int main(void)
 		cmocka_unit_test_setup(they_are_there_after_a_restart, clean),
 		cmocka_unit_test_setup(what_a_crash_cut_short_or_damaged_is_left_out, clean),
 		cmocka_unit_test_setup(the_one_that_was_raised_longest_ago_makes_room, clean),
+		cmocka_unit_test_setup(so_it_does_after_a_restart, clean),
+		cmocka_unit_test_setup(a_file_of_another_version_is_read_as_none, clean),
 		cmocka_unit_test_setup(a_file_that_others_can_change_or_that_is_none_is_refused,
 				       clean),
 		cmocka_unit_test(lists_of_one_scope_have_one_mark),
