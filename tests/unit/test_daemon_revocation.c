@@ -719,6 +719,43 @@ static void many_are_looked_at_some_at_a_time(void **state _unused_)
 	(void)watch_free(w);
 }
 
+/* Main waits for that alone, and not for long. */
+static void whether_all_are_let_in_by_new_rules_is_seen_before_anybodys_lists(void **state _unused_)
+{
+	static const struct watch_ops ops = {
+		.state = on_state, .seen_revoked = on_seen, .judged = on_judged};
+	const struct pkigen_spec spec = {.subject = "CN=Another Root", .ca = true};
+	struct pkirev_der good = lists(NULL, NULL, 1), bad = lists(peer, NULL, 2);
+	struct watch *w = watch_new(&ops, NULL);
+
+	use(false, &good);
+	for (uint64_t i = 0; i < 3 * WATCH_BATCH; i++) {
+		assert_int_equal(judged(LOOSE, peer), 0);
+		assert_int_equal(watch_add(w, 100 + i, &path, GRACE, pkigen_now(), USEC_PER_SEC),
+				 0);
+	}
+	rules.more = pkigen_make(&spec, NULL);
+	use(false, &bad);
+	rules.more = NULL;
+	memset(&told, 0, sizeof(told));
+	watch_all(w);
+	for (size_t i = 1; i <= 3; i++) {
+		assert_true(run(w, pkigen_now()));
+		assert_int_equal(told.judged, i * WATCH_BATCH);
+		assert_int_equal(told.seen, 0);
+		/* What is gone meanwhile is not missed. */
+		watch_del(w, 100 + i);
+	}
+	while (run(w, pkigen_now()))
+		;
+	assert_int_equal(told.judged, 3 * WATCH_BATCH);
+	assert_int_equal(told.seen, 3 * WATCH_BATCH - 3);
+	/* One that is to be judged goes, too. */
+	watch_all(w);
+	watch_del(w, 100);
+	(void)watch_free(w);
+}
+
 /* There may be an answer for each of thousands of peers: what comes for one is nothing to the others. */
 static void only_what_depends_on_news_is_looked_at(void **state _unused_)
 {
@@ -928,6 +965,8 @@ int main(void)
 		cmocka_unit_test_setup(beyond_its_grace_only_who_must_know_ends_a_tunnel, fresh),
 		cmocka_unit_test_setup(what_is_not_asked_about_or_gone_is_not_told_of, fresh),
 		cmocka_unit_test_setup(many_are_looked_at_some_at_a_time, fresh),
+		cmocka_unit_test_setup(
+			whether_all_are_let_in_by_new_rules_is_seen_before_anybodys_lists, fresh),
 		cmocka_unit_test_setup(only_what_depends_on_news_is_looked_at, fresh),
 		cmocka_unit_test_setup(a_list_that_a_path_proved_stays_in_force, fresh),
 		cmocka_unit_test_setup(rules_that_change_are_looked_at_by_path, fresh),
