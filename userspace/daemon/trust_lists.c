@@ -126,8 +126,12 @@ static void take_over(struct trust_entry *e, struct trust_entry *was)
 	struct pki_crls lists = {0};
 	int r = 0;
 
-	for (size_t i = 0; i < e->crls.n && r != -ENOMEM; i++)
-		r = pki_crls_add(&lists, e->crls.list[i]);
+	for (size_t i = 0; i < e->crls.n && r != -ENOMEM; i++) {
+		const struct pki_cert *by;
+
+		if (!find_newer(was, was, e->crls.list[i], &by) || !by)
+			r = pki_crls_add(&lists, e->crls.list[i]);
+	}
 	for (size_t i = 0; i < was->crls.n && r != -ENOMEM; i++) {
 		if (!is_replaced(was, was->crls.list[i], &e->crls))
 			r = pki_crls_add(&lists, was->crls.list[i]);
