@@ -172,6 +172,26 @@ static void a_worker_that_gets_on_with_others_is_waited_for(void **state _unused
 	tear_down(&w);
 }
 
+/* Nobody is let in by one that is refused, and nothing else is told; one whose certificate is awaited lets in once that is there. */
+static void a_connection_that_is_refused_admits_nobody(void **state _unused_)
+{
+	static struct proto_binding p;
+	struct world w;
+
+	set_up(&w, 1, 1);
+	p = (struct proto_binding){.handle = HANDLE + 1, .connection = 1};
+	w.c.refusal = (char *)"expired";
+	history_done(&w.c.history);
+	memset(&w.c.history, 0, sizeof(w.c.history));
+	binding_new(&w.g, &verify[0], &p);
+	assert_null(binding_find(&w.g, HANDLE + 1));
+	assert_int_equal(w.c.history.n, 0);
+	w.c.refusal = NULL;
+	binding_new(&w.g, &verify[0], &p);
+	assert_non_null(binding_find(&w.g, HANDLE + 1));
+	tear_down(&w);
+}
+
 static void a_change_taken_back_is_none(void **state _unused_)
 {
 	struct world w;
@@ -333,6 +353,7 @@ int main(void)
 		cmocka_unit_test(after_a_change_it_ends_in_time),
 		cmocka_unit_test(where_only_the_peer_may_begin_its_path_decides),
 		cmocka_unit_test(a_worker_that_gets_on_with_others_is_waited_for),
+		cmocka_unit_test(a_connection_that_is_refused_admits_nobody),
 		cmocka_unit_test(a_change_taken_back_is_none),
 		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
 		cmocka_unit_test(past_its_grace_who_must_know_ends_it),

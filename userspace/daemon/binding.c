@@ -458,8 +458,10 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 
 	if (from->role != ROLE_VERIFY || binding_find(g, p->handle))
 		return;
-	if (!c) {
-		log_notice("a peer authenticated for a connection that is gone");
+	/* ike knows of either, or will: the verdict may have crossed that. */
+	if (!c || conn_is_refused(c)) {
+		log_notice("a peer authenticated for a connection that is %s",
+			   c ? "refused" : "gone");
 		tell_gone(from->channel, p->handle);
 		return;
 	}
