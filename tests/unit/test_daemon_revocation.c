@@ -41,7 +41,16 @@ static struct {
 	const struct pkigen_cert *more, *instead; /* anchors: beside the root, and in its place */
 	const char *subject, *identity;		  /* NULL: as always */
 } rules;
+static struct list_marks marks;
+static size_t n_marked;
 static uint8_t want_cert[IKE_MAX_CERT_SIZE], want_issuer[IKE_MAX_CERT_SIZE];
+
+static void on_mark(void *ctx _unused_, const struct pki_crl_mark *m _unused_)
+{
+	n_marked++;
+}
+
+static const struct trust_marking marking = {.marks = &marks, .seen = on_mark};
 
 static void on_want(void *ctx _unused_, const struct proto_news *what, bool waiting _unused_)
 {
@@ -124,8 +133,8 @@ static void broken(struct trust_table *t, uint32_t id, enum pki_revocation_mode 
 	static struct staged_trust staged;
 
 	assert_int_equal(trust_table_begin(t, &s), 0);
-	assert_int_equal(
-		trust_table_file(t, &f, (const uint8_t *)root->pem, strlen(root->pem) / 2), 0);
+	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)root->pem, strlen(root->pem) / 2),
+			 0);
 	f.part = STAGE_CRL;
 	if (crl)
 		assert_int_equal(trust_table_file(t, &f, crl->data, crl->len), 0);
@@ -168,6 +177,14 @@ static void use(bool fetch, const struct pkirev_der *crl)
 {
 	trust = trust_table_free(trust);
 	trust = table(fetch, crl);
+}
+
+/* What is in force. */
+static void replace(struct trust_table *t)
+{
+	trust_table_replace(t, trust, &marking);
+	trust = trust_table_free(trust);
+	trust = t;
 }
 
 static struct revknown known(void)
@@ -293,39 +310,19 @@ static void a_reload_with_an_older_list_keeps_the_newer_one(void **state _unused
 			  newest = lists(NULL, NULL, 6);
 	struct pkirev_der forged = pkirev_crl(ca, &(struct pkirev_crl){.number = 99,
 								       .use_key = peer->key});
-	struct trust_table *t;
 
 	use(false, &newer);
-	t = table(false, &older);
-	trust_table_keep_newer(t, trust);
-	trust = trust_table_free(trust);
-	trust = t;
+	replace(table(false, &older));
 	assert_int_equal(judged(LOOSE, peer), -EACCES);
 	/* A newer one takes its place. */
-	t = table(false, &newest);
-	trust_table_keep_newer(t, trust);
-	trust = trust_table_free(trust);
-	trust = t;
+	replace(table(false, &newest));
 	assert_int_equal(judged(LOOSE, peer), 0);
 	assert_int_equal(path.status[0].state, PKI_STATE_GOOD);
 	/* One that was put there by mistake, and that nobody signed, does not stay. */
 	use(false, &forged);
-	t = table(false, &newest);
-	trust_table_keep_newer(t, trust);
-	trust = trust_table_free(trust);
-	trust = t;
+	replace(table(false, &newest));
 	assert_int_equal(judged(STRICT, peer), 0);
 }
-
-static struct list_marks marks;
-static size_t n_marked;
-
-static void on_mark(void *ctx _unused_, const struct pki_crl_mark *m _unused_)
-{
-	n_marked++;
-}
-
-static const struct trust_marking marking = {.marks = &marks, .seen = on_mark};
 
 static bool on_proven(void *ctx _unused_, uint32_t connection_id, size_t i,
 		      const struct pki_cert *signer)
@@ -338,12 +335,11 @@ static void start_with(struct pkirev_der der)
 {
 	n_marked = 0;
 	use(false, &der);
-	trust_table_mark(trust, &marking);
+	trust_table_replace(trust, NULL, &marking);
 }
 
 static void an_older_list_is_known_for_one_where_nothing_is_in_force(void **state _unused_)
 {
-	list_marks_init(&marks);
 	start_with(lists(NULL, NULL, 5));
 	/* of the CA and of the root; whom both connections have */
 	assert_int_equal(n_marked, 2);
@@ -365,7 +361,6 @@ static void an_older_list_is_known_for_one_where_nothing_is_in_force(void **stat
 	start_with(lists(NULL, NULL, 6));
 	assert_int_equal(n_marked, 2);
 	assert_int_equal(judged(STRICT, peer), 0);
-	list_marks_done(&marks);
 }
 
 /* A list that nobody genuine signed marks nothing, or anybody could have the CA's own taken for an old one. */
@@ -373,12 +368,10 @@ static void only_genuine_lists_are_marked(void **state _unused_)
 {
 	struct pkirev_crl forged = {.number = 99, .use_key = peer->key};
 
-	list_marks_init(&marks);
 	start_with(join(pkirev_crl(ca, &forged), pkirev_crl(root, &forged)));
 	assert_int_equal(n_marked, 0);
 	start_with(lists(NULL, NULL, 5));
 	assert_int_equal(judged(STRICT, peer), 0);
-	list_marks_done(&marks);
 }
 
 /* The signer's certificate comes with the peer alone: its path tells. */
@@ -389,7 +382,6 @@ static void a_list_that_a_path_proves_is_marked_then(void **state _unused_)
 	const struct judge_by by = {.known = k, .seen_revoked = on_seen};
 	struct judge_by with = by;
 
-	list_marks_init(&marks);
 	without_ca = true;
 	start_with(der);
 	without_ca = false;
@@ -413,7 +405,6 @@ static void a_list_that_a_path_proves_is_marked_then(void **state _unused_)
 				 -EACCES);
 		assert_text(answer.text, "older than one that was in force");
 	}
-	list_marks_done(&marks);
 }
 
 /* Its own root has the name of the others' CA, and its list that CA's key identifier; the key it has not. */
@@ -423,7 +414,6 @@ static void a_ca_of_another_connection_makes_nobodys_lists_old(void **state _unu
 	struct pkigen_cert *mean = pkigen_make(&spec, NULL);
 	const struct pkirev_crl as_if = {.number = UINT64_MAX, .use_key = mean->key};
 
-	list_marks_init(&marks);
 	rules.instead = mean;
 	without_ca = true;
 	start_with(pkirev_crl(ca, &as_if));
@@ -434,7 +424,6 @@ static void a_ca_of_another_connection_makes_nobodys_lists_old(void **state _unu
 	start_with(lists(NULL, NULL, 5));
 	assert_int_equal(n_marked, 2);
 	assert_int_equal(judged(STRICT, peer), 0);
-	list_marks_done(&marks);
 }
 
 /* Lists that say nothing of the key that signed them, of a CA before and after it had another. */
@@ -447,24 +436,19 @@ static void a_key_that_a_ca_had_before_makes_no_list_of_its_new_one_old(void **s
 	struct pkirev_der of_root = pkirev_crl(root, &(struct pkirev_crl){.number = 1}),
 			  first = join(pkirev_crl(before, &old), of_root),
 			  then = join(pkirev_crl(ca, &fresh), of_root);
-	struct trust_table *t;
 
-	list_marks_init(&marks);
 	rules.more = before;
 	start_with(first);
 	assert_int_equal(n_marked, 2);
 	/* A reload: the connection goes on. */
-	t = table(false, &then);
-	trust_table_keep_newer(t, trust);
-	trust = trust_table_free(trust);
-	trust = t;
+	replace(table(false, &then));
+	assert_int_equal(n_marked, 3);
 	assert_int_equal(judged(STRICT, peer), 0);
 	/* A start. */
 	start_with(then);
-	assert_int_equal(n_marked, 1);
+	assert_int_equal(n_marked, 0);
 	assert_int_equal(judged(STRICT, peer), 0);
 	rules.more = NULL;
-	list_marks_done(&marks);
 }
 
 /* ---------------------------------------------------------------- what is revoked on this gateway */
@@ -730,11 +714,7 @@ static void refuse_all(const struct pkirev_der *crl)
 	broken(t, STRICT, PKI_REVOCATION_REQUIRED, crl);
 	broken(t, LOOSE, PKI_REVOCATION_WHEN_AVAILABLE, crl);
 	trust_table_seal(t);
-	trust_table_keep_newer(t, trust);
-	trust_table_take_over(t, trust);
-	trust_table_mark(t, &marking);
-	trust = trust_table_free(trust);
-	trust = t;
+	replace(t);
 }
 
 /* Its connection is refused, and main keeps what is up: nobody is let in, but what becomes of that is as if nothing had happened. */
@@ -746,7 +726,6 @@ static void tunnels_of_a_refused_connection_are_watched_on(void **state _unused_
 	const struct pkirev_der *const now_in_its_file[] = {NULL, &good, &older};
 	struct watch *w;
 
-	list_marks_init(&marks);
 	for (size_t i = 0; i < ARRAY_SIZE(now_in_its_file); i++) {
 		/* With files that are not to be read either, and more than once. */
 		w = watching(STRICT, &good);
@@ -772,17 +751,9 @@ static void tunnels_of_a_refused_connection_are_watched_on(void **state _unused_
 	assert_int_equal(judged(LOOSE, peer), -EACCES);
 	assert_null(trust_table_find(trust, LOOSE));
 	/* And so they are when it is repaired with what was in force at the first. */
-	{
-		struct trust_table *t = table(false, &older);
-
-		trust_table_keep_newer(t, trust);
-		trust_table_take_over(t, trust);
-		trust = trust_table_free(trust);
-		trust = t;
-	}
+	replace(table(false, &older));
 	assert_int_equal(judged(LOOSE, peer), -EACCES);
 	assert_string_equal(answer.code, "revoked");
-	list_marks_done(&marks);
 }
 
 /* The same of one who asks for what is fetched. */
@@ -793,7 +764,6 @@ static void news_reach_tunnels_of_a_refused_connection(void **state _unused_)
 	struct watch *w = watch_new(&ops, NULL);
 	uint8_t key[PKI_SHA256_SIZE];
 
-	list_marks_init(&marks);
 	use(true, &of_root);
 	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), -EAGAIN);
 	assert_int_equal(proto_news_key(&told.want, key), 0);
@@ -801,8 +771,8 @@ static void news_reach_tunnels_of_a_refused_connection(void **state _unused_)
 	assert_int_equal(watch_add(w, 77, &path, GRACE, pkigen_now(), USEC_PER_SEC), 0);
 	refuse_all(NULL);
 	{
-		struct pkirev_der bad = pkirev_crl(
-			ca, &(struct pkirev_crl){.number = 2, .revoked = {peer}});
+		struct pkirev_der bad = pkirev_crl(ca, &(struct pkirev_crl){.number = 2,
+									    .revoked = {peer}});
 		struct proto_news what = {.kind = NEWS_CRL,
 					  .url = CRL_URL,
 					  .cert = {peer->der, peer->der_len},
@@ -819,7 +789,6 @@ static void news_reach_tunnels_of_a_refused_connection(void **state _unused_)
 	assert_false(run(w, pkigen_now()));
 	assert_int_equal(told.seen, 1);
 	(void)watch_free(w);
-	list_marks_done(&marks);
 }
 
 static void many_are_looked_at_some_at_a_time(void **state _unused_)
@@ -1030,6 +999,8 @@ static int fresh(void **state _unused_)
 {
 	(void)evidence_free(evidence);
 	evidence = evidence_new(on_want, NULL);
+	list_marks_done(&marks);
+	memset(&rules, 0, sizeof(rules));
 	return evidence ? 0 : -1;
 }
 
@@ -1051,6 +1022,7 @@ static int setup(void **state _unused_)
 static int teardown(void **state _unused_)
 {
 	judged_done(&path);
+	list_marks_done(&marks);
 	evidence = evidence_free(evidence);
 	trust = trust_table_free(trust);
 	revoked_set_done(&revoked);

@@ -34,7 +34,7 @@ struct list_marks {
 	struct table by_scope;
 	size_t n, max;
 	uint64_t sequence; /* the next one */
-	bool forgot; /* one made room */
+	bool forgot;	   /* one made room */
 };
 
 void list_marks_init(struct list_marks *s);

@@ -259,9 +259,7 @@ static int on_stage(struct verifier *v, enum msg_type type, struct msg_reader *r
 		const struct trust_marking m = marking(v);
 
 		trust_table_seal(v->staged);
-		trust_table_keep_newer(v->staged, v->now);
-		trust_table_take_over(v->staged, v->now);
-		trust_table_mark(v->staged, &m);
+		trust_table_replace(v->staged, v->now, &m);
 		v->now = trust_table_free(v->now);
 		v->now = TAKE_PTR(v->staged);
 		/* What it took to read it goes back to the system. */

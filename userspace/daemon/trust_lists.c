@@ -94,11 +94,11 @@ static void keep_newer(struct trust_entry *e, const struct trust_entry *old)
 	pki_crls_done(&lists);
 }
 
-void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old)
+static void keep_all_newer(struct trust_table *t, const struct trust_table *old)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		const struct trust_entry *was =
-			trust_table_find_watched(old, t->entries[i]->connection);
+		const struct trust_entry *was = trust_table_find_watched(old,
+									 t->entries[i]->connection);
 
 		if (was && t->entries[i]->trust)
 			keep_newer(t->entries[i], was);
@@ -145,11 +145,11 @@ static void take_over(struct trust_entry *e, struct trust_entry *was)
 	e->before = was;
 }
 
-void trust_table_take_over(struct trust_table *t, struct trust_table *old)
+static void take_all_over(struct trust_table *t, struct trust_table *old)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		struct trust_entry *e = t->entries[i],
-				   *was = trust_entry_watched(trust_table_entry(old, e->connection));
+		struct trust_entry *e = t->entries[i], *was = trust_entry_watched(trust_table_entry(
+							       old, e->connection));
 
 		if (was && !e->trust && !e->before)
 			take_over(e, was);
@@ -248,7 +248,7 @@ static const struct pki_cert *find_signer_once(struct signed_lists *s, const str
 	return signer;
 }
 
-void trust_table_mark(struct trust_table *t, const struct trust_marking *m)
+static void mark_all(struct trust_table *t, const struct trust_marking *m)
 {
 	struct signed_lists known = {0};
 
@@ -256,8 +256,8 @@ void trust_table_mark(struct trust_table *t, const struct trust_marking *m)
 		struct trust_entry *e = trust_entry_watched(t->entries[i]);
 
 		for (size_t j = 0; e && j < e->crls.n; j++) {
-			const struct pki_cert *signer =
-				find_signer_once(&known, e, e->crls.list[j]);
+			const struct pki_cert *signer = find_signer_once(&known, e,
+									 e->crls.list[j]);
 
 			if (signer)
 				(void)compare_mark(e, j, signer, m);
@@ -268,6 +268,14 @@ void trust_table_mark(struct trust_table *t, const struct trust_marking *m)
 		free(one);
 	}
 	table_done(&known.by_hash);
+}
+
+void trust_table_replace(struct trust_table *t, struct trust_table *old,
+			 const struct trust_marking *m)
+{
+	keep_all_newer(t, old);
+	take_all_over(t, old);
+	mark_all(t, m);
 }
 
 bool trust_table_proven(struct trust_table *t, uint32_t connection, size_t i,

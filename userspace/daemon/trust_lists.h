@@ -9,16 +9,6 @@
 #include "daemon/list_marks.h"
 #include "daemon/trust_table.h"
 
-/*
- * Of lists in `old`, the table in force, those that are newer than what took their place in a file stay, for connections that stay. Each is
- * logged. To be called after trust_table_seal().
- */
-void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old);
-/*
- * Of connections that have an error and had none in `old`, the table in force, which is freed next: tunnels that run are watched on by what was
- * in force, and by the lists that their files have now. After trust_table_keep_newer().
- */
-void trust_table_take_over(struct trust_table *t, struct trust_table *old);
 /* A genuine list is the newest so far of its signer, issuer and scope. */
 typedef void (*trust_list_seen_fn)(void *ctx, const struct pki_crl_mark *mark);
 /* What lists are compared with, and who hears of newer ones. */
@@ -28,13 +18,19 @@ struct trust_marking {
 	void *ctx;
 };
 /*
- * Compares the lists that connections' own certificates prove to be genuine with the newest that there were of the same key. What is older than these
- * revokes and says nothing good any more, which is logged; what is newer is taken into the marks and told of. After trust_table_take_over().
+ * `t`, which is sealed, takes the place of `old` (NULL: of none), which is freed next. What it does to lists is logged:
+ *
+ * - Of those of `old`, the ones that are newer than what took their place in a file stay, for connections that stay.
+ * - Where a connection has an error, and had none before, tunnels of it that run are watched on by what was in force, and by the lists that its
+ *   files have now. Nobody is let in by that.
+ * - All that a connection's own certificates prove to be genuine are compared with the newest that there were of the same key. What is older
+ *   revokes and says nothing good any more; what is newer is taken into the marks and told of.
  */
-void trust_table_mark(struct trust_table *t, const struct trust_marking *m);
+void trust_table_replace(struct trust_table *t, struct trust_table *old,
+			 const struct trust_marking *m);
 /*
- * The same for the i-th list of a connection, which a path has shown to be signed by that certificate's key. True: it is older than one that was in
- * force.
+ * The last of these for the i-th list of a connection, which a path has shown to be signed by that certificate's key. True: it is older than one
+ * that was in force.
  */
 bool trust_table_proven(struct trust_table *t, uint32_t connection, size_t i,
 			const struct pki_cert *signer, const struct trust_marking *m);

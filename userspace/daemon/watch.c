@@ -38,7 +38,7 @@ struct watched {
 	uint64_t *keys; /* of the news that it depended on at the last look */
 	size_t n_keys;
 	struct watched_head *in; /* which of the lists */
-	int64_t due; /* seconds since 1970: what is good now is not fresh any more */
+	int64_t due;		 /* seconds since 1970: what is good now is not fresh any more */
 	usec_t looked_at;
 	bool told_revoked, told_overdue;
 };

@@ -220,8 +220,8 @@ bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark 
 
 bool pki_crl_is_of(const struct pki_crl *crl, const struct pki_cert *issuer)
 {
-	return X509_NAME_cmp(X509_get_subject_name(issuer->x509),
-			     X509_CRL_get_issuer(crl->x509)) == 0;
+	return X509_NAME_cmp(X509_get_subject_name(issuer->x509), X509_CRL_get_issuer(crl->x509)) ==
+	       0;
 }
 
 bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer)
@@ -230,8 +230,7 @@ bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer)
 	bool yes;
 
 	X509_CRL_get0_signature(crl->x509, NULL, &alg);
-	yes = pki_sigalg_strong(alg, NULL) &&
-	      pki_crl_is_of(crl, issuer) &&
+	yes = pki_sigalg_strong(alg, NULL) && pki_crl_is_of(crl, issuer) &&
 	      X509_CRL_verify(crl->x509, X509_get0_pubkey(issuer->x509)) == 1;
 	ERR_clear_error();
 	return yes;
