@@ -30,7 +30,7 @@ struct transfer {
 	char *url;
 	uint8_t *request;
 	size_t request_len;
-	CURL *easy; /* NULL: waits for its turn, or for addresses */
+	CURL *easy;		 /* NULL: waits for its turn, or for addresses */
 	struct names_ask *asked; /* for those of host */
 	char *host, *port;
 	struct curl_slist *headers, *resolve;

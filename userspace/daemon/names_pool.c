@@ -17,8 +17,9 @@
 enum { THREADS_MAX = 16, STACK_SIZE = 512 * 1024, CAPABILITIES_MAX = 64 };
 
 struct names_ask {
-	TAILQ_ENTRY(names_ask) queue; /* of those that wait, or that are answered; in neither while a thread has it */
-	names_done_fn done;	      /* NULL: forgotten. The event loop's, as ctx is */
+	TAILQ_ENTRY(names_ask)
+	queue; /* of those that wait, or that are answered; in neither while a thread has it */
+	names_done_fn done; /* NULL: forgotten. The event loop's, as ctx is */
 	void *ctx;
 	bool taken; /* by a thread */
 	int family;

@@ -12,8 +12,9 @@
 #include "base/addr.h"
 
 enum {
-	NAMES_ANSWER_MAX = 32,	   /* addresses of one name that are looked at */
-	NAMES_WAITING_MAX = 20000, /* names that wait for a thread: every connection has one at most */
+	NAMES_ANSWER_MAX = 32, /* addresses of one name that are looked at */
+	NAMES_WAITING_MAX =
+		20000, /* names that wait for a thread: every connection has one at most */
 };
 
 struct names_answer {

@@ -83,7 +83,7 @@ static void on_addresses(void *ctx, const struct names_answer *a)
 {
 	struct resolving *r = ctx;
 
-	log_debug("%zu addresses", a->n);
+	log_debug("connection %u: %zu addresses", r->connection, a->n);
 	send_resolved(r->f, r->connection, a);
 	free(r);
 }
