@@ -17,19 +17,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
-
-static char dir[] = "/tmp/certgate-test-XXXXXX";
-
-static char *in_dir(const char *name)
-{
-	return str_printf("%s/%s", dir, name);
-}
+#include "lib/dirtest.h"
 
 /* --- files ------------------------------------------------------------------------------------- */
 
 static void a_file_is_written_atomically_and_read_whole(void **state)
 {
-	_cleanup_free_ char *path = in_dir("a"), *data = NULL;
+	_cleanup_free_ char *path = path_of("a"), *data = NULL;
 	struct stat st;
 	size_t n;
 
@@ -44,7 +38,7 @@ static void a_file_is_written_atomically_and_read_whole(void **state)
 
 static void a_file_over_the_bound_is_refused(void **state)
 {
-	_cleanup_free_ char *path = in_dir("big");
+	_cleanup_free_ char *path = path_of("big");
 	char *data = NULL;
 	int fds[2];
 
@@ -62,7 +56,7 @@ static void a_file_over_the_bound_is_refused(void **state)
 
 static void only_regular_files_are_read_by_path(void **state)
 {
-	_cleanup_free_ char *fifo = in_dir("fifo"), *none = in_dir("none");
+	_cleanup_free_ char *fifo = path_of("fifo"), *none = path_of("none");
 	char *data = NULL;
 
 	(void)state;
@@ -74,7 +68,7 @@ static void only_regular_files_are_read_by_path(void **state)
 
 static void a_secret_must_not_be_readable_by_others(void **state)
 {
-	_cleanup_free_ char *path = in_dir("secret");
+	_cleanup_free_ char *path = path_of("secret");
 	_cleanup_close_ int fd = -EBADF;
 	mode_t mode;
 
@@ -248,7 +242,7 @@ static void client_and_server_meet_at_a_path(void **state)
 {
 	_cleanup_(control_reader_free) struct control_reader r = {0};
 	_cleanup_json_ json_t *sent = control_error("no", "try yes"), *got = NULL;
-	_cleanup_free_ char *path = in_dir("sock");
+	_cleanup_free_ char *path = path_of("sock");
 	_cleanup_close_ int server = -EBADF, client = -EBADF, peer = -EBADF;
 	struct stat st;
 
@@ -279,7 +273,7 @@ static void client_and_server_meet_at_a_path(void **state)
 
 static void a_socket_that_nobody_serves_is_replaced_but_never_a_file(void **state)
 {
-	_cleanup_free_ char *path = in_dir("stale"), *file = in_dir("plain");
+	_cleanup_free_ char *path = path_of("stale"), *file = path_of("plain");
 	int fd;
 
 	(void)state;
@@ -315,7 +309,7 @@ static void the_socket_path_comes_from_option_environment_or_default(void **stat
 /* What went to stderr while fn ran. */
 static char *captured(void (*fn)(void))
 {
-	_cleanup_free_ char *path = in_dir("log");
+	_cleanup_free_ char *path = path_of("log");
 	char *text = NULL;
 	int fd, saved;
 
@@ -436,7 +430,7 @@ static void log_to_nobody(void)
 
 static void events_have_fields_in_the_journal(void **state)
 {
-	_cleanup_free_ char *path = in_dir("journal"), *text = NULL, *s = malloc(20000);
+	_cleanup_free_ char *path = path_of("journal"), *text = NULL, *s = malloc(20000);
 	const struct cg_log_field fields[] = {
 		{"connection", "hq"}, {"remote", "evil\nCERTGATE_EVENT=forged"}, {"absent", NULL}};
 	struct cg_log_field long_one = {"hint", s};
@@ -496,20 +490,6 @@ static void levels_have_names(void **state)
 	assert_string_equal(cg_log_level_to_string(CG_LOG_WARNING), "warning");
 	assert_int_equal(cg_log_level_from_string("loud", &level), -EINVAL);
 	assert_int_equal(level, CG_LOG_DEBUG);
-}
-
-static int make_dir(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	_cleanup_free_ char *command = str_printf("rm -rf %s", dir);
-
-	(void)state;
-	return system(command);
 }
 
 int main(void)

@@ -11,9 +11,8 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "cli/output.h"
+#include "lib/dirtest.h"
 #include "pki/cert.h"
-
-static char dir[] = "/tmp/certgate-daemon-XXXXXX";
 
 /* What a daemon is asked, and what it answers. */
 struct exchange {
@@ -76,7 +75,7 @@ static void assert_served(pid_t pid)
 static struct ran ask(const char *op, const char *args, const char *answer, const char *a,
 		      const char *b, const char *c)
 {
-	_cleanup_free_ char *path = str_printf("%s/sock", dir);
+	_cleanup_free_ char *path = path_of("sock");
 	const struct exchange x = {.op = op, .args = args, .answer = answer};
 	pid_t pid = serve(path, &x, 1);
 	struct ran r = run_cli("--socket", path, a, b, c, NULL);
@@ -342,7 +341,7 @@ static void restart_waits_for_another_process(void **state)
 		{"version", "{}", ""},
 		{"version", "{}", VERSION("813")},
 	};
-	_cleanup_free_ char *path = str_printf("%s/sock", dir);
+	_cleanup_free_ char *path = path_of("sock");
 	pid_t pid = serve(path, all, ARRAY_SIZE(all));
 	_cleanup_ran_ struct ran r = run_cli("--socket", path, "restart", NULL);
 
@@ -363,7 +362,7 @@ static void a_refused_restart_tells_why(void **state)
 		 "\"error\",\"file\":\"f\",\"line\":3,\"column\":4,\"key\":\"gateway.x\","
 		 "\"text\":\"unknown key\"}]}\n"},
 	};
-	_cleanup_free_ char *path = str_printf("%s/sock", dir);
+	_cleanup_free_ char *path = path_of("sock");
 	pid_t pid = serve(path, all, ARRAY_SIZE(all));
 	_cleanup_ran_ struct ran r = run_cli("--socket", path, "restart", NULL);
 
@@ -477,19 +476,10 @@ static void answers_that_make_no_sense_fail_and_do_not_crash(void **state)
 	}
 }
 
-static int make_dir(void **state)
+static int setup(void **state)
 {
-	(void)state;
 	(void)unsetenv("CERTGATE_SOCKET");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	_cleanup_free_ char *command = str_printf("rm -rf %s", dir);
-
-	(void)state;
-	return system(command);
+	return make_dir(state);
 }
 
 /* ---------------------------------------------------------------- revocation */
@@ -550,8 +540,7 @@ static void what_is_no_fingerprint_is_a_file(void **state)
 
 static void the_certificate_or_the_key_of_a_file_is_meant(void **state)
 {
-	_cleanup_free_ char *path = str_printf("%s/gw.pem", dir),
-			    *both = str_printf("%s/both.pem", dir), *two = NULL;
+	_cleanup_free_ char *path = path_of("gw.pem"), *both = path_of("both.pem"), *two = NULL;
 	struct pkigen_cert *cert = pkigen_root("CN=Root");
 	_cleanup_(pki_cert_unrefp) struct pki_cert *c = NULL;
 	char hash[65];
@@ -560,7 +549,7 @@ static void the_certificate_or_the_key_of_a_file_is_meant(void **state)
 	assert_int_equal(pki_cert_new(cert->der, cert->der_len, NULL, &c), 0);
 	pkigen_write(path, cert->pem, strlen(cert->pem));
 	for (int key = 0; key < 2; key++) {
-		_cleanup_free_ char *args = NULL, *socket = str_printf("%s/sock", dir);
+		_cleanup_free_ char *args = NULL, *socket = path_of("sock");
 		_cleanup_ran_ struct ran r = {0};
 		pid_t pid;
 
@@ -664,5 +653,5 @@ int main(void)
 		cmocka_unit_test(answers_that_make_no_sense_fail_and_do_not_crash),
 	};
 
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, setup, remove_dir);
 }

@@ -9,10 +9,9 @@
 #include "base/version.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "lib/dirtest.h"
 #include "lib/pkigen.h"
 #include "lib/pkirev.h"
-
-static char dir[] = "/tmp/certgate-cli-XXXXXX";
 
 static void without_a_command_it_is_a_usage_error(void **state)
 {
@@ -132,7 +131,7 @@ static void wrong_usage_is_status_2_with_the_usage_line(void **state)
 
 static void without_a_daemon_it_says_so_and_how_to_start_it(void **state)
 {
-	_cleanup_free_ char *path = str_printf("%s/none", dir);
+	_cleanup_free_ char *path = path_of("none");
 	static const char *const commands[] = {"status", "sa", "reload", "stop", "monitor"};
 
 	(void)state;
@@ -147,7 +146,7 @@ static void without_a_daemon_it_says_so_and_how_to_start_it(void **state)
 
 static void version_answers_without_daemon_and_module(void **state)
 {
-	_cleanup_free_ char *path = str_printf("%s/none", dir);
+	_cleanup_free_ char *path = path_of("none");
 	_cleanup_ran_ struct ran r = run_cli("--version", NULL),
 				 plain = run_cli("version", "--socket", path, NULL),
 				 json = run_cli("version", "--json", "--socket", path, NULL);
@@ -250,7 +249,7 @@ static void expiry_tells_the_days_that_remain(void **state)
 
 static char *put(const char *name, const char *text)
 {
-	char *path = str_printf("%s/%s", dir, name);
+	char *path = path_of(name);
 
 	assert_int_equal(file_write_atomic(path, text, strlen(text), 0644), 0);
 	return path;
@@ -304,7 +303,7 @@ static void check_looks_at_certificates_unless_told_not_to(void **state)
 static void put_pem(const char *name, const struct pkigen_cert *cert,
 		    const struct pkigen_cert *with_key)
 {
-	_cleanup_free_ char *path = str_printf("%s/%s", dir, name);
+	_cleanup_free_ char *path = path_of(name);
 	FILE *f = fopen(path, "we");
 
 	assert_non_null(f);
@@ -315,29 +314,55 @@ static void put_pem(const char *name, const struct pkigen_cert *cert,
 	assert_int_equal(chmod(path, 0600), 0);
 }
 
-static void check_applies_the_daemons_rules_to_certificates(void **state)
+/* What a gateway has: an anchor for its peers in root.pem, and in own.pem what it authenticates with, key included. */
+struct site {
+	struct pkigen_cert *root, *gw;
+	char *path; /* of the configuration */
+};
+
+static struct site site_with(char *path)
 {
-	struct pkigen_cert *root = pkigen_root("CN=Root"),
-			   *gw = pkigen_gateway(root, "CN=gw.example", "DNS:gw.example");
-	_cleanup_free_ char *path = put(
-		"pki.yaml",
+	struct site s = {.root = pkigen_root("CN=Root"), .path = path};
+
+	s.gw = pkigen_gateway(s.root, "CN=gw.example", "DNS:gw.example");
+	put_pem("root.pem", s.root, NULL);
+	put_pem("own.pem", s.gw, s.gw);
+	return s;
+}
+
+/* With one connection, hq. more: of its inbound_certificate. */
+static struct site site(const char *name, const char *more)
+{
+	_cleanup_free_ char *text = str_printf(
 		"connections:\n  - {name: hq, interface: cg0, remote_address: 192.0.2.1, outbound_certificate: own.pem,\n"
 		"     local_networks: 10.1.0.0/16, remote_networks: 10.2.0.0/16,\n"
-		"     inbound_certificate: {subject_name: gw, chain: root.pem}}\n");
+		"     inbound_certificate: {subject_name: gw, chain: root.pem%s}}\n",
+		more);
+
+	return site_with(put(name, text));
+}
+
+static void site_done(struct site *s)
+{
+	free(s->path);
+	pkigen_done();
+}
+
+static void check_applies_the_daemons_rules_to_certificates(void **state)
+{
+	struct site s = site("pki.yaml", "");
 
 	(void)state;
-	put_pem("root.pem", root, NULL);
-	put_pem("own.pem", gw, gw);
 	{
-		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+		_cleanup_ran_ struct ran r = run_cli("check", s.path, NULL);
 
 		assert_string_equal(r.err, "");
 		assert_int_equal(r.status, CLI_OK);
 		assert_holds(r.out, "good, 1 connection, 3 policies, 0 warnings\n");
 	}
-	put_pem("own.pem", gw, NULL);
+	put_pem("own.pem", s.gw, NULL);
 	{
-		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+		_cleanup_ran_ struct ran r = run_cli("check", s.path, NULL);
 
 		assert_int_equal(r.status, CLI_FAILED);
 		assert_holds(
@@ -345,35 +370,27 @@ static void check_applies_the_daemons_rules_to_certificates(void **state)
 			"pki.yaml:2:81: connections[hq].outbound_certificate: CN=gw.example: no private key "
 			"(rule outbound-private-key)");
 	}
-	put_pem("own.pem", root, root);
-	put_pem("root.pem", gw, NULL);
+	put_pem("own.pem", s.root, s.root);
+	put_pem("root.pem", s.gw, NULL);
 	{
-		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+		_cleanup_ran_ struct ran r = run_cli("check", s.path, NULL);
 
 		assert_int_equal(r.status, CLI_FAILED);
 		assert_holds(r.err, "connections[hq].outbound_certificate: ");
 		assert_holds(r.err, "connections[hq].inbound_certificate.chain: ");
 	}
-	pkigen_done();
+	site_done(&s);
 }
 
 static void check_refuses_a_key_that_others_can_read_as_the_daemon_does(void **state)
 {
-	struct pkigen_cert *root = pkigen_root("CN=Root"),
-			   *gw = pkigen_gateway(root, "CN=gw.example", "DNS:gw.example");
-	_cleanup_free_ char *own = str_printf("%s/own.pem", dir);
-	_cleanup_free_ char *path = put(
-		"open.yaml",
-		"connections:\n  - {name: hq, interface: cg0, remote_address: 192.0.2.1, outbound_certificate: own.pem,\n"
-		"     local_networks: 10.1.0.0/16, remote_networks: 10.2.0.0/16,\n"
-		"     inbound_certificate: {subject_name: gw, chain: root.pem}}\n");
+	_cleanup_free_ char *own = path_of("own.pem");
+	struct site s = site("open.yaml", "");
 
 	(void)state;
-	put_pem("root.pem", root, NULL);
-	put_pem("own.pem", gw, gw);
 	assert_int_equal(chmod(own, 0644), 0);
 	{
-		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+		_cleanup_ran_ struct ran r = run_cli("check", s.path, NULL);
 
 		assert_int_equal(r.status, CLI_FAILED);
 		assert_holds(r.err, "open.yaml:2:81: connections[hq].outbound_certificate: ");
@@ -381,37 +398,33 @@ static void check_refuses_a_key_that_others_can_read_as_the_daemon_does(void **s
 	}
 	assert_int_equal(chmod(own, 0600), 0);
 	{
-		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+		_cleanup_ran_ struct ran r = run_cli("check", s.path, NULL);
 
 		assert_string_equal(r.err, "");
 		assert_int_equal(r.status, CLI_OK);
 	}
-	pkigen_done();
+	site_done(&s);
 }
 
 static void check_opens_no_file_that_the_daemon_does_not_open(void **state)
 {
-	struct pkigen_cert *root = pkigen_root("CN=Root"),
-			   *gw = pkigen_gateway(root, "CN=gw.example", "DNS:gw.example");
-	_cleanup_free_ char *path = put(
+	struct site s = site_with(put(
 		"less.yaml",
 		"connections:\n  - {name: later, enabled: false, interface: cg0, remote_address: 192.0.2.2,\n"
 		"     outbound_certificate: none.pfx, local_networks: 10.1.0.0/16, remote_networks: 10.3.0.0/16,\n"
 		"     inbound_certificate: {subject_name: gw, chain: none.cer, crls: none.crl}}\n"
 		"  - {name: hq, interface: cg0, remote_address: 192.0.2.1, outbound_certificate: own.pem,\n"
 		"     local_networks: 10.1.0.0/16, remote_networks: 10.2.0.0/16,\n"
-		"     inbound_certificate: {subject_name: gw, chain: root.pem, revocation: off, crls: none.crl}}\n");
+		"     inbound_certificate: {subject_name: gw, chain: root.pem, revocation: off, crls: none.crl}}\n"));
 
 	(void)state;
-	put_pem("root.pem", root, NULL);
-	put_pem("own.pem", gw, gw);
 	{
-		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+		_cleanup_ran_ struct ran r = run_cli("check", s.path, NULL);
 
 		assert_null(strstr(r.err, "none."));
 		assert_int_equal(r.status, CLI_OK);
 	}
-	pkigen_done();
+	site_done(&s);
 }
 
 static void put_list(const char *name, const struct pkigen_cert *issuer, int64_t next_update)
@@ -424,41 +437,33 @@ static void put_list(const char *name, const struct pkigen_cert *issuer, int64_t
 
 static void check_looks_at_revocation_lists(void **state)
 {
-	struct pkigen_cert *root = pkigen_root("CN=Root"),
-			   *gw = pkigen_gateway(root, "CN=gw.example", "DNS:gw.example");
-	_cleanup_free_ char *path = put(
-		"crls.yaml",
-		"connections:\n  - {name: hq, interface: cg0, remote_address: 192.0.2.1, outbound_certificate: own.pem,\n"
-		"     local_networks: 10.1.0.0/16, remote_networks: 10.2.0.0/16,\n"
-		"     inbound_certificate: {subject_name: gw, chain: root.pem, crls: root.crl}}\n");
+	struct site s = site("crls.yaml", ", crls: root.crl");
 
 	(void)state;
-	put_pem("root.pem", root, NULL);
-	put_pem("own.pem", gw, gw);
-	put_list("root.crl", root, 0);
+	put_list("root.crl", s.root, 0);
 	{
-		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+		_cleanup_ran_ struct ran r = run_cli("check", s.path, NULL);
 
 		assert_string_equal(r.err, "");
 		assert_int_equal(r.status, CLI_OK);
 	}
-	put_list("root.crl", root, pkigen_now() - 60);
+	put_list("root.crl", s.root, pkigen_now() - 60);
 	{
-		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+		_cleanup_ran_ struct ran r = run_cli("check", s.path, NULL);
 
 		assert_int_equal(r.status, CLI_OK);
 		assert_holds(r.err,
 			     "crls.yaml:4:69: warning: connections[hq].inbound_certificate.crls: ");
 		assert_holds(r.err, "the revocation list of \"CN=Root\" was due at");
 	}
-	put_pem("root.crl", root, NULL);
+	put_pem("root.crl", s.root, NULL);
 	{
-		_cleanup_ran_ struct ran r = run_cli("check", path, NULL);
+		_cleanup_ran_ struct ran r = run_cli("check", s.path, NULL);
 
 		assert_int_equal(r.status, CLI_FAILED);
 		assert_holds(r.err, "root.crl: no revocation list in it");
 	}
-	pkigen_done();
+	site_done(&s);
 }
 
 static void check_prints_json_as_documented(void **state)
@@ -490,19 +495,10 @@ static void check_prints_json_as_documented(void **state)
 	assert_null(json_object_get(ja, "configurations"));
 }
 
-static int make_dir(void **state)
+static int setup(void **state)
 {
-	(void)state;
 	(void)unsetenv("CERTGATE_SOCKET");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	_cleanup_free_ char *command = str_printf("rm -rf %s", dir);
-
-	(void)state;
-	return system(command);
+	return make_dir(state);
 }
 
 int main(void)
@@ -530,5 +526,5 @@ int main(void)
 		cmocka_unit_test(check_prints_json_as_documented),
 	};
 
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, setup, remove_dir);
 }

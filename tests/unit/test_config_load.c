@@ -6,8 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-
-static char dir[] = "/tmp/certgate-config-XXXXXX";
+#include "lib/dirtest.h"
 
 static void the_example_of_the_manual_loads(void **state)
 {
@@ -323,14 +322,14 @@ static void a_systemd_credential_is_a_file_of_its_directory(void **state)
 
 static void put(const char *name, const char *text)
 {
-	_cleanup_free_ char *path = str_printf("%s/%s", dir, name);
+	_cleanup_free_ char *path = path_of(name);
 
 	assert_int_equal(file_write_atomic(path, text, strlen(text), 0644), 0);
 }
 
 static struct loaded load_file_of(const char *name)
 {
-	_cleanup_free_ char *path = str_printf("%s/%s", dir, name);
+	_cleanup_free_ char *path = path_of(name);
 	struct loaded l = {0};
 
 	l.r = cg_config_load(path, &l.diags, &l.config);
@@ -339,7 +338,7 @@ static struct loaded load_file_of(const char *name)
 
 static void include_takes_files_in_their_order_relative_to_the_includer(void **state)
 {
-	_cleanup_free_ char *conf_d = str_printf("%s/conf.d", dir), *expected = NULL;
+	_cleanup_free_ char *conf_d = path_of("conf.d"), *expected = NULL;
 	_cleanup_loaded_ struct loaded l = {0};
 
 	(void)state;
@@ -421,7 +420,7 @@ static void a_chain_of_includes_has_an_end(void **state)
 
 static void a_file_that_others_can_change_is_warned_of(void **state)
 {
-	_cleanup_free_ char *path = str_printf("%s/open.yaml", dir);
+	_cleanup_free_ char *path = path_of("open.yaml");
 	_cleanup_loaded_ struct loaded l = {0};
 
 	(void)state;
@@ -530,20 +529,6 @@ static void the_configuration_prints_as_json(void **state)
 		json_string_value(json_object_get(json_object_get(c, "policy"), "name")),
 		"default");
 	assert_int_equal(json_array_size(json_object_get(j, "policies")), 3);
-}
-
-static int make_dir(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	_cleanup_free_ char *command = str_printf("rm -rf %s", dir);
-
-	(void)state;
-	return system(command);
 }
 
 /* A provider's key is reached over what is open; a PKCS#11 module needs files, unless it is said otherwise. */

@@ -12,7 +12,18 @@
 
 #include <time.h>
 
+#include "daemon/adopt.h"
+#include "daemon/binding.h"
+#include "daemon/check.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/iface.h"
+#include "daemon/takeover.h"
+#include "daemon/tunnel.h"
+#include "kernel/kernel.h"
+#include "kernel/link.h"
 
 enum { IFINDEX = 7, CONFIGURED = 1, STRANGER = 2, FOREIGN = 3 };
 

@@ -9,7 +9,14 @@
 
 #include <cmocka.h>
 
+#include "daemon/binding.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/proc.h"
+#include "daemon/proto_auth.h"
+#include "daemon/proto_revocation.h"
+#include "daemon/table.h"
 
 enum { HANDLE = 9 };
 static const usec_t GRACE = BINDING_OUTDATED_SECONDS * USEC_PER_SEC;

@@ -3,7 +3,13 @@
  * A connection's configuration from main to ike, part by part; the addresses behind a peer's name, and when they are asked for again; which
  * child a packet without an SA is for.
  */
+#include "daemon/child.h"
 #include "daemon/ike_conn.h"
+#include "daemon/kevent.h"
+#include "daemon/proto_fetch.h"
+#include "daemon/table.h"
+#include "daemon/tunnel.h"
+#include "kernel/kernel.h"
 #include "lib/configtest.h"
 #include "lib/maintest.h"
 

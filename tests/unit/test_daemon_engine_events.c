@@ -11,6 +11,7 @@
 
 #include "daemon/engine_events.h"
 #include "daemon/gateway.h"
+#include "daemon/proto_ike.h"
 #include "pki/verify.h"
 
 static struct gateway g;

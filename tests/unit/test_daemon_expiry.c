@@ -9,7 +9,11 @@
 
 #include <cmocka.h>
 
+#include "daemon/binding.h"
+#include "daemon/conn.h"
+#include "daemon/expiry.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
 
 enum { DAY = 24 * 60 * 60 };
 static const int64_t NOW = 1800000000;

@@ -9,7 +9,13 @@
 
 #include <cmocka.h>
 
+#include "daemon/channel.h"
 #include "daemon/fetching.h"
+#include "daemon/gateway.h"
+#include "daemon/news.h"
+#include "daemon/proc.h"
+#include "daemon/proto_fetch.h"
+#include "daemon/proto_revocation.h"
 #include "daemon/sealed.h"
 
 enum { WORKERS = 3 };

@@ -6,6 +6,9 @@
 #include "lib/maintest.h"
 
 #include "base/str.h"
+#include "daemon/filewatch.h"
+#include "daemon/load.h"
+#include "daemon/proto_stage.h"
 
 static struct {
 	unsigned int starts;

@@ -11,7 +11,11 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
+#include "daemon/forwarding.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
 
 enum { BOTH = FORWARDING_IPV4 | FORWARDING_IPV6 };
 

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "daemon/key_log.h"
 #include "daemon/key_logging.h"
+#include "daemon/proto_ike.h"
 
 static char dir[] = "/tmp/key-logging-XXXXXX";
 static char files[_KEY_LOG_MAX][64];

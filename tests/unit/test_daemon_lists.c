@@ -8,11 +8,9 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/str.h"
 #include "daemon/list_marks.h"
+#include "lib/dirtest.h"
 #include "lib/pkirev.h"
-
-static char dir[] = "/tmp/test_daemon_lists.XXXXXX";
 
 static struct pki_crl_mark example(uint8_t scope, uint8_t number, int64_t at)
 {
@@ -21,11 +19,6 @@ static struct pki_crl_mark example(uint8_t scope, uint8_t number, int64_t at)
 	m.number.there = number > 0;
 	m.number.octets[PKI_CRL_NUMBER_SIZE - 1] = number;
 	return m;
-}
-
-static char *path_of(const char *name)
-{
-	return str_printf("%s/%s", dir, name);
 }
 
 static int opened(struct list_marks *s)
@@ -267,39 +260,27 @@ static void lists_of_one_scope_have_one_mark(void **state _unused_)
 	assert_false(pki_crl_mark_newer(&marks[0], &marks[0]));
 }
 
-static int clean(void **state _unused_)
-{
-	_cleanup_free_ char *path = path_of(LIST_MARKS_FILE);
-
-	(void)unlink(path);
-	return 0;
-}
-
-static int setup(void **state _unused_)
-{
-	return mkdtemp(dir) ? 0 : -1;
-}
-
 static int teardown(void **state)
 {
-	(void)clean(state);
 	pkigen_done();
-	return rmdir(dir);
+	return end_dir(state);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mark_only_rises),
-		cmocka_unit_test_setup(they_are_there_after_a_restart, clean),
-		cmocka_unit_test_setup(what_a_crash_cut_short_or_damaged_is_left_out, clean),
-		cmocka_unit_test_setup(the_one_that_was_raised_longest_ago_makes_room, clean),
-		cmocka_unit_test_setup(so_it_does_after_a_restart, clean),
-		cmocka_unit_test_setup(a_file_of_another_version_is_read_as_none, clean),
+		cmocka_unit_test_setup(they_are_there_after_a_restart, without_kept),
+		cmocka_unit_test_setup(what_a_crash_cut_short_or_damaged_is_left_out, without_kept),
+		cmocka_unit_test_setup(the_one_that_was_raised_longest_ago_makes_room,
+				       without_kept),
+		cmocka_unit_test_setup(so_it_does_after_a_restart, without_kept),
+		cmocka_unit_test_setup(a_file_of_another_version_is_read_as_none, without_kept),
 		cmocka_unit_test_setup(a_file_that_others_can_change_or_that_is_none_is_refused,
-				       clean),
+				       without_kept),
 		cmocka_unit_test(lists_of_one_scope_have_one_mark),
 	};
 
-	return cmocka_run_group_tests_name("daemon lists", tests, setup, teardown);
+	kept = LIST_MARKS_FILE;
+	return cmocka_run_group_tests_name("daemon lists", tests, make_dir, teardown);
 }

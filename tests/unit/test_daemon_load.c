@@ -10,8 +10,18 @@
 
 #include <cmocka.h>
 
+#include "daemon/apply.h"
+#include "daemon/binding.h"
+#include "daemon/channel.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
+#include "daemon/filewatch.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
+#include "daemon/load.h"
+#include "daemon/net.h"
+#include "daemon/proc.h"
+#include "daemon/proto_stage.h"
 #include "daemon/vaulting.h"
 
 enum { WORKERS = 2 };

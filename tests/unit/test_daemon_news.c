@@ -11,11 +11,10 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "base/str.h"
 #include "daemon/news.h"
+#include "lib/dirtest.h"
 
 static const int64_t now = 1800000000;
-static char dir[] = "/tmp/certgate-news-XXXXXX";
 
 static struct proto_news example(unsigned int number, enum news_kind kind)
 {
@@ -269,7 +268,7 @@ static void what_was_saved_last_is_there_after_a_restart(void **state _unused_)
 
 static void a_damaged_file_counts_up_to_the_damage(void **state _unused_)
 {
-	_cleanup_free_ char *path = str_printf("%s/%s", dir, NEWS_FILE), *text = NULL;
+	_cleanup_free_ char *path = path_of(NEWS_FILE), *text = NULL;
 	struct news n = fresh_table();
 	size_t len;
 
@@ -306,7 +305,7 @@ static void a_damaged_file_counts_up_to_the_damage(void **state _unused_)
 
 static void a_file_that_cannot_be_had_is_done_without(void **state _unused_)
 {
-	_cleanup_free_ char *path = str_printf("%s/%s", dir, NEWS_FILE);
+	_cleanup_free_ char *path = path_of(NEWS_FILE);
 	struct news n = fresh_table();
 
 	assert_int_equal(symlink("/etc/passwd", path), 0);
@@ -324,25 +323,6 @@ static void a_file_that_cannot_be_had_is_done_without(void **state _unused_)
 	news_done(&n);
 }
 
-static int clean(void **state _unused_)
-{
-	_cleanup_free_ char *path = str_printf("%s/%s", dir, NEWS_FILE);
-
-	(void)unlink(path);
-	return 0;
-}
-
-static int setup(void **state _unused_)
-{
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)clean(state);
-	return rmdir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,10 +332,12 @@ int main(void)
 		cmocka_unit_test(lists_are_bounded_by_number),
 		cmocka_unit_test(all_of_them_are_bounded_in_bytes),
 		cmocka_unit_test(a_fetch_is_known_by_its_number_until_it_ends),
-		cmocka_unit_test_teardown(what_was_saved_last_is_there_after_a_restart, clean),
-		cmocka_unit_test_teardown(a_damaged_file_counts_up_to_the_damage, clean),
-		cmocka_unit_test_teardown(a_file_that_cannot_be_had_is_done_without, clean),
+		cmocka_unit_test_teardown(what_was_saved_last_is_there_after_a_restart,
+					  without_kept),
+		cmocka_unit_test_teardown(a_damaged_file_counts_up_to_the_damage, without_kept),
+		cmocka_unit_test_teardown(a_file_that_cannot_be_had_is_done_without, without_kept),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	kept = NEWS_FILE;
+	return cmocka_run_group_tests(tests, make_dir, end_dir);
 }

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "daemon/gateway.h"
+#include "daemon/launcher.h"
+#include "daemon/proc.h"
 
 enum { TIMES = 20 };
 

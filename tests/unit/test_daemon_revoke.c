@@ -9,12 +9,20 @@
 
 #include <cmocka.h>
 
+#include "daemon/binding.h"
+#include "daemon/conn.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/proc.h"
+#include "daemon/proto_revocation.h"
+#include "daemon/revoke.h"
 #include "daemon/revoked_file.h"
+#include "daemon/revoked_set.h"
+#include "kernel/kernel.h"
+#include "lib/dirtest.h"
 
 static const uint8_t hash[PKI_SHA256_SIZE] = {1, 2, 3};
-static char dir[] = "/tmp/certgate-revoke-XXXXXX";
 
 static struct world {
 	struct gateway g;
@@ -160,16 +168,6 @@ static void what_the_kernel_alone_holds_can_be_taken_back(void **state _unused_)
 	assert_non_null(strstr(error_of(unrevoke_by_hand(&w.g, hash, "root")), "not revoked"));
 }
 
-static int setup(void **state _unused_)
-{
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state _unused_)
-{
-	return rmdir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,5 +180,5 @@ int main(void)
 						begin, end),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_dir, end_dir);
 }

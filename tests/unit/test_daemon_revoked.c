@@ -13,12 +13,10 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "base/str.h"
 #include "daemon/revoked_file.h"
+#include "lib/dirtest.h"
 
 static const int64_t now = 1800000000;
-
-static char dir[] = "/tmp/certgate-revoked-XXXXXX";
 
 static struct revoked example(unsigned int number, enum revoked_by by)
 {
@@ -30,11 +28,6 @@ static struct revoked example(unsigned int number, enum revoked_by by)
 	(void)snprintf(r.who, sizeof(r.who), "user root");
 	(void)snprintf(r.text, sizeof(r.text), "stolen");
 	return r;
-}
-
-static char *path_of(const char *name)
-{
-	return str_printf("%s/%s", dir, name);
 }
 
 /* ---------------------------------------------------------------- the set */
@@ -279,25 +272,6 @@ static void a_line_that_does_not_fit_leaves_none_behind(void **state _unused_)
 	assert_int_equal(unlink(path), 0);
 }
 
-static int clean(void **state _unused_)
-{
-	_cleanup_free_ char *path = path_of(REVOKED_FILE);
-
-	(void)unlink(path);
-	return 0;
-}
-
-static int setup(void **state _unused_)
-{
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)clean(state);
-	return rmdir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,15 +280,17 @@ int main(void)
 		cmocka_unit_test(
 			of_what_was_seen_the_first_to_expire_makes_room_and_nothing_by_hand),
 		cmocka_unit_test_teardown(
-			what_was_revoked_and_not_taken_back_is_there_after_a_restart, clean),
+			what_was_revoked_and_not_taken_back_is_there_after_a_restart, without_kept),
 		cmocka_unit_test_teardown(what_was_seen_of_a_certificate_that_expired_is_left_out,
-					  clean),
-		cmocka_unit_test_teardown(a_line_that_a_crash_cut_short_is_left_out, clean),
-		cmocka_unit_test_teardown(what_is_damaged_is_not_passed_over, clean),
+					  without_kept),
+		cmocka_unit_test_teardown(a_line_that_a_crash_cut_short_is_left_out, without_kept),
+		cmocka_unit_test_teardown(what_is_damaged_is_not_passed_over, without_kept),
 		cmocka_unit_test_teardown(a_file_that_others_can_change_or_that_is_none_is_refused,
-					  clean),
-		cmocka_unit_test_teardown(a_line_that_does_not_fit_leaves_none_behind, clean),
+					  without_kept),
+		cmocka_unit_test_teardown(a_line_that_does_not_fit_leaves_none_behind,
+					  without_kept),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	kept = REVOKED_FILE;
+	return cmocka_run_group_tests(tests, make_dir, end_dir);
 }

@@ -10,7 +10,20 @@
 
 #include <cmocka.h>
 
+#include "daemon/binding.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/options.h"
+#include "daemon/proc.h"
+#include "daemon/proto_auth.h"
+#include "daemon/proto_ike.h"
+#include "daemon/proto_revocation.h"
+#include "daemon/snapshot.h"
+#include "daemon/status.h"
+#include "daemon/table.h"
+#include "daemon/tunnel.h"
 #include "lib/configtest.h"
 
 static void fill(struct ike_counters *c)

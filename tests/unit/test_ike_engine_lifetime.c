@@ -227,21 +227,6 @@ static void test_restarts(void **state)
 	}
 }
 
-/* Lets nobody begin; what is up goes on. */
-static enum sim_verdict no_init(struct sim *s, struct sim_packet *p)
-{
-	(void)s;
-	return !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_SA_INIT ? SIM_DROP : SIM_PASS;
-}
-
-static struct sim_node *watched;
-
-static bool watched_is_down(struct sim *s)
-{
-	(void)s;
-	return !sim_count(watched, 1).up;
-}
-
 /* A peer that does not know the notification. Neither rekeying nor other changes nor a restart put its end off. */
 static void test_a_peer_that_does_not_come(void **state)
 {
@@ -250,8 +235,7 @@ static void test_a_peer_that_does_not_come(void **state)
 		struct pair p = begin(5000 + i);
 		ike_time began = p.s->now;
 
-		p.s->tap = no_init;
-		watched = p.b;
+		p.s->tap = sim_no_init;
 		renew(p.b);
 		sim_run(p.s, 20 * SIM_S);
 		assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, true, true), 0);
@@ -264,7 +248,7 @@ static void test_a_peer_that_does_not_come(void **state)
 			sim_hand_over(p.b);
 		sim_assert_no_gaps(p.s);
 		assert_int_equal(sim_count(p.b, 1).up, 1);
-		assert_true(sim_until(p.s, 100 * SIM_S, watched_is_down));
+		assert_true(sim_until_down(p.b, 100 * SIM_S));
 		assert_true(p.s->now - began >= ASKED_FOR && p.s->now - began < ASKED_FOR + SIM_S);
 		assert_int_equal(sim_reports(p.b, "reauth-asked"), 1);
 		assert_int_equal(sim_reports(p.b, "reauth-overdue"), 1);
@@ -288,13 +272,12 @@ static void test_a_peer_that_does_not_come_under_new_rules(void **state)
 	ike_time began = p.s->now;
 
 	(void)state;
-	p.s->tap = no_init;
-	watched = p.b;
+	p.s->tap = sim_no_init;
 	renew(p.b);
 	sim_run(p.s, 80 * SIM_S);
 	p.b->conns[0].config.trust[5] = 1;
 	sim_conn_set(p.b, &p.b->conns[0]);
-	assert_true(sim_until(p.s, 100 * SIM_S, watched_is_down));
+	assert_true(sim_until_down(p.b, 100 * SIM_S));
 	assert_true(p.s->now - began >= ASKED_FOR && p.s->now - began < ASKED_FOR + SIM_S);
 	assert_int_equal(sim_reports(p.b, "reauth-overdue"), 1);
 	sim_free(p.s);
@@ -340,7 +323,7 @@ static void test_modes_that_change(void **state)
 			renew(p.b);
 			assert_int_equal(sim_reports(p.b, "reauth-asked"), 1);
 		} else {
-			p.s->tap = no_init;
+			p.s->tap = sim_no_init;
 			renew(p.b);
 			sim_run(p.s, 20 * SIM_S);
 			p.b->conns[0].config.mode = IKE_MODE_DEFAULT;

@@ -8,19 +8,10 @@
 #include "ike/state.h"
 #include "lib/sim.h"
 
-static struct sim_node *watched;
-
-static bool watched_is_down(struct sim *s)
-{
-	(void)s;
-	return !sim_count(watched, 1).up;
-}
-
 static void change(struct sim_node *n, uint8_t trust)
 {
 	n->conns[0].config.trust[5] = trust;
 	sim_conn_set(n, &n->conns[0]);
-	watched = n;
 }
 
 /* Nothing of the tunnel is left on either side. */
@@ -75,7 +66,7 @@ static void test_who_is_not_admitted_any_more_goes(void **state)
 		changed = i ? b : a;
 		(void)snprintf(changed->conns[0].peer, sizeof(changed->conns[0].peer), "c");
 		change(changed, 1);
-		assert_true(sim_until(s, 3 * SIM_S, watched_is_down));
+		assert_true(sim_until_down(changed, 3 * SIM_S));
 		assert_int_equal(sim_reports(changed, "trust-changed"), 1);
 		assert_int_equal(sim_reports(changed, "subject-mismatch"), 1);
 		/* Nor is anything had later, though the peer, which would admit us, is asked again and again. */
@@ -136,25 +127,25 @@ static void test_who_is_not_admitted_any_more_is_not_waited_for(void **state)
 	sim_free(s);
 }
 
-/* Lets nobody begin anew; what is up goes on. */
-static enum sim_verdict no_init(struct sim *s, struct sim_packet *p)
+/* A pair that is up, of which nobody can begin anew from now on. */
+static struct sim *silenced(uint64_t seed, struct sim_node **a, struct sim_node **b)
 {
-	(void)s;
-	return !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_SA_INIT ? SIM_DROP : SIM_PASS;
+	struct sim *s = sim_new(seed);
+
+	sim_pair(s, a, b);
+	sim_connect(s, *a, *b);
+	sim_run(s, 10 * SIM_S);
+	s->tap = sim_no_init;
+	return s;
 }
 
 static void test_silence_is_no_way_to_stay(void **state)
 {
-	struct sim *s = sim_new(30);
 	struct sim_node *a, *b;
-	ike_time began;
+	struct sim *s = silenced(30, &a, &b);
+	ike_time began = s->now;
 
 	(void)state;
-	sim_pair(s, &a, &b);
-	sim_connect(s, a, b);
-	sim_run(s, 10 * SIM_S);
-	s->tap = no_init;
-	began = s->now;
 	change(a, 1);
 	sim_run(s, SIM_S);
 	/* Neither is an IKE SA that takes the place of the one that was judged, nor a reload of something else. */
@@ -165,7 +156,7 @@ static void test_silence_is_no_way_to_stay(void **state)
 	a->conns[0].config.dpd_delay = 20;
 	change(a, 1);
 	assert_int_equal(sim_count(a, 1).up, 1);
-	assert_true(sim_until(s, 120 * SIM_S, watched_is_down));
+	assert_true(sim_until_down(a, 120 * SIM_S));
 	assert_true(s->now - began > 40 * SIM_S && s->now - began <= 95 * SIM_S);
 	assert_int_equal(sim_reports(a, "trust-changed"), 1);
 	sim_run(s, SIM_S);
@@ -175,16 +166,11 @@ static void test_silence_is_no_way_to_stay(void **state)
 
 static void test_silence_of_who_is_asked_is_none_either(void **state)
 {
-	struct sim *s = sim_new(32);
 	struct sim_node *a, *b;
-	ike_time began;
+	struct sim *s = silenced(32, &a, &b);
+	ike_time began = s->now;
 
 	(void)state;
-	sim_pair(s, &a, &b);
-	sim_connect(s, a, b);
-	sim_run(s, 10 * SIM_S);
-	s->tap = no_init;
-	began = s->now;
 	/* A new certificate of b's gives longer; the rules that change after it do not. */
 	b->chain_extra = 1;
 	b->chain_extra_size = 100;
@@ -195,7 +181,7 @@ static void test_silence_of_who_is_asked_is_none_either(void **state)
 	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
 	sim_run(s, 10 * SIM_S);
 	change(b, 2);
-	assert_true(sim_until(s, 120 * SIM_S, watched_is_down));
+	assert_true(sim_until_down(b, 120 * SIM_S));
 	assert_true(s->now - began >= 100 * SIM_S && s->now - began <= 101 * SIM_S);
 	assert_int_equal(sim_reports(b, "trust-changed"), 1);
 	sim_run(s, SIM_S);
@@ -206,16 +192,11 @@ static void test_silence_of_who_is_asked_is_none_either(void **state)
 /* The deadline alone, where every attempt is given up before it fails. */
 static void test_reloads_do_not_put_it_off(void **state)
 {
-	struct sim *s = sim_new(31);
 	struct sim_node *a, *b;
-	ike_time began;
+	struct sim *s = silenced(31, &a, &b);
+	ike_time began = s->now;
 
 	(void)state;
-	sim_pair(s, &a, &b);
-	sim_connect(s, a, b);
-	sim_run(s, 10 * SIM_S);
-	s->tap = no_init;
-	began = s->now;
 	for (uint8_t i = 1; i < 20 && sim_count(a, 1).up; i++) {
 		change(a, i);
 		sim_run(s, 10 * SIM_S);
@@ -281,12 +262,6 @@ static void renew(struct sim_node *n)
 	sim_conn_set(n, &n->conns[0]);
 }
 
-static bool watched_is_up(struct sim *s)
-{
-	(void)s;
-	return sim_count(watched, 1).up;
-}
-
 static void test_a_new_certificate_is_used_even_if_the_peer_has_just_come(void **state)
 {
 	struct sim *s = sim_new(70);
@@ -299,8 +274,7 @@ static void test_a_new_certificate_is_used_even_if_the_peer_has_just_come(void *
 	b->conns[0].config.start = IKE_START_MANUAL;
 	sim_conn_set(b, &b->conns[0]);
 	sim_conn_set(a, &a->conns[0]);
-	watched = b;
-	assert_true(sim_until(s, 10 * SIM_S, watched_is_up));
+	assert_true(sim_until_up(b, 10 * SIM_S));
 	renew(b);
 	/* The peer has not shown yet that it knows: it is asked first, and the rest follows. */
 	assert_int_equal(sim_reports(b, "ike-established"), 1);

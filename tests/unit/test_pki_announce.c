@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* SUPPORTED_AUTH_METHODS (RFC 9593): what we announce, every format that a peer may use, damage, and signing by what it prefers. */
-#include "lib/pkitest.h"
+#include "lib/authtest.h"
 
 #include "pki/announce.h"
-#include "pki/key.h"
-
-#define SHA256_BIT (1U << PKI_IKE_HASH_SHA2_256)
-#define ALL_BITS                                                                  \
-	(SHA256_BIT | 1U << PKI_IKE_HASH_SHA2_384 | 1U << PKI_IKE_HASH_SHA2_512 | \
-	 1U << PKI_IKE_HASH_IDENTITY)
-
-static const uint8_t octets[] = "real message 1 | Nr | prf(SK_pi, IDi')";
 
 /* An exact copy of the bytes, so that reading beyond its end is seen. */
 static uint8_t *bytes_of(const char *hex, size_t *ret_len)
@@ -27,57 +19,6 @@ static uint8_t *bytes_of(const char *hex, size_t *ret_len)
 	}
 	*ret_len = n;
 	return out;
-}
-
-/* One side: certificate and signer of a kind of key. */
-struct side {
-	struct pki_cert *cert;
-	struct pki_key *key;
-	struct pki_signer *signer;
-};
-
-static void side_make(struct side *side, enum pkigen_key kind)
-{
-	struct pkigen_cert *made = pkigen_make(
-		&(struct pkigen_spec){.subject = "CN=gw", .key = kind}, NULL);
-
-	side->cert = to_cert(made);
-	assert_int_equal(pki_key_new(made->key, NULL, &side->key), 0);
-	assert_int_equal(pki_signer_new_key(side->key, &side->signer), 0);
-}
-
-static void side_done(struct side *side)
-{
-	pki_signer_free(side->signer);
-	pki_key_unref(side->key);
-	pki_cert_unref(side->cert);
-}
-
-struct result {
-	unsigned calls;
-	enum pki_auth_method method;
-	uint8_t data[PKI_AUTH_SIZE_MAX];
-	size_t len;
-};
-
-static void keep(void *userdata, int r, enum pki_auth_method method, const uint8_t *data,
-		 size_t len)
-{
-	struct result *result = userdata;
-
-	assert_int_equal(r, 0);
-	assert_true(len <= sizeof(result->data));
-	result->calls++;
-	result->method = method;
-	memcpy(result->data, data, len);
-	result->len = len;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	pkigen_done();
-	return 0;
 }
 
 static struct pki_announced announced(const char *hex)
@@ -181,10 +122,11 @@ static void sign_for(enum pkigen_key kind, uint32_t hashes, const char *hex,
 	struct result result = {};
 	enum pki_scheme used;
 
-	side_make(&side, kind);
+	side_make(&side, kind, 0);
 	assert_int_equal(pki_auth_sign(side.signer, hashes, &a, NULL, octets, sizeof(octets), &err,
 				       keep, &result),
 			 0);
+	assert_int_equal(result.r, 0);
 	assert_int_equal(result.method, method);
 	assert_int_equal(pki_auth_verify(side.cert, (uint8_t)result.method, result.data, result.len,
 					 octets, sizeof(octets), NULL, &err, &used),

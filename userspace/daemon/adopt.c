@@ -3,7 +3,19 @@
  * What is in the kernel without an engine that knows it: SAs of a daemon, or of an ike, that ended without a word. They go on
  * forwarding until the new engine has replaced them; what is not replaced in time is deleted, and what no connection wants, at once.
  */
+#include "daemon/adopt.h"
+
+#include "daemon/binding.h"
+#include "daemon/check.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/iface.h"
+#include "daemon/takeover.h"
+#include "daemon/tunnel.h"
+#include "kernel/kernel.h"
+#include "kernel/link.h"
 
 static void add(struct gateway *g, const struct leftover *l)
 {

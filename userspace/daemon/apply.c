@@ -3,14 +3,27 @@
  * Putting a loaded configuration in force: connections that went are closed, new ones begin, changed ones are told to the
  * engine, and those that did not change notice nothing. Called by load.c.
  */
+#include "daemon/apply.h"
+
 #include "base/hex.h"
 #include "base/str.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/credentials.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
+#include "daemon/history.h"
+#include "daemon/iface.h"
 #include "daemon/key_logging.h"
+#include "daemon/net.h"
+#include "daemon/ops.h"
+#include "daemon/options.h"
 #include "daemon/own_answers.h"
+#include "daemon/proc.h"
+#include "daemon/table.h"
+#include "daemon/takeover.h"
+#include "daemon/tunnel.h"
 #include "daemon/vaulting.h"
 
 static bool selectors_equal(const struct cg_selector *a, size_t n_a, const struct cg_selector *b,

@@ -3,9 +3,21 @@
  * Certificate bindings: taken from verify alone, made in the kernel, found by the handle that ike was given, and gone when nobody uses
  * them. The table is bounded by the peers that authenticate: each connection keeps a few.
  */
+#include "daemon/binding.h"
+
 #include "base/hex.h"
 #include "base/str.h"
+#include "daemon/adopt.h"
+#include "daemon/channel.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/proc.h"
+#include "daemon/proto_auth.h"
+#include "daemon/proto_revocation.h"
+#include "daemon/table.h"
+#include "kernel/kernel.h"
 
 enum { BINDINGS_PER_CONNECTION = 16 };
 

@@ -42,6 +42,14 @@ unsigned int channel_index(const struct channel *c);
  * `closed` follows from the event loop.
  */
 int channel_send(struct channel *c, struct msg_writer *w, int fd);
+/* Writes a message, its body by put(writer, …), and sends it without a descriptor: what channel_send() returned. */
+#define channel_tell(c, type, put, ...)       \
+	({                                    \
+		struct msg_writer _w;         \
+		msg_begin(&_w, type);         \
+		put(&_w, __VA_ARGS__);        \
+		channel_send(c, &_w, -EBADF); \
+	})
 /* Handles what has arrived, now. For an answer that must have come before: the order of messages of two channels. */
 void channel_drain(struct channel *c);
 /* Whether everything sent was taken by the socket. */

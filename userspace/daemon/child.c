@@ -3,10 +3,26 @@
  * Child SAs: what ike asks for is checked against the configuration and the bindings, and only then programmed into the
  * module, two SAs each. Owns the table from the engine's numbers to the kernel's.
  */
+#include "daemon/child.h"
+
 #include <openssl/crypto.h>
 
+#include "daemon/adopt.h"
+#include "daemon/binding.h"
+#include "daemon/channel.h"
+#include "daemon/check.h"
+#include "daemon/conn.h"
+#include "daemon/forwarding.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/iface.h"
+#include "daemon/ops.h"
+#include "daemon/proc.h"
+#include "daemon/proto_ike.h"
 #include "daemon/restart_state.h"
+#include "daemon/table.h"
+#include "daemon/tunnel.h"
+#include "kernel/kernel.h"
 
 enum { TRAFFIC_WITHIN_SECONDS = 5 };
 

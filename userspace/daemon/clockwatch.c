@@ -5,7 +5,11 @@
  */
 #include "daemon/clockwatch.h"
 
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/load.h"
 
 static const char way_out[] = "set the clock, or wait until it is set (NTP)";
 

@@ -3,11 +3,24 @@
  * Connections as they run: what key and verify said of them, the addresses behind their names, and handing them to the
  * engine. Called by all of main.
  */
-#include "daemon/ike_conn.h"
+#include "daemon/conn.h"
 
+#include "daemon/binding.h"
+#include "daemon/channel.h"
+#include "daemon/check.h"
+#include "daemon/child.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/iface.h"
+#include "daemon/ike_conn.h"
+#include "daemon/net.h"
+#include "daemon/ops.h"
 #include "daemon/own_answers.h"
 #include "daemon/policy_map.h"
+#include "daemon/proc.h"
+#include "daemon/proto_fetch.h"
+#include "daemon/table.h"
+#include "daemon/tunnel.h"
 #include "pki/announce.h"
 
 _Static_assert(CG_CONNECTIONS_MAX <= (int)IKE_MAX_CANDIDATES, "all may be behind one address");

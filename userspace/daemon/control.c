@@ -3,10 +3,19 @@
  * The control socket: clients, their requests one after the other, their answers. Who may do what is told by the credentials that
  * the kernel vouches for, see access.h; what a client changes, and what it is refused, is logged with its name. Operations are in ops.c.
  */
+#include "daemon/control.h"
+
 #include <sys/stat.h>
 
+#include "base/control.h"
 #include "base/str.h"
+#include "daemon/access.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/ops.h"
+#include "daemon/options.h"
+#include "daemon/snapshot.h"
 
 /* Others than root share what root does not need; one user cannot take it all. */
 enum {

@@ -6,6 +6,9 @@
 #include "daemon/credentials.h"
 
 #include "base/str.h"
+#include "daemon/binding.h"
+#include "daemon/conn.h"
+#include "daemon/proto_stage.h"
 
 static int dup_bytes(const void *data, size_t len, uint8_t **ret, size_t *ret_len)
 {

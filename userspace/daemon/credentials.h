@@ -5,7 +5,9 @@
 #ifndef CERTGATE_DAEMON_CREDENTIALS_H
 #define CERTGATE_DAEMON_CREDENTIALS_H
 
-#include "daemon/gateway.h"
+#include "daemon/proto_stage.h"
+
+struct conn;
 
 /* like: NULL, or one that may have the same certificates. */
 int credentials_set_own(struct conn *c, const struct conn *like, const struct staged_key *s);

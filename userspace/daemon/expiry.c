@@ -3,7 +3,12 @@
  * Certificates that end soon: ours, what a connection's chain holds for the peer, and what the peer came with. Whoever has to renew them hears
  * of it 30, 7 and 1 days ahead, once each, and reads it in `status` all the time.
  */
+#include "daemon/expiry.h"
+
+#include "daemon/binding.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
 
 enum { DAY = 24 * 60 * 60 };
 

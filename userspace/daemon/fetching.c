@@ -4,7 +4,13 @@
  * none of them: verify says what they are worth and until when. Called by proc.c, role_main.c and apply.c.
  */
 #include "daemon/fetching.h"
+
+#include "daemon/channel.h"
 #include "daemon/gateway.h"
+#include "daemon/news.h"
+#include "daemon/proc.h"
+#include "daemon/proto_fetch.h"
+#include "daemon/proto_revocation.h"
 
 enum { FETCH_AWAITED_SECONDS = 10 };
 

@@ -3,7 +3,14 @@
 #ifndef CERTGATE_DAEMON_FETCHING_H
 #define CERTGATE_DAEMON_FETCHING_H
 
-#include "daemon/gateway.h"
+#include <jansson.h>
+
+#include "daemon/proto_fetch.h"
+#include "daemon/proto_revocation.h"
+
+struct channel;
+struct gateway;
+struct proc;
 
 /* Reads what was kept; before main gives up writing files. */
 void fetching_start(struct gateway *g);

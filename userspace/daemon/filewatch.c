@@ -4,9 +4,14 @@
  * force. The configuration's own files are not looked at: an edit that somebody is in the middle of takes effect with `reload` alone. Called by main's
  * tick.
  */
+#include "daemon/filewatch.h"
+
 #include <sys/stat.h>
 
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/load.h"
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {

@@ -3,8 +3,13 @@
  * Does the kernel forward? Where it does not, a tunnel is up and nothing passes between it and the networks behind the gateway. Looked at when an SA is
  * installed (child.c), every few seconds (role_main.c), and before status is told (ops.c); it is an administrator's to change.
  */
+#include "daemon/forwarding.h"
+
 #include "base/file.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/net.h"
 
 /* Of the network namespace of whoever reads. */
 static const char sysctls[] = "/proc/sys/net";

@@ -4,10 +4,17 @@
  * process over reloads while it stands in the configuration as before; one that is not open, or did not fit its certificate, gets
  * another at the next load that reads the configuration. Called by load.c, proc.c, apply.c, status.c.
  */
+#include "daemon/hardware.h"
+
 #include <fcntl.h>
 
+#include "daemon/channel.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
-#include "daemon/hardware.h"
+#include "daemon/history.h"
+#include "daemon/load.h"
+#include "daemon/proc.h"
+#include "daemon/proto_hsm.h"
 #include "pki/key.h"
 
 struct slot {

@@ -3,9 +3,15 @@
 #ifndef CERTGATE_DAEMON_HARDWARE_H
 #define CERTGATE_DAEMON_HARDWARE_H
 
-#include "daemon/gateway.h"
+#include <jansson.h>
 
+#include "config/config.h"
+#include "daemon/proto_hsm.h"
+
+struct conn;
+struct gateway;
 struct hardware;
+struct proc;
 
 bool hardware_has(const struct cg_connection *c);
 /* A configuration is to be loaded: each of its keys gets a process; again: one that is not open gets another. What is wrong goes to diags. */

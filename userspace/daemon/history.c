@@ -3,11 +3,16 @@
  * Events: one line in the log with a stable name and fields, an entry in the connection's history, and a message to
  * those who monitor. The last failure of a connection is kept apart, for `status`. Called by all of main.
  */
+#include "daemon/history.h"
+
 #include <stdarg.h>
 
 #include "base/json.h"
 #include "base/str.h"
+#include "daemon/conn.h"
+#include "daemon/control.h"
 #include "daemon/gateway.h"
+#include "daemon/ops.h"
 
 const char *severity_name(enum ike_severity s)
 {

@@ -3,7 +3,12 @@
  * Devices, addresses and routes of connections. What was made here is taken away again; what was there before stays. Called when a
  * connection is loaded, comes up, goes down and is removed.
  */
+#include "daemon/iface.h"
+
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "kernel/link.h"
 
 /* Whether another connection uses the device too. */
 static bool is_shared(const struct conn *c)

@@ -3,7 +3,18 @@
  * The module's events: what died or is about to, traffic without an SA, peers that moved. Told to ike in the engine's
  * numbers. When events were lost the tables are read instead.
  */
+#include "daemon/kevent.h"
+
+#include "daemon/binding.h"
+#include "daemon/channel.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/net.h"
+#include "daemon/proc.h"
+#include "daemon/tunnel.h"
+#include "kernel/kernel.h"
 
 static void tell_child(struct gateway *g, enum msg_type type, const struct child *k,
 		       const char *why)

@@ -4,13 +4,20 @@
  * themselves are written by ike, into files that are opened here, at the start, since main opens none for writing afterwards.
  */
 #include "daemon/key_logging.h"
-#include "daemon/gateway.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/control.h"
 #include "base/str.h"
+#include "daemon/channel.h"
+#include "daemon/conn.h"
+#include "daemon/control.h"
+#include "daemon/gateway.h"
+#include "daemon/history.h"
 #include "daemon/key_log.h"
+#include "daemon/proc.h"
+#include "daemon/proto_ike.h"
 
 static const char *const names[_KEY_LOG_MAX] = {
 	[KEY_LOG_IKE] = "ikev2_decryption_table",

@@ -3,7 +3,12 @@
 #ifndef CERTGATE_DAEMON_KEY_LOGGING_H
 #define CERTGATE_DAEMON_KEY_LOGGING_H
 
-#include "daemon/gateway.h"
+#include <jansson.h>
+
+#include "base/time.h"
+
+struct conn;
+struct gateway;
 
 /* Opens its files, if a connection allows it; before main gives up writing files. */
 void key_logging_start(struct gateway *g);

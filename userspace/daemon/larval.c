@@ -5,6 +5,13 @@
  */
 #include "daemon/larval.h"
 
+#include "daemon/channel.h"
+#include "daemon/conn.h"
+#include "daemon/gateway.h"
+#include "daemon/proc.h"
+#include "daemon/tunnel.h"
+#include "kernel/kernel.h"
+
 /* As long as a peer may take to answer and to be judged, with what has to be fetched for it. */
 #define LARVAL_MILLISECONDS CERTGATE_MAX_LARVAL
 

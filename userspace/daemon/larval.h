@@ -3,7 +3,9 @@
 #ifndef CERTGATE_DAEMON_LARVAL_H
 #define CERTGATE_DAEMON_LARVAL_H
 
-#include "daemon/gateway.h"
+#include "ike/engine.h"
+
+struct gateway;
 
 /*
  * `ike` asks for a Child SA in place of one that a tunnel has, or says that it will not be. It is told when that was

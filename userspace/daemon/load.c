@@ -5,14 +5,26 @@
  * rest. At the start, and where what is in force is loaded again, a connection whose certificates cannot be used does not stop the others: it is
  * refused, and they are loaded. Called at the start, for `reload`, and when key or a verify worker was started again.
  */
+#include "daemon/load.h"
+
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/stat.h>
 
 #include "base/str.h"
+#include "daemon/apply.h"
+#include "daemon/channel.h"
+#include "daemon/check.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/credentials.h"
+#include "daemon/filewatch.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
+#include "daemon/net.h"
+#include "daemon/options.h"
+#include "daemon/proc.h"
+#include "daemon/proto_stage.h"
 #include "daemon/vaulting.h"
 #include "pki/key.h"
 

@@ -5,7 +5,9 @@
  */
 #include "daemon/marking.h"
 
+#include "daemon/channel.h"
 #include "daemon/gateway.h"
+#include "daemon/proc.h"
 
 int marking_start(struct gateway *g)
 {

@@ -6,8 +6,10 @@
 
 #include <sys/stat.h>
 
+#include "daemon/channel.h"
 #include "daemon/gateway.h"
 #include "daemon/names.h"
+#include "daemon/proc.h"
 
 enum { LOOK_SECONDS = 5 };
 

@@ -8,10 +8,21 @@
  * only sends. It has to have the port that peers answer to, and must not take what they answer: so it is bound to a multicast address that
  * is for documentation, which leaves the source address of what it sends open.
  */
+#include "daemon/net.h"
+
 #include <linux/filter.h>
 #include <linux/in6.h>
 
+#include "daemon/channel.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/proc.h"
+#include "daemon/proto_ike.h"
+#include "daemon/takeover.h"
+#include "daemon/tunnel.h"
+#include "kernel/kernel.h"
+#include "kernel/link.h"
 
 static int set(int fd, int level, int option, int value)
 {

@@ -2,8 +2,12 @@
 /*
  * The service manager: ready, reloading, stopping, a line of status, and the watchdog's pulse. Silent where there is none.
  */
+#include "daemon/notify.h"
+
 #include <systemd/sd-daemon.h>
 
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
 
 void notify_state(const char *state)

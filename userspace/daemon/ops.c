@@ -3,11 +3,25 @@
  * The operations of the control socket, as docs/json.md names them. Those that must wait (for ike's answer, for a tunnel, for a
  * configuration) keep a waiter; a client that goes takes its waiters along.
  */
+#include "daemon/ops.h"
+
+#include "base/control.h"
 #include "base/hex.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "daemon/access.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
+#include "daemon/control.h"
+#include "daemon/forwarding.h"
 #include "daemon/gateway.h"
+#include "daemon/iface.h"
 #include "daemon/key_logging.h"
+#include "daemon/load.h"
+#include "daemon/restart.h"
+#include "daemon/revoke.h"
+#include "daemon/snapshot.h"
+#include "daemon/status.h"
 
 enum { WAIT_DEFAULT_SECONDS = 30, WAIT_MAX_SECONDS = 3600, DOWN_SECONDS = 15 };
 

@@ -7,7 +7,10 @@
 
 #include <openssl/evp.h>
 
+#include "daemon/channel.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/proc.h"
 
 struct own_entry {
 	LIST_ENTRY(own_entry) all;

@@ -4,16 +4,37 @@
  * that fails is left half alive: ike is started again beside the SAs that go on in the kernel; a verify worker takes ike with it, for the
  * nonces that only it knew; key and verify get the configuration in force again.
  */
+#include "daemon/proc.h"
+
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "daemon/binding.h"
+#include "daemon/channel.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
+#include "daemon/history.h"
 #include "daemon/key_logging.h"
+#include "daemon/launcher.h"
+#include "daemon/load.h"
 #include "daemon/marking.h"
 #include "daemon/names_watch.h"
+#include "daemon/net.h"
 #include "daemon/own_answers.h"
+#include "daemon/proto_auth.h"
+#include "daemon/proto_fetch.h"
+#include "daemon/proto_hsm.h"
+#include "daemon/proto_ike.h"
+#include "daemon/proto_revocation.h"
+#include "daemon/proto_stage.h"
+#include "daemon/proto_vault.h"
+#include "daemon/restart.h"
+#include "daemon/revoke.h"
+#include "daemon/snapshot.h"
+#include "daemon/takeover.h"
 #include "daemon/vaulting.h"
 
 enum { FAILURES_MAX = 10, STABLE_SECONDS = 60 };

@@ -3,11 +3,23 @@
  * A planned restart, by the main that leaves: ike settles and writes itself down, verify gives the paths that it watches, and both go to
  * the launcher with what main itself knows and the sockets. ike's file is passed on and never looked into. Owns struct restart.
  */
+#include "daemon/restart.h"
+
 #include <sys/random.h>
 
+#include "daemon/binding.h"
+#include "daemon/channel.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/net.h"
+#include "daemon/news.h"
+#include "daemon/notify.h"
+#include "daemon/proc.h"
 #include "daemon/proto_restart.h"
 #include "daemon/restart_state.h"
+#include "daemon/tunnel.h"
 
 enum { PATIENCE_SECONDS = 15, PATH_LEN_MAX = 200 * 1024 };
 

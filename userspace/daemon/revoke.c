@@ -4,10 +4,21 @@
  * below are dead; then the file, so that it lasts; then verify, so that the next handshake is refused with a reason; and the
  * IKE SAs are closed. Called by ops.c, and when verify saw something.
  */
+#include "daemon/revoke.h"
+
+#include "base/control.h"
 #include "base/hex.h"
+#include "daemon/binding.h"
+#include "daemon/channel.h"
+#include "daemon/conn.h"
 #include "daemon/fetching.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/proc.h"
+#include "daemon/proto_revocation.h"
 #include "daemon/revoked_file.h"
+#include "daemon/revoked_set.h"
+#include "kernel/kernel.h"
 
 static int64_t now_seconds(void)
 {

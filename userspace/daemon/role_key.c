@@ -40,7 +40,6 @@ static int stage_end(struct keeper *k, uint32_t connection)
 {
 	static struct staged_key s;
 	struct key_entry *e;
-	struct msg_writer m;
 	int r;
 
 	r = key_table_end(k->staged, connection, (int64_t)(now_realtime() / USEC_PER_SEC), &s);
@@ -50,13 +49,9 @@ static int stage_end(struct keeper *k, uint32_t connection)
 	for (size_t i = 0; i < e->staging->findings.n; i++) {
 		struct stage_finding f = {.ref = s.ref, .finding = e->staging->findings.items[i]};
 
-		msg_begin(&m, MSG_STAGE_FINDING);
-		proto_put_stage_finding(&m, &f);
-		(void)channel_send(k->w.main, &m, -EBADF);
+		(void)channel_tell(k->w.main, MSG_STAGE_FINDING, proto_put_stage_finding, &f);
 	}
-	msg_begin(&m, MSG_STAGED_KEY);
-	proto_put_staged_key(&m, &s);
-	(void)channel_send(k->w.main, &m, -EBADF);
+	(void)channel_tell(k->w.main, MSG_STAGED_KEY, proto_put_staged_key, &s);
 	key_table_settle(k->staged, connection);
 	return 0;
 }
@@ -187,22 +182,16 @@ static void on_vault_settled(void *ctx, const struct vault_item *it)
 static void on_vault_state(void *ctx, const struct proto_vault_state *s)
 {
 	struct keeper *k = ctx;
-	struct msg_writer m;
 
-	msg_begin(&m, MSG_VAULT_STATE);
-	proto_put_vault_state(&m, s);
-	(void)channel_send(k->w.main, &m, -EBADF);
+	(void)channel_tell(k->w.main, MSG_VAULT_STATE, proto_put_vault_state, s);
 }
 
 static void on_hsm_state(void *ctx, const struct proto_hsm_state *s)
 {
 	struct keeper *k = ctx;
 	uint32_t connection = k->waits;
-	struct msg_writer m;
 
-	msg_begin(&m, MSG_HSM_STATE);
-	proto_put_hsm_state(&m, s);
-	(void)channel_send(k->w.main, &m, -EBADF);
+	(void)channel_tell(k->w.main, MSG_HSM_STATE, proto_put_hsm_state, s);
 	if (connection == 0 || !k->staged || k->hsm != s->index + 1)
 		return;
 	if (stage_end_or_wait(k, connection) < 0)

@@ -54,11 +54,8 @@ static int64_t now_seconds(void)
 static void send_list_seen(void *ctx, const struct pki_crl_mark *mark)
 {
 	struct verifier *v = ctx;
-	struct msg_writer m;
 
-	msg_begin(&m, MSG_LIST_SEEN);
-	proto_put_list_mark(&m, mark);
-	(void)channel_send(v->w.main, &m, -EBADF);
+	(void)channel_tell(v->w.main, MSG_LIST_SEEN, proto_put_list_mark, mark);
 }
 
 static struct trust_marking marking(struct verifier *v)
@@ -87,51 +84,36 @@ static struct revknown known(struct verifier *v)
 static void send_seen_revoked(void *ctx, const struct proto_seen_revoked *s)
 {
 	struct verifier *v = ctx;
-	struct msg_writer m;
 
-	msg_begin(&m, MSG_SEEN_REVOKED);
-	proto_put_seen_revoked(&m, s);
-	(void)channel_send(v->w.main, &m, -EBADF);
+	(void)channel_tell(v->w.main, MSG_SEEN_REVOKED, proto_put_seen_revoked, s);
 }
 
 static void send_path_state(void *ctx, const struct proto_path_state *s)
 {
 	struct verifier *v = ctx;
-	struct msg_writer m;
 
-	msg_begin(&m, MSG_PATH_STATE);
-	proto_put_path_state(&m, s);
-	(void)channel_send(v->w.main, &m, -EBADF);
+	(void)channel_tell(v->w.main, MSG_PATH_STATE, proto_put_path_state, s);
 }
 
 static void send_path_judged(void *ctx, const struct proto_path_judged *p)
 {
 	struct verifier *v = ctx;
-	struct msg_writer m;
 
-	msg_begin(&m, MSG_PATH_JUDGED);
-	proto_put_path_judged(&m, p);
-	(void)channel_send(v->w.main, &m, -EBADF);
+	(void)channel_tell(v->w.main, MSG_PATH_JUDGED, proto_put_path_judged, p);
 }
 
 static void send_want(void *ctx, const struct proto_news *what, bool waiting)
 {
 	struct verifier *v = ctx;
-	struct msg_writer m;
 
-	msg_begin(&m, MSG_NEWS_WANT);
-	proto_put_news_want(&m, what, waiting);
-	(void)channel_send(v->w.main, &m, -EBADF);
+	(void)channel_tell(v->w.main, MSG_NEWS_WANT, proto_put_news_want, what, waiting);
 }
 
 static void send_own_answers(void *ctx, const struct proto_own_answers *a)
 {
 	struct verifier *v = ctx;
-	struct msg_writer m;
 
-	msg_begin(&m, MSG_OWN_ANSWERS);
-	proto_put_own_answers(&m, a);
-	(void)channel_send(v->w.main, &m, -EBADF);
+	(void)channel_tell(v->w.main, MSG_OWN_ANSWERS, proto_put_own_answers, a);
 }
 
 /* ---------------------------------------------------------------- paths of tunnels that run */
@@ -171,19 +153,14 @@ static void look_at_news(struct verifier *v, const uint8_t key[PKI_SHA256_SIZE])
 static void answer_staged(struct verifier *v, const struct staged_trust *s)
 {
 	struct trust_entry *e = trust_table_last(v->staged, s->ref.connection);
-	struct msg_writer m;
 
 	for (size_t i = 0; i < e->findings.n; i++) {
 		struct stage_finding f = {.ref = s->ref, .finding = e->findings.items[i]};
 
-		msg_begin(&m, MSG_STAGE_FINDING);
-		proto_put_stage_finding(&m, &f);
-		(void)channel_send(v->w.main, &m, -EBADF);
+		(void)channel_tell(v->w.main, MSG_STAGE_FINDING, proto_put_stage_finding, &f);
 	}
 	pki_findings_done(&e->findings);
-	msg_begin(&m, MSG_STAGED_TRUST);
-	proto_put_staged_trust(&m, s);
-	(void)channel_send(v->w.main, &m, -EBADF);
+	(void)channel_tell(v->w.main, MSG_STAGED_TRUST, proto_put_staged_trust, s);
 }
 
 static int stage_end(struct verifier *v, uint32_t connection)
@@ -276,7 +253,6 @@ static int on_nonces_get(struct verifier *v, struct channel *c, struct msg_reade
 {
 	struct ike_nonce nonces[PROTO_NONCES_MAX];
 	uint32_t count = proto_get_nonces_get(r);
-	struct msg_writer m;
 
 	if (!msg_done(r))
 		return -EBADMSG;
@@ -284,24 +260,18 @@ static int on_nonces_get(struct verifier *v, struct channel *c, struct msg_reade
 		if (nonce_issue(v->nonces, &nonces[i]) < 0)
 			return -EIO;
 	}
-	msg_begin(&m, MSG_NONCES);
-	proto_put_nonces(&m, nonces, count);
-	(void)channel_send(c, &m, -EBADF);
+	(void)channel_tell(c, MSG_NONCES, proto_put_nonces, nonces, count);
 	return 0;
 }
 
 /* Main hears of the binding before ike does, on another socket. */
 static int tell_main(struct verifier *v, struct proto_binding *b)
 {
-	struct msg_writer m;
-
 	do {
 		if (RAND_bytes((uint8_t *)&b->handle, sizeof(b->handle)) != 1)
 			return -EIO;
 	} while (b->handle == 0);
-	msg_begin(&m, MSG_BINDING);
-	proto_put_binding(&m, b);
-	return channel_send(v->w.main, &m, -EBADF);
+	return channel_tell(v->w.main, MSG_BINDING, proto_put_binding, b);
 }
 
 /* -EAGAIN: there is no answer yet, before there are news of *ret_keys. */
@@ -316,7 +286,6 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 	struct ike_verify_answer answer = {0};
 	struct judged judged = {0};
 	const struct trust_entry *e;
-	struct msg_writer m;
 	int r;
 
 	r = judge(v->now, &request->v, &by, now_seconds(), &answer, &binding, &judged);
@@ -335,9 +304,8 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 	} else if (answer.error == 0)
 		answer.error = r;
 	judged_done(&judged);
-	msg_begin(&m, MSG_VERDICT);
-	proto_put_verdict(&m, request->v.request, &answer);
-	(void)channel_send(worker_neighbour(&v->w, ROLE_IKE, 0), &m, -EBADF);
+	(void)channel_tell(worker_neighbour(&v->w, ROLE_IKE, 0), MSG_VERDICT, proto_put_verdict,
+			   request->v.request, &answer);
 	return 0;
 }
 
@@ -408,7 +376,6 @@ static int on_verify(struct verifier *v, struct channel *c, struct msg_reader *r
 	const uint8_t *body = r->p;
 	size_t len = r->left;
 	struct ike_verify_answer answer = {0};
-	struct msg_writer m;
 
 	proto_get_verify(r, &request);
 	if (!msg_done(r))
@@ -421,9 +388,7 @@ static int on_verify(struct verifier *v, struct channel *c, struct msg_reader *r
 		(void)snprintf(answer.code, sizeof(answer.code), "nonce");
 		(void)snprintf(answer.text, sizeof(answer.text),
 			       "the nonce of this exchange was used before or is not ours");
-		msg_begin(&m, MSG_VERDICT);
-		proto_put_verdict(&m, request.v.request, &answer);
-		(void)channel_send(c, &m, -EBADF);
+		(void)channel_tell(c, MSG_VERDICT, proto_put_verdict, request.v.request, &answer);
 		return 0;
 	}
 	if (answer_verify(v, &request, v->n_waiting < WAITING_MAX, &keys) == -EAGAIN &&
@@ -464,7 +429,6 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 	static struct proto_news what;
 	static struct proto_news_taken taken;
 	const struct revknown k = known(v);
-	struct msg_writer m;
 	uint8_t *data;
 	size_t len;
 	bool more;
@@ -487,9 +451,7 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 		(void)watch_run(v->watch, v->now, &k, now_seconds(), now_boottime());
 		(void)evidence_settle(v->evidence, &taken);
 	}
-	msg_begin(&m, MSG_NEWS_TAKEN);
-	proto_put_news_taken(&m, &taken);
-	(void)channel_send(v->w.main, &m, -EBADF);
+	(void)channel_tell(v->w.main, MSG_NEWS_TAKEN, proto_put_news_taken, &taken);
 	return 0;
 }
 
@@ -499,7 +461,6 @@ static void send_watched(void *ctx, uint64_t handle, const struct judged *j)
 {
 	static struct proto_watched p;
 	struct verifier *v = ctx;
-	struct msg_writer m;
 
 	p = (struct proto_watched){
 		.handle = handle, .connection = j->connection, .n_path = j->n_path};
@@ -511,10 +472,8 @@ static void send_watched(void *ctx, uint64_t handle, const struct judged *j)
 	for (; p.n_answers < j->n_answers; p.n_answers++)
 		p.answers[p.n_answers] = (struct ike_blob){j->answers[p.n_answers]->der,
 							   j->answers[p.n_answers]->der_len};
-	msg_begin(&m, MSG_WATCHED);
-	proto_put_watched(&m, &p);
 	/* One that does not fit is not handed over, and its connection is made anew. */
-	(void)channel_send(v->w.main, &m, -EBADF);
+	(void)channel_tell(v->w.main, MSG_WATCHED, proto_put_watched, &p);
 }
 
 static int on_watch_get(struct verifier *v)

@@ -3,7 +3,12 @@
  * Asking ike for its SAs: a question, any number of answers, an end. What ike says is for people to read; nothing is decided by
  * it. Called by status.c and ops.c.
  */
+#include "daemon/snapshot.h"
+
+#include "daemon/channel.h"
 #include "daemon/gateway.h"
+#include "daemon/proc.h"
+#include "daemon/proto_ike.h"
 
 enum {
 	SNAPSHOT_SAS_MAX = 65536,

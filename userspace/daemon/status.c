@@ -3,13 +3,26 @@
  * The results of `status` and `sa`: what the configuration says, what ike says, and the kernel's counters, as docs/json.md
  * describes them. Called by ops.c.
  */
+#include "daemon/status.h"
+
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/version.h"
+#include "daemon/binding.h"
+#include "daemon/child.h"
 #include "daemon/clockwatch.h"
+#include "daemon/conn.h"
+#include "daemon/expiry.h"
+#include "daemon/forwarding.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
+#include "daemon/history.h"
+#include "daemon/options.h"
+#include "daemon/proto_ike.h"
+#include "daemon/snapshot.h"
+#include "daemon/tunnel.h"
 #include "daemon/vaulting.h"
+#include "kernel/kernel.h"
 
 /* Adds what was made, or nothing where making it failed. */
 static void set(json_t *o, const char *key, json_t *value)

@@ -4,12 +4,26 @@
  * the kernel's tables agree with it. The new ike is told what lives, and gets the snapshot of the one before, once; connections that it
  * does not go on with are made anew beside SAs that go on forwarding, as after a crash. Owns struct takeover.
  */
+#include "daemon/takeover.h"
+
 #include <fcntl.h>
 
 #include "base/str.h"
+#include "daemon/binding.h"
+#include "daemon/channel.h"
+#include "daemon/child.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/net.h"
+#include "daemon/news.h"
+#include "daemon/options.h"
+#include "daemon/proc.h"
 #include "daemon/proto_restart.h"
 #include "daemon/restart_state.h"
+#include "daemon/table.h"
+#include "daemon/tunnel.h"
+#include "kernel/kernel.h"
 
 enum { DUMP_TRIES = 5 };
 

@@ -3,7 +3,17 @@
  * Tunnels: one in the kernel for each child of a connection and its selectors, kept over rekeys, re-authentications and
  * times without an SA, when it drops and counts. Called by child.c, adopt.c and when a connection goes.
  */
+#include "daemon/tunnel.h"
+
+#include "daemon/adopt.h"
+#include "daemon/check.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/iface.h"
+#include "daemon/net.h"
+#include "daemon/table.h"
+#include "kernel/kernel.h"
+#include "kernel/link.h"
 
 void tunnel_label(const struct conn *c, unsigned int index, char label[CERTGATE_MAX_LABEL + 1])
 {

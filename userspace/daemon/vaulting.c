@@ -3,10 +3,18 @@
  * Key vaults as main sees them: whether the process `vault` is needed, whom it may ask, the addresses of its hosts, and how it goes
  * with each URL, for events and `status`. What a vault answers never comes here. Called by load.c, proc.c, status.c.
  */
+#include "daemon/vaulting.h"
+
 #include <fcntl.h>
 
+#include "daemon/channel.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
-#include "daemon/vaulting.h"
+#include "daemon/history.h"
+#include "daemon/load.h"
+#include "daemon/proc.h"
+#include "daemon/proto_fetch.h"
+#include "daemon/proto_vault.h"
 
 /* Numbers of connections that fetch is asked on behalf of; real ones never get that far. */
 #define VAULT_CONNECTION 0x80000000U

@@ -3,8 +3,14 @@
 #ifndef CERTGATE_DAEMON_VAULTING_H
 #define CERTGATE_DAEMON_VAULTING_H
 
-#include "daemon/gateway.h"
+#include <jansson.h>
 
+#include "config/config.h"
+#include "daemon/proto_fetch.h"
+#include "daemon/proto_vault.h"
+
+struct conn;
+struct gateway;
 struct vaulting;
 
 bool vaulting_needed(const struct cg_config *config);

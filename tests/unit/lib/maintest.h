@@ -15,7 +15,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/channel.h"
+#include "daemon/conn.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
+#include "daemon/proc.h"
 
 struct main_world {
 	struct gateway g;

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -24,6 +25,17 @@
 		if (!strstr(text, part))                                 \
 			fail_msg("\"%s\" is not in \"%s\"", part, text); \
 	} while (0)
+
+/* An exact copy, so that reading beyond its end is seen; free() it. */
+static inline _unused_ uint8_t *exact(const void *data, size_t len)
+{
+	uint8_t *copy = malloc(len + !len);
+
+	assert_non_null(copy);
+	if (len)
+		memcpy(copy, data, len);
+	return copy;
+}
 
 /* Our object of a made certificate; freed with pki_cert_unref(). */
 static inline _unused_ struct pki_cert *to_cert(const struct pkigen_cert *made)

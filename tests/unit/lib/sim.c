@@ -311,6 +311,37 @@ void sim_run(struct sim *s, ike_time duration)
 	(void)sim_until(s, duration, NULL);
 }
 
+static const struct sim_node *awaited;
+
+static bool awaited_is_up(struct sim *s)
+{
+	(void)s;
+	return sim_count(awaited, 1).up;
+}
+
+static bool awaited_is_down(struct sim *s)
+{
+	return !awaited_is_up(s);
+}
+
+bool sim_until_up(struct sim_node *n, ike_time duration)
+{
+	awaited = n;
+	return sim_until(n->sim, duration, awaited_is_up);
+}
+
+bool sim_until_down(struct sim_node *n, ike_time duration)
+{
+	awaited = n;
+	return sim_until(n->sim, duration, awaited_is_down);
+}
+
+enum sim_verdict sim_no_init(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_SA_INIT ? SIM_DROP : SIM_PASS;
+}
+
 /* ------------------------------------------------------------------ making */
 
 /*

@@ -199,6 +199,9 @@ struct sim {
 		looked; /* engines are looked into with every event when they are few, else in turn */
 };
 
+/* A tap: nobody can begin anew, and what is up goes on. */
+enum sim_verdict sim_no_init(struct sim *s, struct sim_packet *p);
+
 /* SEED in the environment overrides the seed. Printed when a test fails. */
 struct sim *sim_new(uint64_t seed);
 void sim_free(struct sim *s);
@@ -244,6 +247,9 @@ void sim_pair(struct sim *s, struct sim_node **a, struct sim_node **b);
 void sim_run(struct sim *s, ike_time duration);
 /* Until done() or the time is over: whether it was done. */
 bool sim_until(struct sim *s, ike_time duration, bool (*done)(struct sim *s));
+/* The same for a node's connection 1: until it is up, or down. */
+bool sim_until_up(struct sim_node *n, ike_time duration);
+bool sim_until_down(struct sim_node *n, ike_time duration);
 /* One connection with one IKE SA and one Child SA per configured child, on all nodes. */
 bool sim_all_up(struct sim *s);
 void sim_inject(struct sim *s, const struct cg_endpoint *from, const struct cg_endpoint *to,

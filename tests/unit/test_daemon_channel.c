@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The socket between two processes: what a process that was taken over sends ends it or does no harm, what waits for its turn stays in order, and
+ * nobody is fed for ever.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "daemon/channel.h"
+
+struct end {
+	struct event_base *base;
+	unsigned int messages, violations, closed;
+	char text[160];
+	enum msg_type last;
+	int fd;
+	int answer;
+};
+
+static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
+		      struct msg_reader *r, int *fd)
+{
+	struct end *e = ctx;
+
+	e->messages++;
+	e->last = type;
+	if (*fd >= 0)
+		e->fd = TAKE_FD(*fd);
+	while (r->left > 0 && !r->failed)
+		(void)msg_get_u8(r);
+	return e->answer;
+}
+
+static void on_closed(void *ctx, struct channel *c _unused_)
+{
+	((struct end *)ctx)->closed++;
+}
+
+static void on_violation(void *ctx, struct channel *c _unused_, const char *text)
+{
+	struct end *e = ctx;
+
+	e->violations++;
+	(void)snprintf(e->text, sizeof(e->text), "%s", text);
+}
+
+static const struct channel_ops ops = {
+	.message = on_message, .closed = on_closed, .violation = on_violation};
+
+#define EMPTY SIZE_MAX
+
+struct pair {
+	struct end main_end;
+	struct channel *main; /* main's end of a socket to ike */
+	int ike;	      /* the other end, raw: a process that was taken over */
+};
+
+static void pair_open(struct pair *p)
+{
+	int fds[2];
+
+	*p = (struct pair){.main_end = {.fd = -EBADF}};
+	p->main_end.base = event_base_new();
+	assert_non_null(p->main_end.base);
+	assert_int_equal(channel_pair(fds), 0);
+	assert_int_equal(channel_new(p->main_end.base, fds[0], ROLE_MAIN, ROLE_IKE, 0, &ops,
+				     &p->main_end, &p->main),
+			 0);
+	p->ike = fds[1];
+}
+
+static void pair_close(struct pair *p)
+{
+	p->main = channel_free(p->main);
+	p->ike = safe_close(p->ike);
+	p->main_end.fd = safe_close(p->main_end.fd);
+	event_base_free(p->main_end.base);
+}
+
+static void turn(struct pair *p)
+{
+	assert_int_not_equal(event_base_loop(p->main_end.base, EVLOOP_NONBLOCK), -1);
+}
+
+/* extra EMPTY: nothing at all */
+static void raw(struct pair *p, uint16_t type, size_t extra, int fd)
+{
+	uint8_t data[64] = {0};
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = data, .iov_len = extra == EMPTY ? 0 : 2 + extra};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	memcpy(data, &type, 2);
+	if (fd >= 0) {
+		struct cmsghdr *cm;
+
+		mh.msg_control = control.buf;
+		mh.msg_controllen = sizeof(control.buf);
+		cm = CMSG_FIRSTHDR(&mh);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	}
+	assert_true(sendmsg(p->ike, &mh, 0) >= 0);
+}
+
+static void a_message_of_the_table_gets_through(void **state _unused_)
+{
+	struct pair p;
+
+	pair_open(&p);
+	raw(&p, MSG_IDLE, 0, -EBADF);
+	turn(&p);
+	assert_int_equal(p.main_end.messages, 1);
+	assert_int_equal(p.main_end.last, MSG_IDLE);
+	assert_int_equal(p.main_end.violations, 0);
+	pair_close(&p);
+}
+
+static void a_message_that_is_not_its_to_send_ends_the_channel(void **state _unused_)
+{
+	struct pair p;
+
+	pair_open(&p);
+	raw(&p, MSG_BINDING, 40, -EBADF);
+	raw(&p, MSG_IDLE, 0, -EBADF);
+	turn(&p);
+	turn(&p);
+	assert_int_equal(p.main_end.violations, 1);
+	assert_non_null(strstr(p.main_end.text, "BINDING"));
+	/* And nothing after it is heard. */
+	assert_int_equal(p.main_end.messages, 0);
+	pair_close(&p);
+}
+
+static void an_unknown_type_ends_the_channel(void **state _unused_)
+{
+	const uint16_t types[] = {MSG_NONE, _MSG_MAX, 0xffff};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct pair p;
+
+		pair_open(&p);
+		raw(&p, types[i], 4, -EBADF);
+		turn(&p);
+		assert_int_equal(p.main_end.violations, 1);
+		pair_close(&p);
+	}
+}
+
+static unsigned int open_fds(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void a_descriptor_that_nobody_asked_for_ends_the_channel_and_is_closed(void **state _unused_)
+{
+	struct pair p;
+	unsigned int before;
+
+	pair_open(&p);
+	before = open_fds();
+	raw(&p, MSG_IDLE, 0, p.ike);
+	turn(&p);
+	assert_int_equal(p.main_end.violations, 1);
+	assert_int_equal(open_fds(), before);
+	pair_close(&p);
+}
+
+/* An empty message is taken for the end: what came with it is closed. */
+static void a_descriptor_with_nothing_is_closed(void **state _unused_)
+{
+	struct pair p;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	unsigned int before;
+
+	pair_open(&p);
+	before = open_fds();
+	raw(&p, 0, EMPTY, fd);
+	turn(&p);
+	assert_int_equal(p.main_end.closed, 1);
+	assert_int_equal(open_fds(), before);
+	(void)close(fd);
+	pair_close(&p);
+}
+
+static void what_the_handler_refuses_ends_the_channel(void **state _unused_)
+{
+	struct pair p;
+
+	pair_open(&p);
+	p.main_end.answer = -EBADMSG;
+	raw(&p, MSG_REPORT, 3, -EBADF);
+	turn(&p);
+	assert_int_equal(p.main_end.violations, 1);
+	pair_close(&p);
+}
+
+static void the_end_of_the_other_side_is_told(void **state _unused_)
+{
+	struct pair p;
+
+	pair_open(&p);
+	p.ike = safe_close(p.ike);
+	turn(&p);
+	assert_int_equal(p.main_end.closed, 1);
+	assert_int_equal(p.main_end.violations, 0);
+	pair_close(&p);
+}
+
+static void what_is_not_read_waits_in_order(void **state _unused_)
+{
+	enum { N = 2000, SIZE = 4096 };
+	static uint8_t block[SIZE], in[SIZE + 64];
+	struct pair p;
+
+	pair_open(&p);
+	for (uint32_t i = 0; i < N; i++) {
+		struct msg_writer w;
+
+		memcpy(block, &i, sizeof(i));
+		msg_begin(&w, MSG_CONN_CERT);
+		msg_put_blob(&w, block, sizeof(block));
+		assert_int_equal(channel_send(p.main, &w, -EBADF), 0);
+	}
+	assert_false(channel_flushed(p.main));
+	for (uint32_t i = 0; i < N; i++) {
+		uint32_t number;
+		ssize_t n;
+
+		while ((n = recv(p.ike, in, sizeof(in), MSG_DONTWAIT)) < 0) {
+			assert_int_equal(errno, EAGAIN);
+			turn(&p);
+		}
+		assert_int_equal(n, 2 + 4 + SIZE);
+		memcpy(&number, in + 6, sizeof(number));
+		assert_int_equal(number, i);
+	}
+	turn(&p);
+	assert_true(channel_flushed(p.main));
+	pair_close(&p);
+}
+
+static void a_side_that_never_reads_is_not_fed_for_ever(void **state _unused_)
+{
+	static uint8_t block[200 * 1024];
+	struct pair p;
+	int r = 0;
+
+	pair_open(&p);
+	for (unsigned int i = 0; i < 2000 && r == 0; i++) {
+		struct msg_writer w;
+
+		msg_begin(&w, MSG_CONN_CERT);
+		msg_put_blob(&w, block, sizeof(block));
+		r = channel_send(p.main, &w, -EBADF);
+	}
+	assert_int_equal(r, -ENOBUFS);
+	pair_close(&p);
+}
+
+static void the_largest_message_fits_the_socket(void **state _unused_)
+{
+	static uint8_t block[MSG_SIZE_MAX - 6], in[MSG_SIZE_MAX];
+	struct msg_writer w;
+	struct pair p;
+
+	pair_open(&p);
+	msg_begin(&w, MSG_CONN_CERT);
+	msg_put_blob(&w, block, sizeof(block));
+	assert_int_equal(channel_send(p.main, &w, -EBADF), 0);
+	assert_true(channel_flushed(p.main));
+	assert_int_equal(recv(p.ike, in, sizeof(in), 0), MSG_SIZE_MAX);
+	pair_close(&p);
+}
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_of_the_table_gets_through),
+		cmocka_unit_test(a_message_that_is_not_its_to_send_ends_the_channel),
+		cmocka_unit_test(an_unknown_type_ends_the_channel),
+		cmocka_unit_test(a_descriptor_that_nobody_asked_for_ends_the_channel_and_is_closed),
+		cmocka_unit_test(a_descriptor_with_nothing_is_closed),
+		cmocka_unit_test(what_the_handler_refuses_ends_the_channel),
+		cmocka_unit_test(the_end_of_the_other_side_is_told),
+		cmocka_unit_test(what_is_not_read_waits_in_order),
+		cmocka_unit_test(a_side_that_never_reads_is_not_fed_for_ever),
+		cmocka_unit_test(the_largest_message_fits_the_socket),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections as they run. Part of `main`. */
+#ifndef CERTGATE_DAEMON_CONN_H
+#define CERTGATE_DAEMON_CONN_H
+
+#include <sys/queue.h>
+
+#include "base/time.h"
+#include "config/config.h"
+#include "daemon/expiry.h"
+#include "daemon/history.h"
+#include "daemon/proto_fetch.h"
+#include "daemon/table.h"
+
+struct binding;
+struct check_context;
+struct child;
+struct event;
+struct gateway;
+struct tunnel;
+
+enum { CONN_RESOLVED_MAX = PROTO_ADDRESSES_MAX };
+
+struct conn {
+	struct gateway *g;
+	uint32_t id;
+	struct table_node by_id, by_name;
+	LIST_HEAD(, child) children;
+	LIST_HEAD(, tunnel) tunnels;
+	LIST_HEAD(, binding) bindings;	 /* newest first */
+	const struct cg_connection *cfg; /* in gateway.config */
+	/* from key and verify */
+	uint8_t *local_id, *remote_id;
+	size_t local_id_len, remote_id_len;
+	struct {
+		uint8_t *data; /* cert_bytes_new() */
+		size_t len;
+	} certs[IKE_MAX_CERTS];
+	size_t n_certs;
+	char *local_subject,
+		*local_ends; /* the latter: of it and its intermediates, what ends first */
+	int64_t local_not_after, local_ends_at;
+	uint8_t (*hashes)[20];
+	size_t n_hashes;
+	uint8_t trust_digest[32];
+	char *chain_subject;	 /* of what is configured for the peer, what ends first */
+	int64_t chain_not_after; /* 0: not known */
+	struct {
+		int64_t not_after;
+		unsigned int level;
+	} expiry_told[EXPIRY_ITEMS];
+	/* the kernel's side */
+	uint32_t ifindex;
+	bool created_link, routes_in;
+	unsigned int forwarding_off; /* families that it needs forwarded and that are not */
+	/* names */
+	struct cg_addr *resolved; /* conn_set_resolved() */
+	size_t n_resolved;	  /* at most CONN_RESOLVED_MAX */
+	bool resolving;		  /* fetch was asked */
+	bool name_failed;	  /* the last time */
+	usec_t resolved_at;
+	struct event *resolve_timer;
+	/* what ike was told: the local address if it is fixed, where the system sends from if not */
+	struct cg_endpoint told_local;
+	struct cg_addr told_source;
+	bool key_awaited;  /* its key in hardware was not open when it was loaded */
+	bool told_answers; /* ike has OCSP answers about our chain */
+	/* for the operator */
+	bool down; /* taken down by hand */
+	bool begun, closing;
+	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
+	usec_t key_log_end;
+	bool goes_on; /* while ike answers to a snapshot: this one is in it */
+	unsigned int attempts;
+	struct history history;
+	struct history_entry last_error;       /* code NULL: none */
+	char *left;			       /* why the last IKE SA ended; NULL: nobody said so */
+	uint8_t config_digest[CG_DIGEST_SIZE]; /* of all that was configured: for the audit trail */
+	char *refusal,
+		*refusal_hint; /* its certificates cannot be used; NULL: they can, or no hint */
+	bool told;	       /* how it is loaded */
+	uint64_t files_loaded, files_seen, files_tried; /* filewatch.c */
+};
+
+/*
+ * The bytes of a certificate of ours, which connections share that have the same: a copy with one reference, NULL without memory; one more
+ * reference; one less. NULL is fine for the latter.
+ */
+uint8_t *cert_bytes_new(const uint8_t *data, size_t len);
+uint8_t *cert_bytes_ref(uint8_t *data);
+void cert_bytes_unref(uint8_t *data);
+
+struct conn *conn_find(const struct gateway *g, uint32_t id);
+struct conn *conn_find_name(const struct gateway *g, const char *name);
+int conn_set_resolved(struct conn *c, const struct cg_addr *addresses, size_t n); /* -ENOMEM */
+/* Can be found from now on; not any more. */
+void conn_list(struct conn *c);
+void conn_unlist(struct conn *c);
+void conn_free(struct conn *c);
+/* Hands all of them to an engine that was just started. */
+void conns_tell_ike(struct gateway *g);
+int conn_tell_ike(struct conn *c);
+/* CONN_UP, CONN_DOWN, CONN_REMOVE */
+void conn_command(struct conn *c, enum msg_type type);
+void conn_resolved(struct gateway *g, const struct proto_resolved *p);
+void conn_resolve(struct conn *c);
+/* An attempt failed: perhaps the name has another address now. */
+void conn_resolve_again(struct conn *c);
+/* fetch ended, and what it was asked with it. */
+void conns_resolve_lost(struct gateway *g);
+/* Where no local address is configured, the system's choice follows the routes while there is no SA. */
+void conns_refresh_source(struct gateway *g);
+/* Where the peer is now, or is configured to be. false: not known. */
+bool conn_peer_address(const struct conn *c, struct cg_addr *ret);
+/* Its certificates cannot be used, and nothing of it is up that could live on without: nobody is let in, and nothing is begun. */
+bool conn_is_refused(const struct conn *c);
+/* `down`: its SAs are gone; so are its routes and tunnels. */
+void conn_is_down(struct conn *c);
+/* What check.h wants to know. */
+void conn_check_context(const struct conn *c, struct check_context *ret);
+
+#endif

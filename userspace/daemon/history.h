@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happened to connections. Part of `main`. */
+#ifndef CERTGATE_DAEMON_HISTORY_H
+#define CERTGATE_DAEMON_HISTORY_H
+
+#include "base/addr.h"
+#include "ike/engine.h"
+
+struct conn;
+struct gateway;
+
+#define HISTORY_MAX 100
+
+struct history_entry {
+	int64_t time; /* seconds since the epoch */
+	enum ike_severity severity;
+	/* In one piece of memory, which is code's. NULL: nothing, or no hint. */
+	char *code, *text, *hint;
+};
+
+/* Most connections have little to tell: room is made as it is needed. */
+struct history {
+	struct history_entry *entries; /* a ring of `size` */
+	size_t first, n, size;
+};
+
+/*
+ * Something happened: logged with its name, kept in the connection's history, told to those who monitor. conn, remote, hint may be NULL.
+ */
+void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
+		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
+	_printf_(7, 8);
+/* The same for what is no failure, however severe: it is not the connection's last error, and nobody who waits for it gives up. */
+void history_note(struct gateway *g, struct conn *conn, enum ike_severity severity,
+		  const char *code, const struct cg_endpoint *remote, const char *hint,
+		  const char *fmt, ...) _printf_(7, 8);
+void history_done(struct history *h);
+const struct history_entry *history_at(const struct history *h, size_t i);
+const char *severity_name(enum ike_severity s);
+
+#endif

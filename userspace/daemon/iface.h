@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Devices, addresses and routes of connections. Part of `main`. */
+#ifndef CERTGATE_DAEMON_IFACE_H
+#define CERTGATE_DAEMON_IFACE_H
+
+struct cg_interface_config;
+struct conn;
+
+int link_apply(struct conn *c, const struct cg_interface_config *old);
+void link_remove(struct conn *c);
+void routes_add(struct conn *c);
+void routes_remove(struct conn *c);
+
+#endif

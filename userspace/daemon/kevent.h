@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module's events. Part of `main`. */
+#ifndef CERTGATE_DAEMON_KEVENT_H
+#define CERTGATE_DAEMON_KEVENT_H
+
+struct cgk_event;
+struct gateway;
+
+int kevents_start(struct gateway *g);
+void kevents_stop(struct gateway *g);
+void kevent_take(void *ctx, const struct cgk_event *e); /* one; ctx: the gateway */
+/* Looks at all bindings and SAs: events were lost, or may have been. */
+void kevents_resync(struct gateway *g);
+
+#endif
