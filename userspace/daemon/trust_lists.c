@@ -20,9 +20,10 @@ static const struct pki_cert *find_signer(const struct trust_entry *e, const str
 	return NULL;
 }
 
+/* Nobody's is no key. */
 static bool same_key(const struct pki_cert *a, const struct pki_cert *b)
 {
-	return memcmp(a->spki_sha256, b->spki_sha256, sizeof(a->spki_sha256)) == 0;
+	return a && b && memcmp(a->spki_sha256, b->spki_sha256, sizeof(a->spki_sha256)) == 0;
 }
 
 /*
@@ -108,13 +109,11 @@ static void keep_all_newer(struct trust_table *t, const struct trust_table *old)
 static bool is_replaced(const struct trust_entry *e, const struct pki_crl *was,
 			const struct pki_crls *by)
 {
-	const struct pki_cert *signer = find_signer(e, was), *other;
+	const struct pki_cert *signer = find_signer(e, was);
 
 	for (size_t i = 0; signer && i < by->n; i++) {
-		if (!pki_crl_replaces(by->list[i], was))
-			continue;
-		other = find_signer(e, by->list[i]);
-		if (other && same_key(signer, other))
+		if (pki_crl_replaces(by->list[i], was) &&
+		    same_key(signer, find_signer(e, by->list[i])))
 			return true;
 	}
 	return false;
