@@ -76,6 +76,23 @@ nowhere() { # ROLE: its root directory is empty, and can never be anything else
 		! touch "/proc/$pid/root/x" 2>/dev/null
 }
 
+# Each of its threads, of which there are several, has given up what the first one has.
+threads() { # ROLE
+	local pid task field n=0
+	pid=$(pid_of hq "$1")
+	for task in "/proc/$pid/task/"*; do
+		n=$((n + 1))
+		for field in Uid Gid Groups CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp; do
+			[ "$(status_field "$pid" $field)" = "$(status_field "$pid/task/${task##*/}" $field)" ] || {
+				echo "$task: $field: $(status_field "$pid/task/${task##*/}" $field)"
+				return 1
+			}
+		done
+	done
+	echo "$n threads"
+	[ $n -gt 1 ]
+}
+
 no_files() { # ROLE: sockets, the event loop, and standard error alone
 	local pid fd file
 	pid=$(pid_of hq "$1")
@@ -146,7 +163,7 @@ recovers() { # ROLE: there is another process of that role, and the daemon answe
 	wait_for 10 pid_of hq "$1" && gate_answers hq
 }
 
-ktap_begin 77
+ktap_begin 78
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert hq hq2 p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -161,6 +178,7 @@ for role in ike verify key fetch; do
 	t "$role: an empty root directory without a name" nowhere $role
 	t "$role: no open file" no_files $role
 done
+t 'fetch: its threads, likewise' threads fetch
 t 'ike, key: their memory is locked' unswapped ike key
 t 'main: network administration and low ports, nothing else' capabilities main 0000000000001400
 t 'main: locked' locked main

@@ -163,7 +163,8 @@ t 'its IKE SA is closed, and it is refused with the reason' refused stolen || lo
 gate_stop hq
 mv "$pki/branch-ca.crl" /run/newer.crl && cp /run/older.crl "$pki/branch-ca.crl"
 t 'that lasts over a restart' eval 'interop_start && refused stolen && gate hq cert list | grep stolen' || logs
-t 'a list that was put in the place of a newer one meanwhile is known for it' grep -q 'CN=Branch Issuing CA.*older than one that was in force before' "$gate_root/hq/log" || logs
+# Its signer's certificate comes with the peer: from then on it is known whose list that is.
+t 'a list that was put in the place of a newer one meanwhile is known for it, and revokes' eval 'gate hq cert unrevoke "$pki/branch.pem" && { gate hq up branch --wait 5; wait_for 25 eval "gate_field hq branch last_error.text | grep keyCompromise" && grep -q "CN=Branch Issuing CA.*older than one that was in force before" "$gate_root/hq/log"; }' || logs
 cp /run/newer.crl "$pki/branch-ca.crl" && gate hq reload
 t 'unrevoke brings it back' eval 'gate hq cert unrevoke "$pki/branch.pem" && comes_up' || logs
 t 'its key revoked by hand: the tunnel dies, and the key is what is refused' eval 'gate hq cert revoke --key --reason lost "$pki/branch.pem" && no_ping && refused "key of \"CN=gw.branch.example\""' || logs

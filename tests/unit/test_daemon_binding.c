@@ -28,13 +28,19 @@ struct world {
 	struct binding *b;
 };
 
+/* Workers; the first one has the binding's path. */
+static struct proc verify[2];
+
 /* A binding that was earned by `earned`, of a connection that is judged by `now`. */
 static void set_up(struct world *w, uint8_t earned, uint8_t now)
 {
 	static struct proto_binding p;
-	struct proc verify = {.role = ROLE_VERIFY};
 
 	memset(w, 0, sizeof(*w));
+	for (unsigned int i = 0; i < ARRAY_SIZE(verify); i++)
+		verify[i] = (struct proc){.role = ROLE_VERIFY, .index = i};
+	w->g.procs = verify;
+	w->g.n_procs = ARRAY_SIZE(verify);
 	w->cfg.name = (char *)"branch";
 	w->c.g = &w->g;
 	w->c.id = 1;
@@ -44,7 +50,7 @@ static void set_up(struct world *w, uint8_t earned, uint8_t now)
 	p = (struct proto_binding){.handle = HANDLE, .connection = 1};
 	p.binding.n_links = 1;
 	memset(p.trust, earned, sizeof(p.trust));
-	binding_new(&w->g, &verify, &p);
+	binding_new(&w->g, &verify[0], &p);
 	w->b = binding_find(&w->g, HANDLE);
 	assert_non_null(w->b);
 	/* There is no module here that could take it. */
@@ -117,11 +123,11 @@ static void where_only_the_peer_may_begin_its_path_decides(void **state _unused_
 		memset(w.c.trust_digest, 2, sizeof(w.c.trust_digest));
 		bindings_compare(&w.c);
 		/* Of other rules than those in force nothing is to be learnt. */
-		binding_path_judged(&w.g, &other);
+		binding_path_judged(&w.g, &verify[0], &other);
 		if (i == 1)
-			binding_path_judged(&w.g, &good);
+			binding_path_judged(&w.g, &verify[0], &good);
 		else if (i > 1)
-			binding_path_judged(&w.g, &bad);
+			binding_path_judged(&w.g, &verify[0], &bad);
 		assert_true(w.b->dead == (i == 2));
 		if (i == 2)
 			assert_non_null(strstr(w.b->why, "nothing leads to an anchor"));
@@ -131,6 +137,66 @@ static void where_only_the_peer_may_begin_its_path_decides(void **state _unused_
 		assert_true(w.b->dead);
 		tear_down(&w);
 	}
+}
+
+/* Thousands of paths are to be looked at: one whose turn has not come in five seconds is not one that nobody can say anything of. */
+static void a_worker_that_gets_on_with_others_is_waited_for(void **state _unused_)
+{
+	struct proto_path_judged of_another = judged_by(2, true);
+	struct world w;
+	usec_t now = 0;
+
+	of_another.handle = HANDLE + 1;
+	for (unsigned int worker = 0; worker < 2; worker++) {
+		set_up(&w, 1, 1);
+		w.cfg.mode = CG_MODE_RESPONDER_ONLY;
+		memset(w.c.trust_digest, 2, sizeof(w.c.trust_digest));
+		bindings_compare(&w.c);
+		/* Most of its time is over. */
+		w.b->outdated -= (BINDING_UNSEEN_SECONDS - 1) * USEC_PER_SEC;
+		for (unsigned int i = 0; i < 3 && !w.b->dead; i++) {
+			binding_path_judged(&w.g, &verify[worker], &of_another);
+			now = now_boottime();
+			bindings_tick(&w.g, now + 2 * USEC_PER_SEC);
+			/* What others do says nothing of the worker that has its path. */
+			assert_true(w.b->dead == (worker == 1));
+			/* So much later. */
+			w.b->outdated -= 4 * USEC_PER_SEC;
+		}
+		bindings_tick(&w.g, now + (BINDING_UNSEEN_SECONDS + 1) * USEC_PER_SEC);
+		assert_true(w.b->dead);
+		tear_down(&w);
+	}
+	/* Not for ever. */
+	set_up(&w, 1, 1);
+	w.cfg.mode = CG_MODE_RESPONDER_ONLY;
+	memset(w.c.trust_digest, 2, sizeof(w.c.trust_digest));
+	bindings_compare(&w.c);
+	w.b->outdated -= GRACE;
+	binding_path_judged(&w.g, &verify[0], &of_another);
+	bindings_tick(&w.g, now_boottime() + USEC_PER_SEC);
+	assert_true(w.b->dead);
+	tear_down(&w);
+}
+
+/* Nobody is let in by one that is refused, and nothing else is told; one whose certificate is awaited lets in once that is there. */
+static void a_connection_that_is_refused_admits_nobody(void **state _unused_)
+{
+	static struct proto_binding p;
+	struct world w;
+
+	set_up(&w, 1, 1);
+	p = (struct proto_binding){.handle = HANDLE + 1, .connection = 1};
+	w.c.refusal = (char *)"expired";
+	history_done(&w.c.history);
+	memset(&w.c.history, 0, sizeof(w.c.history));
+	binding_new(&w.g, &verify[0], &p);
+	assert_null(binding_find(&w.g, HANDLE + 1));
+	assert_int_equal(w.c.history.n, 0);
+	w.c.refusal = NULL;
+	binding_new(&w.g, &verify[0], &p);
+	assert_non_null(binding_find(&w.g, HANDLE + 1));
+	tear_down(&w);
 }
 
 static void a_change_taken_back_is_none(void **state _unused_)
@@ -293,6 +359,8 @@ int main(void)
 		cmocka_unit_test(by_rules_in_force_it_stays),
 		cmocka_unit_test(after_a_change_it_ends_in_time),
 		cmocka_unit_test(where_only_the_peer_may_begin_its_path_decides),
+		cmocka_unit_test(a_worker_that_gets_on_with_others_is_waited_for),
+		cmocka_unit_test(a_connection_that_is_refused_admits_nobody),
 		cmocka_unit_test(a_change_taken_back_is_none),
 		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
 		cmocka_unit_test(past_its_grace_who_must_know_ends_it),

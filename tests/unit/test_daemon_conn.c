@@ -10,6 +10,7 @@
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
+#include "lib/configtest.h"
 #include "lib/maintest.h"
 
 struct parts {
@@ -89,6 +90,47 @@ static void parts_out_of_order_are_refused(void **state _unused_)
 	assert_int_equal(ike_conn_part(&conn, MSG_CONN_CHILD, &r), -EPROTO);
 	assert_int_equal(ike_conn_part(&conn, MSG_CONN_BEGIN, &r), -EBADMSG);
 	assert_null(conn);
+}
+
+/* It waits for a certificate, has one, or cannot use one: ike would take the last for the first. */
+static void a_connection_that_is_refused_is_told_of_as_such(void **state _unused_)
+{
+	static const struct {
+		bool refusal, certificate, enabled;
+	} cases[] = {
+		{false, false, true},
+		{false, true, true},
+		/* what is up goes on */
+		{true, true, true},
+		{true, false, false},
+	};
+	_cleanup_loaded_ struct loaded l = load_text("{}");
+	struct main_world *w = main_world_new();
+	static const uint8_t der[] = {0x30, 0};
+	enum msg_type type;
+
+	assert_good(&l);
+	w->cfg.policy = cg_config_find_policy(l.config, "default");
+	assert_non_null(w->cfg.policy);
+	w->cfg.remote_kind = CG_REMOTE_ANY;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		static struct proto_conn p;
+
+		w->c.refusal = cases[i].refusal ? (char *)"expired" : NULL;
+		w->c.certs[0].data = cert_bytes_new(der, sizeof(der));
+		w->c.certs[0].len = sizeof(der);
+		w->c.n_certs = cases[i].certificate;
+		assert_int_equal(conn_tell_ike(&w->c), 0);
+		assert_int_equal(main_world_read(w, ROLE_IKE), MSG_CONN_BEGIN);
+		proto_get_conn(&w->r, &p);
+		assert_true(msg_done(&w->r));
+		assert_int_equal(p.c.enabled, cases[i].enabled);
+		while ((type = main_world_read(w, ROLE_IKE)) != _MSG_MAX)
+			assert_int_not_equal(type, MSG_CONN_BEGIN);
+		cert_bytes_unref(w->c.certs[0].data);
+	}
+	w->c.refusal = NULL;
+	main_world_free(w);
 }
 
 /* ---------------------------------------------------------------- names */
@@ -380,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_connection_arrives_as_it_was_sent),
 		cmocka_unit_test(parts_out_of_order_are_refused),
+		cmocka_unit_test(a_connection_that_is_refused_is_told_of_as_such),
 		cmocka_unit_test(a_name_is_asked_for_again_while_its_tunnel_is_down),
 		cmocka_unit_test(a_failed_attempt_asks_again_but_not_at_once),
 		cmocka_unit_test(an_address_in_use_stays_while_the_name_has_it),

@@ -4,6 +4,7 @@
  */
 #include "lib/pkitest.h"
 
+#include <openssl/sha.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -147,6 +148,59 @@ static void the_one_that_was_raised_longest_ago_makes_room(void **state _unused_
 	close_all(&s, fd);
 }
 
+/* Places say nothing of that: the one that came last is in the place of the one that was raised longest ago. */
+static void so_it_does_after_a_restart(void **state _unused_)
+{
+	struct list_marks s;
+	int fd = opened(&s);
+
+	s.max = 3;
+	for (uint8_t i = 1; i <= 3; i++)
+		raise_and_write(&s, fd, example(i, 1, 1));
+	raise_and_write(&s, fd, example(1, 2, 2));
+	raise_and_write(&s, fd, example(4, 1, 1)); /* for 2 */
+	for (uint8_t i = 5; i <= 7; i++) {
+		static const uint8_t goes[] = {3, 1, 4};
+		struct pki_crl_mark gone = example(goes[i - 5], 1, 1);
+
+		close_all(&s, fd);
+		fd = opened(&s);
+		s.max = 3;
+		assert_non_null(list_marks_find(&s, gone.scope));
+		raise_and_write(&s, fd, example(i, 1, 1));
+		assert_null(list_marks_find(&s, gone.scope));
+	}
+	close_all(&s, fd);
+}
+
+/* As the version before wrote it: a smaller record, of a scope without a key. */
+static void a_file_of_another_version_is_read_as_none(void **state _unused_)
+{
+	static const uint8_t head[] = "certgate: newest revocation list, 1";
+	uint8_t record[80] = {1}, hash[PKI_SHA256_SIZE], all[sizeof(head) + 64], file[11 * 80];
+	_cleanup_free_ char *path = path_of(LIST_MARKS_FILE);
+	struct list_marks s;
+	int fd;
+
+	memcpy(all, head, sizeof(head));
+	for (uint8_t i = 0; i < 11; i++) {
+		record[0] = i;
+		memcpy(all + sizeof(head), record, 64);
+		SHA256(all, sizeof(all), hash);
+		memcpy(record + 64, hash, 16);
+		memcpy(file + (size_t)80 * i, record, sizeof(record));
+	}
+	pkigen_write(path, file, sizeof(file));
+	fd = opened(&s);
+	assert_int_equal(s.n, 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+	raise_and_write(&s, fd, example(1, 1, 1));
+	close_all(&s, fd);
+	fd = opened(&s);
+	assert_int_equal(s.n, 1);
+	close_all(&s, fd);
+}
+
 static void a_file_that_others_can_change_or_that_is_none_is_refused(void **state _unused_)
 {
 	_cleanup_free_ char *path = path_of(LIST_MARKS_FILE), *other = path_of("other");
@@ -171,7 +225,7 @@ static void a_file_that_others_can_change_or_that_is_none_is_refused(void **stat
 	assert_int_equal(s.n, 0);
 }
 
-/* Of one issuer, scope and key identifier, and each of these apart. */
+/* Of one key, issuer, scope and key identifier, and each of these apart. */
 static void lists_of_one_scope_have_one_mark(void **state _unused_)
 {
 	struct pkigen_cert *root = pkigen_root("CN=Root"), *other = pkigen_root("CN=Other");
@@ -181,18 +235,21 @@ static void lists_of_one_scope_have_one_mark(void **state _unused_)
 		{.number = 1, .no_aki = true},
 		{.number = 1, .extra = {"2.5.29.28=critical,DER:30:03:81:01:FF"}},
 	};
-	struct pki_crl_mark marks[ARRAY_SIZE(specs) + 2];
+	struct pki_crl_mark marks[ARRAY_SIZE(specs) + 3];
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		const struct pkirev_crl *spec = &specs[i < ARRAY_SIZE(specs) ? i : 0];
 		struct pkirev_crl again = *spec;
 		_cleanup_(pki_crl_unrefp) struct pki_crl *crl = NULL;
+		_cleanup_(pki_cert_unrefp) struct pki_cert *signer = NULL;
 		struct pkirev_der der;
 
 		again.number += i == ARRAY_SIZE(specs) ? 7 : 0;
+		/* the last one names the root, and is of another's key */
 		der = pkirev_crl(i == ARRAY_SIZE(specs) + 1 ? other : root, &again);
 		assert_int_equal(pki_crl_new(der.data, der.len, NULL, &crl), 0);
-		assert_int_equal(pki_crl_mark(crl, &marks[i]), 0);
+		signer = to_cert(i > ARRAY_SIZE(specs) ? other : root);
+		assert_int_equal(pki_crl_mark(crl, signer, &marks[i]), 0);
 		for (size_t k = 0; k < i; k++)
 			assert_int_equal(memcmp(marks[k].scope, marks[i].scope, PKI_SHA256_SIZE) ==
 						 0,
@@ -217,6 +274,8 @@ int main(void)
 		cmocka_unit_test_setup(what_a_crash_cut_short_or_damaged_is_left_out, without_kept),
 		cmocka_unit_test_setup(the_one_that_was_raised_longest_ago_makes_room,
 				       without_kept),
+		cmocka_unit_test_setup(so_it_does_after_a_restart, without_kept),
+		cmocka_unit_test_setup(a_file_of_another_version_is_read_as_none, without_kept),
 		cmocka_unit_test_setup(a_file_that_others_can_change_or_that_is_none_is_refused,
 				       without_kept),
 		cmocka_unit_test(lists_of_one_scope_have_one_mark),

@@ -441,6 +441,43 @@ static void but_time_is_no_change(void **state _unused_)
 	}
 }
 
+static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata _unused_)
+{
+}
+
+/* One worker had no room for it: its files are good, and nothing else would have it loaded again. */
+static void what_was_refused_for_want_of_room_is_tried_again(void **state _unused_)
+{
+	static const int errors[] = {-EBADMSG, -ENOMEM, -EMFILE};
+	struct conn old = {.files_loaded = 0};
+	static struct staged_trust s;
+	struct timeval at;
+
+	w.g.load_timer = evtimer_new(w.g.base, on_timer, NULL);
+	assert_non_null(w.g.load_timer);
+	w.g.loaded = true;
+	w.old = &old;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		w.g.generation = 0;
+		w.g.load_again = false;
+		(void)event_del(w.g.load_timer);
+		assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
+		key_answers(old.id, NULL);
+		answer_of(0, old.id, 7, NULL);
+		s = (struct staged_trust){.ref = {1, old.id}, .error = errors[i]};
+		(void)snprintf(s.text, sizeof(s.text), "something");
+		load_on_staged_trust(&w.g, &w.verify[1], &s);
+		key_answers(old.id, NULL);
+		all_answer(old.id, NULL);
+		assert_int_equal(w.error, 0);
+		assert_string_equal(w.refusal[0], "something");
+		assert_string_equal(w.refusal[1], "");
+		assert_int_equal(w.g.load_again, i > 0);
+		assert_int_equal(event_pending(w.g.load_timer, EV_TIMEOUT, &at) != 0, i > 0);
+	}
+	event_free(w.g.load_timer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +495,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_loaded_later_is_good_or_not_loaded,
 						begin_two, end),
 		cmocka_unit_test_setup_teardown(but_time_is_no_change, begin_two, end),
+		cmocka_unit_test_setup_teardown(what_was_refused_for_want_of_room_is_tried_again,
+						begin_two, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

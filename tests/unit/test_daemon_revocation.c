@@ -109,44 +109,24 @@ static void a_reload_with_an_older_list_keeps_the_newer_one(void **state _unused
 			  newest = lists(NULL, NULL, 6);
 	struct pkirev_der forged = pkirev_crl(ca, &(struct pkirev_crl){.number = 99,
 								       .use_key = peer->key});
-	struct trust_table *t;
 
 	use(false, &newer);
-	t = table(false, &older);
-	trust_table_keep_newer(t, trust);
-	trust = trust_table_free(trust);
-	trust = t;
+	replace(table(false, &older));
 	assert_int_equal(judged(LOOSE, peer), -EACCES);
 	/* A newer one takes its place. */
-	t = table(false, &newest);
-	trust_table_keep_newer(t, trust);
-	trust = trust_table_free(trust);
-	trust = t;
+	replace(table(false, &newest));
 	assert_int_equal(judged(LOOSE, peer), 0);
 	assert_int_equal(path.status[0].state, PKI_STATE_GOOD);
 	/* One that was put there by mistake, and that nobody signed, does not stay. */
 	use(false, &forged);
-	t = table(false, &newest);
-	trust_table_keep_newer(t, trust);
-	trust = trust_table_free(trust);
-	trust = t;
+	replace(table(false, &newest));
 	assert_int_equal(judged(STRICT, peer), 0);
 }
 
-static struct list_marks marks;
-static size_t n_marked;
-
-static void on_mark(void *ctx _unused_, const struct pki_crl_mark *m _unused_)
+static bool on_proven(void *ctx _unused_, uint32_t connection_id, size_t i,
+		      const struct pki_cert *signer)
 {
-	n_marked++;
-}
-
-static void on_proven(void *ctx _unused_, const struct pki_crl *crl)
-{
-	struct pki_crl_mark m;
-
-	assert_int_equal(pki_crl_mark(crl, &m), 0);
-	n_marked += list_marks_raise(&marks, &m, NULL) > 0;
+	return trust_table_proven(trust, connection_id, i, signer, &marking);
 }
 
 /* A configuration that nothing was in force before: at a start, in a worker that is new, or for a connection that begins anew. */
@@ -154,12 +134,11 @@ static void start_with(struct pkirev_der der)
 {
 	n_marked = 0;
 	use(false, &der);
-	trust_table_mark(trust, &marks, on_mark, NULL);
+	trust_table_replace(trust, NULL, &marking);
 }
 
 static void an_older_list_is_known_for_one_where_nothing_is_in_force(void **state _unused_)
 {
-	list_marks_init(&marks);
 	start_with(lists(NULL, NULL, 5));
 	/* of the CA and of the root; whom both connections have */
 	assert_int_equal(n_marked, 2);
@@ -181,7 +160,6 @@ static void an_older_list_is_known_for_one_where_nothing_is_in_force(void **stat
 	start_with(lists(NULL, NULL, 6));
 	assert_int_equal(n_marked, 2);
 	assert_int_equal(judged(STRICT, peer), 0);
-	list_marks_done(&marks);
 }
 
 /* A list that nobody genuine signed marks nothing, or anybody could have the CA's own taken for an old one. */
@@ -189,12 +167,10 @@ static void only_genuine_lists_are_marked(void **state _unused_)
 {
 	struct pkirev_crl forged = {.number = 99, .use_key = peer->key};
 
-	list_marks_init(&marks);
 	start_with(join(pkirev_crl(ca, &forged), pkirev_crl(root, &forged)));
 	assert_int_equal(n_marked, 0);
 	start_with(lists(NULL, NULL, 5));
 	assert_int_equal(judged(STRICT, peer), 0);
-	list_marks_done(&marks);
 }
 
 /* The signer's certificate comes with the peer alone: its path tells. */
@@ -205,7 +181,6 @@ static void a_list_that_a_path_proves_is_marked_then(void **state _unused_)
 	const struct judge_by by = {.known = k, .seen_revoked = on_seen};
 	struct judge_by with = by;
 
-	list_marks_init(&marks);
 	without_ca = true;
 	start_with(der);
 	without_ca = false;
@@ -219,8 +194,60 @@ static void a_list_that_a_path_proves_is_marked_then(void **state _unused_)
 	without_ca = true;
 	start_with(lists(NULL, NULL, 4));
 	without_ca = false;
-	assert_int_equal(judged(STRICT, peer), -EACCES);
-	list_marks_done(&marks);
+	assert_int_equal(n_marked, 0);
+	/* More than once: that is remembered. */
+	for (unsigned int i = 0; i < 2; i++) {
+		judged_done(&path);
+		exchange_make(&exchange, peer, ca, STRICT);
+		assert_int_equal(judge(trust, &exchange.v, &with, pkigen_now(), &answer, &binding,
+				       &path),
+				 -EACCES);
+		assert_text(answer.text, "older than one that was in force");
+	}
+}
+
+/* Its own root has the name of the others' CA, and its list that CA's key identifier; the key it has not. */
+static void a_ca_of_another_connection_makes_nobodys_lists_old(void **state _unused_)
+{
+	const struct pkigen_spec spec = {.subject = "CN=CA", .ca = true};
+	struct pkigen_cert *mean = pkigen_make(&spec, NULL);
+	const struct pkirev_crl as_if = {.number = UINT64_MAX, .use_key = mean->key};
+
+	rules.instead = mean;
+	without_ca = true;
+	start_with(pkirev_crl(ca, &as_if));
+	without_ca = false;
+	rules.instead = NULL;
+	/* It is genuine, there. */
+	assert_int_equal(n_marked, 1);
+	start_with(lists(NULL, NULL, 5));
+	assert_int_equal(n_marked, 2);
+	assert_int_equal(judged(STRICT, peer), 0);
+}
+
+/* Lists that say nothing of the key that signed them, of a CA before and after it had another. */
+static void a_key_that_a_ca_had_before_makes_no_list_of_its_new_one_old(void **state _unused_)
+{
+	const struct pkigen_spec spec = {.subject = "CN=CA", .ca = true};
+	struct pkigen_cert *before = pkigen_make(&spec, root);
+	const struct pkirev_crl old = {.number = 500, .no_aki = true},
+				fresh = {.number = 1, .no_aki = true};
+	struct pkirev_der of_root = pkirev_crl(root, &(struct pkirev_crl){.number = 1}),
+			  first = join(pkirev_crl(before, &old), of_root),
+			  then = join(pkirev_crl(ca, &fresh), of_root);
+
+	rules.more = before;
+	start_with(first);
+	assert_int_equal(n_marked, 2);
+	/* A reload: the connection goes on. */
+	replace(table(false, &then));
+	assert_int_equal(n_marked, 3);
+	assert_int_equal(judged(STRICT, peer), 0);
+	/* A start. */
+	start_with(then);
+	assert_int_equal(n_marked, 0);
+	assert_int_equal(judged(STRICT, peer), 0);
+	rules.more = NULL;
 }
 
 /* ---------------------------------------------------------------- what is revoked on this gateway */
@@ -374,6 +401,9 @@ int main(void)
 				       fresh),
 		cmocka_unit_test_setup(only_genuine_lists_are_marked, fresh),
 		cmocka_unit_test_setup(a_list_that_a_path_proves_is_marked_then, fresh),
+		cmocka_unit_test_setup(a_ca_of_another_connection_makes_nobodys_lists_old, fresh),
+		cmocka_unit_test_setup(a_key_that_a_ca_had_before_makes_no_list_of_its_new_one_old,
+				       fresh),
 		cmocka_unit_test_setup(
 			by_hand_leaf_issuer_anchor_and_each_key_are_refused_whatever_the_mode,
 			fresh),

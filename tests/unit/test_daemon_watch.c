@@ -126,6 +126,115 @@ static void what_is_not_asked_about_or_gone_is_not_told_of(void **state _unused_
 	(void)watch_free(w);
 }
 
+/* Its chain is half written; its lists are what they are. */
+static void broken(struct trust_table *t, uint32_t id, enum pki_revocation_mode mode,
+		   const struct pkirev_der *crl)
+{
+	static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id_room[PROTO_ID_MAX];
+	struct stage_trust s = {.ref = {.generation = 1, .connection = id},
+				.name = "branch",
+				.subject_name = "gw.peer.example",
+				.remote_identity = "auto",
+				.revocation = mode,
+				.revocation_grace = GRACE};
+	struct stage_file f = {.ref = s.ref, .part = STAGE_CHAIN, .name = "root.pem"};
+	static struct staged_trust staged;
+
+	assert_int_equal(trust_table_begin(t, &s), 0);
+	assert_int_equal(trust_table_file(t, &f, (const uint8_t *)root->pem, strlen(root->pem) / 2),
+			 0);
+	f.part = STAGE_CRL;
+	if (crl)
+		assert_int_equal(trust_table_file(t, &f, crl->data, crl->len), 0);
+	assert_int_equal(trust_table_end(t, id, pkigen_now(), &staged, hashes, id_room), 0);
+	assert_true(staged.error < 0);
+}
+
+/* A new table, in which they are refused, takes the place of the one in force. */
+static void refuse_all(const struct pkirev_der *crl)
+{
+	struct trust_table *t = trust_table_new(2);
+
+	broken(t, STRICT, PKI_REVOCATION_REQUIRED, crl);
+	broken(t, LOOSE, PKI_REVOCATION_WHEN_AVAILABLE, crl);
+	trust_table_seal(t);
+	replace(t);
+}
+
+/* Its connection is refused, and main keeps what is up: nobody is let in, but what becomes of that is as if nothing had happened. */
+static void tunnels_of_a_refused_connection_are_watched_on(void **state _unused_)
+{
+	struct pkirev_der good = lists(NULL, NULL, 1), bad = lists(peer, NULL, 2),
+			  older = lists(NULL, NULL, 1);
+	const int64_t late = pkigen_now() + 86400 + GRACE + 10;
+	const struct pkirev_der *const now_in_its_file[] = {NULL, &good, &older};
+	struct watch *w;
+
+	for (size_t i = 0; i < ARRAY_SIZE(now_in_its_file); i++) {
+		/* With files that are not to be read either, and more than once. */
+		w = watching(STRICT, &good);
+		refuse_all(now_in_its_file[i]);
+		refuse_all(NULL);
+		watch_all(w);
+		assert_false(run(w, pkigen_now()));
+		assert_int_equal(told.states, 1);
+		assert_false(run(w, late));
+		assert_int_equal(told.states, 2);
+		assert_true(told.last_state.overdue);
+		(void)watch_free(w);
+	}
+	/* Its lists are new. */
+	w = watching(LOOSE, &good);
+	refuse_all(&bad);
+	refuse_all(&older);
+	watch_all(w);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.seen, 1);
+	assert_string_equal(told.last_seen.subject, "CN=gw.peer.example");
+	(void)watch_free(w);
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	assert_null(trust_table_find(trust, LOOSE));
+	/* And so they are when it is repaired with what was in force at the first. */
+	replace(table(false, &older));
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	assert_string_equal(answer.code, "revoked");
+}
+
+/* The same of one who asks for what is fetched. */
+static void news_reach_tunnels_of_a_refused_connection(void **state _unused_)
+{
+	struct pkirev_der of_root = pkirev_crl(root, &(struct pkirev_crl){.number = 1});
+	static const struct watch_ops ops = {.state = on_state, .seen_revoked = on_seen};
+	struct watch *w = watch_new(&ops, NULL);
+	uint8_t key[PKI_SHA256_SIZE];
+
+	use(true, &of_root);
+	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), -EAGAIN);
+	assert_int_equal(proto_news_key(&told.want, key), 0);
+	assert_int_equal(judged_at(LOOSE, peer, false, pkigen_now()), 0);
+	assert_int_equal(watch_add(w, 77, &path, GRACE, pkigen_now(), USEC_PER_SEC), 0);
+	refuse_all(NULL);
+	{
+		struct pkirev_der bad = pkirev_crl(ca, &(struct pkirev_crl){.number = 2,
+									    .revoked = {peer}});
+		struct proto_news what = {.kind = NEWS_CRL,
+					  .url = CRL_URL,
+					  .cert = {peer->der, peer->der_len},
+					  .issuer = {ca->der, ca->der_len}};
+		static struct proto_news_taken taken;
+
+		assert_int_equal(evidence_take(evidence, &what, bad.data, bad.len, false,
+					       pkigen_now(), &taken),
+				 0);
+		assert_true(taken.taken);
+	}
+	memset(&told, 0, sizeof(told));
+	watch_news(w, key);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.seen, 1);
+	(void)watch_free(w);
+}
+
 static void many_are_looked_at_some_at_a_time(void **state _unused_)
 {
 	struct pkirev_der good = lists(NULL, NULL, 1), bad = lists(peer, NULL, 2);
@@ -144,6 +253,43 @@ static void many_are_looked_at_some_at_a_time(void **state _unused_)
 		rounds++;
 	assert_int_equal(rounds, 4);
 	assert_int_equal(told.seen, 3 * WATCH_BATCH + 1);
+	(void)watch_free(w);
+}
+
+/* Main waits for that alone, and not for long. */
+static void whether_all_are_let_in_by_new_rules_is_seen_before_anybodys_lists(void **state _unused_)
+{
+	static const struct watch_ops ops = {
+		.state = on_state, .seen_revoked = on_seen, .judged = on_judged};
+	const struct pkigen_spec spec = {.subject = "CN=Another Root", .ca = true};
+	struct pkirev_der good = lists(NULL, NULL, 1), bad = lists(peer, NULL, 2);
+	struct watch *w = watch_new(&ops, NULL);
+
+	use(false, &good);
+	for (uint64_t i = 0; i < 3 * WATCH_BATCH; i++) {
+		assert_int_equal(judged(LOOSE, peer), 0);
+		assert_int_equal(watch_add(w, 100 + i, &path, GRACE, pkigen_now(), USEC_PER_SEC),
+				 0);
+	}
+	rules.more = pkigen_make(&spec, NULL);
+	use(false, &bad);
+	rules.more = NULL;
+	memset(&told, 0, sizeof(told));
+	watch_all(w);
+	for (size_t i = 1; i <= 3; i++) {
+		assert_true(run(w, pkigen_now()));
+		assert_int_equal(told.judged, i * WATCH_BATCH);
+		assert_int_equal(told.seen, 0);
+		/* What is gone meanwhile is not missed. */
+		watch_del(w, 100 + i);
+	}
+	while (run(w, pkigen_now()))
+		;
+	assert_int_equal(told.judged, 3 * WATCH_BATCH);
+	assert_int_equal(told.seen, 3 * WATCH_BATCH - 3);
+	/* One that is to be judged goes, too. */
+	watch_all(w);
+	watch_del(w, 100);
 	(void)watch_free(w);
 }
 
@@ -297,7 +443,11 @@ int main(void)
 		cmocka_unit_test_setup(a_tunnels_certificate_that_becomes_revoked_is_told, fresh),
 		cmocka_unit_test_setup(beyond_its_grace_only_who_must_know_ends_a_tunnel, fresh),
 		cmocka_unit_test_setup(what_is_not_asked_about_or_gone_is_not_told_of, fresh),
+		cmocka_unit_test_setup(tunnels_of_a_refused_connection_are_watched_on, fresh),
+		cmocka_unit_test_setup(news_reach_tunnels_of_a_refused_connection, fresh),
 		cmocka_unit_test_setup(many_are_looked_at_some_at_a_time, fresh),
+		cmocka_unit_test_setup(
+			whether_all_are_let_in_by_new_rules_is_seen_before_anybodys_lists, fresh),
 		cmocka_unit_test_setup(only_what_depends_on_news_is_looked_at, fresh),
 		cmocka_unit_test_setup(a_list_that_a_path_proved_stays_in_force, fresh),
 		cmocka_unit_test_setup(rules_that_change_are_looked_at_by_path, fresh),

@@ -147,6 +147,45 @@ static void test_the_one_that_waits_is_removed_or_its_peer_revoked(void **state)
 	}
 }
 
+/* The connection cannot be used: its peer is neither let in nor refused, and the log does not speak of waiting. */
+static void test_peer_of_the_one_that_is_refused_hears_nothing(void **state)
+{
+	(void)state;
+	for (unsigned alone = 0; alone < 2; alone++) {
+		struct sim_node *a, *b;
+		struct sim *s = given(40 + alone, false, &a, &b);
+		struct ike_connection_config c = b->conns[0].config;
+		const char *said = NULL;
+
+		c.enabled = false;
+		assert_int_equal(ike_connection_set(b->engine, s->now, &c), 0);
+		if (alone) {
+			assert_int_equal(ike_connection_remove(b->engine, s->now, 2), 0);
+			b->conns[1].used = false;
+		}
+		sim_conn_set(a, &a->conns[0]);
+		sim_run(s, 30 * SIM_S);
+		assert_false(sim_count(a, 1).up);
+		assert_int_equal(failures(a) + failures(b), 0);
+		assert_int_equal(b->live_bindings, 0);
+		assert_int_equal(sim_count(b, 1).sas, 0);
+		/* Who it is shows late where somebody else may be it. */
+		assert_int_equal(b->verifies, alone ? 0 : 1);
+		assert_int_equal(sim_reports(b, "peer-waits"), 1);
+		for (size_t i = 0; i < b->n_reports && i < SIM_MAX_REPORTS; i++) {
+			if (!strcmp(b->reports[i].event, "peer-waits"))
+				said = b->reports[i].text;
+		}
+		assert_non_null(said);
+		assert_non_null(strstr(said, "refused"));
+		assert_null(strstr(said, "has its certificate"));
+		/* It has not given up. */
+		sim_conn_set(b, &b->conns[0]);
+		assert_true(sim_until(s, 400 * SIM_S, first_is_up));
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +193,7 @@ int main(void)
 		cmocka_unit_test(test_peer_comes_again_and_again),
 		cmocka_unit_test(test_policy_of_the_one_that_waits),
 		cmocka_unit_test(test_the_one_that_waits_is_removed_or_its_peer_revoked),
+		cmocka_unit_test(test_peer_of_the_one_that_is_refused_hears_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

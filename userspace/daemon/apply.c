@@ -140,6 +140,7 @@ static void tell_loaded(struct gateway *g, struct conn *c)
 static struct conn *merge(struct conn *old, struct conn *new, struct names *names)
 {
 	const struct cg_connection *before = old->cfg;
+	bool was_refused = conn_is_refused(old);
 
 	/* It was staged under a number of its own, see load.c. */
 	if (new->id != old->id) {
@@ -159,7 +160,8 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	    !names->port_changed) {
 		credentials_move(old, new);
 		names->unchanged++;
-		if (before->peer_shared != new->cfg->peer_shared)
+		if (before->peer_shared != new->cfg->peer_shared ||
+		    was_refused != conn_is_refused(old))
 			(void)conn_tell_ike(old);
 		return old;
 	}

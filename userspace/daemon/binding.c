@@ -351,11 +351,12 @@ static bool waits_for_peer(const struct binding *b)
 	return b->conn && b->conn->cfg->mode == CG_MODE_RESPONDER_ONLY;
 }
 
-void binding_path_judged(struct gateway *g, const struct proto_path_judged *p)
+void binding_path_judged(struct gateway *g, struct proc *from, const struct proto_path_judged *p)
 {
 	struct binding *b = binding_find(g, p->handle);
 	char why[PKI_TEXT_MAX + 64];
 
+	from->judged = now_boottime();
 	/* Of other rules than those in force it says nothing. */
 	if (!b || b->dead || !b->conn ||
 	    memcmp(p->trust, b->conn->trust_digest, sizeof(p->trust)) != 0)
@@ -371,13 +372,20 @@ void binding_path_judged(struct gateway *g, const struct proto_path_judged *p)
 	binding_stop(g, b, why);
 }
 
-/* How long it may be in use under rules that it was not judged by. */
-static usec_t patience(const struct binding *b)
+/* Until when it may be in use under rules that it was not judged by. */
+static usec_t last_moment(struct gateway *g, const struct binding *b)
 {
-	bool unseen = waits_for_peer(b) &&
-		      memcmp(b->admitted_by, b->conn->trust_digest, sizeof(b->admitted_by)) != 0;
+	const usec_t end = b->outdated + BINDING_OUTDATED_SECONDS * USEC_PER_SEC;
+	const struct proc *judge;
+	usec_t heard;
 
-	return (unseen ? BINDING_UNSEEN_SECONDS : BINDING_OUTDATED_SECONDS) * USEC_PER_SEC;
+	if (!waits_for_peer(b) ||
+	    memcmp(b->admitted_by, b->conn->trust_digest, sizeof(b->admitted_by)) == 0)
+		return end;
+	/* One that gets on with the others has not come to this one yet. */
+	judge = proc_find(g, ROLE_VERIFY, b->judge);
+	heard = judge ? MAX(judge->judged, b->outdated) : b->outdated;
+	return MIN(heard + BINDING_UNSEEN_SECONDS * USEC_PER_SEC, end);
 }
 
 void bindings_tick(struct gateway *g, usec_t now)
@@ -386,7 +394,7 @@ void bindings_tick(struct gateway *g, usec_t now)
 
 	LIST_FOREACH(b, &g->bindings, all)
 	{
-		if (b->outdated != 0 && !b->dead && now > b->outdated + patience(b))
+		if (b->outdated != 0 && !b->dead && now > last_moment(g, b))
 			binding_stop(
 				g, b,
 				"the configuration it was let in under has changed, and it was not let in again");
@@ -437,7 +445,7 @@ static void list_binding(struct conn *c, struct binding *b)
 }
 
 struct binding *binding_restored(struct conn *c, const struct proto_binding *p, uint32_t kernel_id,
-				 int64_t since)
+				 int64_t since, unsigned int judge)
 {
 	struct binding *b = binding_alloc(p);
 
@@ -445,6 +453,7 @@ struct binding *binding_restored(struct conn *c, const struct proto_binding *p, 
 		return NULL;
 	b->conn = c;
 	b->kernel_id = kernel_id;
+	b->judge = judge;
 	b->since = since;
 	b->b.connection = c->id;
 	list_binding(c, b);
@@ -461,8 +470,10 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 
 	if (from->role != ROLE_VERIFY || binding_find(g, p->handle))
 		return;
-	if (!c) {
-		log_notice("a peer authenticated for a connection that is gone");
+	/* ike knows of either, or will: the verdict may have crossed that. */
+	if (!c || conn_is_refused(c)) {
+		log_notice("a peer authenticated for a connection that is %s",
+			   c ? "refused" : "gone");
 		tell_gone(from->channel, p->handle);
 		return;
 	}
@@ -471,6 +482,7 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 	if (!b)
 		return;
 	b->conn = c;
+	b->judge = from->index;
 	b->since = (int64_t)(now_realtime() / USEC_PER_SEC);
 	free(TAKE_PTR(c->left));
 	list_binding(c, b);

@@ -59,7 +59,8 @@ struct binding {
 	bool dead, released;
 	unsigned int children;
 	int64_t since;
-	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
+	unsigned int judge; /* the verify worker that has its path */
+	usec_t outdated;    /* since when the connection is judged by other rules; 0: it is not */
 	uint8_t admitted_by
 		[IKE_TRUST_SIZE]; /* the last of those whose path verify looked at and found good */
 	char *why; /* it is dead; NULL: it is not, or there was no memory to say so */
@@ -88,10 +89,10 @@ void binding_stop(struct gateway *g, struct binding *b, const char *why);
  * The rules of a connection have changed, or not: who was let in under others has BINDING_OUTDATED_SECONDS to be let in again. That is ike's
  * to do (RFC 7296 section 2.8.3), and it closes who is refused; a binding that ike leaves in use all the same ends with the next tick.
  * Where only the peer may begin it can but be asked, and has that time if verify says that its path leads on to an anchor; if not, or if
- * verify does not know in BINDING_UNSEEN_SECONDS, it ends.
+ * the worker that has the path says nothing, of it or of another, for BINDING_UNSEEN_SECONDS, it ends: there may be thousands to look at.
  */
 enum { BINDING_OUTDATED_SECONDS = 120, BINDING_UNSEEN_SECONDS = 5 };
-void binding_path_judged(struct gateway *g, const struct proto_path_judged *p);
+void binding_path_judged(struct gateway *g, struct proc *from, const struct proto_path_judged *p);
 void bindings_compare(struct conn *c);
 void bindings_tick(struct gateway *g, usec_t now);
 /* Those with this fingerprint. text: who said so, when; NULL if only the kernel did. in_kernel: it has stopped them; if not, their SAs are deleted. */
@@ -103,9 +104,9 @@ void binding_path_state(struct gateway *g, const struct proto_path_state *s);
 void bindings_orphan(struct gateway *g);
 /* The new ike does not go on with these. */
 void bindings_of_conn_orphan(struct conn *c);
-/* One that the main before made, and that is in the kernel. NULL: no memory. */
+/* One that the main before made, and that is in the kernel; its path was given to the verify worker `judge`. NULL: no memory. */
 struct binding *binding_restored(struct conn *c, const struct proto_binding *p, uint32_t kernel_id,
-				 int64_t since);
+				 int64_t since, unsigned int judge);
 void bindings_free(struct gateway *g);
 
 #endif

@@ -160,6 +160,12 @@ void conn_check_context(const struct conn *c, struct check_context *ret)
 	conn_places(c, ret);
 }
 
+bool conn_is_refused(const struct conn *c)
+{
+	/* One that waits for a vault or a key in hardware has no certificate either, and no fault. */
+	return c->refusal && c->n_certs == 0;
+}
+
 /* ---------------------------------------------------------------- to the engine */
 
 static void to_ts(const struct cg_selector *s, struct ike_ts *ret)
@@ -282,7 +288,7 @@ int conn_tell_ike(struct conn *c)
 		.no_initial_contact = !cfg->initial_contact || cfg->peer_shared,
 		.childless = cfg->childless,
 		.mobike = cfg->mobike,
-		.enabled = true,
+		.enabled = !conn_is_refused(c),
 	};
 	struct channel *ike = ike_channel(c->g);
 	static struct ike_policy ike_policy, esp_policy;

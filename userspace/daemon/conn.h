@@ -112,6 +112,8 @@ void conns_resolve_lost(struct gateway *g);
 void conns_refresh_source(struct gateway *g);
 /* Where the peer is now, or is configured to be. false: not known. */
 bool conn_peer_address(const struct conn *c, struct cg_addr *ret);
+/* Its certificates cannot be used, and nothing of it is up that could live on without: nobody is let in, and nothing is begun. */
+bool conn_is_refused(const struct conn *c);
 /* `down`: its SAs are gone; so are its routes and tunnels. */
 void conn_is_down(struct conn *c);
 /* What check.h wants to know. */

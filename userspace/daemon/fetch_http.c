@@ -16,6 +16,7 @@
 #include "daemon/curl_loop.h"
 #include "daemon/fetch_address.h"
 #include "daemon/names.h"
+#include "daemon/names_pool.h"
 
 #define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
 
@@ -29,7 +30,9 @@ struct transfer {
 	char *url;
 	uint8_t *request;
 	size_t request_len;
-	CURL *easy; /* NULL: waits for its turn */
+	CURL *easy;		 /* NULL: waits for its turn, or for addresses */
+	struct names_ask *asked; /* for those of host */
+	char *host, *port;
 	struct curl_slist *headers, *resolve;
 	int fd;
 	size_t size, max;
@@ -45,6 +48,7 @@ struct http {
 	TAILQ_HEAD(, transfer) waiting, active;
 	size_t n_waiting, n_active;
 	struct proto_fetch_setup allowed;
+	struct names_pool *names;
 	unsigned int limit; /* seconds, of a transfer */
 	char *ca;	    /* the system's certification authorities, for https; NULL: none */
 	size_t ca_len;
@@ -72,6 +76,11 @@ static void hang_up(struct transfer *t)
 		curl_easy_cleanup(t->easy);
 		t->easy = NULL;
 	}
+	if (t->asked)
+		names_pool_forget(t->h->names, t->asked);
+	t->asked = NULL;
+	free(TAKE_PTR(t->host));
+	free(TAKE_PTR(t->port));
 	curl_slist_free_all(t->headers);
 	curl_slist_free_all(t->resolve);
 	t->headers = t->resolve = NULL;
@@ -147,31 +156,45 @@ static void add_address(struct transfer *t, struct cg_strbuf *b, const struct cg
 }
 
 /* libcurl gets the addresses with the name, so that it asks nobody. */
-static int resolve_host(struct transfer *t, const char *host, const char *port)
+static int take_addresses(struct transfer *t, const struct names_answer *a)
 {
 	_cleanup_strbuf_ struct cg_strbuf b = {0};
-	struct cg_addr found[4 * ADDRESSES_MAX];
 	unsigned int n = 0;
-	const char *why = "";
-	size_t seen;
 
-	if (names_find(host, AF_UNSPEC, found, ARRAY_SIZE(found), &seen, &why) < 0) {
-		fail(t, "%.100s has no address: %s", host, why);
+	if (a->error < 0) {
+		fail(t, "%.100s has no address: %s", t->host, a->why);
 		return -EHOSTUNREACH;
 	}
-	strbuf_addf(&b, "%s:%s:", host, port);
-	for (size_t i = 0; i < seen && n < ADDRESSES_MAX; i++)
-		add_address(t, &b, &found[i], &n);
+	strbuf_addf(&b, "%s:%s:", t->host, t->port);
+	for (size_t i = 0; i < a->n && n < ADDRESSES_MAX; i++)
+		add_address(t, &b, &a->addresses[i], &n);
 	if (n == 0) {
 		fail(t,
 		     "%.100s has no address that may be asked: private ones take gateway.fetch.allowed_networks",
-		     host);
+		     t->host);
 		return -EPERM;
 	}
 	if (b.failed)
 		return -ENOMEM;
 	t->resolve = curl_slist_append(NULL, b.s);
 	return t->resolve ? 0 : -ENOMEM;
+}
+
+static void on_addresses(void *ctx, const struct names_answer *a);
+
+/* They are there when it returns, or on_addresses() is called. */
+static int resolve_host(struct transfer *t, const char *host, const char *port)
+{
+	struct names_answer a = {.why = ""};
+
+	t->host = strdup(host);
+	t->port = strdup(port);
+	if (!t->host || !t->port)
+		return -ENOMEM;
+	if (t->h->names)
+		return names_pool_ask(t->h->names, host, AF_UNSPEC, on_addresses, t, &t->asked);
+	a.error = names_find(host, AF_UNSPEC, a.addresses, NAMES_ANSWER_MAX, &a.n, &a.why);
+	return take_addresses(t, &a);
 }
 
 /* The parts of the URL that matter: whom it names. */
@@ -267,18 +290,20 @@ static CURLcode set_options(struct transfer *t, long left)
 	return e;
 }
 
-static int begin(struct transfer *t)
+static bool is_late(struct transfer *t, usec_t now)
+{
+	if (now >= t->until)
+		fail(t, "it took more than %u seconds", t->h->limit);
+	return now >= t->until;
+}
+
+/* It is known where to. */
+static int go(struct transfer *t)
 {
 	usec_t now = now_boottime();
-	int r;
 
-	if (now >= t->until) {
-		fail(t, "it took more than %u seconds", t->h->limit);
+	if (is_late(t, now))
 		return -ETIMEDOUT;
-	}
-	r = check_url(t);
-	if (r < 0)
-		return r;
 	t->fd = memfd_create("news", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (t->fd < 0)
 		return -errno;
@@ -292,6 +317,16 @@ static int begin(struct transfer *t)
 	    curl_multi_add_handle(t->h->loop.multi, t->easy) != CURLM_OK)
 		return -ENOMEM;
 	return 0;
+}
+
+static int begin(struct transfer *t)
+{
+	int r;
+
+	if (is_late(t, now_boottime()))
+		return -ETIMEDOUT;
+	r = check_url(t);
+	return r < 0 || t->asked ? r : go(t);
 }
 
 /* ---------------------------------------------------------------- the queue */
@@ -336,6 +371,23 @@ static void start_waiting(struct http *h)
 			finish(t, false);
 		}
 	}
+}
+
+static void on_addresses(void *ctx, const struct names_answer *a)
+{
+	struct transfer *t = ctx;
+	struct http *h = t->h;
+	int r;
+
+	t->asked = NULL;
+	r = take_addresses(t, a);
+	if (r >= 0)
+		r = go(t);
+	if (r >= 0)
+		return;
+	fail(t, "%s", strerror(-r));
+	finish(t, false);
+	start_waiting(h);
 }
 
 /* true: it goes on at another place. */
@@ -417,6 +469,11 @@ struct http *http_new(struct event_base *base, http_done_fn done, void *ctx)
 	if (curl_loop_init(&h->loop, base, on_progress, h) < 0)
 		return http_free(h);
 	return h;
+}
+
+void http_set_names(struct http *h, struct names_pool *names)
+{
+	h->names = names;
 }
 
 void http_set_limit(struct http *h, unsigned int seconds)

@@ -27,6 +27,9 @@ struct http *http_new(struct event_base *base, http_done_fn done, void *ctx);
 struct http *http_free(struct http *h);
 /* CA certificates (PEM) that vouch for servers from now on, instead of the system's; a copy is made. -ENOMEM. Not while anything is fetched. */
 int http_set_ca(struct http *h, const char *pem);
+struct names_pool;
+/* Who finds the addresses of servers' names from now on; it must be there as long as h. Without one they are found at once, and everything waits. */
+void http_set_names(struct http *h, struct names_pool *names);
 /* Addresses that may be asked from now on though they are not public. */
 void http_allow(struct http *h, const struct proto_fetch_setup *s);
 /* How long one may take from now on, instead of HTTP_SECONDS. */

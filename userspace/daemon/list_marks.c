@@ -92,6 +92,7 @@ int list_marks_raise(struct list_marks *s, const struct pki_crl_mark *m, struct 
 	if (!mark)
 		return -ENOMEM;
 	mark->m = *m;
+	mark->sequence = s->sequence++;
 	TAILQ_REMOVE(&s->all, mark, all);
 	TAILQ_INSERT_TAIL(&s->all, mark, all);
 	if (ret)
@@ -101,18 +102,20 @@ int list_marks_raise(struct list_marks *s, const struct pki_crl_mark *m, struct 
 
 /* ---------------------------------------------------------------- the file */
 
-#define DIGEST_TEXT "certgate: newest revocation list, 1"
+/* The first version knew lists by names alone, whoever had signed them, and nothing can be made of that. */
+#define DIGEST_TEXT "certgate: newest revocation list, 2"
 
 /* Of this machine: the file is not carried to others. */
 struct record {
 	uint8_t scope[PKI_SHA256_SIZE];
 	int64_t this_update;
+	uint64_t sequence;
 	uint8_t number[PKI_CRL_NUMBER_SIZE];
 	uint8_t has_number;
 	uint8_t zero[3];
 	uint8_t digest[16]; /* of all before */
 };
-_Static_assert(sizeof(struct record) == 80, "a record has no gaps");
+_Static_assert(sizeof(struct record) == 88, "a record has no gaps");
 
 static void digest(const struct record *r, uint8_t ret[PKI_SHA256_SIZE])
 {
@@ -128,6 +131,7 @@ static int take_record(struct list_marks *s, const struct record *r, size_t *n_d
 {
 	struct pki_crl_mark m = {.this_update = r->this_update, .number.there = r->has_number == 1};
 	uint8_t hash[PKI_SHA256_SIZE];
+	struct list_mark *mark;
 	int e;
 
 	digest(r, hash);
@@ -137,8 +141,37 @@ static int take_record(struct list_marks *s, const struct record *r, size_t *n_d
 	}
 	memcpy(m.scope, r->scope, sizeof(m.scope));
 	memcpy(m.number.octets, r->number, sizeof(m.number.octets));
-	e = list_marks_raise(s, &m, NULL);
+	e = list_marks_raise(s, &m, &mark);
+	if (e > 0)
+		mark->sequence = r->sequence;
 	return e < 0 ? e : 0;
+}
+
+static int compare_age(const void *a, const void *b)
+{
+	const struct list_mark *const *x = a, *const *y = b;
+
+	return ((*x)->sequence > (*y)->sequence) - ((*x)->sequence < (*y)->sequence);
+}
+
+/* They came in the order of their places: the one that was raised longest ago is to be the first again. */
+static int sort_by_age(struct list_marks *s)
+{
+	_cleanup_free_ struct list_mark **all = calloc(MAX(s->n, (size_t)1), sizeof(*all));
+	struct list_mark *mark;
+	size_t n = 0;
+
+	if (!all)
+		return -ENOMEM;
+	TAILQ_FOREACH(mark, &s->all, all)
+	all[n++] = mark;
+	if (n > 1)
+		qsort(all, n, sizeof(*all), compare_age);
+	TAILQ_INIT(&s->all);
+	for (size_t i = 0; i < n; i++)
+		TAILQ_INSERT_TAIL(&s->all, all[i], all);
+	s->sequence = n > 0 ? all[n - 1]->sequence + 1 : 0;
+	return 0;
 }
 
 static int read_all(int fd, const char *path, struct list_marks *s)
@@ -159,9 +192,9 @@ static int read_all(int fd, const char *path, struct list_marks *s)
 	}
 	if (n_damaged > 0)
 		log_warning(
-			"%s: %zu records are damaged and left out: of these lists an older one would not be noticed",
+			"%s: %zu records are damaged, or of another version, and left out: of these lists an older one would not be noticed",
 			path, n_damaged);
-	return r;
+	return r < 0 ? r : sort_by_age(s);
 }
 
 int list_marks_open(const char *dir, struct list_marks *s, int *ret)
@@ -199,7 +232,9 @@ int list_marks_open(const char *dir, struct list_marks *s, int *ret)
 
 int list_marks_write(int fd, const struct list_mark *mark)
 {
-	struct record r = {.this_update = mark->m.this_update, .has_number = mark->m.number.there};
+	struct record r = {.this_update = mark->m.this_update,
+			   .sequence = mark->sequence,
+			   .has_number = mark->m.number.there};
 	uint8_t hash[PKI_SHA256_SIZE];
 
 	memcpy(r.scope, mark->m.scope, sizeof(r.scope));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The newest revocation list of each issuer and scope that a file brought: number and time, so that an older one is known for what it is after
- * a restart, to a worker that is new and for a connection that begins anew. Verify says what it has seen, and only of lists whose signature it
- * has checked; main keeps it in a file and tells every worker. Bounded: the mark that was raised longest ago makes room.
+ * The newest revocation list of each signer, issuer and scope that a file brought: number and time, so that an older one is known for what it is
+ * after a restart, to a worker that is new and for a connection that begins anew. Verify says what it has seen, and only of lists whose signature
+ * it has checked; main keeps it in a file and tells every worker. Bounded: the mark that was raised longest ago, which the file tells too, makes
+ * room.
  *
  * The file has records of one size, each with a digest: main, which has given up opening files by then, writes them in their place. One that a
- * crash cut short, or that is damaged, is left out.
+ * crash cut short, that is damaged, or of another version is left out.
  */
 #ifndef CERTGATE_DAEMON_LIST_MARKS_H
 #define CERTGATE_DAEMON_LIST_MARKS_H
@@ -24,14 +25,16 @@ struct list_mark {
 	TAILQ_ENTRY(list_mark) all;
 	struct table_node by_scope;
 	struct pki_crl_mark m;
-	uint32_t place; /* in the file */
+	uint32_t place;	   /* in the file */
+	uint64_t sequence; /* one that was raised later has a greater one */
 };
 
 struct list_marks {
 	TAILQ_HEAD(list_mark_head, list_mark) all; /* the one that was raised longest ago first */
 	struct table by_scope;
 	size_t n, max;
-	bool forgot; /* one made room */
+	uint64_t sequence; /* the next one */
+	bool forgot;	   /* one made room */
 };
 
 void list_marks_init(struct list_marks *s);

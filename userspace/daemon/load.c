@@ -45,6 +45,7 @@ struct load {
 	size_t errors_before, items_before; /* before that at `at` was */
 	size_t forgiven; /* errors of connections that are refused, and the others loaded without */
 	size_t n_refused;
+	bool short_of_room; /* what stood against one of these may be nothing of its own: tried again */
 	load_done_fn done;
 	void *ctx;
 };
@@ -82,6 +83,12 @@ static bool all_there(struct gateway *g, const struct cg_config *config)
 
 /* ---------------------------------------------------------------- files */
 
+/* Want of memory or descriptors says nothing of a connection, and passes. */
+static void note_error(struct load *l, int error)
+{
+	l->short_of_room |= error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 static int complain(struct load *l, const struct cg_source *s, const char *hint, const char *text)
 {
 	cg_diags_add(&l->diags, CG_DIAG_ERROR, &s->loc, s->key, hint, "%s", text);
@@ -97,6 +104,7 @@ static int open_source(struct load *l, const struct cg_source *s, bool secret, i
 
 	fd = open(s->text, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0) {
+		note_error(l, -errno);
 		(void)snprintf(text, sizeof(text), "found '%s', which cannot be opened: %s",
 			       s->text, strerror(errno));
 		return complain(
@@ -310,7 +318,7 @@ static void refuse_connection(struct load *l, struct conn *c)
 	}
 	l->forgiven += l->diags.n_errors - l->errors_before;
 	l->n_refused++;
-	/* What is up lives on by what it was made with, until its certificates end. */
+	/* What is up lives on by what it was made with, until its certificates end; verify watches it by that (trust_lists.h). */
 	if (!old || conn_children_up(old) == 0)
 		credentials_drop_own(c);
 	else {
@@ -345,6 +353,7 @@ static void go_on_with_trust(struct load *l, struct conn *c, int r)
 		r = stage_trust(l);
 	if (r >= 0)
 		return;
+	note_error(l, r);
 	if (r != -EINVAL)
 		cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
 			     "the connection cannot be loaded: %s", strerror(-r));
@@ -386,6 +395,7 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 	c = l->conns[l->at];
 	if (s->error < 0 && (!s->awaited || (l->own_config && g->loaded &&
 					     (s->permanent || hardware_is_new(g, c->cfg))))) {
+		note_error(l, s->error);
 		report_error(l, c->cfg, s->part, s->text, s->hint[0] ? s->hint : NULL);
 		if (s->part == STAGE_PRIVATE_KEY)
 			hardware_mismatch(g, c->cfg);
@@ -412,6 +422,7 @@ void load_on_staged_trust(struct gateway *g, struct proc *p _unused_, const stru
 	    s->ref.connection != l->conns[l->at]->id || l->waiting == 0)
 		return;
 	c = l->conns[l->at];
+	note_error(l, s->error);
 	/* All workers say the same, unless a file was written to while one after the other read it. The first word of its kind is taken. */
 	if (s->error < 0 && !l->refused) {
 		l->refused = true;
@@ -467,16 +478,16 @@ void load_free(struct load *l)
 
 static void finish(struct load *l, int error, json_t *result)
 {
+	const struct timeval soon = {.tv_usec = 1000}, later = {.tv_sec = LOAD_RETRY_SECONDS};
+	bool retry = error >= 0 && l->n_refused > 0 && l->short_of_room;
 	struct gateway *g = l->g;
 
 	g->load = NULL;
 	g->load_again = g->load_again || (error < 0 && l->owed && g->loaded);
 	/* Whoever was called may want it later. */
-	if (g->load_again && !g->stopping) {
-		const struct timeval soon = {.tv_sec = 0, .tv_usec = 1000};
-
-		(void)event_add(g->load_timer, &soon);
-	}
+	if ((g->load_again || retry) && !g->stopping)
+		(void)event_add(g->load_timer, g->load_again ? &soon : &later);
+	g->load_again |= retry;
 	l->done(l->ctx, error, &l->diags, result);
 	load_free(l);
 	/* Reading a large configuration takes much more than keeping it: the rest goes back to the system. */
@@ -514,6 +525,7 @@ static void stage_next(struct load *l)
 		r = stage_key(l);
 		if (r >= 0)
 			return;
+		note_error(l, r);
 		if (r != -EINVAL)
 			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
 				     "the connection cannot be loaded: %s", strerror(-r));
@@ -556,6 +568,7 @@ static void begin_anew(struct load *l)
 	/* Whatever was wrong is found again. */
 	l->forgiven = l->diags.n_errors - l->first_errors;
 	l->n_refused = 0;
+	l->short_of_room = false;
 	for (size_t i = 0; i < l->n; i++) {
 		for (size_t j = 0; j < l->conns[i]->n_certs; j++)
 			cert_bytes_unref(l->conns[i]->certs[j].data);

@@ -14,6 +14,9 @@ struct stage_finding;
 struct staged_key;
 struct staged_trust;
 
+/* From a load that failed, or went without what may be had soon, to the next. */
+enum { LOAD_RETRY_SECONDS = 5 };
+
 /* What became of a load: 0, or negative errno. diags are the caller's to read, not to keep. */
 typedef void (*load_done_fn)(void *ctx, int error, const struct cg_diags *diags, json_t *result);
 

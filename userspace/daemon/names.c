@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The resolver without files. Owns the lines of /etc/hosts. Called by `fetch`, which has one thread.
+ * The resolver without files. Owns the lines of /etc/hosts, which stay as they are once threads ask. Called by `fetch`.
  */
 #include "daemon/names.h"
 
@@ -100,13 +100,18 @@ void names_begin(void)
 	/* The resolver's configuration is read by asking it for something that it need not ask anyone for. */
 	if (getaddrinfo("localhost", NULL, NULL, &list) == 0)
 		freeaddrinfo(list);
+	names_begin_thread();
+}
+
+void names_begin_thread(void)
+{
 	if (res_init() != 0) {
 		log_warning("/etc/resolv.conf cannot be read");
 		return;
 	}
 	/* A file that is out of sight would be taken for one that is gone. */
 	_res.options |= RES_NORELOAD;
-	/* Others wait behind a name that nobody answers for. */
+	/* Threads are few, and a name that nobody answers for has one meanwhile. */
 	_res.retrans = 2;
 	_res.retry = 2;
 }

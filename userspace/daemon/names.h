@@ -13,6 +13,8 @@ enum { NAMES_HOSTS_MAX = 1024 * 1024 /* bytes of /etc/hosts that are read */ };
 
 /* Reads it all. To be called while files can be seen. */
 void names_begin(void);
+/* The same of another thread than the one that did: the C library has a state of its own for each. */
+void names_begin_thread(void);
 void names_end(void);
 /* What stands in place of /etc/hosts from now on. Lines that are none are left out. */
 void names_set_hosts(const char *text);

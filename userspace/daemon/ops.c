@@ -319,7 +319,7 @@ static void op_up(struct client *cl, json_t *args)
 		seconds = json_integer_value(wait);
 	if (!get_conn(cl, args, true, &c))
 		return;
-	if (c->refusal && c->n_certs == 0) {
+	if (conn_is_refused(c)) {
 		client_answer(cl, control_error(c->refusal, c->refusal_hint));
 		return;
 	}

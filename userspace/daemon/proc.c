@@ -142,7 +142,7 @@ static int on_revocation(struct proc *p, enum msg_type type, struct msg_reader *
 		proto_get_path_judged(r, &judged);
 		if (!msg_done(r))
 			return -EBADMSG;
-		binding_path_judged(p->g, &judged);
+		binding_path_judged(p->g, p, &judged);
 		return 0;
 	}
 	proto_get_path_state(r, &state);

@@ -24,6 +24,7 @@ struct proc {
 	struct event *restart;
 	unsigned int failures; /* in a row */
 	usec_t started;
+	usec_t judged; /* verify: when it last said what becomes of a path by rules that changed; boot clock */
 };
 
 int procs_start(struct gateway *g);

@@ -88,14 +88,13 @@ static void prove(struct evidence *e, const struct evidence_found *found,
 }
 
 /* The connection's own lists are the first ones. */
-static void tell_proven(const struct revcheck *c, uint64_t genuine)
+static bool on_proven(void *ctx, size_t i, const struct pki_cert *signer)
 {
+	const struct revcheck *c = ctx;
 	const struct trust_entry *e = c->entry;
 
-	for (size_t i = 0; c->known->list_proven && i < e->crls.n; i++) {
-		if (genuine & ~e->marked & (UINT64_C(1) << i))
-			c->known->list_proven(c->known->ctx, e->crls.list[i]);
-	}
+	return c->known->list_proven && i < e->crls.n && !(e->marked & (UINT64_C(1) << i)) &&
+	       c->known->list_proven(c->known->ctx, e->connection, i, signer);
 }
 
 /* The states of the path's certificates by all lists and answers. PKI_REVOKED with its text, or PKI_INTERNAL. */
@@ -112,14 +111,15 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 						.n_answers = found->n_answers,
 						.grace = c->entry->revocation_grace,
 						.outdated = c->entry->outdated,
-						.genuine = &genuine}};
+						.genuine = &genuine,
+						.proven = on_proven,
+						.ctx = c}};
 	enum pki_reason reason = PKI_OK;
 
 	if (crls->n == 0 && found->n_answers == 0) {
 		know_nothing(c, n_path);
 	} else {
 		reason = pki_revocation_check(&r, path, n_path, others, at, ret_text, ret_at);
-		tell_proven(c, genuine);
 		if (c->known->evidence)
 			prove(c->known->evidence, found, crls, genuine);
 		c->n_status = r.n_status;

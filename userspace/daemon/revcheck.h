@@ -14,8 +14,12 @@
 struct revknown {
 	const struct revoked_set *revoked; /* NULL: nothing is revoked here */
 	struct evidence *evidence;	   /* NULL: nothing is fetched */
-	/* A path proved a list from a file that the connection's own certificates did not; may be NULL. */
-	void (*list_proven)(void *ctx, const struct pki_crl *crl);
+	/*
+	 * A path proved the i-th list of the connection's files, which its own certificates did not: that key signed it. True: it is older than one
+	 * that was in force. May be NULL.
+	 */
+	bool (*list_proven)(void *ctx, uint32_t connection, size_t i,
+			    const struct pki_cert *signer);
 	void *ctx;
 };
 

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process `fetch`: finds the addresses of the names that main gives it, one after the other, and gets revocation lists and OCSP answers over
+ * The process `fetch`: finds the addresses of the names that main gives it, some at a time, and gets revocation lists and OCSP answers over
  * http. Looks into nothing that it gets, knows no secret, and sees no file: what it takes of them it reads first.
  */
+#include <malloc.h>
+
 #include "base/log.h"
 #include "daemon/fetch_http.h"
 #include "daemon/names.h"
+#include "daemon/names_pool.h"
 #include "daemon/worker.h"
 
-static void resolve(const struct proto_resolve *p, struct proto_resolved *ret)
-{
-	const char *why = "";
-
-	*ret = (struct proto_resolved){.connection = p->connection};
-	ret->error = names_find(p->name, p->family, ret->addresses, PROTO_ADDRESSES_MAX, &ret->n,
-				&why);
-	if (ret->error < 0)
-		(void)snprintf(ret->text, sizeof(ret->text), "%s", why);
-}
+/* Threads for peers' names, and one for each transfer: whoever chose the names of servers that do not resolve holds up no peer's. */
+enum { PEERS_NAMES = 4, SERVERS_NAMES = HTTP_AT_ONCE };
 
 struct fetcher {
 	struct worker w;
 	struct http *http;
+	struct names_pool *peers, *servers;
+};
+
+/* A name that main asked for. */
+struct resolving {
+	struct fetcher *f;
+	uint32_t connection;
 };
 
 static void send_failed(struct fetcher *f, uint32_t number, const char *text)
@@ -63,20 +65,48 @@ static int on_fetch(struct fetcher *f, struct msg_reader *r)
 	return 0;
 }
 
-static int on_resolve(struct fetcher *f, struct msg_reader *r)
+static void send_resolved(struct fetcher *f, uint32_t connection, const struct names_answer *a)
 {
-	struct proto_resolve p;
-	struct proto_resolved a;
+	struct proto_resolved p = {.connection = connection, .error = a->error};
 	struct msg_writer m;
 
-	proto_get_resolve(r, &p);
-	if (!msg_done(r))
-		return -EBADMSG;
-	resolve(&p, &a);
-	log_debug("%s: %zu addresses", p.name, a.n);
+	for (; a->error >= 0 && p.n < a->n && p.n < PROTO_ADDRESSES_MAX; p.n++)
+		p.addresses[p.n] = a->addresses[p.n];
+	if (a->error < 0)
+		(void)snprintf(p.text, sizeof(p.text), "%s", a->why);
 	msg_begin(&m, MSG_RESOLVED);
-	proto_put_resolved(&m, &a);
+	proto_put_resolved(&m, &p);
 	(void)channel_send(f->w.main, &m, -EBADF);
+}
+
+static void on_addresses(void *ctx, const struct names_answer *a)
+{
+	struct resolving *r = ctx;
+
+	log_debug("connection %u: %zu addresses", r->connection, a->n);
+	send_resolved(r->f, r->connection, a);
+	free(r);
+}
+
+static int on_resolve(struct fetcher *f, struct msg_reader *r)
+{
+	struct resolving *ask = malloc(sizeof(*ask));
+	struct names_answer a = {.error = -ENOMEM, .why = "no room for the question"};
+	struct proto_resolve p;
+
+	proto_get_resolve(r, &p);
+	if (!msg_done(r)) {
+		free(ask);
+		return -EBADMSG;
+	}
+	if (ask) {
+		*ask = (struct resolving){.f = f, .connection = p.connection};
+		a.error = names_pool_ask(f->peers, p.name, p.family, on_addresses, ask, NULL);
+	}
+	if (a.error >= 0)
+		return 0;
+	free(ask);
+	send_resolved(f, p.connection, &a);
 	return 0;
 }
 
@@ -107,15 +137,20 @@ int role_fetch(const struct options *o)
 
 	if (worker_begin(&f.w, o, &ops, &f) < 0)
 		return EXIT_FAILURE;
+	/* For more memory than one heap the C library asks how many processors there are, of which a confined process hears nothing. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	/* Before files are out of sight. */
 	names_begin();
+	f.peers = names_pool_new(f.w.base, PEERS_NAMES);
+	f.servers = names_pool_new(f.w.base, SERVERS_NAMES);
 	f.http = http_new(f.w.base, on_done, &f);
-	if (!f.http) {
-		log_error("libcurl cannot be used");
+	if (!f.http || !f.peers || !f.servers) {
+		log_error("threads or libcurl cannot be used");
 		return EXIT_FAILURE;
 	}
+	http_set_names(f.http, f.servers);
 	status = worker_run(&f.w, o);
 	f.http = http_free(f.http);
-	names_end();
+	/* Threads may wait for name servers, for which the end of the process does not. */
 	return status;
 }

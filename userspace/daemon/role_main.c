@@ -53,7 +53,7 @@
 #include "kernel/kernel.h"
 #include "kernel/link.h"
 
-enum { LEASE_PARTS = 4, LOAD_RETRY_SECONDS = 5, STOP_SECONDS = 6 };
+enum { LEASE_PARTS = 4, STOP_SECONDS = 6 };
 
 /* ---------------------------------------------------------------- messages of ike */
 

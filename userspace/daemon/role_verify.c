@@ -14,6 +14,7 @@
 #include "daemon/own_chain.h"
 #include "daemon/proto_restart.h"
 #include "daemon/stage_read.h"
+#include "daemon/trust_lists.h"
 #include "daemon/watch.h"
 #include "daemon/worker.h"
 
@@ -57,13 +58,17 @@ static void send_list_seen(void *ctx, const struct pki_crl_mark *mark)
 	(void)channel_tell(v->w.main, MSG_LIST_SEEN, proto_put_list_mark, mark);
 }
 
-static void on_list_proven(void *ctx, const struct pki_crl *crl)
+static struct trust_marking marking(struct verifier *v)
+{
+	return (struct trust_marking){.marks = &v->marks, .seen = send_list_seen, .ctx = v};
+}
+
+static bool on_list_proven(void *ctx, uint32_t connection, size_t i, const struct pki_cert *signer)
 {
 	struct verifier *v = ctx;
-	struct pki_crl_mark m;
+	const struct trust_marking m = marking(v);
 
-	if (pki_crl_mark(crl, &m) == 0 && list_marks_raise(&v->marks, &m, NULL) > 0)
-		send_list_seen(v, &m);
+	return trust_table_proven(v->now, connection, i, signer, &m);
 }
 
 static struct revknown known(struct verifier *v)
@@ -228,9 +233,10 @@ static int on_stage(struct verifier *v, enum msg_type type, struct msg_reader *r
 		return 0;
 	}
 	if (type == MSG_STAGE_COMMIT) {
+		const struct trust_marking m = marking(v);
+
 		trust_table_seal(v->staged);
-		trust_table_keep_newer(v->staged, v->now);
-		trust_table_mark(v->staged, &v->marks, send_list_seen, v);
+		trust_table_replace(v->staged, v->now, &m);
 		v->now = trust_table_free(v->now);
 		v->now = TAKE_PTR(v->staged);
 		/* What it took to read it goes back to the system. */
@@ -521,7 +527,7 @@ static int on_watch_this(struct verifier *v, struct msg_reader *r)
 		judged_done(&judged);
 		return error;
 	}
-	e = trust_table_find(v->now, p.connection);
+	e = trust_table_find_watched(v->now, p.connection);
 	/* Main hands over what goes on under the same rules. */
 	if (e) {
 		memcpy(judged.rules, e->digest, sizeof(judged.rules));

@@ -129,7 +129,9 @@ static int limits(enum role role)
 	int r;
 
 	switch (role) {
-	case ROLE_FETCH:
+	case ROLE_FETCH: /* eight transfers, and twelve threads that ask for names */
+		files = 128;
+		break;
 	case ROLE_VAULT:
 	case ROLE_HSM: break;
 	case ROLE_LAUNCHER: /* those it starts inherit it, and can only go below */

@@ -310,6 +310,9 @@ int seccomp_enter(enum role role)
 		return -ENOMEM;
 	/* A call of another architecture's numbers ends the process as well. */
 	s.r = seccomp_attr_set(s.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	/* fetch has threads by now: none is left out, nor can it gain privileges any more. */
+	if (s.r == 0 && role == ROLE_FETCH)
+		s.r = seccomp_attr_set(s.ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	allow_common(&s);
 	switch (role) {
 	case ROLE_MAIN: allow_main(&s); break;

@@ -157,7 +157,7 @@ const char *conn_state(const struct conn *c, const struct ike_snapshot *s)
 		return conn_children_up(c) == c->cfg->n_children ? "up" : "partial";
 	if (sa && sa->s.state != IKE_STATE_DOWN)
 		return ike_state_name(sa->s.state);
-	if (c->refusal && c->n_certs == 0)
+	if (conn_is_refused(c))
 		return "refused";
 	/* One that is started by hand or by traffic may be on its way all the same. */
 	return next_attempt(c, s) != 0 || (!c->down && c->cfg->start == CG_START_ALWAYS) ? "waiting"

@@ -269,7 +269,8 @@ static void look_done(struct look *l)
 }
 
 /* The path goes on being watched, by one of the workers. */
-static int tell_verify(struct gateway *g, const struct conn *c, const struct state_binding *s)
+static int tell_verify(struct gateway *g, const struct conn *c, const struct state_binding *s,
+		       unsigned int worker)
 {
 	const size_t head = sizeof(uint64_t) + sizeof(uint32_t);
 	struct msg_writer m;
@@ -278,9 +279,7 @@ static int tell_verify(struct gateway *g, const struct conn *c, const struct sta
 	msg_put_u64(&m, s->b.handle);
 	msg_put_u32(&m, c->id);
 	msg_put_fixed(&m, s->path + head, s->path_len - head);
-	return channel_send(proc_channel(g, ROLE_VERIFY,
-					 (unsigned int)(s->b.handle % g->n_verifiers)),
-			    &m, -EBADF);
+	return channel_send(proc_channel(g, ROLE_VERIFY, worker), &m, -EBADF);
 }
 
 void takeover_adopt(struct gateway *g)
@@ -300,8 +299,10 @@ void takeover_adopt(struct gateway *g)
 					 ? conn_find_name(g, g->takeover->s.conns[s->conn].name)
 					 : NULL;
 
-		if (c && tell_verify(g, c, s) >= 0)
-			binding_restored(c, &s->b, s->kernel_id, s->since);
+		const unsigned int worker = (unsigned int)(s->b.handle % g->n_verifiers);
+
+		if (c && tell_verify(g, c, s, worker) >= 0)
+			binding_restored(c, &s->b, s->kernel_id, s->since, worker);
 	}
 	for (size_t i = 0; r >= 0 && i < g->takeover->s.n_children; i++) {
 		const struct state_child *s = l.children[i].s;

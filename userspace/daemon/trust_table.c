@@ -9,8 +9,11 @@
 
 #include "base/log.h"
 
-static void entry_free(struct trust_entry *e)
+static void entry_unref(struct trust_entry *e)
 {
+	if (!e || --e->refs > 0)
+		return;
+	entry_unref(e->before);
 	pki_subject_rule_free(e->subject);
 	pki_identity_rule_free(e->identity);
 	pki_trust_free(e->trust);
@@ -128,7 +131,7 @@ struct trust_table *trust_table_free(struct trust_table *t)
 	if (!t)
 		return NULL;
 	for (size_t i = 0; i < t->n; i++)
-		entry_free(t->entries[i]);
+		entry_unref(t->entries[i]);
 	files_forget(t);
 	free(t->entries);
 	free(t);
@@ -173,6 +176,7 @@ int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return -ENOMEM;
+	e->refs = 1;
 	if (s->local_id.size > 0) {
 		e->local_id = malloc(s->local_id.size);
 		if (!e->local_id) {
@@ -367,91 +371,30 @@ void trust_table_seal(struct trust_table *t)
 		qsort(t->entries, t->n, sizeof(struct trust_entry *), compare);
 }
 
-/* A list that nobody genuine signed, put into a file by mistake, must not keep a good one out. */
-static bool is_genuine(const struct trust_entry *e, const struct pki_crl *crl)
-{
-	const struct pki_certs *lists[] = {&e->trust->anchors, &e->trust->helpers};
-
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-		for (size_t j = 0; j < lists[i]->n; j++) {
-			if (pki_crl_signed_by(crl, lists[i]->list[j]))
-				return true;
-		}
-	}
-	return false;
-}
-
-static void keep_newer(struct trust_entry *e, const struct trust_entry *old)
-{
-	for (size_t i = 0; i < e->crls.n; i++) {
-		for (size_t j = 0; j < old->crls.n; j++) {
-			struct pki_crl *was = old->crls.list[j], *is = e->crls.list[i];
-
-			if (!pki_crl_replaces(was, is) || pki_crl_replaces(is, was) ||
-			    !is_genuine(e, was))
-				continue;
-			log_warning(
-				"connection %s: the revocation list of \"%s\" in its file is older than the one in force, which stays",
-				e->name, is->issuer);
-			e->crls.list[i] = pki_crl_ref(was);
-			pki_crl_unref(is);
-		}
-	}
-}
-
-void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		const struct trust_entry *was = trust_table_find(old, t->entries[i]->connection);
-
-		if (was && t->entries[i]->trust)
-			keep_newer(t->entries[i], was);
-	}
-}
-
-static void mark_lists(struct trust_entry *e, struct list_marks *marks, trust_list_seen_fn seen,
-		       void *ctx)
-{
-	for (size_t i = 0; i < e->crls.n; i++) {
-		const struct pki_crl *crl = e->crls.list[i];
-		const struct pki_crl_mark *newest;
-		struct pki_crl_mark m;
-
-		if (pki_crl_mark(crl, &m) < 0)
-			continue; /* and a path may prove it */
-		newest = list_marks_find(marks, m.scope);
-		if (newest && !pki_crl_mark_newer(&m, newest)) {
-			e->marked |= UINT64_C(1) << i;
-			if (!pki_crl_mark_newer(newest, &m))
-				continue;
-			e->outdated |= UINT64_C(1) << i;
-			log_warning(
-				"connection %s: the revocation list of \"%s\" in its file is older than one that was in force before: it revokes what it lists, and is no proof that anything else is good",
-				e->name, crl->issuer);
-		} else if (is_genuine(e, crl)) {
-			e->marked |= UINT64_C(1) << i;
-			if (list_marks_raise(marks, &m, NULL) > 0)
-				seen(ctx, &m);
-		}
-	}
-}
-
-void trust_table_mark(struct trust_table *t, struct list_marks *marks, trust_list_seen_fn seen,
-		      void *ctx)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->entries[i]->trust)
-			mark_lists(t->entries[i], marks, seen, ctx);
-	}
-}
-
-const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection)
+struct trust_entry *trust_table_entry(const struct trust_table *t, uint32_t connection)
 {
 	struct trust_entry key = {.connection = connection}, *pkey = &key, **found;
 
 	if (!t || t->n == 0)
 		return NULL;
 	found = bsearch(&pkey, t->entries, t->n, sizeof(struct trust_entry *), compare);
+	return found ? *found : NULL;
+}
+
+const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection)
+{
+	const struct trust_entry *e = trust_table_entry(t, connection);
+
 	/* One that has an error judges nobody: main does not put it in force, and this is for when it does. */
-	return found && (*found)->trust ? *found : NULL;
+	return e && e->trust ? e : NULL;
+}
+
+struct trust_entry *trust_entry_watched(struct trust_entry *e)
+{
+	return e && !e->trust ? e->before : e;
+}
+
+const struct trust_entry *trust_table_find_watched(const struct trust_table *t, uint32_t connection)
+{
+	return trust_entry_watched(trust_table_entry(t, connection));
 }

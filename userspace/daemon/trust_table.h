@@ -6,7 +6,6 @@
 #ifndef CERTGATE_DAEMON_TRUST_TABLE_H
 #define CERTGATE_DAEMON_TRUST_TABLE_H
 
-#include "daemon/list_marks.h"
 #include "daemon/proto_stage.h"
 #include "daemon/table.h"
 #include "pki/auth.h"
@@ -26,7 +25,7 @@ struct trust_entry {
 	struct pki_crls crls; /* from files */
 	/* a bit for each of them */
 	uint64_t outdated;  /* a newer one was in force once */
-	uint64_t marked;    /* its mark was made or compared; no path need prove it any more */
+	uint64_t marked;    /* it is known whose it is, and its mark was made or compared */
 	uint8_t digest[32]; /* of all that a peer is judged by */
 	uint8_t beyond[32]; /* of what of it is no matter of its path: identity, kinds of AUTH */
 	uint8_t *local_id;  /* body of our ID payload */
@@ -37,6 +36,9 @@ struct trust_entry {
 	int error; /* the first one */
 	enum stage_part part;
 	char *text; /* NULL: none, or no memory for it */
+	/* It has an error: what was in force before it, for tunnels that run. Nobody is let in by that. A reference. */
+	struct trust_entry *before;
+	unsigned int refs;
 };
 
 struct read_file;
@@ -62,23 +64,16 @@ int trust_table_file(struct trust_table *t, const struct stage_file *f, const ui
 int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		    struct staged_trust *ret, uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE],
 		    uint8_t remote_id[PROTO_ID_MAX]);
-/*
- * Of lists in `old`, the table in force, those that are newer than what took their place in a file stay, for connections that stay. Each is
- * logged. To be called after trust_table_seal().
- */
-void trust_table_keep_newer(struct trust_table *t, const struct trust_table *old);
-/* A genuine list is the newest so far of its issuer and scope. */
-typedef void (*trust_list_seen_fn)(void *ctx, const struct pki_crl_mark *mark);
-/*
- * Compares all lists with the newest that there were. What is older than these revokes and says nothing good any more, which is logged; what is newer, and
- * genuine as far as the connection's own certificates tell, is taken into `marks` and told of. After trust_table_keep_newer().
- */
-void trust_table_mark(struct trust_table *t, struct list_marks *marks, trust_list_seen_fn seen,
-		      void *ctx);
 /* Sorts. From now on trust_table_find() works. */
 void trust_table_seal(struct trust_table *t);
 /* NULL: it is not there, or has an error. */
 const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection);
+/* What tunnels of it that run are watched by: if it has an error, what was in force before. NULL: it is not there, or never was in force. */
+const struct trust_entry *trust_table_find_watched(const struct trust_table *t,
+						   uint32_t connection);
+/* The entry itself, whether it has an error or not; and what it says that paths are watched by. */
+struct trust_entry *trust_table_entry(const struct trust_table *t, uint32_t connection);
+struct trust_entry *trust_entry_watched(struct trust_entry *e);
 /* Something of it is wrong; the first time counts. */
 void trust_entry_fail(struct trust_entry *e, int error, enum stage_part part,
 		      const struct pki_error *text);

@@ -21,7 +21,7 @@ struct kept_status {
  * else has, is kept as it came and read again for each look; what is above it is mostly configured, and shared.
  */
 struct watched {
-	TAILQ_ENTRY(watched) all; /* in watch.due or watch.rest */
+	TAILQ_ENTRY(watched) all; /* in one of the lists of struct watch */
 	struct table_node by_handle;
 	uint64_t handle;
 	uint32_t connection;
@@ -37,15 +37,20 @@ struct watched {
 	size_t n_status;
 	uint64_t *keys; /* of the news that it depended on at the last look */
 	size_t n_keys;
-	bool is_due; /* it is in watch.due */
-	int64_t due; /* seconds since 1970: what is good now is not fresh any more */
+	struct watched_head *in; /* which of the lists */
+	int64_t due;		 /* seconds since 1970: what is good now is not fresh any more */
 	usec_t looked_at;
 	bool told_revoked, told_overdue;
 };
 
+TAILQ_HEAD(watched_head, watched);
+
 struct watch {
-	/* To be looked at, and the others: those that were looked at longest ago first. */
-	TAILQ_HEAD(watched_head, watched) look_at, rest;
+	/*
+	 * Rules may have changed, and main waits to hear whether it is let in by those in force; to be looked at; and the others: those that
+	 * were looked at longest ago first.
+	 */
+	struct watched_head judge, look_at, rest;
 	struct table by_handle;
 	int64_t swept; /* seconds since 1970: when it was last found out whose time has come */
 	usec_t swept_boot;
@@ -59,6 +64,7 @@ struct watch *watch_new(const struct watch_ops *ops, void *ctx)
 
 	if (!w)
 		return NULL;
+	TAILQ_INIT(&w->judge);
 	TAILQ_INIT(&w->look_at);
 	TAILQ_INIT(&w->rest);
 	w->ops = ops;
@@ -83,10 +89,7 @@ static void watched_free(struct watched *p)
 
 static void drop(struct watch *w, struct watched *p)
 {
-	if (p->is_due)
-		TAILQ_REMOVE(&w->look_at, p, all);
-	else
-		TAILQ_REMOVE(&w->rest, p, all);
+	TAILQ_REMOVE(p->in, p, all);
 	table_del(&w->by_handle, &p->by_handle);
 	watched_free(p);
 }
@@ -199,7 +202,8 @@ struct watch *watch_free(struct watch *w)
 
 	if (!w)
 		return NULL;
-	while ((p = TAILQ_FIRST(&w->look_at)) || (p = TAILQ_FIRST(&w->rest)))
+	while ((p = TAILQ_FIRST(&w->judge)) || (p = TAILQ_FIRST(&w->look_at)) ||
+	       (p = TAILQ_FIRST(&w->rest)))
 		drop(w, p);
 	table_done(&w->by_handle);
 	free(w);
@@ -250,7 +254,8 @@ int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace,
 	p->handle = handle;
 	p->due = due_of(p, grace);
 	p->looked_at = boot;
-	TAILQ_INSERT_TAIL(&w->rest, p, all);
+	p->in = &w->rest;
+	TAILQ_INSERT_TAIL(p->in, p, all);
 	table_add(&w->by_handle, &p->by_handle, handle);
 	if (p->n_status > 0)
 		tell(w, p, now, false);
@@ -260,7 +265,7 @@ int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace,
 void watch_each(struct watch *w, void (*fn)(void *ctx, uint64_t handle, const struct judged *j),
 		void *ctx)
 {
-	const struct watched_head *lists[] = {&w->look_at, &w->rest};
+	const struct watched_head *lists[] = {&w->judge, &w->look_at, &w->rest};
 	const struct watched *p;
 	struct judged j;
 
@@ -286,19 +291,20 @@ void watch_del(struct watch *w, uint64_t handle)
 		drop(w, p);
 }
 
-static void make_due(struct watch *w, struct watched *p)
+/* To the end of another list. */
+static void move(struct watched *p, struct watched_head *to)
 {
-	TAILQ_REMOVE(&w->rest, p, all);
-	p->is_due = true;
-	TAILQ_INSERT_TAIL(&w->look_at, p, all);
+	TAILQ_REMOVE(p->in, p, all);
+	p->in = to;
+	TAILQ_INSERT_TAIL(to, p, all);
 }
 
 void watch_all(struct watch *w)
 {
 	struct watched *p;
 
-	while ((p = TAILQ_FIRST(&w->rest)))
-		make_due(w, p);
+	while ((p = TAILQ_FIRST(&w->look_at)) || (p = TAILQ_FIRST(&w->rest)))
+		move(p, &w->judge);
 }
 
 void watch_news(struct watch *w, const uint8_t key[PKI_SHA256_SIZE])
@@ -308,7 +314,7 @@ void watch_news(struct watch *w, const uint8_t key[PKI_SHA256_SIZE])
 	for (struct watched *p = TAILQ_FIRST(&w->rest); p; p = next) {
 		next = TAILQ_NEXT(p, all);
 		if (evidence_keys_have(p->keys, p->n_keys, key))
-			make_due(w, p);
+			move(p, &w->look_at);
 	}
 }
 
@@ -324,7 +330,7 @@ static void sweep(struct watch *w, int64_t now, usec_t boot)
 	for (struct watched *p = TAILQ_FIRST(&w->rest); p; p = next) {
 		next = TAILQ_NEXT(p, all);
 		if (now >= p->due || boot - p->looked_at >= WATCH_KEEP_SECONDS * USEC_PER_SEC)
-			make_due(w, p);
+			move(p, &w->look_at);
 	}
 }
 
@@ -380,35 +386,44 @@ static bool admits(const struct trust_entry *e, const struct judged *j, int64_t 
 
 /*
  * The rules are others than it was judged by. Its peer is authenticated by the new ones only when it comes again; whether there is a point in
- * waiting for that is to be seen now. What it called itself and how it signed is not kept: if that is what changed, nobody can say.
+ * waiting for that is to be seen now. What it called itself and how it signed is not kept: if that is what changed, nobody can say. True: there
+ * was something to be seen.
  */
-static void judge_again(struct watch *w, struct watched *p, const struct trust_entry *e,
-			const struct judged *j, int64_t now)
+static bool judge_again(struct watch *w, struct watched *p, const struct trust_table *t,
+			int64_t now)
 {
+	const struct trust_entry *e = trust_table_find_watched(t, p->connection);
 	static struct proto_path_judged told;
 	struct pki_verdict v = {0};
+	struct judged j;
 
-	if (memcmp(p->rules, e->digest, sizeof(p->rules)) == 0)
-		return;
+	if (!e || !clock_plausible(now) || memcmp(p->rules, e->digest, sizeof(p->rules)) == 0)
+		return false;
+	if (unpack(p, &j) < 0) {
+		(void)log_oom();
+		return true;
+	}
 	told = (struct proto_path_judged){.handle = p->handle};
 	memcpy(told.trust, e->digest, sizeof(told.trust));
 	if (memcmp(p->beyond, e->beyond, sizeof(p->beyond)) != 0)
 		(void)snprintf(told.text, sizeof(told.text),
 			       "remote_identity or allow_sha1_signatures is another one");
-	else if (admits(e, j, now, &v))
+	else if (admits(e, &j, now, &v))
 		told.admitted = true;
 	else
 		(void)snprintf(told.text, sizeof(told.text), "%.500s", v.text);
 	memcpy(p->rules, e->digest, sizeof(p->rules));
 	memcpy(p->beyond, e->beyond, sizeof(p->beyond));
 	pki_verdict_done(&v);
+	judged_done(&j);
 	w->ops->judged(w->ctx, &told);
+	return true;
 }
 
 static void look(struct watch *w, struct watched *p, const struct trust_table *t,
 		 const struct revknown *known, int64_t now)
 {
-	const struct trust_entry *e = trust_table_find(t, p->connection);
+	const struct trust_entry *e = trust_table_find_watched(t, p->connection);
 	static struct revcheck c;
 	struct judged j;
 	struct pki_error why = {0};
@@ -423,7 +438,6 @@ static void look(struct watch *w, struct watched *p, const struct trust_table *t
 		(void)log_oom();
 		return;
 	}
-	judge_again(w, p, e, &j, now);
 	c = (struct revcheck){.entry = e,
 			      .known = known,
 			      .may_ask = true,
@@ -451,18 +465,21 @@ out:
 bool watch_run(struct watch *w, const struct trust_table *t, const struct revknown *known,
 	       int64_t now, usec_t boot)
 {
+	unsigned int looked = 0;
 	struct watched *p;
 
 	sweep(w, now, boot);
-	for (unsigned int looked = 0; looked < WATCH_BATCH; looked++) {
-		p = TAILQ_FIRST(&w->look_at);
-		if (!p)
-			return false;
-		p->looked_at = boot;
-		look(w, p, t, known, now);
-		TAILQ_REMOVE(&w->look_at, p, all);
-		p->is_due = false;
-		TAILQ_INSERT_TAIL(&w->rest, p, all);
+	/* All of them before anybody's lists: main gives up on those that it hears nothing of. */
+	while (looked < WATCH_BATCH && (p = TAILQ_FIRST(&w->judge))) {
+		looked += judge_again(w, p, t, now);
+		move(p, &w->look_at);
 	}
-	return !TAILQ_EMPTY(&w->look_at);
+	for (; looked < WATCH_BATCH && (p = TAILQ_FIRST(&w->look_at)); looked++) {
+		p->looked_at = boot;
+		/* The clock may not have been right when the rules changed. */
+		(void)judge_again(w, p, t, now);
+		look(w, p, t, known, now);
+		move(p, &w->rest);
+	}
+	return !TAILQ_EMPTY(&w->judge) || !TAILQ_EMPTY(&w->look_at);
 }

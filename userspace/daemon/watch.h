@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The paths of tunnels that run on a verify worker's verdict, and what became of them since: looked at again when there are new lists, answers or
- * rules, and when what was good ceases to be fresh. Some at a time, so that peers who authenticate meanwhile do not wait.
+ * rules, and when what was good ceases to be fresh. Some at a time, so that peers who authenticate meanwhile do not wait. A connection that is
+ * refused lets nobody in; its tunnels are watched on by the rules that were in force before.
  */
 #ifndef CERTGATE_DAEMON_WATCH_H
 #define CERTGATE_DAEMON_WATCH_H
@@ -33,7 +34,7 @@ void watch_each(struct watch *w, void (*fn)(void *ctx, uint64_t handle, const st
 		void *ctx);
 /* The binding is gone. */
 void watch_del(struct watch *w, uint64_t handle);
-/* Something changed: all are to be looked at again. */
+/* Something changed: all are to be looked at again; whether they are let in by the rules in force is seen first. */
 void watch_all(struct watch *w);
 /* There are news: those that depend on them are. */
 void watch_news(struct watch *w, const uint8_t key[PKI_SHA256_SIZE]);

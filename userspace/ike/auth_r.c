@@ -49,7 +49,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 		return;
 	}
 	sa->serving = calloc(1, sizeof(*sa->serving));
-	/* Now it is seen who it is: those that wait for their certificate are among them. */
+	/* Now it is seen who it is: those that wait for their certificate, or are refused, are among them. */
 	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IKE_MAX_CANDIDATES, NULL);
 	n += ik_conn_waiting(e, &sa->local, &sa->remote, conns + n, IKE_MAX_CANDIDATES - n);
 	candidates = calloc(n ? n : 1, sizeof(*candidates));
@@ -177,6 +177,21 @@ static void await(struct ik_sa *sa)
 	conn->told_waits = true;
 }
 
+/* Its connection is refused. It hears nothing, as in IKE_SA_INIT: AUTHENTICATION_FAILED would make it give up. */
+static void turn_away(struct ik_sa *sa, struct ik_conn *conn)
+{
+	char remote[CG_ENDPOINT_SIZE];
+
+	if (!conn->told_waits)
+		ik_report(
+			sa->e, conn, &sa->remote, IKE_NOTICE, "peer-waits", NULL,
+			"%s (%s) wants to connect; it is not answered, as the connection is refused: its certificates cannot be used",
+			cg_endpoint_format(&sa->remote, remote),
+			sa->peer_subject ? sa->peer_subject : "-");
+	conn->told_waits = true;
+	ik_sa_kill(sa);
+}
+
 /* It is known, and may come in: the first Child SA, and our AUTH. */
 static void go_on(struct ik_sa *sa)
 {
@@ -225,6 +240,10 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 	}
 	ik_auth_take_verdict(sa, a);
 	conn = ik_conn_find(sa->e, a->connection);
+	if (conn && !conn->config->c.enabled) {
+		turn_away(sa, conn);
+		return;
+	}
 	if (!admitted(sa, conn))
 		return;
 	ik_sa_attach(sa, conn);

@@ -37,12 +37,13 @@ static void conn_index(struct ik_conn *conn)
 	}
 }
 
-bool ik_conn_admits(const struct ik_conn *conn, const struct cg_endpoint *local,
-		    const struct cg_endpoint *remote)
+/* Is it the connection of a peer at these addresses, refused or not? */
+static bool is_for(const struct ik_conn *conn, const struct cg_endpoint *local,
+		   const struct cg_endpoint *remote)
 {
 	const struct ike_connection_config *c = &conn->config->c;
 
-	if (!c->enabled || conn->held || c->mode == IKE_MODE_INITIATOR_ONLY)
+	if (conn->held || c->mode == IKE_MODE_INITIATOR_ONLY)
 		return false;
 	if (c->local.vrf != local->vrf)
 		return false;
@@ -50,6 +51,18 @@ bool ik_conn_admits(const struct ik_conn *conn, const struct cg_endpoint *local,
 		return false;
 	return cg_addr_is_any(&conn->remote.addr) ||
 	       cg_addr_equal(&conn->remote.addr, &remote->addr);
+}
+
+bool ik_conn_admits(const struct ik_conn *conn, const struct cg_endpoint *local,
+		    const struct cg_endpoint *remote)
+{
+	return conn->config->c.enabled && is_for(conn, local, remote);
+}
+
+/* Its certificate is there, and is not refused. */
+static bool is_ready(const struct ik_conn *conn)
+{
+	return conn->config->c.n_certs && conn->config->c.enabled;
 }
 
 bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
@@ -66,7 +79,7 @@ struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *
 	while ((node = ik_table_find(&e->remotes, ik_addr_hash(e, &remote->addr, 0), node))) {
 		struct ik_conn *conn = IK_ENTRY(node, struct ik_conn, by_remote);
 
-		if (!conn->config->c.n_certs && ik_conn_admits(conn, local, remote))
+		if (!is_ready(conn) && is_for(conn, local, remote))
 			return conn;
 	}
 	if (!any)
@@ -74,13 +87,13 @@ struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *
 	IK_LIST_FOREACH(&e->any_conns, link) {
 		struct ik_conn *conn = IK_ENTRY(link, struct ik_conn, in_any);
 
-		if (!conn->config->c.n_certs && ik_conn_admits(conn, local, remote))
+		if (!is_ready(conn) && is_for(conn, local, remote))
 			return conn;
 	}
 	return NULL;
 }
 
-/* Those whose certificate is there, or those whose is not. */
+/* Those whose certificate is there, or those whose is not, or that are refused. */
 static size_t list(struct ike_engine *e, const struct cg_endpoint *local,
 		   const struct cg_endpoint *remote, bool ready, struct ik_conn **ret, size_t size,
 		   size_t *ret_exact)
@@ -92,7 +105,7 @@ static size_t list(struct ike_engine *e, const struct cg_endpoint *local,
 	while (n < size && (node = ik_table_find(&e->remotes, key, node))) {
 		struct ik_conn *conn = IK_ENTRY(node, struct ik_conn, by_remote);
 
-		if (ready == (conn->config->c.n_certs > 0) && ik_conn_admits(conn, local, remote))
+		if (ready == is_ready(conn) && is_for(conn, local, remote))
 			ret[n++] = conn;
 	}
 	*ret_exact = n;
@@ -101,7 +114,7 @@ static size_t list(struct ike_engine *e, const struct cg_endpoint *local,
 
 		if (n >= size)
 			break;
-		if (ready == (conn->config->c.n_certs > 0) && ik_conn_admits(conn, local, remote))
+		if (ready == is_ready(conn) && is_for(conn, local, remote))
 			ret[n++] = conn;
 	}
 	return n;

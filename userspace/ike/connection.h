@@ -40,7 +40,7 @@ void ik_conn_follow(struct ik_conn *conn);
 bool ik_conn_matches(const struct ik_conn *conn, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote);
 /*
- * Who a peer at these addresses may be, and whose certificate is not there yet; those with exactly this remote address first, and with any address only
+ * Who a peer at these addresses may be, and whose certificate is not there yet, or that is refused; those with exactly this remote address first, and with any address only
  * if that is asked for. NULL: nobody.
  */
 struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *local,
@@ -52,10 +52,10 @@ struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *
 size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
 			  const struct cg_endpoint *remote, struct ik_conn **ret, size_t size,
 			  size_t *ret_exact);
-/* The same of those whose certificate is not there yet. */
+/* The same of those whose certificate is not there yet, or that are refused. */
 size_t ik_conn_waiting(struct ike_engine *e, const struct cg_endpoint *local,
 		       const struct cg_endpoint *remote, struct ik_conn **ret, size_t size);
-/* As ik_conn_matches(), whether its certificate is there or not. */
+/* As ik_conn_matches(), whether its certificate is there or not; not if it is refused. */
 bool ik_conn_admits(const struct ik_conn *conn, const struct cg_endpoint *local,
 		    const struct cg_endpoint *remote);
 /* The mark of what is sent to one of whom nothing but the addresses is known: that of the first who it may be. */

@@ -118,6 +118,7 @@ struct ike_connection_config {
 	bool no_initial_contact; /* never say INITIAL_CONTACT (RFC 7296 section 2.4) */
 	bool mobike; /* RFC 4555: as initiator if the local address is not fixed, as responder if asked */
 	bool childless; /* the first Child SA is made after the IKE SA, with PFS (RFC 6023), if the peer can */
+	/* false: it is refused, as its certificates cannot be used. Nothing is begun and nobody let in; its peers are not answered, and told of. */
 	bool enabled;
 
 	struct ike_child_config *children;

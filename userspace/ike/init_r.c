@@ -196,7 +196,7 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 }
 
 /*
- * Who may be a peer whose connection has no certificate yet is not answered. NO_PROPOSAL_CHOSEN would make it give up, and there is no word
+ * Who may be a peer whose connection has no certificate yet, or one that cannot be used, is not answered. NO_PROPOSAL_CHOSEN would make it give up, and there is no word
  * for "later" in this exchange (TEMPORARY_FAILURE is for those after it, RFC 7296 section 2.25); what is not answered is repeated
  * (section 2.4), and the first repetition that finds the certificate here is answered.
  */
@@ -214,7 +214,9 @@ static bool is_awaited(struct ike_engine *e, const struct cg_endpoint *local,
 	if (tell(e, remote, msg))
 		ik_report(
 			e, conn, remote, IKE_NOTICE, "peer-waits", NULL,
-			"%s wants to connect; it is not answered before the connection has its certificate, and tries again",
+			conn->config->c.enabled
+				? "%s wants to connect; it is not answered before the connection has its certificate, and tries again"
+				: "%s wants to connect; it is not answered, as the connection is refused: its certificates cannot be used",
 			cg_endpoint_format(remote, peer));
 	return true;
 }
@@ -351,7 +353,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		if (wanted) {
 			other_group(e, local, remote, msg, &content, has_cookie, wanted);
 		} else if (!ik_conn_awaited(e, local, remote, true)) {
-			/* Of one whose certificate is not here yet another policy may be told later. */
+			/* Of one whose certificate is not here yet, or not good, another policy may be told later. */
 			no_proposal(e, local, remote, msg, &offer, candidates[0], ke_use,
 				    has_cookie);
 		}

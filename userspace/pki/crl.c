@@ -180,7 +180,7 @@ static bool add_to_digest(EVP_MD_CTX *ctx, const uint8_t *data, int len)
 	       EVP_DigestUpdate(ctx, data, (size_t)len) == 1;
 }
 
-int pki_crl_mark(const struct pki_crl *crl, struct pki_crl_mark *ret)
+int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struct pki_crl_mark *ret)
 {
 	static const int nids[] = {NID_issuing_distribution_point, NID_authority_key_identifier};
 	const uint8_t delta = crl->delta;
@@ -188,6 +188,7 @@ int pki_crl_mark(const struct pki_crl *crl, struct pki_crl_mark *ret)
 	uint8_t *name = NULL;
 	int len = i2d_X509_NAME(X509_CRL_get_issuer(crl->x509), &name);
 	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		  add_to_digest(ctx, signer->spki_sha256, sizeof(signer->spki_sha256)) &&
 		  add_to_digest(ctx, &delta, 1) && add_to_digest(ctx, name, len);
 
 	for (size_t i = 0; ok && i < ARRAY_SIZE(nids); i++) {
@@ -217,15 +218,19 @@ bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark 
 	return r != 0 ? r > 0 : a->this_update > b->this_update;
 }
 
+bool pki_crl_is_of(const struct pki_crl *crl, const struct pki_cert *issuer)
+{
+	return X509_NAME_cmp(X509_get_subject_name(issuer->x509), X509_CRL_get_issuer(crl->x509)) ==
+	       0;
+}
+
 bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer)
 {
 	const X509_ALGOR *alg = NULL;
 	bool yes;
 
 	X509_CRL_get0_signature(crl->x509, NULL, &alg);
-	yes = pki_sigalg_strong(alg, NULL) &&
-	      X509_NAME_cmp(X509_get_subject_name(issuer->x509), X509_CRL_get_issuer(crl->x509)) ==
-		      0 &&
+	yes = pki_sigalg_strong(alg, NULL) && pki_crl_is_of(crl, issuer) &&
 	      X509_CRL_verify(crl->x509, X509_get0_pubkey(issuer->x509)) == 1;
 	ERR_clear_error();
 	return yes;

@@ -57,15 +57,23 @@ bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *compl
 
 /* Which list of an issuer and a scope that was. */
 struct pki_crl_mark {
-	/* SHA-256 of issuer, issuing distribution point, authority key identifier, and whether it is a delta */
+	/*
+	 * SHA-256 of the key that signed it, issuer, issuing distribution point, authority key identifier, and whether it is a delta. Whoever has
+	 * not got the key can take the others' place in nothing of this: names and identifiers are anybody's to write.
+	 */
 	uint8_t scope[PKI_SHA256_SIZE];
 	struct pki_crl_number number;
 	int64_t this_update;
 };
 
-int pki_crl_mark(const struct pki_crl *crl, struct pki_crl_mark *ret); /* -ENOMEM */
+/* signer: whose key is known to have signed it. -ENOMEM. */
+int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer,
+		 struct pki_crl_mark *ret);
 /* Of one scope: by number, failing that by thisUpdate. */
 bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b);
+
+/* True if it is of that certificate's name, whoever signed it. */
+bool pki_crl_is_of(const struct pki_crl *crl, const struct pki_cert *issuer);
 
 /* True if that certificate's key signed it, with an algorithm that is good enough. */
 bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer);

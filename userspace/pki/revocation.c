@@ -74,6 +74,7 @@ struct work {
 	int error[PKI_CHAIN_MAX];
 	const X509_CRL *spoilt[PKI_CHAIN_MAX];
 	STACK_OF(X509_CRL) * genuine;
+	uint64_t outdated; /* as in evidence, and by what proven() says */
 	/* OpenSSL's own, which look_up() calls; and the delta that it is about while it does */
 	X509_STORE_CTX_check_crl_fn check_crl;
 	X509_STORE_CTX_cert_crl_fn cert_crl;
@@ -202,29 +203,25 @@ static bool may_sign_lists(const struct pki_cert *cert)
 	return (X509_get_key_usage(cert->x509) & X509v3_KU_CRL_SIGN) != 0;
 }
 
-/* *ret_lists: whoever signed it is there to sign lists. */
-static bool is_genuine(struct work *w, X509_CRL *crl, unsigned *checks, bool *ret_lists)
+/* NULL: nobody who could have, as far as is known. */
+static const struct pki_cert *find_signer(struct work *w, X509_CRL *crl, unsigned *checks)
 {
 	const X509_ALGOR *alg = NULL;
 
 	X509_CRL_get0_signature(crl, NULL, &alg);
 	if (!pki_sigalg_strong(alg, NULL))
-		return false;
+		return NULL;
 	for (size_t i = 1; i < w->n_path; i++)
-		if (may_have_signed(w->path[i], crl) && signed_by(w->path[i], crl, checks)) {
-			*ret_lists = may_sign_lists(w->path[i]);
-			return true;
-		}
+		if (may_have_signed(w->path[i], crl) && signed_by(w->path[i], crl, checks))
+			return w->path[i];
 	for (size_t i = 0; w->others && i < w->others->n; i++) {
 		const struct pki_cert *cert = w->others->list[i];
 
 		if (may_have_signed(cert, crl) && pki_key_strong(cert->key_type, cert->key_bits) &&
-		    is_vouched(w, i) && signed_by(cert, crl, checks)) {
-			*ret_lists = may_sign_lists(cert);
-			return true;
-		}
+		    is_vouched(w, i) && signed_by(cert, crl, checks))
+			return cert;
 	}
-	return false;
+	return NULL;
 }
 
 static int sort_out(struct work *w)
@@ -238,15 +235,17 @@ static int sort_out(struct work *w)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		X509_CRL *crl = w->evidence->crls[i]->x509;
+		const struct pki_cert *signer = find_signer(w, crl, &checks);
 
-		bool lists = false;
-
-		if (!is_genuine(w, crl, &checks, &lists))
+		if (!signer)
 			continue;
 		if (sk_X509_CRL_push(w->genuine, crl) <= 0)
 			return -ENOMEM;
-		if (lists)
-			genuine |= UINT64_C(1) << i;
+		if (!may_sign_lists(signer))
+			continue;
+		genuine |= UINT64_C(1) << i;
+		if (w->evidence->proven && w->evidence->proven(w->evidence->ctx, i, signer))
+			w->outdated |= UINT64_C(1) << i;
 	}
 	if (w->evidence->genuine)
 		*w->evidence->genuine = genuine;
@@ -392,7 +391,7 @@ static bool is_outdated(const struct work *w, const X509_CRL *crl)
 {
 	for (size_t i = 0; i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
 		if (w->evidence->crls[i]->x509 == crl)
-			return (w->evidence->outdated & (UINT64_C(1) << i)) != 0;
+			return (w->outdated & (UINT64_C(1) << i)) != 0;
 	return false;
 }
 
@@ -578,6 +577,7 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 			 .n_path = n_path,
 			 .others = others,
 			 .at = at,
+			 .outdated = evidence->outdated,
 			 .status = ret};
 	int r;
 

@@ -39,6 +39,9 @@ struct pki_evidence {
 		outdated; /* a bit for each list that is older than one that was in force: it revokes, and says nothing good */
 	uint64_t *
 		genuine; /* NULL, or: filled with a bit for each list that was signed by who may sign lists for this path */
+	/* NULL, or: called for each of these, with whose key signed it. True: it is outdated, too. */
+	bool (*proven)(void *ctx, size_t i, const struct pki_cert *signer);
+	void *ctx;
 };
 
 enum pki_state {

@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 #include "daemon/judge.h"
+#include "daemon/trust_lists.h"
 
 #define CRL_URL "http://pki.example/ca.crl"
 
@@ -40,6 +41,8 @@ static struct {
 	const struct pkigen_cert *more, *instead; /* anchors: beside the root, and in its place */
 	const char *subject, *identity;		  /* NULL: as always */
 } rules;
+static struct list_marks marks; /* of lists from files */
+static size_t n_marked;
 static uint8_t want_cert[IKE_MAX_CERT_SIZE], want_issuer[IKE_MAX_CERT_SIZE];
 
 static inline void on_want(void *ctx _unused_, const struct proto_news *what, bool waiting _unused_)
@@ -57,6 +60,13 @@ static inline void on_seen(void *ctx _unused_, const struct proto_seen_revoked *
 	told.seen++;
 	told.last_seen = *s;
 }
+
+static inline void on_mark(void *ctx _unused_, const struct pki_crl_mark *m _unused_)
+{
+	n_marked++;
+}
+
+static const struct trust_marking marking = {.marks = &marks, .seen = on_mark};
 
 /* ---------------------------------------------------------------- connections */
 
@@ -133,6 +143,14 @@ static inline void use(bool fetch, const struct pkirev_der *crl)
 	trust = table(fetch, crl);
 }
 
+/* In the place of what is in force. */
+static inline void replace(struct trust_table *t)
+{
+	trust_table_replace(t, trust, &marking);
+	trust = trust_table_free(trust);
+	trust = t;
+}
+
 static inline struct revknown known(void)
 {
 	return (struct revknown){.revoked = &revoked, .evidence = evidence};
@@ -171,6 +189,8 @@ static inline int fresh(void **state _unused_)
 {
 	(void)evidence_free(evidence);
 	evidence = evidence_new(on_want, NULL);
+	list_marks_done(&marks);
+	memset(&rules, 0, sizeof(rules));
 	return evidence ? 0 : -1;
 }
 
@@ -192,6 +212,7 @@ static inline int setup(void **state _unused_)
 static inline int teardown(void **state _unused_)
 {
 	judged_done(&path);
+	list_marks_done(&marks);
 	evidence = evidence_free(evidence);
 	trust = trust_table_free(trust);
 	revoked_set_done(&revoked);
