@@ -323,6 +323,7 @@ struct binding {
 	uint32_t kernel_id; /* 0: the kernel refused */
 	bool dead, released;
 	unsigned int children;
+	struct cg_addr place; /* of the peer of its last Child SA; AF_UNSPEC: there was none */
 	int64_t since;
 	usec_t outdated; /* since when the connection is judged by other rules; 0: it is not */
 	uint8_t admitted_by
