@@ -18,7 +18,7 @@
 #include "pki/auth.h"
 #include "pki/scheme.h"
 
-#define N_CERTS 5
+#define N_CERTS 6
 
 static struct pki_cert *certs[N_CERTS];
 
@@ -29,8 +29,9 @@ static EVP_PKEY *make_key(int i)
 	case 1: return EVP_EC_gen("P-256");
 	case 2: return EVP_EC_gen("P-384");
 	case 3: return EVP_EC_gen("P-521");
+	case 4: return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	}
-	return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	return EVP_PKEY_Q_keygen(NULL, NULL, "ED448");
 }
 
 static void make_certs(void)
@@ -45,7 +46,7 @@ static void make_certs(void)
 		MUST(X509_gmtime_adj(X509_getm_notBefore(x), 0));
 		MUST(X509_gmtime_adj(X509_getm_notAfter(x), 86400));
 		MUST(X509_set_pubkey(x, key) == 1);
-		MUST(X509_sign(x, key, i == 4 ? NULL : EVP_sha256()) > 0);
+		MUST(X509_sign(x, key, i >= 4 ? NULL : EVP_sha256()) > 0);
 		len = i2d_X509(x, &der);
 		MUST(len > 0 && pki_cert_new(der, (size_t)len, NULL, &certs[i]) == 0);
 		OPENSSL_free(der);
@@ -82,7 +83,8 @@ static void fuzz_algid(const uint8_t *data, size_t size)
 static void fuzz_announced(const uint8_t *data, size_t size)
 {
 	static const enum pki_key_type types[] = {PKI_KEY_RSA,	PKI_KEY_RSA_PSS, PKI_KEY_P256,
-						  PKI_KEY_P384, PKI_KEY_P521,	 PKI_KEY_ED25519};
+						  PKI_KEY_P384, PKI_KEY_P521,	 PKI_KEY_ED25519,
+						  PKI_KEY_ED448};
 	enum pki_auth_method method;
 	struct pki_announced a;
 	enum pki_scheme scheme;

@@ -88,6 +88,23 @@ handshakes_again() { # a connection made anew: keys, anchors, everything is ther
 	gate branch down hq && gate branch up hq && [ "$(spi branch hq)" != "$old" ]
 }
 
+# signature_is_lost GATEWAY CONNECTION: its key ends before it has answered. The tunnel is up long before anybody's patience ends, which is a minute.
+signature_is_lost() {
+	local key begun up
+	gate branch down hq
+	key=$(pid_of "$1" key)
+	kill -STOP "$key"
+	gate branch up hq &
+	up=$!
+	wait_for 10 gate_is "$1" "$2" state authenticating || { kill -KILL "$key"; return 1; }
+	kill -KILL "$key"
+	begun=$SECONDS
+	gate_up branch hq 30 && [ $((SECONDS - begun)) -le 20 ]
+	local r=$?
+	wait $up
+	return $r
+}
+
 peer_expires() {
 	gate_field branch hq chain.0.not_after
 }
@@ -117,7 +134,7 @@ in_vain() { # the peer is gone without a word: stopping ends all the same
 	gate_stop branch && [ $((SECONDS - begun)) -le 10 ]
 }
 
-ktap_begin 56
+ktap_begin 58
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -183,6 +200,8 @@ t 'the peer sees that certificate' eval '[ "$(peer_expires)" != "$before" ] && p
 
 t 'key dies: another one comes, and opens it again' dies_and_comes key
 t 'and signs' handshakes_again
+t 'key dies while it signs for a peer that waits: the next one does' signature_is_lost hq branch
+t 'key dies while it signs for us: we begin anew' signature_is_lost branch hq
 t 'verify dies: another one comes' dies_and_comes verify
 t 'traffic goes on' ns hq-host ping -q -c 3 -i 0.2 -W 1 10.2.0.10
 t 'and it verifies' handshakes_again

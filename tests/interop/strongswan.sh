@@ -115,7 +115,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 31; else ktap_begin 155; fi
+if emulated; then ktap_begin 31; else ktap_begin 161; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 45 || exit 1
@@ -139,6 +139,9 @@ LINE='encap: udp' meeting certgate 'ESP in UDP without a NAT' hq-p256 '' branch-
 in_udp=$n
 
 if ! emulated; then
+	pki_cert hq hq-ed448 ed448 && pki_cert branch branch-ed448 ed448 || exit 1
+	swan_certs+=(branch-ed448)
+	SCHEME=ED448 both_roles 'Ed448' hq-ed448 '' branch-ed448 "$gcm" aes256gcm16-esn
 	both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-128]}}' \
 		branch-p256 aes128gcm16-prfsha256-ecp256 aes128gcm16-esn

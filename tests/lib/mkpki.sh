@@ -16,7 +16,7 @@
 # Subjects are written as in RFC 4514, the leaf's side first, without escapes. These variables
 # are looked at by every function:
 #
-#	MKPKI_KEY    p256 (default), p384, p521, rsa2048, rsa3072, rsa4096, ed25519
+#	MKPKI_KEY    p256 (default), p384, p521, rsa2048, rsa3072, rsa4096, ed25519, ed448
 #	MKPKI_FROM   start of validity, YYYYMMDDHHMMSSZ (default: an hour ago)
 #	MKPKI_UNTIL  end of validity, likewise (default: in ten years, a gateway's in one)
 #	MKPKI_EKU    extendedKeyUsage of a gateway (default: serverAuth,clientAuth)
@@ -50,7 +50,7 @@ mkpki_key() {
 			openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-${kind#p}" -out "$out"
 			;;
 		rsa*) openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:${kind#rsa}" -out "$out" 2>/dev/null ;;
-		ed25519) openssl genpkey -algorithm ED25519 -out "$out" ;;
+		ed25519 | ed448) openssl genpkey -algorithm "${kind^^}" -out "$out" ;;
 		*)
 			echo "mkpki: MKPKI_KEY=$kind is not known" >&2
 			return 1

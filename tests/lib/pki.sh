@@ -10,7 +10,7 @@
 # An emulated CPU takes ten seconds for what its host does in one: tests/run has them made before it starts machines, and what was asked
 # for is copied if it is there just so. Otherwise (another subject, validity or issuer; a second one of its kind) it is made here.
 
-pki_kinds='rsa2048 p256 p384 p521 ed25519'
+pki_kinds='rsa2048 p256 p384 p521 ed25519 ed448'
 pki_made=${CERTGATE_BUILD:-$PWD/build}/test-pki
 
 pki_subject() {

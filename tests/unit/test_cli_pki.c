@@ -128,7 +128,7 @@ static void a_gateway_of_a_new_authority_is_good_on_both_sides(void **state)
 
 static void every_kind_of_key_can_be_had(void **state)
 {
-	static const char *const kinds[] = {"p256", "p384", "p521", "ed25519", "rsa2048"};
+	static const char *const kinds[] = {"p256", "p384", "p521", "ed25519", "ed448", "rsa2048"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {

@@ -197,8 +197,11 @@ static void nothing_else_is_signed(void **state _unused_)
 	s.prf = 1;
 	assert_int_equal(sign_now(keys, &s, auth, &a), -EPERM);
 
-	/* A connection that is not. */
+	/* A process that has just begun has nothing to sign with: it is asked again. */
 	s = good_request(message);
+	assert_int_equal(sign_now(NULL, &s, auth, &a), -ENOTCONN);
+
+	/* A connection that is not. */
 	s.connection = 6;
 	assert_int_equal(sign_now(keys, &s, auth, &a), -ENOENT);
 	assert_int_equal(a.auth_data.size, 0);

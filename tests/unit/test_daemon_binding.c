@@ -10,13 +10,17 @@
 #include <cmocka.h>
 
 #include "daemon/binding.h"
+#include "daemon/check.h"
+#include "daemon/child.h"
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
 #include "daemon/proc.h"
 #include "daemon/proto_auth.h"
 #include "daemon/proto_revocation.h"
+#include "daemon/restart_state.h"
 #include "daemon/table.h"
+#include "daemon/tunnel.h"
 
 enum { HANDLE = 9 };
 static const usec_t GRACE = BINDING_OUTDATED_SECONDS * USEC_PER_SEC;
@@ -199,6 +203,57 @@ static void a_connection_that_is_refused_admits_nobody(void **state _unused_)
 	tear_down(&w);
 }
 
+static bool may_be_at(const struct world *w, const char *where)
+{
+	struct cg_endpoint local = {}, remote = {};
+	struct check_context ctx;
+	char text[CHECK_TEXT];
+
+	assert_int_equal(cg_addr_parse("198.51.100.2", &local.addr), 0);
+	assert_int_equal(cg_addr_parse(where, &remote.addr), 0);
+	conn_check_context(&w->c, &ctx);
+	return check_endpoints(&ctx, &local, &remote, false, text) == 0;
+}
+
+/* The name of the peer leads elsewhere: where it was let in it may stay, also when its last Child SA there ended and is made anew. */
+static void a_peer_may_stay_where_it_was_let_in(void **state _unused_)
+{
+	struct tunnel tunnel = {.children = 1};
+	struct cg_config config = {};
+	struct cg_addr listen, leads_to;
+	struct world w;
+
+	set_up(&w, 1, 1);
+	assert_int_equal(cg_addr_parse("198.51.100.2", &listen), 0);
+	assert_int_equal(cg_addr_parse("203.0.113.2", &leads_to), 0);
+	config.gateway.listen = &listen;
+	config.gateway.n_listen = 1;
+	w.g.config = &config;
+	w.cfg.remote_kind = CG_REMOTE_NAME;
+	w.c.resolved = &leads_to;
+	w.c.n_resolved = 1;
+	assert_true(may_be_at(&w, "203.0.113.2"));
+	assert_false(may_be_at(&w, "203.0.113.9"));
+	child_restored(w.b, &tunnel,
+		       &(struct state_child){
+			       .number = 1, .sa_in = 3, .sa_out = 4, .remote = {.addr = leads_to}});
+	assert_int_equal(cg_addr_parse("203.0.113.9", &leads_to), 0);
+	assert_true(may_be_at(&w, "203.0.113.9"));
+	assert_true(may_be_at(&w, "203.0.113.2"));
+	child_del(&w.g, 1, false);
+	assert_int_equal(w.b->children, 0);
+	assert_true(may_be_at(&w, "203.0.113.2"));
+	assert_false(may_be_at(&w, "203.0.113.3"));
+	/* As long as it is let in. */
+	w.b->dead = true;
+	assert_false(may_be_at(&w, "203.0.113.2"));
+	assert_true(may_be_at(&w, "203.0.113.9"));
+	w.c.resolved = NULL;
+	table_done(&w.g.children_by_number);
+	table_done(&w.g.children_by_sa);
+	tear_down(&w);
+}
+
 static void a_change_taken_back_is_none(void **state _unused_)
 {
 	struct world w;
@@ -361,6 +416,7 @@ int main(void)
 		cmocka_unit_test(where_only_the_peer_may_begin_its_path_decides),
 		cmocka_unit_test(a_worker_that_gets_on_with_others_is_waited_for),
 		cmocka_unit_test(a_connection_that_is_refused_admits_nobody),
+		cmocka_unit_test(a_peer_may_stay_where_it_was_let_in),
 		cmocka_unit_test(a_change_taken_back_is_none),
 		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
 		cmocka_unit_test(past_its_grace_who_must_know_ends_it),

@@ -138,6 +138,7 @@ static void signatures_of_every_kind_are_taken_and_others_refused(void **state _
 	assert_null(pki_jose_alg(PKI_SCHEME_RSA_PKCS1_SHA1, PKI_KEY_RSA));
 	assert_null(pki_jose_alg(PKI_SCHEME_ECDSA_SHA384, PKI_KEY_P256));
 	assert_null(pki_jose_alg(PKI_SCHEME_ED25519, PKI_KEY_ED25519));
+	assert_null(pki_jose_alg(PKI_SCHEME_ED448, PKI_KEY_ED448));
 }
 
 /* ---------------------------------------------------------------- key and vault */

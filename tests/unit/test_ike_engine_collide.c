@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "ike/state.h"
 #include "lib/sim.h"
 
 enum act {
@@ -126,11 +127,72 @@ static void test_every_pair_with_additional_key_exchanges(void **state)
 		collide(seed, (enum act)(seed % N_ACTS), (enum act)(seed / N_ACTS % N_ACTS), true);
 }
 
+static struct ik_child *rekeyed_by_both(const struct sim_node *n)
+{
+	IK_LIST_FOREACH(&ik_conn_established(ik_conn_find(n->engine, 1))->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->own_new && child->peer_new)
+			return child;
+	}
+	return NULL;
+}
+
+/* Is there one of the peer's making that lost against ours? */
+static bool has_redundant(const struct sim_node *n)
+{
+	IK_LIST_FOREACH(&ik_conn_established(ik_conn_find(n->engine, 1))->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->state == IK_CHILD_REKEYED && child->replaces)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A peer that deletes neither what it made in vain nor what was replaced, and goes silent when the Child SA that it made last is deleted (libreswan 4.10):
+ * whichever of the two wins, it is heard without a gap, and in the end there is one of everything.
+ */
+static void test_peer_that_keeps_what_it_made_in_vain(void **state)
+{
+	unsigned won = 0;
+
+	(void)state;
+	for (uint64_t seed = 9000; seed < 9016; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+		struct ik_child *old;
+
+		sim_pair(s, &a, &b);
+		b->one_policy = true;
+		s->delay_min = s->delay_max = 50 * SIM_MS;
+		s->traffic = 10 * SIM_MS;
+		sim_connect(s, a, b);
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
+		sim_run(s, 75 * SIM_MS);
+		/* b has answered, and forgets that two rekeyings have crossed. */
+		old = rekeyed_by_both(b);
+		assert_non_null(old);
+		old->own_new = old->peer_new = 0;
+		sim_run(s, 10 * SIM_S);
+		won += has_redundant(a);
+		sim_run(s, 110 * SIM_S);
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		sim_free(s);
+	}
+	/* Of each outcome there was one. */
+	assert_true(won > 0 && won < 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_pair_of_acts),
 		cmocka_unit_test(test_every_pair_with_additional_key_exchanges),
+		cmocka_unit_test(test_peer_that_keeps_what_it_made_in_vain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,16 @@ static bool at(const struct sim_node *a, const char *addr)
 	return k.up && cg_addr_equal(&k.last.remote.addr, &there.addr);
 }
 
+/* No attempt is under way, and the next one is far. */
+static bool in_pause(const struct sim_node *a)
+{
+	const struct ik_conn *conn = ik_conn_find(a->engine, 1);
+	const struct ik_sa *sa = ik_conn_established(conn);
+
+	assert_non_null(sa);
+	return conn->sas.next == conn->sas.prev && sa->reauth_timer.at > a->sim->now + 20 * SIM_S;
+}
+
 static bool a_is_alone_at_new(struct sim *s)
 {
 	struct sim_count k = sim_count(s->nodes, 1);
@@ -129,6 +139,80 @@ static void test_old_address_serves_until_the_new_one_does(void **state)
 	waits(11, true);
 }
 
+/* The last Child SA ends where the name does not lead any more: the new address is not left to when it is due again. */
+static void test_last_child_at_the_old_address(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct sim *s = sim_new(30 + i);
+		struct sim_node *a, *b;
+
+		pair(s, &a, &b, i);
+		s->traffic = 5 * SIM_MS;
+		sim_connect(s, a, b);
+		leads_to(a, NEW);
+		/* Until it is tried every minute. */
+		sim_run(s, 600 * SIM_S);
+		while (!in_pause(a))
+			sim_run(s, SIM_S);
+		second(s);
+		sim_run(s, SIM_S);
+		assert_true(at(a, "198.51.100.1"));
+		ike_child_dead(a->engine, s->now, sim_count(a, 1).child.child, "it expired");
+		assert_true(sim_until(s, 5 * SIM_S, a_is_alone_at_new));
+		sim_run(s, 100 * SIM_S);
+		assert_true(a_is_alone_at_new(s));
+		assert_int_equal(sim_count(a, 1).children_up, 1);
+		sim_free(s);
+	}
+}
+
+/* Nobody is at the new one: it is made anew at the old one. */
+static void test_last_child_is_made_anew_where_the_peer_is(void **state)
+{
+	struct sim *s = sim_new(33);
+	struct sim_node *a, *b;
+
+	(void)state;
+	pair(s, &a, &b, false);
+	s->traffic = 5 * SIM_MS;
+	sim_connect(s, a, b);
+	leads_to(a, NEW);
+	sim_run(s, 100 * SIM_S);
+	ike_child_dead(a->engine, s->now, sim_count(a, 1).child.child, "it expired");
+	sim_run(s, 5 * SIM_S);
+	assert_true(at(a, "198.51.100.1"));
+	assert_int_equal(sim_count(a, 1).children_up, 1);
+	second(s);
+	assert_true(sim_until(s, 150 * SIM_S, a_is_alone_at_new));
+	sim_free(s);
+}
+
+/* A peer that called before its name had an address, and is elsewhere, stays as long as it has a Child SA. */
+static void test_peer_that_was_let_in_elsewhere(void **state)
+{
+	struct sim *s = sim_new(36);
+	struct sim_node *a, *b;
+
+	(void)state;
+	pair(s, &a, &b, false);
+	a->conns[0].config.remote = (struct cg_endpoint){.port = 500};
+	b->conns[0].config.mode = IKE_MODE_INITIATOR_ONLY;
+	b->conns[0].config.start = IKE_START_ON_TRAFFIC;
+	sim_conn_set(a, &a->conns[0]);
+	sim_conn_set(b, &b->conns[0]);
+	ike_acquire(b->engine, s->now, 1, 0);
+	sim_assert_up(s, 10 * SIM_S);
+	second(s);
+	leads_to(a, NEW);
+	sim_run(s, 300 * SIM_S);
+	assert_true(at(a, "198.51.100.1"));
+	ike_child_dead(b->engine, s->now, sim_count(b, 1).child.child, "it is not wanted any more");
+	assert_true(sim_until(s, 5 * SIM_S, a_is_alone_at_new));
+	assert_int_equal(sim_count(a, 1).children_up, 1);
+	sim_free(s);
+}
+
 /* An address is no name: the configuration has changed. */
 static void test_configured_address_that_changes_is_left_at_once(void **state)
 {
@@ -151,6 +235,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_name_is_followed_without_a_gap),
 		cmocka_unit_test(test_old_address_serves_until_the_new_one_does),
+		cmocka_unit_test(test_last_child_at_the_old_address),
+		cmocka_unit_test(test_last_child_is_made_anew_where_the_peer_is),
+		cmocka_unit_test(test_peer_that_was_let_in_elsewhere),
 		cmocka_unit_test(test_configured_address_that_changes_is_left_at_once),
 	};
 

@@ -116,6 +116,95 @@ static void lost_answer(bool verify, bool reauth)
 	sim_free(s);
 }
 
+static bool in_state(const struct sim_node *n, enum ik_sa_state state)
+{
+	IK_LIST_FOREACH(&n->engine->all_sas, link)
+		if (IK_ENTRY(link, struct ik_sa, in_all)->state == state)
+			return true;
+	return false;
+}
+
+static bool muted_is_asked(struct sim *s)
+{
+	return s->nodes->mute_sign ? in_state(s->nodes, IK_SA_AUTH_SIGN)
+				   : in_state(s->nodes->next, IK_SA_PEER_FINISH);
+}
+
+/* It is told that the process that signs has ended, and the next one signs at once, or after a while. */
+static void lost_signature(uint64_t seed, bool initiator, bool reauth, bool away)
+{
+	struct sim *s = sim_new(seed);
+	struct sim_node *a, *b, *n;
+
+	sim_pair(s, &a, &b);
+	n = initiator ? a : b;
+	if (reauth) {
+		s->traffic = 10 * SIM_MS;
+		sim_connect(s, a, b);
+	}
+	n->mute_sign = true;
+	if (reauth) {
+		assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	} else {
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+	}
+	assert_true(sim_until(s, 2 * SIM_S, muted_is_asked));
+	ike_signer_lost(n->engine, s->now);
+	n->mute_sign = false;
+	n->sign_error = away ? -ENOTCONN : 0;
+	sim_run(s, 0);
+	/* Ours ends at once; the peer's waits with us. */
+	assert_int_equal(sim_reports(n, "sign-failed"), initiator);
+	assert_int_equal(in_state(n, initiator ? IK_SA_AUTH_SIGN : IK_SA_PEER_FINISH), !initiator);
+	if (away) {
+		sim_run(s, 5 * SIM_S);
+		assert_int_equal(sim_reports(a, "ike-established"), reauth);
+		n->sign_error = 0;
+	}
+	/* A new IKE SA beside one that is up is whoever asked's to ask for again. */
+	if (reauth && initiator)
+		assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, away ? 8 * SIM_S : 2 * SIM_S);
+	assert_int_equal(sim_reports(a, "ike-established"), 1 + reauth);
+	assert_int_equal(sim_reports(b, "ike-established"), 1 + reauth);
+	sim_run(s, 100 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(a, "internal-timeout") + sim_reports(b, "internal-timeout"),
+			 0);
+	assert_int_equal(sim_reports(a, "peer-refused") + sim_reports(a, "retransmit-timeout"), 0);
+	sim_free(s);
+}
+
+static void test_signature_that_is_lost_with_who_makes_it(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 8; i++)
+		lost_signature(40 + i, i & 1, i & 2, i & 4);
+}
+
+/* Nobody comes to sign: a peer is not kept waiting for ever, and neither end is stuck. */
+static void test_nobody_signs_any_more(void **state)
+{
+	struct sim *s = sim_new(50);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->sign_error = -ENOTCONN;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 59 * SIM_S);
+	assert_int_equal(sim_reports(b, "internal-timeout"), 0);
+	assert_true(b->signs >= 55);
+	sim_run(s, 6 * SIM_S);
+	assert_int_equal(sim_reports(b, "internal-timeout"), 1);
+	b->sign_error = 0;
+	sim_assert_up(s, 120 * SIM_S);
+	sim_free(s);
+}
+
 static void test_answer_that_never_comes(void **state)
 {
 	(void)state;
@@ -167,6 +256,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path_that_breaks_while_the_peer_rekeys),
 		cmocka_unit_test(test_answer_that_never_comes),
+		cmocka_unit_test(test_signature_that_is_lost_with_who_makes_it),
+		cmocka_unit_test(test_nobody_signs_any_more),
 		cmocka_unit_test(test_peers_try_that_fails_when_ours_was_due),
 		cmocka_unit_test(test_heir_that_the_peer_deletes_leaves_its_predecessor_free),
 	};

@@ -109,6 +109,60 @@ static void test_who_may_not_begin_asks(void **state)
 	sim_free(s);
 }
 
+/* A new certificate of a node's own. */
+static void renew(struct sim_node *n)
+{
+	n->chain_extra++;
+	n->chain_extra_size = 100;
+	sim_conn_set(n, &n->conns[0]);
+}
+
+/*
+ * Where only the peer may begin, and it does not know AUTH_LIFETIME: rules, or algorithms, that are taken back before it is closed let it stay. Not if our certificate
+ * has changed as well.
+ */
+static void test_what_is_taken_back_is_not_asked_for_any_more(void **state)
+{
+	struct ike_policy strong;
+
+	(void)state;
+	sim_policy(&strong, IKE_PROTOCOL_IKE,
+		   "AES_CBC-256 HMAC_SHA2_512_256 PRF_HMAC_SHA2_512 ECP_521");
+	for (unsigned i = 0; i < 3; i++) {
+		struct sim *s = sim_new(25 + i);
+		const struct ike_policy *before;
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		s->traffic = 50 * SIM_MS;
+		sim_connect(s, a, b);
+		before = b->conns[0].config.ike_policy;
+		s->tap = sim_no_init;
+		if (i == 1)
+			renew(b);
+		if (i == 2)
+			b->conns[0].config.ike_policy = &strong;
+		change(b, i < 2);
+		assert_int_equal(sim_reports(b, "reauth-asked"), 1 + (i == 1));
+		sim_run(s, 10 * SIM_S);
+		assert_true(sim_count(b, 1).last.reauth_at > s->now);
+		b->conns[0].config.ike_policy = before;
+		change(b, 0);
+		if (i == 1) {
+			assert_true(sim_until_down(b, 150 * SIM_S));
+			assert_int_equal(sim_reports(b, "reauth-overdue"), 1);
+		} else {
+			assert_true(sim_count(b, 1).last.reauth_at == 0);
+			sim_run(s, 300 * SIM_S);
+			assert_int_equal(sim_count(b, 1).up, 1);
+			sim_assert_no_gaps(s);
+			assert_int_equal(sim_reports(b, "reauth-overdue"), 0);
+		}
+		assert_int_equal(sim_reports(b, "trust-changed"), 0);
+		sim_free(s);
+	}
+}
+
 /* Whose path does not lead to an anchor any more is known where paths are, and ends at once, whatever was asked. */
 static void test_who_is_not_admitted_any_more_is_not_waited_for(void **state)
 {
@@ -183,7 +237,9 @@ static void test_silence_of_who_is_asked_is_none_either(void **state)
 	change(b, 2);
 	assert_true(sim_until_down(b, 120 * SIM_S));
 	assert_true(s->now - began >= 100 * SIM_S && s->now - began <= 101 * SIM_S);
-	assert_int_equal(sim_reports(b, "trust-changed"), 1);
+	/* Nobody knows whether it would have been admitted. */
+	assert_int_equal(sim_reports(b, "reauth-overdue"), 1);
+	assert_int_equal(sim_reports(b, "trust-changed"), 0);
 	sim_run(s, SIM_S);
 	assert_gone(a, b);
 	sim_free(s);
@@ -254,12 +310,6 @@ static void test_stale_verdict_at_one_who_may_not_begin(void **state)
 	sim_free(s);
 }
 
-/* A new certificate of a node's own. */
-static void renew(struct sim_node *n)
-{
-	n->chain_extra++;
-	n->chain_extra_size = 100;
-	sim_conn_set(n, &n->conns[0]);
 }
 
 static void test_a_new_certificate_is_used_even_if_the_peer_has_just_come(void **state)
@@ -321,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_who_is_not_admitted_any_more_goes),
 		cmocka_unit_test(test_who_may_not_begin_asks),
 		cmocka_unit_test(test_who_is_not_admitted_any_more_is_not_waited_for),
+		cmocka_unit_test(test_what_is_taken_back_is_not_asked_for_any_more),
 		cmocka_unit_test(test_silence_of_who_is_asked_is_none_either),
 		cmocka_unit_test(test_silence_is_no_way_to_stay),
 		cmocka_unit_test(test_reloads_do_not_put_it_off),

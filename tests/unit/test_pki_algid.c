@@ -26,6 +26,7 @@ static const struct {
 	 "a11c301a06092a864886f70d010108300d06096086480165030402010500a203"
 	 "020120"},
 	{PKI_SCHEME_ED25519, "300506032b6570"},
+	{PKI_SCHEME_ED448, "300506032b6571"},
 };
 
 static size_t unhex(const char *hex, uint8_t *out)

@@ -34,6 +34,7 @@ static struct pki_announced announced(const char *hex)
 }
 
 #define ALG_ED25519	 "300506032b6570"
+#define ALG_ED448	 "300506032b6571"
 #define ALG_ECDSA_SHA384 "300a06082a8648ce3d040303"
 #define ALG_PKCS1_SHA512 "300d06092a864886f70d01010d0500"
 
@@ -44,13 +45,13 @@ static void our_announcement_is_what_we_verify(void **state _unused_)
 	struct pki_announced a;
 
 	assert_int_equal(pki_announced_parse(buf, len, &a), 0);
-	assert_int_equal(a.n, 14);
-	for (size_t i = 0; i < 10; i++) {
+	assert_int_equal(a.n, 15);
+	for (size_t i = 0; i < 11; i++) {
 		assert_int_equal(a.items[i].method, PKI_AUTH_DIGITAL_SIGNATURE);
 		assert_false(a.items[i].any);
 		assert_true(a.items[i].scheme != PKI_SCHEME_RSA_PKCS1_SHA1);
 	}
-	assert_int_equal(a.items[13].method, PKI_AUTH_RSA);
+	assert_int_equal(a.items[14].method, PKI_AUTH_RSA);
 }
 
 static void all_three_formats_are_read(void **state _unused_)
@@ -70,7 +71,7 @@ static void all_three_formats_are_read(void **state _unused_)
 	assert_int_equal(announced("").n, 0);
 	assert_int_equal(announced("02ff"
 				   "04fe0000"
-				   "0a0e00300506032b6571"
+				   "0a0e00300506032b6572"
 				   "040e0000")
 				 .n,
 			 0);
@@ -160,6 +161,9 @@ static void we_sign_as_the_peer_prefers(void **state _unused_)
 	sign_for(PKIGEN_P256, ALL_BITS, "0a0e00" ALG_ED25519 "030100", PKI_AUTH_DIGITAL_SIGNATURE,
 		 PKI_SCHEME_ECDSA_SHA256);
 	sign_for(PKIGEN_ED25519, ALL_BITS, "0202", PKI_AUTH_DIGITAL_SIGNATURE, PKI_SCHEME_ED25519);
+	/* One EdDSA is not the other. */
+	sign_for(PKIGEN_ED448, ALL_BITS, "0a0e00" ALG_ED25519 "0a0e00" ALG_ED448,
+		 PKI_AUTH_DIGITAL_SIGNATURE, PKI_SCHEME_ED448);
 }
 
 int main(void)

@@ -43,6 +43,8 @@ static const struct {
 	{PKIGEN_P521, ALL_BITS, false, PKI_AUTH_DIGITAL_SIGNATURE, PKI_SCHEME_ECDSA_SHA512},
 	{PKIGEN_ED25519, ALL_BITS, false, PKI_AUTH_DIGITAL_SIGNATURE, PKI_SCHEME_ED25519},
 	{PKIGEN_ED25519, IDENTITY_BIT, false, PKI_AUTH_DIGITAL_SIGNATURE, PKI_SCHEME_ED25519},
+	{PKIGEN_ED448, ALL_BITS, false, PKI_AUTH_DIGITAL_SIGNATURE, PKI_SCHEME_ED448},
+	{PKIGEN_ED448, IDENTITY_BIT, false, PKI_AUTH_DIGITAL_SIGNATURE, PKI_SCHEME_ED448},
 	/* a peer without it, or with nothing in common */
 	{PKIGEN_RSA2048, 0, false, PKI_AUTH_RSA, PKI_SCHEME_RSA_PKCS1_SHA256},
 	{PKIGEN_RSA2048, SHA1_BIT, false, PKI_AUTH_RSA, PKI_SCHEME_RSA_PKCS1_SHA256},
@@ -73,14 +75,15 @@ static void every_key_signs_for_every_peer_and_the_signature_verifies(void **sta
 
 static void a_changed_bit_anywhere_is_refused(void **state)
 {
-	static const enum pkigen_key kinds[] = {PKIGEN_RSA2048, PKIGEN_P256, PKIGEN_ED25519};
+	static const enum pkigen_key kinds[] = {PKIGEN_RSA2048, PKIGEN_P256, PKIGEN_ED25519,
+						PKIGEN_ED448};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) * 2; i++) {
 		_cleanup_(side_done) struct side side = {};
 		struct result result;
 
-		if (kinds[i / 2] == PKIGEN_ED25519 && i % 2)
+		if (kinds[i / 2] >= PKIGEN_ED25519 && i % 2)
 			continue; /* has no method from before RFC 7427 */
 		side_make(&side, kinds[i / 2], 1);
 		do_sign(&side, i % 2 ? 0 : ALL_BITS, NULL, &result);
@@ -135,7 +138,7 @@ static void other_octets_and_another_key_are_refused(void **state)
 
 static void a_method_and_a_key_that_do_not_fit_are_refused(void **state)
 {
-	_cleanup_(side_done) struct side rsa = {}, p256 = {}, p384 = {}, ed = {};
+	_cleanup_(side_done) struct side rsa = {}, p256 = {}, p384 = {}, ed = {}, ed448 = {};
 	struct result result;
 
 	(void)state;
@@ -143,6 +146,7 @@ static void a_method_and_a_key_that_do_not_fit_are_refused(void **state)
 	side_make(&p256, PKIGEN_P256, 1);
 	side_make(&p384, PKIGEN_P384, 1);
 	side_make(&ed, PKIGEN_ED25519, 1);
+	side_make(&ed448, PKIGEN_ED448, 1);
 	do_sign(&p256, 0, NULL, &result);
 	assert_int_equal(do_verify(&p256, PKI_AUTH_ECDSA_384, result.data, result.len, NULL, NULL),
 			 -EPERM);
@@ -154,6 +158,13 @@ static void a_method_and_a_key_that_do_not_fit_are_refused(void **state)
 			 -EPERM);
 	do_sign(&ed, ALL_BITS, NULL, &result);
 	assert_int_equal(do_verify(&rsa, PKI_AUTH_DIGITAL_SIGNATURE, result.data, result.len, NULL,
+				   NULL),
+			 -EPERM);
+	assert_int_equal(do_verify(&ed448, PKI_AUTH_DIGITAL_SIGNATURE, result.data, result.len,
+				   NULL, NULL),
+			 -EPERM);
+	do_sign(&ed448, ALL_BITS, NULL, &result);
+	assert_int_equal(do_verify(&ed, PKI_AUTH_DIGITAL_SIGNATURE, result.data, result.len, NULL,
 				   NULL),
 			 -EPERM);
 	do_sign(&rsa, ALL_BITS, NULL, &result);
@@ -237,13 +248,18 @@ static void method_1_with_any_sha2_is_accepted(void **state)
 
 static void nothing_in_common_is_said_before_signing(void **state)
 {
-	_cleanup_(side_done) struct side ed = {}, pss = {};
+	_cleanup_(side_done) struct side ed = {}, ed448 = {}, pss = {};
 	struct result result = {};
 	struct pki_error err = {};
 
 	(void)state;
 	side_make(&ed, PKIGEN_ED25519, 1);
+	side_make(&ed448, PKIGEN_ED448, 1);
 	side_make(&pss, PKIGEN_RSA_PSS2048, 1);
+	assert_int_equal(pki_auth_sign(ed448.signer, ALL_BITS & ~IDENTITY_BIT, NULL, NULL, octets,
+				       sizeof(octets), &err, keep, &result),
+			 -ENOPROTOOPT);
+	assert_text(err.text, "Ed448");
 	assert_int_equal(pki_auth_sign(ed.signer, SHA256_BIT, NULL, NULL, octets, sizeof(octets),
 				       &err, keep, &result),
 			 -ENOPROTOOPT);

@@ -198,7 +198,7 @@ static void signs(struct pki_hardware *h, unsigned int schemes)
 		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 		size_t digest_len, len;
 
-		if (i == PKI_SCHEME_ED25519)
+		if (i == PKI_SCHEME_ED25519 || i == PKI_SCHEME_ED448)
 			digest_len = 32;
 		else
 			assert_int_equal(pki_jose_digest((enum pki_scheme)i, octets, sizeof(octets),

@@ -59,7 +59,7 @@ static int usage(struct cli *cli, FILE *out)
 		"revoke  notes that a certificate is revoked, and makes the lists again\n"
 		"crl     makes the revocation lists DIR/root.crl and DIR/ca.crl again\n"
 		"\n"
-		"TYPE: p256 (default), p384, p521, ed25519, rsa2048, rsa3072, rsa4096. ID: a domain\n"
+		"TYPE: p256 (default), p384, p521, ed25519, ed448, rsa2048, rsa3072, rsa4096. ID: a domain\n"
 		"name, e-mail or IP address. .cer files are one line of Base64: what a peer's form\n"
 		"for the root or intermediate takes is DIR/root.cer and DIR/ca.cer.\n");
 	return out == cli->out ? CLI_OK : CLI_USAGE;
@@ -124,9 +124,10 @@ static int take_key_type(struct cli *cli, int *argc, char **argv, struct options
 	if (cli_take_option(cli, argc, argv, "--key", &text) < 0)
 		return CLI_USAGE;
 	if (pki_key_spec_parse(text ? text : "p256", &o->key_type, &o->key_bits) < 0)
-		return cli_usage(cli,
-				 "--key %s: p256, p384, p521, ed25519, rsa2048, rsa3072 or rsa4096",
-				 text);
+		return cli_usage(
+			cli,
+			"--key %s: p256, p384, p521, ed25519, ed448, rsa2048, rsa3072 or rsa4096",
+			text);
 	return CLI_OK;
 }
 

@@ -58,6 +58,7 @@ struct binding {
 	uint32_t kernel_id; /* 0: the kernel refused */
 	bool dead, released;
 	unsigned int children;
+	struct cg_addr place; /* of the peer of its last Child SA; AF_UNSPEC: there was none */
 	int64_t since;
 	unsigned int judge; /* the verify worker that has its path */
 	usec_t outdated;    /* since when the connection is judged by other rules; 0: it is not */

@@ -17,7 +17,7 @@ struct check_context {
 	const struct cg_gateway *gateway;
 	const struct cg_addr *resolved; /* addresses its remote name had lately */
 	size_t n_resolved;
-	/* where its Child SAs are: what was let in stays there when the name leads elsewhere */
+	/* where its Child SAs are, or were last: what was let in stays there when the name leads elsewhere */
 	struct cg_addr current[CHECK_CURRENT_MAX];
 	size_t n_current;
 	/* of the handle that came along */

@@ -220,6 +220,7 @@ static int add(struct gateway *g, struct conn *c, struct binding *b,
 		return r;
 	}
 	b->children++;
+	b->place = a->remote.addr;
 	t->children++;
 	list_child(g, k);
 	if (!a->activate_on_use)
@@ -352,6 +353,7 @@ void child_restored(struct binding *b, struct tunnel *t, const struct state_chil
 			    .udp = s->udp,
 			    .since = s->since};
 	b->children++;
+	b->place = s->remote.addr;
 	t->children++;
 	list_child(b->conn->g, k);
 }
@@ -397,6 +399,7 @@ void child_move(struct gateway *g, const struct ike_out_child *m)
 	}
 	k->local = m->local;
 	k->remote = m->remote;
+	k->binding->place = m->remote.addr;
 	k->udp = m->udp;
 	history_add(g, c, IKE_INFO, "tunnel-moved", &m->remote, NULL, "the tunnel now ends at %s",
 		    cg_endpoint_format(&m->remote, where));

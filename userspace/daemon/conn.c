@@ -133,19 +133,31 @@ int conn_set_resolved(struct conn *c, const struct cg_addr *addresses, size_t n)
 	return 0;
 }
 
-/* Rarely more than one address: two while a new IKE SA takes over. */
+static void add_place(struct check_context *ret, const struct cg_addr *a)
+{
+	for (size_t i = 0; i < ret->n_current; i++) {
+		if (cg_addr_equal(&ret->current[i], a))
+			return;
+	}
+	if (ret->n_current < CHECK_CURRENT_MAX)
+		ret->current[ret->n_current++] = *a;
+}
+
+/*
+ * Rarely more than one address: two while a new IKE SA takes over. An IKE SA whose last Child SA has ended, or was deleted, is still where that was, and may make
+ * another one there.
+ */
 static void conn_places(const struct conn *c, struct check_context *ret)
 {
+	const struct binding *b;
 	const struct child *k;
 
 	LIST_FOREACH(k, &c->children, of_conn)
+	add_place(ret, &k->remote.addr);
+	LIST_FOREACH(b, &c->bindings, of_conn)
 	{
-		bool known = false;
-
-		for (size_t i = 0; i < ret->n_current; i++)
-			known |= cg_addr_equal(&ret->current[i], &k->remote.addr);
-		if (!known && ret->n_current < CHECK_CURRENT_MAX)
-			ret->current[ret->n_current++] = k->remote.addr;
+		if (!b->dead && !b->released && b->place.family != AF_UNSPEC)
+			add_place(ret, &b->place);
 	}
 }
 

@@ -88,6 +88,9 @@ static void ask_signature(struct ike *k, const struct ike_out_sign *o)
 		return;
 	(void)snprintf(a.text, sizeof(a.text), "the process that signs cannot be asked: %s",
 		       strerror(-a.error));
+	/* It ended, and nobody has told us yet. */
+	if (a.error == -EPIPE || a.error == -ECONNRESET)
+		a.error = -ENOTCONN;
 	ike_answer_sign(k->engine, now_boottime(), o->request, &a);
 }
 
@@ -564,9 +567,21 @@ static int on_message(void *ctx, struct channel *c, enum msg_type type, struct m
 	return e;
 }
 
+/* What key was asked is lost with it; with a verify worker, whose nonces go as well, all of this process ends. */
+static void on_detached(void *ctx, struct channel *c)
+{
+	struct ike *k = ctx;
+
+	if (channel_peer(c) != ROLE_KEY || !k->engine || k->saved)
+		return;
+	ike_signer_lost(k->engine, now_boottime());
+	drain(k);
+}
+
 int role_ike(const struct options *o)
 {
-	static const struct worker_ops ops = {.message = on_message, .attached = on_attached};
+	static const struct worker_ops ops = {
+		.message = on_message, .attached = on_attached, .detached = on_detached};
 	struct ike k = {.key_log = KEY_LOG_NONE};
 	int status;
 

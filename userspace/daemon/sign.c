@@ -65,6 +65,9 @@ static int begin(const struct key_table *t, const struct ike_out_sign *s, sign_d
 	size_t size, len;
 	int r;
 
+	/* Just started: what we have to sign with is on its way. */
+	if (!t)
+		return refuse(ret, -ENOTCONN, "the process that signs has no configuration yet");
 	if (!e)
 		return refuse(ret, -ENOENT, "there is no such connection");
 	if (!e->signer)

@@ -12,8 +12,8 @@
 typedef void (*sign_done)(void *ctx, const struct ike_sign_answer *a);
 
 /*
- * Calls done exactly once: before it returns, or later if the key is in a vault. Returns 0, or what a->error then is: -ENOENT: no such
- * connection; -EPERM: the parts are not those of an exchange of ours; others: signing failed. a->text says why.
+ * Calls done exactly once: before it returns, or later if the key is in a vault. t may be NULL: there is none yet. Returns 0, or what a->error then is:
+ * -ENOTCONN: there is no table; -ENOENT: no such connection; -EPERM: the parts are not those of an exchange of ours; others: signing failed. a->text says why.
  */
 int sign_auth(const struct key_table *t, const struct ike_out_sign *s, sign_done done, void *ctx);
 

@@ -192,6 +192,14 @@ static void turn_away(struct ik_sa *sa, struct ik_conn *conn)
 	ik_sa_kill(sa);
 }
 
+static void ask_signature(struct ik_sa *sa)
+{
+	if (ik_auth_sign(sa) < 0) {
+		ik_report_failure(sa, IKE_ERROR, "internal-error", NULL, "out of memory");
+		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
+	}
+}
+
 /* It is known, and may come in: the first Child SA, and our AUTH. */
 static void go_on(struct ik_sa *sa)
 {
@@ -211,10 +219,7 @@ static void go_on(struct ik_sa *sa)
 		     ike_content_notify(&content, IKE_N_MOBIKE_SUPPORTED, 0);
 	ik_sa_enter(sa, IK_SA_PEER_FINISH);
 	first_child(sa, &content);
-	if (ik_auth_sign(sa) < 0) {
-		ik_report_failure(sa, IKE_ERROR, "internal-error", NULL, "out of memory");
-		refuse(sa, IKE_N_AUTHENTICATION_FAILED);
-	}
+	ask_signature(sa);
 }
 
 void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
@@ -278,6 +283,13 @@ void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 
 	if (sa->state != IK_SA_PEER_FINISH)
 		return;
+	/* To a peer AUTHENTICATION_FAILED may be the last word; it repeats itself as long as nothing is said. */
+	if (a->error == -ENOTCONN) {
+		s->sign_again = true;
+		if (!sa->e->sign_again.place)
+			ik_timer_set(sa->e, &sa->e->sign_again, sa->e->now + IK_SIGN_AGAIN);
+		return;
+	}
 	if (a->error) {
 		ik_report_failure(sa, IKE_ERROR, "sign-failed",
 				  "check outbound_certificate and its key",
@@ -294,6 +306,19 @@ void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 		return;
 	}
 	ik_auth_peer_finish(sa);
+}
+
+void ik_auth_sign_again(struct ike_engine *e, struct ik_timer *t)
+{
+	(void)t;
+	IK_LIST_FOREACH(&e->all_sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
+
+		if (sa->state != IK_SA_PEER_FINISH || !sa->setup->sign_again)
+			continue;
+		sa->setup->sign_again = false;
+		ask_signature(sa);
+	}
 }
 
 void ik_auth_peer_finish(struct ik_sa *sa)

@@ -493,6 +493,25 @@ static bool peer_may_send(const struct ik_child *child)
 	return false;
 }
 
+/*
+ * Both sides rekeyed the same one, and the peer leaves it to us to delete what it made in vain, against section 2.8.1. It does not know then which of the two
+ * stays, and may send by the one that it has to lose: what stays is made anew before, once, which is the newest to everybody. True: that is under way.
+ */
+static bool renewed_before(const struct ik_child *redundant)
+{
+	IK_LIST_FOREACH(&redundant->sa->children, link) {
+		struct ik_child *stays = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (stays == redundant || !stays->replaces ||
+		    stays->replaces != redundant->replaces || stays->state != IK_CHILD_UP ||
+		    stays->rekey_failures)
+			continue;
+		ik_child_rekey(stays);
+		return true;
+	}
+	return false;
+}
+
 static void timer_fired(struct ike_engine *e, struct ik_timer *t)
 {
 	struct ik_child *child = IK_ENTRY(t, struct ik_child, timer), *next;
@@ -509,6 +528,8 @@ static void timer_fired(struct ike_engine *e, struct ik_timer *t)
 		next = ik_child_find(e, child->peer_new);
 		if (next && next->unproven)
 			ik_timer_set(e, t, e->now + IK_WATCH);
+		else if (renewed_before(child))
+			ik_timer_set(e, t, e->now + IK_LINGER);
 		else
 			ik_child_close(child);
 		break;
@@ -587,6 +608,7 @@ void ik_children_ensure(struct ik_conn *conn)
 
 	if (conn->held || e->shutdown)
 		return;
+	ik_conn_emptied(conn);
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 

@@ -220,13 +220,18 @@ struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e
 	return NULL;
 }
 
-bool ik_config_same_identity(const struct ike_connection_config *a,
-			     const struct ike_connection_config *b)
+bool ik_config_same_rules(const struct ike_connection_config *a,
+			  const struct ike_connection_config *b)
 {
-	if (memcmp(a->trust, b->trust, sizeof(a->trust)) != 0 ||
-	    a->local_id.data != b->local_id.data || a->remote_id.data != b->remote_id.data ||
-	    a->n_certs != b->n_certs || a->anchor_hashes != b->anchor_hashes ||
-	    a->n_anchor_hashes != b->n_anchor_hashes)
+	return !memcmp(a->trust, b->trust, sizeof(a->trust)) &&
+	       a->remote_id.data == b->remote_id.data && a->anchor_hashes == b->anchor_hashes &&
+	       a->n_anchor_hashes == b->n_anchor_hashes;
+}
+
+bool ik_config_same_ours(const struct ike_connection_config *a,
+			 const struct ike_connection_config *b)
+{
+	if (a->local_id.data != b->local_id.data || a->n_certs != b->n_certs)
 		return false;
 	for (size_t i = 0; i < a->n_certs; i++)
 		if (a->certs[i].data != b->certs[i].data)

@@ -297,14 +297,18 @@ static bool same_child(const struct ike_child_config *a, const struct ike_child_
 static void conn_changed(struct ik_conn *conn, const struct ike_connection_config *old)
 {
 	const struct ike_connection_config *c = &conn->config->c;
-	bool reauth = !ik_config_same_identity(c, old);
+	bool other = !ik_config_same_ours(c, old);
+	bool reauth = other || !ik_config_same_rules(c, old);
 
 	conn->changing = true;
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
-		/* However it goes now, it is tried until a new one takes its place. */
-		sa->stale |= reauth;
+		/*
+		 * However it goes now, it is tried until a new one takes its place. With the rules for the peer it is so as long as they are not those it was
+		 * admitted by: ik_trust_check().
+		 */
+		sa->stale |= other;
 		if (c->mode != IKE_MODE_RESPONDER_ONLY)
 			sa->ask_ends = 0;
 		if (!c->enabled) {
@@ -327,7 +331,7 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 			ik_sa_close(sa);
 			continue;
 		}
-		if (!ike_policy_allows(c->ike_policy, &sa->suite, IKE_KE_USE_POLICY))
+		if (!ik_suite_allowed(sa))
 			reauth = true;
 		IK_LIST_FOREACH(&sa->children, l) {
 			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
@@ -348,7 +352,7 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 		IK_LIST_FOREACH(&conn->sas, link) {
 			struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
-			if (reauth || sa->stale)
+			if (sa->stale || !ik_suite_allowed(sa))
 				ik_lifetime_ask(sa);
 		}
 	else if (reauth && ik_conn_established(conn))
@@ -382,6 +386,25 @@ void ik_conn_follow(struct ik_conn *conn)
 	}
 	if (elsewhere)
 		(void)ik_reauth_start(conn);
+}
+
+void ik_conn_emptied(struct ik_conn *conn)
+{
+	struct ik_sa *sa = ik_conn_established(conn);
+
+	if (!conn->config->c.remote_named || !sa || !sa->carried || !ik_conn_wanted(conn) ||
+	    cg_addr_equal(&sa->remote.addr, &conn->remote.addr))
+		return;
+	for (uint32_t i = 0; i < conn->config->c.n_children; i++) {
+		if (!ik_child_of(conn, i, NULL) && !ik_child_in(sa, i))
+			continue;
+		conn->emptied = false;
+		return;
+	}
+	if (!conn->emptied) {
+		conn->emptied = true;
+		ik_conn_follow(conn);
+	}
 }
 
 /* The peer's name has another address than it had. */

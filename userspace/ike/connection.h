@@ -10,13 +10,20 @@ int ik_config_new(struct ike_engine *e, const struct ike_connection_config *from
 		  struct ik_config **ret);
 struct ik_config *ik_config_ref(struct ik_config *config);
 struct ik_config *ik_config_unref(struct ik_config *config, struct ike_engine *e);
-/* Is what authenticates both sides, and where they are, the same? Shared strings are equal if their pointers are. */
-bool ik_config_same_identity(const struct ike_connection_config *a,
-			     const struct ike_connection_config *b);
+/* Is what the peer is judged by the same; and what we authenticate ourselves with, and where we are? Shared strings are equal if their pointers are. */
+bool ik_config_same_rules(const struct ike_connection_config *a,
+			  const struct ike_connection_config *b);
+bool ik_config_same_ours(const struct ike_connection_config *a,
+			 const struct ike_connection_config *b);
 void ik_shared_done(struct ike_engine *e);
 
 /* connection.c */
 struct ik_conn *ik_conn_free(struct ik_conn *conn);
+/* Does the policy in force allow what the IKE SA uses? It has keys, and a connection. */
+static inline bool ik_suite_allowed(const struct ik_sa *sa)
+{
+	return ike_policy_allows(sa->conn->config->c.ike_policy, &sa->suite, IKE_KE_USE_POLICY);
+}
 /* An IKE SA is gone, or something else changed: connect if the connection is wanted and nothing is there. */
 void ik_conn_check(struct ik_conn *conn);
 /* How an attempt of ours, or a peer's, ended. */
@@ -31,6 +38,11 @@ void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused);
  * last. A connection that is wanted has an IKE SA, or a time for the next try.
  */
 void ik_conn_left(struct ik_conn *conn);
+/*
+ * Something has become of a Child SA. If it was the last one, of an IKE SA where the peer's name does not lead, there is nothing to be lost any more: the connection is made
+ * anew where it leads, now, and also if the peer was let in elsewhere from the beginning. What traffic there is goes on meanwhile as ever.
+ */
+void ik_conn_emptied(struct ik_conn *conn);
 /*
  * Its name leads elsewhere than what is up: from now on the connection is authenticated anew there, again and again until that is done. What is
  * up goes on meanwhile. Nothing where it is up there, or only the peer may connect.

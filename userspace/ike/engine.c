@@ -40,6 +40,15 @@ void ike_answer_nonces(struct ike_engine *e, ike_time now, const struct ike_nonc
 	leave(e);
 }
 
+static void answer_sign(struct ik_sa *sa, const struct ike_sign_answer *a)
+{
+	sa->setup->sign_request = 0;
+	if (sa->initiator)
+		ik_auth_signed(sa, a);
+	else
+		ik_auth_peer_signed(sa, a);
+}
+
 void ike_answer_sign(struct ike_engine *e, ike_time now, uint64_t request,
 		     const struct ike_sign_answer *a)
 {
@@ -47,12 +56,24 @@ void ike_answer_sign(struct ike_engine *e, ike_time now, uint64_t request,
 
 	enter(e, now);
 	sa = ik_sa_find(e, ik_request_answered(e, request, IK_REQUEST_SIGN));
-	if (sa && sa->setup && sa->setup->sign_request == request) {
-		sa->setup->sign_request = 0;
-		if (sa->initiator)
-			ik_auth_signed(sa, a);
-		else
-			ik_auth_peer_signed(sa, a);
+	if (sa && sa->setup && sa->setup->sign_request == request)
+		answer_sign(sa, a);
+	leave(e);
+}
+
+void ike_signer_lost(struct ike_engine *e, ike_time now)
+{
+	const struct ike_sign_answer a = {
+		.error = -ENOTCONN, .text = "the process that signs ended before it had answered"};
+
+	enter(e, now);
+	IK_LIST_FOREACH(&e->all_sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
+
+		if (!sa->setup || !sa->setup->sign_request)
+			continue;
+		ik_request_drop(e, &sa->setup->sign_request);
+		answer_sign(sa, &a);
 	}
 	leave(e);
 }
@@ -410,6 +431,7 @@ int ike_engine_new(const struct ike_engine_config *config, ike_time now, struct 
 	e->now = now;
 	e->jar_rotated = now;
 	e->holding = config->hold;
+	e->sign_again.fired = ik_auth_sign_again;
 	if (!e->config.half_open_limit)
 		e->config.half_open_limit = 4096;
 	if (!e->config.half_open_per_net)
@@ -448,6 +470,10 @@ int ike_engine_new(const struct ike_engine_config *config, ike_time now, struct 
 		}
 	}
 	ike_cookie_init(&e->jar, &e->config.random);
+	if (ik_timers_reserve(e, 1) < 0) {
+		ike_engine_free(e);
+		return -ENOMEM;
+	}
 	ik_nonces_want(e);
 	*ret = e;
 	return 0;

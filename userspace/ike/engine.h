@@ -378,7 +378,10 @@ struct ike_nonce {
 void ike_answer_nonces(struct ike_engine *e, ike_time now, const struct ike_nonce *nonces,
 		       size_t n);
 
-/* @error: 0 or negative errno; @text says why in words. */
+/*
+ * @error: 0 or negative errno; @text says why in words. -ENOTCONN: nobody is there who could sign, for now. An attempt of ours has failed then, as with any
+ * error, and is made again after a pause; for a peer that waits for our AUTH the signature is asked for again, every second, as long as it may wait.
+ */
 struct ike_sign_answer {
 	int error;
 	char text[IKE_TEXT_SIZE];
@@ -387,6 +390,8 @@ struct ike_sign_answer {
 };
 void ike_answer_sign(struct ike_engine *e, ike_time now, uint64_t request,
 		     const struct ike_sign_answer *a);
+/* Who signs has ended, with all that was asked: each request is answered with -ENOTCONN. */
+void ike_signer_lost(struct ike_engine *e, ike_time now);
 
 struct ike_verify_answer {
 	int error; /* 0: the peer is who the connection wants */

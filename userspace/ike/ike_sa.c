@@ -465,10 +465,11 @@ static void reauth_fired(struct ike_engine *e, struct ik_timer *t)
 	if (sa->state != IK_SA_UP || !sa->conn)
 		return;
 	stays = ik_conn_established(sa->conn);
-	if (sa->trust_ends && e->now >= sa->trust_ends)
-		ik_trust_lost(sa->conn);
-	else if (ik_lifetime_over(sa))
+	/* Whoever was asked and has not come may be admitted by the rules in force. */
+	if (ik_lifetime_over(sa))
 		ik_sa_close(sa);
+	else if (sa->trust_ends && e->now >= sa->trust_ends)
+		ik_trust_lost(sa->conn);
 	else if (sa->trust_ends)
 		ik_trust_check(sa->conn);
 	else if (!sa->redundant && (!sa->stale || !stays || stays->stale))

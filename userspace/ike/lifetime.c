@@ -121,6 +121,15 @@ void ik_lifetime_ask(struct ik_sa *sa)
 	ask_until(sa, ends);
 }
 
+bool ik_lifetime_unask(struct ik_sa *sa)
+{
+	if (!sa->ask_ends || sa->stale || !ik_suite_allowed(sa))
+		return false;
+	/* It cannot be unsaid: who understood comes, and is let in. Who did not may stay. */
+	sa->ask_ends = 0;
+	return true;
+}
+
 void ik_lifetime_refused(struct ik_conn *conn)
 {
 	IK_LIST_FOREACH(&conn->sas, link) {

@@ -18,6 +18,11 @@ void ik_lifetime_build_first(const struct ik_sa *sa, struct ike_builder *b);
  * when the time is over. Does nothing where we may begin ourselves, for an SA that is not up, and for one whose peer was asked already.
  */
 void ik_lifetime_ask(struct ik_sa *sa);
+/*
+ * The rules in force are those that the peer was admitted by, perhaps again. What it was asked for is taken back if there is nothing else to ask it for: a
+ * certificate of ours that has changed, or a suite that is not allowed any more. True: it was; the caller sets timers.
+ */
+bool ik_lifetime_unask(struct ik_sa *sa);
 /* The peer came, and refused what we have now: what is up goes on for as long again. */
 void ik_lifetime_refused(struct ik_conn *conn);
 /* When the peer has to have come; 0: it was not asked, or we may begin ourselves by now. */

@@ -52,6 +52,7 @@ enum {
 #define IK_RETRANSMIT_CAP   (10 * IK_SECOND) /* longest time between two transmissions */
 #define IK_HALF_OPEN_TIME   (30 * IK_SECOND) /* for the initiator to authenticate itself */
 #define IK_JUDGE_TIME	    (60 * IK_SECOND) /* for the caller to sign, or to judge */
+#define IK_SIGN_AGAIN	    (1 * IK_SECOND)
 #define IK_AWAIT_TIME	    (180 * IK_SECOND) /* for our certificate, while the peer repeats itself */
 #define IK_FAILED_TIME	    (15 * IK_SECOND) /* a refusal is repeated so long */
 #define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
@@ -99,6 +100,7 @@ struct ik_conn {
 	bool acquired;		   /* asked for by traffic; one attempt */
 	bool told_waits;	   /* that a peer waits for its certificate */
 	bool asks_old; /* its name leads elsewhere: does the peer still answer where it was? */
+	bool emptied;  /* see ik_conn_emptied(): that was done */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	bool restored; /* it goes on where a snapshot left it */
 	struct ike_blob *ocsp; /* about our certificates, with what they hold; see ocsp.h */
@@ -278,6 +280,7 @@ struct ik_setup {
 	bool methods_later; /* they come, or are to come, in IKE_INTERMEDIATE */
 	bool wants_ocsp;    /* the peer asked for our OCSP answers (RFC 4806) */
 	uint64_t sign_request, verify_request, expect_request;
+	bool sign_again; /* nobody was there who could: asked anew with the next e->sign_again */
 	/* our AUTH */
 	uint8_t auth_method;
 	uint8_t *auth;
@@ -400,6 +403,7 @@ struct ike_engine {
 		dead_children;
 	struct ik_heap timers;
 	size_t n_timers; /* reserved */
+	struct ik_timer sign_again;
 	uint64_t addr_key[3];
 	uint64_t last_request, last_child;
 	size_t half_open, held;
@@ -596,6 +600,8 @@ bool ik_auth_peer_waits(const struct ik_sa *sa);
 /* The configuration is another one: one that waited goes on, if it may. */
 void ik_auth_peer_ready(struct ik_sa *sa);
 void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a);
+/* e->sign_again: for those that could not be signed for. */
+void ik_auth_sign_again(struct ike_engine *e, struct ik_timer *t);
 /* Our signature or the Child SA is there: answers when both are. */
 void ik_auth_peer_finish(struct ik_sa *sa);
 

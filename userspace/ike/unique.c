@@ -91,7 +91,7 @@ void ik_trust_lost(struct ik_conn *conn)
 
 void ik_trust_check(struct ik_conn *conn)
 {
-	bool any = false;
+	bool any = false, eased;
 	int r;
 
 	IK_LIST_FOREACH(&conn->sas, link) {
@@ -99,7 +99,10 @@ void ik_trust_check(struct ik_conn *conn)
 
 		/* Whoever has no binding was not judged yet. */
 		if (!sa->binding || ik_trusted(sa)) {
+			eased = ik_lifetime_unask(sa) || sa->trust_ends;
 			sa->trust_ends = 0;
+			if (eased && ik_sa_is_up(sa))
+				ik_sa_timers(sa);
 			continue;
 		}
 		any = true;

@@ -59,6 +59,7 @@ static enum pki_ike_hash natural_hash(enum pki_key_type type, unsigned bits)
 	case PKI_KEY_P384: return PKI_IKE_HASH_SHA2_384;
 	case PKI_KEY_P521: return PKI_IKE_HASH_SHA2_512;
 	case PKI_KEY_ED25519:
+	case PKI_KEY_ED448:
 	case PKI_KEY_OTHER: break;
 	}
 	return PKI_IKE_HASH_IDENTITY;
@@ -103,6 +104,7 @@ static int choose_old(enum pki_key_type type, const struct pki_auth_options *opt
 		return 0;
 	case PKI_KEY_RSA_PSS:
 	case PKI_KEY_ED25519:
+	case PKI_KEY_ED448:
 	case PKI_KEY_OTHER: break;
 	}
 	return -ENOPROTOOPT;
@@ -113,6 +115,7 @@ int pki_auth_choose(enum pki_key_type type, unsigned bits, uint32_t hashes,
 		    enum pki_auth_method *ret_method, enum pki_scheme *ret_scheme)
 {
 	static const struct pki_auth_options defaults;
+	bool eddsa = type == PKI_KEY_ED25519 || type == PKI_KEY_ED448;
 	enum pki_ike_hash hash;
 	char text[80];
 
@@ -122,12 +125,12 @@ int pki_auth_choose(enum pki_key_type type, unsigned bits, uint32_t hashes,
 		return pki_fail(err, -ENOPROTOOPT, "our key is %s, which cannot be used for IKE",
 				pki_key_describe(type, bits, text, sizeof(text)));
 	hash = natural_hash(type, bits);
-	if (type == PKI_KEY_ED25519 && (hashes & HASH_BIT(PKI_IKE_HASH_IDENTITY))) {
+	if (eddsa && (hashes & HASH_BIT(PKI_IKE_HASH_IDENTITY))) {
 		*ret_method = PKI_AUTH_DIGITAL_SIGNATURE;
-		*ret_scheme = PKI_SCHEME_ED25519;
+		*ret_scheme = type == PKI_KEY_ED448 ? PKI_SCHEME_ED448 : PKI_SCHEME_ED25519;
 		return 0;
 	}
-	if (type != PKI_KEY_ED25519) {
+	if (!eddsa) {
 		for (size_t i = 0; !(hashes & HASH_BIT(hash)) && i < ARRAY_SIZE(by_strength); i++)
 			if (hashes & HASH_BIT(by_strength[i]))
 				hash = by_strength[i];
@@ -423,7 +426,7 @@ static int verify_rfc7427(const struct pki_cert *leaf, EVP_PKEY *pkey, const uin
 	if (r == -EPROTONOSUPPORT)
 		return pki_fail(
 			err, r,
-			"the AUTH payload (method 14) names a signature algorithm that is not accepted (RSA or ECDSA with SHA-2, or Ed25519, are)");
+			"the AUTH payload (method 14) names a signature algorithm that is not accepted (RSA or ECDSA with SHA-2, Ed25519 and Ed448 are)");
 	if (r < 0)
 		return pki_fail(
 			err, r,

@@ -34,6 +34,7 @@ const char *pki_key_type_name(enum pki_key_type type)
 	case PKI_KEY_P384: return "p384";
 	case PKI_KEY_P521: return "p521";
 	case PKI_KEY_ED25519: return "ed25519";
+	case PKI_KEY_ED448: return "ed448";
 	case PKI_KEY_OTHER: return "other";
 	}
 	return "unknown";
@@ -48,6 +49,7 @@ const char *pki_key_describe(enum pki_key_type type, unsigned bits, char *buf, s
 	case PKI_KEY_P384: (void)snprintf(buf, size, "EC P-384"); break;
 	case PKI_KEY_P521: (void)snprintf(buf, size, "EC P-521"); break;
 	case PKI_KEY_ED25519: (void)snprintf(buf, size, "Ed25519"); break;
+	case PKI_KEY_ED448: (void)snprintf(buf, size, "Ed448"); break;
 	case PKI_KEY_OTHER:
 		(void)snprintf(buf, size, "a kind of key that is not supported (%u bits)", bits);
 		break;
@@ -63,7 +65,8 @@ bool pki_key_strong(enum pki_key_type type, unsigned bits)
 	case PKI_KEY_P256:
 	case PKI_KEY_P384:
 	case PKI_KEY_P521:
-	case PKI_KEY_ED25519: return true;
+	case PKI_KEY_ED25519:
+	case PKI_KEY_ED448: return true;
 	case PKI_KEY_OTHER: return false;
 	}
 	return false;
@@ -85,6 +88,8 @@ enum pki_key_type pki_key_classify(const EVP_PKEY *pkey, unsigned *ret_bits)
 		return PKI_KEY_RSA_PSS;
 	if (EVP_PKEY_is_a(pkey, "ED25519"))
 		return PKI_KEY_ED25519;
+	if (EVP_PKEY_is_a(pkey, "ED448"))
+		return PKI_KEY_ED448;
 	if (EVP_PKEY_is_a(pkey, "EC") &&
 	    EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1) {
 		switch (OBJ_txt2nid(group)) {

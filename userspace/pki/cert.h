@@ -39,7 +39,8 @@ enum pki_key_type {
 	PKI_KEY_P384,
 	PKI_KEY_P521,
 	PKI_KEY_ED25519,
-	PKI_KEY_OTHER, /* not usable here: DSA, other curves, Ed448 ... */
+	PKI_KEY_ED448,
+	PKI_KEY_OTHER, /* not usable here: DSA, other curves ... */
 };
 
 struct pki_cert {
@@ -129,7 +130,7 @@ int pki_base64_unwrap(const uint8_t *data, size_t len, uint8_t **ret, size_t *re
 const char *pki_key_type_name(enum pki_key_type type);
 /* As a person says it, "RSA 2048", "EC P-256", "Ed25519", into `buf`. Returns buf. */
 const char *pki_key_describe(enum pki_key_type type, unsigned bits, char *buf, size_t size);
-/* RSA of at least 2048 bits, EC P-256/384/521, Ed25519. */
+/* RSA of at least 2048 bits, EC P-256/384/521, Ed25519, Ed448. */
 bool pki_key_strong(enum pki_key_type type, unsigned bits);
 /* Type and size of any public or private key. */
 enum pki_key_type pki_key_classify(const EVP_PKEY *pkey, unsigned *ret_bits);

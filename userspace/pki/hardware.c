@@ -183,7 +183,7 @@ static int try_schemes(struct pki_hardware *h, const struct pki_hardware_spec *s
 	for (unsigned int i = 0; i < _PKI_SCHEME_MAX; i++) {
 		enum pki_scheme scheme = (enum pki_scheme)i;
 
-		if (scheme == PKI_SCHEME_RSA_PKCS1_SHA1 || scheme == PKI_SCHEME_ED25519 ||
+		if (scheme == PKI_SCHEME_RSA_PKCS1_SHA1 || !pki_scheme_digest(scheme) ||
 		    !pki_scheme_fits(scheme, h->type) ||
 		    pki_jose_digest(scheme, octets, sizeof(octets), digest, &digest_len) < 0)
 			continue;
@@ -234,7 +234,7 @@ static int take_public(struct pki_hardware *h, const struct pki_hardware_spec *s
 				"the public half of the key of %.300s cannot be told", spec->store);
 	}
 	h->type = pki_key_classify(h->public, &h->bits);
-	if (h->type == PKI_KEY_ED25519 || h->type == PKI_KEY_OTHER) {
+	if (h->type == PKI_KEY_ED25519 || h->type == PKI_KEY_ED448 || h->type == PKI_KEY_OTHER) {
 		(void)snprintf(hint, PKI_HINT_MAX, "a key of RSA, P-256, P-384 or P-521");
 		return pki_fail(
 			err, -EOPNOTSUPP,

@@ -26,13 +26,14 @@ static int library_failed(struct pki_error *err, const char *what)
 	return pki_fail(err, -EIO, "%s could not be made", what);
 }
 
-/* The hash that fits the issuer's key; Ed25519 has its own. */
+/* The hash that fits the issuer's key; Ed25519 and Ed448 have their own. */
 static const EVP_MD *digest_for(const struct pki_key *key)
 {
 	switch (key->type) {
 	case PKI_KEY_P384: return EVP_sha384();
 	case PKI_KEY_P521: return EVP_sha512();
-	case PKI_KEY_ED25519: return NULL;
+	case PKI_KEY_ED25519:
+	case PKI_KEY_ED448: return NULL;
 	case PKI_KEY_RSA:
 	case PKI_KEY_RSA_PSS:
 	case PKI_KEY_P256:

@@ -16,7 +16,7 @@
 /* A new key: RSA of `bits`, or one of the others, whose `bits` are not looked at. */
 int pki_key_generate(enum pki_key_type type, unsigned bits, struct pki_error *err,
 		     struct pki_key **ret);
-/* "p256", "p384", "p521", "ed25519", "rsa2048", "rsa3072", "rsa4096". -EINVAL. */
+/* "p256", "p384", "p521", "ed25519", "ed448", "rsa2048", "rsa3072", "rsa4096". -EINVAL. */
 int pki_key_spec_parse(const char *text, enum pki_key_type *ret_type, unsigned *ret_bits);
 
 /* PKCS#8 in PEM, with AES-256 if there is a passphrase. Free with pki_file_free(). */

@@ -20,8 +20,8 @@ int pki_key_spec_parse(const char *text, enum pki_key_type *ret_type, unsigned *
 	} specs[] = {
 		{"p256", PKI_KEY_P256, 256},	{"p384", PKI_KEY_P384, 384},
 		{"p521", PKI_KEY_P521, 521},	{"ed25519", PKI_KEY_ED25519, 253},
-		{"rsa2048", PKI_KEY_RSA, 2048}, {"rsa3072", PKI_KEY_RSA, 3072},
-		{"rsa4096", PKI_KEY_RSA, 4096},
+		{"ed448", PKI_KEY_ED448, 456},	{"rsa2048", PKI_KEY_RSA, 2048},
+		{"rsa3072", PKI_KEY_RSA, 3072}, {"rsa4096", PKI_KEY_RSA, 4096},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
@@ -45,6 +45,7 @@ int pki_key_generate(enum pki_key_type type, unsigned bits, struct pki_error *er
 	case PKI_KEY_P384: pkey = EVP_EC_gen("P-384"); break;
 	case PKI_KEY_P521: pkey = EVP_EC_gen("P-521"); break;
 	case PKI_KEY_ED25519: pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"); break;
+	case PKI_KEY_ED448: pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED448"); break;
 	case PKI_KEY_RSA_PSS:
 	case PKI_KEY_OTHER: break;
 	}

@@ -22,6 +22,7 @@ static size_t field_size(enum pki_key_type type)
 	case PKI_KEY_RSA:
 	case PKI_KEY_RSA_PSS:
 	case PKI_KEY_ED25519:
+	case PKI_KEY_ED448:
 	case PKI_KEY_OTHER: break;
 	}
 	return 0;
@@ -43,6 +44,7 @@ const char *pki_jose_alg(enum pki_scheme scheme, enum pki_key_type type)
 	case PKI_SCHEME_ECDSA_SHA512: return type == PKI_KEY_P521 ? "ES512" : NULL;
 	case PKI_SCHEME_RSA_PKCS1_SHA1:
 	case PKI_SCHEME_ED25519:
+	case PKI_SCHEME_ED448:
 	case _PKI_SCHEME_MAX: break;
 	}
 	return NULL;

@@ -10,7 +10,7 @@
 
 #define PKI_DIGEST_MAX 64
 
-/* "RS256", "PS384", "ES512"; NULL if no vault signs like that: SHA-1, Ed25519, and ECDSA with another hash than its curve's. */
+/* "RS256", "PS384", "ES512"; NULL if no vault signs like that: SHA-1, Ed25519, Ed448, and ECDSA with another hash than its curve's. */
 const char *pki_jose_alg(enum pki_scheme scheme, enum pki_key_type type);
 
 /* The digest of the octets as the scheme has it. -EIO. */

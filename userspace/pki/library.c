@@ -21,7 +21,7 @@
 static OSSL_PROVIDER *whole; /* whose algorithms these are */
 
 /* The keys that are accepted (RFC 8017, 5480, 8410). */
-static const char *const keys[] = {"RSA", "RSA-PSS", "EC", "ED25519"};
+static const char *const keys[] = {"RSA", "RSA-PSS", "EC", "ED25519", "ED448"};
 /* What is handed out for them, picked once, since it is asked for with each certificate; ends with an entry of zeros. */
 static struct few {
 	const OSSL_ALGORITHM *of; /* NULL: nothing is picked yet */

@@ -43,7 +43,7 @@ enum pki_rule {
 	PKI_RULE_TRUST_SIGNATURE,	/* an intermediate signed with MD5 or SHA-1 */
 	PKI_RULE_TRUST_STRAY,		/* an intermediate that no anchor issued */
 	PKI_RULE_TRUST_SUBJECT,		/* the subject that is asked for can be matched */
-	PKI_RULE_OUTBOUND_KEY_TYPE,	/* RSA >= 2048, EC P-256/384/521 or Ed25519 */
+	PKI_RULE_OUTBOUND_KEY_TYPE,	/* RSA >= 2048, EC P-256/384/521, Ed25519 or Ed448 */
 	PKI_RULE_OUTBOUND_PRIVATE_KEY,	/* it is there and belongs to the certificate */
 	PKI_RULE_OUTBOUND_EKU,		/* serverAuth and clientAuth */
 	PKI_RULE_OUTBOUND_KEY_USAGE,	/* digitalSignature if the extension is there */

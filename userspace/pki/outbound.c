@@ -285,7 +285,7 @@ static void lint_key(struct lint *lint, const struct pki_outbound *o, bool key_e
 
 	if (!pki_key_strong(o->leaf->key_type, o->leaf->key_bits))
 		broken(lint, PKI_RULE_OUTBOUND_KEY_TYPE, PKI_ERROR,
-		       "RSA of 2048 to 8192 bits, EC P-256, P-384 or P-521, or Ed25519: a new key and a new certificate",
+		       "RSA of 2048 to 8192 bits, EC P-256, P-384 or P-521, Ed25519 or Ed448: a new key and a new certificate",
 		       "the key is %s",
 		       pki_key_describe(o->leaf->key_type, o->leaf->key_bits, text, sizeof(text)));
 	if (!o->key) {

@@ -35,6 +35,7 @@ static const struct {
 	[PKI_SCHEME_ECDSA_SHA384] = {"ecdsa-sha384", FAMILY_ECDSA, "SHA384", 48},
 	[PKI_SCHEME_ECDSA_SHA512] = {"ecdsa-sha512", FAMILY_ECDSA, "SHA512", 64},
 	[PKI_SCHEME_ED25519] = {"ed25519", FAMILY_EDDSA, NULL, 0},
+	[PKI_SCHEME_ED448] = {"ed448", FAMILY_EDDSA, NULL, 0},
 };
 
 const char *pki_scheme_name(enum pki_scheme scheme)
@@ -66,7 +67,8 @@ bool pki_scheme_fits(enum pki_scheme scheme, enum pki_key_type type)
 	case PKI_KEY_P256:
 	case PKI_KEY_P384:
 	case PKI_KEY_P521: return schemes[scheme].family == FAMILY_ECDSA;
-	case PKI_KEY_ED25519: return schemes[scheme].family == FAMILY_EDDSA;
+	case PKI_KEY_ED25519: return scheme == PKI_SCHEME_ED25519;
+	case PKI_KEY_ED448: return scheme == PKI_SCHEME_ED448;
 	case PKI_KEY_OTHER: return false;
 	}
 	return false;

@@ -11,9 +11,9 @@
 /* True if a key of that type can make signatures of that scheme. */
 bool pki_scheme_fits(enum pki_scheme scheme, enum pki_key_type type);
 
-/* "SHA256" and so on; NULL for Ed25519, which hashes by itself. */
+/* "SHA256" and so on; NULL for Ed25519 and Ed448, which hash by themselves. */
 const char *pki_scheme_digest(enum pki_scheme scheme);
-/* Bytes of that digest, 0 for Ed25519. */
+/* Bytes of that digest, 0 for Ed25519 and Ed448. */
 unsigned pki_scheme_digest_size(enum pki_scheme scheme);
 
 /* Sets up EVP_DigestSign() or EVP_DigestVerify(). salt_len is for PSS: -1 as long as the digest,

@@ -35,7 +35,7 @@ static void check_key(const struct pki_cert *cert, struct pki_findings *findings
 	(void)pki_key_describe(cert->key_type, cert->key_bits, found, sizeof(found));
 	pki_findings_add(
 		findings, PKI_RULE_TRUST_KEY_WEAK, PKI_WARNING, cert->subject, found,
-		"peers below it are refused; RSA of 2048 to 8192 bits, EC P-256, P-384 or P-521, or Ed25519");
+		"peers below it are refused; RSA of 2048 to 8192 bits, EC P-256, P-384 or P-521, Ed25519 or Ed448");
 }
 
 static int add(struct pki_certs *to, struct pki_cert *cert, struct pki_error *err)

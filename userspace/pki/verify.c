@@ -138,7 +138,7 @@ static bool check_one(struct pki_verdict *verdict, size_t i, int64_t at)
 	if (!pki_key_strong(cert->key_type, cert->key_bits)) {
 		refuse_one(
 			verdict, i, PKI_WEAK_KEY,
-			"%s has %s; RSA of 2048 to 8192 bits, EC P-256, P-384, P-521 or Ed25519 is required; %s",
+			"%s has %s; RSA of 2048 to 8192 bits, EC P-256, P-384, P-521, Ed25519 or Ed448 is required; %s",
 			WHO(verdict, i),
 			pki_key_describe(cert->key_type, cert->key_bits, text, sizeof(text)),
 			renew(verdict, i));

@@ -33,7 +33,7 @@ static int64_t or_default(int64_t value, int64_t ago)
 
 static const EVP_MD *digest_for(EVP_PKEY *key, const char *digest)
 {
-	if (EVP_PKEY_is_a(key, "ED25519"))
+	if (EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448"))
 		return NULL;
 	return EVP_get_digestbyname(digest ? digest : "SHA256");
 }

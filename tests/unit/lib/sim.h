@@ -63,6 +63,7 @@ struct sim_sa {
 struct sim_flow {
 	uint32_t connection, index;
 	struct sim_sa *active; /* outbound */
+	uint64_t newest;       /* the child that was added last */
 	bool flowing;	       /* a packet arrived at the other end once, */
 	ike_time since;	       /* then: what is sent from then on has to arrive */
 	uint64_t sent, received, lost_no_sa, lost_at_peer;
@@ -139,7 +140,12 @@ struct sim_node {
 	} * expected;
 	size_t n_expected, size_expected;
 	uint64_t expects, early, early_lost;
-	bool hasty; /* sends on a new SA at once, whatever the engine says */
+	bool hasty;	 /* sends on a new SA at once, whatever the engine says */
+	bool one_policy; /* as libreswan 4.10: it sends on the SA that was added last, and on none once that is deleted, until there is another */
+	/* In place of toy certificates. The AUTH payload's data, of malloc(); and whether the peer is let in, as which connection. */
+	uint8_t *(*own_sign)(struct sim_node *n, const struct ike_out_sign *o, size_t *ret_len);
+	bool (*own_judge)(struct sim_node *n, const struct ike_out_verify *o,
+			  struct ike_verify_answer *a);
 	/* faults on demand */
 	int sign_error, child_error;
 	bool cut;		     /* nothing in, nothing out */

@@ -124,8 +124,10 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->next = n->sad;
 	n->sad = sa;
 	n->n_sad++;
-	if (flow && !sa->on_use)
+	if (flow && (!sa->on_use || n->one_policy))
 		flow->active = sa;
+	if (flow)
+		flow->newest = sa->child;
 	sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, 0, NULL, 0);
 }
 
@@ -159,7 +161,7 @@ void sim_sad_activate(struct sim_node *n, uint64_t child)
 	trace(n, "activate", child);
 	assert_non_null(sa);
 	sa->on_use = false;
-	if (flow)
+	if (flow && !n->one_policy)
 		flow->active = sa;
 }
 
@@ -275,7 +277,7 @@ void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
 		theirs->received++;
 	}
 	ours = flow_of(n, sa->connection, sa->index);
-	if (sa->on_use && ours) {
+	if (sa->on_use && ours && !n->one_policy) {
 		sa->on_use = false;
 		ours->active = sa;
 	}

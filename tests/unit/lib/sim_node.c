@@ -199,6 +199,11 @@ static void do_sign(struct sim_node *n, const struct ike_out_sign *o)
 		sim_answer_later(n, IKE_OUT_SIGN, o->request, n->sign_error, NULL, 0);
 		return;
 	}
+	if (n->own_sign) {
+		auth = n->own_sign(n, o, &len);
+		sim_answer_later(n, IKE_OUT_SIGN, o->request, 0, auth, len);
+		return;
+	}
 	octets = octets_of(o->initiator, o->init_message, o->peer_nonce, o->prf, o->sk_p,
 			   o->id_body, o->int_auth_i, o->int_auth_r, o->auth_id, &len);
 	assert_non_null(octets);
@@ -252,17 +257,42 @@ static bool signature_good(const struct ike_out_verify *o, const struct toy_cert
 	return r == 1;
 }
 
-static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike_verify_answer *a)
+static void grant(struct sim_node *n, const struct sim_conn *found, struct ike_verify_answer *a)
 {
-	const struct sim_conn *found = NULL;
-	struct toy_cert cert, right;
+	a->connection = found->config.id;
+	memcpy(a->trust,
+	       n->stale_judge ? (const uint8_t[IKE_TRUST_SIZE]){0xff} : found->config.trust,
+	       sizeof(a->trust));
+	a->binding = ++n->last_binding;
+	if (a->binding >= n->size_bindings) {
+		size_t size = n->size_bindings ? n->size_bindings * 2 : 64;
 
-	/* A nonce is good once, and it must be the one that was handed out. */
+		n->bindings = realloc(n->bindings, size * sizeof(*n->bindings));
+		assert_non_null(n->bindings);
+		memset(n->bindings + n->size_bindings, 0, size - n->size_bindings);
+		n->size_bindings = size;
+	}
+	n->bindings[a->binding] = true;
+	n->binding_of[a->binding % 1024] = a->connection;
+	n->live_bindings++;
+	a->expires_in = found->expires_in;
+}
+
+/* A nonce is good once, and it must be the one that was handed out. */
+static void use_nonce(struct sim_node *n, const struct ike_out_verify *o)
+{
 	assert_true(o->nonce_token < n->n_nonces);
 	assert_int_equal(o->nonce.size, IKE_NONCE_SIZE);
 	assert_memory_equal(o->nonce.data, n->nonces[o->nonce_token].nonce, IKE_NONCE_SIZE);
 	assert_false(n->nonces[o->nonce_token].used);
 	n->nonces[o->nonce_token].used = true;
+}
+
+static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike_verify_answer *a)
+{
+	const struct sim_conn *found = NULL;
+	struct toy_cert cert, right;
+
 	if (!o->n_certs || o->certs[0].size < sizeof(cert)) {
 		refuse(a, "leaf-unreadable", "the certificate cannot be read");
 		return;
@@ -297,23 +327,7 @@ static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike
 		refuse(a, "bad-auth", "the peer's AUTH does not fit its certificate");
 		return;
 	}
-	a->connection = found->config.id;
-	memcpy(a->trust,
-	       n->stale_judge ? (const uint8_t[IKE_TRUST_SIZE]){0xff} : found->config.trust,
-	       sizeof(a->trust));
-	a->binding = ++n->last_binding;
-	if (a->binding >= n->size_bindings) {
-		size_t size = n->size_bindings ? n->size_bindings * 2 : 64;
-
-		n->bindings = realloc(n->bindings, size * sizeof(*n->bindings));
-		assert_non_null(n->bindings);
-		memset(n->bindings + n->size_bindings, 0, size - n->size_bindings);
-		n->size_bindings = size;
-	}
-	n->bindings[a->binding] = true;
-	n->binding_of[a->binding % 1024] = a->connection;
-	n->live_bindings++;
-	a->expires_in = found->expires_in;
+	grant(n, found, a);
 	(void)snprintf(a->subject, sizeof(a->subject), "CN=%s", cert.name);
 }
 
@@ -335,7 +349,11 @@ static void do_verify(struct sim_node *n, const struct ike_out_verify *o)
 		free(a);
 		return;
 	}
-	judge(n, o, a);
+	use_nonce(n, o);
+	if (!n->own_judge)
+		judge(n, o, a);
+	else if (n->own_judge(n, o, a))
+		grant(n, sim_conn_of(n, a->connection), a);
 	sim_answer_later(n, IKE_OUT_VERIFY, o->request, 0, a, sizeof(*a));
 }
 
