@@ -310,8 +310,6 @@ static void test_stale_verdict_at_one_who_may_not_begin(void **state)
 	sim_free(s);
 }
 
-}
-
 static void test_a_new_certificate_is_used_even_if_the_peer_has_just_come(void **state)
 {
 	struct sim *s = sim_new(70);
