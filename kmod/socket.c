@@ -245,13 +245,14 @@ static int make_own(struct cg_socket *s)
 }
 
 /*
- * A user's socket that is being closed still has its port, and serves, until it is unhashed: its
- * user is somewhere between udp_destroy_sock() and udp_lib_unhash(), and may be kept waiting.
+ * A user's socket that is being closed still has its port, and serves unless he changed it, until it
+ * is unhashed: he is somewhere between udp_destroy_sock() and udp_lib_unhash(), and may be
+ * kept waiting. Then there is nobody there for as long as it takes until this is asked again.
  */
 static bool is_leaving(const struct cg_socket *s)
 {
-	return s->sk && !s->own && sock_flag(s->sk, SOCK_DEAD) && is_ours(s->sk) &&
-	       sk_hashed(s->sk);
+	return s->sk && !s->own && sock_flag(s->sk, SOCK_DEAD) &&
+	       !hlist_unhashed_lockless(&s->sk->sk_node);
 }
 
 static void watch_work(struct work_struct *work)
