@@ -261,8 +261,8 @@ static bool ask(struct cg_lane *lane, struct cg_order *ours)
 
 /*
  * Take @lane, which is bound to no list, to that of this CPU. Others may have done bursts at once:
- * first these have to leave the queues they are in, and there may be no more of them. That is asked
- * for one CPU after the other, once in a jiffy, while bursts are still done at once. False: not now.
+ * first these have to leave the queues they are in, and there may be no more of them. One CPU after
+ * the other is asked, once in a jiffy; bursts are done at once meanwhile. False: not now.
  */
 static bool begin_list(struct cg_lane *lane, struct cg_order *ours)
 {
@@ -278,7 +278,8 @@ static bool begin_list(struct cg_lane *lane, struct cg_order *ours)
 	if (!smp_load_acquire(&lane->order)) {		/* pairs with lock_list() */
 		begun = has_left(lane) && !ask(lane, ours);
 		if (begun) {
-			smp_store_mb(lane->order, ours);	/* pairs with lock_list() */
+			/* pairs with lock_list() */
+			smp_store_mb(lane->order, ours);
 			user = READ_ONCE(lane->user);
 			begun = !user || user == me;
 			if (!begun)
@@ -371,7 +372,7 @@ static struct cg_order *lock_list(struct cg_lane *lane, struct cg_order *ours, b
 	u32 me = ours->cpu + 1;
 
 	for (;;) {
-		/* before the list: whoever takes the lane to one looks at these two the other way round */
+		/* before the list: begin_list() looks at the two the other way round */
 		u32 user = smp_load_acquire(&lane->user);
 		struct cg_order *o = READ_ONCE(lane->order);
 
@@ -390,9 +391,8 @@ static struct cg_order *lock_list(struct cg_lane *lane, struct cg_order *ours, b
 		if (READ_ONCE(lane->order) == o) {
 			if ((wanted && o == ours) || is_bound(lane, o, ours))
 				return o;
-			/* the last one's end comes before whatever follows on another list */
 			if (o != ours)
-				smp_store_release(&lane->order, NULL);
+				smp_store_release(&lane->order, NULL);	/* with begin_list() */
 		}
 		spin_unlock(&o->lock);
 	}
@@ -539,7 +539,7 @@ int cg_order_init(void)
 	static const work_func_t helpers[HELPERS] = { help_0, help_1, help_2, help_3 };
 	int cpu, i;
 
-	BUILD_BUG_ON(CG_MAX_ORDER > U8_MAX || NR_CPUS >= U16_MAX);
+	BUILD_BUG_ON(CG_MAX_ORDER > U8_MAX);	/* cg_lane.n */
 	if (share > SHARE_ALWAYS) {
 		pr_err("share=%u: it is 0, 1 or 2\n", share);
 		return -EINVAL;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Bursts that other CPUs do a part of: with all of them on the lists, and, where there are several CPUs, with those that wait. Traffic crosses in
-# order, what is on a list when its certificate dies goes nowhere, and the module goes with it.
+# order, among floods too and from whatever CPU it comes, what is on a list when its certificate dies goes nowhere, tunnels that lead into each other end, and the module goes with it.
 #
 # timeout: 150
 # kernels: uml-debug 6.12
@@ -73,14 +73,14 @@ os.sched_setaffinity(0, {1})
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(17, 103, 96)  # UDP_SEGMENT
 spi = bytes.fromhex(sys.argv[1])
-number = 1 << 30
+train = b"".join(spi + (1 << 30 | i).to_bytes(4, "big") + bytes(88) for i in range(64))
+s.connect((sys.argv[2], 4500))
 while True:
-    number += 64
-    s.sendto(b"".join(spi + (number + i).to_bytes(4, "big") + bytes(88) for i in range(64)), (sys.argv[2], 4500))' "$spi1" "${wan4[2]}" &
+    s.send(train)' "$spi1" "${wan4[2]}" &
 	pouring="${pouring:-} $!"
 }
 
-# through_junk: more than each poll takes is there all the time; what is on lists goes on nevertheless
+# through_junk: there is always more of them than a poll takes, on lists as well; what is authentic arrives nevertheless, and in order
 through_junk() {
 	local before
 	before=$(drops 2 auth)
@@ -111,7 +111,7 @@ t 'two tunnels that lead into each other end' goes_round
 t 'TCP passes' bulk c1 tcp-send 10.2.0.2 5001 4
 if [ $several = 1 ]; then
 	t 'other CPUs helped' helped
-	t 'more than a poll takes does not keep back what is on a list' through_junk
+	t 'among forged trains, each as much as a poll takes, what is authentic goes on' through_junk
 	t 'one that goes and comes takes nothing along' cpu_comes_and_goes
 fi
 t 'a revocation under traffic lets nothing pass' dies
