@@ -17,6 +17,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpumask.h>
+#include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/sched/clock.h>
@@ -38,7 +39,8 @@ MODULE_PARM_DESC(share, "bursts that other CPUs help with: 0 none, 1 what waits 
 #define HELPERS		4	/* at once, of one CPU */
 #define PRESSED		4	/* by a cipher that has this part of a CPU's time */
 #define MAX_INTERVAL	(100 * NSEC_PER_MSEC)
-#define LINGER		(HZ / 100 + 2)	/* what is in queues of a CPU has left them by then */
+#define MAX_ROUNDS	256	/* of softirqs that always have more to do: see drain() */
+#define SEVERAL		U32_MAX	/* cg_lane.user */
 
 struct cg_order {
 	spinlock_t lock;	/* guards the list; bottom halves are off */
@@ -53,6 +55,14 @@ struct cg_order {
 	u64 interval;		/* at which they come, smoothed */
 	u64 cost;		/* what one takes at the cipher, smoothed */
 
+	/* Has what was in queues of this CPU left them? See drain(). */
+	atomic_long_t asked;		/* how often somebody wanted to know */
+	unsigned long answered;		/* up to which of these it has */
+	unsigned long target;		/* @asked when @rounds were begun; both the tasklet's */
+	unsigned int rounds;
+	struct tasklet_struct drain;
+	u32 asked_at;			/* jiffies when this CPU last asked one */
+
 	unsigned int cpu;
 	unsigned long flags;
 	call_single_data_t csd;
@@ -63,6 +73,8 @@ struct cg_order {
 
 static struct cg_order __percpu *orders;
 static struct workqueue_struct *helper_wq;
+/* What lanes without a list wait for, and who takes one to a list. Inside that list's lock. */
+static DEFINE_SPINLOCK(asking);
 
 /* The first that nobody has begun is the caller's; NULL: there are no more than @left. */
 static struct cg_job *begin(struct cg_order *o, unsigned int left)
@@ -171,36 +183,128 @@ static struct cg_lane *lane_of(const struct cg_sa *sa)
 	return &sa->tunnel->lanes[sa->dir];
 }
 
-/* @then: jiffies, of which there are so few in between that they need not be told in full. */
-static bool is_recent(u32 then)
+/*
+ * A tasklet runs after NAPI's polls of a round of softirqs, and never within code that has bottom
+ * halves off. If the polls have left nothing over, whatever was on its way through queues of this
+ * CPU, one behind the other, has left them. If they always have more to do, so many rounds are
+ * enough: in each of them every queue was emptied by 64 packets, and a backlog has 1000.
+ */
+static void drain(struct tasklet_struct *tasklet)
 {
-	return (u32)jiffies - then < LINGER;
+	struct cg_order *o = from_tasklet(o, tasklet, drain);
+	unsigned long asked = atomic_long_read_acquire(&o->asked);	/* pairs with wait_for() */
+
+	if (local_softirq_pending() & BIT(NET_RX_SOFTIRQ)) {
+		if (!o->rounds)
+			o->target = asked;
+		if (++o->rounds < MAX_ROUNDS) {
+			tasklet_schedule(tasklet);
+			return;
+		}
+		asked = o->target;
+	}
+	o->rounds = 0;
+	smp_store_release(&o->answered, asked);		/* pairs with has_left() */
+	if (asked != atomic_long_read(&o->asked))
+		tasklet_schedule(tasklet);
+}
+
+/* From now on @lane waits until what is in queues of @o's CPU has left them. */
+static void wait_for(struct cg_lane *lane, struct cg_order *o)
+{
+	WRITE_ONCE(lane->ticket, atomic_long_inc_return(&o->asked));
+	WRITE_ONCE(lane->waits, o->cpu + 1);
+}
+
+/* Has it? With the lock that guards what @lane waits for; without it this is a guess. */
+static bool has_left(const struct cg_lane *lane)
+{
+	unsigned int waits = READ_ONCE(lane->waits);
+	const struct cg_order *o;
+
+	if (!waits || !cpu_online(waits - 1))
+		return true;
+	o = per_cpu_ptr(orders, waits - 1);
+	/* pairs with drain() */
+	return (long)(smp_load_acquire(&o->answered) - READ_ONCE(lane->ticket)) >= 0;
 }
 
 /*
- * Has another CPU just done a burst of @lane without a list? What that one sent on may still be
- * in queues of that CPU, and more of it may come: from a list here it would be overtaken.
+ * Ask the next CPU that may have something of @lane in its queues. Whoever does a burst from here
+ * on enters the lane again: that it is not there is known to a CPU by the time it answers, as what
+ * it does with bottom halves off is over then. False: there is none. With @asking.
  */
-static bool is_elsewhere(const struct cg_lane *lane, unsigned int cpu)
+static bool ask(struct cg_lane *lane, struct cg_order *ours)
 {
-	unsigned int direct = READ_ONCE(lane->direct);
+	unsigned int cpu = nr_cpu_ids;
+	struct cg_order *o;
+	u32 user;
 
-	return direct && direct != cpu + 1 && is_recent(READ_ONCE(lane->direct_at));
+	if (lane->scans)
+		cpu = cpumask_next(lane->waits - 1, cpu_online_mask);
+	if (cpu >= nr_cpu_ids) {
+		lane->scans = false;
+		user = READ_ONCE(lane->user);
+		if (!user || user == ours->cpu + 1)
+			return false;
+		if (cmpxchg(&lane->user, user, 0) != user)
+			return true;	/* there is one more: next time */
+		lane->scans = user == SEVERAL;
+		cpu = lane->scans ? cpumask_first(cpu_online_mask) : user - 1;
+	}
+	o = per_cpu_ptr(orders, cpu);
+	wait_for(lane, o);
+	ours->asked_at = jiffies;
+	call_home(o);
+	return true;
 }
 
-static void went_directly(struct cg_lane *lane, unsigned int cpu)
+/*
+ * Take @lane, which is bound to no list, to that of this CPU. Others may have done bursts at once:
+ * first these have to leave the queues they are in, and there may be no more of them. One CPU after
+ * the other is asked, once in a jiffy; bursts are done at once meanwhile. False: not now.
+ */
+static bool begin_list(struct cg_lane *lane, struct cg_order *ours)
 {
-	u32 now = jiffies;
+	u32 me = ours->cpu + 1, user = READ_ONCE(lane->user);
+	bool begun = true;
 
-	if (READ_ONCE(lane->direct) != cpu + 1)
-		WRITE_ONCE(lane->direct, cpu + 1);
-	if (READ_ONCE(lane->direct_at) != now)
-		WRITE_ONCE(lane->direct_at, now);
+	if (!has_left(lane))
+		return false;
+	if ((lane->scans || (user && user != me)) && ours->asked_at == (u32)jiffies)
+		return false;
+	spin_lock(&ours->lock);
+	spin_lock(&asking);
+	if (!smp_load_acquire(&lane->order)) {		/* pairs with lock_list() */
+		begun = has_left(lane) && !ask(lane, ours);
+		if (begun) {
+			/* pairs with lock_list() */
+			smp_store_mb(lane->order, ours);
+			user = READ_ONCE(lane->user);
+			begun = !user || user == me;
+			if (!begun)
+				WRITE_ONCE(lane->order, NULL);
+		}
+	}
+	spin_unlock(&asking);
+	spin_unlock(&ours->lock);
+	return begun;
+}
+
+/* An estimate, for bursts that may be worth sharing. */
+static u32 size_of(const struct cg_job *job)
+{
+	return job->n * job->seg[0].len;
 }
 
 static u32 bytes_of(const struct cg_job *job)
 {
-	return job->n * job->seg[0].len;
+	u32 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < job->n; i++)
+		bytes += job->seg[i].len;
+	return bytes;
 }
 
 static bool should_share(struct cg_order *o, struct cg_job *job, bool more)
@@ -209,12 +313,11 @@ static bool should_share(struct cg_order *o, struct cg_job *job, bool more)
 
 	if (share == SHARE_ALWAYS)
 		return true;
-	if (share == SHARE_NEVER || num_online_cpus() == 1 || !job->n ||
-	    bytes_of(job) < CG_WORTH_SHARING)
+	if (share == SHARE_NEVER || num_online_cpus() == 1 || size_of(job) < CG_WORTH_SHARING)
 		return false;
 	job->timed = true;
 	pressed = is_pressed(o);
-	return (more || pressed) && !is_elsewhere(lane_of(job->sa), o->cpu);
+	return more || pressed;
 }
 
 void cg_order_took(struct cg_job *job, u64 nanoseconds)
@@ -240,20 +343,59 @@ static void call_helpers(struct cg_order *o, unsigned int wanted)
 		queue_work(helper_wq, &o->helpers[i]);
 }
 
-/*
- * Are bursts bound to a list? To that on which others of their lane are; and for a while to that
- * where the last one ended, as it is in queues of that list's CPU then: from there the next one
- * may go on at once, from elsewhere it would overtake.
- */
-static bool is_bound(const struct cg_lane *lane, const struct cg_order *ours)
+/* May a burst of @lane, whose list is @o, be done at once? A look that is right on this CPU. */
+static bool is_free(const struct cg_lane *lane, const struct cg_order *o,
+		    const struct cg_order *ours)
 {
-	const struct cg_order *o = READ_ONCE(lane->order);
+	/* pairs with leave() */
+	return !o || (o == ours && !smp_load_acquire(&lane->n));
+}
 
-	if (likely(!o))
-		return false;
-	if (smp_load_acquire(&lane->n))		/* pairs with leave() */
-		return true;
-	return o != ours && cpu_online(o->cpu) && is_recent(READ_ONCE(lane->left));
+/*
+ * Are @lane's bursts bound to @o, which is locked? As long as there are others of it there; and,
+ * those of another CPU, until the last one has left the queues of the list's CPU as well: from
+ * there the next one may go on at once, from elsewhere it would overtake.
+ */
+static bool is_bound(const struct cg_lane *lane, const struct cg_order *o,
+		     const struct cg_order *ours)
+{
+	return lane->n || (o != ours && cpu_online(o->cpu) && !has_left(lane));
+}
+
+/*
+ * The list that a burst of @lane is to go on, locked. NULL: it is to be done at once, and it is
+ * known whose queues it will be in. As long as one CPU does them, or the same ones, that is no
+ * more than a look.
+ */
+static struct cg_order *lock_list(struct cg_lane *lane, struct cg_order *ours, bool wanted)
+{
+	u32 me = ours->cpu + 1;
+
+	for (;;) {
+		/* before the list: begin_list() looks at the two the other way round */
+		u32 user = smp_load_acquire(&lane->user);
+		struct cg_order *o = READ_ONCE(lane->order);
+
+		if (likely(!wanted && is_free(lane, o, ours))) {
+			if (likely(user == me || user == SEVERAL))
+				return NULL;
+			/* pairs with begin_list(); then look again */
+			cmpxchg(&lane->user, user, user ? SEVERAL : me);
+			continue;
+		}
+		if (!o) {
+			wanted = begin_list(lane, ours);
+			continue;
+		}
+		spin_lock(&o->lock);
+		if (READ_ONCE(lane->order) == o) {
+			if ((wanted && o == ours) || is_bound(lane, o, ours))
+				return o;
+			if (o != ours)
+				smp_store_release(&lane->order, NULL);	/* with begin_list() */
+		}
+		spin_unlock(&o->lock);
+	}
 }
 
 static bool is_full(const struct cg_order *o, const struct cg_net *cgn)
@@ -276,54 +418,29 @@ static bool append(struct cg_order *o, struct cg_lane *lane, struct cg_job *job)
 	if (!o->unbegun)
 		o->unbegun = job;
 	WRITE_ONCE(o->n_unbegun, o->n_unbegun + 1);
-	o->bytes += bytes_of(job);
+	o->bytes += job->bytes;
 	WRITE_ONCE(o->n, o->n + 1);
 	return true;
-}
-
-/*
- * Put @job on the list that its lane is bound to, or on @ours; that list, and in *@unbegun how
- * many of it nobody has begun. NULL: it is full.
- */
-static struct cg_order *enqueue(struct cg_job *job, struct cg_order *ours, unsigned int *unbegun)
-{
-	struct cg_lane *lane = lane_of(job->sa);
-	struct cg_order *o;
-
-	for (;;) {
-		bool there = false, taken = false;
-
-		o = READ_ONCE(lane->order) ?: ours;
-		spin_lock(&o->lock);
-		if (o != ours && lane->order == o && !is_bound(lane, ours)) {
-			/* what it is changes under its lock, as does what else is in the lane */
-			smp_store_release(&lane->order, NULL);
-		} else if (!cmpxchg(&lane->order, NULL, o) || lane->order == o) {
-			there = true;
-			taken = append(o, lane, job);
-			*unbegun = o->n_unbegun;
-		}
-		spin_unlock(&o->lock);
-		if (there)
-			return taken ? o : NULL;
-	}
 }
 
 bool cg_order_take(struct cg_job *job, bool more)
 {
 	struct cg_order *ours = this_cpu_ptr(orders), *o;
 	struct cg_lane *lane = lane_of(job->sa);
-	unsigned int unbegun = 0, left;
+	unsigned int unbegun, left;
+	bool taken;
 
-	if (likely(!should_share(ours, job, more) && !is_bound(lane, ours))) {
-		went_directly(lane, ours->cpu);
+	o = lock_list(lane, ours, should_share(ours, job, more));
+	if (likely(!o))
 		return false;
-	}
 	job->settled = false;
 	job->waited = true;
 	job->next = NULL;
-	o = enqueue(job, ours, &unbegun);
-	if (unlikely(!o)) {
+	job->bytes = bytes_of(job);
+	taken = append(o, lane, job);
+	unbegun = o->n_unbegun;
+	spin_unlock(&o->lock);
+	if (unlikely(!taken)) {
 		cg_drop(job->sa, CG_DROP_QUEUE, job->n);
 		cg_job_free(job);
 		return true;
@@ -365,15 +482,16 @@ static void leave(struct cg_order *o, struct cg_lane *lane, u32 bytes)
 	spin_lock(&o->lock);
 	o->bytes -= bytes;
 	WRITE_ONCE(o->n, o->n - 1);
-	WRITE_ONCE(lane->left, jiffies);
-	smp_store_release(&lane->n, lane->n - 1);	/* pairs with is_bound() */
+	if (lane->n == 1)
+		wait_for(lane, o);
+	smp_store_release(&lane->n, lane->n - 1);	/* pairs with is_free() */
 	spin_unlock(&o->lock);
 }
 
 static void end(struct cg_order *o, struct cg_job *job, struct napi_struct *napi)
 {
 	struct cg_sa *sa = job->sa;
-	u32 bytes = bytes_of(job);
+	u32 bytes = job->bytes;
 
 	refcount_inc(&sa->ref);	/* for the lane; the burst has one until it ends */
 	job->order = NULL;
@@ -410,6 +528,9 @@ unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned 
 		ciphered += job->n;
 		cg_job_cipher(job);
 	}
+	/* after this poll and all others of this CPU */
+	if (unlikely(atomic_long_read(&o->asked) != READ_ONCE(o->answered)))
+		tasklet_schedule(&o->drain);
 	return max(packets, ciphered);
 }
 
@@ -418,6 +539,7 @@ int cg_order_init(void)
 	static const work_func_t helpers[HELPERS] = { help_0, help_1, help_2, help_3 };
 	int cpu, i;
 
+	BUILD_BUG_ON(CG_MAX_ORDER > U8_MAX);	/* cg_lane.n */
 	if (share > SHARE_ALWAYS) {
 		pr_err("share=%u: it is 0, 1 or 2\n", share);
 		return -EINVAL;
@@ -437,6 +559,7 @@ int cg_order_init(void)
 		spin_lock_init(&o->lock);
 		o->end = &o->head;
 		o->cpu = cpu;
+		tasklet_setup(&o->drain, drain);
 		INIT_CSD(&o->csd, called, o);
 		for (i = 0; i < HELPERS; i++)
 			INIT_WORK(&o->helpers[i], helpers[i]);
@@ -455,6 +578,7 @@ void cg_order_exit(void)
 		WARN_ON_ONCE(o->n || o->head);
 		while (test_bit(CALLED, &o->flags))
 			cond_resched();
+		tasklet_kill(&o->drain);
 	}
 	synchronize_net();	/* the last call returns */
 	free_percpu(orders);

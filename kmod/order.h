@@ -6,13 +6,26 @@
  * A CPU of whose time the cipher has a good part, or that has more than one burst at hand, puts
  * them on its list. Helpers, work items that the scheduler starts where a CPU is idle, and the CPU
  * itself, in its NAPI poll, take from it what nobody has begun. The poll takes bursts off at the
- * front, once they are settled. As long as a tunnel has one on a list, and for a while after, all
- * its bursts of that direction go over that, wherever they come in: none overtakes another.
+ * front, once they are settled. As long as a tunnel has one on a list, all its bursts of that
+ * direction go over that, wherever they come in.
  *
- * Not kept in order: where several CPUs bring one tunnel's bursts, those that one of them did
- * without a list just before another began one; and bursts at an asynchronous cipher that were not
- * on a list. What it costs: a flow that comes to another CPU, with less than ten milliseconds
- * between its packets, stays on the list that a quick one was on.
+ * What is in order: bursts of a lane (a tunnel's direction), whatever CPUs they come in on, as long
+ * as one of two that follow one another is on a list. Two that are done at once, on two CPUs, are
+ * as much in order as what those CPUs forward without us: each in its own queues. By what:
+ * - On a list, by their place in it, from which they go on, on one CPU.
+ * - From a list to what is done at once, and to another list: only the list's CPU does that freely,
+ *   whose queues they all end in. Others put theirs on the list until that is empty and what was on
+ *   it has left the queues it went on through: backlog, NAPI, the next tunnel's queue.
+ * - From what is done at once to a list: it is begun when no other CPU has done any since its
+ *   queues were last empty. Until then who wants one does bursts at once.
+ * That queues are empty is for their own CPU to say, in a tasklet that finds NAPI's polls done and
+ * none pending. It does not rest on a time: a CPU that stands still says nothing. It may be that it
+ * never gets there under a flood; so 256 rounds of softirqs, with 64 packets from each queue, are
+ * enough as well.
+ *
+ * Not kept in order: bursts at an asynchronous cipher that were not on a list; what a thread polls
+ * instead of a softirq (threaded NAPI); what a CPU had that has gone offline; and what network
+ * devices with a queue a CPU do beyond us.
  */
 #ifndef _CERTGATE_ORDER_H
 #define _CERTGATE_ORDER_H

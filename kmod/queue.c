@@ -37,7 +37,8 @@ struct cg_cpu {
 	/* used on this CPU alone: */
 	const void *last_dev;		/* that was to send something, only to be compared with */
 	unsigned int last_round;	/* and how many softirqs there had been by then */
-	bool more;			/* others wait for this CPU while what waited is sent */
+	bool sending;			/* what waited, */
+	bool more;			/* while others wait for this CPU */
 	u8 depth;			/* tunnels that the packet being sent is in already */
 
 	/* used on this CPU alone with bottom halves off */
@@ -371,18 +372,25 @@ static void take_waiting(struct cg_cpu *c, struct sk_buff_head *to)
 
 /*
  * Packets that are sent meanwhile on this CPU may be ours in their turn, from a tunnel into another
- * one: they wait like others, so that none overtakes, and know how deep they are.
+ * one: they wait behind those that are at hand, so that none overtakes, and are taken next. That
+ * ends, as they know how deep they are. @c is another CPU's when that is gone.
  */
 static void send_waiting(struct cg_cpu *c, bool more)
 {
+	struct cg_cpu *here = this_cpu_ptr(cpus);
 	struct sk_buff_head waiting;
-	bool before = c->more;
 
 	__skb_queue_head_init(&waiting);
 	take_waiting(c, &waiting);
-	c->more = more;
-	cg_tx_process(&waiting);
-	c->more = before;
+	here->sending = true;
+	here->more = more;
+	do {
+		cg_tx_process(&waiting);
+		if (unlikely(!skb_queue_empty_lockless(&here->waiting)))
+			take_waiting(here, &waiting);
+	} while (unlikely(!skb_queue_empty(&waiting)));
+	here->more = false;
+	here->sending = false;
 }
 
 u8 cg_queue_depth(void)
@@ -404,13 +412,15 @@ bool cg_queue_to_send(struct sk_buff *skb, struct net_device *dev)
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 	bool full;
 
-	if (!in_burst(c, dev) && likely(skb_queue_empty_lockless(&c->waiting)))
-		return false;
-	if (skb_is_gso(skb)) {
-		/* a burst of its own */
-		if (!skb_queue_empty_lockless(&c->waiting))
-			send_waiting(c, true);
-		return false;
+	if (likely(!c->sending)) {
+		if (!in_burst(c, dev) && likely(skb_queue_empty_lockless(&c->waiting)))
+			return false;
+		if (skb_is_gso(skb)) {
+			/* a burst of its own */
+			if (!skb_queue_empty_lockless(&c->waiting))
+				send_waiting(c, true);
+			return false;
+		}
 	}
 	cg_cb(skb)->depth = c->depth;
 	spin_lock(&c->waiting.lock);
@@ -419,6 +429,8 @@ bool cg_queue_to_send(struct sk_buff *skb, struct net_device *dev)
 	full = skb_queue_len(&c->waiting) == CG_MAX_BURST ||
 	       c->waiting_bytes >= CG_MAX_WAITING_BYTES;
 	spin_unlock(&c->waiting.lock);
+	if (unlikely(c->sending))
+		return true;
 	if (full)
 		send_waiting(c, true);
 	else

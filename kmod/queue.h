@@ -52,6 +52,7 @@ struct cg_job {
 	struct cg_order *order;		/* order.c: the list that it is on; NULL: none */
 	bool settled;			/* and whether all its segments are */
 	bool timed;			/* cg_order_took() is to be told */
+	u32 bytes;			/* order.c: of its packets, while it is on the list */
 	struct cg_sa *sa;
 	struct net_device *dev;
 	struct dst_entry *dst;		/* to send */

@@ -297,8 +297,10 @@ void cg_seal_list(struct cg_burst *b, struct sk_buff_head *inner)
 			n -= together;
 			seq += together;
 		}
-		if (job)
+		if (likely(job && job->n))
 			cg_job_run(job, NULL, false);
+		else if (job)
+			cg_job_free(job);	/* there was no memory for any */
 	}
 }
 
@@ -384,6 +386,9 @@ void cg_seal_cut(struct cg_burst *b, struct cg_cut *cut, const struct sk_buff *s
 			cg_drop(b->sa, CG_DROP_MEMORY, n + left);
 			return;
 		}
-		cg_job_run(job, NULL, false);
+		if (likely(job->n))
+			cg_job_run(job, NULL, false);
+		else
+			cg_job_free(job);
 	}
 }

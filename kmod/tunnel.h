@@ -57,14 +57,16 @@ struct cg_flow {
 
 /*
  * One direction of a tunnel, with all its SAs: bursts of a new one do not overtake those of the
- * old one. See order.c.
+ * old one. Owned by order.c, which tells what guards what.
  */
 struct cg_lane {
 	struct cg_order *order;		/* list that bursts are or last were on; NULL: none */
-	unsigned int n;			/* on it or not at their end, with its lock */
-	u32 left;			/* jiffies when the last one was; READ_ONCE, as: */
-	u32 direct;			/* 1 + CPU whose bursts last did without a list; 0: none */
-	u32 direct_at;			/* and the jiffies then */
+	/* Before the lane goes from or to a list, a CPU has to say that its queues are empty. */
+	unsigned long ticket;		/* which of its answers that is */
+	u16 waits;			/* that CPU + 1, of 8192 at most; 0: it waits for none */
+	bool scans;			/* all CPUs with higher numbers are asked as well */
+	u8 n;				/* bursts on the list or not at their end, with its lock */
+	u32 user;			/* CPU + 1 that did bursts at once; 0: none; or SEVERAL */
 };
 
 /* There are many: ordered so that one with two selectors fits 512 bytes. See cg_tunnel_alloc(). */

@@ -27,8 +27,12 @@
 #define MAX_HEADERS	2048
 
 /*
- * Tunnels through tunnels end here, by what a packet has been through: two that lead into each
- * other would have their packets for ever. And by the stack, of which each level takes some.
+ * Tunnels that a packet may go through on this machine, one in the other. Two that lead into each
+ * other would have their packets for ever. It is counted from the end of a burst (cg_tx_finish())
+ * to the next device of ours, and while a packet waits there: as long as the CPU that sends it
+ * does so in one go. What a queueing discipline between the two keeps for later, or what goes
+ * through another namespace, begins anew, as it does with all kinds of tunnels; what such a loop
+ * may take is up to that queue. And it is counted by the stack, of which each level takes some.
  */
 #define MAX_NESTING	4
 
@@ -266,7 +270,7 @@ static bool find_tunnel(struct cg_burst *b, struct sk_buff *skb, struct cg_flow 
 		goto drop;
 
 	why = CG_DROP_ROUTE;
-	if (b->depth > MAX_NESTING || dev_recursion_level() > MAX_NESTING)
+	if (b->depth >= MAX_NESTING || dev_recursion_level() > MAX_NESTING)
 		goto drop;
 
 	why = CG_DROP_SELECTOR;

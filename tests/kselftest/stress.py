@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run by stress.sh: numbered datagrams without an end, and whether they come in order, once, and as they were sent.
+"""Run by load() of later.sh: numbered datagrams without an end, and whether they come in order, once, and as they were sent.
 
-stress.py send ADDRESS PORT    as many as the machine makes, of small, middle and large size
-stress.py receive PORT FILE    FILE says how many came, and how many of those were behind another, twice there or changed
+stress.py send ADDRESS PORT CPU   as many as the machine makes, of small, middle and large size
+stress.py receive PORT FILE       FILE says how many came, and how many of those were behind another, twice there or changed
 """
 
 import os
@@ -20,8 +20,8 @@ def datagram(number):
     return struct.pack("!I", number) * (SIZES[number % len(SIZES)] // 4)
 
 
-def send(address, port):
-    os.sched_setaffinity(0, {0})  # a sender that changes CPUs overtakes itself on any path
+def send(address, port, cpu):
+    os.sched_setaffinity(0, {int(cpu)})  # a sender that changes CPUs overtakes itself on any path
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.connect((address, int(port)))
     number = 0

@@ -34,3 +34,37 @@ again() {
 	tunnel_down
 	cgk 1 cert unrevoke "$(key root 32)" && tunnel_up && flood 1 && flood 2 && wait_until 20 both_receive
 }
+
+# load SITE PORT [CPU]: numbered datagrams to the other site, as many as that CPU sends, until pour_off
+load() {
+	local peer=$((3 - $1)) received=/tmp/received.$2
+	rm -f "$received"
+	"$enter" "c$peer" python3 tests/kselftest/stress.py receive "$2" "$received" >"$received.wrong" 2>&1 &
+	pouring="${pouring:-} $!"
+	wait_until 20 test -s "$received" || return 1
+	"$enter" "c$1" python3 tests/kselftest/stress.py send "10.$peer.0.2" "$2" "${3:-0}" &
+	pouring="${pouring:-} $!"
+}
+
+# came PORT: how many of these datagrams
+came() {
+	local seen
+	read -r seen _ <"/tmp/received.$1"
+	echo "$seen"
+}
+
+# so_many_came COUNT PORT...: at each of these ports
+so_many_came() {
+	local count=$1 port
+	shift
+	for port; do
+		[ "$(came "$port")" -ge "$count" ] || return 1
+	done
+}
+
+# right COUNT PORT: more than so many came, and all of them in order, once and whole
+right() {
+	local seen wrong
+	read -r seen wrong <"/tmp/received.$2"
+	[ "$seen" -gt "$1" ] && [ "$wrong" = 0 ] || { echo "$seen came, $wrong of them wrong:"; cat "/tmp/received.$2.wrong"; return 1; }
+}
