@@ -278,8 +278,8 @@ rekey_at_once() {
 	late add 200ms && whack --rekey-ipsec && gate hq keylog branch on && sleep 3 && late change 0ms
 }
 
-# Which of two new ones goes is drawn (RFC 7296 section 2.8.1). libreswan 4.10 deletes neither, and is deaf and dumb without the one that it made last; certgate has
-# half a minute more patience than there is here.
+# Which of two new ones goes is drawn (RFC 7296 section 2.8.1). libreswan 4.10 deletes neither, and sends nothing once the one that it made last is
+# deleted, until there is another: certgate waits half a minute, which is not waited for here, and rekeys the one that stays before it deletes that one.
 before=$(grep -c event=child-rekeyed "$gate_root/hq/log")
 t 'both rekey the Child SA at once and nothing is lost' lossless 7 rekey_at_once || logs
 t 'which crossed' eval '[ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) = 2 ] && said "initiator rekeyed Child SA" && said "responder rekeyed Child SA"' || logs
