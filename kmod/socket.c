@@ -245,9 +245,9 @@ static int make_own(struct cg_socket *s)
 }
 
 /*
- * A user's socket that is being closed still has its port, and serves unless he changed it, until it
- * is unhashed: he is somewhere between udp_destroy_sock() and udp_lib_unhash(), and may be
- * kept waiting. Then there is nobody there for as long as it takes until this is asked again.
+ * A user's socket that is being closed still has its port, and serves unless he changed it,
+ * until it is unhashed: he is somewhere between udp_destroy_sock() and udp_lib_unhash(), and may
+ * be kept waiting. Then there is nobody for as long as it takes until this is asked again.
  */
 static bool is_leaving(const struct cg_socket *s)
 {
