@@ -254,6 +254,42 @@ static void a_peer_may_stay_where_it_was_let_in(void **state _unused_)
 	tear_down(&w);
 }
 
+/* So it may after a planned restart, at which it had none. */
+static void also_over_a_restart_without_a_child_sa(void **state _unused_)
+{
+	static struct state_binding s;
+	struct cg_config config = {};
+	struct cg_addr listen, leads_to;
+	struct binding *b;
+	struct world w;
+
+	set_up(&w, 1, 1);
+	assert_int_equal(cg_addr_parse("198.51.100.2", &listen), 0);
+	assert_int_equal(cg_addr_parse("203.0.113.9", &leads_to), 0);
+	config.gateway.listen = &listen;
+	config.gateway.n_listen = 1;
+	w.g.config = &config;
+	w.cfg.remote_kind = CG_REMOTE_NAME;
+	w.c.resolved = &leads_to;
+	w.c.n_resolved = 1;
+	s = (struct state_binding){.kernel_id = 3, .since = 99, .b = {.handle = HANDLE + 1}};
+	memset(s.b.trust, 1, sizeof(s.b.trust));
+	b = binding_restored(&w.c, &s, 1);
+	assert_non_null(b);
+	assert_false(may_be_at(&w, "203.0.113.2"));
+	binding_release(&w.g, HANDLE + 1);
+	assert_int_equal(cg_addr_parse("203.0.113.2", &s.place), 0);
+	b = binding_restored(&w.c, &s, 1);
+	assert_non_null(b);
+	assert_int_equal(b->kernel_id, 3);
+	assert_int_equal(b->since, 99);
+	assert_int_equal(b->judge, 1);
+	assert_true(may_be_at(&w, "203.0.113.2"));
+	assert_true(may_be_at(&w, "203.0.113.9"));
+	w.c.resolved = NULL;
+	tear_down(&w);
+}
+
 static void a_change_taken_back_is_none(void **state _unused_)
 {
 	struct world w;
@@ -417,6 +453,7 @@ int main(void)
 		cmocka_unit_test(a_worker_that_gets_on_with_others_is_waited_for),
 		cmocka_unit_test(a_connection_that_is_refused_admits_nobody),
 		cmocka_unit_test(a_peer_may_stay_where_it_was_let_in),
+		cmocka_unit_test(also_over_a_restart_without_a_child_sa),
 		cmocka_unit_test(a_change_taken_back_is_none),
 		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
 		cmocka_unit_test(past_its_grace_who_must_know_ends_it),
