@@ -6,9 +6,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "daemon/binding.h"
 #include "daemon/check.h"
 #include "daemon/child.h"
@@ -200,6 +203,45 @@ static void a_connection_that_is_refused_admits_nobody(void **state _unused_)
 	w.c.refusal = NULL;
 	binding_new(&w.g, &verify[0], &p);
 	assert_non_null(binding_find(&w.g, HANDLE + 1));
+	tear_down(&w);
+}
+
+/* How many lines the log gets while `handshakes` peers come to a connection that lets nobody in. */
+static size_t logged(struct world *w, unsigned int handshakes)
+{
+	static struct proto_binding p;
+	int saved = dup(STDERR_FILENO), fd = memfd_create("log", MFD_CLOEXEC);
+	size_t n = 0, len;
+	char *text;
+
+	assert_true(saved >= 0 && fd >= 0);
+	assert_true(dup2(fd, STDERR_FILENO) >= 0);
+	for (unsigned int i = 0; i < handshakes; i++) {
+		p = (struct proto_binding){.handle = HANDLE + 1 + i, .connection = 1};
+		binding_new(&w->g, &verify[0], &p);
+	}
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	(void)close(saved);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(file_read_fd(fd, 1024 * 1024, &text, &len), 0);
+	for (size_t i = 0; i < len; i++)
+		n += text[i] == '\n';
+	free(text);
+	(void)close(fd);
+	return n;
+}
+
+/* Whoever has a peer's key may come as often as it likes. */
+static void its_peers_do_not_fill_the_log(void **state _unused_)
+{
+	struct world w;
+	size_t n;
+
+	set_up(&w, 1, 1);
+	w.c.refusal = (char *)"expired";
+	n = logged(&w, 500);
+	assert_in_range(n, 1, 20);
+	w.c.refusal = NULL;
 	tear_down(&w);
 }
 
@@ -452,6 +494,7 @@ int main(void)
 		cmocka_unit_test(where_only_the_peer_may_begin_its_path_decides),
 		cmocka_unit_test(a_worker_that_gets_on_with_others_is_waited_for),
 		cmocka_unit_test(a_connection_that_is_refused_admits_nobody),
+		cmocka_unit_test(its_peers_do_not_fill_the_log),
 		cmocka_unit_test(a_peer_may_stay_where_it_was_let_in),
 		cmocka_unit_test(also_over_a_restart_without_a_child_sa),
 		cmocka_unit_test(a_change_taken_back_is_none),

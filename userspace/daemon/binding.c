@@ -465,6 +465,7 @@ struct binding *binding_restored(struct conn *c, const struct state_binding *s, 
 
 void binding_new(struct gateway *g, struct proc *from, const struct proto_binding *p)
 {
+	static struct cg_ratelimit notices = {.interval = 600 * USEC_PER_SEC, .burst = 20};
 	struct conn *c = conn_find(g, p->connection);
 	struct binding *b;
 	int r;
@@ -473,8 +474,10 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 		return;
 	/* ike knows of either, or will: the verdict may have crossed that. */
 	if (!c || conn_is_refused(c)) {
-		log_notice("a peer authenticated for a connection that is %s",
-			   c ? "refused" : "gone");
+		/* Whoever has a peer's key may come as often as it likes. */
+		if (ratelimit_pass(&notices, now_boottime(), NULL))
+			log_notice("a peer authenticated for a connection that is %s",
+				   c ? "refused" : "gone");
 		tell_gone(from->channel, p->handle);
 		return;
 	}
