@@ -318,8 +318,11 @@ static void refuse_connection(struct load *l, struct conn *c)
 	}
 	l->forgiven += l->diags.n_errors - l->errors_before;
 	l->n_refused++;
-	/* What is up lives on by what it was made with, until its certificates end; verify watches it by that (trust_lists.h). */
-	if (!old || conn_children_up(old) == 0)
+	/*
+	 * What is up lives on by what it was made with, until its certificates end; verify watches it by that (trust_lists.h). Whether it is up is seen
+	 * when it is put in force: others are staged meanwhile.
+	 */
+	if (!old)
 		credentials_drop_own(c);
 	else {
 		r = c->n_certs == 0 ? credentials_copy_own(c, old) : 0;
