@@ -6,9 +6,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "daemon/binding.h"
 #include "daemon/check.h"
 #include "daemon/child.h"
@@ -203,6 +206,45 @@ static void a_connection_that_is_refused_admits_nobody(void **state _unused_)
 	tear_down(&w);
 }
 
+/* How many lines the log gets while `handshakes` peers come to a connection that lets nobody in. */
+static size_t logged(struct world *w, unsigned int handshakes)
+{
+	static struct proto_binding p;
+	int saved = dup(STDERR_FILENO), fd = memfd_create("log", MFD_CLOEXEC);
+	size_t n = 0, len;
+	char *text;
+
+	assert_true(saved >= 0 && fd >= 0);
+	assert_true(dup2(fd, STDERR_FILENO) >= 0);
+	for (unsigned int i = 0; i < handshakes; i++) {
+		p = (struct proto_binding){.handle = HANDLE + 1 + i, .connection = 1};
+		binding_new(&w->g, &verify[0], &p);
+	}
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	(void)close(saved);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(file_read_fd(fd, 1024 * 1024, &text, &len), 0);
+	for (size_t i = 0; i < len; i++)
+		n += text[i] == '\n';
+	free(text);
+	(void)close(fd);
+	return n;
+}
+
+/* Whoever has a peer's key may come as often as it likes. */
+static void its_peers_do_not_fill_the_log(void **state _unused_)
+{
+	struct world w;
+	size_t n;
+
+	set_up(&w, 1, 1);
+	w.c.refusal = (char *)"expired";
+	n = logged(&w, 500);
+	assert_in_range(n, 1, 20);
+	w.c.refusal = NULL;
+	tear_down(&w);
+}
+
 static bool may_be_at(const struct world *w, const char *where)
 {
 	struct cg_endpoint local = {}, remote = {};
@@ -251,6 +293,42 @@ static void a_peer_may_stay_where_it_was_let_in(void **state _unused_)
 	w.c.resolved = NULL;
 	table_done(&w.g.children_by_number);
 	table_done(&w.g.children_by_sa);
+	tear_down(&w);
+}
+
+/* So it may after a planned restart, at which it had none. */
+static void also_over_a_restart_without_a_child_sa(void **state _unused_)
+{
+	static struct state_binding s;
+	struct cg_config config = {};
+	struct cg_addr listen, leads_to;
+	struct binding *b;
+	struct world w;
+
+	set_up(&w, 1, 1);
+	assert_int_equal(cg_addr_parse("198.51.100.2", &listen), 0);
+	assert_int_equal(cg_addr_parse("203.0.113.9", &leads_to), 0);
+	config.gateway.listen = &listen;
+	config.gateway.n_listen = 1;
+	w.g.config = &config;
+	w.cfg.remote_kind = CG_REMOTE_NAME;
+	w.c.resolved = &leads_to;
+	w.c.n_resolved = 1;
+	s = (struct state_binding){.kernel_id = 3, .since = 99, .b = {.handle = HANDLE + 1}};
+	memset(s.b.trust, 1, sizeof(s.b.trust));
+	b = binding_restored(&w.c, &s, 1);
+	assert_non_null(b);
+	assert_false(may_be_at(&w, "203.0.113.2"));
+	binding_release(&w.g, HANDLE + 1);
+	assert_int_equal(cg_addr_parse("203.0.113.2", &s.place), 0);
+	b = binding_restored(&w.c, &s, 1);
+	assert_non_null(b);
+	assert_int_equal(b->kernel_id, 3);
+	assert_int_equal(b->since, 99);
+	assert_int_equal(b->judge, 1);
+	assert_true(may_be_at(&w, "203.0.113.2"));
+	assert_true(may_be_at(&w, "203.0.113.9"));
+	w.c.resolved = NULL;
 	tear_down(&w);
 }
 
@@ -416,7 +494,9 @@ int main(void)
 		cmocka_unit_test(where_only_the_peer_may_begin_its_path_decides),
 		cmocka_unit_test(a_worker_that_gets_on_with_others_is_waited_for),
 		cmocka_unit_test(a_connection_that_is_refused_admits_nobody),
+		cmocka_unit_test(its_peers_do_not_fill_the_log),
 		cmocka_unit_test(a_peer_may_stay_where_it_was_let_in),
+		cmocka_unit_test(also_over_a_restart_without_a_child_sa),
 		cmocka_unit_test(a_change_taken_back_is_none),
 		cmocka_unit_test(a_verdict_that_crossed_the_change_counts_as_before_it),
 		cmocka_unit_test(past_its_grace_who_must_know_ends_it),

@@ -678,6 +678,116 @@ static void nor_does_it_hold_up_what_is_fetched_from_elsewhere(void **state _unu
 	names_end();
 }
 
+static void on_waited(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	*(bool *)userdata = true;
+	(void)event_base_loopbreak(base);
+}
+
+/* Until something comes, which ends the loop. 0, or -ETIMEDOUT. */
+static int wait_seconds(unsigned int seconds)
+{
+	const struct timeval tv = {.tv_sec = seconds};
+	bool waited = false;
+	struct event *ev = evtimer_new(base, on_waited, &waited);
+
+	assert_non_null(ev);
+	assert_int_equal(event_add(ev, &tv), 0);
+	(void)event_base_dispatch(base);
+	event_free(ev);
+	return waited ? -ETIMEDOUT : 0;
+}
+
+/* A transfer ends when its time has, whatever the resolver does; the next ones in line do as well. */
+static void a_transfer_that_looks_for_a_name_ends_in_time(void **state _unused_)
+{
+	static struct proto_fetch f = {
+		.number = 9, .kind = NEWS_CRL, .url = "http://silent.example/good"};
+	struct names_pool *p;
+	struct http *h;
+	usec_t begun, took;
+
+	silence.released = false;
+	p = names_pool_new(base, HTTP_AT_ONCE);
+	h = http_new(base, on_done, NULL);
+	assert_non_null(p);
+	assert_non_null(h);
+	http_set_names(h, p);
+	http_set_limit(h, 1);
+	begun = now_boottime();
+	n_done = 0;
+	for (unsigned int i = 0; i < HTTP_AT_ONCE + 1; i++)
+		assert_int_equal(http_get(h, &f), 0);
+	for (unsigned int i = 1; i <= 2; i++) {
+		while (n_done < (i == 1 ? HTTP_AT_ONCE : HTTP_AT_ONCE + 1)) {
+			assert_int_equal(wait_seconds(4), 0);
+			assert_non_null(strstr(got.text, "more than 1 seconds"));
+		}
+		took = now_boottime() - begun;
+		if (took < i * USEC_PER_SEC * 9 / 10 || took > (i + 2) * USEC_PER_SEC)
+			fail_msg("after %ju ms", (uintmax_t)(took / USEC_PER_MSEC));
+	}
+	/* Nothing is left that may come when it does not count any more. */
+	(void)http_free(h);
+	release();
+	(void)names_pool_free(p);
+}
+
+static unsigned int n_stuck;
+
+static void on_stuck(void *ctx)
+{
+	assert_ptr_equal(ctx, &n_stuck);
+	n_stuck++;
+	(void)event_base_loopbreak(base);
+}
+
+static void on_none(void *ctx, const struct names_answer *a)
+{
+	assert_int_equal(a->error, -EHOSTUNREACH);
+	assert_string_equal(a->why, "no answer came in time");
+	assert_int_equal(n_stuck, 0);
+	*(unsigned int *)ctx += 1;
+	(void)event_base_loopbreak(base);
+}
+
+/* Who asked is answered all the same. When no thread is left that is told, and not before. */
+static void threads_that_do_not_come_back_are_told_of(void **state _unused_)
+{
+	const usec_t patience = USEC_PER_SEC / 5;
+	usec_t begun = now_boottime();
+	unsigned int none = 0;
+	struct names_pool *p;
+
+	silence.released = false;
+	n_stuck = 0;
+	n_answers = n_found = 0;
+	names_set_hosts("127.0.0.1 quick.example\n");
+	p = names_pool_new(base, 2);
+	assert_non_null(p);
+	names_pool_set_patience(p, patience, on_stuck, &n_stuck);
+	assert_int_equal(names_pool_ask(p, "1.silent.example", AF_UNSPEC, on_none, &none, NULL), 0);
+	assert_int_equal(wait_seconds(2), 0);
+	assert_int_equal(none, 1);
+	/* One of two is stuck: the other one answers. */
+	while (now_boottime() < begun + 3 * patience)
+		(void)wait_seconds(1);
+	assert_int_equal(n_stuck, 0);
+	assert_int_equal(names_pool_ask(p, "quick.example", AF_INET, on_answer, NULL, NULL), 0);
+	assert_int_equal(wait_seconds(2), 0);
+	assert_int_equal(n_found, 1);
+	begun = now_boottime();
+	assert_int_equal(names_pool_ask(p, "2.silent.example", AF_UNSPEC, on_none, &none, NULL), 0);
+	assert_int_equal(wait_seconds(2), 0);
+	assert_int_equal(none, 2);
+	while (n_stuck == 0)
+		assert_int_equal(wait_seconds(2), 0);
+	assert_true(now_boottime() - begun >= 2 * patience);
+	release();
+	(void)names_pool_free(p);
+	names_end();
+}
+
 static int setup(void **state _unused_)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -727,6 +837,8 @@ int main(void)
 		cmocka_unit_test(only_so_many_wait),
 		cmocka_unit_test(a_name_that_nobody_answers_for_holds_up_no_other),
 		cmocka_unit_test(nor_does_it_hold_up_what_is_fetched_from_elsewhere),
+		cmocka_unit_test(a_transfer_that_looks_for_a_name_ends_in_time),
+		cmocka_unit_test(threads_that_do_not_come_back_are_told_of),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

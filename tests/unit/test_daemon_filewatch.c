@@ -50,6 +50,10 @@ void load_soon(struct gateway *g _unused_)
 {
 }
 
+void load_due(struct gateway *g _unused_, load_done_fn done _unused_)
+{
+}
+
 void load_free(struct load *l _unused_)
 {
 }

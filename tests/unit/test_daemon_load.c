@@ -88,11 +88,6 @@ void bindings_compare(struct conn *c _unused_)
 {
 }
 
-unsigned int conn_children_up(const struct conn *c _unused_)
-{
-	return 0;
-}
-
 bool conn_must_begin_anew(const struct cg_connection *a _unused_,
 			  const struct cg_connection *b _unused_)
 {
@@ -450,6 +445,7 @@ static void what_was_refused_for_want_of_room_is_tried_again(void **state _unuse
 {
 	static const int errors[] = {-EBADMSG, -ENOMEM, -EMFILE};
 	struct conn old = {.files_loaded = 0};
+	struct timeval now;
 	static struct staged_trust s;
 	struct timeval at;
 
@@ -459,7 +455,6 @@ static void what_was_refused_for_want_of_room_is_tried_again(void **state _unuse
 	w.old = &old;
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		w.g.generation = 0;
-		w.g.load_again = false;
 		(void)event_del(w.g.load_timer);
 		assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
 		key_answers(old.id, NULL);
@@ -472,10 +467,81 @@ static void what_was_refused_for_want_of_room_is_tried_again(void **state _unuse
 		assert_int_equal(w.error, 0);
 		assert_string_equal(w.refusal[0], "something");
 		assert_string_equal(w.refusal[1], "");
-		assert_int_equal(w.g.load_again, i > 0);
+		/* Meanwhile files are watched. */
+		assert_false(w.g.load_again);
 		assert_int_equal(event_pending(w.g.load_timer, EV_TIMEOUT, &at) != 0, i > 0);
+		if (i == 0)
+			continue;
+		/* What does not pass soon is looked for less often. */
+		(void)gettimeofday(&now, NULL);
+		assert_in_range(at.tv_sec - now.tv_sec, LOAD_RETRY_SECONDS * i - 2,
+				LOAD_RETRY_SECONDS * i);
+	}
+	/* The next one that has what it takes ends it. */
+	w.g.generation = 0;
+	assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		key_answers(old.id, NULL);
+		all_answer(old.id, NULL);
+	}
+	assert_int_equal(w.error, 0);
+	assert_int_equal(w.g.load_retries, 0);
+	event_free(w.g.load_timer);
+}
+
+/* One that is due while a restart is under way is not forgotten: the restart may fail. */
+static void what_is_due_during_a_restart_is_loaded_after_it(void **state _unused_)
+{
+	struct restart *under_way = (struct restart *)&w;
+	struct conn old = {.files_loaded = 0};
+
+	w.g.load_timer = evtimer_new(w.g.base, on_timer, NULL);
+	assert_non_null(w.g.load_timer);
+	w.g.loaded = true;
+	w.old = &old;
+	for (unsigned int i = 0; i < 2; i++) {
+		w.g.load_again = i == 0;
+		w.g.load_retries = i;
+		w.g.restart = under_way;
+		load_due(&w.g, on_done);
+		assert_null(w.g.load);
+		assert_int_equal(event_pending(w.g.load_timer, EV_TIMEOUT, NULL), EV_TIMEOUT);
+		(void)event_del(w.g.load_timer);
+		w.g.restart = NULL;
+		w.g.generation = 0;
+		load_due(&w.g, on_done);
+		assert_non_null(w.g.load);
+		for (unsigned int j = 0; j < 2; j++) {
+			key_answers(old.id, NULL);
+			all_answer(old.id, NULL);
+		}
+		assert_int_equal(w.done, i + 1);
+		assert_int_equal(event_pending(w.g.load_timer, EV_TIMEOUT, NULL), 0);
+		/* Nothing is due now. */
+		load_due(&w.g, on_done);
+		assert_null(w.g.load);
 	}
 	event_free(w.g.load_timer);
+}
+
+/* Whether it is up is seen when it is put in force. */
+static void one_that_runs_keeps_its_certificates_until_then(void **state _unused_)
+{
+	static uint8_t bytes[] = {0x30, 0};
+	struct conn old = {.files_loaded = 0, .n_certs = 1};
+
+	old.certs[0].data = bytes;
+	old.certs[0].len = sizeof(bytes);
+	w.g.loaded = true;
+	w.old = &old;
+	assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
+	key_answers(old.id, "expired");
+	all_answer(old.id, NULL);
+	key_answers(old.id, NULL);
+	all_answer(old.id, NULL);
+	assert_int_equal(w.applied, 1);
+	assert_string_equal(w.refusal[0], "expired");
+	assert_int_equal(w.certs[0], 1);
 }
 
 int main(void)
@@ -496,6 +562,10 @@ int main(void)
 						begin_two, end),
 		cmocka_unit_test_setup_teardown(but_time_is_no_change, begin_two, end),
 		cmocka_unit_test_setup_teardown(what_was_refused_for_want_of_room_is_tried_again,
+						begin_two, end),
+		cmocka_unit_test_setup_teardown(what_is_due_during_a_restart_is_loaded_after_it,
+						begin_two, end),
+		cmocka_unit_test_setup_teardown(one_that_runs_keeps_its_certificates_until_then,
 						begin_two, end),
 	};
 

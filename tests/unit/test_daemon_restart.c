@@ -64,6 +64,8 @@ static void example_make(struct example *x)
 		c->n_resolved = i;
 
 		*b = (struct state_binding){.conn = i, .kernel_id = 10 + i, .since = 99};
+		if (i == 1)
+			b->place = (struct cg_addr){.family = AF_INET, .bytes = {192, 0, 2, 2}};
 		b->b.handle = 0x1000 + i;
 		b->b.connection = 77;
 		b->b.binding.n_links = 2;
@@ -164,6 +166,7 @@ static void it_comes_back_whole(void **state _unused_)
 		assert_int_equal(b->conn, i);
 		assert_int_equal(b->kernel_id, 10 + i);
 		assert_int_equal(b->since, 99);
+		assert_true(cg_addr_equal(&b->place, &x.bindings[i].place));
 		assert_true(b->b.handle == x.bindings[i].b.handle);
 		assert_memory_equal(&b->b.binding, &x.bindings[i].b.binding, sizeof(b->b.binding));
 		assert_int_equal(b->path_len, x.bindings[i].path_len);

@@ -142,6 +142,9 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	const struct cg_connection *before = old->cfg;
 	bool was_refused = conn_is_refused(old);
 
+	/* Nobody is let in by a connection that is refused; what is up goes on. */
+	if (new->refusal && (new->id != old->id || conn_children_up(old) == 0))
+		credentials_drop_own(new);
 	/* It was staged under a number of its own, see load.c. */
 	if (new->id != old->id) {
 		note(names->changed, new);

@@ -16,6 +16,7 @@
 #include "daemon/proc.h"
 #include "daemon/proto_auth.h"
 #include "daemon/proto_revocation.h"
+#include "daemon/restart_state.h"
 #include "daemon/table.h"
 #include "kernel/kernel.h"
 
@@ -444,26 +445,27 @@ static void list_binding(struct conn *c, struct binding *b)
 	table_add(&c->g->bindings_by_handle, &b->by_handle, b->b.handle);
 }
 
-struct binding *binding_restored(struct conn *c, const struct proto_binding *p, uint32_t kernel_id,
-				 int64_t since, unsigned int judge)
+struct binding *binding_restored(struct conn *c, const struct state_binding *s, unsigned int judge)
 {
-	struct binding *b = binding_alloc(p);
+	struct binding *b = binding_alloc(&s->b);
 
 	if (!b)
 		return NULL;
 	b->conn = c;
-	b->kernel_id = kernel_id;
+	b->kernel_id = s->kernel_id;
 	b->judge = judge;
-	b->since = since;
+	b->since = s->since;
+	b->place = s->place;
 	b->b.connection = c->id;
 	list_binding(c, b);
-	table_add(&c->g->bindings_by_kernel, &b->by_kernel, kernel_id);
+	table_add(&c->g->bindings_by_kernel, &b->by_kernel, s->kernel_id);
 	compare(b);
 	return b;
 }
 
 void binding_new(struct gateway *g, struct proc *from, const struct proto_binding *p)
 {
+	static struct cg_ratelimit notices = {.interval = 600 * USEC_PER_SEC, .burst = 20};
 	struct conn *c = conn_find(g, p->connection);
 	struct binding *b;
 	int r;
@@ -472,8 +474,10 @@ void binding_new(struct gateway *g, struct proc *from, const struct proto_bindin
 		return;
 	/* ike knows of either, or will: the verdict may have crossed that. */
 	if (!c || conn_is_refused(c)) {
-		log_notice("a peer authenticated for a connection that is %s",
-			   c ? "refused" : "gone");
+		/* Whoever has a peer's key may come as often as it likes. */
+		if (ratelimit_pass(&notices, now_boottime(), NULL))
+			log_notice("a peer authenticated for a connection that is %s",
+				   c ? "refused" : "gone");
 		tell_gone(from->channel, p->handle);
 		return;
 	}

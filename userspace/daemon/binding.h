@@ -106,8 +106,8 @@ void bindings_orphan(struct gateway *g);
 /* The new ike does not go on with these. */
 void bindings_of_conn_orphan(struct conn *c);
 /* One that the main before made, and that is in the kernel; its path was given to the verify worker `judge`. NULL: no memory. */
-struct binding *binding_restored(struct conn *c, const struct proto_binding *p, uint32_t kernel_id,
-				 int64_t since, unsigned int judge);
+struct state_binding;
+struct binding *binding_restored(struct conn *c, const struct state_binding *s, unsigned int judge);
 void bindings_free(struct gateway *g);
 
 #endif

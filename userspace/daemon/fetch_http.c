@@ -32,6 +32,7 @@ struct transfer {
 	size_t request_len;
 	CURL *easy;		 /* NULL: waits for its turn, or for addresses */
 	struct names_ask *asked; /* for those of host */
+	struct event *late; /* the end of the time in which they are to come; NULL: not asked */
 	char *host, *port;
 	struct curl_slist *headers, *resolve;
 	int fd;
@@ -79,6 +80,9 @@ static void hang_up(struct transfer *t)
 	if (t->asked)
 		names_pool_forget(t->h->names, t->asked);
 	t->asked = NULL;
+	if (t->late)
+		event_free(t->late);
+	t->late = NULL;
 	free(TAKE_PTR(t->host));
 	free(TAKE_PTR(t->port));
 	curl_slist_free_all(t->headers);
@@ -181,6 +185,19 @@ static int take_addresses(struct transfer *t, const struct names_answer *a)
 }
 
 static void on_addresses(void *ctx, const struct names_answer *a);
+static void on_late(evutil_socket_t fd, short what, void *userdata);
+
+static int ask_in_time(struct transfer *t)
+{
+	const usec_t left = usec_sub(t->until, now_boottime());
+	const struct timeval tv = {.tv_sec = (time_t)(left / USEC_PER_SEC),
+				   .tv_usec = (suseconds_t)(left % USEC_PER_SEC)};
+
+	t->late = evtimer_new(t->h->loop.base, on_late, t);
+	if (!t->late || event_add(t->late, &tv) < 0)
+		return -ENOMEM;
+	return names_pool_ask(t->h->names, t->host, AF_UNSPEC, on_addresses, t, &t->asked);
+}
 
 /* They are there when it returns, or on_addresses() is called. */
 static int resolve_host(struct transfer *t, const char *host, const char *port)
@@ -192,7 +209,7 @@ static int resolve_host(struct transfer *t, const char *host, const char *port)
 	if (!t->host || !t->port)
 		return -ENOMEM;
 	if (t->h->names)
-		return names_pool_ask(t->h->names, host, AF_UNSPEC, on_addresses, t, &t->asked);
+		return ask_in_time(t);
 	a.error = names_find(host, AF_UNSPEC, a.addresses, NAMES_ANSWER_MAX, &a.n, &a.why);
 	return take_addresses(t, &a);
 }
@@ -290,10 +307,15 @@ static CURLcode set_options(struct transfer *t, long left)
 	return e;
 }
 
+static void fail_late(struct transfer *t)
+{
+	fail(t, "it took more than %u seconds", t->h->limit);
+}
+
 static bool is_late(struct transfer *t, usec_t now)
 {
 	if (now >= t->until)
-		fail(t, "it took more than %u seconds", t->h->limit);
+		fail_late(t);
 	return now >= t->until;
 }
 
@@ -386,6 +408,19 @@ static void on_addresses(void *ctx, const struct names_answer *a)
 	if (r >= 0)
 		return;
 	fail(t, "%s", strerror(-r));
+	finish(t, false);
+	start_waiting(h);
+}
+
+/* libcurl has a limit of its own; a name may be looked for as long as name servers please. */
+static void on_late(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct transfer *t = userdata;
+	struct http *h = t->h;
+
+	if (!t->asked)
+		return;
+	fail_late(t);
 	finish(t, false);
 	start_waiting(h);
 }

@@ -39,6 +39,8 @@ struct gateway {
 	struct load *load;
 	bool loaded;	 /* a configuration is in force */
 	bool load_again; /* a process came meanwhile */
+	unsigned int
+		load_retries; /* loads in a row without a connection for want of room: one more is due */
 	struct event *load_timer;
 	int64_t expiry_at; /* seconds since 1970 */
 	usec_t files_at;   /* boot time: looked at last by filewatch.c */

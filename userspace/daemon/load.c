@@ -318,8 +318,11 @@ static void refuse_connection(struct load *l, struct conn *c)
 	}
 	l->forgiven += l->diags.n_errors - l->errors_before;
 	l->n_refused++;
-	/* What is up lives on by what it was made with, until its certificates end; verify watches it by that (trust_lists.h). */
-	if (!old || conn_children_up(old) == 0)
+	/*
+	 * What is up lives on by what it was made with, until its certificates end; verify watches it by that (trust_lists.h). Whether it is up is seen
+	 * when it is put in force: others are staged meanwhile.
+	 */
+	if (!old)
 		credentials_drop_own(c);
 	else {
 		r = c->n_certs == 0 ? credentials_copy_own(c, old) : 0;
@@ -478,16 +481,20 @@ void load_free(struct load *l)
 
 static void finish(struct load *l, int error, json_t *result)
 {
-	const struct timeval soon = {.tv_usec = 1000}, later = {.tv_sec = LOAD_RETRY_SECONDS};
-	bool retry = error >= 0 && l->n_refused > 0 && l->short_of_room;
+	const struct timeval soon = {.tv_usec = 1000};
 	struct gateway *g = l->g;
+	struct timeval later;
+	unsigned int doubled;
 
 	g->load = NULL;
 	g->load_again = g->load_again || (error < 0 && l->owed && g->loaded);
+	if (error >= 0)
+		g->load_retries = l->n_refused > 0 && l->short_of_room ? g->load_retries + 1 : 0;
+	doubled = g->load_retries > 0 ? MIN(g->load_retries - 1, LOAD_RETRY_DOUBLED) : 0;
+	later = (struct timeval){.tv_sec = LOAD_RETRY_SECONDS << doubled};
 	/* Whoever was called may want it later. */
-	if ((g->load_again || retry) && !g->stopping)
+	if ((g->load_again || g->load_retries > 0) && !g->stopping)
 		(void)event_add(g->load_timer, g->load_again ? &soon : &later);
-	g->load_again |= retry;
 	l->done(l->ctx, error, &l->diags, result);
 	load_free(l);
 	/* Reading a large configuration takes much more than keeping it: the rest goes back to the system. */
@@ -642,6 +649,16 @@ static int make_conns(struct load *l)
 		l->conns[l->n++] = c;
 	}
 	return 0;
+}
+
+void load_due(struct gateway *g, load_done_fn done)
+{
+	const struct timeval later = {.tv_sec = LOAD_RETRY_SECONDS};
+
+	/* A restart that is under way may come to nothing. */
+	if ((g->load_again || g->load_retries > 0) && !g->stopping &&
+	    load_start(g, false, done, g) < 0)
+		(void)event_add(g->load_timer, &later);
 }
 
 int load_start(struct gateway *g, bool reread, load_done_fn done, void *ctx)

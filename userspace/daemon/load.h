@@ -16,6 +16,8 @@ struct staged_trust;
 
 /* From a load that failed, or went without what may be had soon, to the next. */
 enum { LOAD_RETRY_SECONDS = 5 };
+/* The pauses double this often while memory or descriptors are wanting: five minutes. */
+#define LOAD_RETRY_DOUBLED 6U
 
 /* What became of a load: 0, or negative errno. diags are the caller's to read, not to keep. */
 typedef void (*load_done_fn)(void *ctx, int error, const struct cg_diags *diags, json_t *result);
@@ -29,6 +31,8 @@ void load_on_finding(struct gateway *g, struct proc *p, const struct stage_findi
 void load_on_process(struct gateway *g, bool came);
 /* Loads what is in force again, when nothing else is being loaded. */
 void load_soon(struct gateway *g);
+/* The timer for it has come. done gets g. */
+void load_due(struct gateway *g, load_done_fn done);
 void load_free(struct load *l);
 
 #endif

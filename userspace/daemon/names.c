@@ -111,6 +111,12 @@ void names_begin_thread(void)
 	}
 	/* A file that is out of sight would be taken for one that is gone. */
 	_res.options |= RES_NORELOAD;
+	/*
+	 * Over TCP the C library waits without end for whoever takes the connection and says nothing. A truncated answer counts as far as it goes, and
+	 * EDNS0 (RFC 6891) makes room for more addresses than are looked at.
+	 */
+	_res.options |= RES_IGNTC | RES_USE_EDNS0;
+	_res.options &= ~(unsigned long)RES_USEVC;
 	/* Threads are few, and a name that nobody answers for has one meanwhile. */
 	_res.retrans = 2;
 	_res.retry = 2;

@@ -10,11 +10,13 @@
 #include <event2/event.h>
 
 #include "base/addr.h"
+#include "base/time.h"
 
 enum {
 	NAMES_ANSWER_MAX = 32, /* addresses of one name that are looked at */
 	NAMES_WAITING_MAX =
 		20000, /* names that wait for a thread: every connection has one at most */
+	NAMES_PATIENCE_SECONDS = 30, /* longer than the resolver takes to lose its own */
 };
 
 struct names_answer {
@@ -25,12 +27,20 @@ struct names_answer {
 };
 
 typedef void (*names_done_fn)(void *ctx, const struct names_answer *a);
+/* All threads have been held for twice the patience: nobody will be answered any more. Said again as long as that holds. */
+typedef void (*names_stuck_fn)(void *ctx);
 
 struct names_pool;
 struct names_ask;
 
 /* After names_begin(), before the process confines itself. NULL after an error was logged. */
 struct names_pool *names_pool_new(struct event_base *base, unsigned int threads);
+/*
+ * For how long (microseconds) a thread may look for a name until whoever asked is told that there is no answer, instead of NAMES_PATIENCE_SECONDS; the
+ * thread is held by it still. stuck may be NULL. Before anything is asked.
+ */
+void names_pool_set_patience(struct names_pool *p, usec_t patience, names_stuck_fn stuck,
+			     void *ctx);
 /* Waits for threads that ask. Who asked is not told any more. NULL is fine. */
 struct names_pool *names_pool_free(struct names_pool *p);
 /*

@@ -129,6 +129,7 @@ static void fill_binding(const struct binding *b, uint32_t conn, struct state_bi
 	*ret = (struct state_binding){.conn = conn,
 				      .kernel_id = b->kernel_id,
 				      .since = b->since,
+				      .place = b->place,
 				      .path = b->path,
 				      .path_len = b->path_len};
 	binding_facts_get(&b->b, &ret->b);

@@ -12,7 +12,7 @@
 #include "daemon/sealed.h"
 
 /* Another one with each change of what is written. Old ones are not read: tunnels are made anew then. */
-#define VERSION 2
+#define VERSION 3
 
 static const uint8_t magic[8] = {'c', 'g', 'm', 'a', 'i', 'n', 's', VERSION};
 
@@ -92,6 +92,7 @@ static void put_binding(struct msg_writer *w, const struct state_binding *b)
 	msg_put_u32(w, b->conn);
 	msg_put_u32(w, b->kernel_id);
 	msg_put_i64(w, b->since);
+	msg_put_addr(w, &b->place);
 	msg_put_blob(w, b->path, b->path_len);
 	proto_put_binding(w, &b->b);
 }
@@ -200,6 +201,7 @@ static int get_binding(struct restart_state *s, struct msg_reader *r)
 	b->conn = msg_get_u32(r);
 	b->kernel_id = msg_get_u32(r);
 	b->since = msg_get_i64(r);
+	msg_get_addr(r, &b->place);
 	path = msg_get_blob(r, MSG_SIZE_MAX, &len);
 	if (path && len > 0) {
 		b->path = malloc(len);

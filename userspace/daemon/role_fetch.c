@@ -110,6 +110,18 @@ static int on_resolve(struct fetcher *f, struct msg_reader *r)
 	return 0;
 }
 
+/* New threads take a new process: main starts it, and asks again for what was asked. */
+static void on_stuck(void *ctx)
+{
+	struct fetcher *f = ctx;
+
+	log_error(
+		"every thread for names has waited for name servers for more than %d seconds: the process fetch is started anew",
+		2 * NAMES_PATIENCE_SECONDS);
+	f->w.exit_status = EXIT_FAILURE;
+	(void)event_base_loopbreak(f->w.base);
+}
+
 static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 		      struct msg_reader *r, int *fd _unused_)
 {
@@ -148,6 +160,8 @@ int role_fetch(const struct options *o)
 		log_error("threads or libcurl cannot be used");
 		return EXIT_FAILURE;
 	}
+	names_pool_set_patience(f.peers, NAMES_PATIENCE_SECONDS * USEC_PER_SEC, on_stuck, &f);
+	names_pool_set_patience(f.servers, NAMES_PATIENCE_SECONDS * USEC_PER_SEC, on_stuck, &f);
 	http_set_names(f.http, f.servers);
 	status = worker_run(&f.w, o);
 	f.http = http_free(f.http);

@@ -279,10 +279,7 @@ static void on_restored(void *ctx, int error, const struct cg_diags *diags, json
 
 static void on_load_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
 {
-	struct gateway *g = userdata;
-
-	if (g->load_again && !g->stopping)
-		(void)load_start(g, false, on_restored, g);
+	load_due(userdata, on_restored);
 }
 
 void gateway_reload(struct gateway *g)

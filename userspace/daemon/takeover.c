@@ -302,7 +302,7 @@ void takeover_adopt(struct gateway *g)
 		const unsigned int worker = (unsigned int)(s->b.handle % g->n_verifiers);
 
 		if (c && tell_verify(g, c, s, worker) >= 0)
-			binding_restored(c, &s->b, s->kernel_id, s->since, worker);
+			binding_restored(c, s, worker);
 	}
 	for (size_t i = 0; r >= 0 && i < g->takeover->s.n_children; i++) {
 		const struct state_child *s = l.children[i].s;

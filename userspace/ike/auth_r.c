@@ -284,7 +284,7 @@ void ik_auth_peer_signed(struct ik_sa *sa, const struct ike_sign_answer *a)
 	if (sa->state != IK_SA_PEER_FINISH)
 		return;
 	/* To a peer AUTHENTICATION_FAILED may be the last word; it repeats itself as long as nothing is said. */
-	if (a->error == -ENOTCONN) {
+	if (a->error == -ENOTCONN || a->error == -EAGAIN) {
 		s->sign_again = true;
 		if (!sa->e->sign_again.place)
 			ik_timer_set(sa->e, &sa->e->sign_again, sa->e->now + IK_SIGN_AGAIN);

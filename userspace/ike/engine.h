@@ -379,8 +379,8 @@ void ike_answer_nonces(struct ike_engine *e, ike_time now, const struct ike_nonc
 		       size_t n);
 
 /*
- * @error: 0 or negative errno; @text says why in words. -ENOTCONN: nobody is there who could sign, for now. An attempt of ours has failed then, as with any
- * error, and is made again after a pause; for a peer that waits for our AUTH the signature is asked for again, every second, as long as it may wait.
+ * @error: 0 or negative errno; @text says why in words. -ENOTCONN: nobody is there who could sign, for now; -EAGAIN: the key is not. An attempt of ours
+ * has failed then, as with any error, and is made again after a pause; for a peer that waits for our AUTH the signature is asked for again, every second, as long as it may wait.
  */
 struct ike_sign_answer {
 	int error;
