@@ -102,6 +102,13 @@ static int allowed(struct gateway *g, const struct ike_out_child_add *a, struct 
 	return check_child_add(&ctx, a, text);
 }
 
+static enum certgate_activate activation(const struct ike_out_child_add *a)
+{
+	if (a->standby)
+		return CERTGATE_ACTIVATE_NEVER;
+	return a->activate_on_use ? CERTGATE_ACTIVATE_ON_USE : CERTGATE_ACTIVATE_NOW;
+}
+
 static void fill_sa(const struct conn *c, const struct ike_out_child_add *a, const struct tunnel *t,
 		    const struct binding *b, enum certgate_dir dir, struct cgk_sa *ret)
 {
@@ -122,8 +129,7 @@ static void fill_sa(const struct conn *c, const struct ike_out_child_add *a, con
 		.integ_key_len = integ->size,
 		.esn = a->suite.esn == IKE_ESN_YES,
 		.replay_window = in ? c->cfg->replay_window : 0,
-		.activate = !in && a->activate_on_use ? CERTGATE_ACTIVATE_ON_USE
-						      : CERTGATE_ACTIVATE_NOW,
+		.activate = in ? CERTGATE_ACTIVATE_NOW : activation(a),
 		.pair_spi = in ? 0 : a->spi_in,
 		.soft_seconds = a->soft_lifetime,
 		.hard_seconds = a->lifetime,
@@ -223,7 +229,7 @@ static int add(struct gateway *g, struct conn *c, struct binding *b,
 	b->place = a->remote.addr;
 	t->children++;
 	list_child(g, k);
-	if (!a->activate_on_use)
+	if (activation(a) == CERTGATE_ACTIVATE_NOW)
 		adopt_replaced(c, a->child_index);
 	routes_add(c);
 	forwarding_look(c);

@@ -280,6 +280,7 @@ void proto_put_child_add(struct msg_writer *w, const struct ike_out_child_add *a
 	msg_put_bool(w, a->udp);
 	msg_put_bool(w, a->follow);
 	msg_put_bool(w, a->activate_on_use);
+	msg_put_bool(w, a->standby);
 	msg_put_u64(w, a->lifetime);
 	msg_put_u64(w, a->soft_lifetime);
 	msg_put_u64(w, a->bytes);
@@ -326,6 +327,7 @@ void proto_get_child_add(struct msg_reader *r, struct proto_child_add *ret)
 	a->udp = msg_get_bool(r);
 	a->follow = msg_get_bool(r);
 	a->activate_on_use = msg_get_bool(r);
+	a->standby = msg_get_bool(r);
 	a->lifetime = msg_get_u64(r);
 	a->soft_lifetime = msg_get_u64(r);
 	a->bytes = msg_get_u64(r);

@@ -199,6 +199,7 @@ int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike
 		.udp = sa->udp,
 		.follow = ik_sa_follows(sa),
 		.activate_on_use = child->on_use,
+		.standby = child->standby,
 		.lifetime = c->child_lifetime,
 		.bytes = c->child_bytes,
 		.packets = c->child_packets,
@@ -335,7 +336,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 
 void ik_child_activate(struct ik_child *child)
 {
-	child->on_use = false;
+	child->on_use = child->standby = false;
 	ik_out_child(child->e, IKE_OUT_CHILD_ACTIVATE,
 		     &(struct ike_out_child){.child = child->number,
 					     .connection = child->connection});

@@ -435,7 +435,7 @@ static bool collided(struct ik_sa *sa, struct ik_child *child, struct ik_child *
 	if (peers->state == IK_CHILD_OFFERED)
 		ik_followup_drop(sa);
 	else
-		child->on_use = lost;
+		child->on_use = child->standby = lost;
 	return false;
 }
 
@@ -486,7 +486,10 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 		else
 			ik_child_close(child);
 	} else if (!collided(sa, child, old, more)) {
-		/* Should ours be the one that goes, traffic stays where it is. */
+		/*
+		 * Should ours be the one that goes, traffic stays where it is, also when the peer sends on it: it has to hear it for as long, but may hear
+		 * nothing on it once it has our DELETE.
+		 */
 		if (more)
 			r = ik_followup_begin(x, &choice.suite, content,
 					      IKE_VIEW(shared, shared_len));

@@ -206,7 +206,7 @@ void ike_child_traffic(struct ike_engine *e, ike_time now, uint64_t number, ike_
 		if (seen > child->sa->last_in)
 			child->sa->last_in = seen < e->now ? seen : e->now;
 		child->unproven = false;
-		child->on_use = false; /* the kernel has seen the peer use it */
+		child->on_use = child->standby; /* the kernel has seen the peer use it */
 		if (proven && child->conn)
 			ik_unique_check(child->conn);
 	}

@@ -243,6 +243,7 @@ struct ike_out_child_add {
 	bool udp;
 	bool follow; /* the peer is behind NAT: its authentic ESP may come from elsewhere (RFC 7296 section 2.23) */
 	bool activate_on_use; /* responder of a rekey: see enum certgate_activate */
+	bool standby;	      /* not even then: IKE_OUT_CHILD_ACTIVATE alone */
 	uint64_t lifetime;    /* seconds, hard */
 	uint64_t soft_lifetime;
 	uint64_t bytes, soft_bytes, packets, soft_packets; /* 0: none */

@@ -151,6 +151,7 @@ struct ik_child {
 	bool ours;	/* we began its exchange */
 	bool busy;	/* a task to rekey or to delete it is queued or active */
 	bool on_use;	/* it may be waiting for the peer to use it first */
+	bool standby;	/* nor is it used then: it is to be deleted */
 	bool unproven;	/* the peer asked for it, and has not shown yet that it has our answer */
 	bool doomed;	/* to be deleted as soon as that can be said */
 	bool initial;	/* made in IKE_AUTH */

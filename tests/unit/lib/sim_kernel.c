@@ -113,7 +113,7 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->remote = o->remote;
 	sa->udp = o->udp;
 	sa->follow = o->follow;
-	sa->on_use = o->activate_on_use && !n->hasty;
+	sa->on_use = o->activate_on_use && !o->standby && !n->hasty;
 	sa->replaces = o->replaces;
 	sa->lifetime = o->lifetime;
 	sa->soft_lifetime = o->soft_lifetime;
@@ -124,7 +124,7 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->next = n->sad;
 	n->sad = sa;
 	n->n_sad++;
-	if (flow && (!sa->on_use || n->one_policy))
+	if (flow && ((!sa->on_use && !o->standby) || n->hasty || n->one_policy))
 		flow->active = sa;
 	if (flow)
 		flow->newest = sa->child;
@@ -145,7 +145,7 @@ void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only)
 		if (flow && flow->active == sa)
 			flow->active = NULL;
 		sa->on_use = false;
-		if (outbound_only)
+		if (outbound_only && !n->one_policy)
 			return;
 		*p = sa->next;
 		n->n_sad--;
