@@ -39,8 +39,12 @@ MODULE_PARM_DESC(share, "bursts that other CPUs help with: 0 none, 1 what waits 
 #define HELPERS		4	/* at once, of one CPU */
 #define PRESSED		4	/* by a cipher that has this part of a CPU's time */
 #define MAX_INTERVAL	(100 * NSEC_PER_MSEC)
-#define MAX_ROUNDS	256	/* of softirqs that always have more to do: see drain() */
-#define SEVERAL		U32_MAX	/* cg_lane.user */
+#define MAX_ROUNDS	4096	/* of softirqs that always have more to do: see drain() */
+#define SEVERAL		U32_MAX	/* cg_lane.users: more than two */
+#define EVERYBODY	U16_MAX	/* cg_lane.waits: for all CPUs */
+#if NR_CPUS >= 65535
+#error "a CPU + 1 is one of cg_lane's 16 bits, below EVERYBODY"
+#endif
 
 struct cg_order {
 	spinlock_t lock;	/* guards the list; bottom halves are off */
@@ -58,8 +62,11 @@ struct cg_order {
 	/* Has what was in queues of this CPU left them? See drain(). */
 	atomic_long_t asked;		/* how often somebody wanted to know */
 	unsigned long answered;		/* up to which of these it has */
-	unsigned long target;		/* @asked when @rounds were begun; both the tasklet's */
+	unsigned long answered_all;	/* and up to which of @asked_all */
+	unsigned long target;		/* both when @rounds were begun; the tasklet's alone */
+	unsigned long target_all;
 	unsigned int rounds;
+	bool used;			/* it has done bursts at once: who asks all asks it */
 	struct tasklet_struct drain;
 	u32 asked_at;			/* jiffies when this CPU last asked one */
 
@@ -75,6 +82,7 @@ static struct cg_order __percpu *orders;
 static struct workqueue_struct *helper_wq;
 /* What lanes without a list wait for, and who takes one to a list. Inside that list's lock. */
 static DEFINE_SPINLOCK(asking);
+static atomic_long_t asked_all = ATOMIC_LONG_INIT(0);	/* how often all CPUs were asked */
 
 /* The first that nobody has begun is the caller's; NULL: there are no more than @left. */
 static struct cg_job *begin(struct cg_order *o, unsigned int left)
@@ -135,7 +143,7 @@ static void called(void *info)
 	poll_soon(o);
 }
 
-/* Its poll has something to do. Where that CPU is gone the poll can be here as well. */
+/* Its poll has something to do. While that CPU is gone the poll can be here as well. */
 static void call_home(struct cg_order *o)
 {
 	if (o->cpu == smp_processor_id()) {
@@ -147,6 +155,17 @@ static void call_home(struct cg_order *o)
 	if (likely(cpu_online(o->cpu) && !smp_call_function_single_async(o->cpu, &o->csd)))
 		return;
 	poll_soon(o);
+}
+
+void cg_order_call_home(unsigned int cpu)
+{
+	call_home(per_cpu_ptr(orders, cpu));
+}
+
+/* Do polls of @o belong on this CPU? Elsewhere than on its own only while that is gone. */
+static bool is_home(const struct cg_order *o)
+{
+	return likely(o->cpu == smp_processor_id()) || !cpu_online(o->cpu);
 }
 
 void cg_order_settled(struct cg_job *job)
@@ -186,108 +205,201 @@ static struct cg_lane *lane_of(const struct cg_sa *sa)
 /*
  * A tasklet runs after NAPI's polls of a round of softirqs, and never within code that has bottom
  * halves off. If the polls have left nothing over, whatever was on its way through queues of this
- * CPU, one behind the other, has left them. If they always have more to do, so many rounds are
- * enough: in each of them every queue was emptied by 64 packets, and a backlog has 1000.
+ * CPU, one behind the other, has left them. If they always have more to do, MAX_ROUNDS have to do,
+ * on assumptions that are in order.h. By default a backlog has 1000 packets, and may have twice
+ * that, our own queue CG_MAX_QUEUE, once for each tunnel in a tunnel: a hundred rounds for each.
  */
 static void drain(struct tasklet_struct *tasklet)
 {
 	struct cg_order *o = from_tasklet(o, tasklet, drain);
-	unsigned long asked = atomic_long_read_acquire(&o->asked);	/* pairs with wait_for() */
+	/* pairs with wait_for(); first, as call_asked() has it last */
+	unsigned long asked = atomic_long_read_acquire(&o->asked);
+	unsigned long all = atomic_long_read_acquire(&asked_all);	/* the same */
 
+	if (unlikely(!is_home(o))) {
+		/* scheduled while that was gone: what its queues hold is not known here */
+		o->rounds = 0;
+		call_home(o);
+		return;
+	}
 	if (local_softirq_pending() & BIT(NET_RX_SOFTIRQ)) {
-		if (!o->rounds)
+		if (!o->rounds) {
 			o->target = asked;
+			o->target_all = all;
+		}
 		if (++o->rounds < MAX_ROUNDS) {
 			tasklet_schedule(tasklet);
 			return;
 		}
 		asked = o->target;
+		all = o->target_all;
 	}
 	o->rounds = 0;
-	smp_store_release(&o->answered, asked);		/* pairs with has_left() */
+	smp_store_release(&o->answered_all, all);	/* pairs with is_over() */
+	smp_store_release(&o->answered, asked);		/* the same */
 	if (asked != atomic_long_read(&o->asked))
 		tasklet_schedule(tasklet);
 }
 
-/* From now on @lane waits until what is in queues of @o's CPU has left them. */
-static void wait_for(struct cg_lane *lane, struct cg_order *o)
+/*
+ * From now on @lane waits until what is in queues of @whom, a CPU + 1 or EVERYBODY, has left them.
+ * With the lock that guards what it waits for.
+ */
+static void wait_for(struct cg_lane *lane, u32 whom)
 {
-	WRITE_ONCE(lane->ticket, atomic_long_inc_return(&o->asked));
-	WRITE_ONCE(lane->waits, o->cpu + 1);
+	atomic_long_t *asked = &asked_all;
+
+	if (whom != EVERYBODY)
+		asked = &per_cpu_ptr(orders, whom - 1)->asked;
+	WRITE_ONCE(lane->ticket, atomic_long_inc_return(asked));
+	WRITE_ONCE(lane->waits, whom);
+}
+
+/* Call @whom wait_for() has asked. It may take an exit from a virtual machine: without locks. */
+static void call_asked(u32 whom)
+{
+	unsigned int cpu;
+
+	if (whom != EVERYBODY) {
+		call_home(per_cpu_ptr(orders, whom - 1));
+		return;
+	}
+	/* One that is gone as well: it would not know of it when it is back. */
+	for_each_possible_cpu(cpu) {
+		struct cg_order *o = per_cpu_ptr(orders, cpu);
+
+		/* pairs with enter(): who is not seen here has seen what wait_for() was told */
+		if (!READ_ONCE(o->used))
+			continue;
+		atomic_long_inc(&o->asked);
+		call_home(o);
+	}
+}
+
+/* On 32 bits, 2^31 tickets later, an idle lane's is to come once more: it has no list meanwhile. */
+static bool is_over(const unsigned long *answered, unsigned long ticket)
+{
+	return (long)(smp_load_acquire(answered) - ticket) >= 0;	/* pairs with drain() */
 }
 
 /* Has it? With the lock that guards what @lane waits for; without it this is a guess. */
 static bool has_left(const struct cg_lane *lane)
 {
-	unsigned int waits = READ_ONCE(lane->waits);
-	const struct cg_order *o;
+	unsigned long ticket = READ_ONCE(lane->ticket);
+	u32 whom = READ_ONCE(lane->waits);
+	unsigned int cpu;
 
-	if (!waits || !cpu_online(waits - 1))
+	if (!whom)
 		return true;
-	o = per_cpu_ptr(orders, waits - 1);
-	/* pairs with drain() */
-	return (long)(smp_load_acquire(&o->answered) - READ_ONCE(lane->ticket)) >= 0;
-}
+	if (whom != EVERYBODY)
+		return !cpu_online(whom - 1) ||
+		       is_over(&per_cpu_ptr(orders, whom - 1)->answered, ticket);
+	for_each_online_cpu(cpu) {
+		const struct cg_order *o = per_cpu_ptr(orders, cpu);
 
-/*
- * Ask the next CPU that may have something of @lane in its queues. Whoever does a burst from here
- * on enters the lane again: that it is not there is known to a CPU by the time it answers, as what
- * it does with bottom halves off is over then. False: there is none. With @asking.
- */
-static bool ask(struct cg_lane *lane, struct cg_order *ours)
-{
-	unsigned int cpu = nr_cpu_ids;
-	struct cg_order *o;
-	u32 user;
-
-	if (lane->scans)
-		cpu = cpumask_next(lane->waits - 1, cpu_online_mask);
-	if (cpu >= nr_cpu_ids) {
-		lane->scans = false;
-		user = READ_ONCE(lane->user);
-		if (!user || user == ours->cpu + 1)
+		if (READ_ONCE(o->used) && !is_over(&o->answered_all, ticket))
 			return false;
-		if (cmpxchg(&lane->user, user, 0) != user)
-			return true;	/* there is one more: next time */
-		lane->scans = user == SEVERAL;
-		cpu = lane->scans ? cpumask_first(cpu_online_mask) : user - 1;
 	}
-	o = per_cpu_ptr(orders, cpu);
-	wait_for(lane, o);
-	ours->asked_at = jiffies;
-	call_home(o);
 	return true;
 }
 
 /*
+ * cg_lane.users: up to two CPUs + 1 that did bursts at once, 16 bits each, the lower ones first, or
+ * SEVERAL.
+ */
+static bool is_user(u32 users, const struct cg_order *ours)
+{
+	u32 me = ours->cpu + 1;
+
+	return (u16)users == me || users >> 16 == me || (users == SEVERAL && ours->used);
+}
+
+/* Who besides CPU + 1 @me: that one, EVERYBODY if there are more, or 0. */
+static u32 other_than(u32 users, u32 me)
+{
+	u32 a = (u16)users, b = users >> 16;
+
+	if (a == me)
+		a = 0;
+	if (b == me)
+		b = 0;
+	return a && b ? EVERYBODY : a | b;
+}
+
+/*
+ * This CPU is to be one of @lane's @users; whether it has come to that is to be looked at again.
+ * A CPU that is used from here on answers once by itself: somebody may have asked all just before.
+ */
+static void enter(struct cg_lane *lane, u32 users, struct cg_order *ours)
+{
+	u32 me = ours->cpu + 1;
+
+	if (unlikely(!ours->used)) {
+		WRITE_ONCE(ours->used, true);
+		atomic_long_inc(&ours->asked);
+		smp_mb__after_atomic();	/* pairs with call_asked() */
+		cg_queue_poll_soon(ours->cpu);
+	}
+	if (users >> 16)
+		me = SEVERAL;
+	else if (users)
+		me = users | me << 16;
+	cmpxchg(&lane->users, users, me);	/* pairs with begin_list() */
+}
+
+/*
+ * Ask who else than this CPU may have something of @lane in its queues. Whoever does a burst from
+ * here on enters the lane again: that it is not there is known to a CPU by the time it answers, as
+ * what it does with bottom halves off is over then. What only this CPU had stays known as such: it
+ * is no other's to go on with. Returns who is to be called. With @asking.
+ */
+static u32 ask(struct cg_lane *lane, u32 users, struct cg_order *ours)
+{
+	u32 me = ours->cpu + 1, other = other_than(users, me);
+	u32 rest = other != EVERYBODY && other != users ? me : 0;
+
+	if (cmpxchg(&lane->users, users, rest) != users)
+		return 0;	/* there is one more: next time */
+	wait_for(lane, other);
+	ours->asked_at = jiffies;
+	return other;
+}
+
+/*
  * Take @lane, which is bound to no list, to that of this CPU. Others may have done bursts at once:
- * first these have to leave the queues they are in, and there may be no more of them. One CPU after
- * the other is asked, once in a jiffy; bursts are done at once meanwhile. False: not now.
+ * first these have to leave the queues they are in, and there may be no more of them. They are
+ * asked once in a jiffy, all together; bursts are done at once meanwhile. False: not now.
  */
 static bool begin_list(struct cg_lane *lane, struct cg_order *ours)
 {
-	u32 me = ours->cpu + 1, user = READ_ONCE(lane->user);
+	u32 me = ours->cpu + 1, users, asked = 0;
 	bool begun = true;
 
 	if (!has_left(lane))
 		return false;
-	if ((lane->scans || (user && user != me)) && ours->asked_at == (u32)jiffies)
+	if (other_than(READ_ONCE(lane->users), me) && ours->asked_at == (u32)jiffies)
 		return false;
 	spin_lock(&ours->lock);
 	spin_lock(&asking);
 	if (!smp_load_acquire(&lane->order)) {		/* pairs with lock_list() */
-		begun = has_left(lane) && !ask(lane, ours);
+		users = READ_ONCE(lane->users);
+		begun = has_left(lane);
+		if (begun && other_than(users, me)) {
+			begun = false;
+			asked = ask(lane, users, ours);
+		}
 		if (begun) {
 			/* pairs with lock_list() */
 			smp_store_mb(lane->order, ours);
-			user = READ_ONCE(lane->user);
-			begun = !user || user == me;
+			begun = !other_than(READ_ONCE(lane->users), me);
 			if (!begun)
 				WRITE_ONCE(lane->order, NULL);
 		}
 	}
 	spin_unlock(&asking);
 	spin_unlock(&ours->lock);
+	if (asked)
+		call_asked(asked);
 	return begun;
 }
 
@@ -369,18 +481,15 @@ static bool is_bound(const struct cg_lane *lane, const struct cg_order *o,
  */
 static struct cg_order *lock_list(struct cg_lane *lane, struct cg_order *ours, bool wanted)
 {
-	u32 me = ours->cpu + 1;
-
 	for (;;) {
 		/* before the list: begin_list() looks at the two the other way round */
-		u32 user = smp_load_acquire(&lane->user);
+		u32 users = smp_load_acquire(&lane->users);
 		struct cg_order *o = READ_ONCE(lane->order);
 
 		if (likely(!wanted && is_free(lane, o, ours))) {
-			if (likely(user == me || user == SEVERAL))
+			if (likely(is_user(users, ours)))
 				return NULL;
-			/* pairs with begin_list(); then look again */
-			cmpxchg(&lane->user, user, user ? SEVERAL : me);
+			enter(lane, users, ours);
 			continue;
 		}
 		if (!o) {
@@ -483,7 +592,7 @@ static void leave(struct cg_order *o, struct cg_lane *lane, u32 bytes)
 	o->bytes -= bytes;
 	WRITE_ONCE(o->n, o->n - 1);
 	if (lane->n == 1)
-		wait_for(lane, o);
+		wait_for(lane, o->cpu + 1);
 	smp_store_release(&lane->n, lane->n - 1);	/* pairs with is_free() */
 	spin_unlock(&o->lock);
 }
@@ -529,8 +638,12 @@ unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned 
 		cg_job_cipher(job);
 	}
 	/* after this poll and all others of this CPU */
-	if (unlikely(atomic_long_read(&o->asked) != READ_ONCE(o->answered)))
-		tasklet_schedule(&o->drain);
+	if (unlikely(atomic_long_read(&o->asked) != READ_ONCE(o->answered))) {
+		if (likely(is_home(o)))
+			tasklet_schedule(&o->drain);
+		else
+			call_home(o);	/* it came back meanwhile */
+	}
 	return max(packets, ciphered);
 }
 
@@ -576,9 +689,9 @@ void cg_order_exit(void)
 		struct cg_order *o = per_cpu_ptr(orders, cpu);
 
 		WARN_ON_ONCE(o->n || o->head);
+		tasklet_kill(&o->drain);	/* before its last call */
 		while (test_bit(CALLED, &o->flags))
 			cond_resched();
-		tasklet_kill(&o->drain);
 	}
 	synchronize_net();	/* the last call returns */
 	free_percpu(orders);

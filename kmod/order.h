@@ -17,15 +17,24 @@
  *   whose queues they all end in. Others put theirs on the list until that is empty and what was on
  *   it has left the queues it went on through: backlog, NAPI, the next tunnel's queue.
  * - From what is done at once to a list: it is begun when no other CPU has done any since its
- *   queues were last empty. Until then who wants one does bursts at once.
+ *   queues were last empty. Until then who wants one does bursts at once. Only CPUs that did bursts
+ *   at once are asked: one or two are known by name, of more all that ever did, of whatever tunnel.
  * That queues are empty is for their own CPU to say, in a tasklet that finds NAPI's polls done and
- * none pending. It does not rest on a time: a CPU that stands still says nothing. It may be that it
- * never gets there under a flood; so 256 rounds of softirqs, with 64 packets from each queue, are
- * enough as well.
+ * none pending. It does not rest on a time: a CPU that stands still says nothing, and meanwhile
+ * others put what is bound to its list there, until that is full. Under a flood there may always be
+ * more to poll: then 4096 rounds of softirqs have to do. That is a bound, not a proof: it assumes
+ * that a round takes 64 packets from each queue (net.core.dev_weight, and no more busy NAPIs
+ * than net.core.netdev_budget has turns for), and that a queue has no more than 250,000, together
+ * with those that it leads to (net.core.netdev_max_backlog twice, and CG_MAX_QUEUE, a tunnel).
  *
- * Not kept in order: bursts at an asynchronous cipher that were not on a list; what a thread polls
- * instead of a softirq (threaded NAPI); what a CPU had that has gone offline; and what network
- * devices with a queue a CPU do beyond us.
+ * Not kept in order:
+ * - bursts at an asynchronous cipher that were not on a list;
+ * - what a thread polls instead of a softirq: NAPI of a device that is threaded, and the backlog,
+ *   with thread_backlog_napi and with PREEMPT_RT, where bottom halves off do not keep others from
+ *   the CPU either;
+ * - what a CPU had that has gone offline, until that has left the CPU it went to;
+ * - what network devices with a queue a CPU (XPS by CPU, the default of many with several queues)
+ *   do beyond us: a flow that goes from a CPU's bursts to another's list leaves by another queue.
  */
 #ifndef _CERTGATE_ORDER_H
 #define _CERTGATE_ORDER_H
@@ -60,6 +69,9 @@ void cg_order_took(struct cg_job *job, u64 nanoseconds);
  * returns. Any CPU, bottom halves off.
  */
 void cg_order_settled(struct cg_job *job);
+
+/* Let NAPI of CPU @cpu be polled there, or here while it is offline. Bottom halves off. */
+void cg_order_call_home(unsigned int cpu);
 
 /*
  * @napi, that of CPU @cpu, is polled: do what nobody has begun, and go on with what is settled.

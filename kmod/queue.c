@@ -478,6 +478,12 @@ static int poll(struct napi_struct *napi, int budget)
 	bool alone, more;
 	int n = 0;
 
+	if (unlikely(c->cpu != smp_processor_id() && cpu_online(c->cpu))) {
+		/* It was gone, and is back: what leaves its queues is for itself to know. */
+		napi_complete(napi);	/* if it is here once more, it goes once more */
+		cg_order_call_home(c->cpu);
+		return 0;
+	}
 	if (!skb_queue_empty_lockless(&c->waiting))
 		send_waiting(c, !skb_queue_empty_lockless(&c->received));
 	__skb_queue_head_init(&burst);

@@ -63,10 +63,9 @@ struct cg_lane {
 	struct cg_order *order;		/* list that bursts are or last were on; NULL: none */
 	/* Before the lane goes from or to a list, a CPU has to say that its queues are empty. */
 	unsigned long ticket;		/* which of its answers that is */
-	u16 waits;			/* that CPU + 1, of 8192 at most; 0: it waits for none */
-	bool scans;			/* all CPUs with higher numbers are asked as well */
+	u16 waits;			/* that CPU + 1, or EVERYBODY; 0: it waits for none */
 	u8 n;				/* bursts on the list or not at their end, with its lock */
-	u32 user;			/* CPU + 1 that did bursts at once; 0: none; or SEVERAL */
+	u32 users;			/* CPUs + 1 that did bursts at once; 0: none; or SEVERAL */
 };
 
 /* There are many: ordered so that one with two selectors fits 512 bytes. See cg_tunnel_alloc(). */
