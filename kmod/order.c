@@ -381,7 +381,7 @@ static bool begin_list(struct cg_lane *lane, struct cg_order *ours)
 		return false;
 	spin_lock(&ours->lock);
 	spin_lock(&asking);
-	if (!smp_load_acquire(&lane->order)) {		/* pairs with lock_list() */
+	if (!smp_load_acquire(&lane->order)) {		/* pairs with put() */
 		users = READ_ONCE(lane->users);
 		begun = has_left(lane);
 		if (begun && other_than(users, me)) {
@@ -389,7 +389,7 @@ static bool begin_list(struct cg_lane *lane, struct cg_order *ours)
 			asked = ask(lane, users, ours);
 		}
 		if (begun) {
-			/* pairs with lock_list() */
+			/* pairs with put() */
 			smp_store_mb(lane->order, ours);
 			begun = !other_than(READ_ONCE(lane->users), me);
 			if (!begun)
@@ -474,12 +474,42 @@ static bool is_bound(const struct cg_lane *lane, const struct cg_order *o,
 	return lane->n || (o != ours && cpu_online(o->cpu) && !has_left(lane));
 }
 
+static bool is_full(const struct cg_order *o, const struct cg_net *cgn)
+{
+	if (likely(o->n < CG_MAX_ORDER / 2 && o->bytes < CG_MAX_ORDER_BYTES / 2))
+		return false;
+	return o->n >= cg_share(cgn, CG_MAX_ORDER) || o->bytes >= cg_share(cgn, CG_MAX_ORDER_BYTES);
+}
+
+/* @o, locked, takes @job. False: it is full. */
+static bool append(struct cg_order *o, struct cg_lane *lane, struct cg_job *job)
+{
+	lockdep_assert_held(&o->lock);
+	if (unlikely(is_full(o, job->sa->cgn)))
+		return false;
+	job->order = o;
+	job->settled = false;
+	job->waited = true;
+	job->next = NULL;
+	job->bytes = bytes_of(job);
+	WRITE_ONCE(lane->n, lane->n + 1);
+	*o->end = job;
+	o->end = &job->next;
+	if (!o->unbegun)
+		o->unbegun = job;
+	WRITE_ONCE(o->n_unbegun, o->n_unbegun + 1);
+	o->bytes += job->bytes;
+	WRITE_ONCE(o->n, o->n + 1);
+	return true;
+}
+
 /*
- * The list that a burst of @lane is to go on, locked. NULL: it is to be done at once, and it is
- * known whose queues it will be in. As long as one CPU does them, or the same ones, that is no
- * more than a look.
+ * The list that @job of @lane went on, of whose bursts nobody has begun @unbegun; 0: it is full,
+ * and @job the caller's. NULL: it is to be done at once, and it is known whose queues it will be in.
+ * As long as one CPU does them, or the same ones, that is no more than a look.
  */
-static struct cg_order *lock_list(struct cg_lane *lane, struct cg_order *ours, bool wanted)
+static struct cg_order *put(struct cg_lane *lane, struct cg_order *ours, struct cg_job *job,
+			    bool wanted, unsigned int *unbegun)
 {
 	for (;;) {
 		/* before the list: begin_list() looks at the two the other way round */
@@ -498,8 +528,11 @@ static struct cg_order *lock_list(struct cg_lane *lane, struct cg_order *ours, b
 		}
 		spin_lock(&o->lock);
 		if (READ_ONCE(lane->order) == o) {
-			if ((wanted && o == ours) || is_bound(lane, o, ours))
+			if ((wanted && o == ours) || is_bound(lane, o, ours)) {
+				*unbegun = append(o, lane, job) ? o->n_unbegun : 0;
+				spin_unlock(&o->lock);
 				return o;
+			}
 			if (o != ours)
 				smp_store_release(&lane->order, NULL);	/* with begin_list() */
 		}
@@ -507,49 +540,16 @@ static struct cg_order *lock_list(struct cg_lane *lane, struct cg_order *ours, b
 	}
 }
 
-static bool is_full(const struct cg_order *o, const struct cg_net *cgn)
-{
-	if (likely(o->n < CG_MAX_ORDER / 2 && o->bytes < CG_MAX_ORDER_BYTES / 2))
-		return false;
-	return o->n >= cg_share(cgn, CG_MAX_ORDER) || o->bytes >= cg_share(cgn, CG_MAX_ORDER_BYTES);
-}
-
-/* @o, locked, takes @job. False: it is full. */
-static bool append(struct cg_order *o, struct cg_lane *lane, struct cg_job *job)
-{
-	lockdep_assert_held(&o->lock);
-	if (unlikely(is_full(o, job->sa->cgn)))
-		return false;
-	job->order = o;
-	WRITE_ONCE(lane->n, lane->n + 1);
-	*o->end = job;
-	o->end = &job->next;
-	if (!o->unbegun)
-		o->unbegun = job;
-	WRITE_ONCE(o->n_unbegun, o->n_unbegun + 1);
-	o->bytes += job->bytes;
-	WRITE_ONCE(o->n, o->n + 1);
-	return true;
-}
-
 bool cg_order_take(struct cg_job *job, bool more)
 {
 	struct cg_order *ours = this_cpu_ptr(orders), *o;
 	struct cg_lane *lane = lane_of(job->sa);
 	unsigned int unbegun, left;
-	bool taken;
 
-	o = lock_list(lane, ours, should_share(ours, job, more));
+	o = put(lane, ours, job, should_share(ours, job, more), &unbegun);
 	if (likely(!o))
 		return false;
-	job->settled = false;
-	job->waited = true;
-	job->next = NULL;
-	job->bytes = bytes_of(job);
-	taken = append(o, lane, job);
-	unbegun = o->n_unbegun;
-	spin_unlock(&o->lock);
-	if (unlikely(!taken)) {
+	if (unlikely(!unbegun)) {
 		cg_drop(job->sa, CG_DROP_QUEUE, job->n);
 		cg_job_free(job);
 		return true;
