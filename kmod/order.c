@@ -505,7 +505,7 @@ static bool append(struct cg_order *o, struct cg_lane *lane, struct cg_job *job)
 
 /*
  * The list that @job of @lane went on, of whose bursts nobody has begun @unbegun; 0: it is full,
- * and @job the caller's. NULL: it is to be done at once, and it is known whose queues it will be in.
+ * and @job the caller's. NULL: it is to be done at once; it is known whose queues it will be in.
  * As long as one CPU does them, or the same ones, that is no more than a look.
  */
 static struct cg_order *put(struct cg_lane *lane, struct cg_order *ours, struct cg_job *job,
