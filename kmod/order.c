@@ -83,6 +83,7 @@ static struct workqueue_struct *helper_wq;
 /* What lanes without a list wait for, and who takes one to a list. Inside that list's lock. */
 static DEFINE_SPINLOCK(asking);
 static atomic_long_t asked_all = ATOMIC_LONG_INIT(0);	/* how often all CPUs were asked */
+static u32 asked_all_at;	/* jiffies when they last were; with @asking */
 
 /* The first that nobody has begun is the caller's; NULL: there are no more than @left. */
 static struct cg_job *begin(struct cg_order *o, unsigned int left)
@@ -358,26 +359,30 @@ static u32 ask(struct cg_lane *lane, u32 users, struct cg_order *ours)
 	u32 me = ours->cpu + 1, other = other_than(users, me);
 	u32 rest = other != EVERYBODY && other != users ? me : 0;
 
+	ours->asked_at = jiffies;
+	if (other == EVERYBODY && asked_all_at == (u32)jiffies)
+		return 0;
 	if (cmpxchg(&lane->users, users, rest) != users)
 		return 0;	/* there is one more: next time */
+	if (other == EVERYBODY)
+		asked_all_at = jiffies;
 	wait_for(lane, other);
-	ours->asked_at = jiffies;
 	return other;
 }
 
 /*
  * Take @lane, which is bound to no list, to that of this CPU. Others may have done bursts at once:
- * first these have to leave the queues they are in, and there may be no more of them. They are
- * asked once in a jiffy, all together; bursts are done at once meanwhile. False: not now.
+ * first these have to leave the queues they are in, and there may be no more of them. A CPU asks
+ * once in a jiffy, and one in a jiffy asks all; bursts are done at once meanwhile. False: not now.
  */
 static bool begin_list(struct cg_lane *lane, struct cg_order *ours)
 {
 	u32 me = ours->cpu + 1, users, asked = 0;
 	bool begun = true;
 
-	if (!has_left(lane))
-		return false;
 	if (other_than(READ_ONCE(lane->users), me) && ours->asked_at == (u32)jiffies)
+		return false;
+	if (!has_left(lane))
 		return false;
 	spin_lock(&ours->lock);
 	spin_lock(&asking);

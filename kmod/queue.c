@@ -28,6 +28,7 @@
 struct cg_cpu {
 	struct napi_struct napi;
 	unsigned int cpu;
+	unsigned long flags;
 	struct sk_buff_head received;	/* its lock guards the two below as well */
 	unsigned int packets, bytes;	/* of what is in @received; bytes of truesize */
 	struct cg_job *back, **back_end;	/* bursts that asynchronous ciphers gave back */
@@ -46,6 +47,8 @@ struct cg_cpu {
 	struct cg_job *jobs;
 	unsigned int n_ops, n_jobs;
 };
+
+#define HANDED	0	/* in flags: @napi is scheduled, and on no CPU's list; see poll() */
 
 static struct cg_cpu __percpu *cpus;
 static struct net_device *napi_dev;
@@ -311,7 +314,12 @@ void cg_job_run(struct cg_job *job, struct napi_struct *napi, bool more)
 
 void cg_queue_poll_soon(unsigned int cpu)
 {
-	napi_schedule(&per_cpu_ptr(cpus, cpu)->napi);
+	struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
+
+	if (unlikely(test_bit(HANDED, &c->flags)) && test_and_clear_bit(HANDED, &c->flags))
+		__napi_schedule(&c->napi);
+	else
+		napi_schedule(&c->napi);
 }
 
 bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, unsigned int n,
@@ -479,8 +487,12 @@ static int poll(struct napi_struct *napi, int budget)
 	int n = 0;
 
 	if (unlikely(c->cpu != smp_processor_id() && cpu_online(c->cpu))) {
-		/* It was gone, and is back: what leaves its queues is for itself to know. */
-		napi_complete(napi);	/* if it is here once more, it goes once more */
+		/*
+		 * It was gone, and is back: what leaves its queues is for itself to know.
+		 * Completed, it would be here again with whatever came there meanwhile; so it is handed over
+		 * as it is, scheduled, to the poll that is asked for there.
+		 */
+		set_bit(HANDED, &c->flags);
 		cg_order_call_home(c->cpu);
 		return 0;
 	}

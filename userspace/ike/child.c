@@ -575,6 +575,9 @@ void ik_child_settle(struct ik_child *old)
 			ik_child_watch(peers, IK_WATCH);
 	}
 	if (own && !lost) {
+		/* It was to go, but what was to stay has gone. */
+		if (own->standby)
+			ik_child_activate(own);
 		if (old->state == IK_CHILD_UP || old->state == IK_CHILD_REKEYED)
 			ik_child_close(old);
 	} else {
