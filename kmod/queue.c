@@ -489,8 +489,8 @@ static int poll(struct napi_struct *napi, int budget)
 	if (unlikely(c->cpu != smp_processor_id() && cpu_online(c->cpu))) {
 		/*
 		 * It was gone, and is back: what leaves its queues is for itself to know.
-		 * Completed, it would be here again with whatever came there meanwhile; so it is handed over
-		 * as it is, scheduled, to the poll that is asked for there.
+		 * Completed, it would be here again with whatever came there meanwhile; so it
+		 * is handed over as it is, scheduled, to the poll that is asked for there.
 		 */
 		set_bit(HANDED, &c->flags);
 		cg_order_call_home(c->cpu);
