@@ -245,6 +245,20 @@ static void its_peers_do_not_fill_the_log(void **state _unused_)
 	tear_down(&w);
 }
 
+/* The gateway has an address, and the peer is known by a name, which leads to `where`. */
+static void lead_to(struct world *w, struct cg_addr *leads_to, const char *where)
+{
+	static struct cg_addr listen;
+	static struct cg_config config = {.gateway = {.listen = &listen, .n_listen = 1}};
+
+	assert_int_equal(cg_addr_parse("198.51.100.2", &listen), 0);
+	assert_int_equal(cg_addr_parse(where, leads_to), 0);
+	w->g.config = &config;
+	w->cfg.remote_kind = CG_REMOTE_NAME;
+	w->c.resolved = leads_to;
+	w->c.n_resolved = 1;
+}
+
 static bool may_be_at(const struct world *w, const char *where)
 {
 	struct cg_endpoint local = {}, remote = {};
@@ -261,19 +275,11 @@ static bool may_be_at(const struct world *w, const char *where)
 static void a_peer_may_stay_where_it_was_let_in(void **state _unused_)
 {
 	struct tunnel tunnel = {.children = 1};
-	struct cg_config config = {};
-	struct cg_addr listen, leads_to;
+	struct cg_addr leads_to;
 	struct world w;
 
 	set_up(&w, 1, 1);
-	assert_int_equal(cg_addr_parse("198.51.100.2", &listen), 0);
-	assert_int_equal(cg_addr_parse("203.0.113.2", &leads_to), 0);
-	config.gateway.listen = &listen;
-	config.gateway.n_listen = 1;
-	w.g.config = &config;
-	w.cfg.remote_kind = CG_REMOTE_NAME;
-	w.c.resolved = &leads_to;
-	w.c.n_resolved = 1;
+	lead_to(&w, &leads_to, "203.0.113.2");
 	assert_true(may_be_at(&w, "203.0.113.2"));
 	assert_false(may_be_at(&w, "203.0.113.9"));
 	child_restored(w.b, &tunnel,
@@ -300,20 +306,12 @@ static void a_peer_may_stay_where_it_was_let_in(void **state _unused_)
 static void also_over_a_restart_without_a_child_sa(void **state _unused_)
 {
 	static struct state_binding s;
-	struct cg_config config = {};
-	struct cg_addr listen, leads_to;
+	struct cg_addr leads_to;
 	struct binding *b;
 	struct world w;
 
 	set_up(&w, 1, 1);
-	assert_int_equal(cg_addr_parse("198.51.100.2", &listen), 0);
-	assert_int_equal(cg_addr_parse("203.0.113.9", &leads_to), 0);
-	config.gateway.listen = &listen;
-	config.gateway.n_listen = 1;
-	w.g.config = &config;
-	w.cfg.remote_kind = CG_REMOTE_NAME;
-	w.c.resolved = &leads_to;
-	w.c.n_resolved = 1;
+	lead_to(&w, &leads_to, "203.0.113.9");
 	s = (struct state_binding){.kernel_id = 3, .since = 99, .b = {.handle = HANDLE + 1}};
 	memset(s.b.trust, 1, sizeof(s.b.trust));
 	b = binding_restored(&w.c, &s, 1);

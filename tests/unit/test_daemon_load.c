@@ -413,6 +413,19 @@ static void what_is_loaded_later_is_good_or_not_loaded(void **state _unused_)
 	assert_int_equal(w.applied, 0);
 }
 
+/* A load by which the certificate of `old` has expired: it is put in force without that. */
+static void load_with_expired(const struct conn *old)
+{
+	assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
+	key_answers(old->id, "expired");
+	all_answer(old->id, NULL);
+	key_answers(old->id, NULL);
+	all_answer(old->id, NULL);
+	assert_int_equal(w.error, 0);
+	assert_int_equal(w.applied, 1);
+	assert_string_equal(w.refusal[0], "expired");
+}
+
 /* Its files are what they were, or it was refused before: the others must not wait for it. */
 static void but_time_is_no_change(void **state _unused_)
 {
@@ -423,14 +436,7 @@ static void but_time_is_no_change(void **state _unused_)
 		w.g.generation = 0;
 		w.applied = 0;
 		w.old = &old;
-		assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
-		key_answers(old.id, "expired");
-		all_answer(old.id, NULL);
-		key_answers(old.id, NULL);
-		all_answer(old.id, NULL);
-		assert_int_equal(w.error, 0);
-		assert_int_equal(w.applied, 1);
-		assert_string_equal(w.refusal[0], "expired");
+		load_with_expired(&old);
 		old.files_loaded = 1;
 		old.refusal = (char *)"expired";
 	}
@@ -534,13 +540,7 @@ static void one_that_runs_keeps_its_certificates_until_then(void **state _unused
 	old.certs[0].len = sizeof(bytes);
 	w.g.loaded = true;
 	w.old = &old;
-	assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
-	key_answers(old.id, "expired");
-	all_answer(old.id, NULL);
-	key_answers(old.id, NULL);
-	all_answer(old.id, NULL);
-	assert_int_equal(w.applied, 1);
-	assert_string_equal(w.refusal[0], "expired");
+	load_with_expired(&old);
 	assert_int_equal(w.certs[0], 1);
 }
 

@@ -7,30 +7,19 @@
 #define CERTGATE_TESTS_PKIPROOF_H
 
 #include "lib/pkirev.h"
-#include "lib/pkitest.h"
+#include "lib/pkitree.h"
 
 #include <openssl/err.h>
 
 #include "pki/revocation.h"
 
-static struct pkigen_cert *root, *ca, *gw;
-static struct pki_trust *trust;
+static struct pkigen_cert *gw;
 
 static inline int setup(void **state)
 {
 	(void)state;
-	root = pkigen_root("CN=Root,O=Example");
-	ca = pkigen_intermediate(root, "CN=CA,O=Example");
+	tree_make("CN=CA,O=Example");
 	gw = pkigen_gateway(ca, "CN=gw.example,O=Example", NULL);
-	trust = make_trust(root);
-	return 0;
-}
-
-static inline int teardown(void **state)
-{
-	(void)state;
-	pki_trust_free(trust);
-	pkigen_done();
 	return 0;
 }
 

@@ -6,25 +6,12 @@
 #ifndef CERTGATE_TESTS_VERIFYTEST_H
 #define CERTGATE_TESTS_VERIFYTEST_H
 
-#include "lib/pkitest.h"
-
-static struct pkigen_cert *root, *ca;
-static struct pki_trust *trust;
+#include "lib/pkitree.h"
 
 static inline int setup(void **state)
 {
 	(void)state;
-	root = pkigen_root("CN=Root,O=Example");
-	ca = pkigen_intermediate(root, "CN=Issuing CA,O=Example");
-	trust = make_trust(root);
-	return 0;
-}
-
-static inline int teardown(void **state)
-{
-	(void)state;
-	pki_trust_free(trust);
-	pkigen_done();
+	tree_make("CN=Issuing CA,O=Example");
 	return 0;
 }
 
