@@ -359,13 +359,13 @@ static u32 ask(struct cg_lane *lane, u32 users, struct cg_order *ours)
 	u32 me = ours->cpu + 1, other = other_than(users, me);
 	u32 rest = other != EVERYBODY && other != users ? me : 0;
 
-	ours->asked_at = jiffies;
 	if (other == EVERYBODY && asked_all_at == (u32)jiffies)
 		return 0;
+	ours->asked_at = jiffies;
 	if (cmpxchg(&lane->users, users, rest) != users)
 		return 0;	/* there is one more: next time */
 	if (other == EVERYBODY)
-		asked_all_at = jiffies;
+		WRITE_ONCE(asked_all_at, jiffies);
 	wait_for(lane, other);
 	return other;
 }
@@ -377,10 +377,13 @@ static u32 ask(struct cg_lane *lane, u32 users, struct cg_order *ours)
  */
 static bool begin_list(struct cg_lane *lane, struct cg_order *ours)
 {
-	u32 me = ours->cpu + 1, users, asked = 0;
+	u32 me = ours->cpu + 1, now = jiffies, users, asked = 0, other;
 	bool begun = true;
 
-	if (other_than(READ_ONCE(lane->users), me) && ours->asked_at == (u32)jiffies)
+	/* without the locks: most have been asked, or somebody else was first in this jiffy */
+	other = other_than(READ_ONCE(lane->users), me);
+	if (other && (ours->asked_at == now ||
+		      (other == EVERYBODY && READ_ONCE(asked_all_at) == now)))
 		return false;
 	if (!has_left(lane))
 		return false;
@@ -690,6 +693,7 @@ void cg_order_exit(void)
 	int cpu;
 
 	destroy_workqueue(helper_wq);
+	synchronize_net();	/* whose poll was elsewhere has called, or does not */
 	for_each_possible_cpu(cpu) {
 		struct cg_order *o = per_cpu_ptr(orders, cpu);
 

@@ -316,6 +316,7 @@ void cg_queue_poll_soon(unsigned int cpu)
 {
 	struct cg_cpu *c = per_cpu_ptr(cpus, cpu);
 
+	/* pairs with poll(): who has it has what was done with it there */
 	if (unlikely(test_bit(HANDED, &c->flags)) && test_and_clear_bit(HANDED, &c->flags))
 		__napi_schedule(&c->napi);
 	else
@@ -492,6 +493,7 @@ static int poll(struct napi_struct *napi, int budget)
 		 * Completed, it would be here again with whatever came there meanwhile; so it
 		 * is handed over as it is, scheduled, to the poll that is asked for there.
 		 */
+		smp_mb__before_atomic();	/* pairs with cg_queue_poll_soon() */
 		set_bit(HANDED, &c->flags);
 		cg_order_call_home(c->cpu);
 		return 0;

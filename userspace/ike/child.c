@@ -273,6 +273,9 @@ static void install_failed(struct ik_child *child, int error, const char *text)
 		sa->serving->child = 0;
 		sa->serving->error = IKE_N_TEMPORARY_FAILURE;
 		ik_child_end(child, false);
+		/* Ours may have waited for it. */
+		if (old)
+			ik_child_settle(old);
 		return;
 	}
 	if (child->conn && !old)
@@ -563,7 +566,7 @@ void ik_child_settle(struct ik_child *old)
 		return;
 	if (own && own->state != IK_CHILD_UP)
 		own = NULL;
-	if (peers && peers->state != IK_CHILD_UP)
+	if (peers && peers->state != IK_CHILD_UP && peers->state != IK_CHILD_REKEYED)
 		peers = NULL;
 	if (!own && !peers)
 		return;
@@ -576,7 +579,7 @@ void ik_child_settle(struct ik_child *old)
 	}
 	if (own && !lost) {
 		/* It was to go, but what was to stay has gone. */
-		if (own->standby)
+		if (own->standby && !own->doomed)
 			ik_child_activate(own);
 		if (old->state == IK_CHILD_UP || old->state == IK_CHILD_REKEYED)
 			ik_child_close(old);

@@ -425,7 +425,7 @@ static bool collided(struct ik_sa *sa, struct ik_child *child, struct ik_child *
 	const struct ik_child *peers = old ? ik_child_find(sa->e, old->peer_new) : NULL;
 	bool lost;
 
-	if (!peers || peers->state > IK_CHILD_UP)
+	if (!peers || peers->state > IK_CHILD_REKEYED)
 		return false;
 	lost = memcmp(child->low_nonce, peers->low_nonce, IK_LOW_NONCE) < 0;
 	if (more && lost) {

@@ -402,6 +402,8 @@ static void go_on_child(struct ik_child *child)
 		if (old && old->peer_new == child->number)
 			old->peer_new = 0;
 		ik_child_end(child, false);
+		if (old)
+			ik_child_settle(old);
 		break;
 	}
 }
