@@ -112,6 +112,8 @@ static void test_cookies_from_the_first_one_on(void **state)
 struct botnet {
 	struct seeded random;
 	uint64_t answered;
+	uint8_t prefix; /* of their addresses; 0: 11 */
+	bool all;	/* those of the honest peer are theirs, too */
 };
 
 static enum sim_verdict botnet_tap(struct sim *s, struct sim_packet *p)
@@ -122,7 +124,8 @@ static enum sim_verdict botnet_tap(struct sim *s, struct sim_packet *p)
 	const struct ike_notify *n;
 	uint8_t buf[4096];
 
-	if (p->esp || p->to.addr.bytes[0] != 11)
+	if (p->esp || p->to.addr.bytes[0] != (net->prefix ? net->prefix : 11) ||
+	    (!net->all && p->to.addr.bytes[0] == 192 && p->to.addr.bytes[3] == 1))
 		return SIM_PASS;
 	if (ike_message_parse(p->data, p->size, &msg, NULL) < 0 ||
 	    ike_content_parse(&msg.outer, true, false, &content, NULL) < 0)
@@ -177,10 +180,65 @@ static void test_flood_from_real_addresses_is_bounded_by_prefix(void **state)
 	sim_free(s);
 }
 
+/*
+ * A message of an established IKE SA by one who knows, or guesses, its SPIs and what it waits for, but no key: every exchange, every combination of
+ * flags; the SPIs as they are, with one of them changed, or the wrong way round; from the peer's address or another one.
+ */
+static void guess(struct sim_node *n, const struct cg_endpoint *stranger, struct seeded *random)
+{
+	static const uint8_t exchanges[] = {
+		IKE_EXCHANGE_SA_INIT, IKE_EXCHANGE_AUTH,	 IKE_EXCHANGE_CREATE_CHILD_SA,
+		IKE_EXCHANGE_INFORMATIONAL, IKE_EXCHANGE_INTERMEDIATE, IKE_EXCHANGE_FOLLOWUP_KE,
+	};
+	struct ike_sa_status sa = sim_count(n, 1).last;
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	struct cg_endpoint from = seeded_next(random) % 2 ? sim_endpoint("192.0.2.1", 500) : *stranger;
+	struct ike_header h = {
+		.spi_i = sa.spi_i,
+		.spi_r = sa.spi_r,
+		.next_payload = seeded_next(random) % 2 ? IKE_PAYLOAD_SK : IKE_PAYLOAD_SKF,
+		.major = 2,
+		.exchange = exchanges[seeded_next(random) % sizeof(exchanges)],
+		.flags = (uint8_t)(seeded_next(random) % 8 << 3),
+		.message_id = (uint32_t)seeded_next(random) % 8,
+	};
+	uint8_t buf[IKE_HEADER_LEN + 80];
+
+	/* The one that it waits for, mostly. */
+	IK_LIST_FOREACH(&n->engine->all_sas, link) {
+		const struct ik_sa *known = IK_ENTRY(link, struct ik_sa, in_all);
+
+		if (known->spi_i == sa.spi_i && seeded_next(random) % 4)
+			h.message_id = known->expected_id;
+	}
+	switch (seeded_next(random) % 4) {
+	case 0: h.spi_i ^= (uint64_t)1 << seeded_next(random) % 64; break;
+	case 1: h.spi_r ^= (uint64_t)1 << seeded_next(random) % 64; break;
+	case 2:
+		h.spi_i = sa.spi_r;
+		h.spi_r = sa.spi_i;
+		break;
+	default: break;
+	}
+	h.length = (uint32_t)(IKE_HEADER_LEN + 8 + seeded_next(random) % 73);
+	for (size_t i = IKE_HEADER_LEN; i < sizeof(buf); i++)
+		buf[i] = (uint8_t)seeded_next(random);
+	ike_header_write(buf, &h);
+	/* One payload, as long as there is room for. */
+	buf[IKE_HEADER_LEN] = buf[IKE_HEADER_LEN + 1] = 0;
+	ike_store_u16(buf + IKE_HEADER_LEN + 2, (uint16_t)(h.length - IKE_HEADER_LEN));
+	if (h.next_payload == IKE_PAYLOAD_SKF) {
+		ike_store_u16(buf + IKE_HEADER_LEN + 4, (uint16_t)(1 + seeded_next(random) % 3));
+		ike_store_u16(buf + IKE_HEADER_LEN + 6, 3);
+	}
+	ike_input(n->engine, n->sim->now, &to, &from, buf, h.length);
+}
+
 static void test_what_established_peers_have_is_out_of_a_floods_reach(void **state)
 {
 	struct sim *s = sim_new(402);
 	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	struct ike_counters counters;
 	struct seeded random;
 	struct sim_node *a, *b;
 	uint8_t buf[4096];
@@ -197,10 +255,11 @@ static void test_what_established_peers_have_is_out_of_a_floods_reach(void **sta
 					   sizeof(buf));
 
 		ike_input(b->engine, s->now, &to, &from, buf, len);
-		/* Guessed SPIs, in all exchanges, and garbage. */
-		for (size_t k = 0; k < len; k += 7)
-			buf[k] ^= (uint8_t)seeded_next(&random);
+		/* Garbage, and guesses. */
+		for (int k = 0; k < 4; k++)
+			buf[seeded_next(&random) % len] ^= (uint8_t)seeded_next(&random);
 		ike_input(b->engine, s->now, &to, &from, buf, len);
+		guess(b, &from, &random);
 		sim_run(s, SIM_MS);
 		if (i % 1000 == 500)
 			(void)ike_rekey(i % 2000 > 1000 ? a->engine : b->engine, s->now, 1, true,
@@ -210,6 +269,9 @@ static void test_what_established_peers_have_is_out_of_a_floods_reach(void **sta
 	sim_assert_rest(s);
 	sim_assert_no_gaps(s);
 	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	/* The guesses went as far as they can: a quarter has both SPIs right. */
+	ike_counters(b->engine, &counters);
+	assert_true(counters.integrity_failed > 100);
 	sim_free(s);
 }
 
@@ -458,6 +520,143 @@ static void test_prefix_that_has_none_gets_in_beside_those_with_many(void **stat
 	filled_from(412, 20, false);
 }
 
+static struct cg_endpoint stranger6(uint64_t net, struct seeded *random)
+{
+	struct cg_endpoint e = {.addr.family = AF_INET6, .port = 500};
+
+	/* 2001:db8:0:NN..: a /56 has 256 networks of 64 bits. */
+	ike_store_u32(e.addr.bytes, 0x20010db8);
+	ike_store_u32(e.addr.bytes + 4, (uint32_t)(net << 8 | (seeded_next(random) & 0xff)));
+	ike_store_u64(e.addr.bytes + 8, seeded_next(random) | 1);
+	return e;
+}
+
+/* IPv6: whoever has a /56 has one share, wherever in it; the next /56 has its own. */
+static void test_ipv6_is_bounded_by_56_bits(void **state)
+{
+	struct sim *s = sim_new(413);
+	struct cg_endpoint to = sim_endpoint("2001:db8:ffff::1", 500);
+	struct ike_counters counters;
+	struct seeded random;
+	struct sim_node *a, *b;
+	uint8_t buf[4096];
+
+	(void)state;
+	(void)seeded_random(&random, 413);
+	stranger_pair(s, &a, &b);
+	b->conns[0].config.local = (struct cg_endpoint){.port = 500};
+	sim_conn_set(b, &b->conns[0]);
+	sim_run(s, SIM_S);
+	/* By number of all there is no limit that could act in its place. */
+	b->engine->config.half_open_cookie = b->engine->config.half_open_limit = 100000;
+	for (unsigned net = 0; net < 3; net++) {
+		for (unsigned i = 0; i < 200; i++) {
+			struct cg_endpoint from = stranger6(net, &random);
+			size_t len = stranger_init(seeded_next(&random) | 1, IKE_VIEW_NONE, buf,
+						   sizeof(buf));
+
+			ike_input(b->engine, s->now, &to, &from, buf, len);
+			sim_run(s, SIM_MS);
+		}
+		/* Half of the share without a cookie; nobody returns one. */
+		assert_int_equal(b->engine->half_open, (net + 1) * 8);
+		assert_int_equal(b->engine->nets.n, net + 1);
+	}
+	ike_counters(b->engine, &counters);
+	assert_int_equal(counters.cookies_sent, 3 * (200 - 8));
+	sim_free(s);
+}
+
+/* The prefix of a configured address is full of strangers who are there: the peer gets in all the same, and may begin so often. */
+static void test_configured_address_in_a_full_prefix(void **state)
+{
+	struct sim *s = sim_new(414);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	struct cg_endpoint peer = sim_endpoint("192.0.2.1", 500);
+	struct botnet net = {};
+	struct sim_node *a, *b;
+	uint8_t buf[4096];
+
+	(void)state;
+	(void)seeded_random(&net.random, 414);
+	stranger_pair(s, &a, &b);
+	b->conns[0].config.remote = peer;
+	sim_conn_set(b, &b->conns[0]);
+	sim_child(sim_conn(b, 2, NULL, "x", "root-a"), 0, "net", "10.2.0.0/16", "10.3.0.0/16");
+	b->conns[1].config.mode = IKE_MODE_RESPONDER_ONLY;
+	sim_conn_set(b, &b->conns[1]);
+	s->tap = botnet_tap;
+	s->tap_ctx = &net;
+	net.prefix = 192;
+	for (unsigned i = 0; i < 400; i++) {
+		struct cg_endpoint from = sim_endpoint("192.0.2.2", 500);
+		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
+					   sizeof(buf));
+
+		from.addr.bytes[3] = (uint8_t)(2 + i % 250);
+		ike_input(b->engine, s->now, &to, &from, buf, len);
+		sim_run(s, SIM_MS);
+	}
+	/* Full: all of them have shown that they are there. */
+	assert_int_equal(b->engine->half_open, 16);
+	assert_true(net.answered > 100);
+	/* Somebody at the peer's address: three, and no more. */
+	net.all = true;
+	for (unsigned i = 0; i < 10; i++) {
+		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
+					   sizeof(buf));
+
+		ike_input(b->engine, s->now, &to, &peer, buf, len);
+		sim_run(s, 100 * SIM_MS);
+	}
+	assert_int_equal(b->engine->half_open, 16 + 3);
+	net.all = false;
+	/* Once those are over the peer gets in; the strangers go on. */
+	for (unsigned i = 0; i < 60000; i++) {
+		struct cg_endpoint from = sim_endpoint("192.0.2.2", 500);
+		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
+					   sizeof(buf));
+
+		if (i == 40000)
+			sim_conn_set(a, &a->conns[0]);
+		from.addr.bytes[3] = (uint8_t)(2 + i % 250);
+		ike_input(b->engine, s->now, &to, &from, buf, len);
+		sim_run(s, SIM_MS);
+	}
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_int_equal(sim_reports(a, "retransmit-timeout"), 0);
+	sim_free(s);
+}
+
+/* From half of its share on a prefix is asked for cookies, while others are not. */
+static void test_cookies_by_prefix(void **state)
+{
+	struct sim *s = sim_new(415);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+	uint8_t buf[4096];
+
+	(void)state;
+	stranger_pair(s, &a, &b);
+	sim_run(s, SIM_S);
+	b->engine->config.half_open_cookie = 1000;
+	for (uint64_t i = 1; i <= 12; i++) {
+		struct cg_endpoint from = sim_endpoint("203.0.113.9", 500);
+
+		ike_input(b->engine, s->now, &to, &from, buf,
+			  stranger_init(i, IKE_VIEW_NONE, buf, sizeof(buf)));
+		sim_run(s, SIM_MS);
+		ike_counters(b->engine, &counters);
+		assert_int_equal(counters.cookies_sent, i <= 8 ? 0 : i - 8);
+	}
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, SIM_S);
+	ike_counters(b->engine, &counters);
+	assert_int_equal(counters.cookies_sent, 4);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +671,9 @@ int main(void)
 		cmocka_unit_test(test_flood_of_other_groups_keeps_none_out),
 		cmocka_unit_test(test_configured_peers_get_in_whatever_strangers_hold),
 		cmocka_unit_test(test_prefix_that_has_none_gets_in_beside_those_with_many),
+		cmocka_unit_test(test_ipv6_is_bounded_by_56_bits),
+		cmocka_unit_test(test_configured_address_in_a_full_prefix),
+		cmocka_unit_test(test_cookies_by_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

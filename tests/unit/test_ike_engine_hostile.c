@@ -12,9 +12,11 @@
 
 static void test_protected_messages_cannot_be_tampered_with(void **state)
 {
+	const struct sim_seeds of = sim_seeds(1, 20);
+
 	(void)state;
-	for (uint64_t seed = 1; seed <= 20; seed++) {
-		struct sim *s = sim_new(seed);
+	for (uint64_t i = 0; i < of.n; i++) {
+		struct sim *s = sim_new(of.first + i);
 		struct sim_attack attack = {};
 		struct ike_counters counters;
 		struct sim_node *a, *b;
@@ -32,7 +34,7 @@ static void test_protected_messages_cannot_be_tampered_with(void **state)
 		sim_conn_set(a, &a->conns[0]);
 		sim_assert_up(s, 60 * SIM_S);
 		assert_int_equal(sim_reports(a, "ike-established"), 1);
-		for (int i = 0; i < 6; i++) {
+		for (int k = 0; k < 6; k++) {
 			struct sim_node *n = seeded_next(&s->random) % 2 ? a : b;
 
 			(void)ike_rekey(n->engine, s->now, 1, seeded_next(&s->random) % 2, true);
@@ -57,9 +59,11 @@ static void test_protected_messages_cannot_be_tampered_with(void **state)
 
 static void test_tampered_first_messages_do_no_lasting_harm(void **state)
 {
+	const struct sim_seeds of = sim_seeds(100, 20);
+
 	(void)state;
-	for (uint64_t seed = 100; seed < 120; seed++) {
-		struct sim *s = sim_new(seed);
+	for (uint64_t i = 0; i < of.n; i++) {
+		struct sim *s = sim_new(of.first + i);
 		struct sim_attack attack = {.init_too = true};
 		struct sim_node *a, *b;
 

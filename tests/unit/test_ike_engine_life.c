@@ -266,6 +266,58 @@ static void test_soft_expiry_rekeys(void **state)
 	sim_free(s);
 }
 
+/* What the kernel ends when nobody rekeyed it is a gap here as there, and the tunnel comes back without help. */
+static enum sim_verdict no_create_child(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_CREATE_CHILD_SA ? SIM_DROP
+										       : SIM_PASS;
+}
+
+static void test_kernel_ends_what_nobody_rekeyed(void **state)
+{
+	struct sim *s = sim_new(61);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 100 * SIM_MS;
+	a->conns[0].config.child_lifetime = b->conns[0].config.child_lifetime = 100;
+	sim_connect(s, a, b);
+	s->tap = no_create_child;
+	sim_run(s, 110 * SIM_S);
+	assert_true(a->expired > 0 && b->expired > 0);
+	assert_true(sim_reports(a, "child-dead") > 0);
+	assert_true(s->gaps > 0);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_forget_flows(s);
+	s->gaps = 0;
+	sim_run(s, 300 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+/* Each side counts what goes through its own SAs, and rekeys before it is too much. */
+static void test_packets_rekey_before_they_are_too_many(void **state)
+{
+	struct sim *s = sim_new(62);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 20 * SIM_MS;
+	a->conns[0].config.child_packets = 500;
+	b->conns[0].config.child_packets = 700;
+	sim_connect(s, a, b);
+	sim_run(s, 100 * SIM_S);
+	assert_true(sim_reports(a, "child-rekeyed") >= 10);
+	assert_int_equal(a->expired + b->expired, 0);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
 /* The initiator's daemon dies and comes back: the responder replaces what it had, without a gap on its side. */
 static void test_peer_that_restarts_replaces_its_old_sa(void **state)
 {
@@ -669,6 +721,8 @@ int main(void)
 		cmocka_unit_test(test_child_deletes_cross),
 		cmocka_unit_test(test_dead_child_is_made_anew),
 		cmocka_unit_test(test_soft_expiry_rekeys),
+		cmocka_unit_test(test_kernel_ends_what_nobody_rekeyed),
+		cmocka_unit_test(test_packets_rekey_before_they_are_too_many),
 		cmocka_unit_test(test_peer_that_restarts_replaces_its_old_sa),
 		cmocka_unit_test(test_responder_that_restarts_is_found_again),
 		cmocka_unit_test(test_restart_of_either_equal_peer),

@@ -71,7 +71,7 @@ static void test_all_sites_get_in(void **state)
 {
 	unsigned n = number("SITES", 300);
 	struct sim_node **site = calloc(n, sizeof(struct sim_node *));
-	struct sim *s = sim_new(1);
+	struct sim *s = sim_new(sim_seeds(1, 1).first);
 	struct ike_counters counters;
 
 	(void)state;
@@ -90,13 +90,16 @@ static void test_all_sites_get_in(void **state)
 	s->loss = s->duplicate = 0;
 	sim_run(s, 60 * SIM_S);
 	sim_assert_rest(s);
-	/* All at once. */
+	/* All at once, under traffic. */
+	s->traffic = SIM_S;
 	for (unsigned i = 0; i < n; i++) {
 		assert_int_equal(ike_rekey(the_hub->engine, s->now, i + 1, i % 2, true), 0);
 		assert_int_equal(ike_rekey(site[i]->engine, s->now, 1, i % 4 < 2, true), 0);
 	}
 	sim_run(s, 90 * SIM_S);
 	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	s->traffic = 0;
 	ike_shutdown(the_hub->engine, s->now);
 	sim_run(s, 5 * SIM_S);
 	assert_true(ike_idle(the_hub->engine));
@@ -116,7 +119,7 @@ static void test_days_of_many_sites(void **state)
 {
 	unsigned n = number("SITES", 15), days = number("DAYS", 1);
 	struct sim_node **site = calloc(n, sizeof(struct sim_node *)), *nodes[2];
-	struct sim *s = sim_new(4);
+	struct sim *s = sim_new(sim_seeds(4, 1).first);
 
 	(void)state;
 	assert_non_null(site);

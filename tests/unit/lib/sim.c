@@ -272,6 +272,10 @@ static void event_run(struct sim *s, struct sim_event *e)
 		sim_node_answer(n, e);
 		sim_node_drain(n);
 		break;
+	case SIM_EVENT_SA:
+		sim_sad_limit(n, e);
+		sim_node_drain(n);
+		break;
 	case SIM_EVENT_TRAFFIC:
 		for (n = s->nodes; n; n = n->next)
 			sim_node_traffic(n);

@@ -55,7 +55,10 @@ struct sim_sa {
 	uint64_t replaces;
 	struct ike_ts local_ts[4], remote_ts[4];
 	size_t n_local_ts, n_remote_ts;
-	uint64_t lifetime, soft_lifetime;
+	ike_time added;
+	uint64_t packets, soft_packets; /* limits; 0: none */
+	uint64_t seen[2];		/* packets in and out: each direction counts for itself */
+	bool dead;			/* came to its limit: nothing goes through */
 	unsigned moves;
 };
 
@@ -140,6 +143,7 @@ struct sim_node {
 	} * expected;
 	size_t n_expected, size_expected;
 	uint64_t expects, early, early_lost;
+	uint64_t expired; /* Child SAs that came to a hard limit */
 	bool hasty;	 /* sends on a new SA at once, whatever the engine says */
 	bool one_policy; /* as libreswan 4.10: it sends on the SA that was added last, and on none once that is deleted, until there is another; what is deleted is not received on any more */
 	/* In place of toy certificates. The AUTH payload's data, of malloc(); and whether the peer is let in, as which connection. */

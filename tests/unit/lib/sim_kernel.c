@@ -81,6 +81,64 @@ void sim_expect(struct sim_node *n, const struct ike_out_expect *o)
 		sim_answer_later(n, IKE_OUT_CHILD_EXPECT, o->request, 0, NULL, 0);
 }
 
+/* after: 0 is never. */
+static void limit_later(struct sim_node *n, const struct sim_sa *sa, bool hard, ike_time after)
+{
+	struct sim_event *e;
+
+	if (!after)
+		return;
+	e = sim_event_new(SIM_EVENT_SA, n);
+	e->spi = sa->spi_in;
+	e->after = after;
+	e->hard = hard;
+	sim_event_add(n->sim, e, n->sim->now + after);
+}
+
+static void end_sa(struct sim_node *n, struct sim_sa *sa, const char *why)
+{
+	if (sa->dead)
+		return;
+	trace(n, why, sa->child);
+	sa->dead = true;
+	n->expired++;
+	/* One that belongs to nobody ends without anybody to be told. */
+	if (!(sa->child >> 63))
+		ike_child_dead(n->engine, n->sim->now, sa->child, why);
+}
+
+void sim_sad_limit(struct sim_node *n, const struct sim_event *e)
+{
+	struct sim_sa *sa;
+
+	for (sa = n->sad; sa && sa->spi_in != e->spi; sa = sa->next)
+		;
+	/* The SPI may be another one's by now; then this is about nothing. */
+	if (!sa || sa->added != e->at - e->after)
+		return;
+	if (e->hard)
+		end_sa(n, sa, "lifetime");
+	else if (!sa->dead && !(sa->child >> 63))
+		ike_child_soft_expired(n->engine, n->sim->now, sa->child);
+}
+
+/* One packet through one half. False: its limit is reached. */
+static bool count_packet(struct sim_node *n, struct sim_sa *sa, bool out)
+{
+	if (sa->dead)
+		return false;
+	if (sa->packets && sa->seen[out] >= sa->packets) {
+		end_sa(n, sa, "packets");
+		sim_node_drain(n);
+		return false;
+	}
+	if (++sa->seen[out] == sa->soft_packets && !(sa->child >> 63)) {
+		ike_child_soft_expired(n->engine, n->sim->now, sa->child);
+		sim_node_drain(n);
+	}
+	return true;
+}
+
 void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 {
 	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
@@ -115,8 +173,11 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->follow = o->follow;
 	sa->on_use = o->activate_on_use && !o->standby && !n->hasty;
 	sa->replaces = o->replaces;
-	sa->lifetime = o->lifetime;
-	sa->soft_lifetime = o->soft_lifetime;
+	sa->added = n->sim->now;
+	sa->packets = o->packets;
+	sa->soft_packets = o->soft_packets;
+	limit_later(n, sa, false, o->soft_lifetime * SIM_S);
+	limit_later(n, sa, true, o->lifetime * SIM_S);
 	sa->n_local_ts = o->n_local_ts < 4 ? o->n_local_ts : 4;
 	sa->n_remote_ts = o->n_remote_ts < 4 ? o->n_remote_ts : 4;
 	memcpy(sa->local_ts, o->local_ts, sa->n_local_ts * sizeof(*sa->local_ts));
@@ -210,12 +271,24 @@ void sim_node_traffic(struct sim_node *n)
 
 		for (size_t i = 0; conn->used && i < conn->config.n_children; i++) {
 			struct sim_flow *flow = &conn->flows[i];
+			struct sim_sa *sa;
 			struct wire_esp w = {
 				.from = n, .connection = conn->config.id, .index = (uint32_t)i};
 
 			if (!flow->active) {
 				flow->lost_no_sa++;
 				gap(n->sim, n, flow, n->sim->now, "no outbound SA");
+				continue;
+			}
+			sa = flow->active;
+			if (!count_packet(n, sa, true)) {
+				flow->lost_no_sa++;
+				gap(n->sim, n, flow, n->sim->now, "its outbound SA is dead");
+				continue;
+			}
+			/* What counting led to may have changed it. */
+			if (flow->active != sa) {
+				i--;
 				continue;
 			}
 			w.esp.spi = flow->active->spi_out;
@@ -267,6 +340,10 @@ void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
 	    (sa->udp ? !cg_endpoint_equal(&sa->remote, &p->from)
 		     : !cg_addr_equal(&sa->remote.addr, &p->from.addr))) {
 		sim_esp_lost(n->sim, p, "it comes from elsewhere");
+		return;
+	}
+	if (!count_packet(n, sa, false)) {
+		sim_esp_lost(n->sim, p, "its inbound SA is dead");
 		return;
 	}
 	theirs = flow_of(w.from, w.connection, w.index);

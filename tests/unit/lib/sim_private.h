@@ -4,7 +4,13 @@
 
 #include "sim.h"
 
-enum sim_event_kind { SIM_EVENT_PACKET, SIM_EVENT_TICK, SIM_EVENT_ANSWER, SIM_EVENT_TRAFFIC };
+enum sim_event_kind {
+	SIM_EVENT_PACKET,
+	SIM_EVENT_TICK,
+	SIM_EVENT_ANSWER,
+	SIM_EVENT_TRAFFIC,
+	SIM_EVENT_SA, /* one of the SAD comes to a limit */
+};
 
 struct sim_event {
 	enum sim_event_kind kind;
@@ -17,6 +23,10 @@ struct sim_event {
 	/* The number of the engine that asked: one that is gone gets no answer, and the next may have its place in memory. */
 	uint64_t engine;
 	uint64_t request;
+	/* of SA: its inbound SPI, how long it had been there by then, which limit */
+	uint32_t spi;
+	ike_time after;
+	bool hard;
 	int error;
 	void *extra; /* struct ike_verify_answer, signature, nonces */
 	size_t extra_size;
@@ -40,6 +50,7 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o);
 void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only);
 void sim_sad_activate(struct sim_node *n, uint64_t child);
 void sim_sad_move(struct sim_node *n, const struct ike_out_child *o);
+void sim_sad_limit(struct sim_node *n, const struct sim_event *e);
 void sim_sad_clear(struct sim_node *n);
 void sim_binding_release(struct sim_node *n, uint64_t binding);
 void sim_node_traffic(struct sim_node *n);

@@ -107,9 +107,17 @@ void sim_watch_datagram(struct sim_node *n, const uint8_t *data, size_t size)
 	id = ike_load_u32(data + 20);
 	key = mix(2 + (flags & (IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE)), data, 16);
 	value = seen_at(s->sent, key, &new);
-	if (!new &&id != *value && id != *value + 1)
+	/* An IKE SA that comes of a rekeying begins with 0, any other with what follows IKE_SA_INIT. */
+	if (new ? id > 1 : id != *value && id != *value + 1)
 		broken(s, "a message ID that is not the last one or the next", n);
 	*value = id;
+	/* Section 2.3: a window of one. The request before has been answered; the answer to IKE_SA_INIT is none of these. */
+	if (!(flags & IKE_FLAG_RESPONSE) && id > 1) {
+		key = mix(2 + ((~flags & IKE_FLAG_INITIATOR) | IKE_FLAG_RESPONSE), data, 16);
+		value = seen_at(s->sent, key, &new);
+		if (new || *value + 1 < id)
+			broken(s, "a request before the last one was answered", n);
+	}
 }
 
 void sim_watch_child(struct sim_node *n, const struct ike_out_child_add *o)
