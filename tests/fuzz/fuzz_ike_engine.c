@@ -8,6 +8,7 @@
  */
 #include "lib/fuzz.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "ike/state.h"
@@ -107,7 +108,14 @@ static struct ik_sa *sa_of(struct side *s)
 static void to_target(const struct cg_endpoint *local, const struct cg_endpoint *remote,
 		      const uint8_t *data, size_t size)
 {
-	ike_input(target->engine, now, local, remote, data, size);
+	/* As long as it is and no longer, for AddressSanitizer to see what is read behind it. */
+	uint8_t *exact = malloc(size ? size : 1);
+
+	MUST(exact);
+	if (size)
+		memcpy(exact, data, size);
+	ike_input(target->engine, now, local, remote, exact, size);
+	free(exact);
 }
 
 static size_t mutate(uint8_t *chain, size_t len, size_t room)

@@ -187,12 +187,13 @@ static void test_flood_from_real_addresses_is_bounded_by_prefix(void **state)
 static void guess(struct sim_node *n, const struct cg_endpoint *stranger, struct seeded *random)
 {
 	static const uint8_t exchanges[] = {
-		IKE_EXCHANGE_SA_INIT, IKE_EXCHANGE_AUTH,	 IKE_EXCHANGE_CREATE_CHILD_SA,
+		IKE_EXCHANGE_SA_INIT,	    IKE_EXCHANGE_AUTH,	       IKE_EXCHANGE_CREATE_CHILD_SA,
 		IKE_EXCHANGE_INFORMATIONAL, IKE_EXCHANGE_INTERMEDIATE, IKE_EXCHANGE_FOLLOWUP_KE,
 	};
 	struct ike_sa_status sa = sim_count(n, 1).last;
 	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
-	struct cg_endpoint from = seeded_next(random) % 2 ? sim_endpoint("192.0.2.1", 500) : *stranger;
+	struct cg_endpoint from = seeded_next(random) % 2 ? sim_endpoint("192.0.2.1", 500)
+							  : *stranger;
 	struct ike_header h = {
 		.spi_i = sa.spi_i,
 		.spi_r = sa.spi_r,

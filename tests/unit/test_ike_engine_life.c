@@ -271,7 +271,7 @@ static enum sim_verdict no_create_child(struct sim *s, struct sim_packet *p)
 {
 	(void)s;
 	return !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_CREATE_CHILD_SA ? SIM_DROP
-										       : SIM_PASS;
+										      : SIM_PASS;
 }
 
 static void test_kernel_ends_what_nobody_rekeyed(void **state)

@@ -9,6 +9,13 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(CERTGATE_FUZZ)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size)   ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
 #define REPEAT_PAUSE (IK_SECOND / 4)
 
 /* An error in clear, as the answer to a request outside of any SA (sections 1.5 and 2.21.4). */
@@ -81,7 +88,23 @@ static bool has_keys(struct ike_engine *e, struct ik_sa *sa)
 }
 
 /*
- * Decrypts into e->plain: 1 and the inner chain, 0 when fragments are missing, or an error (dropped and counted).
+ * What lies behind the plaintext in e->plain belongs to no message: whoever tests with AddressSanitizer sees a read of it, until
+ * close_message().
+ */
+static void fence(struct ike_engine *e, size_t len)
+{
+	ASAN_POISON_MEMORY_REGION(e->plain + len, sizeof(e->plain) - len);
+}
+
+/* The plaintext is used up. */
+static void close_message(struct ike_engine *e, size_t len)
+{
+	OPENSSL_cleanse(e->plain, len);
+	ASAN_UNPOISON_MEMORY_REGION(e->plain, sizeof(e->plain));
+}
+
+/*
+ * Decrypts into e->plain, for close_message() to wipe: 1 and the inner chain, 0 when fragments are missing, or an error (dropped and counted).
  */
 static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike_message *msg,
 			uint8_t *ret_first, struct ike_view *ret_chain)
@@ -115,6 +138,7 @@ static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike
 		}
 		memcpy(e->plain, chain.data, chain.len);
 		*ret_chain = IKE_VIEW(e->plain, chain.len);
+		fence(e, chain.len);
 		ike_reassembly_clear(parts);
 		ik_halfopen_holds(sa, 0);
 		return 1;
@@ -126,6 +150,7 @@ static int open_message(struct ike_engine *e, struct ik_sa *sa, const struct ike
 	}
 	*ret_first = sk->next;
 	*ret_chain = IKE_VIEW(e->plain, len);
+	fence(e, len);
 	/* A message that was sent anew as a whole leaves no use for its fragments. */
 	ike_reassembly_clear(response ? &sa->responses : &sa->requests);
 	ik_halfopen_holds(sa, 0);
@@ -332,7 +357,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 			e->counters.integrity_failed++;
 			return;
 		}
-		OPENSSL_cleanse(e->plain, len);
+		close_message(e, len);
 		/* It is no sign of life (section 2.4), as anybody can send it again; and no peer repeats itself faster. */
 		if (e->now - sa->last_repeat < REPEAT_PAUSE)
 			return;
@@ -346,6 +371,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 	if (h->exchange == IKE_EXCHANGE_INTERMEDIATE &&
 	    ik_intermediate_received(sa, msg, first, chain) < 0) {
 		e->counters.malformed++;
+		close_message(e, chain.len);
 		return;
 	}
 	ik_sa_heard(sa, local, remote, is_response);
@@ -366,7 +392,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 			ik_unique_check(sa->conn);
 		ik_sa_run(sa);
 	}
-	OPENSSL_cleanse(e->plain, chain.len);
+	close_message(e, chain.len);
 }
 
 void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,

@@ -144,7 +144,7 @@ struct sim_node {
 	size_t n_expected, size_expected;
 	uint64_t expects, early, early_lost;
 	uint64_t expired; /* Child SAs that came to a hard limit */
-	bool hasty;	 /* sends on a new SA at once, whatever the engine says */
+	bool hasty;	  /* sends on a new SA at once, whatever the engine says */
 	bool one_policy; /* as libreswan 4.10: it sends on the SA that was added last, and on none once that is deleted, until there is another; what is deleted is not received on any more */
 	/* In place of toy certificates. The AUTH payload's data, of malloc(); and whether the peer is let in, as which connection. */
 	uint8_t *(*own_sign)(struct sim_node *n, const struct ike_out_sign *o, size_t *ret_len);
