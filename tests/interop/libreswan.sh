@@ -112,7 +112,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 18; else ktap_begin 103; fi
+if emulated; then ktap_begin 18; else ktap_begin 107; fi
 scripts/peer libreswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 50 || exit 1
@@ -159,18 +159,21 @@ if ! emulated; then
 		branch-rsa2048 'aes128-sha2_256;dh20' aes128-sha2_256
 
 	# Nothing that is larger crosses, nor in fragments of IP.
-	first=$((n + 1))
-	LINE='fragment_size: 576' both_roles 'IKE fragments of 576 bytes' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256 fragmentation=yes
-	small="{ 203.0.113.$((20 + first)), 203.0.113.$((20 + n)) }"
-	rules+="counter large {}
-	chain small {
-		type filter hook forward priority filter
-		ip saddr $small udp dport { 500, 4500 } ip length > 576 counter name large drop
-		ip daddr $small udp dport { 500, 4500 } ip length > 576 counter name large drop
-		ip saddr $small ip frag-off & 0x3fff != 0 drop
-		ip daddr $small ip frag-off & 0x3fff != 0 drop
-	}
+	rules+='counter large {}
+'
+	for size in 576 1280; do
+		first=$((n + 1))
+		LINE="fragment_size: $size" both_roles "IKE fragments of $size bytes" hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256 fragmentation=yes
+		small="{ 203.0.113.$((20 + first)), 203.0.113.$((20 + n)) }"
+		rules+="chain of_$size {
+			type filter hook forward priority filter
+			ip saddr $small udp dport { 500, 4500 } ip length > $size counter name large drop
+			ip daddr $small udp dport { 500, 4500 } ip length > $size counter name large drop
+			ip saddr $small ip frag-off & 0x3fff != 0 drop
+			ip daddr $small ip frag-off & 0x3fff != 0 drop
+		}
 "
+	done
 
 	# A NAT before hq for one, before branch for the other.
 	RIGHT=203.0.113.1 meeting certgate 'certgate behind a NAT' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256

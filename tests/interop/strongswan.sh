@@ -115,7 +115,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 31; else ktap_begin 161; fi
+if emulated; then ktap_begin 31; else ktap_begin 163; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 45 || exit 1
@@ -293,6 +293,10 @@ not_there=$n
 swan_certs+=(wrong-root)
 meeting strongSwan '' hq-p256 '' wrong-root "$gcm" aes256gcm16-esn
 wrong_root=$n
+(cd "$pki" && mkpki_ca branch-spare branch-root 'CN=Branch Spare CA' && mkpki_gateway no-issuer branch-spare CN=gw.branch.example) || exit 1
+swan_certs+=(no-issuer)
+meeting strongSwan '' hq-p256 '' no-issuer "$gcm" aes256gcm16-esn
+no_issuer=$n
 SUBJECT=gw.other.example meeting strongSwan '' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
 another_subject=$n
 meeting strongSwan '' hq-p256 '{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-256]}}' \
@@ -308,6 +312,8 @@ t 'strongSwan asks for what is not there: it is told' eval '! swan branch --init
 t 'and status names the networks' eval 'gate hq status "c$not_there" | grep -q "10\.9\.0\.0" && gate hq status "c$not_there" | grep -q "10\.1\.0\.0"' || { gate hq status "c$not_there"; logs; }
 t 'a peer of the wrong root does not get in' eval '! swan branch --initiate --child "c$wrong_root" --timeout 10' || logs
 t 'and status names the problem' eval 'gate hq status "c$wrong_root" | grep -q "HQ Root\|HQ Issuing CA"' || { gate hq status "c$wrong_root"; logs; }
+t 'a peer that leaves out its intermediate does not get in' eval '! swan branch --initiate --child "c$no_issuer" --timeout 10' || logs
+t 'and status names the one that is missing' eval 'gate hq status "c$no_issuer" | grep -q "Branch Spare CA"' || { gate hq status "c$no_issuer"; logs; }
 t 'a peer with another subject does not get in' eval '! swan branch --initiate --child "c$another_subject" --timeout 10' || logs
 t 'and status names both subjects' eval 'gate hq status "c$another_subject" | grep -q gw.other.example && gate hq status "c$another_subject" | grep -q gw.branch.example' || logs
 t 'no common proposal: strongSwan is told' eval '! swan branch --initiate --child "c$nothing_common" --timeout 10; said $nothing_common NO_PROP' || logs
