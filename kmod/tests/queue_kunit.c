@@ -232,8 +232,8 @@ static void what_waited_goes_nowhere_when_its_certificate_died(struct kunit *tes
 }
 
 /*
- * Bursts on a CPU's list, whose cipher finds nothing in them at no cost: how long packets are is only
- * said. Each has one skb, which tells when the burst is at its end.
+ * Bursts on a CPU's list, whose cipher finds nothing in them at no cost: how long packets are is
+ * only said. Each has one skb, which tells when the burst is at its end.
  */
 static struct {
 	unsigned int brought, ended;
