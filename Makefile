@@ -132,7 +132,7 @@ test-everywhere:	## and each on every kernel that can run it: an hour and more
 	@tests/run --everywhere
 
 # What several CPUs can do to each other: the parallel path, teardown, revocation, stress.
-SMP_TESTS := async handover lease memory revoke share stress teardown traffic trains
+SMP_TESTS := async counters handover lease limits pmtu replay revoke share starved stress teardown traffic trains
 test-smp:	## kselftests under lockdep and KASAN on 2 and on 4 CPUs, a minute of stress among them: hours
 	@scripts/setup --test
 	@scripts/kernel get smp-debug

@@ -9,7 +9,9 @@
 #include <linux/interrupt.h>
 #include <linux/ip.h>
 #include <linux/netdevice.h>
+#include "../cipher.h"
 #include "../device.h"
+#include "../order.h"
 #include "../queue.h"
 #include "../rx.h"
 #include "../sa.h"
@@ -230,6 +232,162 @@ static void what_waited_goes_nowhere_when_its_certificate_died(struct kunit *tes
 }
 
 /*
+ * Bursts on a CPU's list, whose cipher finds nothing in them at no cost: how long packets are is
+ * only said. Each has one skb, which tells when the burst is at its end.
+ */
+static struct {
+	unsigned int brought, ended;
+	u32 which[CG_MAX_ORDER + 4];	/* in the order in which they ended */
+} bursts;
+
+static void begin_nothing(const struct cg_esp *esp, struct cg_op *op, crypto_completion_t done)
+{
+}
+
+static int find_nothing(const struct cg_esp *esp, struct cg_op *op, u64 seq, u8 *packet,
+			unsigned int len)
+{
+	return -EINVAL;
+}
+
+static void release_nothing(struct cg_esp *esp)
+{
+}
+
+static const struct cg_cipher cipher_of_nothing = {
+	.begin = begin_nothing,
+	.open = find_nothing,
+	.release = release_nothing,
+};
+
+static void burst_ends(struct sk_buff *skb)
+{
+	if (bursts.ended < ARRAY_SIZE(bursts.which))
+		bursts.which[bursts.ended] = skb->mark;
+	WRITE_ONCE(bursts.ended, bursts.ended + 1);
+}
+
+/* A burst of @n packets of @len bytes. False: it was refused. Bottom halves off. */
+static bool bring(struct kunit *test, unsigned int n, unsigned int len)
+{
+	struct fixture *f = test->priv;
+	u64 before = lost(f->in, CG_DROP_QUEUE);
+	struct sk_buff *skb = alloc_skb(64, GFP_ATOMIC);
+	struct cg_job *job = NULL;
+	enum cg_drop why;
+
+	rcu_read_lock();
+	if (skb)
+		job = cg_job_new(f->in, f->dev, &why);
+	rcu_read_unlock();
+	if (!job) {
+		KUNIT_FAIL(test, "no memory");
+		kfree_skb(skb);
+		return false;
+	}
+	skb->mark = bursts.brought++;
+	skb->destructor = burst_ends;
+	cg_cb(skb)->n = n;
+	__skb_queue_tail(&job->skbs, skb);
+	for (job->n = 0; job->n < n; job->n++)
+		job->seg[job->n] = (struct cg_seg){ .skb = skb, .len = len };
+	cg_job_run(job, NULL, false);
+	return lost(f->in, CG_DROP_QUEUE) == before;
+}
+
+/* Bring such bursts until one is refused, or one more than @most was not; how many were not. */
+static unsigned int bring_up_to(struct kunit *test, unsigned int n, unsigned int len,
+				unsigned int most)
+{
+	unsigned int taken = 0;
+
+	while (taken <= most && bring(test, n, len))
+		taken++;
+	return taken;
+}
+
+static void wait_for_ends(struct kunit *test, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < 500 && READ_ONCE(bursts.ended) < n; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, bursts.ended, n);
+}
+
+/* The module's parameter, which nothing reads while there is no traffic. */
+static unsigned int *share_of_module(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < THIS_MODULE->num_kp; i++)
+		if (!strcmp(THIS_MODULE->kp[i].name, "share"))
+			return THIS_MODULE->kp[i].arg;
+	KUNIT_FAIL_AND_ABORT(test, "the module has no parameter share");
+	return NULL;
+}
+
+/* @limit bursts of @n packets of @len bytes fill a list, and half as many that of a user's. */
+static void list_takes(struct kunit *test, unsigned int n, unsigned int len, unsigned int limit)
+{
+	struct fixture *f = test->priv;
+	struct cg_net *users = kunit_kzalloc(test, sizeof(*users), GFP_KERNEL);
+	unsigned int *share = share_of_module(test), was = *share;
+	unsigned int i, which = 0, taken, rest, ended;
+
+	KUNIT_ASSERT_NOT_NULL(test, users);
+	/* all that is asked of it is whose it is: nobody's, which is not the initial one's */
+	users->net = kunit_kzalloc(test, sizeof(*users->net), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, users->net);
+	f->in->esp.cipher = &cipher_of_nothing;
+	f->in->esp.op_size = sizeof(struct cg_op);
+	f->tunnel->flags |= CERTGATE_TUNNEL_F_ROAM;	/* they come from anywhere */
+	memset(&bursts, 0, sizeof(bursts));
+
+	*share = 2;
+	local_bh_disable();
+	f->in->cgn = users;
+	taken = bring_up_to(test, n, len, limit / 2);
+	f->in->cgn = f->cgn;
+	rest = bring_up_to(test, n, len, limit / 2);
+	ended = bursts.ended;
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, taken, limit / 2);
+	KUNIT_EXPECT_EQ(test, rest, limit / 2);
+	/* all others waited for the poll, which was not before bottom halves were on again */
+	KUNIT_EXPECT_EQ(test, ended, 2);
+	wait_for_ends(test, limit + 2);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_QUEUE), 2 * (u64)n);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MALFORMED), (u64)limit * n);
+	KUNIT_EXPECT_EQ(test, bursts.which[0], limit / 2);
+	KUNIT_EXPECT_EQ(test, bursts.which[1], limit + 1);
+	for (i = 2; i < limit + 2; i++, which++) {
+		if (which == limit / 2)
+			which++;	/* that was the one refused first */
+		KUNIT_EXPECT_EQ(test, bursts.which[i], which);
+	}
+
+	local_bh_disable();
+	KUNIT_EXPECT_TRUE(test, bring(test, n, len));
+	local_bh_enable();
+	wait_for_ends(test, limit + 3);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MALFORMED), ((u64)limit + 1) * n);
+	*share = was;
+}
+
+static void a_full_list_drops_and_counts(struct kunit *test)
+{
+	list_takes(test, 3, 64, CG_MAX_ORDER);
+}
+
+static void memory_of_bursts_on_a_list_is_bounded(struct kunit *test)
+{
+	const unsigned int len = 16384;
+
+	list_takes(test, CG_MAX_BURST, len, CG_MAX_ORDER_BYTES / (CG_MAX_BURST * len));
+}
+
+/*
  * A softirq in which three packets are to be sent by the fixture's device: what it does with the
  * second and third, when they wait, is up to @then.
  */
@@ -372,6 +530,8 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(memory_of_waiting_packets_is_bounded),
 	KUNIT_CASE(trains_of_nothing_cost_no_memory),
 	KUNIT_CASE(what_waited_goes_nowhere_when_its_certificate_died),
+	KUNIT_CASE(a_full_list_drops_and_counts),
+	KUNIT_CASE(memory_of_bursts_on_a_list_is_bounded),
 	KUNIT_CASE(what_waits_to_be_sent_is_dropped_when_its_certificate_dies),
 	KUNIT_CASE(nothing_is_sent_by_a_device_that_is_down),
 	KUNIT_CASE(a_device_that_goes_takes_what_waits_along),

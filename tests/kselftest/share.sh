@@ -5,8 +5,8 @@
 # order, among floods too and from whatever CPU it comes, what is on a list when its certificate dies goes nowhere, tunnels that lead into each other end, and the module goes with it.
 #
 # timeout: 150
-# kernels: uml-debug 6.12
-# smp: 6.12=2
+# kernels: uml-debug 6.1 6.12
+# smp: 6.1=2 6.12=2
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -6,6 +6,7 @@
 #   ktap_begin N                 N results will follow
 #   t 'what must hold' COMMAND   one result: the command's success; what it printed is shown if it fails
 #   ktap_skip 'what' 'reason'    one result that could not be tried
+#   ktap_nested 'what' COMMAND   one result: that of a test script, whose own results are shown
 #   ktap_end                     exits: 0 if nothing failed
 #
 # A script that ends without ktap_end, or with another number of results than planned, has failed: tests/run counts.
@@ -38,6 +39,17 @@ t() {
 ktap_skip() {
 	ktap_count=$((ktap_count + 1))
 	printf 'ok %d %s # SKIP %s\n' "$ktap_count" "$1" "$2"
+}
+
+ktap_nested() {
+	local what=$1 ok=ok
+	shift
+	ktap_count=$((ktap_count + 1))
+	printf '    # Subtest: %s\n' "$what"
+	"$@" 2>&1 </dev/null | sed -u 's/^/    /'
+	[ "${PIPESTATUS[0]}" = 0 ] || ktap_failed=$((ktap_failed + 1)) ok='not ok'
+	printf '%s %d %s\n' "$ok" "$ktap_count" "$what"
+	[ "$ok" = ok ]
 }
 
 ktap_end() {

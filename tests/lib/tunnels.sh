@@ -23,6 +23,7 @@ uml) kinds=('udp 4' 'none 6' 'udp 6' 'none 4') ;;
 6.1) kinds=('udp 6' 'none 4') ;;
 *) kinds=('udp 4' 'none 6') ;;
 esac
+[ -z "${CERTGATE_KIND:-}" ] || kinds=("$CERTGATE_KIND") # shared.sh
 
 # cgk GATEWAY WORD...: certgate kernel WORD... in g1 or g2
 cgk() {
