@@ -104,14 +104,15 @@ def tcp_words(mib):
     return " --warm %d --bytes %d" % (max(2, mib // 4) << 20, mib << 20)
 
 
-def plan(rows, peers, repeats, mib):
-    """The steps of tests/bench/guest: every set-up once, all that is measured with it in between."""
+def plan(rows, peers, repeats, mib, variants=True):
+    """The steps of tests/bench/guest: every set-up once, all that is measured with it in between. Without variants a peer does a
+    row in the one way that it is named after."""
     setups = {}
     for peer in peers:
         for row in rows:
-            if peer not in row.peers or not row.work:
+            if variants and peer not in row.peers or not row.work:
                 continue
-            for variant in row.variants(peer):
+            for variant in row.variants(peer) if variants else [peer]:
                 works = setups.setdefault(row.setup.key(variant), (row.setup.words(variant), {}))[1]
                 works.setdefault(row.work, row.name)
     steps = []

@@ -227,10 +227,10 @@ xfrm_offload_down() {
 
 # a super-packet is one of the state's packets, but takes as many sequence numbers as it has segments
 xfrm_offload_counters() {
-	local sealed counters
-	read -ra counters <<<"$(xfrm_counters)"
+	local sealed of_states
+	read -ra of_states <<<"$(xfrm_counters)"
 	sealed=$(ip -n g1 -s xfrm state list spi 0x1001 | sed -n 's/.*oseq 0x\([0-9a-f]*\).*/\1/p' | head -n 1)
-	echo "$((16#$sealed)) ${counters[1]} ${counters[2]}"
+	echo "$((16#$sealed)) ${of_states[1]} ${of_states[2]}"
 }
 
 # xfrm_current: packets of the states on stdin, from lines like "  1234(bytes), 56(packets)" below "lifetime current:"
