@@ -97,7 +97,7 @@ SCALE_ROWS = ["sa-scale", "sa-install", "sa-memory", "revoke"]
 # how often one SA's issuer is revoked: its time is mostly that of a grace period, which begins at any phase of a tick
 REVOCATIONS = 32
 # what a transfer of cpu2 lasts, in seconds
-CPU_SECONDS = 4
+CPU_SECONDS = 5
 
 def tcp_words(mib):
     """How much a TCP run moves: first until its windows are open, then measured."""
