@@ -6,7 +6,7 @@
  *   sas fill GATEWAY PAIRS         in namespace gGATEWAY: as many tunnels, each with a binding of its own under one issuer and
  *                                  an SA pair; tunnel i joins 10.32.0.0+i and 10.64.0.0+i, with 1 pair their whole networks
  *   sas command UNITS WORD...      runs WORD..., which adds UNITS of something
- *   sas revoke GATEWAY             revokes that issuer there
+ *   sas revoke GATEWAY I N         revokes that issuer there, at the I-th of N phases of the kernel's tick
  *
  * Prints what traffic prints, bytes being those of kernel memory.
  */
@@ -186,20 +186,39 @@ static void run_command(uint64_t units, char **words)
 	report(&w, units, kernel_memory() - memory, 0);
 }
 
-/* The whole of the time counts: whoever revokes waits for it. */
-static void run_revoke(unsigned int gateway)
+/*
+ * Sleep for some seconds, in which whatever the kernel had to do afterwards gets done, until a
+ * time that is the i-th of n equal parts of 20 ms past a multiple of that. Of the ticks of any
+ * kernel 20 ms is a multiple, and if n has no divisor in common with the number of ticks in
+ * it, these are n phases of a tick with the same distances between them.
+ */
+static void await_phase(unsigned int i, unsigned int n)
+{
+	const uint64_t period = 20000000;
+	uint64_t at = now() + 5000000000;
+	struct timespec ts;
+
+	at += period - at % period + (uint64_t)i * period / n;
+	ts.tv_sec = (time_t)(at / 1000000000);
+	ts.tv_nsec = (long)(at % 1000000000);
+	if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL))
+		fail("clock_nanosleep");
+}
+
+/* Whoever revokes waits for it: the figure is the whole of the time. */
+static void run_revoke(unsigned int gateway, unsigned int i, unsigned int n)
 {
 	struct cgk *k = library(gateway);
 	uint32_t bindings, sas;
 	struct window w;
 
+	await_phase(i, n);
 	window_begin(&w);
 	if (cgk_revoke(k, issuer[0], &bindings, &sas) < 0)
 		fail("%s", cgk_error(k));
 	window_end(&w);
 	if (!sas)
 		fail("no SA died");
-	w.idle_begin = w.idle_end = 0;
 	report(&w, 1, sas, 0);
 	(void)cgk_free(k);
 }
@@ -212,9 +231,11 @@ int main(int argc, char **argv)
 		run_fill((unsigned int)number, (uint32_t)strtoul(argv[3], NULL, 10));
 	else if (argc > 3 && !strcmp(argv[1], "command"))
 		run_command(number, argv + 3);
-	else if (argc == 3 && !strcmp(argv[1], "revoke") && (number == 1 || number == 2))
-		run_revoke((unsigned int)number);
+	else if (argc == 5 && !strcmp(argv[1], "revoke") && (number == 1 || number == 2) &&
+		 strtoul(argv[4], NULL, 10))
+		run_revoke((unsigned int)number, (unsigned int)strtoul(argv[3], NULL, 10),
+			   (unsigned int)strtoul(argv[4], NULL, 10));
 	else
-		fail("fill GATEWAY PAIRS, command UNITS WORD... or revoke GATEWAY?");
+		fail("fill GATEWAY PAIRS, command UNITS WORD... or revoke GATEWAY I N?");
 	return 0;
 }

@@ -64,11 +64,11 @@ scale_plain() {
 	many_packets sa-scale "$2" "$1"
 }
 
-# certgate_revoked SUFFIX PAIRS SAS REPEATS: so many SA pairs are added, used and revoked with their issuer, from the
-# beginning each time; what a packet costs is measured once
+# certgate_revoked SUFFIX PAIRS SAS REPEATS ROUNDS: so many SA pairs are added, used and revoked with their issuer on each
+# gateway, from the beginning each time; what a packet costs is measured REPEATS times in the first round
 certgate_revoked() {
-	local pairs=$2 sas_each=$3 repeats=$4 round
-	for ((round = 1; round <= repeats; round++)); do
+	local pairs=$2 sas_each=$3 repeats=$4 rounds=$5 round
+	for ((round = 1; round <= rounds; round++)); do
 		many_up && many_routes dev cg0 || die 'certgate cannot be set up'
 		if [ "$1" ]; then
 			"$sas" fill 1 "$sas_each" >/dev/null && "$sas" fill 2 "$sas_each" >/dev/null || die 'no tunnel'
@@ -77,16 +77,17 @@ certgate_revoked() {
 			raw sa-install "$sas" fill 2 "$sas_each"
 		fi
 		[ "$round" -gt 1 ] || many_packets "sa-scale$1" "$repeats" "$pairs"
-		raw "revoke$1" "$sas" revoke 1
+		raw "revoke$1" "$sas" revoke 1 $((2 * round - 1)) $((2 * rounds))
 		silent "$pairs" || die 'packets passed after the revocation'
+		raw "revoke$1" "$sas" revoke 2 $((2 * round)) $((2 * rounds))
 		many_down || die 'certgate cannot be taken down'
 	done
 }
 
 scale_certgate() {
 	peer=certgate
-	certgate_revoked -one "$1" 1 "$2"
-	certgate_revoked '' "$1" "$1" "$2"
+	certgate_revoked -one "$1" 1 "$2" $((($3 + 1) / 2))
+	certgate_revoked '' "$1" "$1" "$2" "$2"
 }
 
 # The batches were written by tests/bench/run; from memory, so that their reading costs little. That packets go through the
@@ -118,12 +119,12 @@ scale_xfrm() {
 	xfrm_down
 }
 
-# scale PAIRS REPEATS PEER...
+# scale PAIRS REPEATS REVOCATIONS PEER...
 scale() {
-	local peers=("${@:3}") p
+	local peers=("${@:4}") p
 	outer=4 encap=udp encr=aes-gcm-256
 	many_hosts || die 'no hosts'
 	for p in "${peers[@]}"; do
-		"scale_$p" "$1" "$2"
+		"scale_$p" "${@:1:3}"
 	done
 }

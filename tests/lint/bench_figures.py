@@ -92,6 +92,13 @@ class Planning(unittest.TestCase):
         self.assertEqual(works["certgate"], works["xfrm"])
         self.assertLessEqual(works["wireguard"], works["certgate"])
 
+    def test_xfrm_has_its_offload_where_that_does_something(self):
+        steps = figures.plan(figures.ROWS, figures.PEERS, 1, 4)
+        offload = [step for step in steps if "xfrm_offload" in step]
+        self.assertEqual(offload, ["peer xfrm_offload 4 none aes-gcm-256 on each"])
+        work = steps[steps.index(offload[0]) + 1]
+        self.assertIn(work, steps[steps.index("peer xfrm 4 none aes-gcm-256 on each"):][1:2])
+
     def test_set_up_and_taken_down_in_turn(self):
         up = False
         for step in figures.plan(figures.ROWS, figures.PEERS, 1, 4):
@@ -109,8 +116,8 @@ class Planning(unittest.TestCase):
         results = figures.Results()
         for peer in figures.PEERS:
             results.add("tcp-udp", *measured(peer, 1000000))
-        self.assertEqual(set(results.figures(figures.BY_NAME["wg-tcp-gcm"])), {"certgate", "xfrm", "wireguard"})
-        self.assertEqual(set(results.figures(figures.BY_NAME["wg-tcp-chacha"])), {"wireguard"})
+        self.assertEqual(set(results.figures(figures.BY_NAME["wg-tcp-gcm"])), {"plain", "certgate", "xfrm", "wireguard"})
+        self.assertEqual(set(results.figures(figures.BY_NAME["wg-tcp-chacha"])), {"plain", "wireguard"})
 
 
 class OtherRows(unittest.TestCase):
@@ -119,7 +126,8 @@ class OtherRows(unittest.TestCase):
         for name, peer, elapsed, units, size in (
                 ("sa-scale", "plain", 1000, 1, 0), ("sa-scale", "certgate", 3100, 1, 0), ("sa-scale-one", "certgate", 3000, 1, 0),
                 ("sa-install", "certgate", 4000, 2, 8000), ("sa-install", "xfrm", 20000, 2, 20000),
-                ("revoke", "certgate", 900, 1, 0), ("revoke-one", "certgate", 600, 1, 0),
+                ("revoke", "certgate", 1500, 1, 0), ("revoke", "certgate", 900, 1, 0), ("revoke", "certgate", 900, 1, 0),
+                ("revoke-one", "certgate", 600, 1, 0),
                 ("cpu2-1", "certgate", 400, 1, 0), ("cpu2-1", "certgate", 300, 1, 0), ("cpu2-2", "certgate", 200, 1, 0)):
             line = "raw %s %s 1 elapsed=%d idle=0 packets=%d bytes=%d lost=0 sealed=- opened=- dropped=-" % (
                 name, peer, elapsed, units, size)
@@ -139,8 +147,40 @@ class OtherRows(unittest.TestCase):
     def test_revoking_is_compared_with_ourselves(self):
         self.assertTrue(self.line("revoke").endswith("ratio=1.50"))
 
+    def test_a_revocation_waits_and_that_is_in_its_figure(self):
+        results = figures.Results()
+        for name, elapsed in (("revoke", 2000400), ("revoke-one", 1000000)):
+            results.add(*figures.parse_raw("raw %s certgate 1 elapsed=%d idle=900000 packets=1 bytes=0 lost=0 sealed=- opened=- "
+                                           "dropped=-" % (name, elapsed)))
+        row = figures.BY_NAME["revoke"]
+        found = results.figures(row)
+        self.assertEqual((found["certgate"].value, found["one"].value), (2000400, 1000000))
+        self.assertEqual(found["one"].note, "of it 100,000 instructions")
+        # what misses does not look as if it did not
+        self.assertIs(row.reached(found), False)
+        self.assertTrue(figures.bench_line("6.1", row, found).endswith("ratio=2.0004"))
+        self.assertIn("| 2.0004 of one | at most 2.00 of one, **not reached** |", figures.table("6.1", "note", [(row, found)], 1))
+        self.assertIn("NOT REACHED", figures.detail_line(row, found))
+
+    def test_a_limit_that_is_met_just_so(self):
+        self.assertEqual([figures.beside(value, 0.6) for value in (0.59996, 0.6, 0.60004, 0.587, 0.7)],
+                         ["0.59996", "0.60", "0.60004", "0.59", "0.70"])
+
+    def test_xfrm_has_the_better_of_its_ways(self):
+        results = figures.Results()
+        for peer, elapsed in (("plain", 1000), ("certgate", 6000), ("xfrm", 21000), ("xfrm_offload", 11000)):
+            results.add("tcp-raw", peer, measured(peer, elapsed)[1])
+        found = results.figures(figures.BY_NAME["tcp-raw"])
+        self.assertEqual(found["xfrm"].value, 100)
+        self.assertEqual(found["xfrm"].note, "with `esp4_offload`, without `esp4_offload` 200")
+        self.assertNotIn("xfrm_offload", found)
+
     def test_two_cpus_the_best_of_each(self):
         self.assertIn("certgate=1.50", self.line("cpu2"))
+        found = self.results().figures(figures.BY_NAME["cpu2"])
+        self.assertEqual(found["certgate"].note, "median 1.75")
+        self.assertTrue(figures.BY_NAME["cpu2"].reached(found))
+        self.assertEqual(self.results().shortest(("cpu2-1", "cpu2-2")), 200e-9)
 
     def test_batches_name_what_the_program_adds(self):
         batch = list(figures.xfrm_batch(2, 2))
@@ -149,10 +189,12 @@ class OtherRows(unittest.TestCase):
 
     def test_the_table_goes_between_its_marks(self):
         row = figures.BY_NAME["revoke"]
-        table = figures.table("6.1", "note", [(row, self.results().figures(row))])
+        table = figures.table("6.1", "note", [(row, self.results().figures(row))], 1)
         page = figures.replace_tables("a\n%s\nold\n%s\nb\n" % (figures.BEGIN, figures.END), [table])
         self.assertNotIn("old", page)
         self.assertIn("1.50 of one", page)
+        # three of ours, where the table has one measurement elsewhere
+        self.assertIn("| – | 900 ±33.3 % of 3", page)
         self.assertTrue(page.startswith("a\n") and page.endswith("\nb\n"))
         self.assertRaises(ValueError, figures.replace_tables, "no marks", [table])
 
