@@ -25,15 +25,11 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include "order.h"
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
-enum {
-	SHARE_NEVER,
-	SHARE_WHAT_WAITS,
-	SHARE_ALWAYS,
-};
-
-static unsigned int share = SHARE_WHAT_WAITS;
-module_param(share, uint, 0444);
+unsigned int cg_order_share = CG_SHARE_WHAT_WAITS;
+module_param_named(share, cg_order_share, uint, 0444);
 MODULE_PARM_DESC(share, "bursts that other CPUs help with: 0 none, 1 what waits (default), 2 all");
 
 #define HELPERS		4	/* at once, of one CPU */
@@ -400,14 +396,18 @@ static bool begin_list(struct cg_lane *lane, struct cg_order *ours)
 			/* pairs with put() */
 			smp_store_mb(lane->order, ours);
 			begun = !other_than(READ_ONCE(lane->users), me);
-			if (!begun)
+			if (begun)
+				trace_certgate_lane_listed(lane);
+			else
 				WRITE_ONCE(lane->order, NULL);
 		}
 	}
 	spin_unlock(&asking);
 	spin_unlock(&ours->lock);
-	if (asked)
+	if (asked) {
+		trace_certgate_lane_asks(lane, asked == EVERYBODY ? -1 : (int)asked - 1);
 		call_asked(asked);
+	}
 	return begun;
 }
 
@@ -431,9 +431,10 @@ static bool should_share(struct cg_order *o, struct cg_job *job, bool more)
 {
 	bool pressed;
 
-	if (share == SHARE_ALWAYS)
+	if (cg_order_share == CG_SHARE_ALWAYS)
 		return true;
-	if (share == SHARE_NEVER || num_online_cpus() == 1 || size_of(job) < CG_WORTH_SHARING)
+	if (cg_order_share == CG_SHARE_NEVER || num_online_cpus() == 1 ||
+	    size_of(job) < CG_WORTH_SHARING)
 		return false;
 	job->timed = true;
 	pressed = is_pressed(o);
@@ -661,8 +662,8 @@ int cg_order_init(void)
 	int cpu, i;
 
 	BUILD_BUG_ON(CG_MAX_ORDER > U8_MAX);	/* cg_lane.n */
-	if (share > SHARE_ALWAYS) {
-		pr_err("share=%u: it is 0, 1 or 2\n", share);
+	if (cg_order_share > CG_SHARE_ALWAYS) {
+		pr_err("share=%u: it is 0, 1 or 2\n", cg_order_share);
 		return -EINVAL;
 	}
 	orders = alloc_percpu(struct cg_order);

@@ -50,6 +50,15 @@
 /* Bytes below which it is quicker to do a burst than to tell another CPU of it. */
 #define CG_WORTH_SHARING	8192
 
+/* Which bursts other CPUs help with: the module's parameter, which KUnit changes. */
+enum {
+	CG_SHARE_NEVER,
+	CG_SHARE_WHAT_WAITS,
+	CG_SHARE_ALWAYS,
+};
+
+extern unsigned int cg_order_share;
+
 int cg_order_init(void);
 /* No burst is under way any more. */
 void cg_order_exit(void);

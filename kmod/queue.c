@@ -21,6 +21,7 @@
 #include "order.h"
 #include "queue.h"
 #include "rx.h"
+#include "trace.h"
 
 #define SPARE_OPS	4
 #define SPARE_JOBS	4
@@ -493,6 +494,7 @@ static int poll(struct napi_struct *napi, int budget)
 		 * Completed, it would be here again with whatever came there meanwhile; so it
 		 * is handed over as it is, scheduled, to the poll that is asked for there.
 		 */
+		trace_certgate_napi_goes_home(c->cpu);
 		smp_mb__before_atomic();	/* pairs with cg_queue_poll_soon() */
 		set_bit(HANDED, &c->flags);
 		cg_order_call_home(c->cpu);

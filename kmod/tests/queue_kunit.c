@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bursts that wait: what does not fit is dropped and counted, and what waited while its
- * certificate ended goes nowhere. Works in the initial namespace's tables with a device that is
- * not registered.
+ * Bursts that wait: what does not fit is dropped and counted, what waited while its certificate
+ * ended goes nowhere, no flood keeps back what is done, and none overtakes. Works in the initial
+ * namespace's tables with a device that is not registered, and a cipher that refuses all.
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
@@ -22,13 +22,68 @@ struct fixture {
 	struct cg_tunnel *tunnel;
 	struct cg_binding *binding;
 	struct cg_sa *in, *out;
+	u16 sealed[4];			/* IDs of the packets that came to the cipher */
+	unsigned int n_sealed;
+	bool nested;			/* the first one leads to another, which is sent by then */
 };
+
+static struct fixture *at_cipher;	/* whose cipher is refuse_all */
 
 static u8 hashes[2][CERTGATE_HASH_SIZE] = { "queue's certificate", "queue's key" };
 
 static void dev_setup(struct net_device *dev)
 {
 }
+
+/* An IP packet that @dev is to send. */
+static struct sk_buff *to_send(struct net_device *dev, u16 id)
+{
+	struct sk_buff *skb = alloc_skb(200, GFP_ATOMIC);
+	struct iphdr *iph;
+
+	if (!skb)
+		return NULL;
+	iph = skb_put_zero(skb, 100);
+	iph->version = 4;
+	iph->ihl = 5;
+	iph->tot_len = htons(100);
+	iph->id = htons(id);
+	skb->protocol = htons(ETH_P_IP);
+	skb->dev = dev;
+	return skb;
+}
+
+#define NESTED	77	/* ID of a packet that is sent while others are at hand */
+
+static void begin(const struct cg_esp *esp, struct cg_op *op, crypto_completion_t done)
+{
+}
+
+static int refuse(const struct cg_esp *esp, struct cg_op *op, u64 seq, u8 *packet,
+		  unsigned int len)
+{
+	const struct iphdr *iph = (struct iphdr *)(packet + cg_esp_header_len(esp));
+	struct fixture *f = at_cipher;
+	struct sk_buff *skb;
+
+	if (f->n_sealed < ARRAY_SIZE(f->sealed) && len >= sizeof(*iph))
+		f->sealed[f->n_sealed++] = ntohs(iph->id);
+	if (f->nested) {
+		f->nested = false;
+		skb = to_send(f->dev, NESTED);
+		if (skb)
+			cg_xmit(skb, f->dev);
+	}
+	return -ENOMEM;
+}
+
+static void release(struct cg_esp *esp)
+{
+}
+
+static const struct cg_cipher refuse_all = {
+	.begin = begin, .seal = refuse, .open = refuse, .release = release,
+};
 
 static struct cg_sa *make(struct kunit *test, struct fixture *f, enum certgate_dir dir, u32 spi)
 {
@@ -42,6 +97,8 @@ static struct cg_sa *make(struct kunit *test, struct fixture *f, enum certgate_d
 	sa->esp.iv_len = 8;
 	sa->esp.icv_len = 16;
 	sa->esp.block = 4;
+	sa->esp.cipher = &refuse_all;
+	sa->esp.op_size = sizeof(struct cg_op);
 	sa->tunnel = cg_tunnel_get(f->tunnel);
 	sa->binding = cg_binding_get(f->binding);
 	mutex_lock(&f->cgn->lock);
@@ -65,6 +122,7 @@ static int queue_init(struct kunit *test)
 	unsigned int bad;
 
 	KUNIT_ASSERT_NOT_NULL(test, f);
+	at_cipher = f;
 	f->cgn = cg_net(&init_net);
 	f->dev = alloc_netdev(sizeof(*cd), "queue%d", NET_NAME_UNKNOWN, dev_setup);
 	KUNIT_ASSERT_NOT_NULL(test, f->dev);
@@ -197,7 +255,7 @@ static struct cg_job *waiting(struct kunit *test, struct cg_sa *sa)
 		struct sk_buff *skb = packet(test, 64);
 
 		cg_cb(skb)->n = 1;
-		job->seg[job->n].skb = skb;
+		job->seg[job->n] = (struct cg_seg){ .skb = skb, .packet = skb->data, .len = 4 };
 		__skb_queue_tail(&job->skbs, skb);
 	}
 	job->waited = true;
@@ -404,17 +462,10 @@ static void in_softirq_now(struct tasklet_struct *tasklet)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(s->taken); i++) {
-		struct sk_buff *skb = alloc_skb(200, GFP_ATOMIC);
-		struct iphdr *iph;
+		struct sk_buff *skb = to_send(s->f->dev, i + 1);
 
 		if (!skb)
 			return;
-		iph = skb_put_zero(skb, 100);
-		iph->version = 4;
-		iph->ihl = 5;
-		iph->tot_len = htons(100);
-		skb->protocol = htons(ETH_P_IP);
-		skb->dev = s->f->dev;
 		s->taken[i] = cg_queue_to_send(skb, s->f->dev);
 		if (!s->taken[i])
 			kfree_skb(skb);
@@ -508,6 +559,86 @@ static void nothing_is_sent_by_a_device_that_is_down(struct kunit *test)
 	wait_for(test, CG_DROP_QUEUE, 2);
 }
 
+/* What two tunnels do, one of which leads into the other, and what was sent after both: 2, 3. */
+static void what_is_sent_meanwhile_waits_behind_what_is_at_hand(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct net_device *lo = init_net.loopback_dev;
+	bool was_up = netif_running(lo);
+	struct cg_endpoints *ep = kzalloc(sizeof(*ep), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ep);
+	ep->family = AF_INET;
+	ep->remote.v4 = htonl(INADDR_LOOPBACK);
+	rcu_assign_pointer(f->tunnel->ep, ep);
+	rtnl_lock();
+	KUNIT_EXPECT_EQ(test, dev_open(lo, NULL), 0);
+	rtnl_unlock();
+	set_up_tunnel(test);
+	f->nested = true;
+	run_softirq(test, NULL);
+	wait_for(test, CG_DROP_MEMORY, 3);
+	KUNIT_EXPECT_EQ(test, f->n_sealed, 3);
+	KUNIT_EXPECT_EQ(test, f->sealed[0], 2);
+	KUNIT_EXPECT_EQ(test, f->sealed[1], 3);
+	KUNIT_EXPECT_EQ(test, f->sealed[2], NESTED);
+	take_down_tunnel(f);
+	dst_cache_reset(&f->tunnel->dst_cache);
+	if (!was_up) {
+		rtnl_lock();
+		dev_close(lo);
+		rtnl_unlock();
+	}
+}
+
+/* A look in the same round of softirqs, after NAPI's polls. */
+struct look {
+	struct tasklet_struct tasklet;
+	struct fixture *f;
+	u64 flooded, listed;
+};
+
+static void look_now(struct tasklet_struct *tasklet)
+{
+	struct look *l = container_of(tasklet, struct look, tasklet);
+
+	l->flooded = lost(l->f->in, CG_DROP_MALFORMED);
+	l->listed = lost(l->f->out, CG_DROP_MEMORY);
+}
+
+/* Each poll has as much of it as it may take. */
+static void a_flood_does_not_keep_back_what_is_on_a_list(struct kunit *test)
+{
+	const unsigned int flood = 2000, jobs = 3;
+	struct fixture *f = test->priv;
+	struct look *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
+	unsigned int share = cg_order_share, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, l);
+	if (num_online_cpus() > 1)
+		kunit_skip(test, "other CPUs would do what is on the list");
+	l->f = f;
+	tasklet_setup(&l->tasklet, look_now);
+	KUNIT_EXPECT_TRUE(test, cg_sa_activate(f->out));
+	local_bh_disable();
+	rcu_read_lock();
+	for (i = 0; i < flood; i++)
+		cg_rx_take(f->cgn, packet(test, 64), CERTGATE_ENCAP_NONE, 0);
+	cg_order_share = CG_SHARE_ALWAYS;
+	for (i = 0; i < jobs; i++)
+		cg_job_run(waiting(test, f->out), NULL, false);
+	cg_order_share = share;
+	tasklet_schedule(&l->tasklet);
+	rcu_read_unlock();
+	local_bh_enable();
+	tasklet_kill(&l->tasklet);
+	KUNIT_EXPECT_EQ(test, l->listed, 2 * jobs);
+	KUNIT_EXPECT_LT(test, l->flooded, flood);
+	for (i = 0; i < 500 && lost(f->in, CG_DROP_MALFORMED) < flood; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MALFORMED), flood);
+}
+
 static void forget_now(struct fixture *f)
 {
 	cg_queue_forget(f->dev);
@@ -535,6 +666,8 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(what_waits_to_be_sent_is_dropped_when_its_certificate_dies),
 	KUNIT_CASE(nothing_is_sent_by_a_device_that_is_down),
 	KUNIT_CASE(a_device_that_goes_takes_what_waits_along),
+	KUNIT_CASE(what_is_sent_meanwhile_waits_behind_what_is_at_hand),
+	KUNIT_CASE(a_flood_does_not_keep_back_what_is_on_a_list),
 	{}
 };
 
