@@ -73,9 +73,9 @@ void cg_drop(struct cg_sa *sa, enum cg_drop why, unsigned int n)
 {
 	struct cg_device *cd = sa->tunnel->dev;
 
-	cg_count_drop(&sa->counters, why, n);
-	cg_count_drop(&sa->binding->counters, why, n);
-	cg_count_drop(&sa->tunnel->counters, why, n);
+	cg_total_drop(&sa->counters, why, n);
+	cg_total_drop(&sa->binding->counters, why, n);
+	cg_total_drop(&sa->tunnel->counters, why, n);
 	cg_count_drop(&cd->counters, why, n);
 	if (sa->dir == CERTGATE_DIR_IN)
 		atomic64_add(n, &cd->rx_dropped);

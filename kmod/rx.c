@@ -579,9 +579,9 @@ void cg_rx_finish(struct cg_job *job, struct napi_struct *napi)
 	why = CG_DROP_QUEUE;
 	if (!netif_running(job->dev))
 		goto drop;
-	cg_count_rx(&sa->counters, packets, bytes);
-	cg_count_rx(&sa->binding->counters, packets, bytes);
-	cg_count_rx(&sa->tunnel->counters, packets, bytes);
+	cg_total_rx(&sa->counters, packets, bytes);
+	cg_total_rx(&sa->binding->counters, packets, bytes);
+	cg_total_rx(&sa->tunnel->counters, packets, bytes);
 	cg_count_rx(&cd->counters, packets, bytes);
 	if (job->alone && !job->waited && skb_queue_len(&ready) == 1)
 		napi = NULL;
