@@ -323,14 +323,24 @@ void cg_queue_poll_soon(unsigned int cpu)
 		napi_schedule(&c->napi);
 }
 
+/* Has @c what may wait there for SAs of @cgn? */
+static bool is_full(const struct cg_cpu *c, const struct cg_net *cgn)
+{
+	unsigned int packets = READ_ONCE(c->packets), bytes = READ_ONCE(c->bytes);
+
+	if (likely(packets < CG_MAX_QUEUE / 2 && bytes < CG_MAX_QUEUE_BYTES / 2))
+		return false;
+	return packets >= cg_share(cgn, CG_MAX_QUEUE) ||
+	       bytes >= cg_share(cgn, CG_MAX_QUEUE_BYTES);
+}
+
 bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, unsigned int n,
 		       enum certgate_encap encap, u32 socket)
 {
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 	struct cg_cb *cb;
 
-	if (READ_ONCE(c->packets) >= CG_MAX_QUEUE ||
-	    READ_ONCE(c->bytes) >= CG_MAX_QUEUE_BYTES)
+	if (is_full(c, cgn))
 		return false;
 
 	/* Nothing that needs a read side or a device may wait with the packet. */

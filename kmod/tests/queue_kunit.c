@@ -155,6 +155,51 @@ static void memory_of_waiting_packets_is_bounded(struct kunit *test)
 	KUNIT_EXPECT_LE(test, n, CG_MAX_QUEUE_BYTES / 60000 + 1);
 }
 
+/*
+ * Packets of @room bytes, first as if the namespace were of another user namespace, until one is
+ * refused, then as it is. How many were taken: *@others, and together.
+ */
+static unsigned int fill_by_two(struct kunit *test, unsigned int room, unsigned int *others)
+{
+	struct net *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	struct fixture *f = test->priv;
+	struct net *net = f->cgn->net;
+	unsigned int n = 0, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	local_bh_disable();
+	rcu_read_lock();
+	f->cgn->net = other;
+	for (; !lost(f->in, CG_DROP_QUEUE) && n <= CG_MAX_QUEUE; n++)
+		cg_rx_take(f->cgn, packet(test, room), CERTGATE_ENCAP_NONE, 0);
+	f->cgn->net = net;
+	*others = n - 1;
+	for (n--; lost(f->in, CG_DROP_QUEUE) < 2 && n <= CG_MAX_QUEUE; n++)
+		cg_rx_take(f->cgn, packet(test, room), CERTGATE_ENCAP_NONE, 0);
+	rcu_read_unlock();
+	local_bh_enable();
+	for (i = 0; i < 500 && lost(f->in, CG_DROP_MALFORMED) < n - 1; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MALFORMED), (u64)n - 1);
+	return n - 1;
+}
+
+static void half_is_for_the_initial_user_namespace(struct kunit *test)
+{
+	unsigned int others, all = fill_by_two(test, 64, &others);
+
+	KUNIT_EXPECT_EQ(test, others, CG_MAX_QUEUE / 2);
+	KUNIT_EXPECT_EQ(test, all, CG_MAX_QUEUE);
+}
+
+static void half_of_the_memory_is_for_the_initial_user_namespace(struct kunit *test)
+{
+	unsigned int others, all = fill_by_two(test, 60000, &others);
+
+	KUNIT_EXPECT_LE(test, others, CG_MAX_QUEUE_BYTES / 2 / 60000 + 1);
+	KUNIT_EXPECT_GE(test, all, 2 * others - 1);
+}
+
 /* What a train has that is of no use takes no memory from what follows. */
 static void trains_of_nothing_cost_no_memory(struct kunit *test)
 {
@@ -370,6 +415,8 @@ static void a_device_that_goes_takes_what_waits_along(struct kunit *test)
 static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(a_full_queue_drops_and_counts),
 	KUNIT_CASE(memory_of_waiting_packets_is_bounded),
+	KUNIT_CASE(half_is_for_the_initial_user_namespace),
+	KUNIT_CASE(half_of_the_memory_is_for_the_initial_user_namespace),
 	KUNIT_CASE(trains_of_nothing_cost_no_memory),
 	KUNIT_CASE(what_waited_goes_nowhere_when_its_certificate_died),
 	KUNIT_CASE(what_waits_to_be_sent_is_dropped_when_its_certificate_dies),
