@@ -392,10 +392,12 @@ static void take_waiting(struct cg_cpu *c, struct sk_buff_head *to)
 /*
  * Packets that are sent meanwhile on this CPU may be ours in their turn, from a tunnel into another
  * one: they wait behind those that are at hand, so that none overtakes, and are taken next. That
- * ends, as they know how deep they are. @c is another CPU's when that is gone.
+ * ends, as they know how deep they are. @c is another CPU's when that is gone. Returns how many the
+ * stack had handed over, a super-packet as one.
  */
-static void send_waiting(struct cg_cpu *c, bool more)
+static unsigned int send_waiting(struct cg_cpu *c, bool more)
 {
+	unsigned int n = 0;
 	struct cg_cpu *here = this_cpu_ptr(cpus);
 	struct sk_buff_head waiting;
 
@@ -404,12 +406,14 @@ static void send_waiting(struct cg_cpu *c, bool more)
 	here->sending = true;
 	here->more = more;
 	do {
+		n += skb_queue_len(&waiting);
 		cg_tx_process(&waiting);
 		if (unlikely(!skb_queue_empty_lockless(&here->waiting)))
 			take_waiting(here, &waiting);
 	} while (unlikely(!skb_queue_empty(&waiting)));
 	here->more = false;
 	here->sending = false;
+	return n;
 }
 
 u8 cg_queue_depth(void)
@@ -488,6 +492,11 @@ static void unqueue(struct cg_cpu *c, struct sk_buff *skb)
 	c->bytes -= skb->truesize;
 }
 
+/*
+ * What is sent, received, and done for the lists has one budget, by which the stack shares its
+ * time out. Half of it is always there for what was received, on which order.h counts, and for the
+ * lists: a flood must not keep back what is done.
+ */
 static int poll(struct napi_struct *napi, int budget)
 {
 	struct cg_cpu *c = container_of(napi, struct cg_cpu, napi);
@@ -495,7 +504,7 @@ static int poll(struct napi_struct *napi, int budget)
 	struct cg_job *back;
 	struct sk_buff *skb;
 	bool alone, more;
-	int n = 0;
+	int n = 0, most;	/* packets */
 
 	if (unlikely(c->cpu != smp_processor_id() && cpu_online(c->cpu))) {
 		/*
@@ -509,13 +518,14 @@ static int poll(struct napi_struct *napi, int budget)
 		return 0;
 	}
 	if (!skb_queue_empty_lockless(&c->waiting))
-		send_waiting(c, !skb_queue_empty_lockless(&c->received));
+		n = send_waiting(c, !skb_queue_empty_lockless(&c->received));
 	__skb_queue_head_init(&burst);
 	spin_lock(&c->received.lock);
 	back = c->back;
 	c->back = NULL;
 	c->back_end = &c->back;
-	while (n < budget && (skb = skb_peek(&c->received))) {
+	most = n + max(budget - n, budget / 2);
+	while (n < most && (skb = skb_peek(&c->received))) {
 		unqueue(c, skb);
 		__skb_queue_tail(&burst, skb);
 		n += cg_cb(skb)->n;
@@ -531,10 +541,9 @@ static int poll(struct napi_struct *napi, int budget)
 		back = job->next;
 		cg_rx_finish(job, napi);
 	}
-	if (n)
+	if (!skb_queue_empty(&burst))
 		cg_rx_process(&burst, napi, alone, more);
-	/* whatever comes meanwhile: a flood must not keep back what is done */
-	n += cg_order_poll(c->cpu, napi, budget);
+	n += cg_order_poll(c->cpu, napi, max(budget - n, budget / 2));
 
 	if (n < budget) {
 		napi_complete_done(napi, n);	/* gives all that GRO holds to the stack */
