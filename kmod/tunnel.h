@@ -50,6 +50,7 @@ struct cg_flow {
 	sa_family_t family;
 	u8 protocol;
 	bool ports_known;		/* false: non-initial fragment, or headers not reached */
+	bool fragment;			/* the first one too */
 	bool paged;			/* some of it was read from an skb's fragments */
 	u16 sport, dport;		/* ICMP: dport holds type << 8 | code, sport 0 */
 	union cg_ip src, dst;
@@ -120,6 +121,8 @@ bool cg_tunnel_admits_in(const struct cg_tunnel *t, const struct cg_flow *flow);
 int cg_flow_dissect(const struct sk_buff *skb, int off, struct cg_flow *flow);
 /* The same of @len bytes at @data. */
 int cg_flow_dissect_data(const u8 *data, int len, struct cg_flow *flow);
+/* For queues: of all packets with the same addresses, protocol and, but for fragments, ports. */
+u32 cg_flow_hash(const struct cg_flow *flow);
 bool cg_selector_equal(const struct cg_selector *a, const struct cg_selector *b);
 
 /*

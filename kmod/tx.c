@@ -275,8 +275,12 @@ static bool find_tunnel(struct cg_burst *b, struct sk_buff *skb, struct cg_flow 
 
 	why = CG_DROP_SELECTOR;
 	b->t = cg_selector_table_lookup(b->cd->table, flow);
-	if (likely(b->t))
+	if (likely(b->t)) {
+		/* as skb_get_hash() would, which dissects it once more */
+		if (!skb->l4_hash && !skb->sw_hash)
+			__skb_set_sw_hash(skb, cg_flow_hash(flow), !flow->fragment);
 		return true;
+	}
 	if (!is_multicast(flow))
 		cg_event_acquire(b->cd->cgn, b->cd->netdev->ifindex, NULL, flow);
 drop:
