@@ -25,7 +25,8 @@
  * more to poll: then 4096 rounds of softirqs have to do. That is a bound, not a proof: it assumes
  * that a round takes 32 packets from each queue (half of net.core.dev_weight, and no more busy
  * NAPIs than net.core.netdev_budget has turns for), and that a queue has no more than 125,000,
- * together with those that it leads to (net.core.netdev_max_backlog twice, and CG_MAX_QUEUE, a tunnel).
+ * together with those that it leads to (net.core.netdev_max_backlog twice, and CG_MAX_QUEUE, a
+ * tunnel).
  *
  * Not kept in order:
  * - bursts at an asynchronous cipher that were not on a list;

@@ -494,7 +494,7 @@ static void damage(struct packet *p)
 	p->data[p->len - 7] ^= 0x10;
 }
 
-/* A segment that was damaged before it was sealed comes out as it was; good ones around it merge. */
+/* A segment that was damaged before it was sealed comes out as it was; others around it merge. */
 static void damaged(struct kunit *test, bool v6, bool (*put)(struct kunit *, const struct packet *))
 {
 	struct fixture *f = test->priv;
