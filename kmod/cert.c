@@ -139,16 +139,10 @@ static void fp_prune(struct cg_net *cgn, struct cg_fingerprint *fp)
 /* Hand what @b counted since the last time to the fingerprints above it. */
 static void fold(struct cg_binding *b)
 {
-	struct cg_stats now = {}, more = {};
-	u64 *n = (u64 *)&now, *m = (u64 *)&more, *f = (u64 *)&b->folded;
+	struct cg_stats more;
 	unsigned int i;
 
-	BUILD_BUG_ON(sizeof(now) != (4 + CG_DROP_MAX) * sizeof(u64));
-	cg_counters_add(&b->counters, &now);
-	for (i = 0; i < sizeof(now) / sizeof(u64); i++) {
-		m[i] = n[i] - f[i];
-		f[i] = n[i];
-	}
+	cg_totals_take(&b->counters, &more);
 	for (i = 0; i < 2 * b->n_certs; i++) {
 		struct cg_fingerprint *fp = b->links[i].fp;
 
@@ -176,7 +170,6 @@ static void binding_release(struct kref *ref)
 	for (i = 0; i < 2 * b->n_certs; i++)
 		if (b->links[i].fp)
 			fp_put(b->links[i].fp);
-	cg_counters_free(&b->counters);
 	kfree(b->subject);
 	kfree(b->label);
 	cg_object_freed(CG_OBJECT_BINDING);
@@ -340,9 +333,6 @@ struct cg_binding *cg_binding_new(struct cg_net *cgn, const struct cg_binding_sp
 	b->n_certs = spec->n_certs;
 	INIT_LIST_HEAD(&b->sas);
 
-	err = cg_counters_init(&b->counters, GFP_KERNEL_ACCOUNT);
-	if (err)
-		goto out_free;
 	err = link_all(b, spec);
 	if (err)
 		goto out_links;
@@ -366,8 +356,6 @@ out_links:
 		if (b->links[2 * b->n_certs + 1].fp)
 			fp_put(b->links[2 * b->n_certs + 1].fp);
 	}
-	cg_counters_free(&b->counters);
-out_free:
 	kfree(b);
 	return ERR_PTR(err);
 }
@@ -450,7 +438,7 @@ void cg_fingerprint_sum(struct cg_fingerprint *fp, struct cg_stats *sum, u32 *sa
 	cg_stats_add(&fp->gone, sum);
 	spin_unlock_bh(&fp->gone_lock);
 	list_for_each_entry(link, &fp->links, entry) {
-		cg_counters_add(&link->binding->counters, sum);
+		cg_totals_add(&link->binding->counters, sum);
 		*sas += link->binding->n_sas;
 	}
 }

@@ -47,8 +47,7 @@ struct cg_binding {
 	enum certgate_cert_state state;
 	time64_t not_before, not_after;	/* seconds since the epoch, both valid */
 	ktime_t boot_deadline;		/* CLOCK_BOOTTIME: first instant after the window */
-	struct cg_counters counters;
-	struct cg_stats folded;		/* what the fingerprints' @gone has of @counters */
+	struct cg_totals counters;	/* what is not yet in the fingerprints' @gone */
 	struct list_head sas;		/* struct cg_sa.by_binding, under cg_net.lock */
 	u32 n_sas;			/* under cg_net.lock */
 	bool buried;			/* SAs marked dead, event sent; under cg_net.lock */

@@ -226,7 +226,7 @@ static int cert_put_all(struct sk_buff *skb, struct cg_binding *b)
 	/* what a look at the clock would stop is not told to be valid */
 	if (!cg_binding_alive(b))
 		cg_binding_expire(b);
-	cg_counters_add(&b->counters, &stats);
+	cg_totals_add(&b->counters, &stats);
 	if (nla_put_u32(skb, CERTGATE_A_CERT_ID, b->id) ||
 	    nla_put_string(skb, CERTGATE_A_CERT_SUBJECT, b->subject) ||
 	    nla_put_s64(skb, CERTGATE_A_CERT_NOT_BEFORE, b->not_before, CERTGATE_A_CERT_PAD) ||

@@ -57,7 +57,7 @@ static struct cg_larval *find(struct cg_net *cgn, __be32 spi)
 
 static void count_drops(struct cg_tunnel *t, enum cg_drop why, unsigned int n)
 {
-	cg_count_drop(&t->counters, why, n);
+	cg_total_drop(&t->counters, why, n);
 	cg_count_drop(&t->dev->counters, why, n);
 	atomic64_add(n, &t->dev->rx_dropped);
 }

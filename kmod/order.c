@@ -627,7 +627,7 @@ unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned 
 	unsigned int packets = 0, ciphered = 0;
 	struct cg_job *job;
 
-	while (READ_ONCE(o->n) && packets < budget && ciphered < budget) {
+	while (READ_ONCE(o->n) && packets + ciphered < budget) {
 		job = take_settled(o);
 		if (job) {
 			packets += job->n;
@@ -653,7 +653,7 @@ unsigned int cg_order_poll(unsigned int cpu, struct napi_struct *napi, unsigned 
 		else
 			call_home(o);	/* it came back meanwhile */
 	}
-	return max(packets, ciphered);
+	return packets + ciphered;
 }
 
 int cg_order_init(void)

@@ -23,9 +23,10 @@
  * none pending. It does not rest on a time: a CPU that stands still says nothing, and meanwhile
  * others put what is bound to its list there, until that is full. Under a flood there may always be
  * more to poll: then 4096 rounds of softirqs have to do. That is a bound, not a proof: it assumes
- * that a round takes 64 packets from each queue (net.core.dev_weight, and no more busy NAPIs
- * than net.core.netdev_budget has turns for), and that a queue has no more than 250,000, together
- * with those that it leads to (net.core.netdev_max_backlog twice, and CG_MAX_QUEUE, a tunnel).
+ * that a round takes 32 packets from each queue (half of net.core.dev_weight, and no more busy
+ * NAPIs than net.core.netdev_budget has turns for), and that a queue has no more than 125,000,
+ * together with those that it leads to (net.core.netdev_max_backlog twice, and CG_MAX_QUEUE, a
+ * tunnel).
  *
  * Not kept in order:
  * - bursts at an asynchronous cipher that were not on a list;

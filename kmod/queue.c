@@ -74,9 +74,9 @@ void cg_drop(struct cg_sa *sa, enum cg_drop why, unsigned int n)
 {
 	struct cg_device *cd = sa->tunnel->dev;
 
-	cg_count_drop(&sa->counters, why, n);
-	cg_count_drop(&sa->binding->counters, why, n);
-	cg_count_drop(&sa->tunnel->counters, why, n);
+	cg_total_drop(&sa->counters, why, n);
+	cg_total_drop(&sa->binding->counters, why, n);
+	cg_total_drop(&sa->tunnel->counters, why, n);
 	cg_count_drop(&cd->counters, why, n);
 	if (sa->dir == CERTGATE_DIR_IN)
 		atomic64_add(n, &cd->rx_dropped);
@@ -324,14 +324,24 @@ void cg_queue_poll_soon(unsigned int cpu)
 		napi_schedule(&c->napi);
 }
 
+/* Has @c what may wait there for SAs of @cgn? */
+static bool is_full(const struct cg_cpu *c, const struct cg_net *cgn)
+{
+	unsigned int packets = READ_ONCE(c->packets), bytes = READ_ONCE(c->bytes);
+
+	if (likely(packets < CG_MAX_QUEUE / 2 && bytes < CG_MAX_QUEUE_BYTES / 2))
+		return false;
+	return packets >= cg_share(cgn, CG_MAX_QUEUE) ||
+	       bytes >= cg_share(cgn, CG_MAX_QUEUE_BYTES);
+}
+
 bool cg_queue_received(struct cg_net *cgn, struct sk_buff *skb, unsigned int n,
 		       enum certgate_encap encap, u32 socket)
 {
 	struct cg_cpu *c = this_cpu_ptr(cpus);
 	struct cg_cb *cb;
 
-	if (READ_ONCE(c->packets) >= CG_MAX_QUEUE ||
-	    READ_ONCE(c->bytes) >= CG_MAX_QUEUE_BYTES)
+	if (is_full(c, cgn))
 		return false;
 
 	/* Nothing that needs a read side or a device may wait with the packet. */
@@ -383,10 +393,12 @@ static void take_waiting(struct cg_cpu *c, struct sk_buff_head *to)
 /*
  * Packets that are sent meanwhile on this CPU may be ours in their turn, from a tunnel into another
  * one: they wait behind those that are at hand, so that none overtakes, and are taken next. That
- * ends, as they know how deep they are. @c is another CPU's when that is gone.
+ * ends, as they know how deep they are. @c is another CPU's when that is gone. Returns how many the
+ * stack had handed over, a super-packet as one.
  */
-static void send_waiting(struct cg_cpu *c, bool more)
+static unsigned int send_waiting(struct cg_cpu *c, bool more)
 {
+	unsigned int n = 0;
 	struct cg_cpu *here = this_cpu_ptr(cpus);
 	struct sk_buff_head waiting;
 
@@ -395,12 +407,14 @@ static void send_waiting(struct cg_cpu *c, bool more)
 	here->sending = true;
 	here->more = more;
 	do {
+		n += skb_queue_len(&waiting);
 		cg_tx_process(&waiting);
 		if (unlikely(!skb_queue_empty_lockless(&here->waiting)))
 			take_waiting(here, &waiting);
 	} while (unlikely(!skb_queue_empty(&waiting)));
 	here->more = false;
 	here->sending = false;
+	return n;
 }
 
 u8 cg_queue_depth(void)
@@ -479,6 +493,11 @@ static void unqueue(struct cg_cpu *c, struct sk_buff *skb)
 	c->bytes -= skb->truesize;
 }
 
+/*
+ * What is sent, received, and done for the lists has one budget, by which the stack shares its
+ * time out. Half of it is always there for what was received, on which order.h counts, and for the
+ * lists: a flood must not keep back what is done.
+ */
 static int poll(struct napi_struct *napi, int budget)
 {
 	struct cg_cpu *c = container_of(napi, struct cg_cpu, napi);
@@ -486,7 +505,7 @@ static int poll(struct napi_struct *napi, int budget)
 	struct cg_job *back;
 	struct sk_buff *skb;
 	bool alone, more;
-	int n = 0;
+	int n = 0, most;	/* packets */
 
 	if (unlikely(c->cpu != smp_processor_id() && cpu_online(c->cpu))) {
 		/*
@@ -501,13 +520,14 @@ static int poll(struct napi_struct *napi, int budget)
 		return 0;
 	}
 	if (!skb_queue_empty_lockless(&c->waiting))
-		send_waiting(c, !skb_queue_empty_lockless(&c->received));
+		n = send_waiting(c, !skb_queue_empty_lockless(&c->received));
 	__skb_queue_head_init(&burst);
 	spin_lock(&c->received.lock);
 	back = c->back;
 	c->back = NULL;
 	c->back_end = &c->back;
-	while (n < budget && (skb = skb_peek(&c->received))) {
+	most = n + max(budget - n, budget / 2);
+	while (n < most && (skb = skb_peek(&c->received))) {
 		unqueue(c, skb);
 		__skb_queue_tail(&burst, skb);
 		n += cg_cb(skb)->n;
@@ -523,10 +543,9 @@ static int poll(struct napi_struct *napi, int budget)
 		back = job->next;
 		cg_rx_finish(job, napi);
 	}
-	if (n)
+	if (!skb_queue_empty(&burst))
 		cg_rx_process(&burst, napi, alone, more);
-	/* whatever comes meanwhile: a flood must not keep back what is done */
-	n += cg_order_poll(c->cpu, napi, budget);
+	n += cg_order_poll(c->cpu, napi, max(budget - n, budget / 2));
 
 	if (n < budget) {
 		napi_complete_done(napi, n);	/* gives all that GRO holds to the stack */

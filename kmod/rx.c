@@ -53,21 +53,6 @@ void cg_rx_take_train(struct cg_net *cgn, struct sk_buff *skb, unsigned int n, u
 		no_room(cgn, skb, n, socket);
 }
 
-/*
- * Linear memory that nobody else sees, so that it can be deciphered in place.
- * skb_cloned() says nothing about fragments: those are always copied.
- */
-static struct sk_buff *make_private(struct sk_buff *skb)
-{
-	struct sk_buff *copy;
-
-	if (!skb_is_nonlinear(skb) && !skb_cloned(skb) && !skb_shared(skb))
-		return skb;
-	copy = skb_copy(skb, GFP_ATOMIC | __GFP_NOWARN);
-	consume_skb(skb);
-	return copy;
-}
-
 /* The packet's number if it can be one of this SA, 0 with *@why if not. */
 static u64 number(const struct cg_sa *sa, const u8 *packet, unsigned int len, enum cg_drop *why)
 {
@@ -79,31 +64,6 @@ static u64 number(const struct cg_sa *sa, const u8 *packet, unsigned int len, en
 	seq = cg_replay_infer(sa->replay, get_unaligned_be32(packet + 4));
 	*why = CG_DROP_REPLAY;
 	return cg_replay_check(sa->replay, seq) ? seq : 0;
-}
-
-/* One packet into its SA's burst, or lost. */
-static void admit(struct cg_job *job, struct sk_buff *skb)
-{
-	struct cg_seg *s = &job->seg[job->n];
-	struct cg_sa *sa = job->sa;
-	enum cg_drop why;
-
-	skb = make_private(skb);
-	if (!skb) {
-		cg_drop(sa, CG_DROP_MEMORY, 1);
-		return;
-	}
-	s->seq = number(sa, skb->data, skb->len, &why);
-	if (!s->seq) {
-		cg_drop(sa, why, 1);
-		kfree_skb(skb);
-		return;
-	}
-	s->skb = skb;
-	s->packet = skb->data;
-	s->len = skb->len;
-	job->n++;
-	__skb_queue_tail(&job->skbs, skb);
 }
 
 /* @len bytes at @off of a train, at @to. False: they are not there. */
@@ -118,10 +78,10 @@ static bool copy_part(struct cg_pieces *p, unsigned int off, unsigned int len, u
 }
 
 /*
- * One packet of a train, @len bytes at @off, into its SA's burst, or lost. A train's pages may
- * belong to a sender on this machine, who can still write to them (a ring of packet sockets,
- * pages of a file), and nothing tells: as skb_cow_data() does, it is copied before
- * anything in it is believed.
+ * One packet of a train, @len bytes at @off, or one in fragments, into its SA's burst, or lost. Its
+ * pages may belong to a sender on this machine, who can still write to them (a ring of packet
+ * sockets, pages of a file), and nothing tells: as skb_cow_data() does, it is copied before
+ * anything in it is believed. skb_cloned() says nothing about fragments: those are always copied.
  */
 static void admit_part(struct cg_job *job, struct cg_pieces *p, unsigned int off, unsigned int len)
 {
@@ -145,6 +105,34 @@ give_back:
 	cg_room_give_back(&job->memory, ALIGN(len, 4));
 drop:
 	cg_drop(sa, why, 1);
+}
+
+/* One packet into its SA's burst, or lost. */
+static void admit(struct cg_job *job, struct sk_buff *skb)
+{
+	struct cg_seg *s = &job->seg[job->n];
+	struct cg_sa *sa = job->sa;
+	struct cg_pieces p;
+	enum cg_drop why;
+
+	if (unlikely(skb_is_nonlinear(skb) || skb_cloned(skb) || skb_shared(skb))) {
+		cg_pieces_begin(&p, skb);
+		admit_part(job, &p, 0, skb->len);
+		__skb_queue_tail(&job->skbs, skb);
+		return;
+	}
+	/* linear memory that nobody else sees is deciphered in place */
+	s->seq = number(sa, skb->data, skb->len, &why);
+	if (!s->seq) {
+		cg_drop(sa, why, 1);
+		kfree_skb(skb);
+		return;
+	}
+	s->skb = skb;
+	s->packet = skb->data;
+	s->len = skb->len;
+	job->n++;
+	__skb_queue_tail(&job->skbs, skb);
 }
 
 /* All packets of a train, which has no more than a burst may have. */
@@ -398,7 +386,7 @@ static unsigned int kept(const struct cg_seg *s, bool whole)
 static enum verdict unwrap(struct cg_job *job, const struct cg_seg *s, struct cg_merge *m,
 			   struct inner *in, enum cg_drop *why)
 {
-	bool whole = cg_cb(s->skb)->n == 1;
+	bool whole = s->packet == s->skb->data;
 	const struct cg_segment *plain = NULL;
 	u8 tos = cg_outer_tos(s->skb);
 	struct cg_segment segment;
@@ -579,9 +567,9 @@ void cg_rx_finish(struct cg_job *job, struct napi_struct *napi)
 	why = CG_DROP_QUEUE;
 	if (!netif_running(job->dev))
 		goto drop;
-	cg_count_rx(&sa->counters, packets, bytes);
-	cg_count_rx(&sa->binding->counters, packets, bytes);
-	cg_count_rx(&sa->tunnel->counters, packets, bytes);
+	cg_total_rx(&sa->counters, packets, bytes);
+	cg_total_rx(&sa->binding->counters, packets, bytes);
+	cg_total_rx(&sa->tunnel->counters, packets, bytes);
 	cg_count_rx(&cd->counters, packets, bytes);
 	if (job->alone && !job->waited && skb_queue_len(&ready) == 1)
 		napi = NULL;

@@ -243,7 +243,6 @@ static void free_work(struct work_struct *work)
 
 	cg_esp_free(&sa->esp);
 	cg_replay_free(sa->replay);
-	cg_counters_free(&sa->counters);
 	if (sa->binding)
 		cg_binding_put(sa->binding);
 	if (sa->tunnel)
@@ -263,14 +262,13 @@ void cg_sa_put(struct cg_sa *sa)
 
 struct cg_sa *cg_sa_alloc(struct cg_net *cgn)
 {
-	struct cg_sa *sa = kzalloc(sizeof(*sa), GFP_KERNEL_ACCOUNT);
+	struct cg_sa *sa;
 
+	/* the allocator's next size is twice as large; work is larger where locks are checked */
+	BUILD_BUG_ON(sizeof(spinlock_t) == 4 && sizeof(*sa) > 512);
+	sa = kzalloc(sizeof(*sa), GFP_KERNEL_ACCOUNT);
 	if (!sa)
 		return NULL;
-	if (cg_counters_init(&sa->counters, GFP_KERNEL_ACCOUNT)) {
-		kfree(sa);
-		return NULL;
-	}
 	sa->cgn = cgn;
 	refcount_set(&sa->ref, 1);
 	INIT_LIST_HEAD(&sa->by_tunnel);

@@ -44,11 +44,11 @@ struct cg_limits {
 	u64 seconds, bytes, packets;	/* U64_MAX: none */
 };
 
+/* There are many: no more than 512 bytes. See cg_sa_alloc(). */
 struct cg_sa {
 	struct rhash_head node;		/* cg_net.inbound, direction in */
 	__be32 spi;
 	u32 id;
-	enum certgate_dir dir;
 	struct cg_tunnel *tunnel;
 	struct cg_binding *binding;
 	struct cg_net *cgn;
@@ -58,24 +58,26 @@ struct cg_sa {
 	enum certgate_sa_state state;
 	enum certgate_sa_death death;
 	bool soft_sent;			/* soft limit announced (xchg) */
+	u8 dir;				/* enum certgate_dir */
+	u8 activate;			/* direction out: enum certgate_activate */
+	__be32 pair_spi;
 
 	struct cg_esp esp;
 	struct cg_replay *replay;	/* direction in */
-	atomic64_t seq;			/* direction out: last number taken; see cg_sa_take_seq() */
-	__be32 pair_spi;
-	enum certgate_activate activate;	/* direction out */
-	struct cg_sa __rcu *on_use;	/* direction in: outbound SA to activate when used */
-
 	struct cg_limits soft, hard;
-	atomic64_t used_bytes, used_packets;	/* against the limits; added to once a burst */
+	struct cg_sa __rcu *on_use;	/* direction in: outbound SA to activate when used */
 	ktime_t made;			/* CLOCK_BOOTTIME */
-	u64 last_used;			/* CLOCK_BOOTTIME seconds, WRITE_ONCE */
-	struct hrtimer life_timer;	/* CLOCK_BOOTTIME, softirq: limits in seconds */
-	struct cg_key *key;		/* digest of the keys; see key_memory.c */
-
-	struct cg_counters counters;
 	struct list_head by_tunnel;	/* cg_tunnel.sas, under cg_net.lock */
 	struct list_head by_binding;	/* cg_binding.sas, under cg_net.lock */
+
+	/* what every burst writes is one cache line: traffic, and all up to @last_used */
+	struct cg_totals counters;
+	atomic64_t seq;			/* direction out: last number taken; see cg_sa_take_seq() */
+	atomic64_t used_bytes, used_packets;	/* against the limits; added to once a burst */
+	u64 last_used;			/* CLOCK_BOOTTIME seconds, WRITE_ONCE */
+
+	struct hrtimer life_timer;	/* CLOCK_BOOTTIME, softirq: limits in seconds */
+	struct cg_key *key;		/* digest of the keys; see key_memory.c */
 	struct rcu_work free_work;
 };
 

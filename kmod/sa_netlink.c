@@ -489,7 +489,7 @@ static int sa_put_all(struct sk_buff *skb, struct cg_sa *sa)
 	enum certgate_sa_state state = cg_sa_state_now(sa, &death);
 	struct cg_stats stats = {};
 
-	cg_counters_add(&sa->counters, &stats);
+	cg_totals_add(&sa->counters, &stats);
 	if (nla_put_u32(skb, CERTGATE_A_SA_ID, sa->id) ||
 	    nla_put_u8(skb, CERTGATE_A_SA_DIR, sa->dir) ||
 	    nla_put_be32(skb, CERTGATE_A_SA_SPI, sa->spi) ||

@@ -42,6 +42,21 @@ static bool outer_df(const struct cg_tunnel *t, const struct sk_buff *skb, bool 
 	return false;
 }
 
+/*
+ * The outer packet has the inner one's hash, as WireGuard's have: what queues by flow (fq_codel,
+ * cake) tells flows apart that have the same outer headers, so that a bulk transfer does not hold
+ * up the rest of the tunnel. So does a device with several queues, unless it goes by CPU: packets
+ * of one flow stay in one queue, those of an SA do not, and may arrive in another order, within
+ * what a replay window is for. For a flow to be in one queue, a train has to be of one flow:
+ * inner packets of another one end it.
+ */
+static void outer_hash(struct sk_buff *skb, const struct cg_look *look)
+{
+	skb->hash = look->hash;
+	skb->l4_hash = look->l4_hash;
+	skb->sw_hash = look->sw_hash;
+}
+
 /* Is the checksum that was left to us, if one was, one that can be computed? */
 static bool is_sound(const struct sk_buff *skb)
 {
@@ -113,6 +128,7 @@ static void add_skb(const struct cg_burst *b, struct cg_job *job, struct sk_buff
 {
 	skb->priority = b->look.priority;
 	skb->mark = READ_ONCE(b->t->mark);
+	outer_hash(skb, &b->look);
 	cg_outer_push(b->t, &b->outer, skb, b->look.tos, df, seq);
 	cg_cb(skb)->n = n;
 	__skb_queue_tail(&job->skbs, skb);
@@ -152,6 +168,9 @@ static struct cg_look look(const struct cg_burst *b, const struct sk_buff *skb)
 {
 	return (struct cg_look){
 		.priority = skb->priority,
+		.hash = skb->hash,
+		.l4_hash = skb->l4_hash,
+		.sw_hash = skb->sw_hash,
 		.tos = outer_tos(b->t, b->v6 ? ipv6_get_dsfield(ipv6_hdr(skb)) : ip_hdr(skb)->tos),
 		.df = outer_df(b->t, skb, b->v6),
 	};
@@ -216,7 +235,8 @@ static unsigned int train_ahead(const struct cg_burst *b, const struct sk_buff_h
 		skb = skb->next;
 		other = look(b, skb);
 		size = sealed_len(b, skb);
-		if (size > len || other.df != b->look.df || other.tos != b->look.tos ||
+		if (size > len || other.hash != b->look.hash ||
+		    other.df != b->look.df || other.tos != b->look.tos ||
 		    other.priority != b->look.priority || unlikely(!is_sound(skb)))
 			break;
 		if (size < len)

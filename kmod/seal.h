@@ -14,8 +14,10 @@
 /* What an outer packet takes from the inner one. */
 struct cg_look {
 	u32 priority;
+	u32 hash;			/* of the flow; see outer_hash() */
 	u8 tos;
 	bool df;			/* it is not to be fragmented */
+	bool l4_hash, sw_hash;		/* what kind of hash it is */
 };
 
 /*

@@ -5,6 +5,8 @@
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/jhash.h>
+#include <linux/net.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "tunnel.h"
@@ -178,6 +180,7 @@ static int dissect_v4(struct view *v, int off, struct cg_flow *flow)
 	flow->protocol = iph->protocol;
 	flow->src.v4 = iph->saddr;
 	flow->dst.v4 = iph->daddr;
+	flow->fragment = ip_is_fragment(iph);
 	if (!(iph->frag_off & htons(IP_OFFSET)))
 		dissect_ports(v, off + hlen, off + len, flow);
 	return 0;
@@ -216,6 +219,7 @@ static int dissect_v6(struct view *v, int off, struct cg_flow *flow)
 			fh = look(v, off, sizeof(*fh), &frag_buf);
 			if (!fh)
 				return -EINVAL;
+			flow->fragment = true;
 			if (fh->frag_off & htons(IP6_OFFSET)) {
 				flow->protocol = fh->nexthdr;
 				return 0;
@@ -273,4 +277,19 @@ int cg_flow_dissect_data(const u8 *data, int len, struct cg_flow *flow)
 	struct view v = { .data = data, .head = len, .len = len };
 
 	return dissect(&v, 0, flow);
+}
+
+u32 cg_flow_hash(const struct cg_flow *flow)
+{
+	static u32 secret __read_mostly;
+	u32 ports = flow->fragment ? 0 : (u32)flow->sport << 16 | flow->dport;
+	u32 hash;
+
+	net_get_random_once(&secret, sizeof(secret));
+	hash = secret ^ flow->protocol;
+	if (flow->family == AF_INET)
+		return jhash_3words((__force u32)flow->src.v4, (__force u32)flow->dst.v4, ports,
+				    hash);
+	hash = jhash2((const u32 *)&flow->src.v6, sizeof(flow->src.v6) / sizeof(u32), hash);
+	return jhash2((const u32 *)&flow->dst.v6, sizeof(flow->dst.v6) / sizeof(u32), hash ^ ports);
 }

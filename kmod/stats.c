@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counters: how they are kept by CPU, summed and put into netlink messages.
+ * Counters: how a device's are kept by CPU, all are summed and put into netlink messages.
  * The packet path counts, the netlink handlers of every object read.
  */
 #include <linux/percpu.h>
@@ -51,6 +51,30 @@ void cg_counters_add(const struct cg_counters *c, struct cg_stats *sum)
 	}
 	for (i = 0; i < CG_DROP_MAX; i++)
 		sum->drops[i] += atomic64_read(&c->drops[i]);
+}
+
+void cg_totals_add(const struct cg_totals *t, struct cg_stats *sum)
+{
+	int i;
+
+	sum->rx_packets += atomic64_read(&t->rx_packets);
+	sum->rx_bytes += atomic64_read(&t->rx_bytes);
+	sum->tx_packets += atomic64_read(&t->tx_packets);
+	sum->tx_bytes += atomic64_read(&t->tx_bytes);
+	for (i = 0; i < CG_DROP_MAX; i++)
+		sum->drops[i] += atomic64_read(&t->drops[i]);
+}
+
+void cg_totals_take(struct cg_totals *t, struct cg_stats *ret)
+{
+	int i;
+
+	ret->rx_packets = atomic64_xchg(&t->rx_packets, 0);
+	ret->rx_bytes = atomic64_xchg(&t->rx_bytes, 0);
+	ret->tx_packets = atomic64_xchg(&t->tx_packets, 0);
+	ret->tx_bytes = atomic64_xchg(&t->tx_bytes, 0);
+	for (i = 0; i < CG_DROP_MAX; i++)
+		ret->drops[i] = atomic64_xchg(&t->drops[i], 0);
 }
 
 void cg_stats_add(const struct cg_stats *from, struct cg_stats *sum)

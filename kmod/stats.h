@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counters of an object: per CPU where packets are counted, summed for dumps.
- * One layout serves devices, tunnels, SAs and bindings, so that one function
- * fills the CERTGATE_A_STATS_* nest of each.
+ * Counters of an object, summed for dumps: one function fills the CERTGATE_A_STATS_* nest of
+ * devices, tunnels, SAs and bindings.
  */
 #ifndef _CERTGATE_STATS_H
 #define _CERTGATE_STATS_H
@@ -43,12 +42,23 @@ struct cg_pcpu_stats {
 };
 
 /*
- * An object's counters. Traffic is counted by CPU; drops, which are rare or an
- * attack, share atomics so that thousands of SAs stay small.
+ * A device's counters, by which all its traffic goes: by CPU. Drops, which are rare or an attack,
+ * share atomics.
  */
 struct cg_counters {
 	struct cg_pcpu_stats __percpu *traffic;
 	atomic64_t drops[CG_DROP_MAX];
+};
+
+/*
+ * Those of a tunnel, an SA or a binding, of which there may be very many: nothing is per CPU,
+ * or 100,000 of them would take more than all their keys on a machine of many CPUs. Packets count
+ * once a burst, by when they have taken a reference and numbers from the same object. Zero is
+ * initialised. Traffic comes last: in a binding it shares no cache line with what is only read.
+ */
+struct cg_totals {
+	atomic64_t drops[CG_DROP_MAX];
+	atomic64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
 int cg_counters_init(struct cg_counters *c, gfp_t gfp);
@@ -80,8 +90,29 @@ static inline void cg_count_drop(struct cg_counters *c, enum cg_drop why, u64 n)
 	atomic64_add(n, &c->drops[why]);
 }
 
+/* Any context. */
+static inline void cg_total_rx(struct cg_totals *t, u64 packets, u64 bytes)
+{
+	atomic64_add(packets, &t->rx_packets);
+	atomic64_add(bytes, &t->rx_bytes);
+}
+
+static inline void cg_total_tx(struct cg_totals *t, u64 packets, u64 bytes)
+{
+	atomic64_add(packets, &t->tx_packets);
+	atomic64_add(bytes, &t->tx_bytes);
+}
+
+static inline void cg_total_drop(struct cg_totals *t, enum cg_drop why, u64 n)
+{
+	atomic64_add(n, &t->drops[why]);
+}
+
 /* Adds the counters of @c to @sum. */
 void cg_counters_add(const struct cg_counters *c, struct cg_stats *sum);
+void cg_totals_add(const struct cg_totals *t, struct cg_stats *sum);
+/* Gives the counters of @t away: it begins anew, and nothing is in both. */
+void cg_totals_take(struct cg_totals *t, struct cg_stats *ret);
 /* Adds @from to @sum. */
 void cg_stats_add(const struct cg_stats *from, struct cg_stats *sum);
 /* Puts a nest of CERTGATE_A_STATS_* as attribute @attr; -EMSGSIZE if full. */

@@ -37,18 +37,12 @@ struct cg_tunnel *cg_tunnel_alloc(struct cg_net *cgn, unsigned int n_local,
 	INIT_LIST_HEAD(&t->larvals);
 	t->n_local = n_local;
 	t->n_remote = n_remote;
-	if (cg_counters_init(&t->counters, GFP_KERNEL_ACCOUNT))
-		goto out_free;
-	if (dst_cache_init(&t->dst_cache, GFP_KERNEL_ACCOUNT))
-		goto out_counters;
+	if (dst_cache_init(&t->dst_cache, GFP_KERNEL_ACCOUNT)) {
+		kfree(t);
+		return NULL;
+	}
 	cg_object_made(CG_OBJECT_TUNNEL);
 	return t;
-
-out_counters:
-	cg_counters_free(&t->counters);
-out_free:
-	kfree(t);
-	return NULL;
 }
 
 static void tunnel_free_rcu(struct rcu_head *rcu)
@@ -57,7 +51,6 @@ static void tunnel_free_rcu(struct rcu_head *rcu)
 
 	kfree(rcu_dereference_protected(t->ep, true));
 	dst_cache_destroy(&t->dst_cache);
-	cg_counters_free(&t->counters);
 	cg_object_freed(CG_OBJECT_TUNNEL);
 	kfree(t);
 }

@@ -50,6 +50,7 @@ struct cg_flow {
 	sa_family_t family;
 	u8 protocol;
 	bool ports_known;		/* false: non-initial fragment, or headers not reached */
+	bool fragment;			/* the first one too */
 	bool paged;			/* some of it was read from an skb's fragments */
 	u16 sport, dport;		/* ICMP: dport holds type << 8 | code, sport 0 */
 	union cg_ip src, dst;
@@ -82,28 +83,30 @@ struct cg_tunnel {
 	spinlock_t ep_lock;		/* writers of @ep in softirq; netlink takes it too */
 	spinlock_t active_lock;		/* writers of @active, in softirq too */
 	u32 mark;
-	u32 flags;			/* enum certgate_tunnel_flags */
 	int underlay;			/* ifindex, 0: none */
 	u32 outer_mtu;			/* learned; 0: the route's. READ_ONCE */
+	u16 n_sas;			/* on @sas */
+	u16 n_larvals;			/* on @larvals; READ_ONCE without the lock */
 	unsigned long outer_mtu_until;	/* jiffies */
 
-	unsigned int n_sas;		/* on the list that follows */
-	unsigned int n_larvals;		/* on the next one; READ_ONCE without the lock */
 	struct list_head sas;		/* struct cg_sa.by_tunnel, under cg_net.lock */
 	struct list_head larvals;	/* struct cg_larval.by_tunnel, under cg_net.larval_lock */
 	u64 early_packets;		/* that were held for an SA to come; READ_ONCE */
 	struct cg_lane lanes[__CERTGATE_DIR_MAX];
 	struct dst_cache dst_cache;
 
-	struct list_head entries;	/* selector_table.c, under cg_net.lock */
+	union {
+		struct list_head entries;	/* selector_table.c, under cg_net.lock */
+		struct rcu_head rcu;		/* when it is in no table any more */
+	};
 	struct hlist_node by_remote;	/* pmtu.c; RCU */
-	struct cg_counters counters;
+	struct cg_totals counters;
 	char label[CERTGATE_MAX_LABEL + 1];
-	struct rcu_head rcu;
 	u8 encap;			/* enum certgate_encap; changes without SAs only */
 	u8 df;				/* enum certgate_df */
 	u8 ttl;				/* 0: namespace's default */
 	u8 n_local, n_remote;
+	u16 flags;			/* enum certgate_tunnel_flags */
 	struct cg_selector ts[];	/* n_local, then n_remote */
 };
 
@@ -118,6 +121,8 @@ bool cg_tunnel_admits_in(const struct cg_tunnel *t, const struct cg_flow *flow);
 int cg_flow_dissect(const struct sk_buff *skb, int off, struct cg_flow *flow);
 /* The same of @len bytes at @data. */
 int cg_flow_dissect_data(const u8 *data, int len, struct cg_flow *flow);
+/* For queues: of all packets with the same addresses, protocol and, but for fragments, ports. */
+u32 cg_flow_hash(const struct cg_flow *flow);
 bool cg_selector_equal(const struct cg_selector *a, const struct cg_selector *b);
 
 /*

@@ -579,7 +579,7 @@ static int tunnel_put_all(struct sk_buff *skb, struct cg_tunnel *t)
 	    nla_put_u64_64bit(skb, CERTGATE_A_TUNNEL_EARLY_PACKETS,
 			      READ_ONCE(t->early_packets), CERTGATE_A_TUNNEL_PAD))
 		return -EMSGSIZE;
-	cg_counters_add(&t->counters, &stats);
+	cg_totals_add(&t->counters, &stats);
 	return cg_stats_put(skb, CERTGATE_A_TUNNEL_STATS, &stats);
 }
 

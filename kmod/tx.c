@@ -40,7 +40,7 @@
 static void lost(struct cg_device *cd, struct cg_tunnel *t, enum cg_drop why)
 {
 	if (t)
-		cg_count_drop(&t->counters, why, 1);
+		cg_total_drop(&t->counters, why, 1);
 	cg_count_drop(&cd->counters, why, 1);
 	atomic64_inc(&cd->tx_dropped);
 }
@@ -123,9 +123,9 @@ void cg_tx_finish(struct cg_job *job)
 	}
 	if (packets) {
 		WRITE_ONCE(sa->last_used, ktime_get_boottime_seconds());
-		cg_count_tx(&sa->counters, packets, bytes);
-		cg_count_tx(&sa->binding->counters, packets, bytes);
-		cg_count_tx(&sa->tunnel->counters, packets, bytes);
+		cg_total_tx(&sa->counters, packets, bytes);
+		cg_total_tx(&sa->binding->counters, packets, bytes);
+		cg_total_tx(&sa->tunnel->counters, packets, bytes);
 		cg_count_tx(&cd->counters, packets, bytes);
 	}
 out:
@@ -275,8 +275,12 @@ static bool find_tunnel(struct cg_burst *b, struct sk_buff *skb, struct cg_flow 
 
 	why = CG_DROP_SELECTOR;
 	b->t = cg_selector_table_lookup(b->cd->table, flow);
-	if (likely(b->t))
+	if (likely(b->t)) {
+		/* as skb_get_hash() would, which dissects it once more */
+		if (!skb->l4_hash && !skb->sw_hash)
+			__skb_set_sw_hash(skb, cg_flow_hash(flow), !flow->fragment);
 		return true;
+	}
 	if (!is_multicast(flow))
 		cg_event_acquire(b->cd->cgn, b->cd->netdev->ifindex, NULL, flow);
 drop:

@@ -333,11 +333,9 @@ static void fingerprints_remember_bindings_that_are_gone(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, a);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, b);
 	root = b->links[4].fp;
-	local_bh_disable();
-	cg_count_rx(&a->counters, 3, 300);
-	cg_count_tx(&b->counters, 4, 400);
-	local_bh_enable();
-	cg_count_drop(&a->counters, CG_DROP_CERT, 5);
+	cg_total_rx(&a->counters, 3, 300);
+	cg_total_tx(&b->counters, 4, 400);
+	cg_total_drop(&a->counters, CG_DROP_CERT, 5);
 
 	/* someone still counts on it when it is deleted: nothing is lost, nothing is twice */
 	cg_binding_get(a);
@@ -345,9 +343,7 @@ static void fingerprints_remember_bindings_that_are_gone(struct kunit *test)
 	cg_fingerprint_sum(root, &sum, &sas);
 	KUNIT_EXPECT_EQ(test, sum.rx_packets, 3);
 	KUNIT_EXPECT_EQ(test, sum.drops[CG_DROP_CERT], 5);
-	local_bh_disable();
-	cg_count_rx(&a->counters, 1, 100);
-	local_bh_enable();
+	cg_total_rx(&a->counters, 1, 100);
 	cg_binding_put(a);
 	memset(&sum, 0, sizeof(sum));
 	cg_fingerprint_sum(root, &sum, &sas);

@@ -215,6 +215,51 @@ static void memory_of_waiting_packets_is_bounded(struct kunit *test)
 	KUNIT_EXPECT_LE(test, n, CG_MAX_QUEUE_BYTES / 60000 + 1);
 }
 
+/*
+ * Packets of @room bytes, first as if the namespace were of another user namespace, until one is
+ * refused, then as it is. How many were taken: *@others, and together.
+ */
+static unsigned int fill_by_two(struct kunit *test, unsigned int room, unsigned int *others)
+{
+	struct net *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	struct fixture *f = test->priv;
+	struct net *net = f->cgn->net;
+	unsigned int n = 0, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	local_bh_disable();
+	rcu_read_lock();
+	f->cgn->net = other;
+	for (; !lost(f->in, CG_DROP_QUEUE) && n <= CG_MAX_QUEUE; n++)
+		cg_rx_take(f->cgn, packet(test, room), CERTGATE_ENCAP_NONE, 0);
+	f->cgn->net = net;
+	*others = n - 1;
+	for (n--; lost(f->in, CG_DROP_QUEUE) < 2 && n <= CG_MAX_QUEUE; n++)
+		cg_rx_take(f->cgn, packet(test, room), CERTGATE_ENCAP_NONE, 0);
+	rcu_read_unlock();
+	local_bh_enable();
+	for (i = 0; i < 500 && lost(f->in, CG_DROP_MALFORMED) < n - 1; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MALFORMED), (u64)n - 1);
+	return n - 1;
+}
+
+static void half_is_for_the_initial_user_namespace(struct kunit *test)
+{
+	unsigned int others, all = fill_by_two(test, 64, &others);
+
+	KUNIT_EXPECT_EQ(test, others, CG_MAX_QUEUE / 2);
+	KUNIT_EXPECT_EQ(test, all, CG_MAX_QUEUE);
+}
+
+static void half_of_the_memory_is_for_the_initial_user_namespace(struct kunit *test)
+{
+	unsigned int others, all = fill_by_two(test, 60000, &others);
+
+	KUNIT_EXPECT_LE(test, others, CG_MAX_QUEUE_BYTES / 2 / 60000 + 1);
+	KUNIT_EXPECT_GE(test, all, 2 * others - 1);
+}
+
 /* What a train has that is of no use takes no memory from what follows. */
 static void trains_of_nothing_cost_no_memory(struct kunit *test)
 {
@@ -242,6 +287,92 @@ static void trains_of_nothing_cost_no_memory(struct kunit *test)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MALFORMED), (u64)trains * n);
 	KUNIT_EXPECT_EQ(test, lost(f->in, CG_DROP_MEMORY), 0);
+}
+
+/* A cipher that refuses all, and remembers where packets were. */
+static struct {
+	const u8 *packet;
+	unsigned int len;
+	u8 last;
+} opened[3];
+static unsigned int n_opened;
+
+static void begin_nothing(const struct cg_esp *esp, struct cg_op *op, crypto_completion_t done)
+{
+}
+
+static int remember(const struct cg_esp *esp, struct cg_op *op, u64 seq, u8 *packet,
+		    unsigned int len)
+{
+	if (n_opened < ARRAY_SIZE(opened)) {
+		opened[n_opened].packet = packet;
+		opened[n_opened].len = len + 32;	/* with header, IV and ICV */
+		opened[n_opened].last = packet[len + 31];
+		memset(packet + 16, 0xee, len + 16);	/* as decryption does */
+	}
+	n_opened++;
+	return -EINVAL;
+}
+
+static void release_nothing(struct cg_esp *esp)
+{
+}
+
+static const struct cg_cipher memory = {
+	.begin = begin_nothing,
+	.open = remember,
+	.release = release_nothing,
+};
+
+/* Packets in fragments, as many devices have them, are opened beside each other in our memory. */
+static void fragments_are_copied_into_pages_of_ours(struct kunit *test)
+{
+	const unsigned int size = 1000, head = 16;
+	struct fixture *f = test->priv;
+	struct page *pages[3];
+	unsigned int i;
+
+	n_opened = 0;
+	f->in->replay = cg_replay_new(64, false, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, f->in->replay);
+	f->in->esp.op_size = sizeof(struct cg_op);
+	f->in->esp.cipher = &memory;
+	f->tunnel->flags = CERTGATE_TUNNEL_F_ROAM;
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		KUNIT_ASSERT_NOT_NULL(test, pages[i]);
+		*((u8 *)page_address(pages[i]) + size - 1) = i + 1;
+	}
+	local_bh_disable();
+	rcu_read_lock();
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		struct sk_buff *skb = alloc_skb(64, GFP_ATOMIC);
+		u8 *data;
+
+		KUNIT_EXPECT_NOT_NULL(test, skb);
+		if (!skb)
+			break;
+		data = skb_put_zero(skb, head);
+		put_unaligned_be32(1000, data);
+		put_unaligned_be32(i + 1, data + 4);
+		get_page(pages[i]);
+		skb_add_rx_frag(skb, 0, pages[i], 0, size, PAGE_SIZE);
+		cg_rx_take(f->cgn, skb, CERTGATE_ENCAP_NONE, 0);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+	for (i = 0; i < 500 && lost(f->in, CG_DROP_MALFORMED) < ARRAY_SIZE(pages); i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, n_opened, ARRAY_SIZE(opened));
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		KUNIT_EXPECT_EQ(test, opened[i].len, head + size);
+		KUNIT_EXPECT_EQ(test, opened[i].last, i + 1);
+		KUNIT_EXPECT_EQ(test, *((u8 *)page_address(pages[i]) + size - 1), i + 1);
+		if (i)
+			KUNIT_EXPECT_PTR_EQ(test, opened[i].packet,
+					    opened[i - 1].packet + head + size);
+		put_page(pages[i]);
+	}
 }
 
 static struct cg_job *waiting(struct kunit *test, struct cg_sa *sa)
@@ -659,7 +790,10 @@ static void a_device_that_goes_takes_what_waits_along(struct kunit *test)
 static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(a_full_queue_drops_and_counts),
 	KUNIT_CASE(memory_of_waiting_packets_is_bounded),
+	KUNIT_CASE(half_is_for_the_initial_user_namespace),
+	KUNIT_CASE(half_of_the_memory_is_for_the_initial_user_namespace),
 	KUNIT_CASE(trains_of_nothing_cost_no_memory),
+	KUNIT_CASE(fragments_are_copied_into_pages_of_ours),
 	KUNIT_CASE(what_waited_goes_nowhere_when_its_certificate_died),
 	KUNIT_CASE(a_full_list_drops_and_counts),
 	KUNIT_CASE(memory_of_bursts_on_a_list_is_bounded),

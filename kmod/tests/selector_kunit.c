@@ -516,6 +516,28 @@ static void table_agrees_with_trying_every_tunnel(struct kunit *test)
 		cg_selector_table_del(tab, all[--n].t);
 }
 
+static void a_flow_has_one_hash(struct kunit *test)
+{
+	static const char *const hosts[][2] = {
+		{ "10.1.0.1", "10.2.0.1" }, { "fd01::1", "fd02::1" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hosts); i++) {
+		struct cg_flow f = flow_of(hosts[i][0], hosts[i][1], IPPROTO_UDP, 5000, 53);
+		struct cg_flow g = f;
+		u32 hash = cg_flow_hash(&f);
+
+		KUNIT_EXPECT_EQ(test, cg_flow_hash(&g), hash);
+		g.sport++;
+		KUNIT_EXPECT_NE(test, cg_flow_hash(&g), hash);
+		/* later fragments know no ports */
+		f.fragment = true;
+		g.fragment = true;
+		KUNIT_EXPECT_EQ(test, cg_flow_hash(&g), cg_flow_hash(&f));
+	}
+}
+
 static struct kunit_case selector_cases[] = {
 	KUNIT_CASE(ranges_include_both_ends),
 	KUNIT_CASE(ipv6_ranges_compare_all_bytes),
@@ -527,6 +549,7 @@ static struct kunit_case selector_cases[] = {
 	KUNIT_CASE(ipv6_extension_headers_are_looked_through),
 	KUNIT_CASE(malformed_ipv6_is_refused),
 	KUNIT_CASE(endless_extension_headers_are_refused),
+	KUNIT_CASE(a_flow_has_one_hash),
 	KUNIT_CASE(equal_selectors_are_refused),
 	KUNIT_CASE(most_specific_remote_prefix_wins),
 	KUNIT_CASE(table_agrees_with_trying_every_tunnel),

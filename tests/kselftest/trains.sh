@@ -88,7 +88,47 @@ buried() {
 	is $((before + 40)) drops 1 cert
 }
 
-ktap_begin $((1 + 2 * 9 + 5 + 2 + 8))
+# queues_up: g1's outer link has eight queues, of which a packet's hash chooses one
+queues_up() {
+	ip -n g1 link del wan || return 1
+	on - <<-END || return 1
+		link add name wan netns g1 numtxqueues 8 numrxqueues 8 type veth peer name w1 netns r
+	END
+	on r <<-END || return 1
+		addr add 192.0.2.1/24 dev w1
+		addr add 2001:db8:1::1/64 dev w1 nodad
+		link set w1 up
+	END
+	on g1 <<-END || return 1
+		addr add 192.0.2.2/24 dev wan
+		addr add 2001:db8:1::2/64 dev wan nodad
+		link set wan up
+		route add default via 192.0.2.1
+		route add default via 2001:db8:1::1
+	END
+	reach 4
+}
+
+# queues FLOWS: of the queues of g1's outer link, how many have carried packets of so many flows, 20 datagrams each
+queues() {
+	tc -n g1 qdisc add dev wan root handle 1: mq || return 1
+	"$enter" c1 python3 -c 'import socket, sys
+for i in range(int(sys.argv[1])):
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.bind(("", 6000 + i))
+	for j in range(20):
+		s.sendto(bytes(100), ("10.2.0.2", 6000))' "$1"
+	tc -n g1 -s class show dev wan | awk '$1 == "Sent" && $4 >= 20 { n++ } END { print n + 0 }'
+	tc -n g1 qdisc del dev wan root
+}
+
+# told_apart: 16 flows of one tunnel are hardly ever in less than three of eight queues: once in 20 million times
+told_apart() {
+	local n
+	n=$(queues 16) && echo "queues: $n" && [ "$n" -ge 3 ]
+}
+
+ktap_begin $((1 + 2 * 9 + 5 + 3 + 2 + 8))
 world_up
 t "a tunnel is up, encapsulation udp over IPv$OUTER" eval 'outer=$OUTER tunnel_up' || exit 1
 reach 4 >/dev/null
@@ -104,6 +144,9 @@ t 'datagrams that come at once cross in order and as a train, IPv6' trains burst
 t 'of several sizes, flows and codepoints, too' trains burst 4 mixed
 t 'a long train behind a short one is whole' loses_none trains burst 4 half
 t 'alone they cross as before' is 10 crossing 1
+t 'another link between gateway and router, of eight queues, carries the tunnel' queues_up
+t 'there, a flow of the tunnel is in one queue' is 1 queues 1
+t 'and flows are told apart' told_apart
 # from here on the router keeps what g1 sends
 ns r busybox sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 for family in 4 6; do
