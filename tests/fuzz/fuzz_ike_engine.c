@@ -286,6 +286,7 @@ static void output(struct side *s, const struct ike_output *o)
 		break;
 	case IKE_OUT_CHILD_ACTIVATE:
 	case IKE_OUT_CHILD_MOVE: MUST(s->child[o->child.child]); break;
+	case IKE_OUT_PLACE: MUST(s->binding[o->place.binding]); break;
 	case IKE_OUT_RELEASE:
 		MUST(s->binding[o->release.binding]);
 		s->binding[o->release.binding] = false;

@@ -144,6 +144,7 @@ static void drain(struct side *s)
 		case IKE_OUT_CHILD_DEL: del_child(s, &o.child); break;
 		case IKE_OUT_CHILD_ACTIVATE:
 		case IKE_OUT_CHILD_MOVE:
+		case IKE_OUT_PLACE:
 		case IKE_OUT_RELEASE:
 		case IKE_OUT_KEYS:
 		case IKE_OUT_REPORT: break;

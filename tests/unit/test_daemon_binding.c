@@ -275,7 +275,7 @@ static bool may_be_at(const struct world *w, const char *where)
 static void a_peer_may_stay_where_it_was_let_in(void **state _unused_)
 {
 	struct tunnel tunnel = {.children = 1};
-	struct cg_addr leads_to;
+	struct cg_addr leads_to, at;
 	struct world w;
 
 	set_up(&w, 1, 1);
@@ -292,10 +292,19 @@ static void a_peer_may_stay_where_it_was_let_in(void **state _unused_)
 	assert_int_equal(w.b->children, 0);
 	assert_true(may_be_at(&w, "203.0.113.2"));
 	assert_false(may_be_at(&w, "203.0.113.3"));
+	/* Without a Child SA ike says where it is: where the name leads, and nowhere else. */
+	assert_int_equal(cg_addr_parse("203.0.113.3", &at), 0);
+	binding_place(&w.g, HANDLE, &at);
+	assert_false(may_be_at(&w, "203.0.113.3"));
+	assert_true(may_be_at(&w, "203.0.113.2"));
+	binding_place(&w.g, HANDLE, &leads_to);
+	assert_int_equal(cg_addr_parse("203.0.113.10", &leads_to), 0);
+	assert_true(may_be_at(&w, "203.0.113.9"));
+	assert_false(may_be_at(&w, "203.0.113.2"));
 	/* As long as it is let in. */
 	w.b->dead = true;
-	assert_false(may_be_at(&w, "203.0.113.2"));
-	assert_true(may_be_at(&w, "203.0.113.9"));
+	assert_false(may_be_at(&w, "203.0.113.9"));
+	assert_true(may_be_at(&w, "203.0.113.10"));
 	w.c.resolved = NULL;
 	table_done(&w.g.children_by_number);
 	table_done(&w.g.children_by_sa);

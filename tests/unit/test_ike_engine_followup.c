@@ -275,6 +275,57 @@ static void test_simultaneous_rekeyings_end_with_one(void **state)
 	}
 }
 
+/* The old Child SA, if our rekeying of it ended for the peer's that is under way. */
+static struct ik_child *gave_way(const struct sim_node *n)
+{
+	IK_LIST_FOREACH(&sa_at(n)->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->state == IK_CHILD_UP && child->peer_new && !child->own_new &&
+		    !child->busy)
+			return child;
+	}
+	return NULL;
+}
+
+/* What made ours end fails itself, and the peer does not try again: then we do. */
+static void test_who_gave_way_rekeys_when_the_other_fails(void **state)
+{
+	unsigned seen[2] = {};
+
+	(void)state;
+	for (uint64_t seed = 250; seed < 266; seed++) {
+		struct pair p = rekeying(seed);
+		struct sim_node *n = NULL, *other;
+		uint32_t esp;
+
+		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, false, true), 0);
+		assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, false, true), 0);
+		for (unsigned i = 0; i < 200 && !n; i++) {
+			sim_run(p.s, SIM_MS);
+			n = gave_way(p.a) ? p.a : gave_way(p.b) ? p.b : NULL;
+		}
+		if (!n) {
+			sim_free(p.s);
+			continue;
+		}
+		seen[n == p.b]++;
+		other = n == p.a ? p.b : p.a;
+		esp = sim_count(n, 1).child.spi_in;
+		n->child_error = -28;
+		sim_run(p.s, SIM_S);
+		assert_int_equal(sim_reports(n, "child-install-failed"), 1);
+		n->child_error = 0;
+		IK_LIST_FOREACH(&sa_at(other)->children, link)
+			ik_timer_stop(other->engine,
+				      &IK_ENTRY(link, struct ik_child, in_sa)->timer);
+		rest(&p);
+		assert_int_not_equal(sim_count(n, 1).child.spi_in, esp);
+		sim_free(p.s);
+	}
+	assert_true(seen[0] && seen[1]);
+}
+
 /* One side's policy has additional key exchanges for Child SAs, the other one's allows them, or none. */
 static void test_policies_that_differ(void **state)
 {
@@ -312,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_one_series_waits_at_a_time),
 		cmocka_unit_test(test_a_peer_that_forgets_for_ever),
 		cmocka_unit_test(test_simultaneous_rekeyings_end_with_one),
+		cmocka_unit_test(test_who_gave_way_rekeys_when_the_other_fails),
 		cmocka_unit_test(test_policies_that_differ),
 	};
 

@@ -394,6 +394,7 @@ static void resolves_to(struct sim_node *a, const char *addr)
 {
 	struct cg_endpoint to = sim_endpoint(addr, 500);
 
+	a->conns[0].leads_to = to.addr;
 	assert_int_equal(ike_connection_resolved(a->engine, a->sim->now, 1, &to), 0);
 	sim_run(a->sim, 0);
 }

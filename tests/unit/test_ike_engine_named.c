@@ -40,6 +40,7 @@ static void leads_to(struct sim_node *a, const char *addr)
 		a->conns[0].config.remote = to;
 		sim_conn_set(a, &a->conns[0]);
 	}
+	a->conns[0].leads_to = to.addr;
 	assert_int_equal(ike_connection_resolved(a->engine, a->sim->now, 1, &to), 0);
 	sim_run(a->sim, 0);
 }
@@ -188,6 +189,60 @@ static void test_last_child_is_made_anew_where_the_peer_is(void **state)
 	sim_free(s);
 }
 
+/* No Child SA has been made yet when the name leads elsewhere, where nobody is. */
+static void test_first_child_is_made_where_the_peer_is(void **state)
+{
+	struct sim *s = sim_new(34);
+	struct sim_node *a, *b;
+
+	(void)state;
+	pair(s, &a, &b, false);
+	a->child_error = -28;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, SIM_S);
+	assert_true(at(a, "198.51.100.1"));
+	assert_int_equal(sim_count(a, 1).children_up, 0);
+	leads_to(a, NEW);
+	a->child_error = 0;
+	sim_run(s, 20 * SIM_S);
+	assert_true(at(a, "198.51.100.1"));
+	assert_int_equal(sim_count(a, 1).children_up, 1);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	assert_int_equal(a->misplaced, 0);
+	sim_free(s);
+}
+
+/* An IKE SA without a Child SA moves with its peer (RFC 4555), whose name leads elsewhere then: where the peer is one can be made. */
+static void test_child_is_made_where_the_peer_has_moved(void **state)
+{
+	struct sim *s = sim_new(35);
+	struct sim_node *a, *b;
+
+	(void)state;
+	pair(s, &a, &b, true);
+	a->conns[0].config.mobike = b->conns[0].config.mobike = true;
+	b->conns[0].config.local = (struct cg_endpoint){};
+	a->child_error = -28;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, SIM_S);
+	sim_node_move(b, NEW);
+	leads_to(a, NEW);
+	sim_run(s, 60 * SIM_S);
+	assert_true(at(a, NEW));
+	assert_int_equal(sim_reports(a, "moved"), 1);
+	leads_to(a, "203.0.113.77");
+	sim_run(s, 5 * SIM_S);
+	a->child_error = 0;
+	sim_run(s, 150 * SIM_S);
+	assert_true(at(a, NEW));
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	assert_int_equal(sim_count(a, 1).children_up, 1);
+	assert_int_equal(a->misplaced, 0);
+	sim_free(s);
+}
+
 /* A peer that called before its name had an address, and is elsewhere, stays as long as it has a Child SA. */
 static void test_peer_that_was_let_in_elsewhere(void **state)
 {
@@ -237,6 +292,8 @@ int main(void)
 		cmocka_unit_test(test_old_address_serves_until_the_new_one_does),
 		cmocka_unit_test(test_last_child_at_the_old_address),
 		cmocka_unit_test(test_last_child_is_made_anew_where_the_peer_is),
+		cmocka_unit_test(test_first_child_is_made_where_the_peer_is),
+		cmocka_unit_test(test_child_is_made_where_the_peer_has_moved),
 		cmocka_unit_test(test_peer_that_was_let_in_elsewhere),
 		cmocka_unit_test(test_configured_address_that_changes_is_left_at_once),
 	};

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "ike/state.h"
 #include "lib/sim_restart.h"
 
 struct life {
@@ -128,6 +129,53 @@ static void test_between_additional_key_exchanges(void **state)
 	rekeyed(4000, RESTART_A, true, true, RESTART_A, 5, 40, true);
 	rekeyed(4100, RESTART_B, true, true, RESTART_A, 5, 40, true);
 	rekeyed(4200, RESTART_A | RESTART_B, true, true, RESTART_A | RESTART_B, 5, 40, true);
+}
+
+/* The Child SA of ours that lost against the peer's, for whose request there is no answer yet; NULL: it has not come to that. */
+static struct ik_child *stands_by(const struct sim_node *n)
+{
+	IK_LIST_FOREACH(&ik_conn_established(ik_conn_find(n->engine, 1))->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->standby && child->sa->serving && child->sa->serving->child)
+			return child;
+	}
+	return NULL;
+}
+
+/* What the peer's rekeying was to make is forgotten with us: what was to go stays, and is sent on before the old one goes. */
+static void test_what_stood_by_is_used_when_the_winner_is_forgotten(void **state)
+{
+	unsigned seen = 0;
+
+	(void)state;
+	for (uint64_t seed = 9500; seed < 9532; seed++) {
+		struct life l = begin(seed, false);
+		const struct sim_sa *sends;
+		struct ik_child *child = NULL;
+		uint64_t number = 0;
+
+		l.s->answer_max = 300 * SIM_MS;
+		assert_int_equal(ike_rekey(l.a->engine, l.s->now, 1, false, true), 0);
+		assert_int_equal(ike_rekey(l.b->engine, l.s->now, 1, false, true), 0);
+		for (unsigned i = 0; i < 200 && !child; i++) {
+			sim_run(l.s, SIM_MS);
+			child = stands_by(l.a);
+		}
+		if (child) {
+			number = child->number;
+			assert_true(l.a->conns[0].flows[0].active->child != number);
+		}
+		restart(&l, RESTART_A);
+		sends = l.a->conns[0].flows[0].active;
+		if (number) {
+			assert_true(sends->child == number);
+			seen++;
+		}
+		l.s->answer_max = 5 * SIM_MS;
+		end(&l);
+	}
+	assert_true(seen > 3);
 }
 
 static void test_again_and_again(void **state)
@@ -274,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_while_the_ike_sa_is_rekeyed),
 		cmocka_unit_test(test_while_both_sides_rekey_all),
 		cmocka_unit_test(test_between_additional_key_exchanges),
+		cmocka_unit_test(test_what_stood_by_is_used_when_the_winner_is_forgotten),
 		cmocka_unit_test(test_again_and_again),
 		cmocka_unit_test(test_while_it_authenticates_anew),
 		cmocka_unit_test(test_before_there_is_anything),

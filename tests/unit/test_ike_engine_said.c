@@ -383,6 +383,56 @@ static void test_a_peer_gets_so_many_child_sas_and_no_more(void **state)
 	sim_free(s);
 }
 
+/* The SPIs of the peer's that it deletes in one message, and how many of ours came back (section 1.4.1). */
+enum { DELETED = 2 * IKE_MAX_CHILDREN - 2, DELETED_FIRST = 0x10000 };
+static size_t deleted;
+
+static void delete_all(struct ike_builder *b)
+{
+	uint32_t spis[DELETED];
+
+	for (size_t i = 0; i < DELETED; i++)
+		spis[i] = DELETED_FIRST + (uint32_t)i;
+	ike_build_delete_esp(b, spis, DELETED);
+}
+
+static void all_deleted(const struct ike_content *c)
+{
+	for (size_t i = 0; i < c->n_deletes; i++)
+		deleted += c->deletes[i].n;
+}
+
+static void test_each_child_sa_that_is_deleted_is_answered_for(void **state)
+{
+	struct sim *s = sim_new(8);
+	struct sim_node *a, *b;
+	struct ik_sa *sa;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	sa = ik_conn_established(ik_conn_find(b->engine, 1));
+	for (size_t i = 0; i < DELETED; i++) {
+		struct ik_child *child = ik_child_new(sa, 0);
+
+		assert_non_null(child);
+		child->state = IK_CHILD_REKEYED;
+		child->spi_out = DELETED_FIRST + (uint32_t)i;
+	}
+	deleted = 0;
+	asks(s, IKE_EXCHANGE_INFORMATIONAL, NULL, delete_all, all_deleted);
+	sa = ik_conn_established(ik_conn_find(a->engine, 1));
+	ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
+	ik_sa_run(sa);
+	sim_node_drain(a);
+	sim_run(s, 2 * SIM_S);
+	was_answered();
+	assert_int_equal(deleted, DELETED);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
 /* ------------------------------------------------------------------ a goodbye that takes its time */
 
 static enum sim_verdict no_informational(struct sim *s, struct sim_packet *p)
@@ -432,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_transport_mode_and_compression_are_answered_in_tunnel_mode),
 		cmocka_unit_test(test_whoever_is_narrowed_is_told),
 		cmocka_unit_test(test_a_peer_gets_so_many_child_sas_and_no_more),
+		cmocka_unit_test(test_each_child_sa_that_is_deleted_is_answered_for),
 		cmocka_unit_test(test_the_old_sa_receives_until_the_peer_knows),
 	};
 

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "daemon/adopt.h"
 #include "daemon/channel.h"
+#include "daemon/check.h"
 #include "daemon/child.h"
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
@@ -212,6 +213,18 @@ void binding_settle(struct gateway *g, struct binding *b)
 	tell_left(g, b);
 	tell_all_gone(g, b);
 	unlink_binding(g, b);
+}
+
+void binding_place(struct gateway *g, uint64_t handle, const struct cg_addr *place)
+{
+	struct binding *b = binding_find(g, handle);
+	struct check_context ctx;
+
+	if (!b || !b->conn || b->dead || b->released)
+		return;
+	conn_check_context(b->conn, &ctx);
+	if (check_remote(&ctx, place))
+		b->place = *place;
 }
 
 void binding_release(struct gateway *g, uint64_t handle)

@@ -58,7 +58,8 @@ struct binding {
 	uint32_t kernel_id; /* 0: the kernel refused */
 	bool dead, released;
 	unsigned int children;
-	struct cg_addr place; /* of the peer of its last Child SA; AF_UNSPEC: there was none */
+	struct cg_addr
+		place; /* where its peer was last, by a Child SA or by ike; AF_UNSPEC: nobody has said so */
 	int64_t since;
 	unsigned int judge; /* the verify worker that has its path */
 	usec_t outdated;    /* since when the connection is judged by other rules; 0: it is not */
@@ -76,6 +77,11 @@ struct binding *binding_find(struct gateway *g, uint64_t handle);
 /* Why it is dead; never NULL. */
 const char *binding_why(const struct binding *b);
 struct binding *binding_find_kernel(struct gateway *g, uint32_t id);
+/*
+ * ike says where its peer is: taken if a Child SA might be made there now, and then it may as long as the peer is not elsewhere. What is not taken is
+ * no fault: the name may lead elsewhere since.
+ */
+void binding_place(struct gateway *g, uint64_t handle, const struct cg_addr *place);
 void binding_release(struct gateway *g, uint64_t handle);
 /* The last child is gone, or it was released: deletes it from the kernel when both are so. */
 void binding_settle(struct gateway *g, struct binding *b);

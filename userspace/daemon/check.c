@@ -100,7 +100,7 @@ static bool is_among(const struct cg_addr *list, size_t n, const struct cg_addr 
 	return false;
 }
 
-static bool is_remote(const struct check_context *c, const struct cg_addr *a)
+bool check_remote(const struct check_context *c, const struct cg_addr *a)
 {
 	const struct cg_connection *n = c->connection;
 
@@ -133,7 +133,7 @@ int check_endpoints(const struct check_context *c, const struct cg_endpoint *loc
 	if (!listens_on(c, &local->addr))
 		return refuse(text, "local endpoint %s is not one the gateway listens on",
 			      cg_endpoint_format(local, a));
-	if (!is_remote(c, &remote->addr))
+	if (!check_remote(c, &remote->addr))
 		return refuse(text, "remote endpoint %s is not the connection's remote_address",
 			      cg_endpoint_format(remote, a));
 	if (udp && (remote->port == 0 || local->port != CG_NAT_PORT))

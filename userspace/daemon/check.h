@@ -17,7 +17,7 @@ struct check_context {
 	const struct cg_gateway *gateway;
 	const struct cg_addr *resolved; /* addresses its remote name had lately */
 	size_t n_resolved;
-	/* where its Child SAs are, or were last: what was let in stays there when the name leads elsewhere */
+	/* where its Child SAs are, and where its peers were last: what was let in stays there when the name leads elsewhere */
 	struct cg_addr current[CHECK_CURRENT_MAX];
 	size_t n_current;
 	/* of the handle that came along */
@@ -33,6 +33,8 @@ int check_child_add(const struct check_context *c, const struct ike_out_child_ad
 /* Where a tunnel may be moved to. Likewise. */
 int check_endpoints(const struct check_context *c, const struct cg_endpoint *local,
 		    const struct cg_endpoint *remote, bool udp, char text[CHECK_TEXT]);
+/* Whether the peer may be at this address. */
+bool check_remote(const struct check_context *c, const struct cg_addr *a);
 
 /* Selectors in the engine's form. -ERANGE: an OPAQUE port range, which nothing here carries. */
 int check_selector_from_ts(const struct ike_ts *ts, struct cg_selector *ret);

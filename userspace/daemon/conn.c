@@ -144,8 +144,7 @@ static void add_place(struct check_context *ret, const struct cg_addr *a)
 }
 
 /*
- * Rarely more than one address: two while a new IKE SA takes over. An IKE SA whose last Child SA has ended, or was deleted, is still where that was, and may make
- * another one there.
+ * Rarely more than one address: two while a new IKE SA takes over. An IKE SA that has no Child SA, any more or yet, may make one where it is.
  */
 static void conn_places(const struct conn *c, struct check_context *ret)
 {

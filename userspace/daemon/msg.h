@@ -83,6 +83,7 @@
 	X(CHILD_DEL,       ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(CHILD_ACTIVATE,  ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(CHILD_MOVE,      ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(BINDING_PLACE,   ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(BINDING_RELEASE, ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(REPORT,          ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(STATUS_SA,       ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \

@@ -28,7 +28,7 @@ struct state_binding {
 	uint32_t conn; /* index of state_conn; b.connection means nothing any more */
 	uint32_t kernel_id;
 	int64_t since;
-	struct cg_addr place; /* of the peer of its last Child SA; AF_UNSPEC: there was none */
+	struct cg_addr place; /* as in struct binding */
 	struct proto_binding b;
 	uint8_t *path; /* the body of WATCHED */
 	size_t path_len;

@@ -165,6 +165,12 @@ static void output(struct ike *k, const struct ike_output *o)
 	case IKE_OUT_CHILD_DEL: tell_child(k, MSG_CHILD_DEL, &o->child); break;
 	case IKE_OUT_CHILD_ACTIVATE: tell_child(k, MSG_CHILD_ACTIVATE, &o->child); break;
 	case IKE_OUT_CHILD_MOVE: tell_child(k, MSG_CHILD_MOVE, &o->child); break;
+	case IKE_OUT_PLACE:
+		msg_begin(&m, MSG_BINDING_PLACE);
+		msg_put_u64(&m, o->place.binding);
+		msg_put_addr(&m, &o->place.remote);
+		(void)channel_send(k->w.main, &m, -EBADF);
+		break;
 	case IKE_OUT_RELEASE:
 		msg_begin(&m, MSG_BINDING_RELEASE);
 		msg_put_u64(&m, o->release.binding);

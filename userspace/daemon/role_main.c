@@ -176,6 +176,16 @@ int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r)
 		on_report(g, &report);
 		return 0;
 	}
+	if (type == MSG_BINDING_PLACE) {
+		struct cg_addr place;
+
+		handle = msg_get_u64(r);
+		msg_get_addr(r, &place);
+		if (!msg_done(r))
+			return -EBADMSG;
+		binding_place(g, handle, &place);
+		return 0;
+	}
 	if (type == MSG_BINDING_RELEASE) {
 		handle = msg_get_u64(r);
 		if (!msg_done(r))

@@ -140,6 +140,16 @@ int ik_child_answered(struct ik_child *child, const struct ik_config *config,
 
 /* ------------------------------------------------------------------ CREATE_CHILD_SA */
 
+/* Our rekeying gives way to the peer's. Should that come to nothing, ours is tried again: nothing else would. */
+static void give_way(struct ik_child *old)
+{
+	old->own_new = 0;
+	old->busy = false;
+	if (old->state == IK_CHILD_UP)
+		ik_timer_set(old->e, &old->timer,
+			     old->e->now + ik_jitter(old->e, IK_FOLLOWUP_TIME, 50, 150));
+}
+
 int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 {
 	struct ike_engine *e = sa->e;
@@ -159,7 +169,7 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 		old = ik_child_find(e, task->child);
 		if (!old || old->sa != sa || old->state != IK_CHILD_UP || old->peer_new) {
 			if (old)
-				old->busy = false;
+				give_way(old);
 			return 0;
 		}
 	} else if (task->index >= c->n_children || ik_child_in(sa, task->index)) {
@@ -353,8 +363,7 @@ static void response_failed(struct ik_sa *sa, struct ik_child *child, struct ik_
 static void stop(struct ik_child *child, struct ik_child *old)
 {
 	ik_child_end(child, false);
-	old->own_new = 0;
-	old->busy = false;
+	give_way(old);
 	ik_child_settle(old);
 }
 
@@ -393,10 +402,8 @@ static void followed(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *c
 			ik_child_close(child);
 		else if (child->state == IK_CHILD_OFFERED)
 			ik_child_end(child, false);
-		if (old) {
-			old->own_new = 0;
-			old->busy = false;
-		}
+		if (old)
+			give_way(old);
 		return;
 	}
 	r = ik_followup_answered(x, content);

@@ -331,6 +331,8 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 			ik_sa_close(sa);
 			continue;
 		}
+		if (c->remote_named && !old->remote_named)
+			ik_sa_placed(sa);
 		if (!ik_suite_allowed(sa))
 			reauth = true;
 		IK_LIST_FOREACH(&sa->children, l) {

@@ -147,6 +147,7 @@ enum ike_output_kind {
 	IKE_OUT_CHILD_DEL,	/* no answer */
 	IKE_OUT_CHILD_ACTIVATE, /* use the outbound SA now; no answer */
 	IKE_OUT_CHILD_MOVE,	/* new endpoints; no answer */
+	IKE_OUT_PLACE,		/* where a peer behind a name is; no answer */
 	IKE_OUT_RELEASE,	/* a verdict's binding is not used any more; no answer */
 	IKE_OUT_REPORT,		/* for the log, `status` and `monitor` */
 	IKE_OUT_KEYS,		/* of an IKE SA, while ike_key_log() wants them */
@@ -262,6 +263,12 @@ struct ike_out_child {
 	bool outbound_only;
 };
 
+/* A peer that is known by a name was let in there, or has moved there: Child SAs may be made there, wherever the name leads by then. */
+struct ike_out_place {
+	uint64_t binding;
+	struct cg_addr remote;
+};
+
 struct ike_out_release {
 	uint64_t binding;
 };
@@ -300,6 +307,7 @@ struct ike_output {
 		struct ike_out_expect expect;
 		struct ike_out_child_add child_add;
 		struct ike_out_child child; /* DEL, ACTIVATE, MOVE */
+		struct ike_out_place place;
 		struct ike_out_release release;
 		struct ike_out_report report;
 		struct ike_out_keys keys;

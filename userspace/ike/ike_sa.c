@@ -556,6 +556,12 @@ static void life_fired(struct ike_engine *e, struct ik_timer *t)
 
 /* ------------------------------------------------------------------ authenticated */
 
+void ik_sa_placed(const struct ik_sa *sa)
+{
+	if (sa->conn && sa->conn->config->c.remote_named && sa->binding)
+		ik_out_place(sa->e, sa->binding, &sa->remote.addr);
+}
+
 void ik_sa_up(struct ik_sa *sa)
 {
 	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT];
@@ -579,6 +585,7 @@ void ik_sa_up(struct ik_sa *sa)
 		  sa->nat_local ? ", we are behind NAT" : "",
 		  sa->nat_peer ? ", the peer is behind NAT" : "");
 	ik_timer_stop(sa->e, &conn->retry);
+	ik_sa_placed(sa);
 }
 
 void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local, const struct cg_endpoint *remote)
@@ -589,10 +596,13 @@ void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local, const struct 
 	sa->remote = *remote;
 	if (sa->udp)
 		ik_sa_children_move(sa);
+	else
+		ik_sa_placed(sa);
 }
 
 void ik_sa_children_move(struct ik_sa *sa)
 {
+	ik_sa_placed(sa);
 	IK_LIST_FOREACH(&sa->children, link) {
 		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 

@@ -202,7 +202,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 	struct ike_engine *e = sa->e;
 	struct ik_conn *conn = sa->conn;
 	struct ik_sa *heir;
-	uint32_t spis[64];
+	uint32_t spis[4 * IKE_MAX_CHILDREN]; /* more than there can be */
 	struct ike_builder b;
 	bool delete_ike = false, refused = false;
 	uint16_t error;

@@ -224,6 +224,17 @@ void ik_out_child(struct ike_engine *e, enum ike_output_kind kind,
 	(void)out_queue(e, o);
 }
 
+void ik_out_place(struct ike_engine *e, uint64_t binding, const struct cg_addr *remote)
+{
+	struct ik_out *o = out_new(IKE_OUT_PLACE);
+
+	if (!o)
+		return;
+	o->out.place.binding = binding;
+	o->out.place.remote = *remote;
+	(void)out_queue(e, o);
+}
+
 void ik_out_release(struct ike_engine *e, uint64_t binding)
 {
 	struct ik_out *o = out_new(IKE_OUT_RELEASE);

@@ -17,6 +17,7 @@ int ik_out_verify(struct ike_engine *e, const struct ike_out_verify *o);
 int ik_out_expect(struct ike_engine *e, const struct ike_out_expect *o);
 int ik_out_child_add(struct ike_engine *e, const struct ike_out_child_add *o);
 void ik_out_child(struct ike_engine *e, enum ike_output_kind kind, const struct ike_out_child *o);
+void ik_out_place(struct ike_engine *e, uint64_t binding, const struct cg_addr *remote);
 void ik_out_release(struct ike_engine *e, uint64_t binding);
 void ik_out_report(struct ike_engine *e, const struct ike_out_report *o);
 /* Takes back what was queued since e->out_last was @last; nothing may have been taken meanwhile. */

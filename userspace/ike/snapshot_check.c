@@ -371,6 +371,9 @@ static const char *child_unsound(const struct ik_conn *conn, const struct ik_chi
 		return "a Child SA that is not where its state is";
 	if (child->restored == IK_RESTORED_UNANSWERED && child->state != IK_CHILD_INSTALLING)
 		return "an answer that nobody waits for";
+	/* Only what we made to take another one's place loses against the peer's. */
+	if (child->standby && (!child->on_use || !child->ours || !child->replaces))
+		return "a Child SA that stands by for nothing";
 	if (child->installed && (!child->binding || child->spi_out < 256 ||
 				 !ik_suite_is_sound(&child->suite, IKE_PROTOCOL_ESP)))
 		return "a Child SA that cannot have been installed";

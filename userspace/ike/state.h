@@ -521,6 +521,8 @@ bool ik_sa_may_begin(const struct ik_sa *sa);
 /* The peer is alive, seen in an authentic message from there that is no repetition. */
 void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
 		 const struct cg_endpoint *remote, bool response);
+/* Where it is its peer may have Child SAs from now on, if its name leads there: there need not be one to tell of it. */
+void ik_sa_placed(const struct ik_sa *sa);
 /* The kernel is to have its Child SAs where it is. */
 void ik_sa_children_move(struct ik_sa *sa);
 void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local,

@@ -224,6 +224,7 @@ static void drain(struct load *l)
 		case IKE_OUT_CHILD_ACTIVATE:
 		case IKE_OUT_CHILD_MOVE:
 		case IKE_OUT_KEYS:
+		case IKE_OUT_PLACE:
 		case IKE_OUT_RELEASE: break;
 		case IKE_OUT_REPORT: on_report(l, &o.report); break;
 		}

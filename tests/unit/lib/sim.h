@@ -88,6 +88,8 @@ struct sim_conn {
 	char peer[64]; /* subject that the peer's certificate must have */
 	char ca[32];   /* root that we trust for the peer */
 	uint64_t expires_in;
+	/* Of a name: where it leads, if not where config says. Child SAs elsewhere are made where the peer is known to be. */
+	struct cg_addr leads_to;
 	struct sim_flow flows[4];
 };
 
@@ -127,7 +129,8 @@ struct sim_node {
 	size_t id_len;
 	/* judging */
 	uint64_t last_binding, live_bindings;
-	bool *bindings; /* by handle: live */
+	bool *bindings;		/* by handle: live */
+	struct cg_addr *places; /* by handle: where the peer was last */
 	size_t size_bindings;
 	uint32_t binding_of[1024]; /* connections of the last handles */
 	struct {
@@ -156,6 +159,8 @@ struct sim_node {
 	bool mute_verify, mute_sign; /* never answers */
 	bool stale_judge;	     /* judges by rules that the engine was not told of */
 	unsigned verifies, signs;
+	unsigned
+		misplaced; /* Child SAs that were asked for where the configuration does not allow them */
 	/* OCSP answers that came with the last request to judge (RFC 4806), their beginnings */
 	uint8_t peer_ocsp[IKE_MAX_OCSP][16];
 	size_t peer_ocsp_len[IKE_MAX_OCSP], n_peer_ocsp;

@@ -139,6 +139,34 @@ static bool count_packet(struct sim_node *n, struct sim_sa *sa, bool out)
 	return true;
 }
 
+/* As main sees to it: where the name leads, where there are Child SAs, and where a peer was that is let in. */
+static bool may_be_at(const struct sim_node *n, const struct sim_conn *c,
+		      const struct cg_addr *where)
+{
+	const struct cg_addr *leads_to = c->leads_to.family ? &c->leads_to : &c->config.remote.addr;
+
+	if (!c->config.remote_named || cg_addr_is_any(leads_to) || cg_addr_equal(leads_to, where))
+		return true;
+	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next)
+		if (sa->connection == c->config.id && cg_addr_equal(&sa->remote.addr, where))
+			return true;
+	for (size_t i = 0; i < n->size_bindings; i++)
+		if (n->bindings[i] && cg_addr_equal(&n->places[i], where))
+			return true;
+	return false;
+}
+
+void sim_place(struct sim_node *n, const struct ike_out_place *o)
+{
+	const struct sim_conn *c;
+
+	assert_true(o->binding && o->binding < n->size_bindings && n->bindings[o->binding]);
+	c = sim_conn_of(
+		n, n->binding_of[o->binding % (sizeof(n->binding_of) / sizeof(n->binding_of[0]))]);
+	if (c && may_be_at(n, c, &o->remote))
+		n->places[o->binding] = o->remote;
+}
+
 void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 {
 	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
@@ -150,8 +178,14 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
 		return;
 	}
+	if (!may_be_at(n, sim_conn_of(n, o->connection), &o->remote.addr)) {
+		n->misplaced++;
+		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, -1, NULL, 0);
+		return;
+	}
 	(void)expected_end(n, o->spi_in, true);
 	assert_true(o->binding && n->bindings[o->binding]);
+	n->places[o->binding] = o->remote.addr;
 	for (sa = n->sad; sa; sa = sa->next)
 		assert_int_not_equal(sa->spi_in, o->spi_in);
 	sa = calloc(1, sizeof(*sa));
@@ -231,6 +265,11 @@ void sim_sad_move(struct sim_node *n, const struct ike_out_child *o)
 	struct sim_sa *sa = sad_find(n, o->child);
 
 	assert_non_null(sa);
+	if (!may_be_at(n, sim_conn_of(n, sa->connection), &o->remote.addr)) {
+		n->misplaced++;
+		return;
+	}
+	n->places[sa->binding] = o->remote.addr;
 	sa->local = o->local;
 	sa->remote = o->remote;
 	sa->udp = o->udp;

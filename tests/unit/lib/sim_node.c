@@ -145,6 +145,7 @@ void sim_node_answer(struct sim_node *n, struct sim_event *e)
 	case IKE_OUT_CHILD_DEL:
 	case IKE_OUT_CHILD_ACTIVATE:
 	case IKE_OUT_CHILD_MOVE:
+	case IKE_OUT_PLACE:
 	case IKE_OUT_RELEASE:
 	case IKE_OUT_KEYS:
 	case IKE_OUT_REPORT: fail_msg("no such answer"); break;
@@ -270,6 +271,10 @@ static void grant(struct sim_node *n, const struct sim_conn *found, struct ike_v
 		n->bindings = realloc(n->bindings, size * sizeof(*n->bindings));
 		assert_non_null(n->bindings);
 		memset(n->bindings + n->size_bindings, 0, size - n->size_bindings);
+		n->places = realloc(n->places, size * sizeof(*n->places));
+		assert_non_null(n->places);
+		memset(n->places + n->size_bindings, 0,
+		       (size - n->size_bindings) * sizeof(*n->places));
 		n->size_bindings = size;
 	}
 	n->bindings[a->binding] = true;
@@ -398,6 +403,7 @@ void sim_node_drain(struct sim_node *n)
 		case IKE_OUT_CHILD_DEL: sim_sad_del(n, o.child.child, o.child.outbound_only); break;
 		case IKE_OUT_CHILD_ACTIVATE: sim_sad_activate(n, o.child.child); break;
 		case IKE_OUT_CHILD_MOVE: sim_sad_move(n, &o.child); break;
+		case IKE_OUT_PLACE: sim_place(n, &o.place); break;
 		case IKE_OUT_RELEASE: sim_binding_release(n, o.release.binding); break;
 		case IKE_OUT_REPORT: keep_report(n, &o.report); break;
 		case IKE_OUT_KEYS:
@@ -474,6 +480,7 @@ void sim_node_free(struct sim_node *n)
 		free(n->chain[i]);
 	free(n->nonces);
 	free(n->bindings);
+	free(n->places);
 	free(n->expected);
 	free(n->conns);
 	free(n);

@@ -52,6 +52,7 @@ void sim_sad_activate(struct sim_node *n, uint64_t child);
 void sim_sad_move(struct sim_node *n, const struct ike_out_child *o);
 void sim_sad_limit(struct sim_node *n, const struct sim_event *e);
 void sim_sad_clear(struct sim_node *n);
+void sim_place(struct sim_node *n, const struct ike_out_place *o);
 void sim_binding_release(struct sim_node *n, uint64_t binding);
 void sim_node_traffic(struct sim_node *n);
 void sim_node_drain(struct sim_node *n);

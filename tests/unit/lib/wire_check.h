@@ -31,6 +31,7 @@ static bool wire_read(enum ike_output_kind kind, struct msg_reader *r)
 	case IKE_OUT_REPORT: proto_get_report(r, &u.report); break;
 	case IKE_OUT_KEYS:
 	case IKE_OUT_DATAGRAM:
+	case IKE_OUT_PLACE:
 	case IKE_OUT_RELEASE: return true;
 	}
 	return msg_done(r);
@@ -43,7 +44,8 @@ static bool wire_fits(const struct ike_output *o)
 	enum msg_type type;
 	bool fits;
 
-	if (o->kind == IKE_OUT_DATAGRAM || o->kind == IKE_OUT_RELEASE || o->kind == IKE_OUT_KEYS)
+	if (o->kind == IKE_OUT_DATAGRAM || o->kind == IKE_OUT_PLACE || o->kind == IKE_OUT_RELEASE ||
+	    o->kind == IKE_OUT_KEYS)
 		return true;
 	msg_begin(&w, MSG_STATUS_END); /* any type: the body is what is looked at */
 	switch (o->kind) {
@@ -58,6 +60,7 @@ static bool wire_fits(const struct ike_output *o)
 	case IKE_OUT_REPORT: proto_put_report(&w, &o->report); break;
 	case IKE_OUT_KEYS:
 	case IKE_OUT_DATAGRAM:
+	case IKE_OUT_PLACE:
 	case IKE_OUT_RELEASE: break;
 	}
 	fits = !w.failed && msg_open(w.buf, w.len, &type, &r) == 0 && wire_read(o->kind, &r);
