@@ -458,6 +458,102 @@ static void test_prefix_that_has_none_gets_in_beside_those_with_many(void **stat
 	filled_from(412, 20, false);
 }
 
+/* One host whose public values are none: each makes us find that out, once it has seen our answer. */
+struct liar {
+	struct seeded random;
+	uint64_t answered, cookies;
+};
+
+static const uint8_t no_public_value[32];
+
+static enum sim_verdict liar_tap(struct sim *s, struct sim_packet *p)
+{
+	struct liar *liar = s->tap_ctx;
+	struct ike_header h;
+	struct ike_message msg;
+	struct ike_content content;
+	const struct ike_notify *n;
+	struct ike_builder b;
+	uint8_t buf[4096], garbage[64] = {0};
+	size_t len;
+
+	if (p->esp || p->to.addr.bytes[0] != 11)
+		return SIM_PASS;
+	if (ike_message_parse(p->data, p->size, &msg, NULL) < 0 ||
+	    msg.header.exchange != IKE_EXCHANGE_SA_INIT ||
+	    ike_content_parse(&msg.outer, true, false, &content, NULL) < 0)
+		return SIM_DROP;
+	n = ike_content_notify(&content, IKE_N_COOKIE, 0);
+	if (n) {
+		liar->cookies++;
+		len = stranger_init_with(msg.header.spi_i, IKE_VIEW(no_public_value, 32), 32,
+					 n->data, buf, sizeof(buf));
+	} else {
+		liar->answered++;
+		h = msg.header;
+		h.exchange = IKE_EXCHANGE_AUTH;
+		h.flags = IKE_FLAG_INITIATOR;
+		h.message_id = 1;
+		ike_build_message(&b, buf, sizeof(buf), &h);
+		ike_build_payload(&b, IKE_PAYLOAD_SK, IKE_VIEW(garbage, sizeof(garbage)));
+		assert_int_equal(ike_build_finish(&b, &len), 0);
+	}
+	sim_inject(s, &p->to, &p->from, buf, len);
+	return SIM_DROP;
+}
+
+/* A public value that is refused costs a key and a nonce of ours: as many as there may be half-open ones in a prefix, and no more. */
+static void test_flood_of_bad_public_values_is_bounded_by_prefix(void **state)
+{
+	struct sim *s = sim_new(413);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	const size_t limit = 16;
+	struct liar liar = {};
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+	ike_time since;
+	size_t rounds;
+	uint8_t buf[4096];
+
+	(void)state;
+	(void)seeded_random(&liar.random, 413);
+	stranger_pair(s, &a, &b);
+	s->tap = liar_tap;
+	s->tap_ctx = &liar;
+	since = s->now;
+	for (int i = 0; i < 5000; i++) {
+		struct cg_endpoint from = sim_endpoint("11.0.0.7", 500);
+		size_t len = stranger_init_with(seeded_next(&liar.random) | 1,
+						IKE_VIEW(no_public_value, 32), 32, IKE_VIEW_NONE,
+						buf, sizeof(buf));
+
+		ike_input(b->engine, s->now, &to, &from, buf, len);
+		sim_run(s, 10 * SIM_MS);
+		assert_true(b->engine->half_open <= limit + 1);
+		if (i == 2500)
+			sim_conn_set(a, &a->conns[0]);
+	}
+	rounds = (size_t)((s->now - since) / IK_FAILED_TIME) + 1;
+	assert_true(liar.answered >= limit);
+	/* Each answer is a key pair and a nonce. */
+	assert_true(liar.answered <= limit * rounds);
+	assert_true(liar.cookies > 1000);
+	ike_counters(b->engine, &counters);
+	assert_true(counters.half_open_refused > 1000);
+	assert_true(b->n_nonces <= limit * rounds + 200);
+	assert_true(sim_reports(b, "bad-key-exchange") >= limit);
+	assert_true(sim_reports(b, "bad-key-exchange") <= liar.answered);
+	/* In another prefix nobody notices. */
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	assert_int_equal(sim_reports(a, "retransmit-timeout"), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(b->engine->half_open, 0);
+	assert_int_equal(b->engine->held, 0);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_flood_of_other_groups_keeps_none_out),
 		cmocka_unit_test(test_configured_peers_get_in_whatever_strangers_hold),
 		cmocka_unit_test(test_prefix_that_has_none_gets_in_beside_those_with_many),
+		cmocka_unit_test(test_flood_of_bad_public_values_is_bounded_by_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

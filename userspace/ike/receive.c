@@ -74,7 +74,9 @@ static bool has_keys(struct ike_engine *e, struct ik_sa *sa)
 		ik_report_failure(sa, IKE_WARNING, "bad-key-exchange",
 				  "the peer's implementation is at fault, or somebody tampers",
 				  "the peer's public value was refused (RFC 6989)");
-		ik_sa_kill(sa);
+		/* It has cost a key and a nonce: the next one from there waits its turn. */
+		sa->setup->dh = ike_dh_free(sa->setup->dh);
+		ik_sa_fail(sa);
 		return false;
 	}
 	return true;
