@@ -184,6 +184,28 @@ static void status_tells_what_ike_dropped(void **state)
 	assert_null(strstr(quiet.out, "IKE dropped"));
 }
 
+static void status_tells_what_failed_and_is_no_connections(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"status", "{}",
+		OK_RESULT("{\"connections\":[]," REST ",\"last_refusals\":["
+			  "{\"time\":\"2020-01-01T00:00:00Z\",\"code\":\"no-connection\","
+			  "\"remote\":\"192.0.2.9:500\",\"count\":3,\"hint\":\"configure one\","
+			  "\"text\":\"192.0.2.9:500 wants to connect\\u001b[31m\"},"
+			  "{\"time\":\"2020-01-01T00:00:00Z\",\"code\":\"auth-failed\","
+			  "\"remote\":\"192.0.2.8:500\",\"count\":1,\"text\":\"it wants EAP\"}]}"),
+		"status", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(r.out, "\nfailed, of no connection in particular\n"
+			    "  last         192.0.2.9:500 wants to connect");
+	assert_holds(r.out, "(no-connection, ");
+	assert_holds(r.out, " ago, and before)\n  to do        configure one\n");
+	assert_holds(r.out, "  before       it wants EAP (auth-failed, ");
+	assert_null(strchr(r.out, 27));
+}
+
 static void status_of_many_is_a_table_with_the_errors_below(void **state)
 {
 	_cleanup_ran_ struct ran r = ask(
@@ -636,6 +658,7 @@ int main(void)
 		cmocka_unit_test(status_tells_of_revocation),
 		cmocka_unit_test(status_shows_everything_about_a_few_connections),
 		cmocka_unit_test(status_tells_what_ike_dropped),
+		cmocka_unit_test(status_tells_what_failed_and_is_no_connections),
 		cmocka_unit_test(status_of_many_is_a_table_with_the_errors_below),
 		cmocka_unit_test(status_long_shows_all_in_detail),
 		cmocka_unit_test(status_of_one_asks_for_one),

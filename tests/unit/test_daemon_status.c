@@ -83,6 +83,78 @@ static void counters_are_in_the_result(void **state _unused_)
 	json_decref(result);
 }
 
+static struct cg_endpoint from(const char *addr)
+{
+	struct cg_endpoint e = {.port = 500};
+
+	assert_int_equal(cg_addr_parse(addr, &e.addr), 0);
+	return e;
+}
+
+static void is_refusal(const json_t *list, size_t i, const char *code, const char *remote,
+		       int count)
+{
+	const json_t *o = json_array_get(list, i);
+
+	assert_non_null(o);
+	assert_string_equal(json_string_value(json_object_get(o, "code")), code);
+	assert_string_equal(json_string_value(json_object_get(o, "remote")), remote);
+	assert_int_equal(json_integer_value(json_object_get(o, "count")), count);
+	assert_non_null(json_object_get(o, "text"));
+	assert_non_null(json_object_get(o, "time"));
+}
+
+/* What failed with somebody who is no connection's has its place, too; one who comes again and again takes nobody else's. */
+static void failures_of_no_connection_are_kept(void **state _unused_)
+{
+	struct options o = {.config = "/etc/certgate/certgate.yaml"};
+	struct cg_config config = {0};
+	struct gateway g = {.config = &config, .options = &o};
+	struct ike_snapshot s = {0};
+	struct cg_endpoint scanner = from("203.0.113.9"), other = from("198.51.100.7");
+	struct conn c = {.cfg = &(struct cg_connection){.name = (char *)"hq"}};
+	json_t *result, *list;
+
+	result = status_json(&g, &s, NULL);
+	assert_null(json_object_get(result, "last_refusals"));
+	json_decref(result);
+	history_add(&g, NULL, IKE_WARNING, "no-connection", &other, "configure one",
+		    "nobody\xff is expected");
+	for (int i = 0; i < 20; i++)
+		history_add(&g, NULL, IKE_WARNING, "no-connection", &scanner, NULL, "try %d", i);
+	history_add(&g, NULL, IKE_ERROR, "no-proposal-chosen", &scanner, NULL, "none");
+	/* Neither of these is one. */
+	history_add(&g, NULL, IKE_NOTICE, "peer-waits", &scanner, NULL, "waits");
+	history_add(&g, NULL, IKE_ERROR, "process-ended", NULL, NULL, "ended");
+	result = status_json(&g, &s, NULL);
+	list = json_object_get(result, "last_refusals");
+	assert_int_equal(json_array_size(list), 3);
+	is_refusal(list, 0, "no-proposal-chosen", "203.0.113.9:500", 1);
+	is_refusal(list, 1, "no-connection", "203.0.113.9:500", 20);
+	is_refusal(list, 2, "no-connection", "198.51.100.7:500", 1);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "text")),
+			    "try 19");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 2), "hint")),
+			    "configure one");
+	json_decref(result);
+	/* Of one connection alone it is not asked for. */
+	result = status_json(&g, &s, &c);
+	assert_null(json_object_get(result, "last_refusals"));
+	json_decref(result);
+	/* Eight are kept, the newest. */
+	for (int i = 1; i <= 20; i++) {
+		scanner.addr.bytes[3] = (uint8_t)i;
+		history_add(&g, NULL, IKE_WARNING, "no-connection", &scanner, NULL, "try");
+	}
+	result = status_json(&g, &s, NULL);
+	list = json_object_get(result, "last_refusals");
+	assert_int_equal(json_array_size(list), REFUSALS_MAX);
+	is_refusal(list, 0, "no-connection", "203.0.113.20:500", 1);
+	is_refusal(list, 7, "no-connection", "203.0.113.13:500", 1);
+	json_decref(result);
+	refusals_done(&g.refusals);
+}
+
 /* Two sides that connected at once: the child that ike gave up is the newer one, and not what is shown. */
 static void the_child_that_ike_has_is_shown(void **state _unused_)
 {
@@ -375,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_reach_main),
 		cmocka_unit_test(counters_are_in_the_result),
+		cmocka_unit_test(failures_of_no_connection_are_kept),
 		cmocka_unit_test(the_child_that_ike_has_is_shown),
 		cmocka_unit_test(what_is_not_known_is_told_with_its_reason),
 		cmocka_unit_test(explain_says_what_is_the_matter),

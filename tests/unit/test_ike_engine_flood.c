@@ -173,6 +173,8 @@ static void test_flood_from_real_addresses_is_bounded_by_prefix(void **state)
 	ike_counters(b->engine, &counters);
 	assert_true(net.answered > 1000);
 	assert_true(counters.half_open_refused > 1000);
+	/* Whoever shares a prefix with them is to know; five prefixes a minute are told. */
+	assert_in_range(sim_reports(b, "half-open-limit"), 5, 6);
 	sim_run(s, 60 * SIM_S);
 	assert_int_equal(b->engine->half_open, 0);
 	assert_int_equal(b->engine->nets.n, 0);
@@ -658,6 +660,174 @@ static void test_cookies_by_prefix(void **state)
 	sim_free(s);
 }
 
+/* One host whose public values are none: each makes us find that out, once it has seen our answer. */
+struct liar {
+	struct seeded random;
+	uint64_t answered, cookies;
+};
+
+static const uint8_t no_public_value[32];
+
+static enum sim_verdict liar_tap(struct sim *s, struct sim_packet *p)
+{
+	struct liar *liar = s->tap_ctx;
+	struct ike_header h;
+	struct ike_message msg;
+	struct ike_content content;
+	const struct ike_notify *n;
+	struct ike_builder b;
+	uint8_t buf[4096], garbage[64] = {0};
+	size_t len;
+
+	if (p->esp || p->to.addr.bytes[0] != 11)
+		return SIM_PASS;
+	if (ike_message_parse(p->data, p->size, &msg, NULL) < 0 ||
+	    msg.header.exchange != IKE_EXCHANGE_SA_INIT ||
+	    ike_content_parse(&msg.outer, true, false, &content, NULL) < 0)
+		return SIM_DROP;
+	n = ike_content_notify(&content, IKE_N_COOKIE, 0);
+	if (n) {
+		liar->cookies++;
+		len = stranger_init_with(msg.header.spi_i, IKE_VIEW(no_public_value, 32), 32,
+					 n->data, buf, sizeof(buf));
+	} else {
+		liar->answered++;
+		h = msg.header;
+		h.exchange = IKE_EXCHANGE_AUTH;
+		h.flags = IKE_FLAG_INITIATOR;
+		h.message_id = 1;
+		ike_build_message(&b, buf, sizeof(buf), &h);
+		ike_build_payload(&b, IKE_PAYLOAD_SK, IKE_VIEW(garbage, sizeof(garbage)));
+		assert_int_equal(ike_build_finish(&b, &len), 0);
+	}
+	sim_inject(s, &p->to, &p->from, buf, len);
+	return SIM_DROP;
+}
+
+/* A public value that is refused costs a key and a nonce of ours: as many as there may be half-open ones in a prefix, and no more. */
+static void test_flood_of_bad_public_values_is_bounded_by_prefix(void **state)
+{
+	struct sim *s = sim_new(413);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
+	const size_t limit = 16;
+	struct liar liar = {};
+	struct ike_counters counters;
+	struct sim_node *a, *b;
+	const struct sim_report *report;
+	ike_time since;
+	size_t rounds;
+	uint8_t buf[4096];
+
+	(void)state;
+	(void)seeded_random(&liar.random, 413);
+	stranger_pair(s, &a, &b);
+	s->tap = liar_tap;
+	s->tap_ctx = &liar;
+	since = s->now;
+	for (int i = 0; i < 5000; i++) {
+		struct cg_endpoint from = sim_endpoint("11.0.0.7", 500);
+		size_t len = stranger_init_with(seeded_next(&liar.random) | 1,
+						IKE_VIEW(no_public_value, 32), 32, IKE_VIEW_NONE,
+						buf, sizeof(buf));
+
+		ike_input(b->engine, s->now, &to, &from, buf, len);
+		sim_run(s, 10 * SIM_MS);
+		assert_true(b->engine->half_open <= limit + 1);
+		if (i == 2500)
+			sim_conn_set(a, &a->conns[0]);
+	}
+	rounds = (size_t)((s->now - since) / IK_FAILED_TIME) + 1;
+	assert_true(liar.answered >= limit);
+	/* Each answer is a key pair and a nonce. */
+	assert_true(liar.answered <= limit * rounds);
+	assert_true(liar.cookies > 1000);
+	ike_counters(b->engine, &counters);
+	assert_true(counters.half_open_refused > 1000);
+	assert_true(b->n_nonces <= limit * rounds + 200);
+	/* Once a minute, in words that name the limit. */
+	report = sim_report(b, "half-open-limit");
+	assert_int_equal(sim_reports(b, "half-open-limit"), 1);
+	assert_non_null(strstr(report->text, "11.0.0.0/24"));
+	assert_non_null(strstr(report->text, "limits.half_open_per_prefix (16)"));
+	assert_true(sim_reports(b, "bad-key-exchange") >= limit);
+	assert_true(sim_reports(b, "bad-key-exchange") <= liar.answered);
+	/* In another prefix nobody notices. */
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	assert_int_equal(sim_reports(a, "retransmit-timeout"), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(b->engine->half_open, 0);
+	assert_int_equal(b->engine->held, 0);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
+/* For whoever has more datagrams than time: what is of an IKE SA that is up, or of an attempt of ours, is known by its SPIs. */
+static struct {
+	unsigned seen[256][2][3];
+	unsigned guessed;
+} ranks;
+
+static enum sim_verdict rank_tap(struct sim *s, struct sim_packet *p)
+{
+	struct cg_endpoint elsewhere = p->to;
+	struct sim_node *n = s->nodes;
+	enum ike_rank rank;
+
+	while (n && !cg_addr_equal(&n->addr, &p->to.addr))
+		n = n->next;
+	if (p->esp || !n)
+		return SIM_PASS;
+	rank = ike_rank(n->engine, &p->to, p->data, p->size);
+	ranks.seen[p->data[18]][(p->data[19] & IKE_FLAG_RESPONSE) != 0][rank]++;
+	elsewhere.vrf = 7;
+	assert_int_equal(ike_rank(n->engine, &elsewhere, p->data, p->size), IKE_RANK_STRANGER);
+	assert_int_equal(ike_rank(n->engine, &p->to, p->data, p->size - 1), IKE_RANK_STRANGER);
+	for (size_t i = 0; i < 16; i++) {
+		p->data[i] ^= 1;
+		if (p->data[18] != IKE_EXCHANGE_SA_INIT || i < 8)
+			assert_int_equal(ike_rank(n->engine, &p->to, p->data, p->size),
+					 IKE_RANK_STRANGER);
+		p->data[i] ^= 1;
+		ranks.guessed++;
+	}
+	return SIM_PASS;
+}
+
+static void test_known_datagrams_are_told_from_strangers(void **state)
+{
+	enum { REQUEST, RESPONSE };
+	struct sim *s = sim_new(414);
+	struct sim_node *a, *b;
+
+	(void)state;
+	memset(&ranks, 0, sizeof(ranks));
+	stranger_pair(s, &a, &b);
+	s->tap = rank_tap;
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 5 * SIM_S);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_true(ranks.guessed > 100);
+#define ONLY(exchange, which, rank)                                \
+	do {                                                       \
+		const unsigned *of = ranks.seen[exchange][which];  \
+		assert_true(of[rank] > 0);                         \
+		assert_int_equal(of[0] + of[1] + of[2], of[rank]); \
+	} while (0)
+	ONLY(IKE_EXCHANGE_SA_INIT, REQUEST, IKE_RANK_STRANGER);
+	ONLY(IKE_EXCHANGE_SA_INIT, RESPONSE, IKE_RANK_KNOWN);
+	ONLY(IKE_EXCHANGE_AUTH, REQUEST, IKE_RANK_BEGUN);
+	ONLY(IKE_EXCHANGE_AUTH, RESPONSE, IKE_RANK_KNOWN);
+	ONLY(IKE_EXCHANGE_CREATE_CHILD_SA, REQUEST, IKE_RANK_KNOWN);
+	ONLY(IKE_EXCHANGE_CREATE_CHILD_SA, RESPONSE, IKE_RANK_KNOWN);
+	ONLY(IKE_EXCHANGE_INFORMATIONAL, REQUEST, IKE_RANK_KNOWN);
+	ONLY(IKE_EXCHANGE_INFORMATIONAL, RESPONSE, IKE_RANK_KNOWN);
+#undef ONLY
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -675,6 +845,8 @@ int main(void)
 		cmocka_unit_test(test_ipv6_is_bounded_by_56_bits),
 		cmocka_unit_test(test_configured_address_in_a_full_prefix),
 		cmocka_unit_test(test_cookies_by_prefix),
+		cmocka_unit_test(test_flood_of_bad_public_values_is_bounded_by_prefix),
+		cmocka_unit_test(test_known_datagrams_are_told_from_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -333,6 +333,7 @@ static void print_ike_drops(struct cli *cli, const json_t *ike)
 		{"replayed", "not expected or seen before"},
 		{"half_open_refused", "over the limits of half-open IKE SAs"},
 		{"fragments_dropped", "fragments of no use"},
+		{"overloaded", "for want of time"},
 	};
 	bool any = false;
 
@@ -349,13 +350,32 @@ static void print_ike_drops(struct cli *cli, const json_t *ike)
 			      (unsigned long long)json_u64(ike, "datagrams_in"));
 }
 
-static void print_footer(struct cli *cli, const json_t *result)
+/* Negotiations that failed and are of no connection in particular. */
+static void print_refusals(struct cli *cli, const json_t *list, int64_t now)
+{
+	const json_t *r;
+	char ago[OUT_TEXT];
+	size_t i;
+
+	json_array_foreach(list, i, r) {
+		if (i == 0)
+			(void)fputs("\nfailed, of no connection in particular\n", cli->out);
+		line(cli, i == 0 ? "last" : "before", "%s (%s, %s ago%s)", json_str(r, "text", "-"),
+		     json_str(r, "code", "-"), out_since(json_str(r, "time", NULL), now, ago),
+		     json_u64(r, "count") > 1 ? ", and before" : "");
+		if (*json_str(r, "hint", ""))
+			line(cli, "to do", "%s", json_str(r, "hint", ""));
+	}
+}
+
+static void print_footer(struct cli *cli, const json_t *result, int64_t now)
 {
 	const json_t *daemon = json_object_get(result, "daemon"),
 		     *module = json_object_get(result, "module"), *warning;
 	char text[DURATION_SIZE];
 	size_t i;
 
+	print_refusals(cli, json_object_get(result, "last_refusals"), now);
 	(void)fprintf(cli->out, "\ncertgated %s, pid %llu, up for %s",
 		      json_str(daemon, "version", "-"), (unsigned long long)json_u64(daemon, "pid"),
 		      format_duration(json_u64(daemon, "uptime") * USEC_PER_SEC, text));
@@ -413,7 +433,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 		r = print_table(cli, connections, now);
 	}
 	if (r == CLI_OK && argc < 2)
-		print_footer(cli, result);
+		print_footer(cli, result, now);
 	return r;
 }
 

@@ -16,6 +16,7 @@ static const char *const of_engine[] = {
 	"child-deleted-by-peer",
 	"child-established",
 	"child-install-failed",
+	"child-limit",
 	"child-no-proposal",
 	"child-refused",
 	"child-rekeyed",
@@ -27,6 +28,7 @@ static const char *const of_engine[] = {
 	"followup-lost",
 	"followup-refused",
 	"followup-timeout",
+	"half-open-limit",
 	"half-open-timeout",
 	"ike-established",
 	"ike-rekey-bad-answer",
@@ -51,6 +53,7 @@ static const char *const of_engine[] = {
 	"retransmit-timeout",
 	"sign-failed",
 	"trust-changed",
+	"unusable-answer",
 };
 
 /* Beside those of pki_reason_name(). */

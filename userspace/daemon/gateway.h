@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 
 #include "daemon/access.h"
+#include "daemon/history.h"
 #include "daemon/marking.h"
 #include "daemon/msg.h"
 #include "daemon/net.h"
@@ -39,6 +40,7 @@ struct gateway {
 	struct load *load;
 	bool loaded;	 /* a configuration is in force */
 	bool load_again; /* a process came meanwhile */
+	struct refusals refusals;
 	unsigned int
 		load_retries; /* loads in a row without a connection for want of room: one more is due */
 	struct event *load_timer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events: one line in the log with a stable name and fields, an entry in the connection's history, and a message to
- * those who monitor. The last failure of a connection is kept apart, for `status`. Called by all of main.
+ * those who monitor. The last failure of a connection is kept apart, for `status`, and so are the last ones that are of none. Called by all of main.
  */
 #include "daemon/history.h"
 
@@ -111,6 +111,38 @@ static void remember(struct history *h, enum ike_severity severity, const char *
 	fill(&h->entries[at], severity, code, text, hint);
 }
 
+void refusals_done(struct refusals *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		entry_done(&r->list[i].entry);
+	*r = (struct refusals){0};
+}
+
+/* One who is refused again and again pushes nobody else's out. */
+static void remember_refusal(struct refusals *r, const struct cg_endpoint *remote,
+			     enum ike_severity severity, const char *code, const char *text,
+			     const char *hint)
+{
+	struct refusal last = {.remote = *remote};
+	size_t at = 0;
+
+	while (at < r->n && !(cg_addr_equal(&r->list[at].remote.addr, &remote->addr) &&
+			      r->list[at].entry.code && streq(r->list[at].entry.code, code)))
+		at++;
+	if (at < r->n)
+		last.count = r->list[at].count;
+	else if (r->n == REFUSALS_MAX)
+		at = 0;
+	if (at < r->n) {
+		entry_done(&r->list[at].entry);
+		r->n--;
+		memmove(&r->list[at], &r->list[at + 1], (r->n - at) * sizeof(r->list[0]));
+	}
+	last.count++;
+	fill(&last.entry, severity, code, text, hint);
+	r->list[r->n++] = last;
+}
+
 static void tell_monitors(struct gateway *g, struct conn *conn, enum ike_severity severity,
 			  const char *code, const char *remote, const char *text, const char *hint)
 {
@@ -165,6 +197,8 @@ static void add(struct gateway *g, struct conn *conn, enum ike_severity severity
 		fill(&conn->last_error, severity, code, text, hint_text);
 		ops_failed(g, conn);
 	}
+	if (!conn && failure && where)
+		remember_refusal(&g->refusals, remote, severity, code, text, hint_text);
 	tell_monitors(g, conn, severity, code, where, text, hint_text);
 }
 

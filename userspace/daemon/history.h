@@ -24,8 +24,24 @@ struct history {
 	size_t first, n, size;
 };
 
+#define REFUSALS_MAX 8
+
+/* A negotiation that failed and is no connection's: with whom, how it ended, and how often it has ended so. */
+struct refusal {
+	struct history_entry entry;
+	struct cg_endpoint remote;
+	unsigned int count;
+};
+
+/* The last ones, oldest first. */
+struct refusals {
+	struct refusal list[REFUSALS_MAX];
+	size_t n;
+};
+
 /*
- * Something happened: logged with its name, kept in the connection's history, told to those who monitor. conn, remote, hint may be NULL.
+ * Something happened: logged with its name, kept in the connection's history, told to those who monitor. conn, remote, hint may be NULL. A failure with a
+ * remote and no connection is kept with the gateway.
  */
 void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
 		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
@@ -35,6 +51,7 @@ void history_note(struct gateway *g, struct conn *conn, enum ike_severity severi
 		  const char *code, const struct cg_endpoint *remote, const char *hint,
 		  const char *fmt, ...) _printf_(7, 8);
 void history_done(struct history *h);
+void refusals_done(struct refusals *r);
 const struct history_entry *history_at(const struct history *h, size_t i);
 const char *severity_name(enum ike_severity s);
 

@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Receiving in bursts and sending on IKE's sockets. Owns their descriptors and the receive buffers. Called by role_ike.c.
+ * Receiving in bursts and sending on IKE's sockets. Owns their descriptors, the receive buffers, and what waits. Called by role_ike.c.
+ *
+ * Reading is much cheaper than handling: so sockets are read until they are empty, however much strangers send, and what is of an IKE SA that is up
+ * finds its way through. The others wait in two queues, and have their turn when all sockets have been read.
  */
 #include "daemon/ike_socket.h"
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <sys/queue.h>
 
 #include "base/log.h"
 #include "base/time.h"
 
 #define BURST	     16
+#define BURSTS	     16 /* a socket may fill faster than it is read */
+#define TURN	     64 /* of those that wait, or so much time */
+#define TURN_USEC    2000
+#define WAITING	     512 /* of each kind, and their bytes */
+#define WAITING_SIZE ((size_t)1024 * 1024)
 #define DATAGRAM_MAX 65535
 #define CONTROL_SPACE \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
@@ -23,28 +32,111 @@ struct ike_socket {
 	struct event *ev; /* NULL: it receives nothing */
 };
 
+struct waiting {
+	STAILQ_ENTRY(waiting) all;
+	struct cg_endpoint local, remote;
+	size_t size;
+	uint8_t data[];
+};
+
+struct queue {
+	STAILQ_HEAD(, waiting) list;
+	size_t n, size;
+};
+
 struct ike_sockets {
 	struct event_base *base;
-	ike_datagram_fn datagram;
-	ike_burst_fn burst;
+	const struct ike_socket_ops *ops;
 	void *ctx;
+	struct queue begun, strangers;
+	struct event *turn; /* that of those who wait: after all sockets that are readable */
 	struct ike_socket *list;
 	uint8_t *buffers; /* BURST of DATAGRAM_MAX */
 	struct cg_ratelimit complaints;
 };
 
-int ike_sockets_new(struct event_base *base, ike_datagram_fn datagram, ike_burst_fn burst,
-		    void *ctx, struct ike_sockets **ret)
+static bool queue_add(struct queue *q, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote, const uint8_t *data, size_t size)
+{
+	struct waiting *w;
+
+	if (q->n >= WAITING || q->size + size > WAITING_SIZE)
+		return false;
+	w = malloc(sizeof(*w) + size);
+	if (!w)
+		return false;
+	w->local = *local;
+	w->remote = *remote;
+	w->size = size;
+	memcpy(w->data, data, size);
+	STAILQ_INSERT_TAIL(&q->list, w, all);
+	q->n++;
+	q->size += size;
+	return true;
+}
+
+/* To be freed. NULL: it is empty. */
+static struct waiting *queue_take(struct queue *q)
+{
+	struct waiting *w = STAILQ_FIRST(&q->list);
+
+	if (!w)
+		return NULL;
+	STAILQ_REMOVE_HEAD(&q->list, all);
+	q->n--;
+	q->size -= w->size;
+	return w;
+}
+
+static void queue_done(struct queue *q)
+{
+	for (struct waiting *w; (w = queue_take(q));)
+		free(w);
+}
+
+/* Not at once: what else is readable is read before. One that is due is not put off. */
+static void plan_turn(struct ike_sockets *s)
+{
+	static const struct timeval at_once = {0};
+
+	if (s->begun.n + s->strangers.n > 0 && !evtimer_pending(s->turn, NULL))
+		(void)event_add(s->turn, &at_once);
+}
+
+static void on_turn(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct ike_sockets *s = userdata;
+	usec_t begun = now_boottime();
+	struct waiting *w;
+
+	for (unsigned int i = 0; i < TURN && now_boottime() - begun < TURN_USEC; i++) {
+		w = queue_take(&s->begun);
+		if (!w)
+			w = queue_take(&s->strangers);
+		if (!w)
+			break;
+		s->ops->datagram(s->ctx, &w->local, &w->remote, w->data, w->size);
+		free(w);
+	}
+	plan_turn(s);
+	s->ops->burst(s->ctx);
+}
+
+int ike_sockets_new(struct event_base *base, const struct ike_socket_ops *ops, void *ctx,
+		    struct ike_sockets **ret)
 {
 	struct ike_sockets *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct ike_sockets){.base = base, .datagram = datagram, .burst = burst, .ctx = ctx};
+	*s = (struct ike_sockets){.base = base, .ops = ops, .ctx = ctx};
+	STAILQ_INIT(&s->begun.list);
+	STAILQ_INIT(&s->strangers.list);
 	s->complaints = (struct cg_ratelimit){.interval = 10 * USEC_PER_SEC, .burst = 5};
 	s->buffers = malloc((size_t)BURST * DATAGRAM_MAX);
-	if (!s->buffers) {
-		free(s);
+	s->turn = evtimer_new(base, on_turn, s);
+	if (!s->buffers || !s->turn) {
+		(void)ike_sockets_free(s);
 		return -ENOMEM;
 	}
 	*ret = s;
@@ -67,6 +159,10 @@ struct ike_sockets *ike_sockets_free(struct ike_sockets *s)
 		next = k->next;
 		socket_free(k);
 	}
+	queue_done(&s->begun);
+	queue_done(&s->strangers);
+	if (s->turn)
+		event_free(s->turn);
 	free(s->buffers);
 	free(s);
 	return NULL;
@@ -102,9 +198,25 @@ static bool is_ike(const struct ike_socket *k, const uint8_t *data, size_t size)
 	return size > sizeof(marker) && memcmp(data, marker, sizeof(marker)) == 0;
 }
 
-static void on_readable(evutil_socket_t fd, short what _unused_, void *userdata)
+/* By whose it is: handed on, or to wait. Was it handed on? */
+static bool sort(struct ike_sockets *s, const struct cg_endpoint *local,
+		 const struct cg_endpoint *remote, const uint8_t *data, size_t size)
 {
-	struct ike_socket *k = userdata;
+	struct queue *q = &s->strangers;
+
+	switch (s->ops->rank(s->ctx, local, data, size)) {
+	case IKE_RANK_KNOWN: s->ops->datagram(s->ctx, local, remote, data, size); return true;
+	case IKE_RANK_BEGUN: q = &s->begun; break;
+	case IKE_RANK_STRANGER: break;
+	}
+	if (!queue_add(q, local, remote, data, size))
+		s->ops->overloaded(s->ctx);
+	return false;
+}
+
+/* Whether there may be more; *known: something was handed on. */
+static bool read_burst(struct ike_socket *k, bool *known)
+{
 	struct ike_sockets *s = k->all;
 	struct sockaddr_storage from[BURST];
 	union {
@@ -126,7 +238,7 @@ static void on_readable(evutil_socket_t fd, short what _unused_, void *userdata)
 					       .msg_control = &control[i],
 					       .msg_controllen = sizeof(control[i])};
 	}
-	n = recvmmsg(fd, m, BURST, MSG_DONTWAIT, NULL);
+	n = recvmmsg(k->fd, m, BURST, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++) {
 		struct cg_endpoint local = k->p.local, remote;
 		const uint8_t *data = iov[i].iov_base;
@@ -138,11 +250,23 @@ static void on_readable(evutil_socket_t fd, short what _unused_, void *userdata)
 					      &remote) < 0)
 			continue;
 		find_local(&m[i].msg_hdr, &local);
-		s->datagram(s->ctx, &local, &remote, data, size);
+		*known |= sort(s, &local, &remote, data, size);
 	}
+	return n == BURST;
+}
+
+static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct ike_socket *k = userdata;
+	struct ike_sockets *s = k->all;
+	bool known = false;
+
+	for (unsigned int i = 0; i < BURSTS && read_burst(k, &known); i++)
+		;
+	plan_turn(s);
 	/* The handlers above may not remove sockets; what they led to happens now. */
-	if (n > 0)
-		s->burst(s->ctx);
+	if (known)
+		s->ops->burst(s->ctx);
 }
 
 static bool is_same(const struct ike_socket *k, const struct proto_socket *p)

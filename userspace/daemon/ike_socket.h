@@ -12,14 +12,24 @@
 
 struct ike_sockets;
 
-/* A datagram for the engine, non-ESP marker included where the port has one. */
-typedef void (*ike_datagram_fn)(void *ctx, const struct cg_endpoint *local,
-				const struct cg_endpoint *remote, const uint8_t *data, size_t size);
-/* Called once after a burst of them. */
-typedef void (*ike_burst_fn)(void *ctx);
+/*
+ * Datagrams are as they come, non-ESP marker included where the port has one. What is known is handed on as soon as it is read; the others wait until all sockets have
+ * been read, those that have begun before strangers, as many as there is room for.
+ */
+struct ike_socket_ops {
+	enum ike_rank (*rank)(void *ctx, const struct cg_endpoint *local, const uint8_t *data,
+			      size_t size);
+	/* For the engine. Sockets are not removed in here. */
+	void (*datagram)(void *ctx, const struct cg_endpoint *local,
+			 const struct cg_endpoint *remote, const uint8_t *data, size_t size);
+	/* There was no room for one. */
+	void (*overloaded)(void *ctx);
+	/* Called once after a burst of them. */
+	void (*burst)(void *ctx);
+};
 
-int ike_sockets_new(struct event_base *base, ike_datagram_fn datagram, ike_burst_fn burst,
-		    void *ctx, struct ike_sockets **ret);
+int ike_sockets_new(struct event_base *base, const struct ike_socket_ops *ops, void *ctx,
+		    struct ike_sockets **ret);
 struct ike_sockets *ike_sockets_free(struct ike_sockets *s);
 /* Takes *fd over on success. -EEXIST, -ENOMEM. */
 int ike_sockets_add(struct ike_sockets *s, const struct proto_socket *p, int *fd);

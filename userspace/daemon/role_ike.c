@@ -246,6 +246,21 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 	drain(k);
 }
 
+static enum ike_rank rank(void *ctx, const struct cg_endpoint *local, const uint8_t *data,
+			  size_t size)
+{
+	const struct ike *k = ctx;
+
+	return ike_rank(k->engine, local, data, size);
+}
+
+static void on_overload(void *ctx)
+{
+	const struct ike *k = ctx;
+
+	ike_overloaded(k->engine);
+}
+
 static void on_datagram(void *ctx, const struct cg_endpoint *local,
 			const struct cg_endpoint *remote, const uint8_t *data, size_t size)
 {
@@ -588,13 +603,17 @@ int role_ike(const struct options *o)
 {
 	static const struct worker_ops ops = {
 		.message = on_message, .attached = on_attached, .detached = on_detached};
+	static const struct ike_socket_ops socket_ops = {.rank = rank,
+							 .datagram = on_datagram,
+							 .overloaded = on_overload,
+							 .burst = on_burst};
 	struct ike k = {.key_log = KEY_LOG_NONE};
 	int status;
 
 	if (worker_begin(&k.w, o, &ops, &k) < 0)
 		return EXIT_FAILURE;
 	k.timer = evtimer_new(k.w.base, on_timer, &k);
-	if (!k.timer || ike_sockets_new(k.w.base, on_datagram, on_burst, &k, &k.sockets) < 0)
+	if (!k.timer || ike_sockets_new(k.w.base, &socket_ops, &k, &k.sockets) < 0)
 		return log_oom(), EXIT_FAILURE;
 	status = worker_run(&k.w, o);
 	k.engine = ike_engine_free(k.engine);

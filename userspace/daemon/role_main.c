@@ -379,6 +379,7 @@ static void gateway_done(struct gateway *g)
 	table_done(&g->tunnels_by_kernel);
 	cg_config_free(g->config);
 	access_done(&g->access);
+	refusals_done(&g->refusals);
 	revoke_stop(g);
 	marking_stop(g);
 	fetching_stop(g);

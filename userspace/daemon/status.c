@@ -548,6 +548,24 @@ static json_t *counters_json(const struct ike_counters *c)
 	return o;
 }
 
+/* Newest first. */
+static json_t *refusals_json(const struct refusals *r)
+{
+	json_t *list = r->n > 0 ? json_array() : NULL;
+
+	for (size_t i = r->n; i > 0 && list; i--) {
+		const struct refusal *refusal = &r->list[i - 1];
+		json_t *o = entry_json(&refusal->entry, false);
+
+		if (!o)
+			break;
+		set_endpoint(o, "remote", &refusal->remote);
+		set(o, "count", json_integer(refusal->count));
+		(void)json_array_append_new(list, o);
+	}
+	return list;
+}
+
 json_t *status_json(struct gateway *g, const struct ike_snapshot *s, const struct conn *only)
 {
 	json_t *o = json_object(), *list = json_array();
@@ -566,6 +584,8 @@ json_t *status_json(struct gateway *g, const struct ike_snapshot *s, const struc
 	}
 	set(o, "connections", list);
 	set(o, "daemon", daemon_json(g));
+	if (!only)
+		set(o, "last_refusals", refusals_json(&g->refusals));
 	if (s->counted)
 		set(o, "ike", counters_json(&s->counters));
 	if (g->k)

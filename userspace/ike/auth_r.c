@@ -53,7 +53,12 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 	n = ik_conn_candidates(e, &sa->local, &sa->remote, conns, IKE_MAX_CANDIDATES, NULL);
 	n += ik_conn_waiting(e, &sa->local, &sa->remote, conns + n, IKE_MAX_CANDIDATES - n);
 	candidates = calloc(n ? n : 1, sizeof(*candidates));
-	if (!sa->serving || !candidates || !ik_halfopen_may_hold(sa, chain.len)) {
+	if (!ik_halfopen_may_hold(sa, chain.len)) {
+		ik_halfopen_refused(e, &sa->local, &sa->remote, IK_LIMIT_BYTES);
+		r = -ENOMEM;
+		goto out;
+	}
+	if (!sa->serving || !candidates) {
 		r = -ENOMEM;
 		goto out;
 	}

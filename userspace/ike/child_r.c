@@ -73,6 +73,17 @@ static int fault_set(struct ike_fault *fault, uint16_t type, const char *text, i
 	return r;
 }
 
+/* The peer is authenticated, and asks for what no implementation should. */
+static void report_request(const struct ik_sa *sa, const char *event, const char *what)
+{
+	char remote[CG_ENDPOINT_SIZE];
+
+	ik_report(sa->e, sa->conn, &sa->remote, IKE_WARNING, event,
+		  "this is a fault of the peer's implementation",
+		  "%s asks for a Child SA in a way that cannot be: %s",
+		  cg_endpoint_format(&sa->remote, remote), what);
+}
+
 int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ike_ke_use ke_use,
 		    uint16_t sent_ke, const struct ik_child *old, struct ike_choice *ret_choice,
 		    bool *ret_narrowed, struct ik_child **ret, struct ike_fault *fault)
@@ -87,9 +98,12 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 	if (!content->sa.data || !content->tsi.data || !content->tsr.data ||
 	    ike_sa_parse(content->sa, &offer, fault) < 0 ||
 	    ike_ts_parse(content->tsi, &tsi, fault) < 0 ||
-	    ike_ts_parse(content->tsr, &tsr, fault) < 0)
+	    ike_ts_parse(content->tsr, &tsr, fault) < 0) {
+		report_request(sa, "malformed-message",
+			       fault->text ? fault->text : "SA, TSi or TSr payload is missing");
 		return fault_set(fault, IKE_N_INVALID_SYNTAX, "a payload is missing or malformed",
 				 -EBADMSG);
+	}
 	if (ike_choose(c->esp_policy, &offer, ke_use, sent_ke, 4, ret_choice, fault) < 0) {
 		ik_report(
 			sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-no-proposal",
@@ -99,8 +113,10 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 			ike_policy_format(c->esp_policy, policy, sizeof(policy)));
 		return fault_set(fault, IKE_N_NO_PROPOSAL_CHOSEN, "no common proposal", -ENOENT);
 	}
-	if (ike_load_u32(ret_choice->spi.data) < 256)
+	if (ike_load_u32(ret_choice->spi.data) < 256) {
+		report_request(sa, "malformed-message", "its SPI is one of the reserved ones");
 		return fault_set(fault, IKE_N_INVALID_SYNTAX, "a reserved SPI", -EBADMSG);
+	}
 	index = pick(c, &tsi, &tsr, old && old->index < c->n_children ? (int)old->index : -1,
 		     &local, &remote, ret_narrowed);
 	if (index < 0) {
@@ -272,6 +288,7 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		return;
 	}
 	if (!content->sa.data || !content->nonce.data || !content->tsi.data || !content->tsr.data) {
+		report_request(sa, "malformed-message", "SA, Ni, TSi or TSr payload is missing");
 		refuse(sa, id, IKE_N_INVALID_SYNTAX);
 		return;
 	}
@@ -280,6 +297,11 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	IK_LIST_FOREACH(&sa->children, link)
 		n += IK_ENTRY(link, struct ik_child, in_sa)->state != IK_CHILD_DEAD;
 	if (n >= 2 * IKE_MAX_CHILDREN) {
+		ik_report(
+			e, sa->conn, &sa->remote, IKE_WARNING, "child-limit",
+			"have the peer delete Child SAs that it does not use any more",
+			"the peer asks for one more Child SA, beside the %zu that it has: no more than %d are made in an IKE SA",
+			n, 2 * IKE_MAX_CHILDREN);
 		refuse(sa, id, IKE_N_NO_ADDITIONAL_SAS);
 		return;
 	}
@@ -316,6 +338,9 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		if (r < 0) {
 			ik_child_end(child, false);
 			ik_serving_done(sa);
+			if (r == -EBADMSG)
+				report_request(sa, "bad-key-exchange",
+					       "its public value was refused (RFC 6989)");
 			refuse(sa, id,
 			       r == -EBADMSG ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE);
 			return;

@@ -93,6 +93,24 @@ struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *
 	return NULL;
 }
 
+struct ik_conn *ik_conn_only(struct ike_engine *e, const struct cg_endpoint *local,
+			     const struct cg_endpoint *remote)
+{
+	struct ik_conn *found = NULL;
+	struct ik_node *node = NULL;
+
+	while ((node = ik_table_find(&e->remotes, ik_addr_hash(e, &remote->addr, 0), node))) {
+		struct ik_conn *conn = IK_ENTRY(node, struct ik_conn, by_remote);
+
+		if (!is_for(conn, local, remote))
+			continue;
+		if (found)
+			return NULL;
+		found = conn;
+	}
+	return found;
+}
+
 /* Those whose certificate is there, or those whose is not, or that are refused. */
 static size_t list(struct ike_engine *e, const struct cg_endpoint *local,
 		   const struct cg_endpoint *remote, bool ready, struct ik_conn **ret, size_t size,

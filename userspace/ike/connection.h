@@ -67,6 +67,12 @@ size_t ik_conn_candidates(struct ike_engine *e, const struct cg_endpoint *local,
 /* The same of those whose certificate is not there yet, or that are refused. */
 size_t ik_conn_waiting(struct ike_engine *e, const struct cg_endpoint *local,
 		       const struct cg_endpoint *remote, struct ik_conn **ret, size_t size);
+/*
+ * The only connection with exactly this remote address, whether it can be used or not: what fails with a peer there is told of it before it is known who that is.
+ * NULL: none, or several.
+ */
+struct ik_conn *ik_conn_only(struct ike_engine *e, const struct cg_endpoint *local,
+			     const struct cg_endpoint *remote);
 /* As ik_conn_matches(), whether its certificate is there or not; not if it is refused. */
 bool ik_conn_admits(const struct ik_conn *conn, const struct cg_endpoint *local,
 		    const struct cg_endpoint *remote);

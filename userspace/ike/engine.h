@@ -476,7 +476,7 @@ void ike_status_waiting(const struct ike_engine *e,
 #define IKE_COUNTERS(X) \
 	X(datagrams_in) X(datagrams_out) X(exchanges) X(retransmits) X(cookies_sent) \
 	X(malformed) X(unknown_spi) X(bad_version) X(integrity_failed) X(replayed) \
-	X(half_open_refused) X(fragments_dropped)
+	X(half_open_refused) X(fragments_dropped) X(overloaded)
 /* clang-format on */
 struct ike_counters {
 #define IKE_COUNTER(name) uint64_t name;
@@ -484,3 +484,13 @@ struct ike_counters {
 #undef IKE_COUNTER
 };
 void ike_counters(const struct ike_engine *e, struct ike_counters *ret);
+
+/*
+ * Whose a datagram is, as its header has it, which is not authentic but was not guessed either: of an IKE SA that is up, or of an attempt of ours; of a negotiation that
+ * a peer has begun; or of a stranger. For whoever has more of them than there is time for: the first come first.
+ */
+enum ike_rank { IKE_RANK_KNOWN, IKE_RANK_BEGUN, IKE_RANK_STRANGER };
+enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *local,
+		       const uint8_t *data, size_t size);
+/* One was dropped for want of time: it is counted. */
+void ike_overloaded(struct ike_engine *e);

@@ -14,6 +14,8 @@ enum {
 	PER_PEER = 3
 }; /* half-open SAs of one configured address that limits by prefix do not touch */
 
+#define TOLD_PAUSE (60 * IK_SECOND)
+
 static void prefix_of(const struct cg_addr *a, struct cg_addr *ret)
 {
 	struct cg_prefix p = {.addr = *a, .len = a->family == AF_INET6 ? 56 : 24};
@@ -104,7 +106,7 @@ void ik_halfopen_holds(struct ik_sa *sa, size_t bytes)
 }
 
 enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
-				    bool proven, bool known, size_t size)
+				    bool proven, bool known, size_t size, enum ik_limit *ret_limit)
 {
 	struct cg_addr prefix;
 	struct ik_net *net;
@@ -117,8 +119,10 @@ enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoi
 	if (!proven && demand(e, net))
 		return IK_DEMAND_COOKIE;
 	fresh = !net || !net->n;
+	*ret_limit = IK_LIMIT_BYTES;
 	if (full(e, net, known && proven, fresh, size))
 		return IK_REFUSE;
+	*ret_limit = IK_LIMIT_PREFIX;
 	if (net && net->n >= e->config.half_open_per_net) {
 		victim = unproven_in(net);
 		if (victim) {
@@ -137,6 +141,7 @@ enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoi
 			}
 		}
 	}
+	*ret_limit = IK_LIMIT_ALL;
 	if (e->half_open >= share(e->config.half_open_limit, known && proven, fresh)) {
 		if (ik_list_empty(&e->unproven))
 			return IK_REFUSE;
@@ -145,6 +150,101 @@ enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoi
 		ik_sa_kill(victim);
 	}
 	return IK_ADMIT;
+}
+
+/* Is it to be told of this prefix, again? */
+static bool limit_told(struct ike_engine *e, const struct cg_addr *prefix, enum ik_limit limit)
+{
+	const size_t size = sizeof(e->limits_told) / sizeof(e->limits_told[0]);
+	uint64_t key = ik_addr_hash(e, prefix, 2 + (uint64_t)limit);
+	size_t at = 0;
+
+	while (at < size && e->limits_told[at].key != key)
+		at++;
+	if (at < size && e->now - e->limits_told[at].at < TOLD_PAUSE)
+		return true;
+	if (!ik_bucket_pass(e, &e->limit_reports, 5, TOLD_PAUSE / 5))
+		return true;
+	if (at == size)
+		at = e->n_limits_told++ % size;
+	e->limits_told[at].key = key;
+	e->limits_told[at].at = e->now;
+	return false;
+}
+
+void ik_halfopen_refused(struct ike_engine *e, const struct cg_endpoint *local,
+			 const struct cg_endpoint *remote, enum ik_limit limit)
+{
+	char peer[CG_ENDPOINT_SIZE], net[CG_ADDR_SIZE];
+	const struct ik_conn *conn = ik_conn_only(e, local, remote);
+	struct cg_addr prefix;
+
+	prefix_of(&remote->addr, &prefix);
+	if (limit_told(e, &prefix, limit))
+		return;
+	cg_endpoint_format(remote, peer);
+	cg_addr_format(&prefix, net);
+	switch (limit) {
+	case IK_LIMIT_PREFIX:
+		ik_report(
+			e, conn, remote, IKE_WARNING, "half-open-limit",
+			"raise limits.half_open_per_prefix if so many sites begin at once there, behind one provider's NAT; else somebody there floods this gateway",
+			"%s is not answered: from its prefix, %s/%d, there are as many half-open IKE SAs as limits.half_open_per_prefix (%u) allows",
+			peer, net, prefix.family == AF_INET6 ? 56 : 24,
+			e->config.half_open_per_net);
+		break;
+	case IK_LIMIT_ALL:
+		ik_report(
+			e, conn, remote, IKE_WARNING, "half-open-limit",
+			"raise limits.half_open if so many sites begin at once; else somebody floods this gateway",
+			"%s is not answered: there are %zu half-open IKE SAs, of the %u that limits.half_open allows; the rest is kept for others",
+			peer, e->half_open, e->config.half_open_limit);
+		break;
+	case IK_LIMIT_BYTES:
+		ik_report(
+			e, conn, remote, IKE_WARNING, "half-open-limit",
+			"somebody floods this gateway with long requests; peers come in when that ends",
+			"%s is not heard: what peers sent before they were authenticated takes as much memory as it may, from its prefix, %s/%d, or in all (%zu bytes)",
+			peer, net, prefix.family == AF_INET6 ? 56 : 24, e->held);
+		break;
+	}
+}
+
+/*
+ * It is told to the connection that has the address to itself, unless that is up: at any time if the peer has shown that it is there, else once a minute, as anybody can
+ * begin from an invented address. Of others only what has arrived in part is: that was sealed with the keys.
+ */
+void ik_halfopen_timeout(struct ik_sa *sa)
+{
+	struct ike_engine *e = sa->e;
+	struct ik_conn *conn = ik_conn_only(e, &sa->local, &sa->remote);
+	const struct ike_reassembly *parts = &sa->requests;
+	enum ike_severity severity = IKE_DEBUG;
+	char remote[CG_ENDPOINT_SIZE];
+
+	cg_endpoint_format(&sa->remote, remote);
+	if (conn && ik_conn_established(conn))
+		conn = NULL; /* it got in otherwise */
+	else if (parts->received)
+		severity = IKE_WARNING; /* only who has the keys can have sealed them */
+	if (conn && (sa->setup->proven || !conn->told_half_open ||
+		     e->now - conn->told_half_open >= TOLD_PAUSE)) {
+		conn->told_half_open = e->now;
+		severity = IKE_WARNING;
+	}
+	if (parts->received)
+		ik_report_failure(
+			sa, severity, "half-open-timeout",
+			"something on the way drops datagrams, or those of that size: have the peer send smaller fragments",
+			"%s began with IKE_SA_INIT, and of the message that was to follow %u fragments of %u arrived in %u s",
+			remote, parts->received, parts->total,
+			(unsigned)(IK_HALF_OPEN_TIME / IK_SECOND));
+	else
+		ik_report_failure(
+			sa, severity, "half-open-timeout",
+			"the peer did not get our answer, or what it sent then did not get here: do firewalls pass UDP ports 500 and 4500 both ways, and datagrams that are fragmented? The peer's log has its side",
+			"%s began with IKE_SA_INIT, was answered, and sent nothing that goes on with it in %u s",
+			remote, (unsigned)(IK_HALF_OPEN_TIME / IK_SECOND));
 }
 
 static uint64_t init_key(const struct ike_engine *e, uint64_t spi_i, const struct cg_addr *a)

@@ -17,8 +17,16 @@ struct ik_net {
 };
 
 enum ik_admission { IK_ADMIT, IK_DEMAND_COOKIE, IK_REFUSE };
+/* What keeps somebody out. */
+enum ik_limit { IK_LIMIT_PREFIX, IK_LIMIT_ALL, IK_LIMIT_BYTES };
+/* *ret_limit: why it is refused. */
 enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
-				    bool proven, bool known, size_t size);
+				    bool proven, bool known, size_t size, enum ik_limit *ret_limit);
+/* Says so, once a minute a prefix, and a few times a minute in all. */
+void ik_halfopen_refused(struct ike_engine *e, const struct cg_endpoint *local,
+			 const struct cg_endpoint *remote, enum ik_limit limit);
+/* One has not authenticated itself in time: whom that is told. */
+void ik_halfopen_timeout(struct ik_sa *sa);
 /* known: the address is configured. */
 int ik_halfopen_add(struct ik_sa *sa, bool proven, bool known);
 void ik_halfopen_remove(struct ik_sa *sa);

@@ -177,6 +177,7 @@ void ik_sa_setup_done(struct ik_sa *sa)
 	free(s->ours);
 	free(s->peers);
 	free(s->cookie);
+	free(s->unusable);
 	free(s->auth);
 	free(s->methods);
 	ik_wipe_free(s->chain, s->chain_len);
@@ -520,11 +521,7 @@ static void life_fired(struct ike_engine *e, struct ik_timer *t)
 		ik_sa_close(sa);
 		break;
 	case IK_SA_HALF_OPEN:
-		ik_report_failure(
-			sa, IKE_DEBUG, "half-open-timeout",
-			"the peer may not get our answer: look at its log",
-			"%s began with IKE_SA_INIT and did not go on to authenticate itself",
-			cg_endpoint_format(&sa->remote, remote));
+		ik_halfopen_timeout(sa);
 		ik_sa_kill(sa);
 		break;
 	case IK_SA_PEER_VERIFY:

@@ -6,6 +6,7 @@
 #include "ike/ocsp.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,26 @@ void ik_init_resume(struct ik_sa *sa)
 		init_failed(sa, r);
 }
 
+/*
+ * An answer that cannot be used: nothing in it is authentic, and a valid one may still come. What was wrong with the first is remembered, for when
+ * none does.
+ */
+__attribute__((format(printf, 2, 3))) static int unusable(struct ik_sa *sa, const char *format, ...)
+{
+	struct ik_setup *s = sa->setup;
+	char text[IKE_TEXT_SIZE / 2];
+	va_list ap;
+
+	s->n_unusable++;
+	if (s->unusable)
+		return -EBADMSG;
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	s->unusable = strdup(text);
+	return -EBADMSG;
+}
+
 /* Our attempt is over: says why, as far as one can know. */
 void ik_init_timeout(struct ik_sa *sa)
 {
@@ -184,6 +205,13 @@ void ik_init_timeout(struct ik_sa *sa)
 		ik_report_failure(sa, IKE_ERROR, "peer-refused", "the peer's log has the reason",
 				  "%s refused IKE_SA_INIT with %s", remote,
 				  ik_notify_name(error, name));
+	else if (sa->setup->unusable)
+		ik_report_failure(
+			sa, IKE_ERROR, "unusable-answer",
+			"give both sides the same IKE proposals; if they have them, the peer's implementation is at fault, or somebody answers in its place",
+			"%s answered IKE_SA_INIT %u times with what cannot be used: %s; we offer %s",
+			remote, sa->setup->n_unusable, sa->setup->unusable,
+			ike_policy_format(c->ike_policy, policy, IKE_TEXT_SIZE / 4));
 	else
 		ik_report_failure(
 			sa, IKE_ERROR, "retransmit-timeout",
@@ -253,25 +281,34 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 	struct ike_sa_payload answer;
 	struct ike_choice choice;
 	struct ike_nat nat = {};
+	struct ike_fault fault = {};
+	char theirs[IKE_TEXT_SIZE / 4], ke[2][IKE_NAME_BUF];
 	int r;
 
 	if (!content->sa.data || !content->has_ke || !content->nonce.data || !msg->header.spi_r)
-		return -EBADMSG;
-	r = ike_sa_parse(content->sa, &answer, NULL);
-	if (r < 0)
-		return r;
-	r = ike_check_answer(c->ike_policy, IKE_KE_USE_POLICY, &answer, 0, &choice, NULL);
-	if (r < 0)
-		return r;
+		return unusable(sa, "a payload is missing, or the responder's SPI");
+	if (ike_sa_parse(content->sa, &answer, &fault) < 0)
+		return unusable(sa, "its SA payload is malformed: %s",
+				fault.text ? fault.text : "refused");
+	if (ike_check_answer(c->ike_policy, IKE_KE_USE_POLICY, &answer, 0, &choice, &fault) < 0)
+		return unusable(sa, "it chose %s (%s)",
+				ike_offer_format(&answer, theirs, sizeof(theirs)),
+				fault.text ? fault.text : "which was not offered");
 	if (choice.suite.ke != s->ke || content->ke.method != s->ke)
-		return -EBADMSG;
+		return unusable(sa, "it chose %s, and what was sent is a public value for %s",
+				ike_name_str(&ike_names_ke,
+					     choice.suite.ke != s->ke ? choice.suite.ke
+								      : content->ke.method,
+					     ke[0]),
+				ike_name_str(&ike_names_ke, s->ke, ke[1]));
 	/* Additional key exchanges are for IKE_INTERMEDIATE to carry (RFC 9370 section 2.2.1). */
 	if (ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX &&
 	    !ike_content_notify(content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0))
-		return -EBADMSG;
-	r = ik_init_keep_nonce(s, content->nonce);
-	if (r < 0)
-		return r;
+		return unusable(
+			sa, "it chose additional key exchanges (%s) and knows no IKE_INTERMEDIATE",
+			ike_offer_format(&answer, theirs, sizeof(theirs)));
+	if (ik_init_keep_nonce(s, content->nonce) < 0)
+		return unusable(sa, "its nonce is of a length that cannot be");
 	r = ik_init_keep_message(&s->peers, &s->peers_len, msg->raw);
 	if (r < 0)
 		return r;
@@ -283,7 +320,7 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 	s->peer_ke = IKE_VIEW_NONE;
 	if (r < 0) {
 		sa->spi_r = 0;
-		return r;
+		return unusable(sa, "its public value was refused (RFC 6989)");
 	}
 	ik_init_read_extras(sa, content, c);
 	ik_auth_take_methods(sa, content);
@@ -302,6 +339,7 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 	struct ik_sa *sa = ik_sa_find(e, msg->header.spi_i);
 	const struct ike_notify *error;
 	struct ike_content content;
+	struct ike_fault fault = {};
 	bool nat;
 	int r;
 
@@ -314,8 +352,9 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 		e->counters.replayed++;
 		return;
 	}
-	if (ike_content_parse(&msg->outer, true, false, &content, NULL) < 0) {
+	if (ike_content_parse(&msg->outer, true, false, &content, &fault) < 0) {
 		e->counters.malformed++;
+		(void)unusable(sa, "it is malformed: %s", fault.text ? fault.text : "refused");
 		return;
 	}
 	if (init_again(sa, &content) == 0)

@@ -83,29 +83,70 @@ static bool tell(struct ike_engine *e, const struct cg_endpoint *remote,
 	return ik_bucket_pass(e, &e->clear_reports, 20, IK_SECOND);
 }
 
+/* A request that is none, of somebody at this address. */
+static void tell_malformed(struct ike_engine *e, const struct cg_endpoint *local,
+			   const struct cg_endpoint *remote, const struct ike_message *msg,
+			   const char *what)
+{
+	char peer[CG_ENDPOINT_SIZE];
+
+	if (tell(e, remote, msg))
+		ik_report(e, ik_conn_only(e, local, remote), remote, IKE_WARNING,
+			  "malformed-message", "this is a fault of the peer's implementation",
+			  "%s sent an IKE_SA_INIT request that cannot be: %s",
+			  cg_endpoint_format(remote, peer), what);
+}
+
+/* What connections allow, in the order they were tried in: as many as there is room for. */
+static void policies_format(struct ik_conn *const *conns, size_t n, char *buf, size_t size)
+{
+	enum { LEAST = 64 }; /* less says nothing */
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ike_policy *policy = conns[i]->config->c.ike_policy;
+		size_t seen = 0;
+
+		/* Equal policies are shared. */
+		while (conns[seen]->config->c.ike_policy != policy)
+			seen++;
+		if (seen < i)
+			continue;
+		if (len && size - len < LEAST) {
+			(void)snprintf(buf + len, size - len, ", or others");
+			return;
+		}
+		if (len)
+			len += (size_t)snprintf(buf + len, size - len, ", or ");
+		len += strlen(ike_policy_format(policy, buf + len,
+						len + LEAST < size ? size - len - 16 : size - len));
+	}
+}
+
 static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 			const struct cg_endpoint *remote, const struct ike_message *msg,
-			const struct ike_sa_payload *offer, const struct ik_conn *conn,
+			const struct ike_sa_payload *offer, struct ik_conn *const *conns, size_t n,
 			enum ike_ke_use ke_use, bool has_cookie)
 {
-	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64],
+	char offered[IKE_TEXT_SIZE / 2 - 64], policies[IKE_TEXT_SIZE / 2 - 64],
 		peer[CG_ENDPOINT_SIZE];
+	bool additional = false;
 
 	if (has_cookie)
 		answer_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
 	else
 		refuse_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
-	if (tell(e, remote, msg))
-		ik_report(e, conn, remote, IKE_ERROR, "no-proposal-chosen",
-			  "give both sides a policy with at least one common IKE proposal",
-			  "no common IKE proposal: %s offers %s%s; we allow %s",
-			  cg_endpoint_format(remote, peer),
-			  ike_offer_format(offer, offered, sizeof(offered)),
-			  ke_use == IKE_KE_USE_ONE &&
-					  ike_policy_offers_addke(conn->config->c.ike_policy)
-				  ? " and knows no IKE_INTERMEDIATE"
-				  : "",
-			  ike_policy_format(conn->config->c.ike_policy, policy, sizeof(policy)));
+	if (!tell(e, remote, msg))
+		return;
+	for (size_t i = 0; i < n && ke_use == IKE_KE_USE_ONE; i++)
+		additional |= ike_policy_offers_addke(conns[i]->config->c.ike_policy);
+	policies_format(conns, n, policies, sizeof(policies));
+	ik_report(e, ik_conn_only(e, local, remote), remote, IKE_ERROR, "no-proposal-chosen",
+		  "give both sides a policy with at least one common IKE proposal",
+		  "no common IKE proposal: %s offers %s%s; we allow %s",
+		  cg_endpoint_format(remote, peer),
+		  ike_offer_format(offer, offered, sizeof(offered)),
+		  additional ? " and knows no IKE_INTERMEDIATE" : "", policies);
 }
 
 /* Is the initiator's cookie ours? */
@@ -277,6 +318,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	size_t n, exact;
 	enum ike_ke_use ke_use;
 	uint16_t wanted = IKE_KE_NONE;
+	enum ik_limit limit;
 	bool has_cookie;
 	int r;
 
@@ -297,12 +339,15 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		if (fault.notify)
 			refuse_clear(e, local, remote, msg, fault.notify,
 				     IKE_VIEW(fault.data, fault.data_len));
+		tell_malformed(e, local, remote, msg, fault.text ? fault.text : "refused");
 		return;
 	}
 	if (!content.sa.data || !content.has_ke || !content.nonce.data ||
-	    ike_sa_parse(content.sa, &offer, NULL) < 0) {
+	    ike_sa_parse(content.sa, &offer, &fault) < 0) {
 		e->counters.malformed++;
 		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
+		tell_malformed(e, local, remote, msg,
+			       fault.text ? fault.text : "SA, KE or Ni payload is missing");
 		return;
 	}
 	/* One is enough to go on with: there may be thousands, and a stranger is to cost little until it showed a cookie. */
@@ -322,10 +367,13 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	}
 	has_cookie = proven(e, remote, msg, &content);
-	switch (ik_halfopen_admit(e, remote, has_cookie, exact > 0, msg->raw.len)) {
+	switch (ik_halfopen_admit(e, remote, has_cookie, exact > 0, msg->raw.len, &limit)) {
 	case IK_ADMIT: break;
 	case IK_DEMAND_COOKIE: demand_cookie(e, local, remote, msg, &content); return;
-	case IK_REFUSE: e->counters.half_open_refused++; return;
+	case IK_REFUSE:
+		e->counters.half_open_refused++;
+		ik_halfopen_refused(e, local, remote, limit);
+		return;
 	}
 	n = ik_conn_candidates(e, local, remote, candidates, IKE_MAX_CANDIDATES, NULL);
 	ke_use = ike_content_notify(&content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0)
@@ -354,7 +402,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 			other_group(e, local, remote, msg, &content, has_cookie, wanted);
 		} else if (!ik_conn_awaited(e, local, remote, true)) {
 			/* Of one whose certificate is not here yet, or not good, another policy may be told later. */
-			no_proposal(e, local, remote, msg, &offer, candidates[0], ke_use,
+			no_proposal(e, local, remote, msg, &offer, candidates, n, ke_use,
 				    has_cookie);
 		}
 		return;
@@ -363,6 +411,8 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	if (content.ke.data.len != ike_dh_info(choice.suite.ke)->public_len) {
 		e->counters.malformed++;
 		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
+		tell_malformed(e, local, remote, msg,
+			       "its public value has not the group's length");
 		return;
 	}
 	if (!e->n_nonces) {

@@ -42,7 +42,7 @@ static void answer_clear(struct ike_engine *e, const struct cg_endpoint *local,
 }
 
 /* The SA that a header belongs to, by the SPI that we gave out. A VRF is a network of its own: none sees another one's. */
-static struct ik_sa *find_sa(struct ike_engine *e, const struct cg_endpoint *local,
+static struct ik_sa *find_sa(const struct ike_engine *e, const struct cg_endpoint *local,
 			     const struct ike_header *h)
 {
 	bool we_initiated = !ike_header_from_initiator(h);
@@ -53,6 +53,49 @@ static struct ik_sa *find_sa(struct ike_engine *e, const struct cg_endpoint *loc
 	if (we_initiated ? sa->spi_r != h->spi_r : sa->spi_i != h->spi_i)
 		return NULL;
 	return sa;
+}
+
+enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *local,
+		       const uint8_t *data, size_t size)
+{
+	size_t marker = local->port == IKE_NAT_PORT ? 4 : 0;
+	const struct ik_sa *sa;
+	struct ike_header h;
+
+	if (size < marker || ike_header_parse(data + marker, size - marker, &h, NULL) < 0)
+		return IKE_RANK_STRANGER;
+	if (h.exchange == IKE_EXCHANGE_SA_INIT) {
+		sa = ike_header_is_response(&h) ? ik_sa_find(e, h.spi_i) : NULL;
+		return sa && sa->state == IK_SA_INIT_SENT && sa->local.vrf == local->vrf
+			       ? IKE_RANK_KNOWN
+			       : IKE_RANK_STRANGER;
+	}
+	sa = find_sa(e, local, &h);
+	if (!sa)
+		return IKE_RANK_STRANGER;
+	switch (sa->state) {
+	case IK_SA_HALF_OPEN:
+	case IK_SA_PEER_VERIFY:
+	case IK_SA_PEER_FINISH:
+	case IK_SA_FAILED: return IKE_RANK_BEGUN;
+	case IK_SA_NONCE:
+	case IK_SA_INIT_SENT:
+	case IK_SA_INTERMEDIATE_SENT:
+	case IK_SA_AUTH_SIGN:
+	case IK_SA_AUTH_SENT:
+	case IK_SA_AUTH_VERIFY:
+	case IK_SA_REKEY_OFFER:
+	case IK_SA_UP:
+	case IK_SA_REKEYED:
+	case IK_SA_CLOSING: return IKE_RANK_KNOWN;
+	case IK_SA_DEAD: break;
+	}
+	return IKE_RANK_STRANGER;
+}
+
+void ike_overloaded(struct ike_engine *e)
+{
+	e->counters.overloaded++;
 }
 
 /*
@@ -81,7 +124,10 @@ static bool has_keys(struct ike_engine *e, struct ik_sa *sa)
 		ik_report_failure(sa, IKE_WARNING, "bad-key-exchange",
 				  "the peer's implementation is at fault, or somebody tampers",
 				  "the peer's public value was refused (RFC 6989)");
-		ik_sa_kill(sa);
+		/* Whoever knows our SPI is there. It has cost a key and a nonce: the next one from there waits its turn. */
+		ik_halfopen_proven(sa);
+		sa->setup->dh = ike_dh_free(sa->setup->dh);
+		ik_sa_fail(sa);
 		return false;
 	}
 	return true;

@@ -419,6 +419,17 @@ static bool child_work(const struct ik_sa *sa)
 	return sa->active && ik_task_about_child(sa->active->task.kind);
 }
 
+/* The peer is authenticated, and asks for what no implementation should. */
+static void report_request(const struct ik_sa *sa, const char *what)
+{
+	char remote[CG_ENDPOINT_SIZE];
+
+	ik_report(sa->e, sa->conn, &sa->remote, IKE_WARNING, "ike-rekey-refused",
+		  "this is a fault of the peer's implementation",
+		  "%s asks to rekey the IKE SA in a way that cannot be: %s",
+		  cg_endpoint_format(&sa->remote, remote), what);
+}
+
 void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
 {
 	struct ike_engine *e = sa->e;
@@ -431,6 +442,7 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	size_t len = 0;
 	bool more;
 	struct ike_choice choice;
+	struct ike_fault fault = {};
 	struct ik_followup *f = NULL;
 	struct ike_dh *dh = NULL;
 	struct ike_builder b;
@@ -444,7 +456,8 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		return;
 	}
 	if (!content->nonce.data || !content->has_ke ||
-	    ike_sa_parse(content->sa, &offer, NULL) < 0) {
+	    ike_sa_parse(content->sa, &offer, &fault) < 0) {
+		report_request(sa, fault.text ? fault.text : "SA, KE or Ni payload is missing");
 		refuse(sa, id, IKE_N_INVALID_SYNTAX, IKE_VIEW_NONE);
 		return;
 	}
@@ -466,7 +479,7 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	}
 	more = ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX;
 	heir = spi_i ? heir_new(sa, false) : NULL;
-	r = heir ? ike_dh_new(choice.suite.ke, &e->config.random, &dh) : -EBADMSG;
+	r = heir ? ike_dh_new(choice.suite.ke, &e->config.random, &dh) : spi_i ? -ENOMEM : -EBADMSG;
 	if (r == 0) {
 		heir->spi_i = spi_i;
 		ike_random_fill(&e->config.random, nonce, sizeof(nonce));
@@ -498,6 +511,9 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		ik_followup_drop(sa);
 		if (heir && ik_sa_alive(heir))
 			ik_sa_kill(heir);
+		if (r == -EBADMSG)
+			report_request(sa, spi_i ? "its public value was refused (RFC 6989)"
+						 : "its SPI is 0");
 		refuse(sa, id, r == -EBADMSG ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE,
 		       IKE_VIEW_NONE);
 		return;

@@ -51,16 +51,23 @@ void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg
 void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
 		       const char *hint, const char *format, ...)
 {
+	struct ike_engine *e = sa->e;
+	const struct ik_conn *conn = sa->conn;
 	va_list ap;
 
 	if (sa->reported)
 		return;
 	sa->reported = true;
-	/* What strangers can cause is told at a bounded rate. */
-	if (!sa->conn && !ik_bucket_pass(sa->e, &sa->e->clear_reports, 20, IK_SECOND))
+	/* What strangers can cause is told at a bounded rate; what nobody has to read uses none of that up. */
+	if (!conn &&
+	    !ik_bucket_pass(e, severity == IKE_DEBUG ? &e->debug_reports : &e->clear_reports, 20,
+			    IK_SECOND))
 		return;
+	/* Where the address tells who it should be, the operator looks there. */
+	if (!conn && !sa->initiator)
+		conn = ik_conn_only(e, &sa->local, &sa->remote);
 	va_start(ap, format);
-	report(sa->e, sa->conn, &sa->remote, severity, event, hint, format, ap);
+	report(e, conn, &sa->remote, severity, event, hint, format, ap);
 	va_end(ap);
 }
 

@@ -106,7 +106,8 @@ struct ik_conn {
 	struct ike_blob *ocsp; /* about our certificates, with what they hold; see ocsp.h */
 	size_t n_ocsp;
 	struct ik_link sas;
-	unsigned failures; /* attempts in a row */
+	unsigned failures;	 /* attempts in a row */
+	ike_time told_half_open; /* that a peer at its address did not go on; 0: never */
 	struct ik_timer retry;
 	struct ik_slot *slots; /* one a configured child */
 	struct ik_timer children, unique;
@@ -293,8 +294,10 @@ struct ik_setup {
 	uint8_t *chain;
 	size_t chain_len;
 	uint8_t first;
-	/* first error in clear (section 2.21.1) */
+	/* first error in clear (section 2.21.1); the first answer that could not be used, in words, and how many there were */
 	uint16_t clear_error;
+	char *unusable;
+	unsigned n_unusable;
 	/* responder: half-open accounting */
 	struct ik_sa *sa;
 	struct cg_addr from;
@@ -414,7 +417,13 @@ struct ike_engine {
 	size_t n_nonces;
 	bool nonces_wanted;
 	struct ik_out *out_first, **out_last, *out_shown;
-	struct ik_bucket clear_errors, clear_ke, clear_reports, clear_hints;
+	struct ik_bucket clear_errors, clear_ke, clear_reports, debug_reports, limit_reports,
+		clear_hints;
+	struct {
+		uint64_t key;
+		ike_time at;
+	} limits_told[16]; /* whom a limit kept out, by prefix */
+	size_t n_limits_told;
 	uint64_t told
 		[64]; /* refused IKE_SA_INITs: each is told once, however often it is repeated */
 	size_t n_told;

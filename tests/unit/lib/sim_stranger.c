@@ -12,26 +12,35 @@ size_t stranger_init(uint64_t spi, struct ike_view cookie, uint8_t *buf, size_t 
 size_t stranger_init_of(uint64_t spi, size_t ke_len, size_t nonce_len, struct ike_view cookie,
 			uint8_t *buf, size_t size)
 {
+	uint8_t ke[300];
+
+	assert_true(ke_len <= sizeof(ke));
+	for (size_t i = 0; i < sizeof(ke); i++)
+		ke[i] = (uint8_t)(i + 1);
+	return stranger_init_with(spi, IKE_VIEW(ke, ke_len), nonce_len, cookie, buf, size);
+}
+
+size_t stranger_init_with(uint64_t spi, struct ike_view ke, size_t nonce_len,
+			  struct ike_view cookie, uint8_t *buf, size_t size)
+{
 	struct ike_header h = {.spi_i = spi,
 			       .major = 2,
 			       .exchange = IKE_EXCHANGE_SA_INIT,
 			       .flags = IKE_FLAG_INITIATOR};
 	struct ike_builder b;
-	uint8_t nonce[300], ke[300];
+	uint8_t nonce[300];
 	size_t len;
 
-	assert_true(ke_len <= sizeof(ke) && nonce_len <= sizeof(nonce));
+	assert_true(nonce_len <= sizeof(nonce));
 	/* The same nonce for the same SPI, as one who returns a cookie has it. */
-	for (size_t i = 0; i < sizeof(nonce); i++) {
+	for (size_t i = 0; i < sizeof(nonce); i++)
 		nonce[i] = (uint8_t)(spi >> (i % 8 * 8));
-		ke[i] = (uint8_t)(i + 1);
-	}
 	ike_build_message(&b, buf, size, &h);
 	if (cookie.len)
 		ike_build_notify(&b, IKE_N_COOKIE, cookie);
 	ike_build_offer(&b, &ike_policy_default_ike, IKE_KE_USE_POLICY, IKE_VIEW_NONE,
 			IKE_KE_CURVE25519);
-	ike_build_ke(&b, IKE_KE_CURVE25519, IKE_VIEW(ke, ke_len));
+	ike_build_ke(&b, IKE_KE_CURVE25519, ke);
 	ike_build_nonce(&b, IKE_VIEW(nonce, nonce_len));
 	assert_int_equal(ike_build_finish(&b, &len), 0);
 	return len;

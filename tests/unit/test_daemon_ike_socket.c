@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * In which order datagrams are handed on when there are more than there is time for: what is known as soon as it is read, then those who have
+ * begun, then strangers; each kind in the order it came; and nobody keeps a kind out for good.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/ike_socket.h"
+
+enum { SOCKETS = 4 };
+
+/* Of datagrams the first byte is whose they are, and the others a number. */
+struct world {
+	struct event_base *base;
+	struct ike_sockets *sockets;
+	struct sockaddr_in at[SOCKETS];
+	int out;
+	char kinds[4096];
+	uint32_t numbers[4096];
+	size_t n;
+	unsigned int overloads, bursts;
+	size_t echo; /* so many strangers more for each that is handled */
+};
+
+static enum ike_rank rank(void *ctx _unused_, const struct cg_endpoint *local _unused_,
+			  const uint8_t *data, size_t size)
+{
+	assert_int_equal(size, 5);
+	return data[0] == 'K'	? IKE_RANK_KNOWN
+	       : data[0] == 'B' ? IKE_RANK_BEGUN
+				: IKE_RANK_STRANGER;
+}
+
+static void say(const struct world *w, size_t socket, char kind, uint32_t number)
+{
+	uint8_t data[5] = {(uint8_t)kind};
+
+	memcpy(data + 1, &number, sizeof(number));
+	assert_int_equal(sendto(w->out, data, sizeof(data), 0,
+				(const struct sockaddr *)&w->at[socket], sizeof(w->at[socket])),
+			 sizeof(data));
+}
+
+static void datagram(void *ctx, const struct cg_endpoint *local, const struct cg_endpoint *remote,
+		     const uint8_t *data, size_t size)
+{
+	struct world *w = ctx;
+
+	assert_int_equal(size, 5);
+	assert_int_equal(local->addr.family, AF_INET);
+	assert_int_equal(remote->addr.family, AF_INET);
+	assert_true(w->n < ARRAY_SIZE(w->kinds));
+	w->kinds[w->n] = (char)data[0];
+	memcpy(&w->numbers[w->n++], data + 1, 4);
+	for (size_t i = 0; i < w->echo && data[0] == 'S'; i++)
+		say(w, 0, 'S', 0);
+}
+
+static void overloaded(void *ctx)
+{
+	((struct world *)ctx)->overloads++;
+}
+
+static void burst(void *ctx)
+{
+	((struct world *)ctx)->bursts++;
+}
+
+static const struct ike_socket_ops ops = {
+	.rank = rank, .datagram = datagram, .overloaded = overloaded, .burst = burst};
+
+static int set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->base = event_base_new();
+	assert_non_null(w->base);
+	w->out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_true(w->out >= 0);
+	assert_int_equal(ike_sockets_new(w->base, &ops, w, &w->sockets), 0);
+	for (size_t i = 0; i < SOCKETS; i++) {
+		struct proto_socket p = {.local.addr.family = AF_INET};
+		socklen_t len = sizeof(w->at[i]);
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
+
+		assert_true(fd >= 0);
+		w->at[i] = (struct sockaddr_in){.sin_family = AF_INET,
+						.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		assert_int_equal(bind(fd, (struct sockaddr *)&w->at[i], len), 0);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&w->at[i], &len), 0);
+		assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)), 0);
+		p.local.port = ntohs(w->at[i].sin_port);
+		assert_int_equal(ike_sockets_add(w->sockets, &p, &fd), 0);
+	}
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+
+	w->sockets = ike_sockets_free(w->sockets);
+	event_base_free(w->base);
+	(void)close(w->out);
+	free(w);
+	return 0;
+}
+
+static void turns(struct world *w, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		assert_true(event_base_loop(w->base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
+}
+
+static size_t handled(const struct world *w, char kind)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		n += w->kinds[i] == kind;
+	return n;
+}
+
+static void known_come_first_and_strangers_last(void **state)
+{
+	struct world *w = *state;
+
+	for (uint32_t i = 0; i < 150; i++)
+		say(w, 0, 'S', i);
+	for (uint32_t i = 0; i < 20; i++) {
+		say(w, 0, 'B', i);
+		say(w, 0, 'K', i);
+	}
+	turns(w, 50);
+	assert_int_equal(w->n, 190);
+	assert_int_equal(w->overloads, 0);
+	assert_true(w->bursts > 0);
+	for (size_t i = 0; i < w->n; i++) {
+		assert_int_equal(w->kinds[i], i < 20 ? 'K' : i < 40 ? 'B' : 'S');
+		assert_int_equal(w->numbers[i], i < 20 ? i : i < 40 ? i - 20 : i - 40);
+	}
+}
+
+/* Strangers wait until every socket has been read. */
+static void known_of_another_socket_come_first(void **state)
+{
+	struct world *w = *state;
+
+	for (uint32_t socket = 0; socket < SOCKETS; socket++) {
+		for (uint32_t i = 0; i < 50; i++)
+			say(w, socket, 'S', i);
+		say(w, socket, 'K', socket);
+	}
+	turns(w, 50);
+	assert_int_equal(w->n, SOCKETS * 51);
+	for (size_t i = 0; i < SOCKETS; i++)
+		assert_int_equal(w->kinds[i], 'K');
+}
+
+static void what_there_is_no_room_for_is_counted(void **state)
+{
+	struct world *w = *state;
+
+	for (uint32_t socket = 0; socket < SOCKETS; socket++) {
+		for (uint32_t i = 0; i < 200; i++)
+			say(w, socket, 'S', i);
+		say(w, socket, 'B', socket);
+		say(w, socket, 'K', socket);
+	}
+	turns(w, 100);
+	/* Strangers cost neither of the others a place. */
+	assert_int_equal(handled(w, 'K'), SOCKETS);
+	assert_int_equal(handled(w, 'B'), SOCKETS);
+	assert_int_equal(handled(w, 'S'), 512);
+	assert_int_equal(w->overloads, SOCKETS * 200 - 512);
+	/* Then there is room again. */
+	say(w, 0, 'S', 7);
+	turns(w, 4);
+	assert_int_equal(handled(w, 'S'), 513);
+}
+
+/* However much comes, and without an end: all have their turn. */
+static void nobody_waits_forever(void **state)
+{
+	struct world *w = *state;
+
+	w->echo = 2;
+	for (uint32_t i = 0; i < 100; i++)
+		say(w, 0, 'S', i);
+	turns(w, 20);
+	assert_in_range(handled(w, 'S'), 100, 20 * 64);
+	say(w, 1, 'B', 1);
+	say(w, 2, 'K', 1);
+	turns(w, 2);
+	assert_int_equal(handled(w, 'B'), 1);
+	assert_int_equal(handled(w, 'K'), 1);
+	w->echo = 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(known_come_first_and_strangers_last, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(known_of_another_socket_come_first, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_there_is_no_room_for_is_counted, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(nobody_waits_forever, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
