@@ -215,9 +215,20 @@ void binding_settle(struct gateway *g, struct binding *b)
 	unlink_binding(g, b);
 }
 
-void binding_place(struct gateway *g, uint64_t handle, const struct cg_addr *place)
+struct binding *binding_named(struct gateway *g, uint64_t handle)
 {
 	struct binding *b = binding_find(g, handle);
+
+	for (unsigned int i = 0; i < g->n_verifiers && !b; i++) {
+		channel_drain(proc_channel(g, ROLE_VERIFY, i));
+		b = binding_find(g, handle);
+	}
+	return b;
+}
+
+void binding_place(struct gateway *g, uint64_t handle, const struct cg_addr *place)
+{
+	struct binding *b = binding_named(g, handle);
 	struct check_context ctx;
 
 	if (!b || !b->conn || b->dead || b->released)

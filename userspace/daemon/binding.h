@@ -74,6 +74,11 @@ struct binding {
 /* Who is let in and when and why that ended is told as peer-admitted and peer-left. */
 void binding_new(struct gateway *g, struct proc *from, const struct proto_binding *b);
 struct binding *binding_find(struct gateway *g, uint64_t handle);
+/*
+ * One that ike names. It is told to main before its handle is told to ike, but on another socket: what is there is read first, and may put another
+ * configuration in force.
+ */
+struct binding *binding_named(struct gateway *g, uint64_t handle);
 /* Why it is dead; never NULL. */
 const char *binding_why(const struct binding *b);
 struct binding *binding_find_kernel(struct gateway *g, uint32_t id);

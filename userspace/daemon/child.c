@@ -70,18 +70,6 @@ static void answer(struct gateway *g, uint64_t request, int error, const char *t
 	(void)channel_send(ike_channel(g), &m, -EBADF);
 }
 
-/* The binding is told to main before its handle is told to ike, but on another socket: what is there is read first. */
-static struct binding *find_binding(struct gateway *g, uint64_t handle)
-{
-	struct binding *b = binding_find(g, handle);
-
-	for (unsigned int i = 0; i < g->n_verifiers && !b; i++) {
-		channel_drain(proc_channel(g, ROLE_VERIFY, i));
-		b = binding_find(g, handle);
-	}
-	return b;
-}
-
 static int allowed(struct gateway *g, const struct ike_out_child_add *a, struct conn *c,
 		   const struct binding *b, char text[CHECK_TEXT])
 {
@@ -241,7 +229,7 @@ void child_add(struct gateway *g, const struct proto_child_add *p)
 	const struct ike_out_child_add *a = &p->a;
 	static struct cg_ratelimit refusals = {.interval = 10 * USEC_PER_SEC, .burst = 20};
 	/* Verify's messages are read for it, and may put another configuration in force: connections are looked up after that. */
-	struct binding *b = find_binding(g, a->binding);
+	struct binding *b = binding_named(g, a->binding);
 	struct conn *c = conn_find(g, a->connection);
 	char text[CHECK_TEXT] = "";
 	int r;
