@@ -24,17 +24,8 @@ struct world {
 	uint32_t numbers[16384];
 	size_t n;
 	unsigned int overloads, bursts;
-	size_t echo; /* so many strangers more for each that is handled */
+	bool echo; /* for each stranger that is read another one comes */
 };
-
-static enum ike_rank rank(void *ctx _unused_, const struct cg_endpoint *local _unused_,
-			  const uint8_t *data, size_t size)
-{
-	assert_int_equal(size, 5);
-	return data[0] == 'K'	? IKE_RANK_KNOWN
-	       : data[0] == 'B' ? IKE_RANK_BEGUN
-				: IKE_RANK_STRANGER;
-}
 
 static void say(const struct world *w, size_t socket, char kind, uint32_t number)
 {
@@ -44,6 +35,19 @@ static void say(const struct world *w, size_t socket, char kind, uint32_t number
 	assert_int_equal(sendto(w->out, data, sizeof(data), 0,
 				(const struct sockaddr *)&w->at[socket], sizeof(w->at[socket])),
 			 sizeof(data));
+}
+
+static enum ike_rank rank(void *ctx, const struct cg_endpoint *local _unused_, const uint8_t *data,
+			  size_t size)
+{
+	const struct world *w = ctx;
+
+	assert_int_equal(size, 5);
+	if (w->echo && data[0] == 'S')
+		say(w, 0, 'S', 0);
+	return data[0] == 'K'	? IKE_RANK_KNOWN
+	       : data[0] == 'B' ? IKE_RANK_BEGUN
+				: IKE_RANK_STRANGER;
 }
 
 static void datagram(void *ctx, const struct cg_endpoint *local, const struct cg_endpoint *remote,
@@ -57,8 +61,6 @@ static void datagram(void *ctx, const struct cg_endpoint *local, const struct cg
 	assert_true(w->n < ARRAY_SIZE(w->kinds));
 	w->kinds[w->n] = (char)data[0];
 	memcpy(&w->numbers[w->n++], data + 1, 4);
-	for (size_t i = 0; i < w->echo && data[0] == 'S'; i++)
-		say(w, 0, 'S', 0);
 }
 
 static void overloaded(void *ctx)
@@ -197,7 +199,7 @@ static void nobody_waits_forever(void **state)
 {
 	struct world *w = *state;
 
-	w->echo = 2;
+	w->echo = true;
 	for (uint32_t i = 0; i < 100; i++)
 		say(w, 0, 'S', i);
 	turns(w, 20);
@@ -207,7 +209,7 @@ static void nobody_waits_forever(void **state)
 	turns(w, 2);
 	assert_int_equal(handled(w, 'B'), 1);
 	assert_int_equal(handled(w, 'K'), 1);
-	w->echo = 0;
+	w->echo = false;
 }
 
 int main(void)
