@@ -18,8 +18,8 @@
 #define BURSTS	     16 /* a socket may fill faster than it is read */
 #define TURN	     64 /* of those that wait, or so much time */
 #define TURN_USEC    2000
-#define WAITING	     512 /* of each kind, and their bytes */
-#define WAITING_SIZE ((size_t)1024 * 1024)
+#define WAITING	     4096 /* of each kind, and their bytes: as many sites may begin at once */
+#define WAITING_SIZE ((size_t)4 * 1024 * 1024)
 #define DATAGRAM_MAX 65535
 #define CONTROL_SPACE \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
