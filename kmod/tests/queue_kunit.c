@@ -429,18 +429,10 @@ static struct {
 	u32 which[CG_MAX_ORDER + 4];	/* in the order in which they ended */
 } bursts;
 
-static void begin_nothing(const struct cg_esp *esp, struct cg_op *op, crypto_completion_t done)
-{
-}
-
 static int find_nothing(const struct cg_esp *esp, struct cg_op *op, u64 seq, u8 *packet,
 			unsigned int len)
 {
 	return -EINVAL;
-}
-
-static void release_nothing(struct cg_esp *esp)
-{
 }
 
 static const struct cg_cipher cipher_of_nothing = {

@@ -241,6 +241,21 @@ static void nobody_looks_more_often_than_was_set_or_while_something_is_loaded(vo
 	assert_int_equal(load.starts, 1);
 }
 
+/* It may be what the file was repaired for. */
+static void while_a_load_waits_since_it_failed_they_look(void **state)
+{
+	struct world *w = *state;
+
+	w->m->g.load_again = true;
+	w->m->g.load_failures = 1;
+	put(w->paths[KEY], "whole");
+	look(w);
+	look(w);
+	assert_int_equal(load.starts, 1);
+	w->m->g.load_again = false;
+	w->m->g.load_failures = 0;
+}
+
 /* A vault's has no file; its URL is not looked for among them. */
 static void what_is_in_a_vault_is_no_file(void **state)
 {
@@ -267,6 +282,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			nobody_looks_more_often_than_was_set_or_while_something_is_loaded, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(while_a_load_waits_since_it_failed_they_look,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_in_a_vault_is_no_file, set_up, tear_down),
 	};
 

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <sys/socket.h>
+
 #include "daemon/apply.h"
 #include "daemon/binding.h"
 #include "daemon/channel.h"
@@ -354,6 +356,49 @@ static void what_they_read_differently_is_not_put_in_force(void **state _unused_
 	assert_non_null(strstr(w.hint, "reload again"));
 }
 
+/* Of how many connections a worker was told that none takes them; nothing else is read. */
+static unsigned int refusals(unsigned int worker, uint32_t connection)
+{
+	static uint8_t buf[MSG_SIZE_MAX];
+	unsigned int n = 0;
+	struct stage_ref ref;
+	struct msg_reader r;
+	enum msg_type type;
+	ssize_t len;
+
+	while ((len = recv(w.theirs[1 + worker], buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
+		assert_int_equal(msg_open(buf, (size_t)len, &type, &r), 0);
+		if (type != MSG_STAGE_REFUSE)
+			continue;
+		proto_get_stage_ref(&r, &ref);
+		assert_true(msg_done(&r));
+		assert_int_equal(ref.generation, 1);
+		assert_int_equal(ref.connection, connection);
+		n++;
+	}
+	return n;
+}
+
+/* One worker takes a chain, another does not: it is refused, and the one that took it must not go by it. */
+static void what_not_all_take_is_taken_by_none(void **state _unused_)
+{
+	for (unsigned int way = 0; way < 3; way++) {
+		w.g.generation = 0;
+		w.g.next_conn = 0;
+		assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
+		key_answers(1, NULL);
+		answer_of(way == 1, 1, 7, NULL);
+		answer_of(way != 1, 1, 8, way == 2 ? NULL : "no memory");
+		key_answers(2, NULL);
+		all_answer(2, way == 0 ? "all say so" : NULL);
+		assert_int_equal(w.done, way + 1);
+		assert_int_equal(w.error, way == 0 ? -EINVAL : 0);
+		for (unsigned int i = 0; i < WORKERS; i++)
+			assert_int_equal(refusals(i, 1), 1);
+	}
+	assert_string_equal(w.refusal[0], "the peer's certificates changed while they were read");
+}
+
 static void a_start_goes_on_without_the_connection_whose_certificate_expired(void **state _unused_)
 {
 	assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
@@ -530,6 +575,110 @@ static void what_is_due_during_a_restart_is_loaded_after_it(void **state _unused
 	event_free(w.g.load_timer);
 }
 
+/* When the next one is due, in seconds; 0: at once, or never. */
+static time_t due_in(void)
+{
+	struct timeval now, at = {0};
+
+	if (!event_pending(w.g.load_timer, EV_TIMEOUT, &at))
+		return 0;
+	(void)gettimeofday(&now, NULL);
+	at.tv_sec -= now.tv_sec;
+	return at.tv_usec >= now.tv_usec ? at.tv_sec + 1 : at.tv_sec;
+}
+
+/* A load that is due, of which the first connection's file cannot be used, and says why. */
+static void load_what_is_due(const struct conn *old, const char *why)
+{
+	w.g.generation = 0;
+	load_due(&w.g, on_done);
+	assert_non_null(w.g.load);
+	key_answers(old->id, why);
+	/* Whoever stands alone is judged to the end. */
+	if (why && w.g.load)
+		all_answer(old->id, NULL);
+	key_answers(old->id, NULL);
+	all_answer(old->id, NULL);
+	if (!why)
+		all_answer(old->id, NULL);
+}
+
+/* What lasts is neither tried again and again, nor told again and again; what is new is told. */
+static void what_is_due_and_fails_is_tried_with_pauses(void **state _unused_)
+{
+	struct conn old = {.files_loaded = 1};
+
+	w.g.load_timer = evtimer_new(w.g.base, on_timer, NULL);
+	assert_non_null(w.g.load_timer);
+	w.g.loaded = true;
+	w.old = &old;
+	w.g.load_again = true;
+	for (unsigned int i = 0; i < 9; i++) {
+		load_what_is_due(&old, i == 4 ? "no file" : "half a file");
+		assert_int_equal(w.done, i + 1);
+		assert_int_equal(w.error, -EINVAL);
+		assert_true(w.g.load_again);
+		assert_int_equal(w.g.load_news, i == 0 || i == 4 || i == 5);
+		assert_in_range(due_in(), (LOAD_RETRY_SECONDS << MIN(i, LOAD_RETRY_DOUBLED)) - 1,
+				LOAD_RETRY_SECONDS << MIN(i, LOAD_RETRY_DOUBLED));
+	}
+	assert_int_equal(w.applied, 0);
+	/* Whatever else comes does not wait for that. */
+	w.g.generation = 0;
+	load_due(&w.g, on_done);
+	load_soon(&w.g);
+	key_answers(old.id, "half a file");
+	key_answers(old.id, NULL);
+	all_answer(old.id, NULL);
+	assert_int_equal(w.error, -EINVAL);
+	assert_in_range(due_in(), 0, 1);
+	/* The end of it is told too, and the next failure is the first again. */
+	old.files_loaded = 0;
+	w.g.generation = 0;
+	load_due(&w.g, on_done);
+	for (unsigned int i = 0; i < 2; i++) {
+		key_answers(old.id, NULL);
+		all_answer(old.id, NULL);
+	}
+	assert_int_equal(w.error, 0);
+	assert_true(w.g.load_news);
+	assert_false(w.g.load_again);
+	assert_int_equal(w.g.load_failures, 0);
+	assert_null(w.g.load_why);
+	event_free(w.g.load_timer);
+}
+
+/* A process came anew, and one connection's file was broken meanwhile: after a while the others do not wait for it. */
+static void who_knows_nothing_is_told_of_the_others(void **state _unused_)
+{
+	struct conn old = {.files_loaded = 1};
+
+	w.g.load_timer = evtimer_new(w.g.base, on_timer, NULL);
+	assert_non_null(w.g.load_timer);
+	w.g.loaded = true;
+	w.old = &old;
+	load_on_process(&w.g, false);
+	load_what_is_due(&old, "half a file");
+	assert_int_equal(w.error, -EINVAL);
+	assert_int_equal(w.applied, 0);
+	load_what_is_due(&old, "half a file");
+	assert_int_equal(w.done, 2);
+	assert_int_equal(w.error, 0);
+	assert_int_equal(w.applied, 1);
+	assert_string_equal(w.refusal[0], "half a file");
+	assert_string_equal(w.refusal[1], "");
+	assert_false(w.g.load_again);
+	/* All know what is in force now: it changes only for the better. */
+	load_soon(&w.g);
+	for (unsigned int i = 0; i < 2; i++) {
+		load_what_is_due(&old, "half a file");
+		assert_int_equal(w.error, -EINVAL);
+	}
+	assert_int_equal(w.applied, 1);
+	free(w.g.load_why);
+	event_free(w.g.load_timer);
+}
+
 /* Whether it is up is seen when it is put in force. */
 static void one_that_runs_keeps_its_certificates_until_then(void **state _unused_)
 {
@@ -555,6 +704,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_start_goes_on_without_the_connection_whose_certificate_expired, begin_two,
 			end),
+		cmocka_unit_test_setup_teardown(what_not_all_take_is_taken_by_none, begin_two, end),
 		cmocka_unit_test_setup_teardown(so_it_does_without_one_whose_peer_cannot_be_judged,
 						begin_two, end),
 		cmocka_unit_test_setup_teardown(a_start_with_nothing_left_fails, begin_two, end),
@@ -565,6 +715,10 @@ int main(void)
 						begin_two, end),
 		cmocka_unit_test_setup_teardown(what_is_due_during_a_restart_is_loaded_after_it,
 						begin_two, end),
+		cmocka_unit_test_setup_teardown(what_is_due_and_fails_is_tried_with_pauses,
+						begin_two, end),
+		cmocka_unit_test_setup_teardown(who_knows_nothing_is_told_of_the_others, begin_two,
+						end),
 		cmocka_unit_test_setup_teardown(one_that_runs_keeps_its_certificates_until_then,
 						begin_two, end),
 	};

@@ -29,7 +29,8 @@ static struct world {
 	size_t n_nonces, n_used;
 	unsigned int judged, waited, verdicts;
 	uint64_t last_request;
-	bool news_are_there;
+	bool news_are_there, admits;
+	int error; /* of the last verdict */
 } w;
 
 /* ---------------------------------------------------------------- what is there in the place of others */
@@ -60,6 +61,8 @@ int judge(const struct trust_table *t _unused_, const struct ike_out_verify *v _
 		ret_judged->keys.n = 1;
 		return -EAGAIN;
 	}
+	if (w.admits)
+		return 0;
 	ret_answer->error = -EACCES;
 	(void)snprintf(ret_answer->code, sizeof(ret_answer->code), "revocation-unknown");
 	return -EACCES;
@@ -92,7 +95,8 @@ static int on_our_end(void *ctx _unused_, struct channel *c _unused_, enum msg_t
 		w.n_nonces = proto_get_nonces(r, w.nonces);
 	else if (type == MSG_VERDICT) {
 		proto_get_verdict(r, &w.last_request, &answer);
-		assert_int_equal(answer.error, -EACCES);
+		w.error = answer.error;
+		assert_int_equal(answer.error, w.admits ? -ENOMEM : -EACCES);
 		w.verdicts++;
 	} else
 		assert_int_equal(type, MSG_NEWS_TAKEN);
@@ -295,6 +299,18 @@ static void ike_ends(struct worker *worker)
 	assert_int_equal(w.judged, 1);
 }
 
+/* There is no path that could be kept. Main hears of no binding: on_our_end() knows none. */
+static void cannot_be_watched(struct worker *worker)
+{
+	w.admits = w.news_are_there = true;
+	prepare(worker);
+	peer_comes(worker, 80);
+	run_for(worker, 20);
+	assert_int_equal(w.verdicts, 1);
+	assert_int_equal(w.last_request, 80);
+	assert_int_equal(w.error, -ENOMEM);
+}
+
 static void run(void (*scenario)(struct worker *w))
 {
 	static const struct options o;
@@ -327,6 +343,11 @@ static void nobody_waits_for_an_ike_that_ended(void **state _unused_)
 	run(ike_ends);
 }
 
+static void who_cannot_be_watched_is_not_let_in(void **state _unused_)
+{
+	run(cannot_be_watched);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +355,7 @@ int main(void)
 		cmocka_unit_test(with_news_it_comes_at_once),
 		cmocka_unit_test(only_so_many_wait_and_others_do_not),
 		cmocka_unit_test(nobody_waits_for_an_ike_that_ended),
+		cmocka_unit_test(who_cannot_be_watched_is_not_let_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

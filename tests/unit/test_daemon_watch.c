@@ -200,6 +200,53 @@ static void tunnels_of_a_refused_connection_are_watched_on(void **state _unused_
 	assert_string_equal(answer.code, "revoked");
 }
 
+/* Its file is full of what nobody signed now. */
+static void nobodys_lists_take_no_room_from_those_it_is_watched_by(void **state _unused_)
+{
+	struct pkirev_der good = lists(NULL, NULL, 1),
+			  heap = heap_of_lists(pkigen_root("CN=Stranger"));
+	struct watch *w = watching(LOOSE, &good);
+
+	count_not_kept(true);
+	refuse_all(&heap);
+	assert_int_equal(not_kept, 4);
+	count_not_kept(false);
+	watch_all(w);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.states, 1);
+	(void)watch_free(w);
+}
+
+/*
+ * This worker took another chain, and another one could not: main has it refused everywhere, and what runs is watched, and judged, by what was in force before.
+ */
+static void what_another_worker_could_not_take_is_taken_by_none(void **state _unused_)
+{
+	struct pkirev_der good = lists(NULL, NULL, 1), bad = lists(peer, NULL, 2);
+	struct watch *w = watching(LOOSE, &good);
+	struct trust_table *t = trust_table_new(2);
+	uint8_t was[32];
+
+	memcpy(was, trust_table_find(trust, LOOSE)->digest, sizeof(was));
+	rules.more = pkigen_root("CN=More");
+	connection(t, STRICT, PKI_REVOCATION_REQUIRED, false, &bad);
+	assert_int_equal(trust_table_refuse(t, STRICT), 0);
+	connection(t, LOOSE, PKI_REVOCATION_WHEN_AVAILABLE, false, &bad);
+	assert_int_equal(trust_table_refuse(t, STRICT), -ENOENT);
+	assert_int_equal(trust_table_refuse(t, LOOSE), 0);
+	trust_table_seal(t);
+	replace(t);
+	assert_null(trust_table_find(trust, LOOSE));
+	assert_memory_equal(trust_table_find_watched(trust, LOOSE)->digest, was, sizeof(was));
+	watch_all(w);
+	assert_false(run(w, pkigen_now()));
+	assert_int_equal(told.judged, 0);
+	/* its lists count, as those of others that are refused */
+	assert_int_equal(told.seen, 1);
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	(void)watch_free(w);
+}
+
 /* The same of one who asks for what is fetched. */
 static void news_reach_tunnels_of_a_refused_connection(void **state _unused_)
 {
@@ -444,6 +491,9 @@ int main(void)
 		cmocka_unit_test_setup(beyond_its_grace_only_who_must_know_ends_a_tunnel, fresh),
 		cmocka_unit_test_setup(what_is_not_asked_about_or_gone_is_not_told_of, fresh),
 		cmocka_unit_test_setup(tunnels_of_a_refused_connection_are_watched_on, fresh),
+		cmocka_unit_test_setup(what_another_worker_could_not_take_is_taken_by_none, fresh),
+		cmocka_unit_test_setup(nobodys_lists_take_no_room_from_those_it_is_watched_by,
+				       fresh),
 		cmocka_unit_test_setup(news_reach_tunnels_of_a_refused_connection, fresh),
 		cmocka_unit_test_setup(many_are_looked_at_some_at_a_time, fresh),
 		cmocka_unit_test_setup(

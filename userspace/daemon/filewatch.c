@@ -79,8 +79,9 @@ void filewatch_tick(struct gateway *g, usec_t now)
 {
 	bool changed = false;
 
-	if (!g->loaded || g->load || g->load_again || g->restart || g->stopping ||
-	    g->config->gateway.watch_files_seconds == 0 ||
+	/* One that is due is load.c's, unless it waits since it failed: the change may be what ends that. */
+	if (!g->loaded || g->load || (g->load_again && g->load_failures == 0) || g->restart ||
+	    g->stopping || g->config->gateway.watch_files_seconds == 0 ||
 	    now - g->files_at < g->config->gateway.watch_files_seconds * USEC_PER_SEC)
 		return;
 	g->files_at = now;

@@ -43,6 +43,10 @@ struct gateway {
 	struct refusals refusals;
 	unsigned int
 		load_retries; /* loads in a row without a connection for want of room: one more is due */
+	unsigned int load_failures; /* loads in a row that were due, and are due still */
+	bool load_bare; /* a process that ended since knew what is in force, and the next does not */
+	bool load_news; /* how the last load went has not been told */
+	char *load_why; /* the last of load_failures */
 	struct event *load_timer;
 	int64_t expiry_at; /* seconds since 1970 */
 	usec_t files_at;   /* boot time: looked at last by filewatch.c */

@@ -295,14 +295,27 @@ static int stage_trust(struct load *l)
 
 /*
  * Whether what is wrong with a connection is its own affair: there is nothing to go back to at the start, and where what is in force is loaded
- * again its files are what they were, and time alone is against them.
+ * again its files are what they were, and time alone is against them. Where a process knows nothing of what was in force there is nothing to go back
+ * to either, once whoever writes to a file had a while to end: all others would wait for this one.
  */
 static bool stands_alone(const struct load *l, const struct conn *c)
 {
-	const struct conn *old = conn_find_name(l->g, c->cfg->name);
+	const struct gateway *g = l->g;
+	const struct conn *old = conn_find_name(g, c->cfg->name);
 
-	return !l->own_config &&
-	       (!l->g->loaded || (old && (old->refusal || old->files_loaded == c->files_loaded)));
+	if (l->own_config)
+		return false;
+	return !g->loaded || (g->load_bare && g->load_failures > 0) ||
+	       (old && (old->refusal || old->files_loaded == c->files_loaded));
+}
+
+/* One worker took what another did not, or otherwise. Tunnels are watched by what was in force before, by whichever they are watched. */
+static void have_all_refuse(struct load *l, const struct conn *c)
+{
+	const struct stage_ref ref = {.generation = l->generation, .connection = c->id};
+
+	for (unsigned int i = 0; i < l->g->n_verifiers; i++)
+		tell(proc_channel(l->g, ROLE_VERIFY, i), MSG_STAGE_REFUSE, &ref);
 }
 
 /* It is loaded without what is wrong with it, so that it is there, and says why nothing comes of it. */
@@ -318,6 +331,8 @@ static void refuse_connection(struct load *l, struct conn *c)
 	}
 	l->forgiven += l->diags.n_errors - l->errors_before;
 	l->n_refused++;
+	if (l->answered && l->refused)
+		have_all_refuse(l, c);
 	/*
 	 * What is up lives on by what it was made with, until its certificates end; verify watches it by that (trust_lists.h). Whether it is up is seen
 	 * when it is put in force: others are staged meanwhile.
@@ -432,9 +447,12 @@ void load_on_staged_trust(struct gateway *g, struct proc *p _unused_, const stru
 		report_error(l, c->cfg, s->part, s->text, NULL);
 	} else if (s->error >= 0 && !l->answered) {
 		l->answered = true;
-		if (credentials_set_peer(c, s) < 0)
+		if (credentials_set_peer(c, s) < 0) {
+			l->refused = true;
+			note_error(l, -ENOMEM);
 			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
 				     "out of memory");
+		}
 	} else if (s->error >= 0 && !l->refused &&
 		   memcmp(c->trust_digest, s->digest, sizeof(c->trust_digest)) != 0) {
 		l->refused = true;
@@ -479,22 +497,55 @@ void load_free(struct load *l)
 	free(l);
 }
 
+static time_t pause_after(unsigned int failures)
+{
+	const unsigned int doubled = failures > 0 ? MIN(failures - 1, LOAD_RETRY_DOUBLED) : 0;
+
+	return (time_t)LOAD_RETRY_SECONDS << doubled;
+}
+
+/* How it went, and whether that is another thing than what was told the last time. */
+static void note_outcome(struct load *l, int error, bool due_still)
+{
+	struct gateway *g = l->g;
+	const char *why = NULL;
+
+	if (error >= 0) {
+		g->load_news = g->load_failures > 0;
+		g->load_failures = 0;
+		g->load_bare = false;
+		free(TAKE_PTR(g->load_why));
+		g->load_retries = l->n_refused > 0 && l->short_of_room ? g->load_retries + 1 : 0;
+		return;
+	}
+	for (size_t i = 0; i < l->diags.n && !why; i++) {
+		if (l->diags.items[i].severity == CG_DIAG_ERROR)
+			why = l->diags.items[i].text;
+	}
+	why = why ? why : strerror(-error);
+	g->load_news = g->load_failures == 0 || !streq_ptr(g->load_why, why);
+	if (!due_still)
+		return;
+	g->load_failures++;
+	(void)str_replace(&g->load_why, why);
+}
+
 static void finish(struct load *l, int error, json_t *result)
 {
-	const struct timeval soon = {.tv_usec = 1000};
+	struct timeval at = {.tv_usec = 1000};
 	struct gateway *g = l->g;
-	struct timeval later;
-	unsigned int doubled;
+	const bool owed = error < 0 && l->owed && g->loaded;
 
 	g->load = NULL;
-	g->load_again = g->load_again || (error < 0 && l->owed && g->loaded);
-	if (error >= 0)
-		g->load_retries = l->n_refused > 0 && l->short_of_room ? g->load_retries + 1 : 0;
-	doubled = g->load_retries > 0 ? MIN(g->load_retries - 1, LOAD_RETRY_DOUBLED) : 0;
-	later = (struct timeval){.tv_sec = LOAD_RETRY_SECONDS << doubled};
+	note_outcome(l, error, owed);
+	/* What else is due is so whatever this came to; this alone, with pauses: what is wrong may last. */
+	if (!g->load_again)
+		at = (struct timeval){
+			.tv_sec = pause_after(owed ? g->load_failures : g->load_retries)};
+	g->load_again = g->load_again || owed;
 	/* Whoever was called may want it later. */
 	if ((g->load_again || g->load_retries > 0) && !g->stopping)
-		(void)event_add(g->load_timer, g->load_again ? &soon : &later);
+		(void)event_add(g->load_timer, &at);
 	l->done(l->ctx, error, &l->diags, result);
 	load_free(l);
 	/* Reading a large configuration takes much more than keeping it: the rest goes back to the system. */
@@ -588,6 +639,7 @@ static void begin_anew(struct load *l)
 
 void load_on_process(struct gateway *g, bool came)
 {
+	g->load_bare = g->load_bare || !came;
 	if (g->load) {
 		if (!came)
 			begin_anew(g->load);
@@ -655,9 +707,11 @@ void load_due(struct gateway *g, load_done_fn done)
 {
 	const struct timeval later = {.tv_sec = LOAD_RETRY_SECONDS};
 
-	/* A restart that is under way may come to nothing. */
-	if ((g->load_again || g->load_retries > 0) && !g->stopping &&
-	    load_start(g, false, done, g) < 0)
+	if (g->stopping || (!g->load_again && g->load_retries == 0))
+		return;
+	/* It is due until it was done. A restart that is under way may come to nothing. */
+	g->load_again = true;
+	if (load_start(g, false, done, g) < 0)
 		(void)event_add(g->load_timer, &later);
 }
 

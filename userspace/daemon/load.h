@@ -16,7 +16,7 @@ struct staged_trust;
 
 /* From a load that failed, or went without what may be had soon, to the next. */
 enum { LOAD_RETRY_SECONDS = 5 };
-/* The pauses double this often while memory or descriptors are wanting: five minutes. */
+/* The pauses double this often, while what is due fails or memory or descriptors are wanting: five minutes. */
 #define LOAD_RETRY_DOUBLED 6U
 
 /* What became of a load: 0, or negative errno. diags are the caller's to read, not to keep. */

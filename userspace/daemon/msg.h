@@ -39,6 +39,7 @@
 	X(STAGE_TRUST,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
 	X(STAGE_FILE,      ROLE_BIT(ROLE_MAIN),     MSG_STAGED,              1)                    \
 	X(STAGE_END,       ROLE_BIT(ROLE_MAIN),     MSG_STAGED,              0)                    \
+	X(STAGE_REFUSE,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
 	X(STAGE_COMMIT,    ROLE_BIT(ROLE_MAIN),     MSG_STAGED,              0)                    \
 	X(STAGE_ABORT,     ROLE_BIT(ROLE_MAIN),     MSG_STAGED,              0)                    \
 	X(STAGED_KEY,      ROLE_BIT(ROLE_KEY),      ROLE_BIT(ROLE_MAIN),     0)                    \

@@ -33,7 +33,10 @@ enum {
 	STAGE_HASHES_MAX = 64, /* anchors' key hashes */
 };
 
-/* STAGE_BEGIN, STAGE_END (connection), STAGE_COMMIT, STAGE_ABORT */
+/*
+ * STAGE_BEGIN, STAGE_END (connection), STAGE_COMMIT, STAGE_ABORT; STAGE_REFUSE (the connection that ended last): another worker could not take it, or took it
+ * otherwise
+ */
 struct stage_ref {
 	uint32_t generation, connection;
 };

@@ -273,18 +273,16 @@ static void on_signalled_load(void *ctx, int error, const struct cg_diags *diags
 	notify_state("READY=1");
 }
 
-/* Key and verify need what is in force; if that cannot be had (a file is gone), later. */
+/* Key and verify need what is in force; if that cannot be had (a file is gone), load.c tries again. What lasts is told once. */
 static void on_restored(void *ctx, int error, const struct cg_diags *diags, json_t *result)
 {
-	const struct timeval later = {.tv_sec = LOAD_RETRY_SECONDS};
 	struct gateway *g = ctx;
 
 	json_decref(result);
-	if (error >= 0)
-		return;
-	gateway_loaded(g, error, diags);
-	g->load_again = true;
-	(void)event_add(g->load_timer, &later);
+	if (g->load_news)
+		gateway_loaded(g, error, diags);
+	if (error < 0 && g->load_news)
+		log_notice("it is tried again, with pauses that grow to five minutes");
 }
 
 static void on_load_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
@@ -366,6 +364,7 @@ static void gateway_done(struct gateway *g)
 	procs_stop(g);
 	kevents_stop(g);
 	load_free(g->load);
+	free(g->load_why);
 	for (size_t i = 0; i < g->n_conns; i++)
 		conn_free(g->conns[i]);
 	free(g->conns);

@@ -228,6 +228,8 @@ static int on_stage(struct verifier *v, enum msg_type type, struct msg_reader *r
 		return stage_file(v, &f, fd);
 	if (type == MSG_STAGE_END)
 		return stage_end(v, ref.connection);
+	if (type == MSG_STAGE_REFUSE)
+		return trust_table_refuse(v->staged, ref.connection);
 	if (type == MSG_STAGE_ABORT) {
 		v->staged = trust_table_free(v->staged);
 		return 0;
@@ -285,6 +287,7 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 				    .ctx = v};
 	struct ike_verify_answer answer = {0};
 	struct judged judged = {0};
+	struct watched *watched = NULL;
 	const struct trust_entry *e;
 	int r;
 
@@ -293,16 +296,22 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 		*ret_keys = judged.keys;
 		return r;
 	}
-	if (r == 0)
-		r = tell_main(v, &binding);
+	e = trust_table_find(v->now, judged.connection);
+	/* Nobody is let in who cannot be watched. */
+	if (r == 0) {
+		watched = watch_pack(&judged);
+		r = watched ? tell_main(v, &binding) : log_oom();
+	}
 	if (r == 0) {
 		answer.binding = binding.handle;
-		e = trust_table_find(v->now, judged.connection);
-		if (watch_add(v->watch, binding.handle, &judged, e ? e->revocation_grace : 0,
-			      now_seconds(), now_boottime()) < 0)
-			(void)log_oom();
-	} else if (answer.error == 0)
-		answer.error = r;
+		watch_put(v->watch, watched, binding.handle, e ? e->revocation_grace : 0,
+			  now_seconds(), now_boottime());
+	} else {
+		if (watched)
+			watch_give_back(watched);
+		if (answer.error == 0)
+			answer.error = r;
+	}
 	judged_done(&judged);
 	(void)channel_tell(worker_neighbour(&v->w, ROLE_IKE, 0), MSG_VERDICT, proto_put_verdict,
 			   request->v.request, &answer);

@@ -357,6 +357,19 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 	return r;
 }
 
+int trust_table_refuse(struct trust_table *t, uint32_t connection)
+{
+	static const struct pki_error why = {.text = "another worker could not take it"};
+	struct trust_entry *e = trust_table_last(t, connection);
+
+	if (!e)
+		return -ENOENT;
+	pki_trust_free(e->trust);
+	e->trust = NULL;
+	trust_entry_fail(e, -ECANCELED, STAGE_CHAIN, &why);
+	return 0;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct trust_entry *const *x = a, *const *y = b;

@@ -64,6 +64,8 @@ int trust_table_file(struct trust_table *t, const struct stage_file *f, const ui
 int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		    struct staged_trust *ret, uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE],
 		    uint8_t remote_id[PROTO_ID_MAX]);
+/* What was taken of it counts for nothing, as if it had an error: another worker has one, and all must do the same. -ENOENT. */
+int trust_table_refuse(struct trust_table *t, uint32_t connection);
 /* Sorts. From now on trust_table_find() works. */
 void trust_table_seal(struct trust_table *t);
 /* NULL: it is not there, or has an error. */

@@ -72,7 +72,7 @@ struct watch *watch_new(const struct watch_ops *ops, void *ctx)
 	return w;
 }
 
-static void watched_free(struct watched *p)
+void watch_give_back(struct watched *p)
 {
 	for (size_t i = 0; i < p->n_above; i++)
 		pki_cert_unref(p->above[i]);
@@ -91,7 +91,7 @@ static void drop(struct watch *w, struct watched *p)
 {
 	TAILQ_REMOVE(p->in, p, all);
 	table_del(&w->by_handle, &p->by_handle);
-	watched_free(p);
+	watch_give_back(p);
 }
 
 static int set_status(struct watched *p, const struct pki_cert_status *status, size_t n)
@@ -168,7 +168,7 @@ static struct watched *pack(const struct judged *j)
 	return p;
 failed:
 	if (p)
-		watched_free(p);
+		watch_give_back(p);
 	return NULL;
 }
 
@@ -243,14 +243,17 @@ static int64_t due_of(const struct watched *p, int64_t grace)
 	return due;
 }
 
-int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace, int64_t now,
-	      usec_t boot)
+struct watched *watch_pack(struct judged *j)
 {
 	struct watched *p = pack(j);
 
 	judged_done(j);
-	if (!p)
-		return -ENOMEM;
+	return p;
+}
+
+void watch_put(struct watch *w, struct watched *p, uint64_t handle, int64_t grace, int64_t now,
+	       usec_t boot)
+{
 	p->handle = handle;
 	p->due = due_of(p, grace);
 	p->looked_at = boot;
@@ -259,6 +262,16 @@ int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace,
 	table_add(&w->by_handle, &p->by_handle, handle);
 	if (p->n_status > 0)
 		tell(w, p, now, false);
+}
+
+int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace, int64_t now,
+	      usec_t boot)
+{
+	struct watched *p = watch_pack(j);
+
+	if (!p)
+		return -ENOMEM;
+	watch_put(w, p, handle, grace, now, boot);
 	return 0;
 }
 

@@ -21,8 +21,16 @@ struct watch_ops {
 	void (*judged)(void *ctx, const struct proto_path_judged *p);
 };
 
+struct watched;
+
 struct watch *watch_new(const struct watch_ops *ops, void *ctx);
 struct watch *watch_free(struct watch *w);
+/* What is watched of *j, which is freed whatever comes of it; NULL: no memory. To be put, or given back. */
+struct watched *watch_pack(struct judged *j);
+void watch_give_back(struct watched *p);
+/* Takes it, as the path of this binding, and tells its state. grace: of its connection, seconds; times as of watch_run(). */
+void watch_put(struct watch *w, struct watched *p, uint64_t handle, int64_t grace, int64_t now,
+	       usec_t boot);
 /*
  * Takes *j, whose verdict this binding is, and tells its state. grace: of its connection, seconds; times as of watch_run(). -ENOMEM: *j is
  * freed all the same.
