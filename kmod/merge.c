@@ -2,9 +2,7 @@
 /*
  * Opened packets become skbs, TCP segments that follow one another one skb
  * together. The conditions are those of the stack's GRO (tcp_gro_receive,
- * inet_gro_receive): segmentation of the result gives back the very packets. TCP's checksum is one
- * of them. The ICV speaks for the way between the gateways alone: what was damaged before it is
- * delivered as it came, for the host to find out, and is part of nothing that gets a new checksum.
+ * inet_gro_receive): segmentation of the result gives back the very packets.
  * The device's GRO goes on from there. Called by rx.c for a burst of one SA.
  */
 #include <linux/ip.h>
@@ -127,39 +125,12 @@ static bool continues(const struct cg_merge *m, const struct cg_segment *s)
 	return same_v4(m, (const struct iphdr *)m->skb->data, (const struct iphdr *)s->data);
 }
 
-/* @sum: of the TCP segment, @len bytes, of the packet at @data. */
-static bool is_right(const u8 *data, bool v6, unsigned int len, __wsum sum)
-{
-	const struct ipv6hdr *ip6h = (const struct ipv6hdr *)data;
-	const struct iphdr *iph = (const struct iphdr *)data;
-
-	if (v6)
-		return !tcp_v6_check(len, &ip6h->saddr, &ip6h->daddr, sum);
-	return !tcp_v4_check(len, iph->saddr, iph->daddr, sum);
-}
-
-static bool segment_is_right(const struct cg_segment *s)
-{
-	unsigned int len = s->len - s->ip_len;
-
-	return is_right(s->data, s->v6, len, csum_partial(s->data + s->ip_len, len, 0));
-}
-
-/* The one that others are to follow is looked at when there is a second one. */
-static bool first_is_right(const struct cg_merge *m)
-{
-	unsigned int len = m->skb->len - m->ip_len;
-
-	return m->n > 1 ||
-	       is_right(m->skb->data, m->v6, len, skb_checksum(m->skb, m->ip_len, len, 0));
-}
-
 bool cg_merge_append(struct cg_merge *m, const struct cg_segment *s, unsigned int truesize)
 {
 	unsigned int payload = s->len - s->header_len;
 	const struct tcphdr *th = (const struct tcphdr *)(s->data + s->ip_len);
 
-	if (!m->skb || !continues(m, s) || !first_is_right(m) || !segment_is_right(s) ||
+	if (!m->skb || !continues(m, s) ||
 	    !cg_room_append(m->skb, s->data + s->header_len, payload, truesize))
 		return false;
 	if (!m->v6) {
@@ -183,8 +154,8 @@ static void start(struct cg_merge *m, struct sk_buff *skb, bool v6, const struct
 
 	skb_reset_network_header(skb);
 	skb->protocol = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
-	skb->ip_summed = CHECKSUM_NONE;		/* nobody has looked at the packet's own */
-	skb->csum_level = 0;
+	skb->ip_summed = CHECKSUM_UNNECESSARY;	/* the ICV has covered it */
+	skb->csum_level = ~0;
 	__skb_queue_tail(m->ready, skb);
 
 	th = s ? tcp_of(skb, s->ip_len) : NULL;

@@ -38,8 +38,7 @@ void cg_merge_begin(struct cg_merge *m, struct sk_buff_head *ready, unsigned int
  */
 bool cg_merge_parse(u8 *data, unsigned int len, bool v6, struct cg_segment *ret);
 /*
- * Append @s, which lies in pages that can be fragments, if it continues what grows and its checksum
- * is right; @truesize:
+ * Append @s, which lies in pages that can be fragments, if it continues what grows; @truesize:
  * the memory that it keeps. True: it did, and has the same addresses, ports, protocol, DSCP, ECN
  * and hop limit as the packet which that began with. False: nothing was done.
  */

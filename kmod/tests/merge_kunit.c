@@ -489,42 +489,6 @@ static void what_differs_in_ipv6_stays_apart(struct kunit *test)
 	}
 }
 
-static void damage(struct packet *p)
-{
-	p->data[p->len - 7] ^= 0x10;
-}
-
-/* A segment that was damaged before it was sealed comes out as it was; others around it merge. */
-static void damaged(struct kunit *test, bool v6, bool (*put)(struct kunit *, const struct packet *))
-{
-	struct fixture *f = test->priv;
-	struct packet *p;
-
-	KUNIT_EXPECT_FALSE(test, put(test, next_packet(test, v6, MSS)));
-	KUNIT_EXPECT_TRUE(test, put(test, next_packet(test, v6, MSS)));
-	p = next_packet(test, v6, MSS);
-	damage(p);
-	KUNIT_EXPECT_FALSE(test, put(test, p));
-	/* nor does the next one join it */
-	KUNIT_EXPECT_FALSE(test, put(test, next_packet(test, v6, MSS)));
-	KUNIT_EXPECT_TRUE(test, put(test, next_packet(test, v6, MSS)));
-	KUNIT_EXPECT_EQ(test, skb_queue_len(&f->ready), 3);
-	/* what has not been looked at says so to who comes next */
-	KUNIT_EXPECT_EQ(test, (int)skb_peek(&f->ready)->next->ip_summed, CHECKSUM_NONE);
-	all_come_back(test);
-}
-
-static void a_wrong_checksum_stays_wrong(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-
-	damaged(test, false, add);
-	f->n = 0;
-	damaged(test, true, add);
-	f->n = 0;
-	damaged(test, false, add_whole);
-}
-
 static void what_cannot_be_parsed_stays_alone(struct kunit *test)
 {
 	struct packet *p = next_packet(test, false, MSS);
@@ -560,7 +524,6 @@ static struct kunit_case merge_cases[] = {
 	KUNIT_CASE(unnumbered_packets_stay_so),
 	KUNIT_CASE(what_differs_stays_apart),
 	KUNIT_CASE(what_differs_in_ipv6_stays_apart),
-	KUNIT_CASE(a_wrong_checksum_stays_wrong),
 	KUNIT_CASE(what_cannot_be_parsed_stays_alone),
 	{}
 };

@@ -7,7 +7,7 @@
 #
 # timeout: 150
 # kernels: uml-debug 6.1 6.12
-# smp: 6.1=2 6.12=4
+# smp: 6.1=2 6.12=2
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
