@@ -2,8 +2,9 @@
 /*
  * Opened packets become skbs, TCP segments that follow one another one skb
  * together. The conditions are those of the stack's GRO (tcp_gro_receive,
- * inet_gro_receive): segmentation of the result gives back the very packets.
- * The device's GRO goes on from there. Called by rx.c for a burst of one SA.
+ * inet_gro_receive), but that checksums are taken for right, as WireGuard
+ * takes them (docs/performance.md has why): segmentation of the result gives
+ * back the very packets if they were. The device's GRO goes on from there. Called by rx.c for a burst of one SA.
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
