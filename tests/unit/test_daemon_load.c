@@ -575,7 +575,7 @@ static void what_is_due_during_a_restart_is_loaded_after_it(void **state _unused
 	event_free(w.g.load_timer);
 }
 
-/* When the next one is due, in seconds; 0: at once, or never. */
+/* When the next one is due, in seconds, the nearest number of them; 0: at once, or never. */
 static time_t due_in(void)
 {
 	struct timeval now, at = {0};
@@ -583,8 +583,8 @@ static time_t due_in(void)
 	if (!event_pending(w.g.load_timer, EV_TIMEOUT, &at))
 		return 0;
 	(void)gettimeofday(&now, NULL);
-	at.tv_sec -= now.tv_sec;
-	return at.tv_usec >= now.tv_usec ? at.tv_sec + 1 : at.tv_sec;
+	timersub(&at, &now, &at);
+	return at.tv_usec >= 500000 ? at.tv_sec + 1 : at.tv_sec;
 }
 
 /* A load that is due, of which the first connection's file cannot be used, and says why. */
