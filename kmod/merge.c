@@ -4,7 +4,8 @@
  * together. The conditions are those of the stack's GRO (tcp_gro_receive,
  * inet_gro_receive), but that checksums are taken for right, as WireGuard
  * takes them (docs/performance.md has why): segmentation of the result gives
- * back the very packets if they were. The device's GRO goes on from there. Called by rx.c for a burst of one SA.
+ * back the very packets if they were. The device's GRO goes on from there.
+ * Called by rx.c for a burst of one SA.
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>

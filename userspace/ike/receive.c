@@ -10,10 +10,14 @@
 #include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(CERTGATE_FUZZ)
-#include <sanitizer/asan_interface.h>
+/* of AddressSanitizer's runtime */
+void __asan_poison_memory_region(const volatile void *address, size_t size);
+void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+#define POISON(address, size)	__asan_poison_memory_region(address, size)
+#define UNPOISON(address, size) __asan_unpoison_memory_region(address, size)
 #else
-#define ASAN_POISON_MEMORY_REGION(address, size)   ((void)(address), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define POISON(address, size)	((void)(address), (void)(size))
+#define UNPOISON(address, size) ((void)(address), (void)(size))
 #endif
 
 #define REPEAT_PAUSE (IK_SECOND / 4)
@@ -139,14 +143,14 @@ static bool has_keys(struct ike_engine *e, struct ik_sa *sa)
  */
 static void fence(struct ike_engine *e, size_t len)
 {
-	ASAN_POISON_MEMORY_REGION(e->plain + len, sizeof(e->plain) - len);
+	POISON(e->plain + len, sizeof(e->plain) - len);
 }
 
 /* The plaintext is used up. */
 static void close_message(struct ike_engine *e, size_t len)
 {
 	OPENSSL_cleanse(e->plain, len);
-	ASAN_UNPOISON_MEMORY_REGION(e->plain, sizeof(e->plain));
+	UNPOISON(e->plain, sizeof(e->plain));
 }
 
 /*

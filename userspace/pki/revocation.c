@@ -457,7 +457,7 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 	if (error == X509_V_ERR_CRL_SIGNATURE_FAILURE && list != SIZE_MAX && w->renamed[list])
 		return 1;
 	if (X509_STORE_CTX_get0_parent_ctx(ctx))
-		return ok;
+		return 0;
 	if (!is_about_a_list(error))
 		return 1;
 	if (depth < 0 || (size_t)depth + 1 >= w->n_path)
