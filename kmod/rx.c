@@ -82,8 +82,9 @@ static bool copy_part(struct cg_pieces *p, unsigned int off, unsigned int len, u
  * pages may belong to a sender on this machine, who can still write to them (a ring of packet
  * sockets, pages of a file), and nothing tells: as skb_cow_data() does, it is copied before
  * anything in it is believed. skb_cloned() says nothing about fragments: those are always copied.
+ * False: it is lost.
  */
-static void admit_part(struct cg_job *job, struct cg_pieces *p, unsigned int off, unsigned int len)
+static bool admit_part(struct cg_job *job, struct cg_pieces *p, unsigned int off, unsigned int len)
 {
 	struct cg_seg *s = &job->seg[job->n];
 	enum cg_drop why = CG_DROP_MEMORY;
@@ -100,11 +101,12 @@ static void admit_part(struct cg_job *job, struct cg_pieces *p, unsigned int off
 	s->skb = (struct sk_buff *)p->skb;
 	s->len = len;
 	job->n++;
-	return;
+	return true;
 give_back:
 	cg_room_give_back(&job->memory, ALIGN(len, 4));
 drop:
 	cg_drop(sa, why, 1);
+	return false;
 }
 
 /* One packet into its SA's burst, or lost. */
@@ -117,8 +119,11 @@ static void admit(struct cg_job *job, struct sk_buff *skb)
 
 	if (unlikely(skb_is_nonlinear(skb) || skb_cloned(skb) || skb_shared(skb))) {
 		cg_pieces_begin(&p, skb);
-		admit_part(job, &p, 0, skb->len);
-		__skb_queue_tail(&job->skbs, skb);
+		/* what is lost is not kept until the burst is done: there may be any number */
+		if (admit_part(job, &p, 0, skb->len))
+			__skb_queue_tail(&job->skbs, skb);
+		else
+			kfree_skb(skb);
 		return;
 	}
 	/* linear memory that nobody else sees is deciphered in place */
@@ -139,12 +144,16 @@ static void admit(struct cg_job *job, struct sk_buff *skb)
 static void admit_train(struct cg_job *job, struct sk_buff *skb)
 {
 	unsigned int size = skb_shinfo(skb)->gso_size, off;
+	bool any = false;
 	struct cg_pieces p;
 
 	cg_pieces_begin(&p, skb);
 	for (off = 0; off < skb->len; off += size)
-		admit_part(job, &p, off, min(size, skb->len - off));
-	__skb_queue_tail(&job->skbs, skb);
+		any |= admit_part(job, &p, off, min(size, skb->len - off));
+	if (any)
+		__skb_queue_tail(&job->skbs, skb);
+	else
+		kfree_skb(skb);
 }
 
 static void finish_gathering(struct cg_job *job, struct napi_struct *napi, bool more)

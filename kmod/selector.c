@@ -286,7 +286,8 @@ u32 cg_flow_hash(const struct cg_flow *flow)
 	u32 hash;
 
 	net_get_random_once(&secret, sizeof(secret));
-	hash = secret ^ flow->protocol;
+	/* of fragments only the first knows what is behind IPv6's extension headers */
+	hash = secret ^ (flow->fragment ? 0 : flow->protocol);
 	if (flow->family == AF_INET)
 		return jhash_3words((__force u32)flow->src.v4, (__force u32)flow->dst.v4, ports,
 				    hash);
