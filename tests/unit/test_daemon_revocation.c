@@ -123,21 +123,6 @@ static void a_reload_with_an_older_list_keeps_the_newer_one(void **state _unused
 	assert_int_equal(judged(STRICT, peer), 0);
 }
 
-/* What the CA signed and is in force is not pushed out by a file full of what nobody signed. */
-static void lists_of_nobody_take_no_room_from_a_proven_one(void **state _unused_)
-{
-	struct pkirev_der newer = lists(peer, NULL, PKI_CRLS_MAX + 1), heap = heap_of_lists(ca);
-
-	use(false, &newer);
-	count_not_kept(true);
-	replace(table(false, &heap));
-	/* of each of both connections that have lists */
-	assert_int_equal(not_kept, 2);
-	count_not_kept(false);
-	assert_int_equal(judged(LOOSE, peer), -EACCES);
-	assert_string_equal(answer.code, "revoked");
-}
-
 static bool on_proven(void *ctx _unused_, uint32_t connection_id, size_t i,
 		      const struct pki_cert *signer)
 {
@@ -367,23 +352,6 @@ static void a_fetched_list_refuses_too(void **state _unused_)
 	assert_int_equal(told.seen, 1);
 }
 
-/* Files that are full of others' lists hide nothing of what came. */
-static void a_fetched_list_has_room_beside_files(void **state _unused_)
-{
-	const struct pkigen_cert *as[] = {pkigen_root("CN=Stranger"), ca};
-
-	for (size_t i = 0; i < ARRAY_SIZE(as); i++) {
-		struct pkirev_der heap = heap_of_lists(as[i]);
-
-		assert_int_equal(fresh(NULL), 0);
-		use(true, &heap);
-		assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), -EAGAIN);
-		news(pkirev_crl(ca, &(struct pkirev_crl){.revoked = {peer}}));
-		assert_int_equal(judged(LOOSE, peer), -EACCES);
-		assert_string_equal(answer.code, "revoked");
-	}
-}
-
 static void an_answer_of_a_responder_counts_as_a_list_does(void **state _unused_)
 {
 	struct pkigen_spec s = {.subject = "CN=gw.peer.example",
@@ -429,7 +397,6 @@ int main(void)
 		cmocka_unit_test_setup(a_list_counts_for_a_grace_beyond_its_time, fresh),
 		cmocka_unit_test_setup(a_file_that_is_no_list_is_an_error_of_its_part, fresh),
 		cmocka_unit_test_setup(a_reload_with_an_older_list_keeps_the_newer_one, fresh),
-		cmocka_unit_test_setup(lists_of_nobody_take_no_room_from_a_proven_one, fresh),
 		cmocka_unit_test_setup(an_older_list_is_known_for_one_where_nothing_is_in_force,
 				       fresh),
 		cmocka_unit_test_setup(only_genuine_lists_are_marked, fresh),
@@ -445,7 +412,6 @@ int main(void)
 		cmocka_unit_test_setup(when_nothing_comes_the_mode_decides_and_the_reason_is_told,
 				       fresh),
 		cmocka_unit_test_setup(a_fetched_list_refuses_too, fresh),
-		cmocka_unit_test_setup(a_fetched_list_has_room_beside_files, fresh),
 		cmocka_unit_test_setup(an_answer_of_a_responder_counts_as_a_list_does, fresh),
 	};
 

@@ -29,68 +29,19 @@ static enum pki_reason check_revoked_here(struct revcheck *c, struct pki_cert *c
 	return PKI_OK;
 }
 
-/* Did a certificate at hand sign it, other than the leaf? */
-static bool is_of_path(const struct pki_crl *crl, struct pki_cert *const *path, size_t n_path,
-		       const struct pki_certs *others)
-{
-	for (size_t i = 1; i < n_path; i++) {
-		if (pki_crl_signed_by(crl, path[i]))
-			return true;
-	}
-	for (size_t i = 0; others && i < others->n; i++) {
-		if (pki_crl_signed_by(crl, others->list[i]))
-			return true;
-	}
-	return false;
-}
-
-/* What a path is judged by: lists, and which of them are the connection's own. */
-struct joined {
-	struct pki_crls crls;
-	size_t own[PKI_CRLS_MAX]; /* its place among those; SIZE_MAX: it was fetched */
-};
-
-static int add_list(struct joined *j, struct pki_crl *crl, size_t own)
-{
-	size_t n = j->crls.n;
-	int r = pki_crls_add(&j->crls, crl);
-
-	if (r == 0)
-		j->own[n] = own;
-	return r == -ENOMEM ? r : 0;
-}
-
-/*
- * The connection's own lists that are the path's CAs'; then those that were fetched, which its certificates name; then the others, as far as there
- * is room: files may be full of what says nothing of this one.
- */
+/* The connection's own lists first; then those that were fetched, as far as there is room. */
 static int join(const struct trust_entry *e, const struct evidence_found *found,
-		struct pki_cert *const *path, size_t n_path, const struct pki_certs *others,
-		struct joined *ret)
+		struct pki_crls *ret)
 {
-	bool tight = e->crls.n + found->crls.n > PKI_CRLS_MAX, added[PKI_CRLS_MAX] = {0};
-	int r = 0;
+	const struct pki_crls *lists[] = {&e->crls, &found->crls};
 
-	for (size_t i = 0; i < e->crls.n && r >= 0; i++) {
-		added[i] = !tight || is_of_path(e->crls.list[i], path, n_path, others);
-		r = added[i] ? add_list(ret, e->crls.list[i], i) : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t j = 0; j < lists[i]->n; j++) {
+			if (pki_crls_add(ret, lists[i]->list[j]) == -ENOMEM)
+				return -ENOMEM;
+		}
 	}
-	for (size_t i = 0; i < found->crls.n && r >= 0; i++)
-		r = add_list(ret, found->crls.list[i], SIZE_MAX);
-	for (size_t i = 0; i < e->crls.n && r >= 0; i++)
-		r = added[i] ? 0 : add_list(ret, e->crls.list[i], i);
-	return r;
-}
-
-static uint64_t outdated_of(const struct trust_entry *e, const struct joined *j)
-{
-	uint64_t ret = 0;
-
-	for (size_t i = 0; i < j->crls.n; i++) {
-		if (j->own[i] != SIZE_MAX && (e->outdated & (UINT64_C(1) << j->own[i])))
-			ret |= UINT64_C(1) << i;
-	}
-	return ret;
+	return 0;
 }
 
 static void add_failures(struct revcheck *c, const struct evidence_found *found)
@@ -136,30 +87,22 @@ static void prove(struct evidence *e, const struct evidence_found *found,
 		evidence_prove(e, found, list, n);
 }
 
-struct proving {
-	const struct revcheck *c;
-	const struct joined *lists;
-};
-
+/* The connection's own lists are the first ones. */
 static bool on_proven(void *ctx, size_t i, const struct pki_cert *signer)
 {
-	const struct proving *p = ctx;
-	const struct revcheck *c = p->c;
+	const struct revcheck *c = ctx;
 	const struct trust_entry *e = c->entry;
-	size_t own = p->lists->own[i];
 
-	return c->known->list_proven && own < e->crls.n && !(e->marked & (UINT64_C(1) << own)) &&
-	       c->known->list_proven(c->known->ctx, e->connection, own, signer);
+	return c->known->list_proven && i < e->crls.n && !(e->marked & (UINT64_C(1) << i)) &&
+	       c->known->list_proven(c->known->ctx, e->connection, i, signer);
 }
 
 /* The states of the path's certificates by all lists and answers. PKI_REVOKED with its text, or PKI_INTERNAL. */
 static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path, size_t n_path,
 				const struct pki_certs *others, int64_t at,
-				const struct joined *lists, const struct evidence_found *found,
+				const struct pki_crls *crls, const struct evidence_found *found,
 				struct pki_error *ret_text, size_t *ret_at)
 {
-	const struct pki_crls *crls = &lists->crls;
-	struct proving proving = {.c = c, .lists = lists};
 	uint64_t genuine = 0;
 	struct pki_revocation r = {.mode = PKI_REVOCATION_WHEN_AVAILABLE,
 				   .evidence = {.crls = crls->list,
@@ -167,10 +110,10 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 						.answers = found->answers,
 						.n_answers = found->n_answers,
 						.grace = c->entry->revocation_grace,
-						.outdated = outdated_of(c->entry, lists),
+						.outdated = c->entry->outdated,
 						.genuine = &genuine,
 						.proven = on_proven,
-						.ctx = &proving}};
+						.ctx = c}};
 	enum pki_reason reason = PKI_OK;
 
 	if (crls->n == 0 && found->n_answers == 0) {
@@ -215,7 +158,7 @@ static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *pa
 				  struct pki_error *ret_text, size_t *ret_at)
 {
 	static struct evidence_found found;
-	struct joined lists = {0};
+	struct pki_crls crls = {0};
 	enum pki_reason reason = PKI_OK;
 
 	found = (struct evidence_found){0};
@@ -225,17 +168,17 @@ static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *pa
 	c->keys = found.keys;
 	for (size_t i = 0; i < c->n_sent && found.n_answers < PKI_OCSP_ANSWERS_MAX; i++)
 		found.answers[found.n_answers++] = pki_ocsp_ref(c->sent[i]);
-	if (join(c->entry, &found, path, n_path, others, &lists) < 0) {
+	if (join(c->entry, &found, &crls) < 0) {
 		(void)pki_fail(ret_text, -ENOMEM, "out of memory");
 		reason = PKI_INTERNAL;
-	} else if (!c->again || !c->worked_out || c->n_crls != lists.crls.n ||
+	} else if (!c->again || !c->worked_out || c->n_crls != crls.n ||
 		   c->n_answers != found.n_answers)
-		reason = work_out(c, path, n_path, others, at, &lists, &found, ret_text, ret_at);
+		reason = work_out(c, path, n_path, others, at, &crls, &found, ret_text, ret_at);
 	if (reason == PKI_OK || reason == PKI_REVOKED)
 		add_failures(c, &found);
 	if (reason == PKI_OK && !c->lenient && c->entry->revocation == PKI_REVOCATION_REQUIRED)
 		reason = refuse_unknown(c, path, ret_text, ret_at);
-	pki_crls_done(&lists.crls);
+	pki_crls_done(&crls);
 	evidence_found_done(&found);
 	return reason;
 }

@@ -64,58 +64,9 @@ static void set_lists(struct trust_entry *e, struct pki_crls *lists)
 	e->outdated = e->marked = 0;
 }
 
-/* By a certificate of the connection, or by a path that was judged while it was in force. */
-static bool is_proven(const struct trust_entry *old, const struct trust_entry *by,
-		      const struct pki_crl *crl)
-{
-	for (size_t i = 0; i < old->crls.n; i++) {
-		if ((old->marked & (UINT64_C(1) << i)) &&
-		    memcmp(old->crls.list[i]->sha256, crl->sha256, sizeof(crl->sha256)) == 0)
-			return true;
-	}
-	return find_signer(by, crl) != NULL;
-}
-
-/*
- * Both, first those of `a`. There is room for as many as a connection's files may have: of more, those that nobody genuine is known to have signed make
- * room, the last ones first, and are told of. `by`: whose certificates prove it. -ENOMEM.
- */
-static int put_together(const struct trust_entry *old, const struct trust_entry *by,
-			const struct pki_crls *a, const struct pki_crls *b, struct pki_crls *ret)
-{
-	const struct pki_crls *from[] = {a, b};
-	bool proven[2 * PKI_CRLS_MAX] = {0};
-	size_t n = a->n + b->n, n_proven = 0, room;
-	int r = 0;
-
-	for (size_t i = 0; n > PKI_CRLS_MAX && i < n; i++) {
-		proven[i] = is_proven(old, by, i < a->n ? a->list[i] : b->list[i - a->n]);
-		n_proven += proven[i];
-	}
-	/* For the others. */
-	room = PKI_CRLS_MAX - MIN(n_proven, (size_t)PKI_CRLS_MAX);
-	for (size_t i = 0, at = 0; i < ARRAY_SIZE(from); i++) {
-		for (size_t j = 0; j < from[i]->n && r != -ENOMEM; j++, at++) {
-			struct pki_crl *crl = from[i]->list[j];
-
-			r = -E2BIG;
-			if (proven[at] || room > 0)
-				r = pki_crls_add(ret, crl);
-			if (r == 0 && !proven[at])
-				room--;
-			if (r == -E2BIG)
-				log_warning(
-					"connection %s: there are more than %d revocation lists: one of \"%s\"%s is not kept",
-					by->name, PKI_CRLS_MAX, crl->issuer,
-					proven[at] ? "" : ", which nobody known has signed,");
-		}
-	}
-	return r == -ENOMEM ? r : 0;
-}
-
 static void keep_newer(struct trust_entry *e, const struct trust_entry *old)
 {
-	struct pki_crls lists = {0}, beside = {0}, all = {0};
+	struct pki_crls lists = {0}, beside = {0};
 	int r = 0;
 
 	for (size_t i = 0; i < e->crls.n && r >= 0; i++) {
@@ -133,15 +84,15 @@ static void keep_newer(struct trust_entry *e, const struct trust_entry *old)
 		if (r >= 0)
 			r = pki_crls_add(&lists, was && by ? was : is);
 	}
-	if (r >= 0)
-		r = put_together(old, e, &lists, &beside, &all);
+	/* As far as there is room. */
+	for (size_t i = 0; i < beside.n && r >= 0; i++)
+		r = pki_crls_add(&lists, beside.list[i]) == -ENOMEM ? -ENOMEM : 0;
 	if (r < 0)
 		(void)log_oom();
 	else
-		set_lists(e, &all);
+		set_lists(e, &lists);
 	pki_crls_done(&beside);
 	pki_crls_done(&lists);
-	pki_crls_done(&all);
 }
 
 static void keep_all_newer(struct trust_table *t, const struct trust_table *old)
@@ -171,28 +122,24 @@ static bool is_replaced(const struct trust_entry *e, const struct pki_crl *was,
 /* Lists that came are added, and take the place of older ones; others stay, since a file may be what the error is about. */
 static void take_over(struct trust_entry *e, struct trust_entry *was)
 {
-	struct pki_crls came = {0}, stay = {0}, all = {0};
+	struct pki_crls lists = {0};
 	int r = 0;
 
-	for (size_t i = 0; i < e->crls.n && r >= 0; i++) {
+	for (size_t i = 0; i < e->crls.n && r != -ENOMEM; i++) {
 		const struct pki_cert *by;
 
 		if (!find_newer(was, was, e->crls.list[i], &by) || !by)
-			r = pki_crls_add(&came, e->crls.list[i]);
+			r = pki_crls_add(&lists, e->crls.list[i]);
 	}
-	for (size_t i = 0; i < was->crls.n && r >= 0; i++) {
+	for (size_t i = 0; i < was->crls.n && r != -ENOMEM; i++) {
 		if (!is_replaced(was, was->crls.list[i], &e->crls))
-			r = pki_crls_add(&stay, was->crls.list[i]);
+			r = pki_crls_add(&lists, was->crls.list[i]);
 	}
-	if (r >= 0)
-		r = put_together(was, was, &came, &stay, &all);
-	if (r < 0)
+	if (r == -ENOMEM)
 		(void)log_oom();
 	else
-		set_lists(was, &all);
-	pki_crls_done(&came);
-	pki_crls_done(&stay);
-	pki_crls_done(&all);
+		set_lists(was, &lists);
+	pki_crls_done(&lists);
 	was->refs++;
 	e->before = was;
 }
