@@ -146,91 +146,6 @@ static void a_list_that_nobody_genuine_signed_changes_nothing(void **state)
 	}
 }
 
-/* A CA that was renewed with its key: its lists may be about its other certificate, by number or by an identifier of the key. */
-static void a_list_that_names_another_certificate_of_the_ca_is_its_own(void **state)
-{
-	const struct pkigen_cert *renewed = pkigen_make(
-		&(struct pkigen_spec){.subject = "CN=CA,O=Example", .ca = true, .use_key = ca->key},
-		root);
-	static const char *const names[] = {
-		"authorityKeyIdentifier=keyid:always,issuer:always",
-		/* no other tool would make that identifier of the key */
-		"2.5.29.35=DER:30:06:80:04:01:02:03:04",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		_cleanup_(proof_done) struct proof good = {}, revoked = {}, held = {}, old = {},
-						   foreign = {};
-		const struct pkirev_crl list = {.no_aki = true, .extra = {names[i]}, .number = 7};
-		struct pkirev_crl other = list;
-
-		CRL(&good, root);
-		add_crl(&good, renewed, other);
-		prove(&good, REQUIRED);
-		assert_valid(&good.check);
-		assert_string_equal(good.revocation.status[0].source, "crl");
-		assert_true(good.revocation.status[0].fresh_until == pkigen_now() + PKIGEN_DAY);
-
-		other.revoked[0] = gw;
-		other.reason = CRL_REASON_CERTIFICATE_HOLD;
-		add_crl(&revoked, renewed, other);
-		prove(&revoked, AVAILABLE);
-		assert_refused(&revoked.check, PKI_REVOKED, "(certificateHold)");
-
-		/* and its delta takes that back */
-		CRL(&held, root);
-		add_crl(&held, renewed, other);
-		other.number = 8;
-		other.base = 7;
-		other.reason = CRL_REASON_REMOVE_FROM_CRL;
-		add_crl(&held, renewed, other);
-		prove(&held, REQUIRED);
-		assert_valid(&held.check);
-
-		/* held to what holds for others */
-		CRL(&old, root);
-		other = list;
-		other.next_update = pkigen_now() - 10;
-		add_crl(&old, renewed, other);
-		prove(&old, REQUIRED);
-		assert_refused(&old.check, PKI_REVOCATION_UNKNOWN, "CRL has expired");
-
-		/* and it is the key that counts */
-		CRL(&foreign, root);
-		other = list;
-		other.use_key = pkigen_key(PKIGEN_P256, 3);
-		add_crl(&foreign, renewed, other);
-		other = list;
-		other.break_signature = true;
-		add_crl(&foreign, renewed, other);
-		prove(&foreign, REQUIRED);
-		assert_refused(&foreign.check, PKI_REVOCATION_UNKNOWN,
-			       "no revocation list of its issuer");
-	}
-}
-
-/* The root's own, too, which is not asked about itself. */
-static void so_it_is_of_an_anchor_that_was_renewed(void **state)
-{
-	const struct pkigen_cert *renewed = pkigen_make(
-		&(struct pkigen_spec){
-			.subject = "CN=Root,O=Example", .ca = true, .use_key = root->key},
-		NULL);
-	_cleanup_(proof_done) struct proof p = {}, revoked = {};
-
-	(void)state;
-	CRL(&p, ca);
-	CRL(&p, renewed, .no_aki = true,
-	    .extra = {"authorityKeyIdentifier=keyid:always,issuer:always"});
-	prove(&p, REQUIRED);
-	assert_valid(&p.check);
-	CRL(&revoked, renewed, .no_aki = true, .revoked = {ca},
-	    .extra = {"authorityKeyIdentifier=keyid:always,issuer:always"});
-	prove(&revoked, AVAILABLE);
-	assert_refused(&revoked.check, PKI_REVOKED, "\"CN=CA,O=Example\" was revoked");
-}
-
 static void an_issuer_without_crlsign_signs_no_list(void **state)
 {
 	const struct pkigen_cert *no_sign = pkigen_make(
@@ -560,8 +475,6 @@ int main(void)
 		cmocka_unit_test(a_list_that_says_no_next_update_is_good_with_a_grace_too),
 		cmocka_unit_test(a_list_from_the_future_says_nothing_good_yet),
 		cmocka_unit_test(a_list_that_nobody_genuine_signed_changes_nothing),
-		cmocka_unit_test(a_list_that_names_another_certificate_of_the_ca_is_its_own),
-		cmocka_unit_test(so_it_is_of_an_anchor_that_was_renewed),
 		cmocka_unit_test(an_issuer_without_crlsign_signs_no_list),
 		cmocka_unit_test(a_critical_extension_that_is_not_understood_makes_a_list_useless),
 		cmocka_unit_test(ocsp_answers_of_the_issuer_are_believed),

@@ -16,7 +16,6 @@
 
 #include "base/macro.h"
 #include "base/time.h"
-#include "pki/library.h"
 #include "pki/sigalg.h"
 
 static const char *const modes[] = {
@@ -75,13 +74,11 @@ struct work {
 	int error[PKI_CHAIN_MAX];
 	const X509_CRL *spoilt[PKI_CHAIN_MAX];
 	STACK_OF(X509_CRL) * genuine;
-	X509_CRL *renamed
-		[PKI_CRLS_MAX]; /* of the evidence's: what OpenSSL gets instead, see rename_list() */
-	uint64_t outdated;	/* as in evidence, and by what proven() says */
+	uint64_t outdated; /* as in evidence, and by what proven() says */
 	/* OpenSSL's own, which look_up() calls; and the delta that it is about while it does */
 	X509_STORE_CTX_check_crl_fn check_crl;
 	X509_STORE_CTX_cert_crl_fn cert_crl;
-	X509_CRL *delta;
+	const struct pki_crl *delta;
 	bool delta_spoilt;
 	uint8_t vouched[PKI_TRUST_CERTS_MAX]; /* of others: 0 not looked at, 1 yes, 2 no */
 };
@@ -158,25 +155,18 @@ static void ask_answers(struct work *w, size_t i)
 
 /* --- lists: who signed them --- */
 
-static bool has_name(const struct pki_cert *cert, const X509_CRL *crl)
-{
-	return X509_NAME_cmp(X509_get_subject_name(cert->x509), X509_CRL_get_issuer(crl)) == 0;
-}
-
-/* Is it the certificate that the list's authority key identifier is about? */
-static bool is_named(const struct pki_cert *cert, const X509_CRL *crl)
-{
-	AUTHORITY_KEYID *akid = X509_CRL_get_ext_d2i(crl, NID_authority_key_identifier, NULL, NULL);
-	bool is = X509_check_akid(cert->x509, akid) == X509_V_OK;
-
-	AUTHORITY_KEYID_free(akid);
-	return is;
-}
-
 /* May that certificate have signed the list, by name and key identifier? */
 static bool may_have_signed(const struct pki_cert *cert, const X509_CRL *crl)
 {
-	return has_name(cert, crl) && is_named(cert, crl);
+	AUTHORITY_KEYID *akid;
+	bool may;
+
+	if (X509_NAME_cmp(X509_get_subject_name(cert->x509), X509_CRL_get_issuer(crl)) != 0)
+		return false;
+	akid = X509_CRL_get_ext_d2i(crl, NID_authority_key_identifier, NULL, NULL);
+	may = X509_check_akid(cert->x509, akid) == X509_V_OK;
+	AUTHORITY_KEYID_free(akid);
+	return may;
 }
 
 /* Did a certificate of the path issue that one? It may then be the issuer of lists. Without this a
@@ -213,7 +203,7 @@ static bool may_sign_lists(const struct pki_cert *cert)
 	return (X509_get_key_usage(cert->x509) & X509v3_KU_CRL_SIGN) != 0;
 }
 
-/* NULL: nobody who could have, as far as is known. One that the list names otherwise is asked last, see rename_list(). */
+/* NULL: nobody who could have, as far as is known. */
 static const struct pki_cert *find_signer(struct work *w, X509_CRL *crl, unsigned *checks)
 {
 	const X509_ALGOR *alg = NULL;
@@ -231,83 +221,7 @@ static const struct pki_cert *find_signer(struct work *w, X509_CRL *crl, unsigne
 		    is_vouched(w, i) && signed_by(cert, crl, checks))
 			return cert;
 	}
-	for (size_t i = 1; i < w->n_path; i++)
-		if (has_name(w->path[i], crl) && !is_named(w->path[i], crl) &&
-		    signed_by(w->path[i], crl, checks))
-			return w->path[i];
 	return NULL;
-}
-
-static AUTHORITY_KEYID *naming(const X509 *cert)
-{
-	AUTHORITY_KEYID *akid = AUTHORITY_KEYID_new();
-	GENERAL_NAME *name = GENERAL_NAME_new();
-	X509_NAME *issuer = X509_NAME_dup(X509_get_issuer_name(cert));
-
-	if (!akid || !name || !issuer)
-		goto failed;
-	GENERAL_NAME_set0_value(name, GEN_DIRNAME, issuer);
-	issuer = NULL;
-	akid->serial = ASN1_INTEGER_dup(X509_get0_serialNumber(cert));
-	akid->issuer = sk_GENERAL_NAME_new_null();
-	if (!akid->serial || !akid->issuer || sk_GENERAL_NAME_push(akid->issuer, name) <= 0)
-		goto failed;
-	return akid;
-failed:
-	X509_NAME_free(issuer);
-	GENERAL_NAME_free(name);
-	AUTHORITY_KEYID_free(akid);
-	return NULL;
-}
-
-/*
- * Name and key are what makes a CA (RFC 5280 section 6.1.1 (d)), and the signature has shown them. The authority key identifier is a hint
- * (section 4.2.1.1), which names another certificate where a CA was renewed with its key: that one's serial number, or its identifier of the
- * key. OpenSSL would leave the list alone. So it gets a copy that names the certificate in the path, and remember() knows what the signature over
- * the original was worth. NULL: no memory.
- */
-static X509_CRL *rename_list(X509_CRL *crl, const struct pki_cert *signer)
-{
-	X509_CRL *copy = X509_CRL_dup(crl), *ret = X509_CRL_new_ex(pki_library(), NULL);
-	AUTHORITY_KEYID *akid = naming(signer->x509);
-	unsigned char *der = NULL;
-	const unsigned char *p;
-	int len = -1;
-
-	/* The second of these makes the third write down what the first changed. */
-	if (copy && ret && akid &&
-	    X509_CRL_add1_ext_i2d(copy, NID_authority_key_identifier, akid, 0,
-				  X509V3_ADD_REPLACE) == 1 &&
-	    i2d_re_X509_CRL_tbs(copy, NULL) > 0)
-		len = i2d_X509_CRL(copy, &der);
-	p = der;
-	/* Frees it when it fails. */
-	if (len > 0)
-		(void)d2i_X509_CRL(&ret, &p, len);
-	else {
-		X509_CRL_free(ret);
-		ret = NULL;
-	}
-	OPENSSL_free(der);
-	AUTHORITY_KEYID_free(akid);
-	X509_CRL_free(copy);
-	ERR_clear_error();
-	return ret;
-}
-
-/* What OpenSSL knows of the i-th list. */
-static X509_CRL *list_of(const struct work *w, size_t i)
-{
-	return w->renamed[i] ? w->renamed[i] : w->evidence->crls[i]->x509;
-}
-
-/* Whose list that is, of the evidence's; SIZE_MAX: none of them. */
-static size_t find_list(const struct work *w, const X509_CRL *crl)
-{
-	for (size_t i = 0; crl && i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
-		if (list_of(w, i) == crl)
-			return i;
-	return SIZE_MAX;
 }
 
 static int sort_out(struct work *w)
@@ -325,12 +239,7 @@ static int sort_out(struct work *w)
 
 		if (!signer)
 			continue;
-		if (!is_named(signer, crl)) {
-			w->renamed[i] = rename_list(crl, signer);
-			if (!w->renamed[i])
-				return -ENOMEM;
-		}
-		if (sk_X509_CRL_push(w->genuine, list_of(w, i)) <= 0)
+		if (sk_X509_CRL_push(w->genuine, crl) <= 0)
 			return -ENOMEM;
 		if (!may_sign_lists(signer))
 			continue;
@@ -431,7 +340,7 @@ static void remember_delta(struct work *w, size_t i, int error)
 {
 	if (error == X509_V_ERR_CERT_REVOKED) {
 		if (!w->delta_spoilt)
-			take_entry(w, i, w->delta);
+			take_entry(w, i, w->delta->x509);
 		return;
 	}
 	if (error == X509_V_ERR_CRL_HAS_EXPIRED || error == X509_V_ERR_CRL_NOT_YET_VALID)
@@ -448,16 +357,9 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 	struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
 	int depth = X509_STORE_CTX_get_error_depth(ctx), error = X509_STORE_CTX_get_error(ctx);
 	X509_CRL *crl = X509_STORE_CTX_get0_current_crl(ctx);
-	size_t list;
 
-	if (ok)
+	if (ok || X509_STORE_CTX_get0_parent_ctx(ctx))
 		return ok;
-	/* Of a copy, see rename_list(). */
-	list = find_list(w, w->delta && !X509_STORE_CTX_get0_parent_ctx(ctx) ? w->delta : crl);
-	if (error == X509_V_ERR_CRL_SIGNATURE_FAILURE && list != SIZE_MAX && w->renamed[list])
-		return 1;
-	if (X509_STORE_CTX_get0_parent_ctx(ctx))
-		return 0;
 	if (!is_about_a_list(error))
 		return 1;
 	if (depth < 0 || (size_t)depth + 1 >= w->n_path)
@@ -487,9 +389,10 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 
 static bool is_outdated(const struct work *w, const X509_CRL *crl)
 {
-	size_t i = find_list(w, crl);
-
-	return i != SIZE_MAX && (w->outdated & (UINT64_C(1) << i)) != 0;
+	for (size_t i = 0; i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
+		if (w->evidence->crls[i]->x509 == crl)
+			return (w->outdated & (UINT64_C(1) << i)) != 0;
+	return false;
 }
 
 /* As OpenSSL checks a list, and whether a newer one is known of. */
@@ -509,17 +412,24 @@ static int check_list(X509_STORE_CTX *ctx, X509_CRL *crl)
 	return 1;
 }
 
-/* The genuine delta to that list, the newest if there are several; SIZE_MAX: none. */
-static size_t newest_delta(const struct work *w, const X509_CRL *crl)
+static const struct pki_crl *find_list(const struct work *w, const X509_CRL *crl)
 {
-	struct pki_crl *const *lists = w->evidence->crls;
-	size_t complete = find_list(w, crl), newest = SIZE_MAX;
+	for (size_t i = 0; i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
+		if (w->evidence->crls[i]->x509 == crl)
+			return w->evidence->crls[i];
+	return NULL;
+}
 
-	for (int i = 0; complete != SIZE_MAX && i < sk_X509_CRL_num(w->genuine); i++) {
-		size_t one = find_list(w, sk_X509_CRL_value(w->genuine, i));
+/* The genuine delta to that list, the newest if there are several; NULL: none. */
+static const struct pki_crl *newest_delta(const struct work *w, const X509_CRL *crl)
+{
+	const struct pki_crl *complete = find_list(w, crl), *newest = NULL;
 
-		if (one != SIZE_MAX && pki_crl_delta_fits(lists[one], lists[complete]) &&
-		    (newest == SIZE_MAX || pki_crl_replaces(lists[one], lists[newest])))
+	for (int i = 0; complete && i < sk_X509_CRL_num(w->genuine); i++) {
+		const struct pki_crl *one = find_list(w, sk_X509_CRL_value(w->genuine, i));
+
+		if (one && pki_crl_delta_fits(one, complete) &&
+		    (!newest || pki_crl_replaces(one, newest)))
 			newest = one;
 	}
 	return newest;
@@ -530,24 +440,21 @@ static size_t newest_delta(const struct work *w, const X509_CRL *crl)
 static int look_up(X509_STORE_CTX *ctx, X509_CRL *crl, X509 *cert)
 {
 	struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
-	size_t at = newest_delta(w, crl);
-	X509_CRL *before = w->delta;
+	const struct pki_crl *delta = newest_delta(w, crl), *before = w->delta;
 	int r = 1;
 
-	if (at != SIZE_MAX) {
-		const struct pki_crl *delta = w->evidence->crls[at];
-
-		w->delta = list_of(w, at);
+	if (delta) {
+		w->delta = delta;
 		w->delta_spoilt = false;
-		if (check_list(ctx, w->delta))
-			r = w->cert_crl(ctx, w->delta, cert);
+		if (check_list(ctx, delta->x509))
+			r = w->cert_crl(ctx, delta->x509, cert);
 		else
 			r = 0;
 		w->delta = before;
 		if (r == 0)
 			return 0;
 		/* removeFromCRL; one that is past its day takes nothing back */
-		if (r == 2 && !w->delta_spoilt && !is_outdated(w, list_of(w, at)) &&
+		if (r == 2 && !w->delta_spoilt && !is_outdated(w, delta->x509) &&
 		    delta->this_update <= w->at &&
 		    (delta->next_update > INT64_MAX - w->evidence->grace ||
 		     w->at <= delta->next_update + w->evidence->grace))
@@ -630,7 +537,7 @@ static int64_t fresh_until(const struct work *w, size_t i)
 	for (size_t j = 0; j < w->evidence->n_crls && j < PKI_CRLS_MAX; j++) {
 		const struct pki_crl *crl = w->evidence->crls[j];
 
-		if (sk_X509_CRL_find(w->genuine, list_of(w, j)) >= 0 && !crl->delta &&
+		if (sk_X509_CRL_find(w->genuine, crl->x509) >= 0 && !crl->delta &&
 		    X509_NAME_cmp(X509_CRL_get_issuer(crl->x509), issuer) == 0 &&
 		    (crl->next_update > INT64_MAX - w->evidence->grace ||
 		     crl->next_update + w->evidence->grace >= w->at))
@@ -686,8 +593,6 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 	for (size_t i = 0; r == 0 && i + 1 < n_path; i++)
 		conclude(&w, i);
 	sk_X509_CRL_free(w.genuine);
-	for (size_t i = 0; i < ARRAY_SIZE(w.renamed); i++)
-		X509_CRL_free(w.renamed[i]);
 	return r;
 }
 
