@@ -172,9 +172,16 @@ static void make_printable(char *text)
 	pki_printable(text);
 }
 
+enum failure {
+	NO_FAILURE,
+	CLAIMED_FAILURE, /* nobody who waits gives up for it */
+	FAILURE
+};
+
 /* Text is made printable in place. */
 static void add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
-		const struct cg_endpoint *remote, const char *hint, char *text, bool failure)
+		const struct cg_endpoint *remote, const char *hint, char *text,
+		enum failure failure)
 {
 	char remote_text[CG_ENDPOINT_SIZE], hint_text[IKE_TEXT_SIZE];
 	const char *where = NULL;
@@ -193,11 +200,11 @@ static void add(struct gateway *g, struct conn *conn, enum ike_severity severity
 
 	if (conn && severity > IKE_DEBUG)
 		remember(&conn->history, severity, code, text, hint_text);
-	if (conn && failure) {
+	if (conn && failure != NO_FAILURE)
 		fill(&conn->last_error, severity, code, text, hint_text);
+	if (conn && failure == FAILURE)
 		ops_failed(g, conn);
-	}
-	if (!conn && failure && where)
+	if (!conn && failure != NO_FAILURE && where)
 		remember_refusal(&g->refusals, remote, severity, code, text, hint_text);
 	tell_monitors(g, conn, severity, code, where, text, hint_text);
 }
@@ -211,7 +218,8 @@ void history_add(struct gateway *g, struct conn *conn, enum ike_severity severit
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	add(g, conn, severity, code, remote, hint, text, severity >= IKE_WARNING);
+	add(g, conn, severity, code, remote, hint, text,
+	    severity >= IKE_WARNING ? FAILURE : NO_FAILURE);
 }
 
 void history_note(struct gateway *g, struct conn *conn, enum ike_severity severity,
@@ -224,5 +232,19 @@ void history_note(struct gateway *g, struct conn *conn, enum ike_severity severi
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	add(g, conn, severity, code, remote, hint, text, false);
+	add(g, conn, severity, code, remote, hint, text, NO_FAILURE);
+}
+
+void history_claimed(struct gateway *g, struct conn *conn, enum ike_severity severity,
+		     const char *code, const struct cg_endpoint *remote, const char *hint,
+		     const char *fmt, ...)
+{
+	char text[2 * IKE_TEXT_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	add(g, conn, severity, code, remote, hint, text,
+	    severity >= IKE_WARNING ? CLAIMED_FAILURE : NO_FAILURE);
 }

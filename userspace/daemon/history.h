@@ -46,6 +46,13 @@ struct refusals {
 void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
 		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
 	_printf_(7, 8);
+/*
+ * The same for the failure of one who has the connection's address and has shown nothing else, and so may be anybody: it is the last error, but nobody who waits
+ * for the connection gives up.
+ */
+void history_claimed(struct gateway *g, struct conn *conn, enum ike_severity severity,
+		     const char *code, const struct cg_endpoint *remote, const char *hint,
+		     const char *fmt, ...) _printf_(7, 8);
 /* The same for what is no failure, however severe: it is not the connection's last error, and nobody who waits for it gives up. */
 void history_note(struct gateway *g, struct conn *conn, enum ike_severity severity,
 		  const char *code, const struct cg_endpoint *remote, const char *hint,

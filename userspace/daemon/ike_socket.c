@@ -18,6 +18,7 @@
 #define BURSTS	     16 /* a socket may fill faster than it is read */
 #define TURN	     64 /* of those that wait, or so much time */
 #define TURN_USEC    2000
+#define OF_STRANGERS 4	  /* of so many one is a stranger's, if there is one */
 #define WAITING	     4096 /* of each kind, and their bytes: as many sites may begin at once */
 #define WAITING_SIZE ((size_t)4 * 1024 * 1024)
 #define DATAGRAM_MAX 65535
@@ -110,9 +111,12 @@ static void on_turn(evutil_socket_t fd _unused_, short what _unused_, void *user
 	struct waiting *w;
 
 	for (unsigned int i = 0; i < TURN && now_boottime() - begun < TURN_USEC; i++) {
-		w = queue_take(&s->begun);
+		/* One in so many is a stranger's, so that whoever has begun keeps none out. */
+		bool other = i % OF_STRANGERS == OF_STRANGERS - 1;
+
+		w = queue_take(other ? &s->strangers : &s->begun);
 		if (!w)
-			w = queue_take(&s->strangers);
+			w = queue_take(other ? &s->begun : &s->strangers);
 		if (!w)
 			break;
 		s->ops->datagram(s->ctx, &w->local, &w->remote, w->data, w->size);

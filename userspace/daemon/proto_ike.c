@@ -377,6 +377,7 @@ void proto_get_child(struct msg_reader *r, struct ike_out_child *ret)
 void proto_put_report(struct msg_writer *w, const struct ike_out_report *rep)
 {
 	msg_put_u32(w, rep->connection);
+	msg_put_bool(w, rep->claimed);
 	msg_put_u8(w, (uint8_t)rep->severity);
 	msg_put_str(w, rep->event);
 	msg_put_endpoint(w, &rep->remote);
@@ -388,6 +389,7 @@ void proto_get_report(struct msg_reader *r, struct proto_report *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->r.connection = msg_get_u32(r);
+	ret->r.claimed = msg_get_bool(r);
 	ret->r.severity = (enum ike_severity)msg_get_enum(r, IKE_ERROR);
 	msg_get_str(r, ret->event, sizeof(ret->event));
 	ret->r.event = ret->event;

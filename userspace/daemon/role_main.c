@@ -69,7 +69,7 @@ static void on_report(struct gateway *g, const struct proto_report *p)
 		return;
 	if (left_out > 0)
 		log_warning("%u reports of ike were left out", left_out);
-	if (c && p->r.severity >= IKE_WARNING) {
+	if (c && p->r.severity >= IKE_WARNING && !p->r.claimed) {
 		c->attempts++;
 		conn_resolve_again(c);
 	}
@@ -77,7 +77,12 @@ static void on_report(struct gateway *g, const struct proto_report *p)
 		c->attempts = 0;
 	if (c && (streq(p->event, "deleted-by-peer") || streq(p->event, "peer-dead")))
 		(void)str_replace(&c->left, p->r.text);
-	history_add(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s", p->r.text);
+	if (p->r.claimed)
+		history_claimed(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s",
+				p->r.text);
+	else
+		history_add(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s",
+			    p->r.text);
 	if (c)
 		ops_changed(g, c);
 }

@@ -282,6 +282,7 @@ enum ike_severity { IKE_DEBUG, IKE_INFO, IKE_NOTICE, IKE_WARNING, IKE_ERROR };
  */
 struct ike_out_report {
 	uint32_t connection; /* 0: none could be told */
+	bool claimed; /* it is the one of that address, which anybody can write on a datagram: nobody has authenticated */
 	enum ike_severity severity;
 	const char *event;
 	struct cg_endpoint remote;

@@ -186,7 +186,7 @@ void ik_halfopen_refused(struct ike_engine *e, const struct cg_endpoint *local,
 	cg_addr_format(&prefix, net);
 	switch (limit) {
 	case IK_LIMIT_PREFIX:
-		ik_report(
+		ik_report_claimed(
 			e, conn, remote, IKE_WARNING, "half-open-limit",
 			"raise limits.half_open_per_prefix if so many sites begin at once there, behind one provider's NAT; else somebody there floods this gateway",
 			"%s is not answered: from its prefix, %s/%d, there are as many half-open IKE SAs as limits.half_open_per_prefix (%u) allows",
@@ -194,14 +194,14 @@ void ik_halfopen_refused(struct ike_engine *e, const struct cg_endpoint *local,
 			e->config.half_open_per_net);
 		break;
 	case IK_LIMIT_ALL:
-		ik_report(
+		ik_report_claimed(
 			e, conn, remote, IKE_WARNING, "half-open-limit",
 			"raise limits.half_open if so many sites begin at once; else somebody floods this gateway",
 			"%s is not answered: there are %zu half-open IKE SAs, of the %u that limits.half_open allows; the rest is kept for others",
 			peer, e->half_open, e->config.half_open_limit);
 		break;
 	case IK_LIMIT_BYTES:
-		ik_report(
+		ik_report_claimed(
 			e, conn, remote, IKE_WARNING, "half-open-limit",
 			"somebody floods this gateway with long requests; peers come in when that ends",
 			"%s is not heard: what peers sent before they were authenticated takes as much memory as it may, from its prefix, %s/%d, or in all (%zu bytes)",

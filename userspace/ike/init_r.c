@@ -91,10 +91,11 @@ static void tell_malformed(struct ike_engine *e, const struct cg_endpoint *local
 	char peer[CG_ENDPOINT_SIZE];
 
 	if (tell(e, remote, msg))
-		ik_report(e, ik_conn_only(e, local, remote), remote, IKE_WARNING,
-			  "malformed-message", "this is a fault of the peer's implementation",
-			  "%s sent an IKE_SA_INIT request that cannot be: %s",
-			  cg_endpoint_format(remote, peer), what);
+		ik_report_claimed(e, ik_conn_only(e, local, remote), remote, IKE_WARNING,
+				  "malformed-message",
+				  "this is a fault of the peer's implementation",
+				  "%s sent an IKE_SA_INIT request that cannot be: %s",
+				  cg_endpoint_format(remote, peer), what);
 }
 
 /* What connections allow, in the order they were tried in: as many as there is room for. */
@@ -141,12 +142,13 @@ static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 	for (size_t i = 0; i < n && ke_use == IKE_KE_USE_ONE; i++)
 		additional |= ike_policy_offers_addke(conns[i]->config->c.ike_policy);
 	policies_format(conns, n, policies, sizeof(policies));
-	ik_report(e, ik_conn_only(e, local, remote), remote, IKE_ERROR, "no-proposal-chosen",
-		  "give both sides a policy with at least one common IKE proposal",
-		  "no common IKE proposal: %s offers %s%s; we allow %s",
-		  cg_endpoint_format(remote, peer),
-		  ike_offer_format(offer, offered, sizeof(offered)),
-		  additional ? " and knows no IKE_INTERMEDIATE" : "", policies);
+	ik_report_claimed(e, ik_conn_only(e, local, remote), remote, IKE_ERROR,
+			  "no-proposal-chosen",
+			  "give both sides a policy with at least one common IKE proposal",
+			  "no common IKE proposal: %s offers %s%s; we allow %s",
+			  cg_endpoint_format(remote, peer),
+			  ike_offer_format(offer, offered, sizeof(offered)),
+			  additional ? " and knows no IKE_INTERMEDIATE" : "", policies);
 }
 
 /* Is the initiator's cookie ours? */

@@ -28,6 +28,11 @@ void ik_out_done(struct ike_engine *e);
 void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg_endpoint *remote,
 	       enum ike_severity severity, const char *event, const char *hint, const char *format,
 	       ...) __attribute__((format(printf, 7, 8)));
+/* Of one who has the connection's address to itself, and has shown nothing else. */
+void ik_report_claimed(struct ike_engine *e, const struct ik_conn *conn,
+		       const struct cg_endpoint *remote, enum ike_severity severity,
+		       const char *event, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 7, 8)));
 /* The failure of a negotiation: told once an IKE SA. */
 void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
 		       const char *hint, const char *format, ...)

@@ -80,8 +80,7 @@ enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *loc
 	switch (sa->state) {
 	case IK_SA_HALF_OPEN:
 	case IK_SA_PEER_VERIFY:
-	case IK_SA_PEER_FINISH:
-	case IK_SA_FAILED: return IKE_RANK_BEGUN;
+	case IK_SA_PEER_FINISH: return IKE_RANK_BEGUN;
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
 	case IK_SA_INTERMEDIATE_SENT:
@@ -92,6 +91,7 @@ enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *loc
 	case IK_SA_UP:
 	case IK_SA_REKEYED:
 	case IK_SA_CLOSING: return IKE_RANK_KNOWN;
+	case IK_SA_FAILED:
 	case IK_SA_DEAD: break;
 	}
 	return IKE_RANK_STRANGER;

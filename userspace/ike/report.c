@@ -16,8 +16,8 @@ static void printable(char *s)
 			*s = '?';
 }
 
-__attribute__((format(printf, 7, 0))) static void report(struct ike_engine *e,
-							 const struct ik_conn *conn,
+__attribute__((format(printf, 8, 0))) static void report(struct ike_engine *e,
+							 const struct ik_conn *conn, bool claimed,
 							 const struct cg_endpoint *remote,
 							 enum ike_severity severity,
 							 const char *event, const char *hint,
@@ -25,6 +25,7 @@ __attribute__((format(printf, 7, 0))) static void report(struct ike_engine *e,
 {
 	struct ike_out_report r = {
 		.connection = conn ? conn->config->c.id : 0,
+		.claimed = claimed,
 		.severity = severity,
 		.event = event,
 		.remote = remote ? *remote : (struct cg_endpoint){},
@@ -44,7 +45,18 @@ void ik_report(struct ike_engine *e, const struct ik_conn *conn, const struct cg
 	va_list ap;
 
 	va_start(ap, format);
-	report(e, conn, remote, severity, event, hint, format, ap);
+	report(e, conn, false, remote, severity, event, hint, format, ap);
+	va_end(ap);
+}
+
+void ik_report_claimed(struct ike_engine *e, const struct ik_conn *conn,
+		       const struct cg_endpoint *remote, enum ike_severity severity,
+		       const char *event, const char *hint, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	report(e, conn, conn != NULL, remote, severity, event, hint, format, ap);
 	va_end(ap);
 }
 
@@ -53,6 +65,7 @@ void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char 
 {
 	struct ike_engine *e = sa->e;
 	const struct ik_conn *conn = sa->conn;
+	bool claimed = false;
 	va_list ap;
 
 	if (sa->reported)
@@ -64,10 +77,12 @@ void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char 
 			    IK_SECOND))
 		return;
 	/* Where the address tells who it should be, the operator looks there. */
-	if (!conn && !sa->initiator)
+	if (!conn && !sa->initiator) {
 		conn = ik_conn_only(e, &sa->local, &sa->remote);
+		claimed = conn != NULL;
+	}
 	va_start(ap, format);
-	report(e, conn, &sa->remote, severity, event, hint, format, ap);
+	report(e, conn, claimed, &sa->remote, severity, event, hint, format, ap);
 	va_end(ap);
 }
 

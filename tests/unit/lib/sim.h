@@ -74,6 +74,7 @@ struct sim_flow {
 
 struct sim_report {
 	uint32_t connection;
+	bool claimed;
 	enum ike_severity severity;
 	char event[48];
 	char text[IKE_TEXT_SIZE], hint[IKE_TEXT_SIZE];

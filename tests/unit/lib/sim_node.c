@@ -369,6 +369,7 @@ static void keep_report(struct sim_node *n, const struct ike_out_report *o)
 	struct sim_report *r = &n->reports[n->n_reports++ % SIM_MAX_REPORTS];
 
 	r->connection = o->connection;
+	r->claimed = o->claimed;
 	r->severity = o->severity;
 	r->at = n->sim->now;
 	(void)snprintf(r->event, sizeof(r->event), "%s", o->event);
