@@ -200,23 +200,6 @@ static void tunnels_of_a_refused_connection_are_watched_on(void **state _unused_
 	assert_string_equal(answer.code, "revoked");
 }
 
-/* Its file is full of what nobody signed now. */
-static void nobodys_lists_take_no_room_from_those_it_is_watched_by(void **state _unused_)
-{
-	struct pkirev_der good = lists(NULL, NULL, 1),
-			  heap = heap_of_lists(pkigen_root("CN=Stranger"));
-	struct watch *w = watching(LOOSE, &good);
-
-	count_not_kept(true);
-	refuse_all(&heap);
-	assert_int_equal(not_kept, 4);
-	count_not_kept(false);
-	watch_all(w);
-	assert_false(run(w, pkigen_now()));
-	assert_int_equal(told.states, 1);
-	(void)watch_free(w);
-}
-
 /*
  * This worker took another chain, and another one could not: main has it refused everywhere, and what runs is watched, and judged, by what was in force before.
  */
@@ -492,8 +475,6 @@ int main(void)
 		cmocka_unit_test_setup(what_is_not_asked_about_or_gone_is_not_told_of, fresh),
 		cmocka_unit_test_setup(tunnels_of_a_refused_connection_are_watched_on, fresh),
 		cmocka_unit_test_setup(what_another_worker_could_not_take_is_taken_by_none, fresh),
-		cmocka_unit_test_setup(nobodys_lists_take_no_room_from_those_it_is_watched_by,
-				       fresh),
 		cmocka_unit_test_setup(news_reach_tunnels_of_a_refused_connection, fresh),
 		cmocka_unit_test_setup(many_are_looked_at_some_at_a_time, fresh),
 		cmocka_unit_test_setup(
