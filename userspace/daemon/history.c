@@ -209,42 +209,48 @@ static void add(struct gateway *g, struct conn *conn, enum ike_severity severity
 	tell_monitors(g, conn, severity, code, where, text, hint_text);
 }
 
+__attribute__((format(printf, 8, 0))) static void say(struct gateway *g, struct conn *conn,
+						      enum ike_severity severity, const char *code,
+						      const struct cg_endpoint *remote,
+						      const char *hint, enum failure failure,
+						      const char *fmt, va_list ap)
+{
+	char text[2 * IKE_TEXT_SIZE];
+
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	add(g, conn, severity, code, remote, hint, text, failure);
+}
+
 void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
 		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
 {
-	char text[2 * IKE_TEXT_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	say(g, conn, severity, code, remote, hint, severity >= IKE_WARNING ? FAILURE : NO_FAILURE,
+	    fmt, ap);
 	va_end(ap);
-	add(g, conn, severity, code, remote, hint, text,
-	    severity >= IKE_WARNING ? FAILURE : NO_FAILURE);
 }
 
 void history_note(struct gateway *g, struct conn *conn, enum ike_severity severity,
 		  const char *code, const struct cg_endpoint *remote, const char *hint,
 		  const char *fmt, ...)
 {
-	char text[2 * IKE_TEXT_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	say(g, conn, severity, code, remote, hint, NO_FAILURE, fmt, ap);
 	va_end(ap);
-	add(g, conn, severity, code, remote, hint, text, NO_FAILURE);
 }
 
 void history_claimed(struct gateway *g, struct conn *conn, enum ike_severity severity,
 		     const char *code, const struct cg_endpoint *remote, const char *hint,
 		     const char *fmt, ...)
 {
-	char text[2 * IKE_TEXT_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	say(g, conn, severity, code, remote, hint,
+	    severity >= IKE_WARNING ? CLAIMED_FAILURE : NO_FAILURE, fmt, ap);
 	va_end(ap);
-	add(g, conn, severity, code, remote, hint, text,
-	    severity >= IKE_WARNING ? CLAIMED_FAILURE : NO_FAILURE);
 }
