@@ -54,19 +54,6 @@ said() {
 	grep -q -- "$1" "$libre_root/branch/log"
 }
 
-# between NFT-RULES: a table of the router
-between() {
-	ns router nft -f - <<-END
-		table ip between {
-			$1
-		}
-	END
-}
-
-nothing_between() {
-	ns router nft flush ruleset
-}
-
 # subject_of CERT: libreswan's certificates of several keys have a subject each, since NSS knows them by one name for each subject
 subject_of() {
 	echo "${1/*-/}.branch.example" | sed 's/^rsa2048/gw/'
@@ -271,23 +258,12 @@ MODE=initiator-only interop_hq hq-rsa2048 'dpd_delay: 2' 'dpd_timeout: 6' 'key_l
 libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
 t 'without limits of our own: the tunnel is up' gate_up hq branch || logs
 
-# late TIME: what the router sends to either side
-late() {
-	ns router tc qdisc "$1" dev hq root netem delay "$2" && ns router tc qdisc "$1" dev branch root netem delay "$2"
-}
-
-# Each asks before it has heard of the other's. A key log has certgate make its Child SAs anew.
-rekey_at_once() {
-	late add 200ms && whack --rekey-ipsec && gate hq keylog branch on && sleep 3 && late change 0ms
-}
-
-# Which of two new ones goes is drawn (RFC 7296 section 2.8.1). libreswan 4.10 deletes neither, and sends nothing once the one that it made last is
-# deleted, until there is another: certgate waits half a minute, which is not waited for here, and rekeys the one that stays before it deletes that one.
+# A key log has certgate make its Child SAs anew. Which of two new ones goes is drawn (RFC 7296 section 2.8.1). libreswan 4.10 deletes neither, and
+# sends nothing once the one that it made last is deleted, until there is another: certgate waits half a minute, which is not waited for here, and
+# rekeys the one that stays before it deletes that one.
 before=$(grep -c event=child-rekeyed "$gate_root/hq/log")
-t 'both rekey the Child SA at once and nothing is lost' lossless 7 rekey_at_once || logs
+t 'both rekey the Child SA at once and nothing is lost' lossless 7 both_rekey 'gate hq keylog branch on' 'whack --rekey-ipsec' || logs
 t 'which crossed' eval '[ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) = 2 ] && said "initiator rekeyed Child SA" && said "responder rekeyed Child SA"' || logs
-ns router tc qdisc del dev hq root
-ns router tc qdisc del dev branch root
 t 'traffic crosses both ways after that' ping_both || logs
 
 # The cable is cut. libreswan knows nothing of it: what it has of the old SAs is there when the cable is whole again.
@@ -303,6 +279,17 @@ ike=$(ike_spi)
 t 'libreswan rekeys the IKE SA and nothing is lost' lossless 4 whack --rekey-ike || logs
 t 'the IKE SA is a new one' wait_for 5 eval '[ "$(ike_spi)" != "$ike" ] && said "initiator rekeyed IKE SA"' || logs
 stop_both
+
+MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}}' interop_hq hq-rsa2048
+libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
+t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
+ike=$(ike_spi)
+t 'both rekey the IKE SA at once and nothing is lost' lossless 6 both_rekey true 'whack --rekey-ike' || logs
+t 'which crossed, too' eval '[ "$(ike_spi)" != "$ike" ] && said "initiator rekeyed IKE SA" && said "responder rekeyed IKE SA"' || logs
+t 'and one of each is left' wait_for 15 one_each || { one_each; logs; }
+t 'over which traffic crosses' ping_both || logs
+stop_both
+POLICY=''
 
 # Who crashed is not the one that begins.
 MODE=responder-only interop_hq hq-rsa2048

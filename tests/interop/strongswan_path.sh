@@ -12,19 +12,6 @@ cd "$(dirname "$0")/../.." || exit 1
 
 gcm='aes256gcm16-prfsha256-curve25519'
 
-# between NFT-RULES: a table of the router
-between() {
-	ns router nft -f - <<-END
-		table ip between {
-			$1
-		}
-	END
-}
-
-nothing_between() {
-	ns router nft flush ruleset
-}
-
 # wire_open FILTER: records what passes the router's leg to branch, until wire_close
 wire_open() {
 	rm -f /run/wire.log
@@ -37,28 +24,6 @@ wire_close() {
 	kill $wire
 	wait $wire 2>/dev/null
 	true
-}
-
-# dropped COUNTER: packets
-dropped() {
-	ns router nft list counter ip between "$1" | grep -q 'packets [1-9]'
-}
-
-# both_rekey CHILD-OR-IKE BEGIN...: certgate begins by BEGIN to rekey, strongSwan when it has. What either says is lost till then, and
-# said again when the way is free: the requests cross each other (RFC 7296 section 2.8).
-both_rekey() {
-	local status
-	between 'counter ours {}
-		counter theirs {}
-		chain lost {
-			type filter hook forward priority filter
-			ip saddr 198.51.100.2 udp dport { 500, 4500 } counter name ours drop
-			ip saddr 203.0.113.2 udp dport { 500, 4500 } counter name theirs drop
-		}'
-	"${@:2}" && wait_for 12 dropped ours && swan branch --rekey "--$1" hq && wait_for 5 dropped theirs
-	status=$?
-	nothing_between
-	return $status
 }
 
 # one_each: an IKE SA and a Child SA at strongSwan, a pair of SAs in our kernel
@@ -213,10 +178,10 @@ swan_branch branch-p256 "$gcm" aes256gcm16
 start_branch && interop_start
 t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
 old=$(gate_field hq branch children.0.spi_in)
-t 'both rekey the Child SA at once and nothing is lost' lossless 4 both_rekey child gate hq keylog branch on || logs
+t 'both rekey the Child SA at once and nothing is lost' lossless 4 both_rekey 'gate hq keylog branch on' 'swan branch --rekey --child hq' || logs
 t 'one of each is left' eval 'wait_for 15 one_each && [ "$(gate_field hq branch children.0.spi_in)" != "$old" ] && ping_both' || { swan branch --list-sas; logs; }
 old=$(gate_field hq branch ike.spi_i)
-t 'both rekey the IKE SA at once and nothing is lost' lossless 4 both_rekey ike true || logs
+t 'both rekey the IKE SA at once and nothing is lost' lossless 4 both_rekey true 'swan branch --rekey --ike hq' || logs
 t 'one IKE SA and one Child SA are left' eval 'wait_for 15 one_each && [ "$(gate_field hq branch ike.spi_i)" != "$old" ] && ping_both' || { swan branch --list-sas; logs; }
 t 'and nobody had to authenticate again' eval '[ "$(grep -c event=peer-admitted "$gate_root/hq/log")" = 1 ]' || logs
 stop_both

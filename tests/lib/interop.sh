@@ -107,3 +107,38 @@ ping_both() {
 no_ping() {
 	! ns hq-host ping -q -c 2 -i 0.3 -W 1 10.2.0.10
 }
+
+# between NFT-RULES: a table of the router
+between() {
+	ns router nft -f - <<-END
+		table ip between {
+			$1
+		}
+	END
+}
+
+nothing_between() {
+	ns router nft flush ruleset
+}
+
+# dropped COUNTER: packets
+dropped() {
+	ns router nft list counter ip between "$1" | grep -q 'packets [1-9]'
+}
+
+# both_rekey OURS THEIRS: certgate begins by the command OURS to rekey, its peer by THEIRS when it has. What either says is lost till then, and
+# said again when the way is free: the requests cross each other (RFC 7296 section 2.8).
+both_rekey() {
+	local status
+	between 'counter ours {}
+		counter theirs {}
+		chain lost {
+			type filter hook forward priority filter
+			ip saddr 198.51.100.2 udp dport { 500, 4500 } counter name ours drop
+			ip saddr 203.0.113.2 udp dport { 500, 4500 } counter name theirs drop
+		}'
+	$1 && wait_for 12 dropped ours && $2 && wait_for 5 dropped theirs
+	status=$?
+	nothing_between
+	return $status
+}
