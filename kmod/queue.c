@@ -494,15 +494,15 @@ static void unqueue(struct cg_cpu *c, struct sk_buff *skb)
 }
 
 /*
- * What is sent, received, and done for the lists has one budget, by which the stack shares its
- * time out. Half of it is always there for what was received, on which order.h counts, and for the
- * lists: a flood must not keep back what is done.
+ * What is sent, received, back from slow ciphers, and done for the lists has one budget, by which
+ * the stack shares its time out. Half of it is always there for what was received, on which order.h
+ * counts, and for the lists: a flood must not keep back what is done.
  */
 static int poll(struct napi_struct *napi, int budget)
 {
 	struct cg_cpu *c = container_of(napi, struct cg_cpu, napi);
 	struct sk_buff_head burst;
-	struct cg_job *back;
+	struct cg_job *back, **end;
 	struct sk_buff *skb;
 	bool alone, more;
 	int n = 0, most;	/* packets */
@@ -523,9 +523,14 @@ static int poll(struct napi_struct *napi, int budget)
 		n = send_waiting(c, !skb_queue_empty_lockless(&c->received));
 	__skb_queue_head_init(&burst);
 	spin_lock(&c->received.lock);
-	back = c->back;
-	c->back = NULL;
-	c->back_end = &c->back;
+	for (end = &back; c->back && n < budget; end = &(*end)->next) {
+		*end = c->back;
+		c->back = (*end)->next;
+		n += (*end)->n;
+	}
+	*end = NULL;
+	if (!c->back)
+		c->back_end = &c->back;
 	most = n + max(budget - n, budget / 2);
 	while (n < most && (skb = skb_peek(&c->received))) {
 		unqueue(c, skb);
