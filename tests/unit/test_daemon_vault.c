@@ -19,6 +19,7 @@
 #include "daemon/key_vault.h"
 #include "lib/pkigen.h"
 #include "pki/cert.h"
+#include "pki/announce.h"
 #include "pki/jose.h"
 #include "pki/scheme.h"
 
@@ -486,6 +487,41 @@ static void a_key_that_stays_signs_there(void **state _unused_)
 	assert_true(made.r < 0);
 }
 
+static void on_auth(void *userdata, int r, enum pki_auth_method method _unused_,
+		    const uint8_t *data _unused_, size_t len _unused_)
+{
+	*(int *)userdata = r;
+}
+
+/* With P-256 a vault hashes with SHA-256 alone; the peer may like others better. */
+static void it_signs_with_what_vaults_have(void **state _unused_)
+{
+	static const uint8_t octets[] = "our AUTH";
+	struct pkigen_cert *c = gateway(PKIGEN_P256, 0);
+	struct pki_announced announced = {
+		.n = 2,
+		.items = {{.method = PKI_AUTH_DIGITAL_SIGNATURE, .scheme = PKI_SCHEME_ECDSA_SHA384},
+			  {.method = PKI_AUTH_DIGITAL_SIGNATURE, .scheme = PKI_SCHEME_ECDSA_SHA256}}};
+	struct vault_item *it = want(1);
+	struct pki_error err = {0};
+	struct pki_signer *signer;
+	uint32_t hashes;
+	int r = 1;
+
+	give(VERSION, c->der, c->der_len, "hsm-key");
+	make_signature(c->key);
+	assert_int_equal(key_vault_signer(it, &signer), 0);
+	assert_int_equal(pki_ike_hashes_parse(pki_ike_hashes, sizeof(pki_ike_hashes), &hashes), 0);
+	assert_int_equal(pki_auth_sign(signer, hashes, &announced, NULL, octets, sizeof(octets),
+				       &err, on_auth, &r),
+			 0);
+	turn();
+	assert_string_equal(to_sign.alg, "ES256");
+	make_signature(c->key);
+	assert_int_equal(r, 0);
+	pki_signer_free(signer);
+}
+
 /* Vaults have no SHA-1: who allowed it hears that at load. */
 static void that_sha1_is_not_signed_there_is_told_at_load(void **state _unused_)
 {
@@ -601,6 +637,7 @@ int main(void)
 		WITH(the_same_version_wrapped_anew_is_no_new_one),
 		WITH(what_cannot_be_used_is_refused),
 		WITH(a_key_that_stays_signs_there),
+		WITH(it_signs_with_what_vaults_have),
 		WITH(that_sha1_is_not_signed_there_is_told_at_load),
 		WITH(a_vault_that_does_not_sign_is_told_at_once),
 		WITH(who_was_loaded_without_hears_when_it_comes),

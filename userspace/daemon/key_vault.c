@@ -295,6 +295,18 @@ static void signing_end(struct key_vault *kv, struct signing *s, const struct ik
 	signing_free(s);
 }
 
+/* A bit for each scheme that vaults have for such a key: fewer than fit it. */
+static uint32_t schemes_of(enum pki_key_type type)
+{
+	uint32_t schemes = 0;
+
+	for (unsigned int i = 0; i < _PKI_SCHEME_MAX; i++) {
+		if (pki_jose_alg((enum pki_scheme)i, type))
+			schemes |= 1U << i;
+	}
+	return schemes;
+}
+
 static int vault_signer_sign(struct pki_signer *signer, enum pki_scheme scheme,
 			     const uint8_t *octets, size_t len, pki_sign_done done, void *userdata)
 {
@@ -336,8 +348,10 @@ int key_vault_signer(struct vault_item *it, struct pki_signer **ret)
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	v->signer = (struct pki_signer){
-		.ops = &ops, .key_type = it->leaf->key_type, .key_bits = it->leaf->key_bits};
+	v->signer = (struct pki_signer){.ops = &ops,
+					.key_type = it->leaf->key_type,
+					.key_bits = it->leaf->key_bits,
+					.schemes = schemes_of(it->leaf->key_type)};
 	v->kv = it->kv;
 	v->leaf = pki_cert_ref(it->leaf);
 	memcpy(v->url, it->state.url, sizeof(v->url));
@@ -349,31 +363,18 @@ int key_vault_signer(struct vault_item *it, struct pki_signer **ret)
 
 /* ---------------------------------------------------------------- what came */
 
-/* The first scheme of the key that vaults have. */
-static int probe_scheme(enum pki_key_type type, enum pki_scheme *ret)
-{
-	for (unsigned int i = 0; i < _PKI_SCHEME_MAX; i++) {
-		if (pki_jose_alg((enum pki_scheme)i, type)) {
-			*ret = (enum pki_scheme)i;
-			return 0;
-		}
-	}
-	return -EOPNOTSUPP;
-}
-
 /* Does the vault sign, and is it with the certificate's key? Better seen now than by the first peer. */
 static int probe(struct vault_item *it)
 {
 	static const uint8_t octets[] = "certgate: is this the key of this certificate?";
 	const struct vault_candidate *c = it->candidate;
-	enum pki_scheme scheme;
+	const uint32_t schemes = schemes_of(c->leaf->key_type);
 	struct signing *s;
 	int r;
 
-	r = probe_scheme(c->leaf->key_type, &scheme);
-	if (r < 0)
-		return r;
-	s = signing_new(c->leaf, scheme, octets, sizeof(octets));
+	if (schemes == 0)
+		return -EOPNOTSUPP;
+	s = signing_new(c->leaf, (enum pki_scheme)__builtin_ctz(schemes), octets, sizeof(octets));
 	if (!s)
 		return -ENOMEM;
 	s->item = it;
