@@ -5,10 +5,12 @@
  *   numbered serve PORT               counts what comes until SIGTERM, and then until nothing has come for two seconds
  *   numbered send ADDRESS PORT RATE   so many a second until SIGTERM, on the average: what a busy machine missed is made up for
  *
- * At their end both print what they counted: "sent N in S.SS s", "received N, missing M below the highest, longest silence S.SS s".
+ * At their end both print what they counted: "sent N in S.SS s", "received N, missing M below the highest,
+ * longest silence S.SS s, refused by the socket R", and which are missing.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -22,7 +24,7 @@
 
 static const struct timeval silence_max = {.tv_sec = 2};
 
-enum { NUMBERS_MAX = 1 << 26, SIZE = 64, BURST = 256, BUFFER = 16 << 20, TICK_NS = 2000000 };
+enum { NUMBERS_MAX = 1 << 26, SIZE = 64, BURST = 256, BUFFER = 16 << 20, TICK_NS = 2000000, RANGES_TOLD = 40 };
 
 static volatile sig_atomic_t ended;
 
@@ -46,6 +48,15 @@ static void fail(const char *what)
 	exit(1);
 }
 
+/* What is there to be lost, and what is seen of it, does not depend on what else there is to do. */
+static void come_first(void)
+{
+	const struct sched_param first = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
+		fail("sched_setscheduler");
+}
+
 static int serve(const char *port)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
@@ -53,7 +64,8 @@ static int serve(const char *port)
 	int s = socket(AF_INET, SOCK_DGRAM, 0), size = BUFFER;
 	uint64_t received = 0, past = 0;
 	double last = 0, silence = 0;
-	uint32_t n;
+	uint32_t n, memory[SK_MEMINFO_VARS] = {0};
+	socklen_t memory_len = sizeof(memory);
 
 	if (!seen || s < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)) < 0)
 		fail("bind");
@@ -61,6 +73,7 @@ static int serve(const char *port)
 		fail("SO_RCVBUFFORCE");
 	if (setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &silence_max, sizeof(silence_max)) < 0)
 		fail("SO_RCVTIMEO");
+	come_first();
 	for (;;) {
 		ssize_t len = recv(s, packet, sizeof(packet), 0);
 		double at;
@@ -81,11 +94,20 @@ static int serve(const char *port)
 		if (n + 1 > past)
 			past = n + 1;
 	}
-	printf("received %llu, missing %llu below the highest, longest silence %.2f s\n",
-	       (unsigned long long)received, (unsigned long long)(past - received), silence);
-	for (uint64_t i = 0, told = 0; i < past && told < 10; i++)
-		if (!(seen[i / 8] & (1U << i % 8)) && ++told)
-			printf("missing: %llu\n", (unsigned long long)i);
+	if (getsockopt(s, SOL_SOCKET, SO_MEMINFO, memory, &memory_len) < 0)
+		fail("SO_MEMINFO");
+	printf("received %llu, missing %llu below the highest, longest silence %.2f s, refused by the socket %u\n",
+	       (unsigned long long)received, (unsigned long long)(past - received), silence,
+	       memory[SK_MEMINFO_DROPS]);
+	for (uint64_t i = 0, first = 0, told = 0; i < past && told < RANGES_TOLD; i++) {
+		if (seen[i / 8] & (1U << i % 8)) {
+			first = i + 1;
+		} else if (seen[(i + 1) / 8] & (1U << (i + 1) % 8)) {
+			printf("missing: %llu to %llu\n", (unsigned long long)first,
+			       (unsigned long long)i);
+			told++;
+		}
+	}
 	free(seen);
 	return 0;
 }
@@ -94,7 +116,6 @@ static int send_all(const char *address, const char *port, double rate)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
 	const struct timespec tick = {.tv_nsec = TICK_NS};
-	const struct sched_param first = {.sched_priority = 1};
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
 	uint8_t packet[SIZE] = {0};
 	double began = now();
@@ -102,9 +123,7 @@ static int send_all(const char *address, const char *port, double rate)
 
 	if (s < 0 || inet_pton(AF_INET, address, &a.sin_addr) != 1)
 		fail("socket");
-	/* What is there to be lost does not depend on what else there is to do. */
-	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
-		fail("sched_setscheduler");
+	come_first();
 	do {
 		const bool last = ended;
 		const double due = (now() - began) * rate;

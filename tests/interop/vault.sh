@@ -16,10 +16,15 @@ numbered_rate=400
 vault=/run/vault
 version=0123456789abcdef0123456789abcde
 
-vault_cert() { # NAME CERT VERSION-DIGIT [exportable]: what the vault has under NAME
-	mkdir -p "$vault/$1" && rm -f "$vault/$1/exportable" && cp "$pki/$2.pem" "$vault/$1/cert.pem" &&
-		cp "$pki/$2-chain.pem" "$vault/$1/chain.pem" && cp "$pki/$2.key" "$vault/$1/key.pem" &&
-		echo "$version$3" >"$vault/$1/version" && { [ -z "$4" ] || touch "$vault/$1/exportable"; }
+made=0
+vault_cert() { # NAME CERT VERSION-DIGIT [exportable]: what the vault has under NAME, all of it from one moment to the next
+	local new=.$1.$((made++)) f
+	mkdir -p "$vault/$new" && cp "$pki/$2.pem" "$vault/$new/cert.pem" && cp "$pki/$2-chain.pem" "$vault/$new/chain.pem" &&
+		cp "$pki/$2.key" "$vault/$new/key.pem" && echo "$version$3" >"$vault/$new/version" && { [ -z "$4" ] || touch "$vault/$new/exportable"; } || return 1
+	for f in pem fault; do
+		[ ! -e "$vault/$1/$f" ] || cp "$vault/$1/$f" "$vault/$new/" || return 1
+	done
+	ln -s "$new" "$vault/$1.new" && mv -T "$vault/$1.new" "$vault/$1"
 }
 
 fault() { # NAME, or . for all; LINE...

@@ -26,11 +26,28 @@ numbered_end() { # NAME...
 	done
 }
 
-# numbered_came SENDER RECEIVER: all of what was sent, which was dense enough to meet whatever gap there is
+# numbered_came SENDER RECEIVER: all of what was sent, which was dense enough to meet whatever gap there is. What the receiver's socket had no room
+# for had come, too.
 numbered_came() {
 	cat "/run/numbered.$1" "/run/numbered.$2"
-	awk -v floor=$numbered_floor '/^sent/ { sent = $2; dense = $2 >= floor * $4 } /^received/ { got = $2 + 0 } END { exit !(sent > 0 && dense && sent == got) }' \
+	awk -v floor=$numbered_floor '/^sent/ { sent = $2; dense = $2 >= floor * $4 } /^received/ { got = $2 + $NF } END { exit !(sent > 0 && dense && sent == got) }' \
 		"/run/numbered.$1" "/run/numbered.$2"
+}
+
+# Where on the way packets can be lost, and how many were since the machine started. softnet_stat: columns 2 and 3, in hexadecimal, are what was
+# dropped and how often a poll was cut short.
+numbered_drops() {
+	local n
+	grep -H . /proc/net/softnet_stat
+	for n in hq-host hq router branch branch-host; do
+		echo "$n:"
+		"$enter" "$n" cat /proc/net/snmp /proc/net/xfrm_stat 2>/dev/null | awk '
+			$1 in head && /^[A-Z]/ { split(head[$1], h); for (i = 2; i <= NF; i++) if (h[i] ~ /Err|Disc|Drop/ && $i) print "", $1, h[i], $i; delete head[$1]; next }
+			/^Xfrm/ { if ($2) print "", $1, $2; next }
+			{ head[$1] = $0 }'
+		"$enter" "$n" ip -s link show | awk '/^[0-9]/ { dev = $2 } /RX:|TX:/ { what = $1 } /^ +[0-9]/ { if ($4) print "", dev, what, "dropped", $4 }'
+		[ "$n" != hq ] && [ "$n" != branch ] || ns "$n" build/certgate kernel tunnel list --json 2>/dev/null | grep -A12 drops
+	done
 }
 
 no_packet_lost() {
@@ -45,5 +62,5 @@ no_packet_lost() {
 	sleep 0.3
 	numbered_end hq_out branch_out
 	numbered_end hq_in branch_in
-	numbered_came hq_out branch_in && numbered_came branch_out hq_in && [ $failed = 0 ]
+	numbered_came hq_out branch_in && numbered_came branch_out hq_in && [ $failed = 0 ] || { numbered_drops; return 1; }
 }

@@ -5,7 +5,7 @@
 vault.py DIR METADATA_ADDRESS METADATA_PORT VAULT_ADDRESS VAULT_PORT TLS_CERT TLS_KEY
 
 DIR/NAME/ is a certificate: cert.pem, chain.pem, key.pem, version (32 hexadecimal digits), and, if its key may leave, exportable.
-DIR/NAME/fault and, for all names, DIR/fault, if they are there, have lines "WHAT STATUS [CODE]": WHAT is token, certificates,
+NAME may be a symbolic link, which is followed once a request. DIR/NAME/fault and, for all names, DIR/fault, if they are there, have lines "WHAT STATUS [CODE]": WHAT is token, certificates,
 secrets or keys; STATUS is one of HTTP (CODE of 429: seconds to wait), or slow, truncated, oversized, nonsense, disabled, expired, or
 redirect (CODE: where to). DIR/log gets a line a request."""
 import base64
@@ -39,8 +39,8 @@ def der_integer(data, at):
     return int.from_bytes(data[at + 2:at + 2 + length], "big"), at + 2 + length
 
 
-def sign(name, alg, digest):
-    args = ["openssl", "pkeyutl", "-sign", "-inkey", os.path.join(top, name, "key.pem"), "-pkeyopt", "digest:" + HASHES[alg[2:]]]
+def sign(where, alg, digest):
+    args = ["openssl", "pkeyutl", "-sign", "-inkey", os.path.join(where, "key.pem"), "-pkeyopt", "digest:" + HASHES[alg[2:]]]
     if alg[:2] == "PS":
         args += ["-pkeyopt", "rsa_padding_mode:pss", "-pkeyopt", "rsa_pss_saltlen:digest"]
     out = run(*args, data=digest)
@@ -137,27 +137,28 @@ class Vault(Handler):
             return None
         return None if self.fault(m[1], m[2]) else m
 
-    def id(self, collection, name):
+    def id(self, collection, name, where):
         host = self.headers["Host"]
-        return f"https://{host}/{collection}/{name}/" + read(name, "version").decode().strip()
+        return f"https://{host}/{collection}/{name}/" + read(where, "version").decode().strip()
 
     def do_GET(self):
         m = self.names()
         if not m:
             return
-        name, exportable = m[2], os.path.exists(os.path.join(top, m[2], "exportable"))
+        name, where = m[2], os.path.realpath(os.path.join(top, m[2]))
+        exportable = os.path.exists(os.path.join(where, "exportable"))
         if m[1] == "certificates":
-            cer = b"".join(line for line in read(name, "cert.pem").splitlines() if b"-----" not in line)
-            self.send(200, {"id": self.id("certificates", name), "kid": self.id("keys", name), "sid": self.id("secrets", name),
+            cer = b"".join(line for line in read(where, "cert.pem").splitlines() if b"-----" not in line)
+            self.send(200, {"id": self.id("certificates", name, where), "kid": self.id("keys", name, where), "sid": self.id("secrets", name, where),
                             "cer": cer.decode(), "attributes": self.attributes,
                             "policy": {"key_props": {"exportable": exportable}}})
         elif m[1] == "secrets":
-            pem = (read(name, "key.pem") if exportable else b"") + read(name, "cert.pem") + read(name, "chain.pem")
+            pem = (read(where, "key.pem") if exportable else b"") + read(where, "cert.pem") + read(where, "chain.pem")
             kind, value = "application/x-pem-file", pem.decode()
-            if exportable and not os.path.exists(os.path.join(top, name, "pem")):
+            if exportable and not os.path.exists(os.path.join(where, "pem")):
                 pfx = run("openssl", "pkcs12", "-export", "-passout", "pass:", data=pem)
                 kind, value = "application/x-pkcs12", base64.b64encode(pfx).decode()
-            self.send(200, {"id": self.id("secrets", name), "contentType": kind, "value": value, "attributes": self.attributes})
+            self.send(200, {"id": self.id("secrets", name, where), "contentType": kind, "value": value, "attributes": self.attributes})
         else:
             self.send(405, {"error": {"code": "BadMethod", "message": ""}})
 
@@ -168,7 +169,8 @@ class Vault(Handler):
             return
         o = json.loads(body)
         digest = base64.urlsafe_b64decode(o["value"] + "==")
-        self.send(200, {"kid": self.id("keys", m[2]), "value": base64url(sign(m[2], o["alg"], digest))})
+        where = os.path.realpath(os.path.join(top, m[2]))
+        self.send(200, {"kid": self.id("keys", m[2], where), "value": base64url(sign(where, o["alg"], digest))})
 
 
 def serve(where, handler, tls):
