@@ -48,15 +48,6 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* What is there to be lost, and what is seen of it, does not depend on what else there is to do. */
-static void come_first(void)
-{
-	const struct sched_param first = {.sched_priority = 1};
-
-	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
-		fail("sched_setscheduler");
-}
-
 static int serve(const char *port)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
@@ -73,7 +64,6 @@ static int serve(const char *port)
 		fail("SO_RCVBUFFORCE");
 	if (setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &silence_max, sizeof(silence_max)) < 0)
 		fail("SO_RCVTIMEO");
-	come_first();
 	for (;;) {
 		ssize_t len = recv(s, packet, sizeof(packet), 0);
 		double at;
@@ -116,6 +106,7 @@ static int send_all(const char *address, const char *port, double rate)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
 	const struct timespec tick = {.tv_nsec = TICK_NS};
+	const struct sched_param first = {.sched_priority = 1};
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
 	uint8_t packet[SIZE] = {0};
 	double began = now();
@@ -123,7 +114,9 @@ static int send_all(const char *address, const char *port, double rate)
 
 	if (s < 0 || inet_pton(AF_INET, address, &a.sin_addr) != 1)
 		fail("socket");
-	come_first();
+	/* What is there to be lost does not depend on what else there is to do. */
+	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
+		fail("sched_setscheduler");
 	do {
 		const bool last = ended;
 		const double due = (now() - began) * rate;
