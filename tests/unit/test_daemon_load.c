@@ -693,6 +693,44 @@ static void one_that_runs_keeps_its_certificates_until_then(void **state _unused
 	assert_int_equal(w.certs[0], 1);
 }
 
+/* What key, and every verify worker, is told that a connection's name is. */
+static void told_name(int theirs, enum msg_type wanted, const char *name)
+{
+	static uint8_t buf[MSG_SIZE_MAX];
+	static union {
+		struct stage_key key;
+		struct stage_trust trust;
+	} s;
+	struct msg_reader r;
+	enum msg_type type;
+	ssize_t len;
+
+	do {
+		len = recv(theirs, buf, sizeof(buf), MSG_DONTWAIT);
+		assert_true(len > 0);
+		assert_int_equal(msg_open(buf, (size_t)len, &type, &r), 0);
+	} while (type != wanted);
+	if (type == MSG_STAGE_KEY)
+		proto_get_stage_key(&r, &s.key);
+	else
+		proto_get_stage_trust(&r, &s.trust);
+	assert_true(msg_done(&r));
+	assert_string_equal(type == MSG_STAGE_KEY ? s.key.name : s.trust.name, name);
+}
+
+static void the_longest_name_is_told_whole(void **state _unused_)
+{
+	static const char name[] = "a-name-of-thirty-one-characters";
+
+	assert_int_equal(strlen(name), CG_NAME_MAX);
+	w.connections[0].name = (char *)(uintptr_t)name;
+	assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
+	key_answers(1, NULL);
+	told_name(w.theirs[0], MSG_STAGE_KEY, name);
+	for (unsigned int i = 0; i < WORKERS; i++)
+		told_name(w.theirs[1 + i], MSG_STAGE_TRUST, name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -719,6 +757,7 @@ int main(void)
 						begin_two, end),
 		cmocka_unit_test_setup_teardown(who_knows_nothing_is_told_of_the_others, begin_two,
 						end),
+		cmocka_unit_test_setup_teardown(the_longest_name_is_told_whole, begin_two, end),
 		cmocka_unit_test_setup_teardown(one_that_runs_keeps_its_certificates_until_then,
 						begin_two, end),
 	};

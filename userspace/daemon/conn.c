@@ -24,6 +24,7 @@
 #include "pki/announce.h"
 
 _Static_assert(CG_CONNECTIONS_MAX <= (int)IKE_MAX_CANDIDATES, "all may be behind one address");
+_Static_assert(CG_NAME_MAX < (int)IKE_NAME_SIZE, "names are told whole");
 
 /* Names are resolved: while the connection is up, while it is not, and after a failure; never more often than the last. */
 enum { RESOLVE_UP_SECONDS = 300, RESOLVE_DOWN_SECONDS = 30, RESOLVE_RETRY_SECONDS = 10 };
