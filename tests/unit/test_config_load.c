@@ -559,7 +559,8 @@ static void a_key_may_be_in_hardware(void **state)
 		const struct cg_hardware *h;
 
 		assert_good(&l);
-		h = &l.config->connections[0].hardware;
+		h = l.config->connections[0].hardware;
+		assert_non_null(h);
 		assert_non_null(h->store.text);
 		assert_null(l.config->connections[0].outbound_key.text);
 		assert_int_equal(h->n_groups, 1);

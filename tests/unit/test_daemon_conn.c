@@ -7,6 +7,7 @@
 #include "daemon/ike_conn.h"
 #include "daemon/kevent.h"
 #include "daemon/proto_fetch.h"
+#include "daemon/shared_bytes.h"
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
@@ -117,7 +118,7 @@ static void a_connection_that_is_refused_is_told_of_as_such(void **state _unused
 		static struct proto_conn p;
 
 		w->c.refusal = cases[i].refusal ? (char *)"expired" : NULL;
-		w->c.certs[0].data = cert_bytes_new(der, sizeof(der));
+		w->c.certs[0].data = shared_bytes_new(der, sizeof(der));
 		w->c.certs[0].len = sizeof(der);
 		w->c.n_certs = cases[i].certificate;
 		assert_int_equal(conn_tell_ike(&w->c), 0);
@@ -127,7 +128,7 @@ static void a_connection_that_is_refused_is_told_of_as_such(void **state _unused
 		assert_int_equal(p.c.enabled, cases[i].enabled);
 		while ((type = main_world_read(w, ROLE_IKE)) != _MSG_MAX)
 			assert_int_not_equal(type, MSG_CONN_BEGIN);
-		cert_bytes_unref(w->c.certs[0].data);
+		shared_bytes_unref(w->c.certs[0].data);
 	}
 	w->c.refusal = NULL;
 	main_world_free(w);

@@ -132,14 +132,14 @@ static void check_outbound(const struct cg_connection *c, int64_t now, struct cg
 	struct pki_password password = {0};
 	struct pki_source sources[3] = {0};
 	struct pki_error err;
-	bool good, hardware = c->hardware.store.text;
+	bool good, hardware = c->hardware;
 	int r;
 
 	good = read_file(diags, &c->outbound_certificate, !c->outbound_key.text && !hardware,
 			 &certificate);
 	good = read_file(diags, &c->outbound_key, true, &key) && good;
 	good = read_file(diags, &c->outbound_passphrase, true, &passphrase) && good;
-	good = read_file(diags, &c->hardware.pin, true, &pin) && good;
+	good = (!hardware || read_file(diags, &c->hardware->pin, true, &pin)) && good;
 	good = join_chain(diags, c, &chain) && good;
 	if (!good || !certificate.data)
 		return;

@@ -121,7 +121,7 @@ enum cg_hardware_access {
 	CG_ACCESS_NETWORK, /* that and the network */
 };
 
-/* A private key in hardware. store.text == NULL: ours is in a file or a vault. */
+/* A private key in hardware. */
 struct cg_hardware {
 	struct cg_source store;	 /* text: an OpenSSL store URI without any secret in it */
 	char *provider, *engine; /* of OpenSSL; one of them */
@@ -187,7 +187,7 @@ struct cg_child_config {
 };
 
 struct cg_interface_config {
-	char *name;
+	const char *name;	     /* one of cg_config.texts */
 	struct cg_prefix *addresses; /* host bits set: an address with its network's length */
 	size_t n_addresses;
 	uint32_t mtu;  /* 0: auto */
@@ -223,7 +223,7 @@ struct cg_connection {
 	struct cg_source outbound_certificate, outbound_key, outbound_passphrase;
 	struct cg_source *outbound_chain;
 	size_t n_outbound_chain;
-	struct cg_hardware hardware; /* in place of outbound_key */
+	struct cg_hardware *hardware; /* in place of outbound_key; NULL: few have one */
 
 	/* The peer's. */
 	char *subject_name;
@@ -238,9 +238,9 @@ struct cg_connection {
 	struct cg_source *crls;
 	size_t n_crls;
 
-	char *local_identity; /* "dn" or an identity */
+	const char *local_identity; /* one of cg_config.texts, or constant: "dn" or an identity */
 	struct cg_location local_identity_loc;
-	char *remote_identity; /* "auto", "any" or an identity */
+	const char *remote_identity; /* the same: "auto", "any" or an identity */
 	struct cg_location remote_identity_loc;
 
 	const struct cg_policy *policy; /* owned by the config; never NULL */
@@ -328,7 +328,7 @@ struct cg_gateway {
 
 struct cg_config {
 	char **files; /* all that were read, the first is the main one; owns the names of the locations */
-	char **texts; /* of all struct cg_source: connections have files in common */
+	char **texts; /* of sources, interfaces' names and identities: connections have them in common */
 	size_t n_texts;
 	struct cg_gateway gateway;
 	struct cg_policy *policies; /* built-in ones included */

@@ -225,7 +225,7 @@ static void outbound_check(const struct value *v, const struct cg_connection *c,
 	     seen_field(&outbound_schema, seen, "passphrase_file")))
 		value_error(v, "leave them out; 'chain' may have intermediates of files",
 			    "'key' and 'passphrase_file' have no use with a vault's certificate");
-	if (c->hardware.store.text && seen_field(&outbound_schema, seen, "passphrase_file"))
+	if (c->hardware && seen_field(&outbound_schema, seen, "passphrase_file"))
 		value_error(v, "the PIN's file is 'pin_file' of 'key'",
 			    "'passphrase_file' has no use with a key in hardware");
 }

@@ -33,7 +33,7 @@ struct hardware {
 
 static const struct cg_hardware *hardware_of(const struct cg_connection *c)
 {
-	return c->enabled && c->hardware.store.text ? &c->hardware : NULL;
+	return c->enabled && c->hardware && c->hardware->store.text ? c->hardware : NULL;
 }
 
 bool hardware_has(const struct cg_connection *c)
