@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes with a count of references, for what ten thousand connections would each have a copy of. Never changed. Called by credentials.c and whoever frees
- * what it has set.
+ * Bytes with a count of references, for what ten thousand connections would each have a copy of. Never changed. Called by credentials.c, trust_table.c and
+ * whoever frees what they have set.
  */
 #include "daemon/shared_bytes.h"
 

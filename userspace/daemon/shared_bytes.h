@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes that many connections have in common: our certificates, names, anchors. Part of `main`. */
+/* Bytes that many connections have in common: our certificates, names, anchors. Part of `main` and of `verify`. */
 #ifndef CERTGATE_DAEMON_SHARED_BYTES_H
 #define CERTGATE_DAEMON_SHARED_BYTES_H
 
