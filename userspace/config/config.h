@@ -109,10 +109,15 @@ struct cg_policy {
 struct cg_source {
 	const char *
 		text; /* one of cg_config.texts: a path; absolute if the configuration's own was; or a vault's URL */
-	bool vault; /* it is a URL, as cg_vault_url_format() writes it */
-	char *key;  /* "connections[hq].outbound_certificate.key" */
+	bool vault;		/* it is a URL, as cg_vault_url_format() writes it */
+	const char *connection; /* the name of the one that it stands in; NULL: in none */
+	const char *key;	/* one of cg_config.keys, below that: "outbound_certificate.key" */
 	struct cg_location loc;
 };
+
+#define CG_SOURCE_KEY_SIZE 128
+/* "connections[hq].outbound_certificate.key"; NULL if it is not configured. */
+const char *cg_source_key(const struct cg_source *s, char buf[CG_SOURCE_KEY_SIZE]);
 
 /* What the process of a key in hardware may reach once the key is open. */
 enum cg_hardware_access {
@@ -330,6 +335,8 @@ struct cg_config {
 	char **files; /* all that were read, the first is the main one; owns the names of the locations */
 	char **texts; /* of sources, interfaces' names and identities: connections have them in common */
 	size_t n_texts;
+	char **keys; /* of sources, without their connection */
+	size_t n_keys;
 	struct cg_gateway gateway;
 	struct cg_policy *policies; /* built-in ones included */
 	size_t n_policies;

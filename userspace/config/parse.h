@@ -33,7 +33,8 @@ void interface_parse(const struct value *v, void *connection);
 /* `outbound_certificate:` and `inbound_certificate:` of a connection. */
 void outbound_parse(const struct value *v, void *connection);
 void inbound_parse(const struct value *v, void *connection);
-void source_done(struct cg_source *s);
+/* Where it stands in the configuration. */
+void source_place(const struct value *v, struct cg_source *ret);
 /* A text that connections may have in common, which the configuration owns from now on. NULL if text is, or there is no memory. */
 const char *source_text(struct loader *l, char *text);
 /* Reads the path of a file; what: "the file of …". */

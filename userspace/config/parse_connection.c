@@ -450,6 +450,27 @@ static void check_connection(const struct value *v, struct cg_connection *c, uin
 		value_warning(v, NULL, "nat_keepalive has no effect with 'encap: raw'");
 }
 
+/* All that is read before the name is, or after it. */
+static void name_sources(struct cg_connection *c)
+{
+	struct cg_source *const lists[] = {&c->outbound_certificate,
+					   &c->outbound_key,
+					   &c->outbound_passphrase,
+					   c->outbound_chain,
+					   c->inbound_chain,
+					   c->trust_anchors,
+					   c->crls};
+	const size_t n[] = {
+		1, 1, 1, c->n_outbound_chain, c->n_inbound_chain, c->n_trust_anchors, c->n_crls};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t j = 0; j < n[i]; j++)
+			lists[i][j].connection = c->name;
+	}
+	if (c->hardware)
+		c->hardware->store.connection = c->hardware->pin.connection = c->name;
+}
+
 void connection_parse(const struct value *v, size_t index, void *unused)
 {
 	_cleanup_free_ char *name = NULL, *key = NULL;
@@ -484,6 +505,7 @@ void connection_parse(const struct value *v, size_t index, void *unused)
 		return;
 	set_defaults(c, &v->loc);
 	value_map(&named, &connection_schema, c, &seen);
+	name_sources(c);
 	if (!seen_field(&connection_schema, seen, "name"))
 		value_error(&named, "names appear in the log and on the command line",
 			    "'name' is missing");
@@ -506,21 +528,10 @@ void connection_done(struct cg_connection *c)
 	for (size_t i = 0; i < c->n_children; i++)
 		child_done(&c->children[i]);
 	free(c->children);
-	source_done(&c->outbound_certificate);
-	source_done(&c->outbound_key);
-	source_done(&c->outbound_passphrase);
-	for (size_t i = 0; i < c->n_outbound_chain; i++)
-		source_done(&c->outbound_chain[i]);
 	free(c->outbound_chain);
 	hardware_free(c->hardware);
 	free(c->subject_name);
-	for (size_t i = 0; i < c->n_inbound_chain; i++)
-		source_done(&c->inbound_chain[i]);
 	free(c->inbound_chain);
-	for (size_t i = 0; i < c->n_trust_anchors; i++)
-		source_done(&c->trust_anchors[i]);
 	free(c->trust_anchors);
-	for (size_t i = 0; i < c->n_crls; i++)
-		source_done(&c->crls[i]);
 	free(c->crls);
 }

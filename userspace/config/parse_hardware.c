@@ -31,8 +31,6 @@ void hardware_free(struct cg_hardware *h)
 {
 	if (!h)
 		return;
-	source_done(&h->store);
-	source_done(&h->pin);
 	free(h->provider);
 	free(h->engine);
 	free(h->module);
@@ -68,8 +66,7 @@ static void parse_store(const struct value *v, void *object)
 		return;
 	}
 	h->store.text = source_text(v->loader, TAKE_PTR(s));
-	h->store.key = loader_strdup(v->loader, v->key);
-	h->store.loc = v->loc;
+	source_place(v, &h->store);
 }
 
 static void parse_name(const struct value *v, const char *expected, char **ret)

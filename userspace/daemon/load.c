@@ -98,7 +98,9 @@ static void note_error(struct load *l, int error)
 
 static int complain(struct load *l, const struct cg_source *s, const char *hint, const char *text)
 {
-	cg_diags_add(&l->diags, CG_DIAG_ERROR, &s->loc, s->key, hint, "%s", text);
+	char key[CG_SOURCE_KEY_SIZE];
+
+	cg_diags_add(&l->diags, CG_DIAG_ERROR, &s->loc, cg_source_key(s, key), hint, "%s", text);
 	return -EINVAL;
 }
 
@@ -164,7 +166,7 @@ static void report_error(struct load *l, const struct cg_connection *c, enum sta
 {
 	const struct cg_source *s = &c->outbound_certificate;
 	const struct cg_location *loc = NULL;
-	char key[128];
+	char key[CG_SOURCE_KEY_SIZE];
 
 	switch (part) {
 	case STAGE_CERTIFICATE: break;
@@ -195,8 +197,8 @@ static void report_error(struct load *l, const struct cg_connection *c, enum sta
 		break;
 	case _STAGE_PART_MAX: break;
 	}
-	cg_diags_add(&l->diags, CG_DIAG_ERROR, loc ? loc : &s->loc, loc ? key : s->key, hint, "%s",
-		     text);
+	cg_diags_add(&l->diags, CG_DIAG_ERROR, loc ? loc : &s->loc,
+		     loc ? key : cg_source_key(s, key), hint, "%s", text);
 }
 
 static int stage_key(struct load *l)
@@ -395,10 +397,11 @@ static void await(struct load *l, struct conn *c, const struct staged_key *s)
 	const struct cg_source *source = hardware ? &c->cfg->hardware->store
 						  : &c->cfg->outbound_certificate;
 	const struct conn *old = conn_find_name(l->g, c->cfg->name);
+	char key[CG_SOURCE_KEY_SIZE];
 	int r = 0;
 
 	c->key_awaited = hardware;
-	cg_diags_add(&l->diags, CG_DIAG_WARNING, &source->loc, source->key,
+	cg_diags_add(&l->diags, CG_DIAG_WARNING, &source->loc, cg_source_key(source, key),
 		     s->hint[0] ? s->hint : NULL, "%s", s->text);
 	if (old && old->n_certs > 0 &&
 	    (hardware
