@@ -36,6 +36,7 @@ static void the_example_of_the_manual_loads(void **state)
 		"    dpd_timeout: 45\n"
 		"    policy: strong\n");
 	const struct cg_connection *c;
+	char key[CG_SOURCE_KEY_SIZE];
 	char text[CG_PREFIX_SIZE];
 
 	(void)state;
@@ -54,15 +55,60 @@ static void the_example_of_the_manual_loads(void **state)
 	assert_int_equal(c->routes_metric, 100);
 	assert_string_equal(c->outbound_certificate.text, "/etc/certgate/branch.pfx");
 	assert_int_equal(c->outbound_certificate.loc.line, 17);
-	assert_string_equal(c->outbound_certificate.key, "connections[hq].outbound_certificate");
+	assert_string_equal(cg_source_key(&c->outbound_certificate, key),
+			    "connections[hq].outbound_certificate");
+	assert_null(cg_source_key(&c->outbound_key, key));
 	assert_int_equal(c->n_inbound_chain, 2);
 	assert_string_equal(c->inbound_chain[1].text, "/etc/certgate/hq-intermediate.cer");
-	assert_string_equal(c->inbound_chain[1].key,
+	assert_string_equal(cg_source_key(&c->inbound_chain[1], key),
 			    "connections[hq].inbound_certificate.chain[1]");
 	assert_int_equal(c->inbound_chain[1].loc.column, 28);
 	assert_string_equal(c->policy->name, "strong");
 	assert_int_equal(c->n_children, 1);
 	assert_string_equal(c->children[0].name, "hq");
+}
+
+/* Where each source stands is said by the name of its connection, wherever that stands; what is behind it is there once. */
+static void sources_say_where_they_stand(void **state)
+{
+	_cleanup_loaded_ struct loaded l = load_text(
+		"gateway:\n"
+		"  vault: {ca: vault.pem}\n"
+		"connections:\n"
+		"  - name: one\n"
+		"    interface: cg0\n" REMOTE NETWORKS INBOUND
+		"    outbound_certificate: {certificate: a.pem, key: a.key, chain: [x.pem, y.pem], passphrase_file: p}\n"
+		"  - interface: cg1\n"
+		"    remote_address: 192.0.2.2\n"
+		"    local_networks: 10.1.0.0/16\n"
+		"    remote_networks: 10.3.0.0/16\n"
+		"    outbound_certificate: {certificate: b.pem, key: {store: \"pkcs11:object=b\", engine: pkcs11,\n"
+		"                           module: /m.so, pin_file: pin}}\n"
+		"    inbound_certificate: {subject_name: gw2.example, chain: [c.cer, d.cer], trust_anchors: t.cer,\n"
+		"                          crls: [e.crl, f.crl]}\n"
+		"    name: two\n");
+	const struct cg_connection *one, *two;
+	char key[CG_SOURCE_KEY_SIZE];
+
+	(void)state;
+	assert_good(&l);
+	one = &l.config->connections[0];
+	two = &l.config->connections[1];
+#define IS(source, text) assert_string_equal(cg_source_key(source, key), text)
+	IS(&l.config->gateway.vault.ca, "gateway.vault.ca");
+	IS(&one->outbound_certificate, "connections[one].outbound_certificate.certificate");
+	IS(&one->outbound_key, "connections[one].outbound_certificate.key");
+	IS(&one->outbound_chain[1], "connections[one].outbound_certificate.chain[1]");
+	IS(&one->outbound_passphrase, "connections[one].outbound_certificate.passphrase_file");
+	IS(&one->inbound_chain[0], "connections[one].inbound_certificate.chain");
+	IS(&two->outbound_certificate, "connections[two].outbound_certificate.certificate");
+	IS(&two->hardware->store, "connections[two].outbound_certificate.key.store");
+	IS(&two->hardware->pin, "connections[two].outbound_certificate.key.pin_file");
+	IS(&two->inbound_chain[1], "connections[two].inbound_certificate.chain[1]");
+	IS(&two->trust_anchors[0], "connections[two].inbound_certificate.trust_anchors");
+	IS(&two->crls[1], "connections[two].inbound_certificate.crls[1]");
+#undef IS
+	assert_ptr_equal(one->outbound_certificate.key, two->outbound_certificate.key);
 }
 
 static void what_is_not_said_gets_its_default(void **state)
@@ -559,7 +605,8 @@ static void a_key_may_be_in_hardware(void **state)
 		const struct cg_hardware *h;
 
 		assert_good(&l);
-		h = &l.config->connections[0].hardware;
+		h = l.config->connections[0].hardware;
+		assert_non_null(h);
 		assert_non_null(h->store.text);
 		assert_null(l.config->connections[0].outbound_key.text);
 		assert_int_equal(h->n_groups, 1);
@@ -579,6 +626,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_example_of_the_manual_loads),
+		cmocka_unit_test(sources_say_where_they_stand),
 		cmocka_unit_test(what_is_not_said_gets_its_default),
 		cmocka_unit_test(every_key_of_a_connection_is_read),
 		cmocka_unit_test(every_key_of_the_gateway_is_read),

@@ -8,6 +8,7 @@
 #include "daemon/child.h"
 #include "daemon/iface.h"
 #include "daemon/options.h"
+#include "daemon/shared_bytes.h"
 
 /* ---------------------------------------------------------------- in the place of iface.c: there is no kernel */
 
@@ -39,7 +40,7 @@ static struct conn *staged(struct main_world *w, const char *refusal)
 	c->g = &w->g;
 	c->id = w->c.id;
 	c->cfg = &w->cfg;
-	c->certs[0].data = cert_bytes_ref(w->c.certs[0].data);
+	c->certs[0].data = shared_bytes_ref(w->c.certs[0].data);
 	c->certs[0].len = w->c.certs[0].len;
 	c->n_certs = 1;
 	c->refusal = refusal ? strdup(refusal) : NULL;
@@ -65,7 +66,7 @@ static size_t after(bool up, const char *refusal)
 	assert_non_null(w->g.conns);
 	w->g.conns[0] = &w->c;
 	w->c.begun = true;
-	w->c.certs[0].data = cert_bytes_new(cert, sizeof(cert));
+	w->c.certs[0].data = shared_bytes_new(cert, sizeof(cert));
 	assert_non_null(w->c.certs[0].data);
 	w->c.certs[0].len = sizeof(cert);
 	w->c.n_certs = 1;
@@ -77,7 +78,7 @@ static size_t after(bool up, const char *refusal)
 	n = w->c.n_certs;
 	assert_true(conn_is_refused(&w->c) == (refusal && !up));
 	for (size_t i = 0; i < n; i++)
-		cert_bytes_unref(w->c.certs[i].data);
+		shared_bytes_unref(w->c.certs[i].data);
 	free(w->c.refusal);
 	free(w->g.conns);
 	main_world_free(w);

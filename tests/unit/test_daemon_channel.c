@@ -253,6 +253,86 @@ static void what_is_not_read_waits_in_order(void **state _unused_)
 	pair_close(&p);
 }
 
+/* Of every length, so that they end anywhere in the queue's blocks, and longer than a block; some with a descriptor. */
+static void whatever_its_length_it_waits_whole(void **state _unused_)
+{
+	enum { N = 600, LONGEST = 150 * 1024 };
+	static uint8_t block[LONGEST], in[LONGEST + 64];
+	struct pair p;
+
+	pair_open(&p);
+	for (int round = 0; round < 2; round++) {
+		for (uint32_t i = 0; i < N; i++) {
+			size_t size = 4 + (i % 50 == 49 ? LONGEST - 4 : i * 37 % 5000);
+			struct msg_writer w;
+
+			memset(block, (int)(i & 0xff), size);
+			memcpy(block, &i, sizeof(i));
+			msg_begin(&w, MSG_CONN_CERT);
+			msg_put_blob(&w, block, size);
+			assert_int_equal(channel_send(p.main, &w, i % 7 == 0 ? p.ike : -EBADF), 0);
+		}
+		assert_false(channel_flushed(p.main));
+		for (uint32_t i = 0; i < N; i++) {
+			size_t size = 4 + (i % 50 == 49 ? LONGEST - 4 : i * 37 % 5000);
+			union {
+				struct cmsghdr align;
+				char buf[CMSG_SPACE(sizeof(int))];
+			} control;
+			struct iovec iov = {.iov_base = in, .iov_len = sizeof(in)};
+			struct msghdr mh = {.msg_iov = &iov,
+					    .msg_iovlen = 1,
+					    .msg_control = control.buf,
+					    .msg_controllen = sizeof(control.buf)};
+			struct cmsghdr *cm;
+			uint32_t number;
+			ssize_t n;
+
+			while ((n = recvmsg(p.ike, &mh, MSG_DONTWAIT)) < 0) {
+				assert_int_equal(errno, EAGAIN);
+				turn(&p);
+				mh.msg_controllen = sizeof(control.buf);
+			}
+			assert_int_equal(n, 2 + 4 + size);
+			memcpy(&number, in + 6, sizeof(number));
+			assert_int_equal(number, i);
+			if (size > 4)
+				assert_int_equal(in[6 + size - 1], i & 0xff);
+			cm = CMSG_FIRSTHDR(&mh);
+			assert_true((cm != NULL) == (i % 7 == 0));
+			if (cm) {
+				int fd;
+
+				memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+				assert_int_equal(close(fd), 0);
+			}
+		}
+		turn(&p);
+		assert_true(channel_flushed(p.main));
+	}
+	pair_close(&p);
+}
+
+/* What waits is freed with the channel, descriptors too. */
+static void what_waits_goes_with_the_channel(void **state _unused_)
+{
+	static uint8_t block[9000];
+	unsigned int before = open_fds();
+	struct pair p;
+
+	pair_open(&p);
+	for (unsigned int i = 0; i < 300; i++) {
+		struct msg_writer w;
+
+		msg_begin(&w, MSG_CONN_CERT);
+		msg_put_blob(&w, block, sizeof(block));
+		assert_int_equal(channel_send(p.main, &w, i % 2 ? p.ike : -EBADF), 0);
+	}
+	assert_false(channel_flushed(p.main));
+	pair_close(&p);
+	assert_int_equal(open_fds(), before);
+}
+
 static void a_side_that_never_reads_is_not_fed_for_ever(void **state _unused_)
 {
 	static uint8_t block[200 * 1024];
@@ -296,6 +376,8 @@ int main(void)
 		cmocka_unit_test(what_the_handler_refuses_ends_the_channel),
 		cmocka_unit_test(the_end_of_the_other_side_is_told),
 		cmocka_unit_test(what_is_not_read_waits_in_order),
+		cmocka_unit_test(whatever_its_length_it_waits_whole),
+		cmocka_unit_test(what_waits_goes_with_the_channel),
 		cmocka_unit_test(a_side_that_never_reads_is_not_fed_for_ever),
 		cmocka_unit_test(the_largest_message_fits_the_socket),
 	};

@@ -7,6 +7,7 @@
 #include "daemon/ike_conn.h"
 #include "daemon/kevent.h"
 #include "daemon/proto_fetch.h"
+#include "daemon/shared_bytes.h"
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
@@ -117,7 +118,7 @@ static void a_connection_that_is_refused_is_told_of_as_such(void **state _unused
 		static struct proto_conn p;
 
 		w->c.refusal = cases[i].refusal ? (char *)"expired" : NULL;
-		w->c.certs[0].data = cert_bytes_new(der, sizeof(der));
+		w->c.certs[0].data = shared_bytes_new(der, sizeof(der));
 		w->c.certs[0].len = sizeof(der);
 		w->c.n_certs = cases[i].certificate;
 		assert_int_equal(conn_tell_ike(&w->c), 0);
@@ -127,9 +128,52 @@ static void a_connection_that_is_refused_is_told_of_as_such(void **state _unused
 		assert_int_equal(p.c.enabled, cases[i].enabled);
 		while ((type = main_world_read(w, ROLE_IKE)) != _MSG_MAX)
 			assert_int_not_equal(type, MSG_CONN_BEGIN);
-		cert_bytes_unref(w->c.certs[0].data);
+		shared_bytes_unref(w->c.certs[0].data);
 	}
 	w->c.refusal = NULL;
+	main_world_free(w);
+}
+
+/* As long as the configuration lets them be: of the connection, and of its child. */
+static void the_longest_names_are_told_whole(void **state _unused_)
+{
+	static const char name[] = "a-name-of-thirty-one-characters",
+			  child[] = "a-child-of-thirty-one-character";
+	_cleanup_loaded_ struct loaded l = load_text(
+		"connections:\n"
+		"  - name: a-name-of-thirty-one-characters\n"
+		"    interface: cg0\n"
+		"    outbound_certificate: own.pfx\n"
+		"    remote_address: 192.0.2.1\n"
+		"    inbound_certificate: {subject_name: gw.example, chain: root.cer}\n"
+		"    children: [{name: a-child-of-thirty-one-character, local_networks: 10.1.0.0/16,\n"
+		"                remote_networks: 10.2.0.0/16}]\n");
+	static struct proto_child_config got_child;
+	static struct proto_conn got;
+	struct main_world *w = main_world_new();
+	enum msg_type type;
+	bool began = false, told_child = false;
+
+	assert_good(&l);
+	assert_int_equal(strlen(name), CG_NAME_MAX);
+	w->c.cfg = &l.config->connections[0];
+	assert_int_equal(conn_tell_ike(&w->c), 0);
+	while ((type = main_world_read(w, ROLE_IKE)) != _MSG_MAX) {
+		if (type == MSG_CONN_BEGIN) {
+			proto_get_conn(&w->r, &got);
+			assert_true(msg_done(&w->r));
+			assert_string_equal(got.c.name, name);
+			began = true;
+		} else if (type == MSG_CONN_CHILD) {
+			proto_get_child_config(&w->r, &got_child);
+			assert_true(msg_done(&w->r));
+			assert_string_equal(got_child.c.name, child);
+			told_child = true;
+		}
+	}
+	assert_true(began);
+	assert_true(told_child);
+	w->c.cfg = &w->cfg;
 	main_world_free(w);
 }
 
@@ -423,6 +467,7 @@ int main(void)
 		cmocka_unit_test(a_connection_arrives_as_it_was_sent),
 		cmocka_unit_test(parts_out_of_order_are_refused),
 		cmocka_unit_test(a_connection_that_is_refused_is_told_of_as_such),
+		cmocka_unit_test(the_longest_names_are_told_whole),
 		cmocka_unit_test(a_name_is_asked_for_again_while_its_tunnel_is_down),
 		cmocka_unit_test(a_failed_attempt_asks_again_but_not_at_once),
 		cmocka_unit_test(an_address_in_use_stays_while_the_name_has_it),

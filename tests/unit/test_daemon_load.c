@@ -24,6 +24,7 @@
 #include "daemon/net.h"
 #include "daemon/proc.h"
 #include "daemon/proto_stage.h"
+#include "daemon/shared_bytes.h"
 #include "daemon/vaulting.h"
 
 enum { WORKERS = 2 };
@@ -39,6 +40,8 @@ static struct world {
 	/* what was applied: why not, and with how many certificates */
 	char refusal[2][256];
 	size_t certs[2];
+	bool differ;	     /* what is said of the second is not what is said of the first */
+	unsigned int shared; /* of so much the second has the bytes of the first */
 	size_t diags;
 	unsigned int applied, done;
 	int error;
@@ -52,6 +55,23 @@ struct channel *proc_channel(struct gateway *g _unused_, enum role role, unsigne
 	return role == ROLE_KEY ? w.channels[0] : w.channels[1 + index];
 }
 
+enum { SHARED = 7 };
+
+static unsigned int count_shared(const struct conn *a, const struct conn *b)
+{
+	const void *pairs[SHARED][2] = {
+		{a->certs[0].data, b->certs[0].data}, {a->local_id, b->local_id},
+		{a->local_subject, b->local_subject}, {a->local_ends, b->local_ends},
+		{a->remote_id, b->remote_id},	      {a->hashes, b->hashes},
+		{a->chain_subject, b->chain_subject},
+	};
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < SHARED; i++)
+		n += pairs[i][0] && pairs[i][0] == pairs[i][1];
+	return n;
+}
+
 json_t *apply_config(struct gateway *g _unused_, struct cg_config *config _unused_,
 		     struct conn **conns, size_t n)
 {
@@ -60,8 +80,11 @@ json_t *apply_config(struct gateway *g _unused_, struct cg_config *config _unuse
 		(void)snprintf(w.refusal[i], sizeof(w.refusal[i]), "%s",
 			       conns[i]->refusal ? conns[i]->refusal : "");
 		w.certs[i] = conns[i]->n_certs;
-		conn_free(conns[i]);
 	}
+	if (n == 2 && conns[0]->n_certs == 1 && conns[1]->n_certs == 1)
+		w.shared = count_shared(conns[0], conns[1]);
+	for (size_t i = 0; i < n; i++)
+		conn_free(conns[i]);
 	free(conns);
 	return NULL;
 }
@@ -70,12 +93,14 @@ void conn_free(struct conn *c)
 {
 	if (!c)
 		return;
-	free(c->local_id);
-	free(c->remote_id);
-	free(c->hashes);
-	free(c->local_subject);
-	free(c->local_ends);
-	free(c->chain_subject);
+	for (size_t i = 0; i < c->n_certs; i++)
+		shared_bytes_unref(c->certs[i].data);
+	shared_bytes_unref(c->local_id);
+	shared_bytes_unref(c->remote_id);
+	shared_bytes_unref(c->hashes);
+	shared_bytes_unref(c->local_subject);
+	shared_bytes_unref(c->local_ends);
+	shared_bytes_unref(c->chain_subject);
 	free(c->refusal);
 	free(c->refusal_hint);
 	free(c);
@@ -94,22 +119,6 @@ bool conn_must_begin_anew(const struct cg_connection *a _unused_,
 			  const struct cg_connection *b _unused_)
 {
 	return false;
-}
-
-uint8_t *cert_bytes_new(const uint8_t *data _unused_, size_t len _unused_)
-{
-	static uint8_t bytes[] = {0x30, 0};
-
-	return bytes;
-}
-
-uint8_t *cert_bytes_ref(uint8_t *data)
-{
-	return data;
-}
-
-void cert_bytes_unref(uint8_t *data _unused_)
-{
 }
 
 bool hardware_has(const struct cg_connection *c _unused_)
@@ -236,8 +245,8 @@ static int set_up(size_t n_connections)
 		w.connections[i] = (struct cg_connection){.name = (char *)(uintptr_t)names[i],
 							  .enabled = true,
 							  .subject_name = (char *)"gw.hq.example",
-							  .local_identity = (char *)"auto",
-							  .remote_identity = (char *)"auto"};
+							  .local_identity = "auto",
+							  .remote_identity = "auto"};
 	w.config.connections = w.connections;
 	w.config.n_connections = n_connections;
 	w.g.config = &w.config;
@@ -248,17 +257,22 @@ static int set_up(size_t n_connections)
 /* What key says of the connection; error NULL: all is well. */
 static void key_answers(uint32_t connection, const char *error)
 {
-	static const uint8_t der[] = {0x30, 0};
+	static const uint8_t ders[][2] = {{0x30, 0}, {0x31, 0}},
+			     ids[][6] = {{2, 0, 0, 0, 'h', 'q'}, {2, 0, 0, 0, 'h', 'r'}};
 	static struct staged_key s;
+	const unsigned int other = w.differ && connection == 2;
 
-	s = (struct staged_key){.ref = {1, connection}, .subject = "CN=we"};
+	s = (struct staged_key){.ref = {1, connection}};
+	(void)snprintf(s.subject, sizeof(s.subject), "CN=%s", other ? "us" : "we");
+	(void)snprintf(s.ends_first, sizeof(s.ends_first), "CN=%s", other ? "they" : "we");
 	if (error) {
 		s.error = -EKEYREJECTED;
 		s.part = STAGE_CERTIFICATE;
 		(void)snprintf(s.text, sizeof(s.text), "%s", error);
 	} else {
-		s.certs[0] = (struct ike_blob){.data = der, .size = sizeof(der)};
+		s.certs[0] = (struct ike_blob){.data = ders[other], .size = sizeof(ders[0])};
 		s.n_certs = 1;
+		s.id = (struct ike_blob){.data = ids[other], .size = sizeof(ids[0])};
 	}
 	load_on_staged_key(&w.g, NULL, &s);
 }
@@ -290,10 +304,16 @@ static int end(void **state _unused_)
 
 static void answer_of(unsigned int worker, uint32_t connection, uint8_t digest, const char *error)
 {
+	static const uint8_t hashes[][2 * PKI_SHA1_SIZE] = {{1}, {2}},
+					  ids[][5] = {{2, 0, 0, 0, 'a'}, {2, 0, 0, 0, 'b'}};
 	static struct staged_trust s;
+	const unsigned int other = w.differ && connection == 2;
 
 	s = (struct staged_trust){.ref = {1, connection}, .not_after = 1900000000};
 	memset(s.digest, digest, sizeof(s.digest));
+	s.hashes = (struct ike_blob){.data = hashes[other], .size = sizeof(hashes[0])};
+	s.remote_id = (struct ike_blob){.data = ids[other], .size = sizeof(ids[0])};
+	(void)snprintf(s.subject, sizeof(s.subject), "CN=%s", other ? "other root" : "root");
 	if (error) {
 		s.error = -EINVAL;
 		s.part = STAGE_CHAIN;
@@ -682,15 +702,79 @@ static void who_knows_nothing_is_told_of_the_others(void **state _unused_)
 /* Whether it is up is seen when it is put in force. */
 static void one_that_runs_keeps_its_certificates_until_then(void **state _unused_)
 {
-	static uint8_t bytes[] = {0x30, 0};
+	static const uint8_t bytes[] = {0x30, 0};
 	struct conn old = {.files_loaded = 0, .n_certs = 1};
 
-	old.certs[0].data = bytes;
+	old.certs[0].data = shared_bytes_new(bytes, sizeof(bytes));
+	assert_non_null(old.certs[0].data);
 	old.certs[0].len = sizeof(bytes);
 	w.g.loaded = true;
 	w.old = &old;
 	load_with_expired(&old);
 	assert_int_equal(w.certs[0], 1);
+	shared_bytes_unref(old.certs[0].data);
+}
+
+/* What key, and every verify worker, is told that a connection's name is. */
+static void told_name(int theirs, enum msg_type wanted, const char *name)
+{
+	static uint8_t buf[MSG_SIZE_MAX];
+	static union {
+		struct stage_key key;
+		struct stage_trust trust;
+	} s;
+	struct msg_reader r;
+	enum msg_type type;
+	ssize_t len;
+
+	do {
+		len = recv(theirs, buf, sizeof(buf), MSG_DONTWAIT);
+		assert_true(len > 0);
+		assert_int_equal(msg_open(buf, (size_t)len, &type, &r), 0);
+	} while (type != wanted);
+	if (type == MSG_STAGE_KEY)
+		proto_get_stage_key(&r, &s.key);
+	else
+		proto_get_stage_trust(&r, &s.trust);
+	assert_true(msg_done(&r));
+	assert_string_equal(type == MSG_STAGE_KEY ? s.key.name : s.trust.name, name);
+}
+
+static void the_longest_name_is_told_whole(void **state _unused_)
+{
+	static const char name[] = "a-name-of-thirty-one-characters";
+
+	assert_int_equal(strlen(name), CG_NAME_MAX);
+	w.connections[0].name = (char *)(uintptr_t)name;
+	assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
+	key_answers(1, NULL);
+	told_name(w.theirs[0], MSG_STAGE_KEY, name);
+	for (unsigned int i = 0; i < WORKERS; i++)
+		told_name(w.theirs[1 + i], MSG_STAGE_TRUST, name);
+}
+
+static void load_two(void)
+{
+	w.g.generation = 0;
+	w.g.next_conn = 0;
+	assert_int_equal(load_start(&w.g, false, on_done, NULL), 0);
+	key_answers(1, NULL);
+	all_answer(1, NULL);
+	key_answers(2, NULL);
+	all_answer(2, NULL);
+	assert_int_equal(w.error, 0);
+}
+
+/* Ten thousand connections have one certificate of ours. */
+static void what_two_have_in_common_is_there_once(void **state _unused_)
+{
+	load_two();
+	assert_int_equal(w.applied, 1);
+	assert_int_equal(w.shared, SHARED);
+	w.differ = true;
+	load_two();
+	assert_int_equal(w.applied, 2);
+	assert_int_equal(w.shared, 0);
 }
 
 int main(void)
@@ -718,6 +802,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_due_and_fails_is_tried_with_pauses,
 						begin_two, end),
 		cmocka_unit_test_setup_teardown(who_knows_nothing_is_told_of_the_others, begin_two,
+						end),
+		cmocka_unit_test_setup_teardown(the_longest_name_is_told_whole, begin_two, end),
+		cmocka_unit_test_setup_teardown(what_two_have_in_common_is_there_once, begin_two,
 						end),
 		cmocka_unit_test_setup_teardown(one_that_runs_keeps_its_certificates_until_then,
 						begin_two, end),

@@ -96,7 +96,7 @@ static const struct trust_entry *staged(struct trust_table *t, uint32_t connecti
 		load(t, &s, STAGE_CHAIN, b);
 	assert_int_equal(trust_table_end(t, connection, time(NULL), &answer, hashes, id), 0);
 	assert_int_equal(answer.error, 0);
-	return trust_table_last(t, connection);
+	return t->entries[t->n - 1];
 }
 
 /* A thousand connections below one root hold it once; each has what its own files say, and nothing else. */
@@ -122,6 +122,73 @@ static void connections_share_a_file_and_nothing_more(void **state _unused_)
 	trust_table_seal(t);
 	assert_string_equal(trust_table_find(t, 1)->trust->anchors.list[0]->subject, "CN=One Root");
 	(void)trust_table_free(t);
+}
+
+/* So does what we call ourselves. */
+static void connections_share_our_identity(void **state _unused_)
+{
+	static const struct {
+		const char *id;
+		bool shared; /* with the one before */
+	} cases[] = {{"we", false}, {"we", true}, {"us", false}, {"", false}, {"us", false}};
+	struct trust_table *t = trust_table_new(1);
+	const uint8_t *before = NULL;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct stage_trust s = {.ref = {1, i + 1},
+					.name = "x",
+					.subject_name = "gw.example",
+					.remote_identity = "auto"};
+		const struct trust_entry *e;
+
+		s.local_id = (struct ike_blob){(const uint8_t *)cases[i].id, strlen(cases[i].id)};
+		assert_int_equal(trust_table_begin(t, &s), 0);
+		e = t->entries[i];
+		assert_int_equal(e->local_id_len, strlen(cases[i].id));
+		if (e->local_id_len > 0)
+			assert_memory_equal(e->local_id, cases[i].id, e->local_id_len);
+		assert_true((e->local_id && e->local_id == before) == cases[i].shared);
+		before = e->local_id;
+	}
+	(void)trust_table_free(t);
+}
+
+/* Who is watched is judged anew by a path alone, unless something else is another one. */
+static void what_a_path_does_not_tell_has_a_digest_of_its_own(void **state _unused_)
+{
+	struct pkigen_cert *root = pkigen_root("CN=One Root"),
+			   *other = pkigen_root("CN=Other Root");
+	static const struct {
+		const char *identity;
+		bool sha1, other, same;
+	} cases[] = {
+		{"auto", false, false, true},
+		{"auto", false, true, true},
+		{"any", false, false, false},
+		{"auto", true, false, false},
+	};
+	uint8_t first[32], is[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id[PROTO_ID_MAX];
+		struct trust_table *t = trust_table_new(1);
+		struct stage_trust s = {.ref = {1, 7}, .name = "x", .subject_name = "gw.example"};
+		static struct staged_trust answer;
+
+		s.rsa_sha1 = cases[i].sha1;
+		(void)snprintf(s.remote_identity, sizeof(s.remote_identity), "%s",
+			       cases[i].identity);
+		assert_int_equal(trust_table_begin(t, &s), 0);
+		load(t, &s, STAGE_CHAIN, cases[i].other ? other : root);
+		assert_int_equal(trust_table_end(t, 7, time(NULL), &answer, hashes, id), 0);
+		assert_int_equal(answer.error, 0);
+		trust_table_seal(t);
+		assert_int_equal(trust_entry_beyond(trust_table_find(t, 7), i == 0 ? first : is),
+				 0);
+		if (i > 0)
+			assert_true((memcmp(first, is, sizeof(is)) == 0) == cases[i].same);
+		(void)trust_table_free(t);
+	}
 }
 
 /* To ike it goes with the connection, and with each verdict. */
@@ -245,6 +312,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_rule_counts),
 		cmocka_unit_test(connections_share_a_file_and_nothing_more),
+		cmocka_unit_test(connections_share_our_identity),
+		cmocka_unit_test(what_a_path_does_not_tell_has_a_digest_of_its_own),
 		cmocka_unit_test(it_reaches_the_engine),
 		cmocka_unit_test(the_first_end_is_known),
 		cmocka_unit_test(a_connection_with_an_error_judges_nobody),

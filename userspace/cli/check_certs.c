@@ -31,21 +31,25 @@ static void file_done(struct file *f)
 static void source_error(struct cg_diags *diags, const struct cg_source *s, const char *hint,
 			 const char *text)
 {
-	cg_diags_add(diags, CG_DIAG_ERROR, &s->loc, s->key, hint, "%s", text);
+	char key[CG_SOURCE_KEY_SIZE];
+
+	cg_diags_add(diags, CG_DIAG_ERROR, &s->loc, cg_source_key(s, key), hint, "%s", text);
 }
 
 /* Findings become diagnostics at the place that names the file; notes are left out. */
 static void take_findings(struct cg_diags *diags, const struct cg_source *s,
 			  struct pki_findings *findings)
 {
+	char key[CG_SOURCE_KEY_SIZE];
+
 	for (size_t i = 0; i < findings->n; i++) {
 		const struct pki_finding *f = &findings->items[i];
 
 		if (f->severity == PKI_NOTE)
 			continue;
 		cg_diags_add(diags, f->severity == PKI_ERROR ? CG_DIAG_ERROR : CG_DIAG_WARNING,
-			     &s->loc, s->key, *f->wanted ? f->wanted : NULL, "%s: %s (rule %s)",
-			     f->where, f->found, pki_rule_name(f->rule));
+			     &s->loc, cg_source_key(s, key), *f->wanted ? f->wanted : NULL,
+			     "%s: %s (rule %s)", f->where, f->found, pki_rule_name(f->rule));
 	}
 	pki_findings_done(findings);
 	*findings = (struct pki_findings){0};
@@ -56,6 +60,7 @@ static bool read_file(struct cg_diags *diags, const struct cg_source *s, bool se
 		      struct file *ret)
 {
 	_cleanup_close_ int fd = -EBADF;
+	char key[CG_SOURCE_KEY_SIZE];
 	struct pki_error err;
 
 	/* What is in a vault is seen by the daemon alone, as the identity of this machine. */
@@ -63,7 +68,7 @@ static bool read_file(struct cg_diags *diags, const struct cg_source *s, bool se
 		return true;
 	fd = open(s->text, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
-		cg_diags_add(diags, CG_DIAG_ERROR, &s->loc, s->key,
+		cg_diags_add(diags, CG_DIAG_ERROR, &s->loc, cg_source_key(s, key),
 			     errno == EACCES ? "run this as root" : NULL, "cannot open %s: %s",
 			     s->text, strerror(errno));
 		return false;
@@ -132,14 +137,14 @@ static void check_outbound(const struct cg_connection *c, int64_t now, struct cg
 	struct pki_password password = {0};
 	struct pki_source sources[3] = {0};
 	struct pki_error err;
-	bool good, hardware = c->hardware.store.text;
+	bool good, hardware = c->hardware;
 	int r;
 
 	good = read_file(diags, &c->outbound_certificate, !c->outbound_key.text && !hardware,
 			 &certificate);
 	good = read_file(diags, &c->outbound_key, true, &key) && good;
 	good = read_file(diags, &c->outbound_passphrase, true, &passphrase) && good;
-	good = read_file(diags, &c->hardware.pin, true, &pin) && good;
+	good = (!hardware || read_file(diags, &c->hardware->pin, true, &pin)) && good;
 	good = join_chain(diags, c, &chain) && good;
 	if (!good || !certificate.data)
 		return;
@@ -195,7 +200,7 @@ static void check_crls(const struct cg_connection *c, int64_t now, struct cg_dia
 		_cleanup_(pki_findings_done) struct pki_findings findings = {0};
 		_cleanup_(pki_crls_done) struct pki_crls crls = {0};
 		const struct cg_source *s = &c->crls[i];
-		char stamp[TIMESTAMP_SIZE];
+		char stamp[TIMESTAMP_SIZE], key[CG_SOURCE_KEY_SIZE];
 		struct pki_error err;
 
 		if (pki_crls_load_file(s->text, &findings, &err, &crls) < 0)
@@ -204,7 +209,7 @@ static void check_crls(const struct cg_connection *c, int64_t now, struct cg_dia
 		for (size_t k = 0; k < crls.n; k++) {
 			if (crls.list[k]->next_update >= now)
 				continue;
-			cg_diags_add(diags, CG_DIAG_WARNING, &s->loc, s->key,
+			cg_diags_add(diags, CG_DIAG_WARNING, &s->loc, cg_source_key(s, key),
 				     "get the next one from the CA",
 				     "%s: the revocation list of \"%.200s\" was due at %s", s->text,
 				     crls.list[k]->issuer,

@@ -559,14 +559,14 @@ static void check_vaults(struct loader *l)
 
 	for (size_t i = 0; i < l->config->n_connections; i++) {
 		const struct cg_source *s = &l->config->connections[i].outbound_certificate;
-		char text[CG_VAULT_TEXT_MAX];
+		char text[CG_VAULT_TEXT_MAX], key[CG_SOURCE_KEY_SIZE];
 		struct cg_vault_url u;
 
 		if (!s->text || !s->vault || cg_vault_url_parse(s->text, &u, text) < 0 ||
 		    cg_vault_resource(&u, vault->hosts, vault->n_hosts, vault->resource))
 			continue;
 		cg_diags_add(
-			l->diags, CG_DIAG_ERROR, &s->loc, s->key,
+			l->diags, CG_DIAG_ERROR, &s->loc, cg_source_key(s, key),
 			"vaults are NAME.vault.azure.net, NAME.vault.azure.cn and NAME.vault.usgovcloudapi.net at port 443; others must stand in gateway.vault.hosts",
 			"found a URL at '%.200s', port %u, which is no key vault", u.host, u.port);
 	}

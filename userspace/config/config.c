@@ -23,7 +23,18 @@ void cg_config_free(struct cg_config *c)
 	for (size_t i = 0; i < c->n_texts; i++)
 		free(c->texts[i]);
 	free(c->texts);
+	for (size_t i = 0; i < c->n_keys; i++)
+		free(c->keys[i]);
+	free(c->keys);
 	free(c);
+}
+
+const char *cg_source_key(const struct cg_source *s, char buf[CG_SOURCE_KEY_SIZE])
+{
+	if (!s->key || !s->connection)
+		return s->key;
+	(void)snprintf(buf, CG_SOURCE_KEY_SIZE, "connections[%s].%s", s->connection, s->key);
+	return buf;
 }
 
 const struct cg_connection *cg_config_find(const struct cg_config *c, const char *name)

@@ -109,10 +109,15 @@ struct cg_policy {
 struct cg_source {
 	const char *
 		text; /* one of cg_config.texts: a path; absolute if the configuration's own was; or a vault's URL */
-	bool vault; /* it is a URL, as cg_vault_url_format() writes it */
-	char *key;  /* "connections[hq].outbound_certificate.key" */
+	bool vault;		/* it is a URL, as cg_vault_url_format() writes it */
+	const char *connection; /* the name of the one that it stands in; NULL: in none */
+	const char *key;	/* one of cg_config.keys, below that: "outbound_certificate.key" */
 	struct cg_location loc;
 };
+
+#define CG_SOURCE_KEY_SIZE 128
+/* "connections[hq].outbound_certificate.key"; NULL if it is not configured. */
+const char *cg_source_key(const struct cg_source *s, char buf[CG_SOURCE_KEY_SIZE]);
 
 /* What the process of a key in hardware may reach once the key is open. */
 enum cg_hardware_access {
@@ -121,7 +126,7 @@ enum cg_hardware_access {
 	CG_ACCESS_NETWORK, /* that and the network */
 };
 
-/* A private key in hardware. store.text == NULL: ours is in a file or a vault. */
+/* A private key in hardware. */
 struct cg_hardware {
 	struct cg_source store;	 /* text: an OpenSSL store URI without any secret in it */
 	char *provider, *engine; /* of OpenSSL; one of them */
@@ -187,7 +192,7 @@ struct cg_child_config {
 };
 
 struct cg_interface_config {
-	char *name;
+	const char *name;	     /* one of cg_config.texts */
 	struct cg_prefix *addresses; /* host bits set: an address with its network's length */
 	size_t n_addresses;
 	uint32_t mtu;  /* 0: auto */
@@ -223,7 +228,7 @@ struct cg_connection {
 	struct cg_source outbound_certificate, outbound_key, outbound_passphrase;
 	struct cg_source *outbound_chain;
 	size_t n_outbound_chain;
-	struct cg_hardware hardware; /* in place of outbound_key */
+	struct cg_hardware *hardware; /* in place of outbound_key; NULL: few have one */
 
 	/* The peer's. */
 	char *subject_name;
@@ -238,9 +243,9 @@ struct cg_connection {
 	struct cg_source *crls;
 	size_t n_crls;
 
-	char *local_identity; /* "dn" or an identity */
+	const char *local_identity; /* one of cg_config.texts, or constant: "dn" or an identity */
 	struct cg_location local_identity_loc;
-	char *remote_identity; /* "auto", "any" or an identity */
+	const char *remote_identity; /* the same: "auto", "any" or an identity */
 	struct cg_location remote_identity_loc;
 
 	const struct cg_policy *policy; /* owned by the config; never NULL */
@@ -328,8 +333,10 @@ struct cg_gateway {
 
 struct cg_config {
 	char **files; /* all that were read, the first is the main one; owns the names of the locations */
-	char **texts; /* of all struct cg_source: connections have files in common */
+	char **texts; /* of sources, interfaces' names and identities: connections have them in common */
 	size_t n_texts;
+	char **keys; /* of sources, without their connection */
+	size_t n_keys;
 	struct cg_gateway gateway;
 	struct cg_policy *policies; /* built-in ones included */
 	size_t n_policies;

@@ -33,14 +33,15 @@ void interface_parse(const struct value *v, void *connection);
 /* `outbound_certificate:` and `inbound_certificate:` of a connection. */
 void outbound_parse(const struct value *v, void *connection);
 void inbound_parse(const struct value *v, void *connection);
-void source_done(struct cg_source *s);
-/* What a source's text is to be, which the configuration owns from now on. NULL if text is, or there is no memory. */
+/* Where it stands in the configuration. */
+void source_place(const struct value *v, struct cg_source *ret);
+/* A text that connections may have in common, which the configuration owns from now on. NULL if text is, or there is no memory. */
 const char *source_text(struct loader *l, char *text);
 /* Reads the path of a file; what: "the file of …". */
 void source_parse(const struct value *v, const char *what, struct cg_source *ret);
 /* `outbound_certificate.key:` as a map, a key in hardware; object is the connection. */
 void hardware_parse(const struct value *v, void *connection);
-void hardware_done(struct cg_hardware *h);
+void hardware_free(struct cg_hardware *h);
 /* `children:`, `local_networks:` and `remote_networks:`. */
 void children_parse(const struct value *v, void *connection);
 void local_networks_parse(const struct value *v, void *connection);

@@ -11,12 +11,6 @@
 #define CREDENTIAL_PREFIX      "credential:"
 #define CREDENTIAL_DIR_DEFAULT "/run/credentials/certgated.service"
 
-void source_done(struct cg_source *s)
-{
-	free(s->key);
-	*s = (struct cg_source){0};
-}
-
 /* Connections that stand beside each other mostly have the same files: so many are looked through for one that is there already. */
 #define TEXTS_RECENT 16
 
@@ -39,6 +33,34 @@ const char *source_text(struct loader *l, char *text)
 		return NULL;
 	}
 	return *slot = text;
+}
+
+/* Each connection's sources are at the same few keys, so all are looked through. */
+static const char *source_key(struct loader *l, const char *key)
+{
+	struct cg_config *c = l->config;
+	char *copy, **slot;
+
+	for (size_t i = 0; i < c->n_keys; i++) {
+		if (streq(c->keys[i], key))
+			return c->keys[i];
+	}
+	copy = loader_strdup(l, key);
+	slot = copy ? loader_grow(l, &c->keys, &c->n_keys, sizeof(*slot)) : NULL;
+	if (!slot) {
+		free(copy);
+		return NULL;
+	}
+	return *slot = copy;
+}
+
+void source_place(const struct value *v, struct cg_source *ret)
+{
+	/* Which connection it is says connection_parse() when it has its name. */
+	const char *below = str_starts_with(v->key, "connections[") ? strstr(v->key, "].") : NULL;
+
+	ret->key = source_key(v->loader, below ? below + strlen("].") : v->key);
+	ret->loc = v->loc;
 }
 
 /* "pkcs11:…", "https://…": letters, digits, '+', '-', '.' before a colon (RFC 3986 section 3.1), two at least. */
@@ -101,8 +123,7 @@ static void read_vault_url(const struct value *v, const char *s, struct cg_sourc
 		return;
 	ret->text = source_text(v->loader, loader_strdup(v->loader, cg_vault_url_format(&u, url)));
 	ret->vault = true;
-	ret->key = loader_strdup(v->loader, v->key);
-	ret->loc = v->loc;
+	source_place(v, ret);
 }
 
 /* Reads one path. what: "the file of …". */
@@ -131,8 +152,7 @@ static void read_source(const struct value *v, const char *what, bool may_be_uri
 	if (ret->text)
 		return;
 	ret->text = source_text(v->loader, resolve_path(v, s));
-	ret->key = loader_strdup(v->loader, v->key);
-	ret->loc = v->loc;
+	source_place(v, ret);
 }
 
 void source_parse(const struct value *v, const char *what, struct cg_source *ret)
@@ -153,21 +173,16 @@ static void source_item(const struct value *v, size_t index, void *userdata)
 
 	(void)index;
 	read_source(v, sources->what, false, false, &source);
-	if (!source.text) {
-		source_done(&source);
+	if (!source.text)
 		return;
-	}
 	for (size_t i = 0; i < *sources->n; i++)
 		if (streq((*sources->items)[i].text, source.text)) {
 			value_warning(v, NULL, "the file stands here twice");
-			source_done(&source);
 			return;
 		}
 	slot = loader_grow(v->loader, sources->items, sources->n, sizeof(*slot));
 	if (slot)
 		*slot = source;
-	else
-		source_done(&source);
 }
 
 static void read_sources(const struct value *v, const char *what, struct cg_source **items,
@@ -225,7 +240,7 @@ static void outbound_check(const struct value *v, const struct cg_connection *c,
 	     seen_field(&outbound_schema, seen, "passphrase_file")))
 		value_error(v, "leave them out; 'chain' may have intermediates of files",
 			    "'key' and 'passphrase_file' have no use with a vault's certificate");
-	if (c->hardware.store.text && seen_field(&outbound_schema, seen, "passphrase_file"))
+	if (c->hardware && seen_field(&outbound_schema, seen, "passphrase_file"))
 		value_error(v, "the PIN's file is 'pin_file' of 'key'",
 			    "'passphrase_file' has no use with a key in hardware");
 }

@@ -42,8 +42,7 @@ static void interface_name(const struct value *v, void *object)
 		value_expected(v, NULL, expected);
 		return;
 	}
-	free(i->name);
-	i->name = TAKE_PTR(s);
+	i->name = source_text(v->loader, TAKE_PTR(s));
 }
 
 static void address_item(const struct value *v, size_t index, void *userdata)
@@ -226,7 +225,7 @@ static void parse_routes(const struct value *v, void *object)
 
 /* --- identities and policy ----------------------------------------------------------------------------------------- */
 
-static void read_identity(const struct value *v, const char *expected, char **target,
+static void read_identity(const struct value *v, const char *expected, const char **target,
 			  struct cg_location *loc)
 {
 	static const char *const prefixes[] = {"fqdn:", "email:", "ip:", "dn:"};
@@ -244,8 +243,7 @@ static void read_identity(const struct value *v, const char *expected, char **ta
 		value_expected(v, NULL, "an IP address after 'ip:'");
 		return;
 	}
-	free(*target);
-	*target = TAKE_PTR(s);
+	*target = source_text(v->loader, TAKE_PTR(s));
 	*loc = v->loc;
 }
 
@@ -356,7 +354,7 @@ const struct schema connection_schema = {"connections[]", connection_fields,
 
 /* --- the whole ----------------------------------------------------------------------------------------------------- */
 
-static bool set_defaults(struct loader *l, struct cg_connection *c, const struct cg_location *loc)
+static void set_defaults(struct cg_connection *c, const struct cg_location *loc)
 {
 	c->loc = *loc;
 	c->enabled = true;
@@ -364,8 +362,8 @@ static bool set_defaults(struct loader *l, struct cg_connection *c, const struct
 	c->remote_port = 500;
 	c->routes_install = true;
 	c->routes_table = 254;
-	c->local_identity = loader_strdup(l, "dn");
-	c->remote_identity = loader_strdup(l, "auto");
+	c->local_identity = "dn";
+	c->remote_identity = "auto";
 	c->dpd_timeout_seconds = 45;
 	c->nat_keepalive_seconds = 20;
 	c->reauth_margin_seconds = 3600;
@@ -376,7 +374,6 @@ static bool set_defaults(struct loader *l, struct cg_connection *c, const struct
 	c->mobike = true;
 	c->send_certreq = true;
 	c->replay_window = 4096;
-	return c->local_identity && c->remote_identity;
 }
 
 static void check_required(const struct value *v, uint64_t seen)
@@ -453,6 +450,27 @@ static void check_connection(const struct value *v, struct cg_connection *c, uin
 		value_warning(v, NULL, "nat_keepalive has no effect with 'encap: raw'");
 }
 
+/* All that is read before the name is, or after it. */
+static void name_sources(struct cg_connection *c)
+{
+	struct cg_source *const lists[] = {&c->outbound_certificate,
+					   &c->outbound_key,
+					   &c->outbound_passphrase,
+					   c->outbound_chain,
+					   c->inbound_chain,
+					   c->trust_anchors,
+					   c->crls};
+	const size_t n[] = {
+		1, 1, 1, c->n_outbound_chain, c->n_inbound_chain, c->n_trust_anchors, c->n_crls};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t j = 0; j < n[i]; j++)
+			lists[i][j].connection = c->name;
+	}
+	if (c->hardware)
+		c->hardware->store.connection = c->hardware->pin.connection = c->name;
+}
+
 void connection_parse(const struct value *v, size_t index, void *unused)
 {
 	_cleanup_free_ char *name = NULL, *key = NULL;
@@ -483,9 +501,11 @@ void connection_parse(const struct value *v, size_t index, void *unused)
 		}
 	}
 	c = loader_grow(l, &l->config->connections, &l->config->n_connections, sizeof(*c));
-	if (!c || !set_defaults(l, c, &v->loc))
+	if (!c)
 		return;
+	set_defaults(c, &v->loc);
 	value_map(&named, &connection_schema, c, &seen);
+	name_sources(c);
 	if (!seen_field(&connection_schema, seen, "name"))
 		value_error(&named, "names appear in the log and on the command line",
 			    "'name' is missing");
@@ -502,30 +522,16 @@ void connection_done(struct cg_connection *c)
 {
 	free(c->name);
 	free(c->description);
-	free(c->interface.name);
 	free(c->interface.addresses);
 	free(c->interface.vrf);
 	free(c->remote_name);
 	for (size_t i = 0; i < c->n_children; i++)
 		child_done(&c->children[i]);
 	free(c->children);
-	source_done(&c->outbound_certificate);
-	source_done(&c->outbound_key);
-	source_done(&c->outbound_passphrase);
-	for (size_t i = 0; i < c->n_outbound_chain; i++)
-		source_done(&c->outbound_chain[i]);
 	free(c->outbound_chain);
-	hardware_done(&c->hardware);
+	hardware_free(c->hardware);
 	free(c->subject_name);
-	for (size_t i = 0; i < c->n_inbound_chain; i++)
-		source_done(&c->inbound_chain[i]);
 	free(c->inbound_chain);
-	for (size_t i = 0; i < c->n_trust_anchors; i++)
-		source_done(&c->trust_anchors[i]);
 	free(c->trust_anchors);
-	for (size_t i = 0; i < c->n_crls; i++)
-		source_done(&c->crls[i]);
 	free(c->crls);
-	free(c->local_identity);
-	free(c->remote_identity);
 }

@@ -27,21 +27,16 @@ static void free_strings(char **list, size_t n)
 	free(list);
 }
 
-void hardware_done(struct cg_hardware *h)
+void hardware_free(struct cg_hardware *h)
 {
-	source_done(&h->store);
-	source_done(&h->pin);
+	if (!h)
+		return;
 	free(h->provider);
 	free(h->engine);
 	free(h->module);
 	free_strings(h->groups, h->n_groups);
 	free_strings(h->environment, h->n_environment);
-	*h = (struct cg_hardware){0};
-}
-
-static struct cg_hardware *hardware_of(void *connection)
-{
-	return &((struct cg_connection *)connection)->hardware;
+	free(h);
 }
 
 static void replace(char **slot, char *s)
@@ -55,7 +50,7 @@ static void parse_store(const struct value *v, void *object)
 {
 	static const char expected[] =
 		"a store URI, such as handle:0x81000001 or pkcs11:token=NAME;object=NAME";
-	struct cg_hardware *h = hardware_of(object);
+	struct cg_hardware *h = object;
 	_cleanup_free_ char *s = value_string(v, CG_HARDWARE_URI_MAX, expected);
 
 	if (!s)
@@ -71,8 +66,7 @@ static void parse_store(const struct value *v, void *object)
 		return;
 	}
 	h->store.text = source_text(v->loader, TAKE_PTR(s));
-	h->store.key = loader_strdup(v->loader, v->key);
-	h->store.loc = v->loc;
+	source_place(v, &h->store);
 }
 
 static void parse_name(const struct value *v, const char *expected, char **ret)
@@ -91,12 +85,13 @@ static void parse_name(const struct value *v, const char *expected, char **ret)
 static void parse_provider(const struct value *v, void *object)
 {
 	parse_name(v, "the name of an OpenSSL provider, such as tpm2",
-		   &hardware_of(object)->provider);
+		   &((struct cg_hardware *)object)->provider);
 }
 
 static void parse_engine(const struct value *v, void *object)
 {
-	parse_name(v, "the name of an OpenSSL engine: pkcs11", &hardware_of(object)->engine);
+	parse_name(v, "the name of an OpenSSL engine: pkcs11",
+		   &((struct cg_hardware *)object)->engine);
 }
 
 static void parse_module(const struct value *v, void *object)
@@ -110,12 +105,12 @@ static void parse_module(const struct value *v, void *object)
 		value_expected(v, NULL, expected);
 		return;
 	}
-	replace(&hardware_of(object)->module, TAKE_PTR(s));
+	replace(&((struct cg_hardware *)object)->module, TAKE_PTR(s));
 }
 
 static void parse_pin(const struct value *v, void *object)
 {
-	source_parse(v, "the file that holds the PIN", &hardware_of(object)->pin);
+	source_parse(v, "the file that holds the PIN", &((struct cg_hardware *)object)->pin);
 }
 
 static void add_string(struct loader *l, char ***list, size_t *n, char *s)
@@ -140,8 +135,7 @@ static void parse_group(const struct value *v, size_t index _unused_, void *user
 
 static void parse_groups(const struct value *v, void *object)
 {
-	value_each(v, true, 1, CG_HARDWARE_GROUPS_MAX, "names of Unix groups", parse_group,
-		   hardware_of(object));
+	value_each(v, true, 1, CG_HARDWARE_GROUPS_MAX, "names of Unix groups", parse_group, object);
 }
 
 static bool variable_is_valid(const char *s)
@@ -173,7 +167,7 @@ static void parse_variable(const struct value *v, size_t index _unused_, void *u
 static void parse_environment(const struct value *v, void *object)
 {
 	value_each(v, true, 1, CG_HARDWARE_ENV_MAX, "variables of the environment, NAME=VALUE",
-		   parse_variable, hardware_of(object));
+		   parse_variable, object);
 }
 
 static const struct field hardware_fields[] = {
@@ -184,18 +178,25 @@ static const struct field hardware_fields[] = {
 	FIELD_IS_FN("pin_file", parse_pin),
 	FIELD_IS_FN("groups", parse_groups),
 	FIELD_IS_FN("environment", parse_environment),
-	FIELD_NAMES("access", struct cg_connection, hardware.access, access_names),
+	FIELD_NAMES("access", struct cg_hardware, access, access_names),
 };
 const struct schema hardware_schema = {"connections[].outbound_certificate.key", hardware_fields,
 				       ARRAY_SIZE(hardware_fields)};
 
 void hardware_parse(const struct value *v, void *connection)
 {
-	struct cg_hardware *h = hardware_of(connection);
+	struct cg_connection *c = connection;
+	struct cg_hardware *h = calloc(1, sizeof(*h));
 	size_t errors = v->loader->diags->n_errors;
 	uint64_t seen;
 
-	value_map(v, &hardware_schema, connection, &seen);
+	if (!h) {
+		v->loader->oom = true;
+		return;
+	}
+	hardware_free(c->hardware);
+	c->hardware = h;
+	value_map(v, &hardware_schema, h, &seen);
 	if (v->loader->diags->n_errors != errors)
 		return;
 	if (!h->store.text)

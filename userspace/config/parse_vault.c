@@ -28,7 +28,6 @@ void vault_done(struct cg_vault_config *c)
 	free(c->client_id);
 	free(c->object_id);
 	free(c->mi_res_id);
-	source_done(&c->ca);
 }
 
 /* NAME[:PORT] of a DNS name or an IPv4 address. */

@@ -281,8 +281,8 @@ static json_t *outbound_to_json(const struct cg_connection *c)
 	bool failed = !o;
 
 	set_string(o, "certificate", c->outbound_certificate.text, &failed);
-	if (c->hardware.store.text)
-		set(o, "key", hardware_to_json(&c->hardware), &failed);
+	if (c->hardware)
+		set(o, "key", hardware_to_json(c->hardware), &failed);
 	else
 		set_string(o, "key", c->outbound_key.text, &failed);
 	set(o, "chain", sources_to_json(c->outbound_chain, c->n_outbound_chain), &failed);

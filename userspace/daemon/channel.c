@@ -14,14 +14,24 @@
 
 #define QUEUE_BYTES_MAX ((size_t)64 * 1024 * 1024)
 #define QUEUE_LONG	((size_t)256 * 1024) /* that the memory of is worth an effort */
+#define QUEUE_BLOCK	((size_t)64 * 1024)
 #define SOCKET_BUFFER	(2 * (int)MSG_SIZE_MAX)
 #define BATCH		64 /* messages handled before others get their turn */
 
 struct queued {
-	struct queued *next;
 	int fd;
 	size_t len;
 	uint8_t data[];
+};
+
+/*
+ * Messages one after the other. A piece of memory for each would lie between what whoever sends keeps of what it sends of: once sent, a hole
+ * of its length for each connection of a large configuration, too short to go back to the system.
+ */
+struct block {
+	struct block *next;
+	size_t at, end, size; /* of room: the first message, behind the last, and in all */
+	uint8_t room[] __attribute__((aligned(__alignof__(struct queued))));
 };
 
 struct channel {
@@ -31,7 +41,7 @@ struct channel {
 	const struct channel_ops *ops;
 	void *ctx;
 	struct event *readable, *writable;
-	struct queued *head, **tail;
+	struct block *head, *last;	  /* none of them is empty */
 	size_t queued_bytes, queued_most; /* the latter since the queue was empty */
 	unsigned int busy;		  /* handlers on the stack */
 	bool doomed;			  /* freed within a handler */
@@ -39,14 +49,41 @@ struct channel {
 	uint8_t *in;
 };
 
+/* What a message takes in a block, with whatever aligns the next one. */
+static size_t room_for(size_t len)
+{
+	const size_t align = __alignof__(struct queued);
+
+	return (sizeof(struct queued) + len + align - 1) / align * align;
+}
+
+static struct queued *first_queued(struct channel *c)
+{
+	return (struct queued *)(void *)(c->head->room + c->head->at);
+}
+
+/* Off the queue, wiped. */
+static void drop_first(struct channel *c)
+{
+	struct queued *q = first_queued(c);
+	struct block *b = c->head;
+
+	c->queued_bytes -= q->len;
+	b->at += room_for(q->len);
+	(void)safe_close(q->fd);
+	OPENSSL_cleanse(q->data, q->len);
+	if (b->at < b->end)
+		return;
+	c->head = b->next;
+	if (!c->head)
+		c->last = NULL;
+	free(b);
+}
+
 static void channel_destroy(struct channel *c)
 {
-	for (struct queued *q = c->head, *next; q; q = next) {
-		next = q->next;
-		(void)safe_close(q->fd);
-		OPENSSL_cleanse(q->data, q->len);
-		free(q);
-	}
+	while (c->head)
+		drop_first(c);
 	if (c->readable)
 		event_free(c->readable);
 	if (c->writable)
@@ -244,7 +281,7 @@ static void on_writable(evutil_socket_t fd _unused_, short what _unused_, void *
 	struct channel *c = userdata;
 
 	while (c->head) {
-		struct queued *q = c->head;
+		struct queued *q = first_queued(c);
 		int r = send_now(c, q->data, q->len, q->fd);
 
 		if (r == -EAGAIN || r == -ENOBUFS)
@@ -257,13 +294,7 @@ static void on_writable(evutil_socket_t fd _unused_, short what _unused_, void *
 				channel_destroy(c);
 			return;
 		}
-		c->head = q->next;
-		if (!c->head)
-			c->tail = &c->head;
-		c->queued_bytes -= q->len;
-		(void)safe_close(q->fd);
-		OPENSSL_cleanse(q->data, q->len);
-		free(q);
+		drop_first(c);
 	}
 	(void)event_del(c->writable);
 	/* All of a large configuration stood in line here: what that took goes back to the system. */
@@ -272,28 +303,47 @@ static void on_writable(evutil_socket_t fd _unused_, short what _unused_, void *
 	c->queued_most = 0;
 }
 
+/* Room for one more message of this length; NULL: no memory. The first block of a queue is as long as the message: mostly no other one follows. */
+static struct queued *queue_room(struct channel *c, size_t len)
+{
+	size_t wanted = room_for(len), size = c->last ? MAX(wanted, QUEUE_BLOCK) : wanted;
+	struct block *b = c->last;
+	struct queued *q;
+
+	if (!b || b->size - b->end < wanted) {
+		b = malloc(sizeof(*b) + size);
+		if (!b)
+			return NULL;
+		*b = (struct block){.size = size};
+		if (c->last)
+			c->last->next = b;
+		else
+			c->head = b;
+		c->last = b;
+	}
+	q = (struct queued *)(void *)(b->room + b->end);
+	b->end += wanted;
+	*q = (struct queued){.fd = -EBADF, .len = len};
+	return q;
+}
+
 static int enqueue(struct channel *c, const uint8_t *data, size_t len, int fd)
 {
+	_cleanup_close_ int copy = -EBADF;
 	struct queued *q;
 
 	if (c->queued_bytes + len > QUEUE_BYTES_MAX)
 		return -ENOBUFS;
-	q = malloc(sizeof(*q) + len);
+	if (fd >= 0) {
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (copy < 0)
+			return -errno;
+	}
+	q = queue_room(c, len);
 	if (!q)
 		return -ENOMEM;
-	*q = (struct queued){.fd = -EBADF, .len = len};
-	if (fd >= 0) {
-		q->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		if (q->fd < 0) {
-			int r = -errno;
-
-			free(q);
-			return r;
-		}
-	}
+	q->fd = TAKE_FD(copy);
 	memcpy(q->data, data, len);
-	*c->tail = q;
-	c->tail = &q->next;
 	c->queued_bytes += len;
 	if (c->queued_bytes > c->queued_most)
 		c->queued_most = c->queued_bytes;
@@ -331,7 +381,6 @@ int channel_new(struct event_base *base, int fd, enum role self, enum role peer,
 	}
 	*c = (struct channel){
 		.fd = fd, .self = self, .peer = peer, .index = index, .ops = ops, .ctx = ctx};
-	c->tail = &c->head;
 	c->in = malloc(MSG_SIZE_MAX);
 	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable, c);

@@ -19,11 +19,13 @@
 #include "daemon/policy_map.h"
 #include "daemon/proc.h"
 #include "daemon/proto_fetch.h"
+#include "daemon/shared_bytes.h"
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "pki/announce.h"
 
 _Static_assert(CG_CONNECTIONS_MAX <= (int)IKE_MAX_CANDIDATES, "all may be behind one address");
+_Static_assert(CG_NAME_MAX < (int)IKE_NAME_SIZE, "names are told whole");
 
 /* Names are resolved: while the connection is up, while it is not, and after a failure; never more often than the last. */
 enum { RESOLVE_UP_SECONDS = 300, RESOLVE_DOWN_SECONDS = 30, RESOLVE_RETRY_SECONDS = 10 };
@@ -57,37 +59,6 @@ void conn_unlist(struct conn *c)
 	table_del(&c->g->conns_by_name, &c->by_name);
 }
 
-struct cert_bytes {
-	unsigned int refs;
-	uint8_t data[];
-};
-
-uint8_t *cert_bytes_new(const uint8_t *data, size_t len)
-{
-	struct cert_bytes *b = malloc(sizeof(*b) + len);
-
-	if (!b)
-		return NULL;
-	b->refs = 1;
-	if (len > 0)
-		memcpy(b->data, data, len);
-	return b->data;
-}
-
-uint8_t *cert_bytes_ref(uint8_t *data)
-{
-	container_of(data, struct cert_bytes, data[0])->refs++;
-	return data;
-}
-
-void cert_bytes_unref(uint8_t *data)
-{
-	struct cert_bytes *b = data ? container_of(data, struct cert_bytes, data[0]) : NULL;
-
-	if (b && --b->refs == 0)
-		free(b);
-}
-
 void conn_free(struct conn *c)
 {
 	struct binding *b;
@@ -99,15 +70,15 @@ void conn_free(struct conn *c)
 		b->conn = NULL;
 	}
 	for (size_t i = 0; i < c->n_certs; i++)
-		cert_bytes_unref(c->certs[i].data);
+		shared_bytes_unref(c->certs[i].data);
 	if (c->resolve_timer)
 		event_free(c->resolve_timer);
-	free(c->local_id);
-	free(c->remote_id);
-	free(c->hashes);
-	free(c->local_subject);
-	free(c->local_ends);
-	free(c->chain_subject);
+	shared_bytes_unref(c->local_id);
+	shared_bytes_unref(c->remote_id);
+	shared_bytes_unref(c->hashes);
+	shared_bytes_unref(c->local_subject);
+	shared_bytes_unref(c->local_ends);
+	shared_bytes_unref(c->chain_subject);
 	history_done(&c->history);
 	free(c->last_error.code);
 	free(c->resolved);

@@ -29,11 +29,11 @@ struct conn {
 	LIST_HEAD(, tunnel) tunnels;
 	LIST_HEAD(, binding) bindings;	 /* newest first */
 	const struct cg_connection *cfg; /* in gateway.config */
-	/* from key and verify */
+	/* from key and verify; the bytes, names included, are shared with other connections (shared_bytes.h) */
 	uint8_t *local_id, *remote_id;
 	size_t local_id_len, remote_id_len;
 	struct {
-		uint8_t *data; /* cert_bytes_new() */
+		uint8_t *data;
 		size_t len;
 	} certs[IKE_MAX_CERTS];
 	size_t n_certs;
@@ -81,14 +81,6 @@ struct conn {
 	bool told;	       /* how it is loaded */
 	uint64_t files_loaded, files_seen, files_tried; /* filewatch.c */
 };
-
-/*
- * The bytes of a certificate of ours, which connections share that have the same: a copy with one reference, NULL without memory; one more
- * reference; one less. NULL is fine for the latter.
- */
-uint8_t *cert_bytes_new(const uint8_t *data, size_t len);
-uint8_t *cert_bytes_ref(uint8_t *data);
-void cert_bytes_unref(uint8_t *data);
 
 struct conn *conn_find(const struct gateway *g, uint32_t id);
 struct conn *conn_find_name(const struct gateway *g, const char *name);

@@ -5,40 +5,71 @@
  */
 #include "daemon/credentials.h"
 
-#include "base/str.h"
 #include "daemon/binding.h"
 #include "daemon/conn.h"
 #include "daemon/proto_stage.h"
+#include "daemon/shared_bytes.h"
 
-static int dup_bytes(const void *data, size_t len, uint8_t **ret, size_t *ret_len)
+/* Puts bytes in the place of others. */
+static int set_bytes(const void *data, size_t len, uint8_t *like, size_t like_len, uint8_t **to,
+		     size_t *to_len)
 {
-	uint8_t *p = malloc(MAX(len, (size_t)1));
+	uint8_t *p = shared_bytes_get(data, len, like, like_len);
 
 	if (!p)
 		return -ENOMEM;
-	if (len > 0)
-		memcpy(p, data, len);
-	free(*ret);
-	*ret = p;
-	*ret_len = len;
+	shared_bytes_unref(*to);
+	*to = p;
+	*to_len = len;
 	return 0;
+}
+
+static int set_text(const char *text, char *like, char **to)
+{
+	uint8_t *p = shared_bytes_get(text, strlen(text) + 1, (uint8_t *)like,
+				      like ? strlen(like) + 1 : 0);
+
+	if (!p)
+		return -ENOMEM;
+	shared_bytes_unref(*to);
+	*to = (char *)p;
+	return 0;
+}
+
+/* The same bytes in the place of others. */
+static void ref_bytes(uint8_t *from, uint8_t **to)
+{
+	uint8_t *p = shared_bytes_ref(from);
+
+	shared_bytes_unref(*to);
+	*to = p;
+}
+
+static void ref_text(char *from, char **to)
+{
+	char *p = (char *)shared_bytes_ref((uint8_t *)from);
+
+	shared_bytes_unref(*to);
+	*to = p;
+}
+
+static void drop_text(char **text)
+{
+	shared_bytes_unref(TAKE_PTR(*text));
 }
 
 /* The i-th certificate of ours; that of `like`, which may be NULL, if it is the same: most connections have the one of the connection before. */
 static int add_cert(struct conn *c, const struct conn *like, size_t i, const uint8_t *der,
 		    size_t len)
 {
-	uint8_t *data;
+	bool there = like && i < like->n_certs;
+	uint8_t *data = shared_bytes_get(der, len, there ? like->certs[i].data : NULL,
+					 there ? like->certs[i].len : 0);
 
-	if (like && i < like->n_certs && like->certs[i].len == len &&
-	    memcmp(like->certs[i].data, der, len) == 0)
-		data = cert_bytes_ref(like->certs[i].data);
-	else
-		data = cert_bytes_new(der, len);
 	if (!data)
 		return -ENOMEM;
 	if (i < c->n_certs)
-		cert_bytes_unref(c->certs[i].data);
+		shared_bytes_unref(c->certs[i].data);
 	c->certs[i].data = data;
 	c->certs[i].len = len;
 	c->n_certs = MAX(c->n_certs, i + 1);
@@ -47,14 +78,15 @@ static int add_cert(struct conn *c, const struct conn *like, size_t i, const uin
 
 int credentials_set_own(struct conn *c, const struct conn *like, const struct staged_key *s)
 {
-	int r = dup_bytes(s->id.data, s->id.size, &c->local_id, &c->local_id_len);
+	int r = set_bytes(s->id.data, s->id.size, like ? like->local_id : NULL,
+			  like ? like->local_id_len : 0, &c->local_id, &c->local_id_len);
 
 	for (size_t i = 0; i < s->n_certs && r >= 0; i++)
 		r = add_cert(c, like, i, s->certs[i].data, s->certs[i].size);
 	if (r >= 0)
-		r = str_replace(&c->local_subject, s->subject);
+		r = set_text(s->subject, like ? like->local_subject : NULL, &c->local_subject);
 	if (r >= 0)
-		r = str_replace(&c->local_ends, s->ends_first);
+		r = set_text(s->ends_first, like ? like->local_ends : NULL, &c->local_ends);
 	c->local_not_after = s->not_after;
 	c->local_ends_at = s->ends_at;
 	return r;
@@ -62,14 +94,16 @@ int credentials_set_own(struct conn *c, const struct conn *like, const struct st
 
 int credentials_copy_own(struct conn *c, const struct conn *old)
 {
-	int r = dup_bytes(old->local_id, old->local_id_len, &c->local_id, &c->local_id_len);
+	int r = 0;
 
 	for (size_t i = 0; i < old->n_certs && r >= 0; i++)
 		r = add_cert(c, old, i, old->certs[i].data, old->certs[i].len);
-	if (r >= 0 && old->local_subject)
-		r = str_replace(&c->local_subject, old->local_subject);
-	if (r >= 0 && old->local_ends)
-		r = str_replace(&c->local_ends, old->local_ends);
+	ref_bytes(old->local_id, &c->local_id);
+	c->local_id_len = old->local_id_len;
+	if (old->local_subject)
+		ref_text(old->local_subject, &c->local_subject);
+	if (old->local_ends)
+		ref_text(old->local_ends, &c->local_ends);
 	c->local_not_after = old->local_not_after;
 	c->local_ends_at = old->local_ends_at;
 	return r;
@@ -78,25 +112,28 @@ int credentials_copy_own(struct conn *c, const struct conn *old)
 void credentials_drop_own(struct conn *c)
 {
 	for (size_t i = 0; i < c->n_certs; i++)
-		cert_bytes_unref(c->certs[i].data);
+		shared_bytes_unref(c->certs[i].data);
 	memset(c->certs, 0, sizeof(c->certs));
 	c->n_certs = 0;
-	free(TAKE_PTR(c->local_id));
+	shared_bytes_unref(TAKE_PTR(c->local_id));
 	c->local_id_len = 0;
-	free(TAKE_PTR(c->local_subject));
-	free(TAKE_PTR(c->local_ends));
+	drop_text(&c->local_subject);
+	drop_text(&c->local_ends);
 	c->local_not_after = c->local_ends_at = 0;
 }
 
-int credentials_set_peer(struct conn *c, const struct staged_trust *s)
+int credentials_set_peer(struct conn *c, const struct conn *like, const struct staged_trust *s)
 {
 	size_t len;
 
-	if (dup_bytes(s->remote_id.data, s->remote_id.size, &c->remote_id, &c->remote_id_len) < 0 ||
-	    dup_bytes(s->hashes.data, s->hashes.size, (uint8_t **)&c->hashes, &len) < 0 ||
-	    str_replace(&c->chain_subject, s->subject) < 0)
+	if (set_bytes(s->remote_id.data, s->remote_id.size, like ? like->remote_id : NULL,
+		      like ? like->remote_id_len : 0, &c->remote_id, &c->remote_id_len) < 0 ||
+	    set_bytes(s->hashes.data, s->hashes.size, like ? (uint8_t *)like->hashes : NULL,
+		      like ? like->n_hashes * PKI_SHA1_SIZE : 0, (uint8_t **)&c->hashes, &len) < 0)
 		return -ENOMEM;
 	c->n_hashes = len / PKI_SHA1_SIZE;
+	if (set_text(s->subject, like ? like->chain_subject : NULL, &c->chain_subject) < 0)
+		return -ENOMEM;
 	memcpy(c->trust_digest, s->digest, sizeof(c->trust_digest));
 	c->chain_not_after = s->not_after;
 	return 0;
@@ -104,14 +141,12 @@ int credentials_set_peer(struct conn *c, const struct staged_trust *s)
 
 int credentials_copy_peer(struct conn *c, const struct conn *old)
 {
-	size_t len;
-
-	if (dup_bytes(old->remote_id, old->remote_id_len, &c->remote_id, &c->remote_id_len) < 0 ||
-	    dup_bytes(old->hashes, old->n_hashes * PKI_SHA1_SIZE, (uint8_t **)&c->hashes, &len) <
-		    0 ||
-	    (old->chain_subject && str_replace(&c->chain_subject, old->chain_subject) < 0))
-		return -ENOMEM;
+	ref_bytes(old->remote_id, &c->remote_id);
+	c->remote_id_len = old->remote_id_len;
+	ref_bytes((uint8_t *)old->hashes, (uint8_t **)&c->hashes);
 	c->n_hashes = old->n_hashes;
+	if (old->chain_subject)
+		ref_text(old->chain_subject, &c->chain_subject);
 	memcpy(c->trust_digest, old->trust_digest, sizeof(c->trust_digest));
 	c->chain_not_after = old->chain_not_after;
 	return 0;
@@ -144,15 +179,15 @@ void credentials_move(struct conn *to, struct conn *from)
 	to->local_not_after = from->local_not_after;
 	to->local_ends = TAKE_PTR(from->local_ends);
 	to->local_ends_at = from->local_ends_at;
-	free(to->remote_id);
+	shared_bytes_unref(to->remote_id);
 	to->remote_id = TAKE_PTR(from->remote_id);
 	to->remote_id_len = from->remote_id_len;
-	free(to->hashes);
+	shared_bytes_unref(to->hashes);
 	to->hashes = TAKE_PTR(from->hashes);
 	to->n_hashes = from->n_hashes;
 	memcpy(to->trust_digest, from->trust_digest, sizeof(to->trust_digest));
 	bindings_compare(to);
-	free(to->chain_subject);
+	shared_bytes_unref(to->chain_subject);
 	to->chain_subject = TAKE_PTR(from->chain_subject);
 	to->chain_not_after = from->chain_not_after;
 }

@@ -9,9 +9,9 @@
 
 struct conn;
 
-/* like: NULL, or one that may have the same certificates. */
+/* like: NULL, or one that may have the same: what is the same is shared. */
 int credentials_set_own(struct conn *c, const struct conn *like, const struct staged_key *s);
-int credentials_set_peer(struct conn *c, const struct staged_trust *s);
+int credentials_set_peer(struct conn *c, const struct conn *like, const struct staged_trust *s);
 /* What the connection that runs has. */
 int credentials_copy_own(struct conn *c, const struct conn *old);
 int credentials_copy_peer(struct conn *c, const struct conn *old);

@@ -33,7 +33,7 @@ struct hardware {
 
 static const struct cg_hardware *hardware_of(const struct cg_connection *c)
 {
-	return c->enabled && c->hardware.store.text ? &c->hardware : NULL;
+	return c->enabled && c->hardware && c->hardware->store.text ? c->hardware : NULL;
 }
 
 bool hardware_has(const struct cg_connection *c)
@@ -154,7 +154,7 @@ static int begin(struct gateway *g, const struct cg_hardware *h, const struct pr
 static int want(struct gateway *g, const struct cg_hardware *h, bool again, struct cg_diags *diags)
 {
 	static struct proto_hsm_setup p;
-	char text[256];
+	char text[256], key[CG_SOURCE_KEY_SIZE];
 	int fd, r;
 
 	if (find(g, h, true))
@@ -172,16 +172,16 @@ static int want(struct gateway *g, const struct cg_hardware *h, bool again, stru
 	if (h->pin.text) {
 		fd = open_pin(h->pin.text, text);
 		if (fd < 0) {
-			cg_diags_add(diags, CG_DIAG_ERROR, &h->pin.loc, h->pin.key, NULL, "%s",
-				     text);
+			cg_diags_add(diags, CG_DIAG_ERROR, &h->pin.loc, cg_source_key(&h->pin, key),
+				     NULL, "%s", text);
 			return 0;
 		}
 		(void)safe_close(fd);
 	}
 	r = begin(g, h, &p);
 	if (r == -EUSERS)
-		cg_diags_add(diags, CG_DIAG_ERROR, &h->store.loc, h->store.key, NULL,
-			     "found more than %d keys in hardware, those in force included",
+		cg_diags_add(diags, CG_DIAG_ERROR, &h->store.loc, cg_source_key(&h->store, key),
+			     NULL, "found more than %d keys in hardware, those in force included",
 			     CG_HARDWARE_MAX);
 	return r == -EUSERS ? 0 : r;
 }

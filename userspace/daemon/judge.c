@@ -171,7 +171,6 @@ static void keep(const struct work *w, const struct pki_verdict *verdict, struct
 	j->n_status = check->n_status;
 	j->keys = check->keys;
 	memcpy(j->rules, check->entry->digest, sizeof(j->rules));
-	memcpy(j->beyond, check->entry->beyond, sizeof(j->beyond));
 }
 
 /* Whether it says something of a certificate of the path, signed by who may. */
@@ -304,6 +303,11 @@ static int try_connection(const struct work *w, const struct trust_entry *e, str
 	if (r < 0) {
 		(void)refuse(a, "internal", NULL, "no binding could be made of the chain: %s",
 			     strerror(-r));
+		goto out;
+	}
+	r = trust_entry_beyond(check.entry, w->judged->beyond);
+	if (r < 0) {
+		(void)refuse(a, "internal", NULL, "its rules have no digest: %s", strerror(-r));
 		goto out;
 	}
 	a->error = 0;

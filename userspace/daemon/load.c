@@ -25,6 +25,7 @@
 #include "daemon/options.h"
 #include "daemon/proc.h"
 #include "daemon/proto_stage.h"
+#include "daemon/shared_bytes.h"
 #include "daemon/vaulting.h"
 #include "pki/key.h"
 
@@ -51,6 +52,12 @@ struct load {
 };
 
 static void stage_next(struct load *l);
+
+/* The one that was staged before: most connections have much in common with it. */
+static const struct conn *before(const struct load *l)
+{
+	return l->at > 0 ? l->conns[l->at - 1] : NULL;
+}
 
 /* ---------------------------------------------------------------- messages */
 
@@ -91,7 +98,9 @@ static void note_error(struct load *l, int error)
 
 static int complain(struct load *l, const struct cg_source *s, const char *hint, const char *text)
 {
-	cg_diags_add(&l->diags, CG_DIAG_ERROR, &s->loc, s->key, hint, "%s", text);
+	char key[CG_SOURCE_KEY_SIZE];
+
+	cg_diags_add(&l->diags, CG_DIAG_ERROR, &s->loc, cg_source_key(s, key), hint, "%s", text);
 	return -EINVAL;
 }
 
@@ -157,12 +166,12 @@ static void report_error(struct load *l, const struct cg_connection *c, enum sta
 {
 	const struct cg_source *s = &c->outbound_certificate;
 	const struct cg_location *loc = NULL;
-	char key[128];
+	char key[CG_SOURCE_KEY_SIZE];
 
 	switch (part) {
 	case STAGE_CERTIFICATE: break;
 	case STAGE_PRIVATE_KEY:
-		s = hardware_has(c)	   ? &c->hardware.store
+		s = hardware_has(c)	   ? &c->hardware->store
 		    : c->outbound_key.text ? &c->outbound_key
 					   : s;
 		break;
@@ -188,8 +197,8 @@ static void report_error(struct load *l, const struct cg_connection *c, enum sta
 		break;
 	case _STAGE_PART_MAX: break;
 	}
-	cg_diags_add(&l->diags, CG_DIAG_ERROR, loc ? loc : &s->loc, loc ? key : s->key, hint, "%s",
-		     text);
+	cg_diags_add(&l->diags, CG_DIAG_ERROR, loc ? loc : &s->loc,
+		     loc ? key : cg_source_key(s, key), hint, "%s", text);
 }
 
 static int stage_key(struct load *l)
@@ -385,18 +394,20 @@ static void go_on_with_trust(struct load *l, struct conn *c, int r)
 static void await(struct load *l, struct conn *c, const struct staged_key *s)
 {
 	bool hardware = hardware_has(c->cfg);
-	const struct cg_source *source = hardware ? &c->cfg->hardware.store
+	const struct cg_source *source = hardware ? &c->cfg->hardware->store
 						  : &c->cfg->outbound_certificate;
 	const struct conn *old = conn_find_name(l->g, c->cfg->name);
+	char key[CG_SOURCE_KEY_SIZE];
 	int r = 0;
 
 	c->key_awaited = hardware;
-	cg_diags_add(&l->diags, CG_DIAG_WARNING, &source->loc, source->key,
+	cg_diags_add(&l->diags, CG_DIAG_WARNING, &source->loc, cg_source_key(source, key),
 		     s->hint[0] ? s->hint : NULL, "%s", s->text);
 	if (old && old->n_certs > 0 &&
-	    (hardware ? hardware_has(old->cfg) && streq(old->cfg->hardware.store.text, source->text)
-		      : old->cfg->outbound_certificate.vault &&
-				streq(old->cfg->outbound_certificate.text, source->text)))
+	    (hardware
+		     ? hardware_has(old->cfg) && streq(old->cfg->hardware->store.text, source->text)
+		     : old->cfg->outbound_certificate.vault &&
+			       streq(old->cfg->outbound_certificate.text, source->text)))
 		r = credentials_copy_own(c, old);
 	go_on_with_trust(l, c, r);
 }
@@ -427,7 +438,7 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 		await(l, c, s);
 		return;
 	}
-	r = credentials_set_own(c, l->at > 0 ? l->conns[l->at - 1] : NULL, s);
+	r = credentials_set_own(c, before(l), s);
 	go_on_with_trust(l, c, r);
 }
 
@@ -447,7 +458,7 @@ void load_on_staged_trust(struct gateway *g, struct proc *p _unused_, const stru
 		report_error(l, c->cfg, s->part, s->text, NULL);
 	} else if (s->error >= 0 && !l->answered) {
 		l->answered = true;
-		if (credentials_set_peer(c, s) < 0) {
+		if (credentials_set_peer(c, before(l), s) < 0) {
 			l->refused = true;
 			note_error(l, -ENOMEM);
 			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
@@ -629,7 +640,7 @@ static void begin_anew(struct load *l)
 	l->short_of_room = false;
 	for (size_t i = 0; i < l->n; i++) {
 		for (size_t j = 0; j < l->conns[i]->n_certs; j++)
-			cert_bytes_unref(l->conns[i]->certs[j].data);
+			shared_bytes_unref(l->conns[i]->certs[j].data);
 		memset(l->conns[i]->certs, 0, sizeof(l->conns[i]->certs));
 		l->conns[i]->n_certs = 0;
 		(void)str_replace(&l->conns[i]->refusal, NULL);

@@ -26,7 +26,7 @@ enum stage_part {
 };
 
 enum {
-	STAGE_NAME_MAX = 64,
+	STAGE_NAME_MAX = CG_NAME_MAX + 1,
 	STAGE_TEXT_MAX = 1024, /* of an identity or a subject */
 	STAGE_PATH_MAX = 4096,
 	STAGE_HINT_MAX = 320,

@@ -152,14 +152,14 @@ static void look_at_news(struct verifier *v, const uint8_t key[PKI_SHA256_SIZE])
 
 static void answer_staged(struct verifier *v, const struct staged_trust *s)
 {
-	struct trust_entry *e = trust_table_last(v->staged, s->ref.connection);
+	struct pki_findings *findings = &v->staged->staging.findings;
 
-	for (size_t i = 0; i < e->findings.n; i++) {
-		struct stage_finding f = {.ref = s->ref, .finding = e->findings.items[i]};
+	for (size_t i = 0; i < findings->n; i++) {
+		struct stage_finding f = {.ref = s->ref, .finding = findings->items[i]};
 
 		(void)channel_tell(v->w.main, MSG_STAGE_FINDING, proto_put_stage_finding, &f);
 	}
-	pki_findings_done(&e->findings);
+	pki_findings_done(findings);
 	(void)channel_tell(v->w.main, MSG_STAGED_TRUST, proto_put_staged_trust, s);
 }
 
@@ -185,14 +185,10 @@ static int stage_file(struct verifier *v, const struct stage_file *f, int fd)
 	r = stage_read(fd, f->part == STAGE_CRL ? PKI_CRL_SIZE_MAX : PKI_FILE_SIZE_MAX, &data,
 		       &len);
 	if (r < 0) {
-		struct trust_entry *e = trust_table_last(v->staged, f->ref.connection);
 		struct pki_error text;
 
-		if (!e)
-			return -ENOENT;
 		(void)pki_fail(&text, r, "%.300s: %s", f->name, strerror(-r));
-		trust_entry_fail(e, r, f->part, &text);
-		return 0;
+		return trust_table_fail(v->staged, f->ref.connection, r, f->part, &text);
 	}
 	r = trust_table_file(v->staged, f, data, len);
 	file_free_secret((char *)data, len);
@@ -540,10 +536,11 @@ static int on_watch_this(struct verifier *v, struct msg_reader *r)
 	/* Main hands over what goes on under the same rules. */
 	if (e) {
 		memcpy(judged.rules, e->digest, sizeof(judged.rules));
-		memcpy(judged.beyond, e->beyond, sizeof(judged.beyond));
+		error = trust_entry_beyond(e, judged.beyond);
 	}
-	error = watch_add(v->watch, p.handle, &judged, e ? e->revocation_grace : 0, now_seconds(),
-			  now_boottime());
+	error = error < 0 ? error
+			  : watch_add(v->watch, p.handle, &judged, e ? e->revocation_grace : 0,
+				      now_seconds(), now_boottime());
 	look_again(v);
 	return error;
 }

@@ -8,6 +8,7 @@
 #include <openssl/sha.h>
 
 #include "base/log.h"
+#include "daemon/shared_bytes.h"
 
 static void entry_unref(struct trust_entry *e)
 {
@@ -17,13 +18,18 @@ static void entry_unref(struct trust_entry *e)
 	pki_subject_rule_free(e->subject);
 	pki_identity_rule_free(e->identity);
 	pki_trust_free(e->trust);
-	pki_certs_done(&e->chain);
-	pki_certs_done(&e->anchors);
 	pki_crls_done(&e->crls);
-	pki_findings_done(&e->findings);
-	free(e->local_id);
-	free(e->text);
+	shared_bytes_unref(e->local_id);
 	free(e);
+}
+
+static void staging_done(struct trust_staging *s)
+{
+	pki_certs_done(&s->chain);
+	pki_certs_done(&s->anchors);
+	pki_findings_done(&s->findings);
+	free(s->text);
+	*s = (struct trust_staging){0};
 }
 
 /* ---------------------------------------------------------------- files that were read already */
@@ -91,10 +97,11 @@ static void files_forget(struct trust_table *t)
 }
 
 /* The certificates of a file, for a list that is empty so far. What there is to say of a file is said to everyone who names it. */
-static int load_certs(struct trust_table *t, struct trust_entry *e, const struct stage_file *f,
-		      const uint8_t *data, size_t len, struct pki_error *err, struct pki_certs *to)
+static int load_certs(struct trust_table *t, const struct stage_file *f, const uint8_t *data,
+		      size_t len, struct pki_error *err, struct pki_certs *to)
 {
-	size_t said = e->findings.n + e->findings.lost;
+	struct pki_findings *findings = &t->staging.findings;
+	size_t said = findings->n + findings->lost;
 	uint8_t hash[PKI_SHA256_SIZE];
 	const struct read_file *known;
 	bool alone = to->n == 0;
@@ -109,8 +116,8 @@ static int load_certs(struct trust_table *t, struct trust_entry *e, const struct
 			r = pki_certs_add(to, known->certs.list[i]);
 		return r < 0 ? pki_fail(err, r, "out of memory") : 0;
 	}
-	r = pki_certs_load(data, len, f->name, &e->findings, err, to);
-	if (r >= 0 && alone && e->findings.n + e->findings.lost == said)
+	r = pki_certs_load(data, len, f->name, findings, err, to);
+	if (r >= 0 && alone && findings->n + findings->lost == said)
 		file_keep(t, hash, to);
 	return r;
 }
@@ -132,28 +139,55 @@ struct trust_table *trust_table_free(struct trust_table *t)
 		return NULL;
 	for (size_t i = 0; i < t->n; i++)
 		entry_unref(t->entries[i]);
+	staging_done(&t->staging);
 	files_forget(t);
 	free(t->entries);
 	free(t);
 	return NULL;
 }
 
-struct trust_entry *trust_table_last(struct trust_table *t, uint32_t connection)
+/* The entry that is being staged. */
+static struct trust_entry *last_entry(const struct trust_table *t, uint32_t connection)
 {
 	struct trust_entry *e = t->n > 0 ? t->entries[t->n - 1] : NULL;
 
 	return e && e->connection == connection ? e : NULL;
 }
 
-void trust_entry_fail(struct trust_entry *e, int error, enum stage_part part,
-		      const struct pki_error *text)
+static void fail(struct trust_table *t, int error, enum stage_part part,
+		 const struct pki_error *text)
 {
-	if (e->error < 0)
+	struct trust_staging *s = &t->staging;
+
+	if (s->error < 0)
 		return;
-	e->error = error;
-	e->part = part;
-	free(e->text);
-	e->text = strdup(text->text);
+	s->error = error;
+	s->part = part;
+	free(s->text);
+	s->text = strdup(text->text);
+}
+
+int trust_table_fail(struct trust_table *t, uint32_t connection, int error, enum stage_part part,
+		     const struct pki_error *text)
+{
+	if (!last_entry(t, connection))
+		return -ENOENT;
+	fail(t, error, part, text);
+	return 0;
+}
+
+/* Most connections have the same as the one before them. */
+static int share_local_id(const struct trust_table *t, struct trust_entry *e,
+			  const struct ike_blob *id)
+{
+	const struct trust_entry *before = t->n > 0 ? t->entries[t->n - 1] : NULL;
+
+	if (id->size == 0)
+		return 0;
+	e->local_id = shared_bytes_get(id->data, id->size, before ? before->local_id : NULL,
+				       before ? before->local_id_len : 0);
+	e->local_id_len = id->size;
+	return e->local_id ? 0 : -ENOMEM;
 }
 
 int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
@@ -177,14 +211,9 @@ int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
 	if (!e)
 		return -ENOMEM;
 	e->refs = 1;
-	if (s->local_id.size > 0) {
-		e->local_id = malloc(s->local_id.size);
-		if (!e->local_id) {
-			free(e);
-			return -ENOMEM;
-		}
-		memcpy(e->local_id, s->local_id.data, s->local_id.size);
-		e->local_id_len = s->local_id.size;
+	if (share_local_id(t, e, &s->local_id) < 0) {
+		free(e);
+		return -ENOMEM;
 	}
 	e->connection = s->ref.connection;
 	memcpy(e->name, s->name, sizeof(e->name));
@@ -193,41 +222,42 @@ int trust_table_begin(struct trust_table *t, const struct stage_trust *s)
 	e->revocation_grace = s->revocation_grace;
 	e->fetch = s->fetch;
 	t->entries[t->n++] = e;
+	staging_done(&t->staging);
 
 	r = pki_subject_rule_new(s->subject_name, &err, &e->subject);
 	if (r < 0)
-		trust_entry_fail(e, r, STAGE_SUBJECT, &err);
+		fail(t, r, STAGE_SUBJECT, &err);
 	r = pki_identity_rule_new(s->remote_identity, &err, &e->identity);
 	if (r < 0)
-		trust_entry_fail(e, r, STAGE_IDENTITY, &err);
+		fail(t, r, STAGE_IDENTITY, &err);
 	return 0;
 }
 
 int trust_table_file(struct trust_table *t, const struct stage_file *f, const uint8_t *data,
 		     size_t len)
 {
-	struct trust_entry *e = trust_table_last(t, f->ref.connection);
+	struct trust_entry *e = last_entry(t, f->ref.connection);
 	struct pki_error err = {0};
 	int r;
 
 	if (!e || e->trust)
 		return -ENOENT;
 	if (f->part == STAGE_CRL) {
-		r = pki_crls_load(data, len, f->name, &e->findings, &err, &e->crls);
+		r = pki_crls_load(data, len, f->name, &t->staging.findings, &err, &e->crls);
 		if (r < 0)
-			trust_entry_fail(e, r, f->part, &err);
+			fail(t, r, f->part, &err);
 		return 0;
 	}
 	if (f->part != STAGE_CHAIN && f->part != STAGE_ANCHOR)
 		return -EINVAL;
-	r = load_certs(t, e, f, data, len, &err, f->part == STAGE_ANCHOR ? &e->anchors : &e->chain);
+	r = load_certs(t, f, data, len, &err,
+		       f->part == STAGE_ANCHOR ? &t->staging.anchors : &t->staging.chain);
 	if (r < 0)
-		trust_entry_fail(e, r, f->part, &err);
+		fail(t, r, f->part, &err);
 	return 0;
 }
 
-/* What a path alone does not tell. */
-static int digest_beyond(const struct trust_entry *e, uint8_t ret[32])
+int trust_entry_beyond(const struct trust_entry *e, uint8_t ret[32])
 {
 	const char *identity = pki_identity_rule_text(e->identity);
 	const uint8_t sha1 = e->auth.accept_rsa_sha1;
@@ -316,7 +346,8 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		    struct staged_trust *ret, uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE],
 		    uint8_t remote_id[PROTO_ID_MAX])
 {
-	struct trust_entry *e = trust_table_last(t, connection);
+	struct trust_entry *e = last_entry(t, connection);
+	struct trust_staging *s = &t->staging;
 	struct pki_error err = {0};
 	size_t n;
 	int r;
@@ -325,20 +356,20 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		return -ENOENT;
 	*ret = (struct staged_trust){
 		.ref = {.generation = t->generation, .connection = connection}};
-	if (e->error == 0) {
-		r = pki_trust_new(&e->chain, e->anchors.n > 0 ? &e->anchors : NULL, now,
-				  &e->findings, &err, &e->trust);
+	if (s->error == 0) {
+		r = pki_trust_new(&s->chain, s->anchors.n > 0 ? &s->anchors : NULL, now,
+				  &s->findings, &err, &e->trust);
 		if (r < 0)
-			trust_entry_fail(e, r, STAGE_CHAIN, &err);
+			fail(t, r, STAGE_CHAIN, &err);
 		else
 			share_trust(t, e);
 	}
-	pki_certs_done(&e->chain);
-	pki_certs_done(&e->anchors);
-	if (e->error < 0) {
-		ret->error = e->error;
-		ret->part = e->part;
-		(void)snprintf(ret->text, sizeof(ret->text), "%s", e->text ? e->text : "");
+	pki_certs_done(&s->chain);
+	pki_certs_done(&s->anchors);
+	if (s->error < 0) {
+		ret->error = s->error;
+		ret->part = s->part;
+		(void)snprintf(ret->text, sizeof(ret->text), "%s", s->text ? s->text : "");
 		return 0;
 	}
 	n = pki_trust_certreq(e->trust, hashes, (size_t)STAGE_HASHES_MAX * PKI_SHA1_SIZE);
@@ -351,8 +382,6 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 		ret->remote_id = (struct ike_blob){0};
 	find_first_end(e->trust, ret);
 	r = digest(e, e->digest);
-	if (r >= 0)
-		r = digest_beyond(e, e->beyond);
 	memcpy(ret->digest, e->digest, sizeof(ret->digest));
 	return r;
 }
@@ -360,13 +389,13 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 int trust_table_refuse(struct trust_table *t, uint32_t connection)
 {
 	static const struct pki_error why = {.text = "another worker could not take it"};
-	struct trust_entry *e = trust_table_last(t, connection);
+	struct trust_entry *e = last_entry(t, connection);
 
 	if (!e)
 		return -ENOENT;
 	pki_trust_free(e->trust);
 	e->trust = NULL;
-	trust_entry_fail(e, -ECANCELED, STAGE_CHAIN, &why);
+	fail(t, -ECANCELED, STAGE_CHAIN, &why);
 	return 0;
 }
 
@@ -379,6 +408,7 @@ static int compare(const void *a, const void *b)
 
 void trust_table_seal(struct trust_table *t)
 {
+	staging_done(&t->staging);
 	files_forget(t);
 	if (t->n > 1)
 		qsort(t->entries, t->n, sizeof(struct trust_entry *), compare);

@@ -12,33 +12,36 @@
 #include "pki/name.h"
 #include "pki/trust.h"
 
+/* There is one for each connection, in each worker: what it takes is kept small. */
 struct trust_entry {
 	uint32_t connection;
+	unsigned int refs;
 	char name[STAGE_NAME_MAX];
 	struct pki_subject_rule *subject;
 	struct pki_identity_rule *identity;
 	struct pki_trust *trust;
 	struct pki_auth_options auth;
+	bool fetch;
 	enum pki_revocation_mode revocation;
 	int64_t revocation_grace; /* seconds */
-	bool fetch;
-	struct pki_crls crls; /* from files */
+	struct pki_crls crls;	  /* from files */
 	/* a bit for each of them */
 	uint64_t outdated;  /* a newer one was in force once */
 	uint64_t marked;    /* it is known whose it is, and its mark was made or compared */
 	uint8_t digest[32]; /* of all that a peer is judged by */
-	uint8_t beyond[32]; /* of what of it is no matter of its path: identity, kinds of AUTH */
-	uint8_t *local_id;  /* body of our ID payload */
+	uint8_t *local_id;  /* body of our ID payload; shared_bytes.h */
 	size_t local_id_len;
-	/* while it is staged */
+	/* It has an error: what was in force before it, for tunnels that run. Nobody is let in by that. A reference. */
+	struct trust_entry *before;
+};
+
+/* What staging an entry takes, of the last one that was begun. */
+struct trust_staging {
 	struct pki_certs chain, anchors;
 	struct pki_findings findings;
 	int error; /* the first one */
 	enum stage_part part;
 	char *text; /* NULL: none, or no memory for it */
-	/* It has an error: what was in force before it, for tunnels that run. Nobody is let in by that. A reference. */
-	struct trust_entry *before;
-	unsigned int refs;
 };
 
 struct read_file;
@@ -47,6 +50,7 @@ struct trust_table {
 	uint32_t generation;
 	struct trust_entry **entries; /* by connection once sealed */
 	size_t n, size;
+	struct trust_staging staging;
 	/* Files that were read already: many connections name the same, and share what is in it. Until the table is sealed. */
 	struct table files;
 	struct read_file *last_file;
@@ -76,10 +80,10 @@ const struct trust_entry *trust_table_find_watched(const struct trust_table *t,
 /* The entry itself, whether it has an error or not; and what it says that paths are watched by. */
 struct trust_entry *trust_table_entry(const struct trust_table *t, uint32_t connection);
 struct trust_entry *trust_entry_watched(struct trust_entry *e);
-/* Something of it is wrong; the first time counts. */
-void trust_entry_fail(struct trust_entry *e, int error, enum stage_part part,
-		      const struct pki_error *text);
-/* The entry that is being staged, to read its findings. */
-struct trust_entry *trust_table_last(struct trust_table *t, uint32_t connection);
+/* Something of the connection that is being staged is wrong; the first time counts. -ENOENT: it is not the one. */
+int trust_table_fail(struct trust_table *t, uint32_t connection, int error, enum stage_part part,
+		     const struct pki_error *text);
+/* A digest of what of an entry is no matter of a peer's path: identity, kinds of AUTH. -ENOMEM. */
+int trust_entry_beyond(const struct trust_entry *e, uint8_t ret[32]);
 
 #endif

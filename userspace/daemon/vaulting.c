@@ -126,6 +126,7 @@ void vaulting_stage(struct gateway *g, const struct cg_config *config, uint32_t 
 {
 	const struct cg_vault_config *c = &config->gateway.vault;
 	struct proto_stage_vault p = {.generation = generation, .refresh = c->refresh_seconds};
+	char key[CG_SOURCE_KEY_SIZE];
 	struct msg_writer m;
 	int r;
 
@@ -134,7 +135,7 @@ void vaulting_stage(struct gateway *g, const struct cg_config *config, uint32_t 
 	g->vaulting->config = config;
 	r = send_setup(g, c);
 	if (r < 0)
-		cg_diags_add(diags, CG_DIAG_ERROR, &c->ca.loc, c->ca.key, NULL,
+		cg_diags_add(diags, CG_DIAG_ERROR, &c->ca.loc, cg_source_key(&c->ca, key), NULL,
 			     "found '%s', which cannot be opened: %s", c->ca.text, strerror(-r));
 	for (size_t i = 0; i < config->n_connections; i++) {
 		const struct cg_source *s = vault_of(&config->connections[i]);

@@ -409,16 +409,17 @@ static bool judge_again(struct watch *w, struct watched *p, const struct trust_t
 	static struct proto_path_judged told;
 	struct pki_verdict v = {0};
 	struct judged j;
+	uint8_t beyond[sizeof(p->beyond)];
 
 	if (!e || !clock_plausible(now) || memcmp(p->rules, e->digest, sizeof(p->rules)) == 0)
 		return false;
-	if (unpack(p, &j) < 0) {
+	if (trust_entry_beyond(e, beyond) < 0 || unpack(p, &j) < 0) {
 		(void)log_oom();
 		return true;
 	}
 	told = (struct proto_path_judged){.handle = p->handle};
 	memcpy(told.trust, e->digest, sizeof(told.trust));
-	if (memcmp(p->beyond, e->beyond, sizeof(p->beyond)) != 0)
+	if (memcmp(p->beyond, beyond, sizeof(p->beyond)) != 0)
 		(void)snprintf(told.text, sizeof(told.text),
 			       "remote_identity or allow_sha1_signatures is another one");
 	else if (admits(e, &j, now, &v))
@@ -426,7 +427,7 @@ static bool judge_again(struct watch *w, struct watched *p, const struct trust_t
 	else
 		(void)snprintf(told.text, sizeof(told.text), "%.500s", v.text);
 	memcpy(p->rules, e->digest, sizeof(p->rules));
-	memcpy(p->beyond, e->beyond, sizeof(p->beyond));
+	memcpy(p->beyond, beyond, sizeof(p->beyond));
 	pki_verdict_done(&v);
 	judged_done(&j);
 	w->ops->judged(w->ctx, &told);

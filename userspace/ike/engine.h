@@ -50,7 +50,7 @@ enum {
 	IKE_MAX_ANCHOR_HASHES = 10,  /* above: no CERTREQ is sent */
 	IKE_NONCE_SIZE = 32,
 	IKE_TRUST_SIZE = 32,
-	IKE_NAME_SIZE = 64,
+	IKE_NAME_SIZE = 32, /* of a connection or child, with its end: kept for each */
 	IKE_TEXT_SIZE = 512,
 	IKE_MAX_IDENTITY_TEXT = 256,
 };

@@ -555,7 +555,7 @@ struct sim_conn *sim_conn(struct sim_node *n, uint32_t id, const char *remote, c
 		.enabled = true,
 		.children = c->children,
 	};
-	(void)snprintf(c->config.name, sizeof(c->config.name), "%.30s-%.30s", n->name, peer);
+	(void)snprintf(c->config.name, sizeof(c->config.name), "%.15s-%.15s", n->name, peer);
 	if (remote)
 		c->config.remote = sim_endpoint(remote, 500);
 	return c;
