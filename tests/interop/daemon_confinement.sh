@@ -136,6 +136,12 @@ survives() { # ROLE NUMBER ARGUMENT...
 	! "$inject" "$(pid_of hq "$role")" "$@"
 }
 
+refused_to() { # ROLE NUMBER ARGUMENT...: -EPERM
+	local role=$1
+	shift
+	wait_for 10 filtered "$(pid_of hq "$role")" && [ "$("$inject" "$(pid_of hq "$role")" "$@")" = 'returned -1' ]
+}
+
 holders() { # KEY: the processes in whose memory it is
 	local pids
 	mapfile -t pids < <(gate_pids hq)
@@ -163,7 +169,7 @@ recovers() { # ROLE: there is another process of that role, and the daemon answe
 	wait_for 10 pid_of hq "$1" && gate_answers hq
 }
 
-ktap_begin 78
+ktap_begin 85
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert hq hq2 p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -218,6 +224,8 @@ t 'key: executes nothing' dies_of key 59 @/bin/sh 0 0
 t 'fetch: writes no file' dies_of fetch 257 -100 @/tmp/x 0x41 0644
 t 'fetch: executes nothing' dies_of fetch 59 @/bin/sh 0 0
 t 'fetch: maps no file as a program' dies_of fetch 9 0 4096 5 2 3 0
+t 'fetch: has no netlink but that of addresses and routes' dies_of fetch 41 16 3 16
+t 'fetch: gets no local socket' refused_to fetch 41 1 1 0
 t 'fetch: is started anew when names mean something else, which is no failure' anew || tail -n 5 "$gate_root/hq/log"
 t 'main: writes no file' dies_of main 257 -100 @/etc/passwd 2 0
 t 'and all others end with it' eval '[ -z "$(gate_pids hq | grep -v "$(cat $gate_root/hq/pid)")" ]'
@@ -225,6 +233,10 @@ t 'main: executes nothing' dies_of main 59 @/bin/sh 0 0
 t 'main: loads no module' dies_of main 175 0 0 0
 t 'main: mounts nothing' dies_of main 165 0 0 0 0 0
 t 'main: becomes nobody else' dies_of main 105 0
+# NETLINK_NETFILTER and NETLINK_XFRM: rules and queues that would hand it what crosses, states and policies
+t 'main: has no netlink of the firewall' dies_of main 41 16 3 12
+t 'main: nor of xfrm' dies_of main 41 16 3 6
+t 'main: but that of the module (generic)' survives main 41 16 3 16
 t 'launcher: mounts nothing' dies_of launcher 165 0 0 0 0 0
 t 'and all others end with it' wait_for 5 none_left
 t 'launcher: loads no module' dies_of launcher 175 0 0 0
@@ -247,6 +259,8 @@ t 'vault: no open file' no_files vault
 t 'vault: opens no file' dies_of vault 257 -100 @/etc/passwd 0 0
 t 'and is started again' recovers vault
 t 'vault: makes no socket but of the internet' dies_of vault 41 1 1 0
+t 'vault: sends no datagrams, to ike or to others' dies_of vault 41 2 2 0
+t 'vault: nor by IPv6' dies_of vault 41 10 2 0
 t 'vault: listens to nobody' dies_of vault 50 3 1
 t 'vault: executes nothing' dies_of vault 59 @/bin/sh 0 0
 gate_kill hq

@@ -189,6 +189,146 @@ static void what_is_revoked_is_refused_and_what_is_renewed_is_not(void **state)
 	assert_text(r.err, "issued no certificate");
 }
 
+/* Where the certificate in `file` says that its issuer's list is. */
+static void assert_crl_url(const char *file, const char *url)
+{
+	_cleanup_(pki_certs_done) struct pki_certs certs = {};
+	const struct pki_cert *cert;
+	struct pki_error err;
+
+	assert_int_equal(pki_certs_load_file(file, NULL, &err, &certs), 0);
+	cert = certs.list[0];
+	if (!memmem(cert->der, cert->der_len, url, strlen(url)))
+		fail_msg("%s is not in %s", url, file);
+}
+
+static void every_list_has_a_url_of_its_own(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	char *ca = in("urls");
+
+	(void)state;
+	run(&r, "pki", "init", "--subject", "U Root", "--intermediate", "U CA", "--crl-url",
+	    "http://crl.example/list.crl", ca);
+	assert_status(&r, 2);
+	assert_text(r.err, "a list each");
+	run(&r, "pki", "init", "--subject", "U Root", "--intermediate", "U CA", "--crl-url",
+	    "http://crl.example/u/", ca);
+	assert_status(&r, 0);
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("u"), ca);
+	assert_status(&r, 0);
+	assert_crl_url(in("urls/ca.cer"), "http://crl.example/u/root.crl");
+	assert_crl_url(in("u.cer"), "http://crl.example/u/ca.crl");
+	/* the next one's list is no more the first one's than the root's */
+	run(&r, "pki", "intermediate", "--subject", "U CA 2", ca);
+	assert_status(&r, 0);
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("u2"), ca);
+	assert_status(&r, 0);
+	assert_crl_url(in("urls/ca2.cer"), "http://crl.example/u/root.crl");
+	assert_crl_url(in("u2.cer"), "http://crl.example/u/ca2.crl");
+	/* without one a folder will do as well */
+	run(&r, "pki", "init", "--subject", "U Root", "--crl-url", "http://crl.example/v/",
+	    in("urls1"));
+	assert_status(&r, 0);
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("u1"), in("urls1"));
+	assert_status(&r, 0);
+	assert_crl_url(in("u1.cer"), "http://crl.example/v/root.crl");
+}
+
+#define verify_below(r, cert)                                                                \
+	run(r, "cert", "verify", "--chain", in("off/root.cer"), "--crl", in("off/root.crl"), \
+	    "--crl", in("off/ca.crl"), cert)
+
+static void the_roots_key_may_be_kept_elsewhere(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	char *ca = in("off"), *key = in("off/root.key"), *away = in("away.key");
+
+	(void)state;
+	run(&r, "pki", "init", "--subject", "Off Root", "--intermediate", "Off CA", ca);
+	assert_status(&r, 0);
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("off-gw"), ca);
+	assert_status(&r, 0);
+	verify_below(&r, in("off-gw.pem"));
+	assert_status(&r, 0);
+	assert_int_equal(rename(key, away), 0);
+	run(&r, "pki", "revoke", ca, in("off-gw.cer"));
+	assert_status(&r, 0);
+	assert_text(r.out, "off/ca.crl");
+	assert_null(strstr(r.out, "root.crl"));
+	assert_text(r.err, "root.crl was not made again and is good until ");
+	verify_below(&r, in("off-gw.pem"));
+	assert_status(&r, 1);
+	assert_text(r.err, "revoked");
+	run(&r, "pki", "crl", "--json", ca);
+	assert_status(&r, 0);
+	assert_int_equal(json_array_size(json_object_get(r.json, "files")), 1);
+	/* what only the root can list is told to be on no list, and is not "already" revoked then */
+	for (int i = 0; i < 2; i++) {
+		run(&r, "pki", "revoke", ca, in("off/ca.cer"));
+		assert_status(&r, 1);
+		assert_text(r.err, "no list has it yet");
+	}
+	run(&r, "pki", "intermediate", "--subject", "Off CA 2", ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "root.key");
+	assert_int_equal(rename(away, key), 0);
+	run(&r, "pki", "revoke", ca, in("off/ca.cer"));
+	assert_status(&r, 0);
+	assert_text(r.out, "off/root.crl");
+	assert_text(r.out, "off/ca.crl");
+	run(&r, "pki", "revoke", ca, in("off/ca.cer"));
+	assert_status(&r, 1);
+	assert_text(r.err, "already");
+}
+
+static void the_next_intermediate_issues_and_the_one_before_stays_good(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	char *ca = in("next");
+
+	(void)state;
+	run(&r, "pki", "init", "--subject", "N Root", "--intermediate", "N CA", ca);
+	assert_status(&r, 0);
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("n1"), ca);
+	assert_status(&r, 0);
+	run(&r, "pki", "intermediate", "--subject", "N CA", ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "is the name of a CA");
+	assert_int_equal(access(in("next/ca2.key"), F_OK), -1);
+	run(&r, "pki", "intermediate", "--json", "--subject", "N CA 2", ca);
+	assert_status(&r, 0);
+	assert_string_equal(json_string_value(json_object_get(r.json, "name")), "ca2");
+	assert_int_equal(mode_of(in("next/ca2.key")), 0600);
+	run(&r, "pki", "renew", "--key-file", in("n1.key"), "--out", in("n2"), ca, in("n1.cer"));
+	assert_status(&r, 0);
+	for (int i = 0; i < 2; i++) {
+		run(&r, "cert", "verify", "--chain", in("next/root.cer"), "--crl",
+		    in("next/root.crl"), "--crl", in(i ? "next/ca2.crl" : "next/ca.crl"),
+		    in(i ? "n2.pem" : "n1.pem"));
+		assert_status(&r, 0);
+		assert_text(r.out, i ? "1 CN=N CA 2  [" : "1 CN=N CA  [");
+	}
+	/* each is revoked by the one that issued it */
+	run(&r, "pki", "revoke", ca, in("n1.cer"));
+	assert_status(&r, 0);
+	run(&r, "cert", "verify", "--chain", in("next/root.cer"), "--crl", in("next/root.crl"),
+	    "--crl", in("next/ca.crl"), in("n1.pem"));
+	assert_status(&r, 1);
+	run(&r, "cert", "verify", "--chain", in("next/root.cer"), "--crl", in("next/root.crl"),
+	    "--crl", in("next/ca2.crl"), in("n2.pem"));
+	assert_status(&r, 0);
+	run(&r, "pki", "intermediate", "--subject", "N CA 3", ca);
+	assert_status(&r, 0);
+	assert_text(r.out, "ca3.cer issues");
+	/* a root that issues by itself must not have one */
+	run(&r, "pki", "init", "--subject", "Alone", in("alone"));
+	assert_status(&r, 0);
+	run(&r, "pki", "intermediate", "--subject", "Below", in("alone"));
+	assert_status(&r, 1);
+	assert_text(r.err, "without an intermediate");
+}
+
 static void passphrases_protect_the_keys(void **state)
 {
 	_cleanup_(run_done) struct run r = {};
@@ -308,6 +448,9 @@ int main(void)
 		cmocka_unit_test(a_gateway_of_a_new_authority_is_good_on_both_sides),
 		cmocka_unit_test(every_kind_of_key_can_be_had),
 		cmocka_unit_test(what_is_revoked_is_refused_and_what_is_renewed_is_not),
+		cmocka_unit_test(every_list_has_a_url_of_its_own),
+		cmocka_unit_test(the_roots_key_may_be_kept_elsewhere),
+		cmocka_unit_test(the_next_intermediate_issues_and_the_one_before_stays_good),
 		cmocka_unit_test(passphrases_protect_the_keys),
 		cmocka_unit_test(nothing_is_overwritten_and_mistakes_are_told),
 		cmocka_unit_test(no_certificate_outlives_its_issuer),

@@ -136,6 +136,27 @@ static void between_looks_is_time(void **state _unused_)
 	tear_down(&w);
 }
 
+/* A clock that was ahead, of a year or before there was any time from outside, holds up no warning once it is right. */
+static void a_clock_that_was_ahead_holds_up_nothing(void **state _unused_)
+{
+	struct world w;
+	int64_t at;
+
+	set_up(&w);
+	at = w.c.local_not_after - 30 * (int64_t)DAY;
+	expiry_tick(&w.g, at + 3000 * (int64_t)DAY);
+	assert_int_equal(w.c.history.n, 1);
+	assert_non_null(strstr(newest(&w)->text, "has expired"));
+	expiry_tick(&w.g, at - DAY);
+	assert_int_equal(w.c.history.n, 1);
+	expiry_tick(&w.g, at - DAY + EXPIRY_SECONDS - 1);
+	assert_int_equal(w.c.history.n, 1);
+	expiry_tick(&w.g, at);
+	assert_int_equal(w.c.history.n, 2);
+	assert_non_null(strstr(newest(&w)->text, "expires in 30 days"));
+	tear_down(&w);
+}
+
 static void the_peers_path_and_the_configured_chain_count(void **state _unused_)
 {
 	static struct binding b;
@@ -179,6 +200,7 @@ int main(void)
 		cmocka_unit_test(a_new_certificate_begins_anew),
 		cmocka_unit_test(an_intermediate_of_ours_that_ends_before_is_told_of),
 		cmocka_unit_test(between_looks_is_time),
+		cmocka_unit_test(a_clock_that_was_ahead_holds_up_nothing),
 		cmocka_unit_test(the_peers_path_and_the_configured_chain_count),
 	};
 

@@ -211,6 +211,36 @@ static void a_list_goes_to_all_and_those_who_use_it_judge(void **state _unused_)
 	assert_int_equal(LIST_FIRST(&w.g.news.all)->now.size, 4);
 }
 
+/* A worker without a path that proves a list cannot tell, and has let the one before go: it is told again which one counts. */
+static void who_has_another_list_gets_the_one_that_counts_back(void **state _unused_)
+{
+	struct proto_news_taken t = {.taken = false, .text = "older"};
+	const struct proto_news n = about(1, NEWS_CRL);
+	struct news_item *item;
+
+	want(2, 1, NEWS_CRL);
+	fetched("list");
+	taken(2, 1, NEWS_CRL);
+	item = LIST_FIRST(&w.g.news.all);
+	item->due = 0;
+	want(2, 1, NEWS_CRL);
+	memset(w.news, 0, sizeof(w.news));
+	fetched("older");
+	for (size_t i = 0; i < WORKERS; i++)
+		assert_int_equal(w.news[i], 1);
+	assert_int_equal(proto_news_key(&n, t.key), 0);
+	fetching_on_taken(&w.g, &w.verify[2], &t);
+	settle();
+	assert_int_equal(item->now.size, 4);
+	assert_int_equal(w.news[0], 2);
+	assert_int_equal(w.news[1], 2);
+	/* Who has refused it has what it had, and what may yet be proven. */
+	assert_int_equal(w.news[2], 1);
+	/* Nobody's word about that is one about what is fetched. */
+	taken(0, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 4);
+}
+
 static void more_than_fetch_bears_wait_for_their_turn(void **state _unused_)
 {
 	for (unsigned int i = 0; i < NEWS_FETCHES_MAX + 3; i++)
@@ -340,6 +370,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_answer_goes_to_those_who_asked, begin, end),
 		cmocka_unit_test_setup_teardown(a_list_goes_to_all_and_those_who_use_it_judge,
+						begin, end),
+		cmocka_unit_test_setup_teardown(who_has_another_list_gets_the_one_that_counts_back,
 						begin, end),
 		cmocka_unit_test_setup_teardown(more_than_fetch_bears_wait_for_their_turn, begin,
 						end),

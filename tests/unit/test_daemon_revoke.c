@@ -152,6 +152,8 @@ static void what_was_seen_is_told_to_be_stopped_by_us(void **state _unused_)
 	revoke_seen(&w.g, &s);
 	assert_int_equal(w.stopped, 1);
 	assert_int_equal(w.told, 2);
+	/* None has no end. */
+	assert_true(revoked_set_find(&w.g.revoked, hash)->not_after < (int64_t)1 << 34);
 }
 
 static void what_the_kernel_alone_holds_can_be_taken_back(void **state _unused_)

@@ -72,6 +72,8 @@ static void of_what_was_seen_the_first_to_expire_makes_room_and_nothing_by_hand(
 	struct revoked_set s = {0};
 	struct revoked r;
 
+	/* A CA may replace the certificates of all peers there can be. */
+	assert_true(REVOKED_SEEN_MAX >= CG_CONNECTIONS_MAX);
 	for (unsigned int i = 0; i < REVOKED_BY_HAND_MAX; i++) {
 		r = example(i, REVOKED_BY_HAND);
 		assert_int_equal(revoked_set_add(&s, &r), 0);
@@ -95,6 +97,32 @@ static void of_what_was_seen_the_first_to_expire_makes_room_and_nothing_by_hand(
 	assert_null(revoked_set_find(&s, r.hash));
 	r = example(100001, REVOKED_BY_OCSP);
 	assert_non_null(revoked_set_find(&s, r.hash));
+	revoked_set_done(&s);
+}
+
+/* Whatever order they came in, and whichever were taken back meanwhile. */
+static void the_first_to_expire_is_known_in_any_order(void **state _unused_)
+{
+	enum { N = 1000 };
+	struct revoked_set s = {0};
+	int64_t before = 0;
+
+	for (unsigned int i = 0; i < N; i++) {
+		struct revoked r = example(i * 389 % N, REVOKED_BY_CRL);
+
+		assert_int_equal(revoked_set_add(&s, &r), 0);
+	}
+	for (unsigned int i = 0; i < N; i += 3) {
+		struct revoked r = example(i, REVOKED_BY_CRL);
+
+		assert_int_equal(revoked_set_del(&s, r.hash), 0);
+	}
+	for (; s.n_seen > 0; (void)revoked_set_del(&s, s.seen[0]->hash)) {
+		assert_true(s.seen[0]->not_after > before);
+		assert_int_not_equal((s.seen[0]->not_after - now - 1000) % 3, 0);
+		before = s.seen[0]->not_after;
+	}
+	assert_int_equal(before, now + 1000 + N - 2);
 	revoked_set_done(&s);
 }
 
@@ -272,6 +300,23 @@ static void a_line_that_does_not_fit_leaves_none_behind(void **state _unused_)
 	assert_int_equal(unlink(path), 0);
 }
 
+static void what_was_seen_leaves_room_for_what_is_revoked_by_hand(void **state _unused_)
+{
+	_cleanup_free_ char *path = path_of(REVOKED_FILE);
+	struct revoked hand = example(1, REVOKED_BY_HAND), seen = example(2, REVOKED_BY_CRL);
+	struct revoked_set s = {0};
+	int fd = reopened(&s);
+
+	assert_int_equal(revoked_file_append(fd, &seen, true), 0);
+	assert_int_equal(ftruncate(fd, 60 * 1024 * 1024), 0);
+	assert_int_equal(revoked_file_append(fd, &seen, true), -EFBIG);
+	assert_int_equal(revoked_file_append(fd, &hand, true), 0);
+	assert_int_equal(revoked_file_append(fd, &seen, false), 0);
+	(void)close(fd);
+	revoked_set_done(&s);
+	assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +324,7 @@ int main(void)
 		cmocka_unit_test(by_hand_weighs_more_than_seen),
 		cmocka_unit_test(
 			of_what_was_seen_the_first_to_expire_makes_room_and_nothing_by_hand),
+		cmocka_unit_test(the_first_to_expire_is_known_in_any_order),
 		cmocka_unit_test_teardown(
 			what_was_revoked_and_not_taken_back_is_there_after_a_restart, without_kept),
 		cmocka_unit_test_teardown(what_was_seen_of_a_certificate_that_expired_is_left_out,
@@ -288,6 +334,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_file_that_others_can_change_or_that_is_none_is_refused,
 					  without_kept),
 		cmocka_unit_test_teardown(a_line_that_does_not_fit_leaves_none_behind,
+					  without_kept),
+		cmocka_unit_test_teardown(what_was_seen_leaves_room_for_what_is_revoked_by_hand,
 					  without_kept),
 	};
 

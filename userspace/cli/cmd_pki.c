@@ -18,6 +18,7 @@
 #define BACKDATED	  300 /* seconds: a peer's clock may be behind ours */
 
 static int pki_init(struct cli *cli, int argc, char **argv);
+static int pki_intermediate(struct cli *cli, int argc, char **argv);
 static int pki_issue_verb(struct cli *cli, int argc, char **argv);
 static int pki_renew(struct cli *cli, int argc, char **argv);
 static int pki_revoke(struct cli *cli, int argc, char **argv);
@@ -31,6 +32,8 @@ static const struct {
 	 "--subject NAME [--intermediate NAME] [--key TYPE] [--days N] [--crl-url URL] "
 	 "[--ca-passphrase-file FILE] DIR",
 	 pki_init},
+	{"intermediate", "--subject NAME [--key TYPE] [--days N] [--ca-passphrase-file FILE] DIR",
+	 pki_intermediate},
 	{"issue",
 	 "--subject NAME [--name ID...] [--key TYPE] [--days N] [--passphrase-file FILE] "
 	 "[--ca-passphrase-file FILE] --out PREFIX DIR",
@@ -53,12 +56,14 @@ static int usage(struct cli *cli, FILE *out)
 	(void)fprintf(
 		out,
 		"\n"
-		"init    makes a root, and an intermediate below it if it is named, in DIR\n"
-		"issue   makes a gateway's key and certificate: PREFIX.key .pem .pfx .cer\n"
-		"renew   issues a certificate again: same subject, names and key, later end\n"
-		"revoke  notes that a certificate is revoked, and makes the lists again\n"
-		"crl     makes the revocation lists DIR/root.crl and DIR/ca.crl again\n"
+		"init          makes a root, and an intermediate below it if it is named, in DIR\n"
+		"intermediate  makes the next intermediate, which issues from then on\n"
+		"issue         makes a gateway's key and certificate: PREFIX.key .pem .pfx .cer\n"
+		"renew         issues a certificate again: same subject, names and key, later end\n"
+		"revoke        notes that a certificate is revoked, and makes the lists again\n"
+		"crl           makes the revocation lists DIR/root.crl and DIR/ca.crl again\n"
 		"\n"
+		"URL: of the list, or of the folder that the lists are in, then with a '/' at its end.\n"
 		"TYPE: p256 (default), p384, p521, ed25519, ed448, rsa2048, rsa3072, rsa4096. ID: a domain\n"
 		"name, e-mail or IP address. .cer files are one line of Base64: what a peer's form\n"
 		"for the root or intermediate takes is DIR/root.cer and DIR/ca.cer.\n");
@@ -214,26 +219,47 @@ static int summary(struct cli *cli, const struct pki_cert *cert, const struct wr
 
 /* --- init --- */
 
-static int make_ca(struct cli *cli, const struct options *o, struct pki_store *store,
-		   const char *name, const char *subject, int path_length, unsigned days,
-		   const struct pki_cert *issuer, const struct pki_key *issuer_key,
-		   struct pki_cert **ret, struct pki_key **ret_key)
-{
-	struct pki_issue what = {.subject = subject,
-				 .ca = true,
-				 .path_length = path_length,
-				 .not_before = o->now - BACKDATED,
-				 .not_after = o->now + (int64_t)days * 86400,
-				 .crl_url = issuer ? o->crl_url : NULL};
-	struct pki_error err;
-	int r;
+/* What makes a CA, the root if there is no issuer. */
+struct ca {
+	const char *name; /* in the folder */
+	const char *subject;
+	int path_length;
+	unsigned days;
+	const struct pki_key *issuer_key; /* the root's */
+};
 
+static int make_ca(struct cli *cli, const struct options *o, struct pki_store *store,
+		   const struct ca *ca, struct pki_cert **ret, struct pki_key **ret_key)
+{
+	const struct pki_cert *issuer = ca->issuer_key ? store->root : NULL;
+	_cleanup_free_ char *crl_url = NULL;
+	struct pki_issue what = {.subject = ca->subject,
+				 .ca = true,
+				 .path_length = ca->path_length,
+				 .not_before = o->now - BACKDATED,
+				 .not_after = o->now + (int64_t)ca->days * 86400};
+	bool taken = false;
+	struct pki_error err;
+	int r = CLI_OK;
+
+	if (issuer)
+		r = pki_store_crl_url(cli, store, "root", &crl_url);
+	if (r != CLI_OK)
+		return r;
+	what.crl_url = crl_url;
 	if (pki_key_generate(o->key_type, o->key_bits, &err, ret_key) < 0)
 		return cli_error(cli, NULL, "%s", err.text);
 	what.key = (*ret_key)->pkey;
-	if (pki_issue(&what, issuer, issuer ? issuer_key : *ret_key, &err, ret) < 0)
+	if (pki_issue(&what, issuer, issuer ? ca->issuer_key : *ret_key, &err, ret) < 0)
 		return cli_error(cli, NULL, "%s", err.text);
-	r = pki_store_put(cli, store, name, *ret, *ret_key, o->ca_password.text);
+	if (issuer)
+		r = pki_store_has_name(cli, store, (*ret)->subject, &taken);
+	if (r == CLI_OK && taken)
+		r = cli_error(cli, "each CA has a name of its own, such as 'CN=Example CA 2'",
+			      "\"%s\" is the name of a CA in %s already", (*ret)->subject,
+			      store->dir);
+	if (r == CLI_OK)
+		r = pki_store_put(cli, store, ca->name, *ret, *ret_key, o->ca_password.text);
 	if (r == CLI_OK && issuer)
 		r = pki_store_note(cli, store, "root", *ret);
 	return r;
@@ -242,18 +268,39 @@ static int make_ca(struct cli *cli, const struct options *o, struct pki_store *s
 static int run_init(struct cli *cli, const struct options *o, struct pki_store *store)
 {
 	_cleanup_(pki_key_unrefp) struct pki_key *root_key = NULL, *ca_key = NULL;
+	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
+	struct ca root = {.name = "root",
+			  .subject = o->subject,
+			  .path_length = o->intermediate ? 1 : 0,
+			  .days = o->days};
+	struct ca ca = {
+		.name = "ca", .subject = o->intermediate, .days = MIN(o->days, DAYS_INTERMEDIATE)};
 	int r;
 
-	r = make_ca(cli, o, store, "root", o->subject, o->intermediate ? 1 : 0, o->days, NULL, NULL,
-		    &store->root, &root_key);
+	r = make_ca(cli, o, store, &root, &store->root, &root_key);
+	ca.issuer_key = root_key;
 	if (r == CLI_OK && o->intermediate)
-		r = make_ca(cli, o, store, "ca", o->intermediate, 0,
-			    MIN(o->days, DAYS_INTERMEDIATE), store->root, root_key, &store->ca,
-			    &ca_key);
-	else if (r == CLI_OK)
-		store->ca = pki_cert_ref(store->root);
+		r = make_ca(cli, o, store, &ca, &cert, &ca_key);
+	if (r == CLI_OK)
+		store->ca = pki_cert_ref(cert ? cert : store->root);
 	store->password = &o->ca_password.password;
-	return r == CLI_OK ? pki_store_crls(cli, store, o->now - BACKDATED, DAYS_CRL) : r;
+	return r == CLI_OK ? pki_store_crls(cli, store, pki_store_issuer(store), o->now - BACKDATED,
+					    DAYS_CRL)
+			   : r;
+}
+
+/* With an intermediate there are two lists, which no one URL leads to. */
+static int check_crl_url(struct cli *cli, const struct options *o)
+{
+	size_t len = o->crl_url ? strlen(o->crl_url) : 0;
+
+	if (len == 0 || !o->intermediate || o->crl_url[len - 1] == '/')
+		return CLI_OK;
+	return cli_usage(
+		cli,
+		"--crl-url %s: root and intermediate have a list each: give the URL of the "
+		"folder that root.crl and ca.crl are in, with a '/' at its end",
+		o->crl_url);
 }
 
 static int pki_init(struct cli *cli, int argc, char **argv)
@@ -277,7 +324,9 @@ static int pki_init(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "--subject NAME is missing, such as 'CN=Example Root'");
 	if (o.intermediate && streq(o.intermediate, o.subject))
 		return cli_usage(cli, "root and intermediate must not have the same name");
-	r = pki_store_create(cli, argv[1], o.crl_url, &store);
+	r = check_crl_url(cli, &o);
+	if (r == CLI_OK)
+		r = pki_store_create(cli, argv[1], o.crl_url, &store);
 	if (r == CLI_OK)
 		r = run_init(cli, &o, &store);
 	if (r != CLI_OK)
@@ -301,6 +350,75 @@ static int pki_init(struct cli *cli, int argc, char **argv)
 	return CLI_OK;
 }
 
+/* --- intermediate --- */
+
+/* Makes it, and the lists, that of the new one first. What the one before issued stays good, and on its list if it is revoked. */
+static int run_intermediate(struct cli *cli, const struct options *o, struct pki_store *store,
+			    const char *name)
+{
+	_cleanup_(pki_key_unrefp) struct pki_key *root_key = NULL, *key = NULL;
+	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
+	struct ca ca = {.name = name, .subject = o->subject, .days = o->days};
+	int r;
+
+	if (pki_store_is_root(pki_store_issuer(store)))
+		return cli_error(cli,
+				 "make a new authority with 'certgate pki init --intermediate'",
+				 "%s was made without an intermediate: its root issues itself",
+				 store->dir);
+	r = pki_store_key(cli, store, "root", &root_key);
+	if (r != CLI_OK)
+		return r;
+	ca.issuer_key = root_key;
+	r = make_ca(cli, o, store, &ca, &cert, &key);
+	if (r == CLI_OK)
+		r = pki_store_set_issuer(cli, store, name, cert);
+	if (r == CLI_OK)
+		r = pki_store_save(cli, store);
+	return r == CLI_OK ? pki_store_crls(cli, store, name, o->now - BACKDATED, DAYS_CRL) : r;
+}
+
+static int pki_intermediate(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_(options_done) struct options o = {};
+	_cleanup_(pki_store_done) struct pki_store store = {.lock = -EBADF};
+	_cleanup_free_ char *name = NULL;
+	int r;
+
+	if (cli_take_option(cli, &argc, argv, "--subject", &o.subject) < 0)
+		return CLI_USAGE;
+	r = take_key_type(cli, &argc, argv, &o);
+	if (r == CLI_OK)
+		r = take_ca(cli, &argc, argv, DAYS_INTERMEDIATE, &o);
+	if (r == CLI_OK)
+		r = take_rest(cli, &argc, argv, 1, "one DIR is needed");
+	if (r != CLI_OK)
+		return r;
+	if (!o.subject)
+		return cli_usage(cli, "--subject NAME is missing, such as 'CN=Example CA 2'");
+	r = pki_store_open(cli, argv[1], &o.ca_password.password, &store);
+	if (r != CLI_OK)
+		return r;
+	name = pki_store_next(&store);
+	if (!name)
+		return cli_error_errno(cli, -ENOMEM, NULL, "cannot go on");
+	r = run_intermediate(cli, &o, &store, name);
+	if (r != CLI_OK)
+		return r;
+	if (cli->json) {
+		_cleanup_json_ json_t *j = json_pack("{s:s, s:o, s:s}", "directory", store.dir,
+						     "issuer", cert_json(store.ca), "name", name);
+
+		return out_json(cli, j);
+	}
+	cert_print(cli, store.ca, o.now);
+	(void)fprintf(cli->out,
+		      "%s/%s.cer issues from now on. Peers get it before the first gateway has a "
+		      "certificate of it; its list is %s/%s.crl\n",
+		      store.dir, name, store.dir, name);
+	return CLI_OK;
+}
+
 /* --- issue and renew --- */
 
 /* The certificate with its intermediate, its key and all of it as PKCS#12. */
@@ -316,7 +434,7 @@ static int write_gateway(struct cli *cli, const struct options *o, const struct 
 	size_t len;
 	int r = CLI_OK;
 
-	if (streq(pki_store_issuer(store), "ca")) {
+	if (!pki_store_is_root(pki_store_issuer(store))) {
 		above = pki_cert_pem(store->ca);
 		if (pki_certs_add(&chain, store->ca) < 0)
 			return cli_error_errno(cli, -ENOMEM, NULL, "cannot go on");
@@ -349,6 +467,7 @@ static int issue(struct cli *cli, const struct options *o, const char *dir,
 	_cleanup_(pki_key_unrefp) struct pki_key *ca_key = NULL;
 	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
 	_cleanup_(written_done) struct written w = {};
+	_cleanup_free_ char *crl_url = NULL;
 	struct pki_issue what = {.subject = o->subject,
 				 .like = like,
 				 .key = key->pkey,
@@ -363,8 +482,10 @@ static int issue(struct cli *cli, const struct options *o, const char *dir,
 	r = pki_store_open(cli, dir, &o->ca_password.password, &store);
 	if (r != CLI_OK)
 		return r;
-	what.crl_url = json_string_value(json_object_get(store.index, "crl_url"));
-	r = pki_store_key(cli, &store, pki_store_issuer(&store), &ca_key);
+	r = pki_store_crl_url(cli, &store, pki_store_issuer(&store), &crl_url);
+	what.crl_url = crl_url;
+	if (r == CLI_OK)
+		r = pki_store_key(cli, &store, pki_store_issuer(&store), &ca_key);
 	if (r != CLI_OK)
 		return r;
 	if (pki_issue(&what, store.ca, ca_key, &err, &cert) < 0)
@@ -486,6 +607,9 @@ static int note_revoked(struct cli *cli, const struct options *o, json_t *entry)
 {
 	char now[TIMESTAMP_SIZE];
 
+	/* one whose list could not be made is on none, and is put there now */
+	if (json_object_get(entry, "revoked") && !json_object_get(entry, "listed"))
+		return CLI_OK;
 	if (json_object_get(entry, "revoked"))
 		return cli_error(cli, "certgate pki crl makes the lists again",
 				 "\"%s\" was revoked %s already",
@@ -499,19 +623,36 @@ static int note_revoked(struct cli *cli, const struct options *o, json_t *entry)
 
 static int wrote_lists(struct cli *cli, const struct pki_store *store)
 {
-	const char *issuer = pki_store_issuer(store);
+	json_t *path;
+	size_t i;
 
 	if (cli->json) {
-		_cleanup_json_ json_t *j = json_pack("{s:s, s:O}", "directory", store->dir,
+		_cleanup_json_ json_t *j = json_pack("{s:s, s:O, s:O}", "directory", store->dir,
 						     "crl_number",
-						     json_object_get(store->index, "crl_number"));
+						     json_object_get(store->index, "crl_number"),
+						     "files", store->made);
 
 		return out_json(cli, j);
 	}
-	(void)fprintf(cli->out, "wrote %s/root.crl\n", store->dir);
-	if (streq(issuer, "ca"))
-		(void)fprintf(cli->out, "wrote %s/ca.crl\n", store->dir);
+	json_array_foreach(store->made, i, path)
+		(void)fprintf(cli->out, "wrote %s\n", json_string_value(path));
 	return CLI_OK;
+}
+
+/* The list of whoever issued it comes first. One that cannot be made leaves the note in the index. */
+static int list_revoked(struct cli *cli, const struct options *o, struct pki_store *store,
+			const json_t *entry)
+{
+	const char *issuer = json_string_value(json_object_get(entry, "issuer"));
+	int r = pki_store_crls(cli, store, issuer ? issuer : pki_store_issuer(store),
+			       o->now - BACKDATED, o->days);
+
+	if (r != CLI_OK && !json_object_get(entry, "listed"))
+		(void)fprintf(cli->err,
+			      "certgate: the revocation is noted, but no list has it yet: give the "
+			      "command again when %s.key can be read\n",
+			      issuer ? issuer : "the");
+	return r;
 }
 
 static int pki_revoke(struct cli *cli, int argc, char **argv)
@@ -547,7 +688,7 @@ static int pki_revoke(struct cli *cli, int argc, char **argv)
 			"%s issued no certificate with serial number %s", store.dir, serial);
 	r = note_revoked(cli, &o, entry);
 	if (r == CLI_OK)
-		r = pki_store_crls(cli, &store, o.now - BACKDATED, o.days);
+		r = list_revoked(cli, &o, &store, entry);
 	if (r != CLI_OK)
 		return r;
 	if (!cli->json)
@@ -568,6 +709,7 @@ static int pki_crl_verb(struct cli *cli, int argc, char **argv)
 	if (r == CLI_OK)
 		r = pki_store_open(cli, argv[1], &o.ca_password.password, &store);
 	if (r == CLI_OK)
-		r = pki_store_crls(cli, &store, o.now - BACKDATED, o.days);
+		r = pki_store_crls(cli, &store, pki_store_issuer(&store), o.now - BACKDATED,
+				   o.days);
 	return r == CLI_OK ? wrote_lists(cli, &store) : r;
 }

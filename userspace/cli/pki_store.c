@@ -13,9 +13,12 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/str.h"
+#include "pki/crl.h"
 
-#define INDEX_MAX     (16 * 1024 * 1024)
-#define INDEX_VERSION 1
+#define INDEX_MAX	  (16 * 1024 * 1024)
+#define INDEX_VERSION	  1
+#define INTERMEDIATES_MAX 99
+#define NAME_SIZE	  16
 
 /* --- files --- */
 
@@ -129,9 +132,21 @@ static int load_cert(struct cli *cli, const struct pki_store *store, const char 
 	return CLI_OK;
 }
 
+/* How many intermediates there are with that one: "ca" is the first, "ca2" the second. 0: none. */
+static unsigned nth(const char *issuer)
+{
+	uint64_t n = 1;
+
+	if (strncmp(issuer, "ca", 2) != 0 ||
+	    (issuer[2] && (parse_uint(issuer + 2, 2, INTERMEDIATES_MAX, &n) < 0)))
+		return 0;
+	return (unsigned)n;
+}
+
 static int load_index(struct cli *cli, struct pki_store *store)
 {
 	_cleanup_free_ char *path = pki_store_path(store, "index.json"), *text = NULL;
+	const char *issuer;
 	json_error_t why;
 	size_t len;
 	int r;
@@ -147,8 +162,10 @@ static int load_index(struct cli *cli, struct pki_store *store)
 	if (!store->index)
 		return cli_error(cli, "restore it from a backup", "%s, line %d: %s", path, why.line,
 				 why.text);
+	issuer = json_string_value(json_object_get(store->index, "issuer"));
 	if (json_integer_value(json_object_get(store->index, "version")) != INDEX_VERSION ||
 	    !json_is_array(json_object_get(store->index, "certificates")) ||
+	    (issuer && nth(issuer) < 2) ||
 	    !json_is_integer(json_object_get(store->index, "crl_number")))
 		return cli_error(cli, "restore it from a backup",
 				 "%s is not an index of certgate pki, version %d", path,
@@ -161,6 +178,7 @@ int pki_store_open(struct cli *cli, const char *dir, const struct pki_password *
 {
 	struct pki_store store = {.lock = -EBADF, .password = password};
 	_cleanup_free_ char *ca = str_printf("%s/ca.cer", dir);
+	const char *issuer;
 	int r;
 
 	store.dir = strdup(dir);
@@ -173,8 +191,9 @@ int pki_store_open(struct cli *cli, const char *dir, const struct pki_password *
 		r = load_index(cli, &store);
 	if (r == CLI_OK)
 		r = load_cert(cli, &store, "root", &store.root);
-	if (r == CLI_OK && access(ca, F_OK) == 0)
-		r = load_cert(cli, &store, "ca", &store.ca);
+	issuer = json_string_value(json_object_get(store.index, "issuer"));
+	if (r == CLI_OK && (issuer || access(ca, F_OK) == 0))
+		r = load_cert(cli, &store, issuer ? issuer : "ca", &store.ca);
 	else if (r == CLI_OK)
 		store.ca = pki_cert_ref(store.root);
 	if (r != CLI_OK) {
@@ -191,6 +210,7 @@ void pki_store_done(struct pki_store *store)
 	if (store->lock >= 0)
 		(void)close(store->lock);
 	json_decref(store->index);
+	json_decref(store->made);
 	pki_cert_unref(store->root);
 	pki_cert_unref(store->ca);
 	memset(store, 0, sizeof(*store));
@@ -201,24 +221,105 @@ void pki_store_done(struct pki_store *store)
 
 const char *pki_store_issuer(const struct pki_store *store)
 {
+	const char *issuer = json_string_value(json_object_get(store->index, "issuer"));
+
+	if (issuer)
+		return issuer;
 	return store->root && pki_cert_equal(store->root, store->ca) ? "root" : "ca";
 }
 
-int pki_store_key(struct cli *cli, const struct pki_store *store, const char *name,
-		  struct pki_key **ret)
+bool pki_store_is_root(const char *issuer)
+{
+	return streq(issuer, "root");
+}
+
+char *pki_store_next(const struct pki_store *store)
+{
+	unsigned n = nth(pki_store_issuer(store));
+
+	return n ? str_printf("ca%u", n + 1) : strdup("ca");
+}
+
+int pki_store_set_issuer(struct cli *cli, struct pki_store *store, const char *name,
+			 struct pki_cert *cert)
+{
+	if (json_object_set_new(store->index, "issuer", json_string(name)) < 0)
+		return out_of_memory(cli);
+	pki_cert_unref(store->ca);
+	store->ca = pki_cert_ref(cert);
+	return CLI_OK;
+}
+
+/* The name of the nth issuer, 0 the root's; NULL beyond the last. */
+static const char *issuer_name(const struct pki_store *store, unsigned i, char buf[NAME_SIZE])
+{
+	if (i > nth(pki_store_issuer(store)))
+		return NULL;
+	if (i < 2)
+		return i ? "ca" : "root";
+	(void)snprintf(buf, NAME_SIZE, "ca%u", i);
+	return buf;
+}
+
+int pki_store_has_name(struct cli *cli, const struct pki_store *store, const char *subject,
+		       bool *ret)
+{
+	char buf[NAME_SIZE];
+	const char *name;
+
+	*ret = streq(store->root->subject, subject);
+	for (unsigned i = 1; store->ca && !*ret && (name = issuer_name(store, i, buf)); i++) {
+		_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
+		int r = load_cert(cli, store, name, &cert);
+
+		if (r != CLI_OK)
+			return r;
+		*ret = streq(cert->subject, subject);
+	}
+	return CLI_OK;
+}
+
+int pki_store_crl_url(struct cli *cli, const struct pki_store *store, const char *issuer,
+		      char **ret)
+{
+	const char *url = json_string_value(json_object_get(store->index, "crl_url"));
+	bool folder = url && *url && url[strlen(url) - 1] == '/';
+
+	*ret = NULL;
+	/* the URL of one list is that of who issued the first gateway's certificate */
+	if (!url || (!folder && (pki_store_is_root(issuer)
+					 ? store->ca && !pki_cert_equal(store->root, store->ca)
+					 : nth(issuer) > 1)))
+		return CLI_OK;
+	*ret = folder ? str_printf("%s%s.crl", url, issuer) : strdup(url);
+	return *ret ? CLI_OK : out_of_memory(cli);
+}
+
+/* -errno, with the reason in err. */
+static int load_key(const struct pki_store *store, const char *name, struct pki_error *err,
+		    struct pki_key **ret)
 {
 	_cleanup_free_ char *path = str_printf("%s/%s.key", store->dir, name);
-	struct pki_error err;
 	uint8_t *data;
 	size_t len;
 	int r;
 
 	if (!path)
-		return out_of_memory(cli);
-	if (pki_file_read(path, &err, &data, &len) < 0)
-		return cli_error(cli, NULL, "%s", err.text);
-	r = pki_key_load(data, len, path, store->password, &err, ret);
+		return pki_fail(err, -ENOMEM, "out of memory");
+	r = pki_file_read(path, err, &data, &len);
+	if (r < 0)
+		return r;
+	r = pki_key_load(data, len, path, store->password, err, ret);
 	pki_file_free(data, len);
+	return r;
+}
+
+int pki_store_key(struct cli *cli, const struct pki_store *store, const char *name,
+		  struct pki_key **ret)
+{
+	struct pki_error err;
+	int r = load_key(store, name, &err, ret);
+
 	if (r < 0)
 		return cli_error(cli,
 				 r == -ENOKEY || r == -EKEYREJECTED
@@ -328,18 +429,34 @@ static int collect(const struct pki_store *store, const char *issuer, struct pki
 	return 0;
 }
 
+/* What is revoked by that one is on its list. */
+static int note_listed(struct cli *cli, const struct pki_store *store, const char *issuer)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(store->index, "certificates"), i, entry) {
+		const char *by = json_string_value(json_object_get(entry, "issuer"));
+
+		if (by && streq(by, issuer) && json_object_get(entry, "revoked") &&
+		    json_object_set_new(entry, "listed", json_true()) < 0)
+			return out_of_memory(cli);
+	}
+	return CLI_OK;
+}
+
 static int make_crl(struct cli *cli, struct pki_store *store, const char *issuer,
-		    const struct pki_cert *cert, uint64_t number, int64_t now, unsigned days)
+		    const struct pki_key *key, uint64_t number, int64_t now, unsigned days)
 {
 	_cleanup_free_ char *path = str_printf("%s/%s.crl", store->dir, issuer);
-	_cleanup_(pki_key_unrefp) struct pki_key *key = NULL;
+	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
 	_cleanup_free_ struct pki_revoked *revoked = NULL;
 	struct pki_error err;
 	uint8_t *der;
 	size_t n, len;
 	int r;
 
-	r = path ? pki_store_key(cli, store, issuer, &key) : out_of_memory(cli);
+	r = path ? load_cert(cli, store, issuer, &cert) : out_of_memory(cli);
 	if (r != CLI_OK)
 		return r;
 	r = collect(store, issuer, &revoked, &n);
@@ -353,22 +470,60 @@ static int make_crl(struct cli *cli, struct pki_store *store, const char *issuer
 		return cli_error(cli, NULL, "%s", err.text);
 	r = pki_write(cli, path, der, len, 0644);
 	pki_file_free(der, len);
-	return r;
+	if (r != CLI_OK)
+		return r;
+	if (json_array_append_new(store->made, json_string(path)) < 0)
+		return out_of_memory(cli);
+	return note_listed(cli, store, issuer);
 }
 
-int pki_store_crls(struct cli *cli, struct pki_store *store, int64_t now, unsigned days)
+/* Says that a list stays, and until when it is good. */
+static void tell_stays(struct cli *cli, const struct pki_store *store, const char *issuer,
+		       const struct pki_error *why)
+{
+	_cleanup_free_ char *path = str_printf("%s/%s.crl", store->dir, issuer);
+	_cleanup_(pki_crls_done) struct pki_crls crls = {};
+	struct pki_error err;
+	char at[TIMESTAMP_SIZE];
+
+	if (path && pki_crls_load_file(path, NULL, &err, &crls) == 0)
+		(void)fprintf(cli->err,
+			      "certgate: %s was not made again and is good until %s: %s\n", path,
+			      format_timestamp(crls.list[0]->next_update, at), why->text);
+	else
+		(void)fprintf(cli->err, "certgate: %s.crl was not made: %s\n", issuer, why->text);
+}
+
+int pki_store_crls(struct cli *cli, struct pki_store *store, const char *first, int64_t now,
+		   unsigned days)
 {
 	json_t *number = json_object_get(store->index, "crl_number");
 	uint64_t next = (uint64_t)json_integer_value(number) + 1;
+	_cleanup_(pki_key_unrefp) struct pki_key *key = NULL;
+	char buf[NAME_SIZE];
+	const char *name;
 	int r;
 
+	json_decref(store->made);
+	store->made = json_array();
 	/* the number first: one that was skipped is harmless, one that is used twice is not */
-	if (json_integer_set(number, (json_int_t)next) < 0)
+	if (!store->made || json_integer_set(number, (json_int_t)next) < 0)
 		return out_of_memory(cli);
 	r = pki_store_save(cli, store);
 	if (r == CLI_OK)
-		r = make_crl(cli, store, "root", store->root, next, now, days);
-	if (r == CLI_OK && streq(pki_store_issuer(store), "ca"))
-		r = make_crl(cli, store, "ca", store->ca, next, now, days);
-	return r;
+		r = pki_store_key(cli, store, first, &key);
+	if (r == CLI_OK)
+		r = make_crl(cli, store, first, key, next, now, days);
+	for (unsigned i = 0; r == CLI_OK && (name = issuer_name(store, i, buf)); i++) {
+		_cleanup_(pki_key_unrefp) struct pki_key *other = NULL;
+		struct pki_error err;
+
+		if (streq(name, first))
+			continue;
+		if (load_key(store, name, &err, &other) < 0)
+			tell_stays(cli, store, name, &err);
+		else
+			r = make_crl(cli, store, name, other, next, now, days);
+	}
+	return r == CLI_OK ? pki_store_save(cli, store) : r;
 }

@@ -3,8 +3,8 @@
  * The folder of a small certificate authority, as `certgate pki` keeps it:
  *
  *   root.key root.cer root.pem     the root: its key (0600), and its certificate in two forms
- *   ca.key ca.cer ca.pem           the intermediate that issues, if there is one
- *   index.json                     what was issued and revoked, the number of the next list
+ *   ca.key ca.cer ca.pem           the intermediate that issues, if there is one; those after it are ca2, ca3 ...
+ *   index.json                     who issues, what was issued and revoked, the number of the next list
  *   root.crl ca.crl                the lists that were made last
  *
  * .cer is one line of Base64, as cloud gateways want it pasted. The folder is locked while it is
@@ -20,6 +20,7 @@ struct pki_store {
 	char *dir;
 	int lock;
 	json_t *index;
+	json_t *made;		    /* names of the lists that pki_store_crls() wrote */
 	struct pki_cert *root, *ca; /* ca is what issues: the intermediate, or the root again */
 	const struct pki_password *password; /* of the keys; borrowed */
 };
@@ -33,24 +34,39 @@ void pki_store_done(struct pki_store *store);
 
 /* DIR/NAME, a new string; NULL when out of memory. */
 char *pki_store_path(const struct pki_store *store, const char *name);
-/* "root" or "ca": the name of what issues. */
+/* "root", "ca", "ca2" ...: the name of what issues; borrowed. All below take such names. */
 const char *pki_store_issuer(const struct pki_store *store);
-/* The key of "root" or "ca". */
+bool pki_store_is_root(const char *issuer);
+/* The name of the intermediate that comes next, a new string; NULL when out of memory. */
+char *pki_store_next(const struct pki_store *store);
+/* That one issues from now on. */
+int pki_store_set_issuer(struct cli *cli, struct pki_store *store, const char *name,
+			 struct pki_cert *cert);
+/* True if an issuer of the folder, of now or before, has that name. */
+int pki_store_has_name(struct cli *cli, const struct pki_store *store, const char *subject,
+		       bool *ret);
+/* Where the list of `issuer` is to be found: a new string, NULL if certificates do not say. */
+int pki_store_crl_url(struct cli *cli, const struct pki_store *store, const char *issuer,
+		      char **ret);
 int pki_store_key(struct cli *cli, const struct pki_store *store, const char *name,
 		  struct pki_key **ret);
 /* Writes a key (0600; encrypted if there is a passphrase) and a certificate in both forms. */
 int pki_store_put(struct cli *cli, struct pki_store *store, const char *name,
 		  const struct pki_cert *cert, const struct pki_key *key, const char *passphrase);
 
-/* Notes what was issued by "root" or "ca". */
+/* Notes what was issued by one of them. */
 int pki_store_note(struct cli *cli, struct pki_store *store, const char *issuer,
 		   const struct pki_cert *cert);
 /* The entry of a serial number (hexadecimal), NULL if there is none. Borrowed. */
 json_t *pki_store_find(const struct pki_store *store, const char *serial);
 int pki_store_save(struct cli *cli, const struct pki_store *store);
 
-/* Makes and writes the lists of all issuers, valid for so many days. */
-int pki_store_crls(struct cli *cli, struct pki_store *store, int64_t now, unsigned days);
+/*
+ * Makes and writes the lists of all issuers, valid for so many days: that of `first` before any other. One of the others whose key cannot be
+ * had stays as it is, which is told: the root's key may be kept elsewhere.
+ */
+int pki_store_crls(struct cli *cli, struct pki_store *store, const char *first, int64_t now,
+		   unsigned days);
 
 /* A certificate as PEM and as one line of Base64: new strings, NULL when out of memory. */
 char *pki_cert_pem(const struct pki_cert *cert);

@@ -120,7 +120,8 @@ static void look_at(struct gateway *g, struct conn *c, int64_t now)
 
 void expiry_tick(struct gateway *g, int64_t now)
 {
-	if (now < g->expiry_at)
+	/* a pause that is longer than a pause is one of a clock that was ahead */
+	if (now < g->expiry_at && g->expiry_at - now <= EXPIRY_SECONDS)
 		return;
 	g->expiry_at = now + EXPIRY_SECONDS;
 	for (size_t i = 0; i < g->n_conns; i++)

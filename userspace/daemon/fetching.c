@@ -290,7 +290,18 @@ void fetching_on_failed(struct gateway *g, const struct proto_fetch_failed *f)
 	fetch_next(g);
 }
 
-/* All workers say the same of the same; the first one's word counts. */
+/* A worker with no path that tells which list is genuine has the last one that came, and not the one that counts. */
+static void give_back(struct gateway *g, const struct news_item *item, unsigned int judge)
+{
+	for (unsigned int i = 0; i < g->n_verifiers; i++) {
+		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
+
+		if (c && i != judge && is_for(item, i))
+			send_news(c, item, &item->now, false);
+	}
+}
+
+/* Of what can be told without a path all workers say the same; the word of one counts. */
 void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_news_taken *t)
 {
 	struct news_item *item = news_find(&g->news, t->key);
@@ -301,6 +312,8 @@ void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_new
 	if (!t->taken) {
 		news_refuse(item);
 		note_failure(g, item, t->text);
+		if (item->what.kind == NEWS_CRL && item->now.size > 0)
+			give_back(g, item, p->index);
 		return;
 	}
 	if (item->failures > 0)

@@ -32,6 +32,7 @@ struct launcher {
 	struct event_base *base;
 	struct channel *main;
 	struct process processes[PROCESSES_MAX];
+	struct launch_whose whose;
 	int empty_dir;
 	bool main_ended;
 	int exit_status;
@@ -136,6 +137,16 @@ static int start(struct launcher *l, const struct launch_spawn *s, char *const *
 	return 0;
 }
 
+/* The first one comes before main has read anything from outside. */
+bool launch_may(struct launch_whose *whose, const struct launch_spawn *s)
+{
+	if (s->role == ROLE_LAUNCHER || s->role == ROLE_MAIN || s->uid == 0 || s->gid == 0)
+		return false;
+	if (whose->uid == 0)
+		*whose = (struct launch_whose){.uid = s->uid, .gid = s->gid};
+	return s->uid == whose->uid && s->gid == whose->gid;
+}
+
 static int spawn_worker(struct launcher *l, const struct launch_spawn *s, int fd, pid_t *ret)
 {
 	char index[16], uid[16], gid[16];
@@ -155,7 +166,7 @@ static int spawn_worker(struct launcher *l, const struct launch_spawn *s, int fd
 	char *envp[] = {journal, NULL};
 
 	/* Those that main may start are unprivileged, whatever main says. */
-	if (s->role == ROLE_LAUNCHER || s->role == ROLE_MAIN || s->uid == 0 || s->gid == 0)
+	if (!launch_may(&l->whose, s))
 		return -EPERM;
 	(void)snprintf(index, sizeof(index), "%u", s->index);
 	(void)snprintf(uid, sizeof(uid), "%u", (unsigned int)s->uid);

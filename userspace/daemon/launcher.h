@@ -29,6 +29,13 @@ struct launch_spawn {
 	uid_t uid;
 	gid_t gid;
 };
+/* Whom all are to be: user and group of the first one that was started. Starts as all zeros. */
+struct launch_whose {
+	uid_t uid;
+	gid_t gid;
+};
+/* Whether main may have that one started: neither a launcher nor a main, and no user or group but those of the first. */
+bool launch_may(struct launch_whose *whose, const struct launch_spawn *s);
 void launch_put_spawn(struct msg_writer *w, const struct launch_spawn *s);
 void launch_get_spawn(struct msg_reader *r, struct launch_spawn *ret);
 

@@ -20,6 +20,9 @@
 #include "daemon/revoked_set.h"
 #include "kernel/kernel.h"
 
+/* What was seen is kept for so long at most, whatever end it is told to have. */
+#define SEEN_SECONDS_MAX ((int64_t)100 * 366 * 86400)
+
 static int64_t now_seconds(void)
 {
 	return (int64_t)(now_realtime() / USEC_PER_SEC);
@@ -112,13 +115,15 @@ static const char *short_hash(const uint8_t hash[PKI_SHA256_SIZE], char out[17])
 /* There are no more than so many; the kernel keeps it. */
 static void tell_forgotten(const struct revoked_set *s, const struct revoked *r)
 {
+	static struct cg_ratelimit limit = {.interval = 600 * USEC_PER_SEC, .burst = 20};
 	const struct revoked *old = revoked_set_in_place_of(s, r);
+	unsigned int more;
 	char hash[17];
 
-	if (old)
+	if (old && ratelimit_pass(&limit, now_boottime(), &more))
 		log_warning(
-			"more certificates were seen revoked than are kept: '%s' (%s), which would expire first, is forgotten, but for the kernel",
-			old->subject, short_hash(old->hash, hash));
+			"more certificates were seen revoked than are kept: '%s' (%s), which would expire first, is forgotten, but for the kernel (%u more before)",
+			old->subject, short_hash(old->hash, hash), more);
 }
 
 /*
@@ -147,7 +152,7 @@ static int put_in_force(struct gateway *g, const struct revoked *r, uint32_t *re
 void revoke_seen(struct gateway *g, const struct proto_seen_revoked *s)
 {
 	struct conn *c = conn_find(g, s->connection);
-	struct revoked r = {.by = s->by, .at = now_seconds(), .not_after = s->not_after};
+	struct revoked r = {.by = s->by, .at = now_seconds()};
 	uint32_t bindings, sas;
 	char hash[17];
 	int kept, kernel;
@@ -155,6 +160,7 @@ void revoke_seen(struct gateway *g, const struct proto_seen_revoked *s)
 	/* Several workers may see it. */
 	if (revoked_set_find(&g->revoked, s->hash))
 		return;
+	r.not_after = MIN(s->not_after, r.at + SEEN_SECONDS_MAX);
 	memcpy(r.hash, s->hash, sizeof(r.hash));
 	memcpy(r.subject, s->subject, sizeof(r.subject));
 	(void)snprintf(r.text, sizeof(r.text), "%.180s, says %s", s->text,

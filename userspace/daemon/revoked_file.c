@@ -14,7 +14,12 @@
 #include "base/str.h"
 #include "base/time.h"
 
-enum { FILE_MAX = 64 * 1024 * 1024, LINE_MAX_BYTES = 4096 };
+/* What is revoked by hand, or taken back, has room that what was seen does not take. */
+enum {
+	FILE_MAX = 64 * 1024 * 1024,
+	LINE_MAX_BYTES = 4096,
+	KEPT_FOR_HAND = 2 * REVOKED_BY_HAND_MAX * LINE_MAX_BYTES,
+};
 
 /* ---------------------------------------------------------------- one line */
 
@@ -185,7 +190,8 @@ int revoked_file_append(int fd, const struct revoked *r, bool revoked)
 		return -ENOMEM;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_size > FILE_MAX - LINE_MAX_BYTES)
+	if (st.st_size >
+	    FILE_MAX - LINE_MAX_BYTES - (revoked && r->by != REVOKED_BY_HAND ? KEPT_FOR_HAND : 0))
 		return -EFBIG;
 	e = write_all(fd, line, strlen(line));
 	if (e >= 0 && fdatasync(fd) < 0)

@@ -29,16 +29,76 @@ const struct revoked *revoked_set_find(const struct revoked_set *s,
 	return find(s, hash);
 }
 
-static void take_out(struct revoked_set *s, struct revoked *r)
+/* ---------------------------------------------------------------- who expires first */
+
+static void place(struct revoked_set *s, struct revoked *r, size_t i)
 {
-	table_del(&s->by_hash, &r->by_hash);
-	LIST_REMOVE(r, all);
-	if (r->by == REVOKED_BY_HAND)
-		s->n_by_hand--;
-	else
-		s->n_seen--;
+	s->seen[i] = r;
+	r->place = i;
 }
 
+/* Puts r where it belongs between the place i, which is free, and the top. */
+static void rise(struct revoked_set *s, struct revoked *r, size_t i)
+{
+	while (i > 0 && r->not_after < s->seen[(i - 1) / 2]->not_after) {
+		place(s, s->seen[(i - 1) / 2], i);
+		i = (i - 1) / 2;
+	}
+	place(s, r, i);
+}
+
+/* The same below. */
+static void sink(struct revoked_set *s, struct revoked *r, size_t i)
+{
+	for (size_t next; (next = 2 * i + 1) < s->n_seen; i = next) {
+		if (next + 1 < s->n_seen && s->seen[next + 1]->not_after < s->seen[next]->not_after)
+			next++;
+		if (r->not_after <= s->seen[next]->not_after)
+			break;
+		place(s, s->seen[next], i);
+	}
+	rise(s, r, i);
+}
+
+/* Room for one more. */
+static int make_room(struct revoked_set *s)
+{
+	size_t room = s->n_room ? 2 * s->n_room : 64;
+	struct revoked **more;
+
+	if (s->n_seen < s->n_room)
+		return 0;
+	more = reallocarray(s->seen, room, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	s->seen = more;
+	s->n_room = room;
+	return 0;
+}
+
+static struct revoked *first_to_expire(const struct revoked_set *s)
+{
+	return s->n_seen ? s->seen[0] : NULL;
+}
+
+/* ---------------------------------------------------------------- the set */
+
+static void take_out(struct revoked_set *s, struct revoked *r)
+{
+	struct revoked *last;
+
+	table_del(&s->by_hash, &r->by_hash);
+	LIST_REMOVE(r, all);
+	if (r->by == REVOKED_BY_HAND) {
+		s->n_by_hand--;
+		return;
+	}
+	last = s->seen[--s->n_seen];
+	if (last != r)
+		sink(s, last, r->place);
+}
+
+/* There is room. */
 static void put_in(struct revoked_set *s, struct revoked *r)
 {
 	LIST_INSERT_HEAD(&s->all, r, all);
@@ -46,19 +106,7 @@ static void put_in(struct revoked_set *s, struct revoked *r)
 	if (r->by == REVOKED_BY_HAND)
 		s->n_by_hand++;
 	else
-		s->n_seen++;
-}
-
-static struct revoked *first_to_expire(const struct revoked_set *s)
-{
-	struct revoked *first = NULL, *r;
-
-	LIST_FOREACH(r, &s->all, all)
-	{
-		if (r->by != REVOKED_BY_HAND && (!first || r->not_after < first->not_after))
-			first = r;
-	}
-	return first;
+		rise(s, r, s->n_seen++);
 }
 
 static bool is_full(const struct revoked_set *s, const struct revoked *r)
@@ -80,8 +128,10 @@ int revoked_set_add(struct revoked_set *s, const struct revoked *r)
 	if (r->by == REVOKED_BY_HAND && s->n_by_hand >= REVOKED_BY_HAND_MAX)
 		return -ENOSPC;
 	own = malloc(sizeof(*own));
-	if (!own)
+	if (!own || (r->by != REVOKED_BY_HAND && make_room(s) < 0)) {
+		free(own);
 		return -ENOMEM;
+	}
 	*own = *r;
 	own->by_hash = (struct table_node){0};
 	if (!old && is_full(s, r))
@@ -114,5 +164,6 @@ void revoked_set_done(struct revoked_set *s)
 		free(r);
 	}
 	table_done(&s->by_hash);
+	free(s->seen);
 	*s = (struct revoked_set){0};
 }

@@ -9,15 +9,20 @@
 
 #include <sys/queue.h>
 
+#include "config/config.h"
 #include "daemon/proto_revocation.h"
 #include "daemon/table.h"
 
-/* Together no more than the kernel keeps for a namespace. */
-enum { REVOKED_BY_HAND_MAX = 1024, REVOKED_SEEN_MAX = 1024 };
+/* Of each connection there can be one and its successor. Together no more than half of what the kernel keeps for a namespace. */
+enum {
+	REVOKED_BY_HAND_MAX = 1024,
+	REVOKED_SEEN_MAX = 2 * CG_CONNECTIONS_MAX - REVOKED_BY_HAND_MAX,
+};
 
 struct revoked {
 	LIST_ENTRY(revoked) all;
 	struct table_node by_hash;
+	size_t place; /* in the heap of what was seen */
 	uint8_t hash[PKI_SHA256_SIZE];
 	enum revoked_by by;
 	int64_t at;	   /* seconds since 1970 */
@@ -30,6 +35,8 @@ struct revoked {
 struct revoked_set {
 	LIST_HEAD(, revoked) all;
 	struct table by_hash;
+	struct revoked **seen; /* a heap, who expires first at its top: n_seen of n_room */
+	size_t n_room;
 	size_t n_by_hand, n_seen;
 };
 

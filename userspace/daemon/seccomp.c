@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -199,6 +200,26 @@ static void allow_sealed_memory(struct step *s)
 	allow_if(s, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS));
 }
 
+/* Of that family, and of a type or a protocol. */
+static void allow_sockets_if(struct step *s, int family, struct scmp_arg_cmp cmp)
+{
+	if (s->r == 0)
+		s->r = seccomp_rule_add(s->ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+					SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family), cmp);
+}
+
+/* No packet filters, no xfrm, no audit: each is a protocol of netlink. */
+static void allow_netlink(struct step *s, int protocol)
+{
+	allow_sockets_if(s, AF_NETLINK, SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)protocol));
+}
+
+/* Streams, whatever flags. */
+static void allow_streams_of(struct step *s, int family)
+{
+	allow_sockets_if(s, family, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
+}
+
 static void allow_sockets_of(struct step *s, int family)
 {
 	allow_if(s, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
@@ -214,7 +235,9 @@ static void allow_main(struct step *s)
 	allow_sockets_of(s, AF_UNIX);
 	allow_sockets_of(s, AF_INET);
 	allow_sockets_of(s, AF_INET6);
-	allow_sockets_of(s, AF_NETLINK);
+	/* Interfaces, addresses and routes; the module. */
+	allow_netlink(s, NETLINK_ROUTE);
+	allow_netlink(s, NETLINK_GENERIC);
 	/* Is standard error a terminal; how much is there to read; names of interfaces. */
 	allow_if(s, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, TCGETS));
 	allow_if(s, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONREAD));
@@ -329,17 +352,22 @@ int seccomp_enter(enum role role)
 		/* A file of CA certificates comes open. */
 		allow_all(&s, readers, ARRAY_SIZE(readers));
 		allow_all(&s, of_vault, ARRAY_SIZE(of_vault));
-		allow_sockets_of(&s, AF_INET);
-		allow_sockets_of(&s, AF_INET6);
+		/* It is told addresses: it asks no name server, and has nothing to send by datagram. */
+		allow_streams_of(&s, AF_INET);
+		allow_streams_of(&s, AF_INET6);
 		break;
 	case ROLE_FETCH:
 		allow_all(&s, of_fetch, ARRAY_SIZE(of_fetch));
 		/* The C library looks for files that are not there. */
 		allow_reading(&s);
-		allow_sockets_of(&s, AF_UNIX);
 		allow_sockets_of(&s, AF_INET);
 		allow_sockets_of(&s, AF_INET6);
-		allow_sockets_of(&s, AF_NETLINK);
+		/* Which addresses are there (getaddrinfo). */
+		allow_netlink(&s, NETLINK_ROUTE);
+		/* The C library asks its cache, which may not be there; a name that is no file's needs no directory. */
+		if (s.r == 0)
+			s.r = seccomp_rule_add(s.ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+					       SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 		allow_if(&s, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONREAD));
 		allow_if(&s, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS));
 		break;
