@@ -236,8 +236,7 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 	if (a->error) {
 		/* The connection it was judged as, if it came to that: there the operator looks. */
 		conn = a->connection ? ik_conn_find(sa->e, a->connection) : NULL;
-		if (conn && !sa->reported &&
-		    ik_bucket_pass(sa->e, &sa->e->clear_reports, 20, IK_SECOND)) {
+		if (conn && !sa->reported && ik_report_may(sa, IKE_ERROR)) {
 			sa->reported = true;
 			ik_report(sa->e, conn, &sa->remote, IKE_ERROR,
 				  a->code[0] ? a->code : "auth-failed", a->hint, "%s", a->text);

@@ -417,8 +417,8 @@ struct ike_engine {
 	size_t n_nonces;
 	bool nonces_wanted;
 	struct ik_out *out_first, **out_last, *out_shown;
-	struct ik_bucket clear_errors, clear_ke, clear_reports, debug_reports, limit_reports,
-		clear_hints;
+	struct ik_bucket clear_errors, clear_ke, clear_reports, sealed_reports, debug_reports,
+		limit_reports, clear_hints;
 	struct {
 		uint64_t key;
 		ike_time at;
