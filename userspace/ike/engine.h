@@ -209,6 +209,12 @@ struct ike_out_verify {
 	size_t n_certs;
 	struct ike_blob ocsp[IKE_MAX_OCSP]; /* the OCSP answers that it sent along, asked or not */
 	size_t n_ocsp;
+	/*
+	 * Who is judged first, if there are more than there is time for: those that we called, and those at an address where a candidate is configured to be or is up, before
+	 * strangers; of equals those of each prefix (a number of ours) in turn.
+	 */
+	bool ahead;
+	uint64_t lane;
 };
 
 /*

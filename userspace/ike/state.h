@@ -584,7 +584,7 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 int ik_auth_sign(struct ik_sa *sa);
 /* -ENOENT: there is no certificate; -EMSGSIZE: something longer than whoever judges would read. */
 int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const uint32_t *candidates,
-		   size_t n);
+		   size_t n, bool ahead);
 void ik_auth_unfit(struct ik_sa *sa, int r);
 /* What a judgment that went well leaves with the SA. */
 void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a);
