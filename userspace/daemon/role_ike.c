@@ -295,12 +295,13 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 	drain(k);
 }
 
-static enum ike_rank rank(void *ctx, const struct cg_endpoint *local, const uint8_t *data,
-			  size_t size)
+static enum ike_rank rank(void *ctx, const struct cg_endpoint *local,
+			  const struct cg_endpoint *remote, const uint8_t *data, size_t size,
+			  uint64_t *ret_lane)
 {
 	const struct ike *k = ctx;
 
-	return ike_rank(k->engine, local, data, size);
+	return ike_rank(k->engine, local, remote, data, size, ret_lane);
 }
 
 static void on_overload(void *ctx)
@@ -404,8 +405,8 @@ static int on_neighbour(struct ike *k, struct channel *c, enum msg_type type, st
 			return -EBADMSG;
 		ike_answer_verify(k->engine, now, request, &verdict);
 		ask_next_verdict(k, channel_index(c));
-		return -EOPNOTSUPP;
 	} else
+		return -EOPNOTSUPP;
 	return 0;
 }
 
@@ -671,7 +672,7 @@ int role_ike(const struct options *o)
 	k.conn = ike_conn_free(k.conn);
 	for (size_t i = 0; i < ARRAY_SIZE(k.verdicts); i++)
 		k.verdicts[i] = verify_queue_free(k.verdicts[i]);
-	key_log_done(&k.key_log);
 	ike_live_done(&k.live);
+	key_log_done(&k.key_log);
 	return status;
 }
