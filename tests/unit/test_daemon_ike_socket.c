@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * In which order datagrams are handed on when there are more than there is time for: what is known as soon as it is read, then those who have
- * begun, then strangers; each kind in the order it came; and nobody keeps a kind out for good.
+ * In which order datagrams are handed on when there are more than there is time for: what is known, then those who have begun, then strangers; each
+ * kind in the order it came, lane by lane; and nobody keeps a kind or a lane out for good.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 enum { SOCKETS = 4 };
 
-/* Of datagrams the first byte is whose they are, and the others a number. */
+/* Of datagrams the first byte is whose they are, and the others a number: the upper half is the lane, of strangers all of it. */
 struct world {
 	struct event_base *base;
 	struct ike_sockets *sockets;
@@ -24,7 +24,7 @@ struct world {
 	uint32_t numbers[16384];
 	size_t n;
 	unsigned int overloads, bursts;
-	bool echo; /* for each stranger that is read another one comes */
+	char echo; /* for each of this kind that is read another one comes, in the same lane */
 };
 
 static void say(const struct world *w, size_t socket, char kind, uint32_t number)
@@ -37,16 +37,22 @@ static void say(const struct world *w, size_t socket, char kind, uint32_t number
 			 sizeof(data));
 }
 
-static enum ike_rank rank(void *ctx, const struct cg_endpoint *local _unused_, const uint8_t *data,
-			  size_t size)
+static enum ike_rank rank(void *ctx, const struct cg_endpoint *local _unused_,
+			  const struct cg_endpoint *remote, const uint8_t *data, size_t size,
+			  uint64_t *ret_lane)
 {
 	const struct world *w = ctx;
+	uint32_t number;
 
 	assert_int_equal(size, 5);
-	if (w->echo && data[0] == 'S')
-		say(w, 0, 'S', 0);
+	assert_int_equal(remote->addr.family, AF_INET);
+	memcpy(&number, data + 1, sizeof(number));
+	*ret_lane = data[0] == 'S' ? number : number >> 16;
+	if (w->echo == (char)data[0])
+		say(w, 0, w->echo, number);
 	return data[0] == 'K'	? IKE_RANK_KNOWN
 	       : data[0] == 'B' ? IKE_RANK_BEGUN
+	       : data[0] == 'R' ? IKE_RANK_REFUSED
 				: IKE_RANK_STRANGER;
 }
 
@@ -173,23 +179,24 @@ static void known_of_another_socket_come_first(void **state)
 static void what_there_is_no_room_for_is_counted(void **state)
 {
 	struct world *w = *state;
+	uint32_t next = 0;
 
 	/* More at a time than one turn takes. */
 	for (uint32_t round = 0; round < 12; round++) {
 		for (uint32_t socket = 0; socket < SOCKETS; socket++) {
 			for (uint32_t i = 0; i < 200; i++)
-				say(w, socket, 'S', i);
+				say(w, socket, 'S', next++);
 			say(w, socket, 'B', socket);
 			say(w, socket, 'K', socket);
 		}
-		turns(w, 1);
+		turns(w, 2);
 		/* Strangers cost none of these a place, or time. */
 		assert_int_equal(handled(w, 'K'), (round + 1) * SOCKETS);
 	}
 	for (int i = 0; i < 10000 && w->n + w->overloads < 12 * SOCKETS * 202; i++)
 		turns(w, 1);
 	assert_int_equal(handled(w, 'B'), 12 * SOCKETS);
-	assert_in_range(handled(w, 'S'), 4096, 4096 + 13 * 64);
+	assert_in_range(handled(w, 'S'), 4096, 4096 + 25 * 64);
 	assert_int_equal(handled(w, 'S') + w->overloads, 12 * SOCKETS * 200);
 	/* Then there is room again. */
 	w->n = 0;
@@ -203,7 +210,7 @@ static void nobody_waits_forever(void **state)
 {
 	struct world *w = *state;
 
-	w->echo = true;
+	w->echo = 'S';
 	for (uint32_t i = 0; i < 100; i++)
 		say(w, 0, 'S', i);
 	turns(w, 20);
@@ -213,7 +220,70 @@ static void nobody_waits_forever(void **state)
 	turns(w, 2);
 	assert_int_equal(handled(w, 'B'), 1);
 	assert_int_equal(handled(w, 'K'), 1);
-	w->echo = false;
+	w->echo = 0;
+}
+
+/* However much one IKE SA's peer sends, or whoever has its SPIs: other peers come first, and those who begin have their share. */
+static void no_lane_keeps_others_out(void **state)
+{
+	struct world *w = *state;
+	size_t before;
+
+	for (int i = 0; i < 3; i++) {
+		const char kind = "KBS"[i];
+		const uint32_t lane = 7, other = 8;
+
+		w->n = 0;
+		w->echo = kind;
+		for (uint32_t k = 0; k < 200; k++)
+			say(w, 0, kind, lane << 16);
+		turns(w, 20);
+		before = w->n;
+		assert_in_range(before, 200, 20 * 256);
+		say(w, 1, kind, other << 16);
+		say(w, 2, 'B', 1 << 16);
+		say(w, 3, 'S', 1 << 16);
+		turns(w, 3);
+		/* Not behind the hundreds that wait. */
+		for (size_t k = before; w->numbers[k] != other << 16; k++)
+			assert_true(k < before + 2 * 256 && k + 1 < w->n);
+		assert_true(handled(w, 'B') > 0);
+		assert_true(handled(w, 'S') > 0);
+		w->echo = 0;
+		turns(w, 100);
+	}
+	/* What is sent without an end fills its lane, not the queue. */
+	w->n = 0;
+	w->overloads = 0;
+	for (int round = 0; round < 8; round++) {
+		for (uint32_t k = 0; k < 200; k++)
+			say(w, 0, 'B', UINT32_C(7) << 16);
+		for (uint32_t k = 0; k < 200; k++)
+			say(w, 1, 'B', UINT32_C(7) << 16);
+		turns(w, 1);
+	}
+	assert_true(w->overloads > 1000);
+	for (uint32_t k = 0; k < 200; k++)
+		say(w, 0, 'B', (100 + k) << 16);
+	w->overloads = 0;
+	turns(w, 100);
+	assert_int_equal(w->overloads, 0);
+}
+
+/* What is nobody's takes no place in a queue, and is told the engine, which counts it. */
+static void what_is_refused_does_not_wait(void **state)
+{
+	struct world *w = *state;
+
+	for (uint32_t i = 0; i < 200; i++)
+		say(w, 0, 'R', i);
+	say(w, 0, 'K', 0);
+	turns(w, 1);
+	assert_int_equal(handled(w, 'R'), 200);
+	turns(w, 2);
+	assert_int_equal(w->n, 201);
+	assert_int_equal(w->kinds[200], 'K');
+	assert_int_equal(w->overloads, 0);
 }
 
 int main(void)
@@ -226,6 +296,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_there_is_no_room_for_is_counted, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(nobody_waits_forever, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_lane_keeps_others_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_refused_does_not_wait, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

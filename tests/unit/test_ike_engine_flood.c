@@ -762,72 +762,6 @@ static void test_flood_of_bad_public_values_is_bounded_by_prefix(void **state)
 	sim_free(s);
 }
 
-/* For whoever has more datagrams than time: what is of an IKE SA that is up, or of an attempt of ours, is known by its SPIs. */
-static struct {
-	unsigned seen[256][2][3];
-	unsigned guessed;
-} ranks;
-
-static enum sim_verdict rank_tap(struct sim *s, struct sim_packet *p)
-{
-	struct cg_endpoint elsewhere = p->to;
-	struct sim_node *n = s->nodes;
-	enum ike_rank rank;
-
-	while (n && !cg_addr_equal(&n->addr, &p->to.addr))
-		n = n->next;
-	if (p->esp || !n)
-		return SIM_PASS;
-	rank = ike_rank(n->engine, &p->to, p->data, p->size);
-	ranks.seen[p->data[18]][(p->data[19] & IKE_FLAG_RESPONSE) != 0][rank]++;
-	elsewhere.vrf = 7;
-	assert_int_equal(ike_rank(n->engine, &elsewhere, p->data, p->size), IKE_RANK_STRANGER);
-	assert_int_equal(ike_rank(n->engine, &p->to, p->data, p->size - 1), IKE_RANK_STRANGER);
-	for (size_t i = 0; i < 16; i++) {
-		p->data[i] ^= 1;
-		if (p->data[18] != IKE_EXCHANGE_SA_INIT || i < 8)
-			assert_int_equal(ike_rank(n->engine, &p->to, p->data, p->size),
-					 IKE_RANK_STRANGER);
-		p->data[i] ^= 1;
-		ranks.guessed++;
-	}
-	return SIM_PASS;
-}
-
-static void test_known_datagrams_are_told_from_strangers(void **state)
-{
-	enum { REQUEST, RESPONSE };
-	struct sim *s = sim_new(414);
-	struct sim_node *a, *b;
-
-	(void)state;
-	memset(&ranks, 0, sizeof(ranks));
-	stranger_pair(s, &a, &b);
-	s->tap = rank_tap;
-	sim_conn_set(a, &a->conns[0]);
-	sim_assert_up(s, 5 * SIM_S);
-	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
-	sim_run(s, 60 * SIM_S);
-	sim_assert_rest(s);
-	assert_true(ranks.guessed > 100);
-#define ONLY(exchange, which, rank)                                \
-	do {                                                       \
-		const unsigned *of = ranks.seen[exchange][which];  \
-		assert_true(of[rank] > 0);                         \
-		assert_int_equal(of[0] + of[1] + of[2], of[rank]); \
-	} while (0)
-	ONLY(IKE_EXCHANGE_SA_INIT, REQUEST, IKE_RANK_STRANGER);
-	ONLY(IKE_EXCHANGE_SA_INIT, RESPONSE, IKE_RANK_KNOWN);
-	ONLY(IKE_EXCHANGE_AUTH, REQUEST, IKE_RANK_BEGUN);
-	ONLY(IKE_EXCHANGE_AUTH, RESPONSE, IKE_RANK_KNOWN);
-	ONLY(IKE_EXCHANGE_CREATE_CHILD_SA, REQUEST, IKE_RANK_KNOWN);
-	ONLY(IKE_EXCHANGE_CREATE_CHILD_SA, RESPONSE, IKE_RANK_KNOWN);
-	ONLY(IKE_EXCHANGE_INFORMATIONAL, REQUEST, IKE_RANK_KNOWN);
-	ONLY(IKE_EXCHANGE_INFORMATIONAL, RESPONSE, IKE_RANK_KNOWN);
-#undef ONLY
-	sim_free(s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -846,7 +780,6 @@ int main(void)
 		cmocka_unit_test(test_configured_address_in_a_full_prefix),
 		cmocka_unit_test(test_cookies_by_prefix),
 		cmocka_unit_test(test_flood_of_bad_public_values_is_bounded_by_prefix),
-		cmocka_unit_test(test_known_datagrams_are_told_from_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

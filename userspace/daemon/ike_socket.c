@@ -2,25 +2,30 @@
 /*
  * Receiving in bursts and sending on IKE's sockets. Owns their descriptors, the receive buffers, and what waits. Called by role_ike.c.
  *
- * Reading is much cheaper than handling: so sockets are read until they are empty, however much strangers send, and what is of an IKE SA that is up
- * finds its way through. The others wait in two queues, and have their turn when all sockets have been read.
+ * Reading is much cheaper than handling: so sockets are read until they are empty, however much strangers send, and what is read waits in a queue for each rank, there in
+ * lanes: of IKE SAs, addresses or prefixes. When all sockets have been read there is a turn: a bounded number of those that are known, and then of the others, so that
+ * no rank keeps another one out, and no lane one of its rank.
  */
 #include "daemon/ike_socket.h"
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <sys/queue.h>
 
 #include "base/log.h"
 #include "base/time.h"
+#include "daemon/fair_queue.h"
 
 #define BURST	     16
-#define BURSTS	     16 /* a socket may fill faster than it is read */
-#define TURN	     64 /* of those that wait, or so much time */
+#define BURSTS	     64	 /* a socket may fill faster than it is read */
+#define KNOWN	     256 /* a turn, or so much time */
+#define KNOWN_USEC   4000
+#define TURN	     64 /* of the others, or so much time */
 #define TURN_USEC    2000
 #define OF_STRANGERS 4	  /* of so many one is a stranger's, if there is one */
 #define WAITING	     4096 /* of each kind, and their bytes: as many sites may begin at once */
 #define WAITING_SIZE ((size_t)4 * 1024 * 1024)
+#define LANE	     256 /* of one IKE SA, address or prefix: the fragments of a message */
+#define LANE_SIZE    ((size_t)256 * 1024)
 #define DATAGRAM_MAX 65535
 #define CONTROL_SPACE \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
@@ -34,65 +39,34 @@ struct ike_socket {
 };
 
 struct waiting {
-	STAILQ_ENTRY(waiting) all;
 	struct cg_endpoint local, remote;
 	size_t size;
 	uint8_t data[];
-};
-
-struct queue {
-	STAILQ_HEAD(, waiting) list;
-	size_t n, size;
 };
 
 struct ike_sockets {
 	struct event_base *base;
 	const struct ike_socket_ops *ops;
 	void *ctx;
-	struct queue begun, strangers;
+	struct fair_queue *known, *begun, *strangers;
 	struct event *turn; /* that of those who wait: after all sockets that are readable */
 	struct ike_socket *list;
 	uint8_t *buffers; /* BURST of DATAGRAM_MAX */
 	struct cg_ratelimit complaints;
 };
 
-static bool queue_add(struct queue *q, const struct cg_endpoint *local,
+static bool queue_add(struct fair_queue *q, uint64_t lane, const struct cg_endpoint *local,
 		      const struct cg_endpoint *remote, const uint8_t *data, size_t size)
 {
-	struct waiting *w;
+	struct waiting *w = fair_queue_add(q, lane, sizeof(*w) + size);
 
-	if (q->n >= WAITING || q->size + size > WAITING_SIZE)
-		return false;
-	w = malloc(sizeof(*w) + size);
 	if (!w)
 		return false;
 	w->local = *local;
 	w->remote = *remote;
 	w->size = size;
 	memcpy(w->data, data, size);
-	STAILQ_INSERT_TAIL(&q->list, w, all);
-	q->n++;
-	q->size += size;
 	return true;
-}
-
-/* To be freed. NULL: it is empty. */
-static struct waiting *queue_take(struct queue *q)
-{
-	struct waiting *w = STAILQ_FIRST(&q->list);
-
-	if (!w)
-		return NULL;
-	STAILQ_REMOVE_HEAD(&q->list, all);
-	q->n--;
-	q->size -= w->size;
-	return w;
-}
-
-static void queue_done(struct queue *q)
-{
-	for (struct waiting *w; (w = queue_take(q));)
-		free(w);
 }
 
 /* Not at once: what else is readable is read before. One that is due is not put off. */
@@ -100,27 +74,45 @@ static void plan_turn(struct ike_sockets *s)
 {
 	static const struct timeval at_once = {0};
 
-	if (s->begun.n + s->strangers.n > 0 && !evtimer_pending(s->turn, NULL))
+	if (fair_queue_count(s->known) + fair_queue_count(s->begun) +
+			    fair_queue_count(s->strangers) >
+		    0 &&
+	    !evtimer_pending(s->turn, NULL))
 		(void)event_add(s->turn, &at_once);
+}
+
+/* The next of one queue, or of the other one. False: there is none. */
+static bool hand_on(struct ike_sockets *s, struct fair_queue *q, struct fair_queue *other)
+{
+	struct fair_item *item = fair_queue_take(q);
+	const struct waiting *w;
+
+	if (!item && other)
+		item = fair_queue_take(other);
+	if (!item)
+		return false;
+	w = (const struct waiting *)item->data;
+	s->ops->datagram(s->ctx, &w->local, &w->remote, w->data, w->size);
+	(void)fair_item_free(item);
+	return true;
 }
 
 static void on_turn(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
 {
 	struct ike_sockets *s = userdata;
 	usec_t begun = now_boottime();
-	struct waiting *w;
 
+	for (unsigned int i = 0; i < KNOWN && now_boottime() - begun < KNOWN_USEC; i++) {
+		if (!hand_on(s, s->known, NULL))
+			break;
+	}
+	begun = now_boottime();
 	for (unsigned int i = 0; i < TURN && now_boottime() - begun < TURN_USEC; i++) {
 		/* One in so many is a stranger's, so that whoever has begun keeps none out. */
 		bool other = i % OF_STRANGERS == OF_STRANGERS - 1;
 
-		w = queue_take(other ? &s->strangers : &s->begun);
-		if (!w)
-			w = queue_take(other ? &s->begun : &s->strangers);
-		if (!w)
+		if (!hand_on(s, other ? s->strangers : s->begun, other ? s->begun : s->strangers))
 			break;
-		s->ops->datagram(s->ctx, &w->local, &w->remote, w->data, w->size);
-		free(w);
 	}
 	plan_turn(s);
 	s->ops->burst(s->ctx);
@@ -129,17 +121,22 @@ static void on_turn(evutil_socket_t fd _unused_, short what _unused_, void *user
 int ike_sockets_new(struct event_base *base, const struct ike_socket_ops *ops, void *ctx,
 		    struct ike_sockets **ret)
 {
+	static const struct fair_limits limits = {.items = WAITING,
+						  .bytes = WAITING_SIZE,
+						  .lane_items = LANE,
+						  .lane_bytes = LANE_SIZE};
 	struct ike_sockets *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
 	*s = (struct ike_sockets){.base = base, .ops = ops, .ctx = ctx};
-	STAILQ_INIT(&s->begun.list);
-	STAILQ_INIT(&s->strangers.list);
+	s->known = fair_queue_new(&limits);
+	s->begun = fair_queue_new(&limits);
+	s->strangers = fair_queue_new(&limits);
 	s->complaints = (struct cg_ratelimit){.interval = 10 * USEC_PER_SEC, .burst = 5};
 	s->buffers = malloc((size_t)BURST * DATAGRAM_MAX);
 	s->turn = evtimer_new(base, on_turn, s);
-	if (!s->buffers || !s->turn) {
+	if (!s->known || !s->begun || !s->strangers || !s->buffers || !s->turn) {
 		(void)ike_sockets_free(s);
 		return -ENOMEM;
 	}
@@ -163,8 +160,9 @@ struct ike_sockets *ike_sockets_free(struct ike_sockets *s)
 		next = k->next;
 		socket_free(k);
 	}
-	queue_done(&s->begun);
-	queue_done(&s->strangers);
+	(void)fair_queue_free(s->known);
+	(void)fair_queue_free(s->begun);
+	(void)fair_queue_free(s->strangers);
 	if (s->turn)
 		event_free(s->turn);
 	free(s->buffers);
@@ -202,24 +200,25 @@ static bool is_ike(const struct ike_socket *k, const uint8_t *data, size_t size)
 	return size > sizeof(marker) && memcmp(data, marker, sizeof(marker)) == 0;
 }
 
-/* By whose it is: handed on, or to wait. Was it handed on? */
-static bool sort(struct ike_sockets *s, const struct cg_endpoint *local,
+/* By whose it is: to wait among others of its kind. What is nobody's is told the engine at once, which counts it: that costs nothing. */
+static void sort(struct ike_sockets *s, const struct cg_endpoint *local,
 		 const struct cg_endpoint *remote, const uint8_t *data, size_t size)
 {
-	struct queue *q = &s->strangers;
+	struct fair_queue *q = s->strangers;
+	uint64_t lane = 0;
 
-	switch (s->ops->rank(s->ctx, local, data, size)) {
-	case IKE_RANK_KNOWN: s->ops->datagram(s->ctx, local, remote, data, size); return true;
-	case IKE_RANK_BEGUN: q = &s->begun; break;
+	switch (s->ops->rank(s->ctx, local, remote, data, size, &lane)) {
+	case IKE_RANK_REFUSED: s->ops->datagram(s->ctx, local, remote, data, size); return;
+	case IKE_RANK_KNOWN: q = s->known; break;
+	case IKE_RANK_BEGUN: q = s->begun; break;
 	case IKE_RANK_STRANGER: break;
 	}
-	if (!queue_add(q, local, remote, data, size))
+	if (!queue_add(q, lane, local, remote, data, size))
 		s->ops->overloaded(s->ctx);
-	return false;
 }
 
-/* Whether there may be more; *known: something was handed on. */
-static bool read_burst(struct ike_socket *k, bool *known)
+/* Whether there may be more. */
+static bool read_burst(struct ike_socket *k)
 {
 	struct ike_sockets *s = k->all;
 	struct sockaddr_storage from[BURST];
@@ -254,7 +253,7 @@ static bool read_burst(struct ike_socket *k, bool *known)
 					      &remote) < 0)
 			continue;
 		find_local(&m[i].msg_hdr, &local);
-		*known |= sort(s, &local, &remote, data, size);
+		sort(s, &local, &remote, data, size);
 	}
 	return n == BURST;
 }
@@ -262,15 +261,10 @@ static bool read_burst(struct ike_socket *k, bool *known)
 static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
 {
 	struct ike_socket *k = userdata;
-	struct ike_sockets *s = k->all;
-	bool known = false;
 
-	for (unsigned int i = 0; i < BURSTS && read_burst(k, &known); i++)
+	for (unsigned int i = 0; i < BURSTS && read_burst(k); i++)
 		;
-	plan_turn(s);
-	/* The handlers above may not remove sockets; what they led to happens now. */
-	if (known)
-		s->ops->burst(s->ctx);
+	plan_turn(k->all);
 }
 
 static bool is_same(const struct ike_socket *k, const struct proto_socket *p)

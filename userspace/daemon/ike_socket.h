@@ -13,12 +13,13 @@
 struct ike_sockets;
 
 /*
- * Datagrams are as they come, non-ESP marker included where the port has one. What is known is handed on as soon as it is read; the others wait until all sockets have
- * been read, those that have begun before strangers, as many as there is room for.
+ * Datagrams are as they come, non-ESP marker included where the port has one. They wait until all sockets have been read, as many as there is room for: what is known comes
+ * first, then those that have begun before strangers, each a bounded number at a time; of equals one of each lane in turn.
  */
 struct ike_socket_ops {
-	enum ike_rank (*rank)(void *ctx, const struct cg_endpoint *local, const uint8_t *data,
-			      size_t size);
+	enum ike_rank (*rank)(void *ctx, const struct cg_endpoint *local,
+			      const struct cg_endpoint *remote, const uint8_t *data, size_t size,
+			      uint64_t *ret_lane);
 	/* For the engine. Sockets are not removed in here. */
 	void (*datagram)(void *ctx, const struct cg_endpoint *local,
 			 const struct cg_endpoint *remote, const uint8_t *data, size_t size);

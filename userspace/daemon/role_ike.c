@@ -15,6 +15,7 @@
 #include "daemon/key_log.h"
 #include "daemon/proto_auth.h"
 #include "daemon/proto_own.h"
+#include "daemon/verify_queue.h"
 #include "daemon/worker.h"
 
 struct ike {
@@ -24,7 +25,8 @@ struct ike {
 	struct ike_conn *conn; /* being received */
 	struct event *timer;
 	unsigned int next_verifier;
-	uint32_t nonces_wanted; /* nobody could be asked for them */
+	struct verify_queue *verdicts[ROLE_WORKERS_MAX]; /* those of a worker, once it is there */
+	uint32_t nonces_wanted;				 /* nobody could be asked for them */
 	usec_t address_lost_at;
 	struct key_log key_log;
 	bool closing;
@@ -71,8 +73,15 @@ static void ask_nonces(struct ike *k, uint32_t count)
 static void on_attached(void *ctx, struct channel *c)
 {
 	struct ike *k = ctx;
+	unsigned int worker = channel_index(c);
 
-	if (channel_peer(c) == ROLE_VERIFY && k->nonces_wanted > 0)
+	if (channel_peer(c) != ROLE_VERIFY)
+		return;
+	(void)verify_queue_free(k->verdicts[worker]);
+	k->verdicts[worker] = verify_queue_new();
+	if (!k->verdicts[worker])
+		log_oom(); /* they go to it in the order they come in */
+	if (k->nonces_wanted > 0)
 		ask_nonces(k, k->nonces_wanted);
 }
 
@@ -94,24 +103,64 @@ static void ask_signature(struct ike *k, const struct ike_out_sign *o)
 	ike_answer_sign(k->engine, now_boottime(), o->request, &a);
 }
 
-static void ask_verdict(struct ike *k, const struct ike_out_verify *o)
+static void not_asked(struct ike *k, uint64_t request, int error)
 {
-	struct ike_verify_answer a = {.error = -ENOTCONN};
-	struct msg_writer m;
+	struct ike_verify_answer a = {.error = error};
 
-	msg_begin(&m, MSG_VERIFY);
-	proto_put_verify(&m, o);
-	/* Only the worker that issued the nonce takes it back. */
-	a.error = channel_send(
-		worker_neighbour(&k->w, ROLE_VERIFY,
-				 nonce_token_worker(o->nonce_token) % ROLE_WORKERS_MAX),
-		&m, -EBADF);
-	if (a.error == 0)
-		return;
 	(void)snprintf(a.code, sizeof(a.code), "internal");
 	(void)snprintf(a.text, sizeof(a.text), "the process that verifies cannot be asked: %s",
-		       strerror(-a.error));
-	ike_answer_verify(k->engine, now_boottime(), o->request, &a);
+		       strerror(-error));
+	ike_answer_verify(k->engine, now_boottime(), request, &a);
+}
+
+static void ask_verdict(struct ike *k, const struct ike_out_verify *o)
+{
+	/* Only the worker that issued the nonce takes it back. */
+	unsigned int worker = nonce_token_worker(o->nonce_token) % ROLE_WORKERS_MAX;
+	struct verify_queue *q = k->verdicts[worker];
+	bool now = q && verify_queue_begin(q);
+	struct msg_writer m;
+	size_t head;
+	int e;
+
+	msg_begin(&m, MSG_VERIFY);
+	head = m.len;
+	proto_put_verify(&m, o);
+	if (!q || now || m.failed) {
+		e = channel_send(worker_neighbour(&k->w, ROLE_VERIFY, worker), &m, -EBADF);
+		if (e < 0 && now)
+			verify_queue_answered(q);
+	} else {
+		e = verify_queue_put(q, o->ahead, o->lane, o->request, m.buf + head, m.len - head);
+		msg_end(&m);
+	}
+	if (e < 0)
+		not_asked(k, o->request, e);
+}
+
+/* One was answered: the next one has its turn. */
+static void ask_next_verdict(struct ike *k, unsigned int worker)
+{
+	struct verify_queue *q = k->verdicts[worker];
+	struct fair_item *item;
+
+	if (!q)
+		return;
+	verify_queue_answered(q);
+	while ((item = verify_queue_next(q))) {
+		const struct verify_asked *a = (const struct verify_asked *)item->data;
+		struct msg_writer m;
+		int e;
+
+		msg_begin(&m, MSG_VERIFY);
+		msg_put_fixed(&m, a->body, a->len);
+		e = channel_send(worker_neighbour(&k->w, ROLE_VERIFY, worker), &m, -EBADF);
+		if (e < 0) {
+			verify_queue_answered(q);
+			not_asked(k, a->request, e);
+		}
+		(void)fair_item_free(item);
+	}
 }
 
 static void tell_child(struct ike *k, enum msg_type type, const struct ike_out_child *o)
@@ -246,12 +295,13 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 	drain(k);
 }
 
-static enum ike_rank rank(void *ctx, const struct cg_endpoint *local, const uint8_t *data,
-			  size_t size)
+static enum ike_rank rank(void *ctx, const struct cg_endpoint *local,
+			  const struct cg_endpoint *remote, const uint8_t *data, size_t size,
+			  uint64_t *ret_lane)
 {
 	const struct ike *k = ctx;
 
-	return ike_rank(k->engine, local, data, size);
+	return ike_rank(k->engine, local, remote, data, size, ret_lane);
 }
 
 static void on_overload(void *ctx)
@@ -328,7 +378,7 @@ static int on_status_get(struct ike *k, struct msg_reader *r)
 
 /* ---------------------------------------------------------------- messages */
 
-static int on_neighbour(struct ike *k, enum msg_type type, struct msg_reader *r)
+static int on_neighbour(struct ike *k, struct channel *c, enum msg_type type, struct msg_reader *r)
 {
 	static struct ike_nonce nonces[PROTO_NONCES_MAX];
 	static struct ike_verify_answer verdict;
@@ -354,6 +404,7 @@ static int on_neighbour(struct ike *k, enum msg_type type, struct msg_reader *r)
 		if (!msg_done(r))
 			return -EBADMSG;
 		ike_answer_verify(k->engine, now, request, &verdict);
+		ask_next_verdict(k, channel_index(c));
 	} else
 		return -EOPNOTSUPP;
 	return 0;
@@ -582,7 +633,7 @@ static int on_message(void *ctx, struct channel *c, enum msg_type type, struct m
 	/* The next ike is told what counts then. */
 	if (k->saved)
 		return 0;
-	e = channel_peer(c) == ROLE_MAIN ? on_main(k, type, r, fd) : on_neighbour(k, type, r);
+	e = channel_peer(c) == ROLE_MAIN ? on_main(k, type, r, fd) : on_neighbour(k, c, type, r);
 	if (k->engine)
 		drain(k);
 	return e;
@@ -619,6 +670,8 @@ int role_ike(const struct options *o)
 	k.engine = ike_engine_free(k.engine);
 	k.sockets = ike_sockets_free(k.sockets);
 	k.conn = ike_conn_free(k.conn);
+	for (size_t i = 0; i < ARRAY_SIZE(k.verdicts); i++)
+		k.verdicts[i] = verify_queue_free(k.verdicts[i]);
 	ike_live_done(&k.live);
 	key_log_done(&k.key_log);
 	return status;

@@ -50,12 +50,13 @@ int ik_auth_sign(struct ik_sa *sa)
 }
 
 int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const uint32_t *candidates,
-		   size_t n)
+		   size_t n, bool ahead)
 {
 	struct ik_setup *s = sa->setup;
 	struct ike_out_verify o = {
 		.candidates = candidates,
 		.n_candidates = n,
+		.ahead = ahead,
 		.peer_initiator = !sa->initiator,
 		.init_message = ik_blob(s->peers, s->peers_len),
 		.nonce_token = s->nonce.token,
@@ -66,7 +67,10 @@ int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const ui
 		.auth_data = ik_blob(content->auth.data.data, content->auth.data.len),
 	};
 	struct ike_view id = sa->initiator ? content->idr.body : content->idi.body;
+	struct cg_addr prefix;
 
+	ik_halfopen_prefix(&sa->remote.addr, &prefix);
+	o.lane = ik_addr_hash(sa->e, &prefix, 1);
 	int_auth(sa, &o.int_auth_i, &o.int_auth_r, &o.auth_id);
 	if (id.len > IKE_MAX_ID_SIZE || content->auth.data.len > IKE_MAX_AUTH_SIZE ||
 	    (content->has_idr && content->idr.body.len > IKE_MAX_ID_SIZE))
@@ -377,7 +381,7 @@ void ik_auth_response(struct ik_sa *sa, struct ik_exchange *x, uint8_t first, st
 	s->first = first;
 	ik_sa_enter(sa, IK_SA_AUTH_VERIFY);
 	ik_timer_set(sa->e, &sa->life, sa->e->now + IK_JUDGE_TIME);
-	r = s->chain ? ik_auth_verify(sa, content, &candidate, 1) : -ENOMEM;
+	r = s->chain ? ik_auth_verify(sa, content, &candidate, 1, true) : -ENOMEM;
 	if (r == -EMSGSIZE || r == -ENOENT) {
 		ik_auth_unfit(sa, r);
 		refuse(sa);

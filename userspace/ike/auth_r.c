@@ -17,6 +17,19 @@ static void refuse(struct ik_sa *sa, uint16_t type)
 	ik_sa_fail(sa);
 }
 
+/* Who seals is at its address: is it where one of the candidates is configured to be, or is up? Then it is the peer, or somebody beside it. */
+static bool is_expected(const struct ik_sa *sa, struct ik_conn *const *conns, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct ik_sa *up = ik_conn_established(conns[i]);
+
+		if (!cg_addr_is_any(&conns[i]->remote.addr) ||
+		    (up && cg_addr_equal(&up->remote.addr, &sa->remote.addr)))
+			return true;
+	}
+	return false;
+}
+
 void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_view chain,
 		     const struct ike_content *content)
 {
@@ -81,7 +94,7 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 				  "%s: no connection is configured for it any more", remote);
 		r = -ENOENT;
 	} else {
-		r = ik_auth_verify(sa, content, candidates, n);
+		r = ik_auth_verify(sa, content, candidates, n, is_expected(sa, conns, n));
 		if (r < 0)
 			ik_auth_unfit(sa, r);
 	}
@@ -236,8 +249,7 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 	if (a->error) {
 		/* The connection it was judged as, if it came to that: there the operator looks. */
 		conn = a->connection ? ik_conn_find(sa->e, a->connection) : NULL;
-		if (conn && !sa->reported &&
-		    ik_bucket_pass(sa->e, &sa->e->clear_reports, 20, IK_SECOND)) {
+		if (conn && !sa->reported && ik_report_may(sa, IKE_ERROR)) {
 			sa->reported = true;
 			ik_report(sa->e, conn, &sa->remote, IKE_ERROR,
 				  a->code[0] ? a->code : "auth-failed", a->hint, "%s", a->text);

@@ -111,6 +111,18 @@ struct ik_conn *ik_conn_only(struct ike_engine *e, const struct cg_endpoint *loc
 	return found;
 }
 
+bool ik_conn_expected(const struct ike_engine *e, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote)
+{
+	struct ik_node *node = NULL;
+
+	while ((node = ik_table_find(&e->remotes, ik_addr_hash(e, &remote->addr, 0), node))) {
+		if (is_for(IK_ENTRY(node, struct ik_conn, by_remote), local, remote))
+			return true;
+	}
+	return false;
+}
+
 /* Those whose certificate is there, or those whose is not, or that are refused. */
 static size_t list(struct ike_engine *e, const struct cg_endpoint *local,
 		   const struct cg_endpoint *remote, bool ready, struct ik_conn **ret, size_t size,

@@ -73,6 +73,9 @@ size_t ik_conn_waiting(struct ike_engine *e, const struct cg_endpoint *local,
  */
 struct ik_conn *ik_conn_only(struct ike_engine *e, const struct cg_endpoint *local,
 			     const struct cg_endpoint *remote);
+/* Is there one with exactly this remote address, that the peer may begin? */
+bool ik_conn_expected(const struct ike_engine *e, const struct cg_endpoint *local,
+		      const struct cg_endpoint *remote);
 /* As ik_conn_matches(), whether its certificate is there or not; not if it is refused. */
 bool ik_conn_admits(const struct ik_conn *conn, const struct cg_endpoint *local,
 		    const struct cg_endpoint *remote);

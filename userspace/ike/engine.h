@@ -209,6 +209,12 @@ struct ike_out_verify {
 	size_t n_certs;
 	struct ike_blob ocsp[IKE_MAX_OCSP]; /* the OCSP answers that it sent along, asked or not */
 	size_t n_ocsp;
+	/*
+	 * Who is judged first, if there are more than there is time for: those that we called, and those at an address where a candidate is configured to be or is up, before
+	 * strangers; of equals those of each prefix (a number of ours) in turn.
+	 */
+	bool ahead;
+	uint64_t lane;
 };
 
 /*
@@ -487,11 +493,14 @@ struct ike_counters {
 void ike_counters(const struct ike_engine *e, struct ike_counters *ret);
 
 /*
- * Whose a datagram is, as its header has it, which is not authentic but was not guessed either: of an IKE SA that is up, or of an attempt of ours; of a negotiation that
- * a peer has begun; or of a stranger. For whoever has more of them than there is time for: the first come first.
+ * Whose a datagram is, as its header has it, which is not authentic but was not guessed either: of an IKE SA that is up, or of an attempt of ours, from where the peer is; of a
+ * negotiation that a peer has begun, or begins at an address that is configured, or of the IKE SA of one who may have moved; or of a stranger. What is none, or longer than a stranger's may be, is
+ * refused: the engine counts it, which costs nothing. For whoever has more of them than there is time for: the first come first.
+ * *ret_lane: the IKE SA, address or prefix that it is of, as a number that only we know; of equals of a rank each has its turn.
  */
-enum ike_rank { IKE_RANK_KNOWN, IKE_RANK_BEGUN, IKE_RANK_STRANGER };
+enum ike_rank { IKE_RANK_KNOWN, IKE_RANK_BEGUN, IKE_RANK_STRANGER, IKE_RANK_REFUSED };
 enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *local,
-		       const uint8_t *data, size_t size);
+		       const struct cg_endpoint *remote, const uint8_t *data, size_t size,
+		       uint64_t *ret_lane);
 /* One was dropped for want of time: it is counted. */
 void ike_overloaded(struct ike_engine *e);

@@ -16,7 +16,7 @@ enum {
 
 #define TOLD_PAUSE (60 * IK_SECOND)
 
-static void prefix_of(const struct cg_addr *a, struct cg_addr *ret)
+void ik_halfopen_prefix(const struct cg_addr *a, struct cg_addr *ret)
 {
 	struct cg_prefix p = {.addr = *a, .len = a->family == AF_INET6 ? 56 : 24};
 
@@ -114,7 +114,7 @@ enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoi
 	uint64_t key;
 	bool fresh;
 
-	prefix_of(&remote->addr, &prefix);
+	ik_halfopen_prefix(&remote->addr, &prefix);
 	net = net_find(e, &prefix, &key);
 	if (!proven && demand(e, net))
 		return IK_DEMAND_COOKIE;
@@ -179,7 +179,7 @@ void ik_halfopen_refused(struct ike_engine *e, const struct cg_endpoint *local,
 	const struct ik_conn *conn = ik_conn_only(e, local, remote);
 	struct cg_addr prefix;
 
-	prefix_of(&remote->addr, &prefix);
+	ik_halfopen_prefix(&remote->addr, &prefix);
 	if (limit_told(e, &prefix, limit))
 		return;
 	cg_endpoint_format(remote, peer);
@@ -260,7 +260,7 @@ int ik_halfopen_add(struct ik_sa *sa, bool proven, bool known)
 	struct ik_net *net;
 	uint64_t key;
 
-	prefix_of(&sa->remote.addr, &prefix);
+	ik_halfopen_prefix(&sa->remote.addr, &prefix);
 	net = net_find(e, &prefix, &key);
 	if (!net) {
 		net = calloc(1, sizeof(*net));

@@ -19,6 +19,8 @@ struct ik_net {
 enum ik_admission { IK_ADMIT, IK_DEMAND_COOKIE, IK_REFUSE };
 /* What keeps somebody out. */
 enum ik_limit { IK_LIMIT_PREFIX, IK_LIMIT_ALL, IK_LIMIT_BYTES };
+/* Of an address: what limits go by. */
+void ik_halfopen_prefix(const struct cg_addr *a, struct cg_addr *ret);
 /* *ret_limit: why it is refused. */
 enum ik_admission ik_halfopen_admit(struct ike_engine *e, const struct cg_endpoint *remote,
 				    bool proven, bool known, size_t size, enum ik_limit *ret_limit);

@@ -33,6 +33,8 @@ void ik_report_claimed(struct ike_engine *e, const struct ik_conn *conn,
 		       const struct cg_endpoint *remote, enum ike_severity severity,
 		       const char *event, const char *hint, const char *format, ...)
 	__attribute__((format(printf, 7, 8)));
+/* May it be told of one that is of no connection, or of none that it has shown to be? At a bounded rate. */
+bool ik_report_may(struct ik_sa *sa, enum ike_severity severity);
 /* The failure of a negotiation: told once an IKE SA. */
 void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
 		       const char *hint, const char *format, ...)

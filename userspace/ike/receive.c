@@ -59,28 +59,57 @@ static struct ik_sa *find_sa(const struct ike_engine *e, const struct cg_endpoin
 	return sa;
 }
 
+/* Of strangers those of a prefix share a lane. */
+static enum ike_rank stranger(const struct ike_engine *e, const struct cg_endpoint *remote,
+			      uint64_t *ret_lane)
+{
+	struct cg_addr prefix;
+
+	ik_halfopen_prefix(&remote->addr, &prefix);
+	*ret_lane = ik_addr_hash(e, &prefix, 1);
+	return IKE_RANK_STRANGER;
+}
+
 enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *local,
-		       const uint8_t *data, size_t size)
+		       const struct cg_endpoint *remote, const uint8_t *data, size_t size,
+		       uint64_t *ret_lane)
 {
 	size_t marker = local->port == IKE_NAT_PORT ? 4 : 0;
+	bool init, response, here;
 	const struct ik_sa *sa;
 	struct ike_header h;
+	int r;
 
-	if (size < marker || ike_header_parse(data + marker, size - marker, &h, NULL) < 0)
-		return IKE_RANK_STRANGER;
-	if (h.exchange == IKE_EXCHANGE_SA_INIT) {
-		sa = ike_header_is_response(&h) ? ik_sa_find(e, h.spi_i) : NULL;
-		return sa && sa->state == IK_SA_INIT_SENT && sa->local.vrf == local->vrf
-			       ? IKE_RANK_KNOWN
-			       : IKE_RANK_STRANGER;
+	*ret_lane = 0;
+	if (size < marker)
+		return IKE_RANK_REFUSED;
+	r = ike_header_parse(data + marker, size - marker, &h, NULL);
+	if (r < 0 && r != -EPROTONOSUPPORT)
+		return IKE_RANK_REFUSED;
+	init = r == 0 && h.exchange == IKE_EXCHANGE_SA_INIT;
+	response = ike_header_is_response(&h);
+	if (init)
+		sa = response ? ik_sa_find(e, h.spi_i) : NULL;
+	else
+		sa = r == 0 ? find_sa(e, local, &h) : NULL;
+	if (size - marker > IK_INIT_MAX && (init || !sa))
+		return IKE_RANK_REFUSED;
+	if (init && !response && ik_conn_expected(e, local, remote)) {
+		*ret_lane = ik_addr_hash(e, &remote->addr, 0);
+		return IKE_RANK_BEGUN;
 	}
-	sa = find_sa(e, local, &h);
-	if (!sa)
-		return IKE_RANK_STRANGER;
+	if (!sa || (init && (sa->state != IK_SA_INIT_SENT || sa->local.vrf != local->vrf)))
+		return stranger(e, remote, ret_lane);
+	here = cg_addr_equal(&sa->remote.addr, &remote->addr);
+	*ret_lane = ik_sa_spi(sa);
 	switch (sa->state) {
 	case IK_SA_HALF_OPEN:
 	case IK_SA_PEER_VERIFY:
-	case IK_SA_PEER_FINISH: return IKE_RANK_BEGUN;
+	case IK_SA_PEER_FINISH:
+		/* As in protected(): it may come from elsewhere behind NAT alone. */
+		if (here || sa->nat_peer)
+			return IKE_RANK_BEGUN;
+		break;
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
 	case IK_SA_INTERMEDIATE_SENT:
@@ -90,11 +119,16 @@ enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *loc
 	case IK_SA_REKEY_OFFER:
 	case IK_SA_UP:
 	case IK_SA_REKEYED:
-	case IK_SA_CLOSING: return IKE_RANK_KNOWN;
+	case IK_SA_CLOSING:
+		if (here)
+			return IKE_RANK_KNOWN;
+		/* A peer that has moved is heard (section 2.23, RFC 4555), and whoever copies the SPIs of another one takes nothing from it. */
+		*ret_lane = ~*ret_lane;
+		return IKE_RANK_BEGUN;
 	case IK_SA_FAILED:
 	case IK_SA_DEAD: break;
 	}
-	return IKE_RANK_STRANGER;
+	return stranger(e, remote, ret_lane);
 }
 
 void ike_overloaded(struct ike_engine *e)
@@ -477,15 +511,16 @@ void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 		}
 		return;
 	}
+	/* Before anything is spent on it: nothing of a stranger is longer. */
+	if (size > IK_INIT_MAX && (h->exchange == IKE_EXCHANGE_SA_INIT || !find_sa(e, local, h))) {
+		e->counters.malformed++;
+		return;
+	}
 	if (ike_message_parse(data, size, &msg, &fault) < 0) {
 		e->counters.malformed++;
 		return;
 	}
 	if (h->exchange == IKE_EXCHANGE_SA_INIT) {
-		if (size > IK_INIT_MAX) {
-			e->counters.malformed++;
-			return;
-		}
 		if (ike_header_is_response(h))
 			ik_init_response(e, local, remote, &msg);
 		else if (!e->settling) /* it comes again, and then to the engine that goes on */

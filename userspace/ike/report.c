@@ -60,6 +60,20 @@ void ik_report_claimed(struct ike_engine *e, const struct ik_conn *conn,
 	va_end(ap);
 }
 
+/*
+ * What strangers can cause is told at a bounded rate; what nobody has to read uses none of that up, nor does what comes in clear, from whatever address, of what was sealed: for that
+ * somebody has to be there, and to have a place among those that are half-open.
+ */
+bool ik_report_may(struct ik_sa *sa, enum ike_severity severity)
+{
+	struct ike_engine *e = sa->e;
+	struct ik_bucket *b = severity == IKE_DEBUG ? &e->debug_reports
+			      : sa->has_keys	    ? &e->sealed_reports
+						    : &e->clear_reports;
+
+	return ik_bucket_pass(e, b, 20, IK_SECOND);
+}
+
 void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
 		       const char *hint, const char *format, ...)
 {
@@ -71,10 +85,7 @@ void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char 
 	if (sa->reported)
 		return;
 	sa->reported = true;
-	/* What strangers can cause is told at a bounded rate; what nobody has to read uses none of that up. */
-	if (!conn &&
-	    !ik_bucket_pass(e, severity == IKE_DEBUG ? &e->debug_reports : &e->clear_reports, 20,
-			    IK_SECOND))
+	if (!conn && !ik_report_may(sa, severity))
 		return;
 	/* Where the address tells who it should be, the operator looks there. */
 	if (!conn && !sa->initiator) {

@@ -417,8 +417,8 @@ struct ike_engine {
 	size_t n_nonces;
 	bool nonces_wanted;
 	struct ik_out *out_first, **out_last, *out_shown;
-	struct ik_bucket clear_errors, clear_ke, clear_reports, debug_reports, limit_reports,
-		clear_hints;
+	struct ik_bucket clear_errors, clear_ke, clear_reports, sealed_reports, debug_reports,
+		limit_reports, clear_hints;
 	struct {
 		uint64_t key;
 		ike_time at;
@@ -584,7 +584,7 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 int ik_auth_sign(struct ik_sa *sa);
 /* -ENOENT: there is no certificate; -EMSGSIZE: something longer than whoever judges would read. */
 int ik_auth_verify(struct ik_sa *sa, const struct ike_content *content, const uint32_t *candidates,
-		   size_t n);
+		   size_t n, bool ahead);
 void ik_auth_unfit(struct ik_sa *sa, int r);
 /* What a judgment that went well leaves with the SA. */
 void ik_auth_take_verdict(struct ik_sa *sa, const struct ike_verify_answer *a);

@@ -6,8 +6,8 @@
  *	ike-load make DIR KIND                 certificates of the authority and of the responder
  *	ike-load run DIR KIND N WINDOW REMOTE  sets up N IKE SAs, WINDOW at a time, and rekeys them
  *
- * `run` says "ready", and at each line that it reads does the next thing: "handshakes", "rekeys", "quit". It says "at PHASE K" after each
- * tenth of them, and "done PHASE SECONDS" in the end. Site number i sends from 10.0.0.0 + i. No Child SA is asked for (RFC 6023):
+ * `run` says "ready", and at each line that it reads does the next thing: "handshakes", "rekeys", "quit"; of the sites from A to B with
+ * "handshakes A B". It says "at PHASE K" after each tenth of them, and "done PHASE SECONDS" in the end. Site number i sends from 10.0.0.0 + i. No Child SA is asked for (RFC 6023):
  * what a peer does for those depends on its kernel.
  *
  * It makes the signatures that it must, and believes the responder's: what it costs itself is nobody's figure.
@@ -48,6 +48,7 @@ struct load {
 	int fds[SOCKETS];
 	struct cg_endpoint remote;
 	enum phase phase;
+	unsigned int first, last; /* of the phase's sites */
 	unsigned int begun, done;
 	bool *finished; /* in this phase, by site */
 	ike_time began;
@@ -179,13 +180,13 @@ static void send_datagram(struct load *l, const struct ike_out_datagram *o)
 /* One of the phase's is done: another one may begin. */
 static void finished(struct load *l, uint32_t connection)
 {
-	unsigned int part = l->n / PARTS;
+	unsigned int n = l->last - l->first + 1, part = n / PARTS;
 
-	if (l->finished[connection - 1])
+	if (connection < l->first || connection > l->last || l->finished[connection - 1])
 		return;
 	l->finished[connection - 1] = true;
 	l->done++;
-	if (l->done == l->n) {
+	if (l->done == n) {
 		(void)printf("done %s %.6f\n", phase_names[l->phase],
 			     (double)(now() - l->began) / 1e6);
 		l->phase = IDLE;
@@ -300,8 +301,9 @@ static void add_connection(struct load *l, unsigned int number)
 /* As many as may be under way at once are. */
 static void begin_more(struct load *l)
 {
-	while (l->phase != IDLE && l->begun < l->n && l->begun - l->done < l->window) {
-		uint32_t number = ++l->begun;
+	while (l->phase != IDLE && l->first + l->begun <= l->last &&
+	       l->begun - l->done < l->window) {
+		uint32_t number = l->first + l->begun++;
 
 		/* Traffic for a child that there is not: the IKE SA is made, and no Child SA. */
 		if (l->phase == HANDSHAKES)
@@ -354,9 +356,13 @@ static void receive(struct load *l, unsigned int at)
 	}
 }
 
-static void begin(struct load *l, enum phase phase)
+static void begin(struct load *l, enum phase phase, unsigned int first, unsigned int last)
 {
+	if (first < 1 || first > last || last > l->n)
+		give_up("there are no such sites");
 	l->phase = phase;
+	l->first = first;
+	l->last = last;
 	l->begun = l->done = 0;
 	memset(l->finished, 0, l->n * sizeof(*l->finished));
 	l->began = now();
@@ -365,18 +371,19 @@ static void begin(struct load *l, enum phase phase)
 /* false: it is over. */
 static bool on_command(struct load *l)
 {
-	char line[64];
+	char line[64], name[16];
+	unsigned int first = 1, last = l->n;
 
-	if (!fgets(line, sizeof(line), stdin))
+	if (!fgets(line, sizeof(line), stdin) ||
+	    sscanf(line, "%15s %u %u", name, &first, &last) < 1)
 		return false;
-	line[strcspn(line, "\n")] = '\0';
-	if (strcmp(line, phase_names[HANDSHAKES]) == 0)
-		begin(l, HANDSHAKES);
-	else if (strcmp(line, phase_names[REKEYS]) == 0)
-		begin(l, REKEYS);
-	else
-		return false;
-	return true;
+	for (enum phase phase = HANDSHAKES; phase <= REKEYS; phase++) {
+		if (strcmp(name, phase_names[phase]) == 0) {
+			begin(l, phase, first, last);
+			return true;
+		}
+	}
+	return false;
 }
 
 static int milliseconds_to(ike_time at)

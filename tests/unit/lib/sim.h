@@ -159,7 +159,7 @@ struct sim_node {
 	bool cut;		     /* nothing in, nothing out */
 	bool mute_verify, mute_sign; /* never answers */
 	bool stale_judge;	     /* judges by rules that the engine was not told of */
-	unsigned verifies, signs;
+	unsigned verifies, verifies_ahead, signs;
 	unsigned
 		misplaced; /* Child SAs that were asked for where the configuration does not allow them */
 	/* OCSP answers that came with the last request to judge (RFC 4806), their beginnings */

@@ -342,6 +342,7 @@ static void do_verify(struct sim_node *n, const struct ike_out_verify *o)
 
 	assert_non_null(a);
 	n->verifies++;
+	n->verifies_ahead += o->ahead;
 	n->n_peer_ocsp = o->n_ocsp;
 	for (size_t i = 0; i < o->n_ocsp; i++) {
 		const size_t len = o->ocsp[i].size;

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A real certgated, with nothing below it, under a flood of IKE_SA_INIT from invented addresses (docs/trust.md): prints KTAP. flood.sh runs it.
+
+In two network namespaces of its own, with what tests/bench/ike/run has for its measurements; from a process of certgated that has no ranks for
+datagrams it is seen that they make the difference.
+"""
+
+import importlib.machinery
+import importlib.util
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+INSIDE = "CERTGATE_FLOOD_INSIDE"
+SITES, BEFORE = 40, 20  # those that are there before the flood begins
+ROUNDS = 8
+OVERLOAD = 5  # of so many datagrams that are sent there is time for one
+WITHIN = 4.0  # seconds, for what takes a tenth of a second without a flood
+MEMORY = 32 << 20
+
+
+def load_bench():
+    loader = importlib.machinery.SourceFileLoader("bench_ike", os.path.join(TOP, "tests/bench/ike/run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_ike", loader))
+    loader.exec_module(module)
+    return module
+
+
+BENCH = load_bench()
+
+
+class Ranked(BENCH.Certgate):
+    anybody = True
+
+
+class Unranked(Ranked):
+    program = "bench/certgated-unranked"
+
+
+class Sites(BENCH.Initiator):
+    text = b""
+
+    def within(self, phase, first, last, seconds):
+        """How long it took; None: longer than that, or they gave up."""
+        begin = time.monotonic()
+        self.process.stdin.write("%s %u %u\n" % (phase, first, last))
+        self.process.stdin.flush()
+        while True:
+            left = begin + seconds - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                return None
+            more = os.read(self.process.stdout.fileno(), 65536)
+            if not more:
+                return None
+            *lines, self.text = (self.text + more).split(b"\n")
+            if any(line.startswith(b"done ") for line in lines):
+                return time.monotonic() - begin
+
+
+class Results:
+    def __init__(self, planned):
+        self.n = 0
+        self.failed = False
+        print("1..%u" % planned, flush=True)
+
+    def result(self, good, text):
+        self.n += 1
+        self.failed |= not good
+        print("%s %u %s" % ("ok" if good else "not ok", self.n, text), flush=True)
+
+
+def note(text):
+    print("# " + text, flush=True)
+
+
+def say_time(seconds):
+    return "not in %.1f s" % WITHIN if seconds is None else "%.2f s" % seconds
+
+
+class Attack:
+    """A responder, its sites, some of them up, and the flood."""
+
+    def __init__(self, kind, namespace, root):
+        self.folder = tempfile.mkdtemp(dir=root)
+        os.chmod(self.folder, 0o755)
+        programs = os.path.join(BENCH.BUILD, "bench")
+        subprocess.run([programs + "/ike-load", "make", self.folder, "p256"], check=True)
+        self.sites = Sites(self.folder, "p256", SITES, SITES)
+        self.responder = kind(namespace, self.folder, SITES)
+        self.responder.start()
+        if self.sites.within("handshakes", 1, BEFORE, 30) is None:
+            BENCH.fail("no connection came up without a flood")
+        self.memory = BENCH.memory_bytes(self.responder.pids)
+        self.flood = subprocess.Popen([programs + "/ike-flood", BENCH.RESPONDER, str(OVERLOAD)], stdout=subprocess.PIPE, text=True)
+        time.sleep(1)
+
+    def end(self):
+        self.flood.terminate()
+        note("the flood: " + self.flood.communicate()[0].strip())
+        status = subprocess.run([os.path.join(BENCH.BUILD, "certgate"), "--socket", os.path.join(self.folder, "control.sock"), "status"],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+        for line in status.splitlines():
+            if "for want of time" in line:
+                note(line.strip())
+        self.sites.process.kill()
+        self.sites.process.wait()
+        self.responder.stop()
+
+
+def inside():
+    root = tempfile.mkdtemp(prefix="certgate-flood.")
+    os.chmod(root, 0o755)
+    namespace = BENCH.make_namespace()
+    results = Results(5)
+    try:
+        attack = Attack(Ranked, namespace, root)
+        took = attack.sites.within("rekeys", 1, BEFORE, WITHIN)
+        results.result(took is not None, "%u peers that are up rekey under a flood: %s" % (BEFORE, say_time(took)))
+        took = attack.sites.within("handshakes", BEFORE + 1, SITES, WITHIN)
+        results.result(took is not None, "%u peers get in under it: %s" % (SITES - BEFORE, say_time(took)))
+        rounds = []
+        for _ in range(ROUNDS):
+            time.sleep(0.3)
+            rounds.append(attack.sites.within("rekeys", 1, SITES, WITHIN))
+            if rounds[-1] is None:
+                break
+        took = None if None in rounds else max(rounds)
+        results.result(took is not None, "all rekey, %u times: the slowest %s" % (ROUNDS, say_time(took)))
+        more = BENCH.memory_bytes(attack.responder.pids) - attack.memory
+        results.result(more < MEMORY, "memory grows by less than %u MiB: %.1f MiB" % (MEMORY >> 20, more / (1 << 20)))
+        attack.end()
+        # What it would be without ranks: this very test sees the difference.
+        attack = Attack(Unranked, namespace, root)
+        took = attack.sites.within("rekeys", 1, BEFORE, WITHIN)
+        results.result(took is None, "without ranks they do not: %s" % say_time(took))
+        attack.end()
+    finally:
+        for responder in list(BENCH.Responder.running):
+            responder.stop()
+        namespace.kill()
+        namespace.wait()
+        shutil.rmtree(root)
+    return 1 if results.failed else 0
+
+
+def main():
+    if os.environ.get(INSIDE):
+        return inside()
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", "--net", "--mount", "--kill-child", "--fork", "--", sys.executable] + sys.argv)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
