@@ -394,6 +394,35 @@ static void all_lists_of_a_file_are_taken(void **state _unused_)
 	(void)evidence_free(e);
 }
 
+/* Of other scopes, so that they are no newer ones of what is there. */
+static void what_nobody_signed_takes_no_room_from_what_is_proven(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+	struct evidence *e = fresh();
+	char *base = pkirev_crl_pem(pkirev_crl(ca, &(struct pkirev_crl){.number = 4})),
+	     *delta = pkirev_crl_pem(pkirev_crl(ca, &(struct pkirev_crl){.number = 5, .base = 4})),
+	     *both = pkigen_text("%s%s", base, delta), *junk = pkigen_text("%s", "");
+
+	assert_true(take(e, &what, (struct pkirev_der){(uint8_t *)both, strlen(both)}));
+	for (uint64_t i = 0; i < EVIDENCE_UNPROVEN_MAX; i++) {
+		struct pkirev_crl spec = {.number = 10 + i,
+					  .base = i == 2 ? 9 : 0,
+					  .use_key = other_ca->key,
+					  .this_update = pkigen_now(),
+					  .no_aki = i > 0};
+
+		junk = pkigen_text("%s%s", junk, pkirev_crl_pem(pkirev_crl(ca, &spec)));
+	}
+	for (size_t i = 0; i < 3; i++) {
+		(void)take(e, &what, (struct pkirev_der){(uint8_t *)junk, strlen(junk)});
+		gather(e, path_crl, false, SECOND);
+		assert_int_equal(found.crls.n, 2 + EVIDENCE_UNPROVEN_MAX);
+		assert_int_equal(number_of(0), 4);
+		assert_int_equal(number_of(1), 5);
+	}
+	(void)evidence_free(e);
+}
+
 #define DELTA_URL "http://pki.example/delta.crl"
 
 /* RFC 5280 section 5.2.6; an address in a list that nobody genuine signed is nobody's to send us to. */
@@ -561,6 +590,7 @@ int main(void)
 		cmocka_unit_test(a_forged_list_does_not_keep_the_genuine_one_out),
 		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
 		cmocka_unit_test(all_lists_of_a_file_are_taken),
+		cmocka_unit_test(what_nobody_signed_takes_no_room_from_what_is_proven),
 		cmocka_unit_test(a_genuine_list_says_where_its_delta_is),
 		cmocka_unit_test(a_list_from_a_file_does_so_for_its_issuers_certificates),
 		cmocka_unit_test(what_is_no_list_is_not_taken),

@@ -123,6 +123,62 @@ static void a_reload_with_an_older_list_keeps_the_newer_one(void **state _unused
 	assert_int_equal(judged(STRICT, peer), 0);
 }
 
+/*
+ * What the CA signed and is in force is not pushed out by a file full of what nobody signed. Of what does, a path might prove one: where lists were left
+ * out, none says that anybody is good.
+ */
+static void lists_of_nobody_take_no_room_from_a_proven_one(void **state _unused_)
+{
+	struct pkirev_der heap = heap_of_lists(ca), newer = lists(peer, NULL, PKI_CRLS_MAX + 1),
+			  good = lists(NULL, NULL, PKI_CRLS_MAX + 1);
+
+	use(false, &newer);
+	count_not_kept(true);
+	replace(table(false, &heap));
+	/* of each of both connections that have lists */
+	assert_int_equal(not_kept, 2);
+	count_not_kept(false);
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	assert_string_equal(answer.code, "revoked");
+
+	use(false, &good);
+	count_not_kept(true);
+	replace(table(false, &heap));
+	count_not_kept(false);
+	assert_int_equal(judged(STRICT, peer), -EACCES);
+	assert_string_equal(answer.code, "revocation-unknown");
+	assert_non_null(strstr(answer.text, "more revocation lists than are looked at"));
+	assert_int_equal(judged(LOOSE, peer), 0);
+	/* until files have fewer */
+	replace(table(false, &good));
+	assert_int_equal(judged(STRICT, peer), 0);
+}
+
+/* Where the connection itself cannot be read, its lists are added to those that are in force. */
+static void nor_does_a_file_that_comes_with_an_error(void **state _unused_)
+{
+	struct pkirev_der heap = heap_of_lists(ca), newer = lists(peer, NULL, 1);
+	struct trust_table *broken = trust_table_new(1);
+	const struct trust_entry *e;
+	size_t n_revoked = 0;
+
+	use(false, &newer);
+	connection(broken, LOOSE, PKI_REVOCATION_WHEN_AVAILABLE, false, &heap);
+	assert_int_equal(trust_table_refuse(broken, LOOSE), 0);
+	trust_table_seal(broken);
+	count_not_kept(true);
+	trust_table_replace(broken, trust, &marking);
+	assert_int_equal(not_kept, 1);
+	count_not_kept(false);
+	e = trust_table_find_watched(broken, LOOSE);
+	assert_true(e->lists_left_out);
+	assert_int_equal(e->crls.n, PKI_CRLS_MAX);
+	for (size_t i = 0; i < e->crls.n; i++)
+		n_revoked += e->crls.list[i]->n_revoked;
+	assert_int_equal(n_revoked, 1);
+	(void)trust_table_free(broken);
+}
+
 static bool on_proven(void *ctx _unused_, uint32_t connection_id, size_t i,
 		      const struct pki_cert *signer)
 {
@@ -352,6 +408,49 @@ static void a_fetched_list_refuses_too(void **state _unused_)
 	assert_int_equal(told.seen, 1);
 }
 
+/* Files that are full of others' lists hide nothing of what came, nor does what came hide what is in files. */
+static void a_fetched_list_has_room_beside_files(void **state _unused_)
+{
+	const struct pkigen_cert *as[] = {pkigen_root("CN=Stranger"), ca};
+
+	for (size_t i = 0; i < ARRAY_SIZE(as); i++) {
+		struct pkirev_der heap = heap_of_lists(as[i]);
+
+		assert_int_equal(fresh(NULL), 0);
+		use(true, &heap);
+		assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), -EAGAIN);
+		news(pkirev_crl(ca, &(struct pkirev_crl){.revoked = {peer}}));
+		assert_int_equal(judged(LOOSE, peer), -EACCES);
+		assert_string_equal(answer.code, "revoked");
+	}
+}
+
+/* The CA was renewed with its key, and its lists are about its former certificate. */
+static void a_list_about_the_former_certificate_of_the_ca_counts(void **state _unused_)
+{
+	const struct pkigen_cert *former = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=CA", .ca = true, .use_key = ca->key}, root);
+	struct pkirev_crl list = {
+		.no_aki = true,
+		.extra = {"authorityKeyIdentifier=keyid:always,issuer:always"},
+	};
+	struct pkirev_der both = join(pkirev_crl(root, &(struct pkirev_crl){}),
+				      pkirev_crl(former, &list));
+
+	use(false, &both);
+	assert_int_equal(judged(STRICT, peer), 0);
+	list.revoked[0] = peer;
+	both = pkirev_crl(former, &list);
+	use(false, &both);
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	assert_string_equal(answer.code, "revoked");
+	use(true, NULL);
+	assert_int_equal(judged_at(LOOSE, peer, true, pkigen_now()), -EAGAIN);
+	news(pkirev_crl(former, &list));
+	assert_int_equal(judged(LOOSE, peer), -EACCES);
+	assert_string_equal(answer.code, "revoked");
+}
+
 static void an_answer_of_a_responder_counts_as_a_list_does(void **state _unused_)
 {
 	struct pkigen_spec s = {.subject = "CN=gw.peer.example",
@@ -397,6 +496,8 @@ int main(void)
 		cmocka_unit_test_setup(a_list_counts_for_a_grace_beyond_its_time, fresh),
 		cmocka_unit_test_setup(a_file_that_is_no_list_is_an_error_of_its_part, fresh),
 		cmocka_unit_test_setup(a_reload_with_an_older_list_keeps_the_newer_one, fresh),
+		cmocka_unit_test_setup(lists_of_nobody_take_no_room_from_a_proven_one, fresh),
+		cmocka_unit_test_setup(nor_does_a_file_that_comes_with_an_error, fresh),
 		cmocka_unit_test_setup(an_older_list_is_known_for_one_where_nothing_is_in_force,
 				       fresh),
 		cmocka_unit_test_setup(only_genuine_lists_are_marked, fresh),
@@ -412,6 +513,8 @@ int main(void)
 		cmocka_unit_test_setup(when_nothing_comes_the_mode_decides_and_the_reason_is_told,
 				       fresh),
 		cmocka_unit_test_setup(a_fetched_list_refuses_too, fresh),
+		cmocka_unit_test_setup(a_fetched_list_has_room_beside_files, fresh),
+		cmocka_unit_test_setup(a_list_about_the_former_certificate_of_the_ca_counts, fresh),
 		cmocka_unit_test_setup(an_answer_of_a_responder_counts_as_a_list_does, fresh),
 	};
 

@@ -19,7 +19,7 @@ struct slot {
 	struct table_node by_key;
 	uint8_t key[PKI_SHA256_SIZE];
 	enum news_kind kind;
-	struct list lists[EVIDENCE_LISTS_MAX]; /* none: none came yet */
+	struct list lists[EVIDENCE_LISTS_MAX + EVIDENCE_UNPROVEN_MAX]; /* none: none came yet */
 	size_t n_lists;
 	struct pki_ocsp *ocsp; /* likewise NULL */
 	int64_t next_update;   /* of what is there, seconds since 1970 */
@@ -247,13 +247,13 @@ struct complete {
 
 static void take_slot(const struct slot *s, struct evidence_found *ret, struct complete *complete)
 {
-	/* Those that are known to be genuine first: there may be more than are looked at. */
+	/* Those that are known to be genuine first. */
 	for (int proven = 1; proven >= 0; proven--) {
 		for (size_t l = 0; l < s->n_lists; l++) {
 			struct pki_crl *crl = s->lists[l].crl;
 
 			if (s->lists[l].proven != (proven == 1) ||
-			    pki_crls_add(&ret->crls, crl) < 0)
+			    pki_crls_add_up_to(&ret->crls, crl, EVIDENCE_FOUND_MAX) < 0)
 				continue;
 			if (proven && !crl->delta && complete->n < ARRAY_SIZE(complete->list))
 				complete->list[complete->n++] = crl;
@@ -379,6 +379,23 @@ static void set_next_update(struct slot *s)
 	}
 }
 
+/* Proven ones of scopes that are not used any more make room. */
+static void bound_proven(struct slot *s)
+{
+	size_t n = 0, oldest = SIZE_MAX;
+
+	for (size_t i = 0; i < s->n_lists; i++) {
+		if (!s->lists[i].proven)
+			continue;
+		n++;
+		if (oldest == SIZE_MAX ||
+		    s->lists[i].crl->this_update < s->lists[oldest].crl->this_update)
+			oldest = i;
+	}
+	if (n > EVIDENCE_LISTS_MAX)
+		drop(s, oldest);
+}
+
 /* It is genuine: older ones of its scope are of no use any more, and it is of none beside a newer one. */
 static void prove(struct slot *s, const struct pki_crl *crl)
 {
@@ -402,6 +419,7 @@ static void prove(struct slot *s, const struct pki_crl *crl)
 		if (s->lists[i].crl != crl && pki_crl_replaces(crl, s->lists[i].crl))
 			drop(s, i);
 	}
+	bound_proven(s);
 }
 
 void evidence_prove(struct evidence *e, const struct evidence_found *f, struct pki_crl *const *crls,
@@ -440,16 +458,9 @@ static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
 			return OUTCOME_OLDER;
 		beside = !proven;
 	}
-	/* Proven ones of scopes that are not used any more. */
-	if (s->n_lists == EVIDENCE_LISTS_MAX) {
-		size_t oldest = 0;
-
-		for (size_t i = 1; i < s->n_lists; i++) {
-			if (s->lists[i].crl->this_update < s->lists[oldest].crl->this_update)
-				oldest = i;
-		}
-		drop(s, oldest);
-	}
+	/* There is room for as many as come at once, beside those that are proven. */
+	if (s->n_lists == ARRAY_SIZE(s->lists))
+		return OUTCOME_UNPROVEN;
 	s->lists[s->n_lists++] = (struct list){.crl = pki_crl_ref(crl)};
 	if (proven)
 		prove(s, crl);
@@ -481,7 +492,7 @@ static void take_crls(struct slot *s, const struct pki_cert *issuer, const uint8
 		refuse(s, ret, err.text);
 		return;
 	}
-	if (crls.n >= EVIDENCE_LISTS_MAX) {
+	if (crls.n > EVIDENCE_UNPROVEN_MAX) {
 		refuse(s, ret, "what was fetched are more lists than are looked at");
 		return;
 	}

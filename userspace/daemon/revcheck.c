@@ -4,6 +4,7 @@
  */
 #include "daemon/revcheck.h"
 
+#include "base/log.h"
 #include "base/time.h"
 
 /* The anchor too: an operator may revoke any certificate or key. */
@@ -29,19 +30,26 @@ static enum pki_reason check_revoked_here(struct revcheck *c, struct pki_cert *c
 	return PKI_OK;
 }
 
-/* The connection's own lists first; then those that were fetched, as far as there is room. */
-static int join(const struct trust_entry *e, const struct evidence_found *found,
-		struct pki_crls *ret)
+/* What a path is judged by: the connection's own lists first, then those that were fetched. There is room for all of either. */
+struct joined {
+	struct pki_crls crls;
+	bool genuine[PKI_EVIDENCE_LISTS_MAX];
+};
+
+_Static_assert((int)PKI_CRLS_MAX + (int)EVIDENCE_FOUND_MAX <= PKI_EVIDENCE_LISTS_MAX,
+	       "no list displaces another");
+
+static int join(const struct trust_entry *e, const struct evidence_found *found, struct joined *ret)
 {
 	const struct pki_crls *lists[] = {&e->crls, &found->crls};
+	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-		for (size_t j = 0; j < lists[i]->n; j++) {
-			if (pki_crls_add(ret, lists[i]->list[j]) == -ENOMEM)
-				return -ENOMEM;
-		}
+		for (size_t j = 0; j < lists[i]->n && r >= 0; j++)
+			r = pki_crls_add_up_to(&ret->crls, lists[i]->list[j],
+					       PKI_EVIDENCE_LISTS_MAX);
 	}
-	return 0;
+	return MIN(r, 0);
 }
 
 static void add_failures(struct revcheck *c, const struct evidence_found *found)
@@ -74,36 +82,44 @@ static void know_nothing(struct revcheck *c, size_t n_path)
 }
 
 static void prove(struct evidence *e, const struct evidence_found *found,
-		  const struct pki_crls *crls, uint64_t genuine)
+		  const struct joined *lists)
 {
-	struct pki_crl *list[PKI_CRLS_MAX];
+	struct pki_crl *list[PKI_EVIDENCE_LISTS_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < crls->n && i < PKI_CRLS_MAX; i++) {
-		if (genuine & (UINT64_C(1) << i))
-			list[n++] = crls->list[i];
+	for (size_t i = 0; i < lists->crls.n; i++) {
+		if (lists->genuine[i])
+			list[n++] = lists->crls.list[i];
 	}
 	if (n > 0)
 		evidence_prove(e, found, list, n);
 }
 
-/* The connection's own lists are the first ones. */
+struct proving {
+	const struct revcheck *c;
+	struct joined *lists;
+};
+
 static bool on_proven(void *ctx, size_t i, const struct pki_cert *signer)
 {
-	const struct revcheck *c = ctx;
+	const struct proving *p = ctx;
+	const struct revcheck *c = p->c;
 	const struct trust_entry *e = c->entry;
 
+	p->lists->genuine[i] = true;
 	return c->known->list_proven && i < e->crls.n && !(e->marked & (UINT64_C(1) << i)) &&
 	       c->known->list_proven(c->known->ctx, e->connection, i, signer);
 }
 
 /* The states of the path's certificates by all lists and answers. PKI_REVOKED with its text, or PKI_INTERNAL. */
 static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path, size_t n_path,
-				const struct pki_certs *others, int64_t at,
-				const struct pki_crls *crls, const struct evidence_found *found,
-				struct pki_error *ret_text, size_t *ret_at)
+				const struct pki_certs *others, int64_t at, struct joined *lists,
+				const struct evidence_found *found, struct pki_error *ret_text,
+				size_t *ret_at)
 {
-	uint64_t genuine = 0;
+	const struct pki_crls *crls = &lists->crls;
+	struct proving proving = {.c = c, .lists = lists};
+	bool gave_up = false;
 	struct pki_revocation r = {.mode = PKI_REVOCATION_WHEN_AVAILABLE,
 				   .evidence = {.crls = crls->list,
 						.n_crls = crls->n,
@@ -111,9 +127,10 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 						.n_answers = found->n_answers,
 						.grace = c->entry->revocation_grace,
 						.outdated = c->entry->outdated,
-						.genuine = &genuine,
 						.proven = on_proven,
-						.ctx = c}};
+						.ctx = &proving,
+						.incomplete = c->entry->lists_left_out,
+						.gave_up = &gave_up}};
 	enum pki_reason reason = PKI_OK;
 
 	if (crls->n == 0 && found->n_answers == 0) {
@@ -121,9 +138,13 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 	} else {
 		reason = pki_revocation_check(&r, path, n_path, others, at, ret_text, ret_at);
 		if (c->known->evidence)
-			prove(c->known->evidence, found, crls, genuine);
+			prove(c->known->evidence, found, lists);
 		c->n_status = r.n_status;
 		memcpy(c->status, r.status, sizeof(c->status));
+		if (gave_up)
+			log_warning(
+				"connection %s: not all revocation lists were looked at for \"%s\": there are too many, or one cannot be understood; what they revoke is not known",
+				c->entry->name, path[0]->subject);
 	}
 	for (size_t i = 0; i < c->n_status; i++)
 		(void)snprintf(c->unknown_why[i], sizeof(c->unknown_why[i]), "%.255s",
@@ -158,9 +179,10 @@ static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *pa
 				  struct pki_error *ret_text, size_t *ret_at)
 {
 	static struct evidence_found found;
-	struct pki_crls crls = {0};
+	static struct joined lists;
 	enum pki_reason reason = PKI_OK;
 
+	lists = (struct joined){0};
 	found = (struct evidence_found){0};
 	if (c->entry->fetch && c->known->evidence)
 		evidence_gather(c->known->evidence, path, n_path, &c->entry->crls, c->may_ask,
@@ -168,17 +190,17 @@ static enum pki_reason check_news(struct revcheck *c, struct pki_cert *const *pa
 	c->keys = found.keys;
 	for (size_t i = 0; i < c->n_sent && found.n_answers < PKI_OCSP_ANSWERS_MAX; i++)
 		found.answers[found.n_answers++] = pki_ocsp_ref(c->sent[i]);
-	if (join(c->entry, &found, &crls) < 0) {
+	if (join(c->entry, &found, &lists) < 0) {
 		(void)pki_fail(ret_text, -ENOMEM, "out of memory");
 		reason = PKI_INTERNAL;
-	} else if (!c->again || !c->worked_out || c->n_crls != crls.n ||
+	} else if (!c->again || !c->worked_out || c->n_crls != lists.crls.n ||
 		   c->n_answers != found.n_answers)
-		reason = work_out(c, path, n_path, others, at, &crls, &found, ret_text, ret_at);
+		reason = work_out(c, path, n_path, others, at, &lists, &found, ret_text, ret_at);
 	if (reason == PKI_OK || reason == PKI_REVOKED)
 		add_failures(c, &found);
 	if (reason == PKI_OK && !c->lenient && c->entry->revocation == PKI_REVOCATION_REQUIRED)
 		reason = refuse_unknown(c, path, ret_text, ret_at);
-	pki_crls_done(&crls);
+	pki_crls_done(&lists.crls);
 	evidence_found_done(&found);
 	return reason;
 }

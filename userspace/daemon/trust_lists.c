@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 /* Of the connection's own certificates, the one whose key signed the list; NULL: none. */
-static const struct pki_cert *find_signer(const struct trust_entry *e, const struct pki_crl *crl)
+static const struct pki_cert *find_signer(const struct trust_entry *e, struct pki_crl *crl)
 {
 	const struct pki_certs *lists[] = {&e->trust->anchors, &e->trust->helpers};
 
@@ -31,7 +31,7 @@ static bool same_key(const struct pki_cert *a, const struct pki_cert *b)
  * by mistake, must not keep a good one out; nor one that the CA signed when it had another key.
  */
 static struct pki_crl *find_newer(const struct trust_entry *e, const struct trust_entry *old,
-				  const struct pki_crl *is, const struct pki_cert **ret_by)
+				  struct pki_crl *is, const struct pki_cert **ret_by)
 {
 	const struct pki_cert *by = NULL;
 	struct pki_crl *newest = NULL;
@@ -62,6 +62,60 @@ static void set_lists(struct trust_entry *e, struct pki_crls *lists)
 	e->crls = *lists;
 	*lists = (struct pki_crls){0};
 	e->outdated = e->marked = 0;
+	e->lists_left_out = false;
+}
+
+/* By a certificate of the connection, or by a path that was judged while it was in force. */
+static bool is_proven(const struct trust_entry *old, const struct trust_entry *by,
+		      struct pki_crl *crl)
+{
+	for (size_t i = 0; i < old->crls.n; i++) {
+		if ((old->marked & (UINT64_C(1) << i)) &&
+		    memcmp(old->crls.list[i]->sha256, crl->sha256, sizeof(crl->sha256)) == 0)
+			return true;
+	}
+	return find_signer(by, crl) != NULL;
+}
+
+/*
+ * What `to` has from now on: `lists`, of which there may be twice as many as there is room for. Then those that nobody genuine is known to have signed
+ * make room, the last ones first, and that is told; a path might have proven one of them, so that nothing is good by lists until all are read
+ * again. `old`: whose marks say that a list is proven, `by`: whose certificates do. -ENOMEM.
+ */
+static int keep(struct trust_entry *to, const struct trust_entry *old, const struct trust_entry *by,
+		const struct pki_crls *lists)
+{
+	bool proven[2 * PKI_CRLS_MAX] = {0}, left_out = to == old && old->lists_left_out;
+	size_t n_proven = 0, room, n_left_out = 0;
+	const char *first = NULL;
+	struct pki_crls all = {0};
+	int r = 0;
+
+	for (size_t i = 0; lists->n > PKI_CRLS_MAX && i < lists->n; i++) {
+		proven[i] = is_proven(old, by, lists->list[i]);
+		n_proven += proven[i];
+	}
+	/* For the others. */
+	room = PKI_CRLS_MAX - MIN(n_proven, (size_t)PKI_CRLS_MAX);
+	for (size_t i = 0; i < lists->n && r != -ENOMEM; i++) {
+		r = -E2BIG;
+		if (proven[i] || room > 0)
+			r = pki_crls_add(&all, lists->list[i]);
+		if (r == -E2BIG && n_left_out++ == 0)
+			first = lists->list[i]->issuer;
+		if (r == 0 && !proven[i])
+			room--;
+	}
+	if (n_left_out > 0 && r != -ENOMEM)
+		log_warning(
+			"connection %s: its files' revocation lists and those in force are more than %d: %zu are not kept, the first one of \"%s\", and no list is proof that a certificate is good until the files have fewer and are loaded again",
+			to->name, PKI_CRLS_MAX, n_left_out, first);
+	if (r != -ENOMEM) {
+		set_lists(to, &all);
+		to->lists_left_out = left_out || n_left_out > 0;
+	}
+	pki_crls_done(&all);
+	return r == -ENOMEM ? r : 0;
 }
 
 static void keep_newer(struct trust_entry *e, const struct trust_entry *old)
@@ -84,13 +138,12 @@ static void keep_newer(struct trust_entry *e, const struct trust_entry *old)
 		if (r >= 0)
 			r = pki_crls_add(&lists, was && by ? was : is);
 	}
-	/* As far as there is room. */
 	for (size_t i = 0; i < beside.n && r >= 0; i++)
-		r = pki_crls_add(&lists, beside.list[i]) == -ENOMEM ? -ENOMEM : 0;
+		r = pki_crls_add_up_to(&lists, beside.list[i], 2 * PKI_CRLS_MAX);
+	if (r >= 0)
+		r = keep(e, old, e, &lists);
 	if (r < 0)
 		(void)log_oom();
-	else
-		set_lists(e, &lists);
 	pki_crls_done(&beside);
 	pki_crls_done(&lists);
 }
@@ -106,8 +159,7 @@ static void keep_all_newer(struct trust_table *t, const struct trust_table *old)
 	}
 }
 
-static bool is_replaced(const struct trust_entry *e, const struct pki_crl *was,
-			const struct pki_crls *by)
+static bool is_replaced(const struct trust_entry *e, struct pki_crl *was, const struct pki_crls *by)
 {
 	const struct pki_cert *signer = find_signer(e, was);
 
@@ -125,20 +177,20 @@ static void take_over(struct trust_entry *e, struct trust_entry *was)
 	struct pki_crls lists = {0};
 	int r = 0;
 
-	for (size_t i = 0; i < e->crls.n && r != -ENOMEM; i++) {
+	for (size_t i = 0; i < e->crls.n && r >= 0; i++) {
 		const struct pki_cert *by;
 
 		if (!find_newer(was, was, e->crls.list[i], &by) || !by)
 			r = pki_crls_add(&lists, e->crls.list[i]);
 	}
-	for (size_t i = 0; i < was->crls.n && r != -ENOMEM; i++) {
+	for (size_t i = 0; i < was->crls.n && r >= 0; i++) {
 		if (!is_replaced(was, was->crls.list[i], &e->crls))
-			r = pki_crls_add(&lists, was->crls.list[i]);
+			r = pki_crls_add_up_to(&lists, was->crls.list[i], 2 * PKI_CRLS_MAX);
 	}
-	if (r == -ENOMEM)
+	if (r >= 0)
+		r = keep(was, was, was, &lists);
+	if (r < 0)
 		(void)log_oom();
-	else
-		set_lists(was, &lists);
 	pki_crls_done(&lists);
 	was->refs++;
 	e->before = was;
@@ -230,7 +282,7 @@ static const struct pki_cert *find_same(const struct trust_entry *e, const struc
 }
 
 static const struct pki_cert *find_signer_once(struct signed_lists *s, const struct trust_entry *e,
-					       const struct pki_crl *crl)
+					       struct pki_crl *crl)
 {
 	const struct pki_cert *signer = find_known(s, crl);
 	struct signed_list *one;

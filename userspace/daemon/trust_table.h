@@ -25,6 +25,7 @@ struct trust_entry {
 	enum pki_revocation_mode revocation;
 	int64_t revocation_grace; /* seconds */
 	struct pki_crls crls;	  /* from files */
+	bool lists_left_out;	  /* there are more than there is room for */
 	/* a bit for each of them */
 	uint64_t outdated;  /* a newer one was in force once */
 	uint64_t marked;    /* it is known whose it is, and its mark was made or compared */

@@ -120,6 +120,7 @@ void pki_crl_unref(struct pki_crl *crl)
 	if (!crl || --crl->refs > 0)
 		return;
 	X509_CRL_free(crl->x509);
+	X509_CRL_free(crl->stand_in);
 	free(crl->der);
 	free(crl->issuer);
 	free(crl);
@@ -224,16 +225,43 @@ bool pki_crl_is_of(const struct pki_crl *crl, const struct pki_cert *issuer)
 	       0;
 }
 
-bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer)
+/* Costs no check of a signature. */
+static bool may_have_signed(const struct pki_crl *crl, const struct pki_cert *issuer)
 {
 	const X509_ALGOR *alg = NULL;
-	bool yes;
 
 	X509_CRL_get0_signature(crl->x509, NULL, &alg);
-	yes = pki_sigalg_strong(alg, NULL) && pki_crl_is_of(crl, issuer) &&
-	      X509_CRL_verify(crl->x509, X509_get0_pubkey(issuer->x509)) == 1;
+	return pki_crl_is_of(crl, issuer) && pki_sigalg_strong(alg, NULL) &&
+	       pki_key_strong(issuer->key_type, issuer->key_bits);
+}
+
+int pki_crl_check_signer(struct pki_crl *crl, const struct pki_cert *issuer, unsigned *left)
+{
+	bool yes;
+
+	if (!may_have_signed(crl, issuer))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(crl->keys); i++)
+		if (crl->keys[i].there &&
+		    memcmp(crl->keys[i].spki_sha256, issuer->spki_sha256, PKI_SHA256_SIZE) == 0)
+			return crl->keys[i].signed_by;
+	if (*left == 0)
+		return -EAGAIN;
+	(*left)--;
+	yes = X509_CRL_verify(crl->x509, X509_get0_pubkey(issuer->x509)) == 1;
 	ERR_clear_error();
+	crl->keys[crl->next_key].there = true;
+	crl->keys[crl->next_key].signed_by = yes;
+	memcpy(crl->keys[crl->next_key].spki_sha256, issuer->spki_sha256, PKI_SHA256_SIZE);
+	crl->next_key = (crl->next_key + 1) % ARRAY_SIZE(crl->keys);
 	return yes;
+}
+
+bool pki_crl_signed_by(struct pki_crl *crl, const struct pki_cert *issuer)
+{
+	unsigned left = 1;
+
+	return pki_crl_check_signer(crl, issuer, &left) == 1;
 }
 
 void pki_crls_done(struct pki_crls *crls)
@@ -244,20 +272,28 @@ void pki_crls_done(struct pki_crls *crls)
 	memset(crls, 0, sizeof(*crls));
 }
 
-int pki_crls_add(struct pki_crls *crls, struct pki_crl *crl)
+int pki_crls_add_up_to(struct pki_crls *crls, struct pki_crl *crl, size_t max)
 {
 	for (size_t i = 0; i < crls->n; i++)
 		if (memcmp(crls->list[i]->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
 			return 1;
-	if (crls->n >= PKI_CRLS_MAX)
+	if (crls->n >= max)
 		return -E2BIG;
-	if (!crls->list) {
-		crls->list = calloc(PKI_CRLS_MAX, sizeof(struct pki_crl *));
-		if (!crls->list)
+	if ((crls->n & (crls->n - 1)) == 0) {
+		size_t room = crls->n ? crls->n * 2 : 1;
+		struct pki_crl **list = realloc(crls->list, room * sizeof(struct pki_crl *));
+
+		if (!list)
 			return -ENOMEM;
+		crls->list = list;
 	}
 	crls->list[crls->n++] = pki_crl_ref(crl);
 	return 0;
+}
+
+int pki_crls_add(struct pki_crls *crls, struct pki_crl *crl)
+{
+	return pki_crls_add_up_to(crls, crl, PKI_CRLS_MAX);
 }
 
 /* --- loading --- */

@@ -3,7 +3,8 @@
  * A certificate revocation list, and how it gets out of a file or an answer of a server.
  *
  * Parsed once, immutable and counted, as certificates are (pki/cert.h). Nothing here says that a
- * list is genuine: whoever signed it is found out when it is used (pki/revocation.h).
+ * list is genuine: whoever signed it is found out when it is used (pki/revocation.h), and kept with
+ * it. Of one thread.
  */
 #ifndef CERTGATE_PKI_CRL_H
 #define CERTGATE_PKI_CRL_H
@@ -11,7 +12,8 @@
 #include "pki/cert.h"
 
 #define PKI_CRL_SIZE_MAX (16 * 1024 * 1024) /* bytes of one list: some 400,000 revocations */
-#define PKI_CRLS_MAX	 64		    /* lists that are looked at for one path */
+#define PKI_CRLS_MAX	 64		    /* lists of one file, or of a connection's */
+#define PKI_CRL_KEYS_MAX 4		    /* keys of which is kept whether they signed a list */
 
 /* A CRL number, big-endian: RFC 5280 section 5.2.3 wants up to 20 octets read. One that is longer or negative counts as none. */
 #define PKI_CRL_NUMBER_SIZE 20
@@ -36,6 +38,15 @@ struct pki_crl {
 	struct pki_crl_number base;	 /* BaseCRLNumber of a delta, section 5.2.4 */
 	bool delta;	  /* deltaCRLIndicator: says only what changed since another */
 	size_t n_revoked; /* entries */
+	/* Of these keys it is known whether they signed it; the one that was asked longest ago makes room. */
+	struct {
+		uint8_t spki_sha256[PKI_SHA256_SIZE];
+		bool there, signed_by;
+	} keys[PKI_CRL_KEYS_MAX];
+	size_t next_key;
+	X509_CRL *stand_in;		     /* see pki_crl_stand_in(); NULL: there is none */
+	uint8_t stands_for[PKI_SHA256_SIZE]; /* the certificate that it names */
+	int entries;			     /* 0: not looked at; 1; -EBADMSG */
 };
 
 /* Parses exactly one DER list: trailing bytes are an error. -EBADMSG: not a list; -EFBIG;
@@ -75,8 +86,17 @@ bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark 
 /* True if it is of that certificate's name, whoever signed it. */
 bool pki_crl_is_of(const struct pki_crl *crl, const struct pki_cert *issuer);
 
-/* True if that certificate's key signed it, with an algorithm that is good enough. */
-bool pki_crl_signed_by(const struct pki_crl *crl, const struct pki_cert *issuer);
+/* True if it is of that certificate's name and its key signed it, key and algorithm being good enough. */
+bool pki_crl_signed_by(struct pki_crl *crl, const struct pki_cert *issuer);
+/* The same, where no more than *left signatures may be checked; what is known costs none. 1, 0; -EAGAIN: it is not known, and *left is 0. */
+int pki_crl_check_signer(struct pki_crl *crl, const struct pki_cert *issuer, unsigned *left);
+
+/*
+ * What OpenSSL gets of a list whose authority key identifier names another certificate of the CA than `signer`, which it would leave alone: the
+ * same without entries, a few hundred bytes, that names `signer`. Nobody signed it. The list's, until the next call for another signer. -EBADMSG: an
+ * entry of the list cannot be understood, and the list is of no use; -EFBIG: its extensions are too large; -ENOMEM.
+ */
+int pki_crl_stand_in(struct pki_crl *crl, const struct pki_cert *signer, X509_CRL **ret);
 
 /* A bounded list of references. Starts as all zeros. */
 struct pki_crls {
@@ -87,6 +107,8 @@ struct pki_crls {
 void pki_crls_done(struct pki_crls *crls);
 /* Adds a reference. -E2BIG beyond PKI_CRLS_MAX; 1 if the same list was there already. */
 int pki_crls_add(struct pki_crls *crls, struct pki_crl *crl);
+/* The same with another bound. */
+int pki_crls_add_up_to(struct pki_crls *crls, struct pki_crl *crl, size_t max);
 
 /* The lists of PEM (any number of "X509 CRL" blocks, others are noted and skipped), DER or bare
  * Base64. Appends to *crls, which is unchanged on failure. -ENODATA: readable, but no list;

@@ -5,7 +5,8 @@
  *
  * Lists are sorted out before OpenSSL sees any: one that no certificate at hand signed would
  * otherwise take the place of a genuine one by being newer, and whoever answers for a server
- * could make "revoked" unknown.
+ * could make "revoked" unknown. A list that is the path's by name and key, and names another
+ * certificate of its CA, is there in its stand-in (stand_in.c).
  */
 #include "pki/revocation.h"
 
@@ -74,12 +75,19 @@ struct work {
 	int error[PKI_CHAIN_MAX];
 	const X509_CRL *spoilt[PKI_CHAIN_MAX];
 	STACK_OF(X509_CRL) * genuine;
-	uint64_t outdated; /* as in evidence, and by what proven() says */
+	/* per list: what OpenSSL gets of it, NULL: it is not genuine; and who signed it */
+	size_t n_lists;
+	X509_CRL *list[PKI_EVIDENCE_LISTS_MAX];
+	const struct pki_cert *signer[PKI_EVIDENCE_LISTS_MAX];
+	bool outdated[PKI_EVIDENCE_LISTS_MAX]; /* as in evidence, and by what proven() says */
+	bool incomplete;
+	unsigned checks_left, vouching_left;
 	/* OpenSSL's own, which look_up() calls; and the delta that it is about while it does */
 	X509_STORE_CTX_check_crl_fn check_crl;
 	X509_STORE_CTX_cert_crl_fn cert_crl;
 	const struct pki_crl *delta;
 	bool delta_spoilt;
+	bool signature_known; /* of the stand-in that is being checked: the list's was good, by the key that it is checked with */
 	uint8_t vouched[PKI_TRUST_CERTS_MAX]; /* of others: 0 not looked at, 1 yes, 2 no */
 };
 
@@ -155,20 +163,6 @@ static void ask_answers(struct work *w, size_t i)
 
 /* --- lists: who signed them --- */
 
-/* May that certificate have signed the list, by name and key identifier? */
-static bool may_have_signed(const struct pki_cert *cert, const X509_CRL *crl)
-{
-	AUTHORITY_KEYID *akid;
-	bool may;
-
-	if (X509_NAME_cmp(X509_get_subject_name(cert->x509), X509_CRL_get_issuer(crl)) != 0)
-		return false;
-	akid = X509_CRL_get_ext_d2i(crl, NID_authority_key_identifier, NULL, NULL);
-	may = X509_check_akid(cert->x509, akid) == X509_V_OK;
-	AUTHORITY_KEYID_free(akid);
-	return may;
-}
-
 /* Did a certificate of the path issue that one? It may then be the issuer of lists. Without this a
  * peer could send a certificate of its own making with its CA's name, for a list of its own making
  * that is newer than the CA's. */
@@ -177,25 +171,31 @@ static bool is_vouched(struct work *w, size_t other)
 	const struct pki_cert *cert = w->others->list[other];
 	uint8_t *known = &w->vouched[other];
 
-	for (size_t i = 1; *known == 0 && i < w->n_path; i++)
-		if (pki_cert_signature_strong(cert, NULL) && pki_cert_issued(w->path[i], cert))
+	if (*known == 0 && !pki_cert_signature_strong(cert, NULL))
+		*known = 2;
+	for (size_t i = 1; *known == 0 && i < w->n_path; i++) {
+		if (pki_cert_issuer_fit(w->path[i], cert) == PKI_FIT_NONE)
+			continue;
+		if (w->vouching_left == 0) {
+			w->incomplete = true;
+			return false;
+		}
+		w->vouching_left--;
+		if (pki_cert_issued(w->path[i], cert))
 			*known = 1;
+	}
 	if (*known == 0)
 		*known = 2;
 	ERR_clear_error();
 	return *known == 1;
 }
 
-static bool signed_by(const struct pki_cert *cert, X509_CRL *crl, unsigned *checks)
+static bool signed_by(struct work *w, const struct pki_cert *cert, struct pki_crl *crl)
 {
-	bool yes;
+	int r = pki_crl_check_signer(crl, cert, &w->checks_left);
 
-	if (*checks >= PKI_CRL_CHECKS_MAX)
-		return false;
-	(*checks)++;
-	yes = X509_CRL_verify(crl, X509_get0_pubkey(cert->x509)) == 1;
-	ERR_clear_error();
-	return yes;
+	w->incomplete |= r == -EAGAIN;
+	return r == 1;
 }
 
 static bool may_sign_lists(const struct pki_cert *cert)
@@ -203,54 +203,119 @@ static bool may_sign_lists(const struct pki_cert *cert)
 	return (X509_get_key_usage(cert->x509) & X509v3_KU_CRL_SIGN) != 0;
 }
 
-/* NULL: nobody who could have, as far as is known. */
-static const struct pki_cert *find_signer(struct work *w, X509_CRL *crl, unsigned *checks)
+static bool is_named(const struct pki_cert *cert, const AUTHORITY_KEYID *akid)
 {
-	const X509_ALGOR *alg = NULL;
+	return X509_check_akid(cert->x509, akid) == X509_V_OK;
+}
 
-	X509_CRL_get0_signature(crl, NULL, &alg);
-	if (!pki_sigalg_strong(alg, NULL))
-		return NULL;
+/* A certificate of the path; whom the list names first. */
+static const struct pki_cert *find_signer_in_path(struct work *w, struct pki_crl *crl,
+						  const AUTHORITY_KEYID *akid)
+{
+	for (int named = 1; named >= 0; named--)
+		for (size_t i = 1; i < w->n_path; i++)
+			if (is_named(w->path[i], akid) == (named == 1) &&
+			    signed_by(w, w->path[i], crl))
+				return w->path[i];
+	return NULL;
+}
+
+/* With that name and key somebody of the path was asked. */
+static bool is_of_path(const struct work *w, const struct pki_crl *crl, const struct pki_cert *cert)
+{
 	for (size_t i = 1; i < w->n_path; i++)
-		if (may_have_signed(w->path[i], crl) && signed_by(w->path[i], crl, checks))
-			return w->path[i];
+		if (memcmp(w->path[i]->spki_sha256, cert->spki_sha256, PKI_SHA256_SIZE) == 0 &&
+		    pki_crl_is_of(crl, w->path[i]))
+			return true;
+	return false;
+}
+
+/* Of those the peer may have sent any number: no more than a name, a key and an identifier is looked at of one that the path does not vouch for. */
+static const struct pki_cert *find_other_signer(struct work *w, struct pki_crl *crl,
+						const AUTHORITY_KEYID *akid)
+{
 	for (size_t i = 0; w->others && i < w->others->n; i++) {
 		const struct pki_cert *cert = w->others->list[i];
 
-		if (may_have_signed(cert, crl) && pki_key_strong(cert->key_type, cert->key_bits) &&
-		    is_vouched(w, i) && signed_by(cert, crl, checks))
+		if (pki_crl_is_of(crl, cert) && is_named(cert, akid) && !is_of_path(w, crl, cert) &&
+		    pki_key_strong(cert->key_type, cert->key_bits) && is_vouched(w, i) &&
+		    signed_by(w, cert, crl))
 			return cert;
 	}
 	return NULL;
 }
 
+/* What OpenSSL gets of a genuine list. */
+static int choose(struct work *w, size_t i, bool named)
+{
+	struct pki_crl *crl = w->evidence->crls[i];
+	int r = 0;
+
+	w->list[i] = crl->x509;
+	if (!named)
+		r = pki_crl_stand_in(crl, w->signer[i], &w->list[i]);
+	/* Of no use, and it may be what would have counted. */
+	w->incomplete |= r < 0;
+	return r == -ENOMEM || sk_X509_CRL_push(w->genuine, w->list[i]) <= 0 ? -ENOMEM : 0;
+}
+
+/* The path's own lists before any other: what the peer sent cannot cost them their turn. */
+static int find_signers(struct work *w, bool others)
+{
+	for (size_t i = 0; i < w->n_lists; i++) {
+		struct pki_crl *crl = w->evidence->crls[i];
+		const struct pki_cert *signer;
+		AUTHORITY_KEYID *akid;
+		int r = 0;
+
+		if (w->signer[i])
+			continue;
+		akid = X509_CRL_get_ext_d2i(crl->x509, NID_authority_key_identifier, NULL, NULL);
+		signer = others ? find_other_signer(w, crl, akid)
+				: find_signer_in_path(w, crl, akid);
+		w->signer[i] = signer;
+		if (signer)
+			r = choose(w, i, is_named(signer, akid));
+		AUTHORITY_KEYID_free(akid);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int sort_out(struct work *w)
 {
-	size_t n = MIN(w->evidence->n_crls, (size_t)PKI_CRLS_MAX);
-	uint64_t genuine = 0;
-	unsigned checks = 0;
+	const struct pki_evidence *e = w->evidence;
 
+	w->n_lists = MIN(e->n_crls, (size_t)PKI_EVIDENCE_LISTS_MAX);
+	w->incomplete = e->incomplete || e->n_crls > w->n_lists;
+	w->checks_left = PKI_CRL_CHECKS_MAX;
+	w->vouching_left = PKI_CRL_VOUCHING_MAX;
 	w->genuine = sk_X509_CRL_new_null();
-	if (!w->genuine)
+	if (!w->genuine || find_signers(w, false) < 0 || find_signers(w, true) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		X509_CRL *crl = w->evidence->crls[i]->x509;
-		const struct pki_cert *signer = find_signer(w, crl, &checks);
-
-		if (!signer)
-			continue;
-		if (sk_X509_CRL_push(w->genuine, crl) <= 0)
-			return -ENOMEM;
-		if (!may_sign_lists(signer))
-			continue;
-		genuine |= UINT64_C(1) << i;
-		if (w->evidence->proven && w->evidence->proven(w->evidence->ctx, i, signer))
-			w->outdated |= UINT64_C(1) << i;
+	for (size_t i = 0; i < w->n_lists; i++) {
+		w->outdated[i] = i < 64 && (e->outdated & (UINT64_C(1) << i));
+		if (w->signer[i] && may_sign_lists(w->signer[i]) && e->proven &&
+		    e->proven(e->ctx, i, w->signer[i]))
+			w->outdated[i] = true;
 	}
-	if (w->evidence->genuine)
-		*w->evidence->genuine = genuine;
+	if (e->checks)
+		*e->checks += PKI_CRL_CHECKS_MAX - w->checks_left + PKI_CRL_VOUCHING_MAX -
+			      w->vouching_left;
+	if (e->gave_up)
+		*e->gave_up |= w->incomplete && !e->incomplete;
 	ERR_clear_error();
 	return 0;
+}
+
+/* The list of which OpenSSL has that one; SIZE_MAX: none. */
+static size_t find_list(const struct work *w, const X509_CRL *crl)
+{
+	for (size_t i = 0; crl && i < w->n_lists; i++)
+		if (w->list[i] == crl)
+			return i;
+	return SIZE_MAX;
 }
 
 /* --- lists: OpenSSL's RFC 5280 section 6.3 --- */
@@ -324,6 +389,9 @@ static void take_entry(struct work *w, size_t i, X509_CRL *crl)
 	struct tm tm = {};
 	int reason = -1;
 
+	/* Entries are the list's, not its stand-in's. */
+	if (find_list(w, crl) != SIZE_MAX)
+		crl = w->evidence->crls[find_list(w, crl)]->x509;
 	if (crl && X509_CRL_get0_by_cert(crl, &entry, w->path[i]->x509) != 0 && entry) {
 		if (ASN1_TIME_to_tm(X509_REVOKED_get0_revocationDate(entry), &tm) == 1)
 			revoked_at = (int64_t)timegm(&tm);
@@ -358,6 +426,8 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 	int depth = X509_STORE_CTX_get_error_depth(ctx), error = X509_STORE_CTX_get_error(ctx);
 	X509_CRL *crl = X509_STORE_CTX_get0_current_crl(ctx);
 
+	if (!ok && error == X509_V_ERR_CRL_SIGNATURE_FAILURE && w->signature_known)
+		return 1;
 	if (ok || X509_STORE_CTX_get0_parent_ctx(ctx))
 		return ok;
 	if (!is_about_a_list(error))
@@ -387,23 +457,35 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 /* Of a list that is older than one that was in force before. OpenSSL has no use for it itself. */
 #define ERR_OUTDATED X509_V_ERR_APPLICATION_VERIFICATION
 
-static bool is_outdated(const struct work *w, const X509_CRL *crl)
+/* Is that the key by which OpenSSL would have the list of that stand-in signed? */
+static bool is_signature_known(const struct work *w, X509_STORE_CTX *ctx, size_t i)
 {
-	for (size_t i = 0; i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
-		if (w->evidence->crls[i]->x509 == crl)
-			return (w->outdated & (UINT64_C(1) << i)) != 0;
-	return false;
+	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+	int depth = X509_STORE_CTX_get_error_depth(ctx);
+	const X509 *issuer = X509_STORE_CTX_get0_current_issuer(ctx);
+
+	if (i == SIZE_MAX || w->list[i] == w->evidence->crls[i]->x509)
+		return false;
+	if (!issuer && depth >= 0 && depth + 1 < sk_X509_num(chain))
+		issuer = sk_X509_value(chain, depth + 1);
+	return issuer &&
+	       EVP_PKEY_eq(X509_get0_pubkey(issuer), X509_get0_pubkey(w->signer[i]->x509)) == 1;
 }
 
 /* As OpenSSL checks a list, and whether a newer one is known of. */
 static int check_list(X509_STORE_CTX *ctx, X509_CRL *crl)
 {
 	struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
-	int depth = X509_STORE_CTX_get_error_depth(ctx);
+	int depth = X509_STORE_CTX_get_error_depth(ctx), r;
+	size_t i = find_list(w, crl);
+	bool before = w->signature_known;
 
-	if (!w->check_crl(ctx, crl))
+	w->signature_known = is_signature_known(w, ctx, i);
+	r = w->check_crl(ctx, crl);
+	w->signature_known = before;
+	if (!r)
 		return 0;
-	if (!is_outdated(w, crl))
+	if (i == SIZE_MAX || !w->outdated[i])
 		return 1;
 	if (X509_STORE_CTX_get0_parent_ctx(ctx))
 		return 0;
@@ -412,26 +494,16 @@ static int check_list(X509_STORE_CTX *ctx, X509_CRL *crl)
 	return 1;
 }
 
-static const struct pki_crl *find_list(const struct work *w, const X509_CRL *crl)
+/* The genuine delta to that list, the newest if there are several; SIZE_MAX: none. */
+static size_t newest_delta(const struct work *w, size_t complete)
 {
-	for (size_t i = 0; i < w->evidence->n_crls && i < PKI_CRLS_MAX; i++)
-		if (w->evidence->crls[i]->x509 == crl)
-			return w->evidence->crls[i];
-	return NULL;
-}
+	struct pki_crl *const *lists = w->evidence->crls;
+	size_t newest = SIZE_MAX;
 
-/* The genuine delta to that list, the newest if there are several; NULL: none. */
-static const struct pki_crl *newest_delta(const struct work *w, const X509_CRL *crl)
-{
-	const struct pki_crl *complete = find_list(w, crl), *newest = NULL;
-
-	for (int i = 0; complete && i < sk_X509_CRL_num(w->genuine); i++) {
-		const struct pki_crl *one = find_list(w, sk_X509_CRL_value(w->genuine, i));
-
-		if (one && pki_crl_delta_fits(one, complete) &&
-		    (!newest || pki_crl_replaces(one, newest)))
-			newest = one;
-	}
+	for (size_t i = 0; complete != SIZE_MAX && i < w->n_lists; i++)
+		if (w->list[i] && pki_crl_delta_fits(lists[i], lists[complete]) &&
+		    (newest == SIZE_MAX || pki_crl_replaces(lists[i], lists[newest])))
+			newest = i;
 	return newest;
 }
 
@@ -440,13 +512,16 @@ static const struct pki_crl *newest_delta(const struct work *w, const X509_CRL *
 static int look_up(X509_STORE_CTX *ctx, X509_CRL *crl, X509 *cert)
 {
 	struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
-	const struct pki_crl *delta = newest_delta(w, crl), *before = w->delta;
+	const struct pki_crl *before = w->delta;
+	size_t complete = find_list(w, crl), newest = newest_delta(w, complete);
 	int r = 1;
 
-	if (delta) {
+	if (newest != SIZE_MAX) {
+		const struct pki_crl *delta = w->evidence->crls[newest];
+
 		w->delta = delta;
 		w->delta_spoilt = false;
-		if (check_list(ctx, delta->x509))
+		if (check_list(ctx, w->list[newest]))
 			r = w->cert_crl(ctx, delta->x509, cert);
 		else
 			r = 0;
@@ -454,13 +529,14 @@ static int look_up(X509_STORE_CTX *ctx, X509_CRL *crl, X509 *cert)
 		if (r == 0)
 			return 0;
 		/* removeFromCRL; one that is past its day takes nothing back */
-		if (r == 2 && !w->delta_spoilt && !is_outdated(w, delta->x509) &&
+		if (r == 2 && !w->delta_spoilt && !w->outdated[newest] &&
 		    delta->this_update <= w->at &&
 		    (delta->next_update > INT64_MAX - w->evidence->grace ||
 		     w->at <= delta->next_update + w->evidence->grace))
 			return 1;
 	}
-	return w->cert_crl(ctx, crl, cert);
+	return w->cert_crl(ctx, complete == SIZE_MAX ? crl : w->evidence->crls[complete]->x509,
+			   cert);
 }
 
 /* A context whose functions nobody has replaced has OpenSSL's own. */
@@ -534,10 +610,10 @@ static int64_t fresh_until(const struct work *w, size_t i)
 	const X509_NAME *issuer = X509_get_issuer_name(w->path[i]->x509);
 	int64_t until = INT64_MAX;
 
-	for (size_t j = 0; j < w->evidence->n_crls && j < PKI_CRLS_MAX; j++) {
+	for (size_t j = 0; j < w->n_lists; j++) {
 		const struct pki_crl *crl = w->evidence->crls[j];
 
-		if (sk_X509_CRL_find(w->genuine, crl->x509) >= 0 && !crl->delta &&
+		if (w->list[j] && !crl->delta &&
 		    X509_NAME_cmp(X509_CRL_get_issuer(crl->x509), issuer) == 0 &&
 		    (crl->next_update > INT64_MAX - w->evidence->grace ||
 		     crl->next_update + w->evidence->grace >= w->at))
@@ -552,7 +628,11 @@ static void conclude(struct work *w, size_t i)
 
 	if (status->state != PKI_STATE_UNKNOWN)
 		return;
-	if (w->error[i] == X509_V_OK) {
+	if (w->incomplete) {
+		(void)snprintf(
+			status->text, sizeof(status->text),
+			"there are more revocation lists than are looked at, or one that cannot be understood");
+	} else if (w->error[i] == X509_V_OK) {
 		status->state = PKI_STATE_GOOD;
 		status->source = "crl";
 		status->fresh_until = fresh_until(w, i);
@@ -577,7 +657,6 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 			 .n_path = n_path,
 			 .others = others,
 			 .at = at,
-			 .outdated = evidence->outdated,
 			 .status = ret};
 	int r;
 

@@ -15,8 +15,11 @@
 #include "pki/ocsp.h"
 #include "pki/verify.h"
 
-/* Signatures of lists that are checked for one path. */
-#define PKI_CRL_CHECKS_MAX (4 * PKI_CRLS_MAX)
+#define PKI_EVIDENCE_LISTS_MAX 512 /* lists that are looked at for one path */
+
+/* Signatures that are checked for one path to find out who signed these: of lists, and of certificates that may vouch for some. */
+#define PKI_CRL_CHECKS_MAX   256
+#define PKI_CRL_VOUCHING_MAX 64
 
 /* The configuration's `revocation`. */
 enum pki_revocation_mode {
@@ -31,17 +34,18 @@ int pki_revocation_mode_parse(const char *text, enum pki_revocation_mode *ret); 
 /* Borrowed. All zeros: nothing is known. */
 struct pki_evidence {
 	struct pki_crl *const *crls;
-	size_t n_crls; /* those beyond PKI_CRLS_MAX are not looked at */
+	size_t n_crls; /* those beyond PKI_EVIDENCE_LISTS_MAX are not looked at, see incomplete */
 	struct pki_ocsp *const *answers;
 	size_t n_answers; /* likewise PKI_OCSP_ANSWERS_MAX */
 	int64_t grace;	  /* seconds for which evidence counts beyond its nextUpdate */
 	uint64_t
-		outdated; /* a bit for each list that is older than one that was in force: it revokes, and says nothing good */
-	uint64_t *
-		genuine; /* NULL, or: filled with a bit for each list that was signed by who may sign lists for this path */
-	/* NULL, or: called for each of these, with whose key signed it. True: it is outdated, too. */
+		outdated; /* a bit for each of the first 64 lists that is older than one that was in force: it revokes, and says nothing good */
+	/* NULL, or: called for each list that was signed by who may sign lists for this path, with whose key that is. True: it is outdated, too. */
 	bool (*proven)(void *ctx, size_t i, const struct pki_cert *signer);
 	void *ctx;
+	bool incomplete; /* there are lists besides that were left out: nothing is good by those that are here */
+	unsigned *checks; /* NULL, or: signatures that were checked are added */
+	bool *gave_up; /* NULL, or: set where a bound was hit, which is then as if lists were left out */
 };
 
 enum pki_state {

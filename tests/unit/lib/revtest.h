@@ -9,6 +9,7 @@
 #include "lib/exchange.h"
 #include "lib/pkirev.h"
 
+#include "base/log.h"
 #include "base/str.h"
 #include "daemon/judge.h"
 #include "daemon/trust_lists.h"
@@ -135,6 +136,38 @@ static inline struct pkirev_der lists(const struct pkigen_cert *revoked_peer,
 							.number = number}),
 		    pkirev_crl(root,
 			       &(struct pkirev_crl){.revoked = {revoked_ca}, .number = number}));
+}
+
+/* As many lists as a connection's files may have, of `as`, signed by a key that nobody knows. */
+static inline struct pkirev_der heap_of_lists(const struct pkigen_cert *as)
+{
+	struct pkirev_der all = {(uint8_t *)pkigen_text("%s", ""), 0};
+	EVP_PKEY *nobodys = pkigen_key(PKIGEN_P256, 3);
+
+	for (uint64_t i = 1; i <= PKI_CRLS_MAX; i++) {
+		struct pkirev_der one = pkirev_crl(as, &(struct pkirev_crl){.number = i,
+									    .use_key = nobodys});
+		char *text = pkigen_text("%s%s", (const char *)all.data, pkirev_crl_pem(one));
+
+		all = (struct pkirev_der){(uint8_t *)text, strlen(text)};
+	}
+	return all;
+}
+
+/* Lines that say that lists are not kept. */
+static size_t not_kept;
+
+static inline void on_line(enum cg_log_level level _unused_, const char *event _unused_,
+			   const char *text, const struct cg_log_field *fields _unused_,
+			   size_t n_fields _unused_, void *userdata _unused_)
+{
+	not_kept += strstr(text, "are not kept") != NULL;
+}
+
+static inline void count_not_kept(bool on)
+{
+	not_kept = 0;
+	cg_log_set_sink(on ? on_line : NULL, NULL);
 }
 
 static inline void use(bool fetch, const struct pkirev_der *crl)

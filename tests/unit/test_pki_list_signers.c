@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Who signed a list: a CA that was renewed with its key, others of its name, any number of lists beside those that count, and what a peer can have us
+ * check for that.
+ */
+#include "lib/pkiproof.h"
+
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#define STRANGERS 100
+#define SENT	  6
+
+static const char by_number[] = "authorityKeyIdentifier=keyid:always,issuer:always";
+
+static struct pkigen_cert *renewed_ca(void)
+{
+	return pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=CA,O=Example", .ca = true, .use_key = ca->key},
+		root);
+}
+
+/* Its lists may be about its other certificate, by number or by an identifier of the key. */
+static void a_list_that_names_another_certificate_of_the_ca_is_its_own(void **state)
+{
+	const struct pkigen_cert *renewed = renewed_ca();
+	/* no other tool would make the second one of the key */
+	static const char *const names[] = {by_number, "2.5.29.35=DER:30:06:80:04:01:02:03:04"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_(proof_done) struct proof good = {}, revoked = {}, held = {}, old = {};
+		const struct pkirev_crl list = {.no_aki = true, .extra = {names[i]}, .number = 7};
+		struct pkirev_crl other = list;
+
+		CRL(&good, root);
+		add_crl(&good, renewed, list);
+		prove(&good, REQUIRED);
+		assert_valid(&good.check);
+		assert_string_equal(good.revocation.status[0].source, "crl");
+		assert_int_equal(good.revocation.status[0].fresh_until, pkigen_now() + PKIGEN_DAY);
+
+		other.revoked[0] = gw;
+		other.reason = CRL_REASON_CERTIFICATE_HOLD;
+		add_crl(&revoked, renewed, other);
+		prove(&revoked, AVAILABLE);
+		assert_refused(&revoked.check, PKI_REVOKED, "(certificateHold)");
+		assert_int_equal(revoked.revocation.status[0].revoked_at, pkigen_now() - 7200);
+
+		/* and its delta takes that back */
+		CRL(&held, root);
+		add_crl(&held, renewed, other);
+		other.number = 8;
+		other.base = 7;
+		other.reason = CRL_REASON_REMOVE_FROM_CRL;
+		add_crl(&held, renewed, other);
+		prove(&held, REQUIRED);
+		assert_valid(&held.check);
+
+		/* held to what holds for others */
+		CRL(&old, root);
+		other = list;
+		other.next_update = pkigen_now() - 10;
+		add_crl(&old, renewed, other);
+		prove(&old, REQUIRED);
+		assert_refused(&old.check, PKI_REVOCATION_UNKNOWN, "CRL has expired");
+	}
+}
+
+/* The root's own, too, which is not asked about itself. */
+static void so_it_is_of_an_anchor_that_was_renewed(void **state)
+{
+	const struct pkigen_cert *renewed = pkigen_make(
+		&(struct pkigen_spec){
+			.subject = "CN=Root,O=Example", .ca = true, .use_key = root->key},
+		NULL);
+	_cleanup_(proof_done) struct proof p = {}, revoked = {};
+
+	(void)state;
+	CRL(&p, ca);
+	CRL(&p, renewed, .no_aki = true, .extra = {by_number});
+	prove(&p, REQUIRED);
+	assert_valid(&p.check);
+	CRL(&revoked, renewed, .no_aki = true, .revoked = {ca}, .extra = {by_number});
+	prove(&revoked, AVAILABLE);
+	assert_refused(&revoked.check, PKI_REVOKED, "\"CN=CA,O=Example\" was revoked");
+}
+
+/* Whatever it says of itself: it is the key that counts, and a hash that is good enough. */
+static void a_list_by_another_key_of_the_name_changes_nothing(void **state)
+{
+	const struct pkigen_cert *renewed = renewed_ca();
+	const struct pkigen_cert *sibling = pkigen_intermediate(pkigen_root("CN=Root,O=Example"),
+								"CN=CA,O=Example");
+	const struct {
+		const struct pkigen_cert *as;
+		struct pkirev_crl list;
+	} ways[] = {
+		{sibling, {.no_aki = false}},
+		{sibling, {.no_aki = true}},
+		{sibling, {.no_aki = true, .extra = {by_number}}},
+		{ca, {.use_key = sibling->key}},
+		{renewed, {.no_aki = true, .extra = {by_number}, .use_key = sibling->key}},
+		{renewed, {.no_aki = true, .extra = {by_number}, .break_signature = true}},
+		{renewed, {.no_aki = true, .extra = {by_number}, .digest = "SHA1"}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		_cleanup_(proof_done) struct proof alone = {}, beside = {}, hiding = {};
+		struct pkirev_crl list = ways[i].list;
+
+		/* nothing is good by it */
+		CRL(&alone, root);
+		add_crl(&alone, ways[i].as, list);
+		prove(&alone, REQUIRED, sibling);
+		assert_refused(&alone.check, PKI_REVOCATION_UNKNOWN,
+			       "no revocation list of its issuer");
+		/* it hides nothing */
+		list.this_update = pkigen_now() - 5;
+		CRL(&hiding, ca, .revoked = {gw});
+		add_crl(&hiding, ways[i].as, list);
+		prove(&hiding, AVAILABLE, sibling);
+		assert_refused(&hiding.check, PKI_REVOKED, "was revoked");
+		/* and revokes nothing */
+		CRL(&beside, root);
+		list.revoked[0] = gw;
+		add_crl(&beside, ways[i].as, list);
+		CRL(&beside, ca);
+		prove(&beside, REQUIRED, sibling);
+		assert_valid(&beside.check);
+	}
+}
+
+/* A key that would be too weak for a path is so for its lists. */
+static void a_list_by_a_weak_key_is_nobodys(void **state)
+{
+	struct pkigen_spec spec = {
+		.subject = "CN=Weak", .ca = true, .key = PKIGEN_RSA1024, .key_number = 1};
+	const struct pkigen_cert *weak = pkigen_make(&spec, NULL);
+	struct pkirev_der der = pkirev_crl(weak, &(struct pkirev_crl){.number = 1});
+	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
+	_cleanup_(pki_crl_unrefp) struct pki_crl *crl = NULL;
+
+	(void)state;
+	assert_int_equal(pki_cert_new(weak->der, weak->der_len, NULL, &cert), 0);
+	assert_int_equal(pki_crl_new(der.data, der.len, NULL, &crl), 0);
+	assert_false(pki_crl_signed_by(crl, cert));
+}
+
+static void add_strangers(struct proof *p, size_t n)
+{
+	const struct pkigen_cert *other = pkigen_root("CN=Stranger,O=Example");
+	EVP_PKEY *nobodys = pkigen_key(PKIGEN_P256, 3);
+
+	for (size_t i = 0; i < n; i++)
+		CRL(p, i % 2 ? other : ca, .use_key = nobodys, .number = i + 1);
+}
+
+static void strangers_lists_take_no_room_from_the_one_that_counts(void **state)
+{
+	_cleanup_(proof_done) struct proof p = {}, revoked = {};
+
+	(void)state;
+	add_strangers(&p, STRANGERS);
+	CRL(&p, root);
+	CRL(&p, ca);
+	prove(&p, REQUIRED);
+	assert_valid(&p.check);
+	add_strangers(&revoked, STRANGERS);
+	CRL(&revoked, renewed_ca(), .no_aki = true, .extra = {by_number}, .revoked = {gw});
+	prove(&revoked, AVAILABLE);
+	assert_refused(&revoked.check, PKI_REVOKED, "was revoked");
+}
+
+/* What is beyond a bound may be what revokes. */
+static void where_a_bound_is_hit_nothing_is_good(void **state)
+{
+	const char *text = "more revocation lists than are looked at";
+	_cleanup_(proof_done) struct proof p = {}, many = {};
+	unsigned checks = 0;
+	bool gave_up = false;
+
+	(void)state;
+	CRL(&p, root);
+	CRL(&p, ca);
+	for (size_t i = 0; i < PKI_CRL_CHECKS_MAX; i++)
+		CRL(&p, ca, .use_key = pkigen_key(PKIGEN_P256, 3), .number = i + 1);
+	p.revocation.evidence.checks = &checks;
+	p.revocation.evidence.gave_up = &gave_up;
+	prove(&p, AVAILABLE);
+	assert_valid(&p.check);
+	assert_int_equal(p.revocation.status[0].state, PKI_STATE_UNKNOWN);
+	assert_text(p.revocation.status[0].text, text);
+	assert_true(gave_up);
+	assert_int_equal(checks, PKI_CRL_CHECKS_MAX);
+	/* the next look goes on from there */
+	gave_up = false;
+	prove(&p, REQUIRED);
+	assert_valid(&p.check);
+	assert_false(gave_up);
+	assert_int_equal(checks, PKI_CRL_CHECKS_MAX + 2);
+
+	CRL(&many, root);
+	CRL(&many, ca);
+	add_strangers(&many, PKI_EVIDENCE_LISTS_MAX - 1);
+	prove(&many, REQUIRED);
+	assert_refused(&many.check, PKI_REVOCATION_UNKNOWN, text);
+	prove(&many, AVAILABLE);
+	assert_valid(&many.check);
+	/* and what is revoked is */
+	CRL(&p, root, .revoked = {ca}, .this_update = pkigen_now() - 5);
+	p.revocation.evidence.incomplete = true;
+	prove(&p, AVAILABLE);
+	assert_refused(&p.check, PKI_REVOKED, "was revoked");
+}
+
+static void a_signature_is_checked_once_and_a_stand_in_made_once(void **state)
+{
+	_cleanup_(proof_done) struct proof p = {};
+	unsigned checks = 0;
+	X509_CRL *stand_in;
+
+	(void)state;
+	CRL(&p, root);
+	CRL(&p, renewed_ca(), .no_aki = true, .extra = {by_number}, .revoked = {root});
+	p.revocation.evidence.checks = &checks;
+	prove(&p, REQUIRED);
+	assert_valid(&p.check);
+	assert_int_equal(checks, 2);
+	assert_null(p.crls.list[0]->stand_in);
+	stand_in = p.crls.list[1]->stand_in;
+	assert_non_null(stand_in);
+	assert_null(X509_CRL_get_REVOKED(stand_in));
+	prove(&p, REQUIRED);
+	assert_valid(&p.check);
+	assert_int_equal(checks, 2);
+	assert_ptr_equal(p.crls.list[1]->stand_in, stand_in);
+}
+
+/* With the CA's name, and whatever identifiers fit the lists that there are. */
+static void what_a_peer_sends_causes_no_checks(void **state)
+{
+	const struct pkigen_cert *sibling = pkigen_intermediate(pkigen_root("CN=Root,O=Example"),
+								"CN=CA,O=Example");
+	const struct pkigen_cert *sent[SENT], *strange[SENT];
+	_cleanup_(proof_done) struct proof quiet = {}, loud = {}, bounded = {};
+	unsigned with = 0, without = 0, foreign = 0;
+
+	(void)state;
+	for (size_t i = 0; i < SENT; i++) {
+		sent[i] = pkigen_make(&(struct pkigen_spec){.subject = "CN=CA,O=Example",
+							    .ca = true,
+							    .use_key = ca->key,
+							    .break_signature = true},
+				      root);
+		strange[i] = pkigen_make(&(struct pkigen_spec){.subject = "CN=CA,O=Example",
+							       .ca = true,
+							       .use_key = sibling->key,
+							       .break_signature = true},
+					 root);
+	}
+	CRL(&quiet, root);
+	CRL(&quiet, ca);
+	quiet.revocation.evidence.checks = &without;
+	prove(&quiet, REQUIRED);
+	assert_valid(&quiet.check);
+	CRL(&loud, root);
+	CRL(&loud, ca);
+	loud.revocation.evidence.checks = &with;
+	prove(&loud, REQUIRED, sent[0], sent[1], sent[2], sent[3], sent[4], sent[5]);
+	assert_valid(&loud.check);
+	assert_int_equal(with, without);
+
+	/* Where a list is there that may be theirs, it is once for each at most, and takes nothing from the path's own. */
+	CRL(&bounded, root);
+	for (size_t i = 0; i < STRANGERS; i++)
+		CRL(&bounded, sibling, .number = i + 1);
+	CRL(&bounded, ca, .revoked = {gw});
+	bounded.revocation.evidence.checks = &foreign;
+	prove(&bounded, AVAILABLE, strange[0], strange[1], strange[2], strange[3], strange[4],
+	      strange[5]);
+	assert_refused(&bounded.check, PKI_REVOKED, "was revoked");
+	assert_true(foreign <= STRANGERS + 2 + SENT);
+}
+
+static void spoil_reason(X509_REVOKED *entry)
+{
+	ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *ext;
+
+	assert_int_equal(ASN1_OCTET_STRING_set(octets, (const unsigned char *)"?", 1), 1);
+	ext = X509_EXTENSION_create_by_NID(NULL, NID_crl_reason, 0, octets);
+	assert_int_equal(X509_REVOKED_add_ext(entry, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+	ASN1_OCTET_STRING_free(octets);
+}
+
+/* OpenSSL uses no list with an entry that it cannot read; a stand-in, which has none, changes nothing of that. */
+static void a_list_with_an_entry_that_cannot_be_read_says_nothing_good(void **state)
+{
+	const struct pkigen_cert *renewed = renewed_ca();
+	struct pkirev_crl list = {.no_aki = true, .extra = {by_number}, .revoked = {root}};
+	struct pkirev_der der = pkirev_crl(renewed, &list);
+	_cleanup_(pki_crl_unrefp) struct pki_crl *crl = NULL;
+	_cleanup_(proof_done) struct proof p = {};
+	const unsigned char *in = der.data;
+	X509_CRL *x509 = d2i_X509_CRL(NULL, &in, (long)der.len);
+	unsigned char *out = NULL;
+	int len;
+
+	(void)state;
+	assert_non_null(x509);
+	spoil_reason(sk_X509_REVOKED_value(X509_CRL_get_REVOKED(x509), 0));
+	assert_true(X509_CRL_sign(x509, renewed->key, EVP_sha256()) > 0);
+	len = i2d_X509_CRL(x509, &out);
+	assert_true(len > 0);
+	assert_int_equal(pki_crl_new(out, (size_t)len, NULL, &crl), 0);
+	CRL(&p, root);
+	assert_int_equal(pki_crls_add(&p.crls, crl), 0);
+	prove(&p, REQUIRED);
+	assert_refused(&p.check, PKI_REVOCATION_UNKNOWN, "cannot be understood");
+	assert_null(crl->stand_in);
+	OPENSSL_free(out);
+	X509_CRL_free(x509);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_list_that_names_another_certificate_of_the_ca_is_its_own),
+		cmocka_unit_test(so_it_is_of_an_anchor_that_was_renewed),
+		cmocka_unit_test(a_list_by_another_key_of_the_name_changes_nothing),
+		cmocka_unit_test(a_list_by_a_weak_key_is_nobodys),
+		cmocka_unit_test(strangers_lists_take_no_room_from_the_one_that_counts),
+		cmocka_unit_test(where_a_bound_is_hit_nothing_is_good),
+		cmocka_unit_test(a_signature_is_checked_once_and_a_stand_in_made_once),
+		cmocka_unit_test(what_a_peer_sends_causes_no_checks),
+		cmocka_unit_test(a_list_with_an_entry_that_cannot_be_read_says_nothing_good),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
