@@ -270,6 +270,25 @@ static void no_lane_keeps_others_out(void **state)
 	assert_int_equal(w->overloads, 0);
 }
 
+/* However many peers that are known have something to say at once: after so many of them it is the others' turn. */
+static void known_have_bounded_turns(void **state)
+{
+	struct world *w = *state;
+	size_t first = 0;
+
+	say(w, 0, 'S', 1);
+	say(w, 0, 'B', 1 << 16);
+	for (uint32_t i = 0; i < SOCKETS * 150; i++)
+		say(w, i % SOCKETS, 'K', i << 16);
+	turns(w, 50);
+	assert_int_equal(handled(w, 'K'), SOCKETS * 150);
+	while (w->kinds[first] == 'K')
+		first++;
+	assert_in_range(first, 1, 256);
+	assert_int_equal(w->kinds[first], 'B');
+	assert_int_equal(w->kinds[first + 1], 'S');
+}
+
 /* What is nobody's takes no place in a queue, and is told the engine, which counts it. */
 static void what_is_refused_does_not_wait(void **state)
 {
@@ -297,6 +316,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(nobody_waits_forever, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_lane_keeps_others_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(known_have_bounded_turns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_refused_does_not_wait, set_up, tear_down),
 	};
 
