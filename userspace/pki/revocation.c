@@ -205,7 +205,7 @@ static bool may_sign_lists(const struct pki_cert *cert)
 
 static bool is_named(const struct pki_cert *cert, const AUTHORITY_KEYID *akid)
 {
-	return X509_check_akid(cert->x509, akid) == X509_V_OK;
+	return cert && X509_check_akid(cert->x509, akid) == X509_V_OK;
 }
 
 /* A certificate of the path; whom the list names first. */
