@@ -97,19 +97,19 @@ void key_log_ike(const struct ike_out_keys *k, char ret[KEY_LOG_LINE])
 	OPENSSL_cleanse(hex, sizeof(hex));
 }
 
-/* One direction. Returns what it takes. */
-static size_t esp_line(const struct cg_addr *from, const struct cg_addr *to, uint32_t spi,
-		       const char *encr, const struct ike_blob *encr_key, const char *integ,
+/*
+ * One direction. Returns what it takes. From and to any address: SAs move (MOBIKE, NAT), and a capture may be from beyond a NAT; the SPI tells whose key it is.
+ */
+static size_t esp_line(sa_family_t family, uint32_t spi, const char *encr,
+		       const struct ike_blob *encr_key, const char *integ,
 		       const struct ike_blob *integ_key, char *ret, size_t size)
 {
-	char a[CG_ADDR_SIZE], b[CG_ADDR_SIZE];
 	struct hex hex[2];
 	int n;
 
-	n = snprintf(ret, size, "\"%s\",\"%s\",\"%s\",\"0x%08x\",\"%s\",\"0x%s\",\"%s\",\"0x%s\"\n",
-		     from->family == AF_INET6 ? "IPv6" : "IPv4", cg_addr_format(from, a),
-		     cg_addr_format(to, b), spi, encr, to_hex(encr_key, &hex[0])->s, integ,
-		     to_hex(integ_key, &hex[1])->s);
+	n = snprintf(ret, size, "\"%s\",\"*\",\"*\",\"0x%08x\",\"%s\",\"0x%s\",\"%s\",\"0x%s\"\n",
+		     family == AF_INET6 ? "IPv6" : "IPv4", spi, encr, to_hex(encr_key, &hex[0])->s,
+		     integ, to_hex(integ_key, &hex[1])->s);
 	OPENSSL_cleanse(hex, sizeof(hex));
 	return n < 0 ? 0 : MIN((size_t)n, size - 1);
 }
@@ -126,9 +126,9 @@ void key_log_esp(const struct ike_out_child_add *a, char ret[KEY_LOG_LINE])
 			       a->spi_out, ike_suite_format(&a->suite, suite, sizeof(suite)));
 		return;
 	}
-	n = esp_line(&a->remote.addr, &a->local.addr, a->spi_in, encr, &a->keys.encr_in, integ,
+	n = esp_line(a->local.addr.family, a->spi_in, encr, &a->keys.encr_in, integ,
 		     &a->keys.integ_in, ret, KEY_LOG_LINE);
-	(void)esp_line(&a->local.addr, &a->remote.addr, a->spi_out, encr, &a->keys.encr_out, integ,
+	(void)esp_line(a->local.addr.family, a->spi_out, encr, &a->keys.encr_out, integ,
 		       &a->keys.integ_out, ret + n, KEY_LOG_LINE - n);
 }
 

@@ -498,8 +498,9 @@ static bool peer_may_send(const struct ik_child *child)
 }
 
 /*
- * Both sides rekeyed the same one, and the peer leaves it to us to delete what it made in vain, against section 2.8.1. It does not know then which of the two
- * stays, and may send by the one that it has to lose: what stays is made anew before, once, which is the newest to everybody. True: that is under way.
+ * Both sides rekeyed the same one, and the peer leaves it to us to delete what it made in vain, against section 2.8.1; or it made last what we made in vain. It
+ * may not know then which of the two stays, and send by the one that it has to lose: what stays is made anew before, once, which is the newest to everybody.
+ * True: that is under way.
  */
 static bool renewed_before(const struct ik_child *redundant)
 {
@@ -572,7 +573,9 @@ void ik_child_settle(struct ik_child *old)
 		return;
 	lost = own && peers && memcmp(own->low_nonce, peers->low_nonce, IK_LOW_NONCE) < 0;
 	if (own && peers) {
-		if (lost)
+		if (lost && own->late)
+			ik_child_watch(own, IK_LINGER);
+		else if (lost)
 			ik_child_close(own);
 		else
 			ik_child_watch(peers, IK_WATCH);

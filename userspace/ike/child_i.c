@@ -427,8 +427,10 @@ static void followed(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *c
  * The peer chose additional key exchanges, or none, while it rekeys the same Child SA. true: ours stops here. What is complete goes before
  * what is not; of two that are not, the one with the lowest nonce is given up by who began it.
  */
-static bool collided(struct ik_sa *sa, struct ik_child *child, struct ik_child *old, bool more)
+static bool collided(const struct ik_exchange *x, struct ik_child *child, struct ik_child *old,
+		     bool more)
 {
+	struct ik_sa *sa = x->sa;
 	const struct ik_child *peers = old ? ik_child_find(sa->e, old->peer_new) : NULL;
 	bool lost;
 
@@ -439,10 +441,13 @@ static bool collided(struct ik_sa *sa, struct ik_child *child, struct ik_child *
 		stop(child, old);
 		return true;
 	}
-	if (peers->state == IK_CHILD_OFFERED)
+	if (peers->state == IK_CHILD_OFFERED) {
 		ik_followup_drop(sa);
-	else
-		child->on_use = child->standby = lost;
+		return false;
+	}
+	child->on_use = child->standby = lost;
+	/* Our answer may have got there before a request that had to be repeated; it has if what was made by it is in use. */
+	child->late = lost && (x->tries > 0 || !peers->unproven);
 	return false;
 }
 
@@ -492,7 +497,7 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 			ik_child_end(child, false);
 		else
 			ik_child_close(child);
-	} else if (!collided(sa, child, old, more)) {
+	} else if (!collided(x, child, old, more)) {
 		/*
 		 * Should ours be the one that goes, traffic stays where it is, also when the peer sends on it: it has to hear it for as long, but may hear
 		 * nothing on it once it has our DELETE.

@@ -154,6 +154,7 @@ struct ik_child {
 	bool on_use;	/* it may be waiting for the peer to use it first */
 	bool standby;	/* nor is it used then: it is to be deleted */
 	bool unproven;	/* the peer asked for it, and has not shown yet that it has our answer */
+	bool late;	/* it lost, and the peer may have made it last; no snapshot has it */
 	bool doomed;	/* to be deleted as soon as that can be said */
 	bool initial;	/* made in IKE_AUTH */
 	bool surplus;	/* the peer's rekeying won while the answer to ours was under way */
