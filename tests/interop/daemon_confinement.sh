@@ -139,13 +139,11 @@ survives() { # ROLE NUMBER ARGUMENT...
 refused_to() { # ROLE NUMBER ARGUMENT...: -EPERM
 	local role=$1
 	shift
-	wait_for 10 filtered "$(pid_of hq "$role")" && [ "$("$inject" "$(pid_of hq "$role")" "$@")" = 'returned -1' ]
+	wait_for 10 pid_of hq "$role" >/dev/null && wait_for 10 filtered "$(pid_of hq "$role")" && [ "$("$inject" "$(pid_of hq "$role")" "$@")" = 'returned -1' ]
 }
 
 holders() { # KEY: the processes in whose memory it is
-	local pids
-	mapfile -t pids < <(gate_pids hq)
-	python3 tests/lib/keyscan.py "$pki/$1.key" "${pids[@]}"
+	gate_holders hq "$pki/$1.key"
 }
 
 # Another file in its place, loaded.
