@@ -136,16 +136,8 @@ survives() { # ROLE NUMBER ARGUMENT...
 	! "$inject" "$(pid_of hq "$role")" "$@"
 }
 
-refused_to() { # ROLE NUMBER ARGUMENT...: -EPERM
-	local role=$1
-	shift
-	wait_for 10 filtered "$(pid_of hq "$role")" && [ "$("$inject" "$(pid_of hq "$role")" "$@")" = 'returned -1' ]
-}
-
 holders() { # KEY: the processes in whose memory it is
-	local pids
-	mapfile -t pids < <(gate_pids hq)
-	python3 tests/lib/keyscan.py "$pki/$1.key" "${pids[@]}"
+	gate_holders hq "$pki/$1.key"
 }
 
 # Another file in its place, loaded.
@@ -169,7 +161,7 @@ recovers() { # ROLE: there is another process of that role, and the daemon answe
 	wait_for 10 pid_of hq "$1" && gate_answers hq
 }
 
-ktap_begin 85
+ktap_begin 84
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert hq hq2 p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -225,7 +217,6 @@ t 'fetch: writes no file' dies_of fetch 257 -100 @/tmp/x 0x41 0644
 t 'fetch: executes nothing' dies_of fetch 59 @/bin/sh 0 0
 t 'fetch: maps no file as a program' dies_of fetch 9 0 4096 5 2 3 0
 t 'fetch: has no netlink but that of addresses and routes' dies_of fetch 41 16 3 16
-t 'fetch: gets no local socket' refused_to fetch 41 1 1 0
 t 'fetch: is started anew when names mean something else, which is no failure' anew || tail -n 5 "$gate_root/hq/log"
 t 'main: writes no file' dies_of main 257 -100 @/etc/passwd 2 0
 t 'and all others end with it' eval '[ -z "$(gate_pids hq | grep -v "$(cat $gate_root/hq/pid)")" ]'

@@ -10,6 +10,7 @@
 #   gate NAME ARGUMENT...          the certgate command, in the namespace, with that daemon
 #   gate_field NAME CONNECTION F   a field of the connection's status, a path like ike.suite or children.0.state
 #   pid_of NAME ROLE               its first process of that role; `launcher` is the one that was started
+#   gate_holders NAME FILE         its processes in whose memory that private key is (or that text, FILE not being *.key), a line each
 #   gate_stop NAME                 on purpose, with DELETE
 #   gate_kill NAME                 all its processes, with SIGKILL
 
@@ -78,6 +79,12 @@ pid_of() {
 		[[ " ${words[*]} " != *" --role $2 "* ]] || { echo "$pid"; return 0; }
 	done
 	return 1
+}
+
+gate_holders() {
+	local pids
+	mapfile -t pids < <(gate_pids "$1")
+	python3 tests/lib/keyscan.py "$2" "${pids[@]}" || echo "cannot be read"
 }
 
 gate_stop() {

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Looks for a P-256 private key in the memory of processes.
+"""Looks for a P-256 private key in the memory of processes, or for a text.
 
-    keyscan.py KEY.pem PID...
+    keyscan.py KEY.key PID...
+    keyscan.py FILE PID...
 
 Prints the processes that have it, a number a line, and on standard error where and in which form: the scalar's bytes as DER has them, as a
-bignum of OpenSSL's, as that in Montgomery form; or the text of the file. Ends with 1 if a process cannot be read.
+bignum of OpenSSL's, as that in Montgomery form; or the text of the file. Of a file that is not named *.key the first line is looked for. Ends with 1 if
+a process cannot be read, its stack and heap among what is not, or has gone.
 """
 import subprocess
 import sys
@@ -36,6 +38,7 @@ def regions(pid):
 
 def scan(pid, wanted):
     found = False
+    unread = {"[stack]", "[heap]"}
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
         for start, end, name in regions(pid):
             try:
@@ -43,15 +46,30 @@ def scan(pid, wanted):
                 data = mem.read(end - start)
             except OSError:
                 continue
+            if len(data) == end - start:
+                unread.discard(name)
             for form, value in wanted.items():
                 at = data.find(value)
                 if at >= 0:
                     found = True
                     print(f"{pid}: {form} at {start + at:#x} {name}", file=sys.stderr)
+    if unread:
+        sys.exit(f"{pid}: cannot be read: {', '.join(unread)}")
     return found
 
 
-wanted = forms(sys.argv[1])
+def first_line(path):
+    with open(path, "rb") as f:
+        text = f.readline().strip()
+    if len(text) < 16:
+        sys.exit(f"{path}: too short to be looked for")
+    return {"text": text}
+
+
+wanted = forms(sys.argv[1]) if sys.argv[1].endswith(".key") else first_line(sys.argv[1])
 for pid in sys.argv[2:]:
-    if scan(pid, wanted):
-        print(pid)
+    try:
+        if scan(pid, wanted):
+            print(pid)
+    except OSError as e:
+        sys.exit(f"{pid}: cannot be read: {e}")

@@ -105,6 +105,13 @@ static int load_outbound(struct cli *cli, const struct outbound_options *o,
 	return CLI_OK;
 }
 
+static void print_subject(struct cli *cli, const char *what, const struct pki_cert *cert)
+{
+	_cleanup_free_ char *safe = out_printable(cert->subject);
+
+	(void)fprintf(cli->out, "%s: %s\n", what, safe ? safe : "?");
+}
+
 static int print_outbound(struct cli *cli, const struct pki_outbound *outbound,
 			  const struct pki_findings *findings, int64_t at)
 {
@@ -128,8 +135,7 @@ static int print_outbound(struct cli *cli, const struct pki_outbound *outbound,
 	cert_findings_print(cli, findings, PKI_NOTE);
 	cert_print(cli, outbound->leaf, at);
 	for (size_t i = 0; i < outbound->intermediates.n; i++)
-		(void)fprintf(cli->out, "sent with it: %s\n",
-			      outbound->intermediates.list[i]->subject);
+		print_subject(cli, "sent with it", outbound->intermediates.list[i]);
 	rules_print(cli, findings, PKI_RULE_OUTBOUND_KEY_TYPE, PKI_RULE_OUTBOUND_IDENTITY);
 	(void)fprintf(cli->out, "%s\n",
 		      good ? "good: fit to be an outbound certificate"
@@ -187,8 +193,7 @@ static int print_inbound(struct cli *cli, const struct pki_trust *trust,
 	for (size_t i = 0; trust && i < trust->anchors.n; i++)
 		cert_print(cli, trust->anchors.list[i], at);
 	for (size_t i = 0; trust && i < trust->helpers.n; i++)
-		(void)fprintf(cli->out, "helps to build paths: %s\n",
-			      trust->helpers.list[i]->subject);
+		print_subject(cli, "helps to build paths", trust->helpers.list[i]);
 	rules_print(cli, findings, PKI_RULE_TRUST_NOT_CA, PKI_RULE_TRUST_SUBJECT);
 	(void)fprintf(cli->out, "%s\n",
 		      good ? "good: fit to be an inbound chain"

@@ -38,8 +38,8 @@ const struct cli_command cli_commands[] = {
 	 "'certgate cert show --help' tells the options of all of them.\n",
 	 cmd_cert},
 	{"pki", "SUBCOMMAND ...", "a small certificate authority for sites that have none",
-	 "Subcommands: init, issue, renew, revoke, crl. 'certgate pki init --help' tells the\n"
-	 "options of all of them.\n",
+	 "Subcommands: init, intermediate, issue, renew, revoke, crl. 'certgate pki init --help'\n"
+	 "tells the options of all of them.\n",
 	 cmd_pki},
 	{"kernel", "SUBCOMMAND ...", "the kernel module's tables, without the daemon",
 	 "Subcommands: device, cert, fingerprint, tunnel, sa, larval, socket, lease, flush,\n"
