@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/libreswan.sh
 . tests/lib/several.sh
 
-gcm_ike='aes_gcm256-sha2_256;dh31'
+gcm_ike='aes_gcm256-sha2_256;dh31' gcm_suite=AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519
 
 # libre_connection NAME CERT IKE ESP [LINES...]: one of libreswan's. Variables: LEFT, LEFT_NET, RIGHT, RIGHT_NET, AUTHBY, UPDOWN (%disabled:
 # pluto waits for no script of routes, which are there anyway).
@@ -59,20 +59,16 @@ subject_of() {
 	echo "${1/*-/}.branch.example" | sed 's/^rsa2048/gw/'
 }
 
-# dropped COUNTER PATTERN: so many packets, a regular expression
-dropped() {
-	ns router nft list counter ip between "$1" | grep -q "packets $2 "
-}
-
 # meeting WHO WHAT CERT POLICY PEER-CERT IKE ESP [LINES...]: WHO begins, certgate or libreswan, with certgate's certificate and policy (see
 # several_add) and libreswan's certificate and proposals. LINE: one more of certgate's connection. LINES go into libreswan's.
-# Each begins when it is its turn, by order.
+# Each begins when it is its turn, by order. SCHEME: of our signature, as libreswan's log names it. NEGOTIATED: the suites of the IKE SA and the Child SA, as
+# status has them. PFS: libreswan rekeys the Child SA, which has this suite then.
 meeting() {
 	local who=$1 mode=responder-only
 	[ "$who" = libreswan ] || mode=initiator-only
 	SUBJECT=$(subject_of "$5") several_add $mode "$3" "$4" 'start: on-traffic' ${LINE:+"$LINE"}
-	what[n]=$2 begins[n]=$who schemes[n]=${SCHEME:-}
-	libre_connections+=$(LEFT=${LEFT:-$peer} LEFT_NET=${LEFT_NET:-$net} UPDOWN=%disabled libre_connection "c$n" "${@:5}")$'\n'
+	what[n]=$2 begins[n]=$who schemes[n]=${SCHEME:-} negotiated[n]=${NEGOTIATED:-} pfs[n]=${PFS:-}
+	libre_connections+=$(LEFT=${LEFT:-$peer} RIGHT=${RIGHT:-${IPV6:+2001:db8:1::2}} LEFT_NET=${LEFT_NET:-$net} UPDOWN=%disabled libre_connection "c$n" "${@:5}")$'\n'
 }
 
 # WHAT CERT POLICY PEER-CERT IKE ESP [LINES...]: each of the two begins once
@@ -81,7 +77,23 @@ both_roles() {
 	meeting libreswan "$@"
 }
 
-# meet N: two results
+# has_suites N IKE ESP: as status says, and that libreswan has extended sequence numbers where we have
+has_suites() {
+	local esn=ESP
+	[[ $3 == */NO_ESN ]] || esn=ESP/ESN
+	echo "$(gate_field hq "c$1" ike.suite) $(gate_field hq "c$1" children.0.suite)"
+	gate_is hq "c$1" ike.suite "$2" && gate_is hq "c$1" children.0.suite "$3" && said "\"c$1\".*established Child SA.*{$esn=>"
+}
+
+# libreswan_rekeys N SUITE: its Child SA
+libreswan_rekeys() {
+	local old
+	old=$(gate_field hq "c$1" children.0.spi_in)
+	libre branch --name "c$1" --asynchronous --rekey-ipsec && wait_for 10 eval '[ "$(gate_field hq "c'"$1"'" children.0.spi_in)" != "'"$old"'" ]' &&
+		gate_is hq "c$1" children.0.suite "$2" && said "\"c$1\".*initiator rekeyed Child SA.*-DH" && several_ping "$1"
+}
+
+# meet N: two results, and what the meeting has more to prove
 meet() {
 	local say="${what[$1]}, ${begins[$1]} initiates"
 	case ${begins[$1]} in
@@ -89,6 +101,8 @@ meet() {
 	libreswan) t "$say: the tunnel is up" initiate "c$1" || logs ;;
 	esac
 	t "$say: ping crosses both ways" several_ping "$1" "${there[$1]:-}" || logs
+	[ -z "${negotiated[$1]}" ] || t "$say: that is what was negotiated" has_suites "$1" ${negotiated[$1]} || logs
+	[ -z "${pfs[$1]}" ] || t "$say: the Child SA is rekeyed with a key exchange of its own" libreswan_rekeys "$1" "${pfs[$1]}" || logs
 	[ -z "${schemes[$1]}" ] || t "$say: signed that way" said "\"c$1\".*${schemes[$1]}" || { grep "\"c$1\".*authen" "$libre_root/branch/log"; logs; }
 }
 
@@ -99,7 +113,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 18; else ktap_begin 107; fi
+if emulated; then ktap_begin 18; else ktap_begin 147; fi
 scripts/peer libreswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 50 || exit 1
@@ -113,7 +127,7 @@ for kind in $kinds; do
 done
 
 several_new
-what=() begins=() schemes=() there=() libre_connections='' rules=''
+what=() begins=() schemes=() negotiated=() pfs=() there=() libre_connections='' rules=''
 both_roles 'RSA, AES-GCM-256, X25519' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
 both_roles 'AES-CBC-256 with HMAC-SHA2-512, MODP 2048' hq-rsa2048 \
 	'{ike: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_512_256], prf: [PRF_HMAC_SHA2_512], dh_groups: [MODP2048]}, ipsec: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_512_256]}}' \
@@ -144,6 +158,20 @@ if ! emulated; then
 	both_roles 'AES-CBC-128 with HMAC-SHA2-256, P-384' hq-rsa2048 \
 		'{ike: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP384]}, ipsec: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128]}}' \
 		branch-rsa2048 'aes128-sha2_256;dh20' aes128-sha2_256
+
+	NEGOTIATED='AES_CBC-256/HMAC_SHA1_96/PRF_HMAC_SHA1/MODP2048 AES_CBC-128/HMAC_SHA1_96/ESN' both_roles 'AES-CBC with HMAC-SHA1, by choice' hq-rsa2048 \
+		'{ike: {encryption: [AES_CBC-256], integrity: [HMAC_SHA1_96], prf: [PRF_HMAC_SHA1], dh_groups: [MODP2048]}, ipsec: {encryption: [AES_CBC-128], integrity: [HMAC_SHA1_96]}}' \
+		branch-rsa2048 'aes256-sha1;dh14' aes128-sha1
+	IPV6=yes both_roles 'IPv6 outside' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
+	NEGOTIATED="$gcm_suite AES_GCM_16-256/ESN" PFS=AES_GCM_16-256/MODP2048/ESN both_roles 'PFS with MODP 2048, ESN' hq-rsa2048 \
+		'{ipsec: {encryption: [AES_GCM_16-256], pfs_group: [MODP2048]}}' branch-rsa2048 "$gcm_ike" 'aes_gcm256;dh14' esn=yes
+	NEGOTIATED="$gcm_suite AES_CBC-256/HMAC_SHA2_256_128/NO_ESN" PFS=AES_CBC-256/HMAC_SHA2_256_128/ECP256/NO_ESN both_roles 'PFS with P-256, no ESN' hq-rsa2048 \
+		'{ipsec: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_256_128], pfs_group: [ECP256]}}' branch-rsa2048 "$gcm_ike" 'aes256-sha2_256;dh19' esn=no
+
+	# It takes and makes no other hash.
+	AUTHBY=rsa-sha2_384 SCHEME='RSASSA-PSS with SHA2_384' meeting certgate 'RSA-PSS with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
+	AUTHBY=rsa-sha2_512 SCHEME='RSASSA-PSS with SHA2_512' meeting libreswan 'RSA-PSS with SHA2-512' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
+	AUTHBY=ecdsa-sha2_512 SCHEME='ECDSA with SHA2_512' meeting certgate 'P-256 with SHA2-512' hq-p256 '' branch-p256 "$gcm_ike" aes_gcm256
 
 	# Nothing that is larger crosses, nor in fragments of IP.
 	rules+='counter large {}
@@ -259,11 +287,12 @@ libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_sta
 t 'without limits of our own: the tunnel is up' gate_up hq branch || logs
 
 # A key log has certgate make its Child SAs anew. Which of two new ones goes is drawn (RFC 7296 section 2.8.1). libreswan 4.10 deletes neither, and
-# sends nothing once the one that it made last is deleted, until there is another: certgate waits half a minute, which is not waited for here, and
-# rekeys the one that stays before it deletes that one.
+# sends nothing once the one that it made last is deleted, until there is another: certgate waits, half a minute if it is libreswan's that goes, which is
+# not waited for here, or five seconds if it is its own, and rekeys the one that stays before it deletes that one.
 before=$(grep -c event=child-rekeyed "$gate_root/hq/log")
-t 'both rekey the Child SA at once and nothing is lost' lossless 7 both_rekey 'gate hq keylog branch on' 'whack --rekey-ipsec' || logs
-t 'which crossed' eval '[ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) = 2 ] && said "initiator rekeyed Child SA" && said "responder rekeyed Child SA"' || logs
+t 'both rekey the Child SA at once and nothing is lost' lossless 7 both_rekey 'gate hq keylog branch on' 'whack --rekey-ipsec' 'said responder.rekeyed.Child.SA' \
+	'said initiator.rekeyed.Child.SA' || logs
+t 'which crossed' eval '[ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) -ge 2 ] && said "initiator rekeyed Child SA" && said "responder rekeyed Child SA"' || logs
 t 'traffic crosses both ways after that' ping_both || logs
 
 # The cable is cut. libreswan knows nothing of it: what it has of the old SAs is there when the cable is whole again.
@@ -284,7 +313,8 @@ MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}}' interop_hq hq-rsa2048
 libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
 t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
 ike=$(ike_spi)
-t 'both rekey the IKE SA at once and nothing is lost' lossless 6 both_rekey true 'whack --rekey-ike' || logs
+t 'both rekey the IKE SA at once and nothing is lost' lossless 12 both_rekey true 'whack --rekey-ike' 'said responder.rekeyed.IKE.SA' \
+	'said initiator.rekeyed.IKE.SA' || logs
 t 'which crossed, too' eval '[ "$(ike_spi)" != "$ike" ] && said "initiator rekeyed IKE SA" && said "responder rekeyed IKE SA"' || logs
 t 'and one of each is left' wait_for 15 one_each || { one_each; logs; }
 t 'over which traffic crosses' ping_both || logs

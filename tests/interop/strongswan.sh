@@ -15,18 +15,18 @@ cd "$(dirname "$0")/../.." || exit 1
 # What is tried with one start of both daemons: a connection each, with what WHAT says of it
 meetings_new() {
 	several_new
-	what=() begins=() pfs=() schemes=() swan_connections=''
+	what=() begins=() pfs=() schemes=() ours=() swan_connections=''
 }
 
 # meeting WHO WHAT CERT POLICY PEER-CERT IKE ESP [LINES...]: WHO begins, certgate or strongSwan, with certgate's certificate and policy
 # (see several_add) and strongSwan's certificate and proposals. LINE: one more of certgate's connection. LINES go into strongSwan's.
 # Each begins when it is its turn, by order.
-# SCHEME: of both signatures, as strongSwan's log names it. PFS=yes: strongSwan rekeys the Child SA.
+# SCHEME: of both signatures, as strongSwan's log names it; OURS: of certgate's, where that is another one. PFS=yes: strongSwan rekeys the Child SA.
 meeting() {
 	local who=$1 mode=responder-only
 	[ "$who" = strongSwan ] || mode=initiator-only
 	several_add $mode "$3" "$4" 'start: on-traffic' ${LINE:+"$LINE"}
-	what[n]=$2 begins[n]=$who schemes[n]=${SCHEME:-} pfs[n]=${PFS:-}
+	what[n]=$2 begins[n]=$who schemes[n]=${SCHEME:-} ours[n]=${OURS:-${SCHEME:-}} pfs[n]=${PFS:-}
 	swan_connections+=$(SWAN_LOCAL=$peer SWAN_REMOTE=${IPV6:+2001:db8:1::2} SWAN_LOCAL_TS=${SWAN_LOCAL_TS:-$net} swan_connection "c$n" "${@:5}")$'\n'
 }
 
@@ -50,11 +50,16 @@ said() {
 	grep -q "<c$1|[0-9]*> .*$2" "$swan_root/branch/log"
 }
 
-# signed N SCHEME: both of connection N
+# signed N OURS THEIRS: both signatures of connection N
 signed() {
 	grep "<c$1|.*authentication of" "$swan_root/branch/log"
 	said "$1" "authentication of 'CN=gw.hq.example' with $2 successful" &&
-		said "$1" "authentication of 'CN=gw.branch.example' (myself) with $2 successful"
+		said "$1" "authentication of 'CN=gw.branch.example' (myself) with $3 successful"
+}
+
+# apart N: IKE SA and Child SA were made by exchanges of their own
+apart() {
+	said "$1" 'IKE_AUTH response 1 \[.* AUTH' && ! said "$1" 'IKE_AUTH response 1 \[.* SA ' && said "$1" 'CREATE_CHILD_SA response'
 }
 
 # strongswan_rekeys N: its Child SA
@@ -79,7 +84,7 @@ meet() {
 	strongSwan) t "$say: the tunnel is up" swan branch --initiate --child "c$1" --timeout 15 || logs_of "$1" ;;
 	esac
 	t "$say: ping crosses both ways" several_ping "$1" || logs_of "$1"
-	[ -z "${schemes[$1]:-}" ] || t "$say: signed that way" signed "$1" "${schemes[$1]}" || logs
+	[ -z "${schemes[$1]:-}" ] || t "$say: signed that way" signed "$1" "${ours[$1]}" "${schemes[$1]}" || logs
 	[ -z "${pfs[$1]:-}" ] || t "$say: the Child SA is rekeyed with a key exchange of its own" strongswan_rekeys "$1" || logs
 }
 
@@ -115,7 +120,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 31; else ktap_begin 163; fi
+if emulated; then ktap_begin 31; else ktap_begin 193; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 45 || exit 1
@@ -161,6 +166,18 @@ if ! emulated; then
 		'{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [DHGroup24]}, ipsec: {encryption: [AES_GCM_16-256], pfs_group: [PFS24]}}' \
 		branch-p256 aes256gcm16-prfsha256-modp2048s256 aes256gcm16-modp2048s256-esn
 	SWAN_AUTH=rsa/pss-sha256 SCHEME=RSA_EMSA_PSS_SHA2_256_SALT_32 both_roles 'RSA-PSS' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+	# Any hash of the three: of our larger key, and as the peer is told to.
+	pki_cert hq hq-rsa4096 rsa4096 || exit 1
+	OURS=RSA_EMSA_PSS_SHA2_384_SALT_48 SWAN_AUTH=rsa/pss-sha512 SCHEME=RSA_EMSA_PSS_SHA2_512_SALT_64 both_roles \
+		'RSA-PSS, 4096 bits with SHA2-384, the peer with SHA2-512' hq-rsa4096 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa/pss-sha384 SCHEME=RSA_EMSA_PSS_SHA2_384_SALT_48 meeting strongSwan \
+		'RSA-PSS, the peer with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha384 SCHEME=RSA_EMSA_PKCS1_SHA2_384 meeting certgate \
+		'RSA by PKCS #1, the peer with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha512 SCHEME=RSA_EMSA_PKCS1_SHA2_512 meeting strongSwan \
+		'RSA by PKCS #1, the peer with SHA2-512' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+	OURS=ECDSA_WITH_SHA256_DER SWAN_AUTH=ecdsa-sha512 SCHEME=ECDSA_WITH_SHA512_DER meeting certgate \
+		'P-256, the peer with SHA2-512' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
 	IPV6=yes both_roles 'IPv6 outside' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
 
 	# What that service's gateways propose, as they do it: no ESN, SHA-1 and group 2 among the rest.
@@ -177,6 +194,11 @@ if ! emulated; then
 		branch-p256 aes256gcm16-prfsha256-curve25519-ecp256 aes256gcm16-esn
 	another_group=$n
 
+	# IKE_AUTH without a Child SA, which is made by an exchange of its own (RFC 6023).
+	LINE='childless: true' meeting certgate 'childless' hq-p256 '' branch-p256 "$gcm" aes256gcm16-curve25519-esn
+	meeting strongSwan 'childless' hq-p256 '' branch-p256 "$gcm" aes256gcm16-curve25519-esn 'childless = force'
+	last_childless=$n
+
 	# More than ten anchors: no CERTREQ of ours, and none of the peer's. Each still sends and finds what it needs.
 	more=''
 	for i in {1..11}; do
@@ -192,6 +214,9 @@ meet_all $n
 t 'status tells of ESP in UDP' gate_is hq "c$in_udp" children.0.encap udp
 if ! emulated; then
 	t 'the other group was asked for' said $another_group "didn't accept DH group CURVE_25519, it requested ECP_256" || logs
+	for ((i = last_childless - 1; i <= last_childless; i++)); do
+		t "childless, ${begins[i]} initiates: the Child SA was not made in IKE_AUTH" apart $i || logs_of $i
+	done
 	t 'no CERTREQ was sent' eval 'said $nobody_asks "parsed IKE_SA_INIT response 0" && ! said $nobody_asks CERTREQ' || logs
 fi
 stop_both
@@ -250,31 +275,39 @@ t 'and status says what it was' eval 'gate hq status "c$n" | grep -q SHA-1' || {
 stop_both
 
 # Small IKE datagrams, RFC 7383: nothing that is larger crosses, nor in fragments of IP.
-# small SIZE
+# small SIZE [ipv6]: over IPv4, and over IPv6 if asked
 small() {
+	local i
 	ns router nft -f - <<-END
 		flush ruleset
-		table ip small {
+		table inet small {
 			chain through {
 				type filter hook forward priority filter
-				udp dport { 500, 4500 } ip length > $1 drop
+				udp dport { 500, 4500 } meta length > $1 drop
 				ip frag-off & 0x3fff != 0 drop
+				exthdr frag exists drop
 			}
 		}
 	END
 	meetings_new
 	LINE="fragment_size: $1" both_roles "IKE fragments of $1 bytes" hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn 'fragmentation = yes'
+	[ -z "${2:-}" ] || LINE="fragment_size: $1" IPV6=yes both_roles "IKE fragments of $1 bytes over IPv6" hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn \
+		'fragmentation = yes'
 	SWAN_SETTINGS="fragment_size = $1" meetings_start
-	# As responder strongSwan takes the fragments of what it does not know by name yet.
-	meet 1
-	t "${what[1]}, certgate initiates: both sides sent fragments" eval 'said 1 "splitting IKE message" && grep -q "<[0-9]*> received fragment #2" "$swan_root/branch/log"' || logs
-	meet 2
-	t "${what[2]}, strongSwan initiates: both sides sent fragments" eval 'said 2 "splitting IKE message" && said 2 "received fragment #2"' || logs
+	# As responder strongSwan takes the fragments of what it does not know by name yet, a number for each of its IKE SAs.
+	for ((i = 1; i <= n; i += 2)); do
+		meet $i
+		t "${what[i]}, certgate initiates: both sides sent fragments" eval 'said $i "splitting IKE message" && grep -q "<$(((i + 1) / 2))> received fragment #2" "$swan_root/branch/log"' || logs
+	done
+	for ((i = 2; i <= n; i += 2)); do
+		meet $i
+		t "${what[i]}, strongSwan initiates: both sides sent fragments" eval 'said $i "splitting IKE message" && said $i "received fragment #2"' || logs
+	done
 	stop_both
 	ns router nft flush ruleset
 }
 small 576
-small 1280
+small 1280 ipv6
 
 # networks N OURS THEIRS: what of the child's networks is in force
 networks() {

@@ -100,7 +100,19 @@ shown() { # WORDS...: tshark has found each of them
 	done
 }
 
-ktap_begin 67
+# with_the_files OPTION...: the recording as tshark reads it with the files of the key log
+with_the_files() {
+	mkdir -p /run/looks/.config/wireshark
+	cp "$gate_root"/hq/state/{ikev2_decryption_table,esp_sa} /run/looks/.config/wireshark/
+	HOME=/run/looks tshark -r /run/wire -o esp.enable_encryption_decode:TRUE "$@" 2>/dev/null
+}
+
+# pings_read ADDRESS: requests to it in ESP of hq's address
+pings_read() {
+	with_the_files -Y "ip.src == $1 && icmp.type == 8 && ip.dst == 10.2.0.10" | wc -l
+}
+
+ktap_begin 75
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -188,7 +200,7 @@ stop_both
 
 # The peer vanishes without a word, and comes back.
 MODE=initiator-only interop_hq hq-p256 'dpd_timeout: 6' 'key_log: true'
-swan_branch branch-p256 "$gcm" aes256gcm16
+swan_branch branch-p256 "$gcm" aes256gcm16-esn
 start_branch && interop_start
 t 'a peer that will vanish: the tunnel is up' gate_up hq branch || logs
 
@@ -202,11 +214,6 @@ t 'and no more by another order' eval 'gate hq keylog branch off && gate hq expl
 ns hq-host ping -q -c 1 -W 1 10.2.0.10 >/dev/null
 wire_close
 t 'only root reads the files' eval '[ "$(stat -c "%a %u" "$gate_root"/hq/state/{ikev2_decryption_table,esp_sa} | sort -u)" = "600 0" ]'
-with_the_files() {
-	mkdir -p /run/looks/.config/wireshark
-	cp "$gate_root"/hq/state/{ikev2_decryption_table,esp_sa} /run/looks/.config/wireshark/
-	HOME=/run/looks tshark -r /run/wire -o esp.enable_encryption_decode:TRUE "$@" 2>/dev/null
-}
 t 'with the files of the key log tshark reads IKE' eval '[ "$(with_the_files -Y "isakmp.exchangetype == 36 && isakmp.tf.type" | wc -l)" -ge 2 ]' || with_the_files -V
 t 'and the packets in ESP' eval '[ "$(with_the_files -Y "icmp.type == 8 && ip.dst == 10.2.0.10" | wc -l)" -ge 3 ]' || with_the_files -V
 
@@ -249,6 +256,20 @@ t 'status tells of the NAT' gate_is hq branch ike.nat remote || gate hq status b
 stop_both
 nothing_between
 
+# One before each, of which strongSwan's leads to it.
+MODE=initiator-only REMOTE=198.51.100.1 interop_hq hq-p256
+SWAN_REMOTE=203.0.113.1 swan_branch branch-p256 "$gcm" aes256gcm16-esn
+between 'chain in { type nat hook prerouting priority dstnat; iifname "hq" ip daddr 198.51.100.1 udp dport { 500, 4500 } dnat to 203.0.113.2; }
+	chain out { type nat hook postrouting priority srcnat; oifname "branch" ip saddr 198.51.100.2 masquerade; oifname "hq" ip saddr 203.0.113.2 masquerade; }'
+rm -f "$swan_root/branch/log"
+start_branch && interop_start
+t 'both behind NATs: the tunnel is up' gate_up hq branch || logs
+t 'ping crosses both ways' ping_both || logs
+t 'status tells of both NATs' gate_is hq branch ike.nat both || gate hq status branch
+t 'so does strongSwan' eval 'told "local host is behind NAT" && told "remote host is behind NAT"' || logs
+stop_both
+nothing_between
+
 # renumber NAMESPACE NEW OLD ROUTER: the leg to the router gets another address
 renumber() {
 	on "$1" <<-END
@@ -264,12 +285,16 @@ sas() {
 	echo "$(gate_field hq branch ike.spi_i) $(gate_field hq branch children.0.spi_in) $(gate_field hq branch children.0.spi_out)"
 }
 
-# MOBIKE: who made the connection gets another address, and moves with the SAs that there are.
-MODE=initiator-only interop_hq hq-p256
+# MOBIKE: who made the connection gets another address, and moves with the SAs that there are. tshark, given the keys before, goes on reading.
+MODE=initiator-only POLICY='{ike: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_256_128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_256_128]}}' \
+	interop_hq hq-p256 'key_log: true'
 sed -i -e '/local_address:/d' -e 's/listen: .*/listen: [0.0.0.0]/' "$gate_root/hq/certgate.yaml"
-SWAN_REMOTE=%any swan_branch branch-p256 "$gcm" aes256gcm16-esn
+SWAN_REMOTE=%any swan_branch branch-p256 aes256-sha256-prfsha256-ecp256 aes256-sha256-noesn
 start_branch && interop_start
 t 'MOBIKE, certgate initiates: the tunnel is up' gate_up hq branch || logs
+old=$(gate_field hq branch children.0.spi_in)
+wire_open 'esp or udp port 500 or udp port 4500'
+t 'keys are written: there is a new Child SA for it' eval 'gate hq keylog branch on && wait_for 10 eval "[ \"\$(gate_field hq branch children.0.spi_in)\" != $old ]"' || logs
 t 'ping crosses both ways' ping_both || logs
 before=$(sas)
 renumber hq 198.51.100.7 198.51.100.2 198.51.100.1
@@ -277,6 +302,10 @@ t 'with another address it moves' wait_for 30 eval 'ns hq-host ping -q -c 1 -W 1
 t 'traffic follows, both ways' ping_both || logs
 t 'no SA was made anew' eval '[ "$(sas)" = "$before" ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
 t 'strongSwan has it there' eval 'swan branch --list-sas | grep -q 198.51.100.7' || { swan branch --list-sas; logs; }
+wire_close
+t 'tshark reads AES-CBC in IKE' eval '[ "$(with_the_files -Y "isakmp.exchangetype == 37 && isakmp.notify.msgtype == 16400" | wc -l)" -ge 1 ]' || with_the_files -V
+t 'in ESP from where it was' eval '[ "$(pings_read 198.51.100.2)" -ge 3 ]' || with_the_files -V
+t 'and in ESP from where it went' eval '[ "$(pings_read 198.51.100.7)" -ge 3 ]' || with_the_files -V
 stop_both
 renumber hq 198.51.100.2 198.51.100.7 198.51.100.1
 REMOTE=any MODE=responder-only interop_hq hq-p256
