@@ -10,15 +10,16 @@ cd "$(dirname "$0")/../.." || exit 1
 
 hsm=/run/hsm
 module=/usr/lib/softhsm/libsofthsm2.so
+pin=zH4rT-pin-of-the-token-9Qx2 # that nothing else looks like
 export SOFTHSM2_CONF=$hsm/softhsm2.conf TPM2TOOLS_TCTI=swtpm:path=$hsm/tpm.sock TSS2_LOG=all+none
 
 token_make() {
 	mkdir -p "$hsm/tokens" && printf '%s\n' "directories.tokendir = $hsm/tokens" 'objectstore.backend = file' 'log.level = ERROR' >"$SOFTHSM2_CONF" &&
-		softhsm2-util --init-token --free --label gw --so-pin 12345678 --pin 1234 &&
-		softhsm2-util --import "$pki/hq.key" --token gw --label hq --id 01 --pin 1234 &&
-		softhsm2-util --import "$pki/hq2.key" --token gw --label hq2 --id 02 --pin 1234 &&
+		softhsm2-util --init-token --free --label gw --so-pin 12345678 --pin "$pin" &&
+		softhsm2-util --import "$pki/hq.key" --token gw --label hq --id 01 --pin "$pin" &&
+		softhsm2-util --import "$pki/hq2.key" --token gw --label hq2 --id 02 --pin "$pin" &&
 		chgrp -R softhsm "$hsm/tokens" && chmod -R g+rwX "$hsm/tokens" && chmod 755 "$hsm" &&
-		(umask 077 && echo 1234 >"$hsm/pin" && echo 4321 >"$hsm/wrong")
+		(umask 077 && echo "$pin" >"$hsm/pin" && echo 4321 >"$hsm/wrong")
 }
 
 tpm_make() {
@@ -150,7 +151,17 @@ opens_nothing() {
 	refused_call 257 -100 @/etc/passwd 0 && refused_call 41 1 1 0
 }
 
-ktap_begin 17
+# Nothing is looked for in vain: of a token of files, the process has the key.
+nobody_else_has() { # FILE...
+	local file has
+	for file; do
+		has=$(gate_holders hq "$file")
+		echo "$file: in the memory of: $has"
+		[ -z "$has" ] || [ "$has" = "$(hsm_pids)" ] || return 1
+	done
+}
+
+ktap_begin 18
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert hq hq2 rsa2048 && pki_cert hq hq3 p256 && pki_cert branch branch p256 || exit 1
@@ -162,6 +173,7 @@ interop_start && gate_start branch branch
 t 'a tunnel comes up with a key in a PKCS#11 token' eval 'comes_up && gate_is hq branch hardware.state open' || logs
 t 'the process that has it can do little else' eval 'confined softhsm && no_terminal' || logs
 t 'it executes nothing and reaches no network' runs_nothing || logs
+t 'nobody else has the PIN or the key in memory' nobody_else_has "$hsm/pin" "$pki/hq.key" || logs
 
 first=$(hsm_pids)
 kill -KILL "$first"
@@ -208,7 +220,7 @@ gate_stop hq
 hq_conf hq "$(token_key 'pkcs11:token=gw;object=hq' "$hsm/wrong")"
 interop_start
 put_right() {
-	gate_is hq branch hardware.state failed && echo 1234 >"$hsm/wrong" && gate hq reload && gate_is hq branch hardware.state open && comes_up
+	gate_is hq branch hardware.state failed && echo "$pin" >"$hsm/wrong" && gate hq reload && gate_is hq branch hardware.state open && comes_up
 }
 t 'a PIN that was put right is taken by the next reload' put_right || logs
 gate_stop branch

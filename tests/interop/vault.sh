@@ -121,6 +121,13 @@ logs() {
 	ktap_log "$gate_root/hq/log" "$gate_root/branch/log" "$vault/log" /run/vault.log
 }
 
+key_alone_has() { # KEY
+	local has
+	has=$(gate_holders hq "$pki/$1.key")
+	echo "in the memory of: $has"
+	[ "$has" = "$(pid_of hq key)" ]
+}
+
 comes_up() {
 	gate hq up branch --wait 20
 	gate_up hq branch && gate_up branch hq && ping_both
@@ -133,7 +140,7 @@ confined() {
 		[ -z "$(ls -A "/proc/$pid/root/")" ]
 }
 
-ktap_begin 15
+ktap_begin 17
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && MKPKI_UNTIL=+40000000 pki_cert hq hq2 p256 && pki_cert hq hq3 rsa2048 &&
@@ -152,10 +159,12 @@ hq_conf https://HQ-KV.vault.azure.net/Certificates/gw 5
 GATE_START_SECONDS=60 interop_start && gate_start branch branch
 t 'certificate and key come from the vault' eval 'comes_up && gate_is hq branch vault.key here && gate_is hq branch vault.state current' || logs
 t 'the process that speaks with it can do nothing else' confined || logs
+t 'what was handed out is in the memory of key alone' wait_for 10 key_alone_has hq || logs
 
 # A new version, under traffic; PEM this time.
 touch "$vault/gw/pem"
 t 'a new version rotates in, and no packet is lost' no_packet_lost admitted_again branch new_version hq2 1 || logs
+t 'and its key is in the memory of key alone' wait_for 10 key_alone_has hq2 || logs
 t 'it does so once' eval '[ "$(grep -c event=vault-rotated "$gate_root/hq/log")" = 1 ]' || logs
 t 'so does one by a new intermediate under a new subject, once the peer knows that' no_packet_lost admitted_again branch new_subject hq-named 2 || logs
 t 'a root more in a changed file, then the certificate of the peer by a new intermediate: no packet is lost either' no_packet_lost files_change || logs
