@@ -23,7 +23,7 @@
 #include "ike/engine.h"
 #include "ike/message.h"
 
-enum { BATCH = 64, SIZE = 512, LEAST = 20000 /* a second */ };
+enum { BATCH = 64, SIZE = 512, LEAST = 2000 /* a second */ };
 
 static volatile sig_atomic_t over;
 
