@@ -29,11 +29,24 @@ static inline void *cg_crypto_data(void *arg)
 {
 	return arg;
 }
+
+/* Call @done as a cipher does that was given @data. */
+static inline void cg_crypto_answer(crypto_completion_t done, void *data, int err)
+{
+	done(data, err);
+}
 #else
 #define CG_CRYPTO_ARG		struct crypto_async_request *
 static inline void *cg_crypto_data(struct crypto_async_request *arg)
 {
 	return arg->data;
+}
+
+static inline void cg_crypto_answer(crypto_completion_t done, void *data, int err)
+{
+	struct crypto_async_request req = { .data = data };
+
+	done(&req, err);
 }
 #endif
 

@@ -6,7 +6,7 @@
 #include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/netdevice.h>
-#include <linux/version.h>
+#include "../compat.h"
 #include "queue_fixture.h"
 
 /*
@@ -220,17 +220,6 @@ static const struct cg_cipher slow_cipher = {
 	.release = release_nothing,
 };
 
-static void answer(struct cg_op *op)
-{
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
-	later.done(op, -EINVAL);
-#else
-	struct crypto_async_request req = { .data = op };
-
-	later.done(&req, -EINVAL);
-#endif
-}
-
 static void count_ends(struct tasklet_struct *tasklet)
 {
 	struct look *l = container_of(tasklet, struct look, tasklet);
@@ -261,7 +250,7 @@ static void what_a_slow_cipher_gives_back_is_in_the_budget(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, later.n, n);
 	KUNIT_EXPECT_EQ(test, bursts.ended, 0);
 	for (i = 0; i < later.n; i++)
-		answer(later.ops[i]);
+		cg_crypto_answer(later.done, later.ops[i], -EINVAL);
 	tasklet_schedule(&l->tasklet);
 	local_bh_enable();
 	tasklet_kill(&l->tasklet);

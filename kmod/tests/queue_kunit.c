@@ -211,7 +211,8 @@ static void what_waited_goes_nowhere_when_its_certificate_died(struct kunit *tes
 	local_bh_enable();
 
 	mutex_lock(&f->cgn->lock);
-	KUNIT_EXPECT_EQ(test, cg_fingerprint_revoke(f->cgn, queue_fixture_hashes[0], &bindings, &sas), 0);
+	KUNIT_EXPECT_EQ(test, cg_fingerprint_revoke(f->cgn, queue_fixture_hashes[0], &bindings,
+						    &sas), 0);
 	mutex_unlock(&f->cgn->lock);
 	KUNIT_EXPECT_EQ(test, sas, 2);
 

@@ -24,7 +24,14 @@
 
 static const struct timeval silence_max = {.tv_sec = 2};
 
-enum { NUMBERS_MAX = 1 << 26, SIZE = 64, BURST = 256, BUFFER = 16 << 20, TICK_NS = 2000000, RANGES_TOLD = 40 };
+enum {
+	NUMBERS_MAX = 1 << 26,
+	SIZE = 64,
+	BURST = 256,
+	BUFFER = 16 << 20,
+	TICK_NS = 2000000,
+	RANGES_TOLD = 40
+};
 
 static volatile sig_atomic_t ended;
 

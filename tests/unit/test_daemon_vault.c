@@ -18,8 +18,8 @@
 #include "daemon/key_table.h"
 #include "daemon/key_vault.h"
 #include "lib/pkigen.h"
-#include "pki/cert.h"
 #include "pki/announce.h"
+#include "pki/cert.h"
 #include "pki/jose.h"
 #include "pki/scheme.h"
 
@@ -501,7 +501,8 @@ static void it_signs_with_what_vaults_have(void **state _unused_)
 	struct pki_announced announced = {
 		.n = 2,
 		.items = {{.method = PKI_AUTH_DIGITAL_SIGNATURE, .scheme = PKI_SCHEME_ECDSA_SHA384},
-			  {.method = PKI_AUTH_DIGITAL_SIGNATURE, .scheme = PKI_SCHEME_ECDSA_SHA256}}};
+			  {.method = PKI_AUTH_DIGITAL_SIGNATURE,
+			   .scheme = PKI_SCHEME_ECDSA_SHA256}}};
 	struct vault_item *it = want(1);
 	struct pki_error err = {0};
 	struct pki_signer *signer;
