@@ -112,7 +112,7 @@ pings_read() {
 	with_the_files -Y "ip.src == $1 && icmp.type == 8 && ip.dst == 10.2.0.10" | wc -l
 }
 
-ktap_begin 71
+ktap_begin 75
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -253,6 +253,21 @@ interop_start && start_branch
 t 'strongSwan behind a NAT: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
 t 'ping crosses both ways' ping_both || logs
 t 'status tells of the NAT' gate_is hq branch ike.nat remote || gate hq status branch
+stop_both
+nothing_between
+
+# One before each, of which strongSwan's leads to it, by an address that no translation before this one has heard of.
+ns router ip addr add 198.51.100.9/24 dev hq
+MODE=initiator-only REMOTE=198.51.100.9 interop_hq hq-p256
+SWAN_REMOTE=203.0.113.1 swan_branch branch-p256 "$gcm" aes256gcm16-esn
+between 'chain in { type nat hook prerouting priority dstnat; iifname "hq" ip daddr 198.51.100.9 udp dport { 500, 4500 } dnat to 203.0.113.2; }
+	chain out { type nat hook postrouting priority srcnat; oifname "branch" ip saddr 198.51.100.2 masquerade; }'
+rm -f "$swan_root/branch/log"
+start_branch && interop_start
+t 'both behind NATs: the tunnel is up' gate_up hq branch || logs
+t 'ping crosses both ways' ping_both || logs
+t 'status tells of both NATs' gate_is hq branch ike.nat both || gate hq status branch
+t 'so does strongSwan' eval 'told "local host is behind NAT" && told "remote host is behind NAT"' || logs
 stop_both
 nothing_between
 
