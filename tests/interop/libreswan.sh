@@ -90,7 +90,7 @@ libreswan_rekeys() {
 	local old
 	old=$(gate_field hq "c$1" children.0.spi_in)
 	libre branch --name "c$1" --asynchronous --rekey-ipsec && wait_for 10 eval '[ "$(gate_field hq "c'"$1"'" children.0.spi_in)" != "'"$old"'" ]' &&
-		gate_is hq "c$1" children.0.suite "$2" && said "\"c$1\".*initiator rekeyed Child SA.*-DH" && several_ping "$1"
+		gate_is hq "c$1" children.0.suite "$2" && said "\"c$1\".*initiator rekeyed Child SA.*-\\(DH\\|MODP\\)" && several_ping "$1"
 }
 
 # meet N: two results, and what the meeting has more to prove

@@ -49,6 +49,7 @@ struct ike_sockets {
 	const struct ike_socket_ops *ops;
 	void *ctx;
 	struct fair_queue *known, *begun, *strangers;
+	unsigned int others; /* that had a turn: a turn may be too short for OF_STRANGERS */
 	struct event *turn; /* that of those who wait: after all sockets that are readable */
 	struct ike_socket *list;
 	uint8_t *buffers; /* BURST of DATAGRAM_MAX */
@@ -109,7 +110,7 @@ static void on_turn(evutil_socket_t fd _unused_, short what _unused_, void *user
 	begun = now_boottime();
 	for (unsigned int i = 0; i < TURN && now_boottime() - begun < TURN_USEC; i++) {
 		/* One in so many is a stranger's, so that whoever has begun keeps none out. */
-		bool other = i % OF_STRANGERS == OF_STRANGERS - 1;
+		bool other = s->others++ % OF_STRANGERS == OF_STRANGERS - 1;
 
 		if (!hand_on(s, other ? s->strangers : s->begun, other ? s->begun : s->strangers))
 			break;

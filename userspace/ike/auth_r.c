@@ -246,6 +246,13 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 
 	if (sa->state != IK_SA_PEER_VERIFY)
 		return;
+	/* Nobody has judged it, for want of room: it hears nothing, and comes again. AUTHENTICATION_FAILED would make it give up. */
+	if (a->error == -ENOBUFS) {
+		sa->e->counters.overloaded++;
+		ik_report_failure(sa, IKE_WARNING, "internal", a->hint, "%s", a->text);
+		ik_sa_kill(sa);
+		return;
+	}
 	if (a->error) {
 		/* The connection it was judged as, if it came to that: there the operator looks. */
 		conn = a->connection ? ik_conn_find(sa->e, a->connection) : NULL;

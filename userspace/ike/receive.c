@@ -107,6 +107,8 @@ enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *loc
 	case IK_SA_PEER_VERIFY:
 	case IK_SA_PEER_FINISH:
 		/* As in protected(): it may come from elsewhere behind NAT alone. */
+		if (!here)
+			*ret_lane = ~*ret_lane;
 		if (here || sa->nat_peer)
 			return IKE_RANK_BEGUN;
 		break;
