@@ -290,15 +290,16 @@ MODE=initiator-only interop_hq hq-rsa2048 'dpd_delay: 2' 'dpd_timeout: 6' 'key_l
 libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
 t 'without limits of our own: the tunnel is up' gate_up hq branch || logs
 
-# both_ask OURS THEIRS: certgate begins by the command OURS to rekey, libreswan by THEIRS when it has. What certgate says takes two seconds to get
-# there, so that libreswan has asked before it hears of it; it repeats itself not often enough for both_rekey. at_once: no more of that.
+# both_ask OURS THEIRS: certgate begins by the command OURS to rekey, libreswan by THEIRS when it has. What certgate says takes a second to get
+# there, so that libreswan has asked before it hears of it; it repeats itself not often enough for both_rekey. at_once: no more of that, when all is through.
 both_ask() {
 	local status
-	ns router tc qdisc add dev branch root netem delay 2s limit 10000
+	ns router tc qdisc add dev branch root netem delay 1s limit 10000
 	between 'counter ours {}
 		chain asked { type filter hook forward priority filter; ip saddr 198.51.100.2 udp dport { 500, 4500 } counter name ours; }'
-	$1 && wait_for 12 dropped ours && $2
+	$1 && wait_for 12 dropped ours && $2 && sleep 3.5
 	status=$?
+	ns router tc qdisc change dev branch root netem delay 0ms
 	nothing_between
 	return $status
 }

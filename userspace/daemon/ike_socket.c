@@ -50,7 +50,7 @@ struct ike_sockets {
 	void *ctx;
 	struct fair_queue *known, *begun, *strangers;
 	unsigned int others; /* that had a turn: a turn may be too short for OF_STRANGERS */
-	struct event *turn; /* that of those who wait: after all sockets that are readable */
+	struct event *turn;  /* that of those who wait: after all sockets that are readable */
 	struct ike_socket *list;
 	uint8_t *buffers; /* BURST of DATAGRAM_MAX */
 	struct cg_ratelimit complaints;

@@ -447,8 +447,8 @@ static bool collided(const struct ik_exchange *x, struct ik_child *child, struct
 	}
 	child->on_use = child->standby = lost;
 	/* Our answer may have got there before a request that had to be repeated; it has if what was made by it is in use. */
-	child->late = lost && (x->tries > 0 ||
-			       (peers->state != IK_CHILD_INSTALLING && !peers->unproven));
+	child->late = lost &&
+		      (x->tries > 0 || (peers->state != IK_CHILD_INSTALLING && !peers->unproven));
 	return false;
 }
 
