@@ -370,6 +370,7 @@ void cg_binding_destroy(struct cg_binding *b)
 	cgn->n_bindings--;
 	fold(b);
 	unlink_all(b);
+	WRITE_ONCE(cgn->bindings_changed, get_state_synchronize_rcu());
 	cg_binding_put(b);
 }
 
@@ -400,6 +401,8 @@ int cg_fingerprint_revoke(struct cg_net *cgn, const u8 *hash, u32 *bindings, u32
 		(*bindings)++;
 		*sas += link->binding->n_sas;
 	}
+	if (*bindings)
+		WRITE_ONCE(cgn->bindings_changed, get_state_synchronize_rcu());
 	cg_event_cert_revoked(cgn, hash, *sas);
 	return 0;
 }
@@ -408,9 +411,11 @@ void cg_fingerprint_revoke_wait(struct cg_net *cgn)
 {
 	/*
 	 * Packets that saw the bindings valid are in an RCU read section; when it has ended
-	 * they have been sent or delivered. Everything that waits looks again.
+	 * they have been sent or delivered. Everything that waits looks again. If no binding has
+	 * died or gone since such sections ended last, there is none: a daemon that starts tells of
+	 * tens of thousands of certificates, one request each.
 	 */
-	synchronize_net();
+	cond_synchronize_rcu(READ_ONCE(cgn->bindings_changed));
 	/* what died is removed afterwards: who revokes a great many waits for packets alone */
 	queue_work(cg_wq, &cgn->cert_work);
 }

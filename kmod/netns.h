@@ -69,6 +69,7 @@ struct cg_net {
 	u32 next_binding, next_tunnel, next_sa, next_socket;	/* xa_alloc_cyclic */
 	u32 next_fingerprint;
 	u32 n_bindings, n_tunnels, n_sas, n_sockets;	/* under @lock */
+	unsigned long bindings_changed;	/* RCU's state when one was revoked or unlinked last */
 	u32 n_revoked;			/* fingerprints */
 
 	/* digests of the keys of all SAs, and of some that have gone; see key_memory.c */

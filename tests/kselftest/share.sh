@@ -117,7 +117,7 @@ side_by_side() {
 	done
 	wait_until 30 so_many_came 500 "${ports[@]}" || { cat /tmp/received.701?; return 1; }
 	[ $last = 1 ] || wait_until 30 all_were_asked || { events; return 1; }
-	all_right && helped
+	all_right && wait_until 30 helped
 }
 
 all_right() {

@@ -225,14 +225,13 @@ static void a_file_that_others_can_change_or_that_is_none_is_refused(void **stat
 	assert_int_equal(s.n, 0);
 }
 
-/* Of one key, issuer, scope and key identifier, and each of these apart. */
+/* Of one key, issuer and scope, and each of these apart; how a list names the key is nothing to go by. */
 static void lists_of_one_scope_have_one_mark(void **state _unused_)
 {
 	struct pkigen_cert *root = pkigen_root("CN=Root"), *other = pkigen_root("CN=Other");
 	const struct pkirev_crl specs[] = {
 		{.number = 1},
 		{.number = 2, .base = 1},
-		{.number = 1, .no_aki = true},
 		{.number = 1, .extra = {"2.5.29.28=critical,DER:30:03:81:01:FF"}},
 	};
 	struct pki_crl_mark marks[ARRAY_SIZE(specs) + 3];
@@ -254,6 +253,17 @@ static void lists_of_one_scope_have_one_mark(void **state _unused_)
 			assert_int_equal(memcmp(marks[k].scope, marks[i].scope, PKI_SHA256_SIZE) ==
 						 0,
 					 k == 0 && i == ARRAY_SIZE(specs));
+	}
+	{
+		const struct pkirev_crl unnamed = {.number = 3, .no_aki = true};
+		struct pkirev_der der = pkirev_crl(root, &unnamed);
+		_cleanup_(pki_crl_unrefp) struct pki_crl *crl = NULL;
+		_cleanup_(pki_cert_unrefp) struct pki_cert *signer = to_cert(root);
+		struct pki_crl_mark mark;
+
+		assert_int_equal(pki_crl_new(der.data, der.len, NULL, &crl), 0);
+		assert_int_equal(pki_crl_mark(crl, signer, &mark), 0);
+		assert_memory_equal(mark.scope, marks[0].scope, PKI_SHA256_SIZE);
 	}
 	assert_true(pki_crl_mark_newer(&marks[ARRAY_SIZE(specs)], &marks[0]));
 	assert_false(pki_crl_mark_newer(&marks[0], &marks[ARRAY_SIZE(specs)]));

@@ -452,11 +452,12 @@ static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
 
 		if (memcmp(l->crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
 			return OUTCOME_TAKEN;
-		if (!l->proven || !same_scope(crl, l->crl))
+		if (!l->proven)
 			continue;
-		if (!pki_crl_replaces(crl, l->crl))
-			return OUTCOME_OLDER;
+		/* Of another scope it takes the place of none, and yet main keeps no other for it. */
 		beside = !proven;
+		if (same_scope(crl, l->crl) && !pki_crl_replaces(crl, l->crl))
+			return OUTCOME_OLDER;
 	}
 	/* There is room for as many as come at once, beside those that are proven. */
 	if (s->n_lists == ARRAY_SIZE(s->lists))

@@ -117,6 +117,7 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 				const struct evidence_found *found, struct pki_error *ret_text,
 				size_t *ret_at)
 {
+	static struct cg_ratelimit limit = {.interval = 600 * USEC_PER_SEC, .burst = 3};
 	const struct pki_crls *crls = &lists->crls;
 	struct proving proving = {.c = c, .lists = lists};
 	bool gave_up = false;
@@ -141,7 +142,7 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 			prove(c->known->evidence, found, lists);
 		c->n_status = r.n_status;
 		memcpy(c->status, r.status, sizeof(c->status));
-		if (gave_up)
+		if (gave_up && ratelimit_pass(&limit, now_boottime(), NULL))
 			log_warning(
 				"connection %s: not all revocation lists were looked at for \"%s\": there are too many, or one cannot be understood; what they revoke is not known",
 				c->entry->name, path[0]->subject);

@@ -53,7 +53,14 @@ static int fill(struct pki_crl *crl, const char **ret_problem)
 {
 	const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl->x509);
 	STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(crl->x509);
+	int at;
 
+	/* It is decoded each time that its signer is looked for. */
+	at = X509_CRL_get_ext_by_NID(crl->x509, NID_authority_key_identifier, -1);
+	*ret_problem = "its authority key identifier is longer than 4096 bytes";
+	if (at >= 0 && ASN1_STRING_length(X509_EXTENSION_get_data(
+			       X509_CRL_get_ext(crl->x509, at))) > PKI_CRL_AKID_MAX)
+		return -EBADMSG;
 	*ret_problem = "thisUpdate or nextUpdate is no time";
 	crl->next_update = INT64_MAX;
 	if (crl_time(X509_CRL_get0_lastUpdate(crl->x509), &crl->this_update) < 0 ||
@@ -149,8 +156,19 @@ static bool same_extension(const struct pki_crl *a, const struct pki_crl *b, int
 static bool same_scope(const struct pki_crl *a, const struct pki_crl *b)
 {
 	return X509_NAME_cmp(X509_CRL_get_issuer(a->x509), X509_CRL_get_issuer(b->x509)) == 0 &&
-	       same_extension(a, b, NID_issuing_distribution_point) &&
-	       same_extension(a, b, NID_authority_key_identifier);
+	       same_extension(a, b, NID_issuing_distribution_point);
+}
+
+/* It is known that one key signed both: that says more than how the lists name it. */
+static bool same_key(const struct pki_crl *a, const struct pki_crl *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(a->keys); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(b->keys); j++)
+			if (a->keys[i].signed_by && b->keys[j].signed_by &&
+			    memcmp(a->keys[i].spki_sha256, b->keys[j].spki_sha256,
+				   PKI_SHA256_SIZE) == 0)
+				return true;
+	return false;
 }
 
 static bool is_newer(const struct pki_crl *a, const struct pki_crl *b)
@@ -162,7 +180,9 @@ static bool is_newer(const struct pki_crl *a, const struct pki_crl *b)
 
 bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b)
 {
-	return a->delta == b->delta && same_scope(a, b) && is_newer(a, b);
+	return a->delta == b->delta && same_scope(a, b) &&
+	       (same_extension(a, b, NID_authority_key_identifier) || same_key(a, b)) &&
+	       is_newer(a, b);
 }
 
 bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *complete)
@@ -170,7 +190,8 @@ bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *compl
 	return delta->delta && !complete->delta && delta->base.there && delta->number.there &&
 	       complete->number.there && pki_crl_number_cmp(&delta->base, &complete->number) <= 0 &&
 	       pki_crl_number_cmp(&delta->number, &complete->number) > 0 &&
-	       same_scope(delta, complete);
+	       same_scope(delta, complete) &&
+	       same_extension(delta, complete, NID_authority_key_identifier);
 }
 
 static bool add_to_digest(EVP_MD_CTX *ctx, const uint8_t *data, int len)
@@ -183,7 +204,11 @@ static bool add_to_digest(EVP_MD_CTX *ctx, const uint8_t *data, int len)
 
 int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struct pki_crl_mark *ret)
 {
-	static const int nids[] = {NID_issuing_distribution_point, NID_authority_key_identifier};
+	int at = X509_CRL_get_ext_by_NID(crl->x509, NID_issuing_distribution_point, -1);
+	const ASN1_OCTET_STRING *value = at < 0 ? NULL
+						: X509_EXTENSION_get_data(
+							  X509_CRL_get_ext(crl->x509, at));
+	const uint8_t there = value != NULL;
 	const uint8_t delta = crl->delta;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	uint8_t *name = NULL;
@@ -192,17 +217,9 @@ int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struc
 		  add_to_digest(ctx, signer->spki_sha256, sizeof(signer->spki_sha256)) &&
 		  add_to_digest(ctx, &delta, 1) && add_to_digest(ctx, name, len);
 
-	for (size_t i = 0; ok && i < ARRAY_SIZE(nids); i++) {
-		int at = X509_CRL_get_ext_by_NID(crl->x509, nids[i], -1);
-		const ASN1_OCTET_STRING *value = at < 0 ? NULL
-							: X509_EXTENSION_get_data(
-								  X509_CRL_get_ext(crl->x509, at));
-		const uint8_t there = value != NULL;
-
-		ok = add_to_digest(ctx, &there, 1) &&
-		     (!value ||
-		      add_to_digest(ctx, ASN1_STRING_get0_data(value), ASN1_STRING_length(value)));
-	}
+	ok = ok && add_to_digest(ctx, &there, 1) &&
+	     (!value ||
+	      add_to_digest(ctx, ASN1_STRING_get0_data(value), ASN1_STRING_length(value)));
 	ok = ok && EVP_DigestFinal_ex(ctx, ret->scope, NULL) == 1;
 	ret->number = crl->number;
 	ret->this_update = crl->this_update;

@@ -13,6 +13,7 @@
 
 #define PKI_CRL_SIZE_MAX (16 * 1024 * 1024) /* bytes of one list: some 400,000 revocations */
 #define PKI_CRLS_MAX	 64		    /* lists of one file, or of a connection's */
+#define PKI_CRL_AKID_MAX 4096		    /* bytes of an authority key identifier */
 #define PKI_CRL_KEYS_MAX 4		    /* keys of which is kept whether they signed a list */
 
 /* A CRL number, big-endian: RFC 5280 section 5.2.3 wants up to 20 octets read. One that is longer or negative counts as none. */
@@ -57,9 +58,9 @@ struct pki_crl *pki_crl_ref(struct pki_crl *crl);
 void pki_crl_unref(struct pki_crl *crl); /* NULL is fine */
 void pki_crl_unrefp(struct pki_crl **crl);
 
-/* True if `a` may take the place of `b`: the same issuer and scope (issuing distribution point),
- * both deltas or both not, and by number, failing that by thisUpdate, not older. An older answer
- * never replaces a newer one. */
+/* True if `a` may take the place of `b`: the same issuer and scope (issuing distribution point), signed by one
+ * key as far as that is known, or one authority key identifier; both deltas or both not; and by number, failing
+ * that by thisUpdate, not older. An older answer never replaces a newer one. */
 bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b);
 
 /* True if `delta` says what changed since `complete`, or since one before it (RFC 5280 section 5.2.4): the same issuer, scope and
@@ -69,7 +70,7 @@ bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *compl
 /* Which list of an issuer and a scope that was. */
 struct pki_crl_mark {
 	/*
-	 * SHA-256 of the key that signed it, issuer, issuing distribution point, authority key identifier, and whether it is a delta. Whoever has
+	 * SHA-256 of the key that signed it, issuer, issuing distribution point, and whether it is a delta. Whoever has
 	 * not got the key can take the others' place in nothing of this: names and identifiers are anybody's to write.
 	 */
 	uint8_t scope[PKI_SHA256_SIZE];

@@ -259,6 +259,18 @@ static int choose(struct work *w, size_t i, bool named)
 	return r == -ENOMEM || sk_X509_CRL_push(w->genuine, w->list[i]) <= 0 ? -ENOMEM : 0;
 }
 
+/* Has anybody who is asked the name? Names are compared before anything of the list is decoded. */
+static bool may_be_of(const struct work *w, const struct pki_crl *crl, bool others)
+{
+	bool yes = false;
+
+	for (size_t i = 1; !others && !yes && i < w->n_path; i++)
+		yes = pki_crl_is_of(crl, w->path[i]);
+	for (size_t i = 0; others && !yes && w->others && i < w->others->n; i++)
+		yes = pki_crl_is_of(crl, w->others->list[i]);
+	return yes;
+}
+
 /* The path's own lists before any other: what the peer sent cannot cost them their turn. */
 static int find_signers(struct work *w, bool others)
 {
@@ -268,7 +280,7 @@ static int find_signers(struct work *w, bool others)
 		AUTHORITY_KEYID *akid;
 		int r = 0;
 
-		if (w->signer[i])
+		if (w->signer[i] || !may_be_of(w, crl, others))
 			continue;
 		akid = X509_CRL_get_ext_d2i(crl->x509, NID_authority_key_identifier, NULL, NULL);
 		signer = others ? find_other_signer(w, crl, akid)
