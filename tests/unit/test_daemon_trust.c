@@ -167,7 +167,7 @@ static void what_a_path_does_not_tell_has_a_digest_of_its_own(void **state _unus
 		{"any", false, false, false},
 		{"auto", true, false, false},
 	};
-	uint8_t first[32], is[32];
+	uint8_t first[32] = {0}, is[32] = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		static uint8_t hashes[STAGE_HASHES_MAX * PKI_SHA1_SIZE], id[PROTO_ID_MAX];
