@@ -274,7 +274,7 @@ int pki_store_has_name(struct cli *cli, const struct pki_store *store, const cha
 
 		if (r != CLI_OK)
 			return r;
-		*ret = streq(cert->subject, subject);
+		*ret = cert && streq(cert->subject, subject);
 	}
 	return CLI_OK;
 }

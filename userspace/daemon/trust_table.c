@@ -366,7 +366,7 @@ int trust_table_end(struct trust_table *t, uint32_t connection, int64_t now,
 	}
 	pki_certs_done(&s->chain);
 	pki_certs_done(&s->anchors);
-	if (s->error < 0) {
+	if (s->error < 0 || !e->trust) {
 		ret->error = s->error;
 		ret->part = s->part;
 		(void)snprintf(ret->text, sizeof(ret->text), "%s", s->text ? s->text : "");
