@@ -401,7 +401,8 @@ int cg_fingerprint_revoke(struct cg_net *cgn, const u8 *hash, u32 *bindings, u32
 		(*bindings)++;
 		*sas += link->binding->n_sas;
 	}
-	if (*bindings)
+	/* also if all have died before: of what, and when, is not asked */
+	if (!list_empty(&fp->links))
 		WRITE_ONCE(cgn->bindings_changed, get_state_synchronize_rcu());
 	cg_event_cert_revoked(cgn, hash, *sas);
 	return 0;
@@ -411,9 +412,9 @@ void cg_fingerprint_revoke_wait(struct cg_net *cgn)
 {
 	/*
 	 * Packets that saw the bindings valid are in an RCU read section; when it has ended
-	 * they have been sent or delivered. Everything that waits looks again. If no binding has
-	 * died or gone since such sections ended last, there is none: a daemon that starts tells of
-	 * tens of thousands of certificates, one request each.
+	 * they have been sent or delivered. Everything that waits looks again. If none had
+	 * it since such sections ended last, there is nothing to wait for: a daemon that starts
+	 * tells of tens of thousands of certificates, one request each.
 	 */
 	cond_synchronize_rcu(READ_ONCE(cgn->bindings_changed));
 	/* what died is removed afterwards: who revokes a great many waits for packets alone */

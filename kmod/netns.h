@@ -69,7 +69,11 @@ struct cg_net {
 	u32 next_binding, next_tunnel, next_sa, next_socket;	/* xa_alloc_cyclic */
 	u32 next_fingerprint;
 	u32 n_bindings, n_tunnels, n_sas, n_sockets;	/* under @lock */
-	unsigned long bindings_changed;	/* RCU's state when one was revoked or unlinked last */
+	/*
+	 * RCU's state when a binding's fingerprint was revoked, or a binding unlinked, last.
+	 * Written under @lock; read without, after it, by whoever revoked.
+	 */
+	unsigned long bindings_changed;
 	u32 n_revoked;			/* fingerprints */
 
 	/* digests of the keys of all SAs, and of some that have gone; see key_memory.c */

@@ -8,6 +8,7 @@
 
 #define CHAIN	3
 #define HASHES	(2 * CHAIN)
+#define NO_STATE	1	/* that RCU never has: nobody waits for packets */
 
 struct fixture {
 	struct cg_net *cgn;
@@ -135,6 +136,13 @@ static void revocation_latches(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cg_fingerprint_revoke(f->cgn, f->hash[3], &bindings, &sas), 0);
 	KUNIT_EXPECT_EQ(test, bindings, 1);
 
+	/* by another one, too: nothing is left to end, but packets may have seen it alive */
+	f->cgn->bindings_changed = NO_STATE;
+	KUNIT_EXPECT_EQ(test, cg_fingerprint_revoke(f->cgn, f->hash[2], &bindings, &sas), 0);
+	KUNIT_EXPECT_EQ(test, bindings, 0);
+	KUNIT_EXPECT_NE(test, f->cgn->bindings_changed, NO_STATE);
+	KUNIT_EXPECT_EQ(test, cg_fingerprint_unrevoke(f->cgn, f->hash[2]), 0);
+
 	/* again: nothing more to end */
 	KUNIT_EXPECT_EQ(test, cg_fingerprint_revoke(f->cgn, f->hash[3], &bindings, &sas), 0);
 	KUNIT_EXPECT_EQ(test, bindings, 0);
@@ -154,7 +162,9 @@ static void revocation_latches(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, b);
 	KUNIT_EXPECT_TRUE(test, cg_binding_alive(b));
 	cg_binding_destroy(a);
+	f->cgn->bindings_changed = NO_STATE;
 	cg_binding_destroy(b);
+	KUNIT_EXPECT_NE(test, f->cgn->bindings_changed, NO_STATE);
 	expect_empty(test, f);
 	mutex_unlock(&f->cgn->lock);
 }
@@ -167,9 +177,12 @@ static void unknown_fingerprints_can_be_revoked(struct kunit *test)
 	unsigned int bad = 99;
 
 	mutex_lock(&f->cgn->lock);
+	f->cgn->bindings_changed = NO_STATE;
 	KUNIT_EXPECT_EQ(test, cg_fingerprint_revoke(f->cgn, f->hash[4], &bindings, &sas), 0);
 	KUNIT_EXPECT_EQ(test, bindings, 0);
 	KUNIT_EXPECT_EQ(test, sas, 0);
+	KUNIT_EXPECT_EQ(test, f->cgn->bindings_changed, NO_STATE);
+	f->cgn->bindings_changed = get_state_synchronize_rcu();
 	KUNIT_EXPECT_EQ(test, f->cgn->n_revoked, 1);
 	KUNIT_EXPECT_PTR_EQ(test, cg_binding_new(f->cgn, &spec, &bad),
 			    (struct cg_binding *)ERR_PTR(-EKEYREVOKED));

@@ -104,7 +104,7 @@ shown() { # WORDS...: tshark has found each of them
 with_the_files() {
 	mkdir -p /run/looks/.config/wireshark
 	cp "$gate_root"/hq/state/{ikev2_decryption_table,esp_sa} /run/looks/.config/wireshark/
-	HOME=/run/looks tshark -r /run/wire -o esp.enable_encryption_decode:TRUE "$@" 2>/dev/null
+	HOME=/run/looks tshark -r /run/wire -o esp.enable_encryption_decode:TRUE "$@" 2>/run/tshark.err || cat /run/tshark.err >&2
 }
 
 # pings_read ADDRESS: requests to it in ESP of hq's address

@@ -17,6 +17,7 @@
 #include "daemon/channel.h"
 #include "daemon/child.h"
 #include "daemon/conn.h"
+#include "daemon/credentials.h"
 #include "daemon/filewatch.h"
 #include "daemon/gateway.h"
 #include "daemon/hardware.h"
@@ -93,14 +94,7 @@ void conn_free(struct conn *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i < c->n_certs; i++)
-		shared_bytes_unref(c->certs[i].data);
-	shared_bytes_unref(c->local_id);
-	shared_bytes_unref(c->remote_id);
-	shared_bytes_unref(c->hashes);
-	shared_bytes_unref(c->local_subject);
-	shared_bytes_unref(c->local_ends);
-	shared_bytes_unref(c->chain_subject);
+	credentials_done(c);
 	free(c->refusal);
 	free(c->refusal_hint);
 	free(c);

@@ -9,6 +9,7 @@
 #include "daemon/channel.h"
 #include "daemon/check.h"
 #include "daemon/child.h"
+#include "daemon/credentials.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
 #include "daemon/iface.h"
@@ -19,7 +20,6 @@
 #include "daemon/policy_map.h"
 #include "daemon/proc.h"
 #include "daemon/proto_fetch.h"
-#include "daemon/shared_bytes.h"
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "pki/announce.h"
@@ -69,16 +69,9 @@ void conn_free(struct conn *c)
 		LIST_REMOVE(b, of_conn);
 		b->conn = NULL;
 	}
-	for (size_t i = 0; i < c->n_certs; i++)
-		shared_bytes_unref(c->certs[i].data);
 	if (c->resolve_timer)
 		event_free(c->resolve_timer);
-	shared_bytes_unref(c->local_id);
-	shared_bytes_unref(c->remote_id);
-	shared_bytes_unref(c->hashes);
-	shared_bytes_unref(c->local_subject);
-	shared_bytes_unref(c->local_ends);
-	shared_bytes_unref(c->chain_subject);
+	credentials_done(c);
 	history_done(&c->history);
 	free(c->last_error.code);
 	free(c->resolved);

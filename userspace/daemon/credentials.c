@@ -109,17 +109,30 @@ int credentials_copy_own(struct conn *c, const struct conn *old)
 	return r;
 }
 
-void credentials_drop_own(struct conn *c)
+void credentials_drop_certs(struct conn *c)
 {
 	for (size_t i = 0; i < c->n_certs; i++)
 		shared_bytes_unref(c->certs[i].data);
 	memset(c->certs, 0, sizeof(c->certs));
 	c->n_certs = 0;
+}
+
+void credentials_drop_own(struct conn *c)
+{
+	credentials_drop_certs(c);
 	shared_bytes_unref(TAKE_PTR(c->local_id));
 	c->local_id_len = 0;
 	drop_text(&c->local_subject);
 	drop_text(&c->local_ends);
 	c->local_not_after = c->local_ends_at = 0;
+}
+
+void credentials_done(struct conn *c)
+{
+	credentials_drop_own(c);
+	shared_bytes_unref(TAKE_PTR(c->remote_id));
+	shared_bytes_unref(TAKE_PTR(c->hashes));
+	drop_text(&c->chain_subject);
 }
 
 int credentials_set_peer(struct conn *c, const struct conn *like, const struct staged_trust *s)

@@ -15,7 +15,10 @@ int credentials_set_peer(struct conn *c, const struct conn *like, const struct s
 /* What the connection that runs has. */
 int credentials_copy_own(struct conn *c, const struct conn *old);
 int credentials_copy_peer(struct conn *c, const struct conn *old);
+void credentials_drop_certs(struct conn *c);
 void credentials_drop_own(struct conn *c);
+/* All that is kept of a connection that goes. */
+void credentials_done(struct conn *c);
 /* Whether peers and we are known by the same. */
 bool credentials_equal(const struct conn *a, const struct conn *b);
 /* To the connection that runs. */

@@ -25,7 +25,6 @@
 #include "daemon/options.h"
 #include "daemon/proc.h"
 #include "daemon/proto_stage.h"
-#include "daemon/shared_bytes.h"
 #include "daemon/vaulting.h"
 #include "pki/key.h"
 
@@ -639,10 +638,7 @@ static void begin_anew(struct load *l)
 	l->n_refused = 0;
 	l->short_of_room = false;
 	for (size_t i = 0; i < l->n; i++) {
-		for (size_t j = 0; j < l->conns[i]->n_certs; j++)
-			shared_bytes_unref(l->conns[i]->certs[j].data);
-		memset(l->conns[i]->certs, 0, sizeof(l->conns[i]->certs));
-		l->conns[i]->n_certs = 0;
+		credentials_drop_certs(l->conns[i]);
 		(void)str_replace(&l->conns[i]->refusal, NULL);
 		(void)str_replace(&l->conns[i]->refusal_hint, NULL);
 	}
