@@ -113,7 +113,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 18; else ktap_begin 147; fi
+if emulated; then ktap_begin 18; else ktap_begin 142; fi
 scripts/peer libreswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 50 || exit 1
@@ -291,12 +291,13 @@ libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_sta
 t 'without limits of our own: the tunnel is up' gate_up hq branch || logs
 
 # both_ask OURS THEIRS: certgate begins by the command OURS to rekey, libreswan by THEIRS when it has. What certgate says takes a second to get
-# there, so that libreswan has asked before it hears of it; it repeats itself not often enough for both_rekey. at_once: no more of that, when all is through.
+# there, so that libreswan has asked before it hears of it; it repeats itself not often enough for both_rekey. Counted is CREATE_CHILD_SA (RFC 7296
+# section 3.1: the exchange type), as a question whether somebody lives is nothing to cross. at_once: no more of that, when all is through.
 both_ask() {
 	local status
-	ns router tc qdisc add dev branch root netem delay 1s limit 10000
+	ns router tc qdisc add dev branch root netem delay 1s limit 10000 || return 1
 	between 'counter ours {}
-		chain asked { type filter hook forward priority filter; ip saddr 198.51.100.2 udp dport { 500, 4500 } counter name ours; }'
+		chain asked { type filter hook forward priority filter; ip saddr 198.51.100.2 udp dport 500 @th,208,8 36 counter name ours; }'
 	$1 && wait_for 12 dropped ours && $2 && sleep 3.5
 	status=$?
 	ns router tc qdisc change dev branch root netem delay 0ms
@@ -308,13 +309,19 @@ at_once() {
 	ns router tc qdisc del dev branch root
 }
 
+# crossed WHAT: libreswan had asked before it answered
+crossed() {
+	awk -v what="$1" '/sent CREATE_CHILD_SA request to rekey/ { sent = NR } $0 ~ "responder rekeyed " what && !answered { answered = NR }
+		END { exit !(sent && answered && sent < answered) }' "$libre_root/branch/log"
+}
+
 # A key log has certgate make its Child SAs anew. Which of two new ones goes is drawn (RFC 7296 section 2.8.1). libreswan 4.10 deletes neither, and
 # sends nothing once the one that it made last is deleted, until there is another: certgate waits, half a minute if it is libreswan's that goes, which is
 # not waited for here, or five seconds if it is its own, and rekeys the one that stays before it deletes that one.
 before=$(grep -c event=child-rekeyed "$gate_root/hq/log")
 t 'both rekey the Child SA at once and nothing is lost' lossless 9 both_ask 'gate hq keylog branch on' 'whack --rekey-ipsec' || logs
 at_once
-t 'which crossed' eval '[ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) -ge 2 ] && said "initiator rekeyed Child SA" && said "responder rekeyed Child SA"' || logs
+t 'which crossed' eval '[ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) -ge 2 ] && said "initiator rekeyed Child SA" && crossed "Child SA"' || logs
 t 'traffic crosses both ways after that' ping_both || logs
 
 # The cable is cut. libreswan knows nothing of it: what it has of the old SAs is there when the cable is whole again.
@@ -330,18 +337,6 @@ ike=$(ike_spi)
 t 'libreswan rekeys the IKE SA and nothing is lost' lossless 4 whack --rekey-ike || logs
 t 'the IKE SA is a new one' wait_for 5 eval '[ "$(ike_spi)" != "$ike" ] && said "initiator rekeyed IKE SA"' || logs
 stop_both
-
-MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}}' interop_hq hq-rsa2048
-libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
-t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
-ike=$(ike_spi)
-t 'both rekey the IKE SA at once and nothing is lost' lossless 16 both_ask true 'whack --rekey-ike' || logs
-at_once
-t 'which crossed, too' eval '[ "$(ike_spi)" != "$ike" ] && said "initiator rekeyed IKE SA" && said "responder rekeyed IKE SA"' || logs
-t 'and one of each is left' wait_for 15 one_each || { one_each; logs; }
-t 'over which traffic crosses' ping_both || logs
-stop_both
-POLICY=''
 
 # Who crashed is not the one that begins.
 MODE=responder-only interop_hq hq-rsa2048

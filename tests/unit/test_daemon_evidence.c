@@ -394,6 +394,34 @@ static void all_lists_of_a_file_are_taken(void **state _unused_)
 	(void)evidence_free(e);
 }
 
+/* As from a server that gives the lists of root and intermediate together, in whatever order, again and again. */
+static void lists_of_several_cas_come_together(void **state _unused_)
+{
+	for (int first = 0; first < 2; first++) {
+		struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+		struct evidence *e = fresh();
+
+		for (uint64_t n = 4; n < 7; n++) {
+			char *of_ca = pkirev_crl_pem(
+				     pkirev_crl(ca, &(struct pkirev_crl){.number = n})),
+			     *of_root = pkirev_crl_pem(
+				     pkirev_crl(root, &(struct pkirev_crl){.number = n})),
+			     *both = pkigen_text("%s%s", first ? of_root : of_ca,
+						 first ? of_ca : of_root);
+
+			for (int again = 0; again < 2; again++) {
+				assert_true(
+					take(e, &what,
+					     (struct pkirev_der){(uint8_t *)both, strlen(both)}));
+				gather(e, path_crl, false, SECOND);
+				assert_int_equal(found.crls.n, 2);
+				assert_int_equal(number_of(0), n);
+			}
+		}
+		(void)evidence_free(e);
+	}
+}
+
 /* Of other scopes, so that they are no newer ones of what is there. */
 static void what_nobody_signed_takes_no_room_from_what_is_proven(void **state _unused_)
 {
@@ -414,7 +442,8 @@ static void what_nobody_signed_takes_no_room_from_what_is_proven(void **state _u
 		junk = pkigen_text("%s%s", junk, pkirev_crl_pem(pkirev_crl(ca, &spec)));
 	}
 	for (size_t i = 0; i < 3; i++) {
-		(void)take(e, &what, (struct pkirev_der){(uint8_t *)junk, strlen(junk)});
+		/* Alone it would leave main nothing that is proven. */
+		assert_false(take(e, &what, (struct pkirev_der){(uint8_t *)junk, strlen(junk)}));
 		gather(e, path_crl, false, SECOND);
 		assert_int_equal(found.crls.n, 2 + EVIDENCE_UNPROVEN_MAX);
 		assert_int_equal(number_of(0), 4);
@@ -590,6 +619,7 @@ int main(void)
 		cmocka_unit_test(a_forged_list_does_not_keep_the_genuine_one_out),
 		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
 		cmocka_unit_test(all_lists_of_a_file_are_taken),
+		cmocka_unit_test(lists_of_several_cas_come_together),
 		cmocka_unit_test(what_nobody_signed_takes_no_room_from_what_is_proven),
 		cmocka_unit_test(a_genuine_list_says_where_its_delta_is),
 		cmocka_unit_test(a_list_from_a_file_does_so_for_its_issuers_certificates),

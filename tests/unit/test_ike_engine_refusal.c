@@ -408,6 +408,24 @@ static void test_no_common_networks_keeps_the_ike_sa(void **state)
 	sim_free(s);
 }
 
+/* Nobody is told to have been refused whom nobody has judged: it repeats its request, and the IKE SA is the same. */
+static void test_who_was_not_judged_repeats_itself(void **state)
+{
+	struct sim *s = sim_new(1);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->no_room = 2;
+	start(a, b);
+	assert_true(sim_until(s, 14 * SIM_S, sim_all_up));
+	assert_int_equal(b->no_room, 0);
+	assert_int_equal(b->verifies, 3);
+	assert_int_equal(failures(a), 0);
+	assert_int_equal(failures(b), 0);
+	sim_free(s);
+}
+
 static void test_key_does_not_sign(void **state)
 {
 	struct sim *s = sim_new(9);
@@ -630,6 +648,7 @@ int main(void)
 		cmocka_unit_test(test_without_a_certificate_nothing_is_begun),
 		cmocka_unit_test(test_nobody_answers_for_the_one_that_waits),
 		cmocka_unit_test(test_the_one_that_waits_keeps_nobody),
+		cmocka_unit_test(test_who_was_not_judged_repeats_itself),
 		cmocka_unit_test(test_key_does_not_sign),
 		cmocka_unit_test(test_kernel_does_not_install),
 		cmocka_unit_test(test_suite_must_fit_the_connection_that_was_chosen),

@@ -441,11 +441,21 @@ void evidence_prove(struct evidence *e, const struct evidence_found *f, struct p
 	}
 }
 
-enum outcome { OUTCOME_TAKEN, OUTCOME_OLDER, OUTCOME_UNPROVEN };
+/* OUTCOME_BESIDE: nobody known has signed it, and those that are proven are of other scopes. */
+enum outcome { OUTCOME_TAKEN, OUTCOME_BESIDE, OUTCOME_OLDER, OUTCOME_UNPROVEN };
+
+static bool is_proven(const struct slot *s, const struct pki_crl *crl)
+{
+	for (size_t i = 0; i < s->n_lists; i++)
+		if (s->lists[i].proven &&
+		    memcmp(s->lists[i].crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
+			return true;
+	return false;
+}
 
 static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
 {
-	bool beside = false;
+	enum outcome o = OUTCOME_TAKEN;
 
 	for (size_t i = 0; i < s->n_lists; i++) {
 		const struct list *l = &s->lists[i];
@@ -454,10 +464,13 @@ static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
 			return OUTCOME_TAKEN;
 		if (!l->proven)
 			continue;
-		/* Of another scope it takes the place of none, and yet main keeps no other for it. */
-		beside = !proven;
-		if (same_scope(crl, l->crl) && !pki_crl_replaces(crl, l->crl))
-			return OUTCOME_OLDER;
+		if (same_scope(crl, l->crl)) {
+			if (!pki_crl_replaces(crl, l->crl))
+				return OUTCOME_OLDER;
+			o = proven ? o : OUTCOME_UNPROVEN;
+		} else if (!proven) {
+			o = o == OUTCOME_TAKEN ? OUTCOME_BESIDE : o;
+		}
 	}
 	/* There is room for as many as come at once, beside those that are proven. */
 	if (s->n_lists == ARRAY_SIZE(s->lists))
@@ -465,7 +478,7 @@ static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
 	s->lists[s->n_lists++] = (struct list){.crl = pki_crl_ref(crl)};
 	if (proven)
 		prove(s, crl);
-	return beside ? OUTCOME_UNPROVEN : OUTCOME_TAKEN;
+	return o;
 }
 
 /* ---------------------------------------------------------------- news */
@@ -486,6 +499,7 @@ static void take_crls(struct slot *s, const struct pki_cert *issuer, const uint8
 	};
 	_cleanup_(pki_crls_done) struct pki_crls crls = {0};
 	enum outcome worst = OUTCOME_TAKEN;
+	bool any_proven = false;
 	struct pki_error err = {0};
 
 	/* RFC 5280 section 4.2.1.13 says DER; some servers send PEM, and that may be a list with what has changed since (section 5.2.4). */
@@ -506,10 +520,14 @@ static void take_crls(struct slot *s, const struct pki_cert *issuer, const uint8
 		struct pki_crl *crl = crls.list[i];
 		enum outcome o = add_list(s, crl, pki_crl_signed_by(crl, issuer));
 
+		any_proven |= is_proven(s, crl);
 		ret->next_update = MIN(ret->next_update, crl->next_update);
 		worst = MAX(worst, o);
 	}
 	set_next_update(s);
+	/* Others may come along with what is proven, as lists of several CAs at one address. Alone they would leave main nothing that is. */
+	if (worst == OUTCOME_BESIDE)
+		worst = any_proven ? OUTCOME_TAKEN : OUTCOME_UNPROVEN;
 	ret->taken = worst == OUTCOME_TAKEN;
 	s->unsettled = worst == OUTCOME_UNPROVEN;
 	if (ret->taken)

@@ -102,8 +102,8 @@ int list_marks_raise(struct list_marks *s, const struct pki_crl_mark *m, struct 
 
 /* ---------------------------------------------------------------- the file */
 
-/* The first version knew lists by names alone, whoever had signed them, and nothing can be made of that. */
-#define DIGEST_TEXT "certgate: newest revocation list, 2"
+/* The first version knew lists by names alone, whoever had signed them, the second by authority key identifiers as well: nothing can be made of that. */
+#define DIGEST_TEXT "certgate: newest revocation list, 3"
 
 /* Of this machine: the file is not carried to others. */
 struct record {

@@ -5,6 +5,7 @@
 #include "daemon/trust_lists.h"
 
 #include "base/log.h"
+#include "base/str.h"
 
 /* Of the connection's own certificates, the one whose key signed the list; NULL: none. */
 static const struct pki_cert *find_signer(const struct trust_entry *e, struct pki_crl *crl)
@@ -42,13 +43,15 @@ static struct pki_crl *find_newer(const struct trust_entry *e, const struct trus
 		const struct pki_crl *than = newest ? newest : is;
 		const struct pki_cert *signer;
 
-		if (!pki_crl_replaces(was, than) || pki_crl_replaces(than, was))
+		if (!streq(was->issuer, is->issuer))
 			continue;
+		/* Whose they are is found first: of one key's the newer one counts, however they name it. */
 		if (!looked)
 			by = find_signer(e, is);
 		looked = true;
 		signer = find_signer(e, was);
-		if (signer && (!by || same_key(signer, by)))
+		if (signer && (!by || same_key(signer, by)) && pki_crl_replaces(was, than) &&
+		    !pki_crl_replaces(than, was))
 			newest = was;
 	}
 	*ret_by = by;
@@ -164,8 +167,9 @@ static bool is_replaced(const struct trust_entry *e, struct pki_crl *was, const 
 	const struct pki_cert *signer = find_signer(e, was);
 
 	for (size_t i = 0; signer && i < by->n; i++) {
-		if (pki_crl_replaces(by->list[i], was) &&
-		    same_key(signer, find_signer(e, by->list[i])))
+		if (streq(by->list[i]->issuer, was->issuer) &&
+		    same_key(signer, find_signer(e, by->list[i])) &&
+		    pki_crl_replaces(by->list[i], was))
 			return true;
 	}
 	return false;

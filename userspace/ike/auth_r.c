@@ -246,11 +246,13 @@ void ik_auth_peer_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 
 	if (sa->state != IK_SA_PEER_VERIFY)
 		return;
-	/* Nobody has judged it, for want of room: it hears nothing, and comes again. AUTHENTICATION_FAILED would make it give up. */
+	/* Nobody has judged it, for want of room: its next repetition may be, and till then it is as if this one had not come. */
 	if (a->error == -ENOBUFS) {
 		sa->e->counters.overloaded++;
-		ik_report_failure(sa, IKE_WARNING, "internal", a->hint, "%s", a->text);
-		ik_sa_kill(sa);
+		ik_serving_done(sa);
+		ik_halfopen_holds(sa, 0);
+		ik_sa_enter(sa, IK_SA_HALF_OPEN);
+		ik_timer_set(sa->e, &sa->life, sa->e->now + IK_HALF_OPEN_TIME);
 		return;
 	}
 	if (a->error) {

@@ -267,6 +267,9 @@ int pki_crl_check_signer(struct pki_crl *crl, const struct pki_cert *issuer, uns
 	(*left)--;
 	yes = X509_CRL_verify(crl->x509, X509_get0_pubkey(issuer->x509)) == 1;
 	ERR_clear_error();
+	/* Who signed it stays known. */
+	for (size_t i = 0; i < ARRAY_SIZE(crl->keys) && crl->keys[crl->next_key].signed_by; i++)
+		crl->next_key = (crl->next_key + 1) % ARRAY_SIZE(crl->keys);
 	crl->keys[crl->next_key].there = true;
 	crl->keys[crl->next_key].signed_by = yes;
 	memcpy(crl->keys[crl->next_key].spki_sha256, issuer->spki_sha256, PKI_SHA256_SIZE);

@@ -156,6 +156,7 @@ struct sim_node {
 			  struct ike_verify_answer *a);
 	/* faults on demand */
 	int sign_error, child_error;
+	unsigned no_room;	     /* for so many verdicts: nobody is asked for them */
 	bool cut;		     /* nothing in, nothing out */
 	bool mute_verify, mute_sign; /* never answers */
 	bool stale_judge;	     /* judges by rules that the engine was not told of */

@@ -355,6 +355,12 @@ static void do_verify(struct sim_node *n, const struct ike_out_verify *o)
 		free(a);
 		return;
 	}
+	if (n->no_room > 0) {
+		n->no_room--;
+		a->error = -ENOBUFS;
+		sim_answer_later(n, IKE_OUT_VERIFY, o->request, 0, a, sizeof(*a));
+		return;
+	}
 	use_nonce(n, o);
 	if (!n->own_judge)
 		judge(n, o, a);
