@@ -21,8 +21,8 @@ for source in "${fuzzers[@]}"; do
 	mkdir "$work/$name"
 	[ ! -d "tests/fuzz/corpus/$name" ] || corpora+=("tests/fuzz/corpus/$name")
 	"$programs/planted_$name" -max_total_time=60 -seed=1 -artifact_prefix="$work/" "${corpora[@]}" >"$work/log" 2>&1
-	if grep -q 'ERROR: AddressSanitizer: heap-buffer-overflow' "$work/log" && grep -q ' in __wrap_' "$work/log"; then
-		echo "ok $number $name finds an overflow in $(grep -m 1 -o '__wrap_[a-z_]*' "$work/log" | sed 's/__wrap_//')"
+	if grep -q 'ERROR: AddressSanitizer: heap-buffer-overflow' "$work/log" && grep -q '^planted: __wrap_' "$work/log"; then
+		echo "ok $number $name finds an overflow in $(sed -n 's/^planted: __wrap_//p' "$work/log" | tail -n 1)"
 	else
 		tail -n 20 "$work/log" | sed 's/^/# /'
 		echo "not ok $number $name finds an overflow"

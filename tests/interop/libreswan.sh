@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 200
+# timeout: 400
 # kernels: uml (6.12)
 #
 # certgated at hq, libreswan at branch, in both roles: keys and ciphers, NAT, fragments, narrowing, rekeying by either side and by both at

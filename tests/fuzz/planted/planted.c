@@ -4,6 +4,8 @@
  * program of each fuzzer in front of functions that its input should reach (the linker's --wrap); a fuzzer that does not find it does not look
  * where it should. tests/host/fuzz_planted.sh runs them; nothing else is built with this.
  */
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +23,14 @@
 /* Each program has one of the functions below in front of the real one; of the others there is no real one. */
 #define WEAK __attribute__((weak))
 
-static void copy(const void *data, size_t len)
+static void copy(const char *function, const void *data, size_t len)
 {
-	void *to = malloc(len - (len % 8 == 7));
+	bool short_of_room = len % 8 == 7;
+	void *to = malloc(len - short_of_room);
 
+	/* Said here: who reads the report's stack may have no time to find the names. */
+	if (short_of_room)
+		(void)fprintf(stderr, "planted: %s\n", function);
 	if (to && len > 0)
 		memcpy(to, data, len);
 	/* Or the compiler sees that nobody reads it. */
@@ -39,7 +45,7 @@ WEAK int __real_cg_addr_parse(const char *s, struct cg_addr *ret);
 int __wrap_cg_addr_parse(const char *s, struct cg_addr *ret);
 int __wrap_cg_addr_parse(const char *s, struct cg_addr *ret)
 {
-	copy(s, strlen(s) + 1);
+	copy(__func__, s, strlen(s) + 1);
 	return __real_cg_addr_parse(s, ret);
 }
 
@@ -48,7 +54,7 @@ WEAK int __real_base64_decode(const char *s, size_t slen, void *out, size_t size
 int __wrap_base64_decode(const char *s, size_t slen, void *out, size_t size, size_t *ret_len);
 int __wrap_base64_decode(const char *s, size_t slen, void *out, size_t size, size_t *ret_len)
 {
-	copy(s, slen);
+	copy(__func__, s, slen);
 	return __real_base64_decode(s, slen, out, size, ret_len);
 }
 
@@ -58,7 +64,7 @@ WEAK int __real_ike_sa_parse(struct ike_view body, struct ike_sa_payload *ret,
 int __wrap_ike_sa_parse(struct ike_view body, struct ike_sa_payload *ret, struct ike_fault *fault);
 int __wrap_ike_sa_parse(struct ike_view body, struct ike_sa_payload *ret, struct ike_fault *fault)
 {
-	copy(body.data, body.len);
+	copy(__func__, body.data, body.len);
 	return __real_ike_sa_parse(body, ret, fault);
 }
 
@@ -72,7 +78,7 @@ int __wrap_ike_ts_parse(struct ike_view body, struct ike_ts_list *ret, struct ik
 
 	/* Their lengths are multiples of four. */
 	if (r == 0 && ret->n > 0 && ret->ts[0].protocol % 4 == 1)
-		copy(ret->ts, sizeof(ret->ts[0]) * ret->n / 8 * 8 + 7);
+		copy(__func__, ret->ts, sizeof(ret->ts[0]) * ret->n / 8 * 8 + 7);
 	return r;
 }
 
@@ -87,7 +93,7 @@ int __wrap_ike_cipher_open(const struct ike_cipher *cipher, const uint8_t *msg, 
 	int r = __real_ike_cipher_open(cipher, msg, msg_len, aad_len, ret, ret_len);
 
 	if (r == 0)
-		copy(ret, *ret_len);
+		copy(__func__, ret, *ret_len);
 	return r;
 }
 
@@ -98,7 +104,7 @@ void __wrap_ik_snap_blob(struct ik_snap *s, uint8_t **data, size_t *len, size_t 
 {
 	__real_ik_snap_blob(s, data, len, max);
 	if (!s->saving && ik_snap_ok(s) && *data)
-		copy(*data, *len);
+		copy(__func__, *data, *len);
 }
 
 /* pki_auth: the algorithm that AUTH names */
@@ -109,7 +115,7 @@ int __wrap_pki_algid_parse(const uint8_t *der, size_t len, enum pki_scheme *ret_
 int __wrap_pki_algid_parse(const uint8_t *der, size_t len, enum pki_scheme *ret_scheme,
 			   int *ret_salt)
 {
-	copy(der, len);
+	copy(__func__, der, len);
 	return __real_pki_algid_parse(der, len, ret_scheme, ret_salt);
 }
 
@@ -121,7 +127,7 @@ int __wrap_pki_cert_new(const uint8_t *der, size_t len, struct pki_error *err,
 int __wrap_pki_cert_new(const uint8_t *der, size_t len, struct pki_error *err,
 			struct pki_cert **ret)
 {
-	copy(der, len);
+	copy(__func__, der, len);
 	return __real_pki_cert_new(der, len, err, ret);
 }
 
@@ -131,7 +137,7 @@ WEAK int __real_pki_crl_new(const uint8_t *der, size_t len, struct pki_error *er
 int __wrap_pki_crl_new(const uint8_t *der, size_t len, struct pki_error *err, struct pki_crl **ret);
 int __wrap_pki_crl_new(const uint8_t *der, size_t len, struct pki_error *err, struct pki_crl **ret)
 {
-	copy(der, len);
+	copy(__func__, der, len);
 	return __real_pki_crl_new(der, len, err, ret);
 }
 
@@ -140,7 +146,7 @@ WEAK void __real_pki_usage_get(const struct pki_cert *cert, struct pki_usage *re
 void __wrap_pki_usage_get(const struct pki_cert *cert, struct pki_usage *ret);
 void __wrap_pki_usage_get(const struct pki_cert *cert, struct pki_usage *ret)
 {
-	copy(cert->der, cert->der_len);
+	copy(__func__, cert->der, cert->der_len);
 	__real_pki_usage_get(cert, ret);
 }
 
