@@ -16,9 +16,12 @@
 
 tracing=/sys/kernel/tracing
 
+# trace_helpers: no names of processes are recorded beside an event (nor are they in buffers that are made later), which would have the kernel
+# patch its scheduler: QEMU's emulation with a thread for each CPU (7.2) may go on with what it translated of code that is patched since, and an
+# int3 in __schedule that was long gone from there has been a panic. For the same reason events are switched on before there is traffic.
 trace_helpers() {
-	mountpoint -q "$tracing" || mount -t tracefs none "$tracing" || return 1
-	echo 1 >"$tracing/events/workqueue/workqueue_execute_start/enable"
+	{ mountpoint -q "$tracing" || mount -t tracefs none "$tracing"; } && echo 0 >"$tracing/options/record-cmd" &&
+		echo 1 >"$tracing/events/workqueue/workqueue_execute_start/enable"
 }
 
 # helped: helpers were at work
