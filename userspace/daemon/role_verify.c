@@ -434,12 +434,13 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 	static struct proto_news what;
 	static struct proto_news_taken taken;
 	const struct revknown k = known(v);
+	uint64_t serial;
 	uint8_t *data;
 	size_t len;
 	bool more;
 	int e;
 
-	proto_get_news_want(r, &what, &more);
+	proto_get_news_sent(r, &what, &serial, &more);
 	if (!msg_done(r))
 		return -EBADMSG;
 	e = stage_read(fd, PKI_CRL_SIZE_MAX, &data, &len);
@@ -456,6 +457,7 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 		(void)watch_run(v->watch, v->now, &k, now_seconds(), now_boottime());
 		(void)evidence_settle(v->evidence, &taken);
 	}
+	taken.serial = serial;
 	(void)channel_tell(v->w.main, MSG_NEWS_TAKEN, proto_put_news_taken, &taken);
 	return 0;
 }
