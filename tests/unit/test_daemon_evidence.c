@@ -422,6 +422,36 @@ static void lists_of_several_cas_come_together(void **state _unused_)
 	}
 }
 
+/* Of both keys of one CA, which do not say whose they are, each with numbers of its own. */
+static void lists_of_two_keys_of_one_name_come_together(void **state _unused_)
+{
+	for (int first = 0; first < 2; first++) {
+		struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+		struct evidence *e = fresh();
+
+		for (uint64_t n = 4; n < 7; n++) {
+			char *ours = pkirev_crl_pem(pkirev_crl(
+				     ca, &(struct pkirev_crl){.number = n, .no_aki = true})),
+			     *theirs = pkirev_crl_pem(pkirev_crl(
+				     ca, &(struct pkirev_crl){.number = first ? n - 3 : n + 90,
+							      .no_aki = true,
+							      .use_key = other_ca->key})),
+			     *both = pkigen_text("%s%s", first ? theirs : ours,
+						 first ? ours : theirs);
+
+			for (int again = 0; again < 2; again++) {
+				assert_true(
+					take(e, &what,
+					     (struct pkirev_der){(uint8_t *)both, strlen(both)}));
+				gather(e, path_crl, false, SECOND);
+				assert_int_equal(found.crls.n, 2);
+				assert_int_equal(number_of(0), n);
+			}
+		}
+		(void)evidence_free(e);
+	}
+}
+
 /* Of other scopes, so that they are no newer ones of what is there. */
 static void what_nobody_signed_takes_no_room_from_what_is_proven(void **state _unused_)
 {
@@ -620,6 +650,7 @@ int main(void)
 		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
 		cmocka_unit_test(all_lists_of_a_file_are_taken),
 		cmocka_unit_test(lists_of_several_cas_come_together),
+		cmocka_unit_test(lists_of_two_keys_of_one_name_come_together),
 		cmocka_unit_test(what_nobody_signed_takes_no_room_from_what_is_proven),
 		cmocka_unit_test(a_genuine_list_says_where_its_delta_is),
 		cmocka_unit_test(a_list_from_a_file_does_so_for_its_issuers_certificates),

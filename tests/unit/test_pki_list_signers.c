@@ -132,6 +132,55 @@ static void a_list_by_another_key_of_the_name_changes_nothing(void **state)
 	}
 }
 
+/* Neither list says whose it is: of a CA that has a new key, and lists by both. OpenSSL alone would take the newest for the next key's in the path. */
+static void of_two_keys_of_one_name_the_one_that_signed_counts(void **state)
+{
+	const struct pkigen_cert *other = pkigen_intermediate(root, "CN=CA,O=Example");
+	const int64_t now = pkigen_now();
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		_cleanup_(proof_done) struct proof good = {}, revoked = {}, alone = {};
+		const int64_t ours = now - (newer ? 600 : 60), theirs = now - (newer ? 60 : 600);
+
+		CRL(&good, root);
+		CRL(&good, ca, .no_aki = true, .this_update = ours);
+		CRL(&good, other, .no_aki = true, .this_update = theirs);
+		prove(&good, REQUIRED, other);
+		assert_valid(&good.check);
+		assert_string_equal(good.revocation.status[0].source, "crl");
+		CRL(&revoked, root);
+		CRL(&revoked, ca, .no_aki = true, .this_update = ours, .revoked = {gw});
+		CRL(&revoked, other, .no_aki = true, .this_update = theirs);
+		prove(&revoked, AVAILABLE, other);
+		assert_refused(&revoked.check, PKI_REVOKED, "was revoked");
+		/* RFC 5280 section 6.3.3 (f): the other key's is the CA's as well */
+		CRL(&alone, root);
+		CRL(&alone, other, .no_aki = true, .this_update = theirs, .revoked = {gw});
+		prove(&alone, AVAILABLE, other);
+		assert_refused(&alone.check, PKI_REVOKED, "was revoked");
+	}
+}
+
+/* The new key's certificate is issued by the old one, and both are in the path. */
+static void so_it_does_where_both_keys_are_in_the_path(void **state)
+{
+	const struct pkigen_cert *renewed = pkigen_intermediate(ca, "CN=CA,O=Example");
+	const struct pkigen_cert *leaf = pkigen_gateway(renewed, "CN=new.example,O=Example", NULL);
+	const int64_t now = pkigen_now();
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		_cleanup_(proof_done) struct proof p = {};
+
+		CRL(&p, root);
+		CRL(&p, ca, .no_aki = true, .this_update = now - (newer ? 600 : 60));
+		CRL(&p, renewed, .no_aki = true, .this_update = now - (newer ? 60 : 600));
+		prove_(&p, REQUIRED, leaf, renewed, ca, (void *)NULL);
+		assert_valid(&p.check);
+	}
+}
+
 /* A key that would be too weak for a path is so for its lists. */
 static void a_list_by_a_weak_key_is_nobodys(void **state)
 {
@@ -331,6 +380,8 @@ int main(void)
 		cmocka_unit_test(a_list_that_names_another_certificate_of_the_ca_is_its_own),
 		cmocka_unit_test(so_it_is_of_an_anchor_that_was_renewed),
 		cmocka_unit_test(a_list_by_another_key_of_the_name_changes_nothing),
+		cmocka_unit_test(of_two_keys_of_one_name_the_one_that_signed_counts),
+		cmocka_unit_test(so_it_does_where_both_keys_are_in_the_path),
 		cmocka_unit_test(a_list_by_a_weak_key_is_nobodys),
 		cmocka_unit_test(strangers_lists_take_no_room_from_the_one_that_counts),
 		cmocka_unit_test(where_a_bound_is_hit_nothing_is_good),

@@ -360,9 +360,15 @@ static void drop(struct slot *s, size_t i)
 	memmove(&s->lists[i], &s->lists[i + 1], (s->n_lists - i) * sizeof(s->lists[0]));
 }
 
+/* A CA may have two keys, and lists that do not name them: what is known not to be of one key does not stand for the other's. */
+static bool replaces(const struct pki_crl *a, const struct pki_crl *b)
+{
+	return pki_crl_replaces(a, b) && !pki_crl_other_key(a, b);
+}
+
 static bool same_scope(const struct pki_crl *a, const struct pki_crl *b)
 {
-	return pki_crl_replaces(a, b) || pki_crl_replaces(b, a);
+	return replaces(a, b) || replaces(b, a);
 }
 
 /* The time of the newest of those that count. */
@@ -409,14 +415,14 @@ static void prove(struct slot *s, const struct pki_crl *crl)
 		return;
 	s->lists[at].proven = true;
 	for (size_t i = 0; i < s->n_lists; i++) {
-		if (i != at && s->lists[i].proven && pki_crl_replaces(s->lists[i].crl, crl) &&
-		    !pki_crl_replaces(crl, s->lists[i].crl)) {
+		if (i != at && s->lists[i].proven && replaces(s->lists[i].crl, crl) &&
+		    !replaces(crl, s->lists[i].crl)) {
 			drop(s, at);
 			return;
 		}
 	}
 	for (size_t i = s->n_lists; i-- > 0;) {
-		if (s->lists[i].crl != crl && pki_crl_replaces(crl, s->lists[i].crl))
+		if (s->lists[i].crl != crl && replaces(crl, s->lists[i].crl))
 			drop(s, i);
 	}
 	bound_proven(s);
@@ -465,7 +471,7 @@ static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
 		if (!l->proven)
 			continue;
 		if (same_scope(crl, l->crl)) {
-			if (!pki_crl_replaces(crl, l->crl))
+			if (!replaces(crl, l->crl))
 				return OUTCOME_OLDER;
 			o = proven ? o : OUTCOME_UNPROVEN;
 		} else if (!proven) {

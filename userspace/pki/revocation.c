@@ -220,12 +220,16 @@ static const struct pki_cert *find_signer_in_path(struct work *w, struct pki_crl
 	return NULL;
 }
 
+static bool has_key_of(const struct pki_cert *a, const struct pki_cert *b)
+{
+	return memcmp(a->spki_sha256, b->spki_sha256, PKI_SHA256_SIZE) == 0;
+}
+
 /* With that name and key somebody of the path was asked. */
 static bool is_of_path(const struct work *w, const struct pki_crl *crl, const struct pki_cert *cert)
 {
 	for (size_t i = 1; i < w->n_path; i++)
-		if (memcmp(w->path[i]->spki_sha256, cert->spki_sha256, PKI_SHA256_SIZE) == 0 &&
-		    pki_crl_is_of(crl, w->path[i]))
+		if (has_key_of(w->path[i], cert) && pki_crl_is_of(crl, w->path[i]))
 			return true;
 	return false;
 }
@@ -245,14 +249,32 @@ static const struct pki_cert *find_other_signer(struct work *w, struct pki_crl *
 	return NULL;
 }
 
+/* Would OpenSSL find that signer? It goes by name and identifier, not by who signed: of several keys of one name it takes the first one that they fit. */
+static bool is_found(const struct work *w, const struct pki_crl *crl, const struct pki_cert *signer,
+		     const AUTHORITY_KEYID *akid)
+{
+	bool found = is_named(signer, akid);
+
+	for (size_t i = 1; found && i < w->n_path; i++)
+		found = has_key_of(w->path[i], signer) || !pki_crl_is_of(crl, w->path[i]) ||
+			!is_named(w->path[i], akid);
+	for (size_t i = 0; found && w->others && i < w->others->n; i++) {
+		const struct pki_cert *other = w->others->list[i];
+
+		found = w->vouched[i] != 1 || has_key_of(other, signer) ||
+			!pki_crl_is_of(crl, other) || !is_named(other, akid);
+	}
+	return found;
+}
+
 /* What OpenSSL gets of a genuine list. */
-static int choose(struct work *w, size_t i, bool named)
+static int choose(struct work *w, size_t i, const AUTHORITY_KEYID *akid)
 {
 	struct pki_crl *crl = w->evidence->crls[i];
 	int r = 0;
 
 	w->list[i] = crl->x509;
-	if (!named)
+	if (!is_found(w, crl, w->signer[i], akid))
 		r = pki_crl_stand_in(crl, w->signer[i], &w->list[i]);
 	/* Of no use, and it may be what would have counted. */
 	w->incomplete |= r < 0;
@@ -287,7 +309,7 @@ static int find_signers(struct work *w, bool others)
 				: find_signer_in_path(w, crl, akid);
 		w->signer[i] = signer;
 		if (signer)
-			r = choose(w, i, is_named(signer, akid));
+			r = choose(w, i, akid);
 		AUTHORITY_KEYID_free(akid);
 		if (r < 0)
 			return r;
