@@ -512,6 +512,30 @@ static void a_genuine_list_says_where_its_delta_is(void **state _unused_)
 	(void)evidence_free(e);
 }
 
+#define DELTA_URL2 "http://mirror.example/delta.crl"
+
+/* Two addresses have the same list, and there is room for no more than these: what it names is asked for, and takes their room. */
+static void a_list_that_makes_room_meanwhile_is_not_looked_at_any_more(void **state _unused_)
+{
+	const struct pkirev_crl base = {.number = 7,
+					.extra = {"freshestCRL=URI:" DELTA_URL ",URI:" DELTA_URL2}};
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl),
+			  what2 = news_of(NEWS_CRL, CRL_URL2, path_crl);
+	struct pkirev_der der = pkirev_crl(ca, &base);
+	struct evidence *e = fresh();
+
+	evidence_bound(e, 2, 1000000);
+	assert_true(take(e, &what, der));
+	assert_true(take(e, &what2, der));
+	gather(e, path_crl, true, SECOND);
+	assert_int_equal(found.crls.n, 1);
+	/* Each of them once. */
+	assert_int_equal(asked.n, 4);
+	assert_string_equal(asked.urls[2], DELTA_URL);
+	assert_string_equal(asked.urls[3], DELTA_URL2);
+	(void)evidence_free(e);
+}
+
 static void a_list_from_a_file_does_so_for_its_issuers_certificates(void **state _unused_)
 {
 	const struct pkigen_cert *issuers[] = {ca, root};
@@ -653,6 +677,7 @@ int main(void)
 		cmocka_unit_test(lists_of_two_keys_of_one_name_come_together),
 		cmocka_unit_test(what_nobody_signed_takes_no_room_from_what_is_proven),
 		cmocka_unit_test(a_genuine_list_says_where_its_delta_is),
+		cmocka_unit_test(a_list_that_makes_room_meanwhile_is_not_looked_at_any_more),
 		cmocka_unit_test(a_list_from_a_file_does_so_for_its_issuers_certificates),
 		cmocka_unit_test(what_is_no_list_is_not_taken),
 		cmocka_unit_test(an_old_good_does_not_undo_a_new_revoked),

@@ -245,6 +245,25 @@ struct complete {
 	size_t n;
 };
 
+/* Two addresses may have the same one. */
+static void add_complete(struct complete *complete, const struct pki_crl *crl)
+{
+	for (size_t i = 0; i < complete->n; i++)
+		if (complete->list[i] == crl)
+			return;
+	if (complete->n < ARRAY_SIZE(complete->list))
+		complete->list[complete->n++] = crl;
+}
+
+/* The one of *crls that is the same list: a slot may make room while others are asked for, with the object that it has of it. */
+static const struct pki_crl *held(const struct pki_crls *crls, const struct pki_crl *crl)
+{
+	for (size_t i = 0; i < crls->n; i++)
+		if (memcmp(crls->list[i]->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
+			return crls->list[i];
+	return NULL;
+}
+
 static void take_slot(const struct slot *s, struct evidence_found *ret, struct complete *complete)
 {
 	/* Those that are known to be genuine first. */
@@ -255,8 +274,8 @@ static void take_slot(const struct slot *s, struct evidence_found *ret, struct c
 			if (s->lists[l].proven != (proven == 1) ||
 			    pki_crls_add_up_to(&ret->crls, crl, EVIDENCE_FOUND_MAX) < 0)
 				continue;
-			if (proven && !crl->delta && complete->n < ARRAY_SIZE(complete->list))
-				complete->list[complete->n++] = crl;
+			if (proven && !crl->delta)
+				add_complete(complete, held(&ret->crls, crl));
 		}
 	}
 }
