@@ -451,6 +451,29 @@ static void a_list_about_the_former_certificate_of_the_ca_counts(void **state _u
 	assert_string_equal(answer.code, "revoked");
 }
 
+/* However often one peer comes, what happens to another connection is told. */
+static void what_is_not_looked_at_is_told_of_each_connection(void **state _unused_)
+{
+	const struct pkigen_cert *former = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=CA", .ca = true, .use_key = ca->key}, root);
+	struct pkirev_der odd = pkirev_crl(
+		former,
+		&(struct pkirev_crl){.no_aki = true,
+				     .extra = {"authorityKeyIdentifier=keyid:always,issuer:always"},
+				     .revoked = {same_ca},
+				     .spoil_reasons = true});
+
+	use(false, &odd);
+	count_not_kept(true);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(judged(LOOSE, peer), 0);
+	assert_int_equal(not_looked_at, 1);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(judged(STRICT, peer), -EACCES);
+	assert_int_equal(not_looked_at, 2);
+	count_not_kept(false);
+}
+
 static void an_answer_of_a_responder_counts_as_a_list_does(void **state _unused_)
 {
 	struct pkigen_spec s = {.subject = "CN=gw.peer.example",
@@ -515,6 +538,7 @@ int main(void)
 		cmocka_unit_test_setup(a_fetched_list_refuses_too, fresh),
 		cmocka_unit_test_setup(a_fetched_list_has_room_beside_files, fresh),
 		cmocka_unit_test_setup(a_list_about_the_former_certificate_of_the_ca_counts, fresh),
+		cmocka_unit_test_setup(what_is_not_looked_at_is_told_of_each_connection, fresh),
 		cmocka_unit_test_setup(an_answer_of_a_responder_counts_as_a_list_does, fresh),
 	};
 

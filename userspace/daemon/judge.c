@@ -247,7 +247,7 @@ static int check_revocation(const struct work *w, struct pki_verdict *verdict,
 	return refuse(w->a, pki_reason_name(reason), NULL, "%s", why.text);
 }
 
-static int try_connection(const struct work *w, const struct trust_entry *e, struct pki_cert *leaf)
+static int try_connection(const struct work *w, struct trust_entry *e, struct pki_cert *leaf)
 {
 	const struct ike_out_verify *v = w->v;
 	struct ike_verify_answer *a = w->a;
@@ -358,7 +358,7 @@ static int choose(const struct work *w, struct pki_cert *leaf)
 	unsigned int tried = 0;
 
 	if (v->n_candidates == 1) {
-		const struct trust_entry *e = trust_table_find(w->t, v->candidates[0]);
+		struct trust_entry *e = trust_table_find(w->t, v->candidates[0]);
 
 		if (!e)
 			return refuse(w->a, "no-connection", NULL,
@@ -368,7 +368,7 @@ static int choose(const struct work *w, struct pki_cert *leaf)
 	/* First those whose name the initiator asked for, then the others. */
 	for (unsigned int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < v->n_candidates && tried < JUDGE_CHAINS_MAX; i++) {
-			const struct trust_entry *e = trust_table_find(w->t, v->candidates[i]);
+			struct trust_entry *e = trust_table_find(w->t, v->candidates[i]);
 
 			int r;
 

@@ -24,7 +24,7 @@ struct revknown {
 };
 
 struct revcheck {
-	const struct trust_entry *entry;
+	struct trust_entry *entry; /* unchanged, but for when what was told */
 	const struct revknown *known;
 	bool may_ask; /* as of evidence_gather() */
 	bool lenient; /* what is not known refuses nobody: the caller looks at `missing` first */
