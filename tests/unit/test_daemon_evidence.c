@@ -337,7 +337,9 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 		junk = pkirev_crl(ca, &(struct pkirev_crl){.number = 9, .use_key = root->key});
 
 	assert_true(take(e, &what, first));
-	assert_false(evidence_settle(e, &taken));
+	/* As long as nobody can tell it counts. */
+	assert_true(evidence_settle(e, &taken));
+	assert_true(taken.taken);
 	gather(e, path_crl, false, SECOND);
 	evidence_prove(e, &found, found.crls.list, 1);
 	/* An older one, though of the same key: never. */
@@ -368,6 +370,80 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 	assert_int_equal(number_of(0), 8);
 	assert_string_equal(found.failure[0], "");
 	(void)evidence_free(e);
+}
+
+/* Two lists of one key that name it in two ways: that they are of one scope is known when a path has proved both. */
+static void a_path_that_proves_what_came_to_be_older_does_not_have_it_taken(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+	_cleanup_(pki_cert_unrefp) struct pki_cert *signer = to_cert(other_ca);
+	struct evidence *e = fresh();
+	const struct pkirev_crl older = {.number = 6, .no_aki = true, .use_key = other_ca->key};
+
+	assert_true(
+		take(e, &what,
+		     pkirev_crl(ca, &(struct pkirev_crl){.number = 7, .use_key = other_ca->key})));
+	gather(e, path_crl, false, SECOND);
+	assert_true(pki_crl_signed_by(found.crls.list[0], signer));
+	evidence_prove(e, &found, found.crls.list, 1);
+	assert_false(take(e, &what, pkirev_crl(ca, &older)));
+	assert_true(evidence_settle(e, &taken));
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 2);
+	assert_true(pki_crl_signed_by(found.crls.list[1], signer));
+	evidence_prove(e, &found, found.crls.list, 2);
+	assert_false(evidence_settle(e, &taken));
+	assert_false(taken.taken);
+	assert_text(taken.text, "older");
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 1);
+	assert_int_equal(number_of(0), 7);
+	(void)evidence_free(e);
+}
+
+/* What is known of it is its mark. */
+static void a_list_that_is_older_than_one_that_is_gone_is_kept_and_not_taken(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+	_cleanup_(pki_cert_unrefp) struct pki_cert *first = to_cert(ca),
+						   *second = to_cert(other_ca);
+	const struct pki_cert *signers[] = {first, second};
+	struct list_marks marks;
+
+	for (size_t by = 0; by < ARRAY_SIZE(signers); by++) {
+		struct evidence *e = fresh();
+		struct pkirev_crl spec = {.number = 7, .use_key = by == 0 ? NULL : other_ca->key};
+		_cleanup_(pki_crl_unrefp) struct pki_crl *was = NULL;
+		struct pkirev_der der = pkirev_crl(ca, &spec);
+		struct pki_crl_mark mark;
+
+		list_marks_init(&marks);
+		evidence_compare(e, &marks);
+		assert_int_equal(pki_crl_new(der.data, der.len, NULL, &was), 0);
+		assert_int_equal(pki_crl_mark(was, signers[by], &mark), 0);
+		assert_int_equal(list_marks_raise(&marks, &mark, NULL), 1);
+		spec.number = 6;
+		/* Whose it is is seen at once, or by a path. */
+		assert_int_equal(take(e, &what, pkirev_crl(ca, &spec)), by == 1);
+		if (by == 0)
+			assert_text(taken.text, "older than one that was in force before");
+		gather(e, path_crl, false, SECOND);
+		assert_int_equal(found.crls.n, 1);
+		assert_true(pki_crl_signed_by(found.crls.list[0], signers[by]));
+		evidence_prove(e, &found, found.crls.list, 1);
+		assert_false(evidence_settle(e, &taken));
+		assert_false(taken.taken);
+		assert_text(taken.text, "older than one that was in force before");
+		spec.number = 7;
+		assert_int_equal(take(e, &what, pkirev_crl(ca, &spec)), by == 0);
+		gather(e, path_crl, false, SECOND);
+		assert_true(pki_crl_signed_by(found.crls.list[by], signers[by]));
+		evidence_prove(e, &found, found.crls.list, by + 1);
+		assert_false(evidence_settle(e, &taken));
+		assert_true(taken.taken);
+		(void)evidence_free(e);
+		list_marks_done(&marks);
+	}
 }
 
 /* PEM may hold a list and what has changed since. */
@@ -672,6 +748,8 @@ int main(void)
 		cmocka_unit_test(an_older_list_does_not_take_a_newer_ones_place),
 		cmocka_unit_test(a_forged_list_does_not_keep_the_genuine_one_out),
 		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
+		cmocka_unit_test(a_path_that_proves_what_came_to_be_older_does_not_have_it_taken),
+		cmocka_unit_test(a_list_that_is_older_than_one_that_is_gone_is_kept_and_not_taken),
 		cmocka_unit_test(all_lists_of_a_file_are_taken),
 		cmocka_unit_test(lists_of_several_cas_come_together),
 		cmocka_unit_test(lists_of_two_keys_of_one_name_come_together),

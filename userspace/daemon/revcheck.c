@@ -107,7 +107,10 @@ static bool on_proven(void *ctx, size_t i, const struct pki_cert *signer)
 	const struct trust_entry *e = c->entry;
 
 	p->lists->genuine[i] = true;
-	return c->known->list_proven && i < e->crls.n && !(e->marked & (UINT64_C(1) << i)) &&
+	if (i >= e->crls.n)
+		return c->known->fetched_proven &&
+		       c->known->fetched_proven(c->known->ctx, p->lists->crls.list[i], signer);
+	return c->known->list_proven && !(e->marked & (UINT64_C(1) << i)) &&
 	       c->known->list_proven(c->known->ctx, e->connection, i, signer);
 }
 

@@ -20,6 +20,8 @@ struct revknown {
 	 */
 	bool (*list_proven)(void *ctx, uint32_t connection, size_t i,
 			    const struct pki_cert *signer);
+	/* The same of one that was fetched. */
+	bool (*fetched_proven)(void *ctx, const struct pki_crl *crl, const struct pki_cert *signer);
 	void *ctx;
 };
 

@@ -71,11 +71,19 @@ static bool on_list_proven(void *ctx, uint32_t connection, size_t i, const struc
 	return trust_table_proven(v->now, connection, i, signer, &m);
 }
 
+static bool on_fetched_proven(void *ctx, const struct pki_crl *crl, const struct pki_cert *signer)
+{
+	const struct trust_marking m = marking(ctx);
+
+	return trust_fetched_proven(crl, signer, &m);
+}
+
 static struct revknown known(struct verifier *v)
 {
 	return (struct revknown){.revoked = &v->revoked,
 				 .evidence = v->evidence,
 				 .list_proven = on_list_proven,
+				 .fetched_proven = on_fetched_proven,
 				 .ctx = v};
 }
 
@@ -636,6 +644,7 @@ static int begin(struct verifier *v, unsigned int index)
 	if (!v->evidence || !v->watch || !v->own || !v->tick || !v->soon ||
 	    event_add(v->tick, &tick) < 0)
 		return -ENOMEM;
+	evidence_compare(v->evidence, &v->marks);
 	return nonce_table_new(index, &v->nonces);
 }
 

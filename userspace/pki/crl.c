@@ -233,7 +233,8 @@ static bool add_to_digest(EVP_MD_CTX *ctx, const uint8_t *data, int len)
 	       EVP_DigestUpdate(ctx, data, (size_t)len) == 1;
 }
 
-int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struct pki_crl_mark *ret)
+static int mark(const struct pki_crl *crl, const uint8_t spki[PKI_SHA256_SIZE],
+		struct pki_crl_mark *ret)
 {
 	int at = X509_CRL_get_ext_by_NID(crl->x509, NID_issuing_distribution_point, -1);
 	const ASN1_OCTET_STRING *value = at < 0 ? NULL
@@ -245,8 +246,8 @@ int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struc
 	uint8_t *name = NULL;
 	int len = i2d_X509_NAME(X509_CRL_get_issuer(crl->x509), &name);
 	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-		  add_to_digest(ctx, signer->spki_sha256, sizeof(signer->spki_sha256)) &&
-		  add_to_digest(ctx, &delta, 1) && add_to_digest(ctx, name, len);
+		  add_to_digest(ctx, spki, PKI_SHA256_SIZE) && add_to_digest(ctx, &delta, 1) &&
+		  add_to_digest(ctx, name, len);
 
 	ok = ok && add_to_digest(ctx, &there, 1) &&
 	     (!value ||
@@ -258,6 +259,19 @@ int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struc
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
 	return ok ? 0 : -ENOMEM;
+}
+
+int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struct pki_crl_mark *ret)
+{
+	return mark(crl, signer->spki_sha256, ret);
+}
+
+int pki_crl_mark_known(const struct pki_crl *crl, struct pki_crl_mark *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(crl->keys); i++)
+		if (crl->keys[i].signed_by)
+			return mark(crl, crl->keys[i].spki_sha256, ret);
+	return -ENODATA;
 }
 
 bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b)

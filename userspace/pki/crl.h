@@ -86,6 +86,8 @@ struct pki_crl_mark {
 /* signer: whose key is known to have signed it. -ENOMEM. */
 int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer,
 		 struct pki_crl_mark *ret);
+/* The same by the key that it is known for (pki_crl_check_signer()). -ENODATA: by none. */
+int pki_crl_mark_known(const struct pki_crl *crl, struct pki_crl_mark *ret);
 /* Of one scope: by number, failing that by thisUpdate. */
 bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b);
 
