@@ -372,6 +372,29 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 	(void)evidence_free(e);
 }
 
+/* A path is shown one of them. */
+static void a_list_that_two_addresses_have_is_proven_at_both(void **state _unused_)
+{
+	struct proto_news what[] = {news_of(NEWS_CRL, CRL_URL, path_crl),
+				    news_of(NEWS_CRL, CRL_URL2, path_crl)};
+	struct pkirev_der list = pkirev_crl(ca, &(struct pkirev_crl){.number = 7,
+								     .use_key = other_ca->key}),
+			  older = pkirev_crl(ca, &(struct pkirev_crl){.number = 6,
+								      .use_key = other_ca->key});
+	struct evidence *e = fresh();
+
+	for (size_t i = 0; i < ARRAY_SIZE(what); i++)
+		assert_true(take(e, &what[i], list));
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 1);
+	evidence_prove(e, &found, found.crls.list, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(what); i++) {
+		assert_false(take(e, &what[i], older));
+		assert_text(taken.text, "older");
+	}
+	(void)evidence_free(e);
+}
+
 /* Two lists of one key that name it in two ways: that they are of one scope is known when a path has proved both. */
 static void a_path_that_proves_what_came_to_be_older_does_not_have_it_taken(void **state _unused_)
 {
@@ -748,6 +771,7 @@ int main(void)
 		cmocka_unit_test(an_older_list_does_not_take_a_newer_ones_place),
 		cmocka_unit_test(a_forged_list_does_not_keep_the_genuine_one_out),
 		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
+		cmocka_unit_test(a_list_that_two_addresses_have_is_proven_at_both),
 		cmocka_unit_test(a_path_that_proves_what_came_to_be_older_does_not_have_it_taken),
 		cmocka_unit_test(a_list_that_is_older_than_one_that_is_gone_is_kept_and_not_taken),
 		cmocka_unit_test(all_lists_of_a_file_are_taken),

@@ -430,17 +430,22 @@ static void bound_proven(struct slot *s)
 }
 
 /* It is genuine: older ones of its scope are of no use any more, and it is of none beside a newer one. */
-static void prove(struct slot *s, const struct pki_crl *crl)
+static void prove(struct slot *s, struct pki_crl *crl)
 {
 	size_t at = s->n_lists;
 	bool came;
 
 	for (size_t i = s->n_lists; i-- > 0;) {
-		if (s->lists[i].crl == crl)
+		if (memcmp(s->lists[i].crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
 			at = i;
 	}
 	if (at == s->n_lists)
 		return;
+	/* Another address, or a file, may have the same one: who signed it is kept with the object that was looked at. */
+	if (s->lists[at].crl != crl) {
+		pki_crl_unref(s->lists[at].crl);
+		s->lists[at].crl = pki_crl_ref(crl);
+	}
 	s->lists[at].proven = true;
 	for (size_t i = 0; i < s->n_lists; i++) {
 		if (i != at && s->lists[i].proven && replaces(s->lists[i].crl, crl) &&
