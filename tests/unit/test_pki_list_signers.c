@@ -264,6 +264,46 @@ static void where_a_bound_is_hit_nothing_is_good(void **state)
 	assert_refused(&p.check, PKI_REVOKED, "was revoked");
 }
 
+/* A CA's key has certificates by two others, of one name, of which one is revoked. Of all lists of that name it is asked whether it is either's. */
+static void all_paths_of_one_judgement_share_the_bounds(void **state)
+{
+	const struct pkigen_spec spec = {
+		.subject = "CN=CA,O=Example", .ca = true, .use_key = ca->key};
+	_cleanup_(proof_done) struct proof each = {}, all = {};
+	struct proof *const proofs[] = {&each, &all};
+	struct pki_revocation_budget budget = PKI_REVOCATION_BUDGET;
+	const struct pkigen_cert *between[2], *cas[2];
+	unsigned checks[2] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cas); i++) {
+		between[i] = pkigen_intermediate(root, "CN=Between,O=Example");
+		cas[i] = pkigen_make(&spec, between[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(proofs); i++) {
+		CRL(proofs[i], root, .revoked = {between[0]});
+		for (unsigned n = 1; n <= PKI_CRL_CHECKS_MAX * 3 / 5; n++)
+			CRL(proofs[i], between[0], .use_key = pkigen_key(PKIGEN_P256, 3),
+			    .number = n);
+		proofs[i]->revocation.evidence.checks = &checks[i];
+	}
+	prove_(&each, AVAILABLE, gw, cas[0], cas[1], between[0], between[1], (void *)NULL);
+	assert_valid(&each.check);
+	assert_true(checks[0] > PKI_CRL_CHECKS_MAX);
+	/* What is beyond the bounds is not done, and nobody is let in for that. */
+	all.revocation.evidence.budget = &budget;
+	prove_(&all, AVAILABLE, gw, cas[0], cas[1], between[0], between[1], (void *)NULL);
+	assert_refused(&all.check, PKI_REVOKED, "was revoked");
+	assert_true(budget.exceeded);
+	assert_int_equal(budget.checks, 0);
+	assert_int_equal(checks[1], PKI_CRL_CHECKS_MAX + PKI_CRL_VOUCHING_MAX - budget.vouching);
+	/* The next judgement goes on from there. */
+	budget = PKI_REVOCATION_BUDGET;
+	prove_(&all, AVAILABLE, gw, cas[0], cas[1], between[0], between[1], (void *)NULL);
+	assert_valid(&all.check);
+	assert_false(budget.exceeded);
+}
+
 static void a_signature_is_checked_once_and_a_stand_in_made_once(void **state)
 {
 	_cleanup_(proof_done) struct proof p = {};
@@ -358,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_list_by_a_weak_key_is_nobodys),
 		cmocka_unit_test(strangers_lists_take_no_room_from_the_one_that_counts),
 		cmocka_unit_test(where_a_bound_is_hit_nothing_is_good),
+		cmocka_unit_test(all_paths_of_one_judgement_share_the_bounds),
 		cmocka_unit_test(a_signature_is_checked_once_and_a_stand_in_made_once),
 		cmocka_unit_test(what_a_peer_sends_causes_no_checks),
 		cmocka_unit_test(a_list_with_an_entry_that_cannot_be_read_says_nothing_good),

@@ -129,7 +129,7 @@ static void tell_gave_up(struct trust_entry *e, const struct pki_cert *leaf)
 		e->name, leaf->subject);
 }
 
-/* The states of the path's certificates by all lists and answers. PKI_REVOKED with its text, or PKI_INTERNAL. */
+/* The states of the path's certificates by all lists and answers. PKI_REVOKED or PKI_TOO_MANY with its text, or PKI_INTERNAL. */
 static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path, size_t n_path,
 				const struct pki_certs *others, int64_t at, struct joined *lists,
 				const struct evidence_found *found, struct pki_error *ret_text,
@@ -139,6 +139,7 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 	struct proving proving = {.c = c, .lists = lists};
 	bool gave_up = false;
 	struct pki_revocation r = {.mode = PKI_REVOCATION_WHEN_AVAILABLE,
+				   .again = c->again,
 				   .evidence = {.crls = crls->list,
 						.n_crls = crls->n,
 						.answers = found->answers,
@@ -147,6 +148,7 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 						.outdated = c->entry->outdated,
 						.proven = on_proven,
 						.ctx = &proving,
+						.budget = c->budget,
 						.incomplete = c->entry->lists_left_out,
 						.gave_up = &gave_up}};
 	enum pki_reason reason = PKI_OK;

@@ -33,6 +33,8 @@ struct revcheck {
 	struct pki_ocsp *const
 		*sent; /* answers that the peer sent (RFC 4806), beside those that were fetched */
 	size_t n_sent;
+	struct pki_revocation_budget
+		*budget; /* of all paths of one judgement; NULL: of each its own */
 	bool again; /* the path is the one of the call before: what was worked out need not be a second time */
 	/* filled in */
 	struct pki_certs others; /* as they were given; the caller's to free */

@@ -81,7 +81,7 @@ struct work {
 	const struct pki_cert *signer[PKI_EVIDENCE_LISTS_MAX];
 	bool outdated[PKI_EVIDENCE_LISTS_MAX]; /* as in evidence, and by what proven() says */
 	bool incomplete;
-	unsigned checks_left, vouching_left;
+	struct pki_revocation_budget *budget, own;
 	/* OpenSSL's own, which look_up() calls; and the delta that it is about while it does */
 	X509_STORE_CTX_check_crl_fn check_crl;
 	X509_STORE_CTX_cert_crl_fn cert_crl;
@@ -127,9 +127,16 @@ static void ask_answers(struct work *w, size_t i)
 	for (size_t j = 0; j < n; j++) {
 		struct pki_ocsp_status answer;
 		struct pki_error why;
-		int r = pki_ocsp_status(w->evidence->answers[j], w->path[i], w->path[i + 1], w->at,
-					&why, &answer);
+		int r;
 
+		if (w->budget->answers == 0) {
+			w->budget->exceeded = w->incomplete = true;
+			break;
+		}
+		r = pki_ocsp_status(w->evidence->answers[j], w->path[i], w->path[i + 1], w->at,
+				    &why, &answer);
+		/* One about others costs nothing. */
+		w->budget->answers -= r != -ENODATA;
 		if (r < 0 && r != -ENODATA)
 			(void)snprintf(status->text, sizeof(status->text), "%s", why.text);
 		if (r < 0)
@@ -176,11 +183,11 @@ static bool is_vouched(struct work *w, size_t other)
 	for (size_t i = 1; *known == 0 && i < w->n_path; i++) {
 		if (pki_cert_issuer_fit(w->path[i], cert) == PKI_FIT_NONE)
 			continue;
-		if (w->vouching_left == 0) {
-			w->incomplete = true;
+		if (w->budget->vouching == 0) {
+			w->budget->exceeded = w->incomplete = true;
 			return false;
 		}
-		w->vouching_left--;
+		w->budget->vouching--;
 		if (pki_cert_issued(w->path[i], cert))
 			*known = 1;
 	}
@@ -192,9 +199,10 @@ static bool is_vouched(struct work *w, size_t other)
 
 static bool signed_by(struct work *w, const struct pki_cert *cert, struct pki_crl *crl)
 {
-	int r = pki_crl_check_signer(crl, cert, &w->checks_left);
+	int r = pki_crl_check_signer(crl, cert, &w->budget->checks);
 
-	w->incomplete |= r == -EAGAIN;
+	if (r == -EAGAIN)
+		w->budget->exceeded = w->incomplete = true;
 	return r == 1;
 }
 
@@ -320,11 +328,10 @@ static int find_signers(struct work *w, bool others)
 static int sort_out(struct work *w)
 {
 	const struct pki_evidence *e = w->evidence;
+	unsigned before = w->budget->checks + w->budget->vouching;
 
 	w->n_lists = MIN(e->n_crls, (size_t)PKI_EVIDENCE_LISTS_MAX);
-	w->incomplete = e->incomplete || e->n_crls > w->n_lists;
-	w->checks_left = PKI_CRL_CHECKS_MAX;
-	w->vouching_left = PKI_CRL_VOUCHING_MAX;
+	w->incomplete |= e->incomplete || e->n_crls > w->n_lists;
 	w->genuine = sk_X509_CRL_new_null();
 	if (!w->genuine || find_signers(w, false) < 0 || find_signers(w, true) < 0)
 		return -ENOMEM;
@@ -335,8 +342,7 @@ static int sort_out(struct work *w)
 			w->outdated[i] = true;
 	}
 	if (e->checks)
-		*e->checks += PKI_CRL_CHECKS_MAX - w->checks_left + PKI_CRL_VOUCHING_MAX -
-			      w->vouching_left;
+		*e->checks += before - w->budget->checks - w->budget->vouching;
 	if (e->gave_up)
 		*e->gave_up |= w->incomplete && !e->incomplete;
 	ERR_clear_error();
@@ -691,9 +697,14 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 			 .n_path = n_path,
 			 .others = others,
 			 .at = at,
-			 .status = ret};
+			 .status = ret,
+			 .budget = evidence->budget,
+			 .own = PKI_REVOCATION_BUDGET};
 	int r;
 
+	if (!w.budget)
+		w.budget = &w.own;
+	w.budget->exceeded = false;
 	for (size_t i = 0; i + 1 < n_path; i++) {
 		ret[i] = (struct pki_cert_status){.source = "", .reason = -1};
 		ask_answers(&w, i);
@@ -709,11 +720,19 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 	return r;
 }
 
+static bool is_whole(const struct pki_revocation_budget *b)
+{
+	return b->checks == PKI_CRL_CHECKS_MAX && b->vouching == PKI_CRL_VOUCHING_MAX &&
+	       b->answers == PKI_OCSP_CHECKS_MAX;
+}
+
 enum pki_reason pki_revocation_check(void *userdata, struct pki_cert *const *path, size_t n_path,
 				     const struct pki_certs *others, int64_t at,
 				     struct pki_error *ret_text, size_t *ret_at)
 {
 	struct pki_revocation *revocation = userdata;
+	struct pki_revocation_budget *budget = revocation->evidence.budget;
+	bool shared = budget && !revocation->again && !is_whole(budget);
 	int r;
 
 	revocation->n_status = 0;
@@ -735,6 +754,14 @@ enum pki_reason pki_revocation_check(void *userdata, struct pki_cert *const *pat
 			*ret_at = i;
 			return PKI_REVOKED;
 		}
+	if (shared && budget->exceeded) {
+		(void)pki_fail(
+			ret_text, 0,
+			"whether \"%.160s\" is revoked is not known: with other paths of it that were tried more than %d signatures of revocation lists, %d of certificates of their signers or %d of OCSP answers would have to be checked",
+			path[0]->subject, PKI_CRL_CHECKS_MAX, PKI_CRL_VOUCHING_MAX,
+			PKI_OCSP_CHECKS_MAX);
+		return PKI_TOO_MANY;
+	}
 	for (size_t i = n_path - 1; revocation->mode == PKI_REVOCATION_REQUIRED && i-- > 0;)
 		if (revocation->status[i].state == PKI_STATE_UNKNOWN) {
 			(void)pki_fail(
