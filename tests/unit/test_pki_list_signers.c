@@ -5,6 +5,7 @@
  */
 #include "lib/pkiproof.h"
 
+#include <openssl/ocsp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -304,6 +305,42 @@ static void all_paths_of_one_judgement_share_the_bounds(void **state)
 	assert_false(budget.exceeded);
 }
 
+/* It is unknown because of itself, or because of others: only the first is for the mode to decide. And what was not looked at may say that it is revoked. */
+static void a_path_that_others_left_too_little_for_is_refused(void **state)
+{
+	struct pki_revocation_budget budget = PKI_REVOCATION_BUDGET;
+	_cleanup_(proof_done) struct proof lists = {}, answers = {};
+
+	(void)state;
+	CRL(&lists, root);
+	CRL(&lists, ca);
+	lists.revocation.evidence.budget = &budget;
+	for (int alone = 0; alone < 2; alone++) {
+		budget.checks = 0;
+		lists.revocation.alone = alone;
+		prove(&lists, AVAILABLE);
+		assert_true(budget.exceeded);
+		if (!alone) {
+			assert_refused(&lists.check, PKI_TOO_MANY, "other paths");
+			continue;
+		}
+		assert_valid(&lists.check);
+		assert_int_equal(lists.revocation.status[0].state, PKI_STATE_UNKNOWN);
+	}
+	OCSP(&answers, gw, ca, .status = V_OCSP_CERTSTATUS_GOOD);
+	OCSP(&answers, gw, ca, .status = V_OCSP_CERTSTATUS_REVOKED, .this_update = pkigen_now());
+	answers.revocation.evidence.budget = &budget;
+	answers.revocation.alone = true;
+	budget = PKI_REVOCATION_BUDGET;
+	budget.answers = 1;
+	prove(&answers, AVAILABLE);
+	assert_int_equal(answers.revocation.status[0].state, PKI_STATE_UNKNOWN);
+	budget = PKI_REVOCATION_BUDGET;
+	prove(&answers, AVAILABLE);
+	assert_refused(&answers.check, PKI_REVOKED, "was revoked");
+	assert_int_equal(budget.answers, PKI_OCSP_CHECKS_MAX - 2);
+}
+
 static void a_signature_is_checked_once_and_a_stand_in_made_once(void **state)
 {
 	_cleanup_(proof_done) struct proof p = {};
@@ -399,6 +436,7 @@ int main(void)
 		cmocka_unit_test(strangers_lists_take_no_room_from_the_one_that_counts),
 		cmocka_unit_test(where_a_bound_is_hit_nothing_is_good),
 		cmocka_unit_test(all_paths_of_one_judgement_share_the_bounds),
+		cmocka_unit_test(a_path_that_others_left_too_little_for_is_refused),
 		cmocka_unit_test(a_signature_is_checked_once_and_a_stand_in_made_once),
 		cmocka_unit_test(what_a_peer_sends_causes_no_checks),
 		cmocka_unit_test(a_list_with_an_entry_that_cannot_be_read_says_nothing_good),

@@ -139,7 +139,7 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 	struct proving proving = {.c = c, .lists = lists};
 	bool gave_up = false;
 	struct pki_revocation r = {.mode = PKI_REVOCATION_WHEN_AVAILABLE,
-				   .again = c->again,
+				   .alone = c->again && c->alone,
 				   .evidence = {.crls = crls->list,
 						.n_crls = crls->n,
 						.answers = found->answers,
@@ -230,8 +230,10 @@ enum pki_reason revcheck_path(void *userdata, struct pki_cert *const *path, size
 	struct revcheck *c = userdata;
 	enum pki_reason reason;
 
-	if (!c->again)
+	if (!c->again) {
 		c->n_status = 0;
+		c->alone = !c->budget || pki_revocation_budget_whole(c->budget);
+	}
 	c->keys.n = 0;
 	c->missing = false;
 	c->refused_here = false;

@@ -47,6 +47,7 @@ struct revcheck {
 	bool refused_here;	    /* by what is revoked on this gateway */
 	/* of the last time the states were worked out */
 	bool worked_out;
+	bool alone; /* no other path had spent anything of the budget before */
 	size_t n_crls, n_answers;
 	char unknown_why[PKI_CHAIN_MAX][256];
 	char sent_why[256]; /* why an answer that the peer sent is of no use; the caller's */

@@ -115,6 +115,7 @@ static void ask_answers(struct work *w, size_t i)
 
 		if (w->lists.budget->answers == 0) {
 			w->lists.budget->exceeded = w->lists.incomplete = true;
+			is_good = false; /* the next one may say otherwise */
 			break;
 		}
 		r = pki_ocsp_status(w->lists.evidence->answers[j], w->lists.path[i],
@@ -524,7 +525,7 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 	return r;
 }
 
-static bool is_whole(const struct pki_revocation_budget *b)
+bool pki_revocation_budget_whole(const struct pki_revocation_budget *b)
 {
 	return b->checks == PKI_CRL_CHECKS_MAX && b->vouching == PKI_CRL_VOUCHING_MAX &&
 	       b->answers == PKI_OCSP_CHECKS_MAX;
@@ -536,7 +537,7 @@ enum pki_reason pki_revocation_check(void *userdata, struct pki_cert *const *pat
 {
 	struct pki_revocation *revocation = userdata;
 	struct pki_revocation_budget *budget = revocation->evidence.budget;
-	bool shared = budget && !revocation->again && !is_whole(budget);
+	bool shared = budget && !revocation->alone && !pki_revocation_budget_whole(budget);
 	int r;
 
 	revocation->n_status = 0;

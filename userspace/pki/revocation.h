@@ -36,6 +36,8 @@ struct pki_revocation_budget {
 					.vouching = PKI_CRL_VOUCHING_MAX, \
 					.answers = PKI_OCSP_CHECKS_MAX})
 
+bool pki_revocation_budget_whole(const struct pki_revocation_budget *b);
+
 /* The configuration's `revocation`. */
 enum pki_revocation_mode {
 	PKI_REVOCATION_WHEN_AVAILABLE, /* revoked refuses, unknown does not */
@@ -99,7 +101,7 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 struct pki_revocation {
 	struct pki_evidence evidence;
 	enum pki_revocation_mode mode;
-	bool again; /* what is missing in the budget this path has spent itself */
+	bool alone; /* what is missing in the budget this path has spent itself */
 	struct pki_cert_status status[PKI_CHAIN_MAX];
 	size_t n_status;
 };
