@@ -72,7 +72,6 @@ int getaddrinfo(const char *node _unused_, const char *service _unused_,
 	X(LIST_SEEN, list_mark, struct pki_crl_mark)                   \
 	X(PATH_STATE, path_state, struct proto_path_state)             \
 	X(PATH_JUDGED, path_judged, struct proto_path_judged)          \
-	X(NEWS, news, struct proto_news)                               \
 	X(NEWS_FAILED, news_failed, struct proto_news_failed)          \
 	X(NEWS_TAKEN, news_taken, struct proto_news_taken)             \
 	X(STAGE_KEY, stage_key, struct stage_key)                      \
@@ -137,6 +136,15 @@ static void read_conn_ocsp(struct msg_reader *r)
 	MUST(!msg_done(r) || n <= IKE_MAX_OCSP);
 }
 
+static void read_news_sent(struct msg_reader *r)
+{
+	static struct proto_news got;
+	uint64_t serial;
+	bool more;
+
+	proto_get_news_sent(r, &got, &serial, &more);
+}
+
 static void read_news_want(struct msg_reader *r)
 {
 	struct proto_news got = {};
@@ -182,6 +190,7 @@ static void read_message(const uint8_t *data, size_t size)
 	case MSG_NONCES_GET: (void)proto_get_nonces_get(&r); break;
 	case MSG_CONN_OCSP: read_conn_ocsp(&r); break;
 	case MSG_NEWS_WANT: read_news_want(&r); break;
+	case MSG_NEWS: read_news_sent(&r); break;
 	case MSG_CHILD_ADDED: read_child_added(&r); break;
 	case MSG_VAULT_RESOLVE: read_vault_resolve(&r); break;
 	default: break;

@@ -130,6 +130,14 @@ late_says() { # WORDS: by up, which fails
 	[[ $out == *"$1"* ]]
 }
 
+# hq has nothing of what it fetched, and the server has the list before the last one.
+older_is_known() {
+	interop_start || return 1
+	gate hq up branch --wait 5
+	wait_for 25 eval 'gate_field hq branch last_error.text | grep "older than one that was in force before"' &&
+		! gate_is hq branch state up && grep -q 'branch-ca.crl cannot be had: the list that was fetched is older than one that was in force before' "$gate_root/hq/log"
+}
+
 says_it_waits() {
 	gate hq status | grep 'clock cannot be right' && grep -q 'event=clock-wrong' "$gate_root/hq/log" && ! gate_is hq branch state up
 }
@@ -138,7 +146,7 @@ died() { # by what was fetched
 	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
 }
 
-ktap_begin 35
+ktap_begin 38
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 &&
@@ -200,6 +208,13 @@ kill $http
 mode required
 lists && serve
 t 'a server that comes back has news' eval 'starts_again && gate_is hq branch revocation.state good' || { logs; ktap_log /run/http.log; }
+cp "$www/branch-ca.crl" /run/before.crl && touch /run/before && lists
+t 'a newer list is fetched, and its number kept' wait_for 25 [ "$gate_root/hq/state/lists" -nt /run/before ] || { logs; ktap_log /run/http.log; }
+gate_stop hq
+rm "$gate_root/hq/state/fetched" && cp /run/before.crl "$www/branch-ca.crl"
+t 'the one before is known for what it is, though what was fetched is lost' older_is_known || { logs; ktap_log /run/http.log; }
+lists
+t 'and the next one lets the peer in' comes_up || { logs; ktap_log /run/http.log; }
 lists branch2
 t 'the list turns against it: the tunnel dies' eval 'wait_for 25 died && no_ping' || { logs; ktap_log /run/http.log; }
 kill $http

@@ -337,7 +337,9 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 		junk = pkirev_crl(ca, &(struct pkirev_crl){.number = 9, .use_key = root->key});
 
 	assert_true(take(e, &what, first));
-	assert_false(evidence_settle(e, &taken));
+	/* As long as nobody can tell it counts. */
+	assert_true(evidence_settle(e, &taken));
+	assert_true(taken.taken);
 	gather(e, path_crl, false, SECOND);
 	evidence_prove(e, &found, found.crls.list, 1);
 	/* An older one, though of the same key: never. */
@@ -368,6 +370,103 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 	assert_int_equal(number_of(0), 8);
 	assert_string_equal(found.failure[0], "");
 	(void)evidence_free(e);
+}
+
+/* A path is shown one of them. */
+static void a_list_that_two_addresses_have_is_proven_at_both(void **state _unused_)
+{
+	struct proto_news what[] = {news_of(NEWS_CRL, CRL_URL, path_crl),
+				    news_of(NEWS_CRL, CRL_URL2, path_crl)};
+	struct pkirev_der list = pkirev_crl(ca, &(struct pkirev_crl){.number = 7,
+								     .use_key = other_ca->key}),
+			  older = pkirev_crl(ca, &(struct pkirev_crl){.number = 6,
+								      .use_key = other_ca->key});
+	struct evidence *e = fresh();
+
+	for (size_t i = 0; i < ARRAY_SIZE(what); i++)
+		assert_true(take(e, &what[i], list));
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 1);
+	evidence_prove(e, &found, found.crls.list, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(what); i++) {
+		assert_false(take(e, &what[i], older));
+		assert_text(taken.text, "older");
+	}
+	(void)evidence_free(e);
+}
+
+/* Two lists of one key that name it in two ways: that they are of one scope is known when a path has proved both. */
+static void a_path_that_proves_what_came_to_be_older_does_not_have_it_taken(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+	_cleanup_(pki_cert_unrefp) struct pki_cert *signer = to_cert(other_ca);
+	struct evidence *e = fresh();
+	const struct pkirev_crl older = {.number = 6, .no_aki = true, .use_key = other_ca->key};
+
+	assert_true(
+		take(e, &what,
+		     pkirev_crl(ca, &(struct pkirev_crl){.number = 7, .use_key = other_ca->key})));
+	gather(e, path_crl, false, SECOND);
+	assert_true(pki_crl_signed_by(found.crls.list[0], signer));
+	evidence_prove(e, &found, found.crls.list, 1);
+	assert_false(take(e, &what, pkirev_crl(ca, &older)));
+	assert_true(evidence_settle(e, &taken));
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 2);
+	assert_true(pki_crl_signed_by(found.crls.list[1], signer));
+	evidence_prove(e, &found, found.crls.list, 2);
+	assert_false(evidence_settle(e, &taken));
+	assert_false(taken.taken);
+	assert_text(taken.text, "older");
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(found.crls.n, 1);
+	assert_int_equal(number_of(0), 7);
+	(void)evidence_free(e);
+}
+
+/* What is known of it is its mark. */
+static void a_list_that_is_older_than_one_that_is_gone_is_kept_and_not_taken(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+	_cleanup_(pki_cert_unrefp) struct pki_cert *first = to_cert(ca),
+						   *second = to_cert(other_ca);
+	const struct pki_cert *signers[] = {first, second};
+	struct list_marks marks;
+
+	for (size_t by = 0; by < ARRAY_SIZE(signers); by++) {
+		struct evidence *e = fresh();
+		struct pkirev_crl spec = {.number = 7, .use_key = by == 0 ? NULL : other_ca->key};
+		_cleanup_(pki_crl_unrefp) struct pki_crl *was = NULL;
+		struct pkirev_der der = pkirev_crl(ca, &spec);
+		struct pki_crl_mark mark;
+
+		list_marks_init(&marks);
+		evidence_compare(e, &marks);
+		assert_int_equal(pki_crl_new(der.data, der.len, NULL, &was), 0);
+		assert_int_equal(pki_crl_mark(was, signers[by], &mark), 0);
+		assert_int_equal(list_marks_raise(&marks, &mark, NULL), 1);
+		spec.number = 6;
+		/* Whose it is is seen at once, or by a path. */
+		assert_int_equal(take(e, &what, pkirev_crl(ca, &spec)), by == 1);
+		if (by == 0)
+			assert_text(taken.text, "older than one that was in force before");
+		gather(e, path_crl, false, SECOND);
+		assert_int_equal(found.crls.n, 1);
+		assert_true(pki_crl_signed_by(found.crls.list[0], signers[by]));
+		evidence_prove(e, &found, found.crls.list, 1);
+		assert_false(evidence_settle(e, &taken));
+		assert_false(taken.taken);
+		assert_text(taken.text, "older than one that was in force before");
+		spec.number = 7;
+		assert_int_equal(take(e, &what, pkirev_crl(ca, &spec)), by == 0);
+		gather(e, path_crl, false, SECOND);
+		assert_true(pki_crl_signed_by(found.crls.list[by], signers[by]));
+		evidence_prove(e, &found, found.crls.list, by + 1);
+		assert_false(evidence_settle(e, &taken));
+		assert_true(taken.taken);
+		(void)evidence_free(e);
+		list_marks_done(&marks);
+	}
 }
 
 /* PEM may hold a list and what has changed since. */
@@ -408,6 +507,36 @@ static void lists_of_several_cas_come_together(void **state _unused_)
 				     pkirev_crl(root, &(struct pkirev_crl){.number = n})),
 			     *both = pkigen_text("%s%s", first ? of_root : of_ca,
 						 first ? of_ca : of_root);
+
+			for (int again = 0; again < 2; again++) {
+				assert_true(
+					take(e, &what,
+					     (struct pkirev_der){(uint8_t *)both, strlen(both)}));
+				gather(e, path_crl, false, SECOND);
+				assert_int_equal(found.crls.n, 2);
+				assert_int_equal(number_of(0), n);
+			}
+		}
+		(void)evidence_free(e);
+	}
+}
+
+/* Of both keys of one CA, which do not say whose they are, each with numbers of its own. */
+static void lists_of_two_keys_of_one_name_come_together(void **state _unused_)
+{
+	for (int first = 0; first < 2; first++) {
+		struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+		struct evidence *e = fresh();
+
+		for (uint64_t n = 4; n < 7; n++) {
+			char *ours = pkirev_crl_pem(pkirev_crl(
+				     ca, &(struct pkirev_crl){.number = n, .no_aki = true})),
+			     *theirs = pkirev_crl_pem(pkirev_crl(
+				     ca, &(struct pkirev_crl){.number = first ? n - 3 : n + 90,
+							      .no_aki = true,
+							      .use_key = other_ca->key})),
+			     *both = pkigen_text("%s%s", first ? theirs : ours,
+						 first ? ours : theirs);
 
 			for (int again = 0; again < 2; again++) {
 				assert_true(
@@ -479,6 +608,30 @@ static void a_genuine_list_says_where_its_delta_is(void **state _unused_)
 	assert_int_equal(asked.n, 0);
 	assert_int_equal(found.crls.n, 2);
 	assert_true(found.crls.list[1]->delta);
+	(void)evidence_free(e);
+}
+
+#define DELTA_URL2 "http://mirror.example/delta.crl"
+
+/* Two addresses have the same list, and there is room for no more than these: what it names is asked for, and takes their room. */
+static void a_list_that_makes_room_meanwhile_is_not_looked_at_any_more(void **state _unused_)
+{
+	const struct pkirev_crl base = {.number = 7,
+					.extra = {"freshestCRL=URI:" DELTA_URL ",URI:" DELTA_URL2}};
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl),
+			  what2 = news_of(NEWS_CRL, CRL_URL2, path_crl);
+	struct pkirev_der der = pkirev_crl(ca, &base);
+	struct evidence *e = fresh();
+
+	evidence_bound(e, 2, 1000000);
+	assert_true(take(e, &what, der));
+	assert_true(take(e, &what2, der));
+	gather(e, path_crl, true, SECOND);
+	assert_int_equal(found.crls.n, 1);
+	/* Each of them once. */
+	assert_int_equal(asked.n, 4);
+	assert_string_equal(asked.urls[2], DELTA_URL);
+	assert_string_equal(asked.urls[3], DELTA_URL2);
 	(void)evidence_free(e);
 }
 
@@ -618,10 +771,15 @@ int main(void)
 		cmocka_unit_test(an_older_list_does_not_take_a_newer_ones_place),
 		cmocka_unit_test(a_forged_list_does_not_keep_the_genuine_one_out),
 		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
+		cmocka_unit_test(a_list_that_two_addresses_have_is_proven_at_both),
+		cmocka_unit_test(a_path_that_proves_what_came_to_be_older_does_not_have_it_taken),
+		cmocka_unit_test(a_list_that_is_older_than_one_that_is_gone_is_kept_and_not_taken),
 		cmocka_unit_test(all_lists_of_a_file_are_taken),
 		cmocka_unit_test(lists_of_several_cas_come_together),
+		cmocka_unit_test(lists_of_two_keys_of_one_name_come_together),
 		cmocka_unit_test(what_nobody_signed_takes_no_room_from_what_is_proven),
 		cmocka_unit_test(a_genuine_list_says_where_its_delta_is),
+		cmocka_unit_test(a_list_that_makes_room_meanwhile_is_not_looked_at_any_more),
 		cmocka_unit_test(a_list_from_a_file_does_so_for_its_issuers_certificates),
 		cmocka_unit_test(what_is_no_list_is_not_taken),
 		cmocka_unit_test(an_old_good_does_not_undo_a_new_revoked),

@@ -28,7 +28,8 @@ static struct world {
 	struct channel *ours[1 + WORKERS], *theirs[1 + WORKERS];
 	unsigned int fetches, news[WORKERS], more[WORKERS], failed[WORKERS];
 	uint32_t last_fetch;
-	bool is_away; /* fetch */
+	uint64_t serial[WORKERS]; /* of the news that it was sent last */
+	bool is_away;		  /* fetch */
 } w;
 
 struct channel *proc_channel(struct gateway *g _unused_, enum role role, unsigned int index)
@@ -54,7 +55,7 @@ static int on_theirs(void *ctx, struct channel *c _unused_, enum msg_type type,
 	} else if (type == MSG_FETCH_SETUP) {
 		proto_get_fetch_setup(r, &(struct proto_fetch_setup){0});
 	} else if (type == MSG_NEWS) {
-		proto_get_news_want(r, &news, &more);
+		proto_get_news_sent(r, &news, &w.serial[at - 1], &more);
 		assert_int_equal(news_check_fd(*fd, 100, &size), 0);
 		w.news[at - 1]++;
 		w.more[at - 1] += more;
@@ -165,13 +166,20 @@ static void fetched(const char *text)
 	settle();
 }
 
-static void taken(unsigned int worker, unsigned int number, enum news_kind kind)
+static void word_about(uint64_t serial, unsigned int worker, unsigned int number,
+		       enum news_kind kind)
 {
 	const struct proto_news n = about(number, kind);
-	struct proto_news_taken t = {.taken = true, .next_update = INT64_MAX};
+	struct proto_news_taken t = {.serial = serial, .taken = true, .next_update = INT64_MAX};
 
 	assert_int_equal(proto_news_key(&n, t.key), 0);
 	fetching_on_taken(&w.g, &w.verify[worker], &t);
+}
+
+/* What it was sent last it has taken. */
+static void taken(unsigned int worker, unsigned int number, enum news_kind kind)
+{
+	word_about(w.serial[worker], worker, number, kind);
 }
 
 /* ---------------------------------------------------------------- */
@@ -229,6 +237,7 @@ static void who_has_another_list_gets_the_one_that_counts_back(void **state _unu
 	for (size_t i = 0; i < WORKERS; i++)
 		assert_int_equal(w.news[i], 1);
 	assert_int_equal(proto_news_key(&n, t.key), 0);
+	t.serial = w.serial[2];
 	fetching_on_taken(&w.g, &w.verify[2], &t);
 	settle();
 	assert_int_equal(item->now.size, 4);
@@ -239,6 +248,41 @@ static void who_has_another_list_gets_the_one_that_counts_back(void **state _unu
 	/* Nobody's word about that is one about what is fetched. */
 	taken(0, 1, NEWS_CRL);
 	assert_int_equal(item->now.size, 4);
+}
+
+/* What came before it, or what is kept, may be good: that says nothing of what nobody has judged. */
+static void a_word_about_another_list_says_nothing_of_this_one(void **state _unused_)
+{
+	struct news_item *item;
+	uint64_t first, second;
+
+	want(2, 1, NEWS_CRL);
+	fetched("1st");
+	item = LIST_FIRST(&w.g.news.all);
+	first = w.serial[2];
+	/* The worker is busy, and there is the next one. */
+	item->due = 0;
+	want(2, 1, NEWS_CRL);
+	fetched("second");
+	second = w.serial[2];
+	assert_int_not_equal(first, second);
+	word_about(first, 2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 0);
+	word_about(second, 2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 6);
+	/* A worker that has the say was given what is kept, and answers after the next one came. */
+	w.serial[2] = 0;
+	want(2, 1, NEWS_CRL);
+	assert_int_equal(w.serial[2], second);
+	item->due = 0;
+	want(2, 1, NEWS_CRL);
+	fetched("3rd");
+	assert_int_not_equal(w.serial[2], second);
+	word_about(second, 2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 6);
+	assert_int_equal(item->fresh.size, 3);
+	taken(2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 3);
 }
 
 static void more_than_fetch_bears_wait_for_their_turn(void **state _unused_)
@@ -353,6 +397,7 @@ static void the_operator_sees_what_came_what_failed_and_what_is_due(void **state
 	fetched("list");
 	assert_int_equal(proto_news_key(&n, t.key), 0);
 	t.next_update = (int64_t)(now_realtime() / USEC_PER_SEC) + 3600;
+	t.serial = w.serial[0];
 	fetching_on_taken(&w.g, &w.verify[0], &t);
 	shown("fresh", "");
 	LIST_FIRST(&w.g.news.all)->next_update -= 7200;
@@ -372,6 +417,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_list_goes_to_all_and_those_who_use_it_judge,
 						begin, end),
 		cmocka_unit_test_setup_teardown(who_has_another_list_gets_the_one_that_counts_back,
+						begin, end),
+		cmocka_unit_test_setup_teardown(a_word_about_another_list_says_nothing_of_this_one,
 						begin, end),
 		cmocka_unit_test_setup_teardown(more_than_fetch_bears_wait_for_their_turn, begin,
 						end),

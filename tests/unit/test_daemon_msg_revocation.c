@@ -71,6 +71,15 @@ static void get_news_want(struct msg_reader *r)
 			    (p.kind == NEWS_OCSP) == (p.request.size > 0));
 }
 
+static void get_news_sent(struct msg_reader *r)
+{
+	static struct proto_news p;
+	uint64_t serial;
+	bool more;
+
+	proto_get_news_sent(r, &p, &serial, &more);
+}
+
 static void get_news_failed(struct msg_reader *r)
 {
 	static struct proto_news_failed p;
@@ -157,6 +166,7 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 	MANGLE(MSG_PATH_STATE, proto_put_path_state(&w, &path_state), get_path_state);
 	MANGLE(MSG_PATH_JUDGED, proto_put_path_judged(&w, &path_judged), get_path_judged);
 	MANGLE(MSG_NEWS_WANT, proto_put_news_want(&w, &news, true), get_news_want);
+	MANGLE(MSG_NEWS, proto_put_news_sent(&w, &news, 7, true), get_news_sent);
 	MANGLE(MSG_NEWS_FAILED, proto_put_news_failed(&w, &news_failed), get_news_failed);
 	MANGLE(MSG_NEWS_TAKEN, proto_put_news_taken(&w, &taken), get_news_taken);
 	MANGLE(MSG_FETCH, proto_put_fetch(&w, &fetch), get_fetch);

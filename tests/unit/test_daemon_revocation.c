@@ -3,6 +3,9 @@
  * Revocation where peers are judged: by lists of the connection, by what was fetched, and by what is revoked on this gateway; what is not known,
  * and what is known too late.
  */
+#include <unistd.h>
+
+#include "lib/dirtest.h"
 #include "lib/revtest.h"
 
 #include <openssl/ocsp.h>
@@ -408,6 +411,92 @@ static void a_fetched_list_refuses_too(void **state _unused_)
 	assert_int_equal(told.seen, 1);
 }
 
+static bool on_fetched(void *ctx _unused_, const struct pki_crl *crl, const struct pki_cert *signer)
+{
+	return trust_fetched_proven(crl, signer, &marking);
+}
+
+/* By lists that are fetched, with the marks that there are. */
+static int judged_by_fetched(uint32_t id)
+{
+	struct judge_by by = {.known = known(), .seen_revoked = on_seen};
+
+	by.known.fetched_proven = on_fetched;
+	judged_done(&path);
+	memset(&told, 0, sizeof(told));
+	exchange_make(&exchange, peer, ca, id);
+	return judge(trust, &exchange.v, &by, pkigen_now(), &answer, &binding, &path);
+}
+
+/* The CA's list is fetched, for the first time. */
+static bool fetch_anew(const struct pkirev_crl *spec, struct proto_news_taken *ret)
+{
+	struct pkirev_der der = pkirev_crl(ca, spec);
+
+	(void)evidence_free(evidence);
+	evidence = evidence_new(on_want, NULL);
+	evidence_compare(evidence, &marks);
+	(void)judged_by_fetched(LOOSE);
+	assert_int_equal(told.wants, 1);
+	assert_int_equal(evidence_take(evidence, &told.want, der.data, der.len, false, pkigen_now(),
+				       ret),
+			 0);
+	return ret->taken;
+}
+
+/*
+ * The file of what was fetched is gone, and that of the marks is there: a server that gives an older list, or who answers in its place, is not
+ * believed, and what the list revokes is revoked.
+ */
+static void an_older_fetched_list_is_known_for_one_though_what_was_kept_is_lost(
+	void **state _unused_)
+{
+	struct pkirev_der of_root = pkirev_crl(root, &(struct pkirev_crl){.number = 1});
+	struct proto_news_taken taken;
+	const struct list_mark *mark;
+	int fd = -EBADF;
+
+	use(true, &of_root);
+	n_marked = 0;
+	assert_true(fetch_anew(&(struct pkirev_crl){.number = 7}, &taken));
+	assert_int_equal(judged_by_fetched(STRICT), 0);
+	assert_int_equal(n_marked, 1);
+	assert_int_equal(judged_by_fetched(STRICT), 0);
+	assert_int_equal(n_marked, 1);
+
+	/* A restart. */
+	{
+		struct list_marks file;
+
+		list_marks_init(&file);
+		assert_int_equal(list_marks_open(dir, &file, &fd), 0);
+		TAILQ_FOREACH(mark, &marks.all, all)
+		assert_int_equal(list_marks_write(fd, mark), 0);
+		list_marks_done(&file);
+		(void)close(fd);
+	}
+	list_marks_done(&marks);
+	assert_int_equal(list_marks_open(dir, &marks, &fd), 0);
+	(void)close(fd);
+	assert_false(fetch_anew(&(struct pkirev_crl){.number = 6}, &taken));
+	assert_text(taken.text, "older than one that was in force before");
+	assert_int_equal(judged_by_fetched(STRICT), -EACCES);
+	assert_string_equal(answer.code, "revocation-unknown");
+	assert_text(answer.text, "older than one that was in force before");
+	assert_int_equal(judged_by_fetched(LOOSE), 0);
+	assert_int_equal(path.status[0].state, PKI_STATE_UNKNOWN);
+	assert_false(fetch_anew(&(struct pkirev_crl){.number = 6, .revoked = {peer}}, &taken));
+	assert_int_equal(judged_by_fetched(LOOSE), -EACCES);
+	assert_string_equal(answer.code, "revoked");
+	assert_int_equal(n_marked, 1);
+	assert_true(fetch_anew(&(struct pkirev_crl){.number = 7}, &taken));
+	assert_int_equal(judged_by_fetched(STRICT), 0);
+	assert_true(fetch_anew(&(struct pkirev_crl){.number = 8}, &taken));
+	assert_int_equal(judged_by_fetched(STRICT), 0);
+	assert_int_equal(n_marked, 2);
+	(void)without_kept(NULL);
+}
+
 /* Files that are full of others' lists hide nothing of what came, nor does what came hide what is in files. */
 static void a_fetched_list_has_room_beside_files(void **state _unused_)
 {
@@ -451,6 +540,29 @@ static void a_list_about_the_former_certificate_of_the_ca_counts(void **state _u
 	assert_string_equal(answer.code, "revoked");
 }
 
+/* However often one peer comes, what happens to another connection is told. */
+static void what_is_not_looked_at_is_told_of_each_connection(void **state _unused_)
+{
+	const struct pkigen_cert *former = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=CA", .ca = true, .use_key = ca->key}, root);
+	struct pkirev_der odd = pkirev_crl(
+		former,
+		&(struct pkirev_crl){.no_aki = true,
+				     .extra = {"authorityKeyIdentifier=keyid:always,issuer:always"},
+				     .revoked = {same_ca},
+				     .spoil_reasons = true});
+
+	use(false, &odd);
+	count_not_kept(true);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(judged(LOOSE, peer), 0);
+	assert_int_equal(not_looked_at, 1);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(judged(STRICT, peer), -EACCES);
+	assert_int_equal(not_looked_at, 2);
+	count_not_kept(false);
+}
+
 static void an_answer_of_a_responder_counts_as_a_list_does(void **state _unused_)
 {
 	struct pkigen_spec s = {.subject = "CN=gw.peer.example",
@@ -485,6 +597,18 @@ static void an_answer_of_a_responder_counts_as_a_list_does(void **state _unused_
 	assert_int_equal(told.last_seen.by, REVOKED_BY_OCSP);
 }
 
+static int begin(void **state)
+{
+	kept = LIST_MARKS_FILE;
+	return make_dir(state) == 0 ? setup(state) : -1;
+}
+
+static int end(void **state)
+{
+	(void)teardown(state);
+	return end_dir(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -513,10 +637,13 @@ int main(void)
 		cmocka_unit_test_setup(when_nothing_comes_the_mode_decides_and_the_reason_is_told,
 				       fresh),
 		cmocka_unit_test_setup(a_fetched_list_refuses_too, fresh),
+		cmocka_unit_test_setup(
+			an_older_fetched_list_is_known_for_one_though_what_was_kept_is_lost, fresh),
 		cmocka_unit_test_setup(a_fetched_list_has_room_beside_files, fresh),
 		cmocka_unit_test_setup(a_list_about_the_former_certificate_of_the_ca_counts, fresh),
+		cmocka_unit_test_setup(what_is_not_looked_at_is_told_of_each_connection, fresh),
 		cmocka_unit_test_setup(an_answer_of_a_responder_counts_as_a_list_does, fresh),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, begin, end);
 }

@@ -31,6 +31,7 @@ static struct world {
 	uint64_t last_request;
 	bool news_are_there, admits;
 	int error; /* of the last verdict */
+	struct proto_news_taken taken;
 } w;
 
 /* ---------------------------------------------------------------- what is there in the place of others */
@@ -98,8 +99,10 @@ static int on_our_end(void *ctx _unused_, struct channel *c _unused_, enum msg_t
 		w.error = answer.error;
 		assert_int_equal(answer.error, w.admits ? -ENOMEM : -EACCES);
 		w.verdicts++;
-	} else
+	} else {
 		assert_int_equal(type, MSG_NEWS_TAKEN);
+		proto_get_news_taken(r, &w.taken);
+	}
 	return 0;
 }
 
@@ -257,10 +260,13 @@ static void news_come(struct worker *worker)
 	w.news_are_there = true;
 	assert_int_equal(sealed_new("news", "no list, but news", 17, &fd), 0);
 	msg_begin(&m, MSG_NEWS);
-	proto_put_news_want(&m, &n, false);
+	proto_put_news_sent(&m, &n, 0x1122334455, false);
 	tell(worker, worker->main, &m, fd);
 	(void)close(fd);
 	run_for(worker, 20);
+	/* Main is told what became of these, and of no others. */
+	assert_int_equal(w.taken.serial, 0x1122334455);
+	assert_false(w.taken.taken);
 	assert_int_equal(w.verdicts, 1);
 	assert_int_equal(w.last_request, 78);
 	/* Its time does not end another time. */

@@ -5,6 +5,7 @@
  */
 #include "lib/pkiproof.h"
 
+#include <openssl/ocsp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -132,6 +133,55 @@ static void a_list_by_another_key_of_the_name_changes_nothing(void **state)
 	}
 }
 
+/* Neither list says whose it is: of a CA that has a new key, and lists by both. OpenSSL alone would take the newest for the next key's in the path. */
+static void of_two_keys_of_one_name_the_one_that_signed_counts(void **state)
+{
+	const struct pkigen_cert *other = pkigen_intermediate(root, "CN=CA,O=Example");
+	const int64_t now = pkigen_now();
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		_cleanup_(proof_done) struct proof good = {}, revoked = {}, alone = {};
+		const int64_t ours = now - (newer ? 600 : 60), theirs = now - (newer ? 60 : 600);
+
+		CRL(&good, root);
+		CRL(&good, ca, .no_aki = true, .this_update = ours);
+		CRL(&good, other, .no_aki = true, .this_update = theirs);
+		prove(&good, REQUIRED, other);
+		assert_valid(&good.check);
+		assert_string_equal(good.revocation.status[0].source, "crl");
+		CRL(&revoked, root);
+		CRL(&revoked, ca, .no_aki = true, .this_update = ours, .revoked = {gw});
+		CRL(&revoked, other, .no_aki = true, .this_update = theirs);
+		prove(&revoked, AVAILABLE, other);
+		assert_refused(&revoked.check, PKI_REVOKED, "was revoked");
+		/* RFC 5280 section 6.3.3 (f): the other key's is the CA's as well */
+		CRL(&alone, root);
+		CRL(&alone, other, .no_aki = true, .this_update = theirs, .revoked = {gw});
+		prove(&alone, AVAILABLE, other);
+		assert_refused(&alone.check, PKI_REVOKED, "was revoked");
+	}
+}
+
+/* The new key's certificate is issued by the old one, and both are in the path. */
+static void so_it_does_where_both_keys_are_in_the_path(void **state)
+{
+	const struct pkigen_cert *renewed = pkigen_intermediate(ca, "CN=CA,O=Example");
+	const struct pkigen_cert *leaf = pkigen_gateway(renewed, "CN=new.example,O=Example", NULL);
+	const int64_t now = pkigen_now();
+
+	(void)state;
+	for (int newer = 0; newer < 2; newer++) {
+		_cleanup_(proof_done) struct proof p = {};
+
+		CRL(&p, root);
+		CRL(&p, ca, .no_aki = true, .this_update = now - (newer ? 600 : 60));
+		CRL(&p, renewed, .no_aki = true, .this_update = now - (newer ? 60 : 600));
+		prove_(&p, REQUIRED, leaf, renewed, ca, (void *)NULL);
+		assert_valid(&p.check);
+	}
+}
+
 /* A key that would be too weak for a path is so for its lists. */
 static void a_list_by_a_weak_key_is_nobodys(void **state)
 {
@@ -215,6 +265,82 @@ static void where_a_bound_is_hit_nothing_is_good(void **state)
 	assert_refused(&p.check, PKI_REVOKED, "was revoked");
 }
 
+/* A CA's key has certificates by two others, of one name, of which one is revoked. Of all lists of that name it is asked whether it is either's. */
+static void all_paths_of_one_judgement_share_the_bounds(void **state)
+{
+	const struct pkigen_spec spec = {
+		.subject = "CN=CA,O=Example", .ca = true, .use_key = ca->key};
+	_cleanup_(proof_done) struct proof each = {}, all = {};
+	struct proof *const proofs[] = {&each, &all};
+	struct pki_revocation_budget budget = PKI_REVOCATION_BUDGET;
+	const struct pkigen_cert *between[2], *cas[2];
+	unsigned checks[2] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cas); i++) {
+		between[i] = pkigen_intermediate(root, "CN=Between,O=Example");
+		cas[i] = pkigen_make(&spec, between[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(proofs); i++) {
+		CRL(proofs[i], root, .revoked = {between[0]});
+		for (unsigned n = 1; n <= PKI_CRL_CHECKS_MAX * 3 / 5; n++)
+			CRL(proofs[i], between[0], .use_key = pkigen_key(PKIGEN_P256, 3),
+			    .number = n);
+		proofs[i]->revocation.evidence.checks = &checks[i];
+	}
+	prove_(&each, AVAILABLE, gw, cas[0], cas[1], between[0], between[1], (void *)NULL);
+	assert_valid(&each.check);
+	assert_true(checks[0] > PKI_CRL_CHECKS_MAX);
+	/* What is beyond the bounds is not done, and nobody is let in for that. */
+	all.revocation.evidence.budget = &budget;
+	prove_(&all, AVAILABLE, gw, cas[0], cas[1], between[0], between[1], (void *)NULL);
+	assert_refused(&all.check, PKI_REVOKED, "was revoked");
+	assert_true(budget.exceeded);
+	assert_int_equal(budget.checks, 0);
+	assert_int_equal(checks[1], PKI_CRL_CHECKS_MAX + PKI_CRL_VOUCHING_MAX - budget.vouching);
+	/* The next judgement goes on from there. */
+	budget = PKI_REVOCATION_BUDGET;
+	prove_(&all, AVAILABLE, gw, cas[0], cas[1], between[0], between[1], (void *)NULL);
+	assert_valid(&all.check);
+	assert_false(budget.exceeded);
+}
+
+/* It is unknown because of itself, or because of others: only the first is for the mode to decide. And what was not looked at may say that it is revoked. */
+static void a_path_that_others_left_too_little_for_is_refused(void **state)
+{
+	struct pki_revocation_budget budget = PKI_REVOCATION_BUDGET;
+	_cleanup_(proof_done) struct proof lists = {}, answers = {};
+
+	(void)state;
+	CRL(&lists, root);
+	CRL(&lists, ca);
+	lists.revocation.evidence.budget = &budget;
+	for (int alone = 0; alone < 2; alone++) {
+		budget.checks = 0;
+		lists.revocation.alone = alone;
+		prove(&lists, AVAILABLE);
+		assert_true(budget.exceeded);
+		if (!alone) {
+			assert_refused(&lists.check, PKI_TOO_MANY, "other paths");
+			continue;
+		}
+		assert_valid(&lists.check);
+		assert_int_equal(lists.revocation.status[0].state, PKI_STATE_UNKNOWN);
+	}
+	OCSP(&answers, gw, ca, .status = V_OCSP_CERTSTATUS_GOOD);
+	OCSP(&answers, gw, ca, .status = V_OCSP_CERTSTATUS_REVOKED, .this_update = pkigen_now());
+	answers.revocation.evidence.budget = &budget;
+	answers.revocation.alone = true;
+	budget = PKI_REVOCATION_BUDGET;
+	budget.answers = 1;
+	prove(&answers, AVAILABLE);
+	assert_int_equal(answers.revocation.status[0].state, PKI_STATE_UNKNOWN);
+	budget = PKI_REVOCATION_BUDGET;
+	prove(&answers, AVAILABLE);
+	assert_refused(&answers.check, PKI_REVOKED, "was revoked");
+	assert_int_equal(budget.answers, PKI_OCSP_CHECKS_MAX - 2);
+}
+
 static void a_signature_is_checked_once_and_a_stand_in_made_once(void **state)
 {
 	_cleanup_(proof_done) struct proof p = {};
@@ -284,45 +410,18 @@ static void what_a_peer_sends_causes_no_checks(void **state)
 	assert_true(foreign <= STRANGERS + 2 + SENT);
 }
 
-static void spoil_reason(X509_REVOKED *entry)
-{
-	ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
-	X509_EXTENSION *ext;
-
-	assert_int_equal(ASN1_OCTET_STRING_set(octets, (const unsigned char *)"?", 1), 1);
-	ext = X509_EXTENSION_create_by_NID(NULL, NID_crl_reason, 0, octets);
-	assert_int_equal(X509_REVOKED_add_ext(entry, ext, -1), 1);
-	X509_EXTENSION_free(ext);
-	ASN1_OCTET_STRING_free(octets);
-}
-
 /* OpenSSL uses no list with an entry that it cannot read; a stand-in, which has none, changes nothing of that. */
 static void a_list_with_an_entry_that_cannot_be_read_says_nothing_good(void **state)
 {
-	const struct pkigen_cert *renewed = renewed_ca();
-	struct pkirev_crl list = {.no_aki = true, .extra = {by_number}, .revoked = {root}};
-	struct pkirev_der der = pkirev_crl(renewed, &list);
-	_cleanup_(pki_crl_unrefp) struct pki_crl *crl = NULL;
 	_cleanup_(proof_done) struct proof p = {};
-	const unsigned char *in = der.data;
-	X509_CRL *x509 = d2i_X509_CRL(NULL, &in, (long)der.len);
-	unsigned char *out = NULL;
-	int len;
 
 	(void)state;
-	assert_non_null(x509);
-	spoil_reason(sk_X509_REVOKED_value(X509_CRL_get_REVOKED(x509), 0));
-	assert_true(X509_CRL_sign(x509, renewed->key, EVP_sha256()) > 0);
-	len = i2d_X509_CRL(x509, &out);
-	assert_true(len > 0);
-	assert_int_equal(pki_crl_new(out, (size_t)len, NULL, &crl), 0);
 	CRL(&p, root);
-	assert_int_equal(pki_crls_add(&p.crls, crl), 0);
+	CRL(&p, renewed_ca(), .no_aki = true, .extra = {by_number}, .revoked = {root},
+	    .spoil_reasons = true);
 	prove(&p, REQUIRED);
 	assert_refused(&p.check, PKI_REVOCATION_UNKNOWN, "cannot be understood");
-	assert_null(crl->stand_in);
-	OPENSSL_free(out);
-	X509_CRL_free(x509);
+	assert_null(p.crls.list[1]->stand_in);
 }
 
 int main(void)
@@ -331,9 +430,13 @@ int main(void)
 		cmocka_unit_test(a_list_that_names_another_certificate_of_the_ca_is_its_own),
 		cmocka_unit_test(so_it_is_of_an_anchor_that_was_renewed),
 		cmocka_unit_test(a_list_by_another_key_of_the_name_changes_nothing),
+		cmocka_unit_test(of_two_keys_of_one_name_the_one_that_signed_counts),
+		cmocka_unit_test(so_it_does_where_both_keys_are_in_the_path),
 		cmocka_unit_test(a_list_by_a_weak_key_is_nobodys),
 		cmocka_unit_test(strangers_lists_take_no_room_from_the_one_that_counts),
 		cmocka_unit_test(where_a_bound_is_hit_nothing_is_good),
+		cmocka_unit_test(all_paths_of_one_judgement_share_the_bounds),
+		cmocka_unit_test(a_path_that_others_left_too_little_for_is_refused),
 		cmocka_unit_test(a_signature_is_checked_once_and_a_stand_in_made_once),
 		cmocka_unit_test(what_a_peer_sends_causes_no_checks),
 		cmocka_unit_test(a_list_with_an_entry_that_cannot_be_read_says_nothing_good),

@@ -67,7 +67,6 @@ static void a_delta_of_another_base_or_scope_changes_nothing(void **state)
 		{.number = 9, .base = 8},
 		{.number = 7, .base = 6},
 		{.base = 7},
-		{.number = 9, .base = 7, .no_aki = true},
 		{.number = 9, .base = 7, .extra = {"2.5.29.28=critical,DER:30:03:81:01:FF"}},
 		{.number = 9, .base = 7, .break_signature = true},
 		{.number = 9, .base = 7, .digest = "SHA1"},
@@ -117,6 +116,63 @@ static void a_delta_of_another_base_or_scope_changes_nothing(void **state)
 		prove(&odd, AVAILABLE);
 		assert_refused(&odd.check, PKI_REVOKED, "was revoked");
 	}
+}
+
+/* Section 5.2.4 wants one key of both, which the signatures show: identifiers say less where one is left out, or names the key another way. */
+static void a_delta_fits_by_its_key_however_either_names_it(void **state)
+{
+	const char *by_number = "authorityKeyIdentifier=keyid:always,issuer:always";
+	const struct pkirev_crl ways[] = {
+		{.no_aki = false},
+		{.no_aki = true},
+		{.no_aki = true, .extra = {by_number}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ways) * ARRAY_SIZE(ways); i++) {
+		_cleanup_(proof_done) struct proof p = {}, held = {};
+		struct pkirev_crl base = ways[i % ARRAY_SIZE(ways)],
+				  delta = ways[i / ARRAY_SIZE(ways)];
+
+		base.number = 7;
+		delta.number = 8;
+		delta.base = 7;
+		delta.revoked[0] = gw;
+		CRL(&p, root);
+		add_crl(&p, ca, base);
+		add_crl(&p, ca, delta);
+		prove(&p, AVAILABLE);
+		assert_refused(&p.check, PKI_REVOKED, "was revoked");
+		base.revoked[0] = gw;
+		base.reason = CRL_REASON_CERTIFICATE_HOLD;
+		delta.reason = CRL_REASON_REMOVE_FROM_CRL;
+		CRL(&held, root);
+		add_crl(&held, ca, base);
+		add_crl(&held, ca, delta);
+		prove(&held, REQUIRED);
+		assert_valid(&held.check);
+	}
+}
+
+/* Of the same name, genuine, and without any identifier: the numbers are another key's. */
+static void a_delta_by_another_key_of_the_name_does_not(void **state)
+{
+	const struct pkigen_cert *other = pkigen_intermediate(root, "CN=CA,O=Example");
+	_cleanup_(proof_done) struct proof p = {}, held = {};
+
+	(void)state;
+	CRL(&p, root);
+	CRL(&p, ca, .number = 7, .no_aki = true);
+	CRL(&p, other, .number = 8, .base = 7, .revoked = {gw}, .no_aki = true);
+	prove(&p, REQUIRED, other);
+	assert_valid(&p.check);
+	CRL(&held, root);
+	CRL(&held, ca, .number = 7, .no_aki = true, .revoked = {gw},
+	    .reason = CRL_REASON_CERTIFICATE_HOLD);
+	CRL(&held, other, .number = 8, .base = 7, .no_aki = true, .revoked = {gw},
+	    .reason = CRL_REASON_REMOVE_FROM_CRL);
+	prove(&held, AVAILABLE, other);
+	assert_refused(&held.check, PKI_REVOKED, "(certificateHold)");
 }
 
 static void of_two_deltas_the_newer_one_counts_whichever_comes_first(void **state)
@@ -234,6 +290,8 @@ int main(void)
 		cmocka_unit_test(a_delta_adds_to_its_base),
 		cmocka_unit_test(a_delta_counts_whether_or_not_anything_says_where_it_is),
 		cmocka_unit_test(a_delta_of_another_base_or_scope_changes_nothing),
+		cmocka_unit_test(a_delta_fits_by_its_key_however_either_names_it),
+		cmocka_unit_test(a_delta_by_another_key_of_the_name_does_not),
 		cmocka_unit_test(of_two_deltas_the_newer_one_counts_whichever_comes_first),
 		cmocka_unit_test(a_newer_list_takes_the_place_of_an_older_one_of_its_scope_only),
 		cmocka_unit_test(a_list_that_is_older_than_one_that_was_in_force_only_revokes),

@@ -23,6 +23,7 @@ struct verify {
 	struct pki_id id;
 	uint8_t id_body[4 + PKI_ID_SIZE_MAX];
 	struct pki_revocation revocation;
+	struct pki_revocation_budget budget;
 	struct pki_der others[2 * PKI_TRUST_CERTS_MAX];
 	struct pki_verify_request request;
 	struct pki_verdict verdict;
@@ -99,6 +100,8 @@ static int take_revocation(struct cli *cli, int *argc, char **argv, struct verif
 						       : PKI_REVOCATION_OFF;
 	if (mode && pki_revocation_mode_parse(mode, &v->revocation.mode) < 0)
 		return cli_usage(cli, "--revocation %s: required, when-available or off", mode);
+	v->budget = PKI_REVOCATION_BUDGET;
+	v->revocation.evidence.budget = &v->budget;
 	v->revocation.evidence.crls = v->crls.list;
 	v->revocation.evidence.n_crls = v->crls.n;
 	v->revocation.evidence.answers = v->answers;

@@ -12,6 +12,7 @@
 struct list {
 	struct pki_crl *crl;
 	bool proven; /* its issuer, or whom a path says, signed it */
+	bool came;   /* of what came last */
 };
 
 struct slot {
@@ -24,8 +25,9 @@ struct slot {
 	struct pki_ocsp *ocsp; /* likewise NULL */
 	int64_t next_update;   /* of what is there, seconds since 1970 */
 	size_t bytes;
-	bool unsettled; /* what came last is not proven, and there is a proven one */
-	bool awaited;	/* asked for, and nothing has come */
+	bool unsettled; /* of what came last something is not proven */
+	bool older;   /* of what came last one was proven since, and is older than what is there */
+	bool awaited; /* asked for, and nothing has come */
 	char failure[PROTO_NEWS_TEXT];
 	usec_t asked; /* boot time; 0: never */
 };
@@ -36,7 +38,8 @@ struct evidence {
 	size_t n, bytes, n_max, bytes_max;
 	evidence_want_fn want;
 	void *ctx;
-	bool may_ask; /* of the call that is under way */
+	const struct list_marks *marks; /* NULL: lists are compared with none */
+	bool may_ask;			/* of the call that is under way */
 };
 
 static void slot_free(struct evidence *e, struct slot *s)
@@ -69,6 +72,11 @@ void evidence_bound(struct evidence *e, size_t slots, size_t bytes)
 {
 	e->n_max = slots;
 	e->bytes_max = bytes;
+}
+
+void evidence_compare(struct evidence *e, const struct list_marks *marks)
+{
+	e->marks = marks;
 }
 
 struct evidence *evidence_free(struct evidence *e)
@@ -245,6 +253,25 @@ struct complete {
 	size_t n;
 };
 
+/* Two addresses may have the same one. */
+static void add_complete(struct complete *complete, const struct pki_crl *crl)
+{
+	for (size_t i = 0; i < complete->n; i++)
+		if (complete->list[i] == crl)
+			return;
+	if (complete->n < ARRAY_SIZE(complete->list))
+		complete->list[complete->n++] = crl;
+}
+
+/* The one of *crls that is the same list: a slot may make room while others are asked for, with the object that it has of it. */
+static const struct pki_crl *held(const struct pki_crls *crls, const struct pki_crl *crl)
+{
+	for (size_t i = 0; i < crls->n; i++)
+		if (memcmp(crls->list[i]->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
+			return crls->list[i];
+	return NULL;
+}
+
 static void take_slot(const struct slot *s, struct evidence_found *ret, struct complete *complete)
 {
 	/* Those that are known to be genuine first. */
@@ -255,8 +282,8 @@ static void take_slot(const struct slot *s, struct evidence_found *ret, struct c
 			if (s->lists[l].proven != (proven == 1) ||
 			    pki_crls_add_up_to(&ret->crls, crl, EVIDENCE_FOUND_MAX) < 0)
 				continue;
-			if (proven && !crl->delta && complete->n < ARRAY_SIZE(complete->list))
-				complete->list[complete->n++] = crl;
+			if (proven && !crl->delta)
+				add_complete(complete, held(&ret->crls, crl));
 		}
 	}
 }
@@ -360,9 +387,15 @@ static void drop(struct slot *s, size_t i)
 	memmove(&s->lists[i], &s->lists[i + 1], (s->n_lists - i) * sizeof(s->lists[0]));
 }
 
+/* A CA may have two keys, and lists that do not name them: what is known not to be of one key does not stand for the other's. */
+static bool replaces(const struct pki_crl *a, const struct pki_crl *b)
+{
+	return pki_crl_replaces(a, b) && !pki_crl_other_key(a, b);
+}
+
 static bool same_scope(const struct pki_crl *a, const struct pki_crl *b)
 {
-	return pki_crl_replaces(a, b) || pki_crl_replaces(b, a);
+	return replaces(a, b) || replaces(b, a);
 }
 
 /* The time of the newest of those that count. */
@@ -397,27 +430,37 @@ static void bound_proven(struct slot *s)
 }
 
 /* It is genuine: older ones of its scope are of no use any more, and it is of none beside a newer one. */
-static void prove(struct slot *s, const struct pki_crl *crl)
+static void prove(struct slot *s, struct pki_crl *crl)
 {
 	size_t at = s->n_lists;
+	bool came;
 
 	for (size_t i = s->n_lists; i-- > 0;) {
-		if (s->lists[i].crl == crl)
+		if (memcmp(s->lists[i].crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
 			at = i;
 	}
 	if (at == s->n_lists)
 		return;
+	/* Another address, or a file, may have the same one: who signed it is kept with the object that was looked at. */
+	if (s->lists[at].crl != crl) {
+		pki_crl_unref(s->lists[at].crl);
+		s->lists[at].crl = pki_crl_ref(crl);
+	}
 	s->lists[at].proven = true;
 	for (size_t i = 0; i < s->n_lists; i++) {
-		if (i != at && s->lists[i].proven && pki_crl_replaces(s->lists[i].crl, crl) &&
-		    !pki_crl_replaces(crl, s->lists[i].crl)) {
+		if (i != at && s->lists[i].proven && replaces(s->lists[i].crl, crl) &&
+		    !replaces(crl, s->lists[i].crl)) {
+			s->older |= s->lists[at].came && !s->lists[i].came;
 			drop(s, at);
 			return;
 		}
 	}
+	came = s->lists[at].came;
 	for (size_t i = s->n_lists; i-- > 0;) {
-		if (s->lists[i].crl != crl && pki_crl_replaces(crl, s->lists[i].crl))
-			drop(s, i);
+		if (s->lists[i].crl == crl || !replaces(crl, s->lists[i].crl))
+			continue;
+		s->older |= s->lists[i].came && !came;
+		drop(s, i);
 	}
 	bound_proven(s);
 }
@@ -441,8 +484,11 @@ void evidence_prove(struct evidence *e, const struct evidence_found *f, struct p
 	}
 }
 
-/* OUTCOME_BESIDE: nobody known has signed it, and those that are proven are of other scopes. */
-enum outcome { OUTCOME_TAKEN, OUTCOME_BESIDE, OUTCOME_OLDER, OUTCOME_UNPROVEN };
+/*
+ * OUTCOME_BESIDE: nobody known has signed it, and those that are proven are of other scopes. OUTCOME_OUTDATED: it is the newest that is there, and a
+ * newer one is known of.
+ */
+enum outcome { OUTCOME_TAKEN, OUTCOME_BESIDE, OUTCOME_OLDER, OUTCOME_OUTDATED, OUTCOME_UNPROVEN };
 
 static bool is_proven(const struct slot *s, const struct pki_crl *crl)
 {
@@ -453,19 +499,33 @@ static bool is_proven(const struct slot *s, const struct pki_crl *crl)
 	return false;
 }
 
+static bool is_outdated(const struct evidence *e, const struct pki_crl *crl)
+{
+	const struct pki_crl_mark *newest;
+	struct pki_crl_mark mark;
+	int r = e->marks ? pki_crl_mark_known(crl, &mark) : -ENODATA;
+
+	if (r < 0)
+		return r != -ENODATA;
+	newest = list_marks_find(e->marks, mark.scope);
+	return newest && pki_crl_mark_newer(newest, &mark);
+}
+
 static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
 {
 	enum outcome o = OUTCOME_TAKEN;
 
 	for (size_t i = 0; i < s->n_lists; i++) {
-		const struct list *l = &s->lists[i];
+		struct list *l = &s->lists[i];
 
-		if (memcmp(l->crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
+		if (memcmp(l->crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0) {
+			l->came = true;
 			return OUTCOME_TAKEN;
+		}
 		if (!l->proven)
 			continue;
 		if (same_scope(crl, l->crl)) {
-			if (!pki_crl_replaces(crl, l->crl))
+			if (!replaces(crl, l->crl))
 				return OUTCOME_OLDER;
 			o = proven ? o : OUTCOME_UNPROVEN;
 		} else if (!proven) {
@@ -475,7 +535,7 @@ static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
 	/* There is room for as many as come at once, beside those that are proven. */
 	if (s->n_lists == ARRAY_SIZE(s->lists))
 		return OUTCOME_UNPROVEN;
-	s->lists[s->n_lists++] = (struct list){.crl = pki_crl_ref(crl)};
+	s->lists[s->n_lists++] = (struct list){.crl = pki_crl_ref(crl), .came = true};
 	if (proven)
 		prove(s, crl);
 	return o;
@@ -485,18 +545,21 @@ static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
 
 static void refuse(struct slot *s, struct proto_news_taken *ret, const char *text)
 {
+	ret->taken = false;
 	(void)snprintf(ret->text, sizeof(ret->text), "%.255s", text);
 	(void)snprintf(s->failure, sizeof(s->failure), "%.255s", text);
 }
 
-static void take_crls(struct slot *s, const struct pki_cert *issuer, const uint8_t *data,
-		      size_t len, struct proto_news_taken *ret)
+static const char *const outcome_texts[] = {
+	[OUTCOME_OLDER] = "the list that was fetched is older than the one that is there",
+	[OUTCOME_OUTDATED] = "the list that was fetched is older than one that was in force before",
+	[OUTCOME_UNPROVEN] =
+		"the list that was fetched is not signed by the issuer, as far as is known",
+};
+
+static void take_crls(const struct evidence *e, struct slot *s, const struct pki_cert *issuer,
+		      const uint8_t *data, size_t len, struct proto_news_taken *ret)
 {
-	static const char *const texts[] = {
-		[OUTCOME_OLDER] = "the list that was fetched is older than the one that is there",
-		[OUTCOME_UNPROVEN] =
-			"the list that was fetched is not signed by the issuer, as far as is known",
-	};
 	_cleanup_(pki_crls_done) struct pki_crls crls = {0};
 	enum outcome worst = OUTCOME_TAKEN;
 	bool any_proven = false;
@@ -513,6 +576,7 @@ static void take_crls(struct slot *s, const struct pki_cert *issuer, const uint8
 	}
 	/* Whoever has looked since they came has proven those that are genuine. */
 	for (size_t i = s->n_lists; i-- > 0;) {
+		s->lists[i].came = false;
 		if (!s->lists[i].proven)
 			drop(s, i);
 	}
@@ -520,7 +584,13 @@ static void take_crls(struct slot *s, const struct pki_cert *issuer, const uint8
 		struct pki_crl *crl = crls.list[i];
 		enum outcome o = add_list(s, crl, pki_crl_signed_by(crl, issuer));
 
-		any_proven |= is_proven(s, crl);
+		if (is_proven(s, crl)) {
+			any_proven = true;
+			if (o < OUTCOME_OUTDATED && is_outdated(e, crl))
+				o = OUTCOME_OUTDATED;
+		} else {
+			s->unsettled = true;
+		}
 		ret->next_update = MIN(ret->next_update, crl->next_update);
 		worst = MAX(worst, o);
 	}
@@ -529,11 +599,10 @@ static void take_crls(struct slot *s, const struct pki_cert *issuer, const uint8
 	if (worst == OUTCOME_BESIDE)
 		worst = any_proven ? OUTCOME_TAKEN : OUTCOME_UNPROVEN;
 	ret->taken = worst == OUTCOME_TAKEN;
-	s->unsettled = worst == OUTCOME_UNPROVEN;
 	if (ret->taken)
 		return;
 	ret->next_update = s->next_update;
-	refuse(s, ret, texts[worst]);
+	refuse(s, ret, outcome_texts[worst]);
 }
 
 static void take_ocsp(struct slot *s, const struct pki_cert *cert, const struct pki_cert *issuer,
@@ -579,10 +648,10 @@ int evidence_take(struct evidence *e, const struct proto_news *what, const uint8
 	s = slot_get(e, what->kind, ret->key);
 	if (!s)
 		return -ENOMEM;
-	s->unsettled = false;
+	s->unsettled = s->older = false;
 	s->failure[0] = '\0';
 	if (s->kind == NEWS_CRL)
-		take_crls(s, issuer, data, len, ret);
+		take_crls(e, s, issuer, data, len, ret);
 	else
 		take_ocsp(s, cert, issuer, data, len, at, ret);
 	s->awaited = more && s->next_update < at;
@@ -593,14 +662,20 @@ int evidence_take(struct evidence *e, const struct proto_news *what, const uint8
 bool evidence_settle(struct evidence *e, struct proto_news_taken *ret)
 {
 	struct slot *s = find(e, ret->key);
+	bool outdated = false;
 
 	if (!s || !s->unsettled)
 		return false;
 	for (size_t i = 0; i < s->n_lists; i++) {
 		if (!s->lists[i].proven)
 			return true;
+		outdated |= s->lists[i].came && is_outdated(e, s->lists[i].crl);
 	}
 	s->unsettled = false;
+	if (s->older || outdated) {
+		refuse(s, ret, outcome_texts[s->older ? OUTCOME_OLDER : OUTCOME_OUTDATED]);
+		return false;
+	}
 	s->failure[0] = ret->text[0] = '\0';
 	ret->taken = true;
 	ret->next_update = s->next_update;

@@ -9,6 +9,7 @@
 #define CERTGATE_DAEMON_EVIDENCE_H
 
 #include "base/time.h"
+#include "daemon/list_marks.h"
 #include "daemon/news.h"
 
 enum {
@@ -35,6 +36,9 @@ struct evidence *evidence_new(evidence_want_fn want, void *ctx);
 struct evidence *evidence_free(struct evidence *e);
 /* Of what it holds, instead of the two above. */
 void evidence_bound(struct evidence *e, size_t slots, size_t bytes);
+
+/* Lists are compared with these (NULL: with none), which stay the caller's: of what is older than one that was in force once, main is told so. */
+void evidence_compare(struct evidence *e, const struct list_marks *marks);
 
 /* What a path depends on, by the first bytes of the keys (proto_news_key()): two that are mistaken for each other cost a look. */
 struct evidence_keys {
@@ -72,7 +76,8 @@ void evidence_prove(struct evidence *e, const struct evidence_found *f, struct p
 		    size_t n);
 
 /*
- * News came: takes them, unless they are older than, or not as genuine as, what is there. Fills *ret but for nothing. more: what is newer may yet
+ * News came: takes them, unless they are older than, or not as genuine as, what is there. A list that is older than one that is not there any more is kept
+ * for what it revokes, and is told not to be taken. Fills *ret but for nothing. more: what is newer may yet
  * come. `at`, seconds since 1970, is when a delegated responder's certificate has to be valid. -ENOMEM, -EIO.
  */
 int evidence_take(struct evidence *e, const struct proto_news *what, const uint8_t *data,

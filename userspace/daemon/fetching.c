@@ -51,7 +51,7 @@ static void send_news(struct channel *c, const struct news_item *item, const str
 		return;
 	}
 	msg_begin(&m, MSG_NEWS);
-	proto_put_news_want(&m, &item->what, more);
+	proto_put_news_sent(&m, &item->what, b->serial, more);
 	(void)channel_send(c, &m, fd);
 }
 
@@ -306,8 +306,9 @@ void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_new
 {
 	struct news_item *item = news_find(&g->news, t->key);
 
-	/* What was kept, and sent to a worker that started, is known to be good. */
-	if (!item || item->fresh.size == 0 || item->judge != p->index)
+	/* What was kept, and sent to a worker that started, is known to be good. A word about that, or about what came before, is none about what came last. */
+	if (!item || item->fresh.size == 0 || item->judge != p->index ||
+	    t->serial != item->fresh.serial)
 		return;
 	if (!t->taken) {
 		news_refuse(item);

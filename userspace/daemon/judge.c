@@ -108,6 +108,7 @@ struct work {
 	const struct trust_table *t;
 	const struct ike_out_verify *v;
 	const struct judge_by *by;
+	struct pki_revocation_budget *budget; /* of all paths of all candidates */
 	const struct pki_id *id;
 	const uint8_t *octets;
 	size_t octets_len;
@@ -247,7 +248,7 @@ static int check_revocation(const struct work *w, struct pki_verdict *verdict,
 	return refuse(w->a, pki_reason_name(reason), NULL, "%s", why.text);
 }
 
-static int try_connection(const struct work *w, const struct trust_entry *e, struct pki_cert *leaf)
+static int try_connection(const struct work *w, struct trust_entry *e, struct pki_cert *leaf)
 {
 	const struct ike_out_verify *v = w->v;
 	struct ike_verify_answer *a = w->a;
@@ -269,7 +270,8 @@ static int try_connection(const struct work *w, const struct trust_entry *e, str
 	struct pki_error err = {0};
 	int r;
 
-	check = (struct revcheck){.entry = e, .known = &w->by->known, .lenient = true};
+	check = (struct revcheck){
+		.entry = e, .known = &w->by->known, .lenient = true, .budget = w->budget};
 	for (size_t i = 1; i < v->n_certs; i++)
 		others[i - 1] = (struct pki_der){v->certs[i].data, v->certs[i].size};
 	a->connection = e->connection;
@@ -358,7 +360,7 @@ static int choose(const struct work *w, struct pki_cert *leaf)
 	unsigned int tried = 0;
 
 	if (v->n_candidates == 1) {
-		const struct trust_entry *e = trust_table_find(w->t, v->candidates[0]);
+		struct trust_entry *e = trust_table_find(w->t, v->candidates[0]);
 
 		if (!e)
 			return refuse(w->a, "no-connection", NULL,
@@ -368,7 +370,7 @@ static int choose(const struct work *w, struct pki_cert *leaf)
 	/* First those whose name the initiator asked for, then the others. */
 	for (unsigned int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < v->n_candidates && tried < JUDGE_CHAINS_MAX; i++) {
-			const struct trust_entry *e = trust_table_find(w->t, v->candidates[i]);
+			struct trust_entry *e = trust_table_find(w->t, v->candidates[i]);
 
 			int r;
 
@@ -389,6 +391,7 @@ int judge(const struct trust_table *t, const struct ike_out_verify *v, const str
 {
 	_cleanup_(pki_cert_unrefp) struct pki_cert *leaf = NULL;
 	_cleanup_free_ uint8_t *octets = NULL;
+	struct pki_revocation_budget budget = PKI_REVOCATION_BUDGET;
 	struct pki_error err = {0};
 	char time[TIMESTAMP_SIZE];
 	struct pki_id id;
@@ -425,6 +428,7 @@ int judge(const struct trust_table *t, const struct ike_out_verify *v, const str
 	r = choose(&(struct work){.t = t,
 				  .v = v,
 				  .by = by,
+				  .budget = &budget,
 				  .id = &id,
 				  .octets = octets,
 				  .octets_len = octets_len,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The newest revocation list of each signer, issuer and scope that a file brought: number and time, so that an older one is known for what it is
+ * The newest revocation list of each signer, issuer and scope that a file or a server brought: number and time, so that an older one is known for what it is
  * after a restart, to a worker that is new and for a connection that begins anew. Verify says what it has seen, and only of lists whose signature
  * it has checked; main keeps it in a file and tells every worker. Bounded: the mark that was raised longest ago, which the file tells too, makes
  * room.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The newest lists that files brought, between the verify workers, which see them, and the file that keeps them. Of main. Called by role_main.c and proc.c.
+ * The newest lists that files and servers brought, between the verify workers, which see them, and the file that keeps them. Of main. Called by role_main.c and proc.c.
  */
 #ifndef CERTGATE_DAEMON_MARKING_H
 #define CERTGATE_DAEMON_MARKING_H

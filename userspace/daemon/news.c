@@ -251,6 +251,7 @@ int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec
 		item->fresh.data = data;
 	}
 	item->fresh.size = size;
+	item->fresh.serial = ++n->last_serial;
 	return 0;
 }
 

@@ -31,7 +31,8 @@ enum {
 struct news_bytes {
 	int fd;
 	uint8_t *data;
-	size_t size; /* 0: nothing */
+	size_t size;	 /* 0: nothing */
+	uint64_t serial; /* no others have the same; 0: nothing */
 };
 
 struct news_item {
@@ -60,6 +61,7 @@ struct news {
 	STAILQ_HEAD(, news_item) waiting; /* for their turn */
 	size_t n, n_lists, bytes, n_fetches;
 	uint32_t last_number;
+	uint64_t last_serial;
 	usec_t fetch_missing; /* since when its process is not there, as ticks saw; 0: it is */
 	int file;	      /* -EBADF: none, nothing is kept */
 	size_t file_size;

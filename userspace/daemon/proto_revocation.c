@@ -177,6 +177,22 @@ void proto_get_news_want(struct msg_reader *r, struct proto_news *ret, bool *ret
 	*ret_waiting = msg_get_bool(r);
 }
 
+void proto_put_news_sent(struct msg_writer *w, const struct proto_news *p, uint64_t serial,
+			 bool more)
+{
+	proto_put_news(w, p);
+	msg_put_u64(w, serial);
+	msg_put_bool(w, more);
+}
+
+void proto_get_news_sent(struct msg_reader *r, struct proto_news *ret, uint64_t *ret_serial,
+			 bool *ret_more)
+{
+	proto_get_news(r, ret);
+	*ret_serial = msg_get_u64(r);
+	*ret_more = msg_get_bool(r);
+}
+
 void proto_put_news_failed(struct msg_writer *w, const struct proto_news_failed *p)
 {
 	msg_put_fixed(w, p->key, sizeof(p->key));
@@ -192,6 +208,7 @@ void proto_get_news_failed(struct msg_reader *r, struct proto_news_failed *ret)
 void proto_put_news_taken(struct msg_writer *w, const struct proto_news_taken *p)
 {
 	msg_put_fixed(w, p->key, sizeof(p->key));
+	msg_put_u64(w, p->serial);
 	msg_put_bool(w, p->taken);
 	msg_put_i64(w, p->next_update);
 	msg_put_str(w, p->text);
@@ -200,6 +217,7 @@ void proto_put_news_taken(struct msg_writer *w, const struct proto_news_taken *p
 void proto_get_news_taken(struct msg_reader *r, struct proto_news_taken *ret)
 {
 	msg_get_fixed(r, ret->key, sizeof(ret->key));
+	ret->serial = msg_get_u64(r);
 	ret->taken = msg_get_bool(r);
 	ret->next_update = msg_get_i64(r);
 	msg_get_str(r, ret->text, sizeof(ret->text));

@@ -98,12 +98,18 @@ void proto_get_news(struct msg_reader *r, struct proto_news *ret);
 /* The SHA-256 that stands for them: kind, URL, request and issuer. -EIO: no memory. */
 int proto_news_key(const struct proto_news *p, uint8_t ret[PKI_SHA256_SIZE]);
 
-/*
- * NEWS_WANT, verify to main. waiting: somebody waits, so that there must be an answer, NEWS or NEWS_FAILED. And NEWS, main to verify, with a
- * descriptor, their bytes; waiting: these were kept, and newer ones are to come, or word that they do not.
- */
+/* NEWS_WANT, verify to main. waiting: somebody waits, so that there must be an answer, NEWS or NEWS_FAILED. */
 void proto_put_news_want(struct msg_writer *w, const struct proto_news *p, bool waiting);
 void proto_get_news_want(struct msg_reader *r, struct proto_news *ret, bool *ret_waiting);
+
+/*
+ * NEWS, main to verify, with a descriptor, their bytes. serial: of these bytes, of which NEWS_TAKEN tells then. more: these were kept, and newer ones are
+ * to come, or word that they do not.
+ */
+void proto_put_news_sent(struct msg_writer *w, const struct proto_news *p, uint64_t serial,
+			 bool more);
+void proto_get_news_sent(struct msg_reader *r, struct proto_news *ret, uint64_t *ret_serial,
+			 bool *ret_more);
 
 /* NEWS_FAILED, main to verify. */
 struct proto_news_failed {
@@ -116,6 +122,7 @@ void proto_get_news_failed(struct msg_reader *r, struct proto_news_failed *ret);
 /* NEWS_TAKEN, verify to main: whether these took the place of those before. */
 struct proto_news_taken {
 	uint8_t key[PKI_SHA256_SIZE];
+	uint64_t serial; /* of NEWS: which bytes that is about */
 	bool taken;
 	int64_t next_update;	    /* seconds since 1970; INT64_MAX: they do not say */
 	char text[PROTO_NEWS_TEXT]; /* why they were not taken */

@@ -107,21 +107,39 @@ static bool on_proven(void *ctx, size_t i, const struct pki_cert *signer)
 	const struct trust_entry *e = c->entry;
 
 	p->lists->genuine[i] = true;
-	return c->known->list_proven && i < e->crls.n && !(e->marked & (UINT64_C(1) << i)) &&
+	if (i >= e->crls.n)
+		return c->known->fetched_proven &&
+		       c->known->fetched_proven(c->known->ctx, p->lists->crls.list[i], signer);
+	return c->known->list_proven && !(e->marked & (UINT64_C(1) << i)) &&
 	       c->known->list_proven(c->known->ctx, e->connection, i, signer);
 }
 
-/* The states of the path's certificates by all lists and answers. PKI_REVOKED with its text, or PKI_INTERNAL. */
+enum { GAVE_UP_TELL_SECONDS = 600 };
+
+/* Of each connection for itself: the peer of one cannot keep what happens to another from being told. */
+static void tell_gave_up(struct trust_entry *e, const struct pki_cert *leaf)
+{
+	usec_t now = now_boottime();
+
+	if (e->told_gave_up != 0 && now - e->told_gave_up < GAVE_UP_TELL_SECONDS * USEC_PER_SEC)
+		return;
+	e->told_gave_up = MAX(now, (usec_t)1);
+	log_warning(
+		"connection %s: not all revocation lists were looked at for \"%s\": there are too many, or one cannot be understood; what they revoke is not known",
+		e->name, leaf->subject);
+}
+
+/* The states of the path's certificates by all lists and answers. PKI_REVOKED or PKI_TOO_MANY with its text, or PKI_INTERNAL. */
 static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path, size_t n_path,
 				const struct pki_certs *others, int64_t at, struct joined *lists,
 				const struct evidence_found *found, struct pki_error *ret_text,
 				size_t *ret_at)
 {
-	static struct cg_ratelimit limit = {.interval = 600 * USEC_PER_SEC, .burst = 3};
 	const struct pki_crls *crls = &lists->crls;
 	struct proving proving = {.c = c, .lists = lists};
 	bool gave_up = false;
 	struct pki_revocation r = {.mode = PKI_REVOCATION_WHEN_AVAILABLE,
+				   .alone = c->again && c->alone,
 				   .evidence = {.crls = crls->list,
 						.n_crls = crls->n,
 						.answers = found->answers,
@@ -130,6 +148,7 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 						.outdated = c->entry->outdated,
 						.proven = on_proven,
 						.ctx = &proving,
+						.budget = c->budget,
 						.incomplete = c->entry->lists_left_out,
 						.gave_up = &gave_up}};
 	enum pki_reason reason = PKI_OK;
@@ -142,10 +161,8 @@ static enum pki_reason work_out(struct revcheck *c, struct pki_cert *const *path
 			prove(c->known->evidence, found, lists);
 		c->n_status = r.n_status;
 		memcpy(c->status, r.status, sizeof(c->status));
-		if (gave_up && ratelimit_pass(&limit, now_boottime(), NULL))
-			log_warning(
-				"connection %s: not all revocation lists were looked at for \"%s\": there are too many, or one cannot be understood; what they revoke is not known",
-				c->entry->name, path[0]->subject);
+		if (gave_up)
+			tell_gave_up(c->entry, path[0]);
 	}
 	for (size_t i = 0; i < c->n_status; i++)
 		(void)snprintf(c->unknown_why[i], sizeof(c->unknown_why[i]), "%.255s",
@@ -213,8 +230,10 @@ enum pki_reason revcheck_path(void *userdata, struct pki_cert *const *path, size
 	struct revcheck *c = userdata;
 	enum pki_reason reason;
 
-	if (!c->again)
+	if (!c->again) {
 		c->n_status = 0;
+		c->alone = !c->budget || pki_revocation_budget_whole(c->budget);
+	}
 	c->keys.n = 0;
 	c->missing = false;
 	c->refused_here = false;

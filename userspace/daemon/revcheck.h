@@ -20,17 +20,21 @@ struct revknown {
 	 */
 	bool (*list_proven)(void *ctx, uint32_t connection, size_t i,
 			    const struct pki_cert *signer);
+	/* The same of one that was fetched. */
+	bool (*fetched_proven)(void *ctx, const struct pki_crl *crl, const struct pki_cert *signer);
 	void *ctx;
 };
 
 struct revcheck {
-	const struct trust_entry *entry;
+	struct trust_entry *entry; /* unchanged, but for when what was told */
 	const struct revknown *known;
 	bool may_ask; /* as of evidence_gather() */
 	bool lenient; /* what is not known refuses nobody: the caller looks at `missing` first */
 	struct pki_ocsp *const
 		*sent; /* answers that the peer sent (RFC 4806), beside those that were fetched */
 	size_t n_sent;
+	struct pki_revocation_budget
+		*budget; /* of all paths of one judgement; NULL: of each its own */
 	bool again; /* the path is the one of the call before: what was worked out need not be a second time */
 	/* filled in */
 	struct pki_certs others; /* as they were given; the caller's to free */
@@ -43,6 +47,7 @@ struct revcheck {
 	bool refused_here;	    /* by what is revoked on this gateway */
 	/* of the last time the states were worked out */
 	bool worked_out;
+	bool alone; /* no other path had spent anything of the budget before */
 	size_t n_crls, n_answers;
 	char unknown_why[PKI_CHAIN_MAX][256];
 	char sent_why[256]; /* why an answer that the peer sent is of no use; the caller's */

@@ -71,11 +71,19 @@ static bool on_list_proven(void *ctx, uint32_t connection, size_t i, const struc
 	return trust_table_proven(v->now, connection, i, signer, &m);
 }
 
+static bool on_fetched_proven(void *ctx, const struct pki_crl *crl, const struct pki_cert *signer)
+{
+	const struct trust_marking m = marking(ctx);
+
+	return trust_fetched_proven(crl, signer, &m);
+}
+
 static struct revknown known(struct verifier *v)
 {
 	return (struct revknown){.revoked = &v->revoked,
 				 .evidence = v->evidence,
 				 .list_proven = on_list_proven,
+				 .fetched_proven = on_fetched_proven,
 				 .ctx = v};
 }
 
@@ -434,12 +442,13 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 	static struct proto_news what;
 	static struct proto_news_taken taken;
 	const struct revknown k = known(v);
+	uint64_t serial;
 	uint8_t *data;
 	size_t len;
 	bool more;
 	int e;
 
-	proto_get_news_want(r, &what, &more);
+	proto_get_news_sent(r, &what, &serial, &more);
 	if (!msg_done(r))
 		return -EBADMSG;
 	e = stage_read(fd, PKI_CRL_SIZE_MAX, &data, &len);
@@ -456,6 +465,7 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 		(void)watch_run(v->watch, v->now, &k, now_seconds(), now_boottime());
 		(void)evidence_settle(v->evidence, &taken);
 	}
+	taken.serial = serial;
 	(void)channel_tell(v->w.main, MSG_NEWS_TAKEN, proto_put_news_taken, &taken);
 	return 0;
 }
@@ -634,6 +644,7 @@ static int begin(struct verifier *v, unsigned int index)
 	if (!v->evidence || !v->watch || !v->own || !v->tick || !v->soon ||
 	    event_add(v->tick, &tick) < 0)
 		return -ENOMEM;
+	evidence_compare(v->evidence, &v->marks);
 	return nonce_table_new(index, &v->nonces);
 }
 

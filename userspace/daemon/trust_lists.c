@@ -340,3 +340,19 @@ bool trust_table_proven(struct trust_table *t, uint32_t connection, size_t i,
 
 	return e && i < e->crls.n && compare_mark(e, i, signer, m);
 }
+
+bool trust_fetched_proven(const struct pki_crl *crl, const struct pki_cert *signer,
+			  const struct trust_marking *m)
+{
+	const struct pki_crl_mark *newest;
+	struct pki_crl_mark mark;
+
+	if (pki_crl_mark(crl, signer, &mark) < 0)
+		return true; /* it says nothing good until that can be told */
+	newest = list_marks_find(m->marks, mark.scope);
+	if (newest && pki_crl_mark_newer(newest, &mark))
+		return true;
+	if (list_marks_raise(m->marks, &mark, NULL) > 0)
+		m->seen(m->ctx, &mark);
+	return false;
+}

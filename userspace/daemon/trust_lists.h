@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The revocation lists that connections' files bring, when a table takes the place of another: which of them count, and which are older than what
- * was known before. Called by a verify worker.
+ * was known before, as those that are fetched may be. Called by a verify worker.
  */
 #ifndef CERTGATE_DAEMON_TRUST_LISTS_H
 #define CERTGATE_DAEMON_TRUST_LISTS_H
@@ -34,5 +34,8 @@ void trust_table_replace(struct trust_table *t, struct trust_table *old,
  */
 bool trust_table_proven(struct trust_table *t, uint32_t connection, size_t i,
 			const struct pki_cert *signer, const struct trust_marking *m);
+/* The same for one that was fetched. */
+bool trust_fetched_proven(const struct pki_crl *crl, const struct pki_cert *signer,
+			  const struct trust_marking *m);
 
 #endif

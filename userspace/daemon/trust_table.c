@@ -424,9 +424,9 @@ struct trust_entry *trust_table_entry(const struct trust_table *t, uint32_t conn
 	return found ? *found : NULL;
 }
 
-const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection)
+struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection)
 {
-	const struct trust_entry *e = trust_table_entry(t, connection);
+	struct trust_entry *e = trust_table_entry(t, connection);
 
 	/* One that has an error judges nobody: main does not put it in force, and this is for when it does. */
 	return e && e->trust ? e : NULL;
@@ -437,7 +437,7 @@ struct trust_entry *trust_entry_watched(struct trust_entry *e)
 	return e && !e->trust ? e->before : e;
 }
 
-const struct trust_entry *trust_table_find_watched(const struct trust_table *t, uint32_t connection)
+struct trust_entry *trust_table_find_watched(const struct trust_table *t, uint32_t connection)
 {
 	return trust_entry_watched(trust_table_entry(t, connection));
 }

@@ -6,6 +6,7 @@
 #ifndef CERTGATE_DAEMON_TRUST_TABLE_H
 #define CERTGATE_DAEMON_TRUST_TABLE_H
 
+#include "base/time.h"
 #include "daemon/proto_stage.h"
 #include "daemon/table.h"
 #include "pki/auth.h"
@@ -32,6 +33,7 @@ struct trust_entry {
 	uint8_t digest[32]; /* of all that a peer is judged by */
 	uint8_t *local_id;  /* body of our ID payload; shared_bytes.h */
 	size_t local_id_len;
+	usec_t told_gave_up; /* boot time: when it was told that not all lists were looked at; 0: never */
 	/* It has an error: what was in force before it, for tunnels that run. Nobody is let in by that. A reference. */
 	struct trust_entry *before;
 };
@@ -74,10 +76,9 @@ int trust_table_refuse(struct trust_table *t, uint32_t connection);
 /* Sorts. From now on trust_table_find() works. */
 void trust_table_seal(struct trust_table *t);
 /* NULL: it is not there, or has an error. */
-const struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection);
+struct trust_entry *trust_table_find(const struct trust_table *t, uint32_t connection);
 /* What tunnels of it that run are watched by: if it has an error, what was in force before. NULL: it is not there, or never was in force. */
-const struct trust_entry *trust_table_find_watched(const struct trust_table *t,
-						   uint32_t connection);
+struct trust_entry *trust_table_find_watched(const struct trust_table *t, uint32_t connection);
 /* The entry itself, whether it has an error or not; and what it says that paths are watched by. */
 struct trust_entry *trust_table_entry(const struct trust_table *t, uint32_t connection);
 struct trust_entry *trust_entry_watched(struct trust_entry *e);

@@ -437,7 +437,7 @@ static bool judge_again(struct watch *w, struct watched *p, const struct trust_t
 static void look(struct watch *w, struct watched *p, const struct trust_table *t,
 		 const struct revknown *known, int64_t now)
 {
-	const struct trust_entry *e = trust_table_find_watched(t, p->connection);
+	struct trust_entry *e = trust_table_find_watched(t, p->connection);
 	static struct revcheck c;
 	struct judged j;
 	struct pki_error why = {0};

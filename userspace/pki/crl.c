@@ -171,6 +171,40 @@ static bool same_key(const struct pki_crl *a, const struct pki_crl *b)
 	return false;
 }
 
+static bool is_signer_known(const struct pki_crl *crl)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(crl->keys); i++)
+		if (crl->keys[i].signed_by)
+			return true;
+	return false;
+}
+
+/* As far as is known. Identifiers are what is left to go by where it is not; of two lists without any, that they have none. */
+static bool may_be_same_key(const struct pki_crl *a, const struct pki_crl *b)
+{
+	if (is_signer_known(a) && is_signer_known(b))
+		return same_key(a, b);
+	return same_extension(a, b, NID_authority_key_identifier);
+}
+
+/* A key that signed `a` is one that did not sign `b`. */
+static bool has_other_key(const struct pki_crl *a, const struct pki_crl *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(a->keys); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(b->keys); j++)
+			if (a->keys[i].signed_by && b->keys[j].there && !b->keys[j].signed_by &&
+			    memcmp(a->keys[i].spki_sha256, b->keys[j].spki_sha256,
+				   PKI_SHA256_SIZE) == 0)
+				return true;
+	return false;
+}
+
+bool pki_crl_other_key(const struct pki_crl *a, const struct pki_crl *b)
+{
+	return has_other_key(a, b) || has_other_key(b, a) ||
+	       (is_signer_known(a) && is_signer_known(b) && !same_key(a, b));
+}
+
 static bool is_newer(const struct pki_crl *a, const struct pki_crl *b)
 {
 	int r = a->number.there && b->number.there ? pki_crl_number_cmp(&a->number, &b->number) : 0;
@@ -180,9 +214,7 @@ static bool is_newer(const struct pki_crl *a, const struct pki_crl *b)
 
 bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b)
 {
-	return a->delta == b->delta && same_scope(a, b) &&
-	       (same_extension(a, b, NID_authority_key_identifier) || same_key(a, b)) &&
-	       is_newer(a, b);
+	return a->delta == b->delta && same_scope(a, b) && may_be_same_key(a, b) && is_newer(a, b);
 }
 
 bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *complete)
@@ -190,8 +222,7 @@ bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *compl
 	return delta->delta && !complete->delta && delta->base.there && delta->number.there &&
 	       complete->number.there && pki_crl_number_cmp(&delta->base, &complete->number) <= 0 &&
 	       pki_crl_number_cmp(&delta->number, &complete->number) > 0 &&
-	       same_scope(delta, complete) &&
-	       same_extension(delta, complete, NID_authority_key_identifier);
+	       same_scope(delta, complete) && same_key(delta, complete);
 }
 
 static bool add_to_digest(EVP_MD_CTX *ctx, const uint8_t *data, int len)
@@ -202,7 +233,8 @@ static bool add_to_digest(EVP_MD_CTX *ctx, const uint8_t *data, int len)
 	       EVP_DigestUpdate(ctx, data, (size_t)len) == 1;
 }
 
-int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struct pki_crl_mark *ret)
+static int mark(const struct pki_crl *crl, const uint8_t spki[PKI_SHA256_SIZE],
+		struct pki_crl_mark *ret)
 {
 	int at = X509_CRL_get_ext_by_NID(crl->x509, NID_issuing_distribution_point, -1);
 	const ASN1_OCTET_STRING *value = at < 0 ? NULL
@@ -214,8 +246,8 @@ int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struc
 	uint8_t *name = NULL;
 	int len = i2d_X509_NAME(X509_CRL_get_issuer(crl->x509), &name);
 	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-		  add_to_digest(ctx, signer->spki_sha256, sizeof(signer->spki_sha256)) &&
-		  add_to_digest(ctx, &delta, 1) && add_to_digest(ctx, name, len);
+		  add_to_digest(ctx, spki, PKI_SHA256_SIZE) && add_to_digest(ctx, &delta, 1) &&
+		  add_to_digest(ctx, name, len);
 
 	ok = ok && add_to_digest(ctx, &there, 1) &&
 	     (!value ||
@@ -227,6 +259,19 @@ int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struc
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
 	return ok ? 0 : -ENOMEM;
+}
+
+int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer, struct pki_crl_mark *ret)
+{
+	return mark(crl, signer->spki_sha256, ret);
+}
+
+int pki_crl_mark_known(const struct pki_crl *crl, struct pki_crl_mark *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(crl->keys); i++)
+		if (crl->keys[i].signed_by)
+			return mark(crl, crl->keys[i].spki_sha256, ret);
+	return -ENODATA;
 }
 
 bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b)

@@ -59,12 +59,17 @@ void pki_crl_unref(struct pki_crl *crl); /* NULL is fine */
 void pki_crl_unrefp(struct pki_crl **crl);
 
 /* True if `a` may take the place of `b`: the same issuer and scope (issuing distribution point), signed by one
- * key as far as that is known, or one authority key identifier; both deltas or both not; and by number, failing
- * that by thisUpdate, not older. An older answer never replaces a newer one. */
+ * key where it is known who signed them, else with the same authority key identifier; both deltas or both not; and by
+ * number, failing that by thisUpdate, not older. An older answer never replaces a newer one. */
 bool pki_crl_replaces(const struct pki_crl *a, const struct pki_crl *b);
+/* True if it is known that no key signed both. */
+bool pki_crl_other_key(const struct pki_crl *a, const struct pki_crl *b);
 
-/* True if `delta` says what changed since `complete`, or since one before it (RFC 5280 section 5.2.4): the same issuer, scope and
- * authority key identifier, its base no newer than `complete`, itself newer. */
+/*
+ * True if `delta` says what changed since `complete`, or since one before it (RFC 5280 section 5.2.4): the same issuer and scope, its base no newer
+ * than `complete`, itself newer. It is known of both who signed them, and that was one key: however each names it, the authority key identifiers
+ * of section 6.3.3 (c) (3) say no more, and less where one has none.
+ */
 bool pki_crl_delta_fits(const struct pki_crl *delta, const struct pki_crl *complete);
 
 /* Which list of an issuer and a scope that was. */
@@ -81,6 +86,8 @@ struct pki_crl_mark {
 /* signer: whose key is known to have signed it. -ENOMEM. */
 int pki_crl_mark(const struct pki_crl *crl, const struct pki_cert *signer,
 		 struct pki_crl_mark *ret);
+/* The same by the key that it is known for (pki_crl_check_signer()). -ENODATA: by none. */
+int pki_crl_mark_known(const struct pki_crl *crl, struct pki_crl_mark *ret);
 /* Of one scope: by number, failing that by thisUpdate. */
 bool pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b);
 

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The states of a path's certificates. Owns nothing. Called by the verify processes and by
- * `certgate cert verify`.
- *
- * Lists are sorted out before OpenSSL sees any: one that no certificate at hand signed would
- * otherwise take the place of a genuine one by being newer, and whoever answers for a server
- * could make "revoked" unknown. A list that is the path's by name and key, and names another
- * certificate of its CA, is there in its stand-in (stand_in.c).
+ * `certgate cert verify`. Of lists OpenSSL sees those alone whose signer was found (list_signers.c).
  */
 #include "pki/revocation.h"
 
@@ -17,7 +12,7 @@
 
 #include "base/macro.h"
 #include "base/time.h"
-#include "pki/sigalg.h"
+#include "pki/list_signers.h"
 
 static const char *const modes[] = {
 	[PKI_REVOCATION_WHEN_AVAILABLE] = "when-available",
@@ -65,30 +60,19 @@ const char *pki_crl_reason_name(int reason)
 
 /* The work on one path. */
 struct work {
-	const struct pki_evidence *evidence;
-	struct pki_cert *const *path;
-	size_t n_path;
-	const struct pki_certs *others;
+	struct pki_list_signers lists;
 	int64_t at;
 	struct pki_cert_status *status;
 	/* per certificate: what OpenSSL had to say, and the list that must not be believed */
 	int error[PKI_CHAIN_MAX];
 	const X509_CRL *spoilt[PKI_CHAIN_MAX];
-	STACK_OF(X509_CRL) * genuine;
-	/* per list: what OpenSSL gets of it, NULL: it is not genuine; and who signed it */
-	size_t n_lists;
-	X509_CRL *list[PKI_EVIDENCE_LISTS_MAX];
-	const struct pki_cert *signer[PKI_EVIDENCE_LISTS_MAX];
-	bool outdated[PKI_EVIDENCE_LISTS_MAX]; /* as in evidence, and by what proven() says */
-	bool incomplete;
-	unsigned checks_left, vouching_left;
 	/* OpenSSL's own, which look_up() calls; and the delta that it is about while it does */
 	X509_STORE_CTX_check_crl_fn check_crl;
 	X509_STORE_CTX_cert_crl_fn cert_crl;
 	const struct pki_crl *delta;
 	bool delta_spoilt;
 	bool signature_known; /* of the stand-in that is being checked: the list's was good, by the key that it is checked with */
-	uint8_t vouched[PKI_TRUST_CERTS_MAX]; /* of others: 0 not looked at, 1 yes, 2 no */
+	struct pki_revocation_budget own; /* where the evidence has none */
 };
 
 static void set_revoked(struct pki_cert_status *status, const char *source, int reason,
@@ -109,8 +93,8 @@ static void set_revoked(struct pki_cert_status *status, const char *source, int 
 static bool is_fresh(const struct work *w, int64_t this_update, int64_t next_update)
 {
 	return this_update <= w->at + PKI_OCSP_SKEW &&
-	       (next_update > INT64_MAX - w->evidence->grace ||
-		w->at <= next_update + w->evidence->grace);
+	       (next_update > INT64_MAX - w->lists.evidence->grace ||
+		w->at <= next_update + w->lists.evidence->grace);
 }
 
 /* Of all that was said, whatever the order: a "revoked" however old, unless a "good" that is fresh was said later. Newer by when it was said, not
@@ -119,7 +103,7 @@ static void ask_answers(struct work *w, size_t i)
 {
 	struct pki_ocsp_status revoked = {.this_update = INT64_MIN}, good = {};
 	struct pki_cert_status *status = &w->status[i];
-	size_t n = MIN(w->evidence->n_answers, (size_t)PKI_OCSP_ANSWERS_MAX);
+	size_t n = MIN(w->lists.evidence->n_answers, (size_t)PKI_OCSP_ANSWERS_MAX);
 	bool is_good = false, is_revoked = false;
 	int64_t good_since = INT64_MIN;
 	char text[TIMESTAMP_SIZE];
@@ -127,9 +111,17 @@ static void ask_answers(struct work *w, size_t i)
 	for (size_t j = 0; j < n; j++) {
 		struct pki_ocsp_status answer;
 		struct pki_error why;
-		int r = pki_ocsp_status(w->evidence->answers[j], w->path[i], w->path[i + 1], w->at,
-					&why, &answer);
+		int r;
 
+		if (w->lists.budget->answers == 0) {
+			w->lists.budget->exceeded = w->lists.incomplete = true;
+			is_good = false; /* the next one may say otherwise */
+			break;
+		}
+		r = pki_ocsp_status(w->lists.evidence->answers[j], w->lists.path[i],
+				    w->lists.path[i + 1], w->at, &why, &answer);
+		/* One about others costs nothing. */
+		w->lists.budget->answers -= r != -ENODATA;
 		if (r < 0 && r != -ENODATA)
 			(void)snprintf(status->text, sizeof(status->text), "%s", why.text);
 		if (r < 0)
@@ -161,176 +153,16 @@ static void ask_answers(struct work *w, size_t i)
 	}
 }
 
-/* --- lists: who signed them --- */
-
-/* Did a certificate of the path issue that one? It may then be the issuer of lists. Without this a
- * peer could send a certificate of its own making with its CA's name, for a list of its own making
- * that is newer than the CA's. */
-static bool is_vouched(struct work *w, size_t other)
-{
-	const struct pki_cert *cert = w->others->list[other];
-	uint8_t *known = &w->vouched[other];
-
-	if (*known == 0 && !pki_cert_signature_strong(cert, NULL))
-		*known = 2;
-	for (size_t i = 1; *known == 0 && i < w->n_path; i++) {
-		if (pki_cert_issuer_fit(w->path[i], cert) == PKI_FIT_NONE)
-			continue;
-		if (w->vouching_left == 0) {
-			w->incomplete = true;
-			return false;
-		}
-		w->vouching_left--;
-		if (pki_cert_issued(w->path[i], cert))
-			*known = 1;
-	}
-	if (*known == 0)
-		*known = 2;
-	ERR_clear_error();
-	return *known == 1;
-}
-
-static bool signed_by(struct work *w, const struct pki_cert *cert, struct pki_crl *crl)
-{
-	int r = pki_crl_check_signer(crl, cert, &w->checks_left);
-
-	w->incomplete |= r == -EAGAIN;
-	return r == 1;
-}
-
-static bool may_sign_lists(const struct pki_cert *cert)
-{
-	return (X509_get_key_usage(cert->x509) & X509v3_KU_CRL_SIGN) != 0;
-}
-
-static bool is_named(const struct pki_cert *cert, const AUTHORITY_KEYID *akid)
-{
-	return cert && X509_check_akid(cert->x509, akid) == X509_V_OK;
-}
-
-/* A certificate of the path; whom the list names first. */
-static const struct pki_cert *find_signer_in_path(struct work *w, struct pki_crl *crl,
-						  const AUTHORITY_KEYID *akid)
-{
-	for (int named = 1; named >= 0; named--)
-		for (size_t i = 1; i < w->n_path; i++)
-			if (is_named(w->path[i], akid) == (named == 1) &&
-			    signed_by(w, w->path[i], crl))
-				return w->path[i];
-	return NULL;
-}
-
-/* With that name and key somebody of the path was asked. */
-static bool is_of_path(const struct work *w, const struct pki_crl *crl, const struct pki_cert *cert)
-{
-	for (size_t i = 1; i < w->n_path; i++)
-		if (memcmp(w->path[i]->spki_sha256, cert->spki_sha256, PKI_SHA256_SIZE) == 0 &&
-		    pki_crl_is_of(crl, w->path[i]))
-			return true;
-	return false;
-}
-
-/* Of those the peer may have sent any number: no more than a name, a key and an identifier is looked at of one that the path does not vouch for. */
-static const struct pki_cert *find_other_signer(struct work *w, struct pki_crl *crl,
-						const AUTHORITY_KEYID *akid)
-{
-	for (size_t i = 0; w->others && i < w->others->n; i++) {
-		const struct pki_cert *cert = w->others->list[i];
-
-		if (pki_crl_is_of(crl, cert) && is_named(cert, akid) && !is_of_path(w, crl, cert) &&
-		    pki_key_strong(cert->key_type, cert->key_bits) && is_vouched(w, i) &&
-		    signed_by(w, cert, crl))
-			return cert;
-	}
-	return NULL;
-}
-
-/* What OpenSSL gets of a genuine list. */
-static int choose(struct work *w, size_t i, bool named)
-{
-	struct pki_crl *crl = w->evidence->crls[i];
-	int r = 0;
-
-	w->list[i] = crl->x509;
-	if (!named)
-		r = pki_crl_stand_in(crl, w->signer[i], &w->list[i]);
-	/* Of no use, and it may be what would have counted. */
-	w->incomplete |= r < 0;
-	return r == -ENOMEM || sk_X509_CRL_push(w->genuine, w->list[i]) <= 0 ? -ENOMEM : 0;
-}
-
-/* Has anybody who is asked the name? Names are compared before anything of the list is decoded. */
-static bool may_be_of(const struct work *w, const struct pki_crl *crl, bool others)
-{
-	bool yes = false;
-
-	for (size_t i = 1; !others && !yes && i < w->n_path; i++)
-		yes = pki_crl_is_of(crl, w->path[i]);
-	for (size_t i = 0; others && !yes && w->others && i < w->others->n; i++)
-		yes = pki_crl_is_of(crl, w->others->list[i]);
-	return yes;
-}
-
-/* The path's own lists before any other: what the peer sent cannot cost them their turn. */
-static int find_signers(struct work *w, bool others)
-{
-	for (size_t i = 0; i < w->n_lists; i++) {
-		struct pki_crl *crl = w->evidence->crls[i];
-		const struct pki_cert *signer;
-		AUTHORITY_KEYID *akid;
-		int r = 0;
-
-		if (w->signer[i] || !may_be_of(w, crl, others))
-			continue;
-		akid = X509_CRL_get_ext_d2i(crl->x509, NID_authority_key_identifier, NULL, NULL);
-		signer = others ? find_other_signer(w, crl, akid)
-				: find_signer_in_path(w, crl, akid);
-		w->signer[i] = signer;
-		if (signer)
-			r = choose(w, i, is_named(signer, akid));
-		AUTHORITY_KEYID_free(akid);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int sort_out(struct work *w)
-{
-	const struct pki_evidence *e = w->evidence;
-
-	w->n_lists = MIN(e->n_crls, (size_t)PKI_EVIDENCE_LISTS_MAX);
-	w->incomplete = e->incomplete || e->n_crls > w->n_lists;
-	w->checks_left = PKI_CRL_CHECKS_MAX;
-	w->vouching_left = PKI_CRL_VOUCHING_MAX;
-	w->genuine = sk_X509_CRL_new_null();
-	if (!w->genuine || find_signers(w, false) < 0 || find_signers(w, true) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < w->n_lists; i++) {
-		w->outdated[i] = i < 64 && (e->outdated & (UINT64_C(1) << i));
-		if (w->signer[i] && may_sign_lists(w->signer[i]) && e->proven &&
-		    e->proven(e->ctx, i, w->signer[i]))
-			w->outdated[i] = true;
-	}
-	if (e->checks)
-		*e->checks += PKI_CRL_CHECKS_MAX - w->checks_left + PKI_CRL_VOUCHING_MAX -
-			      w->vouching_left;
-	if (e->gave_up)
-		*e->gave_up |= w->incomplete && !e->incomplete;
-	ERR_clear_error();
-	return 0;
-}
+/* --- lists: OpenSSL's RFC 5280 section 6.3 --- */
 
 /* The list of which OpenSSL has that one; SIZE_MAX: none. */
 static size_t find_list(const struct work *w, const X509_CRL *crl)
 {
-	for (size_t i = 0; crl && i < w->n_lists; i++)
-		if (w->list[i] == crl)
+	for (size_t i = 0; crl && i < w->lists.n_lists; i++)
+		if (w->lists.list[i] == crl)
 			return i;
 	return SIZE_MAX;
 }
-
-/* --- lists: OpenSSL's RFC 5280 section 6.3 --- */
 
 static const X509_STORE_CTX *outermost(const X509_STORE_CTX *ctx)
 {
@@ -357,10 +189,10 @@ static int next_in_path(X509_STORE_CTX *ctx, X509 *cert, X509 *issuer)
 
 	if (X509_STORE_CTX_get0_parent_ctx(ctx))
 		return may_issue(issuer, cert);
-	for (size_t i = 0; i + 1 < w->n_path; i++)
-		if (w->path[i]->x509 == cert)
-			return w->path[i + 1]->x509 == issuer;
-	return w->path[w->n_path - 1]->x509 == cert && cert == issuer;
+	for (size_t i = 0; i + 1 < w->lists.n_path; i++)
+		if (w->lists.path[i]->x509 == cert)
+			return w->lists.path[i + 1]->x509 == issuer;
+	return w->lists.path[w->lists.n_path - 1]->x509 == cert && cert == issuer;
 }
 
 static bool is_about_a_list(int error)
@@ -390,7 +222,7 @@ static bool within_grace(const struct work *w, const X509_CRL *crl)
 	struct tm tm = {};
 
 	return next && ASN1_TIME_to_tm(next, &tm) == 1 &&
-	       w->at <= (int64_t)timegm(&tm) + w->evidence->grace;
+	       w->at <= (int64_t)timegm(&tm) + w->lists.evidence->grace;
 }
 
 static void take_entry(struct work *w, size_t i, X509_CRL *crl)
@@ -403,8 +235,8 @@ static void take_entry(struct work *w, size_t i, X509_CRL *crl)
 
 	/* Entries are the list's, not its stand-in's. */
 	if (find_list(w, crl) != SIZE_MAX)
-		crl = w->evidence->crls[find_list(w, crl)]->x509;
-	if (crl && X509_CRL_get0_by_cert(crl, &entry, w->path[i]->x509) != 0 && entry) {
+		crl = w->lists.evidence->crls[find_list(w, crl)]->x509;
+	if (crl && X509_CRL_get0_by_cert(crl, &entry, w->lists.path[i]->x509) != 0 && entry) {
 		if (ASN1_TIME_to_tm(X509_REVOKED_get0_revocationDate(entry), &tm) == 1)
 			revoked_at = (int64_t)timegm(&tm);
 		coded = X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, NULL, NULL);
@@ -444,7 +276,7 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 		return ok;
 	if (!is_about_a_list(error))
 		return 1;
-	if (depth < 0 || (size_t)depth + 1 >= w->n_path)
+	if (depth < 0 || (size_t)depth + 1 >= w->lists.n_path)
 		return 1; /* the anchor */
 	if (w->delta) {
 		remember_delta(w, (size_t)depth, error);
@@ -476,12 +308,12 @@ static bool is_signature_known(const struct work *w, X509_STORE_CTX *ctx, size_t
 	int depth = X509_STORE_CTX_get_error_depth(ctx);
 	const X509 *issuer = X509_STORE_CTX_get0_current_issuer(ctx);
 
-	if (i == SIZE_MAX || w->list[i] == w->evidence->crls[i]->x509)
+	if (i == SIZE_MAX || w->lists.list[i] == w->lists.evidence->crls[i]->x509)
 		return false;
 	if (!issuer && depth >= 0 && depth + 1 < sk_X509_num(chain))
 		issuer = sk_X509_value(chain, depth + 1);
-	return issuer &&
-	       EVP_PKEY_eq(X509_get0_pubkey(issuer), X509_get0_pubkey(w->signer[i]->x509)) == 1;
+	return issuer && EVP_PKEY_eq(X509_get0_pubkey(issuer),
+				     X509_get0_pubkey(w->lists.signer[i]->x509)) == 1;
 }
 
 /* As OpenSSL checks a list, and whether a newer one is known of. */
@@ -497,11 +329,11 @@ static int check_list(X509_STORE_CTX *ctx, X509_CRL *crl)
 	w->signature_known = before;
 	if (!r)
 		return 0;
-	if (i == SIZE_MAX || !w->outdated[i])
+	if (i == SIZE_MAX || !w->lists.outdated[i])
 		return 1;
 	if (X509_STORE_CTX_get0_parent_ctx(ctx))
 		return 0;
-	if (depth >= 0 && (size_t)depth + 1 < w->n_path && w->error[depth] == X509_V_OK)
+	if (depth >= 0 && (size_t)depth + 1 < w->lists.n_path && w->error[depth] == X509_V_OK)
 		w->error[depth] = ERR_OUTDATED;
 	return 1;
 }
@@ -509,11 +341,11 @@ static int check_list(X509_STORE_CTX *ctx, X509_CRL *crl)
 /* The genuine delta to that list, the newest if there are several; SIZE_MAX: none. */
 static size_t newest_delta(const struct work *w, size_t complete)
 {
-	struct pki_crl *const *lists = w->evidence->crls;
+	struct pki_crl *const *lists = w->lists.evidence->crls;
 	size_t newest = SIZE_MAX;
 
-	for (size_t i = 0; complete != SIZE_MAX && i < w->n_lists; i++)
-		if (w->list[i] && pki_crl_delta_fits(lists[i], lists[complete]) &&
+	for (size_t i = 0; complete != SIZE_MAX && i < w->lists.n_lists; i++)
+		if (w->lists.list[i] && pki_crl_delta_fits(lists[i], lists[complete]) &&
 		    (newest == SIZE_MAX || pki_crl_replaces(lists[i], lists[newest])))
 			newest = i;
 	return newest;
@@ -529,11 +361,11 @@ static int look_up(X509_STORE_CTX *ctx, X509_CRL *crl, X509 *cert)
 	int r = 1;
 
 	if (newest != SIZE_MAX) {
-		const struct pki_crl *delta = w->evidence->crls[newest];
+		const struct pki_crl *delta = w->lists.evidence->crls[newest];
 
 		w->delta = delta;
 		w->delta_spoilt = false;
-		if (check_list(ctx, w->list[newest]))
+		if (check_list(ctx, w->lists.list[newest]))
 			r = w->cert_crl(ctx, delta->x509, cert);
 		else
 			r = 0;
@@ -541,14 +373,14 @@ static int look_up(X509_STORE_CTX *ctx, X509_CRL *crl, X509 *cert)
 		if (r == 0)
 			return 0;
 		/* removeFromCRL; one that is past its day takes nothing back */
-		if (r == 2 && !w->delta_spoilt && !w->outdated[newest] &&
+		if (r == 2 && !w->delta_spoilt && !w->lists.outdated[newest] &&
 		    delta->this_update <= w->at &&
-		    (delta->next_update > INT64_MAX - w->evidence->grace ||
-		     w->at <= delta->next_update + w->evidence->grace))
+		    (delta->next_update > INT64_MAX - w->lists.evidence->grace ||
+		     w->at <= delta->next_update + w->lists.evidence->grace))
 			return 1;
 	}
-	return w->cert_crl(ctx, complete == SIZE_MAX ? crl : w->evidence->crls[complete]->x509,
-			   cert);
+	return w->cert_crl(
+		ctx, complete == SIZE_MAX ? crl : w->lists.evidence->crls[complete]->x509, cert);
 }
 
 /* A context whose functions nobody has replaced has OpenSSL's own. */
@@ -557,7 +389,7 @@ static int find_own_functions(struct work *w)
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	int r = -ENOMEM;
 
-	if (ctx && X509_STORE_CTX_init(ctx, NULL, w->path[0]->x509, NULL) == 1) {
+	if (ctx && X509_STORE_CTX_init(ctx, NULL, w->lists.path[0]->x509, NULL) == 1) {
 		w->check_crl = X509_STORE_CTX_get_check_crl(ctx);
 		w->cert_crl = X509_STORE_CTX_get_cert_crl(ctx);
 		r = w->check_crl && w->cert_crl ? 0 : -EIO;
@@ -568,7 +400,7 @@ static int find_own_functions(struct work *w)
 
 static int run(struct work *w)
 {
-	struct pki_cert *anchor = w->path[w->n_path - 1];
+	struct pki_cert *anchor = w->lists.path[w->lists.n_path - 1];
 	STACK_OF(X509) *untrusted = sk_X509_new_null();
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	X509_STORE *store = X509_STORE_new();
@@ -578,20 +410,21 @@ static int run(struct work *w)
 	if (!untrusted || !ctx || !store || X509_STORE_add_cert(store, anchor->x509) != 1 ||
 	    find_own_functions(w) < 0)
 		goto out;
-	for (size_t i = 1; i + 1 < w->n_path; i++)
-		if (sk_X509_push(untrusted, w->path[i]->x509) <= 0)
+	for (size_t i = 1; i + 1 < w->lists.n_path; i++)
+		if (sk_X509_push(untrusted, w->lists.path[i]->x509) <= 0)
 			goto out;
-	for (size_t i = 0; w->others && i < w->others->n; i++)
-		if (w->vouched[i] == 1 && sk_X509_push(untrusted, w->others->list[i]->x509) <= 0)
+	for (size_t i = 0; w->lists.others && i < w->lists.others->n; i++)
+		if (w->lists.vouched[i] == 1 &&
+		    sk_X509_push(untrusted, w->lists.others->list[i]->x509) <= 0)
 			goto out;
 	X509_STORE_set_check_issued(store, next_in_path);
 	X509_STORE_set_verify_cb(store, remember);
 	X509_STORE_set_check_crl(store, check_list);
 	X509_STORE_set_cert_crl(store, look_up);
-	if (X509_STORE_CTX_init(ctx, store, w->path[0]->x509, untrusted) != 1 ||
+	if (X509_STORE_CTX_init(ctx, store, w->lists.path[0]->x509, untrusted) != 1 ||
 	    X509_STORE_CTX_set_app_data(ctx, w) != 1)
 		goto out;
-	X509_STORE_CTX_set0_crls(ctx, w->genuine);
+	X509_STORE_CTX_set0_crls(ctx, w->lists.genuine);
 	param = X509_STORE_CTX_get0_param(ctx);
 	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
 						   X509_V_FLAG_EXTENDED_CRL_SUPPORT |
@@ -605,7 +438,7 @@ static int run(struct work *w)
 	if (r == 0) { /* it must have walked the path it was given */
 		const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
 
-		if (!chain || sk_X509_num(chain) != (int)w->n_path)
+		if (!chain || sk_X509_num(chain) != (int)w->lists.n_path)
 			r = -EIO;
 	}
 out:
@@ -619,16 +452,16 @@ out:
 /* Until when the genuine lists by that certificate's issuer hold: the earliest nextUpdate. */
 static int64_t fresh_until(const struct work *w, size_t i)
 {
-	const X509_NAME *issuer = X509_get_issuer_name(w->path[i]->x509);
+	const X509_NAME *issuer = X509_get_issuer_name(w->lists.path[i]->x509);
 	int64_t until = INT64_MAX;
 
-	for (size_t j = 0; j < w->n_lists; j++) {
-		const struct pki_crl *crl = w->evidence->crls[j];
+	for (size_t j = 0; j < w->lists.n_lists; j++) {
+		const struct pki_crl *crl = w->lists.evidence->crls[j];
 
-		if (w->list[j] && !crl->delta &&
+		if (w->lists.list[j] && !crl->delta &&
 		    X509_NAME_cmp(X509_CRL_get_issuer(crl->x509), issuer) == 0 &&
-		    (crl->next_update > INT64_MAX - w->evidence->grace ||
-		     crl->next_update + w->evidence->grace >= w->at))
+		    (crl->next_update > INT64_MAX - w->lists.evidence->grace ||
+		     crl->next_update + w->lists.evidence->grace >= w->at))
 			until = MIN(until, crl->next_update);
 	}
 	return until;
@@ -640,7 +473,7 @@ static void conclude(struct work *w, size_t i)
 
 	if (status->state != PKI_STATE_UNKNOWN)
 		return;
-	if (w->incomplete) {
+	if (w->lists.incomplete) {
 		(void)snprintf(
 			status->text, sizeof(status->text),
 			"there are more revocation lists than are looked at, or one that cannot be understood");
@@ -664,27 +497,38 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 			  size_t n_path, const struct pki_certs *others, int64_t at,
 			  struct pki_cert_status *ret)
 {
-	struct work w = {.evidence = evidence,
-			 .path = path,
-			 .n_path = n_path,
-			 .others = others,
+	struct work w = {.lists = {.evidence = evidence,
+				   .path = path,
+				   .n_path = n_path,
+				   .others = others,
+				   .budget = evidence->budget},
 			 .at = at,
-			 .status = ret};
+			 .status = ret,
+			 .own = PKI_REVOCATION_BUDGET};
 	int r;
 
+	if (!w.lists.budget)
+		w.lists.budget = &w.own;
+	w.lists.budget->exceeded = false;
 	for (size_t i = 0; i + 1 < n_path; i++) {
 		ret[i] = (struct pki_cert_status){.source = "", .reason = -1};
 		ask_answers(&w, i);
 	}
 	if (n_path < 2)
 		return 0;
-	r = sort_out(&w);
+	r = pki_list_signers_find(&w.lists);
 	if (r == 0)
 		r = run(&w);
 	for (size_t i = 0; r == 0 && i + 1 < n_path; i++)
 		conclude(&w, i);
-	sk_X509_CRL_free(w.genuine);
+	pki_list_signers_done(&w.lists);
 	return r;
+}
+
+bool pki_revocation_budget_whole(const struct pki_revocation_budget *b)
+{
+	return b->checks == PKI_CRL_CHECKS_MAX && b->vouching == PKI_CRL_VOUCHING_MAX &&
+	       b->answers == PKI_OCSP_CHECKS_MAX;
 }
 
 enum pki_reason pki_revocation_check(void *userdata, struct pki_cert *const *path, size_t n_path,
@@ -692,6 +536,8 @@ enum pki_reason pki_revocation_check(void *userdata, struct pki_cert *const *pat
 				     struct pki_error *ret_text, size_t *ret_at)
 {
 	struct pki_revocation *revocation = userdata;
+	struct pki_revocation_budget *budget = revocation->evidence.budget;
+	bool shared = budget && !revocation->alone && !pki_revocation_budget_whole(budget);
 	int r;
 
 	revocation->n_status = 0;
@@ -713,6 +559,14 @@ enum pki_reason pki_revocation_check(void *userdata, struct pki_cert *const *pat
 			*ret_at = i;
 			return PKI_REVOKED;
 		}
+	if (shared && budget->exceeded) {
+		(void)pki_fail(
+			ret_text, 0,
+			"whether \"%.160s\" is revoked is not known: with other paths of it that were tried more than %d signatures of revocation lists, %d of certificates of their signers or %d of OCSP answers would have to be checked",
+			path[0]->subject, PKI_CRL_CHECKS_MAX, PKI_CRL_VOUCHING_MAX,
+			PKI_OCSP_CHECKS_MAX);
+		return PKI_TOO_MANY;
+	}
 	for (size_t i = n_path - 1; revocation->mode == PKI_REVOCATION_REQUIRED && i-- > 0;)
 		if (revocation->status[i].state == PKI_STATE_UNKNOWN) {
 			(void)pki_fail(

@@ -17,9 +17,26 @@
 
 #define PKI_EVIDENCE_LISTS_MAX 512 /* lists that are looked at for one path */
 
-/* Signatures that are checked for one path to find out who signed these: of lists, and of certificates that may vouch for some. */
+/*
+ * Signatures that are checked: of lists, and of certificates that may vouch for some, to find out who signed these; and OCSP answers of which the
+ * signature is looked at, as many as one path may have.
+ */
 #define PKI_CRL_CHECKS_MAX   256
 #define PKI_CRL_VOUCHING_MAX 64
+#define PKI_OCSP_CHECKS_MAX  (PKI_OCSP_ANSWERS_MAX * PKI_CHAIN_MAX)
+
+/* What is left of these, for one path or for all that are tried in one judgement. */
+struct pki_revocation_budget {
+	unsigned checks, vouching, answers;
+	bool exceeded; /* the path that was looked at last needed more */
+};
+
+#define PKI_REVOCATION_BUDGET                                             \
+	((struct pki_revocation_budget){.checks = PKI_CRL_CHECKS_MAX,     \
+					.vouching = PKI_CRL_VOUCHING_MAX, \
+					.answers = PKI_OCSP_CHECKS_MAX})
+
+bool pki_revocation_budget_whole(const struct pki_revocation_budget *b);
 
 /* The configuration's `revocation`. */
 enum pki_revocation_mode {
@@ -43,6 +60,7 @@ struct pki_evidence {
 	/* NULL, or: called for each list that was signed by who may sign lists for this path, with whose key that is. True: it is outdated, too. */
 	bool (*proven)(void *ctx, size_t i, const struct pki_cert *signer);
 	void *ctx;
+	struct pki_revocation_budget *budget; /* NULL: a whole one */
 	bool incomplete; /* there are lists besides that were left out: nothing is good by those that are here */
 	unsigned *checks; /* NULL, or: signatures that were checked are added */
 	bool *gave_up; /* NULL, or: set where a bound was hit, which is then as if lists were left out */
@@ -75,11 +93,15 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 			  size_t n_path, const struct pki_certs *others, int64_t at,
 			  struct pki_cert_status *ret);
 
-/* For pki_verify_request.path_check: userdata is a struct pki_revocation, whose states are those
- * of the path that was looked at last. */
+/*
+ * For pki_verify_request.path_check: userdata is a struct pki_revocation, whose states are those of the path that was looked at last. A path for which others
+ * left too little of the budget is refused, whatever the mode (PKI_TOO_MANY): what they cost must not make unknown what would have been found to be
+ * revoked.
+ */
 struct pki_revocation {
 	struct pki_evidence evidence;
 	enum pki_revocation_mode mode;
+	bool alone; /* what is missing in the budget this path has spent itself */
 	struct pki_cert_status status[PKI_CHAIN_MAX];
 	size_t n_status;
 };

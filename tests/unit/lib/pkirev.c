@@ -38,6 +38,18 @@ static const EVP_MD *digest_for(EVP_PKEY *key, const char *digest)
 	return EVP_get_digestbyname(digest ? digest : "SHA256");
 }
 
+static void spoil_reason(X509_REVOKED *entry)
+{
+	ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *ext;
+
+	CHECK(octets && ASN1_OCTET_STRING_set(octets, (const unsigned char *)"?", 1) == 1);
+	ext = X509_EXTENSION_create_by_NID(NULL, NID_crl_reason, 0, octets);
+	CHECK(ext && X509_REVOKED_add_ext(entry, ext, -1) == 1);
+	X509_EXTENSION_free(ext);
+	ASN1_OCTET_STRING_free(octets);
+}
+
 static void add_entries(X509_CRL *crl, const struct pkirev_crl *spec)
 {
 	ASN1_TIME *when = ASN1_TIME_set(NULL, (time_t)(pkigen_now() - 7200));
@@ -54,6 +66,8 @@ static void add_entries(X509_CRL *crl, const struct pkirev_crl *spec)
 			CHECK(ASN1_ENUMERATED_set(reason, MAX(spec->reason, 0)) == 1);
 			CHECK(X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0) == 1);
 		}
+		if (spec->spoil_reasons)
+			spoil_reason(entry);
 		ASN1_ENUMERATED_free(reason);
 		CHECK(X509_CRL_add0_revoked(crl, entry) == 1);
 	}

@@ -25,6 +25,7 @@ struct pkirev_crl {
 	const char *digest;   /* "SHA256" */
 	EVP_PKEY *use_key;    /* instead of the issuer's */
 	bool no_aki, break_signature;
+	bool spoil_reasons; /* of the entries: they cannot be read */
 };
 
 struct pkirev_der pkirev_crl(const struct pkigen_cert *issuer, const struct pkirev_crl *spec);

@@ -154,19 +154,20 @@ static inline struct pkirev_der heap_of_lists(const struct pkigen_cert *as)
 	return all;
 }
 
-/* Lines that say that lists are not kept. */
-static size_t not_kept;
+/* Lines that say that lists are not kept, or were not looked at. */
+static size_t not_kept, not_looked_at;
 
 static inline void on_line(enum cg_log_level level _unused_, const char *event _unused_,
 			   const char *text, const struct cg_log_field *fields _unused_,
 			   size_t n_fields _unused_, void *userdata _unused_)
 {
 	not_kept += strstr(text, "are not kept") != NULL;
+	not_looked_at += strstr(text, "not all revocation lists were looked at") != NULL;
 }
 
 static inline void count_not_kept(bool on)
 {
-	not_kept = 0;
+	not_kept = not_looked_at = 0;
 	cg_log_set_sink(on ? on_line : NULL, NULL);
 }
 
