@@ -94,8 +94,8 @@ struct ike_connection_config {
 	struct ike_blob
 		auth_methods; /* SUPPORTED_AUTH_METHODS to announce (RFC 9593); empty: none */
 	/* Ours, DER, leaf first. None: it is not there yet. Nothing is begun then, and nobody answered, who tries again. */
-	struct ike_blob certs[IKE_MAX_CERTS];
-	size_t n_certs;
+	const struct ike_blob *certs;
+	size_t n_certs;			    /* at most IKE_MAX_CERTS */
 	const uint8_t (*anchor_hashes)[20]; /* SHA-1 of the anchors' SPKI, for CERTREQ */
 	size_t n_anchor_hashes;
 	/* Of everything that the peer is judged by. When it changes, who was admitted before is judged anew, or goes. */
