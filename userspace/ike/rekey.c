@@ -139,7 +139,7 @@ static void inherit(struct ik_sa *old, struct ik_sa *heir)
 	heir->peer_forgot = old->peer_forgot;
 	/* The peer may have moved since the rekeying began. */
 	heir->local = old->local;
-	heir->remote = old->remote;
+	ik_sa_at(heir, &old->remote);
 	heir->nat_local = old->nat_local;
 	heir->nat_peer = old->nat_peer;
 	heir->udp = old->udp;

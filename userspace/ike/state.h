@@ -308,13 +308,15 @@ struct ik_setup {
 	size_t held;		    /* bytes of its messages */
 	struct ik_link in_net;	    /* net->members */
 	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
-	bool proven, known;	    /* its address; it is configured */
+	bool proven, known;	    /* its address; see ik_conn_expected() */
 };
 
 struct ik_sa {
 	struct ike_engine *e;
 	struct ik_node by_spi;
 	/* The dead stay in in_all and in_conn until they are buried, so that lists can be walked. */
+	struct ik_node by_place; /* e->places, while it is up */
+	bool in_places;
 	struct ik_link in_all, in_conn, in_wait, in_dead, in_binding;
 	struct ik_conn *conn; /* NULL: not known yet, or removed */
 	struct ik_config *config;
@@ -402,8 +404,8 @@ struct ik_bucket {
 struct ike_engine {
 	struct ike_engine_config config;
 	ike_time now;
-	struct ik_table sas, inits, conns, remotes, children, esp_spis, requests, bindings, nets,
-		shared;
+	struct ik_table sas, inits, conns, remotes, places, children, esp_spis, requests, bindings,
+		nets, shared;
 	struct ik_link all_sas, all_conns, any_conns, lingering, waiting, unproven, dead_sas,
 		dead_children;
 	struct ik_heap timers;
@@ -492,6 +494,10 @@ struct ik_sa *ik_sa_new_as(struct ike_engine *e, struct ik_conn *conn, bool init
 			   uint64_t spi);
 void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state);
 const char *ik_sa_state_name(enum ik_sa_state state);
+/* Its peer is there now. */
+void ik_sa_at(struct ik_sa *sa, const struct cg_endpoint *remote);
+/* What is found by where its peer is: after its state was set otherwise than by the two above. */
+void ik_sa_index(struct ik_sa *sa);
 void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn);
 void ik_sa_setup_done(struct ik_sa *sa);
 /* Frees the dead. */
