@@ -258,6 +258,51 @@ static void test_peer_that_makes_last_what_has_to_go(void **state)
 	assert_true(lost > 0 && lost < 16);
 }
 
+/*
+ * The same, and the peer says nothing more, and sends nothing: whether it has our answer to its rekeying it never shows. What we made in vain ends all the same, once
+ * nobody would repeat that request any more.
+ */
+static void test_peer_that_is_silent_afterwards(void **state)
+{
+	unsigned lost = 0;
+
+	(void)state;
+	for (uint64_t seed = 9150; seed < 9166; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+		struct ik_child *old = NULL;
+		struct ik_sa *sa;
+
+		sim_pair(s, &a, &b);
+		b->one_policy = true;
+		b->conns[0].config.dpd_delay = 0;
+		s->delay_min = s->delay_max = 50 * SIM_MS;
+		sim_connect(s, a, b);
+		s->tap = lose_requests;
+		s->tap_ctx = a;
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
+		sim_run(s, 75 * SIM_MS);
+		sa = ik_conn_established(ik_conn_find(b->engine, 1));
+		IK_LIST_FOREACH(&sa->children, link) {
+			struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+			if (child->own_new)
+				old = child;
+		}
+		assert_non_null(old);
+		old->own_new = 0;
+		sim_run(s, 300 * SIM_MS);
+		s->tap = NULL;
+		sim_run(s, 2 * SIM_S);
+		lost += has_late(a);
+		sim_run(s, IK_FORGET_TIME + 2 * IK_WATCH);
+		sim_assert_rest(s);
+		sim_free(s);
+	}
+	assert_true(lost > 0 && lost < 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_every_pair_with_additional_key_exchanges),
 		cmocka_unit_test(test_peer_that_keeps_what_it_made_in_vain),
 		cmocka_unit_test(test_peer_that_makes_last_what_has_to_go),
+		cmocka_unit_test(test_peer_that_is_silent_afterwards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

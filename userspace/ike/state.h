@@ -56,10 +56,11 @@ enum {
 #define IK_AWAIT_TIME	    (180 * IK_SECOND) /* for our certificate, while the peer repeats itself */
 #define IK_FAILED_TIME	    (15 * IK_SECOND) /* a refusal is repeated so long */
 #define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
-#define IK_KEEPALIVE	    (20 * IK_SECOND) /* RFC 3948 section 4 */
-#define IK_LINGER	    (5 * IK_SECOND)  /* a replaced Child SA still receives so long */
-#define IK_FOLLOWUP_TIME    (20 * IK_SECOND) /* for the peer to go on (RFC 9370 section 2.2.4) */
-#define IK_WATCH	    (30 * IK_SECOND) /* for the peer to delete what it has to delete */
+#define IK_KEEPALIVE	    (20 * IK_SECOND)  /* RFC 3948 section 4 */
+#define IK_LINGER	    (5 * IK_SECOND)   /* a replaced Child SA still receives so long */
+#define IK_FOLLOWUP_TIME    (20 * IK_SECOND)  /* for the peer to go on (RFC 9370 section 2.2.4) */
+#define IK_WATCH	    (30 * IK_SECOND)  /* for the peer to delete what it has to delete */
+#define IK_FORGET_TIME	    (240 * IK_SECOND) /* nobody repeats a request after that (2.1) */
 #define IK_COOKIE_ROTATE    (60 * IK_SECOND)
 
 /* ------------------------------------------------------------------ connections */
@@ -154,10 +155,10 @@ struct ik_child {
 	bool on_use;	/* it may be waiting for the peer to use it first */
 	bool standby;	/* nor is it used then: it is to be deleted */
 	bool unproven;	/* the peer asked for it, and has not shown yet that it has our answer */
-	bool late;	/* it lost, and the peer may have made it last; no snapshot has it */
-	bool doomed;	/* to be deleted as soon as that can be said */
-	bool initial;	/* made in IKE_AUTH */
-	bool surplus;	/* the peer's rekeying won while the answer to ours was under way */
+	bool late; /* it lost, and the peer may have made it last; of use until it is installed, which a snapshot waits for */
+	bool doomed;  /* to be deleted as soon as that can be said */
+	bool initial; /* made in IKE_AUTH */
+	bool surplus; /* the peer's rekeying won while the answer to ours was under way */
 	uint32_t index;
 	uint32_t spi_in, spi_out;
 	struct ike_suite suite;
