@@ -486,6 +486,15 @@ void ik_child_rekey_again(struct ik_child *child, ike_time pause)
 	ik_timer_set(child->e, &child->timer, child->e->now + ik_jitter(child->e, pause, 50, 150));
 }
 
+void ik_child_rekey_within(struct ik_child *child, ike_time time)
+{
+	ike_time at = child->e->now + ik_jitter(child->e, time, 50, 100);
+
+	if (child->state == IK_CHILD_UP && !child->busy && !child->peer_new &&
+	    (!child->timer.place || child->timer.at > at))
+		ik_timer_set(child->e, &child->timer, at);
+}
+
 void ik_child_watch(struct ik_child *child, ike_time time)
 {
 	if (child->state != IK_CHILD_UP && child->state != IK_CHILD_REKEYED)

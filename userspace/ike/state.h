@@ -315,9 +315,9 @@ struct ik_setup {
 struct ik_sa {
 	struct ike_engine *e;
 	struct ik_node by_spi;
-	/* The dead stay in in_all and in_conn until they are buried, so that lists can be walked. */
 	struct ik_node by_place; /* e->places, while it is up */
 	bool in_places;
+	/* The dead stay in in_all and in_conn until they are buried, so that lists can be walked. */
 	struct ik_link in_all, in_conn, in_wait, in_dead, in_binding;
 	struct ik_conn *conn; /* NULL: not known yet, or removed */
 	struct ik_config *config;
@@ -494,11 +494,11 @@ struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiat
 struct ik_sa *ik_sa_new_as(struct ike_engine *e, struct ik_conn *conn, bool initiator,
 			   uint64_t spi);
 void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state);
-const char *ik_sa_state_name(enum ik_sa_state state);
 /* Its peer is there now. */
 void ik_sa_at(struct ik_sa *sa, const struct cg_endpoint *remote);
 /* What is found by where its peer is: after its state was set otherwise than by the two above. */
 void ik_sa_index(struct ik_sa *sa);
+const char *ik_sa_state_name(enum ik_sa_state state);
 void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn);
 void ik_sa_setup_done(struct ik_sa *sa);
 /* Frees the dead. */
@@ -646,6 +646,8 @@ void ik_child_end(struct ik_child *child, bool linger);
 void ik_child_close(struct ik_child *child);
 /* Rekeying failed, or was put off: again after a while. */
 void ik_child_rekey_again(struct ik_child *child, ike_time pause);
+/* It is rekeyed in half of that time or all of it, unless it is before. */
+void ik_child_rekey_within(struct ik_child *child, ike_time time);
 /* Another one took its place; the peer is expected to delete it, or we will. */
 void ik_child_watch(struct ik_child *child, ike_time time);
 /* An installed Child SA of the connection and index, other than not, that can carry traffic; NULL. */
