@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What key and verify said of a connection while it was loaded: our certificates and identity, the peer's anchors and rules. Taken from their
- * answers, kept from the connection that runs, and moved to it. Called by load.c and apply.c.
+ * answers, kept from the connection that runs, and moved to it. Called by load_stage.c, load.c and apply.c.
  */
 #include "daemon/credentials.h"
 
