@@ -418,10 +418,22 @@ all_up() {
 		[ "$(ns hq build/certgate kernel sa list --json | grep -c '"spi"')" = 100 ]
 }
 
+# all_come: one after the other, none 30 seconds after the one before it. It is asked seldom: whoever asks takes time from those that are at work.
+all_come() {
+	local up=-1 now until=0
+	until all_up; do
+		now=$(gate hq status --json | grep -c '"state": "up"')
+		[ "$now" = "$up" ] || until=$((SECONDS + 30))
+		up=$now
+		[ $SECONDS -lt $until ] || return 1
+		sleep 1
+	done
+}
+
 several_hq
 libre_conf branch <<<"$libre_connections"
 interop_start && start_branch
-t 'fifty at once, half begun by each side: all are up' wait_for 30 all_up || { gate hq status; logs; }
+t 'fifty at once, half begun by each side: all are up' all_come || { gate hq status; logs; }
 t 'traffic finds the right one' eval 'several_ping 1 && several_ping 50' || logs
 stop_both
 finish
