@@ -296,6 +296,9 @@ static void test_peer_that_is_silent_afterwards(void **state)
 		s->tap = NULL;
 		sim_run(s, 2 * SIM_S);
 		lost += has_late(a);
+		/* Nor does it delete anything. */
+		IK_LIST_FOREACH(&sa->children, link)
+			ik_timer_stop(b->engine, &IK_ENTRY(link, struct ik_child, in_sa)->timer);
 		sim_run(s, IK_FORGET_TIME + 2 * IK_WATCH);
 		sim_assert_rest(s);
 		sim_free(s);
