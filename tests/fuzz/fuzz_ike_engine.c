@@ -391,7 +391,7 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 		.local = s->addr,
 		.remote = other->addr,
 		.local_id = {.data = id, .size = sizeof(id)},
-		.certs = {{.data = cert, .size = sizeof(cert)}},
+		.certs = &(const struct ike_blob){.data = cert, .size = sizeof(cert)},
 		.n_certs = 1,
 		.anchor_hashes = anchors,
 		.n_anchor_hashes = 2,

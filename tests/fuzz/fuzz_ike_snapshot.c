@@ -190,7 +190,7 @@ static void connect_side(struct side *s, const struct side *other)
 		.local = s->addr,
 		.remote = other->addr,
 		.local_id = {.data = id, .size = sizeof(id)},
-		.certs = {{.data = cert, .size = sizeof(cert)}},
+		.certs = &(const struct ike_blob){.data = cert, .size = sizeof(cert)},
 		.n_certs = 1,
 		.ike_policy = &ike_policy_default_ike,
 		.esp_policy = &ike_policy_default_esp,

@@ -6,9 +6,9 @@
 
 #include "daemon/apply.h"
 #include "daemon/child.h"
+#include "daemon/credentials.h"
 #include "daemon/iface.h"
 #include "daemon/options.h"
-#include "daemon/shared_bytes.h"
 
 /* ---------------------------------------------------------------- in the place of iface.c: there is no kernel */
 
@@ -40,9 +40,7 @@ static struct conn *staged(struct main_world *w, const char *refusal)
 	c->g = &w->g;
 	c->id = w->c.id;
 	c->cfg = &w->cfg;
-	c->certs[0].data = shared_bytes_ref(w->c.certs[0].data);
-	c->certs[0].len = w->c.certs[0].len;
-	c->n_certs = 1;
+	assert_int_equal(credentials_copy_own(c, &w->c), 0);
 	c->refusal = refusal ? strdup(refusal) : NULL;
 	return c;
 }
@@ -51,6 +49,7 @@ static struct conn *staged(struct main_world *w, const char *refusal)
 static size_t after(bool up, const char *refusal)
 {
 	static const uint8_t cert[] = {0x30, 0};
+	const struct ike_blob own = {cert, sizeof(cert)};
 	static const struct options options;
 	static struct cg_policy policy = {.name = (char *)"default"};
 	struct child child = {.number = 1, .sa_out = 4};
@@ -66,10 +65,7 @@ static size_t after(bool up, const char *refusal)
 	assert_non_null(w->g.conns);
 	w->g.conns[0] = &w->c;
 	w->c.begun = true;
-	w->c.certs[0].data = shared_bytes_new(cert, sizeof(cert));
-	assert_non_null(w->c.certs[0].data);
-	w->c.certs[0].len = sizeof(cert);
-	w->c.n_certs = 1;
+	assert_int_equal(credentials_set_certs(&w->c, NULL, &own, 1), 0);
 	if (up)
 		LIST_INSERT_HEAD(&w->c.children, &child, of_conn);
 	conns[0] = staged(w, refusal);
@@ -77,8 +73,7 @@ static size_t after(bool up, const char *refusal)
 	assert_ptr_equal(w->g.conns[0], &w->c);
 	n = w->c.n_certs;
 	assert_true(conn_is_refused(&w->c) == (refusal && !up));
-	for (size_t i = 0; i < n; i++)
-		shared_bytes_unref(w->c.certs[i].data);
+	credentials_drop_certs(&w->c);
 	free(w->c.refusal);
 	free(w->g.conns);
 	main_world_free(w);

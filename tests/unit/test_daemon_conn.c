@@ -4,10 +4,10 @@
  * child a packet without an SA is for.
  */
 #include "daemon/child.h"
+#include "daemon/credentials.h"
 #include "daemon/ike_conn.h"
 #include "daemon/kevent.h"
 #include "daemon/proto_fetch.h"
-#include "daemon/shared_bytes.h"
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
@@ -56,7 +56,7 @@ static void a_connection_arrives_as_it_was_sent(void **state _unused_)
 		.local_identity = {(const uint8_t *)"fqdn:hq", 7},
 		.remote_id = {id, sizeof(id)},
 		.auth_methods = {methods, sizeof(methods)},
-		.certs = {{cert, sizeof(cert)}},
+		.certs = &(const struct ike_blob){cert, sizeof(cert)},
 		.n_certs = 1,
 		.childless = true,
 		.remote_named = true,
@@ -108,6 +108,7 @@ static void a_connection_that_is_refused_is_told_of_as_such(void **state _unused
 	_cleanup_loaded_ struct loaded l = load_text("{}");
 	struct main_world *w = main_world_new();
 	static const uint8_t der[] = {0x30, 0};
+	const struct ike_blob own = {der, sizeof(der)};
 	enum msg_type type;
 
 	assert_good(&l);
@@ -118,9 +119,7 @@ static void a_connection_that_is_refused_is_told_of_as_such(void **state _unused
 		static struct proto_conn p;
 
 		w->c.refusal = cases[i].refusal ? (char *)"expired" : NULL;
-		w->c.certs[0].data = shared_bytes_new(der, sizeof(der));
-		w->c.certs[0].len = sizeof(der);
-		w->c.n_certs = cases[i].certificate;
+		assert_int_equal(credentials_set_certs(&w->c, NULL, &own, cases[i].certificate), 0);
 		assert_int_equal(conn_tell_ike(&w->c), 0);
 		assert_int_equal(main_world_read(w, ROLE_IKE), MSG_CONN_BEGIN);
 		proto_get_conn(&w->r, &p);
@@ -128,7 +127,7 @@ static void a_connection_that_is_refused_is_told_of_as_such(void **state _unused
 		assert_int_equal(p.c.enabled, cases[i].enabled);
 		while ((type = main_world_read(w, ROLE_IKE)) != _MSG_MAX)
 			assert_int_not_equal(type, MSG_CONN_BEGIN);
-		shared_bytes_unref(w->c.certs[0].data);
+		credentials_drop_certs(&w->c);
 	}
 	w->c.refusal = NULL;
 	main_world_free(w);

@@ -118,7 +118,8 @@ static void configure(struct sim_node *n, struct pkigen_cert *peers_root, const 
 	stage_trust_of(side, peer, peers_root, c->trust);
 	n->own_sign = make_auth;
 	n->own_judge = judge_peer;
-	c->certs[0] = (struct ike_blob){side->cert->der, side->cert->der_len};
+	n->conns[0].certs[0] = (struct ike_blob){side->cert->der, side->cert->der_len};
+	c->certs = n->conns[0].certs;
 	c->n_certs = 1;
 	c->local_id = side->staged.id;
 	assert_int_equal(ike_connection_set(n->engine, n->sim->now, c), 0);

@@ -61,9 +61,12 @@ enum { SHARED = 7 };
 static unsigned int count_shared(const struct conn *a, const struct conn *b)
 {
 	const void *pairs[SHARED][2] = {
-		{a->certs[0].data, b->certs[0].data}, {a->local_id, b->local_id},
-		{a->local_subject, b->local_subject}, {a->local_ends, b->local_ends},
-		{a->remote_id, b->remote_id},	      {a->hashes, b->hashes},
+		{a->certs, b->certs},
+		{a->local_id, b->local_id},
+		{a->local_subject, b->local_subject},
+		{a->local_ends, b->local_ends},
+		{a->remote_id, b->remote_id},
+		{a->hashes, b->hashes},
 		{a->chain_subject, b->chain_subject},
 	};
 	unsigned int n = 0;
@@ -697,16 +700,15 @@ static void who_knows_nothing_is_told_of_the_others(void **state _unused_)
 static void one_that_runs_keeps_its_certificates_until_then(void **state _unused_)
 {
 	static const uint8_t bytes[] = {0x30, 0};
-	struct conn old = {.files_loaded = 0, .n_certs = 1};
+	const struct ike_blob own = {bytes, sizeof(bytes)};
+	struct conn old = {.files_loaded = 0};
 
-	old.certs[0].data = shared_bytes_new(bytes, sizeof(bytes));
-	assert_non_null(old.certs[0].data);
-	old.certs[0].len = sizeof(bytes);
+	assert_int_equal(credentials_set_certs(&old, NULL, &own, 1), 0);
 	w.g.loaded = true;
 	w.old = &old;
 	load_with_expired(&old);
 	assert_int_equal(w.certs[0], 1);
-	shared_bytes_unref(old.certs[0].data);
+	credentials_drop_certs(&old);
 }
 
 /* What key, and every verify worker, is told that a connection's name is. */

@@ -258,6 +258,137 @@ static void test_peer_that_makes_last_what_has_to_go(void **state)
 	assert_true(lost > 0 && lost < 16);
 }
 
+/*
+ * The same, and the peer says nothing more, and sends nothing: whether it has our answer to its rekeying it never shows. What we made in vain ends all the same, once
+ * nobody would repeat that request any more.
+ */
+static void test_peer_that_is_silent_afterwards(void **state)
+{
+	unsigned lost = 0;
+
+	(void)state;
+	for (uint64_t seed = 9150; seed < 9166; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+		struct ik_child *old = NULL;
+		struct ik_sa *sa;
+
+		sim_pair(s, &a, &b);
+		b->one_policy = true;
+		b->conns[0].config.dpd_delay = 0;
+		s->delay_min = s->delay_max = 50 * SIM_MS;
+		sim_connect(s, a, b);
+		s->tap = lose_requests;
+		s->tap_ctx = a;
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
+		sim_run(s, 75 * SIM_MS);
+		sa = ik_conn_established(ik_conn_find(b->engine, 1));
+		IK_LIST_FOREACH(&sa->children, link) {
+			struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+			if (child->own_new)
+				old = child;
+		}
+		assert_non_null(old);
+		old->own_new = 0;
+		sim_run(s, 300 * SIM_MS);
+		s->tap = NULL;
+		sim_run(s, 2 * SIM_S);
+		lost += has_late(a);
+		/* Nor does it delete anything. */
+		IK_LIST_FOREACH(&sa->children, link)
+			ik_timer_stop(b->engine, &IK_ENTRY(link, struct ik_child, in_sa)->timer);
+		sim_run(s, IK_FORGET_TIME + 2 * IK_WATCH);
+		sim_assert_rest(s);
+		sim_free(s);
+	}
+	assert_true(lost > 0 && lost < 16);
+}
+
+/* Two gateways whose rekeyings of the IKE SA have crossed, a moment ago. */
+static struct sim *crossed(uint64_t seed, struct sim_node **a, struct sim_node **b)
+{
+	struct sim *s = sim_new(seed);
+
+	sim_pair(s, a, b);
+	sim_child(&(*a)->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+	sim_child(&(*b)->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+	s->delay_min = s->delay_max = 50 * SIM_MS;
+	s->traffic = 10 * SIM_MS;
+	sim_connect(s, *a, *b);
+	sim_run(s, SIM_S);
+	assert_int_equal(ike_rekey((*a)->engine, s->now, 1, true, false), 0);
+	assert_int_equal(ike_rekey((*b)->engine, s->now, 1, true, false), 0);
+	sim_run(s, SIM_S);
+	assert_int_equal(sim_reports(*a, "ike-rekeyed"), 1);
+	assert_int_equal(sim_reports(*b, "ike-rekeyed"), 1);
+	return s;
+}
+
+static struct ik_sa *up_at(const struct sim_node *n)
+{
+	return ik_conn_established(ik_conn_find(n->engine, 1));
+}
+
+/* Section 2.8.2: each Child SA is rekeyed afterwards, once, by whoever made the IKE SA that stays; after a rekeying that met none it is not. */
+static void test_children_are_rekeyed_after_ike_rekeyings_that_cross(void **state)
+{
+	unsigned ours = 0;
+
+	(void)state;
+	for (uint64_t seed = 9200; seed < 9216; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = crossed(seed, &a, &b);
+
+		assert_int_equal(sim_reports(a, "child-rekeyed"), 0);
+		sim_run(s, 100 * SIM_S);
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		assert_int_equal(sim_reports(a, "child-rekeyed"), 2);
+		assert_int_equal(sim_reports(b, "child-rekeyed"), 2);
+		for (uint32_t i = 0; i < 2; i++)
+			assert_int_equal(ik_child_in(up_at(a), i)->ours, up_at(a)->initiator);
+		ours += up_at(a)->initiator;
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, true, false), 0);
+		sim_run(s, 100 * SIM_S);
+		assert_int_equal(sim_reports(a, "ike-rekeyed"), 2);
+		assert_int_equal(sim_reports(a, "child-rekeyed"), 2);
+		sim_free(s);
+	}
+	assert_true(ours > 0 && ours < 16);
+}
+
+/*
+ * A peer that took a Child SA for one of the IKE SA that went, and ended it without a word (libreswan 4.10): it is made anew, whoever made the IKE SA that stays.
+ * Nothing else would: only we made the connection.
+ */
+static void test_peer_that_loses_a_child_as_ike_rekeyings_cross(void **state)
+{
+	unsigned ours = 0;
+
+	(void)state;
+	for (uint64_t seed = 9250; seed < 9266; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = crossed(seed, &a, &b);
+
+		ik_child_end(ik_child_in(up_at(b), 1), false);
+		ik_child_bury(b->engine);
+		sim_run(s, 2 * SIM_S);
+		assert_int_equal(sim_count(b, 1).children_up, 1);
+		ours += up_at(a)->initiator;
+		sim_run(s, (up_at(a)->initiator ? 5 : 30) * SIM_S);
+		assert_int_equal(sim_count(b, 1).children_up, 2);
+		sim_forget_flows(s);
+		s->gaps = 0;
+		sim_run(s, 60 * SIM_S);
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		sim_free(s);
+	}
+	assert_true(ours > 0 && ours < 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +396,9 @@ int main(void)
 		cmocka_unit_test(test_every_pair_with_additional_key_exchanges),
 		cmocka_unit_test(test_peer_that_keeps_what_it_made_in_vain),
 		cmocka_unit_test(test_peer_that_makes_last_what_has_to_go),
+		cmocka_unit_test(test_peer_that_is_silent_afterwards),
+		cmocka_unit_test(test_children_are_rekeyed_after_ike_rekeyings_that_cross),
+		cmocka_unit_test(test_peer_that_loses_a_child_as_ike_rekeyings_cross),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,76 @@ static void test_who_is_expected_is_no_stranger(void **state)
 	sim_free(s);
 }
 
+/* Nor is one that is up: from where it is it may begin anew, whatever address is configured. */
+static void test_who_is_up_is_no_stranger(void **state)
+{
+	struct sim *s = sim_new(421);
+	struct sim_node *a, *b;
+
+	(void)state;
+	stranger_pair(s, &a, &b);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 5 * SIM_S);
+	memset(&ranks, 0, sizeof(ranks));
+	s->tap = rank_tap;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_only(ranks.seen[IKE_EXCHANGE_SA_INIT][REQUEST], IKE_RANK_BEGUN);
+	assert_only(ranks.elsewhere[IKE_EXCHANGE_SA_INIT][REQUEST], IKE_RANK_STRANGER);
+	/* Until it has ended. */
+	s->tap = NULL;
+	assert_int_equal(ike_down(a->engine, s->now, 1), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(sim_count(b, 1).sas, 0);
+	memset(&ranks, 0, sizeof(ranks));
+	s->tap = rank_tap;
+	assert_int_equal(ike_up(a->engine, s->now, 1), 0);
+	sim_assert_up(s, 5 * SIM_S);
+	assert_only(ranks.seen[IKE_EXCHANGE_SA_INIT][REQUEST], IKE_RANK_STRANGER);
+	sim_free(s);
+}
+
+/* Who is expected is found at a cost that does not grow with those who are not: by where each is. */
+static void test_ten_thousand_that_are_up_cost_no_more_than_one(void **state)
+{
+	enum { MANY = 10000 };
+	struct sim *s = sim_new(422);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500),
+			   from = sim_endpoint("11.0.0.1", 500);
+	struct sim_node *a, *b;
+	struct ik_conn *conn;
+	size_t longest = 0;
+
+	(void)state;
+	stranger_pair(s, &a, &b);
+	conn = ik_conn_find(b->engine, 1);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct ik_sa *sa = ik_sa_new(b->engine, conn, false);
+
+		assert_non_null(sa);
+		sa->local = to;
+		ike_store_u32(from.addr.bytes, 0x0b000000 + i);
+		ik_sa_at(sa, &from);
+		ik_sa_enter(sa, IK_SA_UP);
+	}
+	assert_int_equal(b->engine->places.n, MANY);
+	for (uint32_t i = 0; i < 2 * MANY; i++) {
+		ike_store_u32(from.addr.bytes, 0x0b000000 + i);
+		assert_int_equal(ik_conn_expected(b->engine, &to, &from), i < MANY);
+	}
+	/* What is walked to find one. */
+	for (size_t i = 0; i < (size_t)1 << b->engine->places.bits; i++) {
+		size_t n = 0;
+
+		for (struct ik_node *node = b->engine->places.buckets[i]; node; node = node->next)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	assert_in_range(longest, 1, 16);
+	sim_free(s);
+}
+
 /* Behind NAT a peer may go on from another address (RFC 7296 section 2.23). */
 static enum sim_verdict nat_tap(struct sim *s, struct sim_packet *p)
 {
@@ -308,6 +378,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_datagrams_are_told_from_strangers),
 		cmocka_unit_test(test_who_is_expected_is_no_stranger),
+		cmocka_unit_test(test_who_is_up_is_no_stranger),
+		cmocka_unit_test(test_ten_thousand_that_are_up_cost_no_more_than_one),
 		cmocka_unit_test(test_behind_nat_a_peer_goes_on_from_elsewhere),
 		cmocka_unit_test(test_what_is_too_long_does_not_wait),
 		cmocka_unit_test(test_who_is_judged_first),

@@ -269,6 +269,7 @@ int conn_tell_ike(struct conn *c)
 	static struct ike_policy ike_policy, esp_policy;
 	static struct children children;
 	uint8_t methods[PKI_ANNOUNCEMENT_MAX];
+	struct ike_blob certs[IKE_MAX_CERTS];
 	char identity[IKE_MAX_IDENTITY_TEXT];
 	struct pki_id id;
 	const char *why;
@@ -306,7 +307,8 @@ int conn_tell_ike(struct conn *c)
 	c->told_local = e.local;
 	c->told_source = e.source;
 	for (size_t i = 0; i < c->n_certs; i++)
-		e.certs[i] = (struct ike_blob){c->certs[i].data, c->certs[i].len};
+		certs[i] = (struct ike_blob){c->certs[i].data, c->certs[i].len};
+	e.certs = certs;
 	e.n_certs = c->n_certs;
 	r = map_children(cfg, &children);
 	if (r < 0)

@@ -21,6 +21,11 @@ struct tunnel;
 
 enum { CONN_RESOLVED_MAX = PROTO_ADDRESSES_MAX };
 
+struct conn_cert {
+	uint8_t *data;
+	size_t len;
+};
+
 struct conn {
 	struct gateway *g;
 	uint32_t id;
@@ -32,11 +37,8 @@ struct conn {
 	/* from key and verify; the bytes, names included, are shared with other connections (shared_bytes.h) */
 	uint8_t *local_id, *remote_id;
 	size_t local_id_len, remote_id_len;
-	struct {
-		uint8_t *data;
-		size_t len;
-	} certs[IKE_MAX_CERTS];
-	size_t n_certs;
+	struct conn_cert *certs; /* the list is shared, too; NULL if there is none */
+	size_t n_certs;		 /* at most IKE_MAX_CERTS */
 	char *local_subject,
 		*local_ends; /* the latter: of it and its intermediates, what ends first */
 	int64_t local_not_after, local_ends_at;

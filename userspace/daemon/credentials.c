@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What key and verify said of a connection while it was loaded: our certificates and identity, the peer's anchors and rules. Taken from their
- * answers, kept from the connection that runs, and moved to it. Called by load.c and apply.c.
+ * answers, kept from the connection that runs, and moved to it. Called by load_stage.c, load.c and apply.c.
  */
 #include "daemon/credentials.h"
 
@@ -58,21 +58,48 @@ static void drop_text(char **text)
 	shared_bytes_unref(TAKE_PTR(*text));
 }
 
-/* The i-th certificate of ours; that of `like`, which may be NULL, if it is the same: most connections have the one of the connection before. */
-static int add_cert(struct conn *c, const struct conn *like, size_t i, const uint8_t *der,
-		    size_t len)
+static void unref_certs(const struct conn_cert *certs, size_t n)
 {
-	bool there = like && i < like->n_certs;
-	uint8_t *data = shared_bytes_get(der, len, there ? like->certs[i].data : NULL,
-					 there ? like->certs[i].len : 0);
+	for (size_t i = 0; i < n; i++)
+		shared_bytes_unref(certs[i].data);
+}
 
-	if (!data)
+void credentials_drop_certs(struct conn *c)
+{
+	unref_certs(c->certs, c->n_certs);
+	shared_bytes_unref(TAKE_PTR(c->certs));
+	c->n_certs = 0;
+}
+
+/* Most connections have those of the connection before: each certificate is there once, and the list of them. */
+int credentials_set_certs(struct conn *c, const struct conn *like, const struct ike_blob *certs,
+			  size_t n)
+{
+	struct conn_cert list[IKE_MAX_CERTS];
+	uint8_t *shared = NULL;
+	size_t done = 0;
+
+	for (; done < n; done++) {
+		bool there = like && done < like->n_certs;
+
+		list[done].len = certs[done].size;
+		list[done].data = shared_bytes_get(certs[done].data, certs[done].size,
+						   there ? like->certs[done].data : NULL,
+						   there ? like->certs[done].len : 0);
+		if (!list[done].data)
+			break;
+	}
+	if (done == n && n > 0)
+		shared = shared_bytes_get(list, n * sizeof(list[0]),
+					  like ? (uint8_t *)like->certs : NULL,
+					  like ? like->n_certs * sizeof(list[0]) : 0);
+	if (n > 0 && !shared) {
+		unref_certs(list, done);
 		return -ENOMEM;
-	if (i < c->n_certs)
-		shared_bytes_unref(c->certs[i].data);
-	c->certs[i].data = data;
-	c->certs[i].len = len;
-	c->n_certs = MAX(c->n_certs, i + 1);
+	}
+	credentials_drop_certs(c);
+	c->certs = (struct conn_cert *)(void *)shared;
+	c->n_certs = n;
 	return 0;
 }
 
@@ -81,8 +108,8 @@ int credentials_set_own(struct conn *c, const struct conn *like, const struct st
 	int r = set_bytes(s->id.data, s->id.size, like ? like->local_id : NULL,
 			  like ? like->local_id_len : 0, &c->local_id, &c->local_id_len);
 
-	for (size_t i = 0; i < s->n_certs && r >= 0; i++)
-		r = add_cert(c, like, i, s->certs[i].data, s->certs[i].size);
+	if (r >= 0)
+		r = credentials_set_certs(c, like, s->certs, s->n_certs);
 	if (r >= 0)
 		r = set_text(s->subject, like ? like->local_subject : NULL, &c->local_subject);
 	if (r >= 0)
@@ -94,10 +121,11 @@ int credentials_set_own(struct conn *c, const struct conn *like, const struct st
 
 int credentials_copy_own(struct conn *c, const struct conn *old)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < old->n_certs && r >= 0; i++)
-		r = add_cert(c, old, i, old->certs[i].data, old->certs[i].len);
+	credentials_drop_certs(c);
+	for (size_t i = 0; i < old->n_certs; i++)
+		(void)shared_bytes_ref(old->certs[i].data);
+	c->certs = (struct conn_cert *)(void *)shared_bytes_ref((uint8_t *)old->certs);
+	c->n_certs = old->n_certs;
 	ref_bytes(old->local_id, &c->local_id);
 	c->local_id_len = old->local_id_len;
 	if (old->local_subject)
@@ -106,15 +134,7 @@ int credentials_copy_own(struct conn *c, const struct conn *old)
 		ref_text(old->local_ends, &c->local_ends);
 	c->local_not_after = old->local_not_after;
 	c->local_ends_at = old->local_ends_at;
-	return r;
-}
-
-void credentials_drop_certs(struct conn *c)
-{
-	for (size_t i = 0; i < c->n_certs; i++)
-		shared_bytes_unref(c->certs[i].data);
-	memset(c->certs, 0, sizeof(c->certs));
-	c->n_certs = 0;
+	return 0;
 }
 
 void credentials_drop_own(struct conn *c)
@@ -182,9 +202,8 @@ bool credentials_equal(const struct conn *a, const struct conn *b)
 void credentials_move(struct conn *to, struct conn *from)
 {
 	credentials_drop_own(to);
-	memcpy(to->certs, from->certs, sizeof(to->certs));
+	to->certs = TAKE_PTR(from->certs);
 	to->n_certs = from->n_certs;
-	memset(from->certs, 0, sizeof(from->certs));
 	from->n_certs = 0;
 	to->local_id = TAKE_PTR(from->local_id);
 	to->local_id_len = from->local_id_len;

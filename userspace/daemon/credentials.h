@@ -12,6 +12,9 @@ struct conn;
 /* like: NULL, or one that may have the same: what is the same is shared. */
 int credentials_set_own(struct conn *c, const struct conn *like, const struct staged_key *s);
 int credentials_set_peer(struct conn *c, const struct conn *like, const struct staged_trust *s);
+/* The certificates alone, leaf first, in the place of those before. */
+int credentials_set_certs(struct conn *c, const struct conn *like, const struct ike_blob *certs,
+			  size_t n);
 /* What the connection that runs has. */
 int credentials_copy_own(struct conn *c, const struct conn *old);
 int credentials_copy_peer(struct conn *c, const struct conn *old);

@@ -10,6 +10,7 @@ struct ike_conn {
 	uint8_t *blobs
 		[4 +
 		 IKE_MAX_CERTS]; /* identities and ours as text, authentication methods, certificates */
+	struct ike_blob certs[IKE_MAX_CERTS];
 	uint8_t (*hashes)[20];
 	struct proto_child_config *children[IKE_MAX_CHILDREN];
 	struct ike_child_config configs[IKE_MAX_CHILDREN];
@@ -73,6 +74,7 @@ static int begin(struct ike_conn **ret, struct msg_reader *r)
 	}
 	config->anchor_hashes = (const uint8_t(*)[20])c->hashes;
 	config->children = c->configs;
+	config->certs = c->certs;
 	*ret = ike_conn_free(*ret);
 	*ret = c;
 	return 0;
@@ -91,7 +93,7 @@ static int add_cert(struct ike_conn *c, struct msg_reader *r)
 		return -EBADMSG;
 	e = keep(&b, &c->blobs[4 + config->n_certs]);
 	if (e >= 0)
-		config->certs[config->n_certs++] = b;
+		c->certs[config->n_certs++] = b;
 	return e;
 }
 

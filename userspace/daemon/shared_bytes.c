@@ -11,8 +11,8 @@
 #include "base/macro.h"
 
 struct shared_bytes {
-	unsigned int refs;
-	uint8_t data[];
+	size_t refs;
+	uint8_t data[] __attribute__((aligned(8))); /* lists with pointers are shared, too */
 };
 
 uint8_t *shared_bytes_new(const void *data, size_t len)

@@ -17,19 +17,6 @@ static void refuse(struct ik_sa *sa, uint16_t type)
 	ik_sa_fail(sa);
 }
 
-/* Who seals is at its address: is it where one of the candidates is configured to be, or is up? Then it is the peer, or somebody beside it. */
-static bool is_expected(const struct ik_sa *sa, struct ik_conn *const *conns, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct ik_sa *up = ik_conn_established(conns[i]);
-
-		if (!cg_addr_is_any(&conns[i]->remote.addr) ||
-		    (up && cg_addr_equal(&up->remote.addr, &sa->remote.addr)))
-			return true;
-	}
-	return false;
-}
-
 void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_view chain,
 		     const struct ike_content *content)
 {
@@ -94,7 +81,9 @@ void ik_auth_request(struct ik_sa *sa, uint32_t id, uint8_t first, struct ike_vi
 				  "%s: no connection is configured for it any more", remote);
 		r = -ENOENT;
 	} else {
-		r = ik_auth_verify(sa, content, candidates, n, is_expected(sa, conns, n));
+		/* Who seals is at its address: it is the peer that is expected there, or somebody beside it. */
+		r = ik_auth_verify(sa, content, candidates, n,
+				   ik_conn_expected(e, &sa->local, &sa->remote));
 		if (r < 0)
 			ik_auth_unfit(sa, r);
 	}

@@ -451,13 +451,27 @@ void ik_child_close(struct ik_child *child)
 
 /* ------------------------------------------------------------------ rekeying */
 
+/*
+ * May the peer be without our answer? It shows that it is not with its next request, or by what it sends on the Child SA; one that does neither, and has not repeated
+ * its request for so long that it does not any more, either has it or has given up.
+ */
+static bool is_unproven(const struct ik_child *child)
+{
+	const struct ik_sa *sa = child->sa;
+	ike_time last = child->established;
+
+	if (sa && sa->last_made == child->number && sa->last_repeat > last)
+		last = sa->last_repeat;
+	return child->unproven && child->e->now - last <= IK_FORGET_TIME;
+}
+
 void ik_child_rekey(struct ik_child *child)
 {
 	if (child->state != IK_CHILD_UP || child->busy || child->peer_new || !child->sa ||
 	    !ik_sa_is_up(child->sa))
 		return;
 	/* For the peer it may not be there yet. */
-	if (child->unproven) {
+	if (is_unproven(child)) {
 		ik_timer_set(child->e, &child->timer,
 			     child->e->now + ik_jitter(child->e, 2 * IK_SECOND, 50, 150));
 		return;
@@ -470,6 +484,15 @@ void ik_child_rekey_again(struct ik_child *child, ike_time pause)
 {
 	child->rekey_failures++;
 	ik_timer_set(child->e, &child->timer, child->e->now + ik_jitter(child->e, pause, 50, 150));
+}
+
+void ik_child_rekey_within(struct ik_child *child, ike_time time)
+{
+	ike_time at = child->e->now + ik_jitter(child->e, time, 50, 100);
+
+	if (child->state == IK_CHILD_UP && !child->busy && !child->peer_new &&
+	    (!child->timer.place || child->timer.at > at))
+		ik_timer_set(child->e, &child->timer, at);
 }
 
 void ik_child_watch(struct ik_child *child, ike_time time)
@@ -531,7 +554,7 @@ static void timer_fired(struct ike_engine *e, struct ik_timer *t)
 	case IK_CHILD_REKEYED:
 		/* Should our answer not have got there, the peer has only the old one. */
 		next = ik_child_find(e, child->peer_new);
-		if (next && next->unproven)
+		if (next && is_unproven(next))
 			ik_timer_set(e, t, e->now + IK_WATCH);
 		else if (renewed_before(child))
 			ik_timer_set(e, t, e->now + IK_LINGER);

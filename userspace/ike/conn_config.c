@@ -92,13 +92,38 @@ static int share_blob(struct ike_engine *e, const struct ike_blob *from, struct 
 
 /* ------------------------------------------------------------------ configurations */
 
+/* Each of our certificates, and the list of them. */
+static int share_certs(struct ike_engine *e, const struct ike_connection_config *from,
+		       struct ike_connection_config *c)
+{
+	struct ike_blob list[IKE_MAX_CERTS];
+	const void *p = NULL;
+	size_t n = 0;
+	int r = 0;
+
+	while (n < from->n_certs && r >= 0) {
+		r = share_blob(e, &from->certs[n], &list[n]);
+		if (r >= 0)
+			n++;
+	}
+	if (r >= 0)
+		r = share(e, list, n * sizeof(list[0]), &p);
+	if (r < 0) {
+		while (n > 0)
+			shared_put(e, list[--n].data);
+		return r;
+	}
+	c->certs = p;
+	return 0;
+}
+
 static int config_check(const struct ike_connection_config *c)
 {
 	const char *why;
 
 	if (!c->id || !c->n_children || c->n_children > IKE_MAX_CHILDREN || !c->children)
 		return -EINVAL;
-	if (c->n_certs > IKE_MAX_CERTS || (c->n_certs && c->local_id.size < 4))
+	if (c->n_certs > IKE_MAX_CERTS || (c->n_certs && (!c->certs || c->local_id.size < 4)))
 		return -EINVAL;
 	if (c->auth_methods.size > IKE_MAX_AUTH_METHODS ||
 	    c->local_identity.size > IKE_MAX_IDENTITY_TEXT)
@@ -132,8 +157,9 @@ static void config_free(struct ik_config *config, struct ike_engine *e)
 	shared_put(e, c->local_identity.data);
 	shared_put(e, c->remote_id.data);
 	shared_put(e, c->auth_methods.data);
-	for (size_t i = 0; i < c->n_certs; i++)
+	for (size_t i = 0; c->certs && i < c->n_certs; i++)
 		shared_put(e, c->certs[i].data);
+	shared_put(e, c->certs);
 	shared_put(e, c->anchor_hashes);
 	shared_put(e, c->ike_policy);
 	shared_put(e, c->esp_policy);
@@ -165,7 +191,7 @@ int ik_config_new(struct ike_engine *e, const struct ike_connection_config *from
 	c = &config->c;
 	*c = *from;
 	c->local_id = c->local_identity = c->remote_id = c->auth_methods = (struct ike_blob){};
-	memset(c->certs, 0, sizeof(c->certs));
+	c->certs = NULL;
 	c->anchor_hashes = NULL;
 	c->ike_policy = c->esp_policy = NULL;
 	c->children = calloc(from->n_children, sizeof(*c->children));
@@ -174,9 +200,8 @@ int ik_config_new(struct ike_engine *e, const struct ike_connection_config *from
 	    share_blob(e, &from->remote_id, &c->remote_id) < 0 ||
 	    share_blob(e, &from->auth_methods, &c->auth_methods) < 0)
 		goto failed;
-	for (size_t i = 0; i < from->n_certs; i++)
-		if (share_blob(e, &from->certs[i], &c->certs[i]) < 0)
-			goto failed;
+	if (share_certs(e, from, c) < 0)
+		goto failed;
 	if (share(e, from->anchor_hashes, from->n_anchor_hashes * sizeof(*from->anchor_hashes),
 		  &p) < 0)
 		goto failed;

@@ -114,10 +114,18 @@ struct ik_conn *ik_conn_only(struct ike_engine *e, const struct cg_endpoint *loc
 bool ik_conn_expected(const struct ike_engine *e, const struct cg_endpoint *local,
 		      const struct cg_endpoint *remote)
 {
+	uint64_t key = ik_addr_hash(e, &remote->addr, 0);
 	struct ik_node *node = NULL;
 
-	while ((node = ik_table_find(&e->remotes, ik_addr_hash(e, &remote->addr, 0), node))) {
+	while ((node = ik_table_find(&e->remotes, key, node))) {
 		if (is_for(IK_ENTRY(node, struct ik_conn, by_remote), local, remote))
+			return true;
+	}
+	while ((node = ik_table_find(&e->places, key, node))) {
+		const struct ik_sa *sa = IK_ENTRY(node, struct ik_sa, by_place);
+
+		if (cg_addr_equal(&sa->remote.addr, &remote->addr) && sa->conn &&
+		    is_for(sa->conn, local, remote))
 			return true;
 	}
 	return false;

@@ -73,7 +73,7 @@ size_t ik_conn_waiting(struct ike_engine *e, const struct cg_endpoint *local,
  */
 struct ik_conn *ik_conn_only(struct ike_engine *e, const struct cg_endpoint *local,
 			     const struct cg_endpoint *remote);
-/* Is there one with exactly this remote address, that the peer may begin? */
+/* Is there one with exactly this remote address, or one that is up there, that the peer may begin? It costs the same however many there are. */
 bool ik_conn_expected(const struct ike_engine *e, const struct cg_endpoint *local,
 		      const struct cg_endpoint *remote);
 /* As ik_conn_matches(), whether its certificate is there or not; not if it is refused. */

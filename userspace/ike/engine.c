@@ -420,7 +420,7 @@ bool ike_idle(const struct ike_engine *e)
 int ike_engine_new(const struct ike_engine_config *config, ike_time now, struct ike_engine **ret)
 {
 	struct ike_engine *e;
-	struct ik_table *tables[10];
+	struct ik_table *tables[11];
 
 	if (!config || !config->random.fill || !ret)
 		return -EINVAL;
@@ -461,7 +461,8 @@ int ike_engine_new(const struct ike_engine_config *config, ike_time now, struct 
 	tables[7] = &e->bindings;
 	tables[8] = &e->nets;
 	tables[9] = &e->shared;
-	for (size_t i = 0; i < 10; i++) {
+	tables[10] = &e->places;
+	for (size_t i = 0; i < 11; i++) {
 		if (ik_table_init(tables[i], &e->config.random) < 0) {
 			while (i--)
 				ik_table_done(tables[i]);
@@ -511,6 +512,7 @@ struct ike_engine *ike_engine_free(struct ike_engine *e)
 	ik_table_done(&e->inits);
 	ik_table_done(&e->conns);
 	ik_table_done(&e->remotes);
+	ik_table_done(&e->places);
 	ik_table_done(&e->children);
 	ik_table_done(&e->esp_spis);
 	ik_table_done(&e->requests);

@@ -12,7 +12,7 @@
 
 enum {
 	PER_PEER = 3
-}; /* half-open SAs of one configured address that limits by prefix do not touch */
+}; /* half-open SAs of one address that is known, which limits by prefix do not touch */
 
 #define TOLD_PAUSE (60 * IK_SECOND)
 
@@ -59,7 +59,7 @@ static bool demand(const struct ike_engine *e, const struct ik_net *net)
 }
 
 /*
- * What there is of it for one who asks: all for a peer at a configured address, who has shown that it is there; three quarters for
+ * What there is of it for one who asks: all for a peer at an address that is configured, or where it is up, who has shown that it is there; three quarters for
  * others, and of that an eighth is kept for prefixes that have nothing yet. So whoever has addresses in many prefixes keeps neither out.
  */
 static size_t share(size_t all, bool known, bool fresh)

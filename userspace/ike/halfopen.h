@@ -29,7 +29,7 @@ void ik_halfopen_refused(struct ike_engine *e, const struct cg_endpoint *local,
 			 const struct cg_endpoint *remote, enum ik_limit limit);
 /* One has not authenticated itself in time: whom that is told. */
 void ik_halfopen_timeout(struct ik_sa *sa);
-/* known: the address is configured. */
+/* known: the address is configured, or a connection is up there. */
 int ik_halfopen_add(struct ik_sa *sa, bool proven, bool known);
 void ik_halfopen_remove(struct ik_sa *sa);
 /* May a stranger's messages take so many bytes more? Of others nothing is counted. */

@@ -117,6 +117,26 @@ void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn)
 	ik_keys_out(sa);
 }
 
+void ik_sa_index(struct ik_sa *sa)
+{
+	struct ike_engine *e = sa->e;
+
+	if (sa->in_places)
+		ik_table_remove(&e->places, &sa->by_place);
+	sa->in_places = ik_sa_is_up(sa);
+	if (sa->in_places)
+		ik_table_add(&e->places, &sa->by_place, ik_addr_hash(e, &sa->remote.addr, 0));
+}
+
+void ik_sa_at(struct ik_sa *sa, const struct cg_endpoint *remote)
+{
+	bool elsewhere = !cg_addr_equal(&sa->remote.addr, &remote->addr);
+
+	sa->remote = *remote;
+	if (elsewhere)
+		ik_sa_index(sa);
+}
+
 void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state)
 {
 	struct ike_engine *e = sa->e;
@@ -124,6 +144,7 @@ void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state)
 	if (sa->state == IK_SA_DEAD)
 		return;
 	sa->state = state;
+	ik_sa_index(sa);
 	switch (state) {
 	case IK_SA_UP:
 	case IK_SA_REKEYED:
@@ -590,7 +611,7 @@ void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local, const struct 
 	if (cg_endpoint_equal(&sa->local, local) && cg_endpoint_equal(&sa->remote, remote))
 		return;
 	sa->local = *local;
-	sa->remote = *remote;
+	ik_sa_at(sa, remote);
 	if (sa->udp)
 		ik_sa_children_move(sa);
 	else

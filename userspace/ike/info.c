@@ -6,8 +6,6 @@
 
 #include <errno.h>
 
-#define FORGET_TIME (240 * IK_SECOND)
-
 /* ------------------------------------------------------------------ we ask */
 
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task)
@@ -120,8 +118,7 @@ void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t)
 
 	if (sa->state != IK_SA_UP || !delay)
 		return;
-	/* Section 2.1: after several minutes nobody repeats the request it answers. */
-	if (sa->response.n && e->now - sa->last_answer > FORGET_TIME)
+	if (sa->response.n && e->now - sa->last_answer > IK_FORGET_TIME)
 		ike_packets_clear(&sa->response);
 	/* Behind NAT it is also to be seen whether the mapping is still there (RFC 4555 section 3.8). */
 	if (e->now - sa->last_in < delay && !(ik_mobike_leads(sa) && sa->nat_local)) {

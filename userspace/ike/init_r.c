@@ -321,7 +321,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	enum ike_ke_use ke_use;
 	uint16_t wanted = IKE_KE_NONE;
 	enum ik_limit limit;
-	bool has_cookie;
+	bool has_cookie, known;
 	int r;
 
 	if (h->spi_r || h->message_id || !ike_header_from_initiator(h) || e->shutdown) {
@@ -369,7 +369,8 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	}
 	has_cookie = proven(e, remote, msg, &content);
-	switch (ik_halfopen_admit(e, remote, has_cookie, exact > 0, msg->raw.len, &limit)) {
+	known = ik_conn_expected(e, local, remote);
+	switch (ik_halfopen_admit(e, remote, has_cookie, known, msg->raw.len, &limit)) {
 	case IK_ADMIT: break;
 	case IK_DEMAND_COOKIE: demand_cookie(e, local, remote, msg, &content); return;
 	case IK_REFUSE:
@@ -435,7 +436,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	sa->setup = calloc(1, sizeof(*sa->setup));
 	if (sa->setup && ik_nonce_take(e, &sa->setup->nonce) == 0 &&
 	    init_answer(sa, local, remote, msg, &content, &choice, &c) == 0 &&
-	    ik_halfopen_add(sa, has_cookie, exact > 0) == 0) {
+	    ik_halfopen_add(sa, has_cookie, known) == 0) {
 		ik_timer_set(e, &sa->life, e->now + IK_HALF_OPEN_TIME);
 		return;
 	}

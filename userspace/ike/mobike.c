@@ -149,7 +149,7 @@ void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
 	    !cg_addr_equal(&remote->addr, &sa->conn->remote.addr))
 		return;
 	sa->local = *local;
-	sa->remote = *remote;
+	ik_sa_at(sa, remote);
 	/* Section 3.5: which of several addresses the peer has taken nobody knows; it is told anew. */
 	if (!x || x->task.kind != IK_TASK_MOBIKE_UPDATE || x->spread || guessed)
 		update_later(sa);
@@ -188,7 +188,7 @@ void ik_mobike_updated(struct ik_sa *sa, const struct ike_content *content)
 
 	if (heir && heir->state == IK_SA_UP && sa->state == IK_SA_REKEYED) {
 		heir->local = sa->local;
-		heir->remote = sa->remote;
+		ik_sa_at(heir, &sa->remote);
 		sa = heir;
 	}
 	if (sa->state != IK_SA_UP)
@@ -249,7 +249,7 @@ void ik_mobike_told(struct ik_sa *sa, const struct ike_content *content)
 		return;
 	}
 	sa->local = sa->reply_local;
-	sa->remote = sa->reply_remote;
+	ik_sa_at(sa, &sa->reply_remote);
 	if (sa->active) {
 		sa->active->spread = true;
 		ik_exchange_transmit(sa->active);
@@ -298,7 +298,7 @@ uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content)
 	if (sa->state != IK_SA_UP)
 		return 0;
 	sa->local = sa->reply_local;
-	sa->remote = sa->reply_remote;
+	ik_sa_at(sa, &sa->reply_remote);
 	take_natd(sa, on, content);
 	ik_sa_children_move(sa);
 	ik_sa_timers(sa);

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_PAUSE (10 * IK_SECOND)
+#define RETRY_PAUSE  (10 * IK_SECOND)
+/* After two rekeyings that crossed: until the Child SAs are rekeyed by whoever made the IKE SA that stays, and by the other side. */
+#define RENEW_FIRST  (6 * IK_SECOND)
+#define RENEW_SECOND (30 * IK_SECOND)
 
 void ik_rekey_later(struct ik_sa *sa, bool soon)
 {
@@ -139,7 +142,7 @@ static void inherit(struct ik_sa *old, struct ik_sa *heir)
 	heir->peer_forgot = old->peer_forgot;
 	/* The peer may have moved since the rekeying began. */
 	heir->local = old->local;
-	heir->remote = old->remote;
+	ik_sa_at(heir, &old->remote);
 	heir->nat_local = old->nat_local;
 	heir->nat_peer = old->nat_peer;
 	heir->udp = old->udp;
@@ -157,6 +160,18 @@ static void inherit(struct ik_sa *old, struct ik_sa *heir)
 	ik_report(heir->e, heir->conn, &heir->remote, IKE_INFO, "ike-rekeyed", NULL,
 		  "IKE SA rekeyed by %s, %s", heir->initiator ? "us" : "the peer",
 		  ike_suite_format(&heir->suite, suite, sizeof(suite)));
+}
+
+/*
+ * Two rekeyings have crossed (section 2.8.2), and the peer may have taken a Child SA for one of the IKE SA that goes, and have ended it with that without a word
+ * (libreswan 4.10). So each is rekeyed once, soon, and made anew if the peer does not know it (section 2.25.1). Who it is that we talk to nothing says for sure. One side is
+ * enough: the other one does it only where that has not been done.
+ */
+static void renew_children(struct ik_sa *heir)
+{
+	IK_LIST_FOREACH(&heir->children, link)
+		ik_child_rekey_within(IK_ENTRY(link, struct ik_child, in_sa),
+				      heir->initiator ? RENEW_FIRST : RENEW_SECOND);
 }
 
 void ik_rekey_settle(struct ik_sa *old)
@@ -182,6 +197,8 @@ void ik_rekey_settle(struct ik_sa *old)
 		}
 	}
 	inherit(old, heir);
+	if (own && peers)
+		renew_children(heir);
 	if (own && own != heir)
 		ik_sa_close(own);
 	if (peers && peers != heir) {
@@ -200,6 +217,9 @@ void ik_rekey_takeover(struct ik_sa *old)
 
 	if (old->state == IK_SA_UP && peers && ik_sa_is_up(peers)) {
 		inherit(old, peers);
+		/* Ours may have got there. */
+		if (old->own_new)
+			renew_children(peers);
 		ik_sa_run(peers);
 	}
 }

@@ -515,6 +515,7 @@ static void sa_restore(struct ik_snap *s, struct ik_conn *conn)
 		return;
 	}
 	sa_fields(s, sa);
+	ik_sa_index(sa);
 	ik_snap_count(s, &n, SAS_MAX * IKE_MAX_CHILDREN);
 	while (n-- && ik_snap_ok(s))
 		child_restore(s, conn, sa);

@@ -56,10 +56,11 @@ enum {
 #define IK_AWAIT_TIME	    (180 * IK_SECOND) /* for our certificate, while the peer repeats itself */
 #define IK_FAILED_TIME	    (15 * IK_SECOND) /* a refusal is repeated so long */
 #define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
-#define IK_KEEPALIVE	    (20 * IK_SECOND) /* RFC 3948 section 4 */
-#define IK_LINGER	    (5 * IK_SECOND)  /* a replaced Child SA still receives so long */
-#define IK_FOLLOWUP_TIME    (20 * IK_SECOND) /* for the peer to go on (RFC 9370 section 2.2.4) */
-#define IK_WATCH	    (30 * IK_SECOND) /* for the peer to delete what it has to delete */
+#define IK_KEEPALIVE	    (20 * IK_SECOND)  /* RFC 3948 section 4 */
+#define IK_LINGER	    (5 * IK_SECOND)   /* a replaced Child SA still receives so long */
+#define IK_FOLLOWUP_TIME    (20 * IK_SECOND)  /* for the peer to go on (RFC 9370 section 2.2.4) */
+#define IK_WATCH	    (30 * IK_SECOND)  /* for the peer to delete what it has to delete */
+#define IK_FORGET_TIME	    (240 * IK_SECOND) /* nobody repeats a request after that (2.1) */
 #define IK_COOKIE_ROTATE    (60 * IK_SECOND)
 
 /* ------------------------------------------------------------------ connections */
@@ -154,10 +155,10 @@ struct ik_child {
 	bool on_use;	/* it may be waiting for the peer to use it first */
 	bool standby;	/* nor is it used then: it is to be deleted */
 	bool unproven;	/* the peer asked for it, and has not shown yet that it has our answer */
-	bool late;	/* it lost, and the peer may have made it last; no snapshot has it */
-	bool doomed;	/* to be deleted as soon as that can be said */
-	bool initial;	/* made in IKE_AUTH */
-	bool surplus;	/* the peer's rekeying won while the answer to ours was under way */
+	bool late; /* it lost, and the peer may have made it last; of use until it is installed, which a snapshot waits for */
+	bool doomed;  /* to be deleted as soon as that can be said */
+	bool initial; /* made in IKE_AUTH */
+	bool surplus; /* the peer's rekeying won while the answer to ours was under way */
 	uint32_t index;
 	uint32_t spi_in, spi_out;
 	struct ike_suite suite;
@@ -308,12 +309,14 @@ struct ik_setup {
 	size_t held;		    /* bytes of its messages */
 	struct ik_link in_net;	    /* net->members */
 	struct ik_link in_unproven; /* e->unproven, until address or cookie was proven */
-	bool proven, known;	    /* its address; it is configured */
+	bool proven, known;	    /* its address; see ik_conn_expected() */
 };
 
 struct ik_sa {
 	struct ike_engine *e;
 	struct ik_node by_spi;
+	struct ik_node by_place; /* e->places, while it is up */
+	bool in_places;
 	/* The dead stay in in_all and in_conn until they are buried, so that lists can be walked. */
 	struct ik_link in_all, in_conn, in_wait, in_dead, in_binding;
 	struct ik_conn *conn; /* NULL: not known yet, or removed */
@@ -402,8 +405,8 @@ struct ik_bucket {
 struct ike_engine {
 	struct ike_engine_config config;
 	ike_time now;
-	struct ik_table sas, inits, conns, remotes, children, esp_spis, requests, bindings, nets,
-		shared;
+	struct ik_table sas, inits, conns, remotes, places, children, esp_spis, requests, bindings,
+		nets, shared;
 	struct ik_link all_sas, all_conns, any_conns, lingering, waiting, unproven, dead_sas,
 		dead_children;
 	struct ik_heap timers;
@@ -491,6 +494,10 @@ struct ik_sa *ik_sa_new(struct ike_engine *e, struct ik_conn *conn, bool initiat
 struct ik_sa *ik_sa_new_as(struct ike_engine *e, struct ik_conn *conn, bool initiator,
 			   uint64_t spi);
 void ik_sa_enter(struct ik_sa *sa, enum ik_sa_state state);
+/* Its peer is there now. */
+void ik_sa_at(struct ik_sa *sa, const struct cg_endpoint *remote);
+/* What is found by where its peer is: after its state was set otherwise than by the two above. */
+void ik_sa_index(struct ik_sa *sa);
 const char *ik_sa_state_name(enum ik_sa_state state);
 void ik_sa_attach(struct ik_sa *sa, struct ik_conn *conn);
 void ik_sa_setup_done(struct ik_sa *sa);
@@ -639,6 +646,8 @@ void ik_child_end(struct ik_child *child, bool linger);
 void ik_child_close(struct ik_child *child);
 /* Rekeying failed, or was put off: again after a while. */
 void ik_child_rekey_again(struct ik_child *child, ike_time pause);
+/* It is rekeyed in half of that time or all of it, unless it is before. */
+void ik_child_rekey_within(struct ik_child *child, ike_time time);
 /* Another one took its place; the peer is expected to delete it, or we will. */
 void ik_child_watch(struct ik_child *child, ike_time time);
 /* An installed Child SA of the connection and index, other than not, that can carry traffic; NULL. */

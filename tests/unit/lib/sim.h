@@ -82,6 +82,7 @@ struct sim_report {
 };
 
 struct sim_conn {
+	struct ike_blob certs[IKE_MAX_CERTS]; /* ours, of config */
 	bool used;
 	struct ike_connection_config config;
 	struct ike_child_config children[4];

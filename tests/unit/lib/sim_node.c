@@ -576,15 +576,15 @@ void sim_conn_set(struct sim_node *n, struct sim_conn *c)
 	cert_make(n->ca, n->name, leaf);
 	free(n->chain[0]);
 	n->chain[0] = (uint8_t *)leaf;
-	c->config.certs[0] = (struct ike_blob){.data = n->chain[0], .size = sizeof(*leaf)};
+	c->certs[0] = (struct ike_blob){.data = n->chain[0], .size = sizeof(*leaf)};
+	c->config.certs = c->certs;
 	c->config.n_certs = 1;
 	for (size_t i = 1; i <= n->chain_extra; i++) {
 		free(n->chain[i]);
 		n->chain[i] = malloc(n->chain_extra_size);
 		assert_non_null(n->chain[i]);
 		memset(n->chain[i], (int)i, n->chain_extra_size);
-		c->config.certs[i] = (struct ike_blob){.data = n->chain[i],
-						       .size = n->chain_extra_size};
+		c->certs[i] = (struct ike_blob){.data = n->chain[i], .size = n->chain_extra_size};
 		c->config.n_certs++;
 	}
 	c->config.local_id = (struct ike_blob){.data = n->id_body, .size = n->id_len};

@@ -143,7 +143,7 @@ void sim_watch_child(struct sim_node *n, const struct ike_out_child_add *o)
 void sim_watch_engine(struct sim_node *n)
 {
 	const struct ike_engine *e = n->engine;
-	size_t children = 0, sas = 0;
+	size_t children = 0, sas = 0, up = 0;
 
 	if (!ik_list_empty(&e->dead_sas) || !ik_list_empty(&e->dead_children))
 		broken(n->sim, "the dead are not buried", n);
@@ -151,8 +151,12 @@ void sim_watch_engine(struct sim_node *n)
 		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
 
 		sas++;
+		up += ik_sa_is_up(sa);
 		if (ik_sa_find(e, ik_sa_spi(sa)) != sa)
 			broken(n->sim, "an IKE SA that its SPI does not lead to", n);
+		if (sa->in_places != ik_sa_is_up(sa) ||
+		    (sa->in_places && sa->by_place.key != ik_addr_hash(e, &sa->remote.addr, 0)))
+			broken(n->sim, "an IKE SA that is not found where its peer is", n);
 		if (sa->active && (sa->active->sa != sa || !sa->active->timer.place))
 			broken(n->sim, "a request that nothing repeats or ends", n);
 		if (sa->state != IK_SA_UP && sa->state != IK_SA_REKEYED && !sa->life.place &&
@@ -173,7 +177,8 @@ void sim_watch_engine(struct sim_node *n)
 		if (child->sa || !child->timer.place)
 			broken(n->sim, "a Child SA that lingers for ever", n);
 	}
-	if (e->sas.n != sas || e->children.n != children || e->esp_spis.n != children)
+	if (e->sas.n != sas || e->places.n != up || e->children.n != children ||
+	    e->esp_spis.n != children)
 		broken(n->sim, "tables and lists differ", n);
 	if (e->timers.n > e->n_timers)
 		broken(n->sim, "more timers than there is room for", n);
