@@ -223,6 +223,21 @@ put_right() {
 	gate_is hq branch hardware.state failed && echo "$pin" >"$hsm/wrong" && gate hq reload && gate_is hq branch hardware.state open && comes_up
 }
 t 'a PIN that was put right is taken by the next reload' put_right || logs
+# put_anew TEXT: as whoever writes such a file should, in one step
+put_anew() {
+	(umask 077 && echo "$1" >"$hsm/wrong.new") && mv "$hsm/wrong.new" "$hsm/wrong"
+}
+
+hq_conf hq "$(token_key 'pkcs11:token=gw;object=hq' "$hsm/wrong")"
+sed -i '/^gateway:/a\  watch_files: 1' "$gate_root/hq/certgate.yaml"
+interop_start
+changed() {
+	gate_is hq branch hardware.state failed && put_anew "$pin" && wait_for 30 gate_is hq branch hardware.state open && comes_up
+}
+t 'a PIN that was put right in its file is taken by itself' changed || logs
+gate_stop hq
+
+put_anew 4321
 gate_stop branch
 gate_stop hq
 kill "$bridge" "$(cat "$hsm/tpm.pid")"

@@ -131,7 +131,8 @@ int cg_connection_digest(const struct cg_connection *c _unused_, uint8_t ret[CG_
 	return 0;
 }
 
-uint64_t files_state(const struct cg_connection *c _unused_)
+uint64_t files_state(const struct cg_gateway *gateway _unused_,
+		     const struct cg_connection *c _unused_)
 {
 	return 0;
 }
