@@ -3,9 +3,10 @@
 # timeout: 600
 # kernels: uml
 #
-# Certificates change under traffic, again and again: a new outbound certificate, by reload and by a changed file, a new root beside the old one, a new
-# intermediate, a new subject. Each time the peers authenticate anew, and of more than 1,000 numbered packets a second each way none is lost: with certgate
-# at both ends, and with strongSwan at the other end, which answers and then sends on its new SA before we have judged it.
+# Certificates change under traffic, again and again: a new outbound certificate, by reload and by a changed file, a new root beside the old one, the peer's
+# certificate below it, the old root gone, and back, a new intermediate, a new subject. Each time the peers authenticate anew, by the certificate that is then to
+# be in use, and of more than 1,000 numbered packets a second each way none is lost: with certgate at both ends, and with strongSwan at the other end, which
+# answers and then sends on its new SA before we have judged it.
 #
 # ROTATIONS is how many with each of the two peers, all kinds together; 100 unless the environment says otherwise. Few of them are by a changed file:
 # each waits until files have come to rest.
@@ -49,27 +50,87 @@ more() { # TALLY
 	done <<<"$1"
 }
 
-change() { # WHAT TURN: 0 or 1, by turns
+# As a site changes its root: both are trusted, the peer goes below the new one, the old one is gone; and back.
+change_root() { # TURN
+	case $(($1 % 6)) in
+	1 | 4) anchors both.pem ;;
+	2) peer_has branch-o ;;
+	3) anchors other-root.pem ;;
+	5) peer_has branch ;;
+	0) anchors branch-root.pem ;;
+	esac
+}
+
+anchors() { # FILE
+	put "$1" anchors.pem && gate hq reload >/dev/null
+}
+
+# certgate begins anew by itself; strongSwan is asked, which the same anchors in another order do.
+peer_has() { # CERT
+	if [ "$gateways" = hq ]; then
+		swan_has "$1" && swan branch --load-all --file "$swan_root/branch/swanctl.conf" --noprompt >"$swan_root/branch/load" 2>&1 && anchors both-turned.pem
+	else
+		B_CERT=$1 interop_branch && gate branch reload >/dev/null
+	fi
+}
+
+swan_has() { # CERT
+	SWAN_REMOTE_ID='OU=*, CN=gw.hq.example' swan_branch "$1" aes256gcm16-prfsha256-ecp256 aes256gcm16-esn
+}
+
+change() { # WHAT TURN
+	local which=$(($2 % 2))
 	case $1 in
-	outbound) put "hq-c$2.pfx" current.pfx && gate hq reload >/dev/null ;;
-	file) put "hq-c$2.pfx" current.pfx ;;
-	root) put "anchors$2.pem" anchors.pem && gate hq reload >/dev/null ;;
-	intermediate) put "hq-i$2.pfx" current.pfx && gate hq reload >/dev/null ;;
+	outbound) put "hq-c$which.pfx" current.pfx && gate hq reload >/dev/null ;;
+	file) put "hq-c$which.pfx" current.pfx ;;
+	root) change_root "$2" ;;
+	intermediate) put "hq-i$which.pfx" current.pfx && gate hq reload >/dev/null ;;
 	# The peer refuses the new name until it is told of it; what is up goes on.
 	subject)
-		put "hq-s$2.pfx" current.pfx && gate hq reload >/dev/null &&
-			B_SUBJECT="$(openssl x509 -in "$pki/hq-s$2.pem" -noout -subject -nameopt multiline | sed -n 's/.*commonName *= //p')" interop_branch &&
+		put "hq-s$which.pfx" current.pfx && gate hq reload >/dev/null &&
+			B_SUBJECT="$(openssl x509 -in "$pki/hq-s$which.pem" -noout -subject -nameopt multiline | sed -n 's/.*commonName *= //p')" interop_branch &&
 			gate branch reload >/dev/null
 		;;
 	esac
 }
 
+# Whose certificate a turn is about, and which one is in use after it.
+changed() { # WHAT TURN
+	case $1 in
+	outbound | file) echo "hq hq-c$(($2 % 2))" ;;
+	intermediate) echo "hq hq-i$(($2 % 2))" ;;
+	subject) echo "hq hq-s$(($2 % 2))" ;;
+	root)
+		case $(($2 % 6)) in
+		2 | 3 | 4) echo "branch branch-o" ;;
+		*) echo "branch branch" ;;
+		esac
+		;;
+	esac
+}
+
+# The other end was let in, the last time, by that certificate: certgate's log has the first eight octets of its SHA-256, strongSwan's its subject.
+in_use() { # WHOSE CERT
+	local judge=branch
+	[ "$1" = hq ] || judge=hq
+	if [ "$judge $gateways" = 'branch hq' ]; then
+		tac "$swan_root/branch/log" | grep -m 1 -o 'using certificate ".*"' | grep -q "\"OU=${2#hq-}, "
+	else
+		tac "$gate_root/$judge/log" | grep -m 1 event=peer-admitted | grep -q "by the chain [^(]*(${digests[$2]})"
+	fi
+}
+
+turned() { # TALLY WHOSE CERT
+	more "$1" && in_use "$2" "$3"
+}
+
 turns() { # WHAT
-	local i before
+	local i before whose cert
 	for ((i = 1; i <= count; i++)); do
 		before=$(tally)
-		change "$1" $((i % 2)) || return 1
-		wait_for 60 more "$before" || { echo "rotation $i: was $before, is $(tally)"; return 1; }
+		read -r whose cert < <(changed "$1" $i)
+		change "$1" $i || return 1
+		wait_for 60 turned "$before" "$whose" "$cert" || { echo "rotation $i: was $before, is $(tally), and $cert is to be in use"; return 1; }
 	done
 }
 
@@ -86,6 +147,7 @@ try() { # KIND...
 	for kind; do
 		count=$(((all - by_file + $# - 2) / ($# - 1)))
 		[ "$kind" != file ] || count=$by_file
+		[ "$kind" != root ] || count=$(((count + 5) / 6 * 6)) # back to where it began
 		[[ " $kinds " == *" $kind "* ]] || { ktap_skip "$count rotations: $kind" 'left out by KINDS'; continue; }
 		t "$count rotations: $kind" rotations "$kind" || logs
 		ktap_log /run/numbered.*
@@ -104,19 +166,30 @@ one_is_left() {
 certificates() (
 	pki_roots && pki_cert branch branch p256 && cd "$pki" || return 1
 	mkpki_root other-root 'CN=Another Root,O=Branch' && mkpki_ca hq-ca1 hq-root 'CN=HQ Issuing CA 2,O=HQ' || return 1
-	cp branch-root.pem anchors0.pem && cat branch-root.pem other-root.pem >anchors1.pem && cp anchors0.pem anchors.pem || return 1
+	MKPKI_KEY=p256 mkpki_gateway branch-o other-root CN=gw.branch.example DNS:gw.branch.example && mkpki_pfx branch-o || return 1
+	cat branch-root.pem other-root.pem >both.pem && cat other-root.pem branch-root.pem >both-turned.pem && cp branch-root.pem anchors.pem || return 1
 	for i in 0 1; do
-		MKPKI_KEY=p256 mkpki_gateway hq-c$i hq-ca CN=gw.hq.example DNS:gw.hq.example && mkpki_pfx hq-c$i || return 1
-		MKPKI_KEY=p256 mkpki_gateway hq-i$i "hq-ca${i/0/}" CN=gw.hq.example DNS:gw.hq.example && mkpki_pfx hq-i$i || return 1
+		MKPKI_KEY=p256 mkpki_gateway hq-c$i hq-ca "CN=gw.hq.example,OU=c$i" DNS:gw.hq.example && mkpki_pfx hq-c$i || return 1
+		MKPKI_KEY=p256 mkpki_gateway hq-i$i "hq-ca${i/0/}" "CN=gw.hq.example,OU=i$i" DNS:gw.hq.example && mkpki_pfx hq-i$i || return 1
 		MKPKI_KEY=p256 mkpki_gateway hq-s$i hq-ca "CN=gw$i.hq.example" "DNS:gw$i.hq.example" && mkpki_pfx hq-s$i || return 1
 	done
 	cp -p hq-c0.pfx current.pfx
 )
 
+# What certgate's log calls each of them by
+declare -A digests
+remember_digests() {
+	local cert digest
+	for cert in branch branch-o hq-{c,i,s}{0,1}; do
+		digest=$(openssl x509 -in "$pki/$cert.pem" -outform DER | sha256sum) || return 1
+		digests[$cert]=${digest:0:16}
+	done
+}
+
 ktap_begin 14
 insmod "$CERTGATE_KO" || exit 1
 scripts/peer strongswan || exit 1
-topo_up && topo_isolate && certificates || exit 1
+topo_up && topo_isolate && certificates && remember_digests || exit 1
 
 gateways='hq branch'
 hq_conf
@@ -135,11 +208,11 @@ gate_stop branch
 gate_stop hq
 
 put hq-c0.pfx current.pfx
-put anchors0.pem anchors.pem
+put branch-root.pem anchors.pem
 gateways=hq
 MODE=initiator-only
 hq_conf
-swan_branch branch aes256gcm16-prfsha256-ecp256 aes256gcm16-esn
+swan_has branch
 start_branch && interop_start || exit 1
 t 'strongSwan is at the other end' eval 'gate_up hq branch && ping_both' || logs
 try outbound root intermediate file

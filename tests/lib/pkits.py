@@ -15,6 +15,7 @@ Every certificate's revocation state must be known, as the suite wants it.
 import base64
 import email
 import glob
+import json
 import os
 import re
 import subprocess
@@ -186,7 +187,7 @@ def run(certgate, data, work, case):
     """None if the verdict is the expected one, else what certgate said."""
     _, name, settings, verdict = case
     leaf, others, crls = message("%s/smime/Signed%s.eml" % (data, name))
-    argv = [certgate, "cert", "verify", "--chain", data + "/certs/TrustAnchorRootCertificate.crt", "--revocation", "required"]
+    argv = [certgate, "cert", "verify", "--chain", data + "/certs/TrustAnchorRootCertificate.crt", "--revocation", "required", "--json"]
     for option, label, ders in ("--untrusted", "CERTIFICATE", others), ("--crl", "X509 CRL", crls):
         if ders:
             path = work + "/" + option[2:]
@@ -197,10 +198,17 @@ def run(certgate, data, work, case):
         argv += ["--policy", POLICY + str(s)] if isinstance(s, int) else [s]
     with open(work + "/leaf", "wb") as f:
         f.write(leaf)
-    done = subprocess.run(argv + [work + "/leaf"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode == (0 if verdict == "V" else 1):
-        return None
-    return "exit status %d\n%s" % (done.returncode, done.stdout)
+    done = subprocess.run(argv + [work + "/leaf"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        said = json.loads(done.stdout)
+    except json.JSONDecodeError:
+        said = {}
+    # Something that could not be read, or done, is no verdict.
+    if verdict == "V":
+        good = done.returncode == 0 and said.get("valid") is True
+    else:
+        good = done.returncode == 1 and said.get("valid") is False and said.get("reason", "internal") not in ("malformed", "internal")
+    return None if good else "exit status %d\n%s%s" % (done.returncode, done.stdout, done.stderr)
 
 
 def main(argv):

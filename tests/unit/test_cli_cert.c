@@ -280,6 +280,44 @@ static void verify_judges_by_revocation_lists_and_answers(void **state)
 	assert_text(r.err, "not an OCSP answer");
 }
 
+static void verify_counts_lists_beyond_their_time_as_the_daemon_does(void **state)
+{
+	char *both = file("both.pem", pkigen_text("%s%s", gw->pem, ca->pem));
+	char *anchors = file("root.pem", root->pem);
+	char *late = file("late.crl",
+			  pkirev_crl_pem(pkirev_crl(
+				  root, &(struct pkirev_crl){.this_update = pkigen_now() - 90000,
+							     .next_update = pkigen_now() - 3600})));
+	char *gone = file(
+		"gone.crl",
+		pkirev_crl_pem(pkirev_crl(
+			root, &(struct pkirev_crl){.this_update = pkigen_now() - 190000,
+						   .next_update = pkigen_now() - 90000})));
+	char *of_ca = file("ca.crl", pkirev_crl_pem(pkirev_crl(ca, &(struct pkirev_crl){})));
+	_cleanup_(run_done) struct run r = {};
+
+	(void)state;
+	run(&r, "verify", "--chain", anchors, "--crl", late, "--crl", of_ca, both);
+	assert_int_equal(r.status, 0);
+	run(&r, "verify", "--chain", anchors, "--crl", late, "--crl", of_ca, "--grace", "3000",
+	    both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "revocation-unknown");
+	run(&r, "verify", "--chain", anchors, "--crl", late, "--crl", of_ca, "--grace", "0", both);
+	assert_int_equal(r.status, 1);
+	run(&r, "verify", "--chain", anchors, "--crl", gone, "--crl", of_ca, both);
+	assert_int_equal(r.status, 1);
+	assert_text(r.err, "revocation-unknown");
+	run(&r, "verify", "--chain", anchors, "--crl", gone, "--crl", of_ca, "--grace", "100000",
+	    both);
+	assert_int_equal(r.status, 0);
+	run(&r, "verify", "--chain", anchors, "--crl", late, "--grace", "-1", both);
+	assert_int_equal(r.status, 2);
+	assert_text(r.err, "--grace -1: seconds");
+	run(&r, "verify", "--chain", anchors, "--crl", late, "--grace", "2592001", both);
+	assert_int_equal(r.status, 2);
+}
+
 static void verify_wants_its_arguments(void **state)
 {
 	char *leaf = file("gw.pem", gw->pem), *anchors = file("root.pem", root->pem);
@@ -440,6 +478,7 @@ int main(void)
 		cmocka_unit_test(verify_marks_the_certificate_at_fault),
 		cmocka_unit_test(verify_takes_policies),
 		cmocka_unit_test(verify_judges_by_revocation_lists_and_answers),
+		cmocka_unit_test(verify_counts_lists_beyond_their_time_as_the_daemon_does),
 		cmocka_unit_test(verify_wants_its_arguments),
 		cmocka_unit_test(lint_names_the_rule_that_is_broken),
 		cmocka_unit_test(lint_tells_of_every_rule_why_it_is_there),

@@ -68,6 +68,25 @@ static void when_it_is_right_all_is_loaded_again_and_tried_at_once(void **state)
 	assert_false(w->g.load_again);
 }
 
+/* Of a clock that ran away nobody is judged either. What is to come while the program may be in use is no such time. */
+static void one_that_is_half_a_century_ahead_is_wrong_too(void **state)
+{
+	const int64_t now = (int64_t)(now_realtime() / USEC_PER_SEC), year = 365 * 86400;
+	struct main_world *w = *state;
+
+	w->g.load_timer = evtimer_new(w->g.base, on_timer, w);
+	assert_non_null(w->g.load_timer);
+	assert_true(clock_plausible(now));
+	assert_true(clock_plausible(now + 40 * year));
+	assert_false(clock_plausible(now + 52 * year));
+	assert_false(clock_plausible(INT64_MAX));
+	assert_false(clock_plausible(-1));
+	clock_tick(&w->g, now + 52 * year);
+	assert_int_equal(warnings(&w->g), 1);
+	clock_tick(&w->g, now);
+	assert_int_equal(warnings(&w->g), 0);
+}
+
 static void what_was_taken_down_stays_down(void **state)
 {
 	struct main_world *w = *state;
@@ -91,6 +110,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_right_clock_is_no_news, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			when_it_is_right_all_is_loaded_again_and_tried_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(one_that_is_half_a_century_ahead_is_wrong_too,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_was_taken_down_stays_down, set_up, tear_down),
 	};
 

@@ -60,13 +60,14 @@ void load_free(struct load *l _unused_)
 
 /* ---------------------------------------------------------------- a world with files */
 
-enum { CERTIFICATE, KEY, PASSPHRASE, OWN_CHAIN, CHAIN, ANCHOR, CRL, FILES };
+enum { CERTIFICATE, KEY, PASSPHRASE, OWN_CHAIN, CHAIN, ANCHOR, CRL, PIN, VAULT_CA, FILES };
 
 struct world {
 	struct main_world *m;
 	char dir[64];
 	char *paths[FILES];
 	struct cg_source chain[4];
+	struct cg_hardware hardware;
 	usec_t now;
 };
 
@@ -98,6 +99,9 @@ static int set_up(void **state)
 	c->outbound_certificate.text = w->paths[CERTIFICATE];
 	c->outbound_key.text = w->paths[KEY];
 	c->outbound_passphrase.text = w->paths[PASSPHRASE];
+	w->hardware.pin.text = w->paths[PIN];
+	c->hardware = &w->hardware;
+	w->m->config.gateway.vault.ca.text = w->paths[VAULT_CA];
 	for (unsigned int i = 0; i < 4; i++)
 		w->chain[i].text = w->paths[OWN_CHAIN + i];
 	c->outbound_chain = &w->chain[0];
@@ -107,7 +111,7 @@ static int set_up(void **state)
 	c->n_outbound_chain = c->n_inbound_chain = c->n_trust_anchors = c->n_crls = 1;
 	w->m->config.gateway.watch_files_seconds = 10;
 	w->m->g.loaded = true;
-	w->m->c.files_loaded = w->m->c.files_seen = files_state(c);
+	w->m->c.files_loaded = w->m->c.files_seen = files_state(&w->m->config.gateway, c);
 	w->now = 100 * USEC_PER_SEC;
 	memset(&load, 0, sizeof(load));
 	*state = w;
@@ -138,7 +142,7 @@ static void look(struct world *w)
 /* What load.c notes of a connection that is loaded. */
 static void loaded(struct world *w)
 {
-	w->m->c.files_loaded = w->m->c.files_seen = files_state(&w->m->cfg);
+	w->m->c.files_loaded = w->m->c.files_seen = files_state(&w->m->config.gateway, &w->m->cfg);
 }
 
 static void any_of_them_is_loaded_when_it_rests(void **state)
@@ -148,7 +152,7 @@ static void any_of_them_is_loaded_when_it_rests(void **state)
 	look(w);
 	look(w);
 	assert_int_equal(load.starts, 0);
-	for (unsigned int i = 0; i < FILES; i++) {
+	for (unsigned int i = 0; i < VAULT_CA; i++) {
 		put(w->paths[i], "as it is");
 		look(w);
 		if (load.starts != i)
@@ -161,6 +165,24 @@ static void any_of_them_is_loaded_when_it_rests(void **state)
 		look(w);
 		assert_int_equal(load.starts, i + 1);
 	}
+}
+
+static void whom_its_vault_is_known_by_is_of_a_certificate_in_one(void **state)
+{
+	struct world *w = *state;
+
+	put(w->paths[VAULT_CA], "of no concern");
+	look(w);
+	look(w);
+	assert_int_equal(load.starts, 0);
+	w->m->cfg.outbound_certificate.vault = true;
+	loaded(w);
+	put(w->paths[VAULT_CA], "as it is");
+	look(w);
+	assert_int_equal(load.starts, 0);
+	look(w);
+	assert_int_equal(load.starts, 1);
+	main_world_said(w->m, "files-changed", "are loaded again");
 }
 
 static void what_is_still_written_to_waits(void **state)
@@ -274,6 +296,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(any_of_them_is_loaded_when_it_rests, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(
+			whom_its_vault_is_known_by_is_of_a_certificate_in_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_still_written_to_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_was_refused_is_told_and_not_tried_again_as_it_is, set_up, tear_down),

@@ -25,9 +25,16 @@ usec_t now_boottime(void)
 	return now(CLOCK_BOOTTIME);
 }
 
+#ifndef CERTGATE_BUILD_YEAR
+#define CERTGATE_BUILD_YEAR 2026
+#endif
+
+enum { YEAR_SECONDS = 31556952, YEARS_AHEAD = 50 };
+
 bool clock_plausible(int64_t seconds)
 {
-	return seconds >= 1767225600; /* 2026-01-01T00:00:00Z */
+	return seconds >= 1767225600 /* 2026-01-01T00:00:00Z */ &&
+	       seconds < (int64_t)(CERTGATE_BUILD_YEAR - 1970 + YEARS_AHEAD) * YEAR_SECONDS;
 }
 
 usec_t usec_add(usec_t a, usec_t b)

@@ -24,8 +24,8 @@ usec_t now_realtime(void);
 /* Microseconds since boot, with suspended time, never set back (CLOCK_BOOTTIME). */
 usec_t now_boottime(void);
 
-/* Whether a wall clock that shows this (seconds since 1970) can be right: it cannot show a time before this program was written. A
- * machine without a battery begins in 1970, and no certificate can be judged then. */
+/* Whether a wall clock that shows this (seconds since 1970) can be right: it cannot show a time before this program was written, nor one
+ * half a century after the year in which it was built. A machine without a battery begins in 1970, and no certificate can be judged then. */
 bool clock_plausible(int64_t seconds);
 
 /* Sum that stays at USEC_INFINITY instead of wrapping. */

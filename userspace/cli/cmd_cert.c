@@ -31,8 +31,9 @@ static const struct {
 	 cert_lint},
 	{"verify",
 	 "--chain FILE... [--trust-anchor FILE...] [--untrusted FILE...] [--crl FILE...] "
-	 "[--ocsp FILE...] [--revocation MODE] [--subject NAME] [--id ID] [--at TIME] "
-	 "[--policy OID...] [--explicit-policy] [--inhibit-mapping] [--inhibit-any] LEAF",
+	 "[--ocsp FILE...] [--revocation MODE] [--grace SECONDS] [--subject NAME] [--id ID] "
+	 "[--at TIME] [--policy OID...] [--explicit-policy] [--inhibit-mapping] [--inhibit-any] "
+	 "LEAF",
 	 cert_verify},
 	{"revoke", "[--key] [--reason TEXT] FINGERPRINT|FILE", cert_revoke},
 	{"unrevoke", "[--key] FINGERPRINT|FILE", cert_unrevoke},

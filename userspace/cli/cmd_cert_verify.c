@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/cert_cmd.h"
 #include "cli/output.h"
+#include "config/config.h"
 #include "pki/revocation.h"
 
 /* All that the command line gave. */
@@ -83,6 +84,20 @@ static int take_answers(struct cli *cli, int *argc, char **argv, struct verify *
 	return r < 0 ? CLI_USAGE : CLI_OK;
 }
 
+/* As long as the configuration has it that they count, unless it is said here. */
+static int take_grace(struct cli *cli, int *argc, char **argv, struct verify *v)
+{
+	const char *text = NULL;
+	uint64_t grace = CG_GRACE_DEFAULT;
+
+	if (cli_take_option(cli, argc, argv, "--grace", &text) < 0)
+		return CLI_USAGE;
+	if (text && parse_uint(text, 0, CG_GRACE_MAX, &grace) < 0)
+		return cli_usage(cli, "--grace %s: seconds, from 0 to %d", text, CG_GRACE_MAX);
+	v->revocation.evidence.grace = (int64_t)grace;
+	return CLI_OK;
+}
+
 static int take_revocation(struct cli *cli, int *argc, char **argv, struct verify *v)
 {
 	const char *mode = NULL;
@@ -91,6 +106,8 @@ static int take_revocation(struct cli *cli, int *argc, char **argv, struct verif
 	r = take_crls(cli, argc, argv, v);
 	if (r == CLI_OK)
 		r = take_answers(cli, argc, argv, v);
+	if (r == CLI_OK)
+		r = take_grace(cli, argc, argv, v);
 	if (r == CLI_OK && cli_take_option(cli, argc, argv, "--revocation", &mode) < 0)
 		r = CLI_USAGE;
 	if (r != CLI_OK)

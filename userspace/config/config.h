@@ -31,7 +31,9 @@
 #define CG_SOCKETS_MAX		(2 * CG_LISTEN_MAX + 8 * CG_UNDERLAYS_MAX) /* IKE's */
 #define CG_ROLE_MEMBERS_MAX	64					   /* a role */
 #define CG_CHAIN_FILES_MAX	64
-#define CG_CRL_FILES_MAX	32 /* a connection */
+#define CG_CRL_FILES_MAX	32    /* a connection */
+#define CG_GRACE_DEFAULT	86400 /* seconds: revocation_grace */
+#define CG_GRACE_MAX		2592000
 #define CG_FETCH_NETWORKS_MAX	64
 #define CG_ADDRESSES_MAX	64 /* of an interface */
 #define CG_PROPOSALS_MAX	16 /* a policy's IKE or IPsec part */

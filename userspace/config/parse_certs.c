@@ -326,7 +326,7 @@ static const struct field inbound_fields[] = {
 	FIELD_IS_FN("trust_anchors", inbound_anchors),
 	FIELD_NAMES("revocation", struct cg_connection, revocation, revocation_names),
 	FIELD_RANGE("revocation_grace", FIELD_SECONDS, struct cg_connection,
-		    revocation_grace_seconds, 0, 2592000),
+		    revocation_grace_seconds, 0, CG_GRACE_MAX),
 	FIELD_IS_FN("crls", inbound_crls),
 };
 const struct schema inbound_schema = {"connections[].inbound_certificate", inbound_fields,

@@ -367,7 +367,7 @@ static void set_defaults(struct cg_connection *c, const struct cg_location *loc)
 	c->dpd_timeout_seconds = 45;
 	c->nat_keepalive_seconds = 20;
 	c->reauth_margin_seconds = 3600;
-	c->revocation_grace_seconds = 86400;
+	c->revocation_grace_seconds = CG_GRACE_DEFAULT;
 	c->fragmentation = true;
 	c->fragment_size = 1280;
 	c->initial_contact = true;

@@ -13,6 +13,8 @@
 #include "daemon/history.h"
 #include "daemon/load.h"
 
+#define FIRST UINT64_C(0xcbf29ce484222325)
+
 static uint64_t mix(uint64_t h, uint64_t v)
 {
 	for (unsigned int i = 0; i < 8; i++, v >>= 8)
@@ -35,16 +37,25 @@ static uint64_t add(uint64_t h, const struct cg_source *s)
 	return mix(mix(h, (uint64_t)st.st_ctim.tv_sec), (uint64_t)st.st_ctim.tv_nsec);
 }
 
-uint64_t files_state(const struct cg_connection *c)
+uint64_t file_state(const struct cg_source *s)
+{
+	return add(FIRST, s);
+}
+
+uint64_t files_state(const struct cg_gateway *gateway, const struct cg_connection *c)
 {
 	const struct cg_source *const lists[] = {c->outbound_chain, c->inbound_chain,
 						 c->trust_anchors, c->crls};
 	const size_t n[] = {c->n_outbound_chain, c->n_inbound_chain, c->n_trust_anchors, c->n_crls};
-	uint64_t h = 0xcbf29ce484222325;
+	uint64_t h = FIRST;
 
 	h = add(h, &c->outbound_certificate);
 	h = add(h, &c->outbound_key);
 	h = add(h, &c->outbound_passphrase);
+	if (c->hardware)
+		h = add(h, &c->hardware->pin);
+	if (c->outbound_certificate.vault)
+		h = add(h, &gateway->vault.ca);
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		for (size_t j = 0; j < n[i]; j++)
 			h = add(h, &lists[i][j]);
@@ -87,7 +98,7 @@ void filewatch_tick(struct gateway *g, usec_t now)
 	g->files_at = now;
 	for (size_t i = 0; i < g->n_conns; i++) {
 		struct conn *c = g->conns[i];
-		uint64_t is = files_state(c->cfg);
+		uint64_t is = files_state(&g->config->gateway, c->cfg);
 		bool rests = is == c->files_seen;
 
 		c->files_seen = is;

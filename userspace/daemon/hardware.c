@@ -2,7 +2,7 @@
 /*
  * Keys in hardware as main sees them: which process `hsm` has which, when one is started and ended, what it is told, and how it goes. A key keeps its
  * process over reloads while it stands in the configuration as before; one that is not open, or did not fit its certificate, gets
- * another at the next load that reads the configuration. Called by load.c, proc.c, apply.c, status.c.
+ * another at the next load that reads the configuration, or whose file of the PIN has changed. Called by load.c, proc.c, apply.c, status.c.
  */
 #include "daemon/hardware.h"
 
@@ -10,6 +10,7 @@
 
 #include "daemon/channel.h"
 #include "daemon/conn.h"
+#include "daemon/filewatch.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
 #include "daemon/load.h"
@@ -22,6 +23,7 @@ struct slot {
 	bool again; /* of no use to the next load */
 	struct proto_hsm_setup setup;
 	char pin[CG_HARDWARE_PATH_MAX + 1];
+	uint64_t pin_state; /* file_state() before it was read first */
 	struct proto_hsm_state s;
 	bool opened; /* by this process or one before it */
 	bool told;   /* connections were told of the failure */
@@ -146,9 +148,17 @@ static int begin(struct gateway *g, const struct cg_hardware *h, const struct pr
 		*s = (struct slot){.staging = true, .s = {.index = i}};
 		memcpy(&s->setup, p, sizeof(*p));
 		copy(s->pin, sizeof(s->pin), h->pin.text);
+		s->pin_state = file_state(&h->pin);
 		return proc_want(g, ROLE_HSM, i);
 	}
 	return -EUSERS;
+}
+
+/* A PIN has few attempts: the same one is not tried again unless somebody asks for it. */
+static bool goes_on(const struct slot *s, const struct cg_hardware *h, bool again)
+{
+	return (s->s.state == HSM_OPEN && !s->again) ||
+	       (!again && s->pin_state == file_state(&h->pin));
 }
 
 static int want(struct gateway *g, const struct cg_hardware *h, bool again, struct cg_diags *diags)
@@ -163,8 +173,7 @@ static int want(struct gateway *g, const struct cg_hardware *h, bool again, stru
 	for (size_t i = 0; i < CG_HARDWARE_MAX; i++) {
 		struct slot *s = &g->hardware->slots[i];
 
-		if (s->in_force && is_equal(s, &p, h->pin.text) &&
-		    (!again || (s->s.state == HSM_OPEN && !s->again))) {
+		if (s->in_force && is_equal(s, &p, h->pin.text) && goes_on(s, h, again)) {
 			s->staging = true;
 			return 0;
 		}

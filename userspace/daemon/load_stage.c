@@ -170,7 +170,7 @@ int load_stage_key(struct load *l)
 	int r = 0, e, hsm = hardware_index(l->g, c);
 
 	/* Before they are opened: what changes from here on is a change. */
-	conn->files_loaded = conn->files_seen = files_state(c);
+	conn->files_loaded = conn->files_seen = files_state(&l->config->gateway, c);
 	s = (struct stage_key){.ref = {l->generation, conn->id},
 			       .rsa_sha1 = c->allow_sha1_signatures};
 	(void)snprintf(s.name, sizeof(s.name), "%s", c->name);

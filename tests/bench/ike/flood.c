@@ -22,6 +22,7 @@
 #include "base/macro.h"
 #include "ike/engine.h"
 #include "ike/message.h"
+#include "pktinfo.h"
 
 enum { BATCH = 64, SIZE = 512, LEAST = 2000 /* a second */ };
 
@@ -73,12 +74,10 @@ static bool send_batch(int fd, const struct sockaddr_in *to, uint8_t *data, size
 {
 	union {
 		struct cmsghdr align;
-		uint8_t bytes[CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
+		uint8_t bytes[PKTINFO_SPACE + CMSG_SPACE(sizeof(uint16_t))];
 	} control = {0};
-	const struct in_pktinfo pi = {
-		.ipi_spec_dst.s_addr = htonl(UINT32_C(0x0a800000) |
-					     (uint32_t)(next_random() & 0x7fffff)),
-	};
+	const struct in_addr from = {
+		htonl(UINT32_C(0x0a800000) | (uint32_t)(next_random() & 0x7fffff))};
 	const uint16_t segment = (uint16_t)len;
 	struct iovec iov = {.iov_base = data, .iov_len = len * BATCH};
 	struct msghdr mh = {.msg_name = (void *)(uintptr_t)to,
@@ -89,10 +88,7 @@ static bool send_batch(int fd, const struct sockaddr_in *to, uint8_t *data, size
 			    .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
 
-	cm->cmsg_level = IPPROTO_IP;
-	cm->cmsg_type = IP_PKTINFO;
-	cm->cmsg_len = CMSG_LEN(sizeof(pi));
-	memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
+	pktinfo_put(cm, from);
 	cm = CMSG_NXTHDR(&mh, cm);
 	cm->cmsg_level = SOL_UDP;
 	cm->cmsg_type = UDP_SEGMENT;

@@ -28,6 +28,7 @@
 #include "ike/engine.h"
 #include "pki/announce.h"
 #include "pki/auth.h"
+#include "pktinfo.h"
 #include "site.h"
 
 enum { BUFFER = 65536, PARTS = 10, SOCKETS = 2 };
@@ -157,21 +158,16 @@ static void send_datagram(struct load *l, const struct ike_out_datagram *o)
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)o->data.data, .iov_len = o->data.size};
 	union {
 		struct cmsghdr align;
-		uint8_t bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
+		uint8_t bytes[PKTINFO_SPACE];
 	} control = {0};
-	const struct in_pktinfo pi = {.ipi_spec_dst = o->local.addr.in};
 	struct sockaddr_storage to;
 	struct msghdr mh = {.msg_name = &to,
 			    .msg_iov = &iov,
 			    .msg_iovlen = 1,
 			    .msg_control = &control,
 			    .msg_controllen = sizeof(control)};
-	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
 
-	cm->cmsg_level = IPPROTO_IP;
-	cm->cmsg_type = IP_PKTINFO;
-	cm->cmsg_len = CMSG_LEN(sizeof(pi));
-	memcpy(CMSG_DATA(cm), &pi, sizeof(pi));
+	pktinfo_put(CMSG_FIRSTHDR(&mh), o->local.addr.in);
 	mh.msg_namelen = cg_endpoint_to_sockaddr(&o->remote, &to);
 	if (sendmsg(l->fds[o->local.port == ports[1]], &mh, 0) < 0)
 		give_up("a datagram could not be sent");
@@ -322,7 +318,7 @@ static void receive(struct load *l, unsigned int at)
 	static uint8_t buf[BUFFER];
 	union {
 		struct cmsghdr align;
-		uint8_t bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
+		uint8_t bytes[PKTINFO_SPACE];
 	} control;
 	struct sockaddr_storage from;
 	struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf)};
