@@ -54,7 +54,7 @@ cpu_comes_and_goes() {
 		echo 0 >/sys/devices/system/cpu/cpu1/online && sleep 0.2 && echo 1 >/sys/devices/system/cpu/cpu1/online && sleep 0.2 || return 1
 	done
 	pour_off
-	is 10 crossing 1
+	wait_until 20 rests && is 10 crossing 1
 }
 
 # goes_round: 20 datagrams that come at once, in two tunnels whose peers are each reached through the other, are in four of them, one in
@@ -154,7 +154,7 @@ comes_back() {
 	[ $last = 1 ] || grep -q "napi_goes_home: home=$last$" "$own/trace" || { events; return 1; }
 	load 1 7020 $last && load 2 7021 $last && ports+=(7020 7021) && wait_until 30 so_many_came 500 7020 7021 || { cat /tmp/received.70??; return 1; }
 	pour_off
-	all_right && is 10 crossing 1 && is 10 crossing 2
+	all_right && wait_until 20 rests && is 10 crossing 1 && is 10 crossing 2
 }
 
 last=$(($(nproc) - 1)) several=$(($(nproc) > 1)) ports=()

@@ -25,6 +25,14 @@ both_receive() {
 	[ "$(received 1)" -gt 20 ] && [ "$(received 2)" -gt 20 ]
 }
 
+# rests: what was poured has come, or is lost
+rests() {
+	local before
+	before="$(received 1) $(received 2)"
+	pause 0.5
+	[ "$before" = "$(received 1) $(received 2)" ]
+}
+
 sent_and_received() {
 	field 1 "'%d %d' % (sum(s['tx_packets'] for s in x), sum(s['rx_packets'] for s in x))" sa list
 }

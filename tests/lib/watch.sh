@@ -127,11 +127,11 @@ seen() {
 	awk -v from="$2" -v to="$3" '$1 >= from && $1 < to { n++ } END { print n + 0 }' /tmp/watch."$1"
 }
 
-# wait_until SECONDS COMMAND...: fails when it has not succeeded by then. By the boot clock: the other may be set.
+# wait_until SECONDS COMMAND...: fails when it has not succeeded by then, or CERTGATE_PATIENCE times as late. By the boot clock: the other may be set.
 wait_until() {
 	local now deadline
 	set_boot_ms now
-	deadline=$((now + $1 * 1000))
+	deadline=$((now + $1 * 1000 * ${CERTGATE_PATIENCE:-1}))
 	shift
 	until "$@"; do
 		set_boot_ms now
