@@ -318,7 +318,7 @@ crossed() {
 # not waited for here, or five seconds if it is its own, and rekeys the one that stays before it deletes that one.
 before=$(grep -c event=child-rekeyed "$gate_root/hq/log")
 t 'both rekey the Child SA at once and nothing is lost' lossless 20 both_ask 'gate hq keylog branch on' 'whack --rekey-ipsec' || logs
-t 'which crossed' eval 'crossed "Child SA" && wait_for 10 said "initiator rekeyed Child SA" && [ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) -ge 2 ]' || logs
+t 'which crossed' eval 'crossed "Child SA" && [ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) -ge 2 ]' || logs
 t 'traffic crosses both ways after that' ping_both || logs
 
 # The cable is cut. libreswan knows nothing of it: what it has of the old SAs is there when the cable is whole again.
@@ -336,7 +336,7 @@ t 'the IKE SA is a new one' wait_for 5 eval '[ "$(ike_spi)" != "$ike" ] && said 
 stop_both
 
 # libreswan 4.10 may lose its Child SA as rekeyings of the IKE SA cross, and says nothing of it: certgate rekeys what there is, half a minute later at the
-# latest, and makes it anew where libreswan does not know it. Whether libreswan's comes to its end depends on whose wins: with the old IKE SA it gives it up.
+# latest, and makes it anew where libreswan does not know it. Whether libreswan's own comes to its end depends on whose wins: what we delete the old one of, it gives up.
 MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}}' interop_hq hq-rsa2048
 libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
 t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
