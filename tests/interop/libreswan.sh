@@ -113,7 +113,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 18; else ktap_begin 148; fi
+if emulated; then ktap_begin 18; else ktap_begin 142; fi
 scripts/peer libreswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 50 || exit 1
@@ -318,7 +318,7 @@ crossed() {
 # not waited for here, or five seconds if it is its own, and rekeys the one that stays before it deletes that one.
 before=$(grep -c event=child-rekeyed "$gate_root/hq/log")
 t 'both rekey the Child SA at once and nothing is lost' lossless 20 both_ask 'gate hq keylog branch on' 'whack --rekey-ipsec' || logs
-t 'which crossed' eval 'crossed "Child SA" && wait_for 10 said "initiator rekeyed Child SA" && [ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) -ge 2 ]' || logs
+t 'which crossed' eval 'crossed "Child SA" && [ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) -ge 2 ]' || logs
 t 'traffic crosses both ways after that' ping_both || logs
 
 # The cable is cut. libreswan knows nothing of it: what it has of the old SAs is there when the cable is whole again.
@@ -334,20 +334,6 @@ ike=$(ike_spi)
 t 'libreswan rekeys the IKE SA and nothing is lost' lossless 4 whack --rekey-ike || logs
 t 'the IKE SA is a new one' wait_for 5 eval '[ "$(ike_spi)" != "$ike" ] && said "initiator rekeyed IKE SA"' || logs
 stop_both
-
-# libreswan 4.10 may lose its Child SA as rekeyings of the IKE SA cross, and says nothing of it: certgate rekeys what there is, half a minute later at the
-# latest, and makes it anew where libreswan does not know it. Whether libreswan's comes to its end depends on whose wins: with the old IKE SA it gives it up.
-MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}}' interop_hq hq-rsa2048
-libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
-t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
-ike=$(ike_spi) old=$(spi)
-t 'both rekey the IKE SA at once' both_ask true 'whack --rekey-ike' || logs
-t 'which crossed, too' eval 'crossed "IKE SA" && wait_for 5 eval "[ \"\$(ike_spi)\" != $ike ]"' || logs
-t 'the Child SA is a new one soon' wait_for 35 eval '[ -n "$(spi)" ] && [ "$(spi)" != "$old" ]' || logs
-t 'over which traffic crosses' ping_both || logs
-t 'and there is one of each' wait_for 15 one_each || { one_each; logs; }
-stop_both
-POLICY=''
 
 # Who crashed is not the one that begins.
 MODE=responder-only interop_hq hq-rsa2048
