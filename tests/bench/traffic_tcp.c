@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +147,19 @@ static uint64_t retransmitted(int fd)
 	return info.tcpi_total_retrans;
 }
 
+/*
+ * A sender that the scheduler moves to another CPU overtakes what it has left in the queue of the one before, and TCP takes that for loss. Each end stays
+ * on a CPU, as with netperf -T.
+ */
+static void stay_on(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	(void)checked(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
+}
+
 void run_tcp(const struct options *o)
 {
 	uint64_t warm = o->warm / o->flows, each = o->bytes / o->flows, lost = 0;
@@ -160,6 +174,7 @@ void run_tcp(const struct options *o)
 	make_stream();
 	(void)checked(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), "socketpair");
 	child = checked(fork(), "fork");
+	stay_on(child ? 0 : (unsigned int)sysconf(_SC_NPROCESSORS_ONLN) - 1);
 	if (!child) {
 		(void)close(pair[0]);
 		far(o, pair[1], warm, warm + each);
