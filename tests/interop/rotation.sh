@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 600
+# timeout: 800
 # kernels: uml
 #
 # Certificates change under traffic, again and again: a new outbound certificate, by reload and by a changed file, a new root beside the old one, the peer's
