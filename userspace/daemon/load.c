@@ -131,10 +131,7 @@ void load_stage_next(struct load *l)
 		r = load_stage_key(l);
 		if (r >= 0)
 			return;
-		load_note_error(l, r);
-		if (r != -EINVAL)
-			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
-				     "the connection cannot be loaded: %s", strerror(-r));
+		load_failed(l, c, r);
 		if (load_stands_alone(l, c) && load_stage_trust(l) >= 0)
 			return;
 		load_leave_connection(l);

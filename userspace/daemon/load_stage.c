@@ -48,9 +48,17 @@ void load_tell_all(struct load *l, enum msg_type type)
 /* ---------------------------------------------------------------- files */
 
 /* Want of memory or descriptors says nothing of a connection, and passes. */
-void load_note_error(struct load *l, int error)
+static void note_error(struct load *l, int error)
 {
 	l->short_of_room |= error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+void load_failed(struct load *l, const struct conn *c, int error)
+{
+	note_error(l, error);
+	if (error != -EINVAL)
+		cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
+			     "the connection cannot be loaded: %s", strerror(-error));
 }
 
 static int complain(struct load *l, const struct cg_source *s, const char *hint, const char *text)
@@ -70,7 +78,7 @@ static int open_source(struct load *l, const struct cg_source *s, bool secret, i
 
 	fd = open(s->text, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		load_note_error(l, -errno);
+		note_error(l, -errno);
 		(void)snprintf(text, sizeof(text), "found '%s', which cannot be opened: %s",
 			       s->text, strerror(errno));
 		return complain(
@@ -337,10 +345,7 @@ static void go_on_with_trust(struct load *l, struct conn *c, int r)
 		r = load_stage_trust(l);
 	if (r >= 0)
 		return;
-	load_note_error(l, r);
-	if (r != -EINVAL)
-		cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
-			     "the connection cannot be loaded: %s", strerror(-r));
+	load_failed(l, c, r);
 	next_connection(l);
 }
 
@@ -381,7 +386,7 @@ void load_on_staged_key(struct gateway *g, struct proc *p _unused_, const struct
 	c = l->conns[l->at];
 	if (s->error < 0 && (!s->awaited || (l->own_config && g->loaded &&
 					     (s->permanent || hardware_is_new(g, c->cfg))))) {
-		load_note_error(l, s->error);
+		note_error(l, s->error);
 		report_error(l, c->cfg, s->part, s->text, s->hint[0] ? s->hint : NULL);
 		if (s->part == STAGE_PRIVATE_KEY)
 			hardware_mismatch(g, c->cfg);
@@ -408,7 +413,7 @@ void load_on_staged_trust(struct gateway *g, struct proc *p _unused_, const stru
 	    s->ref.connection != l->conns[l->at]->id || l->waiting == 0)
 		return;
 	c = l->conns[l->at];
-	load_note_error(l, s->error);
+	note_error(l, s->error);
 	/* All workers say the same, unless a file was written to while one after the other read it. The first word of its kind is taken. */
 	if (s->error < 0 && !l->refused) {
 		l->refused = true;
@@ -417,7 +422,7 @@ void load_on_staged_trust(struct gateway *g, struct proc *p _unused_, const stru
 		l->answered = true;
 		if (credentials_set_peer(c, before(l), s) < 0) {
 			l->refused = true;
-			load_note_error(l, -ENOMEM);
+			note_error(l, -ENOMEM);
 			cg_diags_add(&l->diags, CG_DIAG_ERROR, &c->cfg->loc, NULL, NULL,
 				     "out of memory");
 		}

@@ -33,8 +33,8 @@ struct load {
 
 /* load_stage.c: key and every verify worker are told. */
 void load_tell_all(struct load *l, enum msg_type type);
-/* Want of memory or descriptors says nothing of a connection, and passes. */
-void load_note_error(struct load *l, int error);
+/* A connection cannot be shown to them: what is behind it, and what diags do not have yet (all but -EINVAL), goes there. */
+void load_failed(struct load *l, const struct conn *c, int error);
 /* The connection at l->at is shown to key, and to verify: 0, -EINVAL if diags have it, or a negative errno. */
 int load_stage_key(struct load *l);
 int load_stage_trust(struct load *l);
