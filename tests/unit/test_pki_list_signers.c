@@ -182,6 +182,172 @@ static void so_it_does_where_both_keys_are_in_the_path(void **state)
 	}
 }
 
+static const struct pkigen_cert *signer_of_lists(const struct pkigen_cert *issuer,
+						 const char *key_usage, int64_t not_before,
+						 int64_t not_after)
+{
+	return pkigen_make(&(struct pkigen_spec){.subject = "CN=CA,O=Example",
+						 .basic_constraints = "critical,CA:FALSE",
+						 .key_usage = key_usage,
+						 .not_before = not_before,
+						 .not_after = not_after},
+			   issuer);
+}
+
+/* Its list is as if it were not there, however new. */
+static void who_may_not_sign_lists_hides_none(void **state)
+{
+	static const char sign[] = "critical,cRLSign";
+	const int64_t now = pkigen_now();
+	const struct pkigen_cert *good = signer_of_lists(root, sign, 0, 0);
+	const struct {
+		const struct pkigen_cert *cert;
+		const char *why;
+	} bad[] = {
+		{signer_of_lists(root, sign, now - 9 * PKIGEN_DAY, now - PKIGEN_DAY),
+		 "certificate has expired"},
+		{signer_of_lists(root, sign, now + PKIGEN_DAY, now + 9 * PKIGEN_DAY),
+		 "certificate is not yet valid"},
+		{signer_of_lists(root, sign, 0, 0), "certificate revoked"},
+		{signer_of_lists(root, "critical,digitalSignature", 0, 0),
+		 "key usage does not include CRL signing"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		for (int order = 0; order < 4; order++) {
+			_cleanup_(proof_done) struct proof p = {}, alone = {}, own = {};
+			const struct pkigen_cert *sent[] = {good, bad[i].cert};
+			const bool first = order & 1, sent_first = order & 2;
+
+			CRL(&p, root, .revoked = {bad[2].cert});
+			if (first)
+				CRL(&p, bad[i].cert, .this_update = now - 5, .number = 9);
+			CRL(&p, good, .revoked = {gw}, .number = 8);
+			if (!first)
+				CRL(&p, bad[i].cert, .this_update = now - 5, .number = 9);
+			prove(&p, AVAILABLE, sent[sent_first], sent[!sent_first]);
+			assert_refused(&p.check, PKI_REVOKED, "was revoked");
+			if (order > 0)
+				continue;
+			/* Nothing is good by it, and the reason is told. */
+			CRL(&alone, root, .revoked = {bad[2].cert});
+			CRL(&alone, bad[i].cert);
+			prove(&alone, REQUIRED, bad[i].cert);
+			assert_refused(&alone.check, PKI_REVOCATION_UNKNOWN, bad[i].why);
+			/* Nor does it hide one of the CA's own key that has had its day. */
+			CRL(&own, root, .revoked = {bad[2].cert});
+			CRL(&own, ca, .revoked = {gw}, .next_update = now - 600);
+			CRL(&own, bad[i].cert, .this_update = now - 5);
+			prove(&own, AVAILABLE, bad[i].cert);
+			assert_refused(&own.check, PKI_REVOKED, "was revoked");
+		}
+}
+
+/* One that was renewed with its key is what it was: neither the old certificate nor the new one stands in the other's way. */
+static void a_signer_that_was_renewed_with_its_key_signs_lists(void **state)
+{
+	const int64_t now = pkigen_now();
+	const struct pkigen_cert *renewed = signer_of_lists(root, "critical,cRLSign", 0, 0);
+	const struct pkigen_cert *expired = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=CA,O=Example",
+				      .key_usage = "critical,cRLSign",
+				      .use_key = renewed->key,
+				      .not_before = now - 9 * PKIGEN_DAY,
+				      .not_after = now - PKIGEN_DAY},
+		root);
+	const struct pkigen_cert *revoked = pkigen_make(
+		&(struct pkigen_spec){.subject = "CN=CA,O=Example",
+				      .key_usage = "critical,cRLSign",
+				      .use_key = renewed->key},
+		root);
+	const struct pkigen_cert *former[] = {expired, revoked};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(former); i++)
+		for (int no_aki = 0; no_aki < 2; no_aki++) {
+			_cleanup_(proof_done) struct proof p = {}, q = {};
+
+			CRL(&p, root, .revoked = {revoked});
+			CRL(&p, renewed, .no_aki = no_aki);
+			prove(&p, REQUIRED, former[i], renewed);
+			assert_valid(&p.check);
+			prove(&p, REQUIRED, renewed, former[i]);
+			assert_valid(&p.check);
+			CRL(&q, root, .revoked = {revoked});
+			CRL(&q, renewed, .no_aki = no_aki, .revoked = {gw});
+			prove(&q, AVAILABLE, former[i], renewed);
+			assert_refused(&q.check, PKI_REVOKED, "was revoked");
+		}
+}
+
+struct told {
+	const struct pkigen_cert *by[8];
+	size_t n;
+};
+
+static bool tell(void *ctx, size_t i, const struct pki_cert *signer)
+{
+	struct told *t = ctx;
+
+	(void)i;
+	for (size_t j = 0; j < ARRAY_SIZE(t->by) && t->by[j]; j++)
+		t->n += signer->der_len == t->by[j]->der_len &&
+			memcmp(signer->der, t->by[j]->der, signer->der_len) == 0;
+	return false;
+}
+
+/* Whoever keeps lists keeps none for what was proven by such a one. */
+static void what_they_signed_is_told_to_nobody_as_genuine(void **state)
+{
+	const int64_t now = pkigen_now();
+	const struct pkigen_cert *good = signer_of_lists(root, "critical,cRLSign", 0, 0);
+	const struct pkigen_cert *stolen = signer_of_lists(root, "critical,cRLSign", 0, 0);
+	const struct pkigen_cert *expired = signer_of_lists(root, "critical,cRLSign",
+							    now - 9 * PKIGEN_DAY, now - PKIGEN_DAY);
+	struct told genuine = {.by = {good}}, others = {.by = {stolen, expired}};
+	struct told *each[] = {&genuine, &others};
+	_cleanup_(proof_done) struct proof p = {};
+
+	(void)state;
+	CRL(&p, root, .revoked = {stolen});
+	CRL(&p, stolen, .this_update = now - 7200);
+	CRL(&p, good);
+	CRL(&p, expired, .this_update = now - 5);
+	p.revocation.evidence.proven = tell;
+	for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
+		p.revocation.evidence.ctx = each[i];
+		prove(&p, REQUIRED, stolen, good, expired);
+		assert_valid(&p.check);
+	}
+	assert_int_equal(genuine.n, 1);
+	assert_int_equal(others.n, 0);
+}
+
+/* What it costs to look at signers is of the bounds, too. */
+static void a_signer_that_nobody_has_looked_at_signs_nothing(void **state)
+{
+	const struct pkigen_cert *good = signer_of_lists(root, "critical,cRLSign", 0, 0);
+	struct pki_revocation_budget budget = PKI_REVOCATION_BUDGET;
+	_cleanup_(proof_done) struct proof p = {};
+
+	(void)state;
+	CRL(&p, root);
+	CRL(&p, good);
+	p.revocation.evidence.budget = &budget;
+	p.revocation.alone = true;
+	prove(&p, REQUIRED, good);
+	assert_valid(&p.check);
+	/* two lists, and a path of three: that of the signer has two certificates and a list each */
+	assert_int_equal(budget.checks, PKI_CRL_CHECKS_MAX - 3 - 4);
+	budget = PKI_REVOCATION_BUDGET;
+	budget.checks = 3;
+	prove(&p, REQUIRED, good);
+	assert_refused(&p.check, PKI_REVOCATION_UNKNOWN,
+		       "more revocation lists than are looked at");
+	assert_true(budget.exceeded);
+}
+
 /* A key that would be too weak for a path is so for its lists. */
 static void a_list_by_a_weak_key_is_nobodys(void **state)
 {
@@ -432,6 +598,10 @@ int main(void)
 		cmocka_unit_test(a_list_by_another_key_of_the_name_changes_nothing),
 		cmocka_unit_test(of_two_keys_of_one_name_the_one_that_signed_counts),
 		cmocka_unit_test(so_it_does_where_both_keys_are_in_the_path),
+		cmocka_unit_test(who_may_not_sign_lists_hides_none),
+		cmocka_unit_test(a_signer_that_was_renewed_with_its_key_signs_lists),
+		cmocka_unit_test(what_they_signed_is_told_to_nobody_as_genuine),
+		cmocka_unit_test(a_signer_that_nobody_has_looked_at_signs_nothing),
 		cmocka_unit_test(a_list_by_a_weak_key_is_nobodys),
 		cmocka_unit_test(strangers_lists_take_no_room_from_the_one_that_counts),
 		cmocka_unit_test(where_a_bound_is_hit_nothing_is_good),

@@ -87,19 +87,47 @@ static bool is_of_path(const struct pki_list_signers *s, const struct pki_crl *c
 	return false;
 }
 
+/*
+ * OpenSSL finds out itself, but of one list alone, which it has chosen before: what the key of an expired or revoked certificate signed, or one that is for
+ * no lists, must not take the place of what counts.
+ */
+static int check_other(struct pki_list_signers *s, size_t other)
+{
+	int r;
+
+	if (s->checked[other])
+		return s->refused[other];
+	r = s->check(s, s->others->list[other]);
+	if (r < 0)
+		return r;
+	s->checked[other] = true;
+	s->refused[other] = r;
+	if (r > 0)
+		s->vouched[other] = 2;
+	return r;
+}
+
 /* Of those the peer may have sent any number: no more than a name, a key and an identifier is looked at of one that the path does not vouch for. */
-static const struct pki_cert *find_other_signer(struct pki_list_signers *s, struct pki_crl *crl,
-						const AUTHORITY_KEYID *akid)
+static int find_other_signer(struct pki_list_signers *s, struct pki_crl *crl,
+			     const AUTHORITY_KEYID *akid, const struct pki_cert **ret)
 {
 	for (size_t i = 0; s->others && i < s->others->n; i++) {
 		const struct pki_cert *cert = s->others->list[i];
+		int r;
 
-		if (pki_crl_is_of(crl, cert) && is_named(cert, akid) && !is_of_path(s, crl, cert) &&
-		    pki_key_strong(cert->key_type, cert->key_bits) && is_vouched(s, i) &&
-		    signed_by(s, cert, crl))
-			return cert;
+		if (!pki_crl_is_of(crl, cert) || !is_named(cert, akid) ||
+		    is_of_path(s, crl, cert) || !pki_key_strong(cert->key_type, cert->key_bits) ||
+		    !is_vouched(s, i) || !signed_by(s, cert, crl))
+			continue;
+		r = check_other(s, i);
+		if (r < 0)
+			return r;
+		if (r == 0) {
+			*ret = cert;
+			return 0;
+		}
 	}
-	return NULL;
+	return 0;
 }
 
 /* Would OpenSSL find that signer? It goes by name and identifier, not by who signed: of several keys of one name it takes the first one that they fit. */
@@ -134,6 +162,18 @@ static int choose(struct pki_list_signers *s, size_t i, const AUTHORITY_KEYID *a
 	return r == -ENOMEM || sk_X509_CRL_push(s->genuine, s->list[i]) <= 0 ? -ENOMEM : 0;
 }
 
+static int take(struct pki_list_signers *s, size_t i, const struct pki_cert *signer,
+		const AUTHORITY_KEYID *akid)
+{
+	const struct pki_evidence *e = s->evidence;
+
+	s->signer[i] = signer;
+	s->outdated[i] = i < 64 && (e->outdated & (UINT64_C(1) << i));
+	if (may_sign_lists(signer) && e->proven && e->proven(e->ctx, i, signer))
+		s->outdated[i] = true;
+	return choose(s, i, akid);
+}
+
 /* Has anybody who is asked the name? Names are compared before anything of the list is decoded. */
 static bool may_be_of(const struct pki_list_signers *s, const struct pki_crl *crl, bool others)
 {
@@ -151,18 +191,19 @@ static int find_signers(struct pki_list_signers *s, bool others)
 {
 	for (size_t i = 0; i < s->n_lists; i++) {
 		struct pki_crl *crl = s->evidence->crls[i];
-		const struct pki_cert *signer;
+		const struct pki_cert *signer = NULL;
 		AUTHORITY_KEYID *akid;
 		int r = 0;
 
 		if (s->signer[i] || !may_be_of(s, crl, others))
 			continue;
 		akid = X509_CRL_get_ext_d2i(crl->x509, NID_authority_key_identifier, NULL, NULL);
-		signer = others ? find_other_signer(s, crl, akid)
-				: find_signer_in_path(s, crl, akid);
-		s->signer[i] = signer;
+		if (others)
+			r = find_other_signer(s, crl, akid, &signer);
+		else
+			signer = find_signer_in_path(s, crl, akid);
 		if (signer)
-			r = choose(s, i, akid);
+			r = take(s, i, signer, akid);
 		AUTHORITY_KEYID_free(akid);
 		if (r < 0)
 			return r;
@@ -174,18 +215,18 @@ int pki_list_signers_find(struct pki_list_signers *s)
 {
 	const struct pki_evidence *e = s->evidence;
 	unsigned before = s->budget->checks + s->budget->vouching;
+	int r;
 
 	s->n_lists = MIN(e->n_crls, (size_t)PKI_EVIDENCE_LISTS_MAX);
 	s->incomplete |= e->incomplete || e->n_crls > s->n_lists;
 	s->genuine = sk_X509_CRL_new_null();
-	if (!s->genuine || find_signers(s, false) < 0 || find_signers(s, true) < 0)
+	if (!s->genuine)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->n_lists; i++) {
-		s->outdated[i] = i < 64 && (e->outdated & (UINT64_C(1) << i));
-		if (s->signer[i] && may_sign_lists(s->signer[i]) && e->proven &&
-		    e->proven(e->ctx, i, s->signer[i]))
-			s->outdated[i] = true;
-	}
+	r = find_signers(s, false);
+	if (r == 0)
+		r = find_signers(s, true);
+	if (r < 0)
+		return r;
 	if (e->checks)
 		*e->checks += before - s->budget->checks - s->budget->vouching;
 	if (e->gave_up)

@@ -71,6 +71,7 @@ struct work {
 	X509_STORE_CTX_cert_crl_fn cert_crl;
 	const struct pki_crl *delta;
 	bool delta_spoilt;
+	bool of_signer; /* OpenSSL looks at who signed lists, not at the path */
 	bool signature_known; /* of the stand-in that is being checked: the list's was good, by the key that it is checked with */
 	struct pki_revocation_budget own; /* where the evidence has none */
 };
@@ -182,12 +183,18 @@ static bool may_issue(X509 *issuer, X509 *cert)
 	       r == X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH;
 }
 
+/* Not the path itself, but that of who signed lists for it: nothing is passed over. */
+static bool is_aside(const struct work *w, const X509_STORE_CTX *ctx)
+{
+	return w->of_signer || X509_STORE_CTX_get0_parent_ctx(ctx);
+}
+
 /* The path stays what it is; that of a list's issuer is found by OpenSSL. */
 static int next_in_path(X509_STORE_CTX *ctx, X509 *cert, X509 *issuer)
 {
 	const struct work *w = X509_STORE_CTX_get_app_data(outermost(ctx));
 
-	if (X509_STORE_CTX_get0_parent_ctx(ctx))
+	if (is_aside(w, ctx))
 		return may_issue(issuer, cert);
 	for (size_t i = 0; i + 1 < w->lists.n_path; i++)
 		if (w->lists.path[i]->x509 == cert)
@@ -272,7 +279,7 @@ static int remember(int ok, X509_STORE_CTX *ctx)
 
 	if (!ok && error == X509_V_ERR_CRL_SIGNATURE_FAILURE && w->signature_known)
 		return 1;
-	if (ok || X509_STORE_CTX_get0_parent_ctx(ctx))
+	if (ok || is_aside(w, ctx))
 		return ok;
 	if (!is_about_a_list(error))
 		return 1;
@@ -324,6 +331,9 @@ static int check_list(X509_STORE_CTX *ctx, X509_CRL *crl)
 	size_t i = find_list(w, crl);
 	bool before = w->signature_known;
 
+	/* OpenSSL does not go further where it looks at a signer of its own accord, either. */
+	if (w->of_signer && X509_STORE_CTX_get0_parent_ctx(ctx))
+		return 0;
 	w->signature_known = is_signature_known(w, ctx, i);
 	r = w->check_crl(ctx, crl);
 	w->signature_known = before;
@@ -331,7 +341,7 @@ static int check_list(X509_STORE_CTX *ctx, X509_CRL *crl)
 		return 0;
 	if (i == SIZE_MAX || !w->lists.outdated[i])
 		return 1;
-	if (X509_STORE_CTX_get0_parent_ctx(ctx))
+	if (is_aside(w, ctx))
 		return 0;
 	if (depth >= 0 && (size_t)depth + 1 < w->lists.n_path && w->error[depth] == X509_V_OK)
 		w->error[depth] = ERR_OUTDATED;
@@ -398,30 +408,23 @@ static int find_own_functions(struct work *w)
 	return r;
 }
 
-static int run(struct work *w)
+/* Has OpenSSL find a way from that certificate to the path's anchor, of so many certificates, and look at what lists say. An X509_V_...; -ENOMEM. */
+static int validate(struct work *w, X509 *cert, STACK_OF(X509) * untrusted, int *ret_n)
 {
 	struct pki_cert *anchor = w->lists.path[w->lists.n_path - 1];
-	STACK_OF(X509) *untrusted = sk_X509_new_null();
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	X509_STORE *store = X509_STORE_new();
 	X509_VERIFY_PARAM *param;
 	int r = -ENOMEM;
 
-	if (!untrusted || !ctx || !store || X509_STORE_add_cert(store, anchor->x509) != 1 ||
+	if (!ctx || !store || X509_STORE_add_cert(store, anchor->x509) != 1 ||
 	    find_own_functions(w) < 0)
 		goto out;
-	for (size_t i = 1; i + 1 < w->lists.n_path; i++)
-		if (sk_X509_push(untrusted, w->lists.path[i]->x509) <= 0)
-			goto out;
-	for (size_t i = 0; w->lists.others && i < w->lists.others->n; i++)
-		if (w->lists.vouched[i] == 1 &&
-		    sk_X509_push(untrusted, w->lists.others->list[i]->x509) <= 0)
-			goto out;
 	X509_STORE_set_check_issued(store, next_in_path);
 	X509_STORE_set_verify_cb(store, remember);
 	X509_STORE_set_check_crl(store, check_list);
 	X509_STORE_set_cert_crl(store, look_up);
-	if (X509_STORE_CTX_init(ctx, store, w->lists.path[0]->x509, untrusted) != 1 ||
+	if (X509_STORE_CTX_init(ctx, store, cert, untrusted) != 1 ||
 	    X509_STORE_CTX_set_app_data(ctx, w) != 1)
 		goto out;
 	X509_STORE_CTX_set0_crls(ctx, w->lists.genuine);
@@ -434,18 +437,79 @@ static int run(struct work *w)
 	X509_VERIFY_PARAM_set_time(param, (time_t)w->at);
 	X509_VERIFY_PARAM_set_depth(param, PKI_CHAIN_MAX);
 	X509_VERIFY_PARAM_set_auth_level(param, 2);
-	r = X509_verify_cert(ctx) == 1 ? 0 : -EIO;
-	if (r == 0) { /* it must have walked the path it was given */
-		const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
-
-		if (!chain || sk_X509_num(chain) != (int)w->lists.n_path)
-			r = -EIO;
+	r = X509_V_OK;
+	if (X509_verify_cert(ctx) != 1) {
+		r = X509_STORE_CTX_get_error(ctx);
+		r = r != X509_V_OK ? r : X509_V_ERR_UNSPECIFIED;
 	}
+	*ret_n = sk_X509_num(X509_STORE_CTX_get0_chain(ctx));
 out:
 	X509_STORE_CTX_free(ctx);
 	X509_STORE_free(store);
-	sk_X509_free(untrusted);
 	ERR_clear_error();
+	return r;
+}
+
+/* What is between the leaf and the anchor. */
+static STACK_OF(X509) * between(const struct work *w)
+{
+	STACK_OF(X509) *list = sk_X509_new_null();
+
+	for (size_t i = 1; list && i + 1 < w->lists.n_path; i++)
+		if (sk_X509_push(list, w->lists.path[i]->x509) <= 0) {
+			sk_X509_free(list);
+			return NULL;
+		}
+	return list;
+}
+
+static int run(struct work *w)
+{
+	STACK_OF(X509) *untrusted = between(w);
+	int r = untrusted ? 0 : -ENOMEM, n;
+
+	for (size_t i = 0; r == 0 && w->lists.others && i < w->lists.others->n; i++)
+		if (w->lists.vouched[i] == 1 &&
+		    sk_X509_push(untrusted, w->lists.others->list[i]->x509) <= 0)
+			r = -ENOMEM;
+	if (r == 0)
+		r = validate(w, w->lists.path[0]->x509, untrusted, &n);
+	/* It must have walked the path it was given. */
+	if (r > 0 || (r == 0 && n != (int)w->lists.n_path))
+		r = -EIO;
+	sk_X509_free(untrusted);
+	return r;
+}
+
+/*
+ * RFC 5280 section 6.3.3 (f): who signed a list has a path to the same anchor, as OpenSSL wants it where it looks at that of its own accord: everything of
+ * it is known, by lists of the path's own keys.
+ */
+static int check_signer(struct pki_list_signers *s, const struct pki_cert *signer)
+{
+	struct work *w = container_of(s, struct work, lists);
+	/* The signatures of the certificates, and of a list about each. */
+	const unsigned int cost = 2 * ((unsigned int)s->n_path - 1);
+	STACK_OF(X509) * untrusted;
+	int r = -ENOMEM, n;
+
+	if (!(X509_get_key_usage(signer->x509) & X509v3_KU_CRL_SIGN))
+		return X509_V_ERR_KEYUSAGE_NO_CRL_SIGN;
+	if (w->at < signer->not_before)
+		return X509_V_ERR_CERT_NOT_YET_VALID;
+	if (w->at > signer->not_after)
+		return X509_V_ERR_CERT_HAS_EXPIRED;
+	if (s->budget->checks < cost) {
+		s->budget->exceeded = s->incomplete = true;
+		return X509_V_ERR_UNSPECIFIED;
+	}
+	s->budget->checks -= cost;
+	untrusted = between(w);
+	w->of_signer = true;
+	if (untrusted)
+		r = validate(w, signer->x509, untrusted, &n);
+	w->of_signer = false;
+	sk_X509_free(untrusted);
 	return r;
 }
 
@@ -467,6 +531,19 @@ static int64_t fresh_until(const struct work *w, size_t i)
 	return until;
 }
 
+/* Why the list of a certificate's issuer does not count that another key than the issuer's signed; X509_V_OK: there is none. */
+static int why_refused(const struct work *w, size_t i)
+{
+	const X509_NAME *issuer = X509_get_issuer_name(w->lists.path[i]->x509);
+	const struct pki_certs *others = w->lists.others;
+
+	for (size_t j = 0; others && j < others->n; j++)
+		if (w->lists.refused[j] != X509_V_OK &&
+		    X509_NAME_cmp(X509_get_subject_name(others->list[j]->x509), issuer) == 0)
+			return w->lists.refused[j];
+	return X509_V_OK;
+}
+
 static void conclude(struct work *w, size_t i)
 {
 	struct pki_cert_status *status = &w->status[i];
@@ -482,6 +559,11 @@ static void conclude(struct work *w, size_t i)
 		status->source = "crl";
 		status->fresh_until = fresh_until(w, i);
 		status->text[0] = '\0';
+	} else if (w->error[i] == X509_V_ERR_UNABLE_TO_GET_CRL && why_refused(w, i) != X509_V_OK) {
+		(void)snprintf(
+			status->text, sizeof(status->text),
+			"of the one who signed its issuer's revocation list the certificate cannot be used: %s",
+			X509_verify_cert_error_string(why_refused(w, i)));
 	} else if (w->error[i] != X509_V_ERR_UNABLE_TO_GET_CRL || !status->text[0]) {
 		(void)snprintf(
 			status->text, sizeof(status->text), "%s",
@@ -501,7 +583,8 @@ int pki_revocation_status(const struct pki_evidence *evidence, struct pki_cert *
 				   .path = path,
 				   .n_path = n_path,
 				   .others = others,
-				   .budget = evidence->budget},
+				   .budget = evidence->budget,
+				   .check = check_signer},
 			 .at = at,
 			 .status = ret,
 			 .own = PKI_REVOCATION_BUDGET};
