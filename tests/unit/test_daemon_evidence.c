@@ -448,6 +448,7 @@ static void a_list_that_is_older_than_one_that_is_gone_is_kept_and_not_taken(voi
 		spec.number = 6;
 		/* Whose it is is seen at once, or by a path. */
 		assert_int_equal(take(e, &what, pkirev_crl(ca, &spec)), by == 1);
+		assert_int_equal(taken.outdated, by == 0);
 		if (by == 0)
 			assert_text(taken.text, "older than one that was in force before");
 		gather(e, path_crl, false, SECOND);
@@ -456,6 +457,7 @@ static void a_list_that_is_older_than_one_that_is_gone_is_kept_and_not_taken(voi
 		evidence_prove(e, &found, found.crls.list, 1);
 		assert_false(evidence_settle(e, &taken));
 		assert_false(taken.taken);
+		assert_true(taken.outdated);
 		assert_text(taken.text, "older than one that was in force before");
 		spec.number = 7;
 		assert_int_equal(take(e, &what, pkirev_crl(ca, &spec)), by == 0);
@@ -464,6 +466,7 @@ static void a_list_that_is_older_than_one_that_is_gone_is_kept_and_not_taken(voi
 		evidence_prove(e, &found, found.crls.list, by + 1);
 		assert_false(evidence_settle(e, &taken));
 		assert_true(taken.taken);
+		assert_false(taken.outdated);
 		(void)evidence_free(e);
 		list_marks_done(&marks);
 	}

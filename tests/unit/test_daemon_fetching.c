@@ -28,8 +28,10 @@ static struct world {
 	struct channel *ours[1 + WORKERS], *theirs[1 + WORKERS];
 	unsigned int fetches, news[WORKERS], more[WORKERS], failed[WORKERS];
 	uint32_t last_fetch;
-	uint64_t serial[WORKERS]; /* of the news that it was sent last */
-	bool is_away;		  /* fetch */
+	/* Of the news that it was sent last. */
+	uint64_t serial[WORKERS];
+	size_t size[WORKERS];
+	bool is_away; /* fetch */
 } w;
 
 struct channel *proc_channel(struct gateway *g _unused_, enum role role, unsigned int index)
@@ -45,7 +47,7 @@ static int on_theirs(void *ctx, struct channel *c _unused_, enum msg_type type,
 	static struct proto_fetch fetch;
 	static struct proto_news news;
 	static struct proto_news_failed failed;
-	size_t at = (size_t)(uintptr_t)ctx, size;
+	size_t at = (size_t)(uintptr_t)ctx;
 	bool more;
 
 	if (type == MSG_FETCH) {
@@ -56,9 +58,11 @@ static int on_theirs(void *ctx, struct channel *c _unused_, enum msg_type type,
 		proto_get_fetch_setup(r, &(struct proto_fetch_setup){0});
 	} else if (type == MSG_NEWS) {
 		proto_get_news_sent(r, &news, &w.serial[at - 1], &more);
-		assert_int_equal(news_check_fd(*fd, 100, &size), 0);
+		assert_int_equal(news_check_fd(*fd, 100, &w.size[at - 1]), 0);
 		w.news[at - 1]++;
 		w.more[at - 1] += more;
+	} else if (type == MSG_NEWS_SETUP) {
+		(void)msg_get_u32(r);
 	} else {
 		assert_int_equal(type, MSG_NEWS_FAILED);
 		proto_get_news_failed(r, &failed);
@@ -250,6 +254,126 @@ static void who_has_another_list_gets_the_one_that_counts_back(void **state _unu
 	assert_int_equal(item->now.size, 4);
 }
 
+/* The worker has judged what it was sent last: why it is not taken. */
+static void refused(unsigned int worker, unsigned int number, bool outdated, const char *text)
+{
+	const struct proto_news n = about(number, NEWS_CRL);
+	struct proto_news_taken t = {.serial = w.serial[worker], .outdated = outdated};
+
+	(void)snprintf(t.text, sizeof(t.text), "%s", text);
+	assert_int_equal(proto_news_key(&n, t.key), 0);
+	fetching_on_taken(&w.g, &w.verify[worker], &t);
+	settle();
+}
+
+static void fetched_again(unsigned int worker, const char *text)
+{
+	LIST_FIRST(&w.g.news.all)->due = 0;
+	want(worker, 1, NEWS_CRL);
+	fetched(text);
+	memset(w.news, 0, sizeof(w.news));
+	memset(w.size, 0, sizeof(w.size));
+}
+
+static void starts(unsigned int worker)
+{
+	fetching_tell_verify(&w.g, w.ours[1 + worker]);
+	settle();
+}
+
+/* It revokes what it lists, in every worker, though it is not in force and nothing else is. */
+static void who_is_started_gets_the_outdated_list_that_others_have(void **state _unused_)
+{
+	struct news_item *item;
+
+	want(2, 1, NEWS_CRL);
+	fetched("outdated");
+	refused(2, 1, true, "older than one that was in force before");
+	item = LIST_FIRST(&w.g.news.all);
+	assert_int_equal(item->now.size, 0);
+	/* They all had it. */
+	for (size_t i = 0; i < WORKERS; i++)
+		assert_int_equal(w.news[i], 1);
+	memset(w.size, 0, sizeof(w.size));
+	starts(1);
+	assert_int_equal(w.news[1], 2);
+	assert_int_equal(w.size[1], 8);
+	/* What it makes of it is no news, whatever that is. */
+	taken(1, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 0);
+	/* What cannot be read takes it from nobody, and what is in force takes its place. */
+	fetched_again(2, "junk");
+	refused(2, 1, false, "no list");
+	starts(1);
+	assert_int_equal(w.size[1], 8);
+	fetched_again(2, "good");
+	taken(2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 4);
+	assert_int_equal(item->outdated.size, 0);
+	starts(1);
+	assert_int_equal(w.size[1], 4);
+	assert_int_equal(w.g.news.bytes, item->overhead + 4);
+}
+
+/* It was started a moment ago, had not proven what it was sent, and knows the time of it alone. */
+static void whose_list_is_outdated_gets_the_one_in_force_too(void **state _unused_)
+{
+	want(2, 1, NEWS_CRL);
+	fetched("list");
+	taken(2, 1, NEWS_CRL);
+	starts(2);
+	fetched_again(2, "outdated");
+	refused(2, 1, true, "older than one that was in force before");
+	for (size_t i = 0; i < WORKERS; i++) {
+		assert_int_equal(w.news[i], 1);
+		assert_int_equal(w.size[i], 4);
+	}
+	assert_int_equal(LIST_FIRST(&w.g.news.all)->outdated.size, 0);
+}
+
+/* When it started, what was in force was the one before. */
+static void who_is_started_while_a_list_is_judged_gets_it_when_it_is_in_force(void **state _unused_)
+{
+	want(2, 1, NEWS_CRL);
+	fetched("1st");
+	taken(2, 1, NEWS_CRL);
+	fetched_again(2, "second");
+	starts(1);
+	assert_int_equal(w.size[1], 3);
+	taken(2, 1, NEWS_CRL);
+	settle();
+	assert_int_equal(w.news[1], 2);
+	assert_int_equal(w.size[1], 6);
+	/* The others had it. */
+	assert_int_equal(w.news[0], 0);
+	assert_int_equal(w.news[2], 0);
+}
+
+static void what_its_judge_did_not_live_to_judge_is_fetched_again(void **state _unused_)
+{
+	struct news_item *item;
+	uint64_t serial;
+
+	want(2, 1, NEWS_CRL);
+	fetched("1st");
+	taken(2, 1, NEWS_CRL);
+	fetched_again(2, "second");
+	serial = w.serial[2];
+	item = LIST_FIRST(&w.g.news.all);
+	starts(2);
+	/* Others may have let the one go that is in force. */
+	for (size_t i = 0; i < WORKERS; i++) {
+		assert_int_equal(w.news[i], 1);
+		assert_int_equal(w.size[i], 3);
+	}
+	word_about(serial, 2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 3);
+	w.fetches = 0;
+	fetching_tick(&w.g);
+	settle();
+	assert_int_equal(w.fetches, 1);
+}
+
 /* What came before it, or what is kept, may be good: that says nothing of what nobody has judged. */
 static void a_word_about_another_list_says_nothing_of_this_one(void **state _unused_)
 {
@@ -418,6 +542,15 @@ int main(void)
 						begin, end),
 		cmocka_unit_test_setup_teardown(who_has_another_list_gets_the_one_that_counts_back,
 						begin, end),
+		cmocka_unit_test_setup_teardown(
+			who_is_started_gets_the_outdated_list_that_others_have, begin, end),
+		cmocka_unit_test_setup_teardown(whose_list_is_outdated_gets_the_one_in_force_too,
+						begin, end),
+		cmocka_unit_test_setup_teardown(
+			who_is_started_while_a_list_is_judged_gets_it_when_it_is_in_force, begin,
+			end),
+		cmocka_unit_test_setup_teardown(
+			what_its_judge_did_not_live_to_judge_is_fetched_again, begin, end),
 		cmocka_unit_test_setup_teardown(a_word_about_another_list_says_nothing_of_this_one,
 						begin, end),
 		cmocka_unit_test_setup_teardown(more_than_fetch_bears_wait_for_their_turn, begin,

@@ -563,6 +563,56 @@ static void what_is_not_looked_at_is_told_of_each_connection(void **state _unuse
 	count_not_kept(false);
 }
 
+/*
+ * Judges the peer for so many connections that know nothing of it after a signature for each of their lists, and then for one that has what is good: its
+ * CA's list and the root's. The CA is known from the peer alone, so that nobody has looked at any of these lists before.
+ */
+static int judged_after(size_t n_ignorant, const struct pkirev_der *heap,
+			const struct pkirev_der *good)
+{
+	const struct judge_by by = {.known = known()};
+	const uint32_t last = (uint32_t)n_ignorant + 1;
+
+	trust = trust_table_free(trust);
+	trust = trust_table_new(1);
+	assert_non_null(trust);
+	without_ca = true;
+	for (uint32_t id = 1; id < last; id++)
+		connection(trust, id, PKI_REVOCATION_REQUIRED, false, heap);
+	connection(trust, last, PKI_REVOCATION_WHEN_AVAILABLE, false, good);
+	without_ca = false;
+	trust_table_seal(trust);
+	judged_done(&path);
+	exchange_make(&exchange, peer, ca, 1);
+	assert_in_range(last, 2, ARRAY_SIZE(exchange.candidates));
+	for (uint32_t id = 1; id <= last; id++)
+		exchange.candidates[id - 1] = id;
+	exchange.v.n_candidates = last;
+	return judge(trust, &exchange.v, &by, pkigen_now(), &answer, &binding, &path);
+}
+
+/* However many connections a peer may be, what it costs is bounded: who is asked when that is spent lets nobody in. */
+static void all_candidates_of_one_judgement_share_the_bounds(void **state _unused_)
+{
+	enum { UNTIL_SPENT = PKI_CRL_CHECKS_MAX / PKI_CRLS_MAX };
+	struct pkirev_der heap = heap_of_lists(ca), good = lists(NULL, NULL, 1);
+
+	_Static_assert(UNTIL_SPENT * PKI_CRLS_MAX == PKI_CRL_CHECKS_MAX, "no list is left over");
+	_Static_assert(UNTIL_SPENT < (int)JUDGE_CHAINS_MAX, "there are candidates enough");
+	assert_int_equal(judged_after(UNTIL_SPENT - 1, &heap, &good), 0);
+	assert_int_equal(answer.connection, UNTIL_SPENT);
+	assert_int_equal(path.status[0].state, PKI_STATE_GOOD);
+	assert_int_equal(judged_after(UNTIL_SPENT, &heap, &good), -EACCES);
+	assert_int_equal(answer.connection, UNTIL_SPENT + 1);
+	assert_string_equal(answer.code, pki_reason_name(PKI_TOO_MANY));
+	assert_text(answer.text, "other paths");
+	/* What was found out is kept, and another judgement has bounds of its own. */
+	assert_int_equal(judge(trust, &exchange.v, &(struct judge_by){.known = known()},
+			       pkigen_now(), &answer, &binding, &path),
+			 0);
+	assert_int_equal(answer.connection, UNTIL_SPENT + 1);
+}
+
 static void an_answer_of_a_responder_counts_as_a_list_does(void **state _unused_)
 {
 	struct pkigen_spec s = {.subject = "CN=gw.peer.example",
@@ -642,6 +692,7 @@ int main(void)
 		cmocka_unit_test_setup(a_fetched_list_has_room_beside_files, fresh),
 		cmocka_unit_test_setup(a_list_about_the_former_certificate_of_the_ca_counts, fresh),
 		cmocka_unit_test_setup(what_is_not_looked_at_is_told_of_each_connection, fresh),
+		cmocka_unit_test_setup(all_candidates_of_one_judgement_share_the_bounds, fresh),
 		cmocka_unit_test_setup(an_answer_of_a_responder_counts_as_a_list_does, fresh),
 	};
 

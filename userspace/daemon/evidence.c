@@ -599,6 +599,7 @@ static void take_crls(const struct evidence *e, struct slot *s, const struct pki
 	if (worst == OUTCOME_BESIDE)
 		worst = any_proven ? OUTCOME_TAKEN : OUTCOME_UNPROVEN;
 	ret->taken = worst == OUTCOME_TAKEN;
+	ret->outdated = worst == OUTCOME_OUTDATED;
 	if (ret->taken)
 		return;
 	ret->next_update = s->next_update;
@@ -672,6 +673,7 @@ bool evidence_settle(struct evidence *e, struct proto_news_taken *ret)
 		outdated |= s->lists[i].came && is_outdated(e, s->lists[i].crl);
 	}
 	s->unsettled = false;
+	ret->outdated = outdated && !s->older;
 	if (s->older || outdated) {
 		refuse(s, ret, outcome_texts[s->older ? OUTCOME_OLDER : OUTCOME_OUTDATED]);
 		return false;

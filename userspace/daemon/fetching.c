@@ -83,8 +83,31 @@ static void send_failed_all(struct gateway *g, const struct news_item *item)
 	}
 }
 
+/* All who are to have it and are not among these, bits of workers. */
+static void send_to_others(struct gateway *g, const struct news_item *item, uint32_t these)
+{
+	if (news_there(item)->size == 0)
+		return;
+	for (unsigned int i = 0; i < g->n_verifiers; i++) {
+		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
+
+		if (c && !(these & (1U << i)) && is_for(item, i))
+			send_news(c, item, news_there(item), false);
+	}
+}
+
+/* Whose word would have counted has ended. Nobody knows what that is worth which came, and others may have let go for it what is in force. */
+static void judge_lost(struct gateway *g, struct news_item *item, uint32_t judge)
+{
+	news_refuse(item);
+	item->due = now_boottime();
+	if (item->what.kind == NEWS_CRL)
+		send_to_others(g, item, judge);
+}
+
 void fetching_tell_verify(struct gateway *g, struct channel *c)
 {
+	const uint32_t bit = 1U << channel_index(c);
 	struct news_item *item;
 	struct msg_writer m;
 
@@ -93,9 +116,12 @@ void fetching_tell_verify(struct gateway *g, struct channel *c)
 	(void)channel_send(c, &m, -EBADF);
 	LIST_FOREACH(item, &g->news.all, all)
 	{
-		item->wanted_by &= ~(1U << channel_index(c));
-		if (item->what.kind == NEWS_CRL && item->now.size > 0)
-			send_news(c, item, &item->now, false);
+		item->wanted_by &= ~bit;
+		item->came_to &= ~bit;
+		if (item->fresh.size > 0 && item->judge == channel_index(c))
+			judge_lost(g, item, bit);
+		if (item->what.kind == NEWS_CRL && news_there(item)->size > 0)
+			send_news(c, item, news_there(item), false);
 	}
 }
 
@@ -224,8 +250,9 @@ void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news
 	if (!waiting)
 		return;
 	/* All who want it are told what comes of a fetch. */
-	if (item->now.size > 0)
-		send_news(p->channel, item, &item->now, item->number != 0 || item->is_waiting);
+	if (news_there(item)->size > 0)
+		send_news(p->channel, item, news_there(item),
+			  item->number != 0 || item->is_waiting);
 	else if (item->number == 0 && !item->is_waiting)
 		send_failed(p->channel, key, item->text);
 }
@@ -250,6 +277,7 @@ static void came(struct gateway *g, struct news_item *item, int *fd)
 		return;
 	}
 	item->due = now_boottime() + refresh_of(g) * USEC_PER_SEC;
+	item->came_to = 0;
 	for (unsigned int i = 0; i < g->n_verifiers; i++) {
 		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
 
@@ -260,6 +288,7 @@ static void came(struct gateway *g, struct news_item *item, int *fd)
 			item->judge = i;
 		any = true;
 		asked = asked || (item->wanted_by & (1U << i));
+		item->came_to |= 1U << i;
 		send_news(c, item, &item->fresh, false);
 	}
 	/* Whoever wanted it has ended. */
@@ -290,15 +319,25 @@ void fetching_on_failed(struct gateway *g, const struct proto_fetch_failed *f)
 	fetch_next(g);
 }
 
-/* A worker with no path that tells which list is genuine has the last one that came, and not the one that counts. */
-static void give_back(struct gateway *g, const struct news_item *item, unsigned int judge)
+/* What came was refused. */
+static void not_taken(struct gateway *g, struct news_item *item, const struct proto_news_taken *t)
 {
-	for (unsigned int i = 0; i < g->n_verifiers; i++) {
-		struct channel *c = proc_channel(g, ROLE_VERIFY, i);
-
-		if (c && i != judge && is_for(item, i))
-			send_news(c, item, &item->now, false);
+	if (item->what.kind != NEWS_CRL) {
+		news_refuse(item);
+		return;
 	}
+	/* It is all that verify has, and a worker that is started is to have it, too. */
+	if (t->outdated && item->now.size == 0) {
+		news_outdated(&g->news, item);
+		send_to_others(g, item, item->came_to);
+		return;
+	}
+	news_refuse(item);
+	/*
+	 * A worker with no path that tells which list is genuine has the last one that came, and not the one that counts. Nor has one that knows of a newer
+	 * one no more than that.
+	 */
+	send_to_others(g, item, t->outdated ? 0 : 1U << item->judge);
 }
 
 /* Of what can be told without a path all workers say the same; the word of one counts. */
@@ -311,10 +350,8 @@ void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_new
 	    t->serial != item->fresh.serial)
 		return;
 	if (!t->taken) {
-		news_refuse(item);
 		note_failure(g, item, t->text);
-		if (item->what.kind == NEWS_CRL && item->now.size > 0)
-			give_back(g, item, p->index);
+		not_taken(g, item, t);
 		return;
 	}
 	if (item->failures > 0)
@@ -322,6 +359,8 @@ void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_new
 	item->failures = 0;
 	item->text[0] = '\0';
 	news_accept(&g->news, item);
+	/* Those that were started since have what was in force before. */
+	send_to_others(g, item, item->came_to);
 	item->next_update = t->next_update;
 	item->due = now_boottime() +
 		    news_again_in(t->next_update, now_seconds(), refresh_of(g)) * USEC_PER_SEC;

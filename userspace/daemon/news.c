@@ -100,9 +100,10 @@ void news_del(struct news *n, struct news_item *item)
 	table_del(&n->by_key, &item->by_key);
 	n->n--;
 	n->n_lists -= item->what.kind == NEWS_CRL;
-	n->bytes -= item->overhead + item->now.size;
+	n->bytes -= item->overhead + news_there(item)->size;
 	bytes_done(&item->now);
 	bytes_done(&item->fresh);
+	bytes_done(&item->outdated);
 	free(item->blobs);
 	free(item);
 }
@@ -151,7 +152,7 @@ int news_add(struct news *n, const struct proto_news *what, usec_t now, struct n
 	item = calloc(1, sizeof(*item));
 	if (!item)
 		return -ENOMEM;
-	item->now.fd = item->fresh.fd = -EBADF;
+	item->now.fd = item->fresh.fd = item->outdated.fd = -EBADF;
 	item->overhead = sizeof(*item) + size;
 	item->what = *what;
 	item->blobs = at = malloc(MAX(size, (size_t)1));
@@ -232,7 +233,7 @@ int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec
 	int r;
 
 	news_refuse(item);
-	while (n->bytes - item->now.size + size > NEWS_BYTES_MAX) {
+	while (n->bytes - news_there(item)->size + size > NEWS_BYTES_MAX) {
 		if (!make_room(n, false, item, now))
 			return -ENOSPC;
 	}
@@ -264,10 +265,26 @@ void news_accept(struct news *n, struct news_item *item)
 {
 	if (item->fresh.size == 0)
 		return;
-	n->bytes += item->fresh.size - item->now.size;
+	n->bytes += item->fresh.size - news_there(item)->size;
 	bytes_done(&item->now);
+	bytes_done(&item->outdated);
 	item->now = item->fresh;
 	item->fresh = (struct news_bytes){.fd = -EBADF};
+}
+
+void news_outdated(struct news *n, struct news_item *item)
+{
+	if (item->fresh.size == 0 || item->now.size > 0)
+		return;
+	n->bytes += item->fresh.size - item->outdated.size;
+	bytes_done(&item->outdated);
+	item->outdated = item->fresh;
+	item->fresh = (struct news_bytes){.fd = -EBADF};
+}
+
+const struct news_bytes *news_there(const struct news_item *item)
+{
+	return item->now.size > 0 ? &item->now : &item->outdated;
 }
 
 int news_open(const struct news_bytes *b)

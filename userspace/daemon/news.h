@@ -42,10 +42,13 @@ struct news_item {
 	uint8_t key[PKI_SHA256_SIZE];
 	struct proto_news what; /* its blobs are in `blobs` */
 	uint8_t *blobs;
-	size_t overhead; /* bytes of this, without what is in force */
-	struct news_bytes now,
-		fresh;	     /* in force; came, and verify has not said what it thinks of it */
+	size_t overhead;	 /* bytes of this, without what verify is to have */
+	struct news_bytes now;	 /* in force */
+	struct news_bytes fresh; /* came, and verify has not said what it thinks of it */
+	struct news_bytes
+		outdated; /* while nothing is in force: it revokes what it lists, and says nothing good */
 	uint32_t wanted_by;  /* bits of verify workers: who is told of an answer */
+	uint32_t came_to;    /* likewise: who was sent what came */
 	unsigned int judge;  /* the worker whose word counts of what came */
 	int64_t next_update; /* of what is in force; seconds since 1970 */
 	uint32_t number;     /* of the fetch that is under way; 0: none */
@@ -88,8 +91,11 @@ struct news_item *news_next(struct news *n);
 /* Something came, of 1 … bytes: takes *fd, or what is in it. -ENOSPC: there is no room for so much; or another error. */
 int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec_t now);
 void news_refuse(struct news_item *item);
-/* What came becomes what is in force. */
+/* What came becomes what is in force; or what is there while nothing is in force, and is not kept over a restart. */
 void news_accept(struct news *n, struct news_item *item);
+void news_outdated(struct news *n, struct news_item *item);
+/* What verify is to have of it, which may be nothing. */
+const struct news_bytes *news_there(const struct news_item *item);
 /* A descriptor of the bytes, the caller's to close. Negative errno. */
 int news_open(const struct news_bytes *b);
 

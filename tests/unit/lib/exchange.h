@@ -22,7 +22,7 @@ struct exchange {
 	uint8_t id[PROTO_ID_MAX];
 	uint8_t auth[PROTO_AUTH_MAX];
 	uint8_t octets[1024];
-	uint32_t candidates[4];
+	uint32_t candidates[8];
 	struct ike_nonce nonce;
 	struct ike_out_verify v;
 };
