@@ -346,6 +346,7 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 	assert_false(take(e, &what, older));
 	assert_text(taken.text, "older");
 	assert_false(evidence_settle(e, &taken));
+	assert_false(taken.taken);
 	/* A newer one that nobody vouches for stays beside it, and is told not to be taken. */
 	assert_false(take(e, &what, junk));
 	assert_text(taken.text, "not signed");

@@ -588,6 +588,9 @@ static void take_crls(const struct evidence *e, struct slot *s, const struct pki
 			any_proven = true;
 			if (o < OUTCOME_OUTDATED && is_outdated(e, crl))
 				o = OUTCOME_OUTDATED;
+		} else if (o == OUTCOME_OLDER) {
+			/* It is not kept, and nothing that is said of the others changes that. */
+			s->older = true;
 		} else {
 			s->unsettled = true;
 		}
