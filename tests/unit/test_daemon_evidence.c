@@ -337,11 +337,15 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 		junk = pkirev_crl(ca, &(struct pkirev_crl){.number = 9, .use_key = root->key});
 
 	assert_true(take(e, &what, first));
+	assert_false(taken.proven);
 	/* As long as nobody can tell it counts. */
 	assert_true(evidence_settle(e, &taken));
 	assert_true(taken.taken);
 	gather(e, path_crl, false, SECOND);
 	evidence_prove(e, &found, found.crls.list, 1);
+	assert_false(evidence_settle(e, &taken));
+	assert_true(taken.taken);
+	assert_true(taken.proven);
 	/* An older one, though of the same key: never. */
 	assert_false(take(e, &what, older));
 	assert_text(taken.text, "older");
@@ -350,6 +354,7 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 	/* A newer one that nobody vouches for stays beside it, and is told not to be taken. */
 	assert_false(take(e, &what, junk));
 	assert_text(taken.text, "not signed");
+	assert_false(taken.proven);
 	assert_true(evidence_settle(e, &taken));
 	gather(e, path_crl, false, SECOND);
 	assert_int_equal(found.crls.n, 2);
@@ -365,11 +370,34 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 	evidence_prove(e, &found, &found.crls.list[1], 1);
 	assert_false(evidence_settle(e, &taken));
 	assert_true(taken.taken);
+	assert_true(taken.proven);
 	assert_string_equal(taken.text, "");
 	gather(e, path_crl, false, SECOND);
 	assert_int_equal(found.crls.n, 1);
 	assert_int_equal(number_of(0), 8);
 	assert_string_equal(found.failure[0], "");
+	(void)evidence_free(e);
+}
+
+/* One of those that came together is known to be genuine, by a path. */
+static void of_several_lists_one_that_is_proven_is_enough(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+	struct evidence *e = fresh();
+	char *ours = pkirev_crl_pem(
+		     pkirev_crl(ca, &(struct pkirev_crl){.number = 7, .use_key = other_ca->key})),
+	     *theirs = pkirev_crl_pem(pkirev_crl(root, &(struct pkirev_crl){.number = 1})),
+	     *both = pkigen_text("%s%s", ours, theirs);
+
+	assert_true(take(e, &what, (struct pkirev_der){(uint8_t *)both, strlen(both)}));
+	assert_true(evidence_settle(e, &taken));
+	assert_false(taken.proven);
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(number_of(0), 7);
+	evidence_prove(e, &found, found.crls.list, 1);
+	assert_true(evidence_settle(e, &taken));
+	assert_true(taken.taken);
+	assert_true(taken.proven);
 	(void)evidence_free(e);
 }
 
@@ -775,6 +803,7 @@ int main(void)
 		cmocka_unit_test(an_older_list_does_not_take_a_newer_ones_place),
 		cmocka_unit_test(a_forged_list_does_not_keep_the_genuine_one_out),
 		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
+		cmocka_unit_test(of_several_lists_one_that_is_proven_is_enough),
 		cmocka_unit_test(a_list_that_two_addresses_have_is_proven_at_both),
 		cmocka_unit_test(a_path_that_proves_what_came_to_be_older_does_not_have_it_taken),
 		cmocka_unit_test(a_list_that_is_older_than_one_that_is_gone_is_kept_and_not_taken),

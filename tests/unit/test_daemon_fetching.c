@@ -174,7 +174,8 @@ static void word_about(uint64_t serial, unsigned int worker, unsigned int number
 		       enum news_kind kind)
 {
 	const struct proto_news n = about(number, kind);
-	struct proto_news_taken t = {.serial = serial, .taken = true, .next_update = INT64_MAX};
+	struct proto_news_taken t = {
+		.serial = serial, .taken = true, .proven = true, .next_update = INT64_MAX};
 
 	assert_int_equal(proto_news_key(&n, t.key), 0);
 	fetching_on_taken(&w.g, &w.verify[worker], &t);
@@ -184,6 +185,34 @@ static void word_about(uint64_t serial, unsigned int worker, unsigned int number
 static void taken(unsigned int worker, unsigned int number, enum news_kind kind)
 {
 	word_about(w.serial[worker], worker, number, kind);
+}
+
+/* The worker has judged what it was sent last: why it is not taken. */
+static void refused(unsigned int worker, unsigned int number, bool outdated, const char *text)
+{
+	const struct proto_news n = about(number, NEWS_CRL);
+	struct proto_news_taken t = {
+		.serial = w.serial[worker], .proven = outdated, .outdated = outdated};
+
+	(void)snprintf(t.text, sizeof(t.text), "%s", text);
+	assert_int_equal(proto_news_key(&n, t.key), 0);
+	fetching_on_taken(&w.g, &w.verify[worker], &t);
+	settle();
+}
+
+static void fetched_again(unsigned int worker, const char *text)
+{
+	LIST_FIRST(&w.g.news.all)->due = 0;
+	want(worker, 1, NEWS_CRL);
+	fetched(text);
+	memset(w.news, 0, sizeof(w.news));
+	memset(w.size, 0, sizeof(w.size));
+}
+
+static void starts(unsigned int worker)
+{
+	fetching_tell_verify(&w.g, w.ours[1 + worker]);
+	settle();
 }
 
 /* ---------------------------------------------------------------- */
@@ -197,7 +226,7 @@ static void an_answer_goes_to_those_who_asked(void **state _unused_)
 	assert_int_equal(w.news[0], 0);
 	assert_int_equal(w.news[1], 1);
 	assert_int_equal(w.news[2], 1);
-	/* The first of them has the say; others have none. */
+	/* They have the say; others have none. */
 	taken(0, 1, NEWS_OCSP);
 	taken(2, 1, NEWS_OCSP);
 	assert_int_equal(LIST_FIRST(&w.g.news.all)->now.size, 0);
@@ -247,38 +276,11 @@ static void who_has_another_list_gets_the_one_that_counts_back(void **state _unu
 	assert_int_equal(item->now.size, 4);
 	assert_int_equal(w.news[0], 2);
 	assert_int_equal(w.news[1], 2);
-	/* Who has refused it has what it had, and what may yet be proven. */
-	assert_int_equal(w.news[2], 1);
+	/* Who has refused it may have let go what it had no path for. */
+	assert_int_equal(w.news[2], 2);
 	/* Nobody's word about that is one about what is fetched. */
 	taken(0, 1, NEWS_CRL);
 	assert_int_equal(item->now.size, 4);
-}
-
-/* The worker has judged what it was sent last: why it is not taken. */
-static void refused(unsigned int worker, unsigned int number, bool outdated, const char *text)
-{
-	const struct proto_news n = about(number, NEWS_CRL);
-	struct proto_news_taken t = {.serial = w.serial[worker], .outdated = outdated};
-
-	(void)snprintf(t.text, sizeof(t.text), "%s", text);
-	assert_int_equal(proto_news_key(&n, t.key), 0);
-	fetching_on_taken(&w.g, &w.verify[worker], &t);
-	settle();
-}
-
-static void fetched_again(unsigned int worker, const char *text)
-{
-	LIST_FIRST(&w.g.news.all)->due = 0;
-	want(worker, 1, NEWS_CRL);
-	fetched(text);
-	memset(w.news, 0, sizeof(w.news));
-	memset(w.size, 0, sizeof(w.size));
-}
-
-static void starts(unsigned int worker)
-{
-	fetching_tell_verify(&w.g, w.ours[1 + worker]);
-	settle();
 }
 
 /* It revokes what it lists, in every worker, though it is not in force and nothing else is. */
@@ -372,6 +374,188 @@ static void what_its_judge_did_not_live_to_judge_is_fetched_again(void **state _
 	fetching_tick(&w.g);
 	settle();
 	assert_int_equal(w.fetches, 1);
+}
+
+static void not_known(unsigned int worker, unsigned int number)
+{
+	const struct proto_news n = about(number, NEWS_CRL);
+	struct proto_news_taken t = {
+		.serial = w.serial[worker], .taken = true, .next_update = INT64_MAX};
+
+	assert_int_equal(proto_news_key(&n, t.key), 0);
+	fetching_on_taken(&w.g, &w.verify[worker], &t);
+	settle();
+}
+
+static void is_older(unsigned int worker, unsigned int number)
+{
+	const struct proto_news n = about(number, NEWS_CRL);
+	struct proto_news_taken t = {.serial = w.serial[worker], .proven = true, .text = "older"};
+
+	assert_int_equal(proto_news_key(&n, t.key), 0);
+	fetching_on_taken(&w.g, &w.verify[worker], &t);
+	settle();
+}
+
+/* Two use it, and one of them has the path that tells whose it is: what that one has proven is not refused for the other's word, whichever comes first. */
+static void who_has_a_path_for_it_is_believed(void **state _unused_)
+{
+	const char *const unknown = "not signed by the issuer, as far as is known";
+	struct news_item *item;
+
+	want(0, 1, NEWS_CRL);
+	want(2, 1, NEWS_CRL);
+	fetched("1st");
+	item = LIST_FIRST(&w.g.news.all);
+	refused(0, 1, false, unknown);
+	assert_int_equal(item->failures, 0);
+	taken(2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 3);
+	fetched_again(2, "second");
+	taken(2, 1, NEWS_CRL);
+	refused(0, 1, false, unknown);
+	assert_int_equal(item->now.size, 6);
+	assert_int_equal(item->failures, 0);
+	/* If neither has, all have back what counts. */
+	fetched_again(2, "third");
+	refused(2, 1, false, unknown);
+	assert_int_equal(item->failures, 0);
+	refused(0, 1, false, unknown);
+	assert_int_equal(item->failures, 1);
+	assert_non_null(strstr(item->text, unknown));
+	assert_int_equal(item->now.size, 6);
+	for (size_t i = 0; i < WORKERS; i++) {
+		assert_int_equal(w.news[i], 1);
+		assert_int_equal(w.size[i], 6);
+	}
+}
+
+/* Its path may have gone since, or it has a newer one of a file's. */
+static void who_was_not_asked_is_believed_if_it_knows(void **state _unused_)
+{
+	struct news_item *item;
+
+	want(2, 1, NEWS_CRL);
+	fetched("1st");
+	taken(2, 1, NEWS_CRL);
+	item = LIST_FIRST(&w.g.news.all);
+	fetched_again(2, "second");
+	taken(0, 1, NEWS_CRL);
+	refused(2, 1, false, "not signed");
+	assert_int_equal(item->now.size, 6);
+	fetched_again(2, "3rd");
+	refused(0, 1, false, "not signed");
+	taken(2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 3);
+}
+
+/* One that knows of a newer one knows more than one to which it is new. */
+static void a_list_that_one_knows_to_be_older_is_not_taken(void **state _unused_)
+{
+	struct news_item *item;
+
+	want(0, 1, NEWS_CRL);
+	want(2, 1, NEWS_CRL);
+	fetched("list");
+	taken(0, 1, NEWS_CRL);
+	taken(2, 1, NEWS_CRL);
+	item = LIST_FIRST(&w.g.news.all);
+	for (unsigned int first = 0; first < 3; first += 2) {
+		fetched_again(2, "old");
+		if (first == 0)
+			is_older(0, 1);
+		taken(2, 1, NEWS_CRL);
+		if (first == 2)
+			is_older(0, 1);
+		assert_int_equal(item->now.size, 4);
+		assert_non_null(strstr(item->text, "older"));
+	}
+	fetched_again(0, "old");
+	is_older(1, 1);
+	taken(0, 1, NEWS_CRL);
+	taken(2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 4);
+}
+
+/* No worker has a path: what nobody knows to be genuine takes nothing's place that somebody did. */
+static void what_nobody_knows_is_kept_where_nothing_else_is(void **state _unused_)
+{
+	struct news_item *item;
+
+	want(2, 1, NEWS_CRL);
+	fetched("doubt");
+	not_known(2, 1);
+	item = LIST_FIRST(&w.g.news.all);
+	assert_int_equal(item->now.size, 5);
+	assert_true(item->doubtful);
+	fetched_again(2, "doubtful");
+	not_known(2, 1);
+	assert_int_equal(item->now.size, 8);
+	fetched_again(2, "outdated list");
+	refused(2, 1, true, "older than one that was in force before");
+	assert_int_equal(item->now.size, 0);
+	assert_int_equal(item->outdated.size, 13);
+	assert_int_equal(w.g.news.bytes, item->overhead + 13);
+	fetched_again(2, "doubt");
+	not_known(2, 1);
+	assert_int_equal(item->now.size, 0);
+	assert_int_equal(item->outdated.size, 13);
+	fetched_again(2, "good");
+	taken(2, 1, NEWS_CRL);
+	assert_int_equal(item->now.size, 4);
+	assert_false(item->doubtful);
+	fetched_again(2, "doubt");
+	not_known(2, 1);
+	assert_int_equal(item->now.size, 4);
+	assert_non_null(strstr(item->text, "nobody knows whose key signed it"));
+	assert_int_equal(w.size[2], 4);
+}
+
+static void who_wanted_it_long_ago_is_not_asked(void **state _unused_)
+{
+	const usec_t used = NEWS_USED_SECONDS * USEC_PER_SEC;
+	struct news_item *item;
+
+	want(0, 1, NEWS_OCSP);
+	want(2, 1, NEWS_OCSP);
+	item = LIST_FIRST(&w.g.news.all);
+	assert_int_equal(news_wanted_by(item, item->wanted), 5);
+	assert_int_equal(news_wanted_by(item, item->wanted_since + used - 1), 5);
+	assert_int_equal(news_wanted_by(item, item->wanted_since + 2 * used - 1), 5);
+	assert_int_equal(news_wanted_by(item, item->wanted_since + 2 * used), 0);
+	/* Each time that it was wanted since counts so long. */
+	news_want(item, 2, item->wanted_since + used);
+	assert_int_equal(news_wanted_by(item, item->wanted), 5);
+	news_want(item, 2, item->wanted_since + used);
+	assert_int_equal(news_wanted_by(item, item->wanted), 4);
+	news_want(item, 1, item->wanted_since + 2 * used);
+	assert_int_equal(news_wanted_by(item, item->wanted), 2);
+}
+
+/* Others were asked as well: their word counts if they know. */
+static void who_was_asked_and_ended_is_not_waited_for(void **state _unused_)
+{
+	struct news_item *item;
+
+	want(0, 1, NEWS_CRL);
+	want(2, 1, NEWS_CRL);
+	fetched("list");
+	taken(2, 1, NEWS_CRL);
+	item = LIST_FIRST(&w.g.news.all);
+	assert_int_equal(item->now.size, 0);
+	starts(0);
+	assert_int_equal(item->now.size, 4);
+	assert_int_equal(w.size[0], 4);
+	/* If they do not, it is fetched again. */
+	want(0, 1, NEWS_CRL);
+	fetched_again(2, "second");
+	refused(2, 1, false, "not signed");
+	starts(0);
+	assert_int_equal(item->now.size, 4);
+	assert_int_equal(item->fresh.size, 0);
+	assert_int_equal(item->failures, 0);
+	assert_true(item->due <= now_boottime());
+	assert_int_equal(w.size[2], 4);
 }
 
 /* What came before it, or what is kept, may be good: that says nothing of what nobody has judged. */
@@ -509,7 +693,7 @@ static void fails(const char *why)
 static void the_operator_sees_what_came_what_failed_and_what_is_due(void **state _unused_)
 {
 	const struct proto_news n = about(1, NEWS_CRL);
-	struct proto_news_taken t = {.taken = true};
+	struct proto_news_taken t = {.taken = true, .proven = true};
 
 	want(0, 1, NEWS_CRL);
 	shown("awaited", "");
@@ -551,6 +735,16 @@ int main(void)
 			end),
 		cmocka_unit_test_setup_teardown(
 			what_its_judge_did_not_live_to_judge_is_fetched_again, begin, end),
+		cmocka_unit_test_setup_teardown(who_has_a_path_for_it_is_believed, begin, end),
+		cmocka_unit_test_setup_teardown(who_was_not_asked_is_believed_if_it_knows, begin,
+						end),
+		cmocka_unit_test_setup_teardown(a_list_that_one_knows_to_be_older_is_not_taken,
+						begin, end),
+		cmocka_unit_test_setup_teardown(what_nobody_knows_is_kept_where_nothing_else_is,
+						begin, end),
+		cmocka_unit_test_setup_teardown(who_wanted_it_long_ago_is_not_asked, begin, end),
+		cmocka_unit_test_setup_teardown(who_was_asked_and_ended_is_not_waited_for, begin,
+						end),
 		cmocka_unit_test_setup_teardown(a_word_about_another_list_says_nothing_of_this_one,
 						begin, end),
 		cmocka_unit_test_setup_teardown(more_than_fetch_bears_wait_for_their_turn, begin,

@@ -150,7 +150,8 @@ static void hostile_bodies_do_no_harm(void **state _unused_)
 				  .cert = blob,
 				  .issuer = blob};
 	struct proto_news_failed news_failed = {.text = "no route"};
-	struct proto_news_taken taken = {.taken = true, .outdated = true, .next_update = 5};
+	struct proto_news_taken taken = {
+		.taken = true, .proven = true, .outdated = true, .next_update = 5};
 	struct proto_fetch fetch = {.number = 1, .url = "http://pki.example/ca.crl"};
 	struct proto_fetch_failed fetch_failed = {.number = 1, .text = "no route"};
 	struct proto_fetch_setup setup = {

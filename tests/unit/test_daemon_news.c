@@ -72,7 +72,7 @@ static struct news_item *add(struct news *n, unsigned int number, enum news_kind
 
 	assert_int_equal(news_add(n, &what, USEC_PER_SEC, &item), 0);
 	came(n, item, text);
-	news_accept(n, item);
+	news_accept(n, item, false);
 	item->next_update = now + 3600;
 	return item;
 }
@@ -252,7 +252,7 @@ static void assert_holds(const struct news *n, unsigned int number, enum news_ki
 static void what_was_saved_last_is_there_after_a_restart(void **state _unused_)
 {
 	struct news n = fresh_table();
-	struct news_item *a, *b;
+	struct news_item *a, *b, *c;
 
 	open_again(&n, now);
 	a = add(&n, 1, NEWS_CRL, "first");
@@ -263,8 +263,14 @@ static void what_was_saved_last_is_there_after_a_restart(void **state _unused_)
 	/* A list is on the disk at once; of answers there are too many. */
 	assert_int_equal(synced, 1);
 	came(&n, a, "second");
-	news_accept(&n, a);
+	news_accept(&n, a, false);
 	news_file_save(&n, a);
+	/* What nobody knows to be genuine is not kept, nor what was there before it. */
+	c = add(&n, 3, NEWS_CRL, "doubt");
+	came(&n, c, "doubtful");
+	news_accept(&n, c, true);
+	news_file_save(&n, c);
+	assert_int_equal(synced, 2);
 	open_again(&n, now);
 	assert_int_equal(n.n, 2);
 	assert_holds(&n, 1, NEWS_CRL, "second");

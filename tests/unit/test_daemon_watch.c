@@ -366,6 +366,41 @@ static void only_what_depends_on_news_is_looked_at(void **state _unused_)
 	(void)watch_free(w);
 }
 
+static uint64_t looked_at_first;
+
+static void on_first_state(void *ctx _unused_, const struct proto_path_state *s)
+{
+	looked_at_first = looked_at_first == 0 ? s->handle : looked_at_first;
+}
+
+/* A path may be what tells whether a list is genuine, and main does not wait until all others were looked at. */
+static void who_may_tell_what_news_are_worth_is_looked_at_first(void **state _unused_)
+{
+	static const struct watch_ops ops = {.state = on_first_state, .seen_revoked = on_seen};
+	static const uint8_t other[PKI_SHA256_SIZE] = {1};
+	struct pkirev_der good = lists(NULL, NULL, 1), bad = lists(peer, NULL, 2);
+	const struct evidence_keys of_news = {.list = {2}, .n = 1},
+				   of_others = {.list = {1}, .n = 1};
+	uint8_t key[PKI_SHA256_SIZE] = {2};
+	struct watch *w = watch_new(&ops, NULL);
+
+	use(false, &good);
+	for (uint64_t i = 0; i <= 2 * WATCH_BATCH; i++) {
+		assert_int_equal(judged(LOOSE, peer), 0);
+		path.keys = i == 2 * WATCH_BATCH ? of_news : of_others;
+		assert_int_equal(watch_add(w, 100 + i, &path, GRACE, pkigen_now(), USEC_PER_SEC),
+				 0);
+	}
+	use(false, &bad);
+	watch_news(w, other);
+	watch_news(w, key);
+	watch_news_first(w, key);
+	looked_at_first = 0;
+	assert_true(run(w, pkigen_now()));
+	assert_int_equal(looked_at_first, 100 + 2 * WATCH_BATCH);
+	(void)watch_free(w);
+}
+
 /*
  * A CA may sign its lists by a key of their own (RFC 5280 section 6.3.3): a path with that certificate at hand tells which are genuine, and a forged one
  * that comes after takes nothing of that.
@@ -480,6 +515,7 @@ int main(void)
 		cmocka_unit_test_setup(
 			whether_all_are_let_in_by_new_rules_is_seen_before_anybodys_lists, fresh),
 		cmocka_unit_test_setup(only_what_depends_on_news_is_looked_at, fresh),
+		cmocka_unit_test_setup(who_may_tell_what_news_are_worth_is_looked_at_first, fresh),
 		cmocka_unit_test_setup(a_list_that_a_path_proved_stays_in_force, fresh),
 		cmocka_unit_test_setup(rules_that_change_are_looked_at_by_path, fresh),
 	};

@@ -562,7 +562,7 @@ static void take_crls(const struct evidence *e, struct slot *s, const struct pki
 {
 	_cleanup_(pki_crls_done) struct pki_crls crls = {0};
 	enum outcome worst = OUTCOME_TAKEN;
-	bool any_proven = false;
+	bool any_proven = false, is_known = false;
 	struct pki_error err = {0};
 
 	/* RFC 5280 section 4.2.1.13 says DER; some servers send PEM, and that may be a list with what has changed since (section 5.2.4). */
@@ -582,9 +582,12 @@ static void take_crls(const struct evidence *e, struct slot *s, const struct pki
 	}
 	for (size_t i = 0; i < crls.n; i++) {
 		struct pki_crl *crl = crls.list[i];
-		enum outcome o = add_list(s, crl, pki_crl_signed_by(crl, issuer));
+		const bool signed_here = pki_crl_signed_by(crl, issuer);
+		enum outcome o = add_list(s, crl, signed_here);
+		bool known = signed_here;
 
 		if (is_proven(s, crl)) {
+			known = true;
 			any_proven = true;
 			if (o < OUTCOME_OUTDATED && is_outdated(e, crl))
 				o = OUTCOME_OUTDATED;
@@ -595,13 +598,17 @@ static void take_crls(const struct evidence *e, struct slot *s, const struct pki
 			s->unsettled = true;
 		}
 		ret->next_update = MIN(ret->next_update, crl->next_update);
+		is_known = o > worst ? known : is_known || (o == worst && known);
 		worst = MAX(worst, o);
 	}
 	set_next_update(s);
 	/* Others may come along with what is proven, as lists of several CAs at one address. Alone they would leave main nothing that is. */
-	if (worst == OUTCOME_BESIDE)
+	if (worst == OUTCOME_BESIDE) {
 		worst = any_proven ? OUTCOME_TAKEN : OUTCOME_UNPROVEN;
+		is_known = any_proven;
+	}
 	ret->taken = worst == OUTCOME_TAKEN;
+	ret->proven = is_known;
 	ret->outdated = worst == OUTCOME_OUTDATED;
 	if (ret->taken)
 		return;
@@ -622,6 +629,7 @@ static void take_ocsp(struct slot *s, const struct pki_cert *cert, const struct 
 		return;
 	}
 	ret->next_update = is.next_update;
+	ret->proven = true;
 	/* Whoever sends an old "good" again must not undo a new "revoked". */
 	if (s->ocsp && pki_ocsp_status(s->ocsp, cert, issuer, at, NULL, &was) == 0 &&
 	    is.this_update < was.this_update) {
@@ -666,16 +674,22 @@ int evidence_take(struct evidence *e, const struct proto_news *what, const uint8
 bool evidence_settle(struct evidence *e, struct proto_news_taken *ret)
 {
 	struct slot *s = find(e, ret->key);
-	bool outdated = false;
+	bool outdated = false, unproven = false, proven = false;
 
 	if (!s || !s->unsettled)
 		return false;
 	for (size_t i = 0; i < s->n_lists; i++) {
-		if (!s->lists[i].proven)
-			return true;
+		unproven |= !s->lists[i].proven;
+		proven |= s->lists[i].proven && s->lists[i].came;
 		outdated |= s->lists[i].came && is_outdated(e, s->lists[i].crl);
 	}
+	if (unproven) {
+		/* One of those that came together with others. */
+		ret->proven |= ret->taken && proven && !outdated && !s->older;
+		return true;
+	}
 	s->unsettled = false;
+	ret->proven = true;
 	ret->outdated = outdated && !s->older;
 	if (s->older || outdated) {
 		refuse(s, ret, outcome_texts[s->older ? OUTCOME_OLDER : OUTCOME_OUTDATED]);

@@ -58,7 +58,8 @@ static void send_news(struct channel *c, const struct news_item *item, const str
 /* A list may be of use to any worker; of an answer those hear that asked, so that each keeps those of its own peers. */
 static bool is_for(const struct news_item *item, unsigned int worker)
 {
-	return item->what.kind == NEWS_CRL || (item->wanted_by & (1U << worker)) != 0;
+	return item->what.kind == NEWS_CRL ||
+	       (news_wanted_by(item, now_boottime()) & (1U << worker)) != 0;
 }
 
 static void send_failed(struct channel *c, const uint8_t key[PKI_SHA256_SIZE], const char *text)
@@ -96,9 +97,15 @@ static void send_to_others(struct gateway *g, const struct news_item *item, uint
 	}
 }
 
-/* Whose word would have counted has ended. Nobody knows what that is worth which came, and others may have let go for it what is in force. */
+static void conclude(struct gateway *g, struct news_item *item);
+
+/* A worker that was asked has ended. If nobody else knows what that is worth which came, it is fetched again, as others may have let go for it what is in force. */
 static void judge_lost(struct gateway *g, struct news_item *item, uint32_t judge)
 {
+	if (item->said.genuine || item->said.older) {
+		conclude(g, item);
+		return;
+	}
 	news_refuse(item);
 	item->due = now_boottime();
 	if (item->what.kind == NEWS_CRL)
@@ -109,6 +116,7 @@ void fetching_tell_verify(struct gateway *g, struct channel *c)
 {
 	const uint32_t bit = 1U << channel_index(c);
 	struct news_item *item;
+	uint32_t asked;
 	struct msg_writer m;
 
 	msg_begin(&m, MSG_NEWS_SETUP);
@@ -116,9 +124,9 @@ void fetching_tell_verify(struct gateway *g, struct channel *c)
 	(void)channel_send(c, &m, -EBADF);
 	LIST_FOREACH(item, &g->news.all, all)
 	{
-		item->wanted_by &= ~bit;
-		item->came_to &= ~bit;
-		if (item->fresh.size > 0 && item->judge == channel_index(c))
+		asked = item->asked;
+		news_worker_started(item, channel_index(c));
+		if (item->fresh.size > 0 && asked == bit)
 			judge_lost(g, item, bit);
 		if (item->what.kind == NEWS_CRL && news_there(item)->size > 0)
 			send_news(c, item, news_there(item), false);
@@ -243,8 +251,7 @@ void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news
 					    : "nothing is fetched (gateway.fetch.enabled)");
 		return;
 	}
-	item->wanted = MAX(now, (usec_t)1);
-	item->wanted_by |= 1U << p->index;
+	news_want(item, p->index, now);
 	if (item->number == 0 && !item->is_waiting && now >= item->due)
 		fetch_in_turn(g, item);
 	if (!waiting)
@@ -259,7 +266,6 @@ void fetching_on_want(struct gateway *g, struct proc *p, const struct proto_news
 
 static void came(struct gateway *g, struct news_item *item, int *fd)
 {
-	bool any = false, asked = false;
 	size_t size;
 	int r;
 
@@ -283,16 +289,15 @@ static void came(struct gateway *g, struct news_item *item, int *fd)
 
 		if (!c || !is_for(item, i))
 			continue;
-		/* One with paths that depend on it, if there is one: a path may be what tells whether it is genuine. */
-		if (!any || (!asked && (item->wanted_by & (1U << i))))
-			item->judge = i;
-		any = true;
-		asked = asked || (item->wanted_by & (1U << i));
 		item->came_to |= 1U << i;
 		send_news(c, item, &item->fresh, false);
 	}
+	/* Those with paths that depend on it, if there are any: a path may be what tells whether it is genuine. */
+	item->asked = item->came_to & news_wanted_by(item, now_boottime());
+	if (item->asked == 0)
+		item->asked = item->came_to;
 	/* Whoever wanted it has ended. */
-	if (!any)
+	if (item->asked == 0)
 		news_refuse(item);
 }
 
@@ -320,51 +325,89 @@ void fetching_on_failed(struct gateway *g, const struct proto_fetch_failed *f)
 }
 
 /* What came was refused. */
-static void not_taken(struct gateway *g, struct news_item *item, const struct proto_news_taken *t)
+static void not_taken(struct gateway *g, struct news_item *item)
 {
-	if (item->what.kind != NEWS_CRL) {
-		news_refuse(item);
-		return;
-	}
 	/* It is all that verify has, and a worker that is started is to have it, too. */
-	if (t->outdated && item->now.size == 0) {
+	if (item->what.kind == NEWS_CRL && item->said.outdated &&
+	    (item->now.size == 0 || item->doubtful)) {
 		news_outdated(&g->news, item);
 		send_to_others(g, item, item->came_to);
 		return;
 	}
 	news_refuse(item);
-	/*
-	 * A worker with no path that tells which list is genuine has the last one that came, and not the one that counts. Nor has one that knows of a newer
-	 * one no more than that.
-	 */
-	send_to_others(g, item, t->outdated ? 0 : 1U << item->judge);
+	/* A worker with no path that tells which list is genuine has the last one that came, and not the one that counts; nor has one that knows of that no more than the time. */
+	if (item->what.kind == NEWS_CRL)
+		send_to_others(g, item, ~item->came_to);
 }
 
-/* Of what can be told without a path all workers say the same; the word of one counts. */
-void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_news_taken *t)
+static void put_in_force(struct gateway *g, struct news_item *item)
 {
-	struct news_item *item = news_find(&g->news, t->key);
+	const int64_t next_update = item->said.next_update;
 
-	/* What was kept, and sent to a worker that started, is known to be good. A word about that, or about what came before, is none about what came last. */
-	if (!item || item->fresh.size == 0 || item->judge != p->index ||
-	    t->serial != item->fresh.serial)
-		return;
-	if (!t->taken) {
-		note_failure(g, item, t->text);
-		not_taken(g, item, t);
-		return;
-	}
 	if (item->failures > 0)
 		log_notice("%s can be had again", item->what.url);
 	item->failures = 0;
 	item->text[0] = '\0';
-	news_accept(&g->news, item);
+	news_accept(&g->news, item, !item->said.genuine);
 	/* Those that were started since have what was in force before. */
 	send_to_others(g, item, item->came_to);
-	item->next_update = t->next_update;
+	item->next_update = next_update;
 	item->due = now_boottime() +
-		    news_again_in(t->next_update, now_seconds(), refresh_of(g)) * USEC_PER_SEC;
+		    news_again_in(next_update, now_seconds(), refresh_of(g)) * USEC_PER_SEC;
 	news_file_save(&g->news, item);
+}
+
+/*
+ * All that were asked have said what came is worth. Who has a path for it knows more than who has not, so that one who knows it to be genuine is enough, unless
+ * another has what is newer. What nobody knows more of than that nothing speaks against it takes the place of nothing that is better.
+ */
+static void conclude(struct gateway *g, struct news_item *item)
+{
+	const struct news_said *said = &item->said;
+	bool better = item->now.size > 0 ? !item->doubtful : item->outdated.size > 0;
+
+	if (!said->older && (said->genuine || (!said->refused && !better))) {
+		put_in_force(g, item);
+		return;
+	}
+	note_failure(g, item, said->why ? said->why : "nobody knows whose key signed it");
+	not_taken(g, item);
+}
+
+static void note_word(struct news_said *said, const struct proto_news_taken *t)
+{
+	if (t->taken) {
+		if (t->proven || !said->genuine)
+			said->next_update = t->next_update;
+		said->genuine |= t->proven;
+		return;
+	}
+	if (!said->why || (t->proven && !said->older)) {
+		free(said->why);
+		said->why = strdup(t->text);
+	}
+	said->older |= t->proven;
+	said->outdated |= t->outdated;
+	said->refused = true;
+}
+
+/* Of what can be told without a path all workers say the same. */
+void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_news_taken *t)
+{
+	struct news_item *item = news_find(&g->news, t->key);
+	const uint32_t bit = 1U << p->index;
+
+	/* What was kept, and sent to a worker that started, is known to be good. A word about that, or about what came before, is none about what came last. */
+	if (!item || item->fresh.size == 0 || t->serial != item->fresh.serial ||
+	    !(item->came_to & bit))
+		return;
+	/* Who was not asked may know all the same. */
+	if (!t->proven && !(item->asked & bit))
+		return;
+	note_word(&item->said, t);
+	item->asked &= ~bit;
+	if (item->asked == 0)
+		conclude(g, item);
 }
 
 void fetching_lost(struct gateway *g)

@@ -104,8 +104,41 @@ void news_del(struct news *n, struct news_item *item)
 	bytes_done(&item->now);
 	bytes_done(&item->fresh);
 	bytes_done(&item->outdated);
+	free(item->said.why);
 	free(item->blobs);
 	free(item);
+}
+
+void news_want(struct news_item *item, unsigned int worker, usec_t now)
+{
+	const usec_t used = NEWS_USED_SECONDS * USEC_PER_SEC;
+
+	if (now - item->wanted_since >= used) {
+		item->wanted_before = now - item->wanted_since < 2 * used ? item->wanted_by : 0;
+		item->wanted_by = 0;
+		item->wanted_since = now;
+	}
+	item->wanted_by |= 1U << worker;
+	item->wanted = MAX(now, (usec_t)1);
+}
+
+uint32_t news_wanted_by(const struct news_item *item, usec_t now)
+{
+	const usec_t used = NEWS_USED_SECONDS * USEC_PER_SEC;
+
+	if (now - item->wanted_since < used)
+		return item->wanted_by | item->wanted_before;
+	return now - item->wanted_since < 2 * used ? item->wanted_by : 0;
+}
+
+void news_worker_started(struct news_item *item, unsigned int worker)
+{
+	const uint32_t others = ~(1U << worker);
+
+	item->wanted_by &= others;
+	item->wanted_before &= others;
+	item->came_to &= others;
+	item->asked &= others;
 }
 
 /* Drops the one that was wanted longest ago, unless that is not long ago. lists: of those alone. */
@@ -256,12 +289,21 @@ int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec
 	return 0;
 }
 
+/* What was said is about what came. */
+static void forget_said(struct news_item *item)
+{
+	free(item->said.why);
+	item->said = (struct news_said){0};
+	item->asked = 0;
+}
+
 void news_refuse(struct news_item *item)
 {
 	bytes_done(&item->fresh);
+	forget_said(item);
 }
 
-void news_accept(struct news *n, struct news_item *item)
+void news_accept(struct news *n, struct news_item *item, bool doubtful)
 {
 	if (item->fresh.size == 0)
 		return;
@@ -269,17 +311,21 @@ void news_accept(struct news *n, struct news_item *item)
 	bytes_done(&item->now);
 	bytes_done(&item->outdated);
 	item->now = item->fresh;
+	item->doubtful = doubtful;
 	item->fresh = (struct news_bytes){.fd = -EBADF};
+	forget_said(item);
 }
 
 void news_outdated(struct news *n, struct news_item *item)
 {
-	if (item->fresh.size == 0 || item->now.size > 0)
+	if (item->fresh.size == 0 || (item->now.size > 0 && !item->doubtful))
 		return;
-	n->bytes += item->fresh.size - item->outdated.size;
+	n->bytes += item->fresh.size - news_there(item)->size;
+	bytes_done(&item->now);
 	bytes_done(&item->outdated);
 	item->outdated = item->fresh;
 	item->fresh = (struct news_bytes){.fd = -EBADF};
+	forget_said(item);
 }
 
 const struct news_bytes *news_there(const struct news_item *item)
@@ -403,7 +449,7 @@ static int take(struct news *n, const struct record *r, const uint8_t *parts, in
 		e = news_came(n, item, &fd, r->data_len, boot);
 	if (e < 0)
 		return e;
-	news_accept(n, item);
+	news_accept(n, item, false);
 	item->next_update = r->next_update;
 	return 0;
 }
@@ -495,7 +541,7 @@ static void write_anew(struct news *n)
 	n->file_size = 0;
 	LIST_FOREACH(item, &n->all, all)
 	{
-		if (item->now.size > 0 && n->file >= 0)
+		if (item->now.size > 0 && !item->doubtful && n->file >= 0)
 			(void)write_record(n, item);
 	}
 }
@@ -504,7 +550,7 @@ void news_file_save(struct news *n, const struct news_item *item)
 {
 	int r;
 
-	if (n->file < 0 || item->now.size == 0)
+	if (n->file < 0 || item->now.size == 0 || item->doubtful)
 		return;
 	if (n->file_size > 2 * n->bytes + 1024 * 1024) {
 		write_anew(n);

@@ -35,6 +35,16 @@ struct news_bytes {
 	uint64_t serial; /* no others have the same; 0: nothing */
 };
 
+/* What verify workers say of what came. */
+struct news_said {
+	bool genuine;	     /* one that knows whose it is takes it */
+	bool older;	     /* one that knows whose it is does not */
+	bool refused;	     /* one does not */
+	bool outdated;	     /* see proto_news_taken */
+	int64_t next_update; /* as who takes it says */
+	char *why;	     /* as who does not says; NULL: nobody */
+};
+
 struct news_item {
 	LIST_ENTRY(news_item) all;
 	STAILQ_ENTRY(news_item) waiting;
@@ -47,9 +57,13 @@ struct news_item {
 	struct news_bytes fresh; /* came, and verify has not said what it thinks of it */
 	struct news_bytes
 		outdated; /* while nothing is in force: it revokes what it lists, and says nothing good */
-	uint32_t wanted_by;  /* bits of verify workers: who is told of an answer */
-	uint32_t came_to;    /* likewise: who was sent what came */
-	unsigned int judge;  /* the worker whose word counts of what came */
+	bool doubtful; /* what is in force: nobody has said that it is genuine, or otherwise */
+	/* bits of verify workers: who wanted it since then, and some time before, see news_wanted_by() */
+	uint32_t wanted_by, wanted_before;
+	usec_t wanted_since;
+	/* likewise: who was sent what came, and whose word about it is awaited; what was said */
+	uint32_t came_to, asked;
+	struct news_said said;
 	int64_t next_update; /* of what is in force; seconds since 1970 */
 	uint32_t number;     /* of the fetch that is under way; 0: none */
 	bool is_waiting;     /* for its turn to be fetched */
@@ -88,11 +102,17 @@ void news_end(struct news *n, struct news_item *item);
 /* It waits for its turn; the one that has waited longest, which waits no more, or NULL. */
 void news_wait(struct news *n, struct news_item *item);
 struct news_item *news_next(struct news *n);
+/* A verify worker wants it. */
+void news_want(struct news_item *item, unsigned int worker, usec_t now);
+/* Bits of those that did within NEWS_USED_SECONDS (at most three times as long ago), and were not started since. */
+uint32_t news_wanted_by(const struct news_item *item, usec_t now);
+void news_worker_started(struct news_item *item, unsigned int worker);
+
 /* Something came, of 1 … bytes: takes *fd, or what is in it. -ENOSPC: there is no room for so much; or another error. */
 int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec_t now);
 void news_refuse(struct news_item *item);
-/* What came becomes what is in force; or what is there while nothing is in force, and is not kept over a restart. */
-void news_accept(struct news *n, struct news_item *item);
+/* What came becomes what is in force, and unless it is doubtful that is kept over a restart; or what is there while nothing is in force, and is not kept over a restart. */
+void news_accept(struct news *n, struct news_item *item, bool doubtful);
 void news_outdated(struct news *n, struct news_item *item);
 /* What verify is to have of it, which may be nothing. */
 const struct news_bytes *news_there(const struct news_item *item);

@@ -210,6 +210,7 @@ void proto_put_news_taken(struct msg_writer *w, const struct proto_news_taken *p
 	msg_put_fixed(w, p->key, sizeof(p->key));
 	msg_put_u64(w, p->serial);
 	msg_put_bool(w, p->taken);
+	msg_put_bool(w, p->proven);
 	msg_put_bool(w, p->outdated);
 	msg_put_i64(w, p->next_update);
 	msg_put_str(w, p->text);
@@ -220,6 +221,7 @@ void proto_get_news_taken(struct msg_reader *r, struct proto_news_taken *ret)
 	msg_get_fixed(r, ret->key, sizeof(ret->key));
 	ret->serial = msg_get_u64(r);
 	ret->taken = msg_get_bool(r);
+	ret->proven = msg_get_bool(r);
 	ret->outdated = msg_get_bool(r);
 	ret->next_update = msg_get_i64(r);
 	msg_get_str(r, ret->text, sizeof(ret->text));

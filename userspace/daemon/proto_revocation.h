@@ -124,6 +124,7 @@ struct proto_news_taken {
 	uint8_t key[PKI_SHA256_SIZE];
 	uint64_t serial; /* of NEWS: which bytes that is about */
 	bool taken;
+	bool proven; /* whose key signed what came is known: what is said of it is more than that nothing speaks against it */
 	bool outdated; /* not taken; it is older than one that was in force, and revokes what it lists */
 	int64_t next_update;	    /* seconds since 1970; INT64_MAX: they do not say */
 	char text[PROTO_NEWS_TEXT]; /* why they were not taken */

@@ -462,6 +462,7 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 	try_waiting(v, taken.key);
 	/* Some of the paths are looked at here and now if that tells whether it is genuine. */
 	if (evidence_settle(v->evidence, &taken) && v->now) {
+		watch_news_first(v->watch, taken.key);
 		(void)watch_run(v->watch, v->now, &k, now_seconds(), now_boottime());
 		(void)evidence_settle(v->evidence, &taken);
 	}

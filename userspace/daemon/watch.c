@@ -331,6 +331,21 @@ void watch_news(struct watch *w, const uint8_t key[PKI_SHA256_SIZE])
 	}
 }
 
+void watch_news_first(struct watch *w, const uint8_t key[PKI_SHA256_SIZE])
+{
+	struct watched *next;
+	size_t n = 0;
+
+	for (struct watched *p = TAILQ_FIRST(&w->look_at); p && n < WATCH_BATCH; p = next) {
+		next = TAILQ_NEXT(p, all);
+		if (!evidence_keys_have(p->keys, p->n_keys, key))
+			continue;
+		TAILQ_REMOVE(&w->look_at, p, all);
+		TAILQ_INSERT_HEAD(&w->look_at, p, all);
+		n++;
+	}
+}
+
 /* Those whose time has come: there may be many, of which few are due, so that it is not worth it more than once a second. */
 static void sweep(struct watch *w, int64_t now, usec_t boot)
 {

@@ -46,6 +46,8 @@ void watch_del(struct watch *w, uint64_t handle);
 void watch_all(struct watch *w);
 /* There are news: those that depend on them are. */
 void watch_news(struct watch *w, const uint8_t key[PKI_SHA256_SIZE]);
+/* Of those as many as one run looks at before others that wait, as they may tell what the news are worth. */
+void watch_news_first(struct watch *w, const uint8_t key[PKI_SHA256_SIZE]);
 /*
  * Looks at some of those that are due. True: there are more. `now` in seconds since 1970; boot is of the boot clock, by which paths ask again for
  * what they depend on once in WATCH_KEEP_SECONDS, so that it is kept fresh.
