@@ -34,6 +34,33 @@ static void an_error_that_all_have_is_told_once(void **state _unused_)
 	assert_string_equal(w.text, "no certificate");
 }
 
+static void what_is_found_in_a_file_says_where_that_stands(void **state _unused_)
+{
+	struct cg_source chain = {.connection = "hq", .key = "inbound_certificate.chain[0]"};
+	struct proc key = {.g = &w.g, .role = ROLE_KEY};
+	struct stage_finding s = {.ref = {1, 1},
+				  .finding = {.severity = PKI_WARNING,
+					      .where = "gw.pem",
+					      .found = "it ends soon",
+					      .wanted = "renew it"}};
+
+	w.connections[0].outbound_certificate = (struct cg_source){.connection = "hq",
+								   .key = "outbound_certificate"};
+	w.connections[0].inbound_chain = &chain;
+	w.connections[0].n_inbound_chain = 1;
+	load_on_finding(&w.g, &key, &s);
+	for (size_t i = 0; i < WORKERS; i++)
+		load_on_finding(&w.g, &w.verify[i], &s);
+	answer(0, 7, NULL);
+	answer(1, 7, NULL);
+	assert_int_equal(w.error, 0);
+	assert_int_equal(w.diags, 2);
+	assert_string_equal(w.keys[0], "connections[hq].outbound_certificate");
+	assert_string_equal(w.keys[1], "connections[hq].inbound_certificate.chain[0]");
+	assert_non_null(strstr(w.text, "gw.pem: it ends soon"));
+	assert_string_equal(w.hint, "renew it");
+}
+
 static void what_they_read_differently_is_not_put_in_force(void **state _unused_)
 {
 	answer(1, 7, NULL);
@@ -199,6 +226,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_all_take_is_put_in_force, begin, end),
 		cmocka_unit_test_setup_teardown(what_any_worker_refuses_is_not, begin, end),
 		cmocka_unit_test_setup_teardown(an_error_that_all_have_is_told_once, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_found_in_a_file_says_where_that_stands,
+						begin, end),
 		cmocka_unit_test_setup_teardown(what_they_read_differently_is_not_put_in_force,
 						begin, end),
 		cmocka_unit_test_setup_teardown(

@@ -442,6 +442,7 @@ void load_on_finding(struct gateway *g, struct proc *p, const struct stage_findi
 	struct load *l = g->load;
 	const struct cg_connection *c;
 	const struct cg_source *at;
+	char key[CG_SOURCE_KEY_SIZE];
 
 	if (!l || !l->begun || l->at >= l->n || s->ref.generation != l->generation ||
 	    s->ref.connection != l->conns[l->at]->id || (p->role == ROLE_VERIFY && p->index != 0) ||
@@ -451,6 +452,6 @@ void load_on_finding(struct gateway *g, struct proc *p, const struct stage_findi
 	at = p->role == ROLE_VERIFY && c->n_inbound_chain > 0 ? &c->inbound_chain[0]
 							      : &c->outbound_certificate;
 	cg_diags_add(&l->diags, s->finding.severity == PKI_ERROR ? CG_DIAG_ERROR : CG_DIAG_WARNING,
-		     &at->loc, at->key, s->finding.wanted, "%s: %s (%s)", s->finding.where,
-		     s->finding.found, pki_rule_name(s->finding.rule));
+		     &at->loc, cg_source_key(at, key), s->finding.wanted, "%s: %s (%s)",
+		     s->finding.where, s->finding.found, pki_rule_name(s->finding.rule));
 }

@@ -50,6 +50,7 @@ static struct world {
 	unsigned int applied, done;
 	int error;
 	char text[512], hint[256];
+	char keys[2][128]; /* where the first ones stand */
 } w;
 
 /* ---------------------------------------------------------------- what load.c calls of the daemon */
@@ -217,6 +218,9 @@ static inline void on_done(void *ctx _unused_, int error, const struct cg_diags 
 	w.error = error;
 	json_decref(result);
 	w.diags = diags->n;
+	for (size_t i = 0; i < MIN(diags->n, ARRAY_SIZE(w.keys)); i++)
+		(void)snprintf(w.keys[i], sizeof(w.keys[i]), "%s",
+			       diags->items[i].key ? diags->items[i].key : "");
 	if (diags->n == 0)
 		return;
 	(void)snprintf(w.text, sizeof(w.text), "%s", diags->items[0].text);
