@@ -180,7 +180,8 @@ static void what_is_revoked_is_refused_and_what_is_renewed_is_not(void **state)
 	assert_text(r.err, "already");
 	run(&r, "pki", "crl", "--json", "--days", "7", ca);
 	assert_status(&r, 0);
-	assert_int_equal(json_integer_value(json_object_get(r.json, "crl_number")), 3);
+	assert_true(json_integer_value(json_object_get(r.json, "crl_number")) >=
+		    pkigen_now() - 7200);
 	run(&r, "cert", "verify", "--chain", in("rev/root.cer"), "--crl", crl, in("r.cer"));
 	assert_status(&r, 1);
 	/* another authority's certificate is not its to revoke */
@@ -242,7 +243,8 @@ static void every_list_has_a_url_of_its_own(void **state)
 static void the_roots_key_may_be_kept_elsewhere(void **state)
 {
 	_cleanup_(run_done) struct run r = {};
-	char *ca = in("off"), *key = in("off/root.key"), *away = in("away.key");
+	char *ca = in("off"), *key = in("off/root.key"), *away = in("away.key"),
+	     *ca_key = in("off/ca.key");
 
 	(void)state;
 	run(&r, "pki", "init", "--subject", "Off Root", "--intermediate", "Off CA", ca);
@@ -263,12 +265,29 @@ static void the_roots_key_may_be_kept_elsewhere(void **state)
 	run(&r, "pki", "crl", "--json", ca);
 	assert_status(&r, 0);
 	assert_int_equal(json_array_size(json_object_get(r.json, "files")), 1);
+	/* where that key is kept it makes its list without the others */
+	assert_int_equal(rename(away, key), 0);
+	assert_int_equal(rename(ca_key, away), 0);
+	run(&r, "pki", "crl", "--json", ca);
+	assert_status(&r, 0);
+	assert_int_equal(json_array_size(json_object_get(r.json, "files")), 1);
+	assert_text(r.out, "root.crl");
+	assert_int_equal(rename(key, in("none.key")), 0);
+	run(&r, "pki", "crl", ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "no list was made");
+	assert_int_equal(rename(away, ca_key), 0);
+	assert_int_equal(rename(in("none.key"), away), 0);
 	/* what only the root can list is told to be on no list, and is not "already" revoked then */
 	for (int i = 0; i < 2; i++) {
-		run(&r, "pki", "revoke", ca, in("off/ca.cer"));
+		if (i == 0)
+			run(&r, "pki", "revoke", ca, in("off/ca.cer"));
+		else
+			run(&r, "pki", "revoke", "--reason", "cACompromise", ca, in("off/ca.cer"));
 		assert_status(&r, 1);
 		assert_text(r.err, "no list has it yet");
 	}
+	assert_text(slurp(in("off/index.json")), "cACompromise");
 	run(&r, "pki", "intermediate", "--subject", "Off CA 2", ca);
 	assert_status(&r, 1);
 	assert_text(r.err, "root.key");
@@ -329,6 +348,63 @@ static void the_next_intermediate_issues_and_the_one_before_stays_good(void **st
 	assert_text(r.err, "without an intermediate");
 }
 
+/* By another CA, whose names are whatever somebody wrote; and by this one, which does not trust it any more. */
+static void what_is_not_ours_or_revoked_is_not_renewed(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	char *ca = in("ours"), *theirs = in("theirs"), *index;
+
+	(void)state;
+	run(&r, "pki", "init", "--subject", "Ours", ca);
+	assert_status(&r, 0);
+	run(&r, "pki", "init", "--subject", "Ours", theirs);
+	assert_status(&r, 0);
+	run(&r, "pki", "issue", "--subject", "gw", "--out", in("f"), theirs);
+	assert_status(&r, 0);
+	run(&r, "pki", "renew", "--key-file", in("f.key"), "--out", in("f2"), ca, in("f.cer"));
+	assert_status(&r, 1);
+	assert_text(r.err, "ours did not issue it");
+	/* nor if its serial number is one of ours */
+	index = slurp(in("theirs/index.json"));
+	pkigen_write(in("ours/index.json"), index, strlen(index));
+	run(&r, "pki", "renew", "--key-file", in("f.key"), "--out", in("f2"), ca, in("f.cer"));
+	assert_status(&r, 1);
+	assert_text(r.err, "ours did not issue it");
+	assert_int_equal(access(in("f2.cer"), F_OK), -1);
+	run(&r, "pki", "revoke", "--reason", "keyCompromise", theirs, in("f.cer"));
+	assert_status(&r, 0);
+	run(&r, "pki", "renew", "--key-file", in("f.key"), "--out", in("f2"), theirs, in("f.cer"));
+	assert_status(&r, 1);
+	assert_text(r.err, "it was revoked 20");
+	assert_int_equal(access(in("f2.cer"), F_OK), -1);
+}
+
+static void a_folder_from_a_backup_makes_newer_lists(void **state)
+{
+	_cleanup_(run_done) struct run r = {};
+	char *ca = in("old"), *index;
+	json_int_t number;
+
+	(void)state;
+	run(&r, "pki", "init", "--subject", "Old", "--intermediate", "Old CA", ca);
+	assert_status(&r, 0);
+	index = slurp(in("old/index.json"));
+	for (int i = 0; i < 3; i++) {
+		run(&r, "pki", "crl", "--json", ca);
+		assert_status(&r, 0);
+	}
+	number = json_integer_value(json_object_get(r.json, "crl_number"));
+	/* once that many seconds have passed */
+	assert_in_range(number, pkigen_now() - 7200, pkigen_now());
+	pkigen_write(in("old/index.json"), index, strlen(index));
+	/* one that was made since is not overwritten */
+	pkigen_write(in("old/ca2.key"), "key", 3);
+	run(&r, "pki", "intermediate", "--subject", "Old CA 2", ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "never overwritten");
+	assert_string_equal(slurp(in("old/ca2.key")), "key");
+}
+
 static void passphrases_protect_the_keys(void **state)
 {
 	_cleanup_(run_done) struct run r = {};
@@ -355,11 +431,26 @@ static void passphrases_protect_the_keys(void **state)
 	assert_status(&r, 1);
 	run(&r, "cert", "lint", "--outbound", in("l.pfx"), "--passphrase-file", wrong);
 	assert_status(&r, 0);
+	run(&r, "pki", "revoke", "--ca-passphrase-file", pass, ca, in("l.pfx"));
+	assert_status(&r, 1);
+	assert_text(r.err, "--passphrase-file");
+	run(&r, "pki", "revoke", "--ca-passphrase-file", pass, "--passphrase-file", wrong, ca,
+	    in("l.pfx"));
+	assert_status(&r, 0);
+	/* nor are they for everybody to read */
+	assert_int_equal(chmod(in("locked/root.key"), 0644), 0);
+	run(&r, "pki", "crl", "--ca-passphrase-file", pass, ca);
+	assert_status(&r, 1);
+	assert_text(r.err, "root.key");
+	assert_text(r.err, "chmod");
 }
 
 static void nothing_is_overwritten_and_mistakes_are_told(void **state)
 {
 	_cleanup_(run_done) struct run r = {};
+	static const char *const bad_urls[] = {"",	     "ftp://a/b",   "http://",
+					       "http:///x",  "http://a/ b", "ldap://a/b",
+					       "https://:80"};
 	char *ca = in("once"), *index = in("once/index.json"), *key;
 
 	(void)state;
@@ -410,6 +501,19 @@ static void nothing_is_overwritten_and_mistakes_are_told(void **state)
 	assert_text(r.err, "a CA's certificate");
 	run(&r, "pki", "revoke", "--reason", "whim", ca, in("o.cer"));
 	assert_status(&r, 2);
+	/* half of an authority is none */
+	for (int i = 0; i < 2; i++) {
+		run(&r, "pki", "init", "--subject", "CN=Half Root", "--intermediate",
+		    i ? "CN=half  root" : "CN=gw,FOO=1", in("half"));
+		assert_status(&r, 1);
+		assert_text(r.err, i ? "is the name of a CA" : "FOO");
+		assert_int_equal(access(in("half/root.key"), F_OK), -1);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad_urls); i++) {
+		run(&r, "pki", "init", "--subject", "Root", "--crl-url", bad_urls[i], in("url"));
+		assert_status(&r, 2);
+		assert_text(r.err, "--crl-url");
+	}
 	run(&r, "pki", "inti");
 	assert_status(&r, 2);
 	assert_text(r.err, "did you mean 'init'");
@@ -451,6 +555,8 @@ int main(void)
 		cmocka_unit_test(every_list_has_a_url_of_its_own),
 		cmocka_unit_test(the_roots_key_may_be_kept_elsewhere),
 		cmocka_unit_test(the_next_intermediate_issues_and_the_one_before_stays_good),
+		cmocka_unit_test(what_is_not_ours_or_revoked_is_not_renewed),
+		cmocka_unit_test(a_folder_from_a_backup_makes_newer_lists),
 		cmocka_unit_test(passphrases_protect_the_keys),
 		cmocka_unit_test(nothing_is_overwritten_and_mistakes_are_told),
 		cmocka_unit_test(no_certificate_outlives_its_issuer),

@@ -5,6 +5,19 @@
  */
 #include "lib/loadtest.h"
 
+static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata _unused_)
+{
+}
+
+/* A configuration is in force, and `old` is of it. */
+static void in_force(struct conn *old)
+{
+	w.g.load_timer = evtimer_new(w.g.base, on_timer, NULL);
+	assert_non_null(w.g.load_timer);
+	w.g.loaded = true;
+	w.old = old;
+}
+
 /* Files that changed, say: there is something to go back to. */
 static void what_is_loaded_later_is_good_or_not_loaded(void **state _unused_)
 {
@@ -50,10 +63,6 @@ static void but_time_is_no_change(void **state _unused_)
 	}
 }
 
-static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata _unused_)
-{
-}
-
 /* One worker had no room for it: its files are good, and nothing else would have it loaded again. */
 static void what_was_refused_for_want_of_room_is_tried_again(void **state _unused_)
 {
@@ -63,10 +72,7 @@ static void what_was_refused_for_want_of_room_is_tried_again(void **state _unuse
 	static struct staged_trust s;
 	struct timeval at;
 
-	w.g.load_timer = evtimer_new(w.g.base, on_timer, NULL);
-	assert_non_null(w.g.load_timer);
-	w.g.loaded = true;
-	w.old = &old;
+	in_force(&old);
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		w.g.generation = 0;
 		(void)event_del(w.g.load_timer);
@@ -109,10 +115,7 @@ static void what_is_due_during_a_restart_is_loaded_after_it(void **state _unused
 	struct restart *under_way = (struct restart *)&w;
 	struct conn old = {.files_loaded = 0};
 
-	w.g.load_timer = evtimer_new(w.g.base, on_timer, NULL);
-	assert_non_null(w.g.load_timer);
-	w.g.loaded = true;
-	w.old = &old;
+	in_force(&old);
 	for (unsigned int i = 0; i < 2; i++) {
 		w.g.load_again = i == 0;
 		w.g.load_retries = i;
@@ -171,10 +174,7 @@ static void what_is_due_and_fails_is_tried_with_pauses(void **state _unused_)
 {
 	struct conn old = {.files_loaded = 1};
 
-	w.g.load_timer = evtimer_new(w.g.base, on_timer, NULL);
-	assert_non_null(w.g.load_timer);
-	w.g.loaded = true;
-	w.old = &old;
+	in_force(&old);
 	w.g.load_again = true;
 	for (unsigned int i = 0; i < 9; i++) {
 		load_what_is_due(&old, i == 4 ? "no file" : "half a file");
@@ -216,10 +216,7 @@ static void who_knows_nothing_is_told_of_the_others(void **state _unused_)
 {
 	struct conn old = {.files_loaded = 1};
 
-	w.g.load_timer = evtimer_new(w.g.base, on_timer, NULL);
-	assert_non_null(w.g.load_timer);
-	w.g.loaded = true;
-	w.old = &old;
+	in_force(&old);
 	load_on_process(&w.g, false);
 	load_what_is_due(&old, "half a file");
 	assert_int_equal(w.error, -EINVAL);

@@ -15,21 +15,18 @@ static void test_flood_from_invented_addresses_keeps_nobody_out(void **state)
 	struct seeded random;
 	struct ike_counters counters;
 	struct sim_node *a, *b;
-	uint8_t buf[4096];
 
 	(void)state;
 	(void)seeded_random(&random, 400);
 	stranger_pair(s, &a, &b);
 	for (int i = 0; i < 20000; i++) {
 		struct cg_endpoint from = stranger_address(&random);
-		size_t len = stranger_init(seeded_next(&random) | 1, IKE_VIEW_NONE, buf,
-					   sizeof(buf));
 
 		/* Some with the address prefix of the honest peer. */
 		if (i % 3 == 0)
 			ike_store_u32(from.addr.bytes,
 				      0xc0000200 | (uint32_t)(seeded_next(&random) & 0xff));
-		ike_input(b->engine, s->now, &to, &from, buf, len);
+		stranger_begins(b, &to, &from, &random);
 		sim_run(s, 100);
 		assert_true(b->engine->half_open <= 256);
 		if (i == 10000)
@@ -365,7 +362,6 @@ static void test_flood_of_other_groups_keeps_none_out(void **state)
 	struct ike_counters counters;
 	struct seeded random;
 	struct sim_node *a, *b;
-	uint8_t buf[4096];
 
 	(void)state;
 	(void)seeded_random(&random, 409);
@@ -374,10 +370,8 @@ static void test_flood_of_other_groups_keeps_none_out(void **state)
 	/* What strangers offer has b's group, and a public value of another one. */
 	for (int i = 0; i < 20000; i++) {
 		struct cg_endpoint from = stranger_address(&random);
-		size_t len = stranger_init(seeded_next(&random) | 1, IKE_VIEW_NONE, buf,
-					   sizeof(buf));
 
-		ike_input(b->engine, s->now, &to, &from, buf, len);
+		stranger_begins(b, &to, &from, &random);
 		sim_run(s, SIM_MS);
 		assert_true(b->engine->half_open <= 1);
 		if (i == 5000)

@@ -47,7 +47,6 @@ static void test_flood_from_real_addresses_is_bounded_by_prefix(void **state)
 	struct botnet net = {};
 	struct ike_counters counters;
 	struct sim_node *a, *b;
-	uint8_t buf[4096];
 
 	(void)state;
 	(void)seeded_random(&net.random, 401);
@@ -57,12 +56,10 @@ static void test_flood_from_real_addresses_is_bounded_by_prefix(void **state)
 	for (int i = 0; i < 5000; i++) {
 		/* Ten prefixes full of them. */
 		struct cg_endpoint from = {.addr.family = AF_INET, .port = 500};
-		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
-					   sizeof(buf));
 
 		ike_store_u32(from.addr.bytes, 0x0b000000 | (uint32_t)(i % 10) << 8 |
 						       (uint32_t)(seeded_next(&net.random) & 0xff));
-		ike_input(b->engine, s->now, &to, &from, buf, len);
+		stranger_begins(b, &to, &from, &net.random);
 		sim_run(s, SIM_MS);
 		assert_true(b->engine->half_open <= 10 * 16 + 1);
 		if (i == 2500)
@@ -90,7 +87,6 @@ static void filled_from(unsigned seed, unsigned prefixes, bool configured)
 	struct botnet net = {};
 	struct ike_counters counters;
 	struct sim_node *a, *b;
-	uint8_t buf[4096];
 
 	(void)seeded_random(&net.random, seed);
 	stranger_pair(s, &a, &b);
@@ -107,12 +103,10 @@ static void filled_from(unsigned seed, unsigned prefixes, bool configured)
 	s->tap_ctx = &net;
 	for (unsigned i = 0; i < 5000; i++) {
 		struct cg_endpoint from = {.addr.family = AF_INET, .port = 500};
-		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
-					   sizeof(buf));
 
 		ike_store_u32(from.addr.bytes, 0x0b000000 | (i % prefixes) << 8 |
 						       (uint32_t)(seeded_next(&net.random) & 0xff));
-		ike_input(b->engine, s->now, &to, &from, buf, len);
+		stranger_begins(b, &to, &from, &net.random);
 		sim_run(s, SIM_MS);
 		assert_true(b->engine->half_open <= 256);
 		if (i == 2500)
@@ -158,7 +152,6 @@ static void test_ipv6_is_bounded_by_56_bits(void **state)
 	struct ike_counters counters;
 	struct seeded random;
 	struct sim_node *a, *b;
-	uint8_t buf[4096];
 
 	(void)state;
 	(void)seeded_random(&random, 413);
@@ -171,10 +164,8 @@ static void test_ipv6_is_bounded_by_56_bits(void **state)
 	for (unsigned net = 0; net < 3; net++) {
 		for (unsigned i = 0; i < 200; i++) {
 			struct cg_endpoint from = stranger6(net, &random);
-			size_t len = stranger_init(seeded_next(&random) | 1, IKE_VIEW_NONE, buf,
-						   sizeof(buf));
 
-			ike_input(b->engine, s->now, &to, &from, buf, len);
+			stranger_begins(b, &to, &from, &random);
 			sim_run(s, SIM_MS);
 		}
 		/* Half of the share without a cookie; nobody returns one. */
@@ -194,7 +185,6 @@ static void test_configured_address_in_a_full_prefix(void **state)
 	struct cg_endpoint peer = sim_endpoint("192.0.2.1", 500);
 	struct botnet net = {};
 	struct sim_node *a, *b;
-	uint8_t buf[4096];
 
 	(void)state;
 	(void)seeded_random(&net.random, 414);
@@ -209,11 +199,9 @@ static void test_configured_address_in_a_full_prefix(void **state)
 	net.prefix = 192;
 	for (unsigned i = 0; i < 400; i++) {
 		struct cg_endpoint from = sim_endpoint("192.0.2.2", 500);
-		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
-					   sizeof(buf));
 
 		from.addr.bytes[3] = (uint8_t)(2 + i % 250);
-		ike_input(b->engine, s->now, &to, &from, buf, len);
+		stranger_begins(b, &to, &from, &net.random);
 		sim_run(s, SIM_MS);
 	}
 	/* Full: all of them have shown that they are there. */
@@ -222,10 +210,7 @@ static void test_configured_address_in_a_full_prefix(void **state)
 	/* Somebody at the peer's address: three, and no more. */
 	net.all = true;
 	for (unsigned i = 0; i < 10; i++) {
-		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
-					   sizeof(buf));
-
-		ike_input(b->engine, s->now, &to, &peer, buf, len);
+		stranger_begins(b, &to, &peer, &net.random);
 		sim_run(s, 100 * SIM_MS);
 	}
 	assert_int_equal(b->engine->half_open, 16 + 3);
@@ -233,13 +218,11 @@ static void test_configured_address_in_a_full_prefix(void **state)
 	/* Once those are over the peer gets in; the strangers go on. */
 	for (unsigned i = 0; i < 60000; i++) {
 		struct cg_endpoint from = sim_endpoint("192.0.2.2", 500);
-		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
-					   sizeof(buf));
 
 		if (i == 40000)
 			sim_conn_set(a, &a->conns[0]);
 		from.addr.bytes[3] = (uint8_t)(2 + i % 250);
-		ike_input(b->engine, s->now, &to, &from, buf, len);
+		stranger_begins(b, &to, &from, &net.random);
 		sim_run(s, SIM_MS);
 	}
 	assert_int_equal(sim_count(a, 1).up, 1);
@@ -254,7 +237,6 @@ static void test_who_is_up_in_a_full_prefix_begins_anew(void **state)
 	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500);
 	struct botnet net = {};
 	struct sim_node *a, *b;
-	uint8_t buf[4096];
 
 	(void)state;
 	(void)seeded_random(&net.random, 423);
@@ -266,11 +248,9 @@ static void test_who_is_up_in_a_full_prefix_begins_anew(void **state)
 	net.prefix = 192;
 	for (unsigned i = 0; i < 8000; i++) {
 		struct cg_endpoint from = sim_endpoint("192.0.2.2", 500);
-		size_t len = stranger_init(seeded_next(&net.random) | 1, IKE_VIEW_NONE, buf,
-					   sizeof(buf));
 
 		from.addr.bytes[3] = (uint8_t)(2 + i % 250);
-		ike_input(b->engine, s->now, &to, &from, buf, len);
+		stranger_begins(b, &to, &from, &net.random);
 		sim_run(s, SIM_MS);
 		if (i == 1000) {
 			assert_int_equal(b->engine->half_open, 16);

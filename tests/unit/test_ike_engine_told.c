@@ -202,17 +202,13 @@ static void test_invented_beginnings_are_told_once_a_minute(void **state)
 	struct seeded random;
 	struct sim_node *a, *b;
 	unsigned warnings = 0;
-	uint8_t buf[4096];
 
 	(void)state;
 	(void)seeded_random(&random, 714);
 	sim_pair(s, &a, &b);
 	sim_conn_set(b, &b->conns[0]);
 	for (int i = 0; i < 200; i++) {
-		size_t len = stranger_init(seeded_next(&random) | 1, IKE_VIEW_NONE, buf,
-					   sizeof(buf));
-
-		ike_input(b->engine, s->now, &to, &from, buf, len);
+		stranger_begins(b, &to, &from, &random);
 		sim_run(s, SIM_S);
 	}
 	assert_true(b->n_reports <= SIM_MAX_REPORTS);

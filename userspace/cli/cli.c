@@ -5,6 +5,7 @@
  */
 #include "cli/cli.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 
@@ -115,6 +116,19 @@ int cli_take_option(struct cli *cli, int *argc, char **argv, const char *name, c
 		}
 	}
 	return 0;
+}
+
+int cli_take_number(struct cli *cli, int *argc, char **argv, const char *name, const char *what,
+		    uint64_t min, uint64_t max, uint64_t *ret)
+{
+	const char *text = NULL;
+
+	if (cli_take_option(cli, argc, argv, name, &text) < 0)
+		return CLI_USAGE;
+	if (text && parse_uint(text, min, max, ret) < 0)
+		return cli_usage(cli, "%s takes %s from %" PRIu64 " to %" PRIu64 ", not '%s'", name,
+				 what, min, max, text);
+	return CLI_OK;
 }
 
 bool cli_is_help(const char *arg)

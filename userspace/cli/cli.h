@@ -56,6 +56,9 @@ int cli_no_args(struct cli *cli, int argc, char **argv);
  * was there, 0 if not, -EINVAL if the value is missing (cli_usage() was called). ret == NULL: the option has no value.
  */
 int cli_take_option(struct cli *cli, int *argc, char **argv, const char *name, const char **ret);
+/* The same of a number of `what` ("seconds") from min to max; *ret stays as it is if the option was not there. CLI_OK or CLI_USAGE. */
+int cli_take_number(struct cli *cli, int *argc, char **argv, const char *name, const char *what,
+		    uint64_t min, uint64_t max, uint64_t *ret);
 /* -h or --help */
 bool cli_is_help(const char *arg);
 /* After the options are taken: refuses what still looks like one; drops "--". CLI_OK or CLI_USAGE. */

@@ -87,15 +87,11 @@ static int take_answers(struct cli *cli, int *argc, char **argv, struct verify *
 /* As long as the configuration has it that they count, unless it is said here. */
 static int take_grace(struct cli *cli, int *argc, char **argv, struct verify *v)
 {
-	const char *text = NULL;
 	uint64_t grace = CG_GRACE_DEFAULT;
+	int r = cli_take_number(cli, argc, argv, "--grace", "seconds", 0, CG_GRACE_MAX, &grace);
 
-	if (cli_take_option(cli, argc, argv, "--grace", &text) < 0)
-		return CLI_USAGE;
-	if (text && parse_uint(text, 0, CG_GRACE_MAX, &grace) < 0)
-		return cli_usage(cli, "--grace %s: seconds, from 0 to %d", text, CG_GRACE_MAX);
 	v->revocation.evidence.grace = (int64_t)grace;
-	return CLI_OK;
+	return r;
 }
 
 static int take_revocation(struct cli *cli, int *argc, char **argv, struct verify *v)

@@ -27,17 +27,14 @@ static int take_name(struct cli *cli, int argc, char **argv, const char **ret)
 
 int cmd_up(struct cli *cli, int argc, char **argv)
 {
-	const char *name = NULL, *text = NULL, *state;
+	const char *name = NULL, *state;
 	_cleanup_json_ json_t *result = NULL;
 	uint64_t wait = 30;
 	int r;
 
-	r = cli_take_option(cli, &argc, argv, "--wait", &text);
-	if (r < 0)
-		return CLI_USAGE;
-	if (r > 0 && parse_uint(text, 0, 3600, &wait) < 0)
-		return cli_usage(cli, "--wait takes seconds from 0 to 3600, not '%s'", text);
-	r = take_name(cli, argc, argv, &name);
+	r = cli_take_number(cli, &argc, argv, "--wait", "seconds", 0, 3600, &wait);
+	if (r == CLI_OK)
+		r = take_name(cli, argc, argv, &name);
 	if (r != CLI_OK)
 		return r;
 	r = cli_request(cli, "up", json_pack("{s:s, s:I}", "name", name, "wait", (json_int_t)wait),

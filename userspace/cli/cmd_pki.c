@@ -29,7 +29,8 @@ static const struct {
 	 "--out PREFIX DIR CERTIFICATE",
 	 pki_cmd_renew},
 	{"revoke",
-	 "[--reason REASON] [--days N] [--ca-passphrase-file FILE] DIR CERTIFICATE|SERIAL",
+	 "[--reason REASON] [--days N] [--passphrase-file FILE] [--ca-passphrase-file FILE] DIR "
+	 "CERTIFICATE|SERIAL",
 	 pki_cmd_revoke},
 	{"crl", "[--days N] [--ca-passphrase-file FILE] DIR", pki_cmd_crl},
 };
@@ -47,7 +48,7 @@ static int usage(struct cli *cli, FILE *out)
 		"issue         makes a gateway's key and certificate: PREFIX.key .pem .pfx .cer\n"
 		"renew         issues a certificate again: same subject, names and key, later end\n"
 		"revoke        notes that a certificate is revoked, and makes the lists again\n"
-		"crl           makes the revocation lists DIR/root.crl and DIR/ca.crl again\n"
+		"crl           makes the revocation lists DIR/root.crl, DIR/ca.crl ... again\n"
 		"\n"
 		"URL: of the list, or of the folder that the lists are in, then with a '/' at its end.\n"
 		"TYPE: p256 (default), p384, p521, ed25519, ed448, rsa2048, rsa3072, rsa4096. ID: a domain\n"
@@ -86,15 +87,11 @@ void pki_options_done(struct pki_options *o)
 
 static int take_days(struct cli *cli, int *argc, char **argv, unsigned days, struct pki_options *o)
 {
-	const char *text = NULL;
 	uint64_t n = days;
+	int r = cli_take_number(cli, argc, argv, "--days", "a number", 1, DAYS_MAX, &n);
 
-	if (cli_take_option(cli, argc, argv, "--days", &text) < 0)
-		return CLI_USAGE;
-	if (text && parse_uint(text, 1, DAYS_MAX, &n) < 0)
-		return cli_usage(cli, "--days %s: a number from 1 to %d", text, DAYS_MAX);
 	o->days = (unsigned)n;
-	return CLI_OK;
+	return r;
 }
 
 int pki_take_key_type(struct cli *cli, int *argc, char **argv, struct pki_options *o)

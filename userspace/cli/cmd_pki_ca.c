@@ -20,6 +20,7 @@ struct ca {
 	const struct pki_key *issuer_key; /* the root's */
 };
 
+/* Writes nothing: a name that cannot be leaves no half of an authority. */
 static int make_ca(struct cli *cli, const struct pki_options *o, struct pki_store *store,
 		   const struct ca *ca, struct pki_cert **ret, struct pki_key **ret_key)
 {
@@ -45,16 +46,20 @@ static int make_ca(struct cli *cli, const struct pki_options *o, struct pki_stor
 	if (pki_issue(&what, issuer, issuer ? ca->issuer_key : *ret_key, &err, ret) < 0)
 		return cli_error(cli, NULL, "%s", err.text);
 	if (issuer)
-		r = pki_store_has_name(cli, store, (*ret)->subject, &taken);
+		r = pki_store_has_name(cli, store, *ret, &taken);
 	if (r == CLI_OK && taken)
 		r = cli_error(cli, "each CA has a name of its own, such as 'CN=Example CA 2'",
 			      "\"%s\" is the name of a CA in %s already", (*ret)->subject,
 			      store->dir);
-	if (r == CLI_OK)
-		r = pki_store_put(cli, store, ca->name, *ret, *ret_key, o->ca_password.text);
-	if (r == CLI_OK && issuer)
-		r = pki_store_note(cli, store, "root", *ret);
 	return r;
+}
+
+static int put_ca(struct cli *cli, const struct pki_options *o, struct pki_store *store,
+		  const struct ca *ca, const struct pki_cert *cert, const struct pki_key *key)
+{
+	int r = pki_store_put(cli, store, ca->name, cert, key, o->ca_password.text);
+
+	return r == CLI_OK && ca->issuer_key ? pki_store_note(cli, store, "root", cert) : r;
 }
 
 static int run_init(struct cli *cli, const struct pki_options *o, struct pki_store *store)
@@ -74,6 +79,10 @@ static int run_init(struct cli *cli, const struct pki_options *o, struct pki_sto
 	if (r == CLI_OK && o->intermediate)
 		r = make_ca(cli, o, store, &ca, &cert, &ca_key);
 	if (r == CLI_OK)
+		r = put_ca(cli, o, store, &root, store->root, root_key);
+	if (r == CLI_OK && cert)
+		r = put_ca(cli, o, store, &ca, cert, ca_key);
+	if (r == CLI_OK)
 		store->ca = pki_cert_ref(cert ? cert : store->root);
 	store->password = &o->ca_password.password;
 	return r == CLI_OK ? pki_store_crls(cli, store, pki_store_issuer(store),
@@ -81,12 +90,31 @@ static int run_init(struct cli *cli, const struct pki_options *o, struct pki_sto
 			   : r;
 }
 
+/* As gateways fetch it: over http or https, from a host. */
+static bool is_fetchable(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+		return false;
+	for (const char *c = url; *c; c++) {
+		if (*c <= ' ' || *c > '~')
+			return false;
+	}
+	return host[3] && !strchr("/:?#", host[3]);
+}
+
 /* With an intermediate there are two lists, which no one URL leads to. */
 static int check_crl_url(struct cli *cli, const struct pki_options *o)
 {
-	size_t len = o->crl_url ? strlen(o->crl_url) : 0;
-
-	if (len == 0 || !o->intermediate || o->crl_url[len - 1] == '/')
+	if (!o->crl_url)
+		return CLI_OK;
+	if (!is_fetchable(o->crl_url))
+		return cli_usage(cli,
+				 "--crl-url '%s': gateways fetch lists from http://HOST/... or "
+				 "https://HOST/... only",
+				 o->crl_url);
+	if (!o->intermediate || o->crl_url[strlen(o->crl_url) - 1] == '/')
 		return CLI_OK;
 	return cli_usage(
 		cli,
@@ -163,6 +191,8 @@ static int run_intermediate(struct cli *cli, const struct pki_options *o, struct
 		return r;
 	ca.issuer_key = root_key;
 	r = make_ca(cli, o, store, &ca, &cert, &key);
+	if (r == CLI_OK)
+		r = put_ca(cli, o, store, &ca, cert, key);
 	if (r == CLI_OK)
 		r = pki_store_set_issuer(cli, store, name, cert);
 	if (r == CLI_OK)

@@ -121,7 +121,10 @@ static int issue(struct cli *cli, const struct pki_options *o, const char *dir,
 	r = pki_store_open(cli, dir, &o->ca_password.password, &store);
 	if (r != CLI_OK)
 		return r;
-	r = pki_store_crl_url(cli, &store, pki_store_issuer(&store), &crl_url);
+	if (like)
+		r = pki_store_check_good(cli, &store, like, o->certificate);
+	if (r == CLI_OK)
+		r = pki_store_crl_url(cli, &store, pki_store_issuer(&store), &crl_url);
 	what.crl_url = crl_url;
 	if (r == CLI_OK)
 		r = pki_store_key(cli, &store, pki_store_issuer(&store), &ca_key);
@@ -202,6 +205,7 @@ int pki_cmd_renew(struct cli *cli, int argc, char **argv)
 		return r;
 	if (!o.out || !o.key_file)
 		return cli_usage(cli, "%s is missing", o.out ? "--key-file FILE" : "--out PREFIX");
+	o.certificate = argv[2];
 	r = cert_load(cli, argv[2], &o.password, NULL, &certs);
 	if (r != CLI_OK)
 		return r;

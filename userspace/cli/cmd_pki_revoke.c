@@ -7,9 +7,9 @@
 #include "cli/pki_cmd.h"
 
 /* The serial number that the argument names: of a certificate in a file, or itself. */
-static int which(struct cli *cli, const char *what, char serial[PKI_SERIAL_TEXT])
+static int which(struct cli *cli, const char *what, const struct pki_options *o,
+		 char serial[PKI_SERIAL_TEXT])
 {
-	static const struct cert_password none;
 	_cleanup_(pki_certs_done) struct pki_certs certs = {};
 	int r;
 
@@ -18,7 +18,7 @@ static int which(struct cli *cli, const char *what, char serial[PKI_SERIAL_TEXT]
 		(void)snprintf(serial, PKI_SERIAL_TEXT, "%s", what);
 		return CLI_OK;
 	}
-	r = cert_load(cli, what, &none, NULL, &certs);
+	r = cert_load(cli, what, &o->password, NULL, &certs);
 	if (r == CLI_OK)
 		(void)pki_serial_text(certs.list[0], serial);
 	return r;
@@ -29,14 +29,15 @@ static int note_revoked(struct cli *cli, const struct pki_options *o, json_t *en
 	char now[TIMESTAMP_SIZE];
 
 	/* one whose list could not be made is on none, and is put there now */
-	if (json_object_get(entry, "revoked") && !json_object_get(entry, "listed"))
-		return CLI_OK;
-	if (json_object_get(entry, "revoked"))
+	bool again = json_object_get(entry, "revoked") && !json_object_get(entry, "listed");
+
+	if (json_object_get(entry, "revoked") && !again)
 		return cli_error(cli, "certgate pki crl makes the lists again",
 				 "\"%s\" was revoked %s already",
 				 json_string_value(json_object_get(entry, "subject")),
 				 json_string_value(json_object_get(entry, "revoked")));
-	if (json_object_set_new(entry, "revoked", json_string(format_timestamp(o->now, now))) < 0 ||
+	if ((!again && json_object_set_new(entry, "revoked",
+					   json_string(format_timestamp(o->now, now))) < 0) ||
 	    (o->reason && json_object_set_new(entry, "reason", json_string(o->reason)) < 0))
 		return cli_error_errno(cli, -ENOMEM, NULL, "cannot go on");
 	return CLI_OK;
@@ -88,6 +89,8 @@ int pki_cmd_revoke(struct cli *cli, int argc, char **argv)
 		return CLI_USAGE;
 	r = pki_take_ca(cli, &argc, argv, PKI_DAYS_CRL, &o);
 	if (r == CLI_OK)
+		r = pki_take_password(cli, &argc, argv, "--passphrase-file", &o.password);
+	if (r == CLI_OK)
 		r = pki_take_rest(cli, &argc, argv, 2, "DIR and CERTIFICATE or SERIAL are needed");
 	if (r != CLI_OK)
 		return r;
@@ -96,7 +99,7 @@ int pki_cmd_revoke(struct cli *cli, int argc, char **argv)
 			cli,
 			"--reason %s: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation or privilegeWithdrawn",
 			o.reason);
-	r = which(cli, argv[2], serial);
+	r = which(cli, argv[2], &o, serial);
 	if (r == CLI_OK)
 		r = pki_store_open(cli, argv[1], &o.ca_password.password, &store);
 	if (r != CLI_OK)
@@ -130,7 +133,6 @@ int pki_cmd_crl(struct cli *cli, int argc, char **argv)
 	if (r == CLI_OK)
 		r = pki_store_open(cli, argv[1], &o.ca_password.password, &store);
 	if (r == CLI_OK)
-		r = pki_store_crls(cli, &store, pki_store_issuer(&store), o.now - PKI_BACKDATED,
-				   o.days);
+		r = pki_store_crls(cli, &store, /* first= */ NULL, o.now - PKI_BACKDATED, o.days);
 	return r == CLI_OK ? wrote_lists(cli, &store) : r;
 }

@@ -21,7 +21,7 @@ int pki_cmd_crl(struct cli *cli, int argc, char **argv);
 
 /* The options of all verbs; those that a verb does not take stay behind in argv. */
 struct pki_options {
-	const char *subject, *intermediate, *crl_url, *out, *key_file, *reason;
+	const char *subject, *intermediate, *crl_url, *out, *key_file, *certificate, *reason;
 	const char *names[PKI_ISSUE_NAMES_MAX];
 	size_t n_names;
 	enum pki_key_type key_type;

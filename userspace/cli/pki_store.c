@@ -10,6 +10,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <openssl/x509.h>
+
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/str.h"
@@ -261,20 +263,25 @@ static const char *issuer_name(const struct pki_store *store, unsigned i, char b
 	return buf;
 }
 
-int pki_store_has_name(struct cli *cli, const struct pki_store *store, const char *subject,
+static bool has_same_name(const struct pki_cert *a, const struct pki_cert *b)
+{
+	return X509_NAME_cmp(X509_get_subject_name(a->x509), X509_get_subject_name(b->x509)) == 0;
+}
+
+int pki_store_has_name(struct cli *cli, const struct pki_store *store, const struct pki_cert *cert,
 		       bool *ret)
 {
 	char buf[NAME_SIZE];
 	const char *name;
 
-	*ret = streq(store->root->subject, subject);
+	*ret = store->root && has_same_name(store->root, cert);
 	for (unsigned i = 1; store->ca && !*ret && (name = issuer_name(store, i, buf)); i++) {
-		_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
-		int r = load_cert(cli, store, name, &cert);
+		_cleanup_(pki_cert_unrefp) struct pki_cert *ca = NULL;
+		int r = load_cert(cli, store, name, &ca);
 
 		if (r != CLI_OK)
 			return r;
-		*ret = cert && streq(cert->subject, subject);
+		*ret = ca && has_same_name(ca, cert);
 	}
 	return CLI_OK;
 }
@@ -295,6 +302,15 @@ int pki_store_crl_url(struct cli *cli, const struct pki_store *store, const char
 	return *ret ? CLI_OK : out_of_memory(cli);
 }
 
+/* A key that others may read is none, as in the daemon. */
+static int check_key(const char *path, struct pki_error *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? 0 /* whoever reads it says why */
+		      : pki_key_check_permissions(fd, path, err);
+}
+
 /* -errno, with the reason in err. */
 static int load_key(const struct pki_store *store, const char *name, struct pki_error *err,
 		    struct pki_key **ret)
@@ -306,7 +322,9 @@ static int load_key(const struct pki_store *store, const char *name, struct pki_
 
 	if (!path)
 		return pki_fail(err, -ENOMEM, "out of memory");
-	r = pki_file_read(path, err, &data, &len);
+	r = check_key(path, err);
+	if (r == 0)
+		r = pki_file_read(path, err, &data, &len);
 	if (r < 0)
 		return r;
 	r = pki_key_load(data, len, path, store->password, err, ret);
@@ -343,6 +361,11 @@ int pki_store_put(struct cli *cli, struct pki_store *store, const char *name,
 
 	if (!key_path || !cer_path || !pem_path || !cer || !pem)
 		return out_of_memory(cli);
+	if (access(key_path, F_OK) == 0)
+		return cli_error(cli, "restore index.json from a backup, or move the key away",
+				 "%s is there, which index.json does not know, and a key is never "
+				 "overwritten",
+				 key_path);
 	if (pki_key_pem(key, passphrase, &err, &data, &len) < 0)
 		return cli_error(cli, NULL, "%s", err.text);
 	r = pki_write(cli, key_path, data, len, 0600);
@@ -383,6 +406,31 @@ json_t *pki_store_find(const struct pki_store *store, const char *serial)
 			return entry;
 	}
 	return NULL;
+}
+
+int pki_store_check_good(struct cli *cli, const struct pki_store *store,
+			 const struct pki_cert *cert, const char *path)
+{
+	_cleanup_(pki_cert_unrefp) struct pki_cert *ca = NULL;
+	char serial[PKI_SERIAL_TEXT];
+	const char *issuer, *revoked;
+	const json_t *entry;
+	int r;
+
+	entry = pki_store_find(store, pki_serial_text(cert, serial));
+	issuer = json_string_value(json_object_get(entry, "issuer"));
+	r = issuer ? load_cert(cli, store, issuer, &ca) : CLI_OK;
+	if (r != CLI_OK)
+		return r;
+	/* A serial number alone is what anybody may write into a certificate of their own. */
+	if (!ca || !pki_cert_issued(ca, cert))
+		return cli_error(cli, "'certgate pki issue' makes a new certificate",
+				 "%s: %s did not issue it", path, store->dir);
+	revoked = json_string_value(json_object_get(entry, "revoked"));
+	if (revoked)
+		return cli_error(cli, "'certgate pki issue' makes a new certificate with a new key",
+				 "%s: it was revoked %s", path, revoked);
+	return CLI_OK;
 }
 
 int pki_store_save(struct cli *cli, const struct pki_store *store)
@@ -498,7 +546,8 @@ int pki_store_crls(struct cli *cli, struct pki_store *store, const char *first, 
 		   unsigned days)
 {
 	json_t *number = json_object_get(store->index, "crl_number");
-	uint64_t next = (uint64_t)json_integer_value(number) + 1;
+	/* Seconds, so that an index from a backup does not use a number twice: who has seen a higher one takes such a list for an old one. */
+	uint64_t next = MAX((uint64_t)json_integer_value(number) + 1, (uint64_t)now);
 	_cleanup_(pki_key_unrefp) struct pki_key *key = NULL;
 	char buf[NAME_SIZE];
 	const char *name;
@@ -510,20 +559,23 @@ int pki_store_crls(struct cli *cli, struct pki_store *store, const char *first, 
 	if (!store->made || json_integer_set(number, (json_int_t)next) < 0)
 		return out_of_memory(cli);
 	r = pki_store_save(cli, store);
-	if (r == CLI_OK)
+	if (r == CLI_OK && first)
 		r = pki_store_key(cli, store, first, &key);
-	if (r == CLI_OK)
+	if (r == CLI_OK && first)
 		r = make_crl(cli, store, first, key, next, now, days);
 	for (unsigned i = 0; r == CLI_OK && (name = issuer_name(store, i, buf)); i++) {
 		_cleanup_(pki_key_unrefp) struct pki_key *other = NULL;
 		struct pki_error err;
 
-		if (streq(name, first))
+		if (first && streq(name, first))
 			continue;
 		if (load_key(store, name, &err, &other) < 0)
 			tell_stays(cli, store, name, &err);
 		else
 			r = make_crl(cli, store, name, other, next, now, days);
 	}
+	if (r == CLI_OK && json_array_size(store->made) == 0)
+		r = cli_error(cli, NULL, "no list was made: %s has no key that can be read",
+			      store->dir);
 	return r == CLI_OK ? pki_store_save(cli, store) : r;
 }

@@ -42,15 +42,15 @@ char *pki_store_next(const struct pki_store *store);
 /* That one issues from now on. */
 int pki_store_set_issuer(struct cli *cli, struct pki_store *store, const char *name,
 			 struct pki_cert *cert);
-/* True if an issuer of the folder, of now or before, has that name. */
-int pki_store_has_name(struct cli *cli, const struct pki_store *store, const char *subject,
+/* True if an issuer of the folder, of now or before, has the name of that one, whatever letter case and spaces it is written with (RFC 5280 section 7.1). */
+int pki_store_has_name(struct cli *cli, const struct pki_store *store, const struct pki_cert *cert,
 		       bool *ret);
 /* Where the list of `issuer` is to be found: a new string, NULL if certificates do not say. */
 int pki_store_crl_url(struct cli *cli, const struct pki_store *store, const char *issuer,
 		      char **ret);
 int pki_store_key(struct cli *cli, const struct pki_store *store, const char *name,
 		  struct pki_key **ret);
-/* Writes a key (0600; encrypted if there is a passphrase) and a certificate in both forms. */
+/* Writes a key (0600; encrypted if there is a passphrase), which must not be there, and a certificate in both forms. */
 int pki_store_put(struct cli *cli, struct pki_store *store, const char *name,
 		  const struct pki_cert *cert, const struct pki_key *key, const char *passphrase);
 
@@ -59,10 +59,13 @@ int pki_store_note(struct cli *cli, struct pki_store *store, const char *issuer,
 		   const struct pki_cert *cert);
 /* The entry of a serial number (hexadecimal), NULL if there is none. Borrowed. */
 json_t *pki_store_find(const struct pki_store *store, const char *serial);
+/* Refuses a certificate (`path` is where it came from) that no issuer of the folder signed, and one that is revoked. */
+int pki_store_check_good(struct cli *cli, const struct pki_store *store,
+			 const struct pki_cert *cert, const char *path);
 int pki_store_save(struct cli *cli, const struct pki_store *store);
 
 /*
- * Makes and writes the lists of all issuers, valid for so many days: that of `first` before any other. One of the others whose key cannot be
+ * Makes and writes the lists of all issuers, valid for so many days: that of `first` before any other; NULL: no matter whose. One of the others whose key cannot be
  * had stays as it is, which is told: the root's key may be kept elsewhere.
  */
 int pki_store_crls(struct cli *cli, struct pki_store *store, const char *first, int64_t now,

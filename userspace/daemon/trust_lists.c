@@ -219,9 +219,12 @@ static bool compare_mark(struct trust_entry *e, size_t i, const struct pki_cert 
 	const struct pki_crl_mark *newest;
 	struct pki_crl_mark mark;
 
-	if (pki_crl_mark(crl, signer, &mark) < 0)
-		return false; /* and the next path may tell */
+	if (pki_crl_mark(crl, signer, &mark) < 0) {
+		e->outdated |= UINT64_C(1) << i; /* until the next path tells */
+		return true;
+	}
 	e->marked |= UINT64_C(1) << i;
+	e->outdated &= ~(UINT64_C(1) << i);
 	newest = list_marks_find(m->marks, mark.scope);
 	if (newest && pki_crl_mark_newer(newest, &mark)) {
 		e->outdated |= UINT64_C(1) << i;

@@ -46,6 +46,15 @@ size_t stranger_init_with(uint64_t spi, struct ike_view ke, size_t nonce_len,
 	return len;
 }
 
+void stranger_begins(struct sim_node *node, const struct cg_endpoint *to,
+		     const struct cg_endpoint *from, struct seeded *random)
+{
+	uint8_t buf[4096];
+	size_t len = stranger_init(seeded_next(random) | 1, IKE_VIEW_NONE, buf, sizeof(buf));
+
+	ike_input(node->engine, node->sim->now, to, from, buf, len);
+}
+
 struct cg_endpoint stranger_address(struct seeded *random)
 {
 	struct cg_endpoint e = {.addr.family = AF_INET, .port = 500};

@@ -13,6 +13,9 @@ size_t stranger_init_of(uint64_t spi, size_t ke_len, size_t nonce_len, struct ik
 /* With this public value. */
 size_t stranger_init_with(uint64_t spi, struct ike_view ke, size_t nonce_len,
 			  struct ike_view cookie, uint8_t *buf, size_t size);
+/* A request with an SPI and a nonce from `random` comes to `node` now. */
+void stranger_begins(struct sim_node *node, const struct cg_endpoint *to,
+		     const struct cg_endpoint *from, struct seeded *random);
 /* Any of 11.0.0.0/8. */
 struct cg_endpoint stranger_address(struct seeded *random);
 /* sim_pair(), where b takes a from any address, and has small limits: cookies from 32 half-open IKE SAs on, 256 in all, 16 a prefix. b's connection is set. */
