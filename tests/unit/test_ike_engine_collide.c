@@ -210,6 +210,37 @@ static enum sim_verdict lose_requests(struct sim *s, struct sim_packet *p)
 }
 
 /*
+ * Both rekey the Child SA. That of b is complete when the request of a gets there, since b forgets that it rekeys this one: it stays for another rekeying. The IKE SA
+ * of b; whether it is that of a that lost.
+ */
+static struct ik_sa *made_last(struct sim *s, struct sim_node *a, struct sim_node *b, bool *lost)
+{
+	struct ik_child *old = NULL;
+	struct ik_sa *sa;
+
+	sim_connect(s, a, b);
+	s->tap = lose_requests;
+	s->tap_ctx = a;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
+	sim_run(s, 75 * SIM_MS);
+	sa = ik_conn_established(ik_conn_find(b->engine, 1));
+	IK_LIST_FOREACH(&sa->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->own_new)
+			old = child;
+	}
+	assert_non_null(old);
+	old->own_new = 0;
+	sim_run(s, 300 * SIM_MS);
+	s->tap = NULL;
+	sim_run(s, 2 * SIM_S);
+	*lost = has_late(a);
+	return sa;
+}
+
+/*
  * The same peer has completed its own rekeying when ours gets there, and makes that as well: what is to stay by the nonces is not what it sends on. Where ours
  * is the one that goes, it hears of a newer one before it hears of that.
  */
@@ -221,34 +252,15 @@ static void test_peer_that_makes_last_what_has_to_go(void **state)
 	for (uint64_t seed = 9100; seed < 9116; seed++) {
 		struct sim *s = sim_new(seed);
 		struct sim_node *a, *b;
-		struct ik_child *old = NULL;
-		struct ik_sa *sa;
+		bool loses;
 
 		sim_pair(s, &a, &b);
 		b->one_policy = true;
 		s->delay_min = s->delay_max = 50 * SIM_MS;
 		/* With little traffic it is known by the repetition alone. */
 		s->traffic = seed % 2 ? 10 * SIM_MS : 300 * SIM_MS;
-		sim_connect(s, a, b);
-		s->tap = lose_requests;
-		s->tap_ctx = a;
-		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
-		assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
-		sim_run(s, 75 * SIM_MS);
-		/* b forgets that it rekeys this one: it stays for another rekeying. */
-		sa = ik_conn_established(ik_conn_find(b->engine, 1));
-		IK_LIST_FOREACH(&sa->children, link) {
-			struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
-
-			if (child->own_new)
-				old = child;
-		}
-		assert_non_null(old);
-		old->own_new = 0;
-		sim_run(s, 300 * SIM_MS);
-		s->tap = NULL;
-		sim_run(s, 2 * SIM_S);
-		lost += has_late(a);
+		(void)made_last(s, a, b, &loses);
+		lost += loses;
 		sim_run(s, 118 * SIM_S);
 		sim_assert_rest(s);
 		sim_assert_no_gaps(s);
@@ -270,32 +282,15 @@ static void test_peer_that_is_silent_afterwards(void **state)
 	for (uint64_t seed = 9150; seed < 9166; seed++) {
 		struct sim *s = sim_new(seed);
 		struct sim_node *a, *b;
-		struct ik_child *old = NULL;
 		struct ik_sa *sa;
+		bool loses;
 
 		sim_pair(s, &a, &b);
 		b->one_policy = true;
 		b->conns[0].config.dpd_delay = 0;
 		s->delay_min = s->delay_max = 50 * SIM_MS;
-		sim_connect(s, a, b);
-		s->tap = lose_requests;
-		s->tap_ctx = a;
-		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
-		assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
-		sim_run(s, 75 * SIM_MS);
-		sa = ik_conn_established(ik_conn_find(b->engine, 1));
-		IK_LIST_FOREACH(&sa->children, link) {
-			struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
-
-			if (child->own_new)
-				old = child;
-		}
-		assert_non_null(old);
-		old->own_new = 0;
-		sim_run(s, 300 * SIM_MS);
-		s->tap = NULL;
-		sim_run(s, 2 * SIM_S);
-		lost += has_late(a);
+		sa = made_last(s, a, b, &loses);
+		lost += loses;
 		/* Nor does it delete anything. */
 		IK_LIST_FOREACH(&sa->children, link)
 			ik_timer_stop(b->engine, &IK_ENTRY(link, struct ik_child, in_sa)->timer);
