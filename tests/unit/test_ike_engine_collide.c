@@ -503,6 +503,10 @@ static void test_peer_that_gives_up_what_stays(void **state)
 		sim_run(s, 31 * SIM_S);
 		assert_int_equal(sim_reports(a, "ike-rekey-fallback"), loses);
 		assert_true(up_at(a)->initiator);
+		/* The end of what it gave up it never answers, and no Child SA lasts longer for that. */
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		sim_run(s, 8 * SIM_S);
+		assert_int_equal(a->n_sad, 2);
 		sim_run(s, 40 * SIM_S);
 		assert_went_on(s, a, b);
 		sim_free(s);
