@@ -113,7 +113,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 18; else ktap_begin 142; fi
+if emulated; then ktap_begin 18; else ktap_begin 149; fi
 scripts/peer libreswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 50 || exit 1
@@ -294,7 +294,9 @@ t 'without limits of our own: the tunnel is up' gate_up hq branch || logs
 # until libreswan has answered what certgate says again: each has asked before it hears of the other. Only CREATE_CHILD_SA is meant (RFC 7296 section
 # 3.1: the exchange type, 36, and the flag of responses, 0x20), as a question whether somebody lives is nothing to cross.
 both_ask() {
-	local status ours='ip saddr 198.51.100.2 udp dport 500 @th,208,8 36' theirs='ip saddr 203.0.113.2 udp dport 500 @th,208,8 36' answer='@th,216,8 & 0x20 == 0x20'
+	local status
+	heard=$(wc -l <"$libre_root/branch/log")
+	local ours='ip saddr 198.51.100.2 udp dport 500 @th,208,8 36' theirs='ip saddr 203.0.113.2 udp dport 500 @th,208,8 36' answer='@th,216,8 & 0x20 == 0x20'
 	between "counter ours {}
 		chain held { type filter hook forward priority filter; $ours counter name ours drop; }"
 	$1 && wait_for 12 dropped ours && between "counter theirs {}
@@ -307,9 +309,10 @@ both_ask() {
 	return $status
 }
 
-# crossed WHAT: libreswan had asked before it answered
+# crossed WHAT: libreswan had asked before it answered, the last time that both did
 crossed() {
-	awk -v what="$1" '/sent CREATE_CHILD_SA request to rekey/ { sent = NR } $0 ~ "responder rekeyed " what && !answered { answered = NR }
+	awk -v what="$1" -v heard="$heard" 'NR <= heard { next }
+		/sent CREATE_CHILD_SA request to rekey/ { sent = NR } $0 ~ "responder rekeyed " what && !answered { answered = NR }
 		END { exit !(sent && answered && sent < answered) }' "$libre_root/branch/log"
 }
 
@@ -334,6 +337,34 @@ ike=$(ike_spi)
 t 'libreswan rekeys the IKE SA and nothing is lost' lossless 4 whack --rekey-ike || logs
 t 'the IKE SA is a new one' wait_for 5 eval '[ "$(ike_spi)" != "$ike" ] && said "initiator rekeyed IKE SA"' || logs
 stop_both
+
+# our_loss: both rekey the IKE SA at once, and by the nonces it is libreswan's that stays. That is drawn: until it is so. Each time certgate rekeys the Child SA, too, which
+# must not be in the way of the next.
+our_loss() {
+	local n old rekeyed
+	for n in {1..6}; do
+		old=$(spi) rekeyed=$(grep -c event=ike-rekeyed "$gate_root/hq/log")
+		both_ask true 'whack --rekey-ike' && crossed 'IKE SA' &&
+			wait_for 5 eval '[ "$(grep -c event=ike-rekeyed "$gate_root/hq/log")" -gt $rekeyed ]' || return 1
+		! grep event=ike-rekeyed "$gate_root/hq/log" | sed -n "$((rekeyed + 1))p" | grep 'by the peer' || return 0
+		wait_for 10 eval '[ -n "$(spi)" ] && [ "$(spi)" != "$old" ]' || return 1
+	done
+	return 1
+}
+
+# libreswan 4.10 has answered before it has the answer to its own: it takes what certgate made, and gives up what it made itself, whatever the nonces say.
+MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}}' interop_hq hq-rsa2048 'dpd_delay: 2' 'dpd_timeout: 6'
+libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
+t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
+t 'both rekey the IKE SA at once, until libreswan has made the one that is to stay' our_loss || logs
+old=$(spi)
+t 'but has given it up: certgate keeps its own' wait_for 20 grep -q event=ike-rekey-fallback "$gate_root/hq/log" || logs
+t 'the Child SA is a new one soon' wait_for 15 eval '[ -n "$(spi)" ] && [ "$(spi)" != "$old" ]' || logs
+t 'over which traffic crosses' ping_both || logs
+t 'and nothing began anew' eval '[ "$(grep -c event=ike-established "$gate_root/hq/log")" = 1 ] && ! grep event=peer-dead "$gate_root/hq/log"' || logs
+t 'there is one of each' wait_for 15 one_each || { one_each; logs; }
+stop_both
+POLICY=''
 
 # Who crashed is not the one that begins.
 MODE=responder-only interop_hq hq-rsa2048

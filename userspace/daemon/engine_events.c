@@ -32,6 +32,7 @@ static const char *const of_engine[] = {
 	"half-open-timeout",
 	"ike-established",
 	"ike-rekey-bad-answer",
+	"ike-rekey-fallback",
 	"ike-rekey-refused",
 	"ike-rekeyed",
 	"internal-error",

@@ -505,7 +505,7 @@ void ik_child_watch(struct ik_child *child, ike_time time)
 
 /*
  * Re-authenticated, and our DELETE of the IKE SA it was made in is not answered yet: for all we know the peer still sends on it (RFC 7296 section
- * 2.8.3). That request ends, so this does.
+ * 2.8.3). That request ends, so this does. An IKE SA that was made in vain, which the peer may not even have, never had a Child SA.
  */
 static bool peer_may_send(const struct ik_child *child)
 {
@@ -514,7 +514,7 @@ static bool peer_may_send(const struct ik_child *child)
 	IK_LIST_FOREACH(&child->conn->sas, link) {
 		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
-		if (sa->state == IK_SA_CLOSING && !sa->shutting && ik_trusted(sa))
+		if (sa->state == IK_SA_CLOSING && !sa->shutting && !sa->undecided && ik_trusted(sa))
 			return true;
 	}
 	return false;

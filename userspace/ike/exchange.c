@@ -39,6 +39,16 @@ struct ik_task *ik_task_queue(struct ik_sa *sa, enum ik_task_kind kind, uint64_t
 	return t;
 }
 
+void ik_task_queue_first(struct ik_sa *sa, enum ik_task_kind kind)
+{
+	struct ik_task *t = ik_task_queue(sa, kind, 0, 0);
+
+	if (!t)
+		return;
+	ik_list_remove(&t->link);
+	ik_list_append(sa->tasks.next, &t->link);
+}
+
 void ik_tasks_clear(struct ik_sa *sa)
 {
 	IK_LIST_FOREACH(&sa->tasks, link)
@@ -51,7 +61,7 @@ static bool may_start(const struct ik_sa *sa, enum ik_task_kind kind)
 	if (sa->state == IK_SA_UP)
 		return true;
 	if (sa->state == IK_SA_REKEYED)
-		return kind == IK_TASK_MOBIKE_UPDATE;
+		return kind == IK_TASK_MOBIKE_UPDATE || kind == IK_TASK_LIVENESS;
 	return sa->state == IK_SA_CLOSING && (kind == IK_TASK_IKE_DELETE || kind == IK_TASK_REFUSE);
 }
 
@@ -189,6 +199,9 @@ static bool exhausted(const struct ik_exchange *x)
 	const struct ike_engine *e = x->sa->e;
 	ike_time limit = patience(x);
 
+	/* It lives, and answers elsewhere. */
+	if (ik_rekey_at_rival(x->sa))
+		return x->tries > IK_DPD_TRIES;
 	if (!limit)
 		return x->tries >= e->config.retransmit_tries;
 	return x->tries >= IK_DPD_TRIES && e->now - x->began >= limit;
@@ -253,6 +266,8 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	set_timer(x);
 	ik_exchange_transmit(x);
 	ik_mobike_spread(x);
+	if (x->tries == IK_DPD_TRIES)
+		ik_rekey_doubt(sa);
 }
 
 void ik_chain_begin(struct ike_engine *e, struct ike_builder *b)

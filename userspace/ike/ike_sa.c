@@ -263,6 +263,7 @@ void ik_sa_kill(struct ik_sa *sa)
 	forget_heir(sa);
 	ik_sa_enter(sa, IK_SA_DEAD);
 	drop_undecided(sa);
+	ik_rekey_confirmed(sa);
 	end_children(sa);
 	sa_clear(sa);
 	ik_sa_unbind(sa);
@@ -287,6 +288,7 @@ void ik_sa_fail(struct ik_sa *sa)
 	forget_heir(sa);
 	ik_sa_enter(sa, IK_SA_FAILED);
 	drop_undecided(sa);
+	ik_rekey_confirmed(sa);
 	end_children(sa);
 	ik_tasks_clear(sa);
 	sa->active = ik_exchange_free(sa->active);
@@ -338,6 +340,7 @@ void ik_sa_close(struct ik_sa *sa)
 		forget_heir(sa);
 		ik_sa_enter(sa, IK_SA_CLOSING);
 		drop_undecided(sa);
+		ik_rekey_confirmed(sa);
 		ik_sa_setup_done(sa);
 		ik_tasks_clear(sa);
 		end_children(sa);

@@ -98,6 +98,7 @@ void ik_info_timeout(struct ik_sa *sa)
 {
 	char remote[CG_ENDPOINT_SIZE];
 
+	ik_rekey_silent(sa);
 	if (sa->state == IK_SA_UP && !sa->undecided) {
 		const struct ik_exchange *x = sa->active;
 
@@ -249,10 +250,11 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 	}
 	/* Who deletes the IKE SA that it has rekeyed has our answer. */
 	heir = delete_ike && sa->state == IK_SA_REKEYED ? ik_sa_find(e, sa->successor) : NULL;
-	if (heir && heir->state == IK_SA_UP)
+	if (heir && heir->state == IK_SA_UP && !ik_rekey_rival(heir))
 		heir->confirmed = true;
 	if (delete_ike && sa->state == IK_SA_UP && !refused) {
 		ik_rekey_takeover(sa);
+		ik_rekey_deleted(sa);
 		if (sa->state == IK_SA_UP && !sa->undecided && !sa->redundant)
 			ik_report(e, conn, &sa->remote, IKE_NOTICE, "deleted-by-peer", NULL,
 				  "the peer deleted the IKE SA");

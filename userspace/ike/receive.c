@@ -287,7 +287,7 @@ static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_hea
 		}
 		return;
 	}
-	if (sa->undecided && !deletes_ike(&content))
+	if (!deletes_ike(&content))
 		ik_rekey_used(sa);
 	switch (h->exchange) {
 	case IKE_EXCHANGE_INTERMEDIATE:
@@ -462,6 +462,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 	}
 	ik_sa_heard(sa, local, remote, is_response);
 	if (is_response) {
+		ik_rekey_confirmed(sa);
 		response(e, sa, h, first, chain);
 	} else {
 		struct ik_child *made = ik_child_find(e, sa->last_made);

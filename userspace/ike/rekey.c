@@ -146,7 +146,8 @@ static void inherit(struct ik_sa *old, struct ik_sa *heir)
 	heir->nat_local = old->nat_local;
 	heir->nat_peer = old->nat_peer;
 	heir->udp = old->udp;
-	heir->last_in = old->last_in;
+	if (old->last_in > heir->last_in)
+		heir->last_in = old->last_in;
 	heir->last_made = old->last_made;
 	ik_lifetime_inherit(old, heir);
 	old->successor = ik_sa_spi(heir);
@@ -172,6 +173,100 @@ static void renew_children(struct ik_sa *heir)
 	IK_LIST_FOREACH(&heir->children, link)
 		ik_child_rekey_within(IK_ENTRY(link, struct ik_child, in_sa),
 				      heir->initiator ? RENEW_FIRST : RENEW_SECOND);
+}
+
+struct ik_sa *ik_rekey_rival(const struct ik_sa *heir)
+{
+	struct ik_sa *rival = heir->rival ? ik_sa_find(heir->e, heir->rival) : NULL;
+
+	return rival && rival->state == IK_SA_REKEYED && rival->successor == ik_sa_spi(heir) ? rival
+											     : NULL;
+}
+
+/* Is the peer there? That comes before all else: what is asked over one that is not there would have to be asked again. */
+static void ask(struct ik_sa *sa)
+{
+	ik_task_queue_first(sa, IK_TASK_LIVENESS);
+	ik_sa_run(sa);
+}
+
+/*
+ * Ours has lost, and is ours to delete (section 2.8.1). But the peer may have given its own up when it answered for ours (libreswan 4.10): then there is nothing but ours. So
+ * the peer is asked over its own, and ours goes when something came over that.
+ */
+static void keep(struct ik_sa *own, struct ik_sa *heir)
+{
+	heir->rival = ik_sa_spi(own);
+	own->successor = ik_sa_spi(heir);
+	ik_sa_enter(own, IK_SA_REKEYED);
+	ik_timer_set(own->e, &own->life, own->e->now + IK_WATCH);
+	ask(heir);
+	/* There was no memory to ask with. */
+	if (!ik_task_queued(heir, IK_TASK_LIVENESS, 0, 0))
+		ik_rekey_confirmed(heir);
+}
+
+void ik_rekey_confirmed(struct ik_sa *heir)
+{
+	struct ik_sa *rival = ik_rekey_rival(heir);
+
+	heir->rival = 0;
+	if (rival)
+		ik_sa_close(rival);
+}
+
+void ik_rekey_doubt(struct ik_sa *heir)
+{
+	struct ik_sa *rival = ik_rekey_rival(heir);
+
+	if (rival)
+		ask(rival);
+}
+
+bool ik_rekey_at_rival(const struct ik_sa *heir)
+{
+	const struct ik_sa *rival = ik_rekey_rival(heir);
+
+	return rival && rival->last_in > rival->established;
+}
+
+/* What lost takes over from what won. */
+static void fall_back(struct ik_sa *heir, struct ik_sa *rival)
+{
+	struct ik_sa *old = ik_sa_find(heir->e, heir->predecessor);
+
+	heir->rival = 0;
+	/* The question whether it is there; nothing else goes before the answer. */
+	heir->active = ik_exchange_free(heir->active);
+	ik_report(
+		heir->e, heir->conn, &heir->remote, IKE_NOTICE, "ike-rekey-fallback",
+		"this is a fault of the peer's implementation",
+		"both sides rekeyed the IKE SA at once, and the peer kept the one that was to go");
+	inherit(heir, rival);
+	renew_children(rival);
+	if (old && old->state == IK_SA_REKEYED) {
+		old->successor = ik_sa_spi(rival);
+		ik_sa_close(old);
+	}
+	ik_sa_run(rival);
+}
+
+void ik_rekey_deleted(struct ik_sa *heir)
+{
+	struct ik_sa *rival = ik_rekey_rival(heir);
+
+	if (rival)
+		fall_back(heir, rival);
+}
+
+void ik_rekey_silent(struct ik_sa *heir)
+{
+	struct ik_sa *rival = ik_rekey_rival(heir);
+
+	if (rival && ik_rekey_at_rival(heir))
+		fall_back(heir, rival);
+	else if (rival)
+		ik_sa_kill(rival);
 }
 
 void ik_rekey_settle(struct ik_sa *old)
@@ -200,7 +295,7 @@ void ik_rekey_settle(struct ik_sa *old)
 	if (own && peers)
 		renew_children(heir);
 	if (own && own != heir)
-		ik_sa_close(own);
+		keep(own, heir);
 	if (peers && peers != heir) {
 		ik_sa_enter(peers, IK_SA_REKEYED);
 		ik_timer_set(peers->e, &peers->life, peers->e->now + IK_WATCH);
@@ -224,11 +319,18 @@ void ik_rekey_takeover(struct ik_sa *old)
 	}
 }
 
-void ik_rekey_used(struct ik_sa *heir)
+void ik_rekey_used(struct ik_sa *sa)
 {
-	struct ik_sa *old = ik_sa_find(heir->e, heir->predecessor);
+	struct ik_sa *old = ik_sa_find(sa->e, sa->predecessor),
+		     *heir = ik_sa_find(sa->e, sa->successor);
 
-	if (!heir->undecided || !old || old->state != IK_SA_UP || old->peer_new != ik_sa_spi(heir))
+	ik_rekey_confirmed(sa);
+	if (heir && ik_rekey_rival(heir) == sa) {
+		fall_back(heir, sa);
+		ik_sa_kill(heir);
+		return;
+	}
+	if (!sa->undecided || !old || old->state != IK_SA_UP || old->peer_new != ik_sa_spi(sa))
 		return;
 	ik_rekey_takeover(old);
 	if (old->active && old->active->task.kind == IK_TASK_IKE_REKEY)

@@ -435,7 +435,7 @@ static const char *sa_unsound(const struct ik_conn *conn, const struct ik_sa *sa
 		return "a response that cannot have been sent";
 	if (!is_ours(conn, sa->own_new) || !is_ours(conn, sa->peer_new) ||
 	    !is_ours(conn, sa->successor) || !is_ours(conn, sa->predecessor) ||
-	    !is_our_child(conn, sa->last_made))
+	    !is_ours(conn, sa->rival) || !is_our_child(conn, sa->last_made))
 		return "an IKE SA that has to do with another connection's";
 	IK_LIST_FOREACH(&sa->tasks, link)
 		if (!task_is_sound(conn, IK_ENTRY(link, struct ik_task, link)))

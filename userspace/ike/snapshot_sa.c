@@ -421,6 +421,7 @@ static void sa_relations(struct ik_snap *s, struct ik_sa *sa)
 	ik_snap_u64(s, &sa->peer_new);
 	ik_snap_u64(s, &sa->successor);
 	ik_snap_u64(s, &sa->predecessor);
+	ik_snap_u64(s, &sa->rival);
 	ik_snap_fixed(s, sa->low_nonce, sizeof(sa->low_nonce));
 	ik_snap_uint(s, &sa->rekey_failures);
 	ik_snap_uint(s, &sa->lost_states);

@@ -362,6 +362,7 @@ struct ik_sa {
 	size_t peer_id_len;
 	/* IKE SA rekeying (section 2.8.1 and 2.25.2): SPIs here; 0: none */
 	uint64_t own_new, peer_new, successor, predecessor;
+	uint64_t rival; /* ours that lost against it, see ik_rekey_rival() */
 	uint8_t low_nonce[IK_LOW_NONCE];
 	unsigned rekey_failures;
 	/* uniqueness */
