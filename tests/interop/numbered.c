@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Numbered datagrams, to tell whether any is lost while something happens to a tunnel.
+ * Numbered datagrams both ways between two hosts, to tell whether any is lost while something happens to a tunnel.
  *
- *   numbered serve PORT               counts what comes until SIGTERM, and then until nothing has come for two seconds
- *   numbered send ADDRESS PORT RATE   so many a second until SIGTERM, on the average: what a busy machine missed is made up for
+ *   numbered RATE PORT NAMESPACE ADDRESS NAMESPACE ADDRESS
  *
- * At their end both print what they counted: "sent N in S.SS s", "received N, missing M below the highest,
- * longest silence S.SS s, refused by the socket R", and which are missing.
+ * Each host, a network namespace and its address there, sends so many a second to the other one until SIGTERM, on the average: what a busy machine missed
+ * is made up for. Then both receive until nothing has come for two seconds, and a line for each way is printed: "A to B: sent N in S.SS s, received N, missing
+ * M below the highest, longest silence S.SS s, refused by the socket R", and which are missing.
+ *
+ * It is one process, and what comes is read every tenth millisecond: on an emulated CPU switching between processes and system calls cost more than
+ * the packets do.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,15 +26,26 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct timeval silence_max = {.tv_sec = 2};
-
 enum {
 	NUMBERS_MAX = 1 << 26,
 	SIZE = 64,
-	BURST = 256,
+	BURST = 256, /* sent at once, at most; and read at once */
 	BUFFER = 16 << 20,
 	TICK_NS = 2000000,
+	TICKS_A_READ = 5,
 	RANGES_TOLD = 40
+};
+
+static const double silence_max = 2;
+
+struct host {
+	const char *name;
+	struct sockaddr_in address;
+	int out, in;
+	uint32_t sent;
+	uint8_t *seen; /* bits of the numbers that have come */
+	uint64_t received, past;
+	double last, silence;
 };
 
 static volatile sig_atomic_t ended;
@@ -55,108 +70,174 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static int serve(const char *port)
+static void enter(const char *namespace)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-	uint8_t *seen = calloc(NUMBERS_MAX / 8, 1), packet[SIZE];
-	int s = socket(AF_INET, SOCK_DGRAM, 0), size = BUFFER;
-	uint64_t received = 0, past = 0;
-	double last = 0, silence = 0;
-	uint32_t n, memory[SK_MEMINFO_VARS] = {0};
-	socklen_t memory_len = sizeof(memory);
+	char path[256];
+	int fd;
 
-	if (!seen || s < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)) < 0)
-		fail("bind");
-	if (setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+	snprintf(path, sizeof(path), "/run/netns/%s", namespace);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+		fail(path);
+	close(fd);
+}
+
+static void host_open(struct host *h, const char *namespace, const char *address, uint16_t port)
+{
+	int size = BUFFER;
+
+	h->name = namespace;
+	h->address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+	if (inet_pton(AF_INET, address, &h->address.sin_addr) != 1)
+		fail(address);
+	enter(namespace);
+	h->out = socket(AF_INET, SOCK_DGRAM, 0);
+	h->in = socket(AF_INET, SOCK_DGRAM, 0);
+	h->seen = calloc(NUMBERS_MAX / 8, 1);
+	if (h->out < 0 || h->in < 0 || !h->seen ||
+	    bind(h->in, (struct sockaddr *)&h->address, sizeof(h->address)) < 0)
+		fail(address);
+	if (setsockopt(h->in, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		fail("SO_RCVBUFFORCE");
-	if (setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &silence_max, sizeof(silence_max)) < 0)
-		fail("SO_RCVTIMEO");
-	for (;;) {
-		ssize_t len = recv(s, packet, sizeof(packet), 0);
+}
+
+/* Up to `due` of them, and no more than a burst. */
+static void send_due(struct host *from, struct host *to, double due)
+{
+	static uint8_t packets[BURST][SIZE];
+	static struct iovec iov[BURST];
+	static struct mmsghdr m[BURST];
+	unsigned int n = 0, done = 0;
+
+	for (; n < BURST && from->sent < due && from->sent < NUMBERS_MAX; n++) {
+		memcpy(packets[n], &from->sent, sizeof(from->sent));
+		from->sent++;
+		iov[n] = (struct iovec){packets[n], SIZE};
+		m[n] = (struct mmsghdr){.msg_hdr = {.msg_name = &to->address,
+						    .msg_namelen = sizeof(to->address),
+						    .msg_iov = &iov[n],
+						    .msg_iovlen = 1}};
+	}
+	while (done < n) {
+		int r = sendmmsg(from->out, m + done, n - done, 0);
+
+		/* One that cannot be sent is one that does not arrive. */
+		done += r > 0 ? (unsigned int)r : 1;
+	}
+}
+
+static void count(struct host *h, const uint8_t packet[SIZE])
+{
+	uint32_t n;
+
+	memcpy(&n, packet, sizeof(n));
+	if (n >= NUMBERS_MAX || (h->seen[n / 8] & (1U << n % 8)))
+		return; /* twice is not more */
+	h->seen[n / 8] |= (uint8_t)(1U << n % 8);
+	h->received++;
+	if (n + 1 > h->past)
+		h->past = n + 1;
+}
+
+static void receive(struct host *h)
+{
+	static uint8_t packets[BURST][SIZE];
+	static struct iovec iov[BURST];
+	static struct mmsghdr m[BURST];
+	int n;
+
+	do {
 		double at;
 
-		if (len < 0 && errno == EAGAIN && ended)
-			break;
-		if (len != SIZE)
-			continue;
-		memcpy(&n, packet, sizeof(n));
+		for (unsigned int i = 0; i < BURST; i++) {
+			iov[i] = (struct iovec){packets[i], SIZE};
+			m[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[i], .msg_iovlen = 1}};
+		}
+		n = recvmmsg(h->in, m, BURST, MSG_DONTWAIT, NULL);
+		if (n <= 0)
+			return;
+		for (int i = 0; i < n; i++)
+			if (m[i].msg_len == SIZE)
+				count(h, packets[i]);
 		at = now();
-		if (last > 0 && at - last > silence)
-			silence = at - last;
-		last = at;
-		if (n >= NUMBERS_MAX || (seen[n / 8] & (1U << n % 8)))
-			continue; /* twice is not more */
-		seen[n / 8] |= (uint8_t)(1U << n % 8);
-		received++;
-		if (n + 1 > past)
-			past = n + 1;
-	}
-	if (getsockopt(s, SOL_SOCKET, SO_MEMINFO, memory, &memory_len) < 0)
+		if (h->last > 0 && at - h->last > h->silence)
+			h->silence = at - h->last;
+		h->last = at;
+	} while (n == BURST);
+}
+
+static void tell(const struct host *from, const struct host *to, double seconds)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = {0};
+	socklen_t memory_len = sizeof(memory);
+
+	if (getsockopt(to->in, SOL_SOCKET, SO_MEMINFO, memory, &memory_len) < 0)
 		fail("SO_MEMINFO");
-	printf("received %llu, missing %llu below the highest, longest silence %.2f s, refused by the socket %u\n",
-	       (unsigned long long)received, (unsigned long long)(past - received), silence,
+	printf("%s to %s: sent %u in %.2f s, received %llu, missing %llu below the highest, longest silence %.2f s, refused by the socket %u\n",
+	       from->name, to->name, from->sent, seconds, (unsigned long long)to->received,
+	       (unsigned long long)(to->past - to->received), to->silence,
 	       memory[SK_MEMINFO_DROPS]);
-	for (uint64_t i = 0, first = 0, told = 0; i < past && told < RANGES_TOLD; i++) {
-		if (seen[i / 8] & (1U << i % 8)) {
+	for (uint64_t i = 0, first = 0, told = 0; i < to->past && told < RANGES_TOLD; i++) {
+		if (to->seen[i / 8] & (1U << i % 8)) {
 			first = i + 1;
-		} else if (seen[(i + 1) / 8] & (1U << (i + 1) % 8)) {
+		} else if (to->seen[(i + 1) / 8] & (1U << (i + 1) % 8)) {
 			printf("missing: %llu to %llu\n", (unsigned long long)first,
 			       (unsigned long long)i);
 			told++;
 		}
 	}
-	free(seen);
-	return 0;
 }
 
-static int send_all(const char *address, const char *port, double rate)
+static void run(struct host h[2], double rate)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
 	const struct timespec tick = {.tv_nsec = TICK_NS};
-	const struct sched_param first = {.sched_priority = 1};
-	int s = socket(AF_INET, SOCK_DGRAM, 0);
-	uint8_t packet[SIZE] = {0};
-	double began = now();
-	uint32_t n = 0;
+	double began = now(), over = 0, at;
+	bool all_sent = false;
 
-	if (s < 0 || inet_pton(AF_INET, address, &a.sin_addr) != 1)
-		fail("socket");
-	/* What is there to be lost does not depend on what else there is to do. */
-	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
-		fail("sched_setscheduler");
-	do {
+	for (unsigned int ticks = 0;; ticks++) {
 		const bool last = ended;
-		const double due = (now() - began) * rate;
 
-		for (unsigned int i = 0; (i < BURST || last) && n < due && n < NUMBERS_MAX; i++) {
-			memcpy(packet, &n, sizeof(n));
-			/* One that cannot be sent is one that does not arrive. */
-			(void)sendto(s, packet, sizeof(packet), 0, (struct sockaddr *)&a,
-				     sizeof(a));
-			n++;
+		at = now();
+		if (!all_sent) {
+			const double due = (at - began) * rate;
+
+			send_due(&h[0], &h[1], due);
+			send_due(&h[1], &h[0], due);
 			/* What is made up for at the end is no burst either. */
-			if (last && i % BURST == BURST - 1)
-				nanosleep(&tick, NULL);
+			all_sent = last && h[0].sent >= due && h[1].sent >= due;
+			over = now();
 		}
-		if (last)
-			break;
+		if (ticks % TICKS_A_READ == 0) {
+			receive(&h[0]);
+			receive(&h[1]);
+			if (all_sent && at - over > silence_max && at - h[0].last > silence_max &&
+			    at - h[1].last > silence_max)
+				break;
+		}
 		nanosleep(&tick, NULL);
-	} while (true);
-	printf("sent %u in %.2f s\n", n, now() - began);
-	return 0;
+	}
+	tell(&h[0], &h[1], over - began);
+	tell(&h[1], &h[0], over - began);
 }
 
 int main(int argc, char **argv)
 {
 	/* Without SA_RESTART: a wait ends with it. */
 	const struct sigaction sa = {.sa_handler = on_term};
+	const struct sched_param first = {.sched_priority = 1};
+	static struct host hosts[2];
 
+	if (argc != 7) {
+		fprintf(stderr, "usage: numbered RATE PORT NAMESPACE ADDRESS NAMESPACE ADDRESS\n");
+		return 2;
+	}
 	if (sigaction(SIGTERM, &sa, NULL) < 0)
 		fail("sigaction");
-	if (argc == 3 && strcmp(argv[1], "serve") == 0)
-		return serve(argv[2]);
-	if (argc == 5 && strcmp(argv[1], "send") == 0)
-		return send_all(argv[2], argv[3], atof(argv[4]));
-	fprintf(stderr, "usage: numbered serve PORT | send ADDRESS PORT RATE\n");
-	return 2;
+	for (int i = 0; i < 2; i++)
+		host_open(&hosts[i], argv[3 + 2 * i], argv[4 + 2 * i], (uint16_t)atoi(argv[2]));
+	/* What is there to be lost does not depend on what else there is to do. */
+	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
+		fail("sched_setscheduler");
+	run(hosts, atof(argv[1]));
+	return 0;
 }
