@@ -146,7 +146,7 @@ died() { # by what was fetched
 	! gate_is hq branch state up && gate hq cert list | grep -q "^$(fingerprint branch2) *crl"
 }
 
-ktap_begin 38
+ktap_begin 41
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert branch branch p256 &&
@@ -178,6 +178,9 @@ t 'unrevoke brings it back' eval 'gate hq cert unrevoke "$pki/branch.pem" && com
 t 'its key revoked by hand: the tunnel dies, and the key is what is refused' eval 'gate hq cert revoke --key --reason lost "$pki/branch.pem" && no_ping && refused "key of \"CN=gw.branch.example\""' || logs
 t 'its issuer revoked by hand: so is the peer, though nothing is held against it' eval 'gate hq cert revoke "$pki/branch-ca.pem" && gate hq cert unrevoke --key "$pki/branch.pem" && { gate hq up branch --wait 5; wait_for 25 eval "gate_field hq branch last_error.text | grep -F \"CN=Branch Issuing CA\"" && refused "is revoked on this gateway"; }' || logs
 t 'and unrevoke of the issuer lets it in' eval 'gate hq cert unrevoke "$pki/branch-ca.pem" && comes_up' || logs
+t "the issuer's key revoked by hand under traffic: not one packet more, and the key is what is refused" eval 'stops_at_once gate hq cert revoke --key "$pki/branch-ca.pem" && refused "key of \"CN=Branch Issuing CA"' || logs
+t 'and unrevoke of that lets it in' eval 'gate hq cert unrevoke --key "$pki/branch-ca.pem" && comes_up' || logs
+t 'who took a revocation back is in the log' grep -q "'CN=gw.branch.example.* is not revoked any more: taken back by user root (uid 0, pid [0-9]*).*event=certificate-unrevoked" "$gate_root/hq/log" || logs
 ns hq build/certgate kernel cert revoke "$(fingerprint branch)" >/dev/null
 t 'what only the kernel holds to be revoked gets no binding, and that is told' wait_for 25 grep -q "the kernel refuses the certificate binding of 'CN=gw.branch.example': .*event=binding-refused connection=branch" "$gate_root/hq/log" || logs
 t 'unrevoke takes back what the kernel alone holds' eval 'gate hq cert unrevoke "$(fingerprint branch)" && ! gate hq cert unrevoke "$(fingerprint branch)"'
