@@ -388,6 +388,45 @@ static void test_a_repeated_request_is_no_sign_of_life(void **state)
 	sim_free(s);
 }
 
+/* Who sees the peer's requests has each of them arrive from elsewhere first; and the first answer that goes to the peer is lost. */
+static enum sim_verdict copied_ahead(struct sim *s, struct sim_packet *p)
+{
+	unsigned *lost = s->tap_ctx;
+	struct sim_packet copy = *p;
+	struct ike_header h;
+
+	if (p->esp || ike_header_parse(p->data, p->size, &h, NULL) < 0 ||
+	    h.exchange == IKE_EXCHANGE_SA_INIT)
+		return SIM_PASS;
+	if (ike_header_is_response(&h))
+		return p->to.addr.bytes[0] == 198 && !(*lost)++ ? SIM_DROP : SIM_PASS;
+	if (p->from.addr.bytes[0] == 198) {
+		copy.from = sim_endpoint("203.0.113.66", 500);
+		sim_repeat(s, &copy, SIM_MS);
+	}
+	return SIM_PASS;
+}
+
+/* The answers that the copies are worth do not use up the peer's. */
+static void test_copies_from_elsewhere_take_no_answer_from_the_peer(void **state)
+{
+	struct sim *s = sim_new(503);
+	struct sim_node *a, *b;
+	unsigned lost = 0;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->delay_min = s->delay_max = 20 * SIM_MS;
+	sim_connect(s, a, b);
+	s->tap = copied_ahead;
+	s->tap_ctx = &lost;
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
+	sim_run(s, 2 * IK_RETRANSMIT_FIRST);
+	assert_in_range(lost, 2, 4);
+	assert_int_equal(sim_reports(b, "child-rekeyed"), 1);
+	sim_free(s);
+}
+
 /* Somebody who sees a request answers it with a COOKIE of their own, before the peer does. */
 static enum sim_verdict forge_cookie(struct sim *s, struct sim_packet *p)
 {
@@ -441,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_what_has_no_sa_is_answered_once_or_not_at_all),
 		cmocka_unit_test(test_peers_error_in_clear_only_asks_for_a_sign_of_life),
 		cmocka_unit_test(test_a_repeated_request_is_no_sign_of_life),
+		cmocka_unit_test(test_copies_from_elsewhere_take_no_answer_from_the_peer),
 		cmocka_unit_test(test_a_forged_cookie_does_not_change_what_was_answered),
 	};
 

@@ -460,8 +460,9 @@ static bool is_unproven(const struct ik_child *child)
 	const struct ik_sa *sa = child->sa;
 	ike_time last = child->established;
 
-	if (sa && sa->last_made == child->number && sa->last_repeat > last)
-		last = sa->last_repeat;
+	for (size_t i = 0; sa && sa->last_made == child->number && i < ARRAY_SIZE(sa->last_repeat);
+	     i++)
+		last = sa->last_repeat[i] > last ? sa->last_repeat[i] : last;
 	return child->unproven && child->e->now - last <= IK_FORGET_TIME;
 }
 

@@ -436,6 +436,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 	if (!has_keys(e, sa))
 		return;
 	if (repeat) {
+		ike_time *last = &sa->last_repeat[!cg_endpoint_equal(&sa->remote, remote)];
 		size_t len;
 
 		/* Only the peer makes us repeat ourselves. */
@@ -444,10 +445,13 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 			return;
 		}
 		close_message(e, len);
-		/* It is no sign of life (section 2.4), as anybody can send it again; and no peer repeats itself faster. */
-		if (e->now - sa->last_repeat < REPEAT_PAUSE)
+		/*
+		 * It is no sign of life (section 2.4), as anybody can send it again; and no peer repeats itself faster. The answer goes
+		 * where the request came from (section 2.11): a copy from elsewhere, which may be faster, takes none from the peer.
+		 */
+		if (e->now - *last < REPEAT_PAUSE)
 			return;
-		sa->last_repeat = e->now;
+		*last = e->now;
 		ik_response_repeat(sa, local, remote);
 		return;
 	}

@@ -375,7 +375,7 @@ struct ik_sa {
 	bool redundant;	  /* another one of its connection stays */
 	ike_time redundant_since;
 	ike_time created, established, last_in, last_answer;
-	ike_time last_repeat;	/* of that answer */
+	ike_time last_repeat[2]; /* of that answer: to where the peer is, to elsewhere */
 	ike_time authenticated; /* of the first of a line of rekeyed ones */
 	ike_time rekey_at, reauth_at;
 	struct ik_timer life; /* setup, rekey and watch, by state */
