@@ -376,7 +376,7 @@ struct ik_sa {
 	ike_time redundant_since;
 	ike_time created, established, last_in, last_answer;
 	ike_time last_repeat[2]; /* of that answer: to where the peer is, to elsewhere */
-	ike_time authenticated; /* of the first of a line of rekeyed ones */
+	ike_time authenticated;	 /* of the first of a line of rekeyed ones */
 	ike_time rekey_at, reauth_at;
 	struct ik_timer life; /* setup, rekey and watch, by state */
 	struct ik_timer reauth_timer, dpd, keepalive;
