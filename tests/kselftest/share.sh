@@ -114,12 +114,27 @@ at_work() {
 	[ "$CERTGATE_KERNEL" = smp-debug ] || "$@"
 }
 
-# side_by_side: a sender on each CPU, and TCP that has the scheduler's, in one tunnel; they go on. With more than two of them, all CPUs have to
+# trains: as many datagrams from c1 as can be, 40 at a time, which stay together as far as g1's cipher. On a busy machine TCP may lose so much that
+# all it sends at once is less than what is worth sharing.
+trains() {
+	"$enter" c1 python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(17, 103, 1200)  # UDP_SEGMENT
+s.connect(("10.2.0.2", 9))
+while True:
+    try:
+        s.send(bytes(40 * 1200))
+    except OSError:  # what the one before was answered, as nobody listens there
+        time.sleep(0.001)' &
+	pouring="${pouring:-} $!"
+}
+
+# side_by_side: a sender on each CPU, TCP that has the scheduler's, and trains, in one tunnel; they go on. With more than two of them, all CPUs have to
 # be asked what they have in their queues before there is a list: that has been seen by the end.
 side_by_side() {
 	local cpu
 	echo >"$tracing/trace"
-	events_on && tunnel_up && stream 1 || return 1
+	events_on && tunnel_up && stream 1 && trains || return 1
 	for ((cpu = 0; cpu <= last; cpu++)); do
 		load 1 $((7010 + cpu)) "$cpu" || return 1
 		ports+=($((7010 + cpu)))
