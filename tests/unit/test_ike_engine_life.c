@@ -121,6 +121,47 @@ static void test_late_news_of_traffic_is_no_life(void **state)
 	sim_free(s);
 }
 
+static enum sim_verdict no_answers_of_b(struct sim *s, struct sim_packet *p)
+{
+	struct ike_header h;
+
+	(void)s;
+	return !p->esp && p->from.addr.bytes[0] == 198 &&
+			       ike_header_parse(p->data, p->size, &h, NULL) >= 0 &&
+			       ike_header_is_response(&h)
+		       ? SIM_DROP
+		       : SIM_PASS;
+}
+
+/* A peer that is heard and does not answer is waited for: four times as long, and as long as ever after it was heard last. */
+static void test_who_is_heard_and_does_not_answer_is_waited_for(void **state)
+{
+	(void)state;
+	for (unsigned goes = 0; goes < 2; goes++) {
+		struct sim *s = sim_new(5 + goes);
+		struct sim_node *a, *b;
+		ike_time began;
+
+		sim_pair(s, &a, &b);
+		a->conns[0].config.dpd_timeout = b->conns[0].config.dpd_timeout = 6;
+		a->conns[0].config.dpd_delay = b->conns[0].config.dpd_delay = 2;
+		sim_connect(s, a, b);
+		s->tap = no_answers_of_b;
+		began = s->now;
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		sim_run(s, 9 * SIM_S);
+		assert_false(a_is_down(s));
+		b->cut = goes;
+		assert_true(sim_until(s, 200 * SIM_S, a_is_down));
+		/* b asked every 2 s or so: the last time less than 3 s before it went. */
+		if (goes)
+			assert_in_range((s->now - began) / SIM_MS, 12000, 17000);
+		else
+			assert_in_range((s->now - began) / SIM_MS, 24000, 27000);
+		sim_free(s);
+	}
+}
+
 static void test_idle_peers_stay_up(void **state)
 {
 	struct sim *s = sim_new(2);
@@ -427,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_dead_peer_is_noticed_after_a_rekeying),
 		cmocka_unit_test(test_a_short_patience_is_kept),
 		cmocka_unit_test(test_late_news_of_traffic_is_no_life),
+		cmocka_unit_test(test_who_is_heard_and_does_not_answer_is_waited_for),
 		cmocka_unit_test(test_idle_peers_stay_up),
 		cmocka_unit_test(test_traffic_is_liveness),
 		cmocka_unit_test(test_deletes_cross),

@@ -189,7 +189,9 @@ static ike_time patience(const struct ik_exchange *x)
 	if (sa->state != IK_SA_UP || !sa->config->c.dpd_timeout)
 		return 0;
 	limit = sa->config->c.dpd_timeout * IK_SECOND;
-	/* Something authentic came meanwhile: the peer lives, its answer does not get here. */
+	/* While something authentic comes the peer lives, and its answer does not get here. */
+	if (sa->last_in > x->began && sa->last_in - x->began < 3 * limit)
+		return sa->last_in - x->began + limit;
 	return sa->last_in > x->began ? 4 * limit : limit;
 }
 
