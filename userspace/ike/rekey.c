@@ -406,14 +406,22 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir,
 
 		if (ike_policy_allows_ke(x->config->c.ike_policy, ke) &&
 		    ke != ike_dh_method(x->dh)) {
-			struct ik_task *t = ik_task_queue(sa, IK_TASK_IKE_REKEY, 0, 0);
+			struct ik_task *t;
 
 			ik_sa_kill(heir);
 			sa->own_new = 0;
-			if (t) {
-				t->first_ke = ke;
-				t->ke_retries = x->task.ke_retries + 1;
+			/* The peer's, which came meanwhile, is the one. */
+			if (sa->peer_new) {
+				ik_rekey_settle(sa);
+				return;
 			}
+			t = ik_task_queue(sa, IK_TASK_IKE_REKEY, 0, 0);
+			if (!t) {
+				ik_rekey_later(sa, false);
+				return;
+			}
+			t->first_ke = ke;
+			t->ke_retries = x->task.ke_retries + 1;
 			return;
 		}
 	}
