@@ -391,6 +391,7 @@ static void test_a_repeated_request_is_no_sign_of_life(void **state)
 /* Who sees the peer's requests has each of them arrive from elsewhere first; and the first answer that goes to the peer is lost. */
 static enum sim_verdict copied_ahead(struct sim *s, struct sim_packet *p)
 {
+	static uint8_t marked[2048];
 	unsigned *lost = s->tap_ctx;
 	struct sim_packet copy = *p;
 	struct ike_header h;
@@ -399,10 +400,20 @@ static enum sim_verdict copied_ahead(struct sim *s, struct sim_packet *p)
 	    h.exchange == IKE_EXCHANGE_SA_INIT)
 		return SIM_PASS;
 	if (ike_header_is_response(&h))
-		return p->to.addr.bytes[0] == 198 && !(*lost)++ ? SIM_DROP : SIM_PASS;
+		return p->to.addr.bytes[0] == 198 && (p->from.port == 4500 || !(*lost)++)
+			       ? SIM_DROP
+			       : SIM_PASS;
 	if (p->from.addr.bytes[0] == 198) {
 		copy.from = sim_endpoint("203.0.113.66", 500);
 		sim_repeat(s, &copy, SIM_MS);
+		/* Or as if from the peer, to the other port. */
+		copy.from = p->from;
+		copy.to.port = 4500;
+		copy.data = marked;
+		copy.size = p->size + 4;
+		assert_true(copy.size <= sizeof(marked));
+		memcpy(marked + 4, p->data, p->size);
+		sim_repeat(s, &copy, 2 * SIM_MS);
 	}
 	return SIM_PASS;
 }

@@ -391,6 +391,14 @@ static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_he
 	ik_sa_run(sa);
 }
 
+/* Does it come from where the peer is, to where we are for it? */
+static bool is_where_it_was(const struct ik_sa *sa, const struct cg_endpoint *local,
+			    const struct cg_endpoint *remote)
+{
+	return cg_endpoint_equal(&sa->remote, remote) && sa->local.port == local->port &&
+	       (cg_addr_is_any(&sa->local.addr) || cg_addr_equal(&sa->local.addr, &local->addr));
+}
+
 static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_endpoint *local,
 		      const struct cg_endpoint *remote, const struct ike_message *msg)
 {
@@ -436,21 +444,22 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 	if (!has_keys(e, sa))
 		return;
 	if (repeat) {
-		ike_time *last = &sa->last_repeat[!cg_endpoint_equal(&sa->remote, remote)];
+		ike_time *last = &sa->last_repeat[!is_where_it_was(sa, local, remote)];
 		size_t len;
 
+		/*
+		 * No peer repeats itself faster. The answer goes where the request came from (section 2.11): a copy that comes another way,
+		 * which may be faster, takes none from the peer.
+		 */
+		if (e->now - *last < REPEAT_PAUSE)
+			return;
 		/* Only the peer makes us repeat ourselves. */
 		if (ike_sk_open(ik_intermediate_repeat_key(sa), msg, e->plain, &len) < 0) {
 			e->counters.integrity_failed++;
 			return;
 		}
 		close_message(e, len);
-		/*
-		 * It is no sign of life (section 2.4), as anybody can send it again; and no peer repeats itself faster. The answer goes
-		 * where the request came from (section 2.11): a copy from elsewhere, which may be faster, takes none from the peer.
-		 */
-		if (e->now - *last < REPEAT_PAUSE)
-			return;
+		/* It is no sign of life (section 2.4), as anybody can send it again. */
 		*last = e->now;
 		ik_response_repeat(sa, local, remote);
 		return;
