@@ -186,8 +186,10 @@ static void all_of_them_are_bounded_in_bytes(void **state _unused_)
 	assert_int_equal(news_came(&n, b, &fd, NEWS_BYTES_MAX, USEC_PER_SEC), -ENOSPC);
 	assert_int_equal(n.n, 2);
 	assert_int_equal(news_came(&n, b, &fd, NEWS_BYTES_MAX - n.bytes, USEC_PER_SEC), 0);
-	news_refuse(b);
+	/* What waits for a verdict is there, too. */
 	fd = memory("x", true);
+	assert_int_equal(news_came(&n, a, &fd, 1000, USEC_PER_SEC), -ENOSPC);
+	news_refuse(&n, b);
 	/* Nobody has wanted the other one for long. */
 	assert_int_equal(news_came(&n, b, &fd, NEWS_BYTES_MAX - n.bytes + a->now.size + 1,
 				   (NEWS_USED_SECONDS + 10) * USEC_PER_SEC),

@@ -106,7 +106,7 @@ static void judge_lost(struct gateway *g, struct news_item *item, uint32_t judge
 		conclude(g, item);
 		return;
 	}
-	news_refuse(item);
+	news_refuse(&g->news, item);
 	item->due = now_boottime();
 	if (item->what.kind == NEWS_CRL)
 		send_to_others(g, item, judge);
@@ -298,7 +298,7 @@ static void came(struct gateway *g, struct news_item *item, int *fd)
 		item->asked = item->came_to;
 	/* Whoever wanted it has ended. */
 	if (item->asked == 0)
-		news_refuse(item);
+		news_refuse(&g->news, item);
 }
 
 void fetching_on_fetched(struct gateway *g, uint32_t number, int *fd)
@@ -334,7 +334,7 @@ static void not_taken(struct gateway *g, struct news_item *item)
 		send_to_others(g, item, item->came_to);
 		return;
 	}
-	news_refuse(item);
+	news_refuse(&g->news, item);
 	/* A worker with no path that tells which list is genuine has the last one that came, and not the one that counts; nor has one that knows of that no more than the time. */
 	if (item->what.kind == NEWS_CRL)
 		send_to_others(g, item, ~item->came_to);
@@ -397,6 +397,13 @@ void fetching_on_taken(struct gateway *g, struct proc *p, const struct proto_new
 	struct news_item *item = news_find(&g->news, t->key);
 	const uint32_t bit = 1U << p->index;
 
+	/* What nobody knew of when it came, a path has proven since. */
+	if (item && item->doubtful && item->now.size > 0 && t->serial == item->now.serial &&
+	    t->taken && t->proven) {
+		item->doubtful = false;
+		news_file_save(&g->news, item);
+		return;
+	}
 	/* What was kept, and sent to a worker that started, is known to be good. A word about that, or about what came before, is none about what came last. */
 	if (!item || item->fresh.size == 0 || t->serial != item->fresh.serial ||
 	    !(item->came_to & bit))

@@ -100,7 +100,7 @@ void news_del(struct news *n, struct news_item *item)
 	table_del(&n->by_key, &item->by_key);
 	n->n--;
 	n->n_lists -= item->what.kind == NEWS_CRL;
-	n->bytes -= item->overhead + news_there(item)->size;
+	n->bytes -= item->overhead + news_there(item)->size + item->fresh.size;
 	bytes_done(&item->now);
 	bytes_done(&item->fresh);
 	bytes_done(&item->outdated);
@@ -265,7 +265,7 @@ int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec
 {
 	int r;
 
-	news_refuse(item);
+	news_refuse(n, item);
 	while (n->bytes - news_there(item)->size + size > NEWS_BYTES_MAX) {
 		if (!make_room(n, false, item, now))
 			return -ENOSPC;
@@ -285,6 +285,7 @@ int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec
 		item->fresh.data = data;
 	}
 	item->fresh.size = size;
+	n->bytes += size;
 	item->fresh.serial = ++n->last_serial;
 	return 0;
 }
@@ -297,8 +298,9 @@ static void forget_said(struct news_item *item)
 	item->asked = 0;
 }
 
-void news_refuse(struct news_item *item)
+void news_refuse(struct news *n, struct news_item *item)
 {
+	n->bytes -= item->fresh.size;
 	bytes_done(&item->fresh);
 	forget_said(item);
 }
@@ -307,7 +309,7 @@ void news_accept(struct news *n, struct news_item *item, bool doubtful)
 {
 	if (item->fresh.size == 0)
 		return;
-	n->bytes += item->fresh.size - news_there(item)->size;
+	n->bytes -= news_there(item)->size;
 	bytes_done(&item->now);
 	bytes_done(&item->outdated);
 	item->now = item->fresh;
@@ -320,7 +322,7 @@ void news_outdated(struct news *n, struct news_item *item)
 {
 	if (item->fresh.size == 0 || (item->now.size > 0 && !item->doubtful))
 		return;
-	n->bytes += item->fresh.size - news_there(item)->size;
+	n->bytes -= news_there(item)->size;
 	bytes_done(&item->now);
 	bytes_done(&item->outdated);
 	item->outdated = item->fresh;

@@ -110,7 +110,7 @@ void news_worker_started(struct news_item *item, unsigned int worker);
 
 /* Something came, of 1 … bytes: takes *fd, or what is in it. -ENOSPC: there is no room for so much; or another error. */
 int news_came(struct news *n, struct news_item *item, int *fd, size_t size, usec_t now);
-void news_refuse(struct news_item *item);
+void news_refuse(struct news *n, struct news_item *item);
 /* What came becomes what is in force, and unless it is doubtful that is kept over a restart; or what is there while nothing is in force, and is not kept over a restart. */
 void news_accept(struct news *n, struct news_item *item, bool doubtful);
 void news_outdated(struct news *n, struct news_item *item);
