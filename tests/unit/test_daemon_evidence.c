@@ -61,6 +61,50 @@ static void a_responder_comes_before_lists(void **state _unused_)
 	(void)evidence_free(e);
 }
 
+/* While an answer is awaited, or is there, the list that another path asked for counts; nobody asks for it anew, or waits for it. */
+static void lists_that_are_there_count_beside_a_responder(void **state _unused_)
+{
+	struct proto_news list = news_of(NEWS_CRL, CRL_URL, path_ocsp),
+			  answer = news_of(NEWS_OCSP, OCSP_URL, path_ocsp);
+	const int64_t now = pkigen_now();
+	struct pkirev_der crl = pkirev_crl(ca, &(struct pkirev_crl){.number = 1}),
+			  good = pkirev_ocsp(with_ocsp, ca,
+					     &(struct pkirev_ocsp){.next_update = now + 60});
+	struct evidence *e = fresh();
+
+	assert_int_equal(evidence_take(e, &list, crl.data, crl.len, false, now, &taken), 0);
+	gather(e, path_ocsp, true, SECOND);
+	assert_int_equal(asked.n, 1);
+	assert_int_equal(asked.last.kind, NEWS_OCSP);
+	assert_int_equal(found.crls.n, 1);
+	assert_int_equal(evidence_take(e, &answer, good.data, good.len, false, now, &taken), 0);
+	gather(e, path_ocsp, true, 2 * SECOND);
+	assert_int_equal(asked.n, 0);
+	assert_int_equal(found.n_answers, 1);
+	assert_int_equal(found.crls.n, 1);
+	assert_false(found.missing[0]);
+	(void)evidence_free(e);
+}
+
+/* A responder that says the same for ever does not keep anybody from the lists. */
+static void an_answer_whose_time_is_over_is_no_answer(void **state _unused_)
+{
+	struct proto_news answer = news_of(NEWS_OCSP, OCSP_URL, path_ocsp);
+	const int64_t now = pkigen_now();
+	struct pkirev_der old = pkirev_ocsp(with_ocsp, ca,
+					    &(struct pkirev_ocsp){.next_update = now - 60});
+	struct evidence *e = fresh();
+
+	gather(e, path_ocsp, true, SECOND);
+	assert_int_equal(evidence_take(e, &answer, old.data, old.len, false, now, &taken), 0);
+	assert_true(taken.taken);
+	gather(e, path_ocsp, true, 2 * SECOND);
+	assert_int_equal(asked.n, 1);
+	assert_string_equal(asked.urls[0], CRL_URL);
+	assert_true(found.missing[0]);
+	(void)evidence_free(e);
+}
+
 static void a_failure_of_what_was_never_asked_for_changes_nothing(void **state _unused_)
 {
 	struct proto_news_failed failed = {.key = {1}, .text = "x"};
@@ -233,6 +277,8 @@ int main(void)
 		cmocka_unit_test(only_who_may_ask_asks),
 		cmocka_unit_test(a_certificate_that_names_nobody_is_not_asked_about),
 		cmocka_unit_test(a_responder_comes_before_lists),
+		cmocka_unit_test(lists_that_are_there_count_beside_a_responder),
+		cmocka_unit_test(an_answer_whose_time_is_over_is_no_answer),
 		cmocka_unit_test(a_failure_of_what_was_never_asked_for_changes_nothing),
 		cmocka_unit_test(what_came_before_anybody_asked_is_there),
 		cmocka_unit_test(what_is_due_is_worth_a_wait),

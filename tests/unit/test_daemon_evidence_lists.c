@@ -111,6 +111,47 @@ static void what_a_path_proved_is_not_replaced_by_what_none_did(void **state _un
 	(void)evidence_free(e);
 }
 
+static struct proto_news_taken told;
+static unsigned int n_told;
+
+static void on_told(void *ctx _unused_, const struct proto_news_taken *t)
+{
+	told = *t;
+	n_told++;
+}
+
+/* Nobody knew of it when it came: whoever asked is told once a path proves it, and not of what came instead. */
+static void what_is_proven_later_is_told(void **state _unused_)
+{
+	struct proto_news what = news_of(NEWS_CRL, CRL_URL, path_crl);
+	struct evidence *e = fresh();
+	struct pkirev_der first = pkirev_crl(ca, &(struct pkirev_crl){.number = 7,
+								      .use_key = other_ca->key}),
+			  newer = pkirev_crl(ca, &(struct pkirev_crl){.number = 8,
+								      .use_key = other_ca->key});
+
+	n_told = 0;
+	assert_true(take(e, &what, first));
+	evidence_tell_later(e, taken.key, 5, on_told);
+	assert_true(take(e, &what, newer));
+	gather(e, path_crl, false, SECOND);
+	assert_int_equal(n_told, 0);
+	evidence_tell_later(e, taken.key, 6, on_told);
+	for (size_t i = 0; i < found.crls.n; i++) {
+		struct pki_crl *crl = found.crls.list[i];
+
+		evidence_prove(e, &found, &crl, 1);
+	}
+	assert_int_equal(n_told, 1);
+	assert_int_equal(told.serial, 6);
+	assert_true(told.taken && told.proven);
+	assert_memory_equal(told.key, taken.key, sizeof(told.key));
+	gather(e, path_crl, false, SECOND);
+	evidence_prove(e, &found, found.crls.list, 1);
+	assert_int_equal(n_told, 1);
+	(void)evidence_free(e);
+}
+
 /* One of those that came together is known to be genuine, by a path. */
 static void of_several_lists_one_that_is_proven_is_enough(void **state _unused_)
 {
@@ -439,6 +480,7 @@ int main(void)
 		cmocka_unit_test(an_older_list_does_not_take_a_newer_ones_place),
 		cmocka_unit_test(a_forged_list_does_not_keep_the_genuine_one_out),
 		cmocka_unit_test(what_a_path_proved_is_not_replaced_by_what_none_did),
+		cmocka_unit_test(what_is_proven_later_is_told),
 		cmocka_unit_test(of_several_lists_one_that_is_proven_is_enough),
 		cmocka_unit_test(a_list_that_two_addresses_have_is_proven_at_both),
 		cmocka_unit_test(a_path_that_proves_what_came_to_be_older_does_not_have_it_taken),

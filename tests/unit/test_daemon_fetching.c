@@ -511,6 +511,31 @@ static void what_nobody_knows_is_kept_where_nothing_else_is(void **state _unused
 	assert_int_equal(w.size[2], 4);
 }
 
+/* A path of a peer that came back proves it: then it is known, and what nobody knows of does not take its place. */
+static void what_is_proven_after_it_is_in_force_is_not_doubtful_any_more(void **state _unused_)
+{
+	struct news_item *item;
+	uint64_t first;
+
+	want(2, 1, NEWS_CRL);
+	fetched("doubt");
+	first = w.serial[2];
+	not_known(2, 1);
+	item = LIST_FIRST(&w.g.news.all);
+	fetched_again(2, "doubtful");
+	not_known(2, 1);
+	assert_true(item->doubtful);
+	/* About the one before. */
+	word_about(first, 2, 1, NEWS_CRL);
+	assert_true(item->doubtful);
+	taken(2, 1, NEWS_CRL);
+	assert_false(item->doubtful);
+	assert_int_equal(item->now.size, 8);
+	fetched_again(2, "doubt");
+	not_known(2, 1);
+	assert_int_equal(item->now.size, 8);
+}
+
 static void who_wanted_it_long_ago_is_not_asked(void **state _unused_)
 {
 	const usec_t used = NEWS_USED_SECONDS * USEC_PER_SEC;
@@ -742,6 +767,8 @@ int main(void)
 						begin, end),
 		cmocka_unit_test_setup_teardown(what_nobody_knows_is_kept_where_nothing_else_is,
 						begin, end),
+		cmocka_unit_test_setup_teardown(
+			what_is_proven_after_it_is_in_force_is_not_doubtful_any_more, begin, end),
 		cmocka_unit_test_setup_teardown(who_wanted_it_long_ago_is_not_asked, begin, end),
 		cmocka_unit_test_setup_teardown(who_was_asked_and_ended_is_not_waited_for, begin,
 						end),

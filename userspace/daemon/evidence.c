@@ -26,8 +26,10 @@ struct slot {
 	int64_t next_update;   /* of what is there, seconds since 1970 */
 	size_t bytes;
 	bool unsettled; /* of what came last something is not proven */
-	bool older;   /* of what came last one was proven since, and is older than what is there */
-	bool awaited; /* asked for, and nothing has come */
+	bool older; /* of what came last one was proven since, and is older than what is there */
+	uint64_t serial;       /* of what came last; 0: nobody is to be told */
+	evidence_tell_fn tell; /* of it, once it is proven */
+	bool awaited;	       /* asked for, and nothing has come */
 	char failure[PROTO_NEWS_TEXT];
 	usec_t asked; /* boot time; 0: never */
 };
@@ -40,6 +42,7 @@ struct evidence {
 	void *ctx;
 	const struct list_marks *marks; /* NULL: lists are compared with none */
 	bool may_ask;			/* of the call that is under way */
+	bool may_note;			/* the same: what is awaited, and why not, is of interest */
 };
 
 static void slot_free(struct evidence *e, struct slot *s)
@@ -199,8 +202,12 @@ static struct slot *ask(struct evidence *e, const struct proto_news *what, usec_
 	return s;
 }
 
-static void note(const struct slot *s, size_t i, struct evidence_found *ret)
+/* Of what is not asked for nobody waits for an answer. */
+static void note(const struct evidence *e, const struct slot *s, size_t i,
+		 struct evidence_found *ret)
 {
+	if (!e->may_note)
+		return;
 	if (s->awaited)
 		ret->missing[i] = true;
 	if (s->failure[0])
@@ -216,7 +223,12 @@ static void begin(struct proto_news *what, enum news_kind kind, const struct pki
 	what->issuer = (struct ike_blob){issuer->der, issuer->der_len};
 }
 
-/* Whether an answer is there or may still come: then nobody need load a list. */
+static bool is_in_time(const struct slot *s)
+{
+	return s->next_update >= (int64_t)(now_realtime() / USEC_PER_SEC);
+}
+
+/* Whether an answer that counts is there or may still come: then nobody need load a list. */
 static bool gather_ocsp(struct evidence *e, struct pki_cert *const *path, size_t i, usec_t now,
 			struct evidence_found *ret)
 {
@@ -239,10 +251,10 @@ static bool gather_ocsp(struct evidence *e, struct pki_cert *const *path, size_t
 		s = ask(e, &what, now, &ret->keys);
 		if (!s)
 			continue;
-		note(s, i, ret);
+		note(e, s, i, ret);
 		if (s->ocsp && ret->n_answers < PKI_OCSP_ANSWERS_MAX)
 			ret->answers[ret->n_answers++] = pki_ocsp_ref(s->ocsp);
-		hope = s->awaited || (s->ocsp && !s->failure[0]);
+		hope = s->awaited || (s->ocsp && !s->failure[0] && is_in_time(s));
 	}
 	return hope;
 }
@@ -306,7 +318,7 @@ static void gather_deltas(struct evidence *e, const struct proto_news *about, si
 			s = ask(e, &what, now, &ret->keys);
 			if (!s)
 				continue;
-			note(s, i, ret);
+			note(e, s, i, ret);
 			take_slot(s, ret, &none);
 		}
 	}
@@ -327,7 +339,7 @@ static void gather_crls(struct evidence *e, struct pki_cert *const *path, size_t
 		s = ask(e, &what, now, &ret->keys);
 		if (!s)
 			continue;
-		note(s, i, ret);
+		note(e, s, i, ret);
 		take_slot(s, ret, &complete);
 	}
 	for (size_t k = 0; files && k < files->n && complete.n < ARRAY_SIZE(complete.list); k++) {
@@ -344,23 +356,29 @@ void evidence_gather(struct evidence *e, struct pki_cert *const *path, size_t n_
 		     const struct pki_crls *files, bool may_ask, usec_t now,
 		     struct evidence_found *ret)
 {
-	e->may_ask = may_ask;
 	for (size_t i = 0; i + 1 < n_path && i < PKI_CHAIN_MAX; i++) {
+		bool hope;
+
 		ret->missing[i] = false;
 		ret->failure[i][0] = '\0';
 		/* A certificate that is too large to be passed on is not asked about. */
 		if (path[i]->der_len > IKE_MAX_CERT_SIZE ||
 		    path[i + 1]->der_len > IKE_MAX_CERT_SIZE)
 			continue;
-		if (!gather_ocsp(e, path, i, now, ret))
-			gather_crls(e, path, i, files, now, ret);
+		e->may_ask = may_ask;
+		e->may_note = true;
+		hope = gather_ocsp(e, path, i, now, ret);
+		/* The lists that are there count all the same: the answer may be long in coming. */
+		e->may_ask = may_ask && !hope;
+		e->may_note = !hope;
+		gather_crls(e, path, i, files, now, ret);
 	}
 }
 
 void evidence_gather_answers(struct evidence *e, struct pki_cert *const *path, size_t n_path,
 			     usec_t now, struct evidence_found *ret)
 {
-	e->may_ask = true;
+	e->may_ask = e->may_note = true;
 	for (size_t i = 0; i + 1 < n_path && i < PKI_CHAIN_MAX; i++) {
 		ret->missing[i] = false;
 		ret->failure[i][0] = '\0';
@@ -465,6 +483,31 @@ static void prove(struct slot *s, struct pki_crl *crl)
 	bound_proven(s);
 }
 
+static void tell_of(struct evidence *e, struct slot *s)
+{
+	static struct proto_news_taken t;
+
+	t = (struct proto_news_taken){
+		.serial = s->serial, .taken = true, .next_update = s->next_update};
+	memcpy(t.key, s->key, sizeof(t.key));
+	(void)evidence_settle(e, &t);
+	if (!t.proven)
+		return;
+	s->serial = 0;
+	s->tell(e->ctx, &t);
+}
+
+void evidence_tell_later(struct evidence *e, const uint8_t key[PKI_SHA256_SIZE], uint64_t serial,
+			 evidence_tell_fn tell)
+{
+	struct slot *s = find(e, key);
+
+	if (!s)
+		return;
+	s->serial = serial;
+	s->tell = tell;
+}
+
 void evidence_prove(struct evidence *e, const struct evidence_found *f, struct pki_crl *const *crls,
 		    size_t n)
 {
@@ -480,6 +523,8 @@ void evidence_prove(struct evidence *e, const struct evidence_found *f, struct p
 				prove(s, crls[i]);
 			set_next_update(s);
 			count(e, s);
+			if (s->serial != 0)
+				tell_of(e, s);
 		}
 	}
 }
@@ -661,6 +706,7 @@ int evidence_take(struct evidence *e, const struct proto_news *what, const uint8
 	if (!s)
 		return -ENOMEM;
 	s->unsettled = s->older = false;
+	s->serial = 0;
 	s->failure[0] = '\0';
 	if (s->kind == NEWS_CRL)
 		take_crls(e, s, issuer, data, len, ret);

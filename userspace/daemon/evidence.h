@@ -84,6 +84,13 @@ int evidence_take(struct evidence *e, const struct proto_news *what, const uint8
 		  size_t len, bool more, int64_t at, struct proto_news_taken *ret);
 /* Paths were looked at since: changes *ret if what came was proven to be genuine by that. True: it is not known yet, and a look would tell. */
 bool evidence_settle(struct evidence *e, struct proto_news_taken *ret);
+/*
+ * The word on what came last under this key, with this serial number, was that nobody knows whose key signed it: who does not, may know later. Once
+ * a path proves it, tell() is told, within evidence_prove().
+ */
+typedef void (*evidence_tell_fn)(void *ctx, const struct proto_news_taken *t);
+void evidence_tell_later(struct evidence *e, const uint8_t key[PKI_SHA256_SIZE], uint64_t serial,
+			 evidence_tell_fn tell);
 /* They did not come. True: that was not known. */
 bool evidence_failed(struct evidence *e, const struct proto_news_failed *f);
 

@@ -437,6 +437,13 @@ static int on_revoked(struct verifier *v, enum msg_type type, struct msg_reader 
 	return e == -EEXIST ? 0 : e;
 }
 
+static void tell_taken(void *ctx, const struct proto_news_taken *t)
+{
+	struct verifier *v = ctx;
+
+	(void)channel_tell(v->w.main, MSG_NEWS_TAKEN, proto_put_news_taken, t);
+}
+
 static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 {
 	static struct proto_news what;
@@ -467,7 +474,9 @@ static int on_news(struct verifier *v, struct msg_reader *r, int fd)
 		(void)evidence_settle(v->evidence, &taken);
 	}
 	taken.serial = serial;
-	(void)channel_tell(v->w.main, MSG_NEWS_TAKEN, proto_put_news_taken, &taken);
+	tell_taken(v, &taken);
+	if (!taken.proven)
+		evidence_tell_later(v->evidence, taken.key, serial, tell_taken);
 	return 0;
 }
 
