@@ -176,6 +176,11 @@ static struct slot *slot_get(struct evidence *e, enum news_kind kind,
 
 /* ---------------------------------------------------------------- what a path asks for */
 
+static bool is_in_time(const struct slot *s)
+{
+	return s->next_update >= (int64_t)(now_realtime() / USEC_PER_SEC);
+}
+
 static struct slot *ask(struct evidence *e, const struct proto_news *what, usec_t now,
 			struct evidence_keys *keys)
 {
@@ -194,8 +199,7 @@ static struct slot *ask(struct evidence *e, const struct proto_news *what, usec_
 	/* Of one that was kept over a restart the time may be over: then its successor is worth a wait. */
 	if (s->asked == 0 || now - s->asked >= EVIDENCE_ASK_SECONDS * USEC_PER_SEC) {
 		s->asked = MAX(now, (usec_t)1);
-		if ((s->n_lists == 0 && !s->ocsp) ||
-		    s->next_update < (int64_t)(now_realtime() / USEC_PER_SEC))
+		if ((s->n_lists == 0 && !s->ocsp) || !is_in_time(s))
 			s->awaited = true;
 		e->want(e->ctx, what, s->awaited);
 	}
@@ -221,11 +225,6 @@ static void begin(struct proto_news *what, enum news_kind kind, const struct pki
 	what->request = (struct ike_blob){0};
 	what->cert = (struct ike_blob){cert->der, cert->der_len};
 	what->issuer = (struct ike_blob){issuer->der, issuer->der_len};
-}
-
-static bool is_in_time(const struct slot *s)
-{
-	return s->next_update >= (int64_t)(now_realtime() / USEC_PER_SEC);
 }
 
 /* Whether an answer that counts is there or may still come: then nobody need load a list. */
