@@ -11,7 +11,7 @@ top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 # The function that tells of an event, and where it is called. The name is its first string, or its first two if a condition chooses.
 CALLS = [
     (r"history_(?:add|note|claimed)", "userspace/daemon/*.c"),
-    (r"ik_report(?:_failure|_claimed)?", "userspace/ike/*.c"),
+    (r"ik_report(?:_failure|_claimed|_request)?", "userspace/ike/*.c"),
     (r"refuse", "userspace/daemon/judge.c"),
 ]
 NAME = r'"([a-z][a-z0-9-]*)"'

@@ -118,6 +118,14 @@ static struct ran ask(const char *op, const char *args, const char *answer, cons
 	"\"code\":\"no-proposal-chosen\",\"text\":\"the peer found no common proposal\"," \
 	"\"hint\":\"add ECP256\"}}"
 
+/* Up or in part, since 2020-01-01, with something that failed then. */
+#define FAILED_ONCE(name, state, time)                                                     \
+	"{\"name\":\"" name "\",\"state\":\"" state "\",\"interface\":\"cg2\","            \
+	"\"local_address\":\"any\",\"remote_address\":\"192.0.2.1\",\"children\":[],"      \
+	"\"ike\":{\"established_at\":\"2020-01-01T00:00:00Z\"},"                           \
+	"\"attempts\":0,\"last_error\":{\"time\":\"" time "\",\"code\":\"child-refused\"," \
+	"\"text\":\"what " name " says\"}}"
+
 #define REST                                                               \
 	"\"daemon\":{\"version\":\"0.1.0\",\"pid\":812,\"uptime\":86400}," \
 	"\"module\":{\"version\":\"0.1.0\",\"lease_remaining\":3412}"
@@ -225,6 +233,26 @@ static void status_of_many_is_a_table_with_the_errors_below(void **state)
 	assert_holds(r.out, "\n\n  warning      IPv4 forwarding is off (connections: 4)\n"
 			    "  to do        sysctl -w x=1\n\ncertgated");
 	assert_null(strstr(r.out, "SPI"));
+}
+
+/* What is up only in part, and what failed since it is up, is not all well. */
+static void status_of_many_tells_what_fails_beside_what_is_up(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"status", "{}",
+		OK_RESULT(
+			"{\"connections\":[" CONNECTION("a") "," CONNECTION("b") "," FAILED_ONCE("old", "up", "2019-12-31T23:59:59Z") "," FAILED_ONCE(
+				"new", "up",
+				"2020-01-01T00:00:01Z") "," FAILED_ONCE("part", "partial",
+									"2019-12-31T23:59:59Z") "]," REST
+												"}"),
+		"status", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_holds(r.out, "\nnew\n  last error   what new says (child-refused, ");
+	assert_holds(r.out, "\npart\n  last error   what part says (child-refused, ");
+	assert_null(strstr(r.out, "what old says"));
 }
 
 static void status_long_shows_all_in_detail(void **state)
@@ -660,6 +688,7 @@ int main(void)
 		cmocka_unit_test(status_tells_what_ike_dropped),
 		cmocka_unit_test(status_tells_what_failed_and_is_no_connections),
 		cmocka_unit_test(status_of_many_is_a_table_with_the_errors_below),
+		cmocka_unit_test(status_of_many_tells_what_fails_beside_what_is_up),
 		cmocka_unit_test(status_long_shows_all_in_detail),
 		cmocka_unit_test(status_of_one_asks_for_one),
 		cmocka_unit_test(json_is_the_result_as_it_came),

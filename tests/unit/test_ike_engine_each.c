@@ -3,8 +3,6 @@
  * Every message of every procedure once lost, once very late, once twice: connecting, rekeying by one side and by both,
  * re-authentication, deleting. No packet of traffic is lost, and it ends in one of everything.
  */
-#include <stdlib.h>
-
 #include "lib/sim.h"
 
 enum mishap { LOST, LATE, TWICE, LOST_TWICE, MISHAPS };
@@ -160,11 +158,10 @@ static void reauthenticate_against_rekeying(struct sim *s, struct sim_node *a, s
 /* SEEDS in the environment: how many; the messages are the same, their order is not. */
 static void run(uint64_t seed, bool connecting, procedure go)
 {
-	const char *text = getenv("SEEDS");
-	unsigned seeds = text ? (unsigned)strtoul(text, NULL, 0) : 1;
+	struct sim_seeds seeds = sim_seeds(seed, 1);
 
-	for (unsigned i = 0; i < seeds; i++)
-		run_seed(seed + i, connecting, go);
+	for (uint64_t i = 0; i < seeds.n; i++)
+		run_seed(seeds.first + i, connecting, go);
 }
 
 #define TEST(name, seed, connecting)          \

@@ -169,6 +169,52 @@ static void test_temporary_failure_is_waited_out(void **state)
 	sim_free(s);
 }
 
+/* It is nothing to tell of, unless it goes on. */
+static void not_now(struct sim *s, struct sim_node *a, unsigned times, const char *event,
+		    unsigned told, const char *words)
+{
+	assert_int_equal(sim_reports(a, event), told - (words != NULL));
+	refusal.times = times;
+	sim_run(s, 120 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(refusal.times, 0);
+	assert_int_equal(sim_reports(a, event), told);
+	if (!words)
+		return;
+	assert_non_null(strstr(sim_report(a, event)->text, words));
+	assert_non_null(strstr(sim_report(a, event)->text, "3 times: TEMPORARY_FAILURE"));
+	assert_true(sim_report(a, event)->hint[0] != 0);
+	assert_int_equal(sim_report(a, event)->connection, 1);
+}
+
+static void test_temporary_failure_that_goes_on_is_told(void **state)
+{
+	struct sim *s = sim_new(30);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	sim_run(s, 10 * SIM_S);
+	refusal.node = b;
+	refusal.type = IKE_N_TEMPORARY_FAILURE;
+	s->tap = refuse_tap;
+	for (unsigned i = 0; i < 2; i++) {
+		bool on = i == 1;
+
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		not_now(s, a, on ? 3 : 2, "child-refused", on, on ? "to rekey Child SA net" : NULL);
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, true, false), 0);
+		not_now(s, a, on ? 3 : 2, "ike-rekey-refused", on,
+			on ? "to rekey the IKE SA" : NULL);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		ike_child_dead(a->engine, s->now, sim_count(a, 1).child.child, "a test says so");
+		not_now(s, a, i ? 3 : 2, "child-refused", 1 + i, i ? "refused Child SA net" : NULL);
+	}
+	sim_free(s);
+}
+
 /* The Child SA to be rekeyed is gone for the peer (section 2.25.1): another one is made from scratch, on the right child. */
 static void test_child_sa_not_found(void **state)
 {
@@ -502,6 +548,7 @@ int main(void)
 		cmocka_unit_test(test_single_pair_required),
 		cmocka_unit_test(test_no_additional_sas),
 		cmocka_unit_test(test_temporary_failure_is_waited_out),
+		cmocka_unit_test(test_temporary_failure_that_goes_on_is_told),
 		cmocka_unit_test(test_child_sa_not_found),
 		cmocka_unit_test(test_invalid_spi),
 		cmocka_unit_test(test_what_does_no_harm),

@@ -131,6 +131,66 @@ static void test_who_is_expected_is_no_stranger(void **state)
 	sim_free(s);
 }
 
+/* Nor is who returns a cookie, from where it was sent to, with what it was given for; in its own lane. */
+static void test_who_returns_a_cookie_is_no_stranger(void **state)
+{
+	struct sim *s = sim_new(423);
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500),
+			   from = sim_endpoint("11.0.0.9", 500), near = from;
+	uint8_t buf[4096], cookie[IKE_COOKIE_LEN], nonce[32];
+	struct ike_content content;
+	struct ike_message msg;
+	struct sim_node *a, *b;
+	uint64_t lane, other;
+	size_t len;
+
+	(void)state;
+	stranger_pair(s, &a, &b);
+	len = stranger_init(77, IKE_VIEW_NONE, buf, sizeof(buf));
+	assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &lane), IKE_RANK_STRANGER);
+	assert_int_equal(ike_message_parse(buf, len, &msg, NULL), 0);
+	assert_int_equal(ike_content_parse(&msg.outer, false, false, &content, NULL), 0);
+	assert_int_equal(content.nonce.len, sizeof(nonce));
+	memcpy(nonce, content.nonce.data, sizeof(nonce));
+	for (unsigned i = 0; i < 3; i++) {
+		/* The secret before the last one is good, too; the one before that is not. */
+		if (i == 0)
+			assert_int_equal(ike_cookie_make(&b->engine->jar,
+							 IKE_VIEW(nonce, sizeof(nonce)), &from, 77,
+							 cookie),
+					 0);
+		else
+			ike_cookie_rotate(&b->engine->jar, &b->engine_config.random);
+		len = stranger_init(77, IKE_VIEW(cookie, sizeof(cookie)), buf, sizeof(buf));
+		assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &other),
+				 i < 2 ? IKE_RANK_BEGUN : IKE_RANK_STRANGER);
+		assert_int_equal(other == lane, i == 2);
+		near.addr.bytes[3] = 10;
+		assert_int_equal(ike_rank(b->engine, &to, &near, buf, len, &other),
+				 IKE_RANK_STRANGER);
+		assert_int_equal(other, lane);
+	}
+	assert_int_equal(ike_cookie_make(&b->engine->jar, IKE_VIEW(nonce, sizeof(nonce)), &from, 77,
+					 cookie),
+			 0);
+	/* Of another SPI; changed; too short. */
+	len = stranger_init(78, IKE_VIEW(cookie, sizeof(cookie)), buf, sizeof(buf));
+	assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &other), IKE_RANK_STRANGER);
+	len = stranger_init(77, IKE_VIEW(cookie, sizeof(cookie) - 1), buf, sizeof(buf));
+	assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &other), IKE_RANK_STRANGER);
+	len = stranger_init(77, IKE_VIEW(cookie, sizeof(cookie)), buf, sizeof(buf));
+	assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &other), IKE_RANK_BEGUN);
+	for (size_t i = 0; i < sizeof(cookie); i++) {
+		size_t at = IKE_HEADER_LEN + 8 + i;
+
+		buf[at] ^= 1;
+		assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &other),
+				 IKE_RANK_STRANGER);
+		buf[at] ^= 1;
+	}
+	sim_free(s);
+}
+
 /* Nor is one that is up: from where it is it may begin anew, whatever address is configured. */
 static void test_who_is_up_is_no_stranger(void **state)
 {
@@ -378,6 +438,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_datagrams_are_told_from_strangers),
 		cmocka_unit_test(test_who_is_expected_is_no_stranger),
+		cmocka_unit_test(test_who_returns_a_cookie_is_no_stranger),
 		cmocka_unit_test(test_who_is_up_is_no_stranger),
 		cmocka_unit_test(test_ten_thousand_that_are_up_cost_no_more_than_one),
 		cmocka_unit_test(test_behind_nat_a_peer_goes_on_from_elsewhere),

@@ -32,7 +32,7 @@ static bool first_failed(struct sim *s)
 
 /* ------------------------------------------------------------------ answers to our IKE_SA_INIT */
 
-enum spoil { OTHER_SUITE, BAD_VALUE, NO_SPI, CRITICAL, N_SPOILS };
+enum spoil { OTHER_SUITE, BAD_VALUE, NO_SPI, CRITICAL, IKEV1, N_SPOILS };
 
 static struct {
 	enum spoil how;
@@ -67,6 +67,7 @@ static enum sim_verdict spoil(struct sim *s, struct sim_packet *p)
 		p->data[16] = 200;
 		p->data[IKE_HEADER_LEN + 1] = 0x80;
 		break;
+	case IKEV1: p->data[17] = 0x10; break;
 	case N_SPOILS: break;
 	}
 	return SIM_PASS;
@@ -75,7 +76,8 @@ static enum sim_verdict spoil(struct sim *s, struct sim_packet *p)
 static void test_answers_that_cannot_be_used_are_told_apart_from_none(void **state)
 {
 	static const char *const words[N_SPOILS] = {"AES_GCM_16-128", "public value was refused",
-						    "the responder's SPI", "it is malformed"};
+						    "the responder's SPI", "it is malformed",
+						    "version 1.0 of IKE"};
 	struct ike_policy policy;
 
 	(void)state;
@@ -103,6 +105,36 @@ static void test_answers_that_cannot_be_used_are_told_apart_from_none(void **sta
 		assert_int_equal(sim_reports(a, "unusable-answer"), 1);
 		sim_free(s);
 	}
+}
+
+/* A peer that is set to IKEv1: once, to the connection of that address; it gets no answer, which would be one to anybody's scan. */
+static void test_beginnings_of_ikev1_are_told(void **state)
+{
+	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500),
+			   from = sim_endpoint("192.0.2.1", 500);
+	struct ike_header h = {
+		.spi_i = 77, .next_payload = 1, .major = 1, .exchange = 2, .length = 28};
+	struct sim *s = sim_new(715);
+	struct sim_node *a, *b;
+	uint8_t buf[IKE_HEADER_LEN];
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_conn_set(b, &b->conns[0]);
+	for (int i = 0; i < 3; i++) {
+		ike_header_write(buf, &h);
+		ike_input(b->engine, s->now, &to, &from, buf, sizeof(buf));
+		sim_run(s, SIM_S);
+	}
+	/* What is none of a beginning says nothing of who sent it. */
+	h.spi_i = 78;
+	h.spi_r = 79;
+	ike_header_write(buf, &h);
+	ike_input(b->engine, s->now, &to, &from, buf, sizeof(buf));
+	sim_run(s, SIM_S);
+	assert_int_equal(says(b, "other-version", "by version 1.0 of IKE")->connection, 1);
+	assert_int_equal(sim_reports(b, "other-version"), 1);
+	sim_free(s);
 }
 
 /* ------------------------------------------------------------------ begun, and no further */
@@ -221,7 +253,7 @@ static void test_invented_beginnings_are_told_once_a_minute(void **state)
 /* ------------------------------------------------------------------ before it is known who it is */
 
 static struct {
-	uint8_t exchange;
+	uint8_t exchange, sent_as; /* 0: as it was */
 	bool (*keep)(const struct ike_payload *payload);
 	void (*more)(struct ike_builder *b);
 	unsigned times;
@@ -235,6 +267,8 @@ static enum sim_verdict change_tap(struct sim *s, struct sim_packet *p)
 	    opened.msg.header.flags & IKE_FLAG_RESPONSE)
 		return SIM_PASS;
 	change.times--;
+	if (change.sent_as)
+		opened.msg.header.exchange = change.sent_as;
 	sim_reseal(s, p, &opened, change.keep, change.more);
 	return SIM_DROP;
 }
@@ -374,6 +408,22 @@ static void test_malformed_beginnings_are_told(void **state)
 
 /* ------------------------------------------------------------------ in an IKE SA that is up */
 
+static bool no_notify(const struct ike_payload *p)
+{
+	return p->type != IKE_PAYLOAD_NOTIFY;
+}
+
+static void rekeys_nothing(struct ike_builder *b)
+{
+	ike_build_notify(b, IKE_N_REKEY_SA, IKE_VIEW_NONE);
+}
+
+static void must_be_known(struct ike_builder *b)
+{
+	ike_build_begin(b, 200, true);
+	ike_build_end(b);
+}
+
 static void asks(uint64_t seed, bool ike, bool (*keep)(const struct ike_payload *payload),
 		 void (*more)(struct ike_builder *b), const char *event, const char *words)
 {
@@ -405,12 +455,50 @@ static void test_requests_that_cannot_be_are_told(void **state)
 	asks(731, false, no_ke, bad_value, "bad-key-exchange", "public value was refused");
 	asks(732, true, no_nonce, NULL, "ike-rekey-refused", "payload is missing");
 	asks(733, true, no_ke, bad_value, "ike-rekey-refused", "public value was refused");
+	asks(734, false, no_notify, rekeys_nothing, "malformed-message", "not named by an SPI");
+	asks(735, false, NULL, must_be_known, "malformed-message", "critical");
+	change.sent_as = IKE_EXCHANGE_AUTH;
+	asks(736, false, NULL, NULL, "malformed-message", "IKE_AUTH has no place");
+	change.sent_as = 0;
+}
+
+static void test_additional_key_exchanges_that_cannot_be_are_told(void **state)
+{
+	static const struct {
+		bool (*keep)(const struct ike_payload *payload);
+		void (*more)(struct ike_builder *b);
+		const char *event, *words;
+	} ways[] = {
+		{no_notify, NULL, "malformed-message", "does not say with which"},
+		{no_ke, bad_value, "bad-key-exchange", "of another method, or was refused"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct sim *s = sim_new(740 + i);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		sim_pair_additional(a, b);
+		sim_connect(s, a, b);
+		change.exchange = IKE_EXCHANGE_FOLLOWUP_KE;
+		change.keep = ways[i].keep;
+		change.more = ways[i].more;
+		change.times = 1;
+		s->tap = change_tap;
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		sim_run(s, 2 * SIM_S);
+		assert_int_equal(change.times, 0);
+		assert_int_equal(says(b, ways[i].event, ways[i].words)->connection, 1);
+		sim_free(s);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_that_cannot_be_used_are_told_apart_from_none),
+		cmocka_unit_test(test_beginnings_of_ikev1_are_told),
 		cmocka_unit_test(test_who_does_not_go_on_is_told_to_its_connection),
 		cmocka_unit_test(test_strangers_who_do_not_go_on_are_for_debugging),
 		cmocka_unit_test(test_fragments_that_are_lost_are_told),
@@ -420,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_no_proposal_of_several_names_all_policies),
 		cmocka_unit_test(test_malformed_beginnings_are_told),
 		cmocka_unit_test(test_requests_that_cannot_be_are_told),
+		cmocka_unit_test(test_additional_key_exchanges_that_cannot_be_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,19 @@ static bool is_up(const char *state)
 	return streq(state, "up") || streq(state, "partial");
 }
 
+/* Below the table: what failed, unless all is well again since. */
+static bool has_problem(const json_t *c)
+{
+	const char *failed = json_str(json_object_get(c, "last_error"), "time", NULL);
+	const char *since = json_str(json_object_get(c, "ike"), "established_at", NULL);
+
+	if (!json_object_get(c, "last_error"))
+		return false;
+	/* Times are UTC, of one length: their order is that of their characters. */
+	return !streq(json_str(c, "state", ""), "up") || !failed || !since ||
+	       strcmp(failed, since) > 0;
+}
+
 static void print_chain(struct cli *cli, const json_t *chain, int64_t now)
 {
 	_cleanup_table_ struct table *t = table_new("CHAIN|EXPIRES|REVOCATION|SHA-256");
@@ -309,7 +322,7 @@ static int print_table(struct cli *cli, const json_t *connections, int64_t now)
 	json_array_foreach(connections, i, c) {
 		_cleanup_free_ char *name = NULL;
 
-		if (is_up(json_str(c, "state", "")) || !json_object_get(c, "last_error"))
+		if (!has_problem(c))
 			continue;
 		name = out_printable(json_str(c, "name", "?"));
 		(void)fprintf(cli->out, "%s%s\n", problems ? "" : "\n", name ? name : "?");

@@ -43,6 +43,7 @@ static const char *const of_engine[] = {
 	"no-connection",
 	"no-proposal-chosen",
 	"not-reachable",
+	"other-version",
 	"peer-dead",
 	"peer-moved",
 	"peer-refused",

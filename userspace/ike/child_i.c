@@ -283,6 +283,21 @@ static bool again_with_one_pair(struct ik_sa *sa, const struct ik_exchange *x,
 	return true;
 }
 
+/* The peer says that it cannot now. */
+static void report_not_now(const struct ik_child *child, const struct ik_child *old,
+			   const struct ik_config *config)
+{
+	const struct ik_slot *slot = ik_slot_of(child->conn, child->index);
+	unsigned before = old ? old->rekey_failures : slot ? slot->failures : 0;
+	char name[IKE_NAME_BUF];
+
+	if (ik_report_again(before))
+		ik_report(child->e, child->conn, &child->sa->remote, IKE_WARNING, "child-refused",
+			  ik_not_now_hint, "the peer refused %sChild SA %s %u times: %s",
+			  old ? "to rekey " : "", config->c.children[child->index].name, before + 1,
+			  ik_notify_name(IKE_N_TEMPORARY_FAILURE, name));
+}
+
 static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *child,
 		    struct ik_child *old, const struct ike_notify *error)
 {
@@ -305,6 +320,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 		report_refused(child, x->config, IKE_N_NO_PROPOSAL_CHOSEN);
 		break;
 	case IKE_N_TEMPORARY_FAILURE:
+		report_not_now(child, old, x->config);
 		ik_child_end(child, false);
 		if (old)
 			rekey_failed(sa, old, TEMPORARY_PAUSE);
@@ -312,17 +328,21 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 			create_failed(sa, index);
 		return;
 	case IKE_N_CHILD_SA_NOT_FOUND:
-		ik_child_end(child, false);
-		if (old) {
-			/* Section 2.25.1: for the peer it is gone; a new one from scratch. */
-			old->own_new = 0;
-			if (ik_slot_of(sa->conn, index))
-				sa->conn->slots[index].wanted |= !ik_child_of(sa->conn, index, old);
-			ik_child_end(old, ik_child_of(sa->conn, index, old));
-			ik_children_ensure(sa->conn);
-		} else {
-			create_failed(sa, index);
+		if (!old) {
+			report_refused(child, x->config, error->type);
+			break;
 		}
+		/* Section 2.25.1: for the peer it is gone; a new one from scratch. */
+		ik_report(
+			sa->e, sa->conn, &sa->remote, IKE_NOTICE, "child-refused", NULL,
+			"the peer does not have Child SA %s, which was to be rekeyed, any more: a new one is asked for",
+			x->config->c.children[index].name);
+		ik_child_end(child, false);
+		old->own_new = 0;
+		if (ik_slot_of(sa->conn, index))
+			sa->conn->slots[index].wanted |= !ik_child_of(sa->conn, index, old);
+		ik_child_end(old, ik_child_of(sa->conn, index, old));
+		ik_children_ensure(sa->conn);
 		return;
 	case IKE_N_SINGLE_PAIR_REQUIRED:
 		/* Section 2.9: one address pair a Child SA; what of a child is beyond the first one needs a child of its own. */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char asks[] = "asks for a Child SA";
+
 /* The configured child that fits the peer's selectors best; its index, or -ENOENT. */
 static int pick(const struct ike_connection_config *c, const struct ike_ts_list *tsi,
 		const struct ike_ts_list *tsr, int only, struct ike_ts_list *ret_local,
@@ -73,17 +75,6 @@ static int fault_set(struct ike_fault *fault, uint16_t type, const char *text, i
 	return r;
 }
 
-/* The peer is authenticated, and asks for what no implementation should. */
-static void report_request(const struct ik_sa *sa, const char *event, const char *what)
-{
-	char remote[CG_ENDPOINT_SIZE];
-
-	ik_report(sa->e, sa->conn, &sa->remote, IKE_WARNING, event,
-		  "this is a fault of the peer's implementation",
-		  "%s asks for a Child SA in a way that cannot be: %s",
-		  cg_endpoint_format(&sa->remote, remote), what);
-}
-
 int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ike_ke_use ke_use,
 		    uint16_t sent_ke, const struct ik_child *old, struct ike_choice *ret_choice,
 		    bool *ret_narrowed, struct ik_child **ret, struct ike_fault *fault)
@@ -99,8 +90,8 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 	    ike_sa_parse(content->sa, &offer, fault) < 0 ||
 	    ike_ts_parse(content->tsi, &tsi, fault) < 0 ||
 	    ike_ts_parse(content->tsr, &tsr, fault) < 0) {
-		report_request(sa, "malformed-message",
-			       fault->text ? fault->text : "SA, TSi or TSr payload is missing");
+		ik_report_request(sa, "malformed-message", asks,
+				  fault->text ? fault->text : "SA, TSi or TSr payload is missing");
 		return fault_set(fault, IKE_N_INVALID_SYNTAX, "a payload is missing or malformed",
 				 -EBADMSG);
 	}
@@ -114,7 +105,8 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 		return fault_set(fault, IKE_N_NO_PROPOSAL_CHOSEN, "no common proposal", -ENOENT);
 	}
 	if (ike_load_u32(ret_choice->spi.data) < 256) {
-		report_request(sa, "malformed-message", "its SPI is one of the reserved ones");
+		ik_report_request(sa, "malformed-message", asks,
+				  "its SPI is one of the reserved ones");
 		return fault_set(fault, IKE_N_INVALID_SYNTAX, "a reserved SPI", -EBADMSG);
 	}
 	index = pick(c, &tsi, &tsr, old && old->index < c->n_children ? (int)old->index : -1,
@@ -207,11 +199,14 @@ static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 			return -EBUSY;
 		}
 		ik_chain_begin(sa->e, &b);
-		if (n->protocol == IKE_PROTOCOL_ESP && n->spi.len == 4)
+		if (n->protocol == IKE_PROTOCOL_ESP && n->spi.len == 4) {
 			ike_build_notify_spi(&b, IKE_N_CHILD_SA_NOT_FOUND, IKE_PROTOCOL_ESP, n->spi,
 					     IKE_VIEW_NONE);
-		else
+		} else {
+			ik_report_request(sa, "malformed-message", asks,
+					  "what is to be rekeyed is not named by an SPI of ESP");
 			ike_build_notify(&b, IKE_N_INVALID_SYNTAX, IKE_VIEW_NONE);
+		}
 		(void)ik_respond(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, &b);
 		return -ENOENT;
 	}
@@ -288,7 +283,8 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		return;
 	}
 	if (!content->sa.data || !content->nonce.data || !content->tsi.data || !content->tsr.data) {
-		report_request(sa, "malformed-message", "SA, Ni, TSi or TSr payload is missing");
+		ik_report_request(sa, "malformed-message", asks,
+				  "SA, Ni, TSi or TSr payload is missing");
 		refuse(sa, id, IKE_N_INVALID_SYNTAX);
 		return;
 	}
@@ -339,8 +335,8 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 			ik_child_end(child, false);
 			ik_serving_done(sa);
 			if (r == -EBADMSG)
-				report_request(sa, "bad-key-exchange",
-					       "its public value was refused (RFC 6989)");
+				ik_report_request(sa, "bad-key-exchange", asks,
+						  "its public value was refused (RFC 6989)");
 			refuse(sa, id,
 			       r == -EBADMSG ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE);
 			return;

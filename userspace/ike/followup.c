@@ -225,10 +225,13 @@ void ik_followup_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *
 	const struct ik_child *child;
 	struct ike_builder b;
 	struct ike_dh *dh;
+	static const char asks[] = "goes on with additional key exchanges";
 	uint16_t error = 0;
 	int r;
 
 	if (!n) {
+		ik_report_request(sa, "malformed-message", asks,
+				  "it does not say with which (ADDITIONAL_KEY_EXCHANGE)");
 		ik_respond_notify(sa, IKE_EXCHANGE_FOLLOWUP_KE, id, IKE_N_INVALID_SYNTAX,
 				  IKE_VIEW_NONE);
 		return;
@@ -244,6 +247,10 @@ void ik_followup_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *
 		r = ike_dh_new(f->suite.addke[f->next], &sa->e->config.random, &f->dh);
 		if (r == 0)
 			r = take_secret(f, content);
+		if (r == -EPROTO)
+			ik_report_request(
+				sa, "bad-key-exchange", asks,
+				"its public value is of another method, or was refused (RFC 6989)");
 		if (r < 0) {
 			ik_followup_drop(sa);
 			error = r == -EPROTO ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE;

@@ -212,7 +212,8 @@ void ik_halfopen_refused(struct ike_engine *e, const struct cg_endpoint *local,
 
 /*
  * It is told to the connection that has the address to itself, unless that is up: at any time if the peer has shown that it is there, else once a minute, as anybody can
- * begin from an invented address. Of others only what has arrived in part is: that was sealed with the keys.
+ * begin from an invented address. Of others what has arrived in part is, as it was sealed with the keys; and less loudly who has returned
+ * a cookie.
  */
 void ik_halfopen_timeout(struct ik_sa *sa)
 {
@@ -227,6 +228,8 @@ void ik_halfopen_timeout(struct ik_sa *sa)
 		conn = NULL; /* it got in otherwise */
 	else if (parts->received)
 		severity = IKE_WARNING; /* only who has the keys can have sealed them */
+	else if (sa->setup->proven)
+		severity = IKE_NOTICE;
 	if (conn && (sa->setup->proven || !conn->told_half_open ||
 		     e->now - conn->told_half_open >= TOLD_PAUSE)) {
 		conn->told_half_open = e->now;

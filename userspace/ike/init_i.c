@@ -333,6 +333,16 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 	return 0;
 }
 
+/* Nothing in clear is authentic, and it may be somebody else's: a valid answer may come still. */
+void ik_init_answered_as(struct ik_sa *sa, const struct cg_endpoint *local,
+			 const struct cg_endpoint *remote, const struct ike_header *h)
+{
+	if (sa->state == IK_SA_INIT_SENT && sa->local.vrf == local->vrf &&
+	    cg_addr_equal(&sa->remote.addr, &remote->addr))
+		(void)unusable(sa, "it is of version %u.%u of IKE, and certgate speaks version 2",
+			       h->major, h->minor);
+}
+
 void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 		      const struct cg_endpoint *remote, const struct ike_message *msg)
 {

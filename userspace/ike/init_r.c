@@ -72,9 +72,9 @@ static void other_group(struct ike_engine *e, const struct cg_endpoint *local,
 
 /* Is this refusal to be reported? Not for the repetitions of one request, and at a bounded rate. */
 static bool tell(struct ike_engine *e, const struct cg_endpoint *remote,
-		 const struct ike_message *msg)
+		 const struct ike_header *header)
 {
-	uint64_t key = ik_addr_hash(e, &remote->addr, msg->header.spi_i);
+	uint64_t key = ik_addr_hash(e, &remote->addr, header->spi_i);
 
 	for (size_t i = 0; i < sizeof(e->told) / sizeof(e->told[0]); i++)
 		if (e->told[i] == key)
@@ -90,12 +90,31 @@ static void tell_malformed(struct ike_engine *e, const struct cg_endpoint *local
 {
 	char peer[CG_ENDPOINT_SIZE];
 
-	if (tell(e, remote, msg))
+	if (tell(e, remote, &msg->header))
 		ik_report_claimed(e, ik_conn_only(e, local, remote), remote, IKE_WARNING,
 				  "malformed-message",
 				  "this is a fault of the peer's implementation",
 				  "%s sent an IKE_SA_INIT request that cannot be: %s",
 				  cg_endpoint_format(remote, peer), what);
+}
+
+/* A peer's answer to ours of another version, or the beginning of one of its own. */
+void ik_init_other_version(struct ike_engine *e, const struct cg_endpoint *local,
+			   const struct cg_endpoint *remote, const struct ike_header *h)
+{
+	struct ik_sa *sa = ik_sa_find(e, h->spi_i);
+	char peer[CG_ENDPOINT_SIZE];
+
+	if (sa && sa->initiator) {
+		ik_init_answered_as(sa, local, remote, h);
+		return;
+	}
+	if (h->spi_r || !tell(e, remote, h))
+		return;
+	ik_report_claimed(e, ik_conn_only(e, local, remote), remote, IKE_WARNING, "other-version",
+			  "have the peer use IKEv2: certgate speaks nothing else",
+			  "%s wants to connect by version %u.%u of IKE",
+			  cg_endpoint_format(remote, peer), h->major, h->minor);
 }
 
 /* What connections allow, in the order they were tried in: as many as there is room for. */
@@ -137,7 +156,7 @@ static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 		answer_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
 	else
 		refuse_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
-	if (!tell(e, remote, msg))
+	if (!tell(e, remote, &msg->header))
 		return;
 	for (size_t i = 0; i < n && ke_use == IKE_KE_USE_ONE; i++)
 		additional |= ike_policy_offers_addke(conns[i]->config->c.ike_policy);
@@ -254,7 +273,7 @@ static bool is_awaited(struct ike_engine *e, const struct cg_endpoint *local,
 
 	if (!conn)
 		return false;
-	if (tell(e, remote, msg))
+	if (tell(e, remote, &msg->header))
 		ik_report(
 			e, conn, remote, IKE_NOTICE, "peer-waits", NULL,
 			conn->config->c.enabled
@@ -360,7 +379,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		char peer[CG_ENDPOINT_SIZE], here[CG_ENDPOINT_SIZE];
 
 		refuse_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
-		if (tell(e, remote, msg))
+		if (tell(e, remote, &msg->header))
 			ik_report(
 				e, NULL, remote, IKE_WARNING, "no-connection",
 				"configure a connection with this remote_address, or with remote_address: any",

@@ -36,6 +36,15 @@ void ik_report_claimed(struct ike_engine *e, const struct ik_conn *conn,
 /* May it be told of one that is of no connection, or of none that it has shown to be? At a bounded rate. */
 bool ik_report_may(struct ik_sa *sa, enum ike_severity severity);
 /* The failure of a negotiation: told once an IKE SA. */
+/* The peer, which is authenticated, asks (what for) as no implementation should, and why not. */
+void ik_report_request(const struct ik_sa *sa, const char *event, const char *asks,
+		       const char *why);
+/*
+ * "Not now" (TEMPORARY_FAILURE, RFC 7296 section 2.25) is nothing to tell of unless it goes on: is it, after so many of them, one after another? If so,
+ * what to do is in the hint.
+ */
+bool ik_report_again(unsigned before);
+extern const char ik_not_now_hint[];
 void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
 		       const char *hint, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));

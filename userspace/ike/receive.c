@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(CERTGATE_FUZZ)
@@ -70,6 +71,30 @@ static enum ike_rank stranger(const struct ike_engine *e, const struct cg_endpoi
 	return IKE_RANK_STRANGER;
 }
 
+/*
+ * Does it return a cookie, as its first payload (section 2.6)? Then somebody is at its address, who waits for no flood from invented ones. An HMAC, and only for what has a secret's number:
+ * of who copies a cookie of its own to requests from everywhere, that is what each of them costs.
+ */
+static bool returns_cookie(const struct ike_engine *e, const struct cg_endpoint *remote,
+			   const struct ike_header *h, struct ike_view chain)
+{
+	const struct ike_payload *nonce;
+	struct ike_payloads payloads;
+	struct ike_view body;
+
+	if (h->next_payload != IKE_PAYLOAD_NOTIFY || h->spi_r || h->message_id ||
+	    ike_payloads_parse(h->next_payload, chain, &payloads, NULL) < 0)
+		return false;
+	/* Protocol and length of the SPI, 0 here; type; data (section 3.10). */
+	body = payloads.item[0].body;
+	if (body.len != 4 + IKE_COOKIE_LEN || body.data[1] ||
+	    ike_load_u16(body.data + 2) != IKE_N_COOKIE)
+		return false;
+	nonce = ike_payloads_find(&payloads, IKE_PAYLOAD_NONCE, 0);
+	return nonce && ike_cookie_check(&e->jar, IKE_VIEW(body.data + 4, IKE_COOKIE_LEN),
+					 nonce->body, remote, h->spi_i) == 0;
+}
+
 enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *local,
 		       const struct cg_endpoint *remote, const uint8_t *data, size_t size,
 		       uint64_t *ret_lane)
@@ -94,7 +119,11 @@ enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *loc
 		sa = r == 0 ? find_sa(e, local, &h) : NULL;
 	if (size - marker > IK_INIT_MAX && (init || !sa))
 		return IKE_RANK_REFUSED;
-	if (init && !response && ik_conn_expected(e, local, remote)) {
+	if (init && !response &&
+	    (ik_conn_expected(e, local, remote) ||
+	     returns_cookie(e, remote, &h,
+			    IKE_VIEW(data + marker + IKE_HEADER_LEN,
+				     size - marker - IKE_HEADER_LEN)))) {
 		*ret_lane = ik_addr_hash(e, &remote->addr, 0);
 		return IKE_RANK_BEGUN;
 	}
@@ -254,6 +283,7 @@ static bool deletes_ike(const struct ike_content *content)
 static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_header *h,
 		    uint8_t first, struct ike_view chain)
 {
+	char name[IKE_NAME_BUF], why[IKE_NAME_BUF + 48];
 	struct ike_payloads payloads;
 	struct ike_content content = {};
 	struct ike_fault fault = {};
@@ -284,6 +314,9 @@ static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_hea
 					  "the peer sent a message that is not well-formed: %s",
 					  fault.text ? fault.text : "refused");
 			ik_sa_fail(sa);
+		} else {
+			ik_report_request(sa, "malformed-message", "sent a request",
+					  fault.text ? fault.text : "refused");
 		}
 		return;
 	}
@@ -339,9 +372,12 @@ static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_hea
 	default: /* a byte from outside, not an enum */ break;
 	}
 	/* Nothing that this state has an answer for. */
-	if (sa->state != IK_SA_HALF_OPEN)
-		ik_respond_notify(sa, h->exchange, h->message_id, IKE_N_INVALID_SYNTAX,
-				  IKE_VIEW_NONE);
+	if (sa->state == IK_SA_HALF_OPEN)
+		return;
+	(void)snprintf(why, sizeof(why), "%s has no place in an IKE SA that is there",
+		       ike_name_str(&ike_names_exchange, h->exchange, name));
+	ik_report_request(sa, "malformed-message", "sent a request", why);
+	ik_respond_notify(sa, h->exchange, h->message_id, IKE_N_INVALID_SYNTAX, IKE_VIEW_NONE);
 }
 
 static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_header *h,
@@ -520,6 +556,7 @@ void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 	if (r < 0) {
 		if (r == -EPROTONOSUPPORT) {
 			e->counters.bad_version++;
+			ik_init_other_version(e, local, remote, h);
 			if (!ike_header_is_response(h) && !e->shutdown)
 				answer_clear(e, local, remote, h, &fault);
 		} else {

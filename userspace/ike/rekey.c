@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char asks[] = "asks to rekey the IKE SA";
+
 #define RETRY_PAUSE  (10 * IK_SECOND)
 /* After two rekeyings that crossed: until the Child SAs are rekeyed by whoever made the IKE SA that stays, and by the other side. */
 #define RENEW_FIRST  (6 * IK_SECOND)
@@ -425,7 +427,13 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir,
 			return;
 		}
 	}
-	if (error->type != IKE_N_TEMPORARY_FAILURE) {
+	if (error->type == IKE_N_TEMPORARY_FAILURE) {
+		if (ik_report_again(sa->rekey_failures))
+			ik_report(sa->e, sa->conn, &sa->remote, IKE_WARNING, "ike-rekey-refused",
+				  ik_not_now_hint,
+				  "the peer refused to rekey the IKE SA %u times: %s",
+				  sa->rekey_failures + 1, ik_notify_name(error->type, name));
+	} else {
 		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-refused",
 			  "the peer's log has the reason",
 			  "the peer refused to rekey the IKE SA with %s; we offered %s",
@@ -549,17 +557,6 @@ static bool child_work(const struct ik_sa *sa)
 	return sa->active && ik_task_about_child(sa->active->task.kind);
 }
 
-/* The peer is authenticated, and asks for what no implementation should. */
-static void report_request(const struct ik_sa *sa, const char *what)
-{
-	char remote[CG_ENDPOINT_SIZE];
-
-	ik_report(sa->e, sa->conn, &sa->remote, IKE_WARNING, "ike-rekey-refused",
-		  "this is a fault of the peer's implementation",
-		  "%s asks to rekey the IKE SA in a way that cannot be: %s",
-		  cg_endpoint_format(&sa->remote, remote), what);
-}
-
 void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
 {
 	struct ike_engine *e = sa->e;
@@ -587,7 +584,8 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	}
 	if (!content->nonce.data || !content->has_ke ||
 	    ike_sa_parse(content->sa, &offer, &fault) < 0) {
-		report_request(sa, fault.text ? fault.text : "SA, KE or Ni payload is missing");
+		ik_report_request(sa, "ike-rekey-refused", asks,
+				  fault.text ? fault.text : "SA, KE or Ni payload is missing");
 		refuse(sa, id, IKE_N_INVALID_SYNTAX, IKE_VIEW_NONE);
 		return;
 	}
@@ -642,8 +640,9 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		if (heir && ik_sa_alive(heir))
 			ik_sa_kill(heir);
 		if (r == -EBADMSG)
-			report_request(sa, spi_i ? "its public value was refused (RFC 6989)"
-						 : "its SPI is 0");
+			ik_report_request(sa, "ike-rekey-refused", asks,
+					  spi_i ? "its public value was refused (RFC 6989)"
+						: "its SPI is 0");
 		refuse(sa, id, r == -EBADMSG ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE,
 		       IKE_VIEW_NONE);
 		return;

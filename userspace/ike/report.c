@@ -60,6 +60,24 @@ void ik_report_claimed(struct ike_engine *e, const struct ik_conn *conn,
 	va_end(ap);
 }
 
+void ik_report_request(const struct ik_sa *sa, const char *event, const char *asks, const char *why)
+{
+	char remote[CG_ENDPOINT_SIZE];
+
+	ik_report(sa->e, sa->conn, &sa->remote, IKE_WARNING, event,
+		  "this is a fault of the peer's implementation",
+		  "%s %s in a way that cannot be: %s", cg_endpoint_format(&sa->remote, remote),
+		  asks, why);
+}
+
+const char ik_not_now_hint[] =
+	"the peer is busy with an exchange that does not end, or cannot install it: its log has the reason";
+
+bool ik_report_again(unsigned before)
+{
+	return before % 8 == 2;
+}
+
 /*
  * What strangers can cause is told at a bounded rate; what nobody has to read uses none of that up, nor does what comes in clear, from whatever address, of what was sealed: for that
  * somebody has to be there, and to have a place among those that are half-open.

@@ -586,6 +586,11 @@ void ik_init_speak_for_all(struct ike_engine *e, const struct cg_endpoint *local
 			   uint8_t anchors[IKE_MAX_ANCHOR_HASHES][20]);
 void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		     const struct cg_endpoint *remote, const struct ike_message *msg);
+/* What is of another major version than 2: counted, and told to whom it may be of use. */
+void ik_init_other_version(struct ike_engine *e, const struct cg_endpoint *local,
+			   const struct cg_endpoint *remote, const struct ike_header *h);
+void ik_init_answered_as(struct ik_sa *sa, const struct cg_endpoint *local,
+			 const struct cg_endpoint *remote, const struct ike_header *h);
 void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 		      const struct cg_endpoint *remote, const struct ike_message *msg);
 

@@ -5,6 +5,7 @@
  */
 #include "sim.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -363,8 +364,8 @@ static void tell_unfinished(void)
 	if (unfinished.number)
 		(void)fprintf(stderr,
 			      "# a simulation was broken off: seed %" PRIu64
-			      "; replay with SEED=%" PRIu64 "\n",
-			      unfinished.seed, unfinished.seed);
+			      "; replay with SEED=%" PRIu64 " %s\n",
+			      unfinished.seed, unfinished.seed, program_invocation_name);
 	unfinished.number = 0;
 }
 
@@ -480,8 +481,8 @@ static void print_engine(const struct ike_engine *e)
 
 void sim_print(const struct sim *s)
 {
-	print_message("seed %" PRIu64 ", time %.3f s; replay with SEED=%" PRIu64 "\n", s->seed,
-		      (double)s->now / SIM_S, s->seed);
+	print_message("seed %" PRIu64 ", time %.3f s; replay with SEED=%" PRIu64 " %s\n", s->seed,
+		      (double)s->now / SIM_S, s->seed, program_invocation_name);
 	for (const struct sim_node *n = s->nodes; n; n = n->next) {
 		size_t from = n->n_reports > 24 ? n->n_reports - 24 : 0;
 
