@@ -98,10 +98,11 @@ topo_down() {
 
 # wait_for SECONDS COMMAND...: until it succeeds; fails when time is up
 wait_for() {
-	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local begin=${EPOCHREALTIME/./} now=0 limit=$(($1 * 1000000))
 	shift
 	until "$@"; do
-		[ "${EPOCHREALTIME/./}" -lt "$deadline" ] || return 1
-		sleep 0.1
+		now=$((${EPOCHREALTIME/./} - begin))
+		[ $now -lt $limit ] || return 1
+		breathe $((now / 1000))
 	done
 }

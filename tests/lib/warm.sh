@@ -7,6 +7,7 @@
 #   python3 ARGUMENT...             as ever, but for its start; in a namespace: "$enter" NAMESPACE python3 ARGUMENT...
 #   warm_up                         from here on Python is warm
 #   pause SECONDS                   sleeps, without a process
+#   breathe MILLISECONDS            the same, as long as becomes whoever has waited so long
 #   conntrack_flush NAMESPACE       its NATs forget what they know
 
 enter=${CERTGATE_BUILD:-$PWD/build}/tests/enter
@@ -55,6 +56,15 @@ pause() {
 	[ -n "${pausing:-}" ] || { exec {pausing}<> <(:); }
 	read -r -t "$1" -u "$pausing"
 	return 0
+}
+
+# breathe MILLISECONDS: between two looks at what has been waited for so long; the longer the longer, an eighth of it, 50 to 500 ms. To look starts
+# programs, and what does nothing but look keeps other machines from the CPU.
+breathe() {
+	local ms=$(($1 / 8))
+	ms=$((ms < 50 ? 50 : ms > 500 ? 500 : ms))
+	printf -v ms '0.%03d' $ms
+	pause $ms
 }
 
 # One for a machine is enough: scripts/lib/vm-tests has started it, or else we do.

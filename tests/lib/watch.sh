@@ -129,14 +129,13 @@ seen() {
 
 # wait_until SECONDS COMMAND...: fails when it has not succeeded by then, or CERTGATE_PATIENCE times as late. By the boot clock: the other may be set.
 wait_until() {
-	local now deadline
-	set_boot_ms now
-	deadline=$((now + $1 * 1000 * ${CERTGATE_PATIENCE:-1}))
+	local begin now limit=$(($1 * 1000 * ${CERTGATE_PATIENCE:-1}))
+	set_boot_ms begin
 	shift
 	until "$@"; do
 		set_boot_ms now
-		[ "$now" -lt "$deadline" ] || return 1
-		pause 0.05
+		[ $((now - begin)) -lt $limit ] || return 1
+		breathe $((now - begin))
 	done
 }
 

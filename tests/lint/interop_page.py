@@ -91,6 +91,11 @@ class Logs(unittest.TestCase):
         found = report.outcomes(["not ok 1 ping\n", "# why\n", "ok 2 ping\n", "ok 3 - other\n", "ok 4 ping\n"])
         self.assertEqual(found, {"ping": "no", "ping (2)": "yes", "other": "yes", "ping (3)": "yes"})
 
+    def test_what_a_log_is_of(self):
+        self.assertEqual(report.tree_of(["# tree: 5e2eefd-dirty\n", "ok 1 ping\n"]), "5e2eefd-dirty")
+        self.assertEqual(report.tree_of(["ok 1 ping\n"]), "unknown")
+        self.assertEqual(report.tree_of([]), "unknown")
+
     def test_what_was_skipped_says_why(self):
         self.assertEqual(report.outcomes(["ok 1 one # SKIP no such device\n"]), {"one": "skipped: no such device"})
 

@@ -301,6 +301,42 @@ static void test_selectors_are_narrowed(void **state)
 	sim_free(s);
 }
 
+static void first_of(struct sim_conn *c, unsigned side, const char *prefix)
+{
+	struct cg_prefix p;
+
+	c->ts[0][side][1] = c->ts[0][side][0];
+	assert_int_equal(cg_prefix_parse(prefix, &p), 0);
+	assert_int_equal(ike_ts_from_prefix(p.addr.bytes, 4, p.len, &c->ts[0][side][0]), 0);
+}
+
+/* Of several children that a wide offer fits, the one that has the packet's selectors, which come first (section 2.9). */
+static void test_the_child_with_the_packets_selectors_is_chosen(void **state)
+{
+	static const char *const packets[] = {"10.2.0.9/32", "10.3.0.9/32", "10.4.0.9/32"};
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct sim *s = sim_new(12 + i);
+		struct sim_node *a, *b;
+		struct sim_conn *c;
+
+		sim_pair(s, &a, &b);
+		c = &a->conns[0];
+		sim_child(c, 0, "trap", "0.0.0.0/0", "0.0.0.0/0");
+		first_of(c, 0, "10.1.0.7/32");
+		first_of(c, 1, packets[i]);
+		c->children[0].n_local_ts = c->children[0].n_remote_ts = 2;
+		sim_child(&b->conns[0], 1, "second", "10.3.0.0/16", "10.1.0.0/16");
+		sim_child(&b->conns[0], 2, "third", "10.4.0.0/16", "10.1.0.0/16");
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		sim_run(s, 2 * SIM_S);
+		assert_int_equal(sim_count(b, 1).child.index, i);
+		sim_free(s);
+	}
+}
+
 static void test_both_begin_at_once(void **state)
 {
 	(void)state;
@@ -339,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_big_chains_need_fragmentation),
 		cmocka_unit_test(test_several_children),
 		cmocka_unit_test(test_selectors_are_narrowed),
+		cmocka_unit_test(test_the_child_with_the_packets_selectors_is_chosen),
 		cmocka_unit_test(test_both_begin_at_once),
 	};
 

@@ -157,8 +157,7 @@ static void forged(uint16_t type, const void *data, size_t len, unsigned drops)
 
 static void test_forged_errors_end_nothing(void **state)
 {
-	static const uint8_t group[] = {0, IKE_KE_MODP_1024},
-			     cookie[] = "not a cookie that anybody made";
+	static const uint8_t group[] = {0, IKE_KE_MODP_1024}, other[] = {0, IKE_KE_ECP_256};
 	static const uint16_t types[] = {IKE_N_AUTHENTICATION_FAILED,
 					 IKE_N_NO_PROPOSAL_CHOSEN,
 					 IKE_N_INVALID_SYNTAX,
@@ -173,7 +172,67 @@ static void test_forged_errors_end_nothing(void **state)
 		forged(types[i], NULL, 0, 2);
 	}
 	forged(IKE_N_INVALID_KE_PAYLOAD, group, sizeof(group), 1);
-	(void)cookie;
+	/* One that we would use: the answer to what was sent comes before it is. */
+	forged(IKE_N_INVALID_KE_PAYLOAD, other, sizeof(other), 0);
+}
+
+/* Who sees all requests asks for one key exchange after the other, none of which the responder has, until there is no try left. */
+static void test_forged_key_exchanges_end_nothing(void **state)
+{
+	static const uint8_t groups[] = {IKE_KE_MODP_2048, IKE_KE_ECP_256};
+	struct forger f = {.type = IKE_N_INVALID_KE_PAYLOAD, .len = 2};
+	struct sim *s = sim_new(301);
+	struct ike_policy ours, theirs;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_policy(&ours, IKE_PROTOCOL_IKE,
+		   "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_3072 ECP_384 ECP_256 MODP_2048");
+	sim_policy(&theirs, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_384");
+	sim_pair(s, &a, &b);
+	a->conns[0].config.ike_policy = &ours;
+	b->conns[0].config.ike_policy = &theirs;
+	s->tap = forge_tap;
+	s->tap_ctx = &f;
+	s->delay_min = s->delay_max = 15 * SIM_MS;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	for (unsigned i = 0; i < 6; i++) {
+		f.data[1] = groups[i % 2];
+		sim_run(s, 200 * SIM_MS);
+	}
+	sim_assert_up(s, 30 * SIM_S);
+	assert_string_equal(sim_report(a, "ike-established")->event, "ike-established");
+	assert_int_equal(sim_reports(a, "no-proposal-chosen"), 0);
+	sim_free(s);
+}
+
+/* However long genuine answers take: an attempt that failed gives the next one more time. */
+static void test_forged_beginnings_are_outlasted(void **state)
+{
+	static const struct {
+		uint16_t type;
+		size_t len;
+	} ways[] = {{IKE_N_COOKIE, 30}, {IKE_N_INVALID_KE_PAYLOAD, 2}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct forger f = {.type = ways[i].type, .len = ways[i].len};
+		struct sim *s = sim_new(310 + i);
+		struct sim_node *a, *b;
+
+		f.data[1] = IKE_KE_ECP_256;
+		sim_pair(s, &a, &b);
+		s->tap = forge_tap;
+		s->tap_ctx = &f;
+		/* what is injected has no delay, and this is a satellite's */
+		s->delay_min = s->delay_max = 300 * SIM_MS;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		sim_assert_up(s, 300 * SIM_S);
+		assert_true(f.forged > 2);
+		sim_free(s);
+	}
 }
 
 static void test_forged_cookies_do_no_lasting_harm(void **state)
@@ -192,6 +251,55 @@ static void test_forged_cookies_do_no_lasting_harm(void **state)
 	s->tap = NULL;
 	sim_run(s, 200 * SIM_S);
 	sim_assert_rest(s);
+	sim_free(s);
+}
+
+/* ------------------------------------------------------------------ beyond a message */
+
+#ifdef __SANITIZE_ADDRESS__
+int __asan_address_is_poisoned(const volatile void *address);
+#else
+#define __asan_address_is_poisoned(address) ((void)(address), 1)
+#endif
+
+static struct {
+	struct ike_random real;
+	const struct ike_engine *e;
+	unsigned fenced, all;
+} watch;
+
+/* Drawn from while a request is being answered: a public value, a nonce. */
+static void watching_fill(void *ctx, uint8_t *buf, size_t len)
+{
+	(void)ctx;
+	watch.all++;
+	watch.fenced += __asan_address_is_poisoned(&watch.e->plain[sizeof(watch.e->plain) / 2]) !=
+			0;
+	watch.real.fill(watch.real.ctx, buf, len);
+}
+
+/* A read beyond what was decrypted is seen by whoever tests with AddressSanitizer, as long as the message is there and no longer. */
+static void test_what_lies_behind_a_message_is_out_of_bounds(void **state)
+{
+	struct sim *s = sim_new(320);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	watch.real = b->engine->config.random;
+	watch.e = b->engine;
+	watch.fenced = watch.all = 0;
+	b->engine->config.random.fill = watching_fill;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, false), 0);
+	sim_run(s, 2 * SIM_S);
+	b->engine->config.random = watch.real;
+	assert_true(watch.all > 0);
+	assert_true(watch.fenced > 0);
+#ifdef __SANITIZE_ADDRESS__
+	assert_int_equal(
+		__asan_address_is_poisoned(&b->engine->plain[sizeof(b->engine->plain) / 2]), 0);
+#endif
 	sim_free(s);
 }
 
@@ -487,7 +595,10 @@ int main(void)
 		cmocka_unit_test(test_protected_messages_cannot_be_tampered_with),
 		cmocka_unit_test(test_tampered_first_messages_do_no_lasting_harm),
 		cmocka_unit_test(test_forged_errors_end_nothing),
+		cmocka_unit_test(test_forged_key_exchanges_end_nothing),
+		cmocka_unit_test(test_forged_beginnings_are_outlasted),
 		cmocka_unit_test(test_forged_cookies_do_no_lasting_harm),
+		cmocka_unit_test(test_what_lies_behind_a_message_is_out_of_bounds),
 		cmocka_unit_test(test_what_has_no_sa_is_answered_once_or_not_at_all),
 		cmocka_unit_test(test_peers_error_in_clear_only_asks_for_a_sign_of_life),
 		cmocka_unit_test(test_a_repeated_request_is_no_sign_of_life),

@@ -173,6 +173,8 @@ static void test_temporary_failure_is_waited_out(void **state)
 static void not_now(struct sim *s, struct sim_node *a, unsigned times, const char *event,
 		    unsigned told, const char *words)
 {
+	const struct sim_report *last = NULL;
+
 	assert_int_equal(sim_reports(a, event), told - (words != NULL));
 	refusal.times = times;
 	sim_run(s, 120 * SIM_S);
@@ -181,10 +183,13 @@ static void not_now(struct sim *s, struct sim_node *a, unsigned times, const cha
 	assert_int_equal(sim_reports(a, event), told);
 	if (!words)
 		return;
-	assert_non_null(strstr(sim_report(a, event)->text, words));
-	assert_non_null(strstr(sim_report(a, event)->text, "3 times: TEMPORARY_FAILURE"));
-	assert_true(sim_report(a, event)->hint[0] != 0);
-	assert_int_equal(sim_report(a, event)->connection, 1);
+	for (size_t i = 0; i < a->n_reports; i++)
+		if (!strcmp(a->reports[i].event, event))
+			last = &a->reports[i];
+	assert_non_null(strstr(last->text, words));
+	assert_non_null(strstr(last->text, "3 times: TEMPORARY_FAILURE"));
+	assert_true(last->hint[0] != 0);
+	assert_int_equal(last->connection, 1);
 }
 
 static void test_temporary_failure_that_goes_on_is_told(void **state)
@@ -212,6 +217,111 @@ static void test_temporary_failure_that_goes_on_is_told(void **state)
 		ike_child_dead(a->engine, s->now, sim_count(a, 1).child.child, "a test says so");
 		not_now(s, a, i ? 3 : 2, "child-refused", 1 + i, i ? "refused Child SA net" : NULL);
 	}
+	sim_free(s);
+}
+
+/* After several minutes of it new keys come by a new IKE SA (section 2.25), without a gap. */
+static void test_temporary_failure_for_minutes_means_a_new_ike_sa(void **state)
+{
+	(void)state;
+	for (unsigned way = 0; way < 3; way++) {
+		struct sim *s = sim_new(31 + way);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		s->traffic = 50 * SIM_MS;
+		sim_connect(s, a, b);
+		refusal.node = b;
+		refusal.type = IKE_N_TEMPORARY_FAILURE;
+		refusal.times = 100000;
+		s->tap = refuse_tap;
+		/* Rekeying the Child SA, the IKE SA; a Child SA that is not there. */
+		if (way == 2)
+			sim_forget_flows(s);
+		if (way == 2)
+			ike_child_dead(a->engine, s->now, sim_count(a, 1).child.child,
+				       "a test says so");
+		else
+			assert_int_equal(ike_rekey(a->engine, s->now, 1, way == 1, way == 0), 0);
+		sim_run(s, 170 * SIM_S);
+		assert_int_equal(sim_reports(a, "ike-established"), 1);
+		sim_run(s, 400 * SIM_S);
+		assert_true(sim_reports(a, "ike-established") >= 2);
+		refusal.times = 0;
+		sim_run(s, 120 * SIM_S);
+		sim_assert_rest(s);
+		if (way < 2)
+			sim_assert_no_gaps(s);
+		sim_free(s);
+	}
+}
+
+/* Once, and long after once more: that is not for minutes. */
+static void test_temporary_failures_far_apart_mean_nothing(void **state)
+{
+	struct sim *s = sim_new(34);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	refusal.node = b;
+	refusal.type = IKE_N_TEMPORARY_FAILURE;
+	s->tap = refuse_tap;
+	for (unsigned i = 0; i < 5; i++) {
+		refusal.times = 1;
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		sim_run(s, 200 * SIM_S);
+		assert_int_equal(refusal.times, 0);
+	}
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
+/* A peer that makes Child SAs in IKE_AUTH alone, and the only one is gone. */
+static void test_no_additional_sas_when_there_is_none(void **state)
+{
+	struct sim *s = sim_new(35);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	refusal.node = b;
+	refusal.type = IKE_N_NO_ADDITIONAL_SAS;
+	refusal.times = 100000;
+	s->tap = refuse_tap;
+	ike_child_dead(a->engine, s->now, sim_count(a, 1).child.child, "a test says so");
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_true(sim_reports(a, "ike-established") >= 2);
+	assert_int_equal(sim_count(a, 1).children_up, 1);
+	refusal.times = 0;
+	sim_free(s);
+}
+
+/* Where only the peer may begin, it is asked to. */
+static void test_who_only_responds_asks_for_a_new_ike_sa(void **state)
+{
+	struct sim *s = sim_new(36);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	b->conns[0].config.mode = IKE_MODE_RESPONDER_ONLY;
+	sim_connect(s, a, b);
+	refusal.node = a;
+	refusal.type = IKE_N_NO_PROPOSAL_CHOSEN;
+	refusal.times = 4;
+	s->tap = refuse_tap;
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
+	sim_run(s, 200 * SIM_S);
+	assert_int_equal(refusal.times, 0);
+	assert_int_equal(sim_reports(b, "reauth-asked"), 1);
+	assert_non_null(strstr(sim_report(b, "reauth-asked")->text, "makes no new keys"));
+	assert_true(sim_reports(b, "ike-established") >= 2);
+	sim_assert_rest(s);
 	sim_free(s);
 }
 
@@ -549,6 +659,10 @@ int main(void)
 		cmocka_unit_test(test_no_additional_sas),
 		cmocka_unit_test(test_temporary_failure_is_waited_out),
 		cmocka_unit_test(test_temporary_failure_that_goes_on_is_told),
+		cmocka_unit_test(test_temporary_failure_for_minutes_means_a_new_ike_sa),
+		cmocka_unit_test(test_temporary_failures_far_apart_mean_nothing),
+		cmocka_unit_test(test_no_additional_sas_when_there_is_none),
+		cmocka_unit_test(test_who_only_responds_asks_for_a_new_ike_sa),
 		cmocka_unit_test(test_child_sa_not_found),
 		cmocka_unit_test(test_invalid_spi),
 		cmocka_unit_test(test_what_does_no_harm),

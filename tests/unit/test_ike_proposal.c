@@ -77,6 +77,24 @@ static void the_key_exchange_that_was_sent_is_taken_if_it_may_be(void **state)
 			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519");
 }
 
+/* What had the peer send it is not authentic: one that is there by explicit choice is not taken while a better one is common. */
+static void a_weak_key_exchange_is_taken_where_the_policy_has_it_first(void **state)
+{
+	static const char strong[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_384 MODP_1024",
+			  weak[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_1024 ECP_384",
+			  alone[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_1024";
+
+	(void)state;
+	assert_string_equal(choose_ike(strong, weak, IKE_KE_MODP_1024),
+			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/ECP_384");
+	assert_string_equal(choose_ike(weak, strong, IKE_KE_MODP_1024),
+			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/MODP_1024");
+	assert_string_equal(choose_ike(strong, alone, IKE_KE_MODP_1024),
+			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/MODP_1024");
+	assert_string_equal(choose_ike(alone, weak, IKE_KE_MODP_1024),
+			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/MODP_1024");
+}
+
 static void nothing_in_common_is_no_proposal_chosen(void **state)
 {
 	static const char policy[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519";
@@ -544,6 +562,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_responder_takes_its_own_first_choice),
 		cmocka_unit_test(the_key_exchange_that_was_sent_is_taken_if_it_may_be),
+		cmocka_unit_test(a_weak_key_exchange_is_taken_where_the_policy_has_it_first),
 		cmocka_unit_test(nothing_in_common_is_no_proposal_chosen),
 		cmocka_unit_test(transforms_do_not_mix_across_proposals),
 		cmocka_unit_test(integrity_and_aead_go_as_section_3_3_says),

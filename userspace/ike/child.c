@@ -305,6 +305,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 		child->state = IK_CHILD_UP;
 		child->established = e->now;
 		sa->carried = true;
+		sa->not_now_since = 0;
 		if (child->rekey_at)
 			ik_timer_set(e, &child->timer, child->rekey_at);
 		if (child->index < conn->config->c.n_children) {

@@ -245,8 +245,8 @@ static void rekey_failed(struct ik_sa *sa, struct ik_child *old, ike_time pause)
 		return;
 	ik_child_rekey_again(old, pause);
 	/* Refused for good: new keys come with a new IKE SA. */
-	if (old->rekey_failures >= 4 && pause > TEMPORARY_PAUSE && sa->conn)
-		(void)ik_reauth_start(sa->conn);
+	if (old->rekey_failures >= 4 && pause > TEMPORARY_PAUSE)
+		(void)ik_reauth_for_keys(sa);
 }
 
 static bool again_with_ke(struct ik_sa *sa, struct ik_exchange *x, const struct ike_notify *n)
@@ -298,10 +298,19 @@ static void report_not_now(const struct ik_child *child, const struct ik_child *
 			  ik_notify_name(IKE_N_TEMPORARY_FAILURE, name));
 }
 
+static bool any_up(const struct ik_conn *conn)
+{
+	for (uint32_t i = 0; i < conn->config->c.n_children; i++)
+		if (ik_child_of(conn, i, NULL))
+			return true;
+	return false;
+}
+
 static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *child,
 		    struct ik_child *old, const struct ike_notify *error)
 {
 	uint32_t index = child->index;
+	bool none_up = false;
 
 	if (x->task.kind == IK_TASK_CHILD_REKEY && !old) {
 		/* What was to be rekeyed ended meanwhile. */
@@ -352,6 +361,11 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 			return;
 		}
 		break;
+	case IKE_N_NO_ADDITIONAL_SAS:
+		report_refused(child, x->config, error->type);
+		/* Some make Child SAs in IKE_AUTH alone; and if there is none to lose: */
+		none_up = !old && !any_up(sa->conn);
+		break;
 	default: /* a number from outside, not an enum */
 		report_refused(child, x->config, error->type);
 		break;
@@ -361,6 +375,8 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 		rekey_failed(sa, old, 10 * IK_SECOND);
 	else
 		create_failed(sa, index);
+	if (none_up)
+		(void)ik_reauth_for_keys(sa);
 }
 
 /* No Child SA came of it. -ENOENT: for the peer neither. */
@@ -487,6 +503,8 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 
 	if (!child || !sa->conn)
 		return;
+	if (!x->followup)
+		ik_reauth_not_now(sa, error && !content->sa.data ? error->type : 0);
 	if (x->followup) {
 		followed(sa, x, child, old, content);
 		return;

@@ -12,7 +12,10 @@
 
 static const char asks[] = "asks for a Child SA";
 
-/* The configured child that fits the peer's selectors best; its index, or -ENOENT. */
+/*
+ * The configured child that fits the peer's selectors best; its index, or -ENOENT. The first selectors may be those of the packet that the peer has to send: a
+ * child that has them goes before one that has not (section 2.9).
+ */
 static int pick(const struct ike_connection_config *c, const struct ike_ts_list *tsi,
 		const struct ike_ts_list *tsr, int only, struct ike_ts_list *ret_local,
 		struct ike_ts_list *ret_remote, bool *ret_narrowed)
@@ -34,18 +37,21 @@ static int pick(const struct ike_connection_config *c, const struct ike_ts_list 
 		l = ike_ts_narrow(tsr->ts, tsr->n, k->local_ts, k->n_local_ts, &local);
 		if (l == IKE_NARROW_NOTHING)
 			continue;
-		if (l == IKE_NARROW_ALL && r == IKE_NARROW_ALL)
+		if (ike_ts_list_contains(remote.ts, remote.n, tsi->ts, 1) &&
+		    ike_ts_list_contains(local.ts, local.n, tsr->ts, 1))
 			rank = 2;
+		if (l == IKE_NARROW_ALL && r == IKE_NARROW_ALL)
+			rank = 3;
 		if (ike_ts_list_equal(tsi->ts, tsi->n, k->remote_ts, k->n_remote_ts) &&
 		    ike_ts_list_equal(tsr->ts, tsr->n, k->local_ts, k->n_local_ts))
-			rank = 3;
+			rank = 4;
 		if (rank <= best_rank)
 			continue;
 		best_rank = rank;
 		best = (int)i;
 		*ret_local = local;
 		*ret_remote = remote;
-		*ret_narrowed = rank == 1;
+		*ret_narrowed = rank <= 2;
 	}
 	return best;
 }

@@ -393,7 +393,7 @@ static void conn_changed(struct ik_conn *conn, const struct ike_connection_confi
 			struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
 			if (sa->stale || !ik_suite_allowed(sa))
-				ik_lifetime_ask(sa);
+				ik_lifetime_ask(sa, ik_why_configuration);
 		}
 	else if (reauth && ik_conn_established(conn))
 		(void)ik_reauth_start(conn);

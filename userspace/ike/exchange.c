@@ -239,7 +239,7 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	struct ik_exchange *x = IK_ENTRY(t, struct ik_exchange, timer);
 	struct ik_sa *sa = x->sa;
 
-	if (x->task.kind == IK_TASK_INIT && ik_init_cookie_due(sa))
+	if (x->task.kind == IK_TASK_INIT && ik_init_anew(sa))
 		return;
 	if (exhausted(x)) {
 		switch (x->task.kind) {

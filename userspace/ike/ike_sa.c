@@ -597,7 +597,7 @@ void ik_sa_up(struct ik_sa *sa)
 	ik_sa_timers(sa);
 	/* So may our certificate, while it was used. */
 	if (sa->stale || sa->trust_ends)
-		ik_lifetime_ask(sa);
+		ik_lifetime_ask(sa, ik_why_configuration);
 	ik_report(sa->e, conn, &sa->remote, IKE_NOTICE, "ike-established", NULL,
 		  "IKE SA with %s (%s), %s, %s%s%s", cg_endpoint_format(&sa->remote, remote),
 		  sa->peer_subject ? sa->peer_subject : "-",

@@ -12,10 +12,12 @@
 #include <string.h>
 
 /*
- * So long an answer to what was sent may still come after a COOKIE: anybody who sees the request can send one. A peer under load answers nothing else, one
- * that is not has answered; what would be sent with the cookie is another message, and AUTH is over the one that was answered.
+ * So long an answer to what was sent may still come after a COOKIE or INVALID_KE_PAYLOAD: anybody who sees the request can send one. A peer that means it answers
+ * nothing else, one that does not has answered; what would be sent then is another message, and AUTH is over the one that was answered. Whose answers
+ * take longer is found by attempts that fail: each has twice the patience of the one before, up to 4 s.
  */
-#define COOKIE_PATIENCE (IK_SECOND / 4)
+#define PATIENCE	 (IK_SECOND / 4)
+#define PATIENCE_DOUBLED 4
 
 static int init_send(struct ik_sa *sa)
 {
@@ -65,7 +67,7 @@ static int init_send(struct ik_sa *sa)
 		}
 		e->counters.exchanges++;
 	}
-	s->cookie_pending = false;
+	s->anew = false;
 	ike_packets_clear(&sa->active->packets);
 	sa->active->packets = packets;
 	ik_sa_enter(sa, IK_SA_INIT_SENT);
@@ -81,11 +83,11 @@ static void init_failed(struct ik_sa *sa, int r)
 	ik_sa_kill(sa);
 }
 
-bool ik_init_cookie_due(struct ik_sa *sa)
+bool ik_init_anew(struct ik_sa *sa)
 {
 	int r;
 
-	if (!sa->setup || !sa->setup->cookie_pending)
+	if (!sa->setup || !sa->setup->anew)
 		return false;
 	r = init_send(sa);
 	if (r < 0)
@@ -238,6 +240,16 @@ static void clear_error(struct ik_sa *sa, uint16_t type)
 	}
 }
 
+/* Another message is to be sent, unless an answer to this one comes before. */
+static void send_anew(struct ik_sa *sa)
+{
+	unsigned failures = sa->conn ? sa->conn->failures : 0;
+	ike_time patience = PATIENCE << (failures < PATIENCE_DOUBLED ? failures : PATIENCE_DOUBLED);
+
+	sa->setup->anew = true;
+	ik_timer_set(sa->e, &sa->active->timer, sa->e->now + patience);
+}
+
 /* Begins anew, with what the peer asked for. 0, or -EALREADY: not this time. */
 static int init_again(struct ik_sa *sa, const struct ike_content *content)
 {
@@ -256,19 +268,22 @@ static int init_again(struct ik_sa *sa, const struct ike_content *content)
 		if (r < 0)
 			return r;
 		s->cookies++;
-		s->cookie_pending = true;
-		ik_timer_set(sa->e, &sa->active->timer, sa->e->now + COOKIE_PATIENCE);
+		send_anew(sa);
 		return 0;
 	}
 	n = ike_content_notify(content, IKE_N_INVALID_KE_PAYLOAD, 0);
-	if (!n || n->data.len != 2 || s->ke_retries >= IK_MAX_KE_RETRIES)
+	if (!n || n->data.len != 2)
 		return -EALREADY;
 	ke = ike_load_u16(n->data.data);
-	if (ke == s->ke || !ike_policy_allows_ke(sa->config->c.ike_policy, ke))
+	if (s->anew && ke == s->ke)
+		return 0; /* said twice */
+	if (s->ke_retries >= IK_MAX_KE_RETRIES || ke == ike_dh_method(s->dh) ||
+	    !ike_policy_allows_ke(sa->config->c.ike_policy, ke))
 		return -EALREADY;
 	s->ke_retries++;
 	s->ke = ke;
-	return init_send(sa);
+	send_anew(sa);
+	return 0;
 }
 
 /* Takes a complete answer: 0, or an error that leaves everything as it was. */
@@ -283,6 +298,7 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 	struct ike_nat nat = {};
 	struct ike_fault fault = {};
 	char theirs[IKE_TEXT_SIZE / 4], ke[2][IKE_NAME_BUF];
+	const uint16_t sent = ike_dh_method(s->dh); /* s->ke may be what is to be sent next */
 	int r;
 
 	if (!content->sa.data || !content->has_ke || !content->nonce.data || !msg->header.spi_r)
@@ -294,13 +310,13 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 		return unusable(sa, "it chose %s (%s)",
 				ike_offer_format(&answer, theirs, sizeof(theirs)),
 				fault.text ? fault.text : "which was not offered");
-	if (choice.suite.ke != s->ke || content->ke.method != s->ke)
+	if (choice.suite.ke != sent || content->ke.method != sent)
 		return unusable(sa, "it chose %s, and what was sent is a public value for %s",
 				ike_name_str(&ike_names_ke,
-					     choice.suite.ke != s->ke ? choice.suite.ke
-								      : content->ke.method,
+					     choice.suite.ke != sent ? choice.suite.ke
+								     : content->ke.method,
 					     ke[0]),
-				ike_name_str(&ike_names_ke, s->ke, ke[1]));
+				ike_name_str(&ike_names_ke, sent, ke[1]));
 	/* Additional key exchanges are for IKE_INTERMEDIATE to carry (RFC 9370 section 2.2.1). */
 	if (ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX &&
 	    !ike_content_notify(content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0))

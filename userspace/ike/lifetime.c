@@ -100,7 +100,9 @@ static void ask_until(struct ik_sa *sa, ike_time ends)
 	ik_sa_run(sa);
 }
 
-void ik_lifetime_ask(struct ik_sa *sa)
+const char ik_why_configuration[] = "the configuration has changed";
+
+void ik_lifetime_ask(struct ik_sa *sa, const char *why)
 {
 	struct ike_engine *e = sa->e;
 	ike_time ends = e->now + ASK_TIME + ASK_GRACE;
@@ -114,10 +116,9 @@ void ik_lifetime_ask(struct ik_sa *sa)
 		return;
 	ik_report(
 		e, sa->conn, &sa->remote, IKE_NOTICE, "reauth-asked", NULL,
-		"%s is asked to authenticate itself anew within %u s, since the configuration has "
-		"changed and only the peer may begin",
+		"%s is asked to authenticate itself anew within %u s, since %s and only the peer may begin",
 		cg_endpoint_format(&sa->remote, remote),
-		(unsigned)(lifetime_of(sa, ends) / IK_SECOND));
+		(unsigned)(lifetime_of(sa, ends) / IK_SECOND), why);
 	ask_until(sa, ends);
 }
 

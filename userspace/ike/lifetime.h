@@ -14,10 +14,11 @@ void ik_lifetime_told(struct ik_sa *sa, const struct ike_content *content);
 /* What we tell in IKE_AUTH, from the end of the peer's path. */
 void ik_lifetime_build_first(const struct ik_sa *sa, struct ike_builder *b);
 /*
- * Something has changed that only a new IKE SA brings into force, and we may not begin: the peer is asked. What is up goes on meanwhile, and is closed
+ * Only a new IKE SA helps, since (why), and we may not begin: the peer is asked. What is up goes on meanwhile, and is closed
  * when the time is over. Does nothing where we may begin ourselves, for an SA that is not up, and for one whose peer was asked already.
  */
-void ik_lifetime_ask(struct ik_sa *sa);
+void ik_lifetime_ask(struct ik_sa *sa, const char *why);
+extern const char ik_why_configuration[];
 /*
  * The rules in force are those that the peer was admitted by, perhaps again. What it was asked for is taken back if there is nothing else to ask it for: a
  * certificate of ours that has changed, or a suite that is not allowed any more. True: it was; the caller sets timers.

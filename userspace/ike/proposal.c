@@ -8,6 +8,7 @@
 #include "ike/proposal.h"
 
 #include "base/macro.h"
+#include "ike/dh.h"
 
 static int refuse(struct ike_fault *fault, int error, uint16_t notify, const char *text)
 {
@@ -152,6 +153,28 @@ static bool offer_allows_no_ke(struct offered o)
 	       offer_has(o, IKE_TRANSFORM_KE, IKE_KE_NONE, 0);
 }
 
+/*
+ * A method that is there by explicit choice alone, though another one is common: what made the peer send it is not authentic (1.2), so it is not taken
+ * for that it was sent, but only where the policy has it first.
+ */
+static bool is_downgrade(const struct ike_policy_proposal *p, struct offered o, uint16_t ke)
+{
+	const struct ike_dh_info *info = ike_dh_info(ke);
+
+	if (!info || !info->legacy)
+		return false;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct ike_policy_transform *t = &p->transforms[i];
+
+		if (t->type != IKE_TRANSFORM_KE || !offer_has(o, t->type, t->id, 0))
+			continue;
+		info = ike_dh_info(t->id);
+		if (info && !info->legacy)
+			return true;
+	}
+	return false;
+}
+
 static bool pick_ke(const struct ike_policy_proposal *p, struct offered o, uint8_t protocol,
 		    enum ike_ke_use ke_use, uint16_t sent_ke, struct ike_choice *c)
 {
@@ -165,7 +188,7 @@ static bool pick_ke(const struct ike_policy_proposal *p, struct offered o, uint8
 		return true;
 	}
 	if (sent_ke != IKE_KE_NONE && policy_has(p, IKE_TRANSFORM_KE, sent_ke, 0) &&
-	    offer_has(o, IKE_TRANSFORM_KE, sent_ke, 0)) {
+	    offer_has(o, IKE_TRANSFORM_KE, sent_ke, 0) && !is_downgrade(p, o, sent_ke)) {
 		choose_transform(c, IKE_TRANSFORM_KE, sent_ke, 0);
 		c->suite.ke = sent_ke;
 		return true;

@@ -440,8 +440,8 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir,
 			  ik_notify_name(error->type, name),
 			  ike_policy_format(x->config->c.ike_policy, policy, sizeof(policy)));
 		/* New keys come with a new IKE SA, too. */
-		if (sa->rekey_failures >= 3 && sa->conn)
-			(void)ik_reauth_start(sa->conn);
+		if (sa->rekey_failures >= 3)
+			(void)ik_reauth_for_keys(sa);
 	}
 	failed(sa, heir);
 }
@@ -505,6 +505,7 @@ void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 		followed(sa, x, heir, content);
 		return;
 	}
+	ik_reauth_not_now(sa, error && !content->sa.data ? error->type : 0);
 	if (error && !content->sa.data) {
 		refused(sa, x, heir, error);
 		return;

@@ -262,7 +262,7 @@ struct ik_serving {
 /* What is needed until the IKE SA is authenticated. */
 struct ik_setup {
 	struct ike_dh *dh;
-	uint16_t ke;
+	uint16_t ke;		/* of the next message; dh is of the one that was sent */
 	struct ike_nonce nonce; /* ours */
 	bool has_nonce;
 	uint8_t peer_nonce[IKE_NONCE_MAX];
@@ -273,8 +273,8 @@ struct ik_setup {
 	uint8_t *cookie;
 	size_t cookie_len;
 	unsigned cookies, ke_retries;
-	bool cookie_pending; /* it has not been returned yet */
-	uint8_t hashes[64];  /* SIGNATURE_HASH_ALGORITHMS of the peer */
+	bool anew; /* initiator: what the peer asked for is to be sent, unless it answers before */
+	uint8_t hashes[64]; /* SIGNATURE_HASH_ALGORITHMS of the peer */
 	size_t n_hashes;
 	bool hashes_seen;
 	struct ik_intermediate intermediate;
@@ -365,6 +365,8 @@ struct ik_sa {
 	uint64_t rival; /* ours that lost against it, see ik_rekey_rival() */
 	uint8_t low_nonce[IK_LOW_NONCE];
 	unsigned rekey_failures;
+	/* The peer answers CREATE_CHILD_SA with TEMPORARY_FAILURE alone; 0. Not handed over: who goes on counts anew. */
+	ike_time not_now_since, not_now_last;
 	/* uniqueness */
 	bool stale;	  /* what we authenticated ourselves with has changed since */
 	bool asked;	  /* the peer has confirmed that it knows of ask_ends */
@@ -575,7 +577,7 @@ int ik_init_keep_message(uint8_t **to, size_t *to_len, struct ike_view message);
 int ik_init_start(struct ik_conn *conn, bool reauth);
 void ik_init_resume(struct ik_sa *sa);
 /* No answer came but a COOKIE: begins anew with it. false: there was none. */
-bool ik_init_cookie_due(struct ik_sa *sa);
+bool ik_init_anew(struct ik_sa *sa);
 void ik_init_timeout(struct ik_sa *sa);
 /*
  * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one

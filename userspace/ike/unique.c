@@ -11,6 +11,7 @@
 
 #define INCOMPLETE_TIME (300 * IK_SECOND)
 #define CONFIRM_TIME	(5 * IK_SECOND)
+#define NOT_NOW_TIME	(180 * IK_SECOND) /* "several minutes" (section 2.25) */
 
 /* Asks the peer for a sign that it is up there, too. */
 static void confirm(struct ik_sa *sa)
@@ -59,6 +60,31 @@ int ik_reauth_start(struct ik_conn *conn)
 		}
 	}
 	return ik_init_start(conn, true);
+}
+
+int ik_reauth_for_keys(struct ik_sa *sa)
+{
+	int r = sa->conn ? ik_reauth_start(sa->conn) : -ENOENT;
+
+	if (r == -EOPNOTSUPP)
+		ik_lifetime_ask(sa, "it makes no new keys in this IKE SA");
+	return r;
+}
+
+void ik_reauth_not_now(struct ik_sa *sa, uint16_t error)
+{
+	ike_time now = sa->e->now;
+
+	if (error != IKE_N_TEMPORARY_FAILURE) {
+		sa->not_now_since = 0;
+		return;
+	}
+	/* We ask again much sooner than that: what was long ago was about something else. */
+	if (!sa->not_now_since || now - sa->not_now_last > NOT_NOW_TIME)
+		sa->not_now_since = now;
+	sa->not_now_last = now;
+	if (now - sa->not_now_since >= NOT_NOW_TIME && ik_reauth_for_keys(sa) == 0)
+		sa->not_now_since = now;
 }
 
 bool ik_trusted(const struct ik_sa *sa)
@@ -121,7 +147,7 @@ void ik_trust_check(struct ik_conn *conn)
 			struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
 			if (sa->trust_ends)
-				ik_lifetime_ask(sa);
+				ik_lifetime_ask(sa, ik_why_configuration);
 		}
 	/* It cannot be done from here, so the peer has to come again. What is under way goes on. */
 	else if (r < 0 && r != -EALREADY)
