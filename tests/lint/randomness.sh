@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The engine draws what its caller hands in: in the programs that is OpenSSL's generator and nothing else. What simulations have instead is
-# below tests/, and what is below userspace/ neither knows nor makes anything of the kind.
+# below tests/, and what is below userspace/ neither knows nor makes anything of the kind. It is the same with the key exchange methods
+# that are good for tests alone.
 
 cd "$(dirname "$0")/../.." || exit 1
 failed=0 number=0
@@ -18,7 +19,7 @@ result() { # WHAT FOUND: nothing is to be found
 	fi
 }
 
-echo 1..5
+echo 1..8
 # role_ike.c for the engine; dh.c for a private value out of a snapshot, which is "drawn" once.
 result 'two places fill in a source of randomness' \
 	"$(grep -rn '\.fill *= ' userspace | grep -v -e '^userspace/daemon/role_ike.c:.*\.fill = fill_random}' -e '^userspace/ike/dh.c:.*\.fill = fill_known,')"
@@ -29,4 +30,15 @@ result "the engine's is OpenSSL's, or the end" \
 result 'nothing is included from the tests' "$(grep -rnE '#include +"(\.\./|tests/|lib/|unit/)' userspace)"
 result 'nothing is seeded, or drawn from another generator' \
 	"$(grep -rnE '\b(seeded_[a-z]+|s?rand|s?random|[delnmj]rand48|rand_r|RAND_seed|RAND_add)\(' --include='*.[ch]' userspace)"
+result 'key exchange methods are those of one table' \
+	"$(grep -rnE 'struct ike_dh_method [a-z_]*\[|ike_dh_method_find\(uint16_t' --include='*.[ch]' userspace |
+		grep -v -e '^userspace/ike/dh_method\.c:[0-9]*:static const struct ike_dh_method methods\[\] = {$' \
+			-e '^userspace/ike/dh_method\.[ch]:[0-9]*:const struct ike_dh_method \*ike_dh_method_find(uint16_t method);\?$')"
+result 'of which each has a number of IANA, none is for private use' \
+	"$(sed -n '/^#define IKE_KE_TABLE/,/^$/p' userspace/ike/const.h | grep -E ', [0-9]{4,}, ')$(
+		sed -n '/^static const struct ike_dh_method methods/,/^};/p' userspace/ike/dh_method.c |
+			grep -vE '^(static .*|};|	(\{\.info = \{BOTH|ECP|MODP)\(IKE_KE_[A-Z0-9_]+, .*|	/\*.*\*/)$')"
+result 'only unit tests are linked to find others' \
+	"$(grep -rn -e 'wrap=ike_dh' -e '__wrap_ike_dh' Makefile userspace tests scripts --include=Makefile --include='*.[ch]' --include='*.mk' |
+		grep -v -e '^tests/Makefile:[0-9]*:$(unit_programs): private LDFLAGS += -Wl,--wrap=ike_dh_method_find$' -e '^tests/unit/lib/kem\.c:')"
 exit $failed

@@ -381,6 +381,8 @@ static void additional_key_exchanges_that_cannot_be_are_refused(void **state)
 		{"{ike: {additional_key_exchanges: {a: b}}}", "expected a list of groups"},
 		{"{ike: {additional_key_exchanges: PFSMM}}", "[only pfs_group has it]"},
 		{"{ike: {additional_key_exchanges: 1}}", "[group 1 (768 bits) is broken"},
+		{"{ike: {additional_key_exchanges: ML-KEM-768}}", "[ML-KEM is not implemented"},
+		{"{ike: {dh_groups: ml_kem_1024}}", "[ML-KEM is not implemented"},
 		{"{ipsec: {pfs_group: None, additional_key_exchanges: ECP384}}",
 		 "ipsec.additional_key_exchanges: there is no key exchange that it could be added to"},
 	};

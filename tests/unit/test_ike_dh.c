@@ -23,7 +23,7 @@ static void check_vector(uint16_t method, const char *private, const char *publi
 	struct ike_dh *dh;
 	size_t len;
 
-	assert_int_equal(ike_dh_new(method, &random, &dh), 0);
+	assert_int_equal(ike_dh_begin(method, &random, &dh), 0);
 	assert_int_equal(ike_dh_method(dh), method);
 	assert_view_equal(ike_dh_public(dh), unhex(public));
 	assert_int_equal(ike_dh_shared(dh, unhex(peer), out, &len), 0);
@@ -99,9 +99,9 @@ static void both_sides_come_to_the_same_secret(void **state)
 		struct ike_dh *a, *b;
 
 		assert_non_null(info);
-		assert_int_equal(ike_dh_new(all_methods[i], &random, &a), 0);
-		assert_int_equal(ike_dh_new(all_methods[i], &random, &b), 0);
-		assert_int_equal(ike_dh_public(a).len, info->public_len);
+		assert_int_equal(ike_dh_begin(all_methods[i], &random, &a), 0);
+		assert_int_equal(ike_dh_begin(all_methods[i], &random, &b), 0);
+		assert_int_equal(ike_dh_public(a).len, info->responder_len);
 		assert_int_equal(ike_dh_shared(a, ike_dh_public(b), secret_a, &len_a), 0);
 		assert_int_equal(ike_dh_shared(b, ike_dh_public(a), secret_b, &len_b), 0);
 		assert_int_equal(len_a, info->shared_len);
@@ -119,11 +119,11 @@ static void the_same_seed_gives_the_same_key(void **state)
 		struct ike_random random = seeded_random(&s, 7);
 		struct ike_dh *a, *b, *c;
 
-		assert_int_equal(ike_dh_new(all_methods[i], &random, &a), 0);
+		assert_int_equal(ike_dh_begin(all_methods[i], &random, &a), 0);
 		random = seeded_random(&s, 7);
-		assert_int_equal(ike_dh_new(all_methods[i], &random, &b), 0);
+		assert_int_equal(ike_dh_begin(all_methods[i], &random, &b), 0);
 		random = seeded_random(&s, 8);
-		assert_int_equal(ike_dh_new(all_methods[i], &random, &c), 0);
+		assert_int_equal(ike_dh_begin(all_methods[i], &random, &c), 0);
 		assert_view_equal(ike_dh_public(a), ike_dh_public(b));
 		assert_false(ike_view_equal(ike_dh_public(a), ike_dh_public(c)));
 		ike_dh_free(a);
@@ -144,9 +144,9 @@ static void a_dead_random_source_is_noticed(void **state)
 	struct ike_dh *dh;
 
 	(void)state;
-	assert_int_equal(ike_dh_new(IKE_KE_ECP_256, &random, &dh), -EIO);
-	assert_int_equal(ike_dh_new(IKE_KE_MODP_2048, &random, &dh), -EIO);
-	assert_int_equal(ike_dh_new(IKE_KE_MODP_2048_256, &random, &dh), -EIO);
+	assert_int_equal(ike_dh_begin(IKE_KE_ECP_256, &random, &dh), -EIO);
+	assert_int_equal(ike_dh_begin(IKE_KE_MODP_2048, &random, &dh), -EIO);
+	assert_int_equal(ike_dh_begin(IKE_KE_MODP_2048_256, &random, &dh), -EIO);
 }
 
 static void unknown_and_broken_methods_do_not_exist(void **state)
@@ -160,7 +160,7 @@ static void unknown_and_broken_methods_do_not_exist(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
 		assert_null(ike_dh_info(none[i]));
-		assert_int_equal(ike_dh_new(none[i], &random, &dh), -EOPNOTSUPP);
+		assert_int_equal(ike_dh_begin(none[i], &random, &dh), -EOPNOTSUPP);
 	}
 	assert_true(ike_dh_info(IKE_KE_MODP_1024)->legacy);
 	assert_true(ike_dh_info(IKE_KE_MODP_2048_256)->legacy);
@@ -186,10 +186,10 @@ static void public_values_of_another_length_are_refused(void **state)
 	(void)state;
 	memset(value, 0x33, sizeof(value));
 	for (size_t i = 0; i < ARRAY_SIZE(all_methods); i++) {
-		size_t len = ike_dh_info(all_methods[i])->public_len;
+		size_t len = ike_dh_info(all_methods[i])->responder_len;
 		struct ike_dh *dh;
 
-		assert_int_equal(ike_dh_new(all_methods[i], &random, &dh), 0);
+		assert_int_equal(ike_dh_begin(all_methods[i], &random, &dh), 0);
 		refused(dh, value, 0);
 		refused(dh, value, len - 1);
 		refused(dh, value, len + 1);
@@ -201,13 +201,13 @@ static void public_values_of_another_length_are_refused(void **state)
 /* RFC 6989 section 2.1: 0, 1, p - 1, p and what is above p */
 static void check_modp(uint16_t method, BIGNUM *p)
 {
-	size_t len = ike_dh_info(method)->public_len;
+	size_t len = ike_dh_info(method)->responder_len;
 	uint8_t value[IKE_DH_PUBLIC_MAX] = {0};
 	struct seeded s;
 	struct ike_random random = seeded_random(&s, 3);
 	struct ike_dh *dh;
 
-	assert_int_equal(ike_dh_new(method, &random, &dh), 0);
+	assert_int_equal(ike_dh_begin(method, &random, &dh), 0);
 	refused(dh, value, len);
 	value[len - 1] = 1;
 	refused(dh, value, len);
@@ -240,7 +240,7 @@ static void values_outside_the_subgroup_of_group_24_are_refused(void **state)
 	struct ike_dh *dh;
 
 	(void)state;
-	assert_int_equal(ike_dh_new(IKE_KE_MODP_2048_256, &random, &dh), 0);
+	assert_int_equal(ike_dh_begin(IKE_KE_MODP_2048_256, &random, &dh), 0);
 	value[255] = 2;
 	refused(dh, value, sizeof(value));
 	ike_dh_free(dh);
@@ -255,12 +255,12 @@ static void points_off_the_curve_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(curves); i++) {
-		size_t len = ike_dh_info(curves[i])->public_len;
+		size_t len = ike_dh_info(curves[i])->responder_len;
 		uint8_t value[IKE_DH_PUBLIC_MAX] = {0};
 		struct ike_dh *dh, *peer;
 
-		assert_int_equal(ike_dh_new(curves[i], &random, &dh), 0);
-		assert_int_equal(ike_dh_new(curves[i], &random, &peer), 0);
+		assert_int_equal(ike_dh_begin(curves[i], &random, &dh), 0);
+		assert_int_equal(ike_dh_begin(curves[i], &random, &peer), 0);
 		refused(dh, value, len); /* 0, 0: how some write infinity */
 		memset(value, 0xff, len);
 		refused(dh, value, len); /* coordinates beyond the field */
@@ -292,7 +292,7 @@ static void points_of_small_order_of_curve25519_are_refused(void **state)
 	struct ike_dh *dh;
 
 	(void)state;
-	assert_int_equal(ike_dh_new(IKE_KE_CURVE25519, &random, &dh), 0);
+	assert_int_equal(ike_dh_begin(IKE_KE_CURVE25519, &random, &dh), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(points); i++)
 		refused(dh, unhex(points[i]).data, 32);
 	ike_dh_free(dh);

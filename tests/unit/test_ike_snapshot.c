@@ -456,8 +456,8 @@ static void test_half_a_key_exchange_goes_along(void **state)
 		struct ike_dh *ours, *theirs, *again;
 		size_t len, n, m;
 
-		assert_int_equal(ike_dh_new(methods[i], &random, &ours), 0);
-		assert_int_equal(ike_dh_new(methods[i], &random, &theirs), 0);
+		assert_int_equal(ike_dh_begin(methods[i], &random, &ours), 0);
+		assert_int_equal(ike_dh_begin(methods[i], &random, &theirs), 0);
 		len = ike_dh_private(ours, private);
 		assert_int_equal(ike_dh_restore(methods[i], IKE_VIEW(private, len), &again), 0);
 		assert_view_equal(ike_dh_public(again), ike_dh_public(ours));

@@ -122,6 +122,7 @@ static const struct {
 	{CG_TRANSFORM_PRF, "HMACMD5", "MD5 is broken; use SHA256"},
 	{CG_TRANSFORM_KE, "MODP768", "group 1 (768 bits) is broken; use 14, ECP256 or CURVE25519"},
 	{CG_TRANSFORM_KE, "MODP1536", "group 5 is not implemented; use 14, ECP256 or CURVE25519"},
+	{CG_TRANSFORM_KE, "MLKEM", "ML-KEM is not implemented; use CURVE25519, ECP256 or ECP384"},
 };
 
 /* Upper case letters and digits of name, without the registry's own prefix. False if it is too long or has other bytes. */

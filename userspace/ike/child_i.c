@@ -190,7 +190,7 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 	ik_binding_ref(e, sa->binding);
 	ike_random_fill(&e->config.random, x->nonce, sizeof(x->nonce));
 	if (ke != IKE_KE_NONE) {
-		r = ike_dh_new(ke, &e->config.random, &x->dh);
+		r = ike_dh_begin(ke, &e->config.random, &x->dh);
 		if (r < 0)
 			goto failed;
 	}

@@ -334,7 +334,7 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 					  IKE_N_INVALID_KE_PAYLOAD, IKE_VIEW(ke, sizeof(ke)));
 			return;
 		}
-		r = ike_dh_new(v->choice.suite.ke, &e->config.random, &v->dh);
+		r = ike_dh_answer(v->choice.suite.ke, &e->config.random, content->ke.data, &v->dh);
 		if (r == 0)
 			r = ike_dh_shared(v->dh, content->ke.data, shared, &shared_len);
 		if (r < 0) {

@@ -1,406 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Key exchange methods. A struct ike_dh holds the method, our private value and
- * our public one as bytes; what OpenSSL needs is made for each computation, but
- * for Curve25519, whose key would otherwise be computed twice. Owns, per
- * process, the groups' parameters. Called by the engine.
- *
- * Private values come from the caller's random source, which EVP's key
- * generation cannot use. Curve25519 takes its private key as bytes; for the
- * others the public value and the secret are computed with OpenSSL's constant-time
- * group arithmetic directly.
+ * Halves of key exchanges: what is the same for every method, by its entry in the table of dh_method.c. Owns no more than
+ * each struct ike_dh. Called by the engine.
  */
 #include "ike/dh.h"
 
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
+#include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/obj_mac.h>
-#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "base/macro.h"
-#include "ike/const.h"
-
-/* A random source that cannot hit a group's order in so many tries is broken. */
-#define TRIES_MAX 64
-
-enum kind { KIND_MODP, KIND_ECP, KIND_X25519 };
-
-struct method {
-	struct ike_dh_info info;
-	enum kind kind;
-	int nid; /* ECP */
-	/* MODP: bytes of the exponent, at least twice the group's strength (RFC 7296 section 2.12 leaves it open) */
-	uint8_t exponent_len;
-	BIGNUM *(*prime)(BIGNUM *ret);
-};
-
-#define MODP(m, bits, exponent, prime_fn)                                                    \
-	{                                                                                    \
-		.info = {.method = (m), .public_len = (bits) / 8, .shared_len = (bits) / 8}, \
-		.kind = KIND_MODP, .exponent_len = (exponent), .prime = (prime_fn)           \
-	}
-/* RFC 5903 section 7: x and y are sent, x alone is the secret. */
-#define ECP(m, bytes, curve)                                                               \
-	{                                                                                  \
-		.info = {.method = (m), .public_len = 2 * (bytes), .shared_len = (bytes)}, \
-		.kind = KIND_ECP, .nid = (curve)                                           \
-	}
-
-static const struct method methods[] = {
-	{.info = {.method = IKE_KE_CURVE25519, .public_len = 32, .shared_len = 32},
-	 .kind = KIND_X25519},
-	ECP(IKE_KE_ECP_256, 32, NID_X9_62_prime256v1),
-	ECP(IKE_KE_ECP_384, 48, NID_secp384r1),
-	ECP(IKE_KE_ECP_521, 66, NID_secp521r1),
-	MODP(IKE_KE_MODP_2048, 2048, 32, BN_get_rfc3526_prime_2048),
-	MODP(IKE_KE_MODP_3072, 3072, 40, BN_get_rfc3526_prime_3072),
-	MODP(IKE_KE_MODP_4096, 4096, 48, BN_get_rfc3526_prime_4096),
-	{.info = {.method = IKE_KE_MODP_1024, .public_len = 128, .shared_len = 128, .legacy = true},
-	 .kind = KIND_MODP,
-	 .exponent_len = 32,
-	 .prime = BN_get_rfc2409_prime_1024},
-	/* RFC 5114 section 2.3: a subgroup of 256-bit order, see setup_subgroup() */
-	{.info = {.method = IKE_KE_MODP_2048_256,
-		  .public_len = 256,
-		  .shared_len = 256,
-		  .legacy = true},
-	 .kind = KIND_MODP,
-	 .exponent_len = 32},
-};
-
-/* What is computed once for a method; NULL pointers where that failed. */
-struct parameters {
-	EC_GROUP *curve;
-	BIGNUM *p, *g;
-	BIGNUM *q; /* order of the subgroup; NULL: p is a safe prime */
-	BN_MONT_CTX *mont;
-};
-
-static struct parameters parameters[ARRAY_SIZE(methods)];
-static pthread_once_t parameters_once = PTHREAD_ONCE_INIT;
-
-static void setup_subgroup(struct parameters *ret)
-{
-	char name[] = "dh_2048_256";
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
-	EVP_PKEY *group = NULL;
-
-	if (ctx && EVP_PKEY_paramgen_init(ctx) > 0 && EVP_PKEY_CTX_set_params(ctx, params) > 0 &&
-	    EVP_PKEY_paramgen(ctx, &group) > 0) {
-		(void)EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_P, &ret->p);
-		(void)EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_G, &ret->g);
-		(void)EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_Q, &ret->q);
-	}
-	EVP_PKEY_free(group);
-	EVP_PKEY_CTX_free(ctx);
-}
-
-static void setup_modp(const struct method *m, struct parameters *ret, BN_CTX *bn)
-{
-	if (m->prime) {
-		ret->p = m->prime(NULL);
-		ret->g = BN_new();
-		if (!ret->p || !ret->g || !BN_set_word(ret->g, 2))
-			return;
-	} else {
-		setup_subgroup(ret);
-		if (!ret->p || !ret->g || !ret->q)
-			return;
-	}
-	ret->mont = BN_MONT_CTX_new();
-	if (ret->mont && !BN_MONT_CTX_set(ret->mont, ret->p, bn)) {
-		BN_MONT_CTX_free(ret->mont);
-		ret->mont = NULL;
-	}
-}
-
-static void setup_parameters(void)
-{
-	BN_CTX *bn = BN_CTX_new();
-
-	if (!bn)
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-		switch (methods[i].kind) {
-		case KIND_MODP: setup_modp(&methods[i], &parameters[i], bn); break;
-		case KIND_ECP:
-			parameters[i].curve = EC_GROUP_new_by_curve_name(methods[i].nid);
-			break;
-		case KIND_X25519: break;
-		}
-	}
-	BN_CTX_free(bn);
-}
-
-struct ike_dh {
-	const struct method *m;
-	const struct parameters *p;
-	uint8_t private[IKE_DH_PRIVATE_MAX];
-	uint8_t private_len;
-	EVP_PKEY *key;	  /* Curve25519: the private value as OpenSSL holds it, else NULL */
-	uint8_t public[]; /* m->info.public_len bytes */
-};
-
-static const struct method *find(uint16_t method)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
-		if (methods[i].info.method == method)
-			return &methods[i];
-	return NULL;
-}
+#include "ike/dh_method.h"
 
 const struct ike_dh_info *ike_dh_info(uint16_t method)
 {
-	const struct method *m = find(method);
+	const struct ike_dh_method *m = ike_dh_method_find(method);
 
 	return m ? &m->info : NULL;
 }
 
-/* --- private values --- */
-
-/* A number from 1 to order - 1, by drawing until one fits. */
-static int draw_below(const BIGNUM *order, const struct ike_random *random, struct ike_dh *dh)
+static struct ike_dh *dh_new(const struct ike_dh_method *m, bool answers, size_t secret_len)
 {
-	int bits = BN_num_bits(order), err = -EIO;
-	BIGNUM *k = BN_secure_new();
+	size_t public_len = answers ? m->info.responder_len : m->info.initiator_len;
+	struct ike_dh *dh = calloc(1, sizeof(*dh) + secret_len + public_len);
 
-	if (!k)
-		return -ENOMEM;
-	dh->private_len = (uint8_t)BN_num_bytes(order);
-	for (int i = 0; i < TRIES_MAX && err; i++) {
-		ike_random_fill(random, dh->private, dh->private_len);
-		if (bits % 8)
-			dh->private[0] &= (uint8_t)((1 << bits % 8) - 1);
-		if (!BN_bin2bn(dh->private, dh->private_len, k))
-			break;
-		if (!BN_is_zero(k) && BN_cmp(k, order) < 0)
-			err = 0;
-	}
-	BN_clear_free(k);
-	return err;
-}
-
-static int draw_exponent(const struct ike_random *random, struct ike_dh *dh)
-{
-	dh->private_len = dh->m->exponent_len;
-	for (int i = 0; i < TRIES_MAX; i++) {
-		ike_random_fill(random, dh->private, dh->private_len);
-		for (size_t j = 0; j + 1 < dh->private_len; j++)
-			if (dh->private[j] != 0) /* more than one byte: neither 0 nor 1 */
-				return 0;
-	}
-	return -EIO;
-}
-
-static BIGNUM *private_number(const struct ike_dh *dh)
-{
-	BIGNUM *k = BN_secure_new();
-
-	if (k && !BN_bin2bn(dh->private, dh->private_len, k)) {
-		BN_clear_free(k);
+	if (!dh)
 		return NULL;
-	}
-	if (k)
-		BN_set_flags(k, BN_FLG_CONSTTIME);
-	return k;
+	dh->m = m;
+	dh->answers = answers;
+	dh->secret_len = (uint16_t)secret_len;
+	dh->public_len = (uint16_t)public_len;
+	return dh;
 }
 
-/* --- MODP: RFC 3526, RFC 5114 --- */
-
-/* base to the power of our private value, as bytes of the modulus' length (RFC 7296 section 2.14) */
-static int modp_power(const struct ike_dh *dh, const BIGNUM *base, uint8_t *ret)
+int ike_dh_begin(uint16_t method, const struct ike_random *random, struct ike_dh **ret)
 {
-	BIGNUM *x = private_number(dh), *y = BN_secure_new();
-	BN_CTX *bn = BN_CTX_secure_new();
-	int err = -EIO;
-
-	if (x && y && bn && dh->p->mont &&
-	    BN_mod_exp_mont_consttime(y, base, x, dh->p->p, bn, dh->p->mont) &&
-	    BN_bn2binpad(y, ret, dh->m->info.public_len) == dh->m->info.public_len)
-		err = 0;
-	BN_CTX_free(bn);
-	BN_clear_free(y);
-	BN_clear_free(x);
-	return err;
-}
-
-/* RFC 6989 section 2.1: 1 < y < p - 1; section 2.2: and of the subgroup's order, where there is one. */
-static int modp_check(const struct parameters *p, const BIGNUM *y, BN_CTX *bn)
-{
-	BIGNUM *r = BN_new();
-	int err = -EIO;
-
-	if (!r || !BN_sub(r, p->p, BN_value_one()))
-		goto out;
-	err = -EBADMSG;
-	if (BN_cmp(y, BN_value_one()) <= 0 || BN_cmp(y, r) >= 0)
-		goto out;
-	if (p->q) {
-		if (!BN_mod_exp_mont(r, y, p->q, p->p, bn, p->mont)) {
-			err = -EIO;
-			goto out;
-		}
-		if (!BN_is_one(r))
-			goto out;
-	}
-	err = 0;
-out:
-	BN_free(r);
-	return err;
-}
-
-static int modp_shared(const struct ike_dh *dh, struct ike_view peer, uint8_t *ret)
-{
-	BIGNUM *y = BN_bin2bn(peer.data, (int)peer.len, NULL);
-	BN_CTX *bn = BN_CTX_new();
-	int err = -EIO;
-
-	if (y && bn)
-		err = modp_check(dh->p, y, bn);
-	if (!err)
-		err = modp_power(dh, y, ret);
-	BN_CTX_free(bn);
-	BN_free(y);
-	return err;
-}
-
-/* --- ECP: RFC 5903 --- */
-
-/* The point, times our private value: x, and y unless NULL. point NULL: the generator. */
-static int ecp_multiply(const struct ike_dh *dh, const EC_POINT *point, uint8_t *ret_x,
-			uint8_t *ret_y)
-{
-	const EC_GROUP *curve = dh->p->curve;
-	BIGNUM *k = private_number(dh), *x = BN_secure_new(), *y = BN_secure_new();
-	EC_POINT *product = EC_POINT_new(curve);
-	BN_CTX *bn = BN_CTX_secure_new();
-	int len = dh->m->info.shared_len, err = -EIO;
-
-	if (!k || !x || !y || !product || !bn)
-		goto out;
-	if (!EC_POINT_mul(curve, product, point ? NULL : k, point, point ? k : NULL, bn))
-		goto out;
-	/* Cannot be with a prime order and a point on the curve; refused all the same. */
-	if (EC_POINT_is_at_infinity(curve, product)) {
-		err = -EBADMSG;
-		goto out;
-	}
-	if (!EC_POINT_get_affine_coordinates(curve, product, x, y, bn))
-		goto out;
-	if (BN_bn2binpad(x, ret_x, len) != len || (ret_y && BN_bn2binpad(y, ret_y, len) != len))
-		goto out;
-	err = 0;
-out:
-	BN_CTX_free(bn);
-	EC_POINT_clear_free(product);
-	BN_clear_free(y);
-	BN_clear_free(x);
-	BN_clear_free(k);
-	return err;
-}
-
-static int ecp_shared(const struct ike_dh *dh, struct ike_view peer, uint8_t *ret)
-{
-	size_t len = dh->m->info.shared_len;
-	EC_POINT *point = EC_POINT_new(dh->p->curve);
-	BIGNUM *x = BN_bin2bn(peer.data, (int)len, NULL);
-	BIGNUM *y = BN_bin2bn(peer.data + len, (int)len, NULL);
-	BN_CTX *bn = BN_CTX_new();
-	int err = -EIO;
-
-	if (point && x && y && bn) {
-		/* RFC 6989 section 2.3: coordinates within the field and on the curve: this refuses others. */
-		err = EC_POINT_set_affine_coordinates(dh->p->curve, point, x, y, bn) ? 0 : -EBADMSG;
-		if (!err)
-			err = ecp_multiply(dh, point, ret, NULL);
-	}
-	BN_CTX_free(bn);
-	BN_free(y);
-	BN_free(x);
-	EC_POINT_free(point);
-	return err;
-}
-
-/* --- Curve25519: RFC 7748, RFC 8031 --- */
-
-static int x25519_public(struct ike_dh *dh)
-{
-	size_t len = dh->m->info.public_len;
-
-	dh->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, dh->private, dh->private_len);
-	return dh->key && EVP_PKEY_get_raw_public_key(dh->key, dh->public, &len) ? 0 : -EIO;
-}
-
-static int x25519_shared(const struct ike_dh *dh, struct ike_view peer, uint8_t *ret)
-{
-	EVP_PKEY *other = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer.data, peer.len);
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, dh->key, NULL);
-	static const uint8_t zeros[32];
-	size_t len = sizeof(zeros);
-	int err = -EIO;
-
-	if (ctx && other && EVP_PKEY_derive_init(ctx) > 0 &&
-	    EVP_PKEY_derive_set_peer(ctx, other) > 0) {
-		/* RFC 8031 section 2: an all-zero result is refused. OpenSSL does, and so do we. */
-		if (EVP_PKEY_derive(ctx, ret, &len) > 0 && len == sizeof(zeros) &&
-		    CRYPTO_memcmp(ret, zeros, sizeof(zeros)) != 0)
-			err = 0;
-		else
-			err = -EBADMSG;
-	}
-	EVP_PKEY_CTX_free(ctx);
-	EVP_PKEY_free(other);
-	return err;
-}
-
-/* --- the interface --- */
-
-static int generate(struct ike_dh *dh, const struct ike_random *random)
-{
-	size_t half = dh->m->info.shared_len;
-	int err;
-
-	switch (dh->m->kind) {
-	case KIND_MODP:
-		if (!dh->p->mont)
-			return -EIO;
-		err = dh->p->q ? draw_below(dh->p->q, random, dh) : draw_exponent(random, dh);
-		return err ? err : modp_power(dh, dh->p->g, dh->public);
-	case KIND_ECP:
-		if (!dh->p->curve)
-			return -EIO;
-		err = draw_below(EC_GROUP_get0_order(dh->p->curve), random, dh);
-		return err ? err : ecp_multiply(dh, NULL, dh->public, dh->public + half);
-	case KIND_X25519:
-		dh->private_len = 32;
-		ike_random_fill(random, dh->private, dh->private_len);
-		return x25519_public(dh);
-	}
-	return -EOPNOTSUPP;
-}
-
-int ike_dh_new(uint16_t method, const struct ike_random *random, struct ike_dh **ret)
-{
-	const struct method *m = find(method);
+	const struct ike_dh_method *m = ike_dh_method_find(method);
 	struct ike_dh *dh;
 	int err;
 
 	if (!m)
 		return -EOPNOTSUPP;
-	(void)pthread_once(&parameters_once, setup_parameters);
-	dh = calloc(1, sizeof(*dh) + m->info.public_len);
+	dh = dh_new(m, /* answers= */ false, m->private_len);
 	if (!dh)
 		return -ENOMEM;
-	dh->m = m;
-	dh->p = &parameters[m - methods];
-	err = generate(dh, random);
+	err = m->ops->make(dh, random);
+	if (err) {
+		(void)ike_dh_free(dh);
+		return err;
+	}
+	*ret = dh;
+	return 0;
+}
+
+int ike_dh_answer(uint16_t method, const struct ike_random *random, struct ike_view peer,
+		  struct ike_dh **ret)
+{
+	const struct ike_dh_method *m = ike_dh_method_find(method);
+	struct ike_dh *dh;
+	int err;
+
+	if (!m)
+		return -EOPNOTSUPP;
+	if (peer.len != m->info.initiator_len)
+		return -EBADMSG;
+	dh = dh_new(m, /* answers= */ true,
+		    m->ops->encapsulate ? m->info.shared_len : m->private_len);
+	if (!dh)
+		return -ENOMEM;
+	err = m->ops->encapsulate ? m->ops->encapsulate(dh, random, peer)
+				  : m->ops->make(dh, random);
 	if (err) {
 		(void)ike_dh_free(dh);
 		return err;
@@ -411,8 +81,10 @@ int ike_dh_new(uint16_t method, const struct ike_random *random, struct ike_dh *
 
 size_t ike_dh_private(const struct ike_dh *dh, uint8_t ret[IKE_DH_PRIVATE_MAX])
 {
-	memcpy(ret, dh->private, dh->private_len);
-	return dh->private_len;
+	if (dh->answers)
+		return 0;
+	memcpy(ret, dh->bytes, dh->secret_len);
+	return dh->secret_len;
 }
 
 /* Instead of randomness: a value that is known, wherever one of its length is drawn. */
@@ -439,11 +111,11 @@ int ike_dh_restore(uint16_t method, struct ike_view private, struct ike_dh **ret
 	struct ike_dh *dh;
 	int err;
 
-	err = ike_dh_new(method, &random, &dh);
+	err = ike_dh_begin(method, &random, &dh);
 	if (err == -EOPNOTSUPP || err == -ENOMEM)
 		return err;
 	/* One that is out of range is not drawn. */
-	if (err || !known.fits || memcmp(dh->private, private.data, private.len) != 0) {
+	if (err || !known.fits || memcmp(dh->bytes, private.data, private.len) != 0) {
 		if (!err)
 			(void)ike_dh_free(dh);
 		return -EBADMSG;
@@ -459,26 +131,26 @@ uint16_t ike_dh_method(const struct ike_dh *dh)
 
 struct ike_view ike_dh_public(const struct ike_dh *dh)
 {
-	return IKE_VIEW(dh->public, dh->m->info.public_len);
+	return IKE_VIEW(dh->bytes + dh->secret_len, dh->public_len);
 }
 
 int ike_dh_shared(const struct ike_dh *dh, struct ike_view peer, uint8_t ret[IKE_DH_SHARED_MAX],
 		  size_t *ret_len)
 {
-	int err = -EOPNOTSUPP;
+	const struct ike_dh_info *info = &dh->m->info;
+	int err = 0;
 
-	if (peer.len != dh->m->info.public_len)
+	if (peer.len != (dh->answers ? info->initiator_len : info->responder_len))
 		return -EBADMSG;
-	switch (dh->m->kind) {
-	case KIND_MODP: err = modp_shared(dh, peer, ret); break;
-	case KIND_ECP: err = ecp_shared(dh, peer, ret); break;
-	case KIND_X25519: err = x25519_shared(dh, peer, ret); break;
-	}
+	if (dh->answers && dh->m->ops->encapsulate)
+		memcpy(ret, dh->bytes, info->shared_len);
+	else
+		err = dh->m->ops->shared(dh, peer, ret);
 	if (err) {
-		OPENSSL_cleanse(ret, dh->m->info.shared_len);
+		OPENSSL_cleanse(ret, info->shared_len);
 		return err;
 	}
-	*ret_len = dh->m->info.shared_len;
+	*ret_len = info->shared_len;
 	return 0;
 }
 
@@ -486,7 +158,7 @@ struct ike_dh *ike_dh_free(struct ike_dh *dh)
 {
 	if (dh) {
 		EVP_PKEY_free(dh->key);
-		OPENSSL_cleanse(dh->private, sizeof(dh->private));
+		OPENSSL_cleanse(dh->bytes, dh->secret_len);
 		free(dh);
 	}
 	return NULL;

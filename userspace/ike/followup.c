@@ -54,6 +54,11 @@ struct ik_followup *ik_followup_free(struct ik_followup *f)
 	return NULL;
 }
 
+static bool is_next(const struct ik_followup *f, const struct ike_content *content)
+{
+	return content->has_ke && content->ke.method == f->suite.addke[f->next];
+}
+
 /* Adds the secret of the key exchange that is under way: 0, -EPROTO: not the public value that is next; or an error. */
 static int take_secret(struct ik_followup *f, const struct ike_content *content)
 {
@@ -61,7 +66,7 @@ static int take_secret(struct ik_followup *f, const struct ike_content *content)
 	size_t len;
 	int r;
 
-	if (!content->has_ke || content->ke.method != f->suite.addke[f->next])
+	if (!is_next(f, content))
 		return -EPROTO;
 	r = ike_dh_shared(f->dh, content->ke.data, shared, &len);
 	if (r == 0) {
@@ -97,7 +102,7 @@ static int ask(struct ik_exchange *x, const struct ike_content *content)
 	f->theirs = ik_memdup(n->data.data, n->data.len);
 	f->theirs_len = n->data.len;
 	f->dh = ike_dh_free(f->dh);
-	r = f->theirs ? ike_dh_new(f->suite.addke[f->next], &x->sa->e->config.random, &f->dh)
+	r = f->theirs ? ike_dh_begin(f->suite.addke[f->next], &x->sa->e->config.random, &f->dh)
 		      : -ENOMEM;
 	if (r < 0)
 		return r;
@@ -244,9 +249,13 @@ void ik_followup_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *
 		ik_followup_drop(sa);
 		error = IKE_N_STATE_NOT_FOUND;
 	} else {
-		r = ike_dh_new(f->suite.addke[f->next], &sa->e->config.random, &f->dh);
+		r = is_next(f, content) ? ike_dh_answer(content->ke.method, &sa->e->config.random,
+							content->ke.data, &f->dh)
+					: -EPROTO;
 		if (r == 0)
 			r = take_secret(f, content);
+		if (r == -EBADMSG)
+			r = -EPROTO;
 		if (r == -EPROTO)
 			ik_report_request(
 				sa, "bad-key-exchange", asks,

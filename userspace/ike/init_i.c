@@ -39,7 +39,7 @@ static int init_send(struct ik_sa *sa)
 
 	if (!s->dh || ike_dh_method(s->dh) != s->ke) {
 		s->dh = ike_dh_free(s->dh);
-		r = ike_dh_new(s->ke, &e->config.random, &s->dh);
+		r = ike_dh_begin(s->ke, &e->config.random, &s->dh);
 		if (r < 0)
 			return r;
 	}

@@ -221,9 +221,6 @@ static int init_answer(struct ik_sa *sa, const struct cg_endpoint *local,
 	size_t len;
 	int r;
 
-	r = ike_dh_new(choice->suite.ke, &e->config.random, &s->dh);
-	if (r < 0)
-		return r;
 	r = ik_init_keep_nonce(s, content->nonce);
 	if (r < 0)
 		return r;
@@ -430,7 +427,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	}
 	/* Before a nonce and a key are spent on it: what fails after that is not counted as half-open. */
-	if (content.ke.data.len != ike_dh_info(choice.suite.ke)->public_len) {
+	if (content.ke.data.len != ike_dh_info(choice.suite.ke)->initiator_len) {
 		e->counters.malformed++;
 		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
 		tell_malformed(e, local, remote, msg,
@@ -453,7 +450,15 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	c = conn->config->c;
 	ik_init_speak_for_all(e, local, remote, &c, hashes_of_all);
 	sa->setup = calloc(1, sizeof(*sa->setup));
-	if (sa->setup && ik_nonce_take(e, &sa->setup->nonce) == 0 &&
+	r = -ENOMEM;
+	if (sa->setup)
+		r = ike_dh_answer(choice.suite.ke, &e->config.random, content.ke.data,
+				  &sa->setup->dh);
+	if (r == -EBADMSG) {
+		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
+		tell_malformed(e, local, remote, msg, "its public value was refused");
+	}
+	if (r == 0 && ik_nonce_take(e, &sa->setup->nonce) == 0 &&
 	    init_answer(sa, local, remote, msg, &content, &choice, &c) == 0 &&
 	    ik_halfopen_add(sa, has_cookie, known) == 0) {
 		ik_timer_set(e, &sa->life, e->now + IK_HALF_OPEN_TIME);

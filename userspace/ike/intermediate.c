@@ -163,7 +163,7 @@ void ik_intermediate_next(struct ik_sa *sa)
 	}
 	ik_sa_enter(sa, IK_SA_INTERMEDIATE_SENT);
 	s->dh = ike_dh_free(s->dh);
-	r = ike_dh_new(sa->suite.addke[place], &sa->e->config.random, &s->dh);
+	r = ike_dh_begin(sa->suite.addke[place], &sa->e->config.random, &s->dh);
 	x = r < 0 ? NULL : ik_exchange_new(sa, &task, IKE_EXCHANGE_INTERMEDIATE);
 	if (!x) {
 		fail(sa, r < 0 ? r : -ENOMEM);
@@ -255,7 +255,7 @@ void ik_intermediate_request(struct ik_sa *sa, uint32_t id, const struct ike_con
 	}
 	if (content->has_ke) {
 		s->dh = ike_dh_free(s->dh);
-		r = ike_dh_new(method, &sa->e->config.random, &s->dh);
+		r = ike_dh_answer(method, &sa->e->config.random, content->ke.data, &s->dh);
 		if (r == 0)
 			r = derive(sa, content->ke.data, &fresh);
 		if (r == -EBADMSG) {

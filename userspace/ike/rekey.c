@@ -365,7 +365,7 @@ int ik_rekey_request(struct ik_sa *sa, const struct ik_task *task)
 	/* It was made under the newest configuration. */
 	ik_config_unref(x->config, e);
 	x->config = ik_config_ref(heir->config);
-	r = ike_dh_new(ke, &e->config.random, &x->dh);
+	r = ike_dh_begin(ke, &e->config.random, &x->dh);
 	if (r < 0)
 		goto failed;
 	ike_random_fill(&e->config.random, x->nonce, sizeof(x->nonce));
@@ -608,7 +608,10 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	}
 	more = ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX;
 	heir = spi_i ? heir_new(sa, false) : NULL;
-	r = heir ? ike_dh_new(choice.suite.ke, &e->config.random, &dh) : spi_i ? -ENOMEM : -EBADMSG;
+	if (heir)
+		r = ike_dh_answer(choice.suite.ke, &e->config.random, content->ke.data, &dh);
+	else
+		r = spi_i ? -ENOMEM : -EBADMSG;
 	if (r == 0) {
 		heir->spi_i = spi_i;
 		ike_random_fill(&e->config.random, nonce, sizeof(nonce));

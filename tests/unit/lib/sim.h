@@ -247,7 +247,7 @@ void sim_conn_set(struct sim_node *n, struct sim_conn *c);
 void sim_child(struct sim_conn *c, size_t i, const char *name, const char *local,
 	       const char *remote);
 
-/* A policy from names such as "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256"; " , " begins another proposal. */
+/* A policy from names such as "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256", or of kem.h; " , " begins another proposal. */
 void sim_policy(struct ike_policy *ret, uint8_t protocol, const char *names);
 
 /* Gives a connection policies of its own, from names. */

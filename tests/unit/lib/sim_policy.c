@@ -3,7 +3,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kem.h"
 #include "sim.h"
+
+/* TEST_KEM_768, ADDKE1_TEST_KEM_1024 and the like, which have no name of IANA's. */
+static bool kem_parse(const char *name, struct ike_policy_transform *ret)
+{
+	bool first = !strncmp(name, "TEST_KEM_", 9), more = !strncmp(name, "ADDKE", 5);
+	const char *kem = first ? name : name + 7;
+
+	if (!first && (!more || strlen(name) < 8 || strncmp(kem, "TEST_KEM_", 9) != 0))
+		return false;
+	*ret = (struct ike_policy_transform){
+		.type = first ? IKE_TRANSFORM_KE : (uint8_t)(IKE_TRANSFORM_ADDKE1 + name[5] - '1'),
+		.id = strcmp(kem, "TEST_KEM_768") ? TEST_KEM_1024 : TEST_KEM_768,
+	};
+	return true;
+}
 
 void sim_policy(struct ike_policy *ret, uint8_t protocol, const char *names)
 {
@@ -22,8 +38,10 @@ void sim_policy(struct ike_policy *ret, uint8_t protocol, const char *names)
 			ret->n++;
 			continue;
 		}
-		if (ike_policy_transform_parse(name, &p->transforms[p->n++]) < 0)
+		if (!kem_parse(name, &p->transforms[p->n]) &&
+		    ike_policy_transform_parse(name, &p->transforms[p->n]) < 0)
 			fail_msg("no transform is called %s", name);
+		p->n++;
 	}
 	if (ike_policy_check(ret, &why) < 0)
 		fail_msg("policy %s: %s", names, why);
