@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "ike/state.h"
-#include "lib/sim.h"
+#include "lib/sim_restart.h"
 
 /* a: initiator without a fixed address; b: takes it from anywhere. */
 static struct sim *pair_up(uint64_t seed, struct sim_node **a, struct sim_node **b)
@@ -198,6 +198,100 @@ static void test_into_a_nat_and_out_of_it(void **state)
 	assert_moved_to(s, a, b, "192.0.2.80");
 	assert_false(sim_count(a, 1).last.nat_local);
 	sim_free(s);
+}
+
+static void assert_seen_at_mapping(const struct sim_node *a, const struct sim_node *b,
+				   unsigned moves)
+{
+	uint16_t port = 0;
+
+	for (size_t i = 0; i < a->nat->n; i++)
+		if (a->nat->map[i].inside.port == 4500)
+			port = a->nat->map[i].port;
+	assert_int_equal(sim_count(b, 1).last.remote.port, port);
+	assert_int_equal(b->sad->remote.port, port);
+	assert_int_equal(sim_reports(b, "moved"), moves);
+}
+
+/* Nobody moves because an IKE SA is another one; a mapping that changes just before that, or just after, is noticed all the same. */
+static void test_a_new_ike_sa_behind_nat_is_no_move(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = pair_up(8, &a, &b);
+
+	(void)state;
+	a->addr = sim_endpoint("10.0.0.9", 0).addr;
+	sim_node_nat(a, "203.0.113.1");
+	sim_connect(s, a, b);
+	assert_true(sa_of(a)->mobike && sa_of(a)->nat_local);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, true), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(sim_reports(a, "ike-rekeyed"), 2);
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
+	assert_seen_at_mapping(a, b, 0);
+	/* Nor when another process goes on. */
+	sim_hand_over(a);
+	sim_hand_over(b);
+	sim_run(s, 60 * SIM_S);
+	assert_seen_at_mapping(a, b, 0);
+	assert_int_equal(sim_reports(a, "peer-moved") + sim_reports(b, "peer-moved"), 0);
+	sim_nat_rebind(a);
+	sim_run(s, 20 * SIM_S);
+	assert_seen_at_mapping(a, b, 1);
+	sim_nat_rebind(a);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 5 * SIM_S);
+	assert_seen_at_mapping(a, b, 2);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 3 * SIM_S);
+	sim_nat_rebind(a);
+	sim_run(s, 20 * SIM_S);
+	assert_seen_at_mapping(a, b, 3);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
+static bool is_rekeyed(struct sim *s)
+{
+	const struct ik_sa *sa = ik_conn_established(ik_conn_find(s->nodes->engine, 1));
+
+	return sa && !sa->active && !sa->own_new && !sa->peer_new && !ik_mobike_looks(sa);
+}
+
+/* But for the moment in which an IKE SA is rekeyed, where hashes do not compare, nothing is missed. */
+static void test_mappings_that_change_on_a_network_that_loses(void **state)
+{
+	struct sim_seeds of = sim_seeds(300, 20);
+
+	(void)state;
+	for (uint64_t seed = of.first; seed < of.first + of.n; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = pair_up(seed, &a, &b);
+
+		a->addr = sim_endpoint("10.0.0.9", 0).addr;
+		sim_node_nat(a, "203.0.113.1");
+		sim_connect(s, a, b);
+		s->loss = seed % 31;
+		s->duplicate = 10;
+		s->delay_max = 200 * SIM_MS;
+		for (unsigned i = 0; i < 4; i++) {
+			sim_nat_rebind(a);
+			sim_run(s, seeded_next(&s->random) % 20 * SIM_S);
+			(void)ike_rekey(seed % 2 ? a->engine : b->engine, s->now, 1, true, i % 2);
+			sim_run(s, seeded_next(&s->random) % 20 * SIM_S);
+			assert_true(sim_until(s, 60 * SIM_S, is_rekeyed));
+		}
+		s->loss = s->duplicate = 0;
+		sim_run(s, 120 * SIM_S);
+		sim_assert_rest(s);
+		assert_seen_at_mapping(a, b, sim_reports(b, "moved"));
+		sim_free(s);
+	}
 }
 
 static void test_the_responder_has_the_last_word(void **state)
@@ -513,6 +607,8 @@ int main(void)
 		cmocka_unit_test(test_a_path_that_fails_is_noticed),
 		cmocka_unit_test(test_moves_on_a_network_that_loses),
 		cmocka_unit_test(test_into_a_nat_and_out_of_it),
+		cmocka_unit_test(test_a_new_ike_sa_behind_nat_is_no_move),
+		cmocka_unit_test(test_mappings_that_change_on_a_network_that_loses),
 		cmocka_unit_test(test_the_responder_has_the_last_word),
 		cmocka_unit_test(test_without_a_need_or_a_will_it_is_not_used),
 		cmocka_unit_test(test_a_nat_where_none_is_allowed_changes_nothing),

@@ -107,6 +107,18 @@ static void test_responder_behind_nat(void **state)
 	sim_free(s);
 }
 
+/* Each behind a NAT of its own. */
+static void nat_pair(struct sim *s, struct sim_node **a, struct sim_node **b)
+{
+	pair(s, a, b);
+	sim_node_nat(*a, "203.0.113.1");
+	(*b)->addr = sim_endpoint("10.9.0.2", 0).addr;
+	(*b)->conns[0].config.local = sim_endpoint("10.9.0.2", 500);
+	sim_node_nat(*b, "198.51.100.1");
+	sim_nat_forward(*b, 500);
+	sim_nat_forward(*b, 4500);
+}
+
 static void test_both_behind_nat(void **state)
 {
 	struct sim *s = sim_new(3);
@@ -114,13 +126,7 @@ static void test_both_behind_nat(void **state)
 	struct sim_count k;
 
 	(void)state;
-	pair(s, &a, &b);
-	sim_node_nat(a, "203.0.113.1");
-	b->addr = sim_endpoint("10.9.0.2", 0).addr;
-	b->conns[0].config.local = sim_endpoint("10.9.0.2", 500);
-	sim_node_nat(b, "198.51.100.1");
-	sim_nat_forward(b, 500);
-	sim_nat_forward(b, 4500);
+	nat_pair(s, &a, &b);
 	s->traffic = 50 * SIM_MS;
 	sim_connect(s, a, b);
 	k = sim_count(a, 1);
@@ -269,6 +275,187 @@ static void test_only_authentic_new_messages_move_a_peer(void **state)
 	sim_free(s);
 }
 
+/* ------------------------------------------------------------------ a mapping that changes between two NATs */
+
+/*
+ * The one whose mapping is lost hears nothing more, and asks after its dpd_delay. The other one asks back where it was, at once and, with jitter, up to 1.1 and
+ * 3.3 seconds later, then as well where that came from, and there once more: four seconds are enough for it.
+ */
+static void test_a_mapping_that_changes_between_two_nats_is_found(void **state)
+{
+	(void)state;
+	for (unsigned who = 0; who < 4; who++) {
+		struct sim *s = sim_new(20 + who);
+		struct sim_node *a, *b, *moved, *other;
+
+		nat_pair(s, &a, &b);
+		moved = who % 2 ? b : a;
+		other = who % 2 ? a : b;
+		moved->conns[0].config.dpd_delay = 5;
+		s->traffic = 50 * SIM_MS;
+		sim_connect(s, a, b);
+		sim_run(s, 20 * SIM_S);
+		sim_assert_no_gaps(s);
+		sim_nat_rebind(moved);
+		/* What is under way to the old place then goes to the new one, too. */
+		if (who >= 2)
+			assert_int_equal(ike_rekey(other->engine, s->now, 1, true, true), 0);
+		sim_run(s, 9 * SIM_S);
+		sim_forget_flows(s);
+		s->gaps = 0;
+		assert_int_equal(remote_of(other).port, moved->nat->map[0].port);
+		assert_true(remote_is(other, &other->sad->remote));
+		sim_run(s, 60 * SIM_S);
+		sim_assert_no_gaps(s);
+		assert_true(moved->conns[0].flows[0].received > 1000 &&
+			    other->conns[0].flows[0].received > 1000);
+		assert_int_equal(ike_rekey(other->engine, s->now, 1, true, true), 0);
+		sim_run(s, 60 * SIM_S);
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		assert_int_equal(sim_reports(a, "ike-established"), 1);
+		assert_int_equal(sim_reports(a, "peer-dead") + sim_reports(b, "peer-dead"), 0);
+		sim_free(s);
+	}
+}
+
+/* Whenever it changes, whatever is rekeyed and however much gets lost, one IKE SA lives through it. */
+static void test_mappings_that_change_between_two_nats_on_a_network_that_loses(void **state)
+{
+	struct sim_seeds of = sim_seeds(200, 20);
+
+	(void)state;
+	for (uint64_t seed = of.first; seed < of.first + of.n; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+
+		nat_pair(s, &a, &b);
+		a->conns[0].config.dpd_delay = 2 + seed % 14;
+		s->traffic = 200 * SIM_MS;
+		sim_connect(s, a, b);
+		s->loss = seed % 31;
+		s->duplicate = 10;
+		s->delay_max = 200 * SIM_MS;
+		for (unsigned i = 0; i < 6; i++) {
+			sim_nat_rebind(a);
+			sim_run(s, seeded_next(&s->random) % 20 * SIM_S);
+			if (seed % 3)
+				(void)ike_rekey(i % 2 ? a->engine : b->engine, s->now, 1,
+						seed % 3 == 1, true);
+			sim_run(s, 60 * SIM_S);
+		}
+		s->loss = s->duplicate = 0;
+		sim_run(s, 120 * SIM_S);
+		sim_assert_rest(s);
+		sim_forget_flows(s);
+		s->gaps = 0;
+		sim_run(s, 30 * SIM_S);
+		sim_assert_no_gaps(s);
+		assert_true(remote_is(b, &b->sad->remote));
+		assert_true(a->conns[0].flows[0].flowing && b->conns[0].flows[0].flowing);
+		assert_int_equal(sim_reports(a, "ike-established"), 1);
+		sim_free(s);
+	}
+}
+
+struct thief {
+	struct cg_endpoint at, peer;
+	bool hides_peer; /* the peer's old place gets no question until the thief was asked */
+	unsigned asked_peer, asked; /* what is asked at the old place, and where the thief is */
+};
+
+/* Whatever the initiator sends comes from the thief first, who passes nothing on. */
+static enum sim_verdict copied_from_elsewhere(struct sim *s, struct sim_packet *p)
+{
+	struct thief *t = s->tap_ctx;
+	struct sim_packet copy = *p;
+	const uint8_t *flags = p->data + 4 + 19;
+	bool to_thief = cg_endpoint_equal(&p->to, &t->at);
+
+	if (p->esp || p->size < 32 || p->to.port == 500)
+		return SIM_PASS;
+	if (cg_addr_equal(&p->from.addr, &t->peer.addr)) {
+		copy.from = t->at;
+		sim_repeat(s, &copy, SIM_MS);
+		return SIM_PASS;
+	}
+	if (*flags & IKE_FLAG_RESPONSE)
+		return SIM_PASS;
+	t->asked += to_thief;
+	t->asked_peer += !to_thief;
+	return to_thief || (t->hides_peer && !t->asked) ? SIM_DROP : SIM_PASS;
+}
+
+static void assert_not_at(const struct sim_node *n, const struct thief *t)
+{
+	assert_false(remote_is(n, &t->at));
+	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next)
+		assert_true(!sa->moves && !cg_addr_equal(&sa->remote.addr, &t->at.addr));
+}
+
+/* While the old place answers nobody else is even asked. */
+static void test_copied_requests_move_nobody_between_two_nats(void **state)
+{
+	struct thief thief = {.at = sim_endpoint("203.0.113.66", 4500),
+			      .peer = sim_endpoint("203.0.113.1", 0)};
+	struct sim *s = sim_new(30);
+	struct sim_node *a, *b;
+
+	(void)state;
+	nat_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	s->tap = copied_from_elsewhere;
+	s->tap_ctx = &thief;
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, i % 3 == 2, true), 0);
+		sim_run(s, 7 * SIM_S);
+		assert_not_at(b, &thief);
+	}
+	/* It does not ask more often than every ten seconds. */
+	assert_in_range(thief.asked_peer, 3, 7);
+	assert_int_equal(thief.asked, 0);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
+/* Nor is a copied answer believed when the old place was silent for a while: whoever did not get the question has shown nothing. */
+static void test_copied_answers_move_nobody_between_two_nats(void **state)
+{
+	struct thief thief = {.at = sim_endpoint("203.0.113.66", 4500),
+			      .peer = sim_endpoint("203.0.113.1", 0),
+			      .hides_peer = true};
+	struct sim *s = sim_new(31);
+	struct sim_node *a, *b;
+
+	(void)state;
+	nat_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	s->tap = copied_from_elsewhere;
+	s->tap_ctx = &thief;
+	for (unsigned i = 0; i < 6; i++) {
+		thief.asked = 0;
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		for (unsigned k = 0; k < 20; k++) {
+			sim_run(s, SIM_S);
+			assert_not_at(b, &thief);
+		}
+		/* In one exchange with the peer, in one alone, which ends where the peer is. */
+		assert_in_range(thief.asked, 4, 6);
+	}
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +468,11 @@ int main(void)
 		cmocka_unit_test(test_straight_to_port_4500),
 		cmocka_unit_test(test_any_local_address),
 		cmocka_unit_test(test_only_authentic_new_messages_move_a_peer),
+		cmocka_unit_test(test_a_mapping_that_changes_between_two_nats_is_found),
+		cmocka_unit_test(
+			test_mappings_that_change_between_two_nats_on_a_network_that_loses),
+		cmocka_unit_test(test_copied_requests_move_nobody_between_two_nats),
+		cmocka_unit_test(test_copied_answers_move_nobody_between_two_nats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

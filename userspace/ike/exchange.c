@@ -39,14 +39,15 @@ struct ik_task *ik_task_queue(struct ik_sa *sa, enum ik_task_kind kind, uint64_t
 	return t;
 }
 
-void ik_task_queue_first(struct ik_sa *sa, enum ik_task_kind kind)
+struct ik_task *ik_task_queue_first(struct ik_sa *sa, enum ik_task_kind kind)
 {
 	struct ik_task *t = ik_task_queue(sa, kind, 0, 0);
 
 	if (!t)
-		return;
+		return NULL;
 	ik_list_remove(&t->link);
 	ik_list_append(sa->tasks.next, &t->link);
+	return t;
 }
 
 void ik_tasks_clear(struct ik_sa *sa)
@@ -177,7 +178,10 @@ void ik_exchange_transmit(struct ik_exchange *x)
 	/* The source may be another one each time. */
 	if (x->tries && x->sa->mobike && cg_addr_is_any(&x->sa->local.addr))
 		x->spread = true;
-	ik_exchange_transmit_from(x, &x->sa->local);
+	if (x->only_there)
+		ik_exchange_transmit_to(x, &x->sa->local, &x->there);
+	else
+		ik_exchange_transmit_from(x, &x->sa->local);
 }
 
 /* So long a peer that was there may keep us waiting; 0: what counts is how often it was asked. */
@@ -268,6 +272,7 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	set_timer(x);
 	ik_exchange_transmit(x);
 	ik_mobike_spread(x);
+	ik_remapped_spread(x);
 	if (x->tries == IK_DPD_TRIES)
 		ik_rekey_doubt(sa);
 }
@@ -346,7 +351,7 @@ int ik_exchange_again(struct ik_exchange *x, uint8_t type, struct ike_builder *c
 	ike_packets_clear(&x->packets);
 	x->packets = packets;
 	x->type = type;
-	x->spread = false;
+	x->spread = x->at_there = x->only_there = false;
 	x->id = sa->next_id++;
 	sa->active = x;
 	sa->e->counters.exchanges++;

@@ -7,7 +7,7 @@
 struct ik_task *ik_task_queue(struct ik_sa *sa, enum ik_task_kind kind, uint64_t child,
 			      uint32_t index);
 /* About nothing but the IKE SA, before all others. */
-void ik_task_queue_first(struct ik_sa *sa, enum ik_task_kind kind);
+struct ik_task *ik_task_queue_first(struct ik_sa *sa, enum ik_task_kind kind);
 bool ik_task_queued(const struct ik_sa *sa, enum ik_task_kind kind, uint64_t child, uint32_t index);
 bool ik_task_about_child(enum ik_task_kind kind);
 void ik_tasks_clear(struct ik_sa *sa);

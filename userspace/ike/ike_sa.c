@@ -473,7 +473,8 @@ void ik_sa_timers(struct ik_sa *sa)
 	else
 		ik_timer_stop(e, &sa->reauth_timer);
 	if (c->dpd_delay)
-		ik_timer_set(e, &sa->dpd, e->now + c->dpd_delay * IK_SECOND);
+		ik_timer_set(e, &sa->dpd,
+			     e->now + (ik_mobike_looks(sa) ? 1 : c->dpd_delay) * IK_SECOND);
 	else
 		ik_timer_stop(e, &sa->dpd);
 	if ((sa->nat_local || (sa->encap && sa->owner)) && keepalive_interval(c))
@@ -590,7 +591,7 @@ void ik_sa_up(struct ik_sa *sa)
 
 	ik_sa_enter(sa, IK_SA_UP);
 	sa->confirmed = sa->initiator;
-	sa->established = sa->authenticated = sa->last_in = sa->e->now;
+	sa->established = sa->authenticated = sa->last_in = sa->seen_at = sa->e->now;
 	/* The rules may have changed while it was judged. */
 	if (!ik_trusted(sa))
 		sa->trust_ends = sa->e->now + IK_TRUST_TIME;
@@ -655,6 +656,8 @@ void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
 		ik_mobike_answered_at(sa, local, remote);
 	else if (response && sa->mobike && cg_addr_is_any(&sa->local.addr))
 		sa->local = *local; /* ours was lost; ESP follows when the peer says so */
+	else if (response && !sa->mobike)
+		ik_remapped_answered(sa, local, remote);
 }
 
 /* ------------------------------------------------------------------ keys */

@@ -39,6 +39,8 @@ int ik_info_request(struct ik_sa *sa, const struct ik_task *task)
 		ike_build_notify(&b, IKE_N_NO_ADDITIONAL_ADDRESSES, IKE_VIEW_NONE);
 	else if (task->kind == IK_TASK_LIFETIME)
 		ik_lifetime_build(sa, &b);
+	if (task->there)
+		ik_remapped_begin(x);
 	if (task->kind == IK_TASK_ROUTABILITY) {
 		ike_random_fill(&sa->e->config.random, x->nonce, sizeof(x->nonce));
 		ike_build_notify(&b, IKE_N_COOKIE2, IKE_VIEW(x->nonce, sizeof(x->nonce)));
@@ -75,7 +77,7 @@ void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_
 		}
 		break;
 	case IK_TASK_LIVENESS:
-		ik_mobike_checked(sa, content);
+		ik_mobike_checked(sa, x->began, content);
 		if (sa->conn && sa->conn->asks_old) {
 			sa->conn->asks_old = false;
 			ik_conn_follow(sa->conn);
@@ -126,8 +128,10 @@ void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t)
 		ik_timer_set(e, t, sa->last_in + delay);
 		return;
 	}
-	ik_timer_set(e, t, e->now + delay);
-	if (!sa->active && ik_list_empty(&sa->tasks)) {
+	if (sa->active || !ik_list_empty(&sa->tasks)) {
+		ik_timer_set(e, t, e->now + (ik_mobike_looks(sa) ? IK_SECOND : delay));
+	} else {
+		ik_timer_set(e, t, e->now + delay);
 		ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
 		ik_sa_run(sa);
 	}

@@ -41,17 +41,41 @@ static void take_natd(struct ik_sa *sa, const struct ik_sa *on, const struct ike
 		  ((sa->nat_local || sa->nat_peer) && sa->config->c.encap != IKE_ENCAP_RAW);
 }
 
-/* How the peer sees us: if that changes, a NAT between us has forgotten its mapping (section 3.8). */
+#define UNSEEN (5 * IK_SECOND)
+
+static bool unseen(const struct ik_sa *sa)
+{
+	static const uint8_t nothing[IKE_NATD_LEN];
+
+	return !memcmp(sa->seen_as, nothing, sizeof(nothing));
+}
+
+bool ik_mobike_looks(const struct ik_sa *sa)
+{
+	return ik_mobike_leads(sa) && sa->nat_local && unseen(sa);
+}
+
+bool ik_mobike_may_compare(const struct ik_sa *sa)
+{
+	return ik_mobike_leads(sa) && sa->nat_local && !unseen(sa);
+}
+
+/*
+ * How the peer sees us: if that changes, a NAT between us has forgotten its mapping (section 3.8). An IKE SA's first hash shows no change by itself: its SPIs are in it,
+ * so that it is another one than that of the IKE SA before, wherever we are. So it is asked for just after the IKE SA has come to be, and where we rekey, the one before is looked at
+ * just before that; if more than a moment has passed from one to the other, as much was lost, the mapping may have changed unseen, and the peer is told where we are.
+ */
 static bool seen_otherwise(struct ik_sa *sa, const struct ike_content *content)
 {
 	const struct ike_notify *n = ike_content_notify(content, IKE_N_NAT_DETECTION_DESTINATION_IP,
 							0);
+	bool first = unseen(sa);
 
 	if (!n || n->data.len != sizeof(sa->seen_as) ||
 	    !memcmp(sa->seen_as, n->data.data, sizeof(sa->seen_as)))
 		return false;
 	memcpy(sa->seen_as, n->data.data, sizeof(sa->seen_as));
-	return true;
+	return !first || sa->e->now - sa->seen_at > UNSEEN;
 }
 
 /* Unless it is queued; the one under way may be about another address. */
@@ -203,16 +227,24 @@ void ik_mobike_updated(struct ik_sa *sa, const struct ike_content *content)
 		return;
 	}
 	take_natd(sa, on, content);
-	(void)seen_otherwise(sa, content);
+	/* What was said over the old one has its SPIs. */
+	if (sa == on)
+		(void)seen_otherwise(sa, content);
+	else
+		memset(sa->seen_as, 0, sizeof(sa->seen_as));
+	sa->seen_at = sa->e->now;
 	ik_sa_children_move(sa);
 	ik_sa_timers(sa);
 	report_moved(sa, "we");
 }
 
-void ik_mobike_checked(struct ik_sa *sa, const struct ike_content *content)
+void ik_mobike_checked(struct ik_sa *sa, ike_time asked, const struct ike_content *content)
 {
-	if (ik_mobike_leads(sa) && sa->state == IK_SA_UP && seen_otherwise(sa, content))
+	if (!ik_mobike_leads(sa) || sa->state != IK_SA_UP)
+		return;
+	if (seen_otherwise(sa, content))
 		update_later(sa);
+	sa->seen_at = asked;
 }
 
 /*

@@ -14,13 +14,17 @@ void ik_mobike_spread(struct ik_exchange *x);
 void ik_mobike_answered_at(struct ik_sa *sa, const struct cg_endpoint *local,
 			   const struct cg_endpoint *remote);
 void ik_mobike_local_lost(struct ik_sa *sa);
+/* We are behind NAT, and it is not known yet how the peer sees us: to be found out soon, so that a change is noticed. */
+bool ik_mobike_looks(const struct ik_sa *sa);
+/* It is known: the IKE SA that is to take this one's place cannot compare, so that is to be done before. */
+bool ik_mobike_may_compare(const struct ik_sa *sa);
 void ik_mobike_build_natd(const struct ik_sa *sa, const struct cg_endpoint *local,
 			  const struct cg_endpoint *remote, struct ike_builder *b);
 void ik_mobike_build_update(const struct ik_sa *sa, struct ike_builder *b);
 /* The peer answered it. */
 void ik_mobike_updated(struct ik_sa *sa, const struct ike_content *content);
-/* The peer answered a liveness check with NAT_DETECTION in it. */
-void ik_mobike_checked(struct ik_sa *sa, const struct ike_content *content);
+/* The peer answered a liveness check of that time, with NAT_DETECTION in it. */
+void ik_mobike_checked(struct ik_sa *sa, ike_time asked, const struct ike_content *content);
 /* The peer asks: what to answer with, or 0. */
 uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content);
 /* The peer says which addresses it has: is the one in use gone? */

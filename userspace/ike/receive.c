@@ -526,6 +526,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 		request(e, sa, h, first, chain);
 		if (proven && ik_sa_alive(sa) && sa->conn)
 			ik_unique_check(sa->conn);
+		ik_remapped_heard(sa);
 		ik_sa_run(sa);
 	}
 	close_message(e, chain.len);

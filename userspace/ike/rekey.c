@@ -31,6 +31,8 @@ void ik_rekey_later(struct ik_sa *sa, bool soon)
 	}
 	if (sa->own_new || sa->peer_new || ik_task_queued(sa, IK_TASK_IKE_REKEY, 0, 0))
 		return;
+	if (ik_mobike_may_compare(sa))
+		ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
 	ik_task_queue(sa, IK_TASK_IKE_REKEY, 0, 0);
 	ik_sa_run(sa);
 }
@@ -145,6 +147,12 @@ static void inherit(struct ik_sa *old, struct ik_sa *heir)
 	/* The peer may have moved since the rekeying began. */
 	heir->local = old->local;
 	ik_sa_at(heir, &old->remote);
+	if (!heir->reply_remote.addr.family) {
+		heir->reply_local = old->reply_local;
+		heir->reply_remote = old->reply_remote;
+	}
+	/* The peer's request found us. */
+	heir->seen_at = heir->initiator ? old->seen_at : heir->established;
 	heir->nat_local = old->nat_local;
 	heir->nat_peer = old->nat_peer;
 	heir->udp = old->udp;
@@ -188,7 +196,7 @@ struct ik_sa *ik_rekey_rival(const struct ik_sa *heir)
 /* Is the peer there? That comes before all else: what is asked over one that is not there would have to be asked again. */
 static void ask(struct ik_sa *sa)
 {
-	ik_task_queue_first(sa, IK_TASK_LIVENESS);
+	(void)ik_task_queue_first(sa, IK_TASK_LIVENESS);
 	ik_sa_run(sa);
 }
 

@@ -16,7 +16,7 @@
  *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation
  *   rekey.c       IKE SA rekeying
  *   followup.c    IKE_FOLLOWUP_KE
- *   mobike.c      addresses that change
+ *   mobike.c      addresses that change; remapped.c a peer's that changes without MOBIKE
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
  *   unique.c      one IKE SA a connection, replaced without a gap
  *   status.c      what `status` shows
@@ -217,6 +217,7 @@ struct ik_task {
 	enum ik_task_kind kind;
 	uint64_t child;	   /* REKEY, DELETE: number */
 	uint32_t index;	   /* CREATE: of the configured child */
+	bool there;	   /* LIVENESS: see ik_remapped_begin() */
 	uint16_t first_ke; /* after INVALID_KE_PAYLOAD */
 	unsigned ke_retries;
 };
@@ -231,6 +232,9 @@ struct ik_exchange {
 	struct ik_timer timer;
 	unsigned tries;
 	bool spread; /* sent from several addresses, or from one that is not known */
+	/* Where the peer's own request came from: it was sent there as well, or there alone; see remapped.c. */
+	struct cg_endpoint there;
+	bool at_there, only_there;
 	ike_time began, interval;
 	/* CREATE_CHILD_SA */
 	struct ik_config *config;
@@ -378,6 +382,8 @@ struct ik_sa {
 	ike_time redundant_since;
 	ike_time created, established, last_in, last_answer;
 	ike_time last_repeat[2]; /* of that answer: to where the peer is, to elsewhere */
+	ike_time asked_back;	 /* where it is, when it was heard from elsewhere; 0: never */
+	ike_time seen_at;	 /* then the peer's messages found us behind NAT; see mobike.c */
 	ike_time authenticated;	 /* of the first of a line of rekeyed ones */
 	ike_time rekey_at, reauth_at;
 	struct ik_timer life; /* setup, rekey and watch, by state */
@@ -549,7 +555,7 @@ void ik_sa_move(struct ik_sa *sa, const struct cg_endpoint *local,
 		const struct cg_endpoint *remote);
 /*
  * Section 2.23: where an authentic message comes from is where the peer is, if the peer is behind NAT and we are not; a
- * host behind NAT could be led astray with one copied packet.
+ * host behind NAT could be led astray with one copied packet: it asks, see remapped.c.
  */
 static inline bool ik_sa_follows(const struct ik_sa *sa)
 {
@@ -717,4 +723,5 @@ void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
 #include "ike/mobike.h"
 #include "ike/output.h"
 #include "ike/rekey.h"
+#include "ike/remapped.h"
 #include "ike/unique.h"
