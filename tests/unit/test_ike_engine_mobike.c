@@ -284,7 +284,7 @@ static void test_mappings_that_change_on_a_network_that_loses(void **state)
 			sim_run(s, seeded_next(&s->random) % 20 * SIM_S);
 			(void)ike_rekey(seed % 2 ? a->engine : b->engine, s->now, 1, true, i % 2);
 			sim_run(s, seeded_next(&s->random) % 20 * SIM_S);
-			assert_true(sim_until(s, 60 * SIM_S, is_rekeyed));
+			assert_true(sim_until(s, 300 * SIM_S, is_rekeyed));
 		}
 		s->loss = s->duplicate = 0;
 		sim_run(s, 120 * SIM_S);

@@ -128,7 +128,9 @@ void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t)
 		ik_timer_set(e, t, sa->last_in + delay);
 		return;
 	}
-	if (sa->active || !ik_list_empty(&sa->tasks)) {
+	/* How it sees us is asked when it has shown that it has the IKE SA, too. */
+	if (sa->active || !ik_list_empty(&sa->tasks) ||
+	    (ik_mobike_looks(sa) && !sa->confirmed && e->now - sa->established < delay)) {
 		ik_timer_set(e, t, e->now + (ik_mobike_looks(sa) ? IK_SECOND : delay));
 	} else {
 		ik_timer_set(e, t, e->now + delay);
