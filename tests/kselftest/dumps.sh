@@ -5,7 +5,7 @@
 # touched is told exactly once.
 #
 # timeout: 150
-# kernels: uml-debug 6.1 (6.12)
+# kernels: uml-debug (6.1) (6.12)
 
 insmod "$CERTGATE_KO" || exit 1
 ip link add cg0 type certgate || exit 1

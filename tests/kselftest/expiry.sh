@@ -5,7 +5,7 @@
 # neither is it put off by a clock that is set back, nor taken back.
 #
 # timeout: 240
-# kernels: uml-debug 6.1 (6.12)
+# kernels: uml-debug (6.1) (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

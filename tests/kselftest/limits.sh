@@ -4,7 +4,7 @@
 # Limits of an SA in packets, bytes and seconds, soft and hard, outbound and inbound: exact, announced once, final.
 #
 # timeout: 120
-# kernels: uml-debug 6.1 (6.12)
+# kernels: uml-debug (6.1) (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -2,10 +2,11 @@
 """Run by load() of later.sh: numbered datagrams without an end, and whether they come in order, once, and as they were sent.
 
 stress.py send ADDRESS PORT CPU   as many as the machine makes, of small, middle and large size
-stress.py receive PORT FILE       FILE says how many came, and how many of those were behind another, twice there or changed
+stress.py receive PORT FILE       FILE says how many came, and how many of those were behind another, twice there or changed; SIGHUP: from then on
 """
 
 import os
+import signal
 import socket
 import struct
 import sys
@@ -41,9 +42,15 @@ def receive(port, path):
     s.bind(("", int(port)))
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     seen, wrong, last, written = 0, 0, -1, 0.0
+    anew = []
+    signal.signal(signal.SIGHUP, lambda *_: anew.append(1))
     os.pwrite(file, b"%12d %12d\n" % (0, 0), 0)
     while True:
         data = s.recv(65535)
+        if anew:
+            anew.clear()
+            seen, wrong, last, written = 0, 0, -1, 0.0
+            print("anew", flush=True)
         number = struct.unpack("!I", data[:4])[0]
         if number <= last or data != datagram(number):
             wrong += 1

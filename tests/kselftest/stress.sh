@@ -6,7 +6,7 @@
 # behind a later one, though CPUs share all bursts; no gateway sees a replay, a forgery or a malformed packet; traffic comes back after whatever happened; nothing is left behind.
 #
 # timeout: 150
-# kernels: uml-debug 6.1 6.12
+# kernels: uml-debug (6.1) 6.12
 # smp: 6.1=2 6.12=2
 
 . tests/lib/ktap.sh

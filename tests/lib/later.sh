@@ -43,15 +43,30 @@ again() {
 	cgk 1 cert unrevoke "$(key root 32)" && tunnel_up && flood 1 && flood 2 && wait_until 20 both_receive
 }
 
+receivers=()
 # load SITE PORT [CPU]: numbered datagrams to the other site, as many as that CPU sends, until pour_off
 load() {
 	local peer=$((3 - $1)) received=/tmp/received.$2
 	rm -f "$received"
 	"$enter" "c$peer" python3 tests/kselftest/stress.py receive "$2" "$received" >"$received.wrong" 2>&1 &
+	receivers[$2]=$!
 	pouring="${pouring:-} $!"
 	wait_until 20 test -s "$received" || return 1
 	"$enter" "c$1" python3 tests/kselftest/stress.py send "10.$peer.0.2" "$2" "${3:-0}" &
 	pouring="${pouring:-} $!"
+}
+
+# anew PORT...: what came there is forgotten: what comes from then on is what right is about
+anew() {
+	local port before
+	for port; do
+		before=$(grep -c '^anew$' "/tmp/received.$port.wrong")
+		kill -HUP "${receivers[$port]}" && wait_until 20 forgot "$port" "$before" || return 1
+	done
+}
+
+forgot() {
+	[ "$(grep -c '^anew$' "/tmp/received.$1.wrong")" -gt "$2" ]
 }
 
 # came PORT: how many of these datagrams
