@@ -268,8 +268,9 @@ static void test_on_a_network_that_loses(void **state)
 			sim_node_restart(nodes[k], true);
 			c->dpd_delay = 30;
 			c->dpd_timeout = 600;
-			c->ike_lifetime = 400;
-			c->child_lifetime = 200;
+			c->ike_lifetime = 800;
+			/* From soft to hard, a tenth at least, there has to be room for several tries between two restarts. */
+			c->child_lifetime = 400;
 		}
 		sim_conn_set(nodes[1], &nodes[1]->conns[0]);
 		sim_conn_set(nodes[0], &nodes[0]->conns[0]);

@@ -418,9 +418,10 @@ static void sooner(ike_time *at, ike_time than)
 /* A peer that refuses our new certificate is asked ever less often: it will be told of it, or nothing helps. */
 static ike_time again(const struct ik_sa *sa)
 {
+	unsigned failures = !sa->trust_ends && sa->conn ? sa->conn->failures : 0;
 	ike_time pause = IK_TRUST_RETRY;
 
-	for (unsigned i = 0; !sa->trust_ends && sa->conn && i < sa->conn->failures; i++)
+	for (unsigned i = 0; i < failures && pause < STALE_RETRY_CAP; i++)
 		pause = pause < STALE_RETRY_CAP / 2 ? pause * 2 : STALE_RETRY_CAP;
 	return pause;
 }

@@ -226,8 +226,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 				spis[n++] = ours;
 		}
 	}
-	error = sa->state == IK_SA_UP || sa->state == IK_SA_REKEYED ? ik_mobike_asked(sa, content)
-								    : 0;
+	error = ik_mobike_asked(sa, content);
 	ik_mobike_told(sa, content);
 	unknown_spis(sa, content);
 	ik_lifetime_told(sa, content);

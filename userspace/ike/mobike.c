@@ -312,6 +312,11 @@ uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content)
 	if (!ike_content_notify(content, IKE_N_UPDATE_SA_ADDRESSES, 0) || !sa->mobike ||
 	    sa->owner || !sa->conn)
 		return 0;
+	/* One that took its place is meant as well, also when our DELETE of this one is on its way: the peer may know of no other. */
+	if (heir && heir->state != IK_SA_UP)
+		heir = NULL;
+	if (sa->state != IK_SA_UP && !heir)
+		return 0;
 	if (no_nats && translated(sa, no_nats))
 		return IKE_N_UNEXPECTED_NAT_DETECTED;
 	if (!ik_conn_matches(sa->conn, &sa->reply_local, &sa->reply_remote)) {
@@ -322,13 +327,11 @@ uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content)
 			cg_endpoint_format(&sa->reply_remote, where));
 		return IKE_N_UNACCEPTABLE_ADDRESSES;
 	}
-	if (heir && heir->state == IK_SA_UP && sa->state == IK_SA_REKEYED) {
+	if (sa->state != IK_SA_UP) {
 		heir->reply_local = sa->reply_local;
 		heir->reply_remote = sa->reply_remote;
 		sa = heir;
 	}
-	if (sa->state != IK_SA_UP)
-		return 0;
 	sa->local = sa->reply_local;
 	ik_sa_at(sa, &sa->reply_remote);
 	take_natd(sa, on, content);
