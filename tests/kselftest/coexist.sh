@@ -5,6 +5,7 @@
 # the same addresses; SPIs that neither knows; and it goes on when certgate goes.
 #
 # timeout: 150
+# kernels: uml-debug (6.1) 6.12
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

@@ -5,7 +5,7 @@
 # refused otherwise.
 #
 # timeout: 120
-# kernels: uml-debug 6.1 (6.12)
+# kernels: uml-debug (6.1) (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh

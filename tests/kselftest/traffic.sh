@@ -6,6 +6,7 @@
 # boundaries. The SAs are replaced under the tunnel each time.
 #
 # timeout: 240
+# kernels: uml-debug 6.1 (6.12)
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
