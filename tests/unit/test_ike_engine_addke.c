@@ -12,6 +12,7 @@
 
 #include "ike/state.h"
 #include "lib/sim_attack.h"
+#include "lib/sim_wire.h"
 
 struct pair {
 	struct sim *s;
@@ -30,26 +31,6 @@ static struct pair pair_of(uint64_t seed, const char *ike, const char *esp)
 
 #define ESP_PLAIN "AES_GCM_16-256 ESN"
 
-/* IKE messages of an exchange type on the wire. */
-struct wire {
-	unsigned n[256], fragments[256];
-	const struct sim_node *silent; /* from whom nothing arrives */
-};
-
-static enum sim_verdict count_tap(struct sim *s, struct sim_packet *p)
-{
-	struct wire *w = s->tap_ctx;
-	const uint8_t *data = p->data;
-
-	if (p->esp || p->size < 32)
-		return SIM_PASS;
-	if (!memcmp(data, "\0\0\0\0", 4))
-		data += 4;
-	w->n[data[18]]++;
-	w->fragments[data[18]] += data[16] == IKE_PAYLOAD_SKF;
-	return w->silent && cg_addr_equal(&p->from.addr, &w->silent->addr) ? SIM_DROP : SIM_PASS;
-}
-
 static void test_every_pair_of_groups(void **state)
 {
 	static const char *const groups[] = {"CURVE25519", "ECP_256", "ECP_384", "ECP_521",
@@ -61,14 +42,14 @@ static void test_every_pair_of_groups(void **state)
 	(void)state;
 	for (size_t i = 0; i < 5; i++)
 		for (size_t k = 0; k < 5; k++) {
-			struct wire w = {};
+			struct sim_wire w = {};
 			struct pair p;
 
 			(void)snprintf(ike, sizeof(ike),
 				       "AES_GCM_16-256 PRF_HMAC_SHA2_%s %s ADDKE1_%s",
 				       k % 2 ? "256" : "384", groups[i], groups[k]);
 			p = pair_of(100 + i * 5 + k, ike, ESP_PLAIN);
-			p.s->tap = count_tap;
+			p.s->tap = sim_wire_tap;
 			p.s->tap_ctx = &w;
 			p.s->traffic = 50 * SIM_MS;
 			sim_connect(p.s, p.a, p.b);
@@ -93,10 +74,10 @@ static void test_seven_and_ciphers_with_integrity(void **state)
 		"AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 CURVE25519 ADDKE1_ECP_256 ADDKE2_ECP_384 "
 		"ADDKE3_ECP_521 ADDKE4_CURVE25519 ADDKE5_MODP_2048 ADDKE6_MODP_3072 ADDKE7_MODP_4096",
 		ESP_PLAIN);
-	struct wire w = {};
+	struct sim_wire w = {};
 
 	(void)state;
-	p.s->tap = count_tap;
+	p.s->tap = sim_wire_tap;
 	p.s->tap_ctx = &w;
 	sim_connect(p.s, p.a, p.b);
 	assert_int_equal(w.n[IKE_EXCHANGE_INTERMEDIATE], 14);
@@ -132,12 +113,12 @@ static void test_large_public_values_go_in_fragments(void **state)
 	struct pair p = pair_of(
 		152, "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519 ADDKE1_MODP_4096 ADDKE2_ECP_256",
 		ESP_PLAIN);
-	struct wire w = {};
+	struct sim_wire w = {};
 
 	(void)state;
 	p.a->conns[0].config.fragment_size = p.b->conns[0].config.fragment_size = 400;
 	p.s->mtu = 450;
-	p.s->tap = count_tap;
+	p.s->tap = sim_wire_tap;
 	p.s->tap_ctx = &w;
 	sim_connect(p.s, p.a, p.b);
 	assert_true(w.fragments[IKE_EXCHANGE_INTERMEDIATE] >= 4);
@@ -147,7 +128,7 @@ static void test_large_public_values_go_in_fragments(void **state)
 static void test_behind_nat_the_exchange_moves_to_port_4500(void **state)
 {
 	struct pair p = {.s = sim_new(153)};
-	struct wire w = {};
+	struct sim_wire w = {};
 
 	(void)state;
 	p.a = sim_node_new(p.s, "a", "root-a", "10.0.0.5");
@@ -159,7 +140,7 @@ static void test_behind_nat_the_exchange_moves_to_port_4500(void **state)
 	p.b->conns[0].config.mode = IKE_MODE_RESPONDER_ONLY;
 	sim_pair_additional(p.a, p.b);
 	sim_node_nat(p.a, "203.0.113.9");
-	p.s->tap = count_tap;
+	p.s->tap = sim_wire_tap;
 	p.s->tap_ctx = &w;
 	sim_connect(p.s, p.a, p.b);
 	assert_int_equal(w.n[IKE_EXCHANGE_INTERMEDIATE], 4);
@@ -171,7 +152,7 @@ static void test_behind_nat_the_exchange_moves_to_port_4500(void **state)
 
 static void test_a_peer_without_it_gets_what_the_policy_allows(void **state)
 {
-	struct wire w = {};
+	struct sim_wire w = {};
 	struct pair p = pair_of(160,
 				"AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519 ADDKE1_ECP_256 , "
 				"AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519",
@@ -179,7 +160,7 @@ static void test_a_peer_without_it_gets_what_the_policy_allows(void **state)
 
 	(void)state;
 	p.b->conns[0].config.ike_policy = &ike_policy_default_ike;
-	p.s->tap = count_tap;
+	p.s->tap = sim_wire_tap;
 	p.s->tap_ctx = &w;
 	sim_connect(p.s, p.a, p.b);
 	assert_int_equal(w.n[IKE_EXCHANGE_INTERMEDIATE], 0);

@@ -8,6 +8,7 @@
 
 #include "ike/state.h"
 #include "lib/sim.h"
+#include "lib/sim_wire.h"
 
 struct pair {
 	struct sim *s;
@@ -22,26 +23,6 @@ static struct pair pair_of(uint64_t seed, const char *ike, const char *esp)
 	sim_additional(p.a, &p.a->conns[0], ike, esp);
 	sim_additional(p.b, &p.b->conns[0], ike, esp);
 	return p;
-}
-
-/* IKE messages of an exchange type on the wire. */
-struct wire {
-	unsigned n[256], fragments[256];
-	const struct sim_node *silent; /* from whom nothing arrives */
-};
-
-static enum sim_verdict count_tap(struct sim *s, struct sim_packet *p)
-{
-	struct wire *w = s->tap_ctx;
-	const uint8_t *data = p->data;
-
-	if (p->esp || p->size < 32)
-		return SIM_PASS;
-	if (!memcmp(data, "\0\0\0\0", 4))
-		data += 4;
-	w->n[data[18]]++;
-	w->fragments[data[18]] += data[16] == IKE_PAYLOAD_SKF;
-	return w->silent && cg_addr_equal(&p->from.addr, &w->silent->addr) ? SIM_DROP : SIM_PASS;
 }
 
 static const struct ik_sa *sa_at(const struct sim_node *n)
@@ -77,10 +58,10 @@ static void test_either_side_rekeys_with_additional_key_exchanges(void **state)
 		struct sim_node *n = i ? p.b : p.a;
 		uint64_t spi = sim_count(p.a, 1).last.spi_i;
 		uint32_t esp = sim_count(p.a, 1).child.spi_in;
-		struct wire w = {};
+		struct sim_wire w = {};
 
 		(void)state;
-		p.s->tap = count_tap;
+		p.s->tap = sim_wire_tap;
 		p.s->tap_ctx = &w;
 		assert_int_equal(ike_rekey(n->engine, p.s->now, 1, false, true), 0);
 		rest(&p);
@@ -104,11 +85,11 @@ static void test_either_side_rekeys_with_additional_key_exchanges(void **state)
 static void test_a_child_sa_that_is_made_later(void **state)
 {
 	struct pair p = pair_of(191, SIM_IKE_ADDITIONAL, SIM_ESP_ADDITIONAL);
-	struct wire w = {};
+	struct sim_wire w = {};
 
 	(void)state;
 	p.a->conns[0].config.childless = true;
-	p.s->tap = count_tap;
+	p.s->tap = sim_wire_tap;
 	p.s->tap_ctx = &w;
 	sim_connect(p.s, p.a, p.b);
 	assert_int_equal(w.n[IKE_EXCHANGE_FOLLOWUP_KE], 2);
@@ -123,13 +104,13 @@ static void test_state_not_found(void **state)
 		struct pair p = rekeying(192);
 		uint64_t spi = sim_count(p.a, 1).last.spi_i;
 		uint32_t esp = sim_count(p.a, 1).child.spi_in;
-		struct wire w = {};
+		struct sim_wire w = {};
 
 		(void)state;
 		p.a->conns[0].config.dpd_timeout = p.b->conns[0].config.dpd_timeout = 300;
 		sim_conn_set(p.a, &p.a->conns[0]);
 		sim_conn_set(p.b, &p.b->conns[0]);
-		p.s->tap = count_tap;
+		p.s->tap = sim_wire_tap;
 		p.s->tap_ctx = &w;
 		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, ike, !ike), 0);
 		while (!w.n[IKE_EXCHANGE_FOLLOWUP_KE] && w.n[IKE_EXCHANGE_CREATE_CHILD_SA] < 2)

@@ -10,6 +10,7 @@
 #include "ike/state.h"
 #include "lib/kem.h"
 #include "lib/sim_restart.h"
+#include "lib/sim_wire.h"
 
 struct pair {
 	struct sim *s;
@@ -61,25 +62,6 @@ static void assert_roles(unsigned n)
 	assert_int_equal(kem_counts.opened, n);
 	assert_int_equal(kem_counts.refused, 0);
 	memset(&kem_counts, 0, sizeof(kem_counts));
-}
-
-/* IKE messages of an exchange type on the wire. */
-struct wire {
-	unsigned n[256], fragments[256];
-};
-
-static enum sim_verdict count_tap(struct sim *s, struct sim_packet *p)
-{
-	struct wire *w = s->tap_ctx;
-	const uint8_t *data = p->data;
-
-	if (p->esp || p->size < 32)
-		return SIM_PASS;
-	if (!memcmp(data, "\0\0\0\0", 4))
-		data += 4;
-	w->n[data[18]]++;
-	w->fragments[data[18]] += data[16] == IKE_PAYLOAD_SKF;
-	return SIM_PASS;
 }
 
 /* ------------------------------------------------------------------ a half alone */
@@ -213,12 +195,12 @@ static void test_half_a_key_exchange_goes_along(void **state)
 
 static void test_in_ike_intermediate(void **state)
 {
-	struct wire w = {};
+	struct sim_wire w = {};
 	struct pair p = pair_of(700, IKE_AFTER, ESP_PLAIN);
 
 	(void)state;
 	p.s->traffic = 50 * SIM_MS;
-	p.s->tap = count_tap;
+	p.s->tap = sim_wire_tap;
 	p.s->tap_ctx = &w;
 	sim_connect(p.s, p.a, p.b);
 	assert_roles(1);
@@ -233,14 +215,14 @@ static void test_in_ike_intermediate(void **state)
 
 static void test_in_fragments(void **state)
 {
-	struct wire w = {};
+	struct sim_wire w = {};
 	struct pair p = pair_of(701, IKE_AFTER " ADDKE7_TEST_KEM_1024", ESP_AFTER);
 
 	(void)state;
 	p.a->conns[0].config.fragment_size = p.b->conns[0].config.fragment_size = 576;
 	p.s->mtu = 576;
 	p.s->traffic = 50 * SIM_MS;
-	p.s->tap = count_tap;
+	p.s->tap = sim_wire_tap;
 	p.s->tap_ctx = &w;
 	sim_connect(p.s, p.a, p.b);
 	assert_roles(2);
@@ -335,10 +317,10 @@ static void test_either_side_rekeys(void **state)
 		struct sim_node *n = i % 2 ? p.b : p.a;
 		uint64_t spi = sim_count(p.a, 1).last.spi_i;
 		uint32_t esp = sim_count(p.a, 1).child.spi_in;
-		struct wire w = {};
+		struct sim_wire w = {};
 
 		assert_roles(each);
-		p.s->tap = count_tap;
+		p.s->tap = sim_wire_tap;
 		p.s->tap_ctx = &w;
 		assert_int_equal(ike_rekey(n->engine, p.s->now, 1, false, true), 0);
 		rest(&p);
