@@ -358,7 +358,7 @@ static void what_nobody_signed_takes_no_room_from_what_is_proven(void **state _u
 	     *both = pkigen_text("%s%s", base, delta), *junk = pkigen_text("%s", "");
 
 	assert_true(take(e, &what, (struct pkirev_der){(uint8_t *)both, strlen(both)}));
-	for (uint64_t i = 0; i < EVIDENCE_UNPROVEN_MAX; i++) {
+	for (uint64_t i = 0; i < LIST_SET_UNPROVEN_MAX; i++) {
 		struct pkirev_crl spec = {.number = 10 + i,
 					  .base = i == 2 ? 9 : 0,
 					  .use_key = other_ca->key,
@@ -371,7 +371,7 @@ static void what_nobody_signed_takes_no_room_from_what_is_proven(void **state _u
 		/* Alone it would leave main nothing that is proven. */
 		assert_false(take(e, &what, (struct pkirev_der){(uint8_t *)junk, strlen(junk)}));
 		gather(e, path_crl, false, SECOND);
-		assert_int_equal(found.crls.n, 2 + EVIDENCE_UNPROVEN_MAX);
+		assert_int_equal(found.crls.n, 2 + LIST_SET_UNPROVEN_MAX);
 		assert_int_equal(number_of(0), 4);
 		assert_int_equal(number_of(1), 5);
 	}

@@ -8,25 +8,18 @@
 #include <sys/queue.h>
 
 #include "base/str.h"
-
-struct list {
-	struct pki_crl *crl;
-	bool proven; /* its issuer, or whom a path says, signed it */
-	bool came;   /* of what came last */
-};
+#include "daemon/list_set.h"
 
 struct slot {
 	TAILQ_ENTRY(slot) all; /* the one that was used longest ago first */
 	struct table_node by_key;
 	uint8_t key[PKI_SHA256_SIZE];
 	enum news_kind kind;
-	struct list lists[EVIDENCE_LISTS_MAX + EVIDENCE_UNPROVEN_MAX]; /* none: none came yet */
-	size_t n_lists;
+	struct list_set lists; /* none: none came yet */
 	struct pki_ocsp *ocsp; /* likewise NULL */
 	int64_t next_update;   /* of what is there, seconds since 1970 */
 	size_t bytes;
-	bool unsettled; /* of what came last something is not proven */
-	bool older; /* of what came last one was proven since, and is older than what is there */
+	bool unsettled;	       /* of what came last something is not proven */
 	uint64_t serial;       /* of what came last; 0: nobody is to be told */
 	evidence_tell_fn tell; /* of it, once it is proven */
 	bool awaited;	       /* asked for, and nothing has come */
@@ -49,8 +42,7 @@ static void slot_free(struct evidence *e, struct slot *s)
 {
 	table_del(&e->by_key, &s->by_key);
 	TAILQ_REMOVE(&e->all, s, all);
-	for (size_t i = 0; i < s->n_lists; i++)
-		pki_crl_unref(s->lists[i].crl);
+	list_set_done(&s->lists);
 	pki_ocsp_unref(s->ocsp);
 	e->n--;
 	e->bytes -= s->bytes;
@@ -141,10 +133,8 @@ static void make_room(struct evidence *e, size_t slots, size_t bytes, const stru
 
 static void count(struct evidence *e, struct slot *s)
 {
-	size_t bytes = sizeof(*s) + (s->ocsp ? s->ocsp->der_len : 0);
+	size_t bytes = sizeof(*s) + (s->ocsp ? s->ocsp->der_len : 0) + list_set_bytes(&s->lists);
 
-	for (size_t i = 0; i < s->n_lists; i++)
-		bytes += s->lists[i].crl->der_len;
 	e->bytes += bytes - s->bytes;
 	s->bytes = bytes;
 	make_room(e, 0, 0, s);
@@ -199,7 +189,7 @@ static struct slot *ask(struct evidence *e, const struct proto_news *what, usec_
 	/* Of one that was kept over a restart the time may be over: then its successor is worth a wait. */
 	if (s->asked == 0 || now - s->asked >= EVIDENCE_ASK_SECONDS * USEC_PER_SEC) {
 		s->asked = MAX(now, (usec_t)1);
-		if ((s->n_lists == 0 && !s->ocsp) || !is_in_time(s))
+		if ((s->lists.n == 0 && !s->ocsp) || !is_in_time(s))
 			s->awaited = true;
 		e->want(e->ctx, what, s->awaited);
 	}
@@ -260,7 +250,7 @@ static bool gather_ocsp(struct evidence *e, struct pki_cert *const *path, size_t
 
 /* Complete lists by the issuer of one certificate, each of whom may say where the deltas to it are; found->crls or the caller holds them. */
 struct complete {
-	const struct pki_crl *list[EVIDENCE_URLS_MAX * EVIDENCE_LISTS_MAX];
+	const struct pki_crl *list[EVIDENCE_URLS_MAX * LIST_SET_PROVEN_MAX];
 	size_t n;
 };
 
@@ -287,10 +277,10 @@ static void take_slot(const struct slot *s, struct evidence_found *ret, struct c
 {
 	/* Those that are known to be genuine first. */
 	for (int proven = 1; proven >= 0; proven--) {
-		for (size_t l = 0; l < s->n_lists; l++) {
-			struct pki_crl *crl = s->lists[l].crl;
+		for (size_t l = 0; l < s->lists.n; l++) {
+			struct pki_crl *crl = s->lists.list[l].crl;
 
-			if (s->lists[l].proven != (proven == 1) ||
+			if (s->lists.list[l].proven != (proven == 1) ||
 			    pki_crls_add_up_to(&ret->crls, crl, EVIDENCE_FOUND_MAX) < 0)
 				continue;
 			if (proven && !crl->delta)
@@ -395,92 +385,7 @@ void evidence_found_done(struct evidence_found *f)
 	f->n_answers = 0;
 }
 
-/* ---------------------------------------------------------------- lists of one address */
-
-static void drop(struct slot *s, size_t i)
-{
-	pki_crl_unref(s->lists[i].crl);
-	s->n_lists--;
-	memmove(&s->lists[i], &s->lists[i + 1], (s->n_lists - i) * sizeof(s->lists[0]));
-}
-
-/* A CA may have two keys, and lists that do not name them: what is known not to be of one key does not stand for the other's. */
-static bool replaces(const struct pki_crl *a, const struct pki_crl *b)
-{
-	return pki_crl_replaces(a, b) && !pki_crl_other_key(a, b);
-}
-
-static bool same_scope(const struct pki_crl *a, const struct pki_crl *b)
-{
-	return replaces(a, b) || replaces(b, a);
-}
-
-/* The time of the newest of those that count. */
-static void set_next_update(struct slot *s)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < s->n_lists; i++)
-		any = any || s->lists[i].proven;
-	s->next_update = INT64_MIN;
-	for (size_t i = 0; i < s->n_lists; i++) {
-		if (s->lists[i].proven || !any)
-			s->next_update = MAX(s->next_update, s->lists[i].crl->next_update);
-	}
-}
-
-/* Proven ones of scopes that are not used any more make room. */
-static void bound_proven(struct slot *s)
-{
-	size_t n = 0, oldest = SIZE_MAX;
-
-	for (size_t i = 0; i < s->n_lists; i++) {
-		if (!s->lists[i].proven)
-			continue;
-		n++;
-		if (oldest == SIZE_MAX ||
-		    s->lists[i].crl->this_update < s->lists[oldest].crl->this_update)
-			oldest = i;
-	}
-	if (n > EVIDENCE_LISTS_MAX)
-		drop(s, oldest);
-}
-
-/* It is genuine: older ones of its scope are of no use any more, and it is of none beside a newer one. */
-static void prove(struct slot *s, struct pki_crl *crl)
-{
-	size_t at = s->n_lists;
-	bool came;
-
-	for (size_t i = s->n_lists; i-- > 0;) {
-		if (memcmp(s->lists[i].crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
-			at = i;
-	}
-	if (at == s->n_lists)
-		return;
-	/* Another address, or a file, may have the same one: who signed it is kept with the object that was looked at. */
-	if (s->lists[at].crl != crl) {
-		pki_crl_unref(s->lists[at].crl);
-		s->lists[at].crl = pki_crl_ref(crl);
-	}
-	s->lists[at].proven = true;
-	for (size_t i = 0; i < s->n_lists; i++) {
-		if (i != at && s->lists[i].proven && replaces(s->lists[i].crl, crl) &&
-		    !replaces(crl, s->lists[i].crl)) {
-			s->older |= s->lists[at].came && !s->lists[i].came;
-			drop(s, at);
-			return;
-		}
-	}
-	came = s->lists[at].came;
-	for (size_t i = s->n_lists; i-- > 0;) {
-		if (s->lists[i].crl == crl || !replaces(crl, s->lists[i].crl))
-			continue;
-		s->older |= s->lists[i].came && !came;
-		drop(s, i);
-	}
-	bound_proven(s);
-}
+/* ---------------------------------------------------------------- what is proven */
 
 static void tell_of(struct evidence *e, struct slot *s)
 {
@@ -516,31 +421,16 @@ void evidence_prove(struct evidence *e, const struct evidence_found *f, struct p
 		for (; node; node = table_next(node)) {
 			struct slot *s = container_of(node, struct slot, by_key);
 
-			if (s->n_lists == 0)
+			if (s->lists.n == 0)
 				continue;
 			for (size_t i = 0; i < n; i++)
-				prove(s, crls[i]);
-			set_next_update(s);
+				list_set_prove(&s->lists, crls[i]);
+			s->next_update = list_set_next_update(&s->lists);
 			count(e, s);
 			if (s->serial != 0)
 				tell_of(e, s);
 		}
 	}
-}
-
-/*
- * OUTCOME_BESIDE: nobody known has signed it, and those that are proven are of other scopes. OUTCOME_OUTDATED: it is the newest that is there, and a
- * newer one is known of.
- */
-enum outcome { OUTCOME_TAKEN, OUTCOME_BESIDE, OUTCOME_OLDER, OUTCOME_OUTDATED, OUTCOME_UNPROVEN };
-
-static bool is_proven(const struct slot *s, const struct pki_crl *crl)
-{
-	for (size_t i = 0; i < s->n_lists; i++)
-		if (s->lists[i].proven &&
-		    memcmp(s->lists[i].crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0)
-			return true;
-	return false;
 }
 
 static bool is_outdated(const struct evidence *e, const struct pki_crl *crl)
@@ -555,36 +445,6 @@ static bool is_outdated(const struct evidence *e, const struct pki_crl *crl)
 	return newest && pki_crl_mark_newer(newest, &mark);
 }
 
-static enum outcome add_list(struct slot *s, struct pki_crl *crl, bool proven)
-{
-	enum outcome o = OUTCOME_TAKEN;
-
-	for (size_t i = 0; i < s->n_lists; i++) {
-		struct list *l = &s->lists[i];
-
-		if (memcmp(l->crl->sha256, crl->sha256, PKI_SHA256_SIZE) == 0) {
-			l->came = true;
-			return OUTCOME_TAKEN;
-		}
-		if (!l->proven)
-			continue;
-		if (same_scope(crl, l->crl)) {
-			if (!replaces(crl, l->crl))
-				return OUTCOME_OLDER;
-			o = proven ? o : OUTCOME_UNPROVEN;
-		} else if (!proven) {
-			o = o == OUTCOME_TAKEN ? OUTCOME_BESIDE : o;
-		}
-	}
-	/* There is room for as many as come at once, beside those that are proven. */
-	if (s->n_lists == ARRAY_SIZE(s->lists))
-		return OUTCOME_UNPROVEN;
-	s->lists[s->n_lists++] = (struct list){.crl = pki_crl_ref(crl), .came = true};
-	if (proven)
-		prove(s, crl);
-	return o;
-}
-
 /* ---------------------------------------------------------------- news */
 
 static void refuse(struct slot *s, struct proto_news_taken *ret, const char *text)
@@ -595,9 +455,9 @@ static void refuse(struct slot *s, struct proto_news_taken *ret, const char *tex
 }
 
 static const char *const outcome_texts[] = {
-	[OUTCOME_OLDER] = "the list that was fetched is older than the one that is there",
-	[OUTCOME_OUTDATED] = "the list that was fetched is older than one that was in force before",
-	[OUTCOME_UNPROVEN] =
+	[LIST_OLDER] = "the list that was fetched is older than the one that is there",
+	[LIST_OUTDATED] = "the list that was fetched is older than one that was in force before",
+	[LIST_UNPROVEN] =
 		"the list that was fetched is not signed by the issuer, as far as is known",
 };
 
@@ -605,7 +465,7 @@ static void take_crls(const struct evidence *e, struct slot *s, const struct pki
 		      const uint8_t *data, size_t len, struct proto_news_taken *ret)
 {
 	_cleanup_(pki_crls_done) struct pki_crls crls = {0};
-	enum outcome worst = OUTCOME_TAKEN;
+	enum list_outcome worst = LIST_TAKEN;
 	bool any_proven = false, is_known = false;
 	struct pki_error err = {0};
 
@@ -614,30 +474,25 @@ static void take_crls(const struct evidence *e, struct slot *s, const struct pki
 		refuse(s, ret, err.text);
 		return;
 	}
-	if (crls.n > EVIDENCE_UNPROVEN_MAX) {
+	if (crls.n > LIST_SET_UNPROVEN_MAX) {
 		refuse(s, ret, "what was fetched are more lists than are looked at");
 		return;
 	}
-	/* Whoever has looked since they came has proven those that are genuine. */
-	for (size_t i = s->n_lists; i-- > 0;) {
-		s->lists[i].came = false;
-		if (!s->lists[i].proven)
-			drop(s, i);
-	}
+	list_set_begin(&s->lists);
 	for (size_t i = 0; i < crls.n; i++) {
 		struct pki_crl *crl = crls.list[i];
 		const bool signed_here = pki_crl_signed_by(crl, issuer);
-		enum outcome o = add_list(s, crl, signed_here);
+		enum list_outcome o = list_set_add(&s->lists, crl, signed_here);
 		bool known = signed_here;
 
-		if (is_proven(s, crl)) {
+		if (list_set_is_proven(&s->lists, crl)) {
 			known = true;
 			any_proven = true;
-			if (o < OUTCOME_OUTDATED && is_outdated(e, crl))
-				o = OUTCOME_OUTDATED;
-		} else if (o == OUTCOME_OLDER) {
+			if (o < LIST_OUTDATED && is_outdated(e, crl))
+				o = LIST_OUTDATED;
+		} else if (o == LIST_OLDER) {
 			/* It is not kept, and nothing that is said of the others changes that. */
-			s->older = true;
+			s->lists.older = true;
 		} else {
 			s->unsettled = true;
 		}
@@ -645,15 +500,15 @@ static void take_crls(const struct evidence *e, struct slot *s, const struct pki
 		is_known = o > worst ? known : is_known || (o == worst && known);
 		worst = MAX(worst, o);
 	}
-	set_next_update(s);
+	s->next_update = list_set_next_update(&s->lists);
 	/* Others may come along with what is proven, as lists of several CAs at one address. Alone they would leave main nothing that is. */
-	if (worst == OUTCOME_BESIDE) {
-		worst = any_proven ? OUTCOME_TAKEN : OUTCOME_UNPROVEN;
+	if (worst == LIST_BESIDE) {
+		worst = any_proven ? LIST_TAKEN : LIST_UNPROVEN;
 		is_known = any_proven;
 	}
-	ret->taken = worst == OUTCOME_TAKEN;
+	ret->taken = worst == LIST_TAKEN;
 	ret->proven = is_known;
-	ret->outdated = worst == OUTCOME_OUTDATED;
+	ret->outdated = worst == LIST_OUTDATED;
 	if (ret->taken)
 		return;
 	ret->next_update = s->next_update;
@@ -704,7 +559,7 @@ int evidence_take(struct evidence *e, const struct proto_news *what, const uint8
 	s = slot_get(e, what->kind, ret->key);
 	if (!s)
 		return -ENOMEM;
-	s->unsettled = s->older = false;
+	s->unsettled = s->lists.older = false;
 	s->serial = 0;
 	s->failure[0] = '\0';
 	if (s->kind == NEWS_CRL)
@@ -723,21 +578,23 @@ bool evidence_settle(struct evidence *e, struct proto_news_taken *ret)
 
 	if (!s || !s->unsettled)
 		return false;
-	for (size_t i = 0; i < s->n_lists; i++) {
-		unproven |= !s->lists[i].proven;
-		proven |= s->lists[i].proven && s->lists[i].came;
-		outdated |= s->lists[i].came && is_outdated(e, s->lists[i].crl);
+	for (size_t i = 0; i < s->lists.n; i++) {
+		const struct listed *l = &s->lists.list[i];
+
+		unproven |= !l->proven;
+		proven |= l->proven && l->came;
+		outdated |= l->came && is_outdated(e, l->crl);
 	}
 	if (unproven) {
 		/* One of those that came together with others. */
-		ret->proven |= ret->taken && proven && !outdated && !s->older;
+		ret->proven |= ret->taken && proven && !outdated && !s->lists.older;
 		return true;
 	}
 	s->unsettled = false;
 	ret->proven = true;
-	ret->outdated = outdated && !s->older;
-	if (s->older || outdated) {
-		refuse(s, ret, outcome_texts[s->older ? OUTCOME_OLDER : OUTCOME_OUTDATED]);
+	ret->outdated = outdated && !s->lists.older;
+	if (s->lists.older || outdated) {
+		refuse(s, ret, outcome_texts[s->lists.older ? LIST_OLDER : LIST_OUTDATED]);
 		return false;
 	}
 	s->failure[0] = ret->text[0] = '\0';

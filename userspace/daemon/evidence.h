@@ -10,20 +10,19 @@
 
 #include "base/time.h"
 #include "daemon/list_marks.h"
+#include "daemon/list_set.h"
 #include "daemon/news.h"
 
 enum {
 	/* As much as main keeps, so that what it has there need not be asked for again and again. */
 	EVIDENCE_SLOTS_MAX = NEWS_ITEMS_MAX,
 	EVIDENCE_BYTES_MAX = NEWS_BYTES_MAX,
-	EVIDENCE_LISTS_MAX = 4,	   /* proven ones of one address */
-	EVIDENCE_UNPROVEN_MAX = 3, /* of those that came last from it, beside these */
 	EVIDENCE_URLS_MAX = 4,	   /* of one certificate and kind */
 	EVIDENCE_ASK_SECONDS = 30, /* how often one that is used is asked for again */
 	/* responders, lists, deltas to these */
 	EVIDENCE_KEYS_MAX = 3 * EVIDENCE_URLS_MAX * PKI_CHAIN_MAX,
 	/* of a path, deltas and others: none makes room for another */
-	EVIDENCE_FOUND_MAX = 2 * EVIDENCE_URLS_MAX * (EVIDENCE_LISTS_MAX + EVIDENCE_UNPROVEN_MAX) *
+	EVIDENCE_FOUND_MAX = 2 * EVIDENCE_URLS_MAX * (LIST_SET_PROVEN_MAX + LIST_SET_UNPROVEN_MAX) *
 			     PKI_CHAIN_MAX,
 };
 
