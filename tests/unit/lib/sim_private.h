@@ -13,6 +13,7 @@ enum sim_event_kind {
 };
 
 struct sim_event {
+	struct sim_event *spare; /* the next one that may be used again */
 	enum sim_event_kind kind;
 	ike_time at;
 	uint64_t order;
