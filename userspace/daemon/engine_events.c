@@ -37,6 +37,7 @@ static const char *const of_engine[] = {
 	"ike-rekeyed",
 	"internal-error",
 	"internal-timeout",
+	"invalid-message-id",
 	"malformed-message",
 	"move-refused",
 	"moved",
