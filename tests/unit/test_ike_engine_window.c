@@ -271,6 +271,58 @@ static void test_one_request_at_a_time_whatever_window_the_peer_has(void **state
 	sim_free(s);
 }
 
+/* Of the IKE SA that is rekeyed, a's requests and b's are lost. */
+static uint64_t lost_spi;
+
+static enum sim_verdict lose_requests_tap(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && p->size >= 28 && ike_load_u64(p->data) == lost_spi &&
+			       p->data[18] != IKE_EXCHANGE_SA_INIT &&
+			       !(p->data[19] & IKE_FLAG_RESPONSE) &&
+			       (p->from.addr.bytes[0] == 192 ||
+				p->data[18] == IKE_EXCHANGE_INFORMATIONAL)
+		       ? SIM_DROP
+		       : SIM_PASS;
+}
+
+/*
+ * Both rekey the IKE SA, and ours is not answered while the peer goes on with its own. The old one is to be deleted, but not before the request
+ * that it waits for: the simulation sees to that.
+ */
+static void test_a_rekeying_that_came_to_nothing_is_answered_before_the_delete(void **state)
+{
+	struct sim *s = sim_new(7);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.dpd_delay = b->conns[0].config.dpd_delay = 0;
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	/* The IDs of a's requests are not the first any more. */
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		sim_run(s, 20 * SIM_S);
+	}
+	lost_spi = sa_of(a)->spi_i;
+	s->tap = lose_requests_tap;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, false), 0);
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, false), 0);
+	sim_run(s, SIM_S);
+	/* The peer goes on, over its own. */
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
+	sim_run(s, SIM_S);
+	assert_true(sa_of(a)->spi_i != lost_spi);
+	sim_run(s, 35 * SIM_S);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(a, "peer-dead"), 0);
+	sim_free(s);
+}
+
 static void test_what_a_peer_says_of_our_message_ids(void **state)
 {
 	struct sim *s = sim_new(4);
@@ -377,6 +429,8 @@ int main(void)
 		cmocka_unit_test(test_a_request_beyond_the_window_is_told_of),
 		cmocka_unit_test(test_a_second_request_before_the_first_is_answered),
 		cmocka_unit_test(test_one_request_at_a_time_whatever_window_the_peer_has),
+		cmocka_unit_test(
+			test_a_rekeying_that_came_to_nothing_is_answered_before_the_delete),
 		cmocka_unit_test(test_what_a_peer_says_of_our_message_ids),
 		cmocka_unit_test(test_esp_that_is_nobodys_is_told_of),
 		cmocka_unit_test(test_a_child_that_only_the_peer_has_is_made_anew),
