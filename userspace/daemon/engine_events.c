@@ -17,6 +17,7 @@ static const char *const of_engine[] = {
 	"child-established",
 	"child-install-failed",
 	"child-limit",
+	"child-narrowed",
 	"child-no-proposal",
 	"child-refused",
 	"child-rekeyed",
