@@ -522,7 +522,12 @@ static void kernel(void)
 		ike_child_traffic(target->engine, now, child,
 				  now - (now > 7000000 ? what % 7 * 1000000 : 0));
 		break;
-	case 3: ike_child_moved(target->engine, now, child, &moved); break;
+	case 3:
+		if (what & 128)
+			ike_unknown_spi(target->engine, now, &peer->addr, moved.port);
+		else
+			ike_child_moved(target->engine, now, child, &moved);
+		break;
 	case 4:
 		if (what & 128)
 			ike_local_lost(target->engine, now, &target->addr.addr);

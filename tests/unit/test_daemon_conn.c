@@ -460,6 +460,26 @@ static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
 	main_world_free(w);
 }
 
+/* Whose address it comes from may be told in its IKE SA; who that is only ike knows. */
+static void packets_that_are_nobodys_are_told_to_ike(void **state _unused_)
+{
+	struct main_world *w = main_world_new();
+	struct cgk_event e = {.kind = CERTGATE_EVENT_UNKNOWN_SPI, .spi = 0x89abcdef};
+	struct cg_endpoint remote;
+
+	/* It does not say from where. */
+	kevent_take(&w->g, &e);
+	assert_int_equal(cg_addr_parse("192.0.2.7", &e.remote.addr), 0);
+	e.remote.port = 4500;
+	kevent_take(&w->g, &e);
+	assert_int_equal(main_world_read(w, ROLE_IKE), MSG_UNKNOWN_SPI);
+	assert_true(msg_get_u64(&w->r) == 0x89abcdef);
+	msg_get_endpoint(&w->r, &remote);
+	assert_true(msg_done(&w->r));
+	assert_true(cg_endpoint_equal(&remote, &e.remote));
+	main_world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +493,7 @@ int main(void)
 		cmocka_unit_test(a_name_without_an_address_is_told_of_once),
 		cmocka_unit_test(a_question_that_was_lost_is_asked_again),
 		cmocka_unit_test(traffic_wakes_the_child_that_it_fits),
+		cmocka_unit_test(packets_that_are_nobodys_are_told_to_ike),
 	};
 
 	cg_log_set_level(CG_LOG_ERROR);

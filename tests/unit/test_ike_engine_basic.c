@@ -298,6 +298,16 @@ static void test_selectors_are_narrowed(void **state)
 	assert_memory_equal(a->sad->local_ts[0].end, ((const uint8_t[]){10, 1, 255, 255}), 4);
 	assert_memory_equal(a->sad->remote_ts[0].end, ((const uint8_t[]){10, 2, 255, 255}), 4);
 	assert_memory_equal(b->sad->remote_ts[0].start, ((const uint8_t[]){10, 1, 0, 0}), 4);
+	/* The operator hears what the peer took of what; once, as one that is rekeyed asks for what it has. */
+	assert_int_equal(sim_reports(a, "child-narrowed"), 1);
+	assert_non_null(strstr(sim_report(a, "child-narrowed")->text,
+			       "takes 10.1.0.0/16 === 10.2.0.0/16;"));
+	assert_non_null(strstr(sim_report(a, "child-narrowed")->text, "10.0.0.0/8 does not go"));
+	assert_int_equal(sim_reports(b, "child-narrowed"), 0);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 20 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "child-narrowed"), 1);
 	sim_free(s);
 }
 

@@ -221,6 +221,86 @@ static void test_a_seed_has_one_story(void **state)
 	assert_int_not_equal(first.hash, other.hash);
 }
 
+/* A pair with traffic, of which a waits for an SA with an SPI that nobody makes, while b sends with it. */
+static struct sim *waits_in_vain(struct sim_node **a, struct sim_node **b, uint32_t spi)
+{
+	struct sim *s = sim_new(4716);
+
+	sim_pair(s, a, b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, *a, *b);
+	sim_assert_no_gaps(s);
+	sim_expect(*a, &(struct ike_out_expect){.connection = 1, .spi_in = spi});
+	(*b)->conns[0].flows[0].active->spi_out = spi;
+	sim_run(s, SIM_S);
+	/* What is held may still arrive. */
+	assert_true((*a)->early > 10);
+	assert_true(s->gaps == 0);
+	return s;
+}
+
+static void test_what_was_held_in_vain_is_a_gap(void **state)
+{
+	const uint32_t spi = 0x4711;
+	struct sim_node *a, *b;
+	struct sim *s = waits_in_vain(&a, &b, spi);
+	uint64_t held = a->early;
+
+	(void)state;
+	assert_int_equal(a->n_expected, 1);
+	sim_expect(a, &(struct ike_out_expect){.connection = 1, .spi_in = spi, .gone = true});
+	assert_true(s->gaps == held);
+	assert_true(a->early_lost == held);
+	assert_non_null(strstr(s->first_gap, "never was an inbound SA"));
+	assert_int_equal(a->n_expected, 0);
+	sim_free(s);
+}
+
+/* Nothing is held for longer than the module does, and an engine that has forgotten what it waits for is not at rest. */
+static void test_what_is_held_for_too_long_is_a_gap(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = waits_in_vain(&a, &b, 0x4712);
+	uint64_t held = a->early;
+
+	(void)state;
+	s->traffic = 0;
+	sim_run(s, 8 * SIM_S);
+	assert_true(s->gaps == 0);
+	sim_run(s, 2 * SIM_S);
+	sim_expected_sweep(a);
+	assert_true(s->gaps >= held);
+	assert_int_equal(a->n_expected, 1);
+	assert_false(sim_at_rest(s));
+	sim_expect(a, &(struct ike_out_expect){.connection = 1, .spi_in = 0x4712, .gone = true});
+	assert_true(sim_at_rest(s));
+	sim_free(s);
+}
+
+/* A planned restart leaves the kernel as it is: it holds on, for as long as it would have, and that the next engine knows of nothing is a gap. */
+static void test_what_is_held_outlives_the_engine_but_not_the_kernel(void **state)
+{
+	for (int dies = 0; dies < 2; dies++) {
+		struct sim_node *a, *b;
+		struct sim *s = waits_in_vain(&a, &b, 0x4713);
+
+		(void)state;
+		if (dies)
+			sim_node_restart(a, true);
+		else
+			sim_hand_over(a);
+		assert_int_equal(a->n_expected, !dies);
+		assert_true(s->gaps == 0);
+		s->traffic = 0;
+		sim_run(s, 10 * SIM_S);
+		sim_expected_sweep(a);
+		assert_int_equal(a->n_expected, 0);
+		if (!dies)
+			assert_true(s->gaps >= a->early);
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +308,9 @@ int main(void)
 		cmocka_unit_test(test_answers_to_an_engine_that_died),
 		cmocka_unit_test(test_a_simulation_that_is_broken_off_tells_its_seed),
 		cmocka_unit_test(test_a_seed_has_one_story),
+		cmocka_unit_test(test_what_was_held_in_vain_is_a_gap),
+		cmocka_unit_test(test_what_is_held_for_too_long_is_a_gap),
+		cmocka_unit_test(test_what_is_held_outlives_the_engine_but_not_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

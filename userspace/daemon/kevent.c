@@ -143,6 +143,20 @@ static void on_endpoint(struct gateway *g, const struct cgk_event *e)
 	}
 }
 
+/* At a rate that the module bounds. */
+static void on_unknown_spi(struct gateway *g, const struct cgk_event *e)
+{
+	struct msg_writer m;
+
+	log_debug("a packet for SPI %08x, which is nobody's", e->spi);
+	if (cg_addr_is_any(&e->remote.addr))
+		return;
+	msg_begin(&m, MSG_UNKNOWN_SPI);
+	msg_put_u64(&m, e->spi);
+	msg_put_endpoint(&m, &e->remote);
+	(void)channel_send(ike_channel(g), &m, -EBADF);
+}
+
 void kevent_take(void *ctx, const struct cgk_event *e)
 {
 	struct gateway *g = ctx;
@@ -162,9 +176,7 @@ void kevent_take(void *ctx, const struct cgk_event *e)
 		break;
 	case CERTGATE_EVENT_ACQUIRE: on_acquire(g, e); break;
 	case CERTGATE_EVENT_ENDPOINT: on_endpoint(g, e); break;
-	case CERTGATE_EVENT_UNKNOWN_SPI:
-		log_debug("a packet for SPI %08x, which is nobody's", e->spi);
-		break;
+	case CERTGATE_EVENT_UNKNOWN_SPI: on_unknown_spi(g, e); break;
 	case CERTGATE_EVENT_AUTH_FAILED:
 		history_add(g, NULL, IKE_NOTICE, "esp-authentication-failed", &e->remote, NULL,
 			    "packets for SPI %08x are not authentic (%ju more since the last time)",

@@ -73,6 +73,7 @@
 	X(CHILD_DEAD,      ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(CHILD_TRAFFIC,   ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(CHILD_MOVED,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
+	X(UNKNOWN_SPI,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(ACQUIRE,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(BINDING_DEAD,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(STATUS_GET,      ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \

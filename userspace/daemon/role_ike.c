@@ -461,7 +461,7 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 	id = msg_get_u64(r);
 	if (type == MSG_CHILD_DEAD || type == MSG_BINDING_DEAD)
 		msg_get_str(r, text, sizeof(text));
-	else if (type == MSG_CHILD_MOVED)
+	else if (type == MSG_CHILD_MOVED || type == MSG_UNKNOWN_SPI)
 		msg_get_endpoint(r, &remote);
 	else if (type == MSG_CHILD_TRAFFIC)
 		seen = now - MIN(now, (ike_time)msg_get_u32(r) * USEC_PER_SEC);
@@ -477,6 +477,8 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 		ike_child_traffic(k->engine, now, id, seen);
 	else if (type == MSG_CHILD_MOVED)
 		ike_child_moved(k->engine, now, id, &remote);
+	else if (type == MSG_UNKNOWN_SPI)
+		ike_unknown_spi(k->engine, now, &remote, (uint32_t)id);
 	else if (type == MSG_BINDING_DEAD)
 		ike_binding_dead(k->engine, now, id, text);
 	else

@@ -93,6 +93,30 @@ static int broken(const struct ik_child *child, const char *why)
 	return -EPROTO;
 }
 
+/* The peer took a part of what was offered (section 2.9). The rest is not asked for: whoever needs it is told what is left out. */
+static void report_narrowed(const struct ik_child *child, const struct ik_config *config,
+			    const struct ike_ts_list *local, const struct ike_ts_list *remote)
+{
+	char ours[IKE_TS_TEXT], theirs[IKE_TS_TEXT], our_part[IKE_TS_TEXT], their_part[IKE_TS_TEXT];
+
+	/* One that is rekeyed asks for what it has. */
+	if (child->replaces ||
+	    (ike_ts_list_contains(local->ts, local->n, child->ts, child->n_local) &&
+	     ike_ts_list_contains(remote->ts, remote->n, child->ts + child->n_local,
+				  child->n_remote)))
+		return;
+	ik_report(
+		child->e, child->conn, &child->sa->remote, IKE_NOTICE, "child-narrowed",
+		"give both sides the same networks, or this side a child for each part that the peer has",
+		"of Child SA %s the peer takes %s === %s; what else there is in %s === %s does not go through it",
+		config->c.children[child->index].name,
+		ike_ts_list_format(local->ts, local->n, our_part, sizeof(our_part)),
+		ike_ts_list_format(remote->ts, remote->n, their_part, sizeof(their_part)),
+		ike_ts_list_format(child->ts, child->n_local, ours, sizeof(ours)),
+		ike_ts_list_format(child->ts + child->n_local, child->n_remote, theirs,
+				   sizeof(theirs)));
+}
+
 int ik_child_answered(struct ik_child *child, const struct ik_config *config,
 		      enum ike_ke_use ke_use, const struct ike_content *content,
 		      struct ike_choice *ret)
@@ -132,6 +156,7 @@ int ik_child_answered(struct ik_child *child, const struct ik_config *config,
 	if (!ike_ts_list_installable(local.ts, local.n, IKE_MAX_CHILD_TS) ||
 	    !ike_ts_list_installable(remote.ts, remote.n, IKE_MAX_CHILD_TS))
 		return broken(child, "its traffic selectors are too many, or have OPAQUE ports");
+	report_narrowed(child, config, &local, &remote);
 	if (ik_child_set_ts(child, local.ts, local.n, remote.ts, remote.n) < 0)
 		return broken(child, "out of memory");
 	child->suite = ret->suite;

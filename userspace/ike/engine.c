@@ -226,6 +226,14 @@ void ike_child_moved(struct ike_engine *e, ike_time now, uint64_t number,
 	leave(e);
 }
 
+void ike_unknown_spi(struct ike_engine *e, ike_time now, const struct cg_endpoint *remote,
+		     uint32_t spi)
+{
+	enter(e, now);
+	ik_info_unknown_spi(e, remote, spi);
+	leave(e);
+}
+
 void ike_local_lost(struct ike_engine *e, ike_time now, const struct cg_addr *addr)
 {
 	enter(e, now);

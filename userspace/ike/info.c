@@ -5,14 +5,88 @@
 #include "ike/state.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
+
+#define TELL_PAUSE (10 * IK_SECOND)
 
 /* ------------------------------------------------------------------ we ask */
+
+/*
+ * To tell the peer that what came from it is of no use here is optional and may be lost: it is said now and then, and never waits for
+ * anything, so that nobody makes us queue.
+ */
+static bool may_tell(const struct ik_sa *sa)
+{
+	return ik_sa_is_up(sa) && !sa->undecided && !sa->active && ik_list_empty(&sa->tasks) &&
+	       (!sa->told_invalid || sa->e->now - sa->told_invalid >= TELL_PAUSE);
+}
+
+/* With a question whether the peer is there, which is what else such a peer is to be asked. */
+static void tell(struct ik_sa *sa, uint16_t type, uint32_t about)
+{
+	struct ik_task *t = ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
+
+	if (!t)
+		return;
+	sa->told_invalid = sa->e->now;
+	t->tells = type;
+	t->about = about;
+	ik_sa_run(sa);
+}
+
+void ik_info_other_id(struct ik_sa *sa, const struct ike_message *msg)
+{
+	const struct ike_header *h = &msg->header;
+	struct ike_engine *e = sa->e;
+	char remote[CG_ENDPOINT_SIZE];
+	size_t len;
+
+	/* An older one is a copy, and has had its answer. */
+	if (h->message_id <= sa->expected_id || !may_tell(sa))
+		return;
+	/* Not before it is known to be the peer's. Its content is nobody's business. */
+	if (ike_sk_open(sa->initiator ? &sa->keys.responder : &sa->keys.initiator, msg, e->plain,
+			&len) < 0) {
+		e->counters.integrity_failed++;
+		return;
+	}
+	OPENSSL_cleanse(e->plain, len);
+	ik_report(
+		e, sa->conn, &sa->remote, IKE_WARNING, "invalid-message-id",
+		"one side goes on from an older state, as after a machine was put back; a new IKE SA mends it",
+		"%s sent a request with message ID %u, where %u is next: it is told so",
+		cg_endpoint_format(&sa->remote, remote), h->message_id, sa->expected_id);
+	tell(sa, IKE_N_INVALID_MESSAGE_ID, h->message_id);
+}
+
+void ik_info_unknown_spi(struct ike_engine *e, const struct cg_endpoint *remote, uint32_t spi)
+{
+	uint64_t key = ik_addr_hash(e, &remote->addr, 0);
+	struct ik_node *node = NULL;
+	struct ik_sa *to[8];
+	size_t n = 0;
+
+	/* On its way into the kernel, or out of it. */
+	if (ik_table_find(&e->esp_spis, spi, NULL))
+		return;
+	/* A packet says where it comes from, and anybody can. Which of several at an address it is of nobody knows. */
+	while (n < sizeof(to) / sizeof(to[0]) && (node = ik_table_find(&e->places, key, node))) {
+		struct ik_sa *sa = IK_ENTRY(node, struct ik_sa, by_place);
+
+		if (cg_addr_equal(&sa->remote.addr, &remote->addr) &&
+		    (!remote->port || remote->port == sa->remote.port) && may_tell(sa))
+			to[n++] = sa;
+	}
+	for (size_t i = 0; i < n && ik_bucket_pass(e, &e->clear_hints, 20, IK_SECOND / 2); i++)
+		tell(to[i], IKE_N_INVALID_SPI, spi);
+}
 
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task)
 {
 	struct ik_child *child = NULL;
 	struct ik_exchange *x;
 	struct ike_builder b;
+	uint8_t about[4];
 
 	if (task->kind == IK_TASK_CHILD_DELETE) {
 		child = ik_child_find(sa->e, task->child);
@@ -39,6 +113,10 @@ int ik_info_request(struct ik_sa *sa, const struct ik_task *task)
 		ike_build_notify(&b, IKE_N_NO_ADDITIONAL_ADDRESSES, IKE_VIEW_NONE);
 	else if (task->kind == IK_TASK_LIFETIME)
 		ik_lifetime_build(sa, &b);
+	if (task->tells) {
+		ike_store_u32(about, task->about);
+		ike_build_notify(&b, task->tells, IKE_VIEW(about, sizeof(about)));
+	}
 	if (task->there)
 		ik_remapped_begin(x);
 	if (task->kind == IK_TASK_ROUTABILITY) {
@@ -201,6 +279,26 @@ static void unknown_spis(struct ik_sa *sa, const struct ike_content *content)
 	}
 }
 
+/*
+ * INVALID_MESSAGE_ID (section 2.3): a request of ours was none for the peer. Nothing follows but that it is told: the answer that will not
+ * come ends the IKE SA in its time, and what the peer says of others has no effect.
+ */
+static void invalid_id(struct ik_sa *sa, const struct ike_content *content)
+{
+	const struct ike_notify *n = ike_content_notify(content, IKE_N_INVALID_MESSAGE_ID, 0);
+	char remote[CG_ENDPOINT_SIZE];
+
+	if (!n || n->data.len != 4 || !ik_sa_is_up(sa) ||
+	    (sa->told_invalid_id && sa->e->now - sa->told_invalid_id < TELL_PAUSE))
+		return;
+	sa->told_invalid_id = sa->e->now;
+	ik_report(
+		sa->e, sa->conn, &sa->remote, IKE_WARNING, "invalid-message-id",
+		"one side goes on from an older state, as after a machine was put back; a new IKE SA mends it",
+		"for %s a request with message ID %u was not the next one; we are at %u",
+		cg_endpoint_format(&sa->remote, remote), ike_load_u32(n->data.data), sa->next_id);
+}
+
 void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
 {
 	struct ike_engine *e = sa->e;
@@ -229,6 +327,7 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 	error = ik_mobike_asked(sa, content);
 	ik_mobike_told(sa, content);
 	unknown_spis(sa, content);
+	invalid_id(sa, content);
 	ik_lifetime_told(sa, content);
 	refused = ike_content_notify(content, IKE_N_AUTHENTICATION_FAILED, 0) &&
 		  sa->state == IK_SA_UP;

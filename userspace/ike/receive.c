@@ -466,6 +466,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 		repeat = true;
 	} else if (h->message_id != sa->expected_id || sa->serving) {
 		e->counters.replayed++;
+		ik_info_other_id(sa, msg);
 		return;
 	}
 	/*

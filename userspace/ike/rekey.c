@@ -343,8 +343,13 @@ void ik_rekey_used(struct ik_sa *sa)
 	if (!sa->undecided || !old || old->state != IK_SA_UP || old->peer_new != ik_sa_spi(sa))
 		return;
 	ik_rekey_takeover(old);
-	if (old->active && old->active->task.kind == IK_TASK_IKE_REKEY)
-		old->active = ik_exchange_free(old->active);
+	/* Our request there comes to nothing, but it is the one that the peer expects before any other (section 2.3). */
+	if (old->active && old->active->task.kind == IK_TASK_IKE_REKEY) {
+		struct ik_sa *ours = ik_sa_find(sa->e, old->active->new_sa);
+
+		if (ours && ours->state == IK_SA_REKEY_OFFER)
+			ik_sa_kill(ours);
+	}
 }
 
 /* ------------------------------------------------------------------ we ask */

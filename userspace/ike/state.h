@@ -215,9 +215,12 @@ enum ik_task_kind {
 struct ik_task {
 	struct ik_link link;
 	enum ik_task_kind kind;
-	uint64_t child;	   /* REKEY, DELETE: number */
-	uint32_t index;	   /* CREATE: of the configured child */
-	bool there;	   /* LIVENESS: see ik_remapped_begin() */
+	uint64_t child; /* REKEY, DELETE: number */
+	uint32_t index; /* CREATE: of the configured child */
+	bool there;	/* LIVENESS: see ik_remapped_begin() */
+	uint16_t
+		tells; /* LIVENESS: with this notification about the number (INVALID_SPI, INVALID_MESSAGE_ID); 0: none */
+	uint32_t about;
 	uint16_t first_ke; /* after INVALID_KE_PAYLOAD */
 	unsigned ke_retries;
 };
@@ -381,10 +384,12 @@ struct ik_sa {
 	bool redundant;	  /* another one of its connection stays */
 	ike_time redundant_since;
 	ike_time created, established, last_in, last_answer;
-	ike_time last_repeat[2]; /* of that answer: to where the peer is, to elsewhere */
-	ike_time asked_back;	 /* where it is, when it was heard from elsewhere; 0: never */
-	ike_time seen_at;	 /* then the peer's messages found us behind NAT; see mobike.c */
-	ike_time authenticated;	 /* of the first of a line of rekeyed ones */
+	ike_time last_repeat[2];  /* of that answer: to where the peer is, to elsewhere */
+	ike_time asked_back;	  /* where it is, when it was heard from elsewhere; 0: never */
+	ike_time told_invalid;	  /* what came from the peer and is of no use here; 0: never */
+	ike_time told_invalid_id; /* that the peer says so of a message ID of ours; 0: never */
+	ike_time seen_at;	  /* then the peer's messages found us behind NAT; see mobike.c */
+	ike_time authenticated;	  /* of the first of a line of rekeyed ones */
 	ike_time rekey_at, reauth_at;
 	struct ik_timer life; /* setup, rekey and watch, by state */
 	struct ik_timer reauth_timer, dpd, keepalive;
@@ -712,6 +717,10 @@ void ik_keys_out(const struct ik_sa *sa);
 int ik_info_request(struct ik_sa *sa, const struct ik_task *task);
 void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
 void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
+/* A request with an ID that is none in the window (section 2.3), not seen to be authentic yet. */
+void ik_info_other_id(struct ik_sa *sa, const struct ike_message *msg);
+/* ESP that is nobody's came from there (section 1.5). */
+void ik_info_unknown_spi(struct ike_engine *e, const struct cg_endpoint *remote, uint32_t spi);
 /* No answer came: the peer is dead. */
 void ik_info_timeout(struct ik_sa *sa);
 void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);

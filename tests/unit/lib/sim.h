@@ -62,6 +62,15 @@ struct sim_sa {
 	unsigned moves;
 };
 
+/* The SPI of a Child SA to come, and the packets that are held for it. */
+struct sim_expected {
+	uint32_t spi;
+	uint64_t engine; /* that said so, see sim_node.engines */
+	ike_time until;	 /* nothing is held any more then */
+	struct sim_held *held;
+	size_t n_held;
+};
+
 /* One direction of one configured child. */
 struct sim_flow {
 	uint32_t connection, index;
@@ -142,10 +151,7 @@ struct sim_node {
 	} * nonces;
 	size_t n_nonces, size_nonces;
 	/* SPIs of Child SAs to come, with the packets held for each; how many there were of both */
-	struct {
-		uint32_t spi;
-		uint64_t held;
-	} * expected;
+	struct sim_expected *expected;
 	size_t n_expected, size_expected;
 	uint64_t expects, early, early_lost;
 	uint64_t expired; /* Child SAs that came to a hard limit */

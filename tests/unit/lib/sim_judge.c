@@ -59,18 +59,21 @@ bool sim_all_up(struct sim *s)
 	return true;
 }
 
-static bool at_rest(struct sim *s)
+bool sim_at_rest(struct sim *s)
 {
 	if (!sim_all_up(s))
 		return false;
 	for (struct sim_node *n = s->nodes; n; n = n->next) {
 		size_t children = 0, conns = 0;
 
+		sim_expected_sweep(n);
+
 		for (size_t i = 0; i < n->max_conns; i++) {
 			children += n->conns[i].used ? n->conns[i].config.n_children : 0;
 			conns += n->conns[i].used;
 		}
-		if (n->n_sad != children || n->live_bindings != conns || !sim_watch_rest(n))
+		if (n->n_sad != children || n->n_expected || n->live_bindings != conns ||
+		    !sim_watch_rest(n))
 			return false;
 		for (size_t i = 0; i < n->max_conns; i++)
 			for (size_t k = 0; n->conns[i].used && k < n->conns[i].config.n_children;
@@ -84,7 +87,7 @@ static bool at_rest(struct sim *s)
 void sim_assert_rest(struct sim *s)
 {
 	/* Not in the middle of something that a timer has just begun. */
-	bool ok = at_rest(s) || sim_until(s, 30 * SIM_S, at_rest);
+	bool ok = sim_at_rest(s) || sim_until(s, 30 * SIM_S, sim_at_rest);
 
 	if (!ok)
 		sim_print(s);
@@ -102,6 +105,8 @@ void sim_assert_up(struct sim *s, ike_time within)
 
 void sim_assert_no_gaps(struct sim *s)
 {
+	for (struct sim_node *n = s->nodes; n; n = n->next)
+		sim_expected_sweep(n);
 	if (s->gaps) {
 		sim_print(s);
 		print_message("%" PRIu64 " packets lost, the first %s\n", s->gaps, s->first_gap);

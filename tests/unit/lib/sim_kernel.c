@@ -9,6 +9,9 @@
 
 #include "sim_private.h"
 
+/* As long as the module holds packets (CERTGATE_MAX_LARVAL). */
+#define LARVAL_TIME (10 * SIM_S)
+
 static struct sim_flow *flow_of(struct sim_node *n, uint32_t connection, uint32_t index)
 {
 	struct sim_conn *c = sim_conn_of(n, connection);
@@ -31,51 +34,156 @@ static void trace(const struct sim_node *n, const char *what, uint64_t child)
 			      what, child);
 }
 
-/* False: there is no such. */
-static bool expected_end(struct sim_node *n, uint32_t spi, bool added)
+static void gap(struct sim *s, const struct sim_node *n, struct sim_flow *flow, ike_time sent,
+		const char *why)
 {
-	for (size_t i = 0; i < n->n_expected; i++) {
-		if (n->expected[i].spi != spi)
-			continue;
-		n->early_lost += added ? 0 : n->expected[i].held;
-		n->expected[i] = n->expected[--n->n_expected];
-		return true;
-	}
-	return false;
+	if (!flow || !flow->flowing || sent < flow->since)
+		return;
+	if (!s->gaps++)
+		(void)snprintf(s->first_gap, sizeof(s->first_gap), "at %.6f from %s: %s",
+			       (double)s->now / SIM_S, n->name, why);
 }
 
-/* What comes is held, and counts as received: it is when the SA is added. */
-static bool expected_hold(struct sim_node *n, uint32_t spi)
+struct wire_esp {
+	struct sim_esp esp;
+	struct sim_node *from;
+	uint32_t connection, index;
+};
+
+static void lost(struct sim *s, const struct wire_esp *w, const char *why)
+{
+	struct sim_flow *flow = flow_of(w->from, w->connection, w->index);
+
+	if (flow)
+		flow->lost_at_peer++;
+	gap(s, w->from, flow, w->esp.sent_at, why);
+}
+
+static void arrived(struct sim *s, const struct wire_esp *w)
+{
+	struct sim_flow *theirs = flow_of(w->from, w->connection, w->index);
+
+	if (!theirs)
+		return;
+	if (!theirs->flowing)
+		theirs->since = s->now;
+	theirs->flowing = true;
+	theirs->received++;
+}
+
+static void take(struct sim_node *n, struct sim_sa *sa, const struct wire_esp *w,
+		 const struct cg_endpoint *from);
+
+struct sim_held {
+	struct wire_esp w;
+	struct cg_endpoint from;
+};
+
+/* All that is held for it is lost. */
+static void held_lost(struct sim_node *n, struct sim_expected *x)
+{
+	for (size_t i = 0; i < x->n_held; i++) {
+		char why[160];
+
+		n->early_lost++;
+		(void)snprintf(why, sizeof(why),
+			       "%.60s held a packet for SPI %08x, which never was an inbound SA",
+			       n->name, x->spi);
+		lost(n->sim, &x->held[i].w, why);
+	}
+	free(x->held);
+	x->held = NULL;
+	x->n_held = 0;
+}
+
+/* What was held goes through the SA that is there now; counting it may end that. */
+static void held_taken(struct sim_node *n, struct sim_expected *x, uint64_t child)
+{
+	size_t size = x->n_held;
+	struct sim_held *held = x->held;
+
+	for (size_t i = 0; i < size; i++) {
+		struct sim_sa *sa = sad_find(n, child);
+
+		if (sa && !memcmp(sa->key_in, held[i].w.esp.key, sa->key_len)) {
+			take(n, sa, &held[i].w, &held[i].from);
+			continue;
+		}
+		n->early_lost++;
+		lost(n->sim, &held[i].w, "it was held for an SA that has other keys");
+	}
+	free(held);
+}
+
+static struct sim_expected *expected_find(struct sim_node *n, uint32_t spi)
+{
+	for (size_t i = 0; i < n->n_expected; i++)
+		if (n->expected[i].spi == spi)
+			return &n->expected[i];
+	return NULL;
+}
+
+void sim_expected_sweep(struct sim_node *n)
 {
 	for (size_t i = 0; i < n->n_expected; i++) {
-		if (n->expected[i].spi != spi)
+		struct sim_expected *x = &n->expected[i];
+
+		if (n->sim->now < x->until)
 			continue;
-		n->expected[i].held++;
-		n->early++;
-		return true;
+		held_lost(n, x);
+		/* An engine that knows of it says when it needs it no more. */
+		if (x->engine != n->engines)
+			n->expected[i--] = n->expected[--n->n_expected];
 	}
-	return false;
+}
+
+void sim_expected_clear(struct sim_node *n)
+{
+	for (size_t i = 0; i < n->n_expected; i++)
+		free(n->expected[i].held);
+	n->n_expected = 0;
+}
+
+/* What comes is held, and arrives when the SA is added. */
+static bool expected_hold(struct sim_node *n, const struct wire_esp *w,
+			  const struct cg_endpoint *from)
+{
+	struct sim_expected *x = expected_find(n, w->esp.spi);
+
+	if (!x || n->sim->now >= x->until)
+		return false;
+	x->held = realloc(x->held, (x->n_held + 1) * sizeof(*x->held));
+	assert_non_null(x->held);
+	x->held[x->n_held++] = (struct sim_held){.w = *w, .from = *from};
+	n->early++;
+	return true;
 }
 
 void sim_expect(struct sim_node *n, const struct ike_out_expect *o)
 {
+	struct sim_expected *x;
+
 	trace(n, o->gone ? "expect no more" : "expect", o->spi_in);
+	sim_expected_sweep(n);
+	x = expected_find(n, o->spi_in);
 	if (o->gone) {
-		assert_true(expected_end(n, o->spi_in, false));
+		assert_non_null(x);
 		assert_true(o->request == 0);
+		held_lost(n, x);
+		*x = n->expected[--n->n_expected];
 		return;
 	}
 	assert_non_null(flow_of(n, o->connection, o->child_index));
 	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next)
 		assert_int_not_equal(sa->spi_in, o->spi_in);
-	assert_false(expected_end(n, o->spi_in, false));
+	assert_null(x);
 	if (n->n_expected == n->size_expected) {
 		n->size_expected = n->size_expected ? n->size_expected * 2 : 16;
 		n->expected = realloc(n->expected, n->size_expected * sizeof(*n->expected));
 		assert_non_null(n->expected);
 	}
-	n->expected[n->n_expected].spi = o->spi_in;
-	n->expected[n->n_expected++].held = 0;
+	n->expected[n->n_expected++] = (struct sim_expected){
+		.spi = o->spi_in, .engine = n->engines, .until = n->sim->now + LARVAL_TIME};
 	n->expects++;
 	if (o->request)
 		sim_answer_later(n, IKE_OUT_CHILD_EXPECT, o->request, 0, NULL, 0);
@@ -170,6 +278,7 @@ void sim_place(struct sim_node *n, const struct ike_out_place *o)
 void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 {
 	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
+	struct sim_expected *x;
 	struct sim_sa *sa;
 
 	trace(n, o->activate_on_use ? "add on use" : "add", o->child);
@@ -183,7 +292,6 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, -1, NULL, 0);
 		return;
 	}
-	(void)expected_end(n, o->spi_in, true);
 	assert_true(o->binding && n->bindings[o->binding]);
 	n->places[o->binding] = o->remote.addr;
 	for (sa = n->sad; sa; sa = sa->next)
@@ -224,6 +332,14 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	if (flow)
 		flow->newest = sa->child;
 	sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, 0, NULL, 0);
+	sim_expected_sweep(n);
+	x = expected_find(n, o->spi_in);
+	if (x) {
+		struct sim_expected was = *x;
+
+		*x = n->expected[--n->n_expected];
+		held_taken(n, &was, sa->child);
+	}
 }
 
 void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only)
@@ -287,22 +403,6 @@ void sim_binding_release(struct sim_node *n, uint64_t binding)
 	n->live_bindings--;
 }
 
-static void gap(struct sim *s, const struct sim_node *n, struct sim_flow *flow, ike_time sent,
-		const char *why)
-{
-	if (!flow || !flow->flowing || sent < flow->since)
-		return;
-	if (!s->gaps++)
-		(void)snprintf(s->first_gap, sizeof(s->first_gap), "at %.6f from %s: %s",
-			       (double)s->now / SIM_S, n->name, why);
-}
-
-struct wire_esp {
-	struct sim_esp esp;
-	struct sim_node *from;
-	uint32_t connection, index;
-};
-
 void sim_node_traffic(struct sim_node *n)
 {
 	for (size_t c = 0; c < n->max_conns; c++) {
@@ -344,63 +444,57 @@ void sim_node_traffic(struct sim_node *n)
 void sim_esp_lost(struct sim *s, const struct sim_packet *p, const char *why)
 {
 	struct wire_esp w;
-	struct sim_flow *flow;
 
 	memcpy(&w, p->data, sizeof(w));
-	flow = flow_of(w.from, w.connection, w.index);
-	if (flow)
-		flow->lost_at_peer++;
-	gap(s, w.from, flow, w.esp.sent_at, why);
+	lost(s, &w, why);
 }
 
-void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
+static void take(struct sim_node *n, struct sim_sa *sa, const struct wire_esp *w,
+		 const struct cg_endpoint *from)
 {
-	struct wire_esp w;
-	struct sim_sa *sa;
-	struct sim_flow *theirs, *ours;
+	struct sim_flow *ours;
 
-	memcpy(&w, p->data, sizeof(w));
-	for (sa = n->sad; sa; sa = sa->next)
-		if (sa->spi_in == w.esp.spi && !memcmp(sa->key_in, w.esp.key, sa->key_len))
-			break;
-	if (!sa && expected_hold(n, w.esp.spi))
-		return;
-	if (!sa) {
-		char why[200];
-
-		(void)snprintf(why, sizeof(why),
-			       "%.60s has no inbound SA %08x for packet %" PRIu64 " sent at %.6f",
-			       n->name, w.esp.spi, w.esp.number, (double)w.esp.sent_at / SIM_S);
-		sim_esp_lost(n->sim, p, why);
-		return;
-	}
 	/* Outer addresses are looked at, unless the peer may be followed (RFC 7296 section 2.23). */
-	if (!(sa->udp && sa->follow) &&
-	    (sa->udp ? !cg_endpoint_equal(&sa->remote, &p->from)
-		     : !cg_addr_equal(&sa->remote.addr, &p->from.addr))) {
-		sim_esp_lost(n->sim, p, "it comes from elsewhere");
+	if (!(sa->udp && sa->follow) && (sa->udp ? !cg_endpoint_equal(&sa->remote, from)
+						 : !cg_addr_equal(&sa->remote.addr, &from->addr))) {
+		lost(n->sim, w, "it comes from elsewhere");
 		return;
 	}
 	if (!count_packet(n, sa, false)) {
-		sim_esp_lost(n->sim, p, "its inbound SA is dead");
+		lost(n->sim, w, "its inbound SA is dead");
 		return;
 	}
-	theirs = flow_of(w.from, w.connection, w.index);
-	if (theirs) {
-		if (!theirs->flowing)
-			theirs->since = n->sim->now;
-		theirs->flowing = true;
-		theirs->received++;
-	}
+	arrived(n->sim, w);
 	ours = flow_of(n, sa->connection, sa->index);
 	if (sa->on_use && ours && !n->one_policy) {
 		sa->on_use = false;
 		ours->active = sa;
 	}
 	ike_child_traffic(n->engine, n->sim->now, sa->child, n->sim->now);
-	if (sa->udp && !cg_endpoint_equal(&sa->remote, &p->from)) {
-		sa->remote = p->from;
-		ike_child_moved(n->engine, n->sim->now, sa->child, &p->from);
+	if (sa->udp && !cg_endpoint_equal(&sa->remote, from)) {
+		sa->remote = *from;
+		ike_child_moved(n->engine, n->sim->now, sa->child, from);
+	}
+}
+
+void sim_esp_receive(struct sim_node *n, const struct sim_packet *p)
+{
+	struct wire_esp w;
+	struct sim_sa *sa;
+
+	memcpy(&w, p->data, sizeof(w));
+	for (sa = n->sad; sa; sa = sa->next)
+		if (sa->spi_in == w.esp.spi && !memcmp(sa->key_in, w.esp.key, sa->key_len))
+			break;
+	if (sa) {
+		take(n, sa, &w, &p->from);
+	} else if (!expected_hold(n, &w, &p->from)) {
+		char why[200];
+
+		(void)snprintf(why, sizeof(why),
+			       "%.60s has no inbound SA %08x for packet %" PRIu64 " sent at %.6f",
+			       n->name, w.esp.spi, w.esp.number, (double)w.esp.sent_at / SIM_S);
+		lost(n->sim, &w, why);
 	}
 }
 
@@ -414,6 +508,7 @@ void sim_sad_clear(struct sim_node *n)
 	}
 	n->sad = NULL;
 	n->n_sad = 0;
+	sim_expected_clear(n);
 	for (size_t c = 0; c < n->max_conns; c++)
 		for (size_t i = 0; i < 4; i++)
 			n->conns[c].flows[i].active = NULL;

@@ -441,7 +441,6 @@ void sim_engine_new(struct sim_node *n, bool hold)
 	n->engine_config.hold = hold;
 	assert_int_equal(ike_engine_new(&n->engine_config, n->sim->now, &n->engine), 0);
 	n->engine_config.hold = false;
-	n->n_expected = 0;
 	n->engines++;
 	n->deadline = 0;
 }

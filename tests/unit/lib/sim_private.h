@@ -53,12 +53,17 @@ void sim_sad_activate(struct sim_node *n, uint64_t child);
 void sim_sad_move(struct sim_node *n, const struct ike_out_child *o);
 void sim_sad_limit(struct sim_node *n, const struct sim_event *e);
 void sim_sad_clear(struct sim_node *n);
+/* What was held for too long is lost. */
+void sim_expected_sweep(struct sim_node *n);
+/* The kernel has gone, with all that it held. */
+void sim_expected_clear(struct sim_node *n);
 void sim_place(struct sim_node *n, const struct ike_out_place *o);
 void sim_binding_release(struct sim_node *n, uint64_t binding);
 void sim_node_traffic(struct sim_node *n);
 void sim_node_drain(struct sim_node *n);
 void sim_node_answer(struct sim_node *n, struct sim_event *e);
 void sim_node_free(struct sim_node *n);
+bool sim_at_rest(struct sim *s);
 void sim_watch_datagram(struct sim_node *n, const uint8_t *data, size_t size);
 void sim_watch_child(struct sim_node *n, const struct ike_out_child_add *o);
 void sim_watch_engine(struct sim_node *n);
