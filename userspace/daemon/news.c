@@ -422,6 +422,9 @@ static int take(struct news *n, const struct record *r, const uint8_t *parts, in
 	struct news_item *item;
 	int e;
 
+	/* It would be written again as another one. */
+	if (memchr(at, 0, r->url_len))
+		return -EBADMSG;
 	what = (struct proto_news){.kind = (enum news_kind)r->kind};
 	memcpy(what.url, at, r->url_len);
 	pki_printable(what.url);

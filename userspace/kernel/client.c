@@ -17,6 +17,8 @@
 
 /* Answers of a dump come in pages of up to 32 KiB. */
 #define CGK_ANSWER_SIZE 32768
+/* The kernel has no greater error numbers. */
+#define ERRNO_MAX	4095
 
 int cgk_fail(struct cgk *k, int err, const char *fmt, ...)
 {
@@ -60,6 +62,9 @@ static int explain(struct cgk *k, const struct nlmsghdr *nlh, int err)
 	uint32_t miss_nest = 0;
 	long miss = -1;
 
+	/* Of the request's header, too, only what is there. */
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*e))
+		return cgk_fail(k, err, "%s", strerror(-err));
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		skip += mnl_nlmsg_get_payload_len(&e->msg);
 	if (nlh->nlmsg_flags & NLM_F_ACK_TLVS && skip <= mnl_nlmsg_get_payload_len(nlh)) {
@@ -68,7 +73,8 @@ static int explain(struct cgk *k, const struct nlmsghdr *nlh, int err)
 
 			switch (mnl_attr_get_type(a)) {
 			case NLMSGERR_ATTR_MSG:
-				if (mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+				if (mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
+				    *mnl_attr_get_str(a))
 					text = mnl_attr_get_str(a);
 				break;
 			case NLMSGERR_ATTR_OFFS: cgk_attr_at(request, v, attr, sizeof(attr)); break;
@@ -87,6 +93,12 @@ static int explain(struct cgk *k, const struct nlmsghdr *nlh, int err)
 			attr[0] ? ")" : "");
 }
 
+/* libmnl takes lengths from 2^31 on for negative ones, which fit everywhere. */
+static bool is_message(const struct nlmsghdr *nlh, int len)
+{
+	return mnl_nlmsg_ok(nlh, len) && nlh->nlmsg_len <= (unsigned int)len;
+}
+
 static int receive(struct cgk *k, int (*fn)(void *, const struct nlmsghdr *), void *ctx)
 {
 	_Alignas(NLMSG_ALIGNTO) uint8_t answer[CGK_ANSWER_SIZE];
@@ -102,7 +114,7 @@ static int receive(struct cgk *k, int (*fn)(void *, const struct nlmsghdr *), vo
 		if (n < 0)
 			return cgk_fail(k, -errno, "reading from the kernel: %s", strerror(errno));
 
-		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
+		for (; is_message(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
 			/* left over from an exchange that was broken off */
 			if (nlh->nlmsg_seq != k->seq || nlh->nlmsg_pid != portid)
 				continue;
@@ -113,7 +125,7 @@ static int receive(struct cgk *k, int (*fn)(void *, const struct nlmsghdr *), vo
 
 				if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(int))
 					err = *(const int *)mnl_nlmsg_get_payload(nlh);
-				if (err > 0)
+				if (err > 0 || err < -ERRNO_MAX)
 					err = -EPROTO;
 				if (err < 0 && nlh->nlmsg_type == NLMSG_ERROR)
 					return explain(k, nlh, err);
@@ -446,7 +458,7 @@ int cgk_events_read(struct cgk_events *ev, void (*fn)(void *ctx, const struct cg
 
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
+		for (; is_message(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
 			const struct genlmsghdr *g = mnl_nlmsg_get_payload(nlh);
 			struct cgk_event e;
 

@@ -2,7 +2,8 @@
 /*
  * A mistake for the fuzzers to find: what a parser was handed is copied to where, for some lengths, there is room for one byte less. Linked into a second
  * program of each fuzzer in front of functions that its input should reach (the linker's --wrap); a fuzzer that does not find it does not look
- * where it should. tests/host/fuzz_planted.sh runs them; nothing else is built with this.
+ * where it should. Where there are several, PLANTED in the environment names the one that has the mistake. tests/host/fuzz_planted.sh runs them; nothing
+ * else is built with this.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,22 +11,30 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/control.h"
+#include "base/time.h"
+#include "daemon/conn.h"
+#include "daemon/msg.h"
+#include "daemon/proto_revocation.h"
 #include "ike/crypto.h"
 #include "ike/message.h"
 #include "ike/snapshot_codec.h"
 #include "ike/ts.h"
+#include "kernel/client.h"
 #include "pki/algid.h"
 #include "pki/cert.h"
 #include "pki/crl.h"
 #include "pki/name.h"
 #include "pki/usage.h"
 
-/* Each program has one of the functions below in front of the real one; of the others there is no real one. */
+/* Each program has some of the functions below in front of the real one; of the others there is no real one. */
 #define WEAK __attribute__((weak))
 
 static void copy(const char *function, const void *data, size_t len)
 {
-	bool short_of_room = len % 8 == 7;
+	const char *chosen = getenv("PLANTED");
+	bool here = !chosen || !strcmp(chosen, function + strlen("__wrap_"));
+	bool short_of_room = here && len % 8 == 7;
 	void *to = malloc(len - short_of_room);
 
 	/* Said here: who reads the report's stack may have no time to find the names. */
@@ -40,7 +49,7 @@ static void copy(const char *function, const void *data, size_t len)
 
 /* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
 
-/* config: an address somewhere in the file */
+/* config: an address somewhere in the file; daemon: in a line of /etc/hosts */
 WEAK int __real_cg_addr_parse(const char *s, struct cg_addr *ret);
 int __wrap_cg_addr_parse(const char *s, struct cg_addr *ret);
 int __wrap_cg_addr_parse(const char *s, struct cg_addr *ret)
@@ -56,6 +65,77 @@ int __wrap_base64_decode(const char *s, size_t slen, void *out, size_t size, siz
 {
 	copy(__func__, s, slen);
 	return __real_base64_decode(s, slen, out, size, ret_len);
+}
+
+/* daemon: something of its own length in a message; local: the path of a binding that a main handed over */
+WEAK const uint8_t *__real_msg_get_blob(struct msg_reader *r, size_t max, size_t *ret_len);
+const uint8_t *__wrap_msg_get_blob(struct msg_reader *r, size_t max, size_t *ret_len);
+const uint8_t *__wrap_msg_get_blob(struct msg_reader *r, size_t max, size_t *ret_len)
+{
+	const uint8_t *data = __real_msg_get_blob(r, max, ret_len);
+
+	if (data)
+		copy(__func__, data, *ret_len);
+	return data;
+}
+
+/* daemon: a request on the control socket that is one */
+WEAK int __real_control_parse_request(json_t *msg, const char **ret_op, json_t **ret_args);
+int __wrap_control_parse_request(json_t *msg, const char **ret_op, json_t **ret_args);
+int __wrap_control_parse_request(json_t *msg, const char **ret_op, json_t **ret_args)
+{
+	int r = __real_control_parse_request(msg, ret_op, ret_args);
+
+	if (r == 0)
+		copy(__func__, *ret_op, strlen(*ret_op) + 1);
+	return r;
+}
+
+/* local: the argument of an operation of the control socket */
+WEAK struct conn *__real_conn_find_name(const struct gateway *g, const char *name);
+struct conn *__wrap_conn_find_name(const struct gateway *g, const char *name);
+struct conn *__wrap_conn_find_name(const struct gateway *g, const char *name)
+{
+	copy(__func__, name, strlen(name) + 1);
+	return __real_conn_find_name(g, name);
+}
+
+/* local: when something was revoked, as the file of that has it */
+WEAK int __real_parse_timestamp(const char *s, int64_t *ret);
+int __wrap_parse_timestamp(const char *s, int64_t *ret);
+int __wrap_parse_timestamp(const char *s, int64_t *ret)
+{
+	copy(__func__, s, strlen(s) + 1);
+	return __real_parse_timestamp(s, ret);
+}
+
+/* local: two marks of one list in the file of those */
+WEAK bool __real_pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b);
+bool __wrap_pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b);
+bool __wrap_pki_crl_mark_newer(const struct pki_crl_mark *a, const struct pki_crl_mark *b)
+{
+	/* All are of one length. */
+	copy(__func__, a, a->this_update % 4 == 1 ? 7 : 8);
+	return __real_pki_crl_mark_newer(a, b);
+}
+
+/* local: where something in the file of what was fetched is from */
+WEAK int __real_proto_news_key(const struct proto_news *p, uint8_t ret[PKI_SHA256_SIZE]);
+int __wrap_proto_news_key(const struct proto_news *p, uint8_t ret[PKI_SHA256_SIZE]);
+int __wrap_proto_news_key(const struct proto_news *p, uint8_t ret[PKI_SHA256_SIZE])
+{
+	copy(__func__, p->url, strlen(p->url) + 1);
+	return __real_proto_news_key(p, ret);
+}
+
+/* local: a name in an answer of the kernel's */
+WEAK void __real_cgk_text(const struct nlattr *a, char *out, size_t size);
+void __wrap_cgk_text(const struct nlattr *a, char *out, size_t size);
+void __wrap_cgk_text(const struct nlattr *a, char *out, size_t size)
+{
+	if (a)
+		copy(__func__, mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
+	__real_cgk_text(a, out, size);
 }
 
 /* ike_proposal: a payload with proposals */
