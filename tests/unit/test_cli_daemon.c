@@ -126,6 +126,17 @@ static struct ran ask(const char *op, const char *args, const char *answer, cons
 	"\"attempts\":0,\"last_error\":{\"time\":\"" time "\",\"code\":\"child-refused\"," \
 	"\"text\":\"what " name " says\"}}"
 
+/* Up, with a child that came up a minute after the IKE SA. */
+#define LATER_CHILD(name, time)                                                            \
+	"{\"name\":\"" name "\",\"state\":\"up\",\"interface\":\"cg2\","                   \
+	"\"local_address\":\"any\",\"remote_address\":\"192.0.2.1\","                      \
+	"\"children\":[{\"name\":\"x\",\"state\":\"up\","                                  \
+	"\"established_at\":\"2020-01-01T00:00:00Z\"},{\"name\":\"y\",\"state\":\"up\","   \
+	"\"established_at\":\"2020-01-01T00:01:00Z\"}],"                                   \
+	"\"ike\":{\"established_at\":\"2020-01-01T00:00:00Z\"},"                           \
+	"\"attempts\":0,\"last_error\":{\"time\":\"" time "\",\"code\":\"child-refused\"," \
+	"\"text\":\"what " name " says\"}}"
+
 #define REST                                                               \
 	"\"daemon\":{\"version\":\"0.1.0\",\"pid\":812,\"uptime\":86400}," \
 	"\"module\":{\"version\":\"0.1.0\",\"lease_remaining\":3412}"
@@ -253,6 +264,25 @@ static void status_of_many_tells_what_fails_beside_what_is_up(void **state)
 	assert_holds(r.out, "\nnew\n  last error   what new says (child-refused, ");
 	assert_holds(r.out, "\npart\n  last error   what part says (child-refused, ");
 	assert_null(strstr(r.out, "what old says"));
+}
+
+/* A child that was refused, and came up a minute later: that is well again, though the IKE SA is older. */
+static void status_of_many_is_well_when_a_child_came_up_since(void **state)
+{
+	_cleanup_ran_ struct ran r = ask(
+		"status", "{}",
+		OK_RESULT(
+			"{\"connections\":[" CONNECTION("a") "," CONNECTION("b") "," CONNECTION("c") "," LATER_CHILD(
+				"before",
+				"2020-01-01T00:00:01Z") "," LATER_CHILD("since",
+									"2020-01-01T00:01:01Z") "]," REST
+												"}"),
+		"status", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(r.status, CLI_OK);
+	assert_null(strstr(r.out, "what before says"));
+	assert_holds(r.out, "\nsince\n  last error   what since says (child-refused, ");
 }
 
 static void status_long_shows_all_in_detail(void **state)
@@ -689,6 +719,7 @@ int main(void)
 		cmocka_unit_test(status_tells_what_failed_and_is_no_connections),
 		cmocka_unit_test(status_of_many_is_a_table_with_the_errors_below),
 		cmocka_unit_test(status_of_many_tells_what_fails_beside_what_is_up),
+		cmocka_unit_test(status_of_many_is_well_when_a_child_came_up_since),
 		cmocka_unit_test(status_long_shows_all_in_detail),
 		cmocka_unit_test(status_of_one_asks_for_one),
 		cmocka_unit_test(json_is_the_result_as_it_came),

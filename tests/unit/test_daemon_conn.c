@@ -480,6 +480,28 @@ static void packets_that_are_nobodys_are_told_to_ike(void **state _unused_)
 	main_world_free(w);
 }
 
+/* Whoever sends from the peer's address may claim what he likes: beside what is up it is told, and no failure of it. */
+static void what_anybody_may_claim_is_no_failure_of_what_is_up(void **state _unused_)
+{
+	const struct cg_endpoint remote = {.addr = {.family = AF_INET, .bytes = {192, 0, 2, 1}},
+					   .port = 500};
+	struct main_world *w = main_world_new();
+	struct child k = {.conn = &w->c};
+
+	history_claimed(&w->g, &w->c, IKE_WARNING, "other-version", &remote, NULL, "nothing is up");
+	assert_string_equal(w->c.last_error.code, "other-version");
+	LIST_INSERT_HEAD(&w->c.children, &k, of_conn);
+	history_add(&w->g, &w->c, IKE_ERROR, "child-refused", &remote, NULL, "one of two");
+	assert_string_equal(w->c.last_error.code, "child-refused");
+	history_claimed(&w->g, &w->c, IKE_WARNING, "malformed-message", &remote, NULL, "spoofed");
+	assert_string_equal(w->c.last_error.code, "child-refused");
+	main_world_said(w, "malformed-message", "spoofed");
+	LIST_REMOVE(&k, of_conn);
+	history_claimed(&w->g, &w->c, IKE_WARNING, "half-open-limit", &remote, NULL, "down again");
+	assert_string_equal(w->c.last_error.code, "half-open-limit");
+	main_world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +516,7 @@ int main(void)
 		cmocka_unit_test(a_question_that_was_lost_is_asked_again),
 		cmocka_unit_test(traffic_wakes_the_child_that_it_fits),
 		cmocka_unit_test(packets_that_are_nobodys_are_told_to_ike),
+		cmocka_unit_test(what_anybody_may_claim_is_no_failure_of_what_is_up),
 	};
 
 	cg_log_set_level(CG_LOG_ERROR);

@@ -52,6 +52,7 @@ static enum ike_rank rank(void *ctx, const struct cg_endpoint *local _unused_,
 		say(w, 0, w->echo, number);
 	return data[0] == 'K'	? IKE_RANK_KNOWN
 	       : data[0] == 'B' ? IKE_RANK_BEGUN
+	       : data[0] == 'C' ? IKE_RANK_RETURNED
 	       : data[0] == 'R' ? IKE_RANK_REFUSED
 				: IKE_RANK_STRANGER;
 }
@@ -270,6 +271,28 @@ static void no_lane_keeps_others_out(void **state)
 	assert_int_equal(w->overloads, 0);
 }
 
+/* However many prefixes somebody has to return cookies from: peers that are expected come in, and so do strangers. */
+static void cookies_from_everywhere_keep_nobody_out(void **state)
+{
+	struct world *w = *state;
+	uint32_t lane = 0;
+
+	for (int round = 0; round < 12; round++) {
+		for (uint32_t k = 0; k < SOCKETS * 200; k++)
+			say(w, k % SOCKETS, 'C', lane++ << 16);
+		turns(w, 1);
+	}
+	assert_true(w->overloads > 1000);
+	w->overloads = 0;
+	w->n = 0;
+	say(w, 0, 'B', 1 << 16);
+	say(w, 1, 'S', 1 << 16);
+	turns(w, 3);
+	assert_int_equal(w->overloads, 0);
+	assert_int_equal(handled(w, 'B'), 1);
+	assert_int_equal(handled(w, 'S'), 1);
+}
+
 /* However many peers that are known have something to say at once: after so many of them it is the others' turn. */
 static void known_have_bounded_turns(void **state)
 {
@@ -316,6 +339,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(nobody_waits_forever, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_lane_keeps_others_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(cookies_from_everywhere_keep_nobody_out, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(known_have_bounded_turns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_refused_does_not_wait, set_up, tear_down),
 	};

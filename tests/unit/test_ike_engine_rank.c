@@ -10,7 +10,7 @@
 
 /* ------------------------------------------------------------------ datagrams */
 
-enum { REQUEST, RESPONSE, RANKS = 4 };
+enum { REQUEST, RESPONSE, RANKS = IKE_RANK_REFUSED + 1 };
 
 static struct {
 	unsigned seen[256][2][RANKS];
@@ -75,7 +75,8 @@ static enum sim_verdict rank_tap(struct sim *s, struct sim_packet *p)
 static void assert_only(unsigned of[RANKS], enum ike_rank rank)
 {
 	assert_true(of[rank] > 0);
-	assert_int_equal(of[0] + of[1] + of[2] + of[3], of[rank]);
+	for (unsigned i = 0; i < RANKS; i++)
+		assert_true(i == rank || of[i] == 0);
 }
 
 /* A whole life, with the rank that a request to begin has. */
@@ -131,7 +132,7 @@ static void test_who_is_expected_is_no_stranger(void **state)
 	sim_free(s);
 }
 
-/* Nor is who returns a cookie, from where it was sent to, with what it was given for; in its own lane. */
+/* Nor is who returns a cookie, from where it was sent to, with what it was given for; in the lane of its prefix. */
 static void test_who_returns_a_cookie_is_no_stranger(void **state)
 {
 	struct sim *s = sim_new(423);
@@ -163,8 +164,8 @@ static void test_who_returns_a_cookie_is_no_stranger(void **state)
 			ike_cookie_rotate(&b->engine->jar, &b->engine_config.random);
 		len = stranger_init(77, IKE_VIEW(cookie, sizeof(cookie)), buf, sizeof(buf));
 		assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &other),
-				 i < 2 ? IKE_RANK_BEGUN : IKE_RANK_STRANGER);
-		assert_int_equal(other == lane, i == 2);
+				 i < 2 ? IKE_RANK_RETURNED : IKE_RANK_STRANGER);
+		assert_int_equal(other, lane);
 		near.addr.bytes[3] = 10;
 		assert_int_equal(ike_rank(b->engine, &to, &near, buf, len, &other),
 				 IKE_RANK_STRANGER);
@@ -179,7 +180,7 @@ static void test_who_returns_a_cookie_is_no_stranger(void **state)
 	len = stranger_init(77, IKE_VIEW(cookie, sizeof(cookie) - 1), buf, sizeof(buf));
 	assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &other), IKE_RANK_STRANGER);
 	len = stranger_init(77, IKE_VIEW(cookie, sizeof(cookie)), buf, sizeof(buf));
-	assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &other), IKE_RANK_BEGUN);
+	assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &other), IKE_RANK_RETURNED);
 	for (size_t i = 0; i < sizeof(cookie); i++) {
 		size_t at = IKE_HEADER_LEN + 8 + i;
 
@@ -188,6 +189,38 @@ static void test_who_returns_a_cookie_is_no_stranger(void **state)
 				 IKE_RANK_STRANGER);
 		buf[at] ^= 1;
 	}
+	sim_free(s);
+}
+
+/* Whoever has a prefix has all its addresses, and is given a cookie at each: that makes one lane. */
+static void test_cookies_of_a_prefix_share_a_lane(void **state)
+{
+	struct cg_endpoint to = sim_endpoint("2001:db8::1", 500),
+			   from = sim_endpoint("2001:db8:7:1::1", 500);
+	uint8_t buf[4096], cookie[IKE_COOKIE_LEN];
+	struct sim *s = sim_new(424);
+	struct ike_content content;
+	struct ike_message msg;
+	struct sim_node *a, *b;
+	uint64_t lanes[3];
+	size_t len;
+
+	(void)state;
+	stranger_pair(s, &a, &b);
+	for (uint8_t i = 0; i < 3; i++) {
+		/* Two of one /56, one of another. */
+		from.addr.bytes[i < 2 ? 7 : 6] = 1 + i;
+		len = stranger_init(77, IKE_VIEW_NONE, buf, sizeof(buf));
+		assert_int_equal(ike_message_parse(buf, len, &msg, NULL), 0);
+		assert_int_equal(ike_content_parse(&msg.outer, false, false, &content, NULL), 0);
+		assert_int_equal(ike_cookie_make(&b->engine->jar, content.nonce, &from, 77, cookie),
+				 0);
+		len = stranger_init(77, IKE_VIEW(cookie, sizeof(cookie)), buf, sizeof(buf));
+		assert_int_equal(ike_rank(b->engine, &to, &from, buf, len, &lanes[i]),
+				 IKE_RANK_RETURNED);
+	}
+	assert_int_equal(lanes[0], lanes[1]);
+	assert_int_not_equal(lanes[0], lanes[2]);
 	sim_free(s);
 }
 
@@ -439,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_known_datagrams_are_told_from_strangers),
 		cmocka_unit_test(test_who_is_expected_is_no_stranger),
 		cmocka_unit_test(test_who_returns_a_cookie_is_no_stranger),
+		cmocka_unit_test(test_cookies_of_a_prefix_share_a_lane),
 		cmocka_unit_test(test_who_is_up_is_no_stranger),
 		cmocka_unit_test(test_ten_thousand_that_are_up_cost_no_more_than_one),
 		cmocka_unit_test(test_behind_nat_a_peer_goes_on_from_elsewhere),

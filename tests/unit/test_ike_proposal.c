@@ -80,9 +80,11 @@ static void the_key_exchange_that_was_sent_is_taken_if_it_may_be(void **state)
 /* What had the peer send it is not authentic: one that is there by explicit choice is not taken while a better one is common. */
 static void a_weak_key_exchange_is_taken_where_the_policy_has_it_first(void **state)
 {
-	static const char strong[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_384 MODP_1024",
-			  weak[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_1024 ECP_384",
-			  alone[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_1024";
+	static const char
+		strong[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_384 MODP_1024",
+		weak[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_1024 ECP_384",
+		alone[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_1024",
+		mixed[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 MODP_1024 MODP_2048 MODP_2048_256";
 
 	(void)state;
 	assert_string_equal(choose_ike(strong, weak, IKE_KE_MODP_1024),
@@ -93,6 +95,9 @@ static void a_weak_key_exchange_is_taken_where_the_policy_has_it_first(void **st
 			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/MODP_1024");
 	assert_string_equal(choose_ike(alone, weak, IKE_KE_MODP_1024),
 			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/MODP_1024");
+	/* What would be asked for instead is no better. */
+	assert_string_equal(choose_ike(mixed, mixed, IKE_KE_MODP_2048_256),
+			    "AES_GCM_16-256/PRF_HMAC_SHA2_256/MODP_2048_256");
 }
 
 static void nothing_in_common_is_no_proposal_chosen(void **state)

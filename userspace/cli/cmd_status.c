@@ -49,15 +49,25 @@ static bool is_up(const char *state)
 	return streq(state, "up") || streq(state, "partial");
 }
 
-/* Below the table: what failed, unless all is well again since. */
+/*
+ * Below the table: what failed, unless all is up and something of it came up since. What still fails beside that is tried again, and is here again.
+ * Times are UTC, of one length: their order is that of their characters.
+ */
 static bool has_problem(const json_t *c)
 {
 	const char *failed = json_str(json_object_get(c, "last_error"), "time", NULL);
 	const char *since = json_str(json_object_get(c, "ike"), "established_at", NULL);
+	const json_t *child;
+	size_t i;
 
 	if (!json_object_get(c, "last_error"))
 		return false;
-	/* Times are UTC, of one length: their order is that of their characters. */
+	json_array_foreach(json_object_get(c, "children"), i, child) {
+		const char *up = json_str(child, "established_at", NULL);
+
+		if (up && (!since || strcmp(up, since) > 0))
+			since = up;
+	}
 	return !streq(json_str(c, "state", ""), "up") || !failed || !since ||
 	       strcmp(failed, since) > 0;
 }

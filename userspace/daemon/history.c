@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "daemon/child.h"
 #include "daemon/conn.h"
 #include "daemon/control.h"
 #include "daemon/gateway.h"
@@ -174,7 +175,7 @@ static void make_printable(char *text)
 
 enum failure {
 	NO_FAILURE,
-	CLAIMED_FAILURE, /* nobody who waits gives up for it */
+	CLAIMED_FAILURE, /* nobody who waits gives up for it, and it is none of what is up */
 	FAILURE
 };
 
@@ -200,7 +201,8 @@ static void add(struct gateway *g, struct conn *conn, enum ike_severity severity
 
 	if (conn && severity > IKE_DEBUG)
 		remember(&conn->history, severity, code, text, hint_text);
-	if (conn && failure != NO_FAILURE)
+	if (conn &&
+	    (failure == FAILURE || (failure == CLAIMED_FAILURE && conn_children_up(conn) == 0)))
 		fill(&conn->last_error, severity, code, text, hint_text);
 	if (conn && failure == FAILURE)
 		ops_failed(g, conn);

@@ -47,8 +47,8 @@ void history_add(struct gateway *g, struct conn *conn, enum ike_severity severit
 		 const struct cg_endpoint *remote, const char *hint, const char *fmt, ...)
 	_printf_(7, 8);
 /*
- * The same for the failure of one who has the connection's address and has shown nothing else, and so may be anybody: it is the last error, but nobody who waits
- * for the connection gives up.
+ * The same for the failure of one who has the connection's address and has shown nothing else, and so may be anybody: it is the last error, unless something of the
+ * connection is up, and nobody who waits for the connection gives up.
  */
 void history_claimed(struct gateway *g, struct conn *conn, enum ike_severity severity,
 		     const char *code, const struct cg_endpoint *remote, const char *hint,

@@ -15,13 +15,14 @@
 #include "base/time.h"
 #include "daemon/fair_queue.h"
 
-#define BURST	     16
-#define BURSTS	     64	 /* a socket may fill faster than it is read */
-#define KNOWN	     256 /* a turn, or so much time */
-#define KNOWN_USEC   4000
-#define TURN	     64 /* of the others, or so much time */
-#define TURN_USEC    2000
-#define OF_STRANGERS 4	  /* of so many one is a stranger's, if there is one */
+#define BURST	   16
+#define BURSTS	   64  /* a socket may fill faster than it is read */
+#define KNOWN	   256 /* a turn, or so much time */
+#define KNOWN_USEC 4000
+#define TURN	   64 /* of the others, or so much time */
+#define TURN_USEC  2000
+#define OF_STRANGERS \
+	4 /* of so many one is a stranger's, and one of who returned a cookie, if there is one */
 #define WAITING	     4096 /* of each kind, and their bytes: as many sites may begin at once */
 #define WAITING_SIZE ((size_t)4 * 1024 * 1024)
 #define LANE	     256 /* of one IKE SA, address or prefix: the fragments of a message */
@@ -48,7 +49,7 @@ struct ike_sockets {
 	struct event_base *base;
 	const struct ike_socket_ops *ops;
 	void *ctx;
-	struct fair_queue *known, *begun, *strangers;
+	struct fair_queue *known, *begun, *returned, *strangers;
 	unsigned int others; /* that had a turn: a turn may be too short for OF_STRANGERS */
 	struct event *turn;  /* that of those who wait: after all sockets that are readable */
 	struct ike_socket *list;
@@ -76,20 +77,20 @@ static void plan_turn(struct ike_sockets *s)
 	static const struct timeval at_once = {0};
 
 	if (fair_queue_count(s->known) + fair_queue_count(s->begun) +
-			    fair_queue_count(s->strangers) >
+			    fair_queue_count(s->returned) + fair_queue_count(s->strangers) >
 		    0 &&
 	    !evtimer_pending(s->turn, NULL))
 		(void)event_add(s->turn, &at_once);
 }
 
-/* The next of one queue, or of the other one. False: there is none. */
-static bool hand_on(struct ike_sockets *s, struct fair_queue *q, struct fair_queue *other)
+/* The next of the first of so many queues that has one. False: there is none. */
+static bool hand_on(struct ike_sockets *s, struct fair_queue *const *queues, size_t n)
 {
-	struct fair_item *item = fair_queue_take(q);
+	struct fair_item *item = NULL;
 	const struct waiting *w;
 
-	if (!item && other)
-		item = fair_queue_take(other);
+	for (size_t i = 0; i < n && !item; i++)
+		item = fair_queue_take(queues[i]);
 	if (!item)
 		return false;
 	w = (const struct waiting *)item->data;
@@ -104,15 +105,18 @@ static void on_turn(evutil_socket_t fd _unused_, short what _unused_, void *user
 	usec_t begun = now_boottime();
 
 	for (unsigned int i = 0; i < KNOWN && now_boottime() - begun < KNOWN_USEC; i++) {
-		if (!hand_on(s, s->known, NULL))
+		if (!hand_on(s, &s->known, 1))
 			break;
 	}
 	begun = now_boottime();
 	for (unsigned int i = 0; i < TURN && now_boottime() - begun < TURN_USEC; i++) {
-		/* One in so many is a stranger's, so that whoever has begun keeps none out. */
-		bool other = s->others++ % OF_STRANGERS == OF_STRANGERS - 1;
+		/* One in so many is a stranger's, and one of who returned a cookie, so that whoever has begun keeps none out. */
+		struct fair_queue *const first[OF_STRANGERS] = {s->begun, s->returned, s->begun,
+								s->strangers};
+		struct fair_queue *const turn[] = {first[s->others++ % OF_STRANGERS], s->begun,
+						   s->returned, s->strangers};
 
-		if (!hand_on(s, other ? s->strangers : s->begun, other ? s->begun : s->strangers))
+		if (!hand_on(s, turn, ARRAY_SIZE(turn)))
 			break;
 	}
 	plan_turn(s);
@@ -133,11 +137,12 @@ int ike_sockets_new(struct event_base *base, const struct ike_socket_ops *ops, v
 	*s = (struct ike_sockets){.base = base, .ops = ops, .ctx = ctx};
 	s->known = fair_queue_new(&limits);
 	s->begun = fair_queue_new(&limits);
+	s->returned = fair_queue_new(&limits);
 	s->strangers = fair_queue_new(&limits);
 	s->complaints = (struct cg_ratelimit){.interval = 10 * USEC_PER_SEC, .burst = 5};
 	s->buffers = malloc((size_t)BURST * DATAGRAM_MAX);
 	s->turn = evtimer_new(base, on_turn, s);
-	if (!s->known || !s->begun || !s->strangers || !s->buffers || !s->turn) {
+	if (!s->known || !s->begun || !s->returned || !s->strangers || !s->buffers || !s->turn) {
 		(void)ike_sockets_free(s);
 		return -ENOMEM;
 	}
@@ -163,6 +168,7 @@ struct ike_sockets *ike_sockets_free(struct ike_sockets *s)
 	}
 	(void)fair_queue_free(s->known);
 	(void)fair_queue_free(s->begun);
+	(void)fair_queue_free(s->returned);
 	(void)fair_queue_free(s->strangers);
 	if (s->turn)
 		event_free(s->turn);
@@ -212,6 +218,7 @@ static void sort(struct ike_sockets *s, const struct cg_endpoint *local,
 	case IKE_RANK_REFUSED: s->ops->datagram(s->ctx, local, remote, data, size); return;
 	case IKE_RANK_KNOWN: q = s->known; break;
 	case IKE_RANK_BEGUN: q = s->begun; break;
+	case IKE_RANK_RETURNED: q = s->returned; break;
 	case IKE_RANK_STRANGER: break;
 	}
 	if (!queue_add(q, lane, local, remote, data, size))

@@ -14,7 +14,7 @@ struct ike_sockets;
 
 /*
  * Datagrams are as they come, non-ESP marker included where the port has one. They wait until all sockets have been read, as many as there is room for: what is known comes
- * first, then those that have begun before strangers, each a bounded number at a time; of equals one of each lane in turn.
+ * first, then those that have begun before who returned a cookie, and these before strangers, each a bounded number at a time; of equals one of each lane in turn.
  */
 struct ike_socket_ops {
 	enum ike_rank (*rank)(void *ctx, const struct cg_endpoint *local,

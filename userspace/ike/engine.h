@@ -497,11 +497,17 @@ void ike_counters(const struct ike_engine *e, struct ike_counters *ret);
 
 /*
  * Whose a datagram is, as its header has it, which is not authentic but was not guessed either: of an IKE SA that is up, or of an attempt of ours, from where the peer is; of a
- * negotiation that a peer has begun, or begins at an address that is configured, or where it is up, or from where it returned a cookie, or of the IKE SA of one who may have moved; or of a stranger. What is none, or longer than a stranger's may be, is
+ * negotiation that a peer has begun, or begins at an address that is configured, or where it is up, or of the IKE SA of one who may have moved; of one who returned a cookie; or of a stranger. What is none, or longer than a stranger's may be, is
  * refused: the engine counts it, which costs nothing. For whoever has more of them than there is time for: the first come first.
  * *ret_lane: the IKE SA, address or prefix that it is of, as a number that only we know; of equals of a rank each has its turn.
  */
-enum ike_rank { IKE_RANK_KNOWN, IKE_RANK_BEGUN, IKE_RANK_STRANGER, IKE_RANK_REFUSED };
+enum ike_rank {
+	IKE_RANK_KNOWN,
+	IKE_RANK_BEGUN,
+	IKE_RANK_RETURNED,
+	IKE_RANK_STRANGER,
+	IKE_RANK_REFUSED,
+};
 enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *local,
 		       const struct cg_endpoint *remote, const uint8_t *data, size_t size,
 		       uint64_t *ret_lane);

@@ -154,8 +154,8 @@ static bool offer_allows_no_ke(struct offered o)
 }
 
 /*
- * A method that is there by explicit choice alone, though another one is common: what made the peer send it is not authentic (1.2), so it is not taken
- * for that it was sent, but only where the policy has it first.
+ * A method that is there by explicit choice alone, though what would be asked for instead, the policy's first common one, is not: what made the peer send it is not
+ * authentic (1.2), so it is not taken for that it was sent.
  */
 static bool is_downgrade(const struct ike_policy_proposal *p, struct offered o, uint16_t ke)
 {
@@ -166,11 +166,11 @@ static bool is_downgrade(const struct ike_policy_proposal *p, struct offered o, 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct ike_policy_transform *t = &p->transforms[i];
 
-		if (t->type != IKE_TRANSFORM_KE || !offer_has(o, t->type, t->id, 0))
+		if (t->type != IKE_TRANSFORM_KE || t->id == IKE_KE_NONE ||
+		    !offer_has(o, t->type, t->id, 0))
 			continue;
 		info = ike_dh_info(t->id);
-		if (info && !info->legacy)
-			return true;
+		return info && !info->legacy;
 	}
 	return false;
 }

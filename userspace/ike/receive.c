@@ -60,14 +60,19 @@ static struct ik_sa *find_sa(const struct ike_engine *e, const struct cg_endpoin
 	return sa;
 }
 
-/* Of strangers those of a prefix share a lane. */
-static enum ike_rank stranger(const struct ike_engine *e, const struct cg_endpoint *remote,
-			      uint64_t *ret_lane)
+/* Those of a prefix share a lane: whoever has one has as many addresses as he likes. */
+static uint64_t lane_of_prefix(const struct ike_engine *e, const struct cg_endpoint *remote)
 {
 	struct cg_addr prefix;
 
 	ik_halfopen_prefix(&remote->addr, &prefix);
-	*ret_lane = ik_addr_hash(e, &prefix, 1);
+	return ik_addr_hash(e, &prefix, 1);
+}
+
+static enum ike_rank stranger(const struct ike_engine *e, const struct cg_endpoint *remote,
+			      uint64_t *ret_lane)
+{
+	*ret_lane = lane_of_prefix(e, remote);
 	return IKE_RANK_STRANGER;
 }
 
@@ -119,13 +124,16 @@ enum ike_rank ike_rank(const struct ike_engine *e, const struct cg_endpoint *loc
 		sa = r == 0 ? find_sa(e, local, &h) : NULL;
 	if (size - marker > IK_INIT_MAX && (init || !sa))
 		return IKE_RANK_REFUSED;
-	if (init && !response &&
-	    (ik_conn_expected(e, local, remote) ||
-	     returns_cookie(e, remote, &h,
-			    IKE_VIEW(data + marker + IKE_HEADER_LEN,
-				     size - marker - IKE_HEADER_LEN)))) {
+	if (init && !response && ik_conn_expected(e, local, remote)) {
 		*ret_lane = ik_addr_hash(e, &remote->addr, 0);
 		return IKE_RANK_BEGUN;
+	}
+	if (init && !response &&
+	    returns_cookie(e, remote, &h,
+			   IKE_VIEW(data + marker + IKE_HEADER_LEN,
+				    size - marker - IKE_HEADER_LEN))) {
+		*ret_lane = lane_of_prefix(e, remote);
+		return IKE_RANK_RETURNED;
 	}
 	if (!sa || (init && (sa->state != IK_SA_INIT_SENT || sa->local.vrf != local->vrf)))
 		return stranger(e, remote, ret_lane);
