@@ -45,6 +45,8 @@ stop_both() {
 	: >"$gate_root/hq/log"
 }
 
+peer_log=$libre_root/branch/log # of both_ask
+
 logs() {
 	ktap_log "$gate_root/hq/log" "$libre_root/branch/log"
 }
@@ -289,25 +291,6 @@ stop_both
 MODE=initiator-only interop_hq hq-rsa2048 'dpd_delay: 2' 'dpd_timeout: 6' 'key_log: true'
 libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
 t 'without limits of our own: the tunnel is up' gate_up hq branch || logs
-
-# both_ask OURS THEIRS: certgate begins by the command OURS to rekey, libreswan by THEIRS. What certgate says is lost until libreswan has asked, then its answer is,
-# until libreswan has answered what certgate says again: each has asked before it hears of the other. Only CREATE_CHILD_SA is meant (RFC 7296 section
-# 3.1: the exchange type, 36, and the flag of responses, 0x20), as a question whether somebody lives is nothing to cross.
-both_ask() {
-	local status
-	heard=$(wc -l <"$libre_root/branch/log")
-	local ours='ip saddr 198.51.100.2 udp dport 500 @th,208,8 36' theirs='ip saddr 203.0.113.2 udp dport 500 @th,208,8 36' answer='@th,216,8 & 0x20 == 0x20'
-	between "counter ours {}
-		chain held { type filter hook forward priority filter; $ours counter name ours drop; }"
-	$1 && wait_for 12 dropped ours && between "counter theirs {}
-		chain held { type filter hook forward priority filter; $ours drop; $theirs counter name theirs; }" &&
-		$2 && wait_for 12 dropped theirs && between "counter answers {}
-		chain held { type filter hook forward priority filter; $ours $answer drop; $theirs $answer counter name answers; }" &&
-		wait_for 12 dropped answers
-	status=$?
-	nothing_between
-	return $status
-}
 
 # crossed WHAT: libreswan had asked before it answered, the last time that both did
 crossed() {

@@ -112,7 +112,7 @@ pings_read() {
 	with_the_files -Y "ip.src == $1 && icmp.type == 8 && ip.dst == 10.2.0.10" | wc -l
 }
 
-ktap_begin 75
+ktap_begin 77
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -184,16 +184,29 @@ t 'certgate has a new certificate: strongSwan is asked to authenticate anew, and
 t 'of the tunnel before nothing is left' wait_for 10 one_pair || logs
 stop_both
 
-# Both rekey at once, first the Child SA, which certgate does by order, then the IKE SA, in time for its limit.
-MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}}' interop_hq hq-p256 'key_log: true'
+# crossed WHAT: what strongSwan says of the last time that both rekeyed a CHILD or the IKE SA: it had asked, and heard that certgate asks as well, before it
+# answered, and before it was answered, if it was.
+crossed() {
+	local request='CREATE_CHILD_SA request [0-9]+ \\[ SA No KE '
+	[ "$1" = IKE ] || request='CREATE_CHILD_SA request [0-9]+ \\[ N\\(REKEY_SA\\)'
+	awk -v request="$request" -v collision="detected $1_REKEY collision with $1_REKEY" -v heard="$heard" 'NR <= heard { next }
+		/CREATE_CHILD_SA|collision/ { print }
+		$0 ~ "generating " request && !sent { sent = NR }
+		$0 ~ "parsed " request && !asked { asked = NR }
+		/generating CREATE_CHILD_SA response/ && !answered { answered = NR }
+		/parsed CREATE_CHILD_SA response/ && !told { told = NR }
+		index($0, collision) { collided = NR }
+		END { exit !(sent && asked && collided && sent < asked && asked < answered && (!told || answered < told)) }' "$peer_log"
+}
+
+# Both rekey the IKE SA at once, certgate in time for its limit.
+MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}}' interop_hq hq-p256
 swan_branch branch-p256 "$gcm" aes256gcm16
 start_branch && interop_start
 t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
-old=$(gate_field hq branch children.0.spi_in)
-t 'both rekey the Child SA at once and nothing is lost' lossless 4 both_rekey 'gate hq keylog branch on' 'swan branch --rekey --child hq' || logs
-t 'one of each is left' eval 'wait_for 15 one_each && [ "$(gate_field hq branch children.0.spi_in)" != "$old" ] && ping_both' || { swan branch --list-sas; logs; }
 old=$(gate_field hq branch ike.spi_i)
-t 'both rekey the IKE SA at once and nothing is lost' lossless 4 both_rekey true 'swan branch --rekey --ike hq' || logs
+t 'both rekey the IKE SA at once and nothing is lost' lossless 4 both_ask true 'swan branch --rekey --ike hq' || logs
+t 'which crossed' crossed IKE || logs
 t 'one IKE SA and one Child SA are left' eval 'wait_for 15 one_each && [ "$(gate_field hq branch ike.spi_i)" != "$old" ] && ping_both' || { swan branch --list-sas; logs; }
 t 'and nobody had to authenticate again' eval '[ "$(grep -c event=peer-admitted "$gate_root/hq/log")" = 1 ]' || logs
 stop_both
@@ -204,7 +217,15 @@ swan_branch branch-p256 "$gcm" aes256gcm16-esn
 start_branch && interop_start
 t 'a peer that will vanish: the tunnel is up' gate_up hq branch || logs
 
-# Before that, keys for who looks on: those of an IKE SA that is up, and of the Child SA that is made for it.
+# Before that, both rekey the Child SA at once, as a key log has certgate do. Of the two that come of it the one that certgate has made in vain stays for twice
+# five seconds, while the other is made anew, since there are peers that use the one that was made last; strongSwan deletes its own at once.
+old=$(gate_field hq branch children.0.spi_in)
+t 'both rekey the Child SA at once and nothing is lost' lossless 4 both_ask 'gate hq keylog branch on' 'swan branch --rekey --child hq' || logs
+t 'these crossed as well' crossed CHILD || logs
+t 'one of each is left' eval 'wait_for 30 one_each && [ "$(gate_field hq branch children.0.spi_in)" != "$old" ] && ping_both' || { swan branch --list-sas; logs; }
+gate hq keylog branch off >/dev/null
+
+# And keys for who looks on: those of an IKE SA that is up, and of the Child SA that is made for it.
 wire_open 'esp or udp port 500 or udp port 4500'
 old=$(gate_field hq branch children.0.spi_in)
 t 'keys are written by order' gate hq keylog branch on || logs
