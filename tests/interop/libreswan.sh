@@ -115,7 +115,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 18; else ktap_begin 149; fi
+if emulated; then ktap_begin 18; else ktap_begin 150; fi
 scripts/peer libreswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 50 || exit 1
@@ -269,9 +269,10 @@ one_each() {
 }
 
 # Rekeying, by libreswan, and in User-mode Linux by certgate in time for its own limits.
-emulated || POLICY='{ike: {lifetime_seconds: 10}, ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 12}}'
+group=''
+emulated || group=';dh31' POLICY='{ike: {lifetime_seconds: 10}, ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 12, pfs_group: [CURVE25519]}}'
 MODE=default interop_hq hq-rsa2048
-libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 && start_branch && interop_start
+libre_branch branch-rsa2048 "$gcm_ike" "aes_gcm256$group" && start_branch && interop_start
 t 'before rekeying: the tunnel is up' gate_up hq branch || logs
 old=$(spi)
 t 'libreswan rekeys the Child SA and nothing is lost' lossless 4 whack --rekey-ipsec || logs
@@ -280,6 +281,7 @@ if ! emulated; then
 	old=$(spi) ike=$(ike_spi)
 	t 'certgate rekeys both SAs and nothing is lost' lossless 12 true || logs
 	t 'the Child SA is another one, and libreswan was the responder' eval '[ "$(spi)" != "$old" ] && said "responder rekeyed Child SA"' || logs
+	t 'with a key exchange of its own' eval '[[ $(gate_field hq branch children.0.suite) == AES_GCM_16-256/CURVE25519/* ]] && said "responder rekeyed Child SA.*-DH31"' || { gate hq status branch; logs; }
 	t 'so is the IKE SA' eval '[ "$(ike_spi)" != "$ike" ] && said "responder rekeyed IKE SA"' || logs
 	POLICY=''
 fi

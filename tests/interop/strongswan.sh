@@ -15,18 +15,19 @@ cd "$(dirname "$0")/../.." || exit 1
 # What is tried with one start of both daemons: a connection each, with what WHAT says of it
 meetings_new() {
 	several_new
-	what=() begins=() pfs=() schemes=() ours=() swan_connections=''
+	what=() begins=() rekeyed=() schemes=() ours=() swan_connections=''
 }
 
 # meeting WHO WHAT CERT POLICY PEER-CERT IKE ESP [LINES...]: WHO begins, certgate or strongSwan, with certgate's certificate and policy
 # (see several_add) and strongSwan's certificate and proposals. LINE: one more of certgate's connection. LINES go into strongSwan's.
 # Each begins when it is its turn, by order.
-# SCHEME: of both signatures, as strongSwan's log names it; OURS: of certgate's, where that is another one. PFS=yes: strongSwan rekeys the Child SA.
+# SCHEME: of both signatures, as strongSwan's log names it; OURS: of certgate's, where that is another one. REKEYED: strongSwan rekeys the Child SA, which has
+# this suite then.
 meeting() {
 	local who=$1 mode=responder-only
 	[ "$who" = strongSwan ] || mode=initiator-only
 	several_add $mode "$3" "$4" 'start: on-traffic' ${LINE:+"$LINE"}
-	what[n]=$2 begins[n]=$who schemes[n]=${SCHEME:-} ours[n]=${OURS:-${SCHEME:-}} pfs[n]=${PFS:-}
+	what[n]=$2 begins[n]=$who schemes[n]=${SCHEME:-} ours[n]=${OURS:-${SCHEME:-}} rekeyed[n]=${REKEYED:-}
 	swan_connections+=$(SWAN_LOCAL=$peer SWAN_REMOTE=${IPV6:+2001:db8:1::2} SWAN_LOCAL_TS=${SWAN_LOCAL_TS:-$net} swan_connection "c$n" "${@:5}")$'\n'
 }
 
@@ -62,11 +63,17 @@ apart() {
 	said "$1" 'IKE_AUTH response 1 \[.* AUTH' && ! said "$1" 'IKE_AUTH response 1 \[.* SA ' && said "$1" 'CREATE_CHILD_SA response'
 }
 
-# strongswan_rekeys N: its Child SA
+# strongswan_rekeys N SUITE: its Child SA
 strongswan_rekeys() {
 	local old
 	old=$(gate_field hq "c$1" children.0.spi_in)
-	swan branch --rekey --child "c$1" && wait_for 10 eval '[ "$(gate_field hq "c'"$1"'" children.0.spi_in)" != "'"$old"'" ]' && several_ping "$1"
+	swan branch --rekey --child "c$1" && wait_for 10 eval '[ "$(gate_field hq "c'"$1"'" children.0.spi_in)" != "'"$old"'" ]' && several_ping "$1" && is_suite "c$1" "$2"
+}
+
+# is_suite CONNECTION SUITE: of its Child SA
+is_suite() {
+	gate_field hq "$1" children.0.suite
+	gate_is hq "$1" children.0.suite "$2"
 }
 
 # logs_of N: also what was said of connection N
@@ -85,7 +92,11 @@ meet() {
 	esac
 	t "$say: ping crosses both ways" several_ping "$1" || logs_of "$1"
 	[ -z "${schemes[$1]:-}" ] || t "$say: signed that way" signed "$1" "${ours[$1]}" "${schemes[$1]}" || logs
-	[ -z "${pfs[$1]:-}" ] || t "$say: the Child SA is rekeyed with a key exchange of its own" strongswan_rekeys "$1" || logs
+	case ${rekeyed[$1]:-} in
+	'') ;;
+	*/MODP_* | */ECP_*) t "$say: the Child SA is rekeyed with a key exchange of its own" strongswan_rekeys "$1" "${rekeyed[$1]}" || logs ;;
+	*) t "$say: the Child SA is rekeyed without a key exchange" strongswan_rekeys "$1" "${rekeyed[$1]}" || logs ;;
+	esac
 }
 
 # meet_all N: the first N of them, first those that certgate begins
@@ -120,7 +131,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 31; else ktap_begin 193; fi
+if emulated; then ktap_begin 32; else ktap_begin 202; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 45 || exit 1
@@ -153,16 +164,16 @@ if ! emulated; then
 	both_roles 'AES-CBC-128 with HMAC-SHA2-256, MODP 2048, no ESN' hq-rsa2048 \
 		'{ike: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128], prf: [PRF_HMAC_SHA2_256], dh_groups: [MODP2048]}, ipsec: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128]}}' \
 		branch-p256 aes128-sha256-prfsha256-modp2048 aes128-sha256-noesn
-	PFS=yes both_roles 'P-521, AES-CBC-192 with HMAC-SHA2-384, MODP 3072, PRF SHA2-512' hq-p521 \
+	SCHEME=ECDSA_WITH_SHA512_DER REKEYED=AES_CBC-192/HMAC_SHA2_384_192/MODP_3072/ESN both_roles 'P-521, AES-CBC-192 with HMAC-SHA2-384, MODP 3072, PRF SHA2-512' hq-p521 \
 		'{ike: {encryption: [AES_CBC-192], integrity: [HMAC_SHA2_384_192], prf: [PRF_HMAC_SHA2_512], dh_groups: [MODP3072]}, ipsec: {encryption: [AES_CBC-192], integrity: [HMAC_SHA2_384_192], pfs_group: [MODP3072]}}' \
 		branch-p521 aes192-sha384-prfsha512-modp3072 aes192-sha384-modp3072-esn
-	PFS=yes both_roles 'AES-GCM-192, P-521' hq-p256 \
+	REKEYED=AES_GCM_16-192/ECP_521/ESN both_roles 'AES-GCM-192, P-521' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-192], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP521]}, ipsec: {encryption: [AES_GCM_16-192], pfs_group: [ECP521]}}' \
 		branch-p521 aes192gcm16-prfsha256-ecp521 aes192gcm16-ecp521-esn
-	PFS=yes both_roles 'MODP 4096' hq-p256 \
+	REKEYED=AES_GCM_16-256/MODP_4096/ESN both_roles 'MODP 4096' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [MODP4096]}, ipsec: {encryption: [AES_GCM_16-256], pfs_group: [MODP4096]}}' \
 		branch-p256 aes256gcm16-prfsha256-modp4096 aes256gcm16-modp4096-esn
-	PFS=yes both_roles 'MODP 2048 with a subgroup of 256 bits' hq-p256 \
+	REKEYED=AES_GCM_16-256/MODP_2048_256/ESN both_roles 'MODP 2048 with a subgroup of 256 bits' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [DHGroup24]}, ipsec: {encryption: [AES_GCM_16-256], pfs_group: [PFS24]}}' \
 		branch-p256 aes256gcm16-prfsha256-modp2048s256 aes256gcm16-modp2048s256-esn
 	SWAN_AUTH=rsa/pss-sha256 SCHEME=RSA_EMSA_PSS_SHA2_256_SALT_32 both_roles 'RSA-PSS' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
@@ -183,9 +194,13 @@ if ! emulated; then
 	# What that service's gateways propose, as they do it: no ESN, SHA-1 and group 2 among the rest.
 	both_roles 'azure-default, AES-CBC-256 with SHA-1, AES-GCM-256' hq-rsa2048 azure-default \
 		branch-rsa2048 aes256-sha1-prfsha1-modp1024 aes256gcm16
-	PFS=yes meeting strongSwan 'azure-default, PFS with MODP 2048' hq-rsa2048 azure-default \
+	REKEYED=AES_CBC-256/HMAC_SHA2_256_128/MODP_2048/NO_ESN meeting strongSwan 'azure-default, PFS with MODP 2048' hq-rsa2048 azure-default \
 		branch-rsa2048 aes256-sha1-prfsha1-modp1024 aes256-sha256-modp2048
-	PFS=yes both_roles 'azure-custom, AES-GCM-256, P-384, PRF SHA2-384' hq-p384 azure-custom \
+	REKEYED=AES_GCM_16-256/MODP_1024/NO_ESN meeting strongSwan 'azure-default, PFS with MODP 1024' hq-rsa2048 azure-default \
+		branch-rsa2048 aes256-sha256-prfsha256-modp1024 aes256gcm16-modp1024
+	REKEYED=AES_CBC-256/HMAC_SHA1_96/NO_ESN meeting strongSwan 'azure-default, AES-CBC-128 for IKE, AES-CBC-256 with SHA-1' hq-rsa2048 azure-default \
+		branch-rsa2048 aes128-sha1-prfsha1-modp1024 aes256-sha1
+	REKEYED=AES_GCM_16-256/ECP_384/NO_ESN both_roles 'azure-custom, AES-GCM-256, P-384, PRF SHA2-384' hq-p384 azure-custom \
 		branch-p384 aes256gcm16-prfsha384-ecp384 aes256gcm16-ecp384
 
 	# The group strongSwan offers first is not one we take: INVALID_KE_PAYLOAD.
@@ -242,13 +257,14 @@ if ! emulated; then
 fi
 t 'strongSwan terminates: certgate takes it down' swan branch --terminate --ike "$name" || logs
 stop_both
-MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}, ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 14}}' interop_hq hq-p256
-swan_branch branch-p256 "$gcm" aes256gcm16-esn
+MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}, ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 14, pfs_group: [ECP256]}}' interop_hq hq-p256
+swan_branch branch-p256 "$gcm" aes256gcm16-ecp256-esn
 start_branch && interop_start
 t 'an IKE SA of 10 seconds, a Child SA of 14: the tunnel is up' gate_up hq branch || logs
 old=$(gate_field hq branch children.0.spi_in) ike=$(gate_field hq branch ike.spi_i)
 t 'certgate rekeys both in time and nothing is lost' lossless 15 true || logs
 t 'the Child SA is a new one' eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]' || logs
+t 'with a key exchange of its own' is_suite branch AES_GCM_16-256/ECP_256/ESN || logs
 t 'so is the IKE SA, without another authentication' eval '[ "$(gate_field hq branch ike.spi_i)" != "$ike" ] && grep -q event=ike-rekeyed "$gate_root/hq/log" && [ "$(grep -c event=peer-admitted "$gate_root/hq/log")" = 1 ]' || logs
 t 'that the replaced ones came to their limits is no error' eval '[ -z "$(gate_field hq branch last_error.code)" ]' || gate hq status branch
 t 'one of each is left at strongSwan' wait_for 5 eval '[ "$(swan branch --list-sas | grep -c ESTABLISHED)" = 1 ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
