@@ -115,7 +115,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 18; else ktap_begin 150; fi
+if emulated; then ktap_begin 18; else ktap_begin 162; fi
 scripts/peer libreswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 50 || exit 1
@@ -145,13 +145,13 @@ ANCHORS=$more both_roles 'ESP in UDP, twelve anchors' hq-rsa2048 '' branch-rsa20
 if ! emulated; then
 	AUTHBY=rsa-sha2 SCHEME=PSS both_roles 'RSA-PSS' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
 	AUTHBY=rsa-sha1 SCHEME=SHA1 LINE='allow_sha1_signatures: true' both_roles 'RSA with SHA-1 allowed' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
-	AUTHBY=ecdsa SCHEME=ECDSA both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
+	AUTHBY=ecdsa SCHEME='ECDSA with SHA2_256' both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-128]}}' \
 		branch-p256 'aes_gcm128-sha2_256;dh19' aes_gcm128
-	AUTHBY=ecdsa SCHEME=ECDSA both_roles 'P-384, AES-CBC-192 with HMAC-SHA2-384, MODP 3072, PRF SHA2-384' hq-p384 \
+	AUTHBY=ecdsa SCHEME='ECDSA with SHA2_384' both_roles 'P-384, AES-CBC-192 with HMAC-SHA2-384, MODP 3072, PRF SHA2-384' hq-p384 \
 		'{ike: {encryption: [AES_CBC-192], integrity: [HMAC_SHA2_384_192], prf: [PRF_HMAC_SHA2_384], dh_groups: [MODP3072]}, ipsec: {encryption: [AES_CBC-192], integrity: [HMAC_SHA2_384_192]}}' \
 		branch-p384 'aes192-sha2_384;dh15' aes192-sha2_384
-	AUTHBY=ecdsa SCHEME=ECDSA both_roles 'P-521, AES-GCM-192, P-521, PRF SHA2-512' hq-p521 \
+	AUTHBY=ecdsa SCHEME='ECDSA with SHA2_512' both_roles 'P-521, AES-GCM-192, P-521, PRF SHA2-512' hq-p521 \
 		'{ike: {encryption: [AES_GCM_16-192], prf: [PRF_HMAC_SHA2_512], dh_groups: [ECP521]}, ipsec: {encryption: [AES_GCM_16-192]}}' \
 		branch-p521 'aes_gcm192-sha2_512;dh21' aes_gcm192
 	both_roles 'ChaCha20-Poly1305, MODP 4096' hq-rsa2048 \
@@ -175,9 +175,14 @@ if ! emulated; then
 		branch-rsa2048 'aes_gcm256-sha2_256;dh19' 'aes256-sha2_256;dh19' esn=no
 
 	# It takes and makes no other hash.
-	AUTHBY=rsa-sha2_384 SCHEME='RSASSA-PSS with SHA2_384' meeting certgate 'RSA-PSS with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
-	AUTHBY=rsa-sha2_512 SCHEME='RSASSA-PSS with SHA2_512' meeting libreswan 'RSA-PSS with SHA2-512' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
-	AUTHBY=ecdsa-sha2_512 SCHEME='ECDSA with SHA2_512' meeting certgate 'P-256 with SHA2-512' hq-p256 '' branch-p256 "$gcm_ike" aes_gcm256
+	AUTHBY=rsa-sha2_384 SCHEME='RSASSA-PSS with SHA2_384' both_roles 'RSA-PSS with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
+	AUTHBY=rsa-sha2_512 SCHEME='RSASSA-PSS with SHA2_512' both_roles 'RSA-PSS with SHA2-512' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
+	AUTHBY=ecdsa-sha2_512 SCHEME='ECDSA with SHA2_512' both_roles 'P-256 with SHA2-512' hq-p256 '' branch-p256 "$gcm_ike" aes_gcm256
+
+	# IKE_AUTH without a Child SA, which is made by an exchange of its own (RFC 6023): libreswan takes it, and does not begin so.
+	LINE='childless: true' meeting certgate 'childless' hq-rsa2048 '{ipsec: {encryption: [AES_GCM_16-256], pfs_group: [CURVE25519]}}' branch-rsa2048 \
+		"$gcm_ike" 'aes_gcm256;dh31'
+	childless=$n
 
 	# Nothing that is larger crosses, nor in fragments of IP.
 	rules+='counter large {}
@@ -233,6 +238,7 @@ for who in certgate libreswan; do
 	done
 done
 if ! emulated; then
+	t 'libreswan made an IKE SA without a Child SA, and that later' eval 'said "\"c$childless\".*creating childless SA" && said "\"c$childless\".*responder established Child SA"' || logs
 	t 'of the small fragments, neither side tried anything larger' dropped large 0 || ns router nft list ruleset
 	t 'status tells of the NAT before us' gate_is hq "c$our_nat" ike.nat local || gate hq status
 	t 'and of that before libreswan' gate_is hq "c$their_nat" ike.nat remote || gate hq status

@@ -131,10 +131,10 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 32; else ktap_begin 202; fi
+if emulated; then ktap_begin 38; else ktap_begin 222; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
-topo_up && topo_isolate && pki_roots && several_up 45 || exit 1
+topo_up && topo_isolate && pki_roots && several_up 55 || exit 1
 for kind in rsa2048 p256 p384 p521 ed25519; do
 	pki_cert hq "hq-$kind" "$kind" && pki_cert branch "branch-$kind" "$kind" || exit 1
 done
@@ -144,11 +144,11 @@ gcm='aes256gcm16-prfsha256-curve25519'
 meetings_new
 
 # What the kernel has a part in.
-both_roles 'RSA 2048, AES-GCM-256, X25519' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-both_roles 'P-384, AES-CBC-256 with HMAC-SHA2-512, P-384, PRF SHA2-384' hq-p384 \
+OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SCHEME=RSA_EMSA_PKCS1_SHA2_256 both_roles 'RSA 2048, AES-GCM-256, X25519' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+SCHEME=ECDSA_WITH_SHA384_DER both_roles 'P-384, AES-CBC-256 with HMAC-SHA2-512, P-384, PRF SHA2-384' hq-p384 \
 	'{ike: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_512_256], prf: [PRF_HMAC_SHA2_384], dh_groups: [ECP384]}, ipsec: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_512_256]}}' \
 	branch-p384 aes256-sha512-prfsha384-ecp384 aes256-sha512-esn
-both_roles 'Ed25519, ChaCha20-Poly1305' hq-ed25519 \
+SCHEME=ED25519 both_roles 'Ed25519, ChaCha20-Poly1305' hq-ed25519 \
 	'{ike: {encryption: [CHACHA20_POLY1305], prf: [PRF_HMAC_SHA2_256], dh_groups: [CURVE25519]}, ipsec: {encryption: [CHACHA20_POLY1305]}}' \
 	branch-ed25519 chacha20poly1305-prfsha256-curve25519 chacha20poly1305-esn
 LINE='encap: udp' meeting certgate 'ESP in UDP without a NAT' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn 'encap = yes'
@@ -158,7 +158,7 @@ if ! emulated; then
 	pki_cert hq hq-ed448 ed448 && pki_cert branch branch-ed448 ed448 || exit 1
 	swan_certs+=(branch-ed448)
 	SCHEME=ED448 both_roles 'Ed448' hq-ed448 '' branch-ed448 "$gcm" aes256gcm16-esn
-	both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
+	SCHEME=ECDSA_WITH_SHA256_DER both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-128]}}' \
 		branch-p256 aes128gcm16-prfsha256-ecp256 aes128gcm16-esn
 	both_roles 'AES-CBC-128 with HMAC-SHA2-256, MODP 2048, no ESN' hq-rsa2048 \
@@ -181,13 +181,13 @@ if ! emulated; then
 	pki_cert hq hq-rsa4096 rsa4096 || exit 1
 	OURS=RSA_EMSA_PSS_SHA2_384_SALT_48 SWAN_AUTH=rsa/pss-sha512 SCHEME=RSA_EMSA_PSS_SHA2_512_SALT_64 both_roles \
 		'RSA-PSS, 4096 bits with SHA2-384, the peer with SHA2-512' hq-rsa4096 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa/pss-sha384 SCHEME=RSA_EMSA_PSS_SHA2_384_SALT_48 meeting strongSwan \
+	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa/pss-sha384 SCHEME=RSA_EMSA_PSS_SHA2_384_SALT_48 both_roles \
 		'RSA-PSS, the peer with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha384 SCHEME=RSA_EMSA_PKCS1_SHA2_384 meeting certgate \
+	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha384 SCHEME=RSA_EMSA_PKCS1_SHA2_384 both_roles \
 		'RSA by PKCS #1, the peer with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha512 SCHEME=RSA_EMSA_PKCS1_SHA2_512 meeting strongSwan \
+	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha512 SCHEME=RSA_EMSA_PKCS1_SHA2_512 both_roles \
 		'RSA by PKCS #1, the peer with SHA2-512' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-	OURS=ECDSA_WITH_SHA256_DER SWAN_AUTH=ecdsa-sha512 SCHEME=ECDSA_WITH_SHA512_DER meeting certgate \
+	OURS=ECDSA_WITH_SHA256_DER SWAN_AUTH=ecdsa-sha512 SCHEME=ECDSA_WITH_SHA512_DER both_roles \
 		'P-256, the peer with SHA2-512' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
 	IPV6=yes both_roles 'IPv6 outside' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
 
