@@ -4,7 +4,8 @@
 # kernels: uml 6.1
 #
 # certgated at hq, strongSwan at branch, in both roles: every kind of key, every cipher, rekeying by either side,
-# refusals, DELETE.
+# refusals, DELETE. Of what certgate has, strongSwan 5.9.8 has not: IKE_INTERMEDIATE and additional key exchanges (RFC 9242, RFC 9370), announced methods
+# (RFC 9593).
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
