@@ -95,8 +95,12 @@ meet() {
 	[ -z "${schemes[$1]:-}" ] || t "$say: signed that way" signed "$1" "${ours[$1]}" "${schemes[$1]}" || logs
 	case ${rekeyed[$1]:-} in
 	'') ;;
-	*/MODP_* | */ECP_*) t "$say: the Child SA is rekeyed with a key exchange of its own" strongswan_rekeys "$1" "${rekeyed[$1]}" || logs ;;
-	*) t "$say: the Child SA is rekeyed without a key exchange" strongswan_rekeys "$1" "${rekeyed[$1]}" || logs ;;
+	*/MODP_* | */ECP_*)
+		t "$say: the Child SA is rekeyed with a key exchange of its own" strongswan_rekeys "$1" "${rekeyed[$1]}" || logs
+		;;
+	*)
+		t "$say: the Child SA is rekeyed without a key exchange" strongswan_rekeys "$1" "${rekeyed[$1]}" || logs
+		;;
 	esac
 }
 
