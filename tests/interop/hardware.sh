@@ -4,9 +4,11 @@
 # kernels: uml
 #
 # Our private key in hardware: in a PKCS#11 token (SoftHSM2) and in a TPM 2.0 (swtpm). Tunnels come up with it, by the process that has that key alone
-# and is confined; what cannot be opened is explained, and takes nothing from other tunnels.
+# and is confined; what cannot be opened is explained, and takes nothing from other tunnels. With a key that makes no PSS, strongSwan is at the other end.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
+. tests/lib/strongswan.sh
+. tests/lib/strongswan_pair.sh
 
 hsm=/run/hsm
 module=/usr/lib/softhsm/libsofthsm2.so
@@ -19,6 +21,7 @@ token_make() {
 		softhsm2-util --import "$pki/hq.key" --token gw --label hq --id 01 --pin "$pin" &&
 		python3 tests/lib/token_key.py "$module" "$pin" "$pki/hq.key" open &&
 		softhsm2-util --import "$pki/hq2.key" --token gw --label hq2 --id 02 --pin "$pin" &&
+		python3 tests/lib/token_key.py "$module" "$pin" "$pki/hq2.key" pkcs1 1 && # CKM_RSA_PKCS
 		chgrp -R softhsm "$hsm/tokens" && chmod -R g+rwX "$hsm/tokens" && chmod 755 "$hsm" &&
 		(umask 077 && echo "$pin" >"$hsm/pin" && echo 4321 >"$hsm/wrong")
 }
@@ -73,6 +76,10 @@ hq_refused() { # NAME KEY
 
 logs() {
 	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
+}
+
+swan_logs() {
+	ktap_log "$gate_root/hq/log" "$swan_root/branch/log"
 }
 
 comes_up() {
@@ -168,7 +175,7 @@ pin_in_hsm_at_most() {
 	[ -z "$has" ] || [ "$has" = "$(hsm_pids)" ]
 }
 
-ktap_begin 20
+ktap_begin 24
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert hq hq2 rsa2048 && pki_cert hq hq3 p256 && pki_cert branch branch p256 || exit 1
@@ -248,6 +255,30 @@ put_right() {
 }
 t 'a PIN that was put right is taken by the next reload' put_right || logs
 gate_stop branch
+gate_stop hq
+
+# signed WORDS: how strongSwan says that we signed
+signed() {
+	grep "authentication of 'CN=gw.hq.example' with" "$swan_root/branch/log"
+	grep -q "authentication of 'CN=gw.hq.example' with $1 successful" "$swan_root/branch/log"
+}
+
+# A key that makes no PSS, nor RSA without padding, of which PSS could be made outside of the token: PKCS #1 with SHA-2 (RFC 7427), in both roles.
+scripts/peer strongswan || exit 1
+hq_conf hq2 "$(token_key 'pkcs11:token=gw;object=pkcs1')"
+swan_branch branch aes256gcm16-prfsha256-curve25519 aes256gcm16-esn
+swan_start branch branch && interop_start
+t 'a key without PSS, certgate initiates: the tunnel is up' eval 'gate hq up branch --wait 20 && ping_both' || swan_logs
+t 'it signs by PKCS #1 with SHA-2' signed RSA_EMSA_PKCS1_SHA2_256 || swan_logs
+swan branch --terminate --ike hq >/dev/null
+swan_stop branch
+rm -f "$swan_root/branch/log"
+sed -i 's/mode: default/mode: responder-only/' "$gate_root/hq/certgate.yaml"
+gate hq reload >/dev/null
+swan_start branch branch
+t 'a key without PSS, strongSwan initiates: the tunnel is up' eval 'swan branch --initiate --child hq --timeout 15 && ping_both' || swan_logs
+t 'it signs likewise' signed RSA_EMSA_PKCS1_SHA2_256 || swan_logs
+swan_stop branch
 gate_stop hq
 kill "$bridge" "$(cat "$hsm/tpm.pid")"
 topo_down

@@ -46,16 +46,17 @@ count_sas() { # GATEWAY N
 	[ "$(ns "$1" build/certgate kernel sa list --json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)))')" = "$2" ]
 }
 
-if emulated; then ktap_begin 31; else ktap_begin 33; fi
+if emulated; then ktap_begin 32; else ktap_begin 34; fi
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
 
-interop_hq hq
-interop_branch
+LOCAL_NET='10.1.0.0/16, fd00:1::/64' REMOTE_NET='10.2.0.0/16, fd00:2::/64' interop_hq hq
+B_LOCAL_NET='10.2.0.0/16, fd00:2::/64' B_REMOTE_NET='10.1.0.0/16, fd00:1::/64' interop_branch
 interop_start && start_branch
 t 'IPv4 in IPv4: the tunnel is up at both ends' up_both || logs
 t 'IPv4 in IPv4: ping crosses both ways' ping_both || logs
+t 'IPv6 in IPv4: ping crosses both ways' ping6_both || logs
 t 'the peer is told by subject' gate_is hq branch peer_subject CN=gw.branch.example || gate hq status
 t 'a second start of the same gateway ends with one tunnel' eval 'gate_stop branch; start_branch && up_both && ping_both && wait_for 5 count_sas hq 2' || logs
 stop_both

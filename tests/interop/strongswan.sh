@@ -4,7 +4,8 @@
 # kernels: uml 6.1
 #
 # certgated at hq, strongSwan at branch, in both roles: every kind of key, every cipher, rekeying by either side,
-# refusals, DELETE.
+# refusals, DELETE. Of what certgate has, strongSwan 5.9.8 has not: IKE_INTERMEDIATE and additional key exchanges (RFC 9242, RFC 9370), announced methods
+# (RFC 9593).
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
@@ -15,18 +16,19 @@ cd "$(dirname "$0")/../.." || exit 1
 # What is tried with one start of both daemons: a connection each, with what WHAT says of it
 meetings_new() {
 	several_new
-	what=() begins=() pfs=() schemes=() ours=() swan_connections=''
+	what=() begins=() rekeyed=() schemes=() ours=() swan_connections=''
 }
 
 # meeting WHO WHAT CERT POLICY PEER-CERT IKE ESP [LINES...]: WHO begins, certgate or strongSwan, with certgate's certificate and policy
 # (see several_add) and strongSwan's certificate and proposals. LINE: one more of certgate's connection. LINES go into strongSwan's.
 # Each begins when it is its turn, by order.
-# SCHEME: of both signatures, as strongSwan's log names it; OURS: of certgate's, where that is another one. PFS=yes: strongSwan rekeys the Child SA.
+# SCHEME: of both signatures, as strongSwan's log names it; OURS: of certgate's, where that is another one. REKEYED: strongSwan rekeys the Child SA, which has
+# this suite then.
 meeting() {
 	local who=$1 mode=responder-only
 	[ "$who" = strongSwan ] || mode=initiator-only
 	several_add $mode "$3" "$4" 'start: on-traffic' ${LINE:+"$LINE"}
-	what[n]=$2 begins[n]=$who schemes[n]=${SCHEME:-} ours[n]=${OURS:-${SCHEME:-}} pfs[n]=${PFS:-}
+	what[n]=$2 begins[n]=$who schemes[n]=${SCHEME:-} ours[n]=${OURS:-${SCHEME:-}} rekeyed[n]=${REKEYED:-}
 	swan_connections+=$(SWAN_LOCAL=$peer SWAN_REMOTE=${IPV6:+2001:db8:1::2} SWAN_LOCAL_TS=${SWAN_LOCAL_TS:-$net} swan_connection "c$n" "${@:5}")$'\n'
 }
 
@@ -62,11 +64,17 @@ apart() {
 	said "$1" 'IKE_AUTH response 1 \[.* AUTH' && ! said "$1" 'IKE_AUTH response 1 \[.* SA ' && said "$1" 'CREATE_CHILD_SA response'
 }
 
-# strongswan_rekeys N: its Child SA
+# strongswan_rekeys N SUITE: its Child SA
 strongswan_rekeys() {
 	local old
 	old=$(gate_field hq "c$1" children.0.spi_in)
-	swan branch --rekey --child "c$1" && wait_for 10 eval '[ "$(gate_field hq "c'"$1"'" children.0.spi_in)" != "'"$old"'" ]' && several_ping "$1"
+	swan branch --rekey --child "c$1" && wait_for 10 eval '[ "$(gate_field hq "c'"$1"'" children.0.spi_in)" != "'"$old"'" ]' && several_ping "$1" && is_suite "c$1" "$2"
+}
+
+# is_suite CONNECTION SUITE: of its Child SA
+is_suite() {
+	gate_field hq "$1" children.0.suite
+	gate_is hq "$1" children.0.suite "$2"
 }
 
 # logs_of N: also what was said of connection N
@@ -85,7 +93,15 @@ meet() {
 	esac
 	t "$say: ping crosses both ways" several_ping "$1" || logs_of "$1"
 	[ -z "${schemes[$1]:-}" ] || t "$say: signed that way" signed "$1" "${ours[$1]}" "${schemes[$1]}" || logs
-	[ -z "${pfs[$1]:-}" ] || t "$say: the Child SA is rekeyed with a key exchange of its own" strongswan_rekeys "$1" || logs
+	case ${rekeyed[$1]:-} in
+	'') ;;
+	*/MODP_* | */ECP_*)
+		t "$say: the Child SA is rekeyed with a key exchange of its own" strongswan_rekeys "$1" "${rekeyed[$1]}" || logs
+		;;
+	*)
+		t "$say: the Child SA is rekeyed without a key exchange" strongswan_rekeys "$1" "${rekeyed[$1]}" || logs
+		;;
+	esac
 }
 
 # meet_all N: the first N of them, first those that certgate begins
@@ -120,10 +136,10 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 31; else ktap_begin 193; fi
+if emulated; then ktap_begin 38; else ktap_begin 223; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
-topo_up && topo_isolate && pki_roots && several_up 45 || exit 1
+topo_up && topo_isolate && pki_roots && several_up 55 || exit 1
 for kind in rsa2048 p256 p384 p521 ed25519; do
 	pki_cert hq "hq-$kind" "$kind" && pki_cert branch "branch-$kind" "$kind" || exit 1
 done
@@ -133,11 +149,11 @@ gcm='aes256gcm16-prfsha256-curve25519'
 meetings_new
 
 # What the kernel has a part in.
-both_roles 'RSA 2048, AES-GCM-256, X25519' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-both_roles 'P-384, AES-CBC-256 with HMAC-SHA2-512, P-384, PRF SHA2-384' hq-p384 \
+OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SCHEME=RSA_EMSA_PKCS1_SHA2_256 both_roles 'RSA 2048, AES-GCM-256, X25519' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
+SCHEME=ECDSA_WITH_SHA384_DER both_roles 'P-384, AES-CBC-256 with HMAC-SHA2-512, P-384, PRF SHA2-384' hq-p384 \
 	'{ike: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_512_256], prf: [PRF_HMAC_SHA2_384], dh_groups: [ECP384]}, ipsec: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_512_256]}}' \
 	branch-p384 aes256-sha512-prfsha384-ecp384 aes256-sha512-esn
-both_roles 'Ed25519, ChaCha20-Poly1305' hq-ed25519 \
+SCHEME=ED25519 both_roles 'Ed25519, ChaCha20-Poly1305' hq-ed25519 \
 	'{ike: {encryption: [CHACHA20_POLY1305], prf: [PRF_HMAC_SHA2_256], dh_groups: [CURVE25519]}, ipsec: {encryption: [CHACHA20_POLY1305]}}' \
 	branch-ed25519 chacha20poly1305-prfsha256-curve25519 chacha20poly1305-esn
 LINE='encap: udp' meeting certgate 'ESP in UDP without a NAT' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn 'encap = yes'
@@ -147,22 +163,22 @@ if ! emulated; then
 	pki_cert hq hq-ed448 ed448 && pki_cert branch branch-ed448 ed448 || exit 1
 	swan_certs+=(branch-ed448)
 	SCHEME=ED448 both_roles 'Ed448' hq-ed448 '' branch-ed448 "$gcm" aes256gcm16-esn
-	both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
+	SCHEME=ECDSA_WITH_SHA256_DER both_roles 'P-256, AES-GCM-128, P-256' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP256]}, ipsec: {encryption: [AES_GCM_16-128]}}' \
 		branch-p256 aes128gcm16-prfsha256-ecp256 aes128gcm16-esn
 	both_roles 'AES-CBC-128 with HMAC-SHA2-256, MODP 2048, no ESN' hq-rsa2048 \
 		'{ike: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128], prf: [PRF_HMAC_SHA2_256], dh_groups: [MODP2048]}, ipsec: {encryption: [AES_CBC-128], integrity: [HMAC_SHA2_256_128]}}' \
 		branch-p256 aes128-sha256-prfsha256-modp2048 aes128-sha256-noesn
-	PFS=yes both_roles 'P-521, AES-CBC-192 with HMAC-SHA2-384, MODP 3072, PRF SHA2-512' hq-p521 \
+	SCHEME=ECDSA_WITH_SHA512_DER REKEYED=AES_CBC-192/HMAC_SHA2_384_192/MODP_3072/ESN both_roles 'P-521, AES-CBC-192 with HMAC-SHA2-384, MODP 3072, PRF SHA2-512' hq-p521 \
 		'{ike: {encryption: [AES_CBC-192], integrity: [HMAC_SHA2_384_192], prf: [PRF_HMAC_SHA2_512], dh_groups: [MODP3072]}, ipsec: {encryption: [AES_CBC-192], integrity: [HMAC_SHA2_384_192], pfs_group: [MODP3072]}}' \
 		branch-p521 aes192-sha384-prfsha512-modp3072 aes192-sha384-modp3072-esn
-	PFS=yes both_roles 'AES-GCM-192, P-521' hq-p256 \
+	REKEYED=AES_GCM_16-192/ECP_521/ESN both_roles 'AES-GCM-192, P-521' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-192], prf: [PRF_HMAC_SHA2_256], dh_groups: [ECP521]}, ipsec: {encryption: [AES_GCM_16-192], pfs_group: [ECP521]}}' \
 		branch-p521 aes192gcm16-prfsha256-ecp521 aes192gcm16-ecp521-esn
-	PFS=yes both_roles 'MODP 4096' hq-p256 \
+	REKEYED=AES_GCM_16-256/MODP_4096/ESN both_roles 'MODP 4096' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [MODP4096]}, ipsec: {encryption: [AES_GCM_16-256], pfs_group: [MODP4096]}}' \
 		branch-p256 aes256gcm16-prfsha256-modp4096 aes256gcm16-modp4096-esn
-	PFS=yes both_roles 'MODP 2048 with a subgroup of 256 bits' hq-p256 \
+	REKEYED=AES_GCM_16-256/MODP_2048_256/ESN both_roles 'MODP 2048 with a subgroup of 256 bits' hq-p256 \
 		'{ike: {encryption: [AES_GCM_16-256], prf: [PRF_HMAC_SHA2_256], dh_groups: [DHGroup24]}, ipsec: {encryption: [AES_GCM_16-256], pfs_group: [PFS24]}}' \
 		branch-p256 aes256gcm16-prfsha256-modp2048s256 aes256gcm16-modp2048s256-esn
 	SWAN_AUTH=rsa/pss-sha256 SCHEME=RSA_EMSA_PSS_SHA2_256_SALT_32 both_roles 'RSA-PSS' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
@@ -170,22 +186,26 @@ if ! emulated; then
 	pki_cert hq hq-rsa4096 rsa4096 || exit 1
 	OURS=RSA_EMSA_PSS_SHA2_384_SALT_48 SWAN_AUTH=rsa/pss-sha512 SCHEME=RSA_EMSA_PSS_SHA2_512_SALT_64 both_roles \
 		'RSA-PSS, 4096 bits with SHA2-384, the peer with SHA2-512' hq-rsa4096 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa/pss-sha384 SCHEME=RSA_EMSA_PSS_SHA2_384_SALT_48 meeting strongSwan \
+	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa/pss-sha384 SCHEME=RSA_EMSA_PSS_SHA2_384_SALT_48 both_roles \
 		'RSA-PSS, the peer with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha384 SCHEME=RSA_EMSA_PKCS1_SHA2_384 meeting certgate \
+	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha384 SCHEME=RSA_EMSA_PKCS1_SHA2_384 both_roles \
 		'RSA by PKCS #1, the peer with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha512 SCHEME=RSA_EMSA_PKCS1_SHA2_512 meeting strongSwan \
+	OURS=RSA_EMSA_PSS_SHA2_256_SALT_32 SWAN_AUTH=rsa-sha512 SCHEME=RSA_EMSA_PKCS1_SHA2_512 both_roles \
 		'RSA by PKCS #1, the peer with SHA2-512' hq-rsa2048 '' branch-rsa2048 "$gcm" aes256gcm16-esn
-	OURS=ECDSA_WITH_SHA256_DER SWAN_AUTH=ecdsa-sha512 SCHEME=ECDSA_WITH_SHA512_DER meeting certgate \
+	OURS=ECDSA_WITH_SHA256_DER SWAN_AUTH=ecdsa-sha512 SCHEME=ECDSA_WITH_SHA512_DER both_roles \
 		'P-256, the peer with SHA2-512' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
 	IPV6=yes both_roles 'IPv6 outside' hq-p256 '' branch-p256 "$gcm" aes256gcm16-esn
 
 	# What that service's gateways propose, as they do it: no ESN, SHA-1 and group 2 among the rest.
 	both_roles 'azure-default, AES-CBC-256 with SHA-1, AES-GCM-256' hq-rsa2048 azure-default \
 		branch-rsa2048 aes256-sha1-prfsha1-modp1024 aes256gcm16
-	PFS=yes meeting strongSwan 'azure-default, PFS with MODP 2048' hq-rsa2048 azure-default \
+	REKEYED=AES_CBC-256/HMAC_SHA2_256_128/MODP_2048/NO_ESN meeting strongSwan 'azure-default, PFS with MODP 2048' hq-rsa2048 azure-default \
 		branch-rsa2048 aes256-sha1-prfsha1-modp1024 aes256-sha256-modp2048
-	PFS=yes both_roles 'azure-custom, AES-GCM-256, P-384, PRF SHA2-384' hq-p384 azure-custom \
+	REKEYED=AES_GCM_16-256/MODP_1024/NO_ESN meeting strongSwan 'azure-default, PFS with MODP 1024' hq-rsa2048 azure-default \
+		branch-rsa2048 aes256-sha256-prfsha256-modp1024 aes256gcm16-modp1024
+	REKEYED=AES_CBC-256/HMAC_SHA1_96/NO_ESN meeting strongSwan 'azure-default, AES-CBC-128 for IKE, AES-CBC-256 with SHA-1' hq-rsa2048 azure-default \
+		branch-rsa2048 aes128-sha1-prfsha1-modp1024 aes256-sha1
+	REKEYED=AES_GCM_16-256/ECP_384/NO_ESN both_roles 'azure-custom, AES-GCM-256, P-384, PRF SHA2-384' hq-p384 azure-custom \
 		branch-p384 aes256gcm16-prfsha384-ecp384 aes256gcm16-ecp384
 
 	# The group strongSwan offers first is not one we take: INVALID_KE_PAYLOAD.
@@ -242,13 +262,14 @@ if ! emulated; then
 fi
 t 'strongSwan terminates: certgate takes it down' swan branch --terminate --ike "$name" || logs
 stop_both
-MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}, ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 14}}' interop_hq hq-p256
-swan_branch branch-p256 "$gcm" aes256gcm16-esn
+MODE=initiator-only POLICY='{ike: {lifetime_seconds: 10}, ipsec: {encryption: [AES_GCM_16-256], lifetime_seconds: 14, pfs_group: [ECP256]}}' interop_hq hq-p256
+swan_branch branch-p256 "$gcm" aes256gcm16-ecp256-esn
 start_branch && interop_start
 t 'an IKE SA of 10 seconds, a Child SA of 14: the tunnel is up' gate_up hq branch || logs
 old=$(gate_field hq branch children.0.spi_in) ike=$(gate_field hq branch ike.spi_i)
 t 'certgate rekeys both in time and nothing is lost' lossless 15 true || logs
 t 'the Child SA is a new one' eval '[ "$(gate_field hq branch children.0.spi_in)" != "$old" ]' || logs
+t 'with a key exchange of its own' is_suite branch AES_GCM_16-256/ECP_256/ESN || logs
 t 'so is the IKE SA, without another authentication' eval '[ "$(gate_field hq branch ike.spi_i)" != "$ike" ] && grep -q event=ike-rekeyed "$gate_root/hq/log" && [ "$(grep -c event=peer-admitted "$gate_root/hq/log")" = 1 ]' || logs
 t 'that the replaced ones came to their limits is no error' eval '[ -z "$(gate_field hq branch last_error.code)" ]' || gate hq status branch
 t 'one of each is left at strongSwan' wait_for 5 eval '[ "$(swan branch --list-sas | grep -c ESTABLISHED)" = 1 ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
@@ -336,6 +357,14 @@ meeting strongSwan '' hq-p256 '{ike: {encryption: [AES_GCM_16-128], prf: [PRF_HM
 	branch-p256 "$gcm" aes256gcm16-esn
 nothing_common=$n
 echo 'addr add 10.2.192.10/32 dev lan' | on branch-host
+
+# one_line WORDS: what is logged of one attempt without a common proposal, and of all of them
+one_line() {
+	grep event=no-proposal-chosen "$gate_root/hq/log"
+	[ "$(grep -c event=no-proposal-chosen "$gate_root/hq/log")" = 1 ] && grep event=no-proposal-chosen "$gate_root/hq/log" | grep -q "$1" &&
+		[ "$(grep -c "$1" "$gate_root/hq/log")" = 1 ]
+}
+
 meetings_start
 meet $swan_more
 t 'strongSwan has what both have' eval 'networks $swan_more 10.1.0.0/16 "$net_more" && swan branch --list-sas --ike "c$swan_more" | grep -q "remote 10.1.0.0/16"' || { gate hq status; logs; }
@@ -350,7 +379,8 @@ t 'and status names the one that is missing' eval 'gate hq status "c$no_issuer" 
 t 'a peer with another subject does not get in' eval '! swan branch --initiate --child "c$another_subject" --timeout 10' || logs
 t 'and status names both subjects' eval 'gate hq status "c$another_subject" | grep -q gw.other.example && gate hq status "c$another_subject" | grep -q gw.branch.example' || logs
 t 'no common proposal: strongSwan is told' eval '! swan branch --initiate --child "c$nothing_common" --timeout 10; said $nothing_common NO_PROP' || logs
-t 'and the log has both lists' grep -q "offers AES_GCM_16-256/.*; we allow AES_GCM_16-128/" "$gate_root/hq/log" || logs
+t 'and the log has both lists, in one line' one_line 'offers AES_GCM_16-256/.*; we allow AES_GCM_16-128/' || logs
+t 'so has status' eval 'gate hq status "c$nothing_common" | grep "offers AES_GCM_16-256/.*; we allow AES_GCM_16-128/"' || { gate hq status "c$nothing_common"; logs; }
 stop_both
 
 # Fifty connections that begin at once, with one certificate at each side: INITIAL_CONTACT and uniqueness are within one connection.

@@ -68,6 +68,8 @@ stop_both() {
 	: >"$gate_root/hq/log"
 }
 
+peer_log=$swan_root/branch/log # of both_ask
+
 logs() {
 	ktap_log "$gate_root/hq/log" "$swan_root/branch/log"
 }
