@@ -6,7 +6,8 @@
 # certgated at hq, libreswan at branch, in both roles: keys and ciphers, NAT, fragments, narrowing, rekeying by either side and by both at
 # once, a cable that is cut, restarts, MOBIKE, fifty connections at once. Of what certgate has, Debian's pluto 4.10 has not: the groups 2 and 24, EdDSA,
 # the methods of RFC 4754 ("legacy ECDSA is not implemented"), AUTH_LIFETIME (RFC 4478), announced methods (RFC 9593). After an
-# IKE_INTERMEDIATE (RFC 9242), which it asks for with intermediate=yes, certgate takes its signature, and it does not take certgate's.
+# IKE_INTERMEDIATE (RFC 9242), which it asks for with intermediate=yes, the initiator's signature is taken and the responder's is not: 4.10 has
+# the signer's own exchanges first under it, where 3.3.2 has the initiator's.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/libreswan.sh

@@ -105,6 +105,64 @@ static void test_cookies_from_the_first_one_on(void **state)
 	sim_free(s);
 }
 
+/* a's first group is not b's: it needs to be told which one is, by INVALID_KE_PAYLOAD. */
+static void other_group(struct sim_node *a, struct sim_node *b)
+{
+	static struct ike_policy two, one;
+
+	sim_policy(&two, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_521 ECP_256");
+	sim_policy(&one, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256");
+	a->conns[0].config.ike_policy = &two;
+	b->conns[0].config.ike_policy = &one;
+	sim_conn_set(b, &b->conns[0]);
+}
+
+/* b's first answer arrives twice, and nothing of it after that. */
+static enum sim_verdict twice_and_no_more(struct sim *s, struct sim_packet *p)
+{
+	unsigned *n = s->tap_ctx;
+
+	if (p->esp || !(p->data[19] & IKE_FLAG_RESPONSE))
+		return SIM_PASS;
+	if ((*n)++ > 0)
+		return SIM_DROP;
+	sim_repeat(s, p, 3 * SIM_S);
+	sim_repeat(s, p, 9 * SIM_S);
+	return SIM_PASS;
+}
+
+static bool attempt_failed(struct sim *s)
+{
+	return sim_reports(s->nodes, "retransmit-timeout") ||
+	       sim_reports(s->nodes, "unusable-answer") ||
+	       sim_reports(s->nodes, "no-proposal-chosen");
+}
+
+/* A late copy of what was followed already says nothing new: the peer is silent, and that is what is told. */
+static void test_late_copies_of_what_was_asked_for_say_nothing(void **state)
+{
+	(void)state;
+	for (unsigned way = 0; way < 2; way++) {
+		struct sim *s = sim_new(410 + way);
+		struct sim_node *a, *b;
+		unsigned n = 0;
+
+		stranger_pair(s, &a, &b);
+		if (way == 0) {
+			b->engine_config.half_open_cookie = 0;
+			sim_node_restart(b, true);
+		} else {
+			other_group(a, b);
+		}
+		s->tap = twice_and_no_more;
+		s->tap_ctx = &n;
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 300 * SIM_S, attempt_failed));
+		assert_int_equal(sim_reports(a, "retransmit-timeout"), 1);
+		sim_free(s);
+	}
+}
+
 /*
  * A message of an established IKE SA by one who knows, or guesses, its SPIs and what it waits for, but no key: every exchange, every combination of
  * flags; the SPIs as they are, with one of them changed, or the wrong way round; from the peer's address or another one.
@@ -304,18 +362,6 @@ static void test_fragments_of_strangers_are_counted(void **state)
 	sim_free(s);
 }
 
-/* a's first group is not b's: it needs to be told which one is, by INVALID_KE_PAYLOAD. */
-static void other_group(struct sim_node *a, struct sim_node *b)
-{
-	static struct ike_policy two, one;
-
-	sim_policy(&two, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_521 ECP_256");
-	sim_policy(&one, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256");
-	a->conns[0].config.ike_policy = &two;
-	b->conns[0].config.ike_policy = &one;
-	sim_conn_set(b, &b->conns[0]);
-}
-
 /* The answer that helps is not among those that anybody uses up, with 28 bytes from an invented address. */
 static void test_flood_of_nothing_keeps_no_other_group_out(void **state)
 {
@@ -392,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_flood_from_invented_addresses_keeps_nobody_out),
 		cmocka_unit_test(test_flood_of_bad_lengths_costs_nothing),
 		cmocka_unit_test(test_cookies_from_the_first_one_on),
+		cmocka_unit_test(test_late_copies_of_what_was_asked_for_say_nothing),
 		cmocka_unit_test(test_what_established_peers_have_is_out_of_a_floods_reach),
 		cmocka_unit_test(test_what_strangers_hold_is_bounded),
 		cmocka_unit_test(test_fragments_of_strangers_are_counted),

@@ -207,6 +207,31 @@ static void test_forged_key_exchanges_end_nothing(void **state)
 	sim_free(s);
 }
 
+/* Where the responder takes a weak group that somebody asked for in its place, new keys are made with what is preferred. */
+static void test_a_weak_group_lasts_until_there_are_new_keys(void **state)
+{
+	struct sim *s = sim_new(302);
+	struct ike_policy policy;
+	struct sim_node *a, *b;
+	struct ik_sa *sa;
+
+	(void)state;
+	sim_policy(&policy, IKE_PROTOCOL_IKE,
+		   "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519 MODP_1024");
+	sim_pair(s, &a, &b);
+	a->conns[0].config.ike_policy = b->conns[0].config.ike_policy = &policy;
+	sim_connect(s, a, b);
+	sa = ik_conn_established(ik_conn_find(a->engine, 1));
+	sa->suite.ke = IKE_KE_MODP_1024;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, false), 0);
+	assert_non_null(sa->active);
+	assert_int_equal(ike_dh_method(sa->active->dh), IKE_KE_CURVE25519);
+	sim_run(s, 30 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "ike-rekeyed"), 1);
+	sim_free(s);
+}
+
 /* However long genuine answers take: an attempt that failed gives the next one more time. */
 static void test_forged_beginnings_are_outlasted(void **state)
 {
@@ -596,6 +621,7 @@ int main(void)
 		cmocka_unit_test(test_tampered_first_messages_do_no_lasting_harm),
 		cmocka_unit_test(test_forged_errors_end_nothing),
 		cmocka_unit_test(test_forged_key_exchanges_end_nothing),
+		cmocka_unit_test(test_a_weak_group_lasts_until_there_are_new_keys),
 		cmocka_unit_test(test_forged_beginnings_are_outlasted),
 		cmocka_unit_test(test_forged_cookies_do_no_lasting_harm),
 		cmocka_unit_test(test_what_lies_behind_a_message_is_out_of_bounds),

@@ -315,6 +315,8 @@ static void test_a_mapping_that_changes_between_two_nats_is_found(void **state)
 		sim_assert_no_gaps(s);
 		assert_int_equal(sim_reports(a, "ike-established"), 1);
 		assert_int_equal(sim_reports(a, "peer-dead") + sim_reports(b, "peer-dead"), 0);
+		assert_int_equal(sim_reports(other, "moved"), 1);
+		assert_int_equal(sim_reports(moved, "moved"), 0);
 		sim_free(s);
 	}
 }

@@ -36,6 +36,7 @@ static struct {
 	const struct sim_node *node;
 	uint16_t type;
 	unsigned times;
+	bool children; /* only what is about these */
 } refusal;
 
 /* The peer's request is refused by a responder that has that notification to say. */
@@ -64,6 +65,8 @@ static enum sim_verdict refuse_tap(struct sim *s, struct sim_packet *p)
 	chain = IKE_VIEW(plain, len);
 	assert_int_equal(ike_payloads_parse(ike_sk_find(&msg)->next, chain, &payloads, NULL), 0);
 	assert_int_equal(ike_content_parse(&payloads, false, true, &content, NULL), 0);
+	if (refusal.children && !content.tsi.data)
+		return SIM_PASS;
 	/* Who wants one pair is content with one. */
 	if (refusal.type == IKE_N_SINGLE_PAIR_REQUIRED && content.tsi.data[0] == 1)
 		return SIM_PASS;
@@ -254,6 +257,37 @@ static void test_temporary_failure_for_minutes_means_a_new_ike_sa(void **state)
 			sim_assert_no_gaps(s);
 		sim_free(s);
 	}
+}
+
+/* That the IKE SA gets new keys meanwhile changes nothing of it. */
+static void test_temporary_failure_for_minutes_is_of_one_request(void **state)
+{
+	struct sim *s = sim_new(37);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	refusal.node = b;
+	refusal.type = IKE_N_TEMPORARY_FAILURE;
+	refusal.times = 100000;
+	refusal.children = true;
+	s->tap = refuse_tap;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	for (unsigned i = 0; i < 6; i++) {
+		sim_run(s, 50 * SIM_S);
+		if (sim_reports(a, "ike-established") == 1)
+			assert_int_equal(ike_rekey(a->engine, s->now, 1, true, false), 0);
+	}
+	assert_true(sim_reports(a, "ike-rekeyed") >= 2);
+	assert_true(sim_reports(a, "ike-established") >= 2);
+	refusal.times = 0;
+	refusal.children = false;
+	sim_run(s, 120 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
 }
 
 /* Once, and long after once more: that is not for minutes. */
@@ -658,6 +692,7 @@ int main(void)
 		cmocka_unit_test(test_temporary_failure_is_waited_out),
 		cmocka_unit_test(test_temporary_failure_that_goes_on_is_told),
 		cmocka_unit_test(test_temporary_failure_for_minutes_means_a_new_ike_sa),
+		cmocka_unit_test(test_temporary_failure_for_minutes_is_of_one_request),
 		cmocka_unit_test(test_temporary_failures_far_apart_mean_nothing),
 		cmocka_unit_test(test_no_additional_sas_when_there_is_none),
 		cmocka_unit_test(test_who_only_responds_asks_for_a_new_ike_sa),

@@ -97,6 +97,8 @@ static void test_answers_that_cannot_be_used_are_told_apart_from_none(void **sta
 		assert_true(sim_until(s, 120 * SIM_S, first_failed));
 		assert_int_equal(says(a, "unusable-answer", words[how])->connection, 1);
 		says(a, "unusable-answer", "we offer AES_GCM_16-256");
+		assert_true((how == IKEV1) == !strncmp(sim_report(a, "unusable-answer")->hint,
+						       "have the peer use IKEv2", 23));
 		assert_int_equal(sim_reports(a, "retransmit-timeout"), 0);
 		/* Nothing in it is authentic: a good one that comes later is taken. */
 		spoiling.done = 0;
@@ -107,7 +109,7 @@ static void test_answers_that_cannot_be_used_are_told_apart_from_none(void **sta
 	}
 }
 
-/* A peer that is set to IKEv1: once, to the connection of that address; it gets no answer, which would be one to anybody's scan. */
+/* A peer that is set to IKEv1, and tries again and again: once, to the connection of that address; it gets no answer, which would be one to anybody's scan. */
 static void test_beginnings_of_ikev1_are_told(void **state)
 {
 	struct cg_endpoint to = sim_endpoint("198.51.100.1", 500),
@@ -121,7 +123,8 @@ static void test_beginnings_of_ikev1_are_told(void **state)
 	(void)state;
 	sim_pair(s, &a, &b);
 	sim_conn_set(b, &b->conns[0]);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 6; i++) {
+		h.spi_i = 70 + (unsigned)i / 2;
 		ike_header_write(buf, &h);
 		ike_input(b->engine, s->now, &to, &from, buf, sizeof(buf));
 		sim_run(s, SIM_S);

@@ -305,11 +305,11 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 		child->state = IK_CHILD_UP;
 		child->established = e->now;
 		sa->carried = true;
-		sa->not_now_since = 0;
 		if (child->rekey_at)
 			ik_timer_set(e, &child->timer, child->rekey_at);
 		if (child->index < conn->config->c.n_children) {
 			conn->slots[child->index].failures = 0;
+			conn->slots[child->index].not_now = (struct ik_not_now){};
 			conn->slots[child->index].retry_at = 0;
 			conn->slots[child->index].wanted = false;
 			report_up(child);

@@ -528,8 +528,10 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 
 	if (!child || !sa->conn)
 		return;
-	if (!x->followup)
-		ik_reauth_not_now(sa, error && !content->sa.data ? error->type : 0);
+	/* One that the configuration has no more is not made anew. */
+	if (!x->followup && child->index < sa->conn->config->c.n_children)
+		ik_reauth_not_now(sa, &sa->conn->slots[child->index].not_now,
+				  error && !content->sa.data ? error->type : 0);
 	if (x->followup) {
 		followed(sa, x, child, old, content);
 		return;

@@ -210,7 +210,9 @@ void ik_init_timeout(struct ik_sa *sa)
 	else if (sa->setup->unusable)
 		ik_report_failure(
 			sa, IKE_ERROR, "unusable-answer",
-			"give both sides the same IKE proposals; if they have them, the peer's implementation is at fault, or somebody answers in its place",
+			sa->setup->other_version
+				? "have the peer use IKEv2: certgate speaks nothing else"
+				: "give both sides the same IKE proposals; if they have them, the peer's implementation is at fault, or somebody answers in its place",
 			"%s answered IKE_SA_INIT %u times with what cannot be used: %s; we offer %s",
 			remote, sa->setup->n_unusable, sa->setup->unusable,
 			ike_policy_format(c->ike_policy, policy, IKE_TEXT_SIZE / 4));
@@ -259,11 +261,11 @@ static int init_again(struct ik_sa *sa, const struct ike_content *content)
 	int r;
 
 	if (n) {
-		if (!n->data.len || n->data.len > 64 || s->cookies >= IK_MAX_COOKIE_RETRIES)
-			return -EALREADY;
 		if (s->cookie && s->cookie_len == n->data.len &&
 		    !memcmp(s->cookie, n->data.data, n->data.len))
-			return -EALREADY; /* a late answer to what was sent before */
+			return 0; /* a late answer to what was sent before, or a copy */
+		if (!n->data.len || n->data.len > 64 || s->cookies >= IK_MAX_COOKIE_RETRIES)
+			return -EALREADY;
 		r = ik_init_keep_message(&s->cookie, &s->cookie_len, n->data);
 		if (r < 0)
 			return r;
@@ -275,8 +277,8 @@ static int init_again(struct ik_sa *sa, const struct ike_content *content)
 	if (!n || n->data.len != 2)
 		return -EALREADY;
 	ke = ike_load_u16(n->data.data);
-	if (s->anew && ke == s->ke)
-		return 0; /* said twice */
+	if ((s->anew && ke == s->ke) || (s->ke_retries && ke == ike_dh_method(s->dh)))
+		return 0; /* the same */
 	if (s->ke_retries >= IK_MAX_KE_RETRIES || ke == ike_dh_method(s->dh) ||
 	    !ike_policy_allows_ke(sa->config->c.ike_policy, ke))
 		return -EALREADY;
@@ -353,10 +355,12 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 void ik_init_answered_as(struct ik_sa *sa, const struct cg_endpoint *local,
 			 const struct cg_endpoint *remote, const struct ike_header *h)
 {
-	if (sa->state == IK_SA_INIT_SENT && sa->local.vrf == local->vrf &&
-	    cg_addr_equal(&sa->remote.addr, &remote->addr))
-		(void)unusable(sa, "it is of version %u.%u of IKE, and certgate speaks version 2",
-			       h->major, h->minor);
+	if (sa->state != IK_SA_INIT_SENT || sa->local.vrf != local->vrf ||
+	    !cg_addr_equal(&sa->remote.addr, &remote->addr))
+		return;
+	sa->setup->other_version = true;
+	(void)unusable(sa, "it is of version %u.%u of IKE, and certgate speaks version 2", h->major,
+		       h->minor);
 }
 
 void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,

@@ -70,11 +70,10 @@ static void other_group(struct ike_engine *e, const struct cg_endpoint *local,
 	answer_clear(e, local, remote, msg, IKE_N_INVALID_KE_PAYLOAD, IKE_VIEW(ke, sizeof(ke)));
 }
 
-/* Is this refusal to be reported? Not for the repetitions of one request, and at a bounded rate. */
-static bool tell(struct ike_engine *e, const struct cg_endpoint *remote,
-		 const struct ike_header *header)
+/* Is this refusal to be reported? Not for the repetitions of one request, which have the same `spi`, and at a bounded rate. */
+static bool tell(struct ike_engine *e, const struct cg_endpoint *remote, uint64_t spi)
 {
-	uint64_t key = ik_addr_hash(e, &remote->addr, header->spi_i);
+	uint64_t key = ik_addr_hash(e, &remote->addr, spi);
 
 	for (size_t i = 0; i < sizeof(e->told) / sizeof(e->told[0]); i++)
 		if (e->told[i] == key)
@@ -90,7 +89,7 @@ static void tell_malformed(struct ike_engine *e, const struct cg_endpoint *local
 {
 	char peer[CG_ENDPOINT_SIZE];
 
-	if (tell(e, remote, &msg->header))
+	if (tell(e, remote, msg->header.spi_i))
 		ik_report_claimed(e, ik_conn_only(e, local, remote), remote, IKE_WARNING,
 				  "malformed-message",
 				  "this is a fault of the peer's implementation",
@@ -109,7 +108,8 @@ void ik_init_other_version(struct ike_engine *e, const struct cg_endpoint *local
 		ik_init_answered_as(sa, local, remote, h);
 		return;
 	}
-	if (h->spi_r || !tell(e, remote, h))
+	/* IKEv1 has another one for each attempt of those that it makes for ever. */
+	if (h->spi_r || !tell(e, remote, 0))
 		return;
 	ik_report_claimed(e, ik_conn_only(e, local, remote), remote, IKE_WARNING, "other-version",
 			  "have the peer use IKEv2: certgate speaks nothing else",
@@ -156,7 +156,7 @@ static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 		answer_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
 	else
 		refuse_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
-	if (!tell(e, remote, &msg->header))
+	if (!tell(e, remote, msg->header.spi_i))
 		return;
 	for (size_t i = 0; i < n && ke_use == IKE_KE_USE_ONE; i++)
 		additional |= ike_policy_offers_addke(conns[i]->config->c.ike_policy);
@@ -270,7 +270,7 @@ static bool is_awaited(struct ike_engine *e, const struct cg_endpoint *local,
 
 	if (!conn)
 		return false;
-	if (tell(e, remote, &msg->header))
+	if (tell(e, remote, msg->header.spi_i))
 		ik_report(
 			e, conn, remote, IKE_NOTICE, "peer-waits", NULL,
 			conn->config->c.enabled
@@ -376,7 +376,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		char peer[CG_ENDPOINT_SIZE], here[CG_ENDPOINT_SIZE];
 
 		refuse_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
-		if (tell(e, remote, &msg->header))
+		if (tell(e, remote, msg->header.spi_i))
 			ik_report(
 				e, NULL, remote, IKE_WARNING, "no-connection",
 				"configure a connection with this remote_address, or with remote_address: any",

@@ -235,7 +235,7 @@ void ik_intermediate_request(struct ik_sa *sa, uint32_t id, const struct ike_con
 	uint16_t method = place < IKE_ADDKE_MAX ? sa->suite.addke[place] : IKE_KE_NONE;
 	uint8_t hashes_of_all[IKE_MAX_ANCHOR_HASHES][20];
 	struct ike_connection_config c;
-	struct ike_sa_keys fresh;
+	struct ike_sa_keys fresh = {};
 	struct ike_builder b;
 	int r = 0;
 
@@ -281,6 +281,7 @@ void ik_intermediate_request(struct ik_sa *sa, uint32_t id, const struct ike_con
 	if (r < 0) {
 		ik_report_failure(sa, IKE_ERROR, "internal-error", NULL,
 				  "IKE_INTERMEDIATE could not be answered: %s", strerror(-r));
+		ike_sa_keys_wipe(&fresh);
 		ik_sa_kill(sa);
 		return;
 	}

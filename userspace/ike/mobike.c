@@ -92,16 +92,6 @@ static void update_later(struct ik_sa *sa)
 	queue_once(sa, IK_TASK_MOBIKE_UPDATE);
 }
 
-static void report_moved(const struct ik_sa *sa, const char *who)
-{
-	char local[CG_ENDPOINT_SIZE], remote[CG_ENDPOINT_SIZE];
-
-	ik_report(sa->e, sa->conn, &sa->remote, IKE_NOTICE, "moved", NULL,
-		  "%s moved: IKE and Child SAs are now between %s and %s%s", who,
-		  cg_endpoint_format(&sa->local, local), cg_endpoint_format(&sa->remote, remote),
-		  sa->udp ? ", ESP in UDP" : "");
-}
-
 /* ------------------------------------------------------------------ who made the connection */
 
 bool ik_mobike_leads(const struct ik_sa *sa)
@@ -235,7 +225,7 @@ void ik_mobike_updated(struct ik_sa *sa, const struct ike_content *content)
 	sa->seen_at = sa->e->now;
 	ik_sa_children_move(sa);
 	ik_sa_timers(sa);
-	report_moved(sa, "we");
+	ik_report_moved(sa, "we");
 }
 
 void ik_mobike_checked(struct ik_sa *sa, ike_time asked, const struct ike_content *content)
@@ -337,7 +327,7 @@ uint16_t ik_mobike_asked(struct ik_sa *sa, const struct ike_content *content)
 	take_natd(sa, on, content);
 	ik_sa_children_move(sa);
 	ik_sa_timers(sa);
-	report_moved(sa, "the peer");
+	ik_report_moved(sa, "the peer");
 	/* Section 3.7: is the peer really there? If not, this is not answered, and all ends. */
 	queue_once(sa, IK_TASK_ROUTABILITY);
 	return 0;

@@ -367,8 +367,10 @@ int ik_rekey_request(struct ik_sa *sa, const struct ik_task *task)
 
 	if (sa->own_new || sa->peer_new)
 		return 0;
+	/* A weak one may be there because somebody has sent INVALID_KE_PAYLOAD in clear: only here that can be put right (section 1.2). */
 	if (!ke)
-		ke = ike_policy_allows_ke(c->ike_policy, sa->suite.ke)
+		ke = ike_policy_allows_ke(c->ike_policy, sa->suite.ke) &&
+				     !ike_dh_info(sa->suite.ke)->legacy
 			     ? sa->suite.ke
 			     : ike_policy_first_ke(c->ike_policy);
 	heir = heir_new(sa, true);
@@ -518,7 +520,7 @@ void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 		followed(sa, x, heir, content);
 		return;
 	}
-	ik_reauth_not_now(sa, error && !content->sa.data ? error->type : 0);
+	ik_reauth_not_now(sa, &sa->not_now, error && !content->sa.data ? error->type : 0);
 	if (error && !content->sa.data) {
 		refused(sa, x, heir, error);
 		return;

@@ -77,6 +77,7 @@ void ik_remapped_answered(struct ik_sa *sa, const struct cg_endpoint *local,
 		return;
 	if (x->only_there) {
 		ik_sa_move(sa, local, remote);
+		ik_report_moved(sa, "the peer's NAT");
 		return;
 	}
 	if (x->task.there)

@@ -70,6 +70,16 @@ void ik_report_request(const struct ik_sa *sa, const char *event, const char *as
 		  asks, why);
 }
 
+void ik_report_moved(const struct ik_sa *sa, const char *who)
+{
+	char local[CG_ENDPOINT_SIZE], remote[CG_ENDPOINT_SIZE];
+
+	ik_report(sa->e, sa->conn, &sa->remote, IKE_NOTICE, "moved", NULL,
+		  "%s moved: IKE and Child SAs are now between %s and %s%s", who,
+		  cg_endpoint_format(&sa->local, local), cg_endpoint_format(&sa->remote, remote),
+		  sa->udp ? ", ESP in UDP" : "");
+}
+
 const char ik_not_now_hint[] =
 	"the peer is busy with an exchange that does not end, or cannot install it: its log has the reason";
 

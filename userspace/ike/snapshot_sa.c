@@ -443,6 +443,9 @@ static void sa_times(struct ik_snap *s, struct ik_sa *sa)
 	ik_snap_past(s, &sa->last_in);
 	ik_snap_past(s, &sa->last_answer);
 	ik_snap_past(s, &sa->authenticated);
+	/* Nothing was asked yet by who goes on. */
+	if (!s->saving)
+		sa->seen_at = sa->e->now;
 	ik_snap_deadline(s, &sa->rekey_at);
 	ik_snap_deadline(s, &sa->reauth_at);
 	timer(s, sa->e, &sa->life);

@@ -80,8 +80,14 @@ struct ik_config {
 };
 
 /* What is known of one of a connection's configured children, whether it is up or not. */
+/* The peer answers one CREATE_CHILD_SA of ours after the other with TEMPORARY_FAILURE; zeros: it does not. Not handed over: who goes on counts anew. */
+struct ik_not_now {
+	ike_time since, last;
+};
+
 struct ik_slot {
 	ike_time retry_at;
+	struct ik_not_now not_now; /* to make this child, or new keys for it */
 	unsigned failures;
 	bool wanted;   /* asked for by traffic or an operator */
 	bool one_pair; /* the peer answered SINGLE_PAIR_REQUIRED: the first selector of each side */
@@ -307,6 +313,7 @@ struct ik_setup {
 	uint16_t clear_error;
 	char *unusable;
 	unsigned n_unusable;
+	bool other_version; /* of IKE, is what they are of */
 	/* responder: half-open accounting */
 	struct ik_sa *sa;
 	struct cg_addr from;
@@ -372,8 +379,7 @@ struct ik_sa {
 	uint64_t rival; /* ours that lost against it, see ik_rekey_rival() */
 	uint8_t low_nonce[IK_LOW_NONCE];
 	unsigned rekey_failures;
-	/* The peer answers CREATE_CHILD_SA with TEMPORARY_FAILURE alone; 0. Not handed over: who goes on counts anew. */
-	ike_time not_now_since, not_now_last;
+	struct ik_not_now not_now; /* to rekey it */
 	/* uniqueness */
 	bool stale;	  /* what we authenticated ourselves with has changed since */
 	bool asked;	  /* the peer has confirmed that it knows of ask_ends */

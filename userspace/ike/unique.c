@@ -71,20 +71,20 @@ int ik_reauth_for_keys(struct ik_sa *sa)
 	return r;
 }
 
-void ik_reauth_not_now(struct ik_sa *sa, uint16_t error)
+void ik_reauth_not_now(struct ik_sa *sa, struct ik_not_now *same, uint16_t error)
 {
 	ike_time now = sa->e->now;
 
 	if (error != IKE_N_TEMPORARY_FAILURE) {
-		sa->not_now_since = 0;
+		*same = (struct ik_not_now){};
 		return;
 	}
 	/* We ask again much sooner than that: what was long ago was about something else. */
-	if (!sa->not_now_since || now - sa->not_now_last > NOT_NOW_TIME)
-		sa->not_now_since = now;
-	sa->not_now_last = now;
-	if (now - sa->not_now_since >= NOT_NOW_TIME && ik_reauth_for_keys(sa) == 0)
-		sa->not_now_since = now;
+	if (!same->since || now - same->last > NOT_NOW_TIME)
+		same->since = now;
+	same->last = now;
+	if (now - same->since >= NOT_NOW_TIME && ik_reauth_for_keys(sa) == 0)
+		same->since = now;
 }
 
 bool ik_trusted(const struct ik_sa *sa)

@@ -16,8 +16,8 @@ int ik_reauth_start(struct ik_conn *conn);
  * now" (section 2.25). Errors of ik_reauth_start().
  */
 int ik_reauth_for_keys(struct ik_sa *sa);
-/* An answer to a CREATE_CHILD_SA of ours came, with that error or 0: is it one "not now" too many? Then it was begun. */
-void ik_reauth_not_now(struct ik_sa *sa, uint16_t error);
+/* An answer to a CREATE_CHILD_SA of ours came, with that error or 0: is it one "not now" too many, of those to the same request? Then it was begun. */
+void ik_reauth_not_now(struct ik_sa *sa, struct ik_not_now *same, uint16_t error);
 /* Was it judged by the rules that are in force? */
 bool ik_trusted(const struct ik_sa *sa);
 /* The connection's rules may have changed: who was judged by others is to authenticate anew, soon, or closed. */
