@@ -71,16 +71,11 @@ static bool queue_add(struct fair_queue *q, uint64_t lane, const struct cg_endpo
 	return true;
 }
 
-/* Not at once: what else is readable is read before. One that is due is not put off. */
-static void plan_turn(struct ike_sockets *s)
+static bool any_waits(const struct ike_sockets *s)
 {
-	static const struct timeval at_once = {0};
-
-	if (fair_queue_count(s->known) + fair_queue_count(s->begun) +
-			    fair_queue_count(s->returned) + fair_queue_count(s->strangers) >
-		    0 &&
-	    !evtimer_pending(s->turn, NULL))
-		(void)event_add(s->turn, &at_once);
+	return fair_queue_count(s->known) + fair_queue_count(s->begun) +
+		       fair_queue_count(s->returned) + fair_queue_count(s->strangers) >
+	       0;
 }
 
 /* The next of the first of so many queues that has one. False: there is none. */
@@ -101,6 +96,7 @@ static bool hand_on(struct ike_sockets *s, struct fair_queue *const *queues, siz
 
 static void on_turn(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
 {
+	static const struct timeval at_once = {0};
 	struct ike_sockets *s = userdata;
 	usec_t begun = now_boottime();
 
@@ -119,7 +115,9 @@ static void on_turn(evutil_socket_t fd _unused_, short what _unused_, void *user
 		if (!hand_on(s, turn, ARRAY_SIZE(turn)))
 			break;
 	}
-	plan_turn(s);
+	/* Sockets are looked at in between. */
+	if (any_waits(s))
+		(void)event_add(s->turn, &at_once);
 	s->ops->burst(s->ctx);
 }
 
@@ -272,7 +270,9 @@ static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *
 
 	for (unsigned int i = 0; i < BURSTS && read_burst(k); i++)
 		;
-	plan_turn(k->all);
+	/* Behind all that is known to be readable, which is read before. */
+	if (any_waits(k->all))
+		event_active(k->all->turn, EV_TIMEOUT, 0);
 }
 
 static bool is_same(const struct ike_socket *k, const struct proto_socket *p)

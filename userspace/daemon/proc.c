@@ -220,6 +220,7 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 		      struct msg_reader *r, int *fd)
 {
 	static struct proto_binding binding;
+	static struct proto_path_state state;
 	static struct proto_resolved resolved;
 	static struct proto_own_answers answers;
 	struct proc *p = ctx;
@@ -234,9 +235,11 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 		return on_staged(p, type, r);
 	if (type == MSG_BINDING) {
 		proto_get_binding(r, &binding);
-		if (!msg_done(r))
+		proto_get_path_state(r, &state);
+		if (!msg_done(r) || state.handle != binding.handle)
 			return -EBADMSG;
 		binding_new(p->g, p, &binding);
+		binding_path_state(p->g, &state);
 		return 0;
 	}
 	if (type == MSG_SEEN_REVOKED || type == MSG_PATH_STATE || type == MSG_PATH_JUDGED ||

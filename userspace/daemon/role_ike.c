@@ -37,13 +37,33 @@ struct ike {
 	bool saved;	/* the engine is at its end: nothing is read any more */
 };
 
+/* Key material comes from this: there is no going on without it. */
+static void draw(uint8_t *buf, size_t len)
+{
+	if (RAND_priv_bytes(buf, (int)len) == 1)
+		return;
+	log_error("the random number generator failed");
+	_exit(EXIT_FAILURE);
+}
+
+/* What is short, SPIs, jitter and the IV of a message, comes from what was drawn at once, and is wiped when it was given out. Keys are drawn when they are asked for. */
 static void fill_random(void *ctx _unused_, uint8_t *buf, size_t len)
 {
-	/* Key material comes from this: there is no going on without it. */
-	if (RAND_priv_bytes(buf, (int)len) != 1) {
-		log_error("the random number generator failed");
-		_exit(EXIT_FAILURE);
+	enum { SHORT = 16 };
+	static uint8_t ahead[16 * SHORT];
+	static size_t left;
+
+	if (len > SHORT) {
+		draw(buf, len);
+		return;
 	}
+	if (len > left) {
+		draw(ahead, sizeof(ahead));
+		left = sizeof(ahead);
+	}
+	left -= len;
+	memcpy(buf, ahead + left, len);
+	OPENSSL_cleanse(ahead + left, len);
 }
 
 /* ---------------------------------------------------------------- the engine's wishes */

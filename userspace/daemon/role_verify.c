@@ -271,13 +271,20 @@ static int on_nonces_get(struct verifier *v, struct channel *c, struct msg_reade
 }
 
 /* Main hears of the binding before ike does, on another socket. */
-static int tell_main(struct verifier *v, struct proto_binding *b)
+static int tell_main(struct verifier *v, struct proto_binding *b, const struct watched *watched)
 {
+	static struct proto_path_state state;
+	struct msg_writer m;
+
 	do {
 		if (RAND_bytes((uint8_t *)&b->handle, sizeof(b->handle)) != 1)
 			return -EIO;
 	} while (b->handle == 0);
-	return channel_tell(v->w.main, MSG_BINDING, proto_put_binding, b);
+	watch_state(watched, b->handle, now_seconds(), &state);
+	msg_begin(&m, MSG_BINDING);
+	proto_put_binding(&m, b);
+	proto_put_path_state(&m, &state);
+	return channel_send(v->w.main, &m, -EBADF);
 }
 
 /* -EAGAIN: there is no answer yet, before there are news of *ret_keys. */
@@ -304,12 +311,12 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 	/* Nobody is let in who cannot be watched. */
 	if (r == 0) {
 		watched = watch_pack(&judged);
-		r = watched ? tell_main(v, &binding) : log_oom();
+		r = watched ? tell_main(v, &binding, watched) : log_oom();
 	}
 	if (r == 0) {
 		answer.binding = binding.handle;
 		watch_put(v->watch, watched, binding.handle, e ? e->revocation_grace : 0,
-			  now_seconds(), now_boottime());
+			  now_boottime());
 	} else {
 		if (watched)
 			watch_give_back(watched);

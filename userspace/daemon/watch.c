@@ -210,23 +210,30 @@ struct watch *watch_free(struct watch *w)
 	return NULL;
 }
 
+void watch_state(const struct watched *p, uint64_t handle, int64_t now,
+		 struct proto_path_state *ret)
+{
+	*ret = (struct proto_path_state){.handle = handle,
+					 .checked_at = now,
+					 .n = MIN(p->n_status, (size_t)PKI_BINDING_LINKS_MAX)};
+	for (size_t i = 0; i < ret->n; i++) {
+		const struct kept_status *from = &p->status[i];
+
+		ret->certs[i].state = from->state;
+		(void)snprintf(ret->certs[i].source, sizeof(ret->certs[i].source), "%s",
+			       from->source);
+		ret->certs[i].fresh_until = from->state == PKI_STATE_GOOD ? from->fresh_until
+									  : INT64_MAX;
+		(void)snprintf(ret->certs[i].text, sizeof(ret->certs[i].text), "%s", from->text);
+	}
+}
+
 static void tell(struct watch *w, const struct watched *p, int64_t now, bool overdue)
 {
 	static struct proto_path_state s;
 
-	s = (struct proto_path_state){.handle = p->handle,
-				      .checked_at = now,
-				      .overdue = overdue,
-				      .n = MIN(p->n_status, (size_t)PKI_BINDING_LINKS_MAX)};
-	for (size_t i = 0; i < s.n; i++) {
-		const struct kept_status *from = &p->status[i];
-
-		s.certs[i].state = from->state;
-		(void)snprintf(s.certs[i].source, sizeof(s.certs[i].source), "%s", from->source);
-		s.certs[i].fresh_until = from->state == PKI_STATE_GOOD ? from->fresh_until
-								       : INT64_MAX;
-		(void)snprintf(s.certs[i].text, sizeof(s.certs[i].text), "%s", from->text);
-	}
+	watch_state(p, p->handle, now, &s);
+	s.overdue = overdue;
 	w->ops->state(w->ctx, &s);
 }
 
@@ -251,8 +258,7 @@ struct watched *watch_pack(struct judged *j)
 	return p;
 }
 
-void watch_put(struct watch *w, struct watched *p, uint64_t handle, int64_t grace, int64_t now,
-	       usec_t boot)
+void watch_put(struct watch *w, struct watched *p, uint64_t handle, int64_t grace, usec_t boot)
 {
 	p->handle = handle;
 	p->due = due_of(p, grace);
@@ -260,8 +266,6 @@ void watch_put(struct watch *w, struct watched *p, uint64_t handle, int64_t grac
 	p->in = &w->rest;
 	TAILQ_INSERT_TAIL(p->in, p, all);
 	table_add(&w->by_handle, &p->by_handle, handle);
-	if (p->n_status > 0)
-		tell(w, p, now, false);
 }
 
 int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace, int64_t now,
@@ -271,7 +275,9 @@ int watch_add(struct watch *w, uint64_t handle, struct judged *j, int64_t grace,
 
 	if (!p)
 		return -ENOMEM;
-	watch_put(w, p, handle, grace, now, boot);
+	watch_put(w, p, handle, grace, boot);
+	if (p->n_status > 0)
+		tell(w, p, now, false);
 	return 0;
 }
 

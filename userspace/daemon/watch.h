@@ -28,9 +28,11 @@ struct watch *watch_free(struct watch *w);
 /* What is watched of *j, which is freed whatever comes of it; NULL: no memory. To be put, or given back. */
 struct watched *watch_pack(struct judged *j);
 void watch_give_back(struct watched *p);
-/* Takes it, as the path of this binding, and tells its state. grace: of its connection, seconds; times as of watch_run(). */
-void watch_put(struct watch *w, struct watched *p, uint64_t handle, int64_t grace, int64_t now,
-	       usec_t boot);
+/* What is known of it, for who is told of it as this binding. */
+void watch_state(const struct watched *p, uint64_t handle, int64_t now,
+		 struct proto_path_state *ret);
+/* Takes it, as the path of this binding; tells nobody. grace: of its connection, seconds; boot: as of watch_run(). */
+void watch_put(struct watch *w, struct watched *p, uint64_t handle, int64_t grace, usec_t boot);
 /*
  * Takes *j, whose verdict this binding is, and tells its state. grace: of its connection, seconds; times as of watch_run(). -ENOMEM: *j is
  * freed all the same.

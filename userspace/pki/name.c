@@ -170,6 +170,20 @@ static bool has_nul(const X509_NAME *name)
 	return false;
 }
 
+/* The one CN that is required, as UTF-8 and to the letter: mostly it is, and then nothing has to be brought into a canonical form. */
+static bool cn_is(const char *wanted, const X509_NAME *subject, int at)
+{
+	const ASN1_STRING *value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+	unsigned char *utf8 = NULL;
+	int len = ASN1_STRING_to_UTF8(&utf8, value);
+	bool yes = len > 0 && (size_t)len == strlen(wanted) &&
+		   memcmp(utf8, wanted, (size_t)len) == 0;
+
+	OPENSSL_free(utf8);
+	ERR_clear_error();
+	return yes;
+}
+
 /* The subject's one CN against the rule's. */
 static bool cn_matches(const struct wanted *w, const X509_NAME *subject, int at)
 {
@@ -192,9 +206,6 @@ int pki_subject_rule_match(const struct pki_subject_rule *rule, const struct pki
 	unsigned n_cn;
 	int r, at = -1;
 
-	r = parse(rule->text, err, &w);
-	if (r < 0)
-		return r; /* no memory: it was checked */
 	if (X509_NAME_entry_count(subject) == 0)
 		return pki_fail(err, -EPERM,
 				"the certificate has no subject, and \"%.200s\" is required",
@@ -214,6 +225,13 @@ int pki_subject_rule_match(const struct pki_subject_rule *rule, const struct pki
 				err, -EPERM,
 				"the subject \"%.200s\" has no CN, and \"%.200s\" is required",
 				cert->subject, rule->text);
+		if (!looks_like_dn(rule->text) && cn_is(rule->text, subject, at))
+			return 0;
+	}
+	r = parse(rule->text, err, &w);
+	if (r < 0)
+		return r; /* no memory: it was checked */
+	if (rule->cn_only) {
 		if (cn_matches(&w, subject, at))
 			return 0;
 	} else if (X509_NAME_cmp(subject, w.forward) == 0 ||
