@@ -205,7 +205,7 @@ json_t *cert_json(const struct pki_cert *cert)
 	for (size_t i = 0; pki_cert_identity(cert, i, text, sizeof(text)); i++)
 		json_array_append_new(names, json_string(text));
 	j = json_pack("{s:s, s:s, s:s?, s:s, s:s, s:{s:s, s:i}, s:s, s:b, s:o, s:s, s:s}",
-		      "subject", cert->subject, "issuer", cert->issuer, "serial", serial,
+		      "subject", cert->subject, "issuer", pki_cert_issuer(cert), "serial", serial,
 		      "not_before", format_timestamp(cert->not_before, from), "not_after",
 		      format_timestamp(cert->not_after, to), "key", "type",
 		      pki_key_type_name(cert->key_type), "bits", (int)cert->key_bits,
@@ -234,7 +234,7 @@ void cert_print(struct cli *cli, const struct pki_cert *cert, int64_t now)
 	pki_usage_get(cert, &usage_);
 	(void)fprintf(cli->out, "%s%s\n", safe && *safe ? safe : "(no subject)",
 		      cert->ca ? "  [CA]" : "");
-	line(cli, "issuer", cert->self_issued ? "itself" : cert->issuer);
+	line(cli, "issuer", cert->self_issued ? "itself" : pki_cert_issuer(cert));
 	line(cli, "serial", serial ? serial : "-");
 	line(cli, "valid from", format_timestamp(cert->not_before, stamp));
 	line(cli, "valid until", out_expiry(format_timestamp(cert->not_after, stamp), now, when));

@@ -336,13 +336,35 @@ static const struct ike_dh_ops ecp = {.make = ecp_make, .shared = ecp_shared};
 
 /* --- Curve25519: RFC 7748, RFC 8031 --- */
 
+/* A key of these bytes, as EVP_PKEY_new_raw_private_key() and its like make it, which look for the algorithm each time. NULL: failed. */
+static EVP_PKEY *x25519_key(const char *name, int selection, const uint8_t *bytes, size_t len)
+{
+	static _Thread_local EVP_PKEY_CTX *maker;
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)bytes, len),
+		OSSL_PARAM_construct_end()};
+	EVP_PKEY *key = NULL;
+
+	if (!maker) {
+		maker = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
+		if (!maker || EVP_PKEY_fromdata_init(maker) <= 0) {
+			EVP_PKEY_CTX_free(maker);
+			maker = NULL;
+			return NULL;
+		}
+	}
+	return EVP_PKEY_fromdata(maker, &key, selection, (OSSL_PARAM *)(uintptr_t)params) > 0
+		       ? key
+		       : NULL;
+}
+
 static int x25519_make(struct ike_dh *dh, const struct ike_random *random)
 {
 	uint8_t *private = ike_dh_secret_bytes(dh);
 	size_t len = dh->public_len;
 
 	ike_random_fill(random, private, dh->secret_len);
-	dh->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private, dh->secret_len);
+	dh->key = x25519_key(OSSL_PKEY_PARAM_PRIV_KEY, EVP_PKEY_KEYPAIR, private, dh->secret_len);
 	if (!dh->key || !EVP_PKEY_get_raw_public_key(dh->key, ike_dh_public_bytes(dh), &len))
 		return -EIO;
 	return 0;
@@ -350,14 +372,16 @@ static int x25519_make(struct ike_dh *dh, const struct ike_random *random)
 
 static int x25519_shared(const struct ike_dh *dh, struct ike_view peer, uint8_t *ret)
 {
-	EVP_PKEY *other = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer.data, peer.len);
+	EVP_PKEY *other =
+		x25519_key(OSSL_PKEY_PARAM_PUB_KEY, EVP_PKEY_PUBLIC_KEY, peer.data, peer.len);
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, dh->key, NULL);
 	static const uint8_t zeros[32];
 	size_t len = sizeof(zeros);
 	int err = -EIO;
 
+	/* Any 32 bytes are a public value (RFC 7748 section 5): there is nothing to validate before. */
 	if (ctx && other && EVP_PKEY_derive_init(ctx) > 0 &&
-	    EVP_PKEY_derive_set_peer(ctx, other) > 0) {
+	    EVP_PKEY_derive_set_peer_ex(ctx, other, /* validate_peer= */ 0) > 0) {
 		/* RFC 8031 section 2: an all-zero result is refused. OpenSSL does, and so do we. */
 		if (EVP_PKEY_derive(ctx, ret, &len) > 0 && len == sizeof(zeros) &&
 		    CRYPTO_memcmp(ret, zeros, sizeof(zeros)) != 0)

@@ -3,6 +3,16 @@
 #include "ike/natd.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
+
+/* Looked up once: there are four of these hashes in a handshake. Lasts as long as the process. */
+static EVP_MD *sha1;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void fetch(void)
+{
+	sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+}
 
 int ike_natd_hash(uint64_t spi_i, uint64_t spi_r, const struct cg_endpoint *endpoint,
 		  uint8_t ret[IKE_NATD_LEN])
@@ -16,7 +26,8 @@ int ike_natd_hash(uint64_t spi_i, uint64_t spi_r, const struct cg_endpoint *endp
 	ike_store_u64(bytes + 8, spi_r);
 	memcpy(bytes + 16, endpoint->addr.bytes, addr_len);
 	ike_store_u16(bytes + 16 + addr_len, endpoint->port);
-	return EVP_Digest(bytes, 18 + addr_len, ret, NULL, EVP_sha1(), NULL) ? 0 : -EIO;
+	(void)pthread_once(&once, fetch);
+	return sha1 && EVP_Digest(bytes, 18 + addr_len, ret, NULL, sha1, NULL) ? 0 : -EIO;
 }
 
 int ike_build_natd(struct ike_builder *b, uint64_t spi_i, uint64_t spi_r,

@@ -142,8 +142,7 @@ static int fill(struct pki_cert *cert, const char **ret_problem)
 		return -EBADMSG;
 
 	cert->subject = pki_name_text(X509_get_subject_name(cert->x509));
-	cert->issuer = pki_name_text(X509_get_issuer_name(cert->x509));
-	if (!cert->subject || !cert->issuer)
+	if (!cert->subject)
 		return -ENOMEM;
 
 	pkey = X509_get0_pubkey(cert->x509);
@@ -244,6 +243,16 @@ void pki_cert_unrefp(struct pki_cert **cert)
 {
 	pki_cert_unref(*cert);
 	*cert = NULL;
+}
+
+const char *pki_cert_issuer(const struct pki_cert *cert)
+{
+	/* To whoever asks it has been there all the time; none of them is made const. */
+	struct pki_cert *c = (struct pki_cert *)(uintptr_t)cert;
+
+	if (!c->issuer)
+		c->issuer = pki_name_text(X509_get_issuer_name(c->x509));
+	return c->issuer ? c->issuer : "";
 }
 
 bool pki_cert_equal(const struct pki_cert *a, const struct pki_cert *b)

@@ -54,7 +54,7 @@ struct pki_cert {
 	int64_t not_before; /* seconds since 1970 UTC, the first second of validity */
 	int64_t not_after;  /* the last second of validity */
 	char *subject;	    /* RFC 4514 text, UTF-8, printable; "" if empty */
-	char *issuer;	    /* likewise */
+	char *issuer;	    /* see pki_cert_issuer() */
 	enum pki_key_type key_type;
 	unsigned key_bits; /* of the modulus or the field; 0 if unknown */
 	bool ca;	   /* version 3 with basicConstraints cA: it may issue certificates */
@@ -70,6 +70,9 @@ int pki_cert_new(const uint8_t *der, size_t len, struct pki_error *err, struct p
 struct pki_cert *pki_cert_ref(struct pki_cert *cert);
 void pki_cert_unref(struct pki_cert *cert); /* NULL is fine */
 void pki_cert_unrefp(struct pki_cert **cert);
+
+/* Who issued it, as its subject. Written down when it is first asked for: only messages have it. The certificate's; "" if there is no memory. */
+const char *pki_cert_issuer(const struct pki_cert *cert);
 
 /* Self-issued and signed with its own key. Costs a signature check the first time: for configured
  * certificates, not for a peer's. */

@@ -187,12 +187,12 @@ static void refuse_signature(struct pki_verdict *verdict, size_t i, bool configu
 		refuse_one(
 			verdict, i, PKI_WRONG_ISSUER_KEY,
 			"%s names \"%.160s\" as its issuer, but was not signed with the key of the configured certificate of that name; the peer's CA is another one, or has a new key: add its certificate to inbound_certificate.chain",
-			WHO(verdict, i), verdict->path[i]->issuer);
+			WHO(verdict, i), pki_cert_issuer(verdict->path[i]));
 	else
 		refuse_one(
 			verdict, i, PKI_BAD_SIGNATURE,
 			"%s was not signed by \"%.160s\", which the peer sent with it; the certificate was changed, or the chain does not belong to it",
-			WHO(verdict, i), verdict->path[i]->issuer);
+			WHO(verdict, i), pki_cert_issuer(verdict->path[i]));
 }
 
 /* --- OpenSSL's validation over exactly one path --- */
@@ -453,7 +453,7 @@ static void refuse_no_path(struct pki_verdict *verdict, const struct pki_paths *
 		refuse(verdict, PKI_WRONG_ISSUER_KEY,
 		       "%s \"%.160s\" was issued by \"%.160s\", but with another key than the certificate of that name has (key identifiers differ); add the issuer's certificate with that key to inbound_certificate.chain",
 		       stuck == verdict->leaf ? "the peer's certificate" : "the certificate",
-		       stuck->subject, stuck->issuer);
+		       stuck->subject, pki_cert_issuer(stuck));
 	else if (stuck && stuck == verdict->leaf && stuck->self_issued)
 		refuse(verdict, PKI_NO_PATH,
 		       "the peer's certificate \"%.160s\" is self-signed; it must be issued by the CA \"%.160s\"",
@@ -462,7 +462,7 @@ static void refuse_no_path(struct pki_verdict *verdict, const struct pki_paths *
 		refuse(verdict, PKI_NO_PATH,
 		       "%s \"%.160s\" was issued by \"%.160s\", which is neither an anchor (\"%.160s\"%s) nor was sent; wrong peer, or its issuer is missing in inbound_certificate.chain",
 		       stuck == verdict->leaf ? "the peer's certificate" : "the certificate",
-		       stuck ? stuck->subject : "", stuck ? stuck->issuer : "",
+		       stuck ? stuck->subject : "", stuck ? pki_cert_issuer(stuck) : "",
 		       trust->anchors.list[0]->subject, trust->anchors.n > 1 ? ", ..." : "");
 }
 
