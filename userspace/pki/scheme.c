@@ -74,6 +74,27 @@ bool pki_scheme_fits(enum pki_scheme scheme, enum pki_key_type type)
 	return false;
 }
 
+/* What the scheme asks for beyond its digest. 1, or what OpenSSL returned. */
+static int set_padding(EVP_PKEY_CTX *pctx, enum pki_scheme scheme, int salt_len)
+{
+	int ok = 1;
+
+	switch (schemes[scheme].family) {
+	case FAMILY_PKCS1: ok = EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PADDING); break;
+	case FAMILY_PSS:
+		ok = EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING);
+		if (ok == 1)
+			ok = EVP_PKEY_CTX_set_rsa_mgf1_md_name(pctx, schemes[scheme].digest, NULL);
+		if (ok == 1)
+			ok = EVP_PKEY_CTX_set_rsa_pss_saltlen(
+				pctx, salt_len < 0 ? RSA_PSS_SALTLEN_DIGEST : salt_len);
+		break;
+	case FAMILY_ECDSA:
+	case FAMILY_EDDSA: break;
+	}
+	return ok;
+}
+
 int pki_scheme_init(EVP_MD_CTX *ctx, enum pki_scheme scheme, EVP_PKEY *pkey, bool verify,
 		    int salt_len)
 {
@@ -86,24 +107,20 @@ int pki_scheme_init(EVP_MD_CTX *ctx, enum pki_scheme scheme, EVP_PKEY *pkey, boo
 	else
 		ok = EVP_DigestSignInit_ex(ctx, &pctx, schemes[scheme].digest, NULL, NULL, pkey,
 					   NULL);
-	if (ok == 1) {
-		switch (schemes[scheme].family) {
-		case FAMILY_PKCS1:
-			ok = EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PADDING);
-			break;
-		case FAMILY_PSS:
-			ok = EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING);
-			if (ok == 1)
-				ok = EVP_PKEY_CTX_set_rsa_mgf1_md_name(pctx, schemes[scheme].digest,
-								       NULL);
-			if (ok == 1)
-				ok = EVP_PKEY_CTX_set_rsa_pss_saltlen(
-					pctx, salt_len < 0 ? RSA_PSS_SALTLEN_DIGEST : salt_len);
-			break;
-		case FAMILY_ECDSA:
-		case FAMILY_EDDSA: break;
-		}
-	}
+	if (ok == 1)
+		ok = set_padding(pctx, scheme, salt_len);
 	ERR_clear_error();
 	return ok == 1 ? 0 : -EIO;
+}
+
+EVP_PKEY_CTX *pki_scheme_signing(enum pki_scheme scheme, EVP_PKEY *pkey, const EVP_MD *md)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+
+	if (ctx && EVP_PKEY_sign_init(ctx) == 1 &&
+	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1 &&
+	    set_padding(ctx, scheme, /* salt_len= */ -1) == 1)
+		return ctx;
+	EVP_PKEY_CTX_free(ctx);
+	return NULL;
 }

@@ -21,6 +21,9 @@ unsigned pki_scheme_digest_size(enum pki_scheme scheme);
 int pki_scheme_init(EVP_MD_CTX *ctx, enum pki_scheme scheme, EVP_PKEY *pkey, bool verify,
 		    int salt_len);
 
+/* Set up once for any number of EVP_PKEY_sign() over digests of md, pki_scheme_digest(); not for Ed25519 and Ed448. The caller's; NULL: failed. */
+EVP_PKEY_CTX *pki_scheme_signing(enum pki_scheme scheme, EVP_PKEY *pkey, const EVP_MD *md);
+
 /* ECDSA's r | s, n bytes each (RFC 4754 section 7), as DER; free with OPENSSL_free(). -ENOMEM. */
 int pki_ecdsa_from_raw(const uint8_t *raw, size_t n, uint8_t **ret, size_t *ret_len);
 
