@@ -149,6 +149,7 @@ static void find_edges(struct pki_paths *paths)
 	for (size_t child = 1; child < paths->n_pool; child++) {
 		const struct pki_cert *cert = paths->pool[child].cert;
 
+		memset(paths->edge[child], 0, paths->n_pool);
 		for (size_t i = 1; i < paths->n_pool && !is_top(cert); i++)
 			paths->edge[child][i] = issuer_named(paths, i, cert) &&
 						pki_cert_issuer_fit(paths->pool[i].cert, cert) !=
@@ -248,7 +249,7 @@ void pki_paths_find(struct pki_cert *leaf, const struct pki_trust *trust,
 {
 	struct pki_path path = {.n = 1};
 
-	memset(ret, 0, sizeof(*ret));
+	memset(ret, 0, offsetof(struct pki_paths, distance));
 	pool_add(ret, leaf, false, false);
 	for (size_t i = 0; i < trust->anchors.n; i++)
 		pool_add(ret, trust->anchors.list[i], true, true);
@@ -256,6 +257,8 @@ void pki_paths_find(struct pki_cert *leaf, const struct pki_trust *trust,
 		pool_add(ret, trust->helpers.list[i], false, true);
 	for (size_t i = 0; i < untrusted->n; i++)
 		pool_add(ret, untrusted->list[i], false, false);
+	for (size_t i = 0; i < ret->n_pool; i++)
+		memset(ret->checked[i], 0, ret->n_pool);
 	search(ret, &path, at);
 	if (ret->gave_up)
 		search_again(ret, at);

@@ -44,11 +44,12 @@ struct pki_paths {
 	/* of a second search: certificates from each one to the nearest anchor */
 	bool distances;
 	uint8_t length; /* of the paths that are looked for at the moment */
+	unsigned signature_checks;
+	/* Of the pool alone, which mostly is a hundredth of it. */
 	uint8_t distance[1 + PKI_POOL_MAX];
 	bool edge[1 + PKI_POOL_MAX][1 + PKI_POOL_MAX]; /* child and possible issuer */
 	/* signatures already checked, by child and issuer: 0 unknown, 1 good, 2 bad */
 	uint8_t checked[1 + PKI_POOL_MAX][1 + PKI_POOL_MAX];
-	unsigned signature_checks;
 };
 
 /* Fills *ret: pool and paths, the best first. `untrusted` are certificates the peer sent. */
