@@ -116,7 +116,10 @@ static void conn_places(const struct conn *c, struct check_context *ret)
 	const struct child *k;
 
 	LIST_FOREACH(k, &c->children, of_conn)
-	add_place(ret, &k->remote.addr);
+	{
+		add_place(ret, &k->tunnel->t.remote.addr);
+		add_place(ret, &k->remote.addr);
+	}
 	LIST_FOREACH(b, &c->bindings, of_conn)
 	{
 		if (!b->dead && !b->released && b->place.family != AF_UNSPEC)

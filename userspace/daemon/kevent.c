@@ -135,7 +135,6 @@ static void on_endpoint(struct gateway *g, const struct cgk_event *e)
 
 		if (k->tunnel != t)
 			continue;
-		k->remote = e->remote;
 		msg_begin(&m, MSG_CHILD_MOVED);
 		msg_put_u64(&m, k->number);
 		msg_put_endpoint(&m, &e->remote);

@@ -639,7 +639,7 @@ json_t *sa_json(struct gateway *g, const struct ike_snapshot *s, const struct co
 		set_str(j, "connection", c->cfg->name);
 		set_str(j, "child", c->cfg->children[k->index].name);
 		set_endpoint(j, "local", &k->local);
-		set_endpoint(j, "remote", &k->remote);
+		set_endpoint(j, "remote", k->udp ? &k->tunnel->t.remote : &k->remote);
 		set(j, "binding", json_integer(k->binding->kernel_id));
 		(void)json_array_append_new(children, j);
 	}

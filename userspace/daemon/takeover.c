@@ -345,7 +345,7 @@ static void tell_live(struct gateway *g, struct channel *ike)
 	}
 }
 
-/* Peers that moved meanwhile: the kernel followed. */
+/* Peers that are elsewhere than ike said, and wrote down: the kernel followed. */
 static void tell_moved(struct gateway *g, struct channel *ike)
 {
 	struct msg_writer m;
@@ -357,7 +357,6 @@ static void tell_moved(struct gateway *g, struct channel *ike)
 
 		if (!k->udp || cg_endpoint_equal(now, &k->remote))
 			continue;
-		k->remote = *now;
 		msg_begin(&m, MSG_CHILD_MOVED);
 		msg_put_u64(&m, k->number);
 		msg_put_endpoint(&m, now);

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What main learns from the module, and that ike hears of it, whenever it was: with a kernel that is one tunnel with its SAs. */
+#include "lib/maintest.h"
+
+#include <openssl/sha.h>
+
+#include "daemon/binding.h"
+#include "daemon/child.h"
+#include "daemon/kevent.h"
+#include "daemon/options.h"
+#include "daemon/proto_restart.h"
+#include "daemon/restart.h"
+#include "daemon/restart_state.h"
+#include "daemon/sealed.h"
+#include "daemon/takeover.h"
+#include "daemon/tunnel.h"
+#include "kernel/kernel.h"
+
+enum { CHILD = 5, HANDLE = 9, CERT = 10, TUNNEL = 20, SA_IN = 30, SA_OUT = 40 };
+
+static const uint8_t leaf[] = "a leaf";
+
+static struct {
+	struct cgk_tunnel tunnel;
+	struct cgk_sa sas[2];
+	struct cgk_cert cert;
+} kernel;
+
+/* ---------------------------------------------------------------- the kernel */
+
+int cgk_tunnel_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_tunnel *t),
+		    void *ctx)
+{
+	return fn(ctx, &kernel.tunnel);
+}
+
+int cgk_sa_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_sa *sa), void *ctx)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kernel.sas) && r >= 0; i++)
+		r = fn(ctx, &kernel.sas[i]);
+	return r;
+}
+
+int cgk_cert_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_cert *c), void *ctx)
+{
+	return fn(ctx, &kernel.cert);
+}
+
+int cgk_tunnel_set(struct cgk *k _unused_, const struct cgk_tunnel *t, unsigned int what _unused_)
+{
+	kernel.tunnel.remote = t->remote;
+	return 0;
+}
+
+int cgk_tunnel_new(struct cgk *k _unused_, const struct cgk_tunnel *t _unused_,
+		   uint32_t *ret_id _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_tunnel_del(struct cgk *k _unused_, uint32_t id _unused_)
+{
+	return 0;
+}
+
+int cgk_tunnel_get(struct cgk *k _unused_, uint32_t id _unused_, struct cgk_tunnel *ret _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_sa_new(struct cgk *k _unused_, const struct cgk_sa *sa _unused_, uint32_t *ret_id _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_sa_activate(struct cgk *k _unused_, uint32_t id _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_sa_del(struct cgk *k _unused_, uint32_t id _unused_)
+{
+	return 0;
+}
+
+int cgk_sa_get(struct cgk *k _unused_, uint32_t id _unused_, struct cgk_sa *ret _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_larval_new(struct cgk *k _unused_, uint32_t spi _unused_, uint32_t tunnel _unused_,
+		   uint32_t milliseconds _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_larval_del(struct cgk *k _unused_, uint32_t spi _unused_)
+{
+	return 0;
+}
+
+int cgk_socket_new(struct cgk *k _unused_, int fd _unused_, uint32_t *ret_id _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_socket_del(struct cgk *k _unused_, uint32_t id _unused_)
+{
+	return 0;
+}
+
+int cgk_socket_dump(struct cgk *k _unused_,
+		    int (*fn)(void *ctx, const struct cgk_socket *s) _unused_, void *ctx _unused_)
+{
+	return 0;
+}
+
+int cgk_lease_set(struct cgk *k _unused_, uint32_t seconds _unused_)
+{
+	return 0;
+}
+
+int cgk_lease_get(struct cgk *k _unused_, uint32_t *ret_remaining _unused_)
+{
+	return -ENODATA;
+}
+
+int cgk_flush(struct cgk *k _unused_, uint32_t what _unused_)
+{
+	return 0;
+}
+
+int cgk_cert_new(struct cgk *k _unused_, const struct cgk_cert *c _unused_,
+		 uint32_t *ret_id _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_cert_del(struct cgk *k _unused_, uint32_t id _unused_)
+{
+	return 0;
+}
+
+int cgk_cert_get(struct cgk *k _unused_, uint32_t id _unused_, struct cgk_cert *ret _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_revoke(struct cgk *k _unused_, const uint8_t hash[CERTGATE_HASH_SIZE] _unused_,
+	       uint32_t *ret_bindings _unused_, uint32_t *ret_sas _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_unrevoke(struct cgk *k _unused_, const uint8_t hash[CERTGATE_HASH_SIZE] _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+int cgk_device_dump(struct cgk *k _unused_,
+		    int (*fn)(void *ctx, const struct cgk_device *d) _unused_, void *ctx _unused_)
+{
+	return 0;
+}
+
+int cgk_fingerprint_dump(struct cgk *k _unused_,
+			 int (*fn)(void *ctx, const struct cgk_fingerprint *f) _unused_,
+			 void *ctx _unused_)
+{
+	return -EOPNOTSUPP;
+}
+
+/* ---------------------------------------------------------------- a gateway with a Child SA whose peer is behind NAT */
+
+struct world {
+	struct main_world *m;
+	struct proc procs[2];
+	int verify, launcher; /* their ends */
+	struct cg_addr listen;
+	struct options options;
+};
+
+static struct cg_endpoint peer_at(uint16_t port)
+{
+	return (struct cg_endpoint){.addr = {.family = AF_INET, .bytes = {203, 0, 113, 2}},
+				    .port = port};
+}
+
+static struct channel *channel_to(struct world *w, enum role role, int *ret_end)
+{
+	static const struct channel_ops ops = {main_world_message, main_world_closed,
+					       main_world_violation};
+	struct channel *c;
+	int pair[2];
+
+	assert_int_equal(channel_pair(pair), 0);
+	assert_int_equal(channel_new(w->m->g.base, pair[0], ROLE_MAIN, role, 0, &ops, w, &c), 0);
+	*ret_end = pair[1];
+	return c;
+}
+
+static void open_world(struct world *w)
+{
+	struct gateway *g;
+
+	*w = (struct world){.m = main_world_new()};
+	g = &w->m->g;
+	w->listen = (struct cg_addr){.family = AF_INET, .bytes = {198, 51, 100, 2}};
+	w->m->config.gateway = (struct cg_gateway){.listen = &w->listen, .n_listen = 1};
+	w->m->cfg.remote_kind = CG_REMOTE_ANY;
+	w->procs[0] = w->m->procs[0];
+	w->procs[1] = (struct proc){.g = g, .role = ROLE_VERIFY, .ready = true};
+	w->procs[1].channel = channel_to(w, ROLE_VERIFY, &w->verify);
+	g->launcher = channel_to(w, ROLE_LAUNCHER, &w->launcher);
+	g->procs = w->procs;
+	g->n_verifiers = 1;
+	g->options = &w->options;
+	/* Nobody looks into it: the kernel is above. */
+	g->k = (struct cgk *)&kernel;
+}
+
+static void close_world(struct world *w)
+{
+	struct gateway *g = &w->m->g;
+
+	takeover_free(g);
+	children_of_conn_delete(&w->m->c);
+	tunnels_remove(&w->m->c);
+	bindings_free(g);
+	table_done(&g->children_by_number);
+	table_done(&g->children_by_sa);
+	table_done(&g->tunnels_by_kernel);
+	table_done(&g->bindings_by_handle);
+	table_done(&g->bindings_by_kernel);
+	(void)channel_free(w->procs[1].channel);
+	(void)channel_free(g->launcher);
+	(void)close(w->verify);
+	(void)close(w->launcher);
+	main_world_free(w->m);
+}
+
+static struct tunnel *make_tunnel(struct world *w)
+{
+	struct tunnel *t = calloc(1, sizeof(*t));
+
+	assert_non_null(t);
+	t->t = kernel.tunnel;
+	tunnel_add(&w->m->c, t);
+	return t;
+}
+
+/* The kernel and main agree, and ike said so. */
+static void set_up(struct world *w)
+{
+	static struct state_binding b;
+	const struct state_child k = {
+		.number = CHILD,
+		.binding = HANDLE,
+		.tunnel = TUNNEL,
+		.sa_in = SA_IN,
+		.sa_out = SA_OUT,
+		.spi_in = 0xc0000001,
+		.spi_out = 0xd0000001,
+		.local = {.addr = {.family = AF_INET, .bytes = {198, 51, 100, 2}}, .port = 4500},
+		.remote = peer_at(4500),
+		.udp = true,
+	};
+	struct binding *made;
+
+	b = (struct state_binding){.kernel_id = CERT};
+	b.b.handle = HANDLE;
+	b.b.binding.n_links = 1;
+	b.b.binding.not_before = 1;
+	b.b.binding.not_after = 2000;
+	memset(b.b.binding.links[0].spki, 7, CERTGATE_HASH_SIZE);
+	(void)snprintf(b.b.binding.subject, sizeof(b.b.binding.subject), "CN=peer");
+	(void)snprintf(b.b.binding.label, sizeof(b.b.binding.label), "branch");
+	SHA256(leaf, sizeof(leaf), b.b.binding.links[0].cert);
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.tunnel = (struct cgk_tunnel){.id = TUNNEL,
+					    .local = k.local,
+					    .remote = k.remote,
+					    .encap = CERTGATE_ENCAP_UDP,
+					    .flags = CERTGATE_TUNNEL_F_ROAM,
+					    .label = "branch/lan"};
+	for (size_t i = 0; i < ARRAY_SIZE(kernel.sas); i++)
+		kernel.sas[i] = (struct cgk_sa){.id = i == 0 ? SA_IN : SA_OUT,
+						.dir = i == 0 ? CERTGATE_DIR_IN : CERTGATE_DIR_OUT,
+						.spi = i == 0 ? k.spi_in : k.spi_out,
+						.tunnel = TUNNEL,
+						.cert = CERT,
+						.esn = true,
+						.state = CERTGATE_SA_ACTIVE};
+	kernel.cert = (struct cgk_cert){.id = CERT,
+					.n_links = 1,
+					.not_before = 1,
+					.not_after = 2000,
+					.label = "branch",
+					.state = CERTGATE_CERT_VALID};
+	memcpy(kernel.cert.links[0].cert, b.b.binding.links[0].cert, CERTGATE_HASH_SIZE);
+	memcpy(kernel.cert.links[0].spki, b.b.binding.links[0].spki, CERTGATE_HASH_SIZE);
+	open_world(w);
+	made = binding_restored(&w->m->c, &b, 0);
+	assert_non_null(made);
+	child_restored(made, make_tunnel(w), &k);
+}
+
+static void peer_moves(struct world *w, uint16_t port, bool told)
+{
+	const struct cgk_event e = {
+		.kind = CERTGATE_EVENT_ENDPOINT, .tunnel = TUNNEL, .remote = peer_at(port)};
+
+	kernel.tunnel.remote = e.remote;
+	if (told)
+		kevent_take(&w->m->g, &e);
+}
+
+/* The next message to ike says that the Child SA's peer is there. */
+static void ike_hears_of_it(struct world *w, uint16_t port)
+{
+	struct cg_endpoint remote, want = peer_at(port);
+
+	assert_int_equal(main_world_read(w->m, ROLE_IKE), MSG_CHILD_MOVED);
+	assert_true(msg_get_u64(&w->m->r) == CHILD);
+	msg_get_endpoint(&w->m->r, &remote);
+	assert_true(msg_done(&w->m->r));
+	assert_true(cg_endpoint_equal(&remote, &want));
+}
+
+static void ike_hears_nothing(struct world *w)
+{
+	assert_int_equal(main_world_read(w->m, ROLE_IKE), _MSG_MAX);
+}
+
+/* ike says where it is, in answer or not. */
+static int ike_moves(struct world *w, uint16_t port)
+{
+	const struct ike_out_child m = {.child = CHILD,
+					.connection = 1,
+					.local = kernel.tunnel.local,
+					.remote = peer_at(port),
+					.udp = true,
+					.follow = true};
+
+	child_move(&w->m->g, &m);
+	return child_find(&w->m->g, CHILD)->remote.port;
+}
+
+static void a_move_is_told_and_ike_says_where_the_child_is(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w);
+	peer_moves(&w, 6000, true);
+	main_world_said(w.m, "endpoint-changed", "203.0.113.2:6000");
+	ike_hears_of_it(&w, 6000);
+	ike_hears_nothing(&w);
+	assert_int_equal(child_find(&w.m->g, CHILD)->remote.port, 4500);
+	assert_int_equal(ike_moves(&w, 6000), 6000);
+	close_world(&w);
+}
+
+/* An address that the connection's name does not lead to: the kernel has seen the peer there. */
+static void ike_may_follow_to_where_the_kernel_saw_the_peer(void **state _unused_)
+{
+	struct cg_addr home = {.family = AF_INET, .bytes = {203, 0, 113, 2}};
+	struct cgk_event e = {
+		.kind = CERTGATE_EVENT_ENDPOINT, .tunnel = TUNNEL, .remote = peer_at(4500)};
+	struct ike_out_child m;
+	struct world w;
+
+	set_up(&w);
+	w.m->cfg.remote_kind = CG_REMOTE_NAME;
+	w.m->c.resolved = malloc(sizeof(home));
+	assert_non_null(w.m->c.resolved);
+	*w.m->c.resolved = home;
+	w.m->c.n_resolved = 1;
+	e.remote.addr.bytes[3] = 77;
+	m = (struct ike_out_child){.child = CHILD,
+				   .connection = 1,
+				   .local = kernel.tunnel.local,
+				   .remote = e.remote,
+				   .udp = true,
+				   .follow = true};
+	child_move(&w.m->g, &m);
+	main_world_said(w.m, "request-refused", "not the connection's remote_address");
+	kevent_take(&w.m->g, &e);
+	child_move(&w.m->g, &m);
+	main_world_said(w.m, "tunnel-moved", "203.0.113.77");
+	close_world(&w);
+}
+
+/* ---------------------------------------------------------------- a planned restart */
+
+static void on_done(void *ctx, int error, const char *why _unused_)
+{
+	assert_int_equal(error, 0);
+	(*(unsigned int *)ctx)++;
+}
+
+static int tell_main(struct proc *p, enum msg_type type, const struct proto_watched *watched,
+		     int fd)
+{
+	uint8_t copy[4096];
+	struct msg_writer m;
+	struct msg_reader r;
+	size_t len;
+	int e;
+
+	msg_begin(&m, type);
+	if (watched)
+		proto_put_watched(&m, watched);
+	len = m.len;
+	assert_true(!m.failed && len <= sizeof(copy));
+	memcpy(copy, m.buf, len);
+	msg_end(&m);
+	assert_int_equal(msg_open(copy, len, &type, &r), 0);
+	e = restart_on_message(p, type, &r, &fd);
+	if (fd >= 0)
+		(void)close(fd);
+	return e;
+}
+
+/* What the launcher was given, put where the next main finds it. */
+static void take_handover(struct world *w)
+{
+	for (int i = 0; i < 2; i++) {
+		uint8_t buf[64];
+		union {
+			struct cmsghdr align;
+			uint8_t space[CMSG_SPACE(sizeof(int))];
+		} control;
+		struct iovec iov = {buf, sizeof(buf)};
+		struct msghdr mh = {.msg_iov = &iov,
+				    .msg_iovlen = 1,
+				    .msg_control = &control,
+				    .msg_controllen = sizeof(control)};
+		int fd = -EBADF;
+
+		assert_true(recvmsg(w->launcher, &mh, MSG_DONTWAIT) > 0);
+		assert_non_null(CMSG_FIRSTHDR(&mh));
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof(fd));
+		assert_int_equal(dup2(fd, ROLE_FD_HANDOVER + i), ROLE_FD_HANDOVER + i);
+		(void)close(fd);
+	}
+}
+
+/* ike has written itself down with the peer where it was; that it heard of a move before says nothing. */
+static void a_move_during_a_restart_is_told_to_the_next_ike(void **state _unused_)
+{
+	const struct proto_watched path = {
+		.handle = HANDLE, .connection = 1, .path = {{leaf, sizeof(leaf)}}, .n_path = 1};
+	unsigned int done = 0, restored = 0;
+	struct world old, new;
+	enum msg_type type;
+	int snapshot;
+
+	set_up(&old);
+	assert_int_equal(restart_start(&old.m->g, on_done, &done), 0);
+	assert_int_equal(main_world_read(old.m, ROLE_IKE), MSG_SAVE);
+	assert_int_equal(sealed_new("snapshot", "x", 1, &snapshot), 0);
+	assert_int_equal(tell_main(&old.procs[0], MSG_SAVED, NULL, snapshot), 0);
+	peer_moves(&old, 6000, true);
+	assert_int_equal(tell_main(&old.procs[1], MSG_WATCHED, &path, -EBADF), 0);
+	assert_int_equal(tell_main(&old.procs[1], MSG_WATCHED_ALL, NULL, -EBADF), 0);
+	assert_int_equal(done, 1);
+	take_handover(&old);
+	restart_free(&old.m->g);
+	close_world(&old);
+
+	open_world(&new);
+	new.options.handover = 2;
+	takeover_begin(&new.m->g);
+	assert_true(takeover_pending(&new.m->g));
+	(void)make_tunnel(&new);
+	takeover_adopt(&new.m->g);
+	assert_non_null(child_find(&new.m->g, CHILD));
+	takeover_loaded(&new.m->g);
+	while ((type = main_world_read(new.m, ROLE_IKE)) == MSG_LIVE_BINDING ||
+	       type == MSG_LIVE_CHILD)
+		restored++;
+	assert_int_equal(restored, 2);
+	assert_int_equal(type, MSG_RESTORE);
+	ike_hears_of_it(&new, 6000);
+	ike_hears_nothing(&new);
+	close_world(&new);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_move_is_told_and_ike_says_where_the_child_is),
+		cmocka_unit_test(ike_may_follow_to_where_the_kernel_saw_the_peer),
+		cmocka_unit_test(a_move_during_a_restart_is_told_to_the_next_ike),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
