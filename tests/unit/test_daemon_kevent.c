@@ -24,19 +24,29 @@ static struct {
 	struct cgk_tunnel tunnel;
 	struct cgk_sa sas[2];
 	struct cgk_cert cert;
+	unsigned int interrupted; /* so many dumps that are to come */
 } kernel;
 
 /* ---------------------------------------------------------------- the kernel */
 
+/* The table changed before anything of it was told. */
+static bool is_interrupted(void)
+{
+	if (kernel.interrupted == 0)
+		return false;
+	kernel.interrupted--;
+	return true;
+}
+
 int cgk_tunnel_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_tunnel *t),
 		    void *ctx)
 {
-	return fn(ctx, &kernel.tunnel);
+	return is_interrupted() ? -EINTR : fn(ctx, &kernel.tunnel);
 }
 
 int cgk_sa_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_sa *sa), void *ctx)
 {
-	int r = 0;
+	int r = is_interrupted() ? -EINTR : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kernel.sas) && r >= 0; i++)
 		r = fn(ctx, &kernel.sas[i]);
@@ -45,7 +55,7 @@ int cgk_sa_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_sa
 
 int cgk_cert_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_cert *c), void *ctx)
 {
-	return fn(ctx, &kernel.cert);
+	return is_interrupted() ? -EINTR : fn(ctx, &kernel.cert);
 }
 
 int cgk_tunnel_set(struct cgk *k _unused_, const struct cgk_tunnel *t, unsigned int what _unused_)
@@ -392,6 +402,87 @@ static void ike_may_follow_to_where_the_kernel_saw_the_peer(void **state _unused
 	close_world(&w);
 }
 
+/* ---------------------------------------------------------------- events that were lost */
+
+/* The next message to ike says this of the Child SA. */
+static void ike_hears(struct world *w, enum msg_type type)
+{
+	assert_int_equal(main_world_read(w->m, ROLE_IKE), type);
+	assert_true(msg_get_u64(&w->m->r) == CHILD);
+}
+
+static void where_nothing_happened_the_tables_tell_nothing(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w);
+	kernel.sas[0].soft_bytes = kernel.sas[1].soft_packets = 1000;
+	kernel.sas[0].stats.rx_bytes = kernel.sas[1].stats.tx_packets = 999;
+	kevents_resync(&w.m->g);
+	ike_hears_nothing(&w);
+	close_world(&w);
+}
+
+static void what_lost_events_said_is_in_the_tables(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w);
+	kernel.sas[0].soft_bytes = kernel.sas[0].stats.rx_bytes = 1000;
+	peer_moves(&w, 6000, false);
+	kevents_resync(&w.m->g);
+	ike_hears(&w, MSG_CHILD_SOFT);
+	ike_hears_of_it(&w, 6000);
+	ike_hears_nothing(&w);
+	/* The event was late, not lost. */
+	peer_moves(&w, 6000, true);
+	ike_hears_nothing(&w);
+	/* Each other reason for a new SA. */
+	kernel.sas[0].soft_bytes = 0;
+	kernel.sas[1].soft_packets = kernel.sas[1].stats.tx_packets = 10;
+	kevents_resync(&w.m->g);
+	ike_hears(&w, MSG_CHILD_SOFT);
+	kernel.sas[1].soft_packets = 0;
+	kernel.sas[1].sequence = 0xc0000000;
+	kevents_resync(&w.m->g);
+	ike_hears_nothing(&w);
+	kernel.sas[1].esn = false;
+	kevents_resync(&w.m->g);
+	ike_hears(&w, MSG_CHILD_SOFT);
+	kernel.sas[1].state = CERTGATE_SA_DEAD;
+	kevents_resync(&w.m->g);
+	ike_hears(&w, MSG_CHILD_DEAD);
+	ike_hears_nothing(&w);
+	close_world(&w);
+}
+
+static void tables_that_change_meanwhile_are_read_again(void **state _unused_)
+{
+	struct world w;
+
+	set_up(&w);
+	kernel.sas[0].soft_bytes = kernel.sas[0].stats.rx_bytes = 1000;
+	peer_moves(&w, 6000, false);
+	kernel.interrupted = 3;
+	kevents_resync(&w.m->g);
+	ike_hears(&w, MSG_CHILD_SOFT);
+	ike_hears_of_it(&w, 6000);
+	kevents_tick(&w.m->g);
+	ike_hears_nothing(&w);
+	/* If that does not help, later. */
+	peer_moves(&w, 7000, false);
+	kernel.interrupted = 100;
+	kevents_resync(&w.m->g);
+	ike_hears_nothing(&w);
+	kernel.interrupted = 0;
+	kevents_tick(&w.m->g);
+	ike_hears(&w, MSG_CHILD_SOFT);
+	ike_hears_of_it(&w, 7000);
+	kevents_tick(&w.m->g);
+	ike_hears_nothing(&w);
+	close_world(&w);
+}
+
 /* ---------------------------------------------------------------- a planned restart */
 
 static void on_done(void *ctx, int error, const char *why _unused_)
@@ -493,6 +584,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_move_is_told_and_ike_says_where_the_child_is),
 		cmocka_unit_test(ike_may_follow_to_where_the_kernel_saw_the_peer),
+		cmocka_unit_test(where_nothing_happened_the_tables_tell_nothing),
+		cmocka_unit_test(what_lost_events_said_is_in_the_tables),
+		cmocka_unit_test(tables_that_change_meanwhile_are_read_again),
 		cmocka_unit_test(a_move_during_a_restart_is_told_to_the_next_ike),
 	};
 

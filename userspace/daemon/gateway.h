@@ -56,6 +56,7 @@ struct gateway {
 	struct cgk_rt *rt;
 	struct cgk_events *events;
 	struct event *events_ev;
+	bool events_lost; /* and the tables could not be read instead yet */
 	struct event *tick;
 	struct event *watchdog;
 	usec_t lease_renewed, traffic_polled;

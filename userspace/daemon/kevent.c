@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The module's events: what died or is about to, traffic without an SA, peers that moved. Told to ike in the engine's
- * numbers. When events were lost the tables are read instead.
+ * numbers. When events were lost the tables are read instead, from which all of it but the traffic can be seen.
  */
 #include "daemon/kevent.h"
 
@@ -15,6 +15,9 @@
 #include "daemon/proc.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
+
+/* Where the module asks for another SA in the place of one without extended sequence numbers. */
+#define SEQUENCE_SOFT 0xc0000000
 
 static void tell_child(struct gateway *g, enum msg_type type, const struct child *k,
 		       const char *why)
@@ -117,29 +120,40 @@ static void on_acquire(struct gateway *g, const struct cgk_event *e)
 	}
 }
 
+void kevent_tell_moved(struct gateway *g, const struct child *k)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, MSG_CHILD_MOVED);
+	msg_put_u64(&m, k->number);
+	msg_put_endpoint(&m, &k->tunnel->t.remote);
+	(void)channel_send(ike_channel(g), &m, -EBADF);
+}
+
+/* The kernel followed the peer there. */
+static void moved(struct gateway *g, struct tunnel *t, const struct cg_endpoint *remote)
+{
+	char text[CG_ENDPOINT_SIZE];
+	const struct child *k;
+
+	if (cg_endpoint_equal(remote, &t->t.remote))
+		return;
+	t->t.remote = *remote;
+	history_add(g, t->conn, IKE_INFO, "endpoint-changed", remote, NULL,
+		    "the peer's packets now come from %s", cg_endpoint_format(remote, text));
+	LIST_FOREACH(k, &t->conn->children, of_conn)
+	{
+		if (k->tunnel == t)
+			kevent_tell_moved(g, k);
+	}
+}
+
 static void on_endpoint(struct gateway *g, const struct cgk_event *e)
 {
 	struct tunnel *t = tunnel_find_kernel(g, e->tunnel);
-	struct conn *c = t ? t->conn : NULL;
-	char text[CG_ENDPOINT_SIZE];
-	struct child *k;
 
-	if (!c)
-		return;
-	t->t.remote = e->remote;
-	history_add(g, c, IKE_INFO, "endpoint-changed", &e->remote, NULL,
-		    "the peer's packets now come from %s", cg_endpoint_format(&e->remote, text));
-	LIST_FOREACH(k, &c->children, of_conn)
-	{
-		struct msg_writer m;
-
-		if (k->tunnel != t)
-			continue;
-		msg_begin(&m, MSG_CHILD_MOVED);
-		msg_put_u64(&m, k->number);
-		msg_put_endpoint(&m, &e->remote);
-		(void)channel_send(ike_channel(g), &m, -EBADF);
-	}
+	if (t)
+		moved(g, t, &e->remote);
 }
 
 /* At a rate that the module bounds. */
@@ -199,13 +213,26 @@ void kevent_take(void *ctx, const struct cgk_event *e)
 	}
 }
 
+/* Whether it is to be replaced by what it carried; by its age ike sees to it. */
+static bool is_soft(const struct cgk_sa *sa)
+{
+	uint64_t bytes = MAX(sa->stats.rx_bytes, sa->stats.tx_bytes);
+	uint64_t packets = MAX(sa->stats.rx_packets, sa->stats.tx_packets);
+
+	return (sa->soft_bytes != 0 && bytes >= sa->soft_bytes) ||
+	       (sa->soft_packets != 0 && packets >= sa->soft_packets) ||
+	       (sa->dir == CERTGATE_DIR_OUT && !sa->esn && sa->sequence >= SEQUENCE_SOFT);
+}
+
 static int check_sa(void *ctx, const struct cgk_sa *sa)
 {
 	struct gateway *g = ctx;
-	struct child *k = sa->state == CERTGATE_SA_DEAD ? child_find_sa(g, sa->id) : NULL;
+	struct child *k = child_find_sa(g, sa->id);
 
-	if (k)
+	if (k && sa->state == CERTGATE_SA_DEAD)
 		tell_child(g, MSG_CHILD_DEAD, k, cgk_sa_death_name(sa->death));
+	else if (k && is_soft(sa))
+		tell_child(g, MSG_CHILD_SOFT, k, NULL);
 	return 0;
 }
 
@@ -221,12 +248,33 @@ static int check_cert(void *ctx, const struct cgk_cert *c)
 	return 0;
 }
 
+static int check_tunnel(void *ctx, const struct cgk_tunnel *now)
+{
+	struct gateway *g = ctx;
+	struct tunnel *t = now->flags & CERTGATE_TUNNEL_F_ROAM ? tunnel_find_kernel(g, now->id)
+							       : NULL;
+
+	if (t)
+		moved(g, t, &now->remote);
+	return 0;
+}
+
 void kevents_resync(struct gateway *g)
 {
+	int certs, sas, tunnels;
+
 	if (!g->k)
 		return;
-	(void)cgk_cert_dump(g->k, check_cert, g);
-	(void)cgk_sa_dump(g->k, check_sa, g);
+	certs = cgk_whole(cgk_cert_dump(g->k, check_cert, g));
+	sas = cgk_whole(cgk_sa_dump(g->k, check_sa, g));
+	tunnels = cgk_whole(cgk_tunnel_dump(g->k, check_tunnel, g));
+	g->events_lost = certs < 0 || sas < 0 || tunnels < 0;
+}
+
+void kevents_tick(struct gateway *g)
+{
+	if (g->events_lost)
+		kevents_resync(g);
 }
 
 static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)

@@ -15,6 +15,7 @@
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
+#include "daemon/kevent.h"
 #include "daemon/net.h"
 #include "daemon/news.h"
 #include "daemon/options.h"
@@ -24,8 +25,6 @@
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
-
-enum { DUMP_TRIES = 5 };
 
 struct takeover {
 	struct restart_state s;
@@ -229,7 +228,7 @@ static struct live_binding *find_live(const struct look *l, size_t n, uint64_t h
 static int look(struct gateway *g, struct look *l)
 {
 	const struct restart_state *s = &g->takeover->s;
-	int r = -EINTR;
+	int r;
 
 	l->bindings = calloc(MAX(s->n_bindings, (size_t)1), sizeof(*l->bindings));
 	l->children = calloc(MAX(s->n_children, (size_t)1), sizeof(*l->children));
@@ -249,14 +248,8 @@ static int look(struct gateway *g, struct look *l)
 		if (!k->out)
 			table_add(&l->out, &k->by_out, k->s->sa_out);
 	}
-	for (unsigned int i = 0; i < DUMP_TRIES && r == -EINTR; i++)
-		r = cgk_cert_dump(g->k, on_cert, l);
-	if (r < 0)
-		return r;
-	r = -EINTR;
-	for (unsigned int i = 0; i < DUMP_TRIES && r == -EINTR; i++)
-		r = cgk_sa_dump(g->k, on_sa, l);
-	return r;
+	r = cgk_whole(cgk_cert_dump(g->k, on_cert, l));
+	return r < 0 ? r : cgk_whole(cgk_sa_dump(g->k, on_sa, l));
 }
 
 static void look_done(struct look *l)
@@ -346,40 +339,15 @@ static void tell_live(struct gateway *g, struct channel *ike)
 }
 
 /* Peers that are elsewhere than ike said, and wrote down: the kernel followed. */
-static void tell_moved(struct gateway *g, struct channel *ike)
+static void tell_moved(struct gateway *g)
 {
-	struct msg_writer m;
-	struct child *k;
+	const struct child *k;
 
 	LIST_FOREACH(k, &g->children, all)
 	{
-		const struct cg_endpoint *now = &k->tunnel->t.remote;
-
-		if (!k->udp || cg_endpoint_equal(now, &k->remote))
-			continue;
-		msg_begin(&m, MSG_CHILD_MOVED);
-		msg_put_u64(&m, k->number);
-		msg_put_endpoint(&m, now);
-		(void)channel_send(ike, &m, -EBADF);
+		if (k->udp && !cg_endpoint_equal(&k->tunnel->t.remote, &k->remote))
+			kevent_tell_moved(g, k);
 	}
-}
-
-/* SAs that are to be replaced by what they carried: the event may have come when nobody read it. */
-static int on_soft(void *ctx, const struct cgk_sa *sa)
-{
-	uint64_t bytes = MAX(sa->stats.rx_bytes, sa->stats.tx_bytes);
-	uint64_t packets = MAX(sa->stats.rx_packets, sa->stats.tx_packets);
-	struct gateway *g = ctx;
-	const struct child *k = child_find_sa(g, sa->id);
-	struct msg_writer m;
-
-	if (!k || ((sa->soft_bytes == 0 || bytes < sa->soft_bytes) &&
-		   (sa->soft_packets == 0 || packets < sa->soft_packets)))
-		return 0;
-	msg_begin(&m, MSG_CHILD_SOFT);
-	msg_put_u64(&m, k->number);
-	(void)channel_send(ike_channel(g), &m, -EBADF);
-	return 0;
 }
 
 void takeover_go(struct gateway *g)
@@ -405,9 +373,10 @@ void takeover_go(struct gateway *g)
 	msg_begin(&m, MSG_RESTORE);
 	proto_put_restore(&m, &p);
 	(void)channel_send(ike, &m, snapshot);
-	tell_moved(g, ike);
-	if (g->k && !LIST_EMPTY(&g->children))
-		(void)cgk_sa_dump(g->k, on_soft, g);
+	tell_moved(g);
+	/* Events may have come when nobody read them. */
+	if (!LIST_EMPTY(&g->children))
+		kevents_resync(g);
 }
 
 void takeover_loaded(struct gateway *g)

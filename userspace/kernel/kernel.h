@@ -132,6 +132,17 @@ struct cgk_event {
 	char label[CERTGATE_MAX_LABEL + 1];
 };
 
+/* A dump of the kind below, started over while its table changes, within reason: objects may be told of more than once. */
+#define CGK_DUMP_TRIES 5
+#define cgk_whole(dump)                               \
+	({                                            \
+		int _tries = CGK_DUMP_TRIES, _r;      \
+		do                                    \
+			_r = (dump);                  \
+		while (_r == -EINTR && --_tries > 0); \
+		_r;                                   \
+	})
+
 /*
  * Dumps call fn for every object; a negative return stops the dump and is returned. -EINTR: the table changed in
  * between (NLM_F_DUMP_INTR), what was seen may be incomplete: the caller starts over if that matters.
