@@ -17,6 +17,8 @@
 
 /* Answers of a dump come in pages of up to 32 KiB. */
 #define CGK_ANSWER_SIZE 32768
+/* For as many events as the module tells at once: 8192, and the kernel takes the size twice. */
+#define CGK_EVENTS_SIZE (1 << 22)
 /* The kernel has no greater error numbers. */
 #define ERRNO_MAX	4095
 
@@ -382,7 +384,7 @@ struct cgk_events {
 int cgk_events_open(struct cgk_events **ret)
 {
 	_cleanup_(cgk_events_freep) struct cgk_events *ev = calloc(1, sizeof(*ev));
-	int size = 1 << 20, r;
+	int size = CGK_EVENTS_SIZE, fd, r;
 
 	if (!ev)
 		return -ENOMEM;
@@ -391,7 +393,10 @@ int cgk_events_open(struct cgk_events **ret)
 		return r;
 	if (!ev->k || !ev->k->group)
 		return -EPROTO;
-	(void)setsockopt(mnl_socket_get_fd(ev->k->nl), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	fd = mnl_socket_get_fd(ev->k->nl);
+	/* Beyond the system's limit where we may, up to it where we may not. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (mnl_socket_setsockopt(ev->k->nl, NETLINK_ADD_MEMBERSHIP, &ev->k->group,
 				  sizeof(ev->k->group)) < 0)
 		return -errno;
@@ -450,14 +455,20 @@ int cgk_events_read(struct cgk_events *ev, void (*fn)(void *ctx, const struct cg
 		    void *ctx)
 {
 	_Alignas(NLMSG_ALIGNTO) uint8_t buf[CGK_ANSWER_SIZE];
+	int lost = 0;
 
 	for (;;) {
 		ssize_t n = recv(cgk_events_fd(ev), buf, sizeof(buf), MSG_DONTWAIT);
 		const struct nlmsghdr *nlh = (const struct nlmsghdr *)buf;
 		int len = (int)n;
 
+		/* Told once, ahead of what was received before there was no more room. */
+		if (n < 0 && errno == ENOBUFS) {
+			lost = -ENOBUFS;
+			continue;
+		}
 		if (n < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+			return errno == EAGAIN || errno == EINTR ? lost : -errno;
 		for (; is_message(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
 			const struct genlmsghdr *g = mnl_nlmsg_get_payload(nlh);
 			struct cgk_event e;

@@ -208,8 +208,8 @@ DEFINE_CLEANUP(struct cgk_events *, cgk_events_free);
 /* For poll(); non-blocking. */
 int cgk_events_fd(const struct cgk_events *ev);
 /*
- * Reads what is there and calls fn for each. 0; -ENOBUFS: events were lost, the caller must look at the tables; another
- * negative errno.
+ * Reads what is there and calls fn for each. 0; -ENOBUFS: events were lost, and the caller must look at the tables, which are newer than
+ * what it was told; another negative errno.
  */
 int cgk_events_read(struct cgk_events *ev, void (*fn)(void *ctx, const struct cgk_event *e),
 		    void *ctx);
