@@ -458,6 +458,7 @@ static void what_lost_events_said_is_in_the_tables(void **state _unused_)
 
 static void tables_that_change_meanwhile_are_read_again(void **state _unused_)
 {
+	const usec_t now = now_boottime();
 	struct world w;
 
 	set_up(&w);
@@ -467,7 +468,7 @@ static void tables_that_change_meanwhile_are_read_again(void **state _unused_)
 	kevents_resync(&w.m->g);
 	ike_hears(&w, MSG_CHILD_SOFT);
 	ike_hears_of_it(&w, 6000);
-	kevents_tick(&w.m->g);
+	kevents_tick(&w.m->g, now);
 	ike_hears_nothing(&w);
 	/* If that does not help, later. */
 	peer_moves(&w, 7000, false);
@@ -475,10 +476,42 @@ static void tables_that_change_meanwhile_are_read_again(void **state _unused_)
 	kevents_resync(&w.m->g);
 	ike_hears_nothing(&w);
 	kernel.interrupted = 0;
-	kevents_tick(&w.m->g);
+	kevents_tick(&w.m->g, now);
 	ike_hears(&w, MSG_CHILD_SOFT);
 	ike_hears_of_it(&w, 7000);
-	kevents_tick(&w.m->g);
+	kevents_tick(&w.m->g, now);
+	ike_hears_nothing(&w);
+	close_world(&w);
+}
+
+/* The module had told of many others just then: it says so with the next move, and there is none. */
+static void a_move_that_the_module_did_not_tell_of_is_found(void **state _unused_)
+{
+	struct world w;
+	usec_t now;
+
+	set_up(&w);
+	peer_moves(&w, 6000, true);
+	ike_hears_of_it(&w, 6000);
+	peer_moves(&w, 7000, false);
+	now = now_boottime();
+	kevents_tick(&w.m->g, now);
+	main_world_said(w.m, "endpoint-changed", "203.0.113.2:7000");
+	ike_hears_of_it(&w, 7000);
+	/* Nor of any: it had no memory for the event. */
+	peer_moves(&w, 8000, false);
+	kevents_tick(&w.m->g, now + 5 * USEC_PER_SEC);
+	ike_hears_nothing(&w);
+	kevents_tick(&w.m->g, now + 60 * USEC_PER_SEC);
+	ike_hears_of_it(&w, 8000);
+	/* Not at the first attempt. */
+	peer_moves(&w, 9000, false);
+	kernel.interrupted = 100;
+	kevents_tick(&w.m->g, now + 120 * USEC_PER_SEC);
+	ike_hears_nothing(&w);
+	kernel.interrupted = 0;
+	kevents_tick(&w.m->g, now + 125 * USEC_PER_SEC);
+	ike_hears_of_it(&w, 9000);
 	ike_hears_nothing(&w);
 	close_world(&w);
 }
@@ -587,6 +620,7 @@ int main(void)
 		cmocka_unit_test(where_nothing_happened_the_tables_tell_nothing),
 		cmocka_unit_test(what_lost_events_said_is_in_the_tables),
 		cmocka_unit_test(tables_that_change_meanwhile_are_read_again),
+		cmocka_unit_test(a_move_that_the_module_did_not_tell_of_is_found),
 		cmocka_unit_test(a_move_during_a_restart_is_told_to_the_next_ike),
 	};
 

@@ -57,6 +57,8 @@ struct gateway {
 	struct cgk_events *events;
 	struct event *events_ev;
 	bool events_lost; /* and the tables could not be read instead yet */
+	bool peers_moved; /* that the module told of, since peers_read */
+	usec_t peers_read;
 	struct event *tick;
 	struct event *watchdog;
 	usec_t lease_renewed, traffic_polled;

@@ -16,6 +16,13 @@
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
 
+/*
+ * The module tells of few moves a second, and of those that it left out, how many, with the next one: there may be none. (A NAT in front of hundreds of
+ * peers starts anew, and all come from new ports at once.) So it is looked where peers are after each move that was told of, and every so often
+ * all the same, long before a peer that is asked at its old address counts as dead.
+ */
+enum { PEERS_READ_SECONDS = 30 };
+
 /* Where the module asks for another SA in the place of one without extended sequence numbers. */
 #define SEQUENCE_SOFT 0xc0000000
 
@@ -152,6 +159,7 @@ static void on_endpoint(struct gateway *g, const struct cgk_event *e)
 {
 	struct tunnel *t = tunnel_find_kernel(g, e->tunnel);
 
+	g->peers_moved = true;
 	if (t)
 		moved(g, t, &e->remote);
 }
@@ -259,6 +267,13 @@ static int check_tunnel(void *ctx, const struct cgk_tunnel *now)
 	return 0;
 }
 
+static int read_peers(struct gateway *g)
+{
+	g->peers_moved = false;
+	g->peers_read = now_boottime();
+	return cgk_whole(cgk_tunnel_dump(g->k, check_tunnel, g));
+}
+
 void kevents_resync(struct gateway *g)
 {
 	int certs, sas, tunnels;
@@ -267,27 +282,53 @@ void kevents_resync(struct gateway *g)
 		return;
 	certs = cgk_whole(cgk_cert_dump(g->k, check_cert, g));
 	sas = cgk_whole(cgk_sa_dump(g->k, check_sa, g));
-	tunnels = cgk_whole(cgk_tunnel_dump(g->k, check_tunnel, g));
+	tunnels = read_peers(g);
 	g->events_lost = certs < 0 || sas < 0 || tunnels < 0;
 }
 
-void kevents_tick(struct gateway *g)
+static void take_events(struct gateway *g)
 {
-	if (g->events_lost)
-		kevents_resync(g);
-}
+	int r = cgk_events_read(g->events, kevent_take, g);
 
-static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
-{
-	struct gateway *g = userdata;
-	int r;
-
-	r = cgk_events_read(g->events, kevent_take, g);
 	if (r == -ENOBUFS) {
 		log_notice("events of the module were lost: reading its tables");
 		kevents_resync(g);
 	} else if (r < 0 && r != -EAGAIN && r != -EINTR)
 		(void)log_warning_errno(r, "events of the module cannot be read");
+}
+
+static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	take_events(userdata);
+}
+
+static bool have_roaming_peers(const struct gateway *g)
+{
+	const struct tunnel *t;
+
+	LIST_FOREACH(t, &g->tunnels, all)
+	{
+		if (t->t.flags & CERTGATE_TUNNEL_F_ROAM)
+			return true;
+	}
+	return false;
+}
+
+void kevents_tick(struct gateway *g, usec_t now)
+{
+	if (!g->k)
+		return;
+	if (g->events_lost) {
+		kevents_resync(g);
+		return;
+	}
+	if ((!g->peers_moved && now - g->peers_read < PEERS_READ_SECONDS * USEC_PER_SEC) ||
+	    !have_roaming_peers(g))
+		return;
+	/* What waits is older than the tunnels. */
+	if (g->events)
+		take_events(g);
+	g->events_lost |= read_peers(g) < 0;
 }
 
 int kevents_start(struct gateway *g)

@@ -495,7 +495,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	names_watch_tick(g, now);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
-		kevents_tick(g);
+		kevents_tick(g, now);
 		child_poll_traffic(g);
 		sockets_follow_vrfs(g);
 		conns_refresh_source(g);
