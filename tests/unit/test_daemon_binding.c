@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "daemon/binding.h"
+#include "daemon/channel.h"
 #include "daemon/check.h"
 #include "daemon/child.h"
 #include "daemon/conn.h"
@@ -493,6 +494,81 @@ static void a_history_grows_to_its_limit_and_turns(void **state _unused_)
 	tear_down(&w);
 }
 
+/* ---------------------------------------------------------------- ahead of ike */
+
+static int on_verify(void *ctx, struct channel *c _unused_, enum msg_type type,
+		     struct msg_reader *r, int *fd _unused_)
+{
+	static struct proto_path_judged judged;
+	static struct proto_binding p;
+	struct proc *from = ctx;
+
+	if (type == MSG_BINDING) {
+		proto_get_binding(r, &p);
+		assert_true(msg_done(r));
+		binding_new(from->g, from, &p);
+	} else {
+		proto_get_path_judged(r, &judged);
+		assert_true(msg_done(r));
+		binding_path_judged(from->g, from, &judged);
+	}
+	return 0;
+}
+
+static void on_end(void *ctx _unused_, struct channel *c _unused_)
+{
+	fail();
+}
+
+static void on_violation(void *ctx _unused_, struct channel *c _unused_, const char *text _unused_)
+{
+	fail();
+}
+
+/* verify looks at all of its paths, as after a reload, and lets a peer in: ike names the binding before main has got through all of that. */
+static void a_binding_is_found_behind_all_that_verify_said_before(void **state _unused_)
+{
+	static const struct channel_ops ops = {
+		.message = on_verify, .closed = on_end, .violation = on_violation};
+	static struct proto_binding p;
+	struct event_base *base = event_base_new();
+	struct proto_path_judged other = judged_by(1, true);
+	struct channel *worker;
+	struct world w;
+	int pair[2];
+
+	assert_non_null(base);
+	set_up(&w, 1, 1);
+	w.g.n_verifiers = 2;
+	assert_int_equal(channel_pair(pair), 0);
+	verify[1].g = &w.g;
+	verify[1].ready = true;
+	assert_int_equal(channel_new(base, pair[0], ROLE_MAIN, ROLE_VERIFY, 1, &ops, &verify[1],
+				     &verify[1].channel),
+			 0);
+	assert_int_equal(channel_new(base, pair[1], ROLE_VERIFY, ROLE_MAIN, 0, &ops, NULL, &worker),
+			 0);
+	other.handle = HANDLE + 7;
+	for (unsigned int i = 0; i < 300; i++)
+		assert_int_equal(
+			channel_tell(worker, MSG_PATH_JUDGED, proto_put_path_judged, &other), 0);
+	p = (struct proto_binding){.handle = HANDLE + 1, .connection = 1};
+	p.binding.n_links = 1;
+	p.binding.not_after = 1;
+	p.binding.links[0].cert[0] = p.binding.links[0].spki[0] = 1;
+	(void)snprintf(p.binding.subject, sizeof(p.binding.subject), "CN=peer");
+	assert_int_equal(channel_tell(worker, MSG_BINDING, proto_put_binding, &p), 0);
+	assert_true(channel_flushed(worker));
+	assert_null(binding_find(&w.g, HANDLE + 1));
+	assert_non_null(binding_named(&w.g, HANDLE + 1));
+	/* One that nobody told of. */
+	assert_null(binding_named(&w.g, HANDLE + 2));
+	(void)channel_free(verify[1].channel);
+	(void)channel_free(worker);
+	tear_down(&w);
+	event_base_free(base);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +587,7 @@ int main(void)
 		cmocka_unit_test(what_has_expired_is_named),
 		cmocka_unit_test(the_facts_come_back_whole),
 		cmocka_unit_test(a_history_grows_to_its_limit_and_turns),
+		cmocka_unit_test(a_binding_is_found_behind_all_that_verify_said_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -351,6 +351,22 @@ static void a_side_that_never_reads_is_not_fed_for_ever(void **state _unused_)
 	pair_close(&p);
 }
 
+/* Of the shortest there are the most; what would be sent meanwhile does not keep whoever drains it. */
+static void all_that_the_socket_holds_is_drained(void **state _unused_)
+{
+	const uint16_t type = MSG_IDLE;
+	unsigned int n = 0;
+	struct pair p;
+
+	pair_open(&p);
+	while (send(p.ike, &type, sizeof(type), MSG_DONTWAIT) >= 0)
+		n++;
+	assert_true(n > 500);
+	channel_drain(p.main);
+	assert_int_equal(p.main_end.messages, n);
+	pair_close(&p);
+}
+
 static void the_largest_message_fits_the_socket(void **state _unused_)
 {
 	static uint8_t block[MSG_SIZE_MAX - 6], in[MSG_SIZE_MAX];
@@ -379,6 +395,7 @@ int main(void)
 		cmocka_unit_test(whatever_its_length_it_waits_whole),
 		cmocka_unit_test(what_waits_goes_with_the_channel),
 		cmocka_unit_test(a_side_that_never_reads_is_not_fed_for_ever),
+		cmocka_unit_test(all_that_the_socket_holds_is_drained),
 		cmocka_unit_test(the_largest_message_fits_the_socket),
 	};
 

@@ -17,6 +17,8 @@
 #define QUEUE_BLOCK	((size_t)64 * 1024)
 #define SOCKET_BUFFER	(2 * (int)MSG_SIZE_MAX)
 #define BATCH		64 /* messages handled before others get their turn */
+/* More messages than a socket holds: the kernel takes its size twice, and the shortest for more than 512 bytes. */
+#define DRAIN_MAX	(2 * SOCKET_BUFFER / 512)
 
 struct queued {
 	int fd;
@@ -244,7 +246,7 @@ void channel_drain(struct channel *c)
 	/* A handler of this very channel is running: its buffer is in use. */
 	if (!c || c->busy > 0)
 		return;
-	read_some(c, BATCH);
+	read_some(c, DRAIN_MAX);
 }
 
 static int send_now(struct channel *c, const uint8_t *data, size_t len, int fd)

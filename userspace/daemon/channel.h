@@ -50,7 +50,7 @@ int channel_send(struct channel *c, struct msg_writer *w, int fd);
 		put(&_w, __VA_ARGS__);        \
 		channel_send(c, &_w, -EBADF); \
 	})
-/* Handles what has arrived, now. For an answer that must have come before: the order of messages of two channels. */
+/* Handles all that has arrived, now. For an answer that must have come before: the order of messages of two channels. */
 void channel_drain(struct channel *c);
 /* Whether everything sent was taken by the socket. */
 bool channel_flushed(const struct channel *c);
