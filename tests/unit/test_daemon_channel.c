@@ -14,7 +14,7 @@
 
 struct end {
 	struct event_base *base;
-	unsigned int messages, violations, closed;
+	unsigned int messages, violations, closed, taken;
 	char text[160];
 	enum msg_type last;
 	int fd;
@@ -48,8 +48,13 @@ static void on_violation(void *ctx, struct channel *c _unused_, const char *text
 	(void)snprintf(e->text, sizeof(e->text), "%s", text);
 }
 
+static void on_taken(void *ctx, struct channel *c _unused_)
+{
+	((struct end *)ctx)->taken++;
+}
+
 static const struct channel_ops ops = {
-	.message = on_message, .closed = on_closed, .violation = on_violation};
+	.message = on_message, .closed = on_closed, .violation = on_violation, .taken = on_taken};
 
 #define EMPTY SIZE_MAX
 
@@ -236,6 +241,10 @@ static void what_is_not_read_waits_in_order(void **state _unused_)
 		assert_int_equal(channel_send(p.main, &w, -EBADF), 0);
 	}
 	assert_false(channel_flushed(p.main));
+	assert_int_equal(channel_sent(p.main), N);
+	assert_true(channel_taken(p.main, 1));
+	assert_false(channel_taken(p.main, N));
+	assert_int_equal(p.main_end.taken, 0);
 	for (uint32_t i = 0; i < N; i++) {
 		uint32_t number;
 		ssize_t n;
@@ -250,6 +259,8 @@ static void what_is_not_read_waits_in_order(void **state _unused_)
 	}
 	turn(&p);
 	assert_true(channel_flushed(p.main));
+	assert_true(channel_taken(p.main, N));
+	assert_true(p.main_end.taken > 0);
 	pair_close(&p);
 }
 

@@ -77,8 +77,12 @@ static void turn(void)
 
 static int setup(void **state _unused_)
 {
-	static const struct channel_ops ours_ops = {on_ours, on_closed, on_violation},
-					theirs_ops = {on_theirs, on_closed, on_violation};
+	static const struct channel_ops ours_ops = {.message = on_ours,
+						    .closed = on_closed,
+						    .violation = on_violation},
+					theirs_ops = {.message = on_theirs,
+						      .closed = on_closed,
+						      .violation = on_violation};
 	static const struct key_hsm_ops ops = {.state = on_state, .sign_seconds = 1};
 	int pair[2];
 

@@ -200,8 +200,9 @@ static struct cg_endpoint peer_at(uint16_t port)
 
 static struct channel *channel_to(struct world *w, enum role role, int *ret_end)
 {
-	static const struct channel_ops ops = {main_world_message, main_world_closed,
-					       main_world_violation};
+	static const struct channel_ops ops = {.message = main_world_message,
+					       .closed = main_world_closed,
+					       .violation = main_world_violation};
 	struct channel *c;
 	int pair[2];
 

@@ -201,8 +201,12 @@ static void turn(void)
 
 static int setup(void **state _unused_)
 {
-	static const struct channel_ops ours_ops = {on_ours, on_closed, on_violation},
-					theirs_ops = {on_theirs, on_closed, on_violation};
+	static const struct channel_ops ours_ops = {.message = on_ours,
+						    .closed = on_closed,
+						    .violation = on_violation},
+					theirs_ops = {.message = on_theirs,
+						      .closed = on_closed,
+						      .violation = on_violation};
 	static const struct key_vault_ops ops = {.settled = on_settled, .state = on_state};
 	int pair[2];
 

@@ -27,9 +27,9 @@ static struct world {
 	struct channel *ends[4]; /* of main and of ike: the process's, and ours */
 	struct ike_nonce nonces[PROTO_NONCES_MAX];
 	size_t n_nonces, n_used;
-	unsigned int judged, waited, verdicts;
-	uint64_t last_request;
-	bool news_are_there, admits;
+	unsigned int judged, waited, verdicts, bindings;
+	uint64_t last_request, last_binding;
+	bool news_are_there, admits, has_path;
 	int error; /* of the last verdict */
 	struct proto_news_taken taken;
 } w;
@@ -51,6 +51,7 @@ int judge(const struct trust_table *t _unused_, const struct ike_out_verify *v _
 	  const struct judge_by *by, int64_t now _unused_, struct ike_verify_answer *ret_answer,
 	  struct proto_binding *ret_binding _unused_, struct judged *ret_judged)
 {
+	static struct pki_cert leaf = {.der = (uint8_t *)"a leaf", .der_len = 6};
 	const struct proto_news n = the_list();
 	uint8_t key[PKI_SHA256_SIZE];
 
@@ -62,8 +63,11 @@ int judge(const struct trust_table *t _unused_, const struct ike_out_verify *v _
 		ret_judged->keys.n = 1;
 		return -EAGAIN;
 	}
-	if (w.admits)
+	if (w.admits) {
+		ret_judged->path[0] = &leaf;
+		ret_judged->n_path = w.has_path;
 		return 0;
+	}
 	ret_answer->error = -EACCES;
 	(void)snprintf(ret_answer->code, sizeof(ret_answer->code), "revocation-unknown");
 	return -EACCES;
@@ -79,6 +83,14 @@ void judge_describe_revoked(uint32_t connection _unused_, const struct pki_cert 
 {
 }
 
+static void on_taken(void *ctx, struct channel *c)
+{
+	const struct worker *worker = ctx;
+
+	if (c == worker->main && worker->ops->taken)
+		worker->ops->taken(worker->ctx, c);
+}
+
 static int on_process_end(void *ctx _unused_, struct channel *c _unused_,
 			  enum msg_type type _unused_, struct msg_reader *r _unused_,
 			  int *fd _unused_)
@@ -91,14 +103,27 @@ static int on_our_end(void *ctx _unused_, struct channel *c _unused_, enum msg_t
 		      struct msg_reader *r, int *fd _unused_)
 {
 	static struct ike_verify_answer answer;
+	static struct proto_path_judged judged;
 
 	if (type == MSG_NONCES)
 		w.n_nonces = proto_get_nonces(r, w.nonces);
 	else if (type == MSG_VERDICT) {
 		proto_get_verdict(r, &w.last_request, &answer);
 		w.error = answer.error;
-		assert_int_equal(answer.error, w.admits ? -ENOMEM : -EACCES);
+		assert_int_equal(answer.error, !w.admits ? -EACCES : w.has_path ? 0 : -ENOMEM);
 		w.verdicts++;
+		if (answer.error < 0)
+			return 0;
+		/* As main does when ike names it. */
+		channel_drain(w.ends[1]);
+		assert_int_equal(w.last_binding, answer.binding);
+	} else if (type == MSG_BINDING) {
+		w.last_binding = msg_get_u64(r);
+		w.bindings++;
+		while (r->left > 0 && !r->failed)
+			(void)msg_get_u8(r);
+	} else if (type == MSG_PATH_JUDGED) {
+		proto_get_path_judged(r, &judged);
 	} else {
 		assert_int_equal(type, MSG_NEWS_TAKEN);
 		proto_get_news_taken(r, &w.taken);
@@ -120,14 +145,15 @@ static void connect_to(struct worker *worker, enum role role, struct channel **r
 {
 	static const struct channel_ops theirs = {.message = on_process_end,
 						  .closed = on_closed,
-						  .violation = on_violation},
+						  .violation = on_violation,
+						  .taken = on_taken},
 					ours = {.message = on_our_end,
 						.closed = on_closed,
 						.violation = on_violation};
 	int pair[2];
 
 	assert_int_equal(channel_pair(pair), 0);
-	assert_int_equal(channel_new(worker->base, pair[0], ROLE_VERIFY, role, 0, &theirs, NULL,
+	assert_int_equal(channel_new(worker->base, pair[0], ROLE_VERIFY, role, 0, &theirs, worker,
 				     ret_theirs),
 			 0);
 	assert_int_equal(
@@ -317,6 +343,42 @@ static void cannot_be_watched(struct worker *worker)
 	assert_int_equal(w.error, -ENOMEM);
 }
 
+/* It has looked at the paths of all tunnels, and main has yet to read what became of them: more than the socket holds. */
+static void peer_comes_behind_many_paths(struct worker *worker, uint64_t request)
+{
+	const struct proto_path_judged p = {.handle = 1, .admitted = true};
+
+	w.admits = w.news_are_there = w.has_path = true;
+	prepare(worker);
+	while (channel_flushed(worker->main))
+		assert_int_equal(
+			channel_tell(worker->main, MSG_PATH_JUDGED, proto_put_path_judged, &p), 0);
+	peer_comes(worker, request);
+}
+
+static void main_is_behind(struct worker *worker)
+{
+	peer_comes_behind_many_paths(worker, 81);
+	run_for(worker, 100);
+	assert_int_equal(w.verdicts, 1);
+	assert_int_equal(w.last_request, 81);
+	assert_int_equal(w.bindings, 1);
+	/* With nothing in its way the next one is there at once. */
+	peer_comes(worker, 82);
+	run_for(worker, 20);
+	assert_int_equal(w.verdicts, 2);
+	assert_int_equal(w.bindings, 2);
+}
+
+static void ike_ends_meanwhile(struct worker *worker)
+{
+	peer_comes_behind_many_paths(worker, 83);
+	worker->ops->detached(worker->ctx, worker->neighbours[0]);
+	run_for(worker, 100);
+	assert_int_equal(w.bindings, 1);
+	assert_int_equal(w.verdicts, 0);
+}
+
 static void run(void (*scenario)(struct worker *w))
 {
 	static const struct options o;
@@ -354,6 +416,16 @@ static void who_cannot_be_watched_is_not_let_in(void **state _unused_)
 	run(cannot_be_watched);
 }
 
+static void ike_hears_of_no_binding_that_main_could_not(void **state _unused_)
+{
+	run(main_is_behind);
+}
+
+static void nor_does_another_ike(void **state _unused_)
+{
+	run(ike_ends_meanwhile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +434,8 @@ int main(void)
 		cmocka_unit_test(only_so_many_wait_and_others_do_not),
 		cmocka_unit_test(nobody_waits_for_an_ike_that_ended),
 		cmocka_unit_test(who_cannot_be_watched_is_not_let_in),
+		cmocka_unit_test(ike_hears_of_no_binding_that_main_could_not),
+		cmocka_unit_test(nor_does_another_ike),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

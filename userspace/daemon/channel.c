@@ -45,6 +45,7 @@ struct channel {
 	struct event *readable, *writable;
 	struct block *head, *last;	  /* none of them is empty */
 	size_t queued_bytes, queued_most; /* the latter since the queue was empty */
+	uint64_t sent, taken;		  /* messages, by us and by the socket */
 	unsigned int busy;		  /* handlers on the stack */
 	bool doomed;			  /* freed within a handler */
 	bool ended;			  /* closed or violated: nothing is read any more */
@@ -123,6 +124,16 @@ unsigned int channel_index(const struct channel *c)
 bool channel_flushed(const struct channel *c)
 {
 	return !c->head;
+}
+
+uint64_t channel_sent(const struct channel *c)
+{
+	return c->sent;
+}
+
+bool channel_taken(const struct channel *c, uint64_t number)
+{
+	return c->taken >= number;
 }
 
 static void end(struct channel *c, const char *violation)
@@ -278,31 +289,44 @@ static int send_now(struct channel *c, const uint8_t *data, size_t len, int fd)
 	}
 }
 
-static void on_writable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+/* -EAGAIN: not all of it fits the socket. */
+static int write_queue(struct channel *c)
 {
-	struct channel *c = userdata;
-
 	while (c->head) {
 		struct queued *q = first_queued(c);
 		int r = send_now(c, q->data, q->len, q->fd);
 
-		if (r == -EAGAIN || r == -ENOBUFS)
-			return;
-		if (r < 0) {
-			c->busy++;
-			end(c, NULL);
-			c->busy--;
-			if (c->doomed && c->busy == 0)
-				channel_destroy(c);
-			return;
-		}
+		if (r < 0)
+			return r == -ENOBUFS ? -EAGAIN : r;
+		c->taken++;
 		drop_first(c);
 	}
-	(void)event_del(c->writable);
-	/* All of a large configuration stood in line here: what that took goes back to the system. */
-	if (c->queued_most >= QUEUE_LONG)
-		(void)malloc_trim(0);
-	c->queued_most = 0;
+	return 0;
+}
+
+static void on_writable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct channel *c = userdata;
+	const uint64_t before = c->taken;
+	int r = write_queue(c);
+
+	if (r < 0 && r != -EAGAIN) {
+		c->busy++;
+		end(c, NULL);
+		c->busy--;
+		if (c->doomed && c->busy == 0)
+			channel_destroy(c);
+		return;
+	}
+	if (r == 0) {
+		(void)event_del(c->writable);
+		/* All of a large configuration stood in line here: what that took goes back to the system. */
+		if (c->queued_most >= QUEUE_LONG)
+			(void)malloc_trim(0);
+		c->queued_most = 0;
+	}
+	if (c->taken > before && c->ops->taken)
+		c->ops->taken(c->ctx, c);
 }
 
 /* Room for one more message of this length; NULL: no memory. The first block of a queue is as long as the message: mostly no other one follows. */
@@ -365,9 +389,13 @@ int channel_send(struct channel *c, struct msg_writer *w, int fd)
 		r = enqueue(c, w->buf, w->len, fd);
 	else {
 		r = send_now(c, w->buf, w->len, fd);
-		if (r == -EAGAIN || r == -ENOBUFS)
+		if (r == 0)
+			c->taken++;
+		else if (r == -EAGAIN || r == -ENOBUFS)
 			r = enqueue(c, w->buf, w->len, fd);
 	}
+	if (r == 0)
+		c->sent++;
 	msg_end(w);
 	return r;
 }

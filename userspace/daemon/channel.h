@@ -24,6 +24,8 @@ struct channel_ops {
 	void (*closed)(void *ctx, struct channel *c);
 	/* It sent what it must not. Nothing more is read; the handler frees the channel. */
 	void (*violation)(void *ctx, struct channel *c, const char *text);
+	/* The socket took some of what had to wait: see channel_taken(). May be NULL. */
+	void (*taken)(void *ctx, struct channel *c);
 };
 
 /* Owns fd from now on, also if it fails. */
@@ -54,6 +56,12 @@ int channel_send(struct channel *c, struct msg_writer *w, int fd);
 void channel_drain(struct channel *c);
 /* Whether everything sent was taken by the socket. */
 bool channel_flushed(const struct channel *c);
+/*
+ * The number of the message that was sent last, and whether the socket has taken the one with this number: then it is among what channel_drain()
+ * handles on the other side.
+ */
+uint64_t channel_sent(const struct channel *c);
+bool channel_taken(const struct channel *c, uint64_t number);
 
 /* Two ends of a new socket, close-on-exec, with room for the largest message. */
 int channel_pair(int ret[2]);

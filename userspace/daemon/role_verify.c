@@ -31,6 +31,14 @@ struct waiting {
 	uint8_t body[];
 };
 
+/* A verdict that waits until main can read of the binding that it names. */
+struct held {
+	TAILQ_ENTRY(held) all;
+	uint64_t binding_sent; /* to main, by channel_sent() */
+	uint64_t request;
+	struct ike_verify_answer answer;
+};
+
 struct verifier {
 	struct worker w;
 	struct nonce_table *nonces;
@@ -44,6 +52,7 @@ struct verifier {
 	unsigned int wait_seconds;
 	LIST_HEAD(, waiting) waiting;
 	size_t n_waiting;
+	TAILQ_HEAD(, held) held; /* in the order of their bindings */
 };
 
 static int64_t now_seconds(void)
@@ -270,6 +279,37 @@ static int on_nonces_get(struct verifier *v, struct channel *c, struct msg_reade
 	return 0;
 }
 
+static void tell_verdict(struct verifier *v, uint64_t request, const struct ike_verify_answer *a)
+{
+	(void)channel_tell(worker_neighbour(&v->w, ROLE_IKE, 0), MSG_VERDICT, proto_put_verdict,
+			   request, a);
+}
+
+/* ike names the binding to main as soon as it has the verdict: by then it is to be in main's socket, and not in the queue to it. */
+static bool hold_verdict(struct verifier *v, uint64_t request, uint64_t binding_sent,
+			 const struct ike_verify_answer *a)
+{
+	struct held *h = channel_taken(v->w.main, binding_sent) ? NULL : malloc(sizeof(*h));
+
+	if (!h)
+		return false;
+	*h = (struct held){.binding_sent = binding_sent, .request = request, .answer = *a};
+	TAILQ_INSERT_TAIL(&v->held, h, all);
+	return true;
+}
+
+static void on_taken(void *ctx, struct channel *c)
+{
+	struct verifier *v = ctx;
+	struct held *h;
+
+	while ((h = TAILQ_FIRST(&v->held)) && channel_taken(c, h->binding_sent)) {
+		TAILQ_REMOVE(&v->held, h, all);
+		tell_verdict(v, h->request, &h->answer);
+		free(h);
+	}
+}
+
 /* Main hears of the binding before ike does, on another socket. */
 static int tell_main(struct verifier *v, struct proto_binding *b, const struct watched *watched)
 {
@@ -300,6 +340,7 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 	struct judged judged = {0};
 	struct watched *watched = NULL;
 	const struct trust_entry *e;
+	uint64_t binding_sent = 0; /* none was */
 	int r;
 
 	r = judge(v->now, &request->v, &by, now_seconds(), &answer, &binding, &judged);
@@ -315,6 +356,7 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 	}
 	if (r == 0) {
 		answer.binding = binding.handle;
+		binding_sent = channel_sent(v->w.main);
 		watch_put(v->watch, watched, binding.handle, e ? e->revocation_grace : 0,
 			  now_boottime());
 	} else {
@@ -324,8 +366,8 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 			answer.error = r;
 	}
 	judged_done(&judged);
-	(void)channel_tell(worker_neighbour(&v->w, ROLE_IKE, 0), MSG_VERDICT, proto_put_verdict,
-			   request->v.request, &answer);
+	if (!hold_verdict(v, request->v.request, binding_sent, &answer))
+		tell_verdict(v, request->v.request, &answer);
 	return 0;
 }
 
@@ -639,9 +681,14 @@ static int on_message(void *ctx, struct channel *c, enum msg_type type, struct m
 static void on_detached(void *ctx, struct channel *c _unused_)
 {
 	struct verifier *v = ctx;
+	struct held *h;
 
 	while (!LIST_EMPTY(&v->waiting))
 		waiting_free(LIST_FIRST(&v->waiting));
+	while ((h = TAILQ_FIRST(&v->held))) {
+		TAILQ_REMOVE(&v->held, h, all);
+		free(h);
+	}
 }
 
 static int begin(struct verifier *v, unsigned int index)
@@ -652,6 +699,7 @@ static int begin(struct verifier *v, unsigned int index)
 	const struct timeval tick = {.tv_sec = WATCH_TICK_SECONDS};
 
 	v->wait_seconds = WAIT_SECONDS_DEFAULT;
+	TAILQ_INIT(&v->held);
 	list_marks_init(&v->marks);
 	v->evidence = evidence_new(send_want, v);
 	v->watch = watch_new(&ops, v);
@@ -684,7 +732,8 @@ static void end(struct verifier *v)
 
 int role_verify(const struct options *o)
 {
-	static const struct worker_ops ops = {.message = on_message, .detached = on_detached};
+	static const struct worker_ops ops = {
+		.message = on_message, .detached = on_detached, .taken = on_taken};
 	static struct verifier v;
 	int status;
 

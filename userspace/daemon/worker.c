@@ -168,11 +168,20 @@ static void on_main_violation(void *ctx, struct channel *c, const char *text)
 	on_main_closed(ctx, c);
 }
 
+static void on_main_taken(void *ctx, struct channel *c)
+{
+	struct worker *w = ctx;
+
+	if (w->ops->taken)
+		w->ops->taken(w->ctx, c);
+}
+
 int worker_begin(struct worker *w, const struct options *o, const struct worker_ops *ops, void *ctx)
 {
 	static const struct channel_ops main_ops = {.message = on_main_message,
 						    .closed = on_main_closed,
-						    .violation = on_main_violation};
+						    .violation = on_main_violation,
+						    .taken = on_main_taken};
 	const int keep[] = {ROLE_FD_PARENT, ROLE_FD_EMPTY_DIR};
 	uint8_t some[16];
 	int r;

@@ -20,6 +20,8 @@ struct worker_ops {
 	void (*attached)(void *ctx, struct channel *c);
 	/* A neighbour is gone; its channel is freed after this. May be NULL. */
 	void (*detached)(void *ctx, struct channel *c);
+	/* The socket to main took some of what had to wait. May be NULL. */
+	void (*taken)(void *ctx, struct channel *c);
 };
 
 struct worker {

@@ -61,8 +61,9 @@ static inline void main_world_violation(void *ctx, struct channel *c, const char
 
 static inline struct main_world *main_world_new(void)
 {
-	static const struct channel_ops ops = {main_world_message, main_world_closed,
-					       main_world_violation};
+	static const struct channel_ops ops = {.message = main_world_message,
+					       .closed = main_world_closed,
+					       .violation = main_world_violation};
 	static const enum role roles[2] = {ROLE_IKE, ROLE_FETCH};
 	struct main_world *w = calloc(1, sizeof(*w));
 
