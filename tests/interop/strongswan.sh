@@ -129,6 +129,19 @@ renamed() {
 		swan branch --list-sas --ike renamed | grep -q ESTABLISHED
 }
 
+# A packet of an SA that nobody has comes from branch's address: the module tells main, main tells ike, and ike the peer (RFC 7296 section 1.5).
+told_of_nobodys() {
+	local before
+	before=$(invalid_spis)
+	ns branch python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ESP)
+s.sendto(bytes.fromhex("0badbad0") + bytes(60), ("198.51.100.2", 0))' && wait_for 5 eval '[ "$(invalid_spis)" -gt '"$before"' ]'
+}
+
+invalid_spis() {
+	grep -c 'parsed INFORMATIONAL request .*N(INVAL_SPI)' "$swan_root/branch/log"
+}
+
 finish() {
 	t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'
 	topo_down
@@ -136,7 +149,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 38; else ktap_begin 223; fi
+if emulated; then ktap_begin 38; else ktap_begin 224; fi
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 55 || exit 1
@@ -255,6 +268,7 @@ t 'the IKE SA is a new one' wait_for 5 eval '[ "$(gate_field hq branch ike.spi_i
 t 'one IKE SA and one Child SA are left' eval '[ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
 name=hq
 if ! emulated; then
+	t 'ESP of an SA that nobody has: strongSwan is told of it in the IKE SA' told_of_nobodys || logs
 	(cd "$pki" && MKPKI_KEY=p256 mkpki_gateway hq-named hq-ca CN=gw2.hq.example DNS:gw2.hq.example && mkpki_pfx hq-named) || exit 1
 	t 'a new subject of ours, which strongSwan is told of: no numbered packet is lost' no_packet_lost renamed || logs
 	t 'the one before goes' wait_for 20 eval '[ "$(swan branch --list-sas | grep -c ESTABLISHED)" = 1 ] && [ "$(swan branch --list-sas | grep -c INSTALLED)" = 1 ]' || logs
