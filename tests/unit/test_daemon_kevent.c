@@ -485,6 +485,31 @@ static void tables_that_change_meanwhile_are_read_again(void **state _unused_)
 	close_world(&w);
 }
 
+/* Thousands at once: the module says how many it left out, and not which. */
+static void what_the_module_left_out_is_in_the_tables(void **state _unused_)
+{
+	struct cgk_event e = {.kind = CERTGATE_EVENT_SA_SOFT, .sa = 4711};
+	struct world w;
+
+	set_up(&w);
+	kernel.sas[0].soft_bytes = kernel.sas[0].stats.rx_bytes = 1000;
+	w.m->g.peers_read = now_boottime();
+	kevent_take(&w.m->g, &e);
+	kevents_tick(&w.m->g, now_boottime());
+	ike_hears_nothing(&w);
+	e.suppressed = 1;
+	kevent_take(&w.m->g, &e);
+	kevents_tick(&w.m->g, now_boottime());
+	ike_hears(&w, MSG_CHILD_SOFT);
+	ike_hears_nothing(&w);
+	/* Strangers can have this left out as often as they like. */
+	e.kind = CERTGATE_EVENT_UNKNOWN_SPI;
+	kevent_take(&w.m->g, &e);
+	kevents_tick(&w.m->g, now_boottime());
+	ike_hears_nothing(&w);
+	close_world(&w);
+}
+
 /* The module had told of many others just then: it says so with the next move, and there is none. */
 static void a_move_that_the_module_did_not_tell_of_is_found(void **state _unused_)
 {
@@ -621,6 +646,7 @@ int main(void)
 		cmocka_unit_test(where_nothing_happened_the_tables_tell_nothing),
 		cmocka_unit_test(what_lost_events_said_is_in_the_tables),
 		cmocka_unit_test(tables_that_change_meanwhile_are_read_again),
+		cmocka_unit_test(what_the_module_left_out_is_in_the_tables),
 		cmocka_unit_test(a_move_that_the_module_did_not_tell_of_is_found),
 		cmocka_unit_test(a_move_during_a_restart_is_told_to_the_next_ike),
 	};

@@ -178,11 +178,32 @@ static void on_unknown_spi(struct gateway *g, const struct cgk_event *e)
 	(void)channel_send(ike_channel(g), &m, -EBADF);
 }
 
+/* Whether there are tables that tell it as well, and nobody but the kernel makes it happen: where the module left some out they are as good as lost. */
+static bool is_in_tables(enum certgate_event kind)
+{
+	switch (kind) {
+	case CERTGATE_EVENT_SA_SOFT:
+	case CERTGATE_EVENT_SA_DEAD:
+	case CERTGATE_EVENT_CERT_EXPIRED:
+	case CERTGATE_EVENT_CERT_REVOKED: return true;
+	case CERTGATE_EVENT_ACQUIRE:
+	case CERTGATE_EVENT_ENDPOINT: /* see PEERS_READ_SECONDS */
+	case CERTGATE_EVENT_UNKNOWN_SPI:
+	case CERTGATE_EVENT_AUTH_FAILED:
+	case CERTGATE_EVENT_LEASE_LAPSED:
+	case CERTGATE_EVENT_SOCKET_LOST:
+	case __CERTGATE_EVENT_MAX: break;
+	}
+	return false;
+}
+
 void kevent_take(void *ctx, const struct cgk_event *e)
 {
 	struct gateway *g = ctx;
 	struct binding *b;
 
+	if (e->suppressed > 0 && is_in_tables(e->kind))
+		g->events_lost = true;
 	switch (e->kind) {
 	case CERTGATE_EVENT_SA_SOFT:
 	case CERTGATE_EVENT_SA_DEAD: on_sa_event(g, e); break;
