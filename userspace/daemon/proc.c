@@ -307,6 +307,7 @@ static int spawn(struct proc *p)
 	struct msg_writer m;
 	int pair[2], r;
 
+	p->started = now_boottime();
 	r = channel_pair(pair);
 	if (r < 0)
 		return r;
@@ -317,13 +318,16 @@ static int spawn(struct proc *p)
 		return r;
 	msg_begin(&m, MSG_SPAWN);
 	launch_put_spawn(&m, &s);
-	p->started = now_boottime();
 	r = channel_send(p->g->launcher, &m, theirs);
 	p->spawning = r >= 0;
-	if (r >= 0 && p->role == ROLE_HSM)
+	if (r < 0)
+		p->channel = channel_free(p->channel);
+	else if (p->role == ROLE_HSM)
 		hardware_tell_hsm(p->g, p);
 	return r;
 }
+
+static void start_again(struct proc *p);
 
 static void on_restart(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
 {
@@ -333,8 +337,10 @@ static void on_restart(evutil_socket_t fd _unused_, short what _unused_, void *u
 	if (p->g->stopping || p->pid > 0 || !p->wanted)
 		return;
 	r = spawn(p);
-	if (r < 0)
+	if (r < 0) {
 		(void)log_error_errno(r, "cannot start process %s", role_name(p->role));
+		start_again(p);
+	}
 }
 
 static int attach(struct proc *p, struct proc *to, int fd)
@@ -511,12 +517,14 @@ int procs_start(struct gateway *g)
 int proc_want(struct gateway *g, enum role role, unsigned int index)
 {
 	struct proc *p = proc_find(g, role, index);
+	int r;
 
 	if (!p || p->wanted)
 		return p ? 0 : -ENOENT;
-	p->wanted = true;
 	p->failures = 0;
-	return spawn(p);
+	r = spawn(p);
+	p->wanted = r >= 0;
+	return r;
 }
 
 static void end(struct proc *p)
