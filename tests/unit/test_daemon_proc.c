@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What follows when a process ends again and again: the daemon gives up if it is one that tunnels live by, and goes on if strangers can end it. One
- * that cannot be started for want of a descriptor is started later.
+ * that cannot be started for want of a descriptor is started later. ike is ended when it hangs, not when it is slow.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +21,7 @@
 #include "daemon/gateway.h"
 #include "daemon/launcher.h"
 #include "daemon/proc.h"
+#include "daemon/snapshot.h"
 
 enum { TIMES = 300 };
 
@@ -79,28 +80,47 @@ struct world {
 	struct gateway g;
 	struct cg_config config;
 	int launcher; /* what main asks of it comes out here */
+	int ike;      /* the other end of ike's socket, as the launcher got it */
+	pid_t killed;
 	struct rlimit limit;
 	pid_t pid; /* of the process that was started last */
 };
 
 /* Which process main has asked the launcher for; _ROLE_MAX: none. */
-static enum role asked_for(const struct world *w)
+static enum role asked_for(struct world *w)
 {
 	static uint8_t buf[MSG_SIZE_MAX];
+	union {
+		struct cmsghdr align;
+		uint8_t space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control)};
 	struct launch_spawn spawn;
 	enum msg_type type;
 	struct msg_reader r;
-	ssize_t n = recv(w->launcher, buf, sizeof(buf), MSG_DONTWAIT);
+	ssize_t n = recvmsg(w->launcher, &mh, MSG_DONTWAIT);
+	int fd = -EBADF;
 
 	if (n < 0)
 		return _ROLE_MAX;
+	if (CMSG_FIRSTHDR(&mh))
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof(fd));
 	assert_int_equal(msg_open(buf, (size_t)n, &type, &r), 0);
-	/* The other end of its socket is closed here: to main it looks as if it hung. */
-	if (type == MSG_KILL)
+	if (type == MSG_KILL) {
+		w->killed = (pid_t)msg_get_u32(&r);
 		return asked_for(w);
+	}
 	assert_int_equal(type, MSG_SPAWN);
 	launch_get_spawn(&r, &spawn);
 	assert_true(msg_done(&r));
+	if (spawn.role == ROLE_IKE && w->ike < 0)
+		w->ike = fd;
+	else
+		(void)close(fd);
 	return spawn.role;
 }
 
@@ -113,6 +133,7 @@ static struct world *world_new(void)
 
 	assert_non_null(w);
 	w->pid = 1000;
+	w->ike = -EBADF;
 	w->config.gateway.verify_workers = 1;
 	w->g.config = &w->config;
 	w->g.base = event_base_new();
@@ -135,6 +156,7 @@ static void world_free(struct world *w)
 	procs_stop(&w->g);
 	(void)channel_free(w->g.launcher);
 	(void)close(w->launcher);
+	(void)close(w->ike);
 	event_free(w->g.load_timer);
 	event_base_free(w->g.base);
 	free(w);
@@ -216,6 +238,63 @@ static void what_a_configuration_wants_is_wanted_again(void **state _unused_)
 	world_free(w);
 }
 
+/* ---------------------------------------------------------------- an ike that hangs */
+
+static void on_answer(void *ctx, const struct ike_snapshot *s _unused_)
+{
+	unsigned int *answered = ctx;
+
+	(*answered)++;
+}
+
+static void ike_says(struct world *w, struct msg_writer *m)
+{
+	assert_int_equal(send(w->ike, m->buf, m->len, 0), m->len);
+	msg_end(m);
+	assert_int_equal(event_base_loop(w->g.base, EVLOOP_NONBLOCK), 0);
+}
+
+static void minutes_pass(struct world *w, unsigned int n)
+{
+	for (unsigned int seconds = 60 * n; seconds > 0; seconds--)
+		snapshots_tick(&w->g);
+	while (asked_for(w) != _ROLE_MAX)
+		;
+}
+
+static void an_ike_that_says_nothing_for_minutes_is_ended(void **state _unused_)
+{
+	const struct ike_counters counters = {0};
+	struct world *w = world_new();
+	const struct launch_report runs = {.role = ROLE_IKE, .pid = ++w->pid};
+	unsigned int answered = 0;
+	struct msg_writer m;
+
+	procs_spawned(&w->g, &runs);
+	msg_begin(&m, MSG_READY);
+	ike_says(w, &m);
+	assert_non_null(ike_channel(&w->g));
+	/* One that was not asked anything may be silent for ever; */
+	minutes_pass(w, 20);
+	assert_int_equal(w->killed, 0);
+	/* so may one that was, if it still says something, here of its answer the end; */
+	assert_int_equal(snapshot_get(&w->g, on_answer, &answered), 0);
+	minutes_pass(w, 4);
+	assert_int_equal(answered, 1);
+	msg_begin(&m, MSG_STATUS_END);
+	proto_put_status_end(&m, 1, &counters);
+	ike_says(w, &m);
+	minutes_pass(w, 20);
+	assert_int_equal(w->killed, 0);
+	/* but not one that was asked and says nothing. */
+	assert_int_equal(snapshot_get(&w->g, on_answer, &answered), 0);
+	minutes_pass(w, 4);
+	assert_int_equal(w->killed, 0);
+	minutes_pass(w, 1);
+	assert_int_equal(w->killed, runs.pid);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +303,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_started_now_is_started_later),
 		cmocka_unit_test(what_cannot_be_started_for_long_ends_the_daemon),
 		cmocka_unit_test(what_a_configuration_wants_is_wanted_again),
+		cmocka_unit_test(an_ike_that_says_nothing_for_minutes_is_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

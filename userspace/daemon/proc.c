@@ -60,6 +60,12 @@ struct channel *ike_channel(struct gateway *g)
 	return proc_channel(g, ROLE_IKE, 0);
 }
 
+void proc_owes_nothing(struct proc *p)
+{
+	p->owes = false;
+	p->silent = 0;
+}
+
 void proc_kill(struct proc *p, const char *why)
 {
 	struct msg_writer m;
@@ -225,6 +231,7 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 	static struct proto_own_answers answers;
 	struct proc *p = ctx;
 
+	proc_owes_nothing(p);
 	if (type == MSG_READY)
 		return msg_done(r) && !p->ready ? on_ready(p) : -EBADMSG;
 	if (!p->ready)
@@ -308,6 +315,7 @@ static int spawn(struct proc *p)
 	int pair[2], r;
 
 	p->started = now_boottime();
+	proc_owes_nothing(p);
 	r = channel_pair(pair);
 	if (r < 0)
 		return r;

@@ -492,6 +492,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	key_logging_tick(g, now);
 	filewatch_tick(g, now);
 	control_tick(g, now);
+	snapshots_tick(g);
 	names_watch_tick(g, now);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;
