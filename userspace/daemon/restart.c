@@ -71,6 +71,8 @@ void restart_failed(struct gateway *g, int error, const char *why)
 	/* It has settled, or is at its end. Another one makes the tunnels anew beside those that go on. */
 	if (ike && ike->pid > 0 && !g->stopping)
 		proc_kill(ike, "it was prepared for a restart that does not take place");
+	if (g->reload_wanted)
+		(void)event_add(g->load_timer, &(struct timeval){0});
 	done(ctx, error, why);
 }
 

@@ -298,12 +298,22 @@ static void on_load_timer(evutil_socket_t fd _unused_, short what _unused_, void
 void gateway_reload(struct gateway *g)
 {
 	char text[64];
+	int r;
 
+	g->reload_wanted = !g->stopping && (g->load || g->restart);
+	if (g->reload_wanted)
+		log_notice("%s is under way: the configuration is loaded again after it",
+			   g->load ? "a load" : "a restart");
+	if (g->reload_wanted || g->stopping)
+		return;
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
 		       (uintmax_t)now_boottime());
 	notify_state(text);
-	if (load_start(g, true, on_signalled_load, g) == -EBUSY)
-		log_warning("a configuration is being loaded already");
+	r = load_start(g, true, on_signalled_load, g);
+	if (r < 0) {
+		(void)log_error_errno(r, "the configuration cannot be loaded");
+		notify_state("READY=1");
+	}
 }
 
 /* ---------------------------------------------------------------- the end */
