@@ -658,7 +658,7 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 	if (p->role == ROLE_IKE) {
 		takeover_ike_ended(g);
 		snapshot_cancel(g, NULL);
-		key_logging_lost(g);
+		key_logging_end(g, "the process that wrote them ended");
 		children_orphan(g);
 		bindings_orphan(g);
 	} else if (p->role == ROLE_KEY || p->role == ROLE_VERIFY)

@@ -13,6 +13,7 @@
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
+#include "daemon/key_logging.h"
 #include "daemon/net.h"
 #include "daemon/news.h"
 #include "daemon/notify.h"
@@ -229,6 +230,7 @@ static void hand_over(struct gateway *g)
 		restart_failed(g, r, "what is to be handed over cannot be written down");
 		return;
 	}
+	key_logging_end(g, "the daemon is restarted");
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
 		       (uintmax_t)now_boottime());
 	notify_state(text);

@@ -395,6 +395,7 @@ static void remove_everything(struct gateway *g)
 
 static void gateway_done(struct gateway *g)
 {
+	key_logging_stop(g);
 	control_stop(g);
 	ops_free(g);
 	restart_free(g);
@@ -420,7 +421,6 @@ static void gateway_done(struct gateway *g)
 	revoke_stop(g);
 	marking_stop(g);
 	fetching_stop(g);
-	key_logging_stop(g);
 	own_answers_done(g);
 	vaulting_stop(g);
 	hardware_stop(g);
