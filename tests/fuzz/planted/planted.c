@@ -21,9 +21,11 @@
 #include "ike/snapshot_codec.h"
 #include "ike/ts.h"
 #include "kernel/client.h"
+#include "kernel/kernel.h"
 #include "pki/algid.h"
 #include "pki/cert.h"
 #include "pki/crl.h"
+#include "pki/issue.h"
 #include "pki/name.h"
 #include "pki/usage.h"
 
@@ -136,6 +138,25 @@ void __wrap_cgk_text(const struct nlattr *a, char *out, size_t size)
 	if (a)
 		copy(__func__, mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
 	__real_cgk_text(a, out, size);
+}
+
+/* local: an event of the kernel's */
+WEAK const char *__real_cgk_event_name(enum certgate_event e);
+const char *__wrap_cgk_event_name(enum certgate_event e);
+const char *__wrap_cgk_event_name(enum certgate_event e)
+{
+	/* All are of one length. */
+	copy(__func__, "an event", (unsigned int)e % 8);
+	return __real_cgk_event_name(e);
+}
+
+/* local: why something was revoked, as the index of `certgate pki` has it */
+WEAK int __real_pki_crl_reason_parse(const char *s, int *ret);
+int __wrap_pki_crl_reason_parse(const char *s, int *ret);
+int __wrap_pki_crl_reason_parse(const char *s, int *ret)
+{
+	copy(__func__, s, strlen(s) + 1);
+	return __real_pki_crl_reason_parse(s, ret);
 }
 
 /* ike_proposal: a payload with proposals */
