@@ -368,6 +368,21 @@ ssize_t mnl_socket_recvfrom(const struct mnl_socket *s _unused_, void *buf, size
 	return (ssize_t)len;
 }
 
+/* Events come by recv() (the linker's --wrap): the same holds for them. NOLINTBEGIN(bugprone-reserved-identifier) */
+ssize_t __real_recv(int fd, void *buf, size_t size, int flags);
+ssize_t __wrap_recv(int fd, void *buf, size_t size, int flags);
+ssize_t __wrap_recv(int fd, void *buf, size_t size, int flags)
+{
+	ssize_t n;
+
+	poison(NULL, 0);
+	n = __real_recv(fd, buf, size, flags);
+	if (fd == nl.fds[0] && n >= 0)
+		poison((uint8_t *)buf + n, size - (size_t)n);
+	return n;
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
+
 #define SEEN(name, type, check)                                        \
 	static int on_##name(void *ctx _unused_, const struct type *o) \
 	{                                                              \
@@ -407,6 +422,7 @@ static void read_events(void)
 	cgk_events_free(ev);
 	(void)close(nl.fds[0]);
 	(void)close(nl.fds[1]);
+	nl.fds[0] = nl.fds[1] = -EBADF;
 }
 
 static int ask_kernel(struct cgk *k, uint8_t what)

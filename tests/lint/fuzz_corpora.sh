@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every fuzzer begins with inputs that are in the tree, and has its planted overflows; nothing in tests/fuzz/corpus is nobody's.
+# Every fuzzer begins with inputs that are in the tree, and has its planted overflows; nothing in tests/fuzz/corpus is nobody's. Whatever reads a message
+# between the daemon's processes is called by fuzz_daemon (tests/host/fuzz_readers.sh: with messages that are whole).
 
 cd "$(dirname "$0")/../.." || exit 1
 fuzzers=(tests/fuzz/fuzz_*.c)
 failed=0 number=0
 
-echo "1..$((${#fuzzers[@]} + 1))"
+echo "1..$((${#fuzzers[@]} + 2))"
 for source in "${fuzzers[@]}"; do
 	name=$(basename "$source" .c)
 	name=${name#fuzz_}
@@ -32,6 +33,18 @@ if [ -z "$strangers" ]; then
 	echo "ok $number no corpus is nobody's"
 else
 	echo "not ok $number corpora of no fuzzer: $strangers"
+	failed=1
+fi
+# Those that only others of them call are in these.
+unread=$(grep -ohE '\b(proto|launch)_get_[a-z_]+\(struct msg_reader' userspace/daemon/*.h | sed 's/(.*//' | sort -u | while read -r function; do
+	grep -lE "\b$function\(" userspace/daemon/*.c | grep -qv /proto_ || continue
+	grep -qE "\b$function\(|\bB\([A-Z_]+, ${function#proto_get_}," tests/fuzz/fuzz_daemon.c || echo "$function"
+done)
+number=$((number + 1))
+if [ -z "$unread" ]; then
+	echo "ok $number who reads messages is fuzzed"
+else
+	echo "not ok $number fuzz_daemon does not call: $unread"
 	failed=1
 fi
 exit $failed

@@ -12,6 +12,8 @@
 #include "daemon/key_log.h"
 #include "daemon/key_logging.h"
 #include "daemon/proto_ike.h"
+#include "daemon/restart.h"
+#include "daemon/sealed.h"
 
 static char dir[] = "/tmp/key-logging-XXXXXX";
 static char files[_KEY_LOG_MAX][64];
@@ -237,10 +239,69 @@ static void the_process_that_writes_ends_it(void **state _unused_)
 
 	switch_on(w);
 	assert_int_equal(told(w), 600);
-	key_logging_lost(&w->g);
+	key_logging_end(&w->g, "the process that wrote them ended");
 	main_world_said(w, "key-log-off", "the process that wrote them ended");
 	w->procs[0].ready = false;
 	refused(w, "does not run");
+	world_free(w);
+}
+
+static void the_daemons_end_ends_it(void **state _unused_)
+{
+	struct main_world *w = world(true);
+
+	switch_on(w);
+	assert_int_equal(told(w), 600);
+	key_logging_stop(&w->g);
+	main_world_said(w, "key-log-off", "the daemon ends");
+	assert_false(opened(w));
+	world_free(w);
+}
+
+static void on_restarted(void *ctx, int error, const char *why _unused_)
+{
+	unsigned int *times = ctx;
+
+	assert_int_equal(error, 0);
+	(*times)++;
+}
+
+/* ike or verify answers the restart, in a message without a body. */
+static void says(struct main_world *w, enum msg_type type, int *fd)
+{
+	struct msg_reader r = {0};
+
+	assert_int_equal(restart_on_message(&w->procs[0], type, &r, fd), 0);
+}
+
+/* The next main knows nothing of it, and has nobody's keys written. */
+static void a_restart_ends_it(void **state _unused_)
+{
+	static const struct channel_ops ops = {main_world_message, main_world_closed,
+					       main_world_violation};
+	struct main_world *w = world(true);
+	unsigned int restarted = 0;
+	int pair[2], fd;
+
+	assert_int_equal(channel_pair(pair), 0);
+	assert_int_equal(channel_new(w->g.base, pair[0], ROLE_MAIN, ROLE_LAUNCHER, 0, &ops, w,
+				     &w->g.launcher),
+			 0);
+	switch_on(w);
+	assert_int_equal(told(w), 600);
+	assert_int_equal(restart_start(&w->g, on_restarted, &restarted), 0);
+	/* It goes on until there is no way back. */
+	assert_int_equal(sealed_new("snapshot", "x", 1, &fd), 0);
+	says(w, MSG_SAVED, &fd);
+	assert_true(w->c.key_log_until != 0);
+	fd = -EBADF;
+	says(w, MSG_WATCHED_ALL, &fd);
+	assert_int_equal(restarted, 1);
+	main_world_said(w, "key-log-off", "the daemon is restarted");
+	assert_true(w->c.key_log_until == 0);
+	restart_free(&w->g);
+	(void)channel_free(w->g.launcher);
+	(void)close(pair[1]);
 	world_free(w);
 }
 
@@ -273,6 +334,8 @@ int main(void)
 		cmocka_unit_test(it_ends_by_itself_after_ten_minutes),
 		cmocka_unit_test(a_configuration_that_takes_leave_away_ends_it),
 		cmocka_unit_test(the_process_that_writes_ends_it),
+		cmocka_unit_test(the_daemons_end_ends_it),
+		cmocka_unit_test(a_restart_ends_it),
 		cmocka_unit_test(files_are_emptied_unless_another_connection_writes),
 	};
 

@@ -211,6 +211,36 @@ static void what_is_due_and_fails_is_tried_with_pauses(void **state _unused_)
 	event_free(w.g.load_timer);
 }
 
+/* Whoever wants the file read again while a load is under way gets that next, however the load ends, and without a pause. */
+static void a_reload_that_is_wanted_meanwhile_is_begun_after_it(void **state _unused_)
+{
+	struct conn old = {.files_loaded = 0};
+
+	in_force(&old);
+	for (unsigned int i = 0; i < 2; i++) {
+		w.g.load_again = true;
+		w.g.generation = 0;
+		old.files_loaded = i;
+		load_due(&w.g, on_done);
+		w.g.reload_wanted = true;
+		key_answers(old.id, i == 1 ? "half a file" : NULL);
+		if (i == 0)
+			all_answer(old.id, NULL);
+		key_answers(old.id, NULL);
+		all_answer(old.id, NULL);
+		assert_int_equal(w.error, i == 1 ? -EINVAL : 0);
+		assert_int_equal(event_pending(w.g.load_timer, EV_TIMEOUT, NULL), EV_TIMEOUT);
+		assert_int_equal(due_in(), 0);
+		assert_int_equal(w.reloads, i);
+		load_due(&w.g, on_done);
+		assert_int_equal(w.reloads, i + 1);
+		assert_null(w.g.load);
+		(void)event_del(w.g.load_timer);
+	}
+	free(w.g.load_why);
+	event_free(w.g.load_timer);
+}
+
 /* A process came anew, and one connection's file was broken meanwhile: after a while the others do not wait for it. */
 static void who_knows_nothing_is_told_of_the_others(void **state _unused_)
 {
@@ -265,6 +295,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_due_during_a_restart_is_loaded_after_it,
 						begin_two, end),
 		cmocka_unit_test_setup_teardown(what_is_due_and_fails_is_tried_with_pauses,
+						begin_two, end),
+		cmocka_unit_test_setup_teardown(a_reload_that_is_wanted_meanwhile_is_begun_after_it,
 						begin_two, end),
 		cmocka_unit_test_setup_teardown(who_knows_nothing_is_told_of_the_others, begin_two,
 						end),

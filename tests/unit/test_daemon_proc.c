@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What follows when a process ends again and again: the daemon gives up if it is one that tunnels live by, and goes on if strangers can end it.
+ * What follows when a process ends again and again: the daemon gives up if it is one that tunnels live by, and goes on if strangers can end it. One
+ * that cannot be started for want of a descriptor is started later. ike is ended when it hangs, not when it is slow.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,10 +9,19 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "daemon/channel.h"
 #include "daemon/gateway.h"
 #include "daemon/launcher.h"
 #include "daemon/proc.h"
+#include "daemon/snapshot.h"
 
 enum { TIMES = 300 };
 
@@ -62,11 +72,238 @@ static void it_ends_with_what_tunnels_live_by(void **state _unused_)
 	assert_false(goes_on(ROLE_KEY));
 }
 
+/* ---------------------------------------------------------------- without descriptors */
+
+enum { MOST_FAILURES = 10 };
+
+struct world {
+	struct gateway g;
+	struct cg_config config;
+	int launcher; /* what main asks of it comes out here */
+	int ike;      /* the other end of ike's socket, as the launcher got it */
+	pid_t killed;
+	struct rlimit limit;
+	pid_t pid; /* of the process that was started last */
+};
+
+/* Which process main has asked the launcher for; _ROLE_MAX: none. */
+static enum role asked_for(struct world *w)
+{
+	static uint8_t buf[MSG_SIZE_MAX];
+	union {
+		struct cmsghdr align;
+		uint8_t space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control)};
+	struct launch_spawn spawn;
+	enum msg_type type;
+	struct msg_reader r;
+	ssize_t n = recvmsg(w->launcher, &mh, MSG_DONTWAIT);
+	int fd = -EBADF;
+
+	if (n < 0)
+		return _ROLE_MAX;
+	if (CMSG_FIRSTHDR(&mh))
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof(fd));
+	assert_int_equal(msg_open(buf, (size_t)n, &type, &r), 0);
+	if (type == MSG_KILL) {
+		w->killed = (pid_t)msg_get_u32(&r);
+		return asked_for(w);
+	}
+	assert_int_equal(type, MSG_SPAWN);
+	launch_get_spawn(&r, &spawn);
+	assert_true(msg_done(&r));
+	if (spawn.role == ROLE_IKE && w->ike < 0)
+		w->ike = fd;
+	else
+		(void)close(fd);
+	return spawn.role;
+}
+
+/* Main with all of its processes asked for. */
+static struct world *world_new(void)
+{
+	static const struct channel_ops ops;
+	struct world *w = calloc(1, sizeof(*w));
+	int pair[2];
+
+	assert_non_null(w);
+	w->pid = 1000;
+	w->ike = -EBADF;
+	w->config.gateway.verify_workers = 1;
+	w->g.config = &w->config;
+	w->g.base = event_base_new();
+	assert_non_null(w->g.base);
+	w->g.load_timer = evtimer_new(w->g.base, on_restart, NULL);
+	assert_int_equal(channel_pair(pair), 0);
+	w->launcher = pair[1];
+	assert_int_equal(channel_new(w->g.base, pair[0], ROLE_MAIN, ROLE_LAUNCHER, 0, &ops, &w->g,
+				     &w->g.launcher),
+			 0);
+	assert_int_equal(procs_start(&w->g), 0);
+	while (asked_for(w) != _ROLE_MAX)
+		;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &w->limit), 0);
+	return w;
+}
+
+static void world_free(struct world *w)
+{
+	procs_stop(&w->g);
+	(void)channel_free(w->g.launcher);
+	(void)close(w->launcher);
+	(void)close(w->ike);
+	event_free(w->g.load_timer);
+	event_base_free(w->g.base);
+	free(w);
+}
+
+/* ike runs for `seconds`, and is killed. */
+static void ike_ends(struct world *w, unsigned int seconds)
+{
+	const struct launch_report report = {.role = ROLE_IKE, .pid = ++w->pid, .status = SIGKILL};
+
+	procs_spawned(&w->g, &report);
+	proc_find(&w->g, ROLE_IKE, 0)->started = now_boottime() - seconds * USEC_PER_SEC;
+	procs_exited(&w->g, &report);
+}
+
+/* No descriptor can be had any more, or as many as before. */
+static void descriptors(const struct world *w, bool there)
+{
+	struct rlimit limit = w->limit;
+
+	if (!there)
+		limit.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* It is time to start ike again, however long that would take. */
+static void time_comes(struct world *w)
+{
+	struct proc *ike = proc_find(&w->g, ROLE_IKE, 0);
+
+	assert_true(evtimer_pending(ike->restart, NULL));
+	event_active(ike->restart, EV_TIMEOUT, 0);
+	assert_int_equal(event_base_loop(w->g.base, EVLOOP_NONBLOCK), 0);
+}
+
+static void what_cannot_be_started_now_is_started_later(void **state _unused_)
+{
+	struct world *w = world_new();
+
+	/* Given ike, which ran for an hour and was killed, and no descriptor for the next one's socket, */
+	ike_ends(w, 3600);
+	descriptors(w, false);
+	time_comes(w);
+	assert_int_equal(asked_for(w), _ROLE_MAX);
+	/* then it is tried again, and with a descriptor ike is asked for. */
+	descriptors(w, true);
+	time_comes(w);
+	assert_int_equal(asked_for(w), ROLE_IKE);
+	assert_int_equal(w->g.exit_status, 0);
+	world_free(w);
+}
+
+static void what_cannot_be_started_for_long_ends_the_daemon(void **state _unused_)
+{
+	struct world *w = world_new();
+	int times = 0;
+
+	/* That ike ran for an hour before says nothing of the attempts. */
+	ike_ends(w, 3600);
+	descriptors(w, false);
+	for (; times < 2 * MOST_FAILURES && w->g.exit_status == 0; times++)
+		time_comes(w);
+	descriptors(w, true);
+	assert_int_equal(w->g.exit_status, EXIT_FAILURE);
+	assert_int_equal(times, MOST_FAILURES);
+	world_free(w);
+}
+
+/* One that a configuration asks for, and does not get, is asked for by the next one. */
+static void what_a_configuration_wants_is_wanted_again(void **state _unused_)
+{
+	struct world *w = world_new();
+
+	descriptors(w, false);
+	assert_int_equal(proc_want(&w->g, ROLE_VAULT, 0), -EMFILE);
+	descriptors(w, true);
+	assert_int_equal(proc_want(&w->g, ROLE_VAULT, 0), 0);
+	assert_int_equal(asked_for(w), ROLE_VAULT);
+	world_free(w);
+}
+
+/* ---------------------------------------------------------------- an ike that hangs */
+
+static void on_answer(void *ctx, const struct ike_snapshot *s _unused_)
+{
+	unsigned int *answered = ctx;
+
+	(*answered)++;
+}
+
+static void ike_says(struct world *w, struct msg_writer *m)
+{
+	assert_int_equal(send(w->ike, m->buf, m->len, 0), m->len);
+	msg_end(m);
+	assert_int_equal(event_base_loop(w->g.base, EVLOOP_NONBLOCK), 0);
+}
+
+static void minutes_pass(struct world *w, unsigned int n)
+{
+	for (unsigned int seconds = 60 * n; seconds > 0; seconds--)
+		snapshots_tick(&w->g);
+	while (asked_for(w) != _ROLE_MAX)
+		;
+}
+
+static void an_ike_that_says_nothing_for_minutes_is_ended(void **state _unused_)
+{
+	const struct ike_counters counters = {0};
+	struct world *w = world_new();
+	const struct launch_report runs = {.role = ROLE_IKE, .pid = ++w->pid};
+	unsigned int answered = 0;
+	struct msg_writer m;
+
+	procs_spawned(&w->g, &runs);
+	msg_begin(&m, MSG_READY);
+	ike_says(w, &m);
+	assert_non_null(ike_channel(&w->g));
+	/* One that was not asked anything may be silent for ever; */
+	minutes_pass(w, 20);
+	assert_int_equal(w->killed, 0);
+	/* so may one that was, if it still says something, here of its answer the end; */
+	assert_int_equal(snapshot_get(&w->g, on_answer, &answered), 0);
+	minutes_pass(w, 4);
+	assert_int_equal(answered, 1);
+	msg_begin(&m, MSG_STATUS_END);
+	proto_put_status_end(&m, 1, &counters);
+	ike_says(w, &m);
+	minutes_pass(w, 20);
+	assert_int_equal(w->killed, 0);
+	/* but not one that was asked and says nothing. */
+	assert_int_equal(snapshot_get(&w->g, on_answer, &answered), 0);
+	minutes_pass(w, 4);
+	assert_int_equal(w->killed, 0);
+	minutes_pass(w, 1);
+	assert_int_equal(w->killed, runs.pid);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_daemon_goes_on_without_what_strangers_can_end),
 		cmocka_unit_test(it_ends_with_what_tunnels_live_by),
+		cmocka_unit_test(what_cannot_be_started_now_is_started_later),
+		cmocka_unit_test(what_cannot_be_started_for_long_ends_the_daemon),
+		cmocka_unit_test(what_a_configuration_wants_is_wanted_again),
+		cmocka_unit_test(an_ike_that_says_nothing_for_minutes_is_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

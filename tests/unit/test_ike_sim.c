@@ -221,6 +221,27 @@ static void test_a_seed_has_one_story(void **state)
 	assert_int_not_equal(first.hash, other.hash);
 }
 
+/* Days of traffic are made of the packets that are on their way at once. */
+static void test_packets_of_esp_are_used_again(void **state)
+{
+	struct sim *s = sim_new(4717);
+	struct sim_node *a, *b;
+	size_t before;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 50 * SIM_MS;
+	sim_connect(s, a, b);
+	sim_run(s, SIM_S);
+	before = sim_esp_made;
+	assert_true(before > 0);
+	sim_run(s, 60 * SIM_S);
+	assert_true(a->conns[0].flows[0].sent > 1000);
+	assert_in_range(sim_esp_made - before, 0, 10);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
 /* A pair with traffic, of which a waits for an SA with an SPI that nobody makes, while b sends with it. */
 static struct sim *waits_in_vain(struct sim_node **a, struct sim_node **b, uint32_t spi)
 {
@@ -308,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_answers_to_an_engine_that_died),
 		cmocka_unit_test(test_a_simulation_that_is_broken_off_tells_its_seed),
 		cmocka_unit_test(test_a_seed_has_one_story),
+		cmocka_unit_test(test_packets_of_esp_are_used_again),
 		cmocka_unit_test(test_what_was_held_in_vain_is_a_gap),
 		cmocka_unit_test(test_what_is_held_for_too_long_is_a_gap),
 		cmocka_unit_test(test_what_is_held_outlives_the_engine_but_not_the_kernel),

@@ -74,6 +74,7 @@ struct conn {
 	usec_t key_log_end;
 	bool goes_on; /* while ike answers to a snapshot: this one is in it */
 	unsigned int attempts;
+	struct cg_ratelimit reports; /* of ike */
 	struct history history;
 	struct history_entry last_error;       /* code NULL: none */
 	char *left;			       /* why the last IKE SA ended; NULL: nobody said so */

@@ -38,8 +38,9 @@ struct gateway {
 	uint32_t next_conn;
 	uint32_t generation;
 	struct load *load;
-	bool loaded;	 /* a configuration is in force */
-	bool load_again; /* a process came meanwhile */
+	bool loaded;	    /* a configuration is in force */
+	bool load_again;    /* a process came meanwhile */
+	bool reload_wanted; /* by a signal that came during a load or a restart */
 	struct refusals refusals;
 	unsigned int
 		load_retries; /* loads in a row without a connection for want of room: one more is due */
@@ -98,6 +99,7 @@ struct gateway {
 
 /* role_main.c: begins the orderly end. */
 void gateway_stop(struct gateway *g);
+/* As the signal wants it: now, or after the load or the restart that is under way. The service manager hears when it begins, and when it is done. */
 void gateway_reload(struct gateway *g);
 /* A load ended: logs what was found. */
 void gateway_loaded(struct gateway *g, int error, const struct cg_diags *diags);

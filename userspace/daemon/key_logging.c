@@ -173,14 +173,15 @@ void key_logging_removed(struct conn *c)
 	off(c, "the connection is gone, or begins anew");
 }
 
-void key_logging_lost(struct gateway *g)
+void key_logging_end(struct gateway *g, const char *why)
 {
 	for (size_t i = 0; i < g->n_conns; i++)
-		off(g->conns[i], "the process that wrote them ended");
+		off(g->conns[i], why);
 }
 
 void key_logging_stop(struct gateway *g)
 {
+	key_logging_end(g, "the daemon ends");
 	for (size_t i = 0; i < _KEY_LOG_MAX; i++) {
 		if (g->key_files[i] >= 0)
 			(void)safe_close(g->key_files[i]);

@@ -87,12 +87,12 @@ static void finish(struct load *l, int error, json_t *result)
 	g->load = NULL;
 	note_outcome(l, error, owed);
 	/* What else is due is so whatever this came to; this alone, with pauses: what is wrong may last. */
-	if (!g->load_again)
+	if (!g->load_again && !g->reload_wanted)
 		at = (struct timeval){
 			.tv_sec = pause_after(owed ? g->load_failures : g->load_retries)};
 	g->load_again = g->load_again || owed;
 	/* Whoever was called may want it later. */
-	if ((g->load_again || g->load_retries > 0) && !g->stopping)
+	if ((g->load_again || g->reload_wanted || g->load_retries > 0) && !g->stopping)
 		(void)event_add(g->load_timer, &at);
 	l->done(l->ctx, error, &l->diags, result);
 	load_free(l);
@@ -249,6 +249,11 @@ void load_due(struct gateway *g, load_done_fn done)
 {
 	const struct timeval later = {.tv_sec = LOAD_RETRY_SECONDS};
 
+	if (g->reload_wanted && !g->load) {
+		/* That is what is due, and more. */
+		gateway_reload(g);
+		return;
+	}
 	if (g->stopping || (!g->load_again && g->load_retries == 0))
 		return;
 	/* It is due until it was done. A restart that is under way may come to nothing. */

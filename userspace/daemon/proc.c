@@ -60,6 +60,12 @@ struct channel *ike_channel(struct gateway *g)
 	return proc_channel(g, ROLE_IKE, 0);
 }
 
+void proc_owes_nothing(struct proc *p)
+{
+	p->owes = false;
+	p->silent = 0;
+}
+
 void proc_kill(struct proc *p, const char *why)
 {
 	struct msg_writer m;
@@ -225,6 +231,7 @@ static int on_message(void *ctx, struct channel *c _unused_, enum msg_type type,
 	static struct proto_own_answers answers;
 	struct proc *p = ctx;
 
+	proc_owes_nothing(p);
 	if (type == MSG_READY)
 		return msg_done(r) && !p->ready ? on_ready(p) : -EBADMSG;
 	if (!p->ready)
@@ -307,6 +314,8 @@ static int spawn(struct proc *p)
 	struct msg_writer m;
 	int pair[2], r;
 
+	p->started = now_boottime();
+	proc_owes_nothing(p);
 	r = channel_pair(pair);
 	if (r < 0)
 		return r;
@@ -317,13 +326,16 @@ static int spawn(struct proc *p)
 		return r;
 	msg_begin(&m, MSG_SPAWN);
 	launch_put_spawn(&m, &s);
-	p->started = now_boottime();
 	r = channel_send(p->g->launcher, &m, theirs);
 	p->spawning = r >= 0;
-	if (r >= 0 && p->role == ROLE_HSM)
+	if (r < 0)
+		p->channel = channel_free(p->channel);
+	else if (p->role == ROLE_HSM)
 		hardware_tell_hsm(p->g, p);
 	return r;
 }
+
+static void start_again(struct proc *p);
 
 static void on_restart(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
 {
@@ -333,8 +345,10 @@ static void on_restart(evutil_socket_t fd _unused_, short what _unused_, void *u
 	if (p->g->stopping || p->pid > 0 || !p->wanted)
 		return;
 	r = spawn(p);
-	if (r < 0)
+	if (r < 0) {
 		(void)log_error_errno(r, "cannot start process %s", role_name(p->role));
+		start_again(p);
+	}
 }
 
 static int attach(struct proc *p, struct proc *to, int fd)
@@ -511,12 +525,14 @@ int procs_start(struct gateway *g)
 int proc_want(struct gateway *g, enum role role, unsigned int index)
 {
 	struct proc *p = proc_find(g, role, index);
+	int r;
 
 	if (!p || p->wanted)
 		return p ? 0 : -ENOENT;
-	p->wanted = true;
 	p->failures = 0;
-	return spawn(p);
+	r = spawn(p);
+	p->wanted = r >= 0;
+	return r;
 }
 
 static void end(struct proc *p)
@@ -642,7 +658,7 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 	if (p->role == ROLE_IKE) {
 		takeover_ike_ended(g);
 		snapshot_cancel(g, NULL);
-		key_logging_lost(g);
+		key_logging_end(g, "the process that wrote them ended");
 		children_orphan(g);
 		bindings_orphan(g);
 	} else if (p->role == ROLE_KEY || p->role == ROLE_VERIFY)

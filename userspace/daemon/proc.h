@@ -24,6 +24,8 @@ struct proc {
 	struct event *restart;
 	unsigned int failures; /* in a row */
 	usec_t started;
+	bool owes;	     /* ike: it was asked, and has not said anything since */
+	unsigned int silent; /* seconds for which it owes */
 	usec_t judged; /* verify: when it last said what becomes of a path by rules that changed; boot clock */
 };
 
@@ -40,6 +42,8 @@ void procs_spawned(struct gateway *g, const struct launch_report *rep);
 void procs_exited(struct gateway *g, const struct launch_report *rep);
 /* Ends a process that did what it must not; it is started again. */
 void proc_kill(struct proc *p, const char *why);
+/* It has said something. */
+void proc_owes_nothing(struct proc *p);
 struct proc *proc_find(struct gateway *g, enum role role, unsigned int index);
 /* The level changed. */
 void procs_tell_log_level(struct gateway *g);

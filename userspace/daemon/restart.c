@@ -13,6 +13,7 @@
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
+#include "daemon/key_logging.h"
 #include "daemon/net.h"
 #include "daemon/news.h"
 #include "daemon/notify.h"
@@ -71,6 +72,8 @@ void restart_failed(struct gateway *g, int error, const char *why)
 	/* It has settled, or is at its end. Another one makes the tunnels anew beside those that go on. */
 	if (ike && ike->pid > 0 && !g->stopping)
 		proc_kill(ike, "it was prepared for a restart that does not take place");
+	if (g->reload_wanted)
+		(void)event_add(g->load_timer, &(struct timeval){0});
 	done(ctx, error, why);
 }
 
@@ -227,6 +230,7 @@ static void hand_over(struct gateway *g)
 		restart_failed(g, r, "what is to be handed over cannot be written down");
 		return;
 	}
+	key_logging_end(g, "the daemon is restarted");
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
 		       (uintmax_t)now_boottime());
 	notify_state(text);

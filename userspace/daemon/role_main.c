@@ -57,32 +57,55 @@ enum { LEASE_PARTS = 4, STOP_SECONDS = 6 };
 
 /* ---------------------------------------------------------------- messages of ike */
 
-/* An operator's question "why": failures count as attempts until the connection is up. */
-static void on_report(struct gateway *g, const struct proto_report *p)
+/*
+ * The engine bounds what strangers can cause; this bounds the engine. Each connection has a bound of its own, far beyond what becomes of it and its children in that
+ * time, since all of them may come up at once; what is only claimed, or of none, has one together.
+ */
+static bool may_be_told(struct conn *c, bool claimed)
 {
-	static struct cg_ratelimit limit = {.interval = USEC_PER_SEC, .burst = 200};
-	struct conn *c = p->r.connection != 0 ? conn_find(g, p->r.connection) : NULL;
+	static struct cg_ratelimit others = {.interval = USEC_PER_SEC, .burst = 200};
+	struct cg_ratelimit *limit = c && !claimed ? &c->reports : &others;
 	unsigned int left_out = 0;
 
-	/* The engine bounds what strangers can cause; this bounds the engine. */
-	if (!ratelimit_pass(&limit, now_boottime(), &left_out))
-		return;
-	if (left_out > 0)
-		log_warning("%u reports of ike were left out", left_out);
-	if (c && p->r.severity >= IKE_WARNING && !p->r.claimed) {
-		c->attempts++;
-		conn_resolve_again(c);
+	if (limit != &others) {
+		limit->interval = 10 * USEC_PER_SEC;
+		limit->burst = 32 + 8 * (unsigned int)c->cfg->n_children;
 	}
-	if (c && streq(p->event, "ike-established"))
-		c->attempts = 0;
-	if (c && (streq(p->event, "deleted-by-peer") || streq(p->event, "peer-dead")))
-		(void)str_replace(&c->left, p->r.text);
+	if (!ratelimit_pass(limit, now_boottime(), &left_out))
+		return false;
+	if (left_out > 0)
+		log_warning("%u reports of ike%s%s were left out", left_out,
+			    limit != &others ? " of connection " : "",
+			    limit != &others ? c->cfg->name : "");
+	return true;
+}
+
+static void tell(struct gateway *g, struct conn *c, const struct proto_report *p)
+{
 	if (p->r.claimed)
 		history_claimed(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s",
 				p->r.text);
 	else
 		history_add(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s",
 			    p->r.text);
+}
+
+/* An operator's question "why": failures count as attempts until the connection is up. */
+static void on_report(struct gateway *g, const struct proto_report *p)
+{
+	struct conn *c = p->r.connection != 0 ? conn_find(g, p->r.connection) : NULL;
+
+	if (c && p->r.severity >= IKE_WARNING && !p->r.claimed) {
+		c->attempts++;
+		conn_resolve_again(c);
+	}
+	if (c && !p->r.claimed && streq(p->event, "ike-established"))
+		c->attempts = 0;
+	if (c && !p->r.claimed &&
+	    (streq(p->event, "deleted-by-peer") || streq(p->event, "peer-dead")))
+		(void)str_replace(&c->left, p->r.text);
+	if (may_be_told(c, p->r.claimed))
+		tell(g, c, p);
 	if (c)
 		ops_changed(g, c);
 }
@@ -298,12 +321,22 @@ static void on_load_timer(evutil_socket_t fd _unused_, short what _unused_, void
 void gateway_reload(struct gateway *g)
 {
 	char text[64];
+	int r;
 
+	g->reload_wanted = !g->stopping && (g->load || g->restart);
+	if (g->reload_wanted)
+		log_notice("%s is under way: the configuration is loaded again after it",
+			   g->load ? "a load" : "a restart");
+	if (g->reload_wanted || g->stopping)
+		return;
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
 		       (uintmax_t)now_boottime());
 	notify_state(text);
-	if (load_start(g, true, on_signalled_load, g) == -EBUSY)
-		log_warning("a configuration is being loaded already");
+	r = load_start(g, true, on_signalled_load, g);
+	if (r < 0) {
+		(void)log_error_errno(r, "the configuration cannot be loaded");
+		notify_state("READY=1");
+	}
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -362,6 +395,7 @@ static void remove_everything(struct gateway *g)
 
 static void gateway_done(struct gateway *g)
 {
+	key_logging_stop(g);
 	control_stop(g);
 	ops_free(g);
 	restart_free(g);
@@ -387,7 +421,6 @@ static void gateway_done(struct gateway *g)
 	revoke_stop(g);
 	marking_stop(g);
 	fetching_stop(g);
-	key_logging_stop(g);
 	own_answers_done(g);
 	vaulting_stop(g);
 	hardware_stop(g);
@@ -492,6 +525,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 	key_logging_tick(g, now);
 	filewatch_tick(g, now);
 	control_tick(g, now);
+	snapshots_tick(g);
 	names_watch_tick(g, now);
 	if (now - g->traffic_polled >= 5 * USEC_PER_SEC) {
 		g->traffic_polled = now;

@@ -2,6 +2,9 @@
 /*
  * Asking ike for its SAs: a question, any number of answers, an end. What ike says is for people to read; nothing is decided by
  * it. Called by status.c and ops.c.
+ *
+ * ike is not trusted to come to an end: what was collected goes with the client, and who waits gets what has come when ike pauses or goes on for too long. That ends no
+ * process, since one that is busy with thousands of peers may well take its time. It is ended only after minutes without any word, when every peer has given it up.
  */
 #include "daemon/snapshot.h"
 
@@ -16,12 +19,16 @@ enum {
 	SNAPSHOT_WAITS_MAX = CG_CONNECTIONS_MAX
 };
 
+/* How long ike may pause, how long all of an answer may take, and when it is taken to hang. */
+enum { PAUSE_SECONDS = 10, ANSWER_SECONDS = 60, HANGING_SECONDS = 300 };
+
 struct snapshot {
 	struct snapshot *next;
 	uint32_t request;
 	struct ike_snapshot s;
 	snapshot_fn fn;
 	void *ctx;
+	unsigned int age, pause; /* seconds since ike was asked, and since it last answered */
 };
 
 static void snapshot_free(struct snapshot *n)
@@ -41,7 +48,7 @@ static struct snapshot *find(struct gateway *g, uint32_t request)
 	return NULL;
 }
 
-static void finish(struct gateway *g, struct snapshot *n)
+static void unlist(struct gateway *g, const struct snapshot *n)
 {
 	for (struct snapshot **at = &g->snapshots; *at; at = &(*at)->next) {
 		if (*at == n) {
@@ -49,14 +56,19 @@ static void finish(struct gateway *g, struct snapshot *n)
 			break;
 		}
 	}
-	if (n->fn)
-		n->fn(n->ctx, &n->s);
+}
+
+static void finish(struct gateway *g, struct snapshot *n)
+{
+	unlist(g, n);
+	n->fn(n->ctx, &n->s);
 	snapshot_free(n);
 }
 
 int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx)
 {
 	struct snapshot *n = calloc(1, sizeof(*n));
+	struct proc *ike = proc_find(g, ROLE_IKE, 0);
 	struct msg_writer m;
 
 	if (!n)
@@ -69,6 +81,8 @@ int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx)
 	/* Without ike there is nothing to tell. */
 	if (channel_send(ike_channel(g), &m, -EBADF) < 0)
 		finish(g, n);
+	else
+		ike->owes = true;
 	return 0;
 }
 
@@ -77,6 +91,8 @@ void snapshot_on_sa(struct gateway *g, const struct proto_sa_status *sa)
 	struct snapshot *n = find(g, sa->request);
 	struct proto_sa_status *more;
 
+	if (n)
+		n->pause = 0;
 	if (!n || n->s.n_sas >= SNAPSHOT_SAS_MAX)
 		return;
 	/* Room is doubled whenever the number is a power of two. */
@@ -94,6 +110,8 @@ void snapshot_on_child(struct gateway *g, const struct proto_child_status *c)
 	struct snapshot *n = find(g, c->request);
 	struct snapshot_child *more;
 
+	if (n)
+		n->pause = 0;
 	if (!n || n->s.n_children >= SNAPSHOT_CHILDREN_MAX)
 		return;
 	if ((n->s.n_children & (n->s.n_children - 1)) == 0) {
@@ -119,6 +137,8 @@ void snapshot_on_wait(struct gateway *g, uint32_t request, const struct snapshot
 	struct snapshot *n = find(g, request);
 	struct snapshot_wait *more;
 
+	if (n)
+		n->pause = 0;
 	if (!n || n->s.n_waits >= SNAPSHOT_WAITS_MAX)
 		return;
 	if ((n->s.n_waits & (n->s.n_waits - 1)) == 0) {
@@ -179,7 +199,30 @@ void snapshot_cancel(struct gateway *g, const void *ctx)
 		next = n->next;
 		if (!ctx)
 			snapshot_on_end(g, n->request, NULL);
-		else if (n->ctx == ctx)
-			n->fn = NULL;
+		else if (n->ctx == ctx) {
+			unlist(g, n);
+			snapshot_free(n);
+		}
+	}
+}
+
+/* Seconds are counted here and not seen on a clock: those in which main did not run, or the machine slept, say nothing of ike. */
+void snapshots_tick(struct gateway *g)
+{
+	struct proc *ike = proc_find(g, ROLE_IKE, 0);
+
+	for (struct snapshot *n = g->snapshots, *next; n; n = next) {
+		next = n->next;
+		n->pause++;
+		n->age++;
+		if (n->pause < PAUSE_SECONDS && n->age < ANSWER_SECONDS)
+			continue;
+		log_warning(
+			"process ike does not answer in time: a command is told without what it knows");
+		snapshot_on_end(g, n->request, NULL);
+	}
+	if (ike && ike->owes && ++ike->silent >= HANGING_SECONDS) {
+		proc_owes_nothing(ike);
+		proc_kill(ike, "it was asked, and has not said a word for five minutes");
 	}
 }

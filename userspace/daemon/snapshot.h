@@ -30,14 +30,16 @@ struct ike_snapshot {
 	struct ike_counters counters;
 };
 typedef void (*snapshot_fn)(void *ctx, const struct ike_snapshot *s);
-/* Asks ike, then calls fn with the SAs it has. 0 or negative errno. */
+/* Asks ike, then calls fn, once, with the SAs it has; without what it does not say in time. 0 or negative errno. */
 int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx);
 void snapshot_on_sa(struct gateway *g, const struct proto_sa_status *s);
 void snapshot_on_child(struct gateway *g, const struct proto_child_status *s);
 void snapshot_on_wait(struct gateway *g, uint32_t request, const struct snapshot_wait *wait);
 /* counters: NULL if ike is gone. */
 void snapshot_on_end(struct gateway *g, uint32_t request, const struct ike_counters *counters);
-/* A client is gone: its fn is not called any more. NULL: ike is gone, everyone gets what has come. */
+/* A client is gone: its fn is not called any more, and answers to it are for nobody. NULL: ike is gone, everyone gets what has come. */
 void snapshot_cancel(struct gateway *g, const void *ctx);
+/* Every second: who waits for an ike that hangs gets what has come; after minutes that process is ended. */
+void snapshots_tick(struct gateway *g);
 
 #endif

@@ -13,17 +13,21 @@
 #include "base/addr.h"
 #include "base/control.h"
 #include "base/time.h"
+#include "daemon/check.h"
 #include "daemon/conn.h"
 #include "daemon/msg.h"
 #include "daemon/proto_revocation.h"
+#include "daemon/tunnel.h"
 #include "ike/crypto.h"
 #include "ike/message.h"
 #include "ike/snapshot_codec.h"
 #include "ike/ts.h"
 #include "kernel/client.h"
+#include "kernel/kernel.h"
 #include "pki/algid.h"
 #include "pki/cert.h"
 #include "pki/crl.h"
+#include "pki/issue.h"
 #include "pki/name.h"
 #include "pki/usage.h"
 
@@ -136,6 +140,50 @@ void __wrap_cgk_text(const struct nlattr *a, char *out, size_t size)
 	if (a)
 		copy(__func__, mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
 	__real_cgk_text(a, out, size);
+}
+
+/* local: an event of the kernel's */
+WEAK const char *__real_cgk_event_name(enum certgate_event e);
+const char *__wrap_cgk_event_name(enum certgate_event e);
+const char *__wrap_cgk_event_name(enum certgate_event e)
+{
+	/* All are of one length. */
+	copy(__func__, "an event", (unsigned int)e % 8);
+	return __real_cgk_event_name(e);
+}
+
+/* local: why something was revoked, as the index of `certgate pki` has it */
+WEAK int __real_pki_crl_reason_parse(const char *s, int *ret);
+int __wrap_pki_crl_reason_parse(const char *s, int *ret);
+int __wrap_pki_crl_reason_parse(const char *s, int *ret)
+{
+	copy(__func__, s, strlen(s) + 1);
+	return __real_pki_crl_reason_parse(s, ret);
+}
+
+/* main: an SA that the configuration allows */
+WEAK int __real_tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
+			   char text[CHECK_TEXT]);
+int __wrap_tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
+		      char text[CHECK_TEXT]);
+int __wrap_tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
+		      char text[CHECK_TEXT])
+{
+	/* All are of one length. */
+	copy(__func__, a, a->spi_in % 4 == 1 ? 7 : 8);
+	return __real_tunnel_get(c, a, ret, text);
+}
+
+/* main: a tunnel that is to go where the configuration lets it */
+WEAK int __real_tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
+			    const struct cg_endpoint *remote, bool udp, bool follow);
+int __wrap_tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
+		       const struct cg_endpoint *remote, bool udp, bool follow);
+int __wrap_tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
+		       const struct cg_endpoint *remote, bool udp, bool follow)
+{
+	copy(__func__, remote, remote->port % 4 == 1 ? 7 : 8);
+	return __real_tunnel_move(g, t, local, remote, udp, follow);
 }
 
 /* ike_proposal: a payload with proposals */

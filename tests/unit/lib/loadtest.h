@@ -47,7 +47,7 @@ static struct world {
 	bool differ;	     /* what is said of the second is not what is said of the first */
 	unsigned int shared; /* of so much the second has the bytes of the first */
 	size_t diags;
-	unsigned int applied, done;
+	unsigned int applied, done, reloads;
 	int error;
 	char text[512], hint[256];
 	char keys[2][128]; /* where the first ones stand */
@@ -120,6 +120,12 @@ bool conn_must_begin_anew(const struct cg_connection *a _unused_,
 			  const struct cg_connection *b _unused_)
 {
 	return false;
+}
+
+void gateway_reload(struct gateway *g)
+{
+	w.reloads++;
+	g->reload_wanted = false;
 }
 
 bool hardware_has(const struct cg_connection *c _unused_)

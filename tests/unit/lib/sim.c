@@ -65,6 +65,7 @@ static struct sim_event *event_pop(struct sim *s)
 /* Events, and packets of ESP with their contents, are used again: they come by the million, and the allocator of AddressSanitizer would take half of the time. */
 static struct sim_event *spare_events;
 static struct sim_packet *spare_esp;
+size_t sim_esp_made;
 
 static void packet_free(struct sim_packet *p)
 {
@@ -161,10 +162,12 @@ static struct sim_packet *esp_packet(void)
 {
 	struct sim_packet *p = spare_esp;
 
-	if (p)
+	if (p) {
 		spare_esp = p->next;
-	else
-		p = calloc(1, sizeof(*p) + sizeof(struct sim_esp));
+	} else {
+		p = calloc(1, sizeof(*p) + sizeof(struct wire_esp));
+		sim_esp_made++;
+	}
 	assert_non_null(p);
 	p->next = NULL;
 	p->data = (uint8_t *)(p + 1);
@@ -176,7 +179,8 @@ static struct sim_packet *packet_new(const struct cg_endpoint *from, const struc
 {
 	struct sim_packet *p;
 
-	if (esp && size == sizeof(struct sim_esp)) {
+	if (esp) {
+		assert_int_equal(size, sizeof(struct wire_esp));
 		p = esp_packet();
 	} else {
 		p = calloc(1, sizeof(*p));

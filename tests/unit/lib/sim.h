@@ -27,7 +27,7 @@ struct sim;
 struct sim_packet {
 	struct sim_packet *next;
 	struct cg_endpoint from, to; /* as on the wire where it is */
-	bool esp;		     /* toy ESP: struct sim_esp */
+	bool esp;		     /* toy ESP */
 	size_t size;
 	uint8_t *data;
 };

@@ -44,12 +44,6 @@ static void gap(struct sim *s, const struct sim_node *n, struct sim_flow *flow, 
 			       (double)s->now / SIM_S, n->name, why);
 }
 
-struct wire_esp {
-	struct sim_esp esp;
-	struct sim_node *from;
-	uint32_t connection, index;
-};
-
 static void lost(struct sim *s, const struct wire_esp *w, const char *why)
 {
 	struct sim_flow *flow = flow_of(w->from, w->connection, w->index);

@@ -33,6 +33,16 @@ struct sim_event {
 	size_t extra_size;
 };
 
+/* All of an ESP packet: what it carries, and whose it is. */
+struct wire_esp {
+	struct sim_esp esp;
+	struct sim_node *from;
+	uint32_t connection, index;
+};
+
+/* Packets of ESP that memory was taken for: those before had none to spare. */
+extern size_t sim_esp_made;
+
 struct sim_event *sim_event_new(enum sim_event_kind kind, struct sim_node *n);
 void sim_event_add(struct sim *s, struct sim_event *e, ike_time at);
 void sim_schedule_tick(struct sim_node *n);
