@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_SUCCESSORS = 8 }; /* of an IKE SA that is still there: more than are made while it is */
+
 static void timer_fired(struct ike_engine *e, struct ik_timer *t);
 
 uint32_t ik_child_spi(struct ike_engine *e)
@@ -121,16 +123,17 @@ struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index)
 
 struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out)
 {
-	IK_LIST_FOREACH(&sa->children, link) {
-		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+	/* Since the peer wrote, they may have moved to the IKE SA's successor, and on. */
+	for (unsigned i = 0; sa && i < MOST_SUCCESSORS; i++) {
+		IK_LIST_FOREACH(&sa->children, link) {
+			struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
-		if (child->spi_out == spi_out && child->state != IK_CHILD_OFFERED &&
-		    child->state != IK_CHILD_DEAD)
-			return child;
+			if (child->spi_out == spi_out && child->state != IK_CHILD_OFFERED &&
+			    child->state != IK_CHILD_DEAD)
+				return child;
+		}
+		sa = sa->successor ? ik_sa_find(sa->e, sa->successor) : NULL;
 	}
-	/* Since the peer wrote, they may have moved to the IKE SA's successor. */
-	if (sa->successor && ik_sa_find(sa->e, sa->successor))
-		return ik_child_by_out_spi(ik_sa_find(sa->e, sa->successor), spi_out);
 	return NULL;
 }
 

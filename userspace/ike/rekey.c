@@ -253,6 +253,8 @@ static void fall_back(struct ik_sa *heir, struct ik_sa *rival)
 		"this is a fault of the peer's implementation",
 		"both sides rekeyed the IKE SA at once, and the peer kept the one that was to go");
 	inherit(heir, rival);
+	/* It is nobody's predecessor any more, least of all that of what it took over from. */
+	rival->successor = 0;
 	renew_children(rival);
 	if (old && old->state == IK_SA_REKEYED) {
 		old->successor = ik_sa_spi(rival);
