@@ -678,6 +678,8 @@ void ik_child_watch(struct ik_child *child, ike_time time);
 /* An installed Child SA of the connection and index, other than not, that can carry traffic; NULL. */
 struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 			     const struct ik_child * not );
+/* One like that beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
+struct ik_child *ik_child_twin(const struct ik_child *child);
 /* The same, within one IKE SA and whatever its state, if it is there for traffic. */
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
 struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out);
