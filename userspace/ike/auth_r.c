@@ -347,14 +347,16 @@ void ik_auth_peer_finish(struct ik_sa *sa)
 
 	if (!s->auth || (child && child->state == IK_CHILD_INSTALLING))
 		return;
-	/* An attempt of ours that has not come as far is in vain. */
+	/* An attempt of ours that has not come as far is in vain. It was the one that traffic may have asked for. */
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
 
-		if (other->initiator &&
-		    (other->state == IK_SA_NONCE || other->state == IK_SA_INIT_SENT ||
-		     other->state == IK_SA_INTERMEDIATE_SENT || other->state == IK_SA_AUTH_SIGN))
-			ik_sa_kill(other);
+		if (!other->initiator ||
+		    (other->state != IK_SA_NONCE && other->state != IK_SA_INIT_SENT &&
+		     other->state != IK_SA_INTERMEDIATE_SENT && other->state != IK_SA_AUTH_SIGN))
+			continue;
+		conn->acquired = false;
+		ik_sa_give_up(other);
 	}
 	ik_chain_begin(sa->e, &b);
 	ik_auth_build_ours(sa, &b);

@@ -544,6 +544,8 @@ static inline bool ik_sa_is_up(const struct ik_sa *sa)
 }
 /* Ends without a word to the peer. A negotiation that is not up yet counts as failed. */
 void ik_sa_kill(struct ik_sa *sa);
+/* The same for an attempt of ours that is not needed any more: that nobody has refused. */
+void ik_sa_give_up(struct ik_sa *sa);
 /* A fatal error was answered (section 2.21): it ends, and is kept a while to repeat the answer. */
 void ik_sa_fail(struct ik_sa *sa);
 /* With DELETE to the peer if it is up. */
