@@ -146,10 +146,11 @@ int ike_engine_save(struct ike_engine *e, ike_time now, const uint8_t token[IKE_
 	ik_snap_u64(&s, &e->last_child);
 	ik_snap_u64(&s, &e->last_request);
 	IK_LIST_FOREACH(&e->all_conns, link)
-		n++;
+		n += ik_snap_conn_fits(IK_ENTRY(link, struct ik_conn, in_all));
 	ik_snap_count(&s, &n, UINT32_MAX);
 	IK_LIST_FOREACH(&e->all_conns, link)
-		save_conn(&s, IK_ENTRY(link, struct ik_conn, in_all));
+		if (ik_snap_conn_fits(IK_ENTRY(link, struct ik_conn, in_all)))
+			save_conn(&s, IK_ENTRY(link, struct ik_conn, in_all));
 	ik_snap_fixed(&s, digest, sizeof(digest));
 	if (ik_snap_ok(&s)) {
 		/* The head has its place behind a type and a length, like all that is fixed. */
