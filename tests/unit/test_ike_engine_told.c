@@ -109,6 +109,40 @@ static void test_answers_that_cannot_be_used_are_told_apart_from_none(void **sta
 	}
 }
 
+static void begin_ikev1(struct sim_node *n, struct cg_endpoint from, uint64_t spi)
+{
+	const struct ike_header h = {
+		.spi_i = spi, .next_payload = 1, .major = 1, .exchange = 2, .length = 28};
+	struct cg_endpoint to = {.addr = n->addr, .port = IKE_PORT};
+	uint8_t buf[IKE_HEADER_LEN];
+
+	ike_header_write(buf, &h);
+	ike_input(n->engine, n->sim->now, &to, &from, buf, sizeof(buf));
+	sim_run(n->sim, SIM_MS);
+}
+
+/* Of many at once some are passed over; of those it is told when they come again. */
+static void test_who_was_passed_over_is_told_of_later(void **state)
+{
+	struct sim *s = sim_new(716);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_conn_set(b, &b->conns[0]);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 30; i++) {
+			char from[32];
+
+			(void)snprintf(from, sizeof(from), "203.0.113.%u", i + 1);
+			begin_ikev1(b, sim_endpoint(from, IKE_PORT), 100 * round + i + 1);
+		}
+		assert_int_equal(sim_reports(b, "other-version"), round ? 30 : 20);
+		sim_run(s, 30 * SIM_S);
+	}
+	sim_free(s);
+}
+
 /* A peer that is set to IKEv1, and tries again and again: once, to the connection of that address; it gets no answer, which would be one to anybody's scan. */
 static void test_beginnings_of_ikev1_are_told(void **state)
 {
@@ -502,6 +536,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_that_cannot_be_used_are_told_apart_from_none),
 		cmocka_unit_test(test_beginnings_of_ikev1_are_told),
+		cmocka_unit_test(test_who_was_passed_over_is_told_of_later),
 		cmocka_unit_test(test_who_does_not_go_on_is_told_to_its_connection),
 		cmocka_unit_test(test_strangers_who_do_not_go_on_are_for_debugging),
 		cmocka_unit_test(test_fragments_that_are_lost_are_told),
