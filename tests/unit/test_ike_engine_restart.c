@@ -3,6 +3,7 @@
  * Planned restarts at every moment of a life: no packet gets lost, IKE goes on with its message IDs, no IV comes twice (all of
  * which the simulation looks at with every datagram), and at rest there is one of everything.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ike/state.h"
@@ -218,6 +219,55 @@ static void test_while_it_authenticates_anew(void **state)
 }
 
 /* What does not come to an end is given up, and begun anew. */
+static enum sim_verdict no_delete_of_a(struct sim *s, struct sim_packet *p)
+{
+	const struct sim_node *a = s->tap_ctx;
+
+	return !p->esp && cg_addr_equal(&p->from.addr, &a->addr) && p->size > 18 &&
+			       p->data[18] == IKE_EXCHANGE_INFORMATIONAL
+		       ? SIM_DROP
+		       : SIM_PASS;
+}
+
+/* A Child SA whose installation is heard of as the engine goes on is the last of what its IKE SA waited for to be replaced. */
+static void test_as_an_ike_sa_is_replaced(void **state)
+{
+	struct sim *s = sim_new(89);
+	struct sim_node *a, *b;
+	struct ik_conn *conn;
+	struct ik_sa *goes;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	for (unsigned i = 1; i < 4; i++) {
+		char local[32], remote[32];
+
+		(void)snprintf(local, sizeof(local), "10.%u.0.0/16", 10 + i);
+		(void)snprintf(remote, sizeof(remote), "10.%u.0.0/16", 20 + i);
+		sim_child(&a->conns[0], i, local, local, remote);
+		sim_child(&b->conns[0], i, local, remote, local);
+	}
+	s->traffic = 20 * SIM_MS;
+	sim_connect(s, a, b);
+	s->tap = no_delete_of_a;
+	s->tap_ctx = a;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 2 * SIM_S);
+	conn = ik_conn_find(b->engine, 1);
+	goes = IK_ENTRY(conn->sas.next, struct ik_sa, in_conn);
+	assert_true(ik_sa_is_up(goes) && goes->redundant && ik_conn_established(conn)->confirmed);
+	IK_ENTRY(goes->children.next, struct ik_child, in_sa)->state = IK_CHILD_INSTALLING;
+	goes->redundant_since = s->now - 60 * SIM_S;
+	sim_hand_over(b);
+	assert_int_equal(sim_count(b, 1).up, 1);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(b, "ike-established"), 2);
+	sim_free(s);
+}
+
 static void test_before_there_is_anything(void **state)
 {
 	(void)state;
@@ -411,6 +461,7 @@ int main(void)
 		cmocka_unit_test(test_what_stood_by_is_used_when_the_winner_is_forgotten),
 		cmocka_unit_test(test_again_and_again),
 		cmocka_unit_test(test_while_it_authenticates_anew),
+		cmocka_unit_test(test_as_an_ike_sa_is_replaced),
 		cmocka_unit_test(test_before_there_is_anything),
 		cmocka_unit_test(test_a_peer_that_comes_and_goes_is_in_nobodys_way),
 		cmocka_unit_test(test_too_much_of_one_connection_is_not_another_ones),

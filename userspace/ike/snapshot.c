@@ -409,14 +409,26 @@ static void go_on_child(struct ik_child *child)
 	}
 }
 
-static void go_on(struct ik_conn *conn)
+/* One that has not gone on yet; NULL: all have. */
+static struct ik_child *waiting_child(const struct ik_conn *conn)
 {
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
 		IK_LIST_FOREACH(&sa->children, l)
-			go_on_child(IK_ENTRY(l, struct ik_child, in_sa));
+			if (IK_ENTRY(l, struct ik_child, in_sa)->restored != IK_RESTORED_NOTHING)
+				return IK_ENTRY(l, struct ik_child, in_sa);
 	}
+	return NULL;
+}
+
+static void go_on(struct ik_conn *conn)
+{
+	struct ik_child *child;
+
+	/* One may end its IKE SA, and so take others off the list. */
+	while ((child = waiting_child(conn)))
+		go_on_child(child);
 	IK_LIST_FOREACH(&conn->e->lingering, link)
 		IK_ENTRY(link, struct ik_child, in_sa)->restored = IK_RESTORED_NOTHING;
 	IK_LIST_FOREACH(&conn->sas, link)
