@@ -442,7 +442,7 @@ struct ike_engine {
 	bool nonces_wanted;
 	struct ik_out *out_first, **out_last, *out_shown;
 	struct ik_bucket clear_errors, clear_ke, clear_reports, sealed_reports, debug_reports,
-		limit_reports, clear_hints;
+		limit_reports, clear_hints, unknown_spis;
 	struct {
 		uint64_t key;
 		ike_time at;
