@@ -308,7 +308,8 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 	if (ike_sa_parse(content->sa, &answer, &fault) < 0)
 		return unusable(sa, "its SA payload is malformed: %s",
 				fault.text ? fault.text : "refused");
-	if (ike_check_answer(c->ike_policy, IKE_KE_USE_POLICY, &answer, 0, &choice, &fault) < 0)
+	if (ike_check_answer(c->ike_policy, IKE_KE_USE_POLICY, sent, &answer, 0, &choice, &fault) <
+	    0)
 		return unusable(sa, "it chose %s (%s)",
 				ike_offer_format(&answer, theirs, sizeof(theirs)),
 				fault.text ? fault.text : "which was not offered");

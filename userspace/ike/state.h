@@ -705,7 +705,7 @@ void ik_child_offer(struct ik_child *child, struct ike_builder *b, enum ike_ke_u
 		    uint16_t first_ke, struct ike_view nonce, const struct ike_dh *dh);
 /* What the peer chose: 0; -ENOENT after a report: no Child SA; -EPROTO: one that cannot be, to be deleted. */
 int ik_child_answered(struct ik_child *child, const struct ik_config *config,
-		      enum ike_ke_use ke_use, const struct ike_content *content,
+		      enum ike_ke_use ke_use, uint16_t first_ke, const struct ike_content *content,
 		      struct ike_choice *ret);
 
 /* child_r.c: we are asked */
