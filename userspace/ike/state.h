@@ -287,6 +287,7 @@ struct ik_setup {
 	size_t cookie_len;
 	unsigned cookies, ke_retries;
 	bool anew; /* initiator: what the peer asked for is to be sent, unless it answers before */
+	uint16_t asked;	    /* with this notification; 0: it did not */
 	uint8_t hashes[64]; /* SIGNATURE_HASH_ALGORITHMS of the peer */
 	size_t n_hashes;
 	bool hashes_seen;
