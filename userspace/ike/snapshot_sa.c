@@ -534,6 +534,7 @@ static void conn_fields(struct ik_snap *s, struct ik_conn *conn)
 	ik_snap_bool(s, &conn->held);
 	ik_snap_bool(s, &conn->up);
 	ik_snap_bool(s, &conn->acquired);
+	ik_snap_bool(s, &conn->asks_old);
 	ik_snap_uint(s, &conn->failures);
 	timer(s, conn->e, &conn->retry);
 	ik_snap_count(s, &n, IKE_MAX_CHILDREN);
@@ -648,7 +649,7 @@ void ik_snap_conn_undo(struct ik_conn *conn)
 		if (IK_ENTRY(link, struct ik_child, in_sa)->conn == conn)
 			ik_child_free(IK_ENTRY(link, struct ik_child, in_sa));
 	ik_timer_stop(e, &conn->retry);
-	conn->held = conn->up = conn->acquired = conn->restored = false;
+	conn->held = conn->up = conn->acquired = conn->asks_old = conn->restored = false;
 	conn->failures = 0;
 	memset(conn->slots, 0, conn->config->c.n_children * sizeof(*conn->slots));
 }
