@@ -79,12 +79,12 @@ struct ik_config {
 	struct ike_connection_config c;
 };
 
-/* What is known of one of a connection's configured children, whether it is up or not. */
 /* The peer answers one CREATE_CHILD_SA of ours after the other with TEMPORARY_FAILURE; zeros: it does not. Not handed over: who goes on counts anew. */
 struct ik_not_now {
 	ike_time since, last;
 };
 
+/* What is known of one of a connection's configured children, whether it is up or not. */
 struct ik_slot {
 	ike_time retry_at;
 	struct ik_not_now not_now; /* to make this child, or new keys for it */
