@@ -130,7 +130,7 @@ static void as_offer(const struct ike_policy *policy, const struct ike_sa_payloa
 }
 
 static void as_answer(const struct ike_policy *policy, const struct ike_sa_payload *sa,
-		      enum ike_ke_use use, size_t spi_len)
+		      enum ike_ke_use use, uint16_t first_ke, size_t spi_len)
 {
 	static const uint8_t spi[8] = {1, 2, 3, 4, 5, 6, 7, 8};
 	static struct ike_sa_payload ours;
@@ -140,12 +140,12 @@ static void as_answer(const struct ike_policy *policy, const struct ike_sa_paylo
 	struct ike_builder b;
 	struct ike_choice c;
 
-	if (ike_check_answer(policy, use, sa, spi_len, &c, &fault) != 0) {
+	if (ike_check_answer(policy, use, first_ke, sa, spi_len, &c, &fault) != 0) {
 		MUST(fault.text && fault.notify != 0);
 		return;
 	}
 	ike_build_chain(&b, buf, sizeof(buf));
-	ike_build_offer(&b, policy, use, IKE_VIEW(spi, spi_len), IKE_KE_NONE);
+	ike_build_offer(&b, policy, use, IKE_VIEW(spi, spi_len), first_ke);
 	read_back(&b, &ours);
 	p = numbered(&ours, c.number);
 	MUST(p && sa->n_proposals == 1);
@@ -180,7 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						 spi_len);
 					if (use != IKE_KE_USE_ONE)
 						as_answer(policies[i], &sa, (enum ike_ke_use)use,
-							  spi_len);
+							  sent_ke, spi_len);
 				}
 	}
 	free(copy);

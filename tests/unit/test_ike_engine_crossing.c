@@ -342,6 +342,20 @@ static void test_peer_deletes_what_was_made_in_vain(void **state)
 	}
 }
 
+/* It takes what lost, and deletes its own. */
+static void deletes_what_was_to_stay(struct sim_node *winner, struct sim_node *loser)
+{
+	struct ik_sa *own = up_at(winner);
+	struct ik_sa *peers = ik_sa_find(winner->engine, kept_at(loser)->spi_r);
+
+	assert_true(peers->state == IK_SA_REKEYED);
+	own->rival = ik_sa_spi(peers);
+	peers->successor = ik_sa_spi(own);
+	ik_rekey_deleted(own);
+	ik_sa_close(own);
+	sim_node_drain(winner);
+}
+
 /* A peer that deletes its own, which was to stay, has ours. */
 static void test_peer_deletes_what_was_to_stay(void **state)
 {
@@ -349,19 +363,36 @@ static void test_peer_deletes_what_was_to_stay(void **state)
 	for (uint64_t seed = 9380; seed < 9384; seed++) {
 		struct sim_node *a, *b, *loser, *winner;
 		struct sim *s = undecided(seed, &a, &b, &loser, &winner);
-		struct ik_sa *own = up_at(winner);
-		struct ik_sa *peers = ik_sa_find(winner->engine, kept_at(loser)->spi_r);
 
-		/* It takes ours. */
-		assert_true(peers->state == IK_SA_REKEYED);
-		own->rival = ik_sa_spi(peers);
-		peers->successor = ik_sa_spi(own);
-		ik_rekey_deleted(own);
-		ik_sa_close(own);
-		sim_node_drain(winner);
+		deletes_what_was_to_stay(winner, loser);
 		sim_run(s, 100 * SIM_S);
 		assert_int_equal(sim_reports(loser, "ike-rekey-fallback"), 1);
 		assert_true(up_at(loser)->initiator);
+		assert_went_on(s, a, b);
+		sim_free(s);
+	}
+}
+
+/* What the peer says then of a Child SA that is not there is looked for with what stays, and in vain, though what it took over from is still remembered. */
+static void test_peer_names_a_child_that_is_not_there_after_it(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 9384; seed < 9386; seed++) {
+		struct sim_node *a, *b, *loser, *winner;
+		struct sim *s = undecided(seed, &a, &b, &loser, &winner);
+		struct cg_endpoint from = {.addr = loser->addr};
+		uint64_t deleted = ik_sa_spi(up_at(loser));
+
+		deletes_what_was_to_stay(winner, loser);
+		sim_run(s, 2 * SIM_S);
+		assert_int_equal(sim_reports(loser, "ike-rekey-fallback"), 1);
+		assert_int_equal(ik_sa_find(loser->engine, deleted)->state, IK_SA_FAILED);
+		ike_unknown_spi(winner->engine, s->now, &from, 0x12345678);
+		assert_int_equal(up_at(winner)->told_invalid, s->now);
+		sim_node_drain(winner);
+		sim_run(s, SIM_S);
+		assert_int_equal(up_at(loser)->successor, 0);
+		sim_run(s, 97 * SIM_S);
 		assert_went_on(s, a, b);
 		sim_free(s);
 	}
@@ -487,6 +518,7 @@ int main(void)
 		cmocka_unit_test(test_answers_are_lost_as_ike_rekeyings_cross),
 		cmocka_unit_test(test_peer_deletes_what_was_made_in_vain),
 		cmocka_unit_test(test_peer_deletes_what_was_to_stay),
+		cmocka_unit_test(test_peer_names_a_child_that_is_not_there_after_it),
 		cmocka_unit_test(test_peer_that_dies_as_ike_rekeyings_cross),
 		cmocka_unit_test(test_winner_ends_as_ike_rekeyings_cross),
 		cmocka_unit_test(test_connection_ends_as_ike_rekeyings_cross),

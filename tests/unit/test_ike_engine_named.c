@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ike/state.h"
-#include "lib/sim.h"
+#include "lib/sim_restart.h"
 
 #define NEW "203.0.113.9"
 
@@ -95,6 +95,26 @@ static void follows(uint64_t seed, bool any, bool mobike)
 	assert_int_equal(sim_reports(a, "ike-established"), 2);
 	assert_int_equal(sim_count(b, 1).up, 0);
 	assert_int_equal(lost(a), before);
+	sim_free(s);
+}
+
+/* Whether the peer still answers where it was is asked; who goes on from a snapshot knows what for. */
+static void test_name_is_followed_by_who_goes_on(void **state)
+{
+	struct sim *s = sim_new(4);
+	struct sim_node *a, *b;
+
+	(void)state;
+	pair(s, &a, &b, true);
+	a->conns[0].config.mobike = b->conns[0].config.mobike = true;
+	sim_connect(s, a, b);
+	second(s);
+	leads_to(a, NEW);
+	assert_true(ik_conn_find(a->engine, 1)->asks_old);
+	sim_hand_over(a);
+	assert_true(at(a, "198.51.100.1"));
+	assert_true(sim_until(s, 10 * SIM_S, a_is_alone_at_new));
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
 	sim_free(s);
 }
 
@@ -289,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_name_is_followed_without_a_gap),
+		cmocka_unit_test(test_name_is_followed_by_who_goes_on),
 		cmocka_unit_test(test_old_address_serves_until_the_new_one_does),
 		cmocka_unit_test(test_last_child_at_the_old_address),
 		cmocka_unit_test(test_last_child_is_made_anew_where_the_peer_is),

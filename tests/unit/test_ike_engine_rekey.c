@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/sim.h"
+#include "ike/state.h"
+#include "lib/sim_open.h"
+#include "lib/sim_private.h"
 
 struct pair {
 	struct sim *s;
@@ -48,6 +50,57 @@ static void test_initiator_rekeys_child(void **state)
 	assert_int_equal(sim_reports(p.a, "child-rekeyed"), 1);
 	assert_int_equal(sim_reports(p.b, "child-rekeyed"), 1);
 	sim_free(p.s);
+}
+
+/* A peer that answers a request without a key exchange with the one that it wants. */
+static enum sim_verdict insist(struct sim *s, struct sim_packet *p)
+{
+	static struct sim_opened o;
+	struct sim_node *b = s->tap_ctx;
+	struct ik_sa *sa = ik_conn_established(ik_conn_find(b->engine, 1));
+	const uint8_t ke[] = {0, IKE_KE_MODP_2048};
+
+	if (!sim_open(s, p, &o) || o.from == b ||
+	    o.msg.header.exchange != IKE_EXCHANGE_CREATE_CHILD_SA || o.content.has_ke)
+		return SIM_PASS;
+	sa->reply_local = sa->local;
+	sa->reply_remote = sa->remote;
+	ik_respond_notify(sa, IKE_EXCHANGE_CREATE_CHILD_SA, o.msg.header.message_id,
+			  IKE_N_INVALID_KE_PAYLOAD, IKE_VIEW(ke, sizeof(ke)));
+	sim_node_drain(b);
+	return SIM_DROP;
+}
+
+/* What is accepted and not offered (azure-default has three groups like that) is offered to who insists on it. */
+static void test_a_peer_insists_on_a_group_that_is_only_accepted(void **state)
+{
+	struct sim *s = sim_new(18);
+	struct ike_policy_proposal *p;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_additional(a, &a->conns[0], "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519",
+		       "AES_GCM_16-256 MODP_1024 MODP_2048 NO_KE ESN");
+	p = &a->policies[0][1].proposals[0];
+	p->transforms[1].accept_only = p->transforms[2].accept_only = true;
+	sim_additional(b, &b->conns[0], "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519",
+		       "AES_GCM_16-256 MODP_2048 ESN");
+	s->traffic = 5 * SIM_MS;
+	sim_connect(s, a, b);
+	s->tap = insist;
+	s->tap_ctx = b;
+	for (unsigned i = 1; i <= 2; i++) {
+		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+		sim_run(s, 20 * SIM_S);
+		assert_int_equal(sim_reports(a, "child-no-proposal"), 0);
+		assert_int_equal(sim_reports(a, "child-rekeyed"), i);
+		assert_int_equal(a->sad->suite.ke, IKE_KE_MODP_2048);
+	}
+	s->tap = NULL;
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
 }
 
 static void test_responder_rekeys_child(void **state)
@@ -235,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_initiator_rekeys_child),
+		cmocka_unit_test(test_a_peer_insists_on_a_group_that_is_only_accepted),
 		cmocka_unit_test(test_responder_rekeys_child),
 		cmocka_unit_test(test_either_side_rekeys_ike_sa),
 		cmocka_unit_test(test_both_rekey_child_at_once),

@@ -3,6 +3,7 @@
  * Planned restarts at every moment of a life: no packet gets lost, IKE goes on with its message IDs, no IV comes twice (all of
  * which the simulation looks at with every datagram), and at rest there is one of everything.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ike/state.h"
@@ -218,6 +219,55 @@ static void test_while_it_authenticates_anew(void **state)
 }
 
 /* What does not come to an end is given up, and begun anew. */
+static enum sim_verdict no_delete_of_a(struct sim *s, struct sim_packet *p)
+{
+	const struct sim_node *a = s->tap_ctx;
+
+	return !p->esp && cg_addr_equal(&p->from.addr, &a->addr) && p->size > 18 &&
+			       p->data[18] == IKE_EXCHANGE_INFORMATIONAL
+		       ? SIM_DROP
+		       : SIM_PASS;
+}
+
+/* A Child SA whose installation is heard of as the engine goes on is the last of what its IKE SA waited for to be replaced. */
+static void test_as_an_ike_sa_is_replaced(void **state)
+{
+	struct sim *s = sim_new(89);
+	struct sim_node *a, *b;
+	struct ik_conn *conn;
+	struct ik_sa *goes;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	for (unsigned i = 1; i < 4; i++) {
+		char local[32], remote[32];
+
+		(void)snprintf(local, sizeof(local), "10.%u.0.0/16", 10 + i);
+		(void)snprintf(remote, sizeof(remote), "10.%u.0.0/16", 20 + i);
+		sim_child(&a->conns[0], i, local, local, remote);
+		sim_child(&b->conns[0], i, local, remote, local);
+	}
+	s->traffic = 20 * SIM_MS;
+	sim_connect(s, a, b);
+	s->tap = no_delete_of_a;
+	s->tap_ctx = a;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 2 * SIM_S);
+	conn = ik_conn_find(b->engine, 1);
+	goes = IK_ENTRY(conn->sas.next, struct ik_sa, in_conn);
+	assert_true(ik_sa_is_up(goes) && goes->redundant && ik_conn_established(conn)->confirmed);
+	IK_ENTRY(goes->children.next, struct ik_child, in_sa)->state = IK_CHILD_INSTALLING;
+	goes->redundant_since = s->now - 60 * SIM_S;
+	sim_hand_over(b);
+	assert_int_equal(sim_count(b, 1).up, 1);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	assert_int_equal(sim_reports(b, "ike-established"), 2);
+	sim_free(s);
+}
+
 static void test_before_there_is_anything(void **state)
 {
 	(void)state;
@@ -239,6 +289,91 @@ static void test_before_there_is_anything(void **state)
 		sim_assert_rest(s);
 		sim_free(s);
 	}
+}
+
+/* Two connections of b with peers of their own; that of c is up and has traffic. */
+static struct sim *with_another(uint64_t seed, struct sim_node **a, struct sim_node **b,
+				struct sim_node **c)
+{
+	struct sim *s = sim_new(seed);
+	struct sim_conn *of_b, *of_c;
+
+	sim_pair(s, a, b);
+	*c = sim_node_new(s, "c", "root-a", "192.0.2.3");
+	of_c = sim_conn(*c, 1, "198.51.100.1", "b", "root-b");
+	sim_child(of_c, 0, "net", "10.3.0.0/16", "10.2.0.0/16");
+	of_b = sim_conn(*b, 2, "192.0.2.3", "c", "root-a");
+	of_b->config.mode = IKE_MODE_RESPONDER_ONLY;
+	sim_child(of_b, 0, "net", "10.2.0.0/16", "10.3.0.0/16");
+	sim_conn_set(*b, of_b);
+	sim_conn_set(*c, of_c);
+	sim_connect(s, *a, *b);
+	return s;
+}
+
+static size_t in_state(const struct sim_node *n, uint32_t id, enum ik_sa_state state)
+{
+	size_t found = 0;
+
+	IK_LIST_FOREACH(&ik_conn_find(n->engine, id)->sas, link)
+		found += IK_ENTRY(link, struct ik_sa, in_conn)->state == state;
+	return found;
+}
+
+/* A peer that comes and goes leaves IKE SAs that only repeat an answer: what is too much of that is left out. */
+static void test_a_peer_that_comes_and_goes_is_in_nobodys_way(void **state)
+{
+	struct sim_node *a, *b, *c;
+	struct sim *s = with_another(90, &a, &b, &c);
+	struct sim_snapshot saved;
+	struct ike_restored done;
+
+	(void)state;
+	s->delay_min = s->delay_max = SIM_MS;
+	for (unsigned i = 0; i < 70; i++) {
+		assert_int_equal(ike_down(a->engine, s->now, 1), 0);
+		sim_run(s, 10 * SIM_MS);
+		assert_int_equal(ike_up(a->engine, s->now, 1), 0);
+		sim_run(s, 50 * SIM_MS);
+	}
+	assert_true(in_state(b, 1, IK_SA_FAILED) >= 70);
+	assert_int_equal(sim_count(b, 1).up, 1);
+	saved = sim_save(b);
+	assert_int_equal(sim_go_on(b, &saved, &done), 0);
+	sim_snapshot_done(&saved);
+	assert_int_equal(done.connections, 2);
+	assert_int_equal(in_state(b, 1, IK_SA_FAILED), 63);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(c, "ike-established"), 1);
+	sim_free(s);
+}
+
+/* Nor is one that has more of what cannot be left out: it alone is made anew. */
+static void test_too_much_of_one_connection_is_not_another_ones(void **state)
+{
+	struct sim_node *a, *b, *c;
+	struct sim *s = with_another(91, &a, &b, &c);
+	struct sim_snapshot saved;
+	struct ike_restored done;
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++) {
+		struct ik_sa *sa = ik_sa_new(b->engine, ik_conn_find(b->engine, 1), false);
+
+		assert_non_null(sa);
+		ik_sa_enter(sa, IK_SA_CLOSING);
+	}
+	saved = sim_save(b);
+	assert_int_equal(sim_go_on(b, &saved, &done), 0);
+	sim_snapshot_done(&saved);
+	assert_int_equal(done.connections, 1);
+	assert_int_equal(done.refused, 0);
+	assert_int_equal(sim_count(b, 1).sas, 0);
+	assert_int_equal(sim_count(b, 2).up, 1);
+	sim_run(s, 10 * SIM_S);
+	assert_int_equal(sim_reports(c, "ike-established"), 1);
+	sim_free(s);
 }
 
 static void test_on_a_network_that_loses(void **state)
@@ -326,7 +461,10 @@ int main(void)
 		cmocka_unit_test(test_what_stood_by_is_used_when_the_winner_is_forgotten),
 		cmocka_unit_test(test_again_and_again),
 		cmocka_unit_test(test_while_it_authenticates_anew),
+		cmocka_unit_test(test_as_an_ike_sa_is_replaced),
 		cmocka_unit_test(test_before_there_is_anything),
+		cmocka_unit_test(test_a_peer_that_comes_and_goes_is_in_nobodys_way),
+		cmocka_unit_test(test_too_much_of_one_connection_is_not_another_ones),
 		cmocka_unit_test(test_on_a_network_that_loses),
 		cmocka_unit_test(test_an_operators_wish_is_kept),
 	};

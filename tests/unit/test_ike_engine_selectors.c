@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Selectors that the protocol allows and no tunnel can have: they are refused by the engine, with a reason, and never come to
- * whoever installs Child SAs.
+ * whoever installs Child SAs. And several Child SAs of one configured child, each with a part of its selectors: each is a tunnel of its own.
  */
 #include <string.h>
 
@@ -68,11 +68,118 @@ static void test_opaque_ports(void **state)
 	ask(4, &ts, 1, false);
 }
 
+/* b has one child with two networks of its own; a asks for a Child SA with each. */
+static struct sim *two_of_one(uint64_t seed, struct sim_node **a, struct sim_node **b)
+{
+	struct sim *s = sim_new(seed);
+	struct sim_conn *c;
+
+	sim_pair(s, a, b);
+	c = &(*b)->conns[0];
+	sim_child(c, 1, "other", "10.4.0.0/16", "10.1.0.0/16");
+	c->ts[0][0][1] = c->ts[1][0][0];
+	c->children[0].n_local_ts = 2;
+	c->config.n_children = 1;
+	c = &(*a)->conns[0];
+	sim_child(c, 1, "other", "10.1.0.0/16", "10.4.0.0/16");
+	return s;
+}
+
+static bool carried(const struct sim_node *n)
+{
+	struct sim_count k = sim_count(n, 1);
+
+	return k.sas == 1 && k.up == 1 && k.children == 2 && k.children_up == 2 && n->n_sad == 2;
+}
+
+static bool both_are_carried(struct sim *s)
+{
+	return carried(s->nodes) && carried(s->nodes->next);
+}
+
+/* Nobody has to send first. */
+static void assert_both_send(const struct sim_node *n)
+{
+	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next)
+		assert_false(sa->on_use);
+}
+
+/* Neither waits for what is in the other one's tunnel: when it is made, re-authenticated, or rekeyed. */
+static void test_each_of_two_of_one_child_sends(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 10; seed < 18; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = two_of_one(seed, &a, &b);
+
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		assert_both_send(b);
+		for (unsigned i = 0; i < 3; i++) {
+			if (i % 2)
+				assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+			else
+				assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+			sim_run(s, 20 * SIM_S);
+			assert_true(both_are_carried(s));
+			assert_both_send(a);
+			assert_both_send(b);
+		}
+		assert_int_equal(sim_reports(b, "ike-established"), 3);
+		sim_free(s);
+	}
+}
+
+static enum sim_verdict no_create(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_CREATE_CHILD_SA ? SIM_DROP
+										      : SIM_PASS;
+}
+
+/* What has only one of two is no replacement for what has both, to a side that knows them as one child. */
+static void test_what_carries_one_of_two_replaces_nothing(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = two_of_one(20, &a, &b);
+	struct ik_sa *stays, *goes;
+	struct ik_conn *conn;
+
+	(void)state;
+	s->traffic = 20 * SIM_MS;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+	sim_run(s, SIM_S);
+	/* a does not get to the second one. */
+	s->tap = no_create;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 5 * SIM_S);
+	conn = ik_conn_find(b->engine, 1);
+	stays = ik_conn_established(conn);
+	assert_int_equal(stays->redundant, 0);
+	goes = IK_ENTRY(conn->sas.next, struct ik_sa, in_conn);
+	assert_true(goes != stays && goes->redundant);
+	/* Even one that is its own to replace. */
+	stays->owner = true;
+	ik_unique_check(conn);
+	assert_int_equal(goes->state, IK_SA_UP);
+	stays->owner = false;
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	assert_true(both_are_carried(s));
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_more_than_can_be_installed),
 		cmocka_unit_test(test_opaque_ports),
+		cmocka_unit_test(test_each_of_two_of_one_child_sends),
+		cmocka_unit_test(test_what_carries_one_of_two_replaces_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

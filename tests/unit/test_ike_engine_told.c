@@ -109,6 +109,86 @@ static void test_answers_that_cannot_be_used_are_told_apart_from_none(void **sta
 	}
 }
 
+/* Whatever it is asked, the peer says the same. */
+static enum sim_verdict ask_only(struct sim *s, struct sim_packet *p)
+{
+	const uint16_t *type = s->tap_ctx;
+	static const uint8_t data[2] = {0, IKE_KE_ECP_256};
+	struct ike_header h;
+	struct ike_builder b;
+	uint8_t buf[128];
+	size_t len;
+
+	if (p->esp || ike_header_parse(p->data, p->size, &h, NULL) < 0 ||
+	    h.exchange != IKE_EXCHANGE_SA_INIT || ike_header_is_response(&h))
+		return SIM_PASS;
+	h.flags = IKE_FLAG_RESPONSE;
+	ike_build_message(&b, buf, sizeof(buf), &h);
+	ike_build_notify(&b, *type, IKE_VIEW(data, sizeof(data)));
+	assert_int_equal(ike_build_finish(&b, &len), 0);
+	sim_inject(s, &p->to, &p->from, buf, len);
+	return SIM_DROP;
+}
+
+/* Who answers, if only with what was done already, is not silent. */
+static void test_who_asks_for_the_same_again_is_not_silent(void **state)
+{
+	static const uint16_t types[] = {IKE_N_COOKIE, IKE_N_INVALID_KE_PAYLOAD};
+	static const char *const words[] = {"with COOKIE alone", "with INVALID_KE_PAYLOAD alone"};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct sim *s = sim_new(717 + i);
+		struct sim_node *a, *b;
+		uint16_t type = types[i];
+
+		sim_pair(s, &a, &b);
+		s->tap = ask_only;
+		s->tap_ctx = &type;
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 120 * SIM_S, first_failed));
+		says(a, "retransmit-timeout", words[i]);
+		s->tap = NULL;
+		sim_conn_set(b, &b->conns[0]);
+		sim_assert_up(s, 120 * SIM_S);
+		sim_free(s);
+	}
+}
+
+static void begin_ikev1(struct sim_node *n, struct cg_endpoint from, uint64_t spi)
+{
+	const struct ike_header h = {
+		.spi_i = spi, .next_payload = 1, .major = 1, .exchange = 2, .length = 28};
+	struct cg_endpoint to = {.addr = n->addr, .port = IKE_PORT};
+	uint8_t buf[IKE_HEADER_LEN];
+
+	ike_header_write(buf, &h);
+	ike_input(n->engine, n->sim->now, &to, &from, buf, sizeof(buf));
+	sim_run(n->sim, SIM_MS);
+}
+
+/* Of many at once some are passed over; of those it is told when they come again. */
+static void test_who_was_passed_over_is_told_of_later(void **state)
+{
+	struct sim *s = sim_new(716);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_conn_set(b, &b->conns[0]);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 30; i++) {
+			char from[32];
+
+			(void)snprintf(from, sizeof(from), "203.0.113.%u", i + 1);
+			begin_ikev1(b, sim_endpoint(from, IKE_PORT), 100 * round + i + 1);
+		}
+		assert_int_equal(sim_reports(b, "other-version"), round ? 30 : 20);
+		sim_run(s, 30 * SIM_S);
+	}
+	sim_free(s);
+}
+
 /* A peer that is set to IKEv1, and tries again and again: once, to the connection of that address; it gets no answer, which would be one to anybody's scan. */
 static void test_beginnings_of_ikev1_are_told(void **state)
 {
@@ -501,7 +581,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_that_cannot_be_used_are_told_apart_from_none),
+		cmocka_unit_test(test_who_asks_for_the_same_again_is_not_silent),
 		cmocka_unit_test(test_beginnings_of_ikev1_are_told),
+		cmocka_unit_test(test_who_was_passed_over_is_told_of_later),
 		cmocka_unit_test(test_who_does_not_go_on_is_told_to_its_connection),
 		cmocka_unit_test(test_strangers_who_do_not_go_on_are_for_debugging),
 		cmocka_unit_test(test_fragments_that_are_lost_are_told),

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ike/state.h"
-#include "lib/sim.h"
+#include "lib/sim_private.h"
 
 static void change(struct sim_node *n, uint8_t trust)
 {
@@ -50,6 +50,79 @@ static void test_who_is_still_admitted_notices_nothing(void **state)
 		assert_int_equal(sim_reports(a, "ike-established"), before + 1);
 		sim_free(s);
 	}
+}
+
+static enum sim_verdict no_init_of_a(struct sim *s, struct sim_packet *p)
+{
+	const struct sim_node *a = s->tap_ctx;
+	bool init = !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_SA_INIT;
+
+	return init && cg_addr_equal(&p->from.addr, &a->addr) && !(p->data[19] & IKE_FLAG_RESPONSE)
+		       ? SIM_DROP
+		       : SIM_PASS;
+}
+
+/* Whose rules changed asks anew, and gives that up as the peer comes first: that is no refusal, and what was admitted by the old rules stays as long as is needed. */
+static void test_an_attempt_that_is_given_up_was_not_refused(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 15; seed < 19; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		s->traffic = 5 * SIM_MS;
+		sim_connect(s, a, b);
+		sim_run(s, 10 * SIM_S);
+		s->tap = no_init_of_a;
+		s->tap_ctx = a;
+		change(a, 1);
+		/* b first asks whether what is there is up at a, too. */
+		while (ike_reauthenticate(b->engine, s->now, 1) < 0)
+			sim_run(s, 50 * SIM_MS);
+		sim_run(s, 2 * SIM_S);
+		s->tap = NULL;
+		sim_run(s, 200 * SIM_S);
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		assert_int_equal(sim_reports(a, "trust-changed") + sim_reports(b, "trust-changed"),
+				 0);
+		assert_true(ik_trusted(ik_conn_established(ik_conn_find(a->engine, 1))));
+		sim_free(s);
+	}
+}
+
+/* Nor was one at an address that the peer's name does not lead to any more. */
+static void test_an_attempt_at_another_address_was_not_refused(void **state)
+{
+	struct cg_endpoint there = sim_endpoint("198.51.100.9", IKE_PORT);
+	struct sim *s = sim_new(19);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.remote_named = true;
+	sim_connect(s, a, b);
+	sim_run(s, 10 * SIM_S);
+	s->tap = no_init_of_a;
+	s->tap_ctx = a;
+	change(a, 1);
+	sim_run(s, 100 * SIM_MS);
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &there), 0);
+	sim_node_drain(a);
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_int_equal(sim_reports(a, "trust-changed"), 0);
+	/* It leads back, and a new one is let in. */
+	there = sim_endpoint("198.51.100.1", IKE_PORT);
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &there), 0);
+	sim_node_drain(a);
+	s->tap = NULL;
+	sim_run(s, 100 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "trust-changed"), 0);
+	assert_true(ik_trusted(ik_conn_established(ik_conn_find(a->engine, 1))));
+	sim_free(s);
 }
 
 static void test_who_is_not_admitted_any_more_goes(void **state)
@@ -366,6 +439,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_is_still_admitted_notices_nothing),
+		cmocka_unit_test(test_an_attempt_that_is_given_up_was_not_refused),
+		cmocka_unit_test(test_an_attempt_at_another_address_was_not_refused),
 		cmocka_unit_test(test_who_is_not_admitted_any_more_goes),
 		cmocka_unit_test(test_who_may_not_begin_asks),
 		cmocka_unit_test(test_who_is_not_admitted_any_more_is_not_waited_for),

@@ -8,6 +8,7 @@
 #include "ike/sk.h"
 #include "ike/state.h"
 #include "lib/sim_open.h"
+#include "lib/sim_private.h"
 
 static struct sim_opened opened;
 
@@ -392,6 +393,51 @@ static void test_esp_that_is_nobodys_is_told_of(void **state)
 	sim_free(s);
 }
 
+/* Whoever forges ESP of nobody's makes a peer that has begun anew no harder to notice. */
+static void test_forged_esp_takes_no_hint_away(void **state)
+{
+	struct cg_endpoint from = sim_endpoint("192.0.2.1", 0);
+	struct ike_header h = {.major = IKE_VERSION_MAJOR,
+			       .exchange = IKE_EXCHANGE_INFORMATIONAL,
+			       .length = IKE_HEADER_LEN};
+	struct sim *s = sim_new(7);
+	struct sim_node *a, *b, *c;
+	uint8_t clear[IKE_HEADER_LEN];
+	struct ik_sa *silent;
+	struct sim_conn *k;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	c = sim_node_new(s, "c", "root-a", "192.0.2.3");
+	k = sim_conn(c, 1, "198.51.100.1", "b", "root-b");
+	k->config.dpd_delay = 0;
+	sim_child(k, 0, "net", "10.3.0.0/16", "10.2.0.0/16");
+	sim_conn_set(c, k);
+	k = sim_conn(b, 2, "192.0.2.3", "c", "root-a");
+	k->config.mode = IKE_MODE_RESPONDER_ONLY;
+	k->config.dpd_delay = 0;
+	sim_child(k, 0, "net", "10.2.0.0/16", "10.3.0.0/16");
+	sim_conn_set(b, k);
+	sim_connect(s, a, b);
+	silent = ik_conn_established(ik_conn_find(b->engine, 2));
+	/* As of many peers: the pause that each of them has is not what is looked at. */
+	s->delay_min = s->delay_max = 5 * SIM_MS;
+	for (unsigned i = 0; i < 700; i++) {
+		sim_run(s, 30 * SIM_MS);
+		sa_of(b)->told_invalid = 0;
+		ike_unknown_spi(b->engine, s->now, &from, 0x12345678 + i);
+		sim_node_drain(b);
+	}
+	h.spi_i = silent->spi_i;
+	h.spi_r = silent->spi_r;
+	h.flags = IKE_FLAG_INITIATOR;
+	ike_header_write(clear, &h);
+	assert_null(silent->active);
+	ike_input(b->engine, s->now, &silent->local, &silent->remote, clear, sizeof(clear));
+	assert_non_null(silent->active);
+	sim_free(s);
+}
+
 /* What it is for: a Child SA that only the peer has is made anew. */
 static void test_a_child_that_only_the_peer_has_is_made_anew(void **state)
 {
@@ -433,6 +479,7 @@ int main(void)
 			test_a_rekeying_that_came_to_nothing_is_answered_before_the_delete),
 		cmocka_unit_test(test_what_a_peer_says_of_our_message_ids),
 		cmocka_unit_test(test_esp_that_is_nobodys_is_told_of),
+		cmocka_unit_test(test_forged_esp_takes_no_hint_away),
 		cmocka_unit_test(test_a_child_that_only_the_peer_has_is_made_anew),
 	};
 

@@ -8,19 +8,26 @@
 
 /* --- the initiator's check --- */
 
-static int check(struct ike_policy policy, enum ike_ke_use use, struct ike_policy answer,
-		 struct ike_choice *ret)
+static int check_after(struct ike_policy policy, enum ike_ke_use use, uint16_t first_ke,
+		       struct ike_policy answer, struct ike_choice *ret)
 {
 	struct ike_fault fault = {0};
 	bool is_esp = policy.protocol == IKE_PROTOCOL_ESP;
-	int err = ike_check_answer(&policy, use, offer(&answer, is_esp ? ESP_SPI : SPI_NONE),
-				   is_esp ? 4 : 0, ret, &fault);
+	int err = ike_check_answer(&policy, use, first_ke,
+				   offer(&answer, is_esp ? ESP_SPI : SPI_NONE), is_esp ? 4 : 0, ret,
+				   &fault);
 
 	if (err) {
 		assert_int_equal(err, -EBADMSG);
 		assert_non_null(fault.text);
 	}
 	return err;
+}
+
+static int check(struct ike_policy policy, enum ike_ke_use use, struct ike_policy answer,
+		 struct ike_choice *ret)
+{
+	return check_after(policy, use, IKE_KE_NONE, answer, ret);
 }
 
 static void an_answer_within_the_offer_is_taken(void **state)
@@ -40,6 +47,14 @@ static void an_answer_within_the_offer_is_taken(void **state)
 			 0);
 	assert_int_equal(c.suite.ke, IKE_KE_NONE);
 	assert_int_equal(c.suite.esn, IKE_ESN_NO);
+	/* what was offered to a peer that insisted, and to no other */
+	assert_int_equal(check_after(esp("AES_GCM_16-256 (MODP_2048) NO_KE ESN"), IKE_KE_USE_POLICY,
+				     IKE_KE_MODP_2048, esp("AES_GCM_16-256 MODP_2048 ESN"), &c),
+			 0);
+	assert_int_equal(c.suite.ke, IKE_KE_MODP_2048);
+	assert_int_equal(check(esp("AES_GCM_16-256 (MODP_2048) NO_KE ESN"), IKE_KE_USE_POLICY,
+			       esp("AES_GCM_16-256 MODP_2048 ESN"), &c),
+			 -EBADMSG);
 	/* NONE where nothing was offered says the same as nothing */
 	assert_int_equal(check(esp("AES_GCM_16-256 ESN"), IKE_KE_USE_NEVER,
 			       esp("AES_GCM_16-256 NO_INTEG NO_KE ESN"), &c),
@@ -120,7 +135,8 @@ static void an_answer_must_carry_a_number_that_was_offered(void **state)
 
 		body[4] = (uint8_t)number;
 		assert_int_equal(ike_sa_parse(IKE_VIEW(body, sizeof(body)), &sa, NULL), 0);
-		assert_int_equal(ike_check_answer(&policy, IKE_KE_USE_POLICY, &sa, 0, &c, NULL),
+		assert_int_equal(ike_check_answer(&policy, IKE_KE_USE_POLICY, IKE_KE_NONE, &sa, 0,
+						  &c, NULL),
 				 number == 1 ? 0 : -EBADMSG);
 	}
 }

@@ -394,6 +394,10 @@ static void what_is_only_accepted_is_not_offered(void **state)
 	assert_string_equal(choice(azure, esp("AES_GCM_16-256 MODP_1024 NO_ESN"), IKE_KE_USE_POLICY,
 				   IKE_KE_MODP_1024),
 			    "AES_GCM_16-256/MODP_1024/NO_ESN");
+	/* but to a peer that insists on it (INVALID_KE_PAYLOAD) */
+	offer_text_is(azure, IKE_KE_USE_POLICY, IKE_KE_MODP_2048,
+		      "AES_GCM_16-256/MODP_2048+NO_KE/NO_ESN");
+	offer_text_is(azure, IKE_KE_USE_POLICY, IKE_KE_ECP_256, "AES_GCM_16-256/NO_ESN");
 	/* a proposal of which a mandatory type is only accepted is not offered at all, and numbers stay dense */
 	offer_text_is(ike("AES_CBC-256 (HMAC_SHA1_96) PRF_HMAC_SHA2_256 ECP_256 | "
 			  "AES_GCM_16-256 PRF_HMAC_SHA2_256 ECP_256"),
@@ -447,8 +451,8 @@ static void what_one_side_chooses_the_other_accepts(void **state)
 		assert_int_equal(ike_build_finish(&b, &len), 0);
 		assert_int_equal(ike_payloads_parse(b.first, IKE_VIEW(buf, len), &chain, NULL), 0);
 		assert_int_equal(ike_sa_parse(chain.item[0].body, &answer, NULL), 0);
-		assert_int_equal(ike_check_answer(policies[i], IKE_KE_USE_POLICY, &answer, spi.len,
-						  &checked, NULL),
+		assert_int_equal(ike_check_answer(policies[i], IKE_KE_USE_POLICY, 0, &answer,
+						  spi.len, &checked, NULL),
 				 0);
 		assert_memory_equal(&checked.suite, &chosen.suite, sizeof(chosen.suite));
 		assert_int_equal(checked.suite.ke, IKE_KE_ECP_384);
@@ -543,7 +547,8 @@ static int check(const char *policy, const char *answer)
 	struct ike_policy p = ike(policy), a = ike(answer);
 	struct ike_choice c;
 
-	return ike_check_answer(&p, IKE_KE_USE_POLICY, offer(&a, SPI_NONE), 0, &c, NULL);
+	return ike_check_answer(&p, IKE_KE_USE_POLICY, IKE_KE_NONE, offer(&a, SPI_NONE), 0, &c,
+				NULL);
 }
 
 static void an_answer_with_additional_key_exchanges_is_checked(void **state)

@@ -178,6 +178,29 @@ static void test_a_forged_one_does_no_harm(void **state)
 	sim_free(p.s);
 }
 
+/* Whoever looks for a Child SA with the successors of an IKE SA would never come to an end. */
+static void test_ike_sas_that_succeed_each_other_are_refused(void **state)
+{
+	struct pair p = pair_up(19);
+	struct ik_sa *first, *second;
+	struct sim_snapshot s;
+	struct ike_restored done;
+
+	(void)state;
+	assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, true, false), 0);
+	sim_run(p.s, 2 * SIM_S);
+	second = ik_conn_established(ik_conn_find(p.a->engine, 1));
+	first = ik_sa_find(p.a->engine, second->predecessor);
+	assert_true(first && first->successor == ik_sa_spi(second));
+	second->successor = ik_sa_spi(first);
+	s = sim_save(p.a);
+	assert_int_equal(sim_go_on(p.a, &s, &done), 0);
+	assert_int_equal(done.refused, 1);
+	assert_non_null(strstr(sim_report(p.a, "restore-refused")->text, "each other"));
+	sim_snapshot_done(&s);
+	assert_begins_anew(&p);
+}
+
 static void test_another_version_is_refused(void **state)
 {
 	struct pair p = pair_up(4);
@@ -484,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_cut_short_it_is_refused),
 		cmocka_unit_test(test_a_flipped_bit_is_seen),
 		cmocka_unit_test(test_a_forged_one_does_no_harm),
+		cmocka_unit_test(test_ike_sas_that_succeed_each_other_are_refused),
 		cmocka_unit_test(test_another_version_is_refused),
 		cmocka_unit_test(test_one_of_another_restart_is_refused),
 		cmocka_unit_test(test_an_old_one_is_refused),

@@ -420,7 +420,8 @@ void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 	sa->mobike = s->natd && ik_mobike_offers(&sa->config->c) &&
 		     ike_content_notify(&content, IKE_N_MOBIKE_SUPPORTED, 0);
 	ik_sa_up(sa);
-	r = child ? ik_child_answered(child, sa->config, IKE_KE_USE_NEVER, &content, &choice)
+	r = child ? ik_child_answered(child, sa->config, IKE_KE_USE_NEVER, IKE_KE_NONE, &content,
+				      &choice)
 		  : -ENOENT;
 	if (!child) {
 		; /* childless: they follow now */

@@ -115,7 +115,7 @@ static void first_child(struct ik_sa *sa, const struct ike_content *content)
 	v->child = child->number;
 	child->initial = true;
 	/* Until the peer has our answer it cannot receive on it, and may receive on the old one. */
-	child->on_use = ik_child_of(sa->conn, child->index, child);
+	child->on_use = ik_child_twin(child);
 	if (ik_child_install(child, IKE_VIEW(s->peer_nonce, s->peer_nonce_len),
 			     IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)), IKE_VIEW_NONE,
 			     IKE_VIEW_NONE) < 0) {
@@ -347,14 +347,16 @@ void ik_auth_peer_finish(struct ik_sa *sa)
 
 	if (!s->auth || (child && child->state == IK_CHILD_INSTALLING))
 		return;
-	/* An attempt of ours that has not come as far is in vain. */
+	/* An attempt of ours that has not come as far is in vain. It was the one that traffic may have asked for. */
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
 
-		if (other->initiator &&
-		    (other->state == IK_SA_NONCE || other->state == IK_SA_INIT_SENT ||
-		     other->state == IK_SA_INTERMEDIATE_SENT || other->state == IK_SA_AUTH_SIGN))
-			ik_sa_kill(other);
+		if (!other->initiator ||
+		    (other->state != IK_SA_NONCE && other->state != IK_SA_INIT_SENT &&
+		     other->state != IK_SA_INTERMEDIATE_SENT && other->state != IK_SA_AUTH_SIGN))
+			continue;
+		conn->acquired = false;
+		ik_sa_give_up(other);
 	}
 	ik_chain_begin(sa->e, &b);
 	ik_auth_build_ours(sa, &b);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_SUCCESSORS = 8 }; /* of an IKE SA that is still there: more than are made while it is */
+
 static void timer_fired(struct ike_engine *e, struct ik_timer *t);
 
 uint32_t ik_child_spi(struct ike_engine *e)
@@ -79,8 +81,24 @@ static bool carries(const struct ik_child *child)
 	       (child->state == IK_CHILD_UP || child->state == IK_CHILD_REKEYED);
 }
 
-struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
-			     const struct ik_child * not )
+static bool same_selectors(const struct ik_child *a, const struct ik_child *b)
+{
+	return ike_ts_list_equal(a->ts, a->n_local, b->ts, b->n_local) &&
+	       ike_ts_list_equal(a->ts + a->n_local, a->n_remote, b->ts + b->n_local, b->n_remote);
+}
+
+/* One in use goes before one that waits for the peer, then the younger. */
+static bool is_better(const struct ik_child *child, const struct ik_child *best)
+{
+	if (child->on_use != best->on_use)
+		return !child->on_use;
+	return child->state == best->state ? child->number > best->number
+					   : child->state == IK_CHILD_UP;
+}
+
+/* twin_of: with the selectors of that one; NULL: with any. */
+static struct ik_child *find_other(const struct ik_conn *conn, uint32_t index,
+				   const struct ik_child * not, const struct ik_child *twin_of)
 {
 	struct ik_child *best = NULL;
 
@@ -93,17 +111,24 @@ struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 		IK_LIST_FOREACH(&sa->children, l) {
 			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
 
-			if (child == not || child->index != index || !carries(child))
-				continue;
-			/* One that is in use goes before one that waits for the peer, then the younger. */
-			if (!best || child->on_use < best->on_use ||
-			    (child->on_use == best->on_use &&
-			     (child->state == best->state ? child->number > best->number
-							  : child->state == IK_CHILD_UP)))
+			if (child != not &&child->index == index && carries(child) &&
+			    (!twin_of || same_selectors(child, twin_of)) &&
+			    (!best || is_better(child, best)))
 				best = child;
 		}
 	}
 	return best;
+}
+
+struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
+			     const struct ik_child * not )
+{
+	return find_other(conn, index, not, NULL);
+}
+
+struct ik_child *ik_child_twin(const struct ik_child *child)
+{
+	return find_other(child->conn, child->index, child, child);
 }
 
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index)
@@ -121,16 +146,17 @@ struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index)
 
 struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out)
 {
-	IK_LIST_FOREACH(&sa->children, link) {
-		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+	/* Since the peer wrote, they may have moved to the IKE SA's successor, and on. */
+	for (unsigned i = 0; sa && i < MOST_SUCCESSORS; i++) {
+		IK_LIST_FOREACH(&sa->children, link) {
+			struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
-		if (child->spi_out == spi_out && child->state != IK_CHILD_OFFERED &&
-		    child->state != IK_CHILD_DEAD)
-			return child;
+			if (child->spi_out == spi_out && child->state != IK_CHILD_OFFERED &&
+			    child->state != IK_CHILD_DEAD)
+				return child;
+		}
+		sa = sa->successor ? ik_sa_find(sa->e, sa->successor) : NULL;
 	}
-	/* Since the peer wrote, they may have moved to the IKE SA's successor. */
-	if (sa->successor && ik_sa_find(sa->e, sa->successor))
-		return ik_child_by_out_spi(ik_sa_find(sa->e, sa->successor), spi_out);
 	return NULL;
 }
 
@@ -211,7 +237,7 @@ int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike
 	r = ike_derive_child(&child->suite, &sa->keys, &in, &k);
 	if (r < 0)
 		return r;
-	old = o.replaces ? NULL : ik_child_of(child->conn, child->index, child);
+	old = o.replaces ? NULL : ik_child_twin(child);
 	if (old)
 		o.replaces = old->number;
 	endpoints(sa, &o.local, &o.remote);
@@ -363,6 +389,18 @@ static void bury_later(struct ik_child *child)
 	ik_list_append(&e->dead_children, &child->in_dead);
 }
 
+/* Who is to send what this one did: one in the same tunnel, or else what took its place with other selectors. */
+static struct ik_child *sends_next(const struct ik_child *child)
+{
+	struct ik_child *next = ik_child_twin(child);
+
+	if (!next)
+		next = ik_child_find(child->e, child->peer_new);
+	if (!next || !carries(next))
+		next = ik_child_find(child->e, child->own_new);
+	return next && carries(next) ? next : ik_child_of(child->conn, child->index, child);
+}
+
 void ik_child_end(struct ik_child *child, bool linger)
 {
 	struct ike_engine *e = child->e;
@@ -378,7 +416,7 @@ void ik_child_end(struct ik_child *child, bool linger)
 	}
 	/* It may be the one that sends: another one has to, before this one cannot. */
 	if (child->installed && child->conn && child->state != IK_CHILD_LINGER) {
-		struct ik_child *next = ik_child_of(child->conn, child->index, child);
+		struct ik_child *next = sends_next(child);
 
 		if (next)
 			ik_child_activate(next);

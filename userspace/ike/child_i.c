@@ -118,7 +118,7 @@ static void report_narrowed(const struct ik_child *child, const struct ik_config
 }
 
 int ik_child_answered(struct ik_child *child, const struct ik_config *config,
-		      enum ike_ke_use ke_use, const struct ike_content *content,
+		      enum ike_ke_use ke_use, uint16_t first_ke, const struct ike_content *content,
 		      struct ike_choice *ret)
 {
 	const struct ike_notify *error = ike_content_error(content);
@@ -137,7 +137,7 @@ int ik_child_answered(struct ik_child *child, const struct ik_config *config,
 		return -ENOENT;
 	}
 	if (ike_sa_parse(content->sa, &answer, &fault) < 0 ||
-	    ike_check_answer(config->c.esp_policy, ke_use, &answer, 4, ret, &fault) < 0) {
+	    ike_check_answer(config->c.esp_policy, ke_use, first_ke, &answer, 4, ret, &fault) < 0) {
 		/* Deleting needs an SPI of theirs, which a malformed answer does not give; ours is what counts. */
 		child->spi_out = 1;
 		return broken(child,
@@ -540,7 +540,8 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 		refused(sa, x, child, old, error);
 		return;
 	}
-	r = ik_child_answered(child, x->config, IKE_KE_USE_POLICY, content, &choice);
+	r = ik_child_answered(child, x->config, IKE_KE_USE_POLICY,
+			      x->dh ? ike_dh_method(x->dh) : IKE_KE_NONE, content, &choice);
 	if (r == 0 && !content->nonce.data)
 		r = broken(child, "no nonce");
 	if (r == 0 && choice.suite.ke != IKE_KE_NONE) {

@@ -457,7 +457,7 @@ static void conn_moved(struct ik_conn *conn, const struct cg_addr *before)
 		sa = IK_ENTRY(link, struct ik_sa, in_conn);
 		if (sa->initiator && !cg_addr_equal(&sa->remote.addr, &conn->remote.addr) &&
 		    (sa->state == IK_SA_NONCE || sa->state == IK_SA_INIT_SENT))
-			ik_sa_kill(sa);
+			ik_sa_give_up(sa);
 	}
 	if (cg_addr_is_any(&conn->remote.addr))
 		return;

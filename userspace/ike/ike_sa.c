@@ -253,7 +253,7 @@ static void forget_heir(const struct ik_sa *sa)
 		ik_rekey_later(old, false);
 }
 
-void ik_sa_kill(struct ik_sa *sa)
+static void end(struct ik_sa *sa, bool failed)
 {
 	struct ik_conn *conn = sa->conn;
 	bool was_negotiating = negotiating(sa->state), was_up = sa->state == IK_SA_UP;
@@ -270,12 +270,23 @@ void ik_sa_kill(struct ik_sa *sa)
 	if (!conn)
 		return;
 	if (was_negotiating && sa->initiator) {
-		ik_conn_failed(conn);
+		if (failed)
+			ik_conn_failed(conn);
 		ik_unique_check(conn);
 	}
 	if (was_up)
 		ik_conn_ended(conn, sa, false);
 	ik_conn_left(conn);
+}
+
+void ik_sa_kill(struct ik_sa *sa)
+{
+	end(sa, true);
+}
+
+void ik_sa_give_up(struct ik_sa *sa)
+{
+	end(sa, false);
 }
 
 void ik_sa_fail(struct ik_sa *sa)

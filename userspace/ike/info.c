@@ -77,7 +77,7 @@ void ik_info_unknown_spi(struct ike_engine *e, const struct cg_endpoint *remote,
 		    (!remote->port || remote->port == sa->remote.port) && may_tell(sa))
 			to[n++] = sa;
 	}
-	for (size_t i = 0; i < n && ik_bucket_pass(e, &e->clear_hints, 20, IK_SECOND / 2); i++)
+	for (size_t i = 0; i < n && ik_bucket_pass(e, &e->unknown_spis, 20, IK_SECOND / 2); i++)
 		tell(to[i], IKE_N_INVALID_SPI, spi);
 }
 

@@ -216,6 +216,15 @@ void ik_init_timeout(struct ik_sa *sa)
 			"%s answered IKE_SA_INIT %u times with what cannot be used: %s; we offer %s",
 			remote, sa->setup->n_unusable, sa->setup->unusable,
 			ike_policy_format(c->ike_policy, policy, IKE_TEXT_SIZE / 4));
+	else if (sa->setup->asked)
+		ik_report_failure(
+			sa, IKE_ERROR, "retransmit-timeout",
+			"the peer's log may have the reason; does a firewall drop what is larger, or does somebody answer in its place?",
+			"%s answered IKE_SA_INIT with %s alone, also to what that asks for: it was sent %u times from %s in %u s",
+			remote, ik_notify_name(sa->setup->asked, name),
+			sa->active ? sa->active->tries + 1 : 0,
+			cg_endpoint_format(&sa->local, local),
+			sa->active ? (unsigned)((sa->e->now - sa->created) / IK_SECOND) : 0);
 	else
 		ik_report_failure(
 			sa, IKE_ERROR, "retransmit-timeout",
@@ -261,6 +270,7 @@ static int init_again(struct ik_sa *sa, const struct ike_content *content)
 	int r;
 
 	if (n) {
+		s->asked = n->type;
 		if (s->cookie && s->cookie_len == n->data.len &&
 		    !memcmp(s->cookie, n->data.data, n->data.len))
 			return 0; /* a late answer to what was sent before, or a copy */
@@ -276,6 +286,7 @@ static int init_again(struct ik_sa *sa, const struct ike_content *content)
 	n = ike_content_notify(content, IKE_N_INVALID_KE_PAYLOAD, 0);
 	if (!n || n->data.len != 2)
 		return -EALREADY;
+	s->asked = n->type;
 	ke = ike_load_u16(n->data.data);
 	if ((s->anew && ke == s->ke) || (s->ke_retries && ke == ike_dh_method(s->dh)))
 		return 0; /* the same */
@@ -308,7 +319,8 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 	if (ike_sa_parse(content->sa, &answer, &fault) < 0)
 		return unusable(sa, "its SA payload is malformed: %s",
 				fault.text ? fault.text : "refused");
-	if (ike_check_answer(c->ike_policy, IKE_KE_USE_POLICY, &answer, 0, &choice, &fault) < 0)
+	if (ike_check_answer(c->ike_policy, IKE_KE_USE_POLICY, sent, &answer, 0, &choice, &fault) <
+	    0)
 		return unusable(sa, "it chose %s (%s)",
 				ike_offer_format(&answer, theirs, sizeof(theirs)),
 				fault.text ? fault.text : "which was not offered");

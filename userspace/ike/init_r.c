@@ -78,8 +78,10 @@ static bool tell(struct ike_engine *e, const struct cg_endpoint *remote, uint64_
 	for (size_t i = 0; i < sizeof(e->told) / sizeof(e->told[0]); i++)
 		if (e->told[i] == key)
 			return false;
+	if (!ik_bucket_pass(e, &e->clear_reports, 20, IK_SECOND))
+		return false;
 	e->told[e->n_told++ % (sizeof(e->told) / sizeof(e->told[0]))] = key;
-	return ik_bucket_pass(e, &e->clear_reports, 20, IK_SECOND);
+	return true;
 }
 
 /* A request that is none, of somebody at this address. */

@@ -35,7 +35,6 @@ void ik_report_claimed(struct ike_engine *e, const struct ik_conn *conn,
 	__attribute__((format(printf, 7, 8)));
 /* May it be told of one that is of no connection, or of none that it has shown to be? At a bounded rate. */
 bool ik_report_may(struct ik_sa *sa, enum ike_severity severity);
-/* The failure of a negotiation: told once an IKE SA. */
 /* NOTICE "moved": who, and where the SAs are now. */
 void ik_report_moved(const struct ik_sa *sa, const char *who);
 /* The peer, which is authenticated, asks (what for) as no implementation should, and why not. */
@@ -47,6 +46,7 @@ void ik_report_request(const struct ik_sa *sa, const char *event, const char *as
  */
 bool ik_report_again(unsigned before);
 extern const char ik_not_now_hint[];
+/* The failure of a negotiation: told once an IKE SA. */
 void ik_report_failure(struct ik_sa *sa, enum ike_severity severity, const char *event,
 		       const char *hint, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));

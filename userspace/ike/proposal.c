@@ -396,7 +396,8 @@ static size_t offer_of(uint8_t protocol, const struct ike_policy_proposal *p,
 				bool preferred = t->type == IKE_TRANSFORM_KE && t->id == first_ke &&
 						 first_ke != IKE_KE_NONE;
 
-				if (t->type != order[k] || t->accept_only ||
+				/* What is only accepted is offered to a peer that insists on it. */
+				if (t->type != order[k] || (t->accept_only && !preferred) ||
 				    preferred != (pass == 0))
 					continue;
 				ret[n++] = (struct ike_transform){
@@ -443,13 +444,14 @@ void ike_build_offer(struct ike_builder *b, const struct ike_policy *policy, enu
 
 /* The policy's proposal that an offer numbered so. */
 static const struct ike_policy_proposal *offered_as(const struct ike_policy *policy,
-						    enum ike_ke_use ke_use, uint8_t number)
+						    enum ike_ke_use ke_use, uint16_t first_ke,
+						    uint8_t number)
 {
 	struct ike_transform transforms[IKE_POLICY_TRANSFORMS];
 	uint8_t at = 0;
 
 	for (size_t i = 0; i < policy->n && i < IKE_POLICY_PROPOSALS; i++)
-		if (offer_of(policy->protocol, &policy->proposals[i], ke_use, IKE_KE_NONE,
+		if (offer_of(policy->protocol, &policy->proposals[i], ke_use, first_ke,
 			     transforms) > 0 &&
 		    ++at == number)
 			return &policy->proposals[i];
@@ -537,7 +539,7 @@ static int check_complete(struct offered ours, struct offered theirs, const stru
 	return 0;
 }
 
-int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use,
+int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use, uint16_t first_ke,
 		     const struct ike_sa_payload *answer, size_t spi_len, struct ike_choice *ret,
 		     struct ike_fault *fault)
 {
@@ -553,12 +555,12 @@ int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use,
 	if (proposal->protocol != policy->protocol || proposal->spi.len != spi_len)
 		return bad(fault,
 			   "an answer for another protocol, or with an SPI of the wrong length");
-	p = offered_as(policy, ke_use, proposal->number);
+	p = offered_as(policy, ke_use, first_ke, proposal->number);
 	if (!p)
 		return bad(fault, "an answer with the number of no proposal offered");
 	ours = (struct offered){
 		.t = transforms,
-		.n = offer_of(policy->protocol, p, ke_use, IKE_KE_NONE, transforms),
+		.n = offer_of(policy->protocol, p, ke_use, first_ke, transforms),
 	};
 	theirs = (struct offered){.t = &answer->transforms[proposal->first], .n = proposal->n};
 	for (size_t i = 0; i < theirs.n; i++) {

@@ -17,7 +17,7 @@ struct ike_policy_transform {
 	uint8_t type; /* enum ike_transform_type */
 	uint16_t id;
 	uint16_t key_bits; /* ENCR with variable key length only */
-	bool accept_only;  /* accepted from a peer, never offered */
+	bool accept_only; /* accepted from a peer, not offered, but for a key exchange that the peer insists on */
 };
 
 /*
@@ -74,8 +74,8 @@ bool ike_policy_allows(const struct ike_policy *policy, const struct ike_suite *
 
 /*
  * Adds an SA payload that offers the policy. spi: 4 bytes for ESP; empty in IKE_SA_INIT, 8 bytes
- * when an IKE SA is rekeyed. first_ke, if not IKE_KE_NONE, is listed ahead of other methods
- * (after INVALID_KE_PAYLOAD, section 1.2).
+ * when an IKE SA is rekeyed. first_ke, if not IKE_KE_NONE, is listed ahead of other methods, even if
+ * the policy only accepts it (after INVALID_KE_PAYLOAD, section 1.2).
  */
 void ike_build_offer(struct ike_builder *b, const struct ike_policy *policy, enum ike_ke_use ke_use,
 		     struct ike_view spi, uint16_t first_ke);
@@ -106,10 +106,10 @@ void ike_build_choice(struct ike_builder *b, const struct ike_choice *choice, st
 
 /*
  * The initiator's check of the answer: one proposal, that we offered, with exactly one of the
- * transforms offered for each type, and nothing else (section 2.7). policy and ke_use as they
- * were in the offer. -EBADMSG.
+ * transforms offered for each type, and nothing else (section 2.7). policy, ke_use and first_ke as
+ * they were in the offer. -EBADMSG.
  */
-int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use,
+int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use, uint16_t first_ke,
 		     const struct ike_sa_payload *answer, size_t spi_len, struct ike_choice *ret,
 		     struct ike_fault *fault);
 

@@ -253,6 +253,8 @@ static void fall_back(struct ik_sa *heir, struct ik_sa *rival)
 		"this is a fault of the peer's implementation",
 		"both sides rekeyed the IKE SA at once, and the peer kept the one that was to go");
 	inherit(heir, rival);
+	/* It is nobody's predecessor any more, least of all that of what it took over from. */
+	rival->successor = 0;
 	renew_children(rival);
 	if (old && old->state == IK_SA_REKEYED) {
 		old->successor = ik_sa_spi(rival);
@@ -527,8 +529,8 @@ void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	}
 	if (!content->sa.data || !content->nonce.data || !content->has_ke ||
 	    ike_sa_parse(content->sa, &answer, &fault) < 0 ||
-	    ike_check_answer(x->config->c.ike_policy, IKE_KE_USE_POLICY, &answer, 8, &choice,
-			     &fault) < 0 ||
+	    ike_check_answer(x->config->c.ike_policy, IKE_KE_USE_POLICY, ike_dh_method(x->dh),
+			     &answer, 8, &choice, &fault) < 0 ||
 	    content->ke.method != choice.suite.ke || choice.suite.ke != ike_dh_method(x->dh) ||
 	    !(spi_r = ike_load_u64(choice.spi.data))) {
 		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-bad-answer",

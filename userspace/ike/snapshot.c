@@ -18,7 +18,7 @@
 #include "ike/snapshot_state.h"
 
 /* Another one with each change of what is written, of states and their numbers. There is no reading of old ones: tunnels are made anew. */
-#define VERSION	   6
+#define VERSION	   7
 #define HEAD_LEN   16
 #define DIGEST_LEN 32
 
@@ -146,10 +146,11 @@ int ike_engine_save(struct ike_engine *e, ike_time now, const uint8_t token[IKE_
 	ik_snap_u64(&s, &e->last_child);
 	ik_snap_u64(&s, &e->last_request);
 	IK_LIST_FOREACH(&e->all_conns, link)
-		n++;
+		n += ik_snap_conn_fits(IK_ENTRY(link, struct ik_conn, in_all));
 	ik_snap_count(&s, &n, UINT32_MAX);
 	IK_LIST_FOREACH(&e->all_conns, link)
-		save_conn(&s, IK_ENTRY(link, struct ik_conn, in_all));
+		if (ik_snap_conn_fits(IK_ENTRY(link, struct ik_conn, in_all)))
+			save_conn(&s, IK_ENTRY(link, struct ik_conn, in_all));
 	ik_snap_fixed(&s, digest, sizeof(digest));
 	if (ik_snap_ok(&s)) {
 		/* The head has its place behind a type and a length, like all that is fixed. */
@@ -408,14 +409,26 @@ static void go_on_child(struct ik_child *child)
 	}
 }
 
-static void go_on(struct ik_conn *conn)
+/* One that has not gone on yet; NULL: all have. */
+static struct ik_child *waiting_child(const struct ik_conn *conn)
 {
 	IK_LIST_FOREACH(&conn->sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 
 		IK_LIST_FOREACH(&sa->children, l)
-			go_on_child(IK_ENTRY(l, struct ik_child, in_sa));
+			if (IK_ENTRY(l, struct ik_child, in_sa)->restored != IK_RESTORED_NOTHING)
+				return IK_ENTRY(l, struct ik_child, in_sa);
 	}
+	return NULL;
+}
+
+static void go_on(struct ik_conn *conn)
+{
+	struct ik_child *child;
+
+	/* One may end its IKE SA, and so take others off the list. */
+	while ((child = waiting_child(conn)))
+		go_on_child(child);
 	IK_LIST_FOREACH(&conn->e->lingering, link)
 		IK_ENTRY(link, struct ik_child, in_sa)->restored = IK_RESTORED_NOTHING;
 	IK_LIST_FOREACH(&conn->sas, link)

@@ -47,7 +47,8 @@ bool ike_settled(const struct ike_engine *e);
 
 /*
  * Writes the engine down. *ret is the caller's: ike_snapshot_free(). Afterwards the engine is good for ike_engine_free() alone: it takes no
- * input and gives no output. -EBUSY: outputs have not been taken; -ENOMEM; -EFBIG: then the engine goes on.
+ * input and gives no output. A connection that has more than a snapshot takes of one is left out, and made anew. -EBUSY: outputs have not been
+ * taken; -ENOMEM; -EFBIG: then the engine goes on.
  */
 int ike_engine_save(struct ike_engine *e, ike_time now, const uint8_t token[IKE_SNAPSHOT_TOKEN],
 		    uint8_t **ret, size_t *ret_size);

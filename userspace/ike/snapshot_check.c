@@ -413,6 +413,19 @@ static const char *exchange_unsound(const struct ik_conn *conn, const struct ik_
 	return NULL;
 }
 
+/* Does it have a last successor? */
+static bool line_ends(const struct ik_conn *conn, const struct ik_sa *sa)
+{
+	const struct ik_sa *heir = ik_sa_find(conn->e, sa->successor);
+
+	IK_LIST_FOREACH(&conn->sas, link) {
+		if (!heir)
+			return true;
+		heir = ik_sa_find(conn->e, heir->successor);
+	}
+	return !heir;
+}
+
 static const char *sa_unsound(const struct ik_conn *conn, const struct ik_sa *sa)
 {
 	bool offer = sa->state == IK_SA_REKEY_OFFER;
@@ -437,6 +450,8 @@ static const char *sa_unsound(const struct ik_conn *conn, const struct ik_sa *sa
 	    !is_ours(conn, sa->successor) || !is_ours(conn, sa->predecessor) ||
 	    !is_ours(conn, sa->rival) || !is_our_child(conn, sa->last_made))
 		return "an IKE SA that has to do with another connection's";
+	if (!line_ends(conn, sa))
+		return "IKE SAs that took each other's place";
 	IK_LIST_FOREACH(&sa->tasks, link)
 		if (!task_is_sound(conn, IK_ENTRY(link, struct ik_task, link)))
 			return "work on what is another connection's";

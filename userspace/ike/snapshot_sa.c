@@ -534,6 +534,7 @@ static void conn_fields(struct ik_snap *s, struct ik_conn *conn)
 	ik_snap_bool(s, &conn->held);
 	ik_snap_bool(s, &conn->up);
 	ik_snap_bool(s, &conn->acquired);
+	ik_snap_bool(s, &conn->asks_old);
 	ik_snap_uint(s, &conn->failures);
 	timer(s, conn->e, &conn->retry);
 	ik_snap_count(s, &n, IKE_MAX_CHILDREN);
@@ -548,22 +549,68 @@ static void conn_fields(struct ik_snap *s, struct ik_conn *conn)
 	}
 }
 
+/* Of those that repeat a refusal for a while the oldest are the ones to do without. */
+static size_t failed_too_many(const struct ik_conn *conn)
+{
+	size_t lasting = 0, failed = 0;
+
+	IK_LIST_FOREACH(&conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		lasting += ik_snap_sa_lasts(sa);
+		failed += ik_snap_sa_lasts(sa) && sa->state == IK_SA_FAILED;
+	}
+	if (lasting <= SAS_MAX)
+		return 0;
+	return lasting - SAS_MAX < failed ? lasting - SAS_MAX : failed;
+}
+
+/* Calls each that is written down; how many there are. */
+static size_t each_sa(struct ik_snap *s, const struct ik_conn *conn,
+		      void (*call)(struct ik_snap *s, struct ik_sa *sa))
+{
+	size_t without = failed_too_many(conn), n = 0;
+
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (!ik_snap_sa_lasts(sa))
+			continue;
+		if (sa->state == IK_SA_FAILED && without) {
+			without--;
+			continue;
+		}
+		if (call)
+			call(s, sa);
+		n++;
+	}
+	return n;
+}
+
+static size_t lingering_of(const struct ik_conn *conn)
+{
+	size_t n = 0;
+
+	IK_LIST_FOREACH(&conn->e->lingering, link)
+		n += IK_ENTRY(link, struct ik_child, in_sa)->conn == conn;
+	return n;
+}
+
+bool ik_snap_conn_fits(const struct ik_conn *conn)
+{
+	return each_sa(NULL, conn, NULL) <= SAS_MAX &&
+	       lingering_of(conn) <= SAS_MAX * IKE_MAX_CHILDREN;
+}
+
 void ik_snap_conn_save(struct ik_snap *s, struct ik_conn *conn)
 {
-	struct ike_engine *e = conn->e;
-	size_t sas = 0, lingering = 0;
+	size_t sas = each_sa(s, conn, NULL), lingering = lingering_of(conn);
 
 	conn_fields(s, conn);
-	IK_LIST_FOREACH(&conn->sas, link)
-		sas += ik_snap_sa_lasts(IK_ENTRY(link, struct ik_sa, in_conn));
 	ik_snap_count(s, &sas, SAS_MAX);
-	IK_LIST_FOREACH(&conn->sas, link)
-		if (ik_snap_sa_lasts(IK_ENTRY(link, struct ik_sa, in_conn)))
-			sa_save(s, IK_ENTRY(link, struct ik_sa, in_conn));
-	IK_LIST_FOREACH(&e->lingering, link)
-		lingering += IK_ENTRY(link, struct ik_child, in_sa)->conn == conn;
+	(void)each_sa(s, conn, sa_save);
 	ik_snap_count(s, &lingering, SAS_MAX * IKE_MAX_CHILDREN);
-	IK_LIST_FOREACH(&e->lingering, link)
+	IK_LIST_FOREACH(&conn->e->lingering, link)
 		if (IK_ENTRY(link, struct ik_child, in_sa)->conn == conn)
 			child_save(s, IK_ENTRY(link, struct ik_child, in_sa));
 }
@@ -602,7 +649,7 @@ void ik_snap_conn_undo(struct ik_conn *conn)
 		if (IK_ENTRY(link, struct ik_child, in_sa)->conn == conn)
 			ik_child_free(IK_ENTRY(link, struct ik_child, in_sa));
 	ik_timer_stop(e, &conn->retry);
-	conn->held = conn->up = conn->acquired = conn->restored = false;
+	conn->held = conn->up = conn->acquired = conn->asks_old = conn->restored = false;
 	conn->failures = 0;
 	memset(conn->slots, 0, conn->config->c.n_children * sizeof(*conn->slots));
 }

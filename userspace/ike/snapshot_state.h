@@ -20,7 +20,9 @@ struct ik_kernel {
 
 /* ------------------------------------------------------------------ snapshot_sa.c */
 
-/* All that the connection has: what negotiations were under way, and nobody waits for, is left out. */
+/* Has the connection no more than a snapshot takes of one? Where refusals are what is too much, the oldest are left out. */
+bool ik_snap_conn_fits(const struct ik_conn *conn);
+/* All that one that fits has: what negotiations were under way, and nobody waits for, is left out. */
 void ik_snap_conn_save(struct ik_snap *s, struct ik_conn *conn);
 /* Into a connection that has nothing. After an error what was made so far is there: ik_snap_conn_undo(). */
 void ik_snap_conn_restore(struct ik_snap *s, struct ik_conn *conn);

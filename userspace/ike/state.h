@@ -79,12 +79,12 @@ struct ik_config {
 	struct ike_connection_config c;
 };
 
-/* What is known of one of a connection's configured children, whether it is up or not. */
 /* The peer answers one CREATE_CHILD_SA of ours after the other with TEMPORARY_FAILURE; zeros: it does not. Not handed over: who goes on counts anew. */
 struct ik_not_now {
 	ike_time since, last;
 };
 
+/* What is known of one of a connection's configured children, whether it is up or not. */
 struct ik_slot {
 	ike_time retry_at;
 	struct ik_not_now not_now; /* to make this child, or new keys for it */
@@ -287,6 +287,7 @@ struct ik_setup {
 	size_t cookie_len;
 	unsigned cookies, ke_retries;
 	bool anew; /* initiator: what the peer asked for is to be sent, unless it answers before */
+	uint16_t asked;	    /* with this notification; 0: it did not */
 	uint8_t hashes[64]; /* SIGNATURE_HASH_ALGORITHMS of the peer */
 	size_t n_hashes;
 	bool hashes_seen;
@@ -442,7 +443,7 @@ struct ike_engine {
 	bool nonces_wanted;
 	struct ik_out *out_first, **out_last, *out_shown;
 	struct ik_bucket clear_errors, clear_ke, clear_reports, sealed_reports, debug_reports,
-		limit_reports, clear_hints;
+		limit_reports, clear_hints, unknown_spis;
 	struct {
 		uint64_t key;
 		ike_time at;
@@ -544,6 +545,8 @@ static inline bool ik_sa_is_up(const struct ik_sa *sa)
 }
 /* Ends without a word to the peer. A negotiation that is not up yet counts as failed. */
 void ik_sa_kill(struct ik_sa *sa);
+/* The same for an attempt of ours that is not needed any more: that nobody has refused. */
+void ik_sa_give_up(struct ik_sa *sa);
 /* A fatal error was answered (section 2.21): it ends, and is kept a while to repeat the answer. */
 void ik_sa_fail(struct ik_sa *sa);
 /* With DELETE to the peer if it is up. */
@@ -678,6 +681,8 @@ void ik_child_watch(struct ik_child *child, ike_time time);
 /* An installed Child SA of the connection and index, other than not, that can carry traffic; NULL. */
 struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 			     const struct ik_child * not );
+/* One like that beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
+struct ik_child *ik_child_twin(const struct ik_child *child);
 /* The same, within one IKE SA and whatever its state, if it is there for traffic. */
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
 struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out);
@@ -701,7 +706,7 @@ void ik_child_offer(struct ik_child *child, struct ike_builder *b, enum ike_ke_u
 		    uint16_t first_ke, struct ike_view nonce, const struct ike_dh *dh);
 /* What the peer chose: 0; -ENOENT after a report: no Child SA; -EPROTO: one that cannot be, to be deleted. */
 int ik_child_answered(struct ik_child *child, const struct ik_config *config,
-		      enum ike_ke_use ke_use, const struct ike_content *content,
+		      enum ike_ke_use ke_use, uint16_t first_ke, const struct ike_content *content,
 		      struct ike_choice *ret);
 
 /* child_r.c: we are asked */
