@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Everything that one side can begin against everything that the other one can, a moment apart, with the first messages of either
- * side lost (RFC 7296 sections 2.8.1, 2.8.2 and 2.25): rekeyings of IKE and Child SAs, both at once, the end of a Child SA, a
+ * side lost (RFC 7296 sections 2.8.1, 2.8.2 and 2.25): rekeyings of IKE and Child SAs, both at once, a Child SA more, the end of one, a
  * re-authentication. Afterwards there is one of everything, it works, and unless an SA was ended on purpose no packet was lost.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "ike/state.h"
+#include "lib/sim_open.h"
 #include "lib/sim_private.h"
 
 enum act {
@@ -18,6 +19,7 @@ enum act {
 	ACT_END_CHILD,
 	ACT_REAUTHENTICATE,
 	ACT_END_IKE,
+	ACT_CREATE_CHILD, /* a second one, which traffic asks for */
 	N_ACTS,
 };
 
@@ -25,10 +27,12 @@ struct losses {
 	const struct sim_node *a;
 	unsigned lose[2]; /* bit n: the n-th IKE datagram of a, of b */
 	unsigned n[2];
+	unsigned not_now[2]; /* TEMPORARY_FAILURE, from each side: said, or repeated */
 };
 
 static enum sim_verdict lose_tap(struct sim *s, struct sim_packet *p)
 {
+	static struct sim_opened opened;
 	struct losses *l = s->tap_ctx;
 	unsigned from_b, n;
 
@@ -36,6 +40,9 @@ static enum sim_verdict lose_tap(struct sim *s, struct sim_packet *p)
 		return SIM_PASS;
 	from_b = !cg_addr_equal(&p->from.addr, &l->a->addr);
 	n = l->n[from_b]++;
+	l->not_now[from_b] += sim_open(s, p, &opened) &&
+			      opened.msg.header.exchange == IKE_EXCHANGE_CREATE_CHILD_SA &&
+			      ike_content_notify(&opened.content, IKE_N_TEMPORARY_FAILURE, 0);
 	return n < 8 && (l->lose[from_b] >> n & 1) ? SIM_DROP : SIM_PASS;
 }
 
@@ -55,8 +62,31 @@ static void act(struct sim *s, struct sim_node *n, enum act what)
 		sim_forget_flows(s);
 		ike_binding_dead(n->engine, s->now, sim_count(n, 1).last.binding, "a test says so");
 		break;
+	case ACT_CREATE_CHILD: ike_acquire(n->engine, s->now, 1, 1); break;
 	case N_ACTS: break;
 	}
+	sim_node_drain(n);
+}
+
+static void second_child(struct sim_node *a, struct sim_node *b)
+{
+	sim_child(&a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+	sim_child(&b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+}
+
+/* Up with the first child; traffic asks for the second one later, if at all. */
+static void connect_with_one(struct sim *s, struct sim_node *a, struct sim_node *b)
+{
+	second_child(a, b);
+	a->conns[0].config.start = b->conns[0].config.start = IKE_START_ON_TRAFFIC;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	ike_acquire(a->engine, s->now, 1, 0);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(sim_count(a, 1).children_up, 1);
+	assert_int_equal(sim_count(b, 1).children_up, 1);
+	assert_true(a->conns[0].flows[0].flowing);
+	assert_true(b->conns[0].flows[0].flowing);
 }
 
 static void collide(uint64_t seed, enum act ours, enum act theirs, bool additional)
@@ -64,20 +94,22 @@ static void collide(uint64_t seed, enum act ours, enum act theirs, bool addition
 	struct sim *s = sim_new(seed);
 	bool ended = ours == ACT_END_CHILD || ours == ACT_END_IKE || theirs == ACT_END_CHILD ||
 		     theirs == ACT_END_IKE;
+	bool create = ours == ACT_CREATE_CHILD || theirs == ACT_CREATE_CHILD;
 	struct losses losses = {};
 	struct sim_node *a, *b;
 	uint64_t spi;
 
 	sim_pair(s, &a, &b);
 	b->conns[0].config.mode = seed % 2 ? IKE_MODE_DEFAULT : IKE_MODE_RESPONDER_ONLY;
-	if (seed % 3 == 0) {
-		sim_child(&a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
-		sim_child(&b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
-	}
+	if (seed % 3 == 0)
+		second_child(a, b);
 	if (additional)
 		sim_pair_additional(a, b);
 	s->traffic = 10 * SIM_MS;
-	sim_connect(s, a, b);
+	if (create)
+		connect_with_one(s, a, b);
+	else
+		sim_connect(s, a, b);
 	losses.a = a;
 	/* Mostly few are lost, sometimes all of the first ones. */
 	for (int i = 0; i < 2; i++)
@@ -88,7 +120,11 @@ static void collide(uint64_t seed, enum act ours, enum act theirs, bool addition
 	act(s, a, ours);
 	sim_run(s, seeded_next(&s->random) % (seed % 4 ? 60 * SIM_MS : 3 * SIM_S));
 	act(s, b, theirs);
-	sim_run(s, 150 * SIM_S);
+	sim_run(s, 90 * SIM_S);
+	/* What was ended comes back as traffic asks for it. */
+	for (uint32_t i = 0; create && ended && i < 2; i++)
+		ike_acquire(a->engine, s->now, 1, i);
+	sim_run(s, 60 * SIM_S);
 	sim_assert_rest(s);
 	if (ended)
 		sim_forget_flows(s);
@@ -125,6 +161,103 @@ static void test_every_pair_with_additional_key_exchanges(void **state)
 	(void)state;
 	for (uint64_t seed = of.first; seed < of.first + of.n; seed++)
 		collide(seed, (enum act)(seed % N_ACTS), (enum act)(seed / N_ACTS % N_ACTS), true);
+}
+
+/*
+ * A Child SA is asked for by one side while the other one rekeys the IKE SA, or ends it, before either request gets there. Each side says that it cannot now (section
+ * 2.25.2), but who hears that the IKE SA ends, which it does. The first Child SA loses nothing while there is an IKE SA.
+ */
+static void create_against(uint64_t seed, enum act other, bool ours, bool additional, bool lossy)
+{
+	struct sim *s = sim_new(seed);
+	struct losses losses = {};
+	struct sim_node *a, *b, *creates, *acts;
+	bool ended = other == ACT_END_IKE;
+
+	sim_pair(s, &a, &b);
+	if (additional)
+		sim_pair_additional(a, b);
+	s->traffic = 10 * SIM_MS;
+	s->delay_min = s->delay_max = 20 * SIM_MS;
+	connect_with_one(s, a, b);
+	creates = ours ? a : b;
+	acts = ours ? b : a;
+	losses.a = a;
+	for (int i = 0; lossy && i < 2; i++)
+		losses.lose[i] = (unsigned)(seeded_next(&s->random) & 0x1e);
+	s->tap = lose_tap;
+	s->tap_ctx = &losses;
+	if (seed % 2)
+		act(s, creates, ACT_CREATE_CHILD);
+	else
+		act(s, acts, other);
+	sim_run(s, seeded_next(&s->random) % s->delay_min);
+	if (seed % 2)
+		act(s, acts, other);
+	else
+		act(s, creates, ACT_CREATE_CHILD);
+	sim_run(s, 90 * SIM_S);
+	assert_true(losses.not_now[ours] > 0);
+	assert_int_equal(losses.not_now[!ours] > 0, !ended);
+	for (uint32_t i = 0; ended && i < 2; i++)
+		ike_acquire(a->engine, s->now, 1, i);
+	sim_run(s, 10 * SIM_S);
+	sim_assert_rest(s);
+	if (!ended) {
+		assert_int_equal(sim_reports(acts, "ike-rekeyed"), 1);
+		assert_int_equal(sim_reports(a, "ike-established"), 1);
+	}
+	assert_true(a->conns[0].flows[1].flowing && b->conns[0].flows[1].flowing);
+	if (!ended)
+		sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static void test_a_child_sa_is_asked_for_as_the_ike_sa_is_rekeyed(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 9300; seed < 9316; seed++)
+		create_against(seed, ACT_REKEY_IKE, seed / 2 % 2, seed / 4 % 2, seed / 8 % 2);
+}
+
+static void test_a_child_sa_is_asked_for_as_the_ike_sa_ends(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 9350; seed < 9358; seed++)
+		create_against(seed, ACT_END_IKE, seed / 2 % 2, false, seed / 4 % 2);
+}
+
+/* Both sides ask for the same one: there is one, at once, and where requests are lost in the end. */
+static void test_a_child_sa_is_asked_for_by_both(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 9400; seed < 9416; seed++) {
+		struct sim *s = sim_new(seed);
+		struct losses losses = {};
+		struct sim_node *a, *b;
+		bool lossy = seed % 2;
+
+		sim_pair(s, &a, &b);
+		s->traffic = 10 * SIM_MS;
+		s->delay_min = s->delay_max = 20 * SIM_MS;
+		connect_with_one(s, a, b);
+		losses.a = a;
+		for (int i = 0; lossy && i < 2; i++)
+			losses.lose[i] = (unsigned)(seeded_next(&s->random) & 0x1f);
+		s->tap = lose_tap;
+		s->tap_ctx = &losses;
+		act(s, seed / 2 % 2 ? a : b, ACT_CREATE_CHILD);
+		sim_run(s, seeded_next(&s->random) % s->delay_min);
+		act(s, seed / 2 % 2 ? b : a, ACT_CREATE_CHILD);
+		sim_run(s, lossy ? 60 * SIM_S : 200 * SIM_MS);
+		sim_assert_rest(s);
+		assert_int_equal(losses.not_now[1], 0);
+		assert_true(losses.not_now[0] > 0 || lossy);
+		assert_int_equal(sim_reports(a, "child-refused") + sim_reports(b, "child-refused"),
+				 0);
+		sim_assert_no_gaps(s);
+		sim_free(s);
+	}
 }
 
 static struct ik_child *rekeyed_by_both(const struct sim_node *n)
@@ -306,6 +439,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_pair_of_acts),
 		cmocka_unit_test(test_every_pair_with_additional_key_exchanges),
+		cmocka_unit_test(test_a_child_sa_is_asked_for_as_the_ike_sa_is_rekeyed),
+		cmocka_unit_test(test_a_child_sa_is_asked_for_as_the_ike_sa_ends),
+		cmocka_unit_test(test_a_child_sa_is_asked_for_by_both),
 		cmocka_unit_test(test_peer_that_keeps_what_it_made_in_vain),
 		cmocka_unit_test(test_peer_that_makes_last_what_has_to_go),
 		cmocka_unit_test(test_peer_that_is_silent_afterwards),

@@ -176,6 +176,51 @@ static void test_forged_errors_end_nothing(void **state)
 	forged(IKE_N_INVALID_KE_PAYLOAD, other, sizeof(other), 0);
 }
 
+/* The only answer that is not lost is that to the sixth transmission, half a minute after the first error. It is taken, and the error has been told of by then. */
+static void test_a_late_answer_counts_more_than_an_early_error(void **state)
+{
+	static const struct {
+		uint16_t type;
+		const char *event;
+	} ways[] = {{IKE_N_NO_PROPOSAL_CHOSEN, "no-proposal-chosen"},
+		    {IKE_N_INVALID_SYNTAX, "peer-refused"},
+		    {IKE_N_INVALID_KE_PAYLOAD, "no-proposal-chosen"}};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(ways) / sizeof(ways[0]); i++) {
+		struct forger f = {.type = ways[i / 2].type, .drops = 5};
+		struct sim *s = sim_new(330 + i);
+		const struct sim_report *told;
+		struct sim_node *a, *b;
+		ike_time begun = s->now;
+		bool admitted = i % 2;
+
+		sim_pair(s, &a, &b);
+		if (!admitted)
+			(void)snprintf(b->conns[0].ca, sizeof(b->conns[0].ca), "root-z");
+		s->tap = forge_tap;
+		s->tap_ctx = &f;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		sim_run(s, 20 * SIM_S);
+		told = sim_report(a, ways[i / 2].event);
+		assert_non_null(told);
+		assert_in_range(told->at - begun, IK_UNAUTH_GRACE, IK_UNAUTH_GRACE + SIM_S);
+		/* That attempt goes on, and what comes of it is told as well. */
+		while (!a->signs && s->now < begun + 30 * SIM_S)
+			sim_run(s, 50 * SIM_MS);
+		sim_run(s, SIM_S / 2);
+		assert_int_equal(f.drops, 0);
+		assert_int_equal(a->signs, 1);
+		if (admitted)
+			sim_assert_rest(s);
+		else
+			assert_string_equal(a->reports[1].event, "peer-refused");
+		assert_int_equal(a->n_reports, admitted ? 3 : 2);
+		sim_free(s);
+	}
+}
+
 /* Who sees all requests asks for one key exchange after the other, none of which the responder has, until there is no try left. */
 static void test_forged_key_exchanges_end_nothing(void **state)
 {
@@ -620,6 +665,7 @@ int main(void)
 		cmocka_unit_test(test_protected_messages_cannot_be_tampered_with),
 		cmocka_unit_test(test_tampered_first_messages_do_no_lasting_harm),
 		cmocka_unit_test(test_forged_errors_end_nothing),
+		cmocka_unit_test(test_a_late_answer_counts_more_than_an_early_error),
 		cmocka_unit_test(test_forged_key_exchanges_end_nothing),
 		cmocka_unit_test(test_a_weak_group_lasts_until_there_are_new_keys),
 		cmocka_unit_test(test_forged_beginnings_are_outlasted),

@@ -73,6 +73,69 @@ static void test_no_common_ike_proposal(void **state)
 	sim_free(s);
 }
 
+struct beginnings {
+	uint64_t spi;
+	unsigned attempts, transmissions; /* of the last one */
+};
+
+static enum sim_verdict count_beginnings(struct sim *s, struct sim_packet *p)
+{
+	struct beginnings *k = s->tap_ctx;
+	uint64_t spi = ike_load_u64(p->data);
+
+	if (p->esp || p->data[18] != IKE_EXCHANGE_SA_INIT || (p->data[19] & IKE_FLAG_RESPONSE))
+		return SIM_PASS;
+	if (k->spi != spi)
+		*k = (struct beginnings){.spi = spi, .attempts = k->attempts + 1};
+	k->transmissions++;
+	return SIM_PASS;
+}
+
+/*
+ * A refusal in clear may be anybody's: it is told of soon, once, and the attempt goes on as if the peer were silent. So a peer that is configured better meanwhile
+ * is met by a repetition.
+ */
+static void test_a_refusal_is_told_soon_and_the_attempt_goes_on(void **state)
+{
+	struct sim *s = sim_new(7);
+	struct beginnings k = {};
+	struct sim_node *a, *b;
+	struct ike_policy ours, theirs;
+	ike_time begun = s->now;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_policy(&ours, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519");
+	sim_policy(&theirs, IKE_PROTOCOL_IKE, "AES_GCM_16-128 PRF_HMAC_SHA2_256 CURVE25519");
+	a->conns[0].config.ike_policy = &ours;
+	b->conns[0].config.ike_policy = &theirs;
+	s->tap = count_beginnings;
+	s->tap_ctx = &k;
+	start(a, b);
+	assert_true(sim_until(s, 20 * SIM_S, first_failed));
+	assert_in_range(s->now - begun, 15 * SIM_S, 16 * SIM_S);
+	says(a, "no-proposal-chosen", "AES_GCM_16-256");
+	sim_run(s, 43 * SIM_S);
+	assert_int_equal(sim_count(a, 1).sas, 1);
+	assert_int_equal(k.attempts, 1);
+	assert_int_equal(k.transmissions, 1 + IK_RETRANSMIT_TRIES);
+	/* Its end is nothing new, the next one's refusal is. */
+	sim_run(s, 20 * SIM_S);
+	assert_int_equal(k.attempts, 2);
+	assert_int_equal(a->n_reports, 1);
+	sim_run(s, 20 * SIM_S);
+	assert_int_equal(sim_reports(a, "no-proposal-chosen"), 2);
+	/* Again and again, no more often than where nobody answers. */
+	sim_run(s, 3600 * SIM_S);
+	assert_in_range(k.attempts, 20, 60);
+	assert_in_range(a->n_reports, k.attempts - 1, k.attempts);
+	assert_int_equal(sim_reports(a, "no-proposal-chosen"), a->n_reports);
+	b->conns[0].config.ike_policy = &ours;
+	sim_conn_set(b, &b->conns[0]);
+	sim_assert_up(s, 80 * SIM_S);
+	sim_free(s);
+}
+
 /* The engine reads no names: what the operator sees is what the caller says that the identity is. */
 static void test_our_identity_is_told_as_text(void **state)
 {
@@ -355,7 +418,7 @@ static void test_who_only_initiates_answers_nobody(void **state)
 	assert_true(sim_until(s, 60 * SIM_S, both_failed));
 	says(b, "no-connection", "192.0.2.1:500 wants to connect");
 	says(a, "no-proposal-chosen", "198.51.100.1:500");
-	assert_int_equal(sim_count(a, 1).sas, 0);
+	assert_int_equal(sim_count(a, 1).up, 0);
 	assert_int_equal(ike_up(b->engine, s->now, 1), 0);
 	sim_assert_up(s, 10 * SIM_S);
 	sim_free(s);
@@ -632,6 +695,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_common_ike_proposal),
+		cmocka_unit_test(test_a_refusal_is_told_soon_and_the_attempt_goes_on),
 		cmocka_unit_test(test_our_identity_is_told_as_text),
 		cmocka_unit_test(test_peer_trusts_another_root),
 		cmocka_unit_test(test_peer_is_somebody_else),

@@ -209,6 +209,43 @@ static void in_and_spread(const ike_time times[], size_t n, ike_time low, ike_ti
 	assert_true(last - first >= spread);
 }
 
+/* What traffic has asked for goes along to another IKE SA, and nothing else is made there. */
+static void test_a_new_ike_sa_has_what_traffic_asked_for(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		struct sim *s = sim_new(60 + i);
+		struct sim_node *a, *b, *asks;
+		bool both = i % 2, childless = i / 2 == 1;
+
+		sim_pair(s, &a, &b);
+		sim_child(&a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+		sim_child(&b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+		a->conns[0].config.start = b->conns[0].config.start = IKE_START_ON_TRAFFIC;
+		a->conns[0].config.childless = childless;
+		s->traffic = 50 * SIM_MS;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		ike_acquire(a->engine, s->now, 1, both ? 0 : 1);
+		sim_run(s, 5 * SIM_S);
+		/* By the side that did not begin as well. */
+		asks = i / 2 == 2 ? b : a;
+		if (both)
+			ike_acquire(asks->engine, s->now, 1, 1);
+		sim_run(s, 5 * SIM_S);
+		assert_int_equal(sim_count(a, 1).children_up, both ? 2 : 1);
+		assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+		sim_run(s, 100 * SIM_S);
+		assert_int_equal(sim_reports(a, "ike-established"), 2);
+		assert_int_equal(sim_count(a, 1).up, 1);
+		assert_int_equal(sim_count(a, 1).children_up, both ? 2 : 1);
+		assert_int_equal(a->n_sad, both ? 2 : 1);
+		assert_int_equal(b->n_sad, both ? 2 : 1);
+		sim_assert_no_gaps(s);
+		sim_free(s);
+	}
+}
+
 static void test_pauses_spread(void **state)
 {
 	struct sim *s = sim_new(50);
@@ -286,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_modes_say_who_begins_and_not_who_rekeys),
 		cmocka_unit_test(test_by_hand_the_one_that_is_told_begins),
 		cmocka_unit_test(test_traffic_brings_it_up_again),
+		cmocka_unit_test(test_a_new_ike_sa_has_what_traffic_asked_for),
 		cmocka_unit_test(test_pauses_spread),
 		cmocka_unit_test(test_no_two_give_up_alike),
 	};

@@ -211,11 +211,14 @@ static void fail(struct ik_sa *sa, int r)
 	ik_sa_kill(sa);
 }
 
-/* The child that is asked for in IKE_AUTH: the one that traffic wants, or the first. */
+/* The child that is asked for in IKE_AUTH: the one that traffic wants, or one that is to go on, or the first. */
 static uint32_t first_index(const struct ik_conn *conn)
 {
 	for (uint32_t i = 0; i < conn->config->c.n_children; i++)
 		if (conn->slots[i].wanted)
+			return i;
+	for (uint32_t i = 0; i < conn->config->c.n_children; i++)
+		if (ik_child_of(conn, i, NULL))
 			return i;
 	return 0;
 }

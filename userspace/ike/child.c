@@ -673,6 +673,22 @@ void ik_child_failed(struct ik_conn *conn, uint32_t index)
 	slot->retry_at = conn->e->now + ik_jitter(conn->e, (3 * IK_SECOND) << n, 75, 125);
 }
 
+/* Is it up in an IKE SA that is to go? Then it is to be up in the one that stays. */
+static bool goes_along(const struct ik_conn *conn, uint32_t index)
+{
+	IK_LIST_FOREACH(&conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+		const struct ik_child *child;
+
+		if (!ik_sa_is_up(sa) || !sa->redundant)
+			continue;
+		child = ik_child_in(sa, index);
+		if (child && child->state == IK_CHILD_UP)
+			return true;
+	}
+	return false;
+}
+
 void ik_children_ensure(struct ik_conn *conn)
 {
 	struct ike_engine *e = conn->e;
@@ -690,8 +706,8 @@ void ik_children_ensure(struct ik_conn *conn)
 		for (uint32_t i = 0; i < c->n_children; i++) {
 			struct ik_slot *slot = &conn->slots[i];
 
-			if (!slot->wanted &&
-			    (!sa->owner || (c->start == IKE_START_ON_TRAFFIC && !conn->up)))
+			if (!slot->wanted && (!sa->owner || (c->start == IKE_START_ON_TRAFFIC &&
+							     !conn->up && !goes_along(conn, i))))
 				continue;
 			if (ik_child_in(sa, i) || ik_task_queued(sa, IK_TASK_CHILD_CREATE, 0, i))
 				continue;

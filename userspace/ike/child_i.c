@@ -253,10 +253,11 @@ failed:
 	return r;
 }
 
-/* None was made: one that is missing is asked for again, after a while. */
+/* None was made: one that is missing is asked for again, after a while. It is not if the peer has asked for the same one meanwhile. */
 static void create_failed(struct ik_sa *sa, uint32_t index)
 {
-	ik_child_failed(sa->conn, index);
+	if (!ik_child_in(sa, index))
+		ik_child_failed(sa->conn, index);
 	ik_children_ensure(sa->conn);
 }
 

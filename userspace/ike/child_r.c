@@ -229,6 +229,17 @@ static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	return 0;
 }
 
+/*
+ * Both sides ask for the same one at once, which would make two, and neither is the newer one to both. So the side that made the IKE SA has its own, and refuses
+ * the peer's until that is up.
+ */
+static bool asked_by_both(const struct ik_sa *sa, uint32_t index)
+{
+	const struct ik_child *own = sa->initiator ? ik_child_in(sa, index) : NULL;
+
+	return own && own->ours && !own->replaces && own->state != IK_CHILD_UP;
+}
+
 static void not_installed(struct ik_sa *sa, struct ik_child *child, struct ik_child *old)
 {
 	ik_child_end(child, false);
@@ -320,6 +331,12 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	if (r < 0) {
 		free(v);
 		refuse(sa, id, fault.notify);
+		return;
+	}
+	if (!old && asked_by_both(sa, child->index)) {
+		ik_child_end(child, false);
+		free(v);
+		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
 		return;
 	}
 	sa->serving = v;

@@ -535,8 +535,8 @@ static void life_fired(struct ike_engine *e, struct ik_timer *t)
 	struct ik_sa *heir;
 
 	switch (sa->state) {
+	case IK_SA_INIT_SENT: ik_init_tell(sa); break;
 	case IK_SA_NONCE:
-	case IK_SA_INIT_SENT: ik_init_timeout(sa); break;
 	case IK_SA_INTERMEDIATE_SENT:
 	case IK_SA_AUTH_SENT:
 	case IK_SA_REKEY_OFFER: break;

@@ -187,8 +187,8 @@ __attribute__((format(printf, 2, 3))) static int unusable(struct ik_sa *sa, cons
 	return -EBADMSG;
 }
 
-/* Our attempt is over: says why, as far as one can know. */
-void ik_init_timeout(struct ik_sa *sa)
+/* As far as one can know. */
+void ik_init_tell(struct ik_sa *sa)
 {
 	const struct ike_connection_config *c = &sa->config->c;
 	char remote[CG_ENDPOINT_SIZE], local[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF],
@@ -234,21 +234,24 @@ void ik_init_timeout(struct ik_sa *sa)
 			sa->active ? sa->active->tries + 1 : 0,
 			cg_endpoint_format(&sa->local, local),
 			sa->active ? (unsigned)((sa->e->now - sa->created) / IK_SECOND) : 0);
+}
+
+void ik_init_timeout(struct ik_sa *sa)
+{
+	ik_init_tell(sa);
 	ik_sa_kill(sa);
 }
 
 /*
- * An error in clear: remembered, answered by patience. The attempt ends early, but not before a valid answer to what was
- * sent, and sent again, had time to come.
+ * An error in clear, which anybody can say: the operator hears of it when a valid answer to what was sent, and sent again, had time to come. The attempt goes on
+ * as if nobody had said anything, since one may come still; a peer that meant it may also have been told better by then.
  */
 static void clear_error(struct ik_sa *sa, uint16_t type)
 {
-	ike_time end = sa->e->now + IK_UNAUTH_GRACE;
-
-	if (!sa->setup->clear_error) {
-		sa->setup->clear_error = type;
-		ik_timer_set(sa->e, &sa->life, end);
-	}
+	if (sa->setup->clear_error)
+		return;
+	sa->setup->clear_error = type;
+	ik_timer_set(sa->e, &sa->life, sa->e->now + IK_UNAUTH_GRACE);
 }
 
 /* Another message is to be sent, unless an answer to this one comes before. */
@@ -413,6 +416,8 @@ void ik_init_response(struct ike_engine *e, const struct cg_endpoint *local,
 	}
 	sa->active = ik_exchange_free(sa->active);
 	ik_timer_stop(e, &sa->life);
+	/* Of an error that was nobody's last word. What fails from here on is told as well. */
+	sa->reported = false;
 	sa->next_id = 1;
 	sa->last_in = e->now;
 	nat = sa->nat_local || sa->nat_peer;

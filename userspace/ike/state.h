@@ -54,8 +54,8 @@ enum {
 #define IK_JUDGE_TIME	    (60 * IK_SECOND) /* for the caller to sign, or to judge */
 #define IK_SIGN_AGAIN	    (1 * IK_SECOND)
 #define IK_AWAIT_TIME	    (180 * IK_SECOND) /* for our certificate, while the peer repeats itself */
-#define IK_FAILED_TIME	    (15 * IK_SECOND) /* a refusal is repeated so long */
-#define IK_UNAUTH_GRACE	    (15 * IK_SECOND) /* a valid answer may still come after an error in clear */
+#define IK_FAILED_TIME	    (15 * IK_SECOND)  /* a refusal is repeated so long */
+#define IK_UNAUTH_GRACE	    (15 * IK_SECOND)  /* an error in clear is told of after that */
 #define IK_KEEPALIVE	    (20 * IK_SECOND)  /* RFC 3948 section 4 */
 #define IK_LINGER	    (5 * IK_SECOND)   /* a replaced Child SA still receives so long */
 #define IK_FOLLOWUP_TIME    (20 * IK_SECOND)  /* for the peer to go on (RFC 9370 section 2.2.4) */
@@ -598,6 +598,8 @@ int ik_init_start(struct ik_conn *conn, bool reauth);
 void ik_init_resume(struct ik_sa *sa);
 /* No answer came but a COOKIE: begins anew with it. false: there was none. */
 bool ik_init_anew(struct ik_sa *sa);
+/* Tells why the attempt fails, once; it goes on. */
+void ik_init_tell(struct ik_sa *sa);
 void ik_init_timeout(struct ik_sa *sa);
 /*
  * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one

@@ -219,6 +219,7 @@ struct sim {
 	char first_gap[200];
 	bool quiet;
 	struct sim_seen *sent; /* of sim_watch.c */
+	uint64_t ke_values;    /* of key exchanges, that were sent: each in one */
 	uint64_t
 		looked; /* engines are looked into with every event when they are few, else in turn */
 };

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What must hold whatever happens, looked at with every datagram and every event of a simulation: IVs are never used for two
- * messages, message IDs grow by one, no key of a Child SA comes twice, and what an engine keeps fits together. A seed under which
+ * messages, message IDs grow by one, no value of a key exchange is sent in two, no key of a Child SA comes twice, and what an engine keeps fits together. A seed under which
  * something does not hold fails there and then.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ike/sk.h"
 #include "ike/state.h"
 #include "sim_private.h"
 
@@ -73,6 +74,63 @@ static void broken(struct sim *s, const char *what, const struct sim_node *n)
 	fail_msg("at %.6f s, node %s: %s", (double)s->now / SIM_S, n->name, what);
 }
 
+/*
+ * Section 2.12 allows to use a value again; certgate does not. What belongs to one exchange are its repetitions, and those of IKE_SA_INIT with another COOKIE or group.
+ */
+static void watch_ke(struct sim_node *n, const struct ike_header *h, struct ike_view ke)
+{
+	uint64_t exchange = mix(h->exchange, &h->spi_i, sizeof(h->spi_i)), *value;
+	bool new;
+
+	if (ike_header_is_response(h) || h->exchange != IKE_EXCHANGE_SA_INIT)
+		exchange = mix(exchange, &h->spi_r, sizeof(h->spi_r));
+	exchange = mix(exchange, &h->message_id, sizeof(h->message_id));
+	exchange = mix(exchange, &h->flags, sizeof(h->flags)) | 1;
+	value = seen_at(n->sim->sent, mix(0x4b45, ke.data, ke.len), &new);
+	n->sim->ke_values += new;
+	if (new)
+		*value = exchange;
+	else if (*value != exchange)
+		broken(n->sim, "a value of a key exchange was sent in another one", n);
+}
+
+/* What is in a message that may have one; in fragments it is not looked for. */
+static void watch_exchange(struct sim_node *n, const uint8_t *data, size_t size)
+{
+	static uint8_t plain[IKE_MESSAGE_MAX];
+	static struct ike_payloads inner;
+	static struct ike_message msg;
+	const struct ike_payloads *payloads = &msg.outer;
+	const struct ike_payload *sk, *ke;
+	const struct ik_sa *sa;
+	size_t len;
+
+	switch (data[18]) {
+	case IKE_EXCHANGE_SA_INIT:
+	case IKE_EXCHANGE_INTERMEDIATE:
+	case IKE_EXCHANGE_CREATE_CHILD_SA:
+	case IKE_EXCHANGE_FOLLOWUP_KE: break;
+	default: /* a byte, not an enum */ return;
+	}
+	if (ike_message_parse(data, size, &msg, NULL) < 0)
+		return;
+	sk = ike_sk_find(&msg);
+	if (sk) {
+		sa = ik_sa_find(n->engine, ike_header_from_initiator(&msg.header)
+						   ? msg.header.spi_i
+						   : msg.header.spi_r);
+		if (sk->type != IKE_PAYLOAD_SK || !sa ||
+		    ike_sk_open(sa->initiator ? &sa->keys.initiator : &sa->keys.responder, &msg,
+				plain, &len) < 0 ||
+		    ike_payloads_parse(sk->next, IKE_VIEW(plain, len), &inner, NULL) < 0)
+			return;
+		payloads = &inner;
+	}
+	ke = ike_payloads_find(payloads, IKE_PAYLOAD_KE, 0);
+	if (ke)
+		watch_ke(n, &msg.header, ke->body);
+}
+
 void sim_watch_datagram(struct sim_node *n, const uint8_t *data, size_t size)
 {
 	struct sim *s = n->sim;
@@ -90,11 +148,12 @@ void sim_watch_datagram(struct sim_node *n, const uint8_t *data, size_t size)
 		return;
 	next = data[16];
 	flags = data[19];
-	if (next != IKE_PAYLOAD_SK && next != IKE_PAYLOAD_SKF)
-		return;
 	if (!s->sent)
 		s->sent = calloc(1, sizeof(*s->sent));
 	assert_non_null(s->sent);
+	watch_exchange(n, data, size);
+	if (next != IKE_PAYLOAD_SK && next != IKE_PAYLOAD_SKF)
+		return;
 	iv_at = next == IKE_PAYLOAD_SKF ? 36 : 32;
 	hash = mix(1, data, size) | 1;
 	key = mix(mix(flags & IKE_FLAG_INITIATOR, data, 16), data + iv_at, 8);
