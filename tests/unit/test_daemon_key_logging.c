@@ -277,8 +277,9 @@ static void says(struct main_world *w, enum msg_type type, int *fd)
 /* The next main knows nothing of it, and has nobody's keys written. */
 static void a_restart_ends_it(void **state _unused_)
 {
-	static const struct channel_ops ops = {main_world_message, main_world_closed,
-					       main_world_violation};
+	static const struct channel_ops ops = {.message = main_world_message,
+					       .closed = main_world_closed,
+					       .violation = main_world_violation};
 	struct main_world *w = world(true);
 	unsigned int restarted = 0;
 	int pair[2], fd;
