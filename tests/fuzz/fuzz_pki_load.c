@@ -37,7 +37,7 @@ static void check_certs(const struct pki_certs *certs)
 		_cleanup_(pki_cert_unrefp) struct pki_cert *again = NULL;
 
 		printable(cert->subject);
-		printable(cert->issuer);
+		printable(pki_cert_issuer(cert));
 		for (size_t j = 0; j < 4 && pki_cert_identity(cert, j, text, sizeof(text)); j++)
 			printable(text);
 		MUST(pki_cert_new(cert->der, cert->der_len, NULL, &again) == 0);
