@@ -24,9 +24,13 @@ echo 1..8
 result 'two places fill in a source of randomness' \
 	"$(grep -rn '\.fill *= ' userspace | grep -v -e '^userspace/daemon/role_ike.c:.*\.fill = fill_random}' -e '^userspace/ike/dh.c:.*\.fill = fill_known,')"
 result 'both are there' "$([ "$(grep -rn '\.fill *= ' userspace | wc -l)" = 2 ] || echo 'not two of them')"
+function_of() { # NAME: of role_ike.c, in one line
+	sed -n "/^static void $1(/,/^}/p" userspace/daemon/role_ike.c | tr -d '\n\t'
+}
 result "the engine's is OpenSSL's, or the end" \
-	"$(sed -n '/^static void fill_random/,/^}/p' userspace/daemon/role_ike.c | tr -d '\n' |
-		grep -q 'RAND_priv_bytes(buf, (int)len) != 1.*_exit(EXIT_FAILURE)' || echo 'fill_random is another one')"
+	"$(function_of draw | grep -q 'if (RAND_priv_bytes(buf, (int)len) == 1)return;.*_exit(EXIT_FAILURE);}$' || echo 'draw is another one'
+	function_of fill_random | grep -q 'if (len > SHORT) {draw(buf, len);return;}.*draw(ahead, sizeof(ahead));.*memcpy(buf, ahead + left, len);OPENSSL_cleanse(ahead + left, len);}$' ||
+		echo 'fill_random is another one')"
 result 'nothing is included from the tests' "$(grep -rnE '#include +"(\.\./|tests/|lib/|unit/)' userspace)"
 result 'nothing is seeded, or drawn from another generator' \
 	"$(grep -rnE '\b(seeded_[a-z]+|s?rand|s?random|[delnmj]rand48|rand_r|RAND_seed|RAND_add)\(' --include='*.[ch]' userspace)"

@@ -372,8 +372,8 @@ static int x25519_make(struct ike_dh *dh, const struct ike_random *random)
 
 static int x25519_shared(const struct ike_dh *dh, struct ike_view peer, uint8_t *ret)
 {
-	EVP_PKEY *other =
-		x25519_key(OSSL_PKEY_PARAM_PUB_KEY, EVP_PKEY_PUBLIC_KEY, peer.data, peer.len);
+	EVP_PKEY *other = x25519_key(OSSL_PKEY_PARAM_PUB_KEY, EVP_PKEY_PUBLIC_KEY, peer.data,
+				     peer.len);
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, dh->key, NULL);
 	static const uint8_t zeros[32];
 	size_t len = sizeof(zeros);

@@ -3,15 +3,15 @@
 #include "ike/natd.h"
 
 #include <openssl/evp.h>
-#include <pthread.h>
 
-/* Looked up once: there are four of these hashes in a handshake. Lasts as long as the process. */
-static EVP_MD *sha1;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void fetch(void)
+/* Looked up once: there are four of these hashes in a handshake. NULL: there is no memory. */
+static const EVP_MD *sha1(void)
 {
-	sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+	static _Thread_local EVP_MD *md;
+
+	if (!md)
+		md = EVP_MD_fetch(NULL, "SHA1", NULL);
+	return md;
 }
 
 int ike_natd_hash(uint64_t spi_i, uint64_t spi_r, const struct cg_endpoint *endpoint,
@@ -26,8 +26,7 @@ int ike_natd_hash(uint64_t spi_i, uint64_t spi_r, const struct cg_endpoint *endp
 	ike_store_u64(bytes + 8, spi_r);
 	memcpy(bytes + 16, endpoint->addr.bytes, addr_len);
 	ike_store_u16(bytes + 16 + addr_len, endpoint->port);
-	(void)pthread_once(&once, fetch);
-	return sha1 && EVP_Digest(bytes, 18 + addr_len, ret, NULL, sha1, NULL) ? 0 : -EIO;
+	return sha1() && EVP_Digest(bytes, 18 + addr_len, ret, NULL, sha1(), NULL) ? 0 : -EIO;
 }
 
 int ike_build_natd(struct ike_builder *b, uint64_t spi_i, uint64_t spi_r,

@@ -117,8 +117,7 @@ EVP_PKEY_CTX *pki_scheme_signing(enum pki_scheme scheme, EVP_PKEY *pkey, const E
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 
-	if (ctx && EVP_PKEY_sign_init(ctx) == 1 &&
-	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1 &&
+	if (ctx && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_CTX_set_signature_md(ctx, md) == 1 &&
 	    set_padding(ctx, scheme, /* salt_len= */ -1) == 1)
 		return ctx;
 	EVP_PKEY_CTX_free(ctx);

@@ -107,7 +107,8 @@ int pki_trust_new(const struct pki_certs *chain, const struct pki_certs *explici
 			return pki_fail(
 				err, -ENODATA,
 				"no trust anchor: \"%.160s\" is not self-signed; add the root \"%.160s\" to chain, or name the intermediate in trust_anchors",
-				trust->helpers.list[0]->subject, pki_cert_issuer(trust->helpers.list[0]));
+				trust->helpers.list[0]->subject,
+				pki_cert_issuer(trust->helpers.list[0]));
 		if ((chain && chain->n > 0) || (explicit_anchors && explicit_anchors->n > 0))
 			return pki_fail(
 				err, -ENODATA,
@@ -179,7 +180,8 @@ void pki_trust_lint(const struct pki_trust *trust, struct pki_findings *findings
 		if (!issued_by_any(&trust->anchors, cert) &&
 		    !issued_by_any(&trust->helpers, cert)) {
 			(void)snprintf(found, sizeof(found),
-				       "its issuer \"%.200s\" is not in the chain", pki_cert_issuer(cert));
+				       "its issuer \"%.200s\" is not in the chain",
+				       pki_cert_issuer(cert));
 			pki_findings_add(findings, PKI_RULE_TRUST_STRAY, PKI_WARNING, cert->subject,
 					 found,
 					 "the certificate of that issuer, or without this one");
