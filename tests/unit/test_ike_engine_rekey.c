@@ -284,6 +284,56 @@ static void test_down_right_after_a_rekeying_is_at_once(void **state)
 	}
 }
 
+static struct {
+	const struct sim_node *a, *b;
+	ike_time until;
+} lost;
+
+/* No answer to IKE_AUTH, for a while; and no DELETE of a before b has made a Child SA for both of its exchanges. */
+static enum sim_verdict lose_what_tells(struct sim *s, struct sim_packet *p)
+{
+	if (p->esp || s->now > lost.until)
+		return SIM_PASS;
+	if (cg_addr_equal(&p->from.addr, &lost.a->addr))
+		return p->data[18] == IKE_EXCHANGE_INFORMATIONAL && lost.b->n_sad < 3 ? SIM_DROP
+										      : SIM_PASS;
+	return p->data[18] == IKE_EXCHANGE_AUTH ? SIM_DROP : SIM_PASS;
+}
+
+/* Two Child SAs wait for the peer to use them when the one before them is deleted: it has the rekeyed one, and may not have the one of its re-authentication. */
+static void test_of_two_that_wait_the_peer_has_one(void **state)
+{
+	struct sim *s = sim_new(600);
+	struct sim_node *a, *b;
+	uint64_t sent;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->traffic = 8 * SIM_S;
+	sim_connect(s, a, b);
+	sim_run(s, 10 * SIM_S);
+	assert_true(a->conns[0].flows[0].flowing && b->conns[0].flows[0].flowing);
+	/* What a sends would tell b as well. */
+	for (sent = a->conns[0].flows[0].sent; a->conns[0].flows[0].sent == sent;)
+		sim_run(s, 10 * SIM_MS);
+	lost.a = a;
+	lost.b = b;
+	lost.until = s->now + 20 * SIM_S;
+	s->tap = lose_what_tells;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	sim_run(s, 100 * SIM_MS);
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(sim_reports(a, "child-rekeyed"), 1);
+	assert_int_equal(sim_reports(b, "ike-established"), 2);
+	assert_int_equal(sim_reports(a, "ike-established"), 1);
+	sim_run(s, 100 * SIM_S);
+	assert_int_equal(sim_reports(a, "ike-established"), 2);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_everything_at_once),
 		cmocka_unit_test(test_down_right_after_a_rekeying_is_at_once),
 		cmocka_unit_test(test_reauthentication_makes_before_it_breaks),
+		cmocka_unit_test(test_of_two_that_wait_the_peer_has_one),
 		cmocka_unit_test(test_a_hasty_peer_loses_nothing),
 		cmocka_unit_test(test_what_does_not_come_is_not_expected),
 	};

@@ -87,13 +87,23 @@ static bool same_selectors(const struct ik_child *a, const struct ik_child *b)
 	       ike_ts_list_equal(a->ts + a->n_local, a->n_remote, b->ts + b->n_local, b->n_remote);
 }
 
-/* One in use goes before one that waits for the peer, then the younger. */
+/* It was made at the peer's request, which may not have our answer: then nothing that is sent on it is received. */
+static bool is_doubtful(const struct ik_child *child)
+{
+	return child->unproven ||
+	       (child->initial && !child->ours && child->sa && !child->sa->confirmed);
+}
+
+/* One in use goes before one that waits for the peer, then one that was not replaced, one that the peer has for sure, the younger. */
 static bool is_better(const struct ik_child *child, const struct ik_child *best)
 {
 	if (child->on_use != best->on_use)
 		return !child->on_use;
-	return child->state == best->state ? child->number > best->number
-					   : child->state == IK_CHILD_UP;
+	if (child->state != best->state)
+		return child->state == IK_CHILD_UP;
+	if (is_doubtful(child) != is_doubtful(best))
+		return !is_doubtful(child);
+	return child->number > best->number;
 }
 
 /* twin_of: with the selectors of that one; NULL: with any. */
