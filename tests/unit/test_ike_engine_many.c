@@ -3,6 +3,7 @@
  * Many peers at one gateway: all get in, one does not disturb another, the last costs what the first did, and everything can
  * be rekeyed and ended at once. SITES in the environment says how many, DAYS how long they live.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -94,8 +95,8 @@ static void all_get_in(uint64_t seed, unsigned n)
 		sim_conn_set(site[i], &site[i]->conns[0]);
 	assert_true(sim_until(s, 120 * SIM_S, hub_has_all));
 	ike_counters(the_hub->engine, &counters);
-	/* Where there are more than are taken at once without. */
-	assert_true(counters.cookies_sent > 0 || n <= the_hub->engine_config.half_open_cookie);
+	/* Where there are many more than are taken at once without. */
+	assert_true(counters.cookies_sent > 0 || n < 2 * the_hub->engine_config.half_open_cookie);
 	s->loss = s->duplicate = 0;
 	sim_run(s, 60 * SIM_S);
 	sim_assert_rest(s);
@@ -180,28 +181,28 @@ static void test_a_thousand_on_a_network_that_loses(void **state)
 }
 
 /*
- * Days of lifetimes that end, of certificates that end before them, and of a network that loses a third of what IKE sends: no
+ * Days of lifetimes that end, of certificates that end before them, and of a network that loses up to two fifths of what IKE sends, which the seed says: no
  * packet of the sites is lost, and in the end there is one of everything.
  */
 static void days_of(uint64_t seed, unsigned n, unsigned days)
 {
 	struct sim_node **site = calloc(n, sizeof(struct sim_node *)), *nodes[2];
 	struct sim *s = sim_new(seed);
+	unsigned loss = (unsigned)seeded_below(&s->random, 41);
 
+	print_message("seed %" PRIu64 ": %u sites, %u days, %u %% lost\n", s->seed, n, days, loss);
 	assert_non_null(site);
 	the_hub = hub_with(s, n, site);
 	wanted = n;
 	the_hub->engine_config.retransmit_tries = 30;
 	sim_node_restart(the_hub, true);
 	s->delay_max = 200 * SIM_MS;
-	s->loss = 35;
+	s->loss = loss;
 	s->duplicate = 10;
 	s->traffic = 30 * SIM_S;
 	for (unsigned i = 0; i < n; i++) {
 		nodes[0] = site[i];
 		nodes[1] = the_hub;
-		site[i]->engine_config.retransmit_tries = 30;
-		sim_node_restart(site[i], true);
 		for (int k = 0; k < 2; k++) {
 			struct sim_conn *c = &nodes[k]->conns[k ? i : 0];
 
@@ -210,8 +211,11 @@ static void days_of(uint64_t seed, unsigned n, unsigned days)
 			c->config.dpd_delay = 60;
 			c->config.dpd_timeout = 600;
 			c->expires_in = i % 2 ? 0 : 6 * 3600 + seeded_next(&s->random) % 3600;
-			sim_conn_set(nodes[k], c);
 		}
+		sim_conn_set(the_hub, &the_hub->conns[i]);
+		/* It begins with all of that. */
+		site[i]->engine_config.retransmit_tries = 30;
+		sim_node_restart(site[i], true);
 	}
 	assert_true(sim_until(s, 3600 * SIM_S, hub_has_all));
 	sim_run(s, days * 86400 * SIM_S);
@@ -236,7 +240,8 @@ static void days_of(uint64_t seed, unsigned n, unsigned days)
 
 static void test_days_of_many_sites(void **state)
 {
-	struct sim_seeds of = sim_seeds(4, 1);
+	/* 38 and 40 percent */
+	struct sim_seeds of = sim_seeds(4, 2);
 
 	(void)state;
 	for (uint64_t i = 0; i < of.n; i++)
