@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/control.h"
 #include "daemon/snapshot.h"
 #include "lib/maintest.h"
 
@@ -117,30 +118,31 @@ static void an_ike_with_much_to_tell_has_time(void **state _unused_)
 	struct answered a = {0};
 	uint32_t request = ask(w, &a);
 
-	for (int i = 0; i < 5; i++) {
-		seconds_pass(w, 8);
+	for (int i = 0; i < 2; i++) {
+		seconds_pass(w, 9);
 		answer(w, request);
 	}
-	seconds_pass(w, 8);
+	seconds_pass(w, 1);
 	snapshot_on_end(&w->g, request, &counters);
 	assert_int_equal(a.times, 1);
-	assert_int_equal(a.n_sas, 5);
+	assert_int_equal(a.n_sas, 2);
 	assert_true(a.counted);
 	main_world_free(w);
 }
 
+/* While who asked is still there. */
 static void an_answer_without_end_is_cut(void **state _unused_)
 {
 	struct main_world *w = main_world_new();
 	struct answered a = {0};
 	uint32_t request = ask(w, &a);
 
-	for (int i = 0; i < 60 && a.times == 0; i++) {
+	for (int i = 0; i < CONTROL_ANSWER_SECONDS && a.times == 0; i++) {
 		answer(w, request);
 		seconds_pass(w, 1);
 	}
 	assert_int_equal(a.times, 1);
-	assert_int_equal(a.n_sas, 60);
+	assert_int_equal(a.n_sas, 20);
 	assert_false(a.counted);
 	answer(w, request);
 	assert_null(w->g.snapshots);

@@ -8,6 +8,7 @@
  */
 #include "daemon/snapshot.h"
 
+#include "base/control.h"
 #include "daemon/channel.h"
 #include "daemon/gateway.h"
 #include "daemon/proc.h"
@@ -20,7 +21,9 @@ enum {
 };
 
 /* How long ike may pause, how long all of an answer may take, and when it is taken to hang. */
-enum { PAUSE_SECONDS = 10, ANSWER_SECONDS = 60, HANGING_SECONDS = 300 };
+enum { PAUSE_SECONDS = 10, ANSWER_SECONDS = 20, HANGING_SECONDS = 300 };
+/* Who asked is still there, even if the answer is long. */
+_Static_assert(ANSWER_SECONDS + 10 <= CONTROL_ANSWER_SECONDS, "time to tell what has come");
 
 struct snapshot {
 	struct snapshot *next;
