@@ -23,6 +23,7 @@ static void on_answer(void *ctx, const struct ike_snapshot *s)
 {
 	struct answered *a = ctx;
 
+	assert_true(s->asked);
 	a->times++;
 	a->n_sas = s->n_sas;
 	a->counted = s->counted;

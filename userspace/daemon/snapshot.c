@@ -13,6 +13,7 @@
 #include "base/control.h"
 #include "daemon/channel.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
 #include "daemon/proc.h"
 #include "daemon/proto_ike.h"
 
@@ -119,8 +120,11 @@ int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx)
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct snapshot){
-		.next = g->snapshots, .request = ++g->next_request, .fn = fn, .ctx = ctx};
+	*n = (struct snapshot){.next = g->snapshots,
+			       .request = ++g->next_request,
+			       .s.asked = true,
+			       .fn = fn,
+			       .ctx = ctx};
 	g->snapshots = n;
 	ask(g, n);
 	return 0;
@@ -256,6 +260,7 @@ void snapshot_cancel(struct gateway *g, const void *ctx)
 void snapshots_tick(struct gateway *g)
 {
 	struct proc *ike = proc_find(g, ROLE_IKE, 0);
+	bool late = false;
 
 	for (struct snapshot *n = g->snapshots, *next; n; n = next) {
 		next = n->next;
@@ -263,10 +268,13 @@ void snapshots_tick(struct gateway *g)
 		n->age++;
 		if (n->pause < PAUSE_SECONDS && n->age < ANSWER_SECONDS)
 			continue;
-		log_warning(
-			"process ike does not answer in time: a command is told without what it knows");
+		late = true;
 		end(g, n, NULL);
 	}
+	if (late)
+		history_note(
+			g, NULL, IKE_WARNING, "process-slow", NULL, NULL,
+			"process ike does not answer in time: a command is told without what it knows");
 	if (ike && ike->owes && ++ike->silent >= HANGING_SECONDS) {
 		proc_owes_nothing(ike);
 		proc_kill(ike, "it was asked, and has not said a word for five minutes");

@@ -26,6 +26,7 @@ struct ike_snapshot {
 	struct snapshot_child *children;
 	struct snapshot_wait *waits;
 	size_t n_sas, n_children, n_waits;
+	bool asked;   /* ike was, or would have been if it were there */
 	bool counted; /* ike was there to the end */
 	struct ike_counters counters;
 };
