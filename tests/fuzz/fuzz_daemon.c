@@ -56,7 +56,7 @@ int getaddrinfo(const char *node _unused_, const char *service _unused_,
 	B(STATUS_CHILD, child_status, struct proto_child_status)       \
 	B(SIGN, sign, struct ike_out_sign)                             \
 	B(VERIFY, verify, struct proto_verify)                         \
-	B(BINDING, binding, struct proto_binding)                      \
+	S(BINDING)                                                     \
 	B(RESOLVE, resolve, struct proto_resolve)                      \
 	B(RESOLVED, resolved, struct proto_resolved)                   \
 	B(FETCH_SETUP, fetch_setup, struct proto_fetch_setup)          \
@@ -122,6 +122,19 @@ int getaddrinfo(const char *node _unused_, const char *service _unused_,
 READERS(BODY, SELF)
 #undef BODY
 #undef SELF
+
+/* The binding, and what is known of its path. */
+static void read_BINDING(struct msg_reader *r)
+{
+	static struct proto_binding binding;
+	static struct proto_path_state state;
+
+	memset(&binding, 0, sizeof(binding));
+	proto_get_binding(r, &binding);
+	proto_get_path_state(r, &state);
+	if (state.handle != binding.handle)
+		msg_reject(r);
+}
 
 static void read_SIGNED(struct msg_reader *r)
 {

@@ -491,6 +491,41 @@ static void explain_tells_the_history(void **state)
 		       "2026-11-22 16:00:00  info     no answer\n");
 }
 
+#define WARNINGS                                                                               \
+	"\"warnings\":[{\"code\":\"process-slow\",\"text\":\"ike did not answer\\u001b[31m\"," \
+	"\"hint\":\"ask again\"}]"
+#define SLOW "\"daemon\":{\"version\":\"0.1.0\",\"pid\":812,\"uptime\":86400," WARNINGS "}"
+
+/* Whatever is asked, an answer that is not whole is not printed as if it were. */
+static void what_is_missing_of_an_answer_is_said(void **state)
+{
+	_cleanup_ran_ struct ran all = ask(
+		"status", "{}", OK_RESULT("{\"connections\":[" FAILED("hq") "]," SLOW "}"),
+		"status", NULL, NULL);
+	_cleanup_ran_ struct ran one = ask(
+		"status", "{\"name\":\"hq\"}",
+		OK_RESULT("{\"connections\":[" FAILED("hq") "]," SLOW "}"), "status", "hq", NULL);
+	_cleanup_ran_ struct ran sa = ask("sa", "{}",
+					  OK_RESULT("{\"ike\":[],\"children\":[]," WARNINGS "}"),
+					  "sa", NULL, NULL);
+	_cleanup_ran_ struct ran explain = ask(
+		"explain", "{\"name\":\"hq\"}",
+		OK_RESULT("{\"name\":\"hq\",\"state\":\"up\",\"summary\":\"all is well\","
+			  "\"history\":[]," WARNINGS "}"),
+		"explain", "hq", NULL);
+
+	(void)state;
+	assert_holds(all.out,
+		     "  warning      ike did not answer\\x1b[31m\n  to do        ask again\n");
+	assert_holds(one.out,
+		     "  warning      ike did not answer\\x1b[31m\n  to do        ask again\n");
+	assert_holds(sa.out,
+		     "\n\n  warning      ike did not answer\\x1b[31m\n  to do        ask again\n");
+	assert_string_equal(
+		explain.out,
+		"hq is up: all is well\nwarning: ike did not answer\\x1b[31m\nto do: ask again\n");
+}
+
 static void stop_waits_until_the_daemon_has_gone(void **state)
 {
 	_cleanup_ran_ struct ran r = ask("stop", "{}", OK_RESULT("{}"), "stop", NULL, NULL);
@@ -729,6 +764,7 @@ int main(void)
 		cmocka_unit_test(reload_tells_what_changed_or_what_is_wrong),
 		cmocka_unit_test(monitor_prints_events_until_the_daemon_goes),
 		cmocka_unit_test(explain_tells_the_history),
+		cmocka_unit_test(what_is_missing_of_an_answer_is_said),
 		cmocka_unit_test(restart_waits_for_another_process),
 		cmocka_unit_test(a_refused_restart_tells_why),
 		cmocka_unit_test(stop_waits_until_the_daemon_has_gone),

@@ -500,19 +500,31 @@ static int on_verify(void *ctx, struct channel *c _unused_, enum msg_type type,
 		     struct msg_reader *r, int *fd _unused_)
 {
 	static struct proto_path_judged judged;
+	static struct proto_path_state state;
 	static struct proto_binding p;
 	struct proc *from = ctx;
 
 	if (type == MSG_BINDING) {
 		proto_get_binding(r, &p);
+		proto_get_path_state(r, &state);
 		assert_true(msg_done(r));
+		assert_true(state.handle == p.handle);
 		binding_new(from->g, from, &p);
+		binding_path_state(from->g, &state);
 	} else {
 		proto_get_path_judged(r, &judged);
 		assert_true(msg_done(r));
 		binding_path_judged(from->g, from, &judged);
 	}
 	return 0;
+}
+
+static void put_binding_and_state(struct msg_writer *m, const struct proto_binding *p)
+{
+	const struct proto_path_state state = {.handle = p->handle, .checked_at = 77};
+
+	proto_put_binding(m, p);
+	proto_put_path_state(m, &state);
 }
 
 static void on_end(void *ctx _unused_, struct channel *c _unused_)
@@ -557,10 +569,13 @@ static void a_binding_is_found_behind_all_that_verify_said_before(void **state _
 	p.binding.not_after = 1;
 	p.binding.links[0].cert[0] = p.binding.links[0].spki[0] = 1;
 	(void)snprintf(p.binding.subject, sizeof(p.binding.subject), "CN=peer");
-	assert_int_equal(channel_tell(worker, MSG_BINDING, proto_put_binding, &p), 0);
+	assert_int_equal(channel_tell(worker, MSG_BINDING, put_binding_and_state, &p), 0);
 	assert_true(channel_flushed(worker));
 	assert_null(binding_find(&w.g, HANDLE + 1));
 	assert_non_null(binding_named(&w.g, HANDLE + 1));
+	/* With it came what is known of its path. */
+	assert_non_null(binding_find(&w.g, HANDLE + 1)->state);
+	assert_int_equal(binding_find(&w.g, HANDLE + 1)->state->checked_at, 77);
 	/* One that nobody told of. */
 	assert_null(binding_named(&w.g, HANDLE + 2));
 	(void)channel_free(verify[1].channel);

@@ -365,6 +365,7 @@ static void a_side_that_never_reads_is_not_fed_for_ever(void **state _unused_)
 /* Of the shortest there are the most; what would be sent meanwhile does not keep whoever drains it. */
 static void all_that_the_socket_holds_is_drained(void **state _unused_)
 {
+	enum { BATCH = 64 };
 	const uint16_t type = MSG_IDLE;
 	unsigned int n = 0;
 	struct pair p;
@@ -372,7 +373,8 @@ static void all_that_the_socket_holds_is_drained(void **state _unused_)
 	pair_open(&p);
 	while (send(p.ike, &type, sizeof(type), MSG_DONTWAIT) >= 0)
 		n++;
-	assert_true(n > 500);
+	/* More than one turn would handle; how many there are is the system's to say. */
+	assert_true(n > BATCH);
 	channel_drain(p.main);
 	assert_int_equal(p.main_end.messages, n);
 	pair_close(&p);

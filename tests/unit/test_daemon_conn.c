@@ -502,6 +502,35 @@ static void what_anybody_may_claim_is_no_failure_of_what_is_up(void **state _unu
 	main_world_free(w);
 }
 
+/* What may not be routed into the tunnel is where its packets go: as configured, as ike said, and over UDP where the kernel has followed the peer to. */
+static void the_peer_is_where_the_kernel_sends(void **state _unused_)
+{
+	static struct tunnel t;
+	struct main_world *w = main_world_new();
+	struct child k = {.conn = &w->c, .tunnel = &t};
+	struct cg_addr configured, said, followed, got;
+
+	assert_int_equal(cg_addr_parse("192.0.2.1", &configured), 0);
+	assert_int_equal(cg_addr_parse("192.0.2.2", &said), 0);
+	assert_int_equal(cg_addr_parse("192.0.2.3", &followed), 0);
+	w->cfg.remote_kind = CG_REMOTE_ANY;
+	assert_false(conn_peer_address(&w->c, &got));
+	w->cfg.remote_kind = CG_REMOTE_ADDRESS;
+	w->cfg.remote_address = configured;
+	assert_true(conn_peer_address(&w->c, &got));
+	assert_true(cg_addr_equal(&got, &configured));
+	LIST_INSERT_HEAD(&w->c.children, &k, of_conn);
+	k.remote = (struct cg_endpoint){.addr = said, .port = 4500};
+	t.t.remote = (struct cg_endpoint){.addr = followed, .port = 4500};
+	assert_true(conn_peer_address(&w->c, &got));
+	assert_true(cg_addr_equal(&got, &said));
+	k.udp = true;
+	assert_true(conn_peer_address(&w->c, &got));
+	assert_true(cg_addr_equal(&got, &followed));
+	LIST_REMOVE(&k, of_conn);
+	main_world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,6 +546,7 @@ int main(void)
 		cmocka_unit_test(traffic_wakes_the_child_that_it_fits),
 		cmocka_unit_test(packets_that_are_nobodys_are_told_to_ike),
 		cmocka_unit_test(what_anybody_may_claim_is_no_failure_of_what_is_up),
+		cmocka_unit_test(the_peer_is_where_the_kernel_sends),
 	};
 
 	cg_log_set_level(CG_LOG_ERROR);

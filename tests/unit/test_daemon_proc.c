@@ -295,6 +295,52 @@ static void an_ike_that_says_nothing_for_minutes_is_ended(void **state _unused_)
 	world_free(w);
 }
 
+/* How many questions for its SAs ike was asked. */
+static unsigned int questions(const struct world *w)
+{
+	static uint8_t buf[MSG_SIZE_MAX];
+	enum msg_type type;
+	struct msg_reader r;
+	unsigned int asked = 0;
+	ssize_t n;
+
+	while ((n = recv(w->ike, buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
+		assert_int_equal(msg_open(buf, (size_t)n, &type, &r), 0);
+		asked += type == MSG_STATUS_GET;
+	}
+	return asked;
+}
+
+static void what_an_ike_did_not_answer_ends_with_it(void **state _unused_)
+{
+	struct world *w = world_new();
+	struct launch_report report = {.role = ROLE_IKE, .pid = ++w->pid};
+	unsigned int answered = 0;
+	struct msg_writer m;
+
+	procs_spawned(&w->g, &report);
+	msg_begin(&m, MSG_READY);
+	ike_says(w, &m);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(snapshot_get(&w->g, on_answer, &answered), 0);
+	assert_int_equal(questions(w), 4);
+	report.status = SIGKILL;
+	procs_exited(&w->g, &report);
+	assert_int_equal(answered, 5);
+	(void)close(w->ike);
+	w->ike = -EBADF;
+	time_comes(w);
+	assert_int_equal(asked_for(w), ROLE_IKE);
+	report = (struct launch_report){.role = ROLE_IKE, .pid = ++w->pid};
+	procs_spawned(&w->g, &report);
+	msg_begin(&m, MSG_READY);
+	ike_says(w, &m);
+	assert_int_equal(snapshot_get(&w->g, on_answer, &answered), 0);
+	assert_int_equal(questions(w), 1);
+	snapshot_cancel(&w->g, NULL);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +350,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_started_for_long_ends_the_daemon),
 		cmocka_unit_test(what_a_configuration_wants_is_wanted_again),
 		cmocka_unit_test(an_ike_that_says_nothing_for_minutes_is_ended),
+		cmocka_unit_test(what_an_ike_did_not_answer_ends_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

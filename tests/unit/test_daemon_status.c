@@ -410,6 +410,82 @@ static void explain_tells_the_last_hundred_oldest_first(void **state _unused_)
 	explained_free(e);
 }
 
+/* ---------------------------------------------------------------- without ike's answer */
+
+/* The code of the only warning in the list; NULL if there is none. */
+static const char *warned(const json_t *list)
+{
+	assert_non_null(list);
+	assert_true(json_array_size(list) <= 1);
+	return json_string_value(json_object_get(json_array_get(list, 0), "code"));
+}
+
+/* All three results have the warning, or none; the state is the connection's in two. */
+static void all_say(struct explained *e, const char *state, const char *warning)
+{
+	json_t *status = status_json(&e->g, &e->s, NULL), *sa = sa_json(&e->g, &e->s, NULL),
+	       *explain = explain_json(&e->c, &e->s);
+	const json_t *const lists[] = {
+		json_object_get(json_object_get(status, "daemon"), "warnings"),
+		json_object_get(sa, "warnings"), json_object_get(explain, "warnings")};
+	const json_t *conn = json_array_get(json_object_get(status, "connections"), 0);
+
+	assert_string_equal(json_string_value(json_object_get(conn, "state")), state);
+	assert_string_equal(json_string_value(json_object_get(explain, "state")), state);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		if (warning)
+			assert_string_equal(warned(lists[i]), warning);
+		else
+			assert_null(warned(lists[i]));
+	}
+	json_decref(status);
+	json_decref(sa);
+	json_decref(explain);
+}
+
+/* An ike that is only slow makes nothing of what carries traffic, and whoever asks hears what is missing. */
+static void what_carries_traffic_is_up_though_ike_does_not_answer(void **state _unused_)
+{
+	struct cg_child_config two[] = {{.name = (char *)"lan"}, {.name = (char *)"dmz"}};
+	struct options o = {.config = "/etc/certgate/certgate.yaml"};
+	struct explained *e = explained_new();
+	struct cg_config config = {.connections = &e->cfg, .n_connections = 1};
+	struct conn *conns[] = {&e->c};
+	struct child second = {.number = 2, .index = 1, .tunnel = &e->t};
+
+	e->g.options = &o;
+	e->g.config = &config;
+	e->g.conns = conns;
+	e->g.n_conns = 1;
+	e->cfg.children = two;
+	e->cfg.n_children = 2;
+	/* Nothing carries any, and ike says so, or does not answer. */
+	e->s = (struct ike_snapshot){.asked = true, .counted = true};
+	all_say(e, "waiting", NULL);
+	e->s.counted = false;
+	all_say(e, "waiting", "process-slow");
+	comes_up(e);
+	e->s = (struct ike_snapshot){.asked = true};
+	all_say(e, "partial", "process-slow");
+	LIST_INSERT_HEAD(&e->c.children, &second, of_conn);
+	all_say(e, "up", "process-slow");
+	it_says(e, "up", "every child carries traffic");
+	/* Of its answer came that of another IKE SA, which is about to take the first one's place. */
+	e->sa.s.state = IKE_STATE_AUTHENTICATING;
+	e->s = (struct ike_snapshot){.sas = &e->sa, .n_sas = 1, .asked = true};
+	all_say(e, "up", "process-slow");
+	/* All of it came. */
+	e->s.counted = true;
+	all_say(e, "authenticating", NULL);
+	e->sa.s.state = IKE_STATE_UP;
+	all_say(e, "up", NULL);
+	it_says(e, "up", "nothing is missing");
+	/* Where nobody asked it, nothing is missing of its answer. */
+	e->s = (struct ike_snapshot){0};
+	all_say(e, "up", NULL);
+	explained_free(e);
+}
+
 /* ---------------------------------------------------------------- what a load logs */
 
 static unsigned int weak_lines;
@@ -452,6 +528,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_is_told_with_its_reason),
 		cmocka_unit_test(explain_says_what_is_the_matter),
 		cmocka_unit_test(explain_tells_the_last_hundred_oldest_first),
+		cmocka_unit_test(what_carries_traffic_is_up_though_ike_does_not_answer),
 		cmocka_unit_test(weak_algorithms_are_logged_with_every_load),
 	};
 

@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "daemon/judge.h"
 #include "daemon/proto_auth.h"
+#include "daemon/proto_revocation.h"
 #include "daemon/role.h"
 #include "daemon/sealed.h"
 #include "daemon/worker.h"
@@ -49,7 +50,7 @@ static struct proto_news the_list(void)
 /* One who must know whether the peer is revoked, which that list says. */
 int judge(const struct trust_table *t _unused_, const struct ike_out_verify *v _unused_,
 	  const struct judge_by *by, int64_t now _unused_, struct ike_verify_answer *ret_answer,
-	  struct proto_binding *ret_binding _unused_, struct judged *ret_judged)
+	  struct proto_binding *ret_binding, struct judged *ret_judged)
 {
 	static struct pki_cert leaf = {.der = (uint8_t *)"a leaf", .der_len = 6};
 	const struct proto_news n = the_list();
@@ -64,6 +65,12 @@ int judge(const struct trust_table *t _unused_, const struct ike_out_verify *v _
 		return -EAGAIN;
 	}
 	if (w.admits) {
+		*ret_binding = (struct proto_binding){.connection = 1};
+		ret_binding->binding.n_links = 1;
+		ret_binding->binding.not_after = 1;
+		ret_binding->binding.links[0].cert[0] = ret_binding->binding.links[0].spki[0] = 1;
+		(void)snprintf(ret_binding->binding.subject, sizeof(ret_binding->binding.subject),
+			       "CN=peer");
 		ret_judged->path[0] = &leaf;
 		ret_judged->n_path = w.has_path;
 		return 0;
@@ -104,6 +111,8 @@ static int on_our_end(void *ctx _unused_, struct channel *c _unused_, enum msg_t
 {
 	static struct ike_verify_answer answer;
 	static struct proto_path_judged judged;
+	static struct proto_path_state state;
+	static struct proto_binding binding;
 
 	if (type == MSG_NONCES)
 		w.n_nonces = proto_get_nonces(r, w.nonces);
@@ -118,10 +127,12 @@ static int on_our_end(void *ctx _unused_, struct channel *c _unused_, enum msg_t
 		channel_drain(w.ends[1]);
 		assert_int_equal(w.last_binding, answer.binding);
 	} else if (type == MSG_BINDING) {
-		w.last_binding = msg_get_u64(r);
+		proto_get_binding(r, &binding);
+		proto_get_path_state(r, &state);
+		assert_true(msg_done(r));
+		assert_true(state.handle == binding.handle);
+		w.last_binding = binding.handle;
 		w.bindings++;
-		while (r->left > 0 && !r->failed)
-			(void)msg_get_u8(r);
 	} else if (type == MSG_PATH_JUDGED) {
 		proto_get_path_judged(r, &judged);
 	} else {

@@ -22,6 +22,9 @@
 #define CONTROL_LINE_MAX    ((size_t)1024 * 1024)      /* of a request */
 #define CONTROL_ANSWER_MAX  ((size_t)64 * 1024 * 1024) /* of an answer or event */
 
+/* How long a client waits for the answer to what can be answered at once. What the daemon collects for one is cut off before that. */
+#define CONTROL_ANSWER_SECONDS 30
+
 /* Bytes received and not yet taken. Zero-initialise; free with control_reader_free(). */
 struct control_reader {
 	char *buf;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "base/control.h"
 #include "base/json.h"
 #include "base/time.h"
 
@@ -73,7 +74,7 @@ int cli_request(struct cli *cli, const char *op, json_t *args, usec_t timeout, j
 /* Connects; prints why if it cannot. The descriptor, or -errno. */
 int cli_connect(struct cli *cli);
 
-#define CLI_TIMEOUT (30 * USEC_PER_SEC)
+#define CLI_TIMEOUT (CONTROL_ANSWER_SECONDS * USEC_PER_SEC)
 
 int cmd_cert(struct cli *cli, int argc, char **argv);
 int cmd_check(struct cli *cli, int argc, char **argv);

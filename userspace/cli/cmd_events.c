@@ -81,11 +81,22 @@ int cmd_monitor(struct cli *cli, int argc, char **argv)
 	}
 }
 
+/* Why there may be more than the answer says. */
+static void print_warning(struct cli *cli, const json_t *w)
+{
+	_cleanup_free_ char *text = out_printable(json_str(w, "text", "-")),
+			    *hint = out_printable(json_str(w, "hint", ""));
+
+	(void)fprintf(cli->out, "warning: %s\n", text ? text : "-");
+	if (hint && *hint)
+		(void)fprintf(cli->out, "to do: %s\n", hint);
+}
+
 int cmd_explain(struct cli *cli, int argc, char **argv)
 {
 	_cleanup_json_ json_t *result = NULL;
 	_cleanup_free_ char *summary = NULL;
-	const json_t *e, *history;
+	const json_t *e, *history, *warning;
 	size_t i;
 	int r;
 
@@ -104,6 +115,8 @@ int cmd_explain(struct cli *cli, int argc, char **argv)
 	summary = out_printable(json_str(result, "summary", ""));
 	(void)fprintf(cli->out, "%s is %s%s%s\n", argv[1], json_str(result, "state", "unknown"),
 		      summary && *summary ? ": " : "", summary ? summary : "");
+	json_array_foreach(json_object_get(result, "warnings"), i, warning)
+		print_warning(cli, warning);
 	history = json_object_get(result, "history");
 	if (json_array_size(history))
 		(void)fputs("\nwhat happened, oldest first (UTC):\n", cli->out);

@@ -391,12 +391,21 @@ static void print_refusals(struct cli *cli, const json_t *list, int64_t now)
 	}
 }
 
+/* What is wrong now with the whole, or with the answer. */
+static void print_general_warnings(struct cli *cli, const json_t *warnings)
+{
+	const json_t *warning;
+	size_t i;
+
+	json_array_foreach(warnings, i, warning)
+		print_warning(cli, warning, 0);
+}
+
 static void print_footer(struct cli *cli, const json_t *result, int64_t now)
 {
 	const json_t *daemon = json_object_get(result, "daemon"),
-		     *module = json_object_get(result, "module"), *warning;
+		     *module = json_object_get(result, "module");
 	char text[DURATION_SIZE];
-	size_t i;
 
 	print_refusals(cli, json_object_get(result, "last_refusals"), now);
 	(void)fprintf(cli->out, "\ncertgated %s, pid %llu, up for %s",
@@ -414,8 +423,7 @@ static void print_footer(struct cli *cli, const json_t *result, int64_t now)
 	else
 		(void)fprintf(cli->out, "; module %s\n", json_str(module, "version", "-"));
 	print_ike_drops(cli, json_object_get(result, "ike"));
-	json_array_foreach(json_object_get(daemon, "warnings"), i, warning)
-		print_warning(cli, warning, 0);
+	print_general_warnings(cli, json_object_get(daemon, "warnings"));
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)
@@ -457,6 +465,9 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 	}
 	if (r == CLI_OK && argc < 2)
 		print_footer(cli, result, now);
+	else if (r == CLI_OK)
+		print_general_warnings(cli, json_object_get(json_object_get(result, "daemon"),
+							    "warnings"));
 	return r;
 }
 
@@ -506,6 +517,9 @@ static int print_sas(struct cli *cli, const json_t *result, int64_t now)
 		(void)fputs("  none\n", cli->out);
 	else if (table_print(children, cli->out, 2) < 0)
 		return cli_error(cli, NULL, "out of memory");
+	if (json_array_size(json_object_get(result, "warnings")))
+		(void)fputc('\n', cli->out);
+	print_general_warnings(cli, json_object_get(result, "warnings"));
 	return CLI_OK;
 }
 

@@ -379,8 +379,9 @@ bool conn_peer_address(const struct conn *c, struct cg_addr *ret)
 	struct cg_endpoint remote;
 
 	remote_endpoint(c, &remote);
+	/* Over UDP the kernel follows a peer by itself. */
 	if (k)
-		remote = k->remote;
+		remote = k->udp ? k->tunnel->t.remote : k->remote;
 	*ret = remote.addr;
 	return remote.addr.family != AF_UNSPEC;
 }

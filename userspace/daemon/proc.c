@@ -316,6 +316,7 @@ static int spawn(struct proc *p)
 
 	p->started = now_boottime();
 	proc_owes_nothing(p);
+	p->unended = 0;
 	r = channel_pair(pair);
 	if (r < 0)
 		return r;

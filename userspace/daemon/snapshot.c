@@ -5,11 +5,15 @@
  *
  * ike is not trusted to come to an end: what was collected goes with the client, and who waits gets what has come when ike pauses or goes on for too long. That ends no
  * process, since one that is busy with thousands of peers may well take its time. It is ended only after minutes without any word, when every peer has given it up.
+ * A question that was given up is answered all the same, some time: so that such answers do not crowd out what else ike has to say, it is asked no more until it has come to
+ * the end of earlier ones. Who asks then waits as long as for an answer.
  */
 #include "daemon/snapshot.h"
 
+#include "base/control.h"
 #include "daemon/channel.h"
 #include "daemon/gateway.h"
+#include "daemon/history.h"
 #include "daemon/proc.h"
 #include "daemon/proto_ike.h"
 
@@ -20,15 +24,21 @@ enum {
 };
 
 /* How long ike may pause, how long all of an answer may take, and when it is taken to hang. */
-enum { PAUSE_SECONDS = 10, ANSWER_SECONDS = 60, HANGING_SECONDS = 300 };
+enum { PAUSE_SECONDS = 10, ANSWER_SECONDS = 20, HANGING_SECONDS = 300 };
+/* Who asked is still there, even if the answer is long. */
+_Static_assert(ANSWER_SECONDS + 10 <= CONTROL_ANSWER_SECONDS, "time to tell what has come");
+
+/* Questions that ike has at once, given up or not. */
+enum { UNENDED_MAX = 4 };
 
 struct snapshot {
-	struct snapshot *next;
+	struct snapshot *next; /* one that asked before */
 	uint32_t request;
+	bool asked; /* ike has the question */
 	struct ike_snapshot s;
 	snapshot_fn fn;
 	void *ctx;
-	unsigned int age, pause; /* seconds since ike was asked, and since it last answered */
+	unsigned int age, pause; /* seconds since somebody asked, and since ike last answered */
 };
 
 static void snapshot_free(struct snapshot *n)
@@ -65,24 +75,58 @@ static void finish(struct gateway *g, struct snapshot *n)
 	snapshot_free(n);
 }
 
-int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx)
+static void ask(struct gateway *g, struct snapshot *n)
 {
-	struct snapshot *n = calloc(1, sizeof(*n));
 	struct proc *ike = proc_find(g, ROLE_IKE, 0);
+	struct channel *channel = ike_channel(g);
 	struct msg_writer m;
 
-	if (!n)
-		return -ENOMEM;
-	*n = (struct snapshot){
-		.next = g->snapshots, .request = ++g->next_request, .fn = fn, .ctx = ctx};
-	g->snapshots = n;
+	if (channel && ike->unended >= UNENDED_MAX) {
+		ike->owes = true;
+		return;
+	}
 	msg_begin(&m, MSG_STATUS_GET);
 	msg_put_u32(&m, n->request);
 	/* Without ike there is nothing to tell. */
-	if (channel_send(ike_channel(g), &m, -EBADF) < 0)
+	if (channel_send(channel, &m, -EBADF) < 0) {
 		finish(g, n);
-	else
-		ike->owes = true;
+		return;
+	}
+	n->asked = true;
+	n->pause = 0;
+	ike->owes = true;
+	ike->unended++;
+}
+
+/* ike has come to the end of a question: whoever has waited longest is next. */
+static void ask_next(struct gateway *g)
+{
+	struct proc *ike = proc_find(g, ROLE_IKE, 0);
+	struct snapshot *first = NULL;
+
+	if (ike && ike->unended > 0)
+		ike->unended--;
+	for (struct snapshot *n = g->snapshots; n; n = n->next) {
+		if (!n->asked)
+			first = n;
+	}
+	if (first)
+		ask(g, first);
+}
+
+int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx)
+{
+	struct snapshot *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	*n = (struct snapshot){.next = g->snapshots,
+			       .request = ++g->next_request,
+			       .s.asked = true,
+			       .fn = fn,
+			       .ctx = ctx};
+	g->snapshots = n;
+	ask(g, n);
 	return 0;
 }
 
@@ -172,12 +216,9 @@ static int by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-void snapshot_on_end(struct gateway *g, uint32_t request, const struct ike_counters *counters)
+/* counters: NULL if ike is gone, or is waited for no more. */
+static void end(struct gateway *g, struct snapshot *n, const struct ike_counters *counters)
 {
-	struct snapshot *n = find(g, request);
-
-	if (!n)
-		return;
 	n->s.counted = counters;
 	if (counters)
 		n->s.counters = *counters;
@@ -193,12 +234,21 @@ void snapshot_on_end(struct gateway *g, uint32_t request, const struct ike_count
 	finish(g, n);
 }
 
+void snapshot_on_end(struct gateway *g, uint32_t request, const struct ike_counters *counters)
+{
+	struct snapshot *n = find(g, request);
+
+	if (n)
+		end(g, n, counters);
+	ask_next(g);
+}
+
 void snapshot_cancel(struct gateway *g, const void *ctx)
 {
 	for (struct snapshot *n = g->snapshots, *next; n; n = next) {
 		next = n->next;
 		if (!ctx)
-			snapshot_on_end(g, n->request, NULL);
+			end(g, n, NULL);
 		else if (n->ctx == ctx) {
 			unlist(g, n);
 			snapshot_free(n);
@@ -210,6 +260,7 @@ void snapshot_cancel(struct gateway *g, const void *ctx)
 void snapshots_tick(struct gateway *g)
 {
 	struct proc *ike = proc_find(g, ROLE_IKE, 0);
+	bool late = false;
 
 	for (struct snapshot *n = g->snapshots, *next; n; n = next) {
 		next = n->next;
@@ -217,10 +268,13 @@ void snapshots_tick(struct gateway *g)
 		n->age++;
 		if (n->pause < PAUSE_SECONDS && n->age < ANSWER_SECONDS)
 			continue;
-		log_warning(
-			"process ike does not answer in time: a command is told without what it knows");
-		snapshot_on_end(g, n->request, NULL);
+		late = true;
+		end(g, n, NULL);
 	}
+	if (late)
+		history_note(
+			g, NULL, IKE_WARNING, "process-slow", NULL, NULL,
+			"process ike does not answer in time: a command is told without what it knows");
 	if (ike && ike->owes && ++ike->silent >= HANGING_SECONDS) {
 		proc_owes_nothing(ike);
 		proc_kill(ike, "it was asked, and has not said a word for five minutes");

@@ -26,6 +26,7 @@ struct ike_snapshot {
 	struct snapshot_child *children;
 	struct snapshot_wait *waits;
 	size_t n_sas, n_children, n_waits;
+	bool asked;   /* ike was, or would have been if it were there */
 	bool counted; /* ike was there to the end */
 	struct ike_counters counters;
 };
@@ -35,7 +36,7 @@ int snapshot_get(struct gateway *g, snapshot_fn fn, void *ctx);
 void snapshot_on_sa(struct gateway *g, const struct proto_sa_status *s);
 void snapshot_on_child(struct gateway *g, const struct proto_child_status *s);
 void snapshot_on_wait(struct gateway *g, uint32_t request, const struct snapshot_wait *wait);
-/* counters: NULL if ike is gone. */
+/* ike has come to the end of its answer, whether or not anybody still waits for it. */
 void snapshot_on_end(struct gateway *g, uint32_t request, const struct ike_counters *counters);
 /* A client is gone: its fn is not called any more, and answers to it are for nobody. NULL: ike is gone, everyone gets what has come. */
 void snapshot_cancel(struct gateway *g, const void *ctx);

@@ -153,7 +153,8 @@ const char *conn_state(const struct conn *c, const struct ike_snapshot *s)
 {
 	const struct proto_sa_status *sa = best_sa(c, s);
 
-	if (sa && sa->s.state == IKE_STATE_UP)
+	/* What carries traffic is known without ike, too; what else ike would have told of it is not. */
+	if ((sa && sa->s.state == IKE_STATE_UP) || (!s->counted && conn_children_up(c) > 0))
 		return conn_children_up(c) == c->cfg->n_children ? "up" : "partial";
 	if (sa && sa->s.state != IKE_STATE_DOWN)
 		return ike_state_name(sa->s.state);
@@ -162,6 +163,23 @@ const char *conn_state(const struct conn *c, const struct ike_snapshot *s)
 	/* One that is started by hand or by traffic may be on its way all the same. */
 	return next_attempt(c, s) != 0 || (!c->down && c->cfg->start == CG_START_ALWAYS) ? "waiting"
 											 : "down";
+}
+
+static bool is_incomplete(const struct ike_snapshot *s)
+{
+	return s->asked && !s->counted;
+}
+
+/* Why there may be more than a result says. */
+static json_t *incomplete_json(const struct ike_snapshot *s)
+{
+	return is_incomplete(s)
+		       ? json_pack(
+				 "[{s:s, s:s, s:s}]", "code", "process-slow", "text",
+				 "process ike did not answer in time: IKE SAs, attempts and times of rekeying are missing here, and what carries traffic is known by its Child SAs alone",
+				 "hint",
+				 "ask again; if it stays so, look into the journal for what process ike is busy with")
+		       : json_array();
 }
 
 static json_t *networks(const struct cgk_selector *s, unsigned int n)
@@ -503,19 +521,24 @@ static json_t *disabled_json(const struct cg_connection *cfg)
 	return o;
 }
 
-static json_t *daemon_json(struct gateway *g)
+static json_t *daemon_json(struct gateway *g, const struct ike_snapshot *s)
 {
-	json_t *o = json_object();
+	json_t *o = json_object(), *incomplete = incomplete_json(s), *warnings = clock_json(g);
 
-	if (!o)
+	if (incomplete && warnings)
+		(void)json_array_extend(warnings, incomplete);
+	json_decref(incomplete);
+	if (!o) {
+		json_decref(warnings);
 		return NULL;
+	}
 	set_str(o, "version", CERTGATE_VERSION);
 	set(o, "pid", json_integer(getpid()));
 	set(o, "uptime", json_integer((json_int_t)((now_boottime() - g->started) / USEC_PER_SEC)));
 	set_str(o, "config", g->options->config);
 	set_time(o, "started_at", g->started_at);
 	set(o, "revoked", json_integer((json_int_t)(g->revoked.n_by_hand + g->revoked.n_seen)));
-	set(o, "warnings", clock_json(g));
+	set(o, "warnings", warnings);
 	return o;
 }
 
@@ -583,7 +606,7 @@ json_t *status_json(struct gateway *g, const struct ike_snapshot *s, const struc
 		return NULL;
 	}
 	set(o, "connections", list);
-	set(o, "daemon", daemon_json(g));
+	set(o, "daemon", daemon_json(g, s));
 	if (!only)
 		set(o, "last_refusals", refusals_json(&g->refusals));
 	if (s->counted)
@@ -650,6 +673,7 @@ json_t *sa_json(struct gateway *g, const struct ike_snapshot *s, const struct co
 	}
 	set(o, "ike", ike);
 	set(o, "children", children);
+	set(o, "warnings", incomplete_json(s));
 	return o;
 }
 
@@ -667,7 +691,9 @@ json_t *explain_json(const struct conn *c, const struct ike_snapshot *s)
 	}
 	/* Beside the state, which whoever prints this has said. The last failure stays after success, and after an order. */
 	if (streq(state, "up"))
-		(void)snprintf(summary, sizeof(summary), "nothing is missing");
+		(void)snprintf(summary, sizeof(summary), "%s",
+			       is_incomplete(s) ? "every child carries traffic"
+						: "nothing is missing");
 	else if (c->down)
 		(void)snprintf(summary, sizeof(summary),
 			       "it was taken down; 'certgate up %s' brings it up", c->cfg->name);
@@ -683,5 +709,6 @@ json_t *explain_json(const struct conn *c, const struct ike_snapshot *s)
 	set_str(o, "state", state);
 	set_str(o, "summary", summary);
 	set(o, "history", list);
+	set(o, "warnings", incomplete_json(s));
 	return o;
 }
