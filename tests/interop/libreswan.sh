@@ -11,6 +11,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/libreswan.sh
+. tests/lib/numbered.sh
 . tests/lib/several.sh
 
 gcm_ike='aes_gcm256-sha2_256;dh31' gcm_suite=AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519
@@ -284,11 +285,11 @@ MODE=default interop_hq hq-rsa2048
 libre_branch branch-rsa2048 "$gcm_ike" "aes_gcm256$group" && start_branch && interop_start
 t 'before rekeying: the tunnel is up' gate_up hq branch || logs
 old=$(spi)
-t 'libreswan rekeys the Child SA and nothing is lost' lossless 4 whack --rekey-ipsec || logs
+t 'libreswan rekeys the Child SA and nothing is lost' no_packet_lost lasting 2 whack --rekey-ipsec || logs
 t 'the Child SA is a new one' wait_for 5 eval '[ "$(spi)" != "$old" ]' || logs
 if ! emulated; then
 	old=$(spi) ike=$(ike_spi)
-	t 'certgate rekeys both SAs and nothing is lost' lossless 12 true || logs
+	t 'certgate rekeys both SAs and nothing is lost' no_packet_lost lasting 12 true || logs
 	t 'the Child SA is another one, and libreswan was the responder' eval '[ "$(spi)" != "$old" ] && said "responder rekeyed Child SA"' || logs
 	t 'with a key exchange of its own' eval '[[ $(gate_field hq branch children.0.suite) == AES_GCM_16-256/CURVE25519/* ]] && said "responder rekeyed Child SA.*-DH31"' || { gate hq status branch; logs; }
 	t 'so is the IKE SA' eval '[ "$(ike_spi)" != "$ike" ] && said "responder rekeyed IKE SA"' || logs
@@ -314,7 +315,7 @@ crossed() {
 # sends nothing once the one that it made last is deleted, until there is another: certgate waits, half a minute if it is libreswan's that goes, which is
 # not waited for here, or five seconds if it is its own, and rekeys the one that stays before it deletes that one.
 before=$(grep -c event=child-rekeyed "$gate_root/hq/log")
-t 'both rekey the Child SA at once and nothing is lost' lossless 20 both_ask 'gate hq keylog branch on' 'whack --rekey-ipsec' || logs
+t 'both rekey the Child SA at once and nothing is lost' no_packet_lost lasting 18 both_ask 'gate hq keylog branch on' 'whack --rekey-ipsec' || logs
 t 'which crossed' eval 'crossed "Child SA" && [ $(($(grep -c event=child-rekeyed "$gate_root/hq/log") - before)) -ge 2 ]' || logs
 t 'traffic crosses both ways after that' ping_both || logs
 
@@ -328,7 +329,7 @@ t 'and certgate has one pair of SAs' wait_for 15 one_pair || logs
 t 'libreswan starts anew: so does the tunnel' eval 'libre_stop branch; start_branch && wait_for 20 ping_both && gate_is hq branch state up' || logs
 t 'with one of each' wait_for 15 one_each || { one_each; logs; }
 ike=$(ike_spi)
-t 'libreswan rekeys the IKE SA and nothing is lost' lossless 4 whack --rekey-ike || logs
+t 'libreswan rekeys the IKE SA and nothing is lost' no_packet_lost lasting 2 whack --rekey-ike || logs
 t 'the IKE SA is a new one' wait_for 5 eval '[ "$(ike_spi)" != "$ike" ] && said "initiator rekeyed IKE SA"' || logs
 stop_both
 
@@ -364,7 +365,7 @@ POLICY=''
 MODE=responder-only interop_hq hq-rsa2048
 libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 auto=start dpddelay=1 dpdtimeout=4 dpdaction=restart retransmit-timeout=8s && interop_start && start_branch
 t 'libreswan begins by itself: the tunnel is up' eval 'gate_up hq branch && ping_both' || logs
-t 'certgate is killed: traffic goes on, none is lost' lossless 2 gate_kill hq || logs
+t 'certgate is killed: traffic goes on, none is lost' no_packet_lost lasting 1 gate_kill hq || logs
 t 'and is back: libreswan makes the tunnel anew' eval 'interop_start && gate_up hq branch && ping_both' || logs
 t 'one of each is left' wait_for 15 one_each || { one_each; logs; }
 t 'libreswan starts anew: so does the tunnel' eval 'libre_stop branch; start_branch && gate_up hq branch && wait_for 20 ping_both' || logs

@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
 . tests/lib/strongswan_pair.sh
+. tests/lib/numbered.sh
 
 gcm='aes256gcm16-prfsha256-curve25519'
 
@@ -181,7 +182,7 @@ t 'strongSwan is killed and begins again: the tunnel is up' eval 'start_branch &
 t 'the tunnel that it had is gone' wait_for 10 one_pair || logs
 pki_cert hq hq-p384 p384 || exit 1
 old=$(gate_field hq branch children.0.spi_in)
-t 'certgate has a new certificate: strongSwan is asked to authenticate anew, and none is lost' lossless 3 another_certificate || logs
+t 'certgate has a new certificate: strongSwan is asked to authenticate anew, and none is lost' no_packet_lost lasting 1 another_certificate || logs
 t 'of the tunnel before nothing is left' wait_for 10 one_pair || logs
 stop_both
 
@@ -206,7 +207,7 @@ swan_branch branch-p256 "$gcm" aes256gcm16
 start_branch && interop_start
 t 'an IKE SA of 10 seconds: the tunnel is up' gate_up hq branch || logs
 old=$(gate_field hq branch ike.spi_i)
-t 'both rekey the IKE SA at once and nothing is lost' lossless 4 both_ask true 'swan branch --rekey --ike hq' || logs
+t 'both rekey the IKE SA at once and nothing is lost' no_packet_lost lasting 2 both_ask true 'swan branch --rekey --ike hq' || logs
 t 'which crossed' crossed IKE || logs
 t 'one IKE SA and one Child SA are left' eval 'wait_for 15 one_each && [ "$(gate_field hq branch ike.spi_i)" != "$old" ] && ping_both' || { swan branch --list-sas; logs; }
 t 'and nobody had to authenticate again' eval '[ "$(grep -c event=peer-admitted "$gate_root/hq/log")" = 1 ]' || logs
@@ -221,7 +222,7 @@ t 'a peer that will vanish: the tunnel is up' gate_up hq branch || logs
 # Before that, both rekey the Child SA at once, as a key log has certgate do. Of the two that come of it the one that certgate has made in vain stays for twice
 # five seconds, while the other is made anew, since there are peers that use the one that was made last; strongSwan deletes its own at once.
 old=$(gate_field hq branch children.0.spi_in)
-t 'both rekey the Child SA at once and nothing is lost' lossless 4 both_ask 'gate hq keylog branch on' 'swan branch --rekey --child hq' || logs
+t 'both rekey the Child SA at once and nothing is lost' no_packet_lost lasting 2 both_ask 'gate hq keylog branch on' 'swan branch --rekey --child hq' || logs
 t 'these crossed as well' crossed CHILD || logs
 t 'one of each is left' eval 'wait_for 30 one_each && [ "$(gate_field hq branch children.0.spi_in)" != "$old" ] && ping_both' || { swan branch --list-sas; logs; }
 gate hq keylog branch off >/dev/null

@@ -4,7 +4,8 @@
 # Numbered packets each way between the hosts behind hq and branch while something happens: numbered_rate a second, and numbered_floor at least if the
 # machine is busy. Needs topology.sh and the program tests/interop/numbered.c.
 #
-#   no_packet_lost COMMAND...   runs it between them; none may be lost, and it must succeed
+#   no_packet_lost COMMAND...    runs it between them; none may be lost, and it must succeed
+#   lasting SECONDS COMMAND...   runs it, and is not done before so many seconds
 
 numbered=${CERTGATE_BUILD:-$PWD/build}/tests/numbered
 numbered_rate=1100
@@ -50,6 +51,14 @@ numbered_drops() {
 		"$enter" "$n" ip -s link show | awk '/^[0-9]/ { dev = $2 } /RX:|TX:/ { what = $1 } /^ +[0-9]/ { if ($4) print "", dev, what, "dropped", $4 }'
 		[ "$n" != hq ] && [ "$n" != branch ] || ns "$n" build/certgate kernel tunnel list --json 2>/dev/null | grep -A12 drops
 	done
+}
+
+lasting() {
+	local until=$((${EPOCHREALTIME/./} + $1 * 1000000)) left
+	shift
+	"$@" || return 1
+	left=$((until - ${EPOCHREALTIME/./}))
+	[ $left -le 0 ] || pause "$((left / 1000000)).$(printf %06d $((left % 1000000)))"
 }
 
 no_packet_lost() {
