@@ -119,7 +119,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 18; else ktap_begin 162; fi
+if emulated; then ktap_begin 18; else ktap_begin 169; fi
 scripts/peer libreswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 50 || exit 1
@@ -270,6 +270,16 @@ one_pair() {
 	[ "$(ns hq build/certgate kernel sa list --json | grep -c '"spi"')" = 2 ]
 }
 
+# sas: what SAs there are: of hq by SPIs, of libreswan by its numbers of them and by the SPIs that its kernel has
+sas() {
+	echo "$(ike_spi) $(spi) $(gate_field hq branch children.0.spi_out)"
+}
+
+their_sas() {
+	libre branch --status | grep -o '#[0-9]*: "hq".*ESTABLISHED_[A-Z]*_SA'
+	ip -n branch xfrm state | grep -o 'spi 0x[0-9a-f]*' | sort
+}
+
 # one_each: Child SA at libreswan, IKE SA at libreswan, Child SA in our kernel
 one_each() {
 	libre branch --trafficstatus
@@ -361,10 +371,28 @@ t 'there is one of each' wait_for 15 one_each || { one_each; logs; }
 stop_both
 POLICY=''
 
-# Who crashed is not the one that begins.
-MODE=responder-only interop_hq hq-rsa2048
+# restarted: another process of hq has gone on
+restarted() {
+	local before
+	before=$(pid_of hq main)
+	gate hq restart && [ "$(pid_of hq main)" != "$before" ]
+}
+
+# Who restarts, is cut off or crashes is not the one that begins.
+MODE=responder-only interop_hq hq-rsa2048 'dpd_delay: 2' 'dpd_timeout: 6'
 libre_branch branch-rsa2048 "$gcm_ike" aes_gcm256 auto=start dpddelay=1 dpdtimeout=4 dpdaction=restart retransmit-timeout=8s && interop_start && start_branch
 t 'libreswan begins by itself: the tunnel is up' eval 'gate_up hq branch && ping_both' || logs
+before="$(sas) $(their_sas)"
+t 'certgate restarts and no packet is lost' no_packet_lost lasting 2 restarted || logs
+t 'both have the SAs that they had' eval '[ "$(sas) $(their_sas)" = "$before" ] && [ "$(grep -c "_SA\|spi 0x" <<<"$before")" = 4 ]' || { echo "$before"; sas; their_sas; logs; }
+old=$(spi)
+t 'libreswan rekeys the Child SA after that and nothing is lost' no_packet_lost lasting 1 whack --rekey-ipsec || logs
+t 'it is a new one' wait_for 5 eval '[ "$(spi)" != "$old" ] && gate_is hq branch state up' || logs
+between 'chain cut { type filter hook forward priority filter; drop; }'
+t 'the cable is cut: certgate, which may not begin, gives the peer up' wait_for 20 eval '! gate_is hq branch state up && grep -q event=peer-dead "$gate_root/hq/log"' || logs
+nothing_between
+t 'it is whole again: libreswan has missed certgate and makes the tunnel anew' eval 'gate_up hq branch && ping_both' || logs
+t 'with one of each at either end' wait_for 15 one_each || { one_each; logs; }
 t 'certgate is killed: traffic goes on, none is lost' no_packet_lost lasting 1 gate_kill hq || logs
 t 'and is back: libreswan makes the tunnel anew' eval 'interop_start && gate_up hq branch && ping_both' || logs
 t 'one of each is left' wait_for 15 one_each || { one_each; logs; }
@@ -380,10 +408,6 @@ renumber() {
 		addr replace $2/24 dev wan
 		route replace default via $4
 	END
-}
-
-sas() {
-	echo "$(ike_spi) $(spi) $(gate_field hq branch children.0.spi_out)"
 }
 
 # MOBIKE: who made the connection gets another address, and moves with the SAs that there are.

@@ -114,7 +114,7 @@ pings_read() {
 	awk '$2 ~ /,10\.2\.0\.10$/ { out = $1 } $2 ~ /,10\.1\.0\.10$/ { back = $1 } END { exit !(out >= 3 && back >= 3) }' /run/pings
 }
 
-ktap_begin 77
+ktap_begin 82
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -253,6 +253,19 @@ t 'and status says why it was given up' eval 'gate hq status branch | grep -q "h
 start_branch
 t 'it is back: so is the tunnel' gate_up hq branch || logs
 t 'ping crosses both ways' ping_both || logs
+stop_both
+
+# The cable is cut, and certgate may not begin: it gives the peer up by itself, and strongSwan, which asks as well, comes again.
+MODE=responder-only interop_hq hq-p256 'dpd_delay: 2' 'dpd_timeout: 6'
+SWAN_DPD=restart swan_branch branch-p256 "$gcm" aes256gcm16-esn 'dpd_delay = 1'
+interop_start && start_branch
+t 'certgate may not begin: the tunnel is up' swan branch --initiate --child hq --timeout 15 || logs
+t 'ping crosses both ways' ping_both || logs
+between 'chain cut { type filter hook forward priority filter; drop; }'
+t 'the cable is cut: certgate gives the peer up' wait_for 20 eval '! gate_is hq branch state up && grep -q event=peer-dead "$gate_root/hq/log"' || logs
+nothing_between
+t 'it is whole again: strongSwan has missed certgate and makes the tunnel anew' eval 'gate_up hq branch && ping_both' || { swan branch --list-sas; logs; }
+t 'one of each is left at either end' wait_for 10 one_each || { swan branch --list-sas; logs; }
 stop_both
 
 # A NAT before hq, then one before branch.
