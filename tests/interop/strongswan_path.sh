@@ -114,7 +114,7 @@ pings_read() {
 	awk '$2 ~ /,10\.2\.0\.10$/ { out = $1 } $2 ~ /,10\.1\.0\.10$/ { back = $1 } END { exit !(out >= 3 && back >= 3) }' /run/pings
 }
 
-ktap_begin 82
+ktap_begin 83
 scripts/peer strongswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
@@ -148,6 +148,7 @@ interop_start && start_branch
 t 'tshark looks on: strongSwan initiates' swan branch --initiate --child hq --timeout 15 || logs
 t 'and takes it down' swan branch --terminate --ike hq || logs
 wire_close
+t 'strongSwan says by a vendor ID what it is' told 'generating IKE_SA_INIT request 0 \[.* V' || logs
 t 'tshark has the keys' decode 'AES-CBC-256 [RFC3602]' 'HMAC_SHA2_256_128 [RFC4868]'
 t 'and reads every message whole' read_whole 4
 t 'exchanges and payloads in the order of the RFC' said_are '34 33,34,40,41,41,41,41,41,38,38,41' \
