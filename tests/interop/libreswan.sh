@@ -122,7 +122,7 @@ finish() {
 	ktap_end
 }
 
-if emulated; then ktap_begin 18; else ktap_begin 169; fi
+if emulated; then ktap_begin 18; else ktap_begin 172; fi
 scripts/peer libreswan || exit 1
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots && several_up 50 || exit 1
@@ -181,6 +181,10 @@ if ! emulated; then
 		'{ike: {dh_groups: [ECP256]}, ipsec: {encryption: [AES_CBC-256], integrity: [HMAC_SHA2_256_128], pfs_group: [ECP256]}}' \
 		branch-rsa2048 'aes_gcm256-sha2_256;dh19' 'aes256-sha2_256;dh19' esn=no
 
+	# Where it is asked for a key exchange or none, for there may be none.
+	LINE='key_log: true' meeting certgate 'without PFS' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256 pfs=no
+	no_pfs=$n
+
 	# It takes and makes no other hash.
 	AUTHBY=rsa-sha2_384 SCHEME='RSASSA-PSS with SHA2_384' both_roles 'RSA-PSS with SHA2-384' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
 	AUTHBY=rsa-sha2_512 SCHEME='RSASSA-PSS with SHA2_512' both_roles 'RSA-PSS with SHA2-512' hq-rsa2048 '' branch-rsa2048 "$gcm_ike" aes_gcm256
@@ -235,6 +239,14 @@ networks() {
 	gate_is hq "c$1" children.0.local_networks.0 "$2" && gate_is hq "c$1" children.0.remote_networks.0 "$3"
 }
 
+# we_rekey N SUITE: our Child SA, which a key log has made anew, over the IKE SA that there is
+we_rekey() {
+	local old ike
+	old=$(gate_field hq "c$1" children.0.spi_in) ike=$(gate_field hq "c$1" ike.spi_i)
+	gate hq keylog "c$1" on && wait_for 10 eval '[ "$(gate_field hq "c'"$1"'" children.0.spi_in)" != "'"$old"'" ]' && gate hq keylog "c$1" off &&
+		gate_is hq "c$1" children.0.suite "$2" && several_ping "$1" && gate_is hq "c$1" ike.spi_i "$ike"
+}
+
 several_hq
 libre_conf branch <<<"$libre_connections"
 between "$rules"
@@ -246,6 +258,7 @@ for who in certgate libreswan; do
 done
 if ! emulated; then
 	t 'libreswan made an IKE SA without a Child SA, and that later' eval 'said "\"c$childless\".*creating childless SA" && said "\"c$childless\".*responder established Child SA"' || logs
+	t 'without PFS certgate rekeys the Child SA, for which libreswan chooses no key exchange' we_rekey $no_pfs AES_GCM_16-256/ESN || logs
 	t 'of the small fragments, neither side tried anything larger' dropped large 0 || ns router nft list ruleset
 	t 'status tells of the NAT before us' gate_is hq "c$our_nat" ike.nat local || gate hq status
 	t 'and of that before libreswan' gate_is hq "c$their_nat" ike.nat remote || gate hq status
