@@ -4,11 +4,13 @@
 # kernels: uml
 #
 # Our private key in hardware: in a PKCS#11 token (SoftHSM2) and in a TPM 2.0 (swtpm). Tunnels come up with it, by the process that has that key alone
-# and is confined; what cannot be opened is explained, and takes nothing from other tunnels. With a key that makes no PSS, strongSwan is at the other end.
+# and is confined; what cannot be opened is explained, and takes nothing from other tunnels. With a key that makes no PSS, strongSwan is at the other end, and
+# libreswan.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/strongswan.sh
 . tests/lib/strongswan_pair.sh
+. tests/lib/libreswan.sh
 
 hsm=/run/hsm
 module=/usr/lib/softhsm/libsofthsm2.so
@@ -175,10 +177,10 @@ pin_in_hsm_at_most() {
 	[ -z "$has" ] || [ "$has" = "$(hsm_pids)" ]
 }
 
-ktap_begin 24
+ktap_begin 29
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots || exit 1
-pki_cert hq hq p256 && pki_cert hq hq2 rsa2048 && pki_cert hq hq3 p256 && pki_cert branch branch p256 || exit 1
+pki_cert hq hq p256 && pki_cert hq hq2 rsa2048 && pki_cert hq hq3 p256 && pki_cert branch branch p256 && pki_cert branch branch-rsa2048 rsa2048 || exit 1
 { token_make && tpm_make; } >/run/hsm.log 2>&1 || { cat /run/hsm.log; exit 1; }
 interop_branch
 
@@ -279,6 +281,43 @@ swan_start branch branch
 t 'a key without PSS, strongSwan initiates: the tunnel is up' eval 'swan branch --initiate --child hq --timeout 15 && ping_both' || swan_logs
 t 'it signs likewise' signed RSA_EMSA_PKCS1_SHA2_256 || swan_logs
 swan_stop branch
+gate_stop hq
+
+# libre_branch: libreswan with an RSA key; without `rsa-sha1` in authby it takes no PKCS #1 of any hash
+libre_branch() {
+	{
+		echo 'conn hq'
+		printf '\t%s\n' left=203.0.113.2 leftsubnet=10.2.0.0/16 leftcert=branch-rsa2048 leftid=%fromcert leftsendcert=always sendca=issuer \
+			right=198.51.100.2 rightsubnet=10.1.0.0/16 'rightid="CN=gw.hq.example"' rightca=%any ikev2=insist 'ike=aes_gcm256-sha2_256;dh31' \
+			esp=aes_gcm256 authby=rsa-sha1,rsa-sha2 auto=add
+	} | LIBRE_SETUP=plutodebug=base libre_conf branch
+}
+
+# libre_signed: libreswan says that we signed so
+libre_signed() {
+	grep -i authenticated "$libre_root/branch/log"
+	grep -q 'authenticated .*PKCS#1 1.5 RSA with SHA2_256' "$libre_root/branch/log"
+}
+
+libre_logs() {
+	ktap_log "$gate_root/hq/log" "$libre_root/branch/log"
+}
+
+scripts/peer libreswan || exit 1
+libre_dir branch
+libre_authorities branch "$pki"/{branch-ca,branch-root,hq-root}.pem && libre_cert branch "$pki/branch-rsa2048".{pem,key} branch-rsa2048 && libre_branch || exit 1
+sed -i 's/mode: responder-only/mode: initiator-only/' "$gate_root/hq/certgate.yaml"
+libre_start branch branch && interop_start
+t 'a key without PSS, certgate initiates to libreswan: the tunnel is up' eval 'gate_up hq branch && ping_both' || libre_logs
+t 'it signs by PKCS #1 with SHA-2 for libreswan, too' libre_signed || libre_logs
+t 'and so does libreswan in its answer' grep -q 'using PKCS#1 1.5 RSA signer' "$libre_root/branch/log" || libre_logs
+gate_stop hq
+libre_stop branch
+sed -i 's/mode: initiator-only/mode: responder-only/' "$gate_root/hq/certgate.yaml"
+libre_start branch branch && interop_start
+t 'a key without PSS, libreswan initiates: the tunnel is up' eval 'timeout 15 "$enter" branch $libre_bin/whack --rundir "$libre_root/branch/run" --name hq --initiate; gate_up hq branch && ping_both' || libre_logs
+t 'it signs by PKCS #1 with SHA-2 in its answer' libre_signed || libre_logs
+libre_stop branch
 gate_stop hq
 kill "$bridge" "$(cat "$hsm/tpm.pid")"
 topo_down

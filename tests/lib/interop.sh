@@ -86,29 +86,6 @@ interop_start() {
 	gate_start hq hq || { tail -n 30 "$gate_root/hq/log"; return 1; }
 }
 
-# No packet of a flood may be lost while COMMAND runs (at least SECONDS).
-lossless() {
-	local seconds=$1 out=/run/lossless.$$ flood status
-	shift
-	rm -f "$out.end"
-	(
-		flood_for "$seconds"
-		until [ -e "$out.end" ]; do flood_for 1; done
-	) >"$out" 2>&1 &
-	flood=$!
-	sleep 0.3
-	"$@"
-	status=$?
-	touch "$out.end"
-	wait $flood
-	cat "$out"
-	[ $status = 0 ] && awk '/transmitted/ { sent += $1; lost += $1 - $4 } END { exit !(sent > 20 && lost <= 1) }' "$out"
-}
-
-flood_for() { # SECONDS
-	ns hq-host ping -q -i 0.02 -w "$1" -W 3 10.2.0.10
-}
-
 ping_both() {
 	wait_for 10 ns hq-host ping -q -c 1 -W 1 10.2.0.10 && ns hq-host ping -q -c 3 -i 0.2 -W 2 10.2.0.10 &&
 		ns branch-host ping -q -c 3 -i 0.2 -W 2 10.1.0.10

@@ -20,6 +20,7 @@ swan_dir() {
 		charon-systemd {
 			load = random nonce openssl kdf aes sha1 sha2 hmac gcm curve25519 chapoly pem pkcs1 pkcs8 pkcs12 x509 pubkey constraints kernel-netlink socket-default vici updown ${SWAN_PLUGINS:-}
 			install_virtual_ip = no
+			send_vendor_id = yes
 			${SWAN_SETTINGS:-}
 			retransmit_timeout = 1.0
 			retransmit_tries = 3

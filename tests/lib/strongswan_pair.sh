@@ -42,6 +42,7 @@ swan_connection() {
 					remote_ts = ${SWAN_REMOTE_TS:-10.1.0.0/16}
 					esp_proposals = $esp
 					rekey_time = ${SWAN_REKEY:-0}
+					${SWAN_DPD:+dpd_action = $SWAN_DPD}
 				}
 			}
 		}

@@ -411,6 +411,34 @@ static void payloads_that_occur_once_are_refused_twice(void **state)
 	}
 }
 
+static int parse_ke(const char *body, bool response, bool inner, struct ike_content *ret)
+{
+	struct ike_payloads chain;
+	struct ike_builder b;
+	uint8_t buf[64];
+
+	ike_build_chain(&b, buf, sizeof(buf));
+	ike_build_payload(&b, IKE_PAYLOAD_KE, unhex(body));
+	assert_int_equal(ike_payloads_parse(IKE_PAYLOAD_KE, finish(&b), &chain, NULL), 0);
+	return ike_content_parse(&chain, response, inner, ret, NULL);
+}
+
+static void an_answer_may_say_that_there_is_no_key_exchange(void **state)
+{
+	static struct ike_content c;
+
+	(void)state;
+	assert_int_equal(parse_ke("001f0000", true, true, &c), 0);
+	assert_false(c.has_ke);
+	assert_int_equal(parse_ke("00000000", true, true, &c), 0);
+	assert_false(c.has_ke);
+	assert_int_equal(parse_ke("001f0000", false, true, &c), -EBADMSG);
+	assert_int_equal(parse_ke("001f0000", true, false, &c), -EBADMSG);
+	assert_int_equal(parse_ke("000000", true, true, &c), -EBADMSG);
+	assert_int_equal(parse_ke("001f000055", true, true, &c), 0);
+	assert_true(c.has_ke);
+}
+
 static int many(uint8_t type, const char *body, size_t n, struct ike_content *ret)
 {
 	struct ike_payloads chain;
@@ -652,6 +680,7 @@ int main(void)
 		cmocka_unit_test(an_empty_chain_is_a_chain),
 		cmocka_unit_test(more_payloads_than_the_limit_are_refused),
 		cmocka_unit_test(payloads_that_occur_once_are_refused_twice),
+		cmocka_unit_test(an_answer_may_say_that_there_is_no_key_exchange),
 		cmocka_unit_test(counts_beyond_the_limits_are_refused_but_for_vendor_ids),
 		cmocka_unit_test(unknown_payloads_are_skipped_unless_critical),
 		cmocka_unit_test(an_unknown_critical_payload_is_reported_before_what_else_is_wrong),
