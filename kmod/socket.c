@@ -247,7 +247,8 @@ static int make_own(struct cg_socket *s)
 /*
  * A user's socket that is being closed still has its port, and serves unless he changed it,
  * until it is unhashed: he is somewhere between udp_destroy_sock() and udp_lib_unhash(), and may
- * be kept waiting. Then there is nobody for as long as it takes until this is asked again.
+ * be kept waiting. Then there is nobody for as long as it takes until this is asked again, but
+ * the intake, which takes ESP for tunnels without a socket (cg_socket_between()).
  */
 static bool is_leaving(const struct cg_socket *s)
 {
@@ -346,6 +347,19 @@ struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
 		}
 	}
 	return best;
+}
+
+const struct cg_socket *cg_socket_between(struct cg_net *cgn, sa_family_t family,
+					  const union cg_ip *local, __be16 port, int iif, int sdif)
+{
+	const struct cg_socket *s;
+	unsigned long id;
+
+	xa_for_each(&cgn->sockets, id, s)
+		if (READ_ONCE(s->users) && cg_socket_serves(s, family, local, port) &&
+		    (!s->bound_if || s->bound_if == iif || s->bound_if == sdif))
+			return s;
+	return NULL;
 }
 
 /* What the socket is bound to and how. */
