@@ -222,7 +222,10 @@ static int bind_own(struct cg_socket *s, struct socket *sock)
 	return kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
 }
 
-/* A kernel socket, which holds no reference to its namespace. */
+/*
+ * A kernel socket, which holds no reference to its namespace. It serves before it has the port:
+ * what found it there without us would wait in its queue for ever.
+ */
 static int make_own(struct cg_socket *s)
 {
 	struct socket *sock;
@@ -231,15 +234,16 @@ static int make_own(struct cg_socket *s)
 	err = sock_create_kern(s->cgn->net, s->family, SOCK_DGRAM, IPPROTO_UDP, &sock);
 	if (err)
 		return err;
-	err = bind_own(s, sock);
-	if (err) {
-		sock_release(sock);
-		return err;
-	}
 	lock_sock(sock->sk);
 	s->own = sock;
 	attach(s, sock->sk);
 	release_sock(sock->sk);
+	err = bind_own(s, sock);
+	if (err) {
+		detach(s);
+		s->lost = true;
+		return err;
+	}
 	s->cgn->change_seq++;
 	return 0;
 }
