@@ -173,6 +173,55 @@ static void test_what_carries_one_of_two_replaces_nothing(void **state)
 	sim_free(s);
 }
 
+/* The only Child SA of connection 1 that is up and was not rekeyed. */
+static struct ik_child *only_child(const struct sim_node *n)
+{
+	return ik_child_of(ik_conn_find(n->engine, 1), 0, NULL);
+}
+
+/*
+ * a has a packet to send (section 2.9): it asks for that host, A and B, gets B before A, and names A first when it rekeys. That is the same tunnel, and the
+ * Child SA of before is known as the one that this one takes the place of.
+ */
+static void test_the_order_of_selectors_is_nobodys(void **state)
+{
+	struct sim *s = sim_new(30);
+	struct ik_child *child, *old;
+	struct ike_ts ts[3], swapped;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	assert_int_equal(ike_ts_from_prefix((const uint8_t[]){10, 3, 0, 9}, 4, 32, &ts[0]), 0);
+	assert_int_equal(ike_ts_from_prefix((const uint8_t[]){10, 1, 0, 0}, 4, 16, &ts[1]), 0);
+	assert_int_equal(ike_ts_from_prefix((const uint8_t[]){10, 3, 0, 0}, 4, 16, &ts[2]), 0);
+	a->conns[0].children[0].local_ts = ts;
+	a->conns[0].children[0].n_local_ts = 3;
+	b->conns[0].children[0].remote_ts = ts + 1;
+	b->conns[0].children[0].n_remote_ts = 2;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 10 * SIM_S);
+	child = only_child(a);
+	assert_int_equal(child->n_local, 2);
+	/* What it wants first goes first. */
+	assert_true(ike_ts_equal(&child->ts[0], &ts[2]));
+	swapped = child->ts[0];
+	child->ts[0] = child->ts[1];
+	child->ts[1] = swapped;
+	old = only_child(b);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	while (ik_child_of(old->conn, 0, old) == NULL)
+		sim_run(s, 10 * SIM_MS);
+	child = ik_child_of(old->conn, 0, old);
+	assert_true(ike_ts_equal(&child->ts[child->n_local], &ts[1]));
+	assert_ptr_equal(ik_child_twin(child), old);
+	assert_ptr_equal(ik_child_twin(old), child);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_opaque_ports),
 		cmocka_unit_test(test_each_of_two_of_one_child_sends),
 		cmocka_unit_test(test_what_carries_one_of_two_replaces_nothing),
+		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
