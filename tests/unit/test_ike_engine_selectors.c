@@ -173,6 +173,32 @@ static void test_what_carries_one_of_two_replaces_nothing(void **state)
 	sim_free(s);
 }
 
+/* Who knows both as one child authenticates anew: it asks for both in one, of which the other side takes one, and has to ask for the other one itself. */
+static void test_what_the_peer_does_not_ask_for_is_asked_for(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 40; seed < 44; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = two_of_one(seed, &a, &b);
+
+		s->traffic = 200 * SIM_MS;
+		b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		b->conns[0].config.start = IKE_START_MANUAL;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		sim_run(s, 10 * SIM_S);
+		assert_int_equal(ike_reauthenticate(b->engine, s->now, 1), 0);
+		sim_run(s, 100 * SIM_S);
+		assert_true(both_are_carried(s));
+		sim_run(s, 300 * SIM_S);
+		assert_true(both_are_carried(s));
+		assert_int_equal(sim_reports(b, "ike-established"), 2);
+		sim_assert_no_gaps(s);
+		sim_free(s);
+	}
+}
+
 /* The only Child SA of connection 1 that is up and was not rekeyed. */
 static struct ik_child *only_child(const struct sim_node *n)
 {
@@ -229,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_opaque_ports),
 		cmocka_unit_test(test_each_of_two_of_one_child_sends),
 		cmocka_unit_test(test_what_carries_one_of_two_replaces_nothing),
+		cmocka_unit_test(test_what_the_peer_does_not_ask_for_is_asked_for),
 		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),
 	};
 
