@@ -600,6 +600,8 @@ void ik_init_resume(struct ik_sa *sa);
 bool ik_init_anew(struct ik_sa *sa);
 /* Tells why the attempt fails, once; it goes on. */
 void ik_init_tell(struct ik_sa *sa);
+/* The operator asks anew: what an attempt was refused with, and told already, is told once more in a second. */
+void ik_init_tell_again(struct ik_conn *conn);
 void ik_init_timeout(struct ik_sa *sa);
 /*
  * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
