@@ -199,6 +199,32 @@ static void test_what_the_peer_does_not_ask_for_is_asked_for(void **state)
 	}
 }
 
+/* b made the IKE SA, and has its Child SA installed still, narrowed to one of two networks, when a asks for the other one: that is not what b asked for. */
+static void test_another_part_is_not_what_was_asked_for(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = two_of_one(50, &a, &b);
+	struct ik_child *own;
+
+	(void)state;
+	a->conns[0].config.mode = IKE_MODE_RESPONDER_ONLY;
+	b->conns[0].config.mode = IKE_MODE_DEFAULT;
+	b->conns[0].config.start = IKE_START_MANUAL;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	assert_int_equal(ike_up(b->engine, s->now, 1), 0);
+	assert_true(sim_until_up(b, 10 * SIM_S));
+	sim_run(s, SIM_S);
+	assert_int_equal(a->n_sad, 1);
+	own = ik_child_of(ik_conn_find(b->engine, 1), 0, NULL);
+	own->state = IK_CHILD_INSTALLING;
+	(void)ike_up(a->engine, s->now, 1);
+	sim_run(s, SIM_S);
+	own->state = IK_CHILD_UP;
+	assert_true(both_are_carried(s));
+	sim_free(s);
+}
+
 /* The only Child SA of connection 1 that is up and was not rekeyed. */
 static struct ik_child *only_child(const struct sim_node *n)
 {
@@ -256,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_each_of_two_of_one_child_sends),
 		cmocka_unit_test(test_what_carries_one_of_two_replaces_nothing),
 		cmocka_unit_test(test_what_the_peer_does_not_ask_for_is_asked_for),
+		cmocka_unit_test(test_another_part_is_not_what_was_asked_for),
 		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),
 	};
 
