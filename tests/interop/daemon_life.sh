@@ -105,6 +105,14 @@ signature_is_lost() {
 	return $r
 }
 
+networks() { # GATEWAY KEY NETWORKS
+	sed -i "s|$2: \\[10\\.[13]\\..*\\]|$2: [$3]|" "$gate_root/$1/certgate.yaml" && gate "$1" reload
+}
+
+one_network() {
+	gate_is branch hq state up && ! gate_is branch hq children.0.remote_networks.1 10.3.0.0/16
+}
+
 peer_expires() {
 	gate_field branch hq chain.0.not_after
 }
@@ -134,7 +142,7 @@ in_vain() { # the peer is gone without a word: stopping ends all the same
 	gate_stop branch && [ $((SECONDS - begun)) -le 10 ]
 }
 
-ktap_begin 58
+ktap_begin 61
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 MODE=responder-only interop_hq hq
@@ -173,7 +181,13 @@ kill -HUP "$(cat "$gate_root/hq/pid")"
 t 'SIGHUP: a connection that is gone from the file is gone' wait_for 5 eval '! gate hq status second'
 t 'with its device' wait_for 5 eval '! ip -n hq link show cg7'
 
-sed 's,local_networks: \[10.1.0.0/16\],local_networks: [10.1.0.0/17],' "$gate_root/hq/certgate.yaml" >/run/narrow.yaml
+networks hq local_networks '10.1.0.0/16, 10.3.0.0/16'
+t 'two networks in one child' eval "networks branch remote_networks '10.1.0.0/16, 10.3.0.0/16' && gate_up branch hq 30 && ping_both && gate_is branch hq children.0.remote_networks.1 10.3.0.0/16"
+t 'one of the two is taken away: the other one goes on' eval "networks hq local_networks 10.1.0.0/16 && wait_for 30 one_network && ping_both && [ \$(table branch tunnel) = 1 ]"
+networks hq local_networks '10.1.0.0/16, 10.3.0.0/16'
+t 'asked for in another order: hq has the same tunnel' eval "handshakes_again && networks branch remote_networks '10.3.0.0/16, 10.1.0.0/16' && gate_up branch hq 30 && ping_both && [ \$(table hq tunnel) = 1 ]"
+
+sed 's|local_networks: \[10.1.0.0/16, 10.3.0.0/16\]|local_networks: [10.1.0.0/17]|' "$gate_root/hq/certgate.yaml" >/run/narrow.yaml
 cp /run/narrow.yaml "$gate_root/hq/certgate.yaml"
 t 'other networks: the connection begins anew' eval 'gate hq reload | grep -q branch && handshakes_again'
 t 'with the narrower ones at both ends' gate_is branch hq children.0.remote_networks.0 10.1.0.0/17

@@ -136,6 +136,42 @@ static void test_a_refusal_is_told_soon_and_the_attempt_goes_on(void **state)
 	sim_free(s);
 }
 
+static bool told_twice(struct sim *s)
+{
+	return sim_reports(s->nodes, "no-proposal-chosen") == 2;
+}
+
+/* Whoever asks for the connection while such an attempt goes on is told at once, and not when the next one is refused. */
+static void test_who_asks_again_is_told_again(void **state)
+{
+	struct sim *s = sim_new(9);
+	struct beginnings k = {};
+	struct ike_policy ours, theirs;
+	struct sim_node *a, *b;
+	ike_time asked;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_policy(&ours, IKE_PROTOCOL_IKE, "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519");
+	sim_policy(&theirs, IKE_PROTOCOL_IKE, "AES_GCM_16-128 PRF_HMAC_SHA2_256 CURVE25519");
+	a->conns[0].config.ike_policy = &ours;
+	b->conns[0].config.ike_policy = &theirs;
+	s->tap = count_beginnings;
+	s->tap_ctx = &k;
+	start(a, b);
+	sim_run(s, 20 * SIM_S);
+	assert_int_equal(sim_reports(a, "no-proposal-chosen"), 1);
+	asked = s->now;
+	assert_int_equal(ike_up(a->engine, s->now, 1), 0);
+	assert_true(sim_until(s, 20 * SIM_S, told_twice));
+	assert_in_range(s->now - asked, 0, 2 * SIM_S);
+	/* The attempt is still the same, and nothing more is told of it. */
+	sim_run(s, 30 * SIM_S);
+	assert_int_equal(k.attempts, 1);
+	assert_true(told_twice(s));
+	sim_free(s);
+}
+
 /* The engine reads no names: what the operator sees is what the caller says that the identity is. */
 static void test_our_identity_is_told_as_text(void **state)
 {
@@ -696,6 +732,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_common_ike_proposal),
 		cmocka_unit_test(test_a_refusal_is_told_soon_and_the_attempt_goes_on),
+		cmocka_unit_test(test_who_asks_again_is_told_again),
 		cmocka_unit_test(test_our_identity_is_told_as_text),
 		cmocka_unit_test(test_peer_trusts_another_root),
 		cmocka_unit_test(test_peer_is_somebody_else),

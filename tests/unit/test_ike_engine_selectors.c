@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ike/state.h"
-#include "lib/sim.h"
+#include "lib/sim_private.h"
 
 static bool refused(struct sim *s)
 {
@@ -173,6 +173,194 @@ static void test_what_carries_one_of_two_replaces_nothing(void **state)
 	sim_free(s);
 }
 
+/* Who knows both as one child authenticates anew: it asks for both in one, of which the other side takes one, and has to ask for the other one itself. */
+static void test_what_the_peer_does_not_ask_for_is_asked_for(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 40; seed < 44; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = two_of_one(seed, &a, &b);
+
+		s->traffic = 200 * SIM_MS;
+		b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		b->conns[0].config.start = IKE_START_MANUAL;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		sim_run(s, 10 * SIM_S);
+		assert_int_equal(ike_reauthenticate(b->engine, s->now, 1), 0);
+		sim_run(s, 100 * SIM_S);
+		assert_true(both_are_carried(s));
+		sim_run(s, 300 * SIM_S);
+		assert_true(both_are_carried(s));
+		assert_int_equal(sim_reports(b, "ike-established"), 2);
+		sim_assert_no_gaps(s);
+		sim_free(s);
+	}
+}
+
+/* b made the IKE SA, and has its Child SA installed still, narrowed to one of two networks, when a asks for the other one: that is not what b asked for. */
+static void test_another_part_is_not_what_was_asked_for(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = two_of_one(50, &a, &b);
+	struct ik_child *own;
+
+	(void)state;
+	a->conns[0].config.mode = IKE_MODE_RESPONDER_ONLY;
+	b->conns[0].config.mode = IKE_MODE_DEFAULT;
+	b->conns[0].config.start = IKE_START_MANUAL;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	assert_int_equal(ike_up(b->engine, s->now, 1), 0);
+	assert_true(sim_until_up(b, 10 * SIM_S));
+	sim_run(s, SIM_S);
+	assert_int_equal(a->n_sad, 1);
+	own = ik_child_of(ik_conn_find(b->engine, 1), 0, NULL);
+	own->state = IK_CHILD_INSTALLING;
+	(void)ike_up(a->engine, s->now, 1);
+	sim_run(s, SIM_S);
+	own->state = IK_CHILD_UP;
+	assert_true(both_are_carried(s));
+	sim_free(s);
+}
+
+/* Of b, the one with its network 10.4. */
+static struct ik_child *other_part(const struct sim_node *b)
+{
+	const struct ik_sa *sa = ik_conn_established(ik_conn_find(b->engine, 1));
+
+	IK_LIST_FOREACH(&sa->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->state == IK_CHILD_UP && child->ts[0].start[1] == 4)
+			return child;
+	}
+	return NULL;
+}
+
+/* Of two parts one is lost, which the peer says when it is sent to, or rekeyed: that one is made anew, though there is another one of the same child. */
+static void test_a_part_that_is_lost_is_made_anew(void **state)
+{
+	(void)state;
+	for (int rekeyed = 0; rekeyed < 2; rekeyed++) {
+		struct sim_node *a, *b;
+		struct sim *s = two_of_one(60, &a, &b);
+		struct ik_task task = {.kind = IK_TASK_LIVENESS};
+		struct ik_child *lost, *theirs;
+		struct ik_exchange *x;
+		struct ike_builder builder;
+		uint64_t number;
+		struct ik_sa *sa;
+		uint8_t spi[4];
+
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		sim_run(s, 60 * SIM_S);
+		sa = ik_conn_established(ik_conn_find(a->engine, 1));
+		lost = other_part(b);
+		number = lost->number;
+		theirs = ik_child_by_out_spi(sa, lost->spi_in);
+		if (rekeyed) {
+			theirs->spi_out ^= 1;
+			ike_child_soft_expired(b->engine, s->now, number);
+		} else {
+			x = ik_exchange_new(sa, &task, IKE_EXCHANGE_INFORMATIONAL);
+			assert_non_null(x);
+			ike_store_u32(spi, lost->spi_out);
+			ik_chain_begin(a->engine, &builder);
+			ike_build_notify(&builder, IKE_N_INVALID_SPI, IKE_VIEW(spi, 4));
+			assert_int_equal(ik_exchange_send(x, &builder), 0);
+		}
+		sim_run(s, 2 * SIM_S);
+		assert_int_equal(
+			sim_reports(b, rekeyed ? "child-refused" : "child-unknown-to-peer"), 1);
+		/* Before the other side would ask for it. */
+		assert_non_null(other_part(b));
+		assert_true(other_part(b)->number != number);
+		sim_run(s, 60 * SIM_S);
+		assert_true(both_are_carried(s));
+		assert_both_send(a);
+		assert_both_send(b);
+		sim_free(s);
+	}
+}
+
+/* The peer deletes one of two parts: that is told, though there is another one of the same child. */
+static void test_a_part_that_the_peer_deletes_is_told(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = two_of_one(70, &a, &b);
+	struct ik_child *theirs;
+
+	(void)state;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+	sim_run(s, SIM_S);
+	/* What is only rekeyed is not. */
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	sim_run(s, 20 * SIM_S);
+	assert_int_equal(sim_reports(b, "child-deleted-by-peer"), 0);
+	theirs = ik_child_by_out_spi(ik_conn_established(ik_conn_find(a->engine, 1)),
+				     other_part(b)->spi_in);
+	ik_child_close(theirs);
+	sim_node_drain(a);
+	sim_run(s, SIM_S);
+	assert_int_equal(sim_reports(b, "child-deleted-by-peer"), 1);
+	sim_free(s);
+}
+
+/* The only Child SA of connection 1 that is up and was not rekeyed. */
+static struct ik_child *only_child(const struct sim_node *n)
+{
+	return ik_child_of(ik_conn_find(n->engine, 1), 0, NULL);
+}
+
+/*
+ * a has a packet to send (section 2.9): it asks for that host, A and B, gets B before A, and names A first when it rekeys. That is the same tunnel, and the
+ * Child SA of before is known as the one that this one takes the place of.
+ */
+static void test_the_order_of_selectors_is_nobodys(void **state)
+{
+	struct sim *s = sim_new(30);
+	struct ik_child *child, *old;
+	struct ike_ts ts[3], swapped;
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	assert_int_equal(ike_ts_from_prefix((const uint8_t[]){10, 3, 0, 9}, 4, 32, &ts[0]), 0);
+	assert_int_equal(ike_ts_from_prefix((const uint8_t[]){10, 1, 0, 0}, 4, 16, &ts[1]), 0);
+	assert_int_equal(ike_ts_from_prefix((const uint8_t[]){10, 3, 0, 0}, 4, 16, &ts[2]), 0);
+	a->conns[0].children[0].local_ts = ts;
+	a->conns[0].children[0].n_local_ts = 3;
+	b->conns[0].children[0].remote_ts = ts + 1;
+	b->conns[0].children[0].n_remote_ts = 2;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	sim_assert_up(s, 10 * SIM_S);
+	child = only_child(a);
+	assert_int_equal(child->n_local, 2);
+	/* What it wants first goes first. */
+	assert_true(ike_ts_equal(&child->ts[0], &ts[2]));
+	swapped = child->ts[0];
+	child->ts[0] = child->ts[1];
+	child->ts[1] = swapped;
+	old = only_child(b);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	while (ik_child_of(old->conn, 0, old) == NULL)
+		sim_run(s, 10 * SIM_MS);
+	child = ik_child_of(old->conn, 0, old);
+	assert_true(ike_ts_equal(&child->ts[child->n_local], &ts[1]));
+	assert_ptr_equal(ik_child_twin(child), old);
+	assert_ptr_equal(ik_child_twin(old), child);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +368,11 @@ int main(void)
 		cmocka_unit_test(test_opaque_ports),
 		cmocka_unit_test(test_each_of_two_of_one_child_sends),
 		cmocka_unit_test(test_what_carries_one_of_two_replaces_nothing),
+		cmocka_unit_test(test_what_the_peer_does_not_ask_for_is_asked_for),
+		cmocka_unit_test(test_another_part_is_not_what_was_asked_for),
+		cmocka_unit_test(test_a_part_that_is_lost_is_made_anew),
+		cmocka_unit_test(test_a_part_that_the_peer_deletes_is_told),
+		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

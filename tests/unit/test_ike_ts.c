@@ -141,6 +141,20 @@ static void selectors_come_back_from_the_wire(void **state)
 	assert_string_equal(text_of(&out), text_of(&in));
 }
 
+static void a_list_is_the_same_in_any_order(void **state)
+{
+	struct ike_ts_list a = list("10.1.0.0/16, 10.2.0.0/16"),
+			   b = list("10.2.0.0/16, 10.1.0.0/16, 10.2.0.0/16"),
+			   part = list("10.2.0.0/16"), other = list("10.2.0.0/16, 10.1.0.0/17");
+
+	(void)state;
+	assert_true(ike_ts_list_equal(a.ts, a.n, b.ts, b.n));
+	assert_true(ike_ts_list_equal(b.ts, b.n, a.ts, a.n));
+	assert_false(ike_ts_list_equal(a.ts, a.n, part.ts, part.n));
+	assert_false(ike_ts_list_equal(part.ts, part.n, a.ts, a.n));
+	assert_false(ike_ts_list_equal(a.ts, a.n, other.ts, other.n));
+}
+
 static void a_selector_on_the_wire_is_laid_out_as_section_3_13_1_says(void **state)
 {
 	struct ike_ts_list in = list("10.1.0.0/16[6/80-90]");
@@ -433,6 +447,7 @@ int main(void)
 		cmocka_unit_test(selectors_are_printed_as_people_write_them),
 		cmocka_unit_test(prefixes_that_cannot_be_are_refused),
 		cmocka_unit_test(selectors_come_back_from_the_wire),
+		cmocka_unit_test(a_list_is_the_same_in_any_order),
 		cmocka_unit_test(a_selector_on_the_wire_is_laid_out_as_section_3_13_1_says),
 		cmocka_unit_test(selectors_of_unknown_types_are_skipped),
 		cmocka_unit_test(more_selectors_than_the_limit_are_refused),

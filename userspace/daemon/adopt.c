@@ -71,7 +71,7 @@ void adopt_forget(struct gateway *g, uint32_t tunnel)
 	}
 }
 
-static bool has_leftovers(const struct gateway *g, const struct tunnel *t)
+bool adopt_has_left(const struct gateway *g, const struct tunnel *t)
 {
 	for (const struct leftover *l = g->leftovers; l; l = l->next) {
 		if (l->sa != 0 && l->tunnel == t->t.id)
@@ -99,7 +99,7 @@ static void remove_superseded(struct gateway *g)
 
 	for (struct tunnel *t = LIST_FIRST(&g->tunnels); t; t = next) {
 		next = LIST_NEXT(t, all);
-		if (t->children == 0 && is_superseded(t) && !has_leftovers(g, t))
+		if (t->children == 0 && is_superseded(t) && !adopt_has_left(g, t))
 			tunnel_remove(g, t);
 	}
 }

@@ -27,6 +27,8 @@ void adopt_cert(struct gateway *g, uint32_t cert);
 void adopt_replaced(const struct conn *c, unsigned int index);
 /* A tunnel was deleted with all SAs in it. */
 void adopt_forget(struct gateway *g, uint32_t tunnel);
+/* Whether there is an SA in this tunnel that goes on until it is replaced. */
+bool adopt_has_left(const struct gateway *g, const struct tunnel *t);
 /* Every second. */
 void adopt_tick(struct gateway *g);
 /* Deletes all that is left. */

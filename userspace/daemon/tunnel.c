@@ -53,17 +53,50 @@ static int fill_selectors(const struct ike_ts *ts, size_t n, struct cgk_selector
 	return 0;
 }
 
-static bool selectors_equal(const struct cgk_selector *a, unsigned int n_a,
-			    const struct cgk_selector *b, unsigned int n_b)
+static bool selector_equal(const struct cgk_selector *a, const struct cgk_selector *b)
 {
-	if (n_a != n_b)
-		return false;
+	return cg_range_equal(&a->range, &b->range) && a->protocol == b->protocol &&
+	       a->port_start == b->port_start && a->port_end == b->port_end;
+}
+
+static bool all_among(const struct cgk_selector *a, unsigned int n_a, const struct cgk_selector *b,
+		      unsigned int n_b)
+{
 	for (unsigned int i = 0; i < n_a; i++) {
-		if (!cg_range_equal(&a[i].range, &b[i].range) || a[i].protocol != b[i].protocol ||
-		    a[i].port_start != b[i].port_start || a[i].port_end != b[i].port_end)
+		bool found = false;
+
+		for (unsigned int k = 0; k < n_b && !found; k++)
+			found = selector_equal(&a[i], &b[k]);
+		if (!found)
 			return false;
 	}
 	return true;
+}
+
+/* The kernel, too, knows no order of a tunnel's selectors: the peer may name them in another one (RFC 7296 section 2.9). */
+static bool selectors_equal(const struct cgk_selector *a, unsigned int n_a,
+			    const struct cgk_selector *b, unsigned int n_b)
+{
+	return all_among(a, n_a, b, n_b) && all_among(b, n_b, a, n_a);
+}
+
+/*
+ * Without SAs, and in the way of one of the same child with other selectors, of which the kernel has each pair once: the peer has narrowed them
+ * differently this time. Whether there was any.
+ */
+static bool make_room(struct conn *c, unsigned int index)
+{
+	struct tunnel *next;
+	bool any = false;
+
+	for (struct tunnel *t = LIST_FIRST(&c->tunnels); t; t = next) {
+		next = LIST_NEXT(t, of_conn);
+		if (t->index != index || t->children > 0 || adopt_has_left(c->g, t))
+			continue;
+		tunnel_remove(c->g, t);
+		any = true;
+	}
+	return any;
 }
 
 static void set_endpoints(struct gateway *g, struct cgk_tunnel *t, const struct cg_endpoint *local,
@@ -186,6 +219,8 @@ int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel 
 		return -ENOMEM;
 	*t = (struct tunnel){.index = a->child_index, .t = wanted};
 	r = cgk_tunnel_new(g->k, &wanted, &t->t.id);
+	if (r == -EEXIST && make_room(c, a->child_index))
+		r = cgk_tunnel_new(g->k, &wanted, &t->t.id);
 	if (r < 0) {
 		(void)snprintf(text, CHECK_TEXT, "the tunnel cannot be made: %s", cgk_error(g->k));
 		free(t);

@@ -671,6 +671,40 @@ struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index)
 	return conn && index < conn->config->c.n_children ? &conn->slots[index] : NULL;
 }
 
+bool ik_child_is_replaced(const struct ik_child *child)
+{
+	const struct ik_child *next = ik_child_find(child->e, child->peer_new);
+
+	if (ik_child_twin(child) || (next && carries(next)))
+		return true;
+	next = ik_child_find(child->e, child->own_new);
+	if (next && carries(next))
+		return true;
+	next = ik_child_of(child->conn, child->index, child);
+	return next && next->sa != child->sa;
+}
+
+bool ik_child_has_twin_up(const struct ik_child *child)
+{
+	const struct ik_child *twin = ik_child_twin(child);
+
+	return twin && twin->state == IK_CHILD_UP;
+}
+
+void ik_child_again(struct ik_child *lost)
+{
+	struct ik_slot *slot = ik_slot_of(lost->conn, lost->index);
+	const struct ik_child *other;
+
+	if (!slot || ik_child_has_twin_up(lost))
+		return;
+	other = ik_child_of(lost->conn, lost->index, lost);
+	if (other && other->sa == lost->sa && other->state == IK_CHILD_UP)
+		ik_task_queue(lost->sa, IK_TASK_CHILD_CREATE, lost->number, lost->index);
+	else
+		slot->wanted = true;
+}
+
 void ik_child_failed(struct ik_conn *conn, uint32_t index)
 {
 	struct ik_slot *slot = ik_slot_of(conn, index);

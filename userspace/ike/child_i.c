@@ -179,7 +179,7 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 {
 	struct ike_engine *e = sa->e;
 	const struct ike_connection_config *c = &sa->conn->config->c;
-	struct ik_child *old = NULL, *child = NULL;
+	struct ik_child *old = NULL, *child = NULL, *lost = NULL;
 	struct ik_exchange *x = NULL;
 	struct ike_builder b;
 	uint16_t ke = task->first_ke ? task->first_ke : ike_policy_first_ke(c->esp_policy);
@@ -197,8 +197,11 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 				give_way(old);
 			return 0;
 		}
-	} else if (task->index >= c->n_children || ik_child_in(sa, task->index)) {
-		return 0;
+	} else {
+		lost = ik_child_find(e, task->child);
+		if (task->index >= c->n_children ||
+		    (lost ? ik_child_has_twin_up(lost) : ik_child_in(sa, task->index) != NULL))
+			return 0;
 	}
 	r = -ENOMEM;
 	child = ik_child_new(sa, old ? old->index : task->index);
@@ -209,6 +212,13 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 		child->replaces = old->number;
 		if (ik_child_set_ts(child, old->ts, old->n_local, old->ts + old->n_local,
 				    old->n_remote) < 0)
+			goto failed;
+	}
+	if (lost) {
+		bool one_pair = ik_slot_of(sa->conn, task->index)->one_pair;
+
+		if (ik_child_set_ts(child, lost->ts, one_pair ? 1 : lost->n_local,
+				    lost->ts + lost->n_local, one_pair ? 1 : lost->n_remote) < 0)
 			goto failed;
 	}
 	child->binding = sa->binding;
@@ -374,8 +384,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 			x->config->c.children[index].name);
 		ik_child_end(child, false);
 		old->own_new = 0;
-		if (ik_slot_of(sa->conn, index))
-			sa->conn->slots[index].wanted |= !ik_child_of(sa->conn, index, old);
+		ik_child_again(old);
 		ik_child_end(old, ik_child_of(sa->conn, index, old));
 		ik_children_ensure(sa->conn);
 		return;

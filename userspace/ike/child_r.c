@@ -231,13 +231,23 @@ static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 
 /*
  * Both sides ask for the same one at once, which would make two, and neither is the newer one to both. So the side that made the IKE SA has its own, and refuses
- * the peer's until that is up.
+ * the peer's until that is up. What the peer asks for beyond that is another one, of the same configured child.
  */
-static bool asked_by_both(const struct ik_sa *sa, uint32_t index)
+static bool asked_by_both(const struct ik_sa *sa, const struct ik_child *peers)
 {
-	const struct ik_child *own = sa->initiator ? ik_child_in(sa, index) : NULL;
+	if (!sa->initiator)
+		return false;
+	IK_LIST_FOREACH(&sa->children, link) {
+		const struct ik_child *own = IK_ENTRY(link, struct ik_child, in_sa);
 
-	return own && own->ours && !own->replaces && own->state != IK_CHILD_UP;
+		if (own->index == peers->index && own->ours && !own->doomed && !own->replaces &&
+		    (own->state == IK_CHILD_OFFERED || own->state == IK_CHILD_INSTALLING) &&
+		    ike_ts_list_contains(own->ts, own->n_local, peers->ts, peers->n_local) &&
+		    ike_ts_list_contains(own->ts + own->n_local, own->n_remote,
+					 peers->ts + peers->n_local, peers->n_remote))
+			return true;
+	}
+	return false;
 }
 
 static void not_installed(struct ik_sa *sa, struct ik_child *child, struct ik_child *old)
@@ -333,7 +343,7 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		refuse(sa, id, fault.notify);
 		return;
 	}
-	if (!old && asked_by_both(sa, child->index)) {
+	if (!old && asked_by_both(sa, child)) {
 		ik_child_end(child, false);
 		free(v);
 		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);

@@ -326,6 +326,7 @@ int ike_up(struct ike_engine *e, ike_time now, uint32_t id)
 			conn->failures = 0;
 			ik_timer_stop(e, &conn->retry);
 			ik_conn_check(conn);
+			ik_init_tell_again(conn);
 		}
 	}
 	leave(e);

@@ -224,7 +224,7 @@ static uint32_t child_deleted(struct ik_sa *sa, uint32_t spi_out)
 {
 	struct ik_child *child = ik_child_by_out_spi(sa, spi_out);
 	struct ik_conn *conn = child ? child->conn : NULL;
-	bool replaced, crossing;
+	bool others, crossing;
 	uint32_t spi_in;
 
 	if (!child) {
@@ -236,21 +236,22 @@ static uint32_t child_deleted(struct ik_sa *sa, uint32_t spi_out)
 	}
 	spi_in = child->spi_in;
 	crossing = child->state == IK_CHILD_DELETING;
-	replaced = conn && ik_child_of(conn, child->index, child);
-	if (conn && !replaced && child->state == IK_CHILD_UP) {
+	others = conn && ik_child_of(conn, child->index, child);
+	if (conn && child->state == IK_CHILD_UP && !ik_child_is_replaced(child)) {
 		ik_report(sa->e, conn, &sa->remote, IKE_NOTICE, "child-deleted-by-peer", NULL,
 			  "the peer deleted Child SA %s with SPI %08x",
 			  child->index < conn->config->c.n_children
 				  ? conn->config->c.children[child->index].name
 				  : "?",
 			  spi_in);
-		/* Not at once: the peer had its reason. */
-		ik_child_failed(conn, child->index);
+		/* Not at once: the peer had its reason. One of several parts was the peer's to ask for. */
+		if (!others)
+			ik_child_failed(conn, child->index);
 	}
 	if (child->state == IK_CHILD_INSTALLING && sa->serving &&
 	    sa->serving->child == child->number)
 		return 0;
-	ik_child_end(child, replaced);
+	ik_child_end(child, others);
 	/* Both sides delete it: each one's request is enough for the other (section 2.25.1). */
 	return crossing ? 0 : spi_in;
 }
@@ -265,16 +266,16 @@ static void unknown_spis(struct ik_sa *sa, const struct ike_content *content)
 						 ? ik_child_by_out_spi(sa,
 								       ike_load_u32(n->data.data))
 						 : NULL;
-		struct ik_slot *slot = child ? ik_slot_of(child->conn, child->index) : NULL;
 
-		if (!slot || child->state != IK_CHILD_UP || child->busy || child->peer_new ||
+		if (!child || !ik_slot_of(child->conn, child->index) ||
+		    child->state != IK_CHILD_UP || child->busy || child->peer_new ||
 		    sa->e->now - child->established < IK_WATCH)
 			continue;
 		ik_report(
 			sa->e, child->conn, &sa->remote, IKE_WARNING, "child-unknown-to-peer", NULL,
 			"the peer does not know Child SA %s, to which we send with SPI %08x: it is made anew",
 			child->conn->config->c.children[child->index].name, child->spi_out);
-		slot->wanted = true;
+		ik_child_again(child);
 		ik_child_close(child);
 	}
 }

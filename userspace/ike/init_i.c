@@ -236,6 +236,18 @@ void ik_init_tell(struct ik_sa *sa)
 			sa->active ? (unsigned)((sa->e->now - sa->created) / IK_SECOND) : 0);
 }
 
+void ik_init_tell_again(struct ik_conn *conn)
+{
+	IK_LIST_FOREACH(&conn->sas, link) {
+		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		if (sa->state != IK_SA_INIT_SENT || !sa->reported || !sa->setup->clear_error)
+			continue;
+		sa->reported = false;
+		ik_timer_set(sa->e, &sa->life, sa->e->now + IK_SECOND);
+	}
+}
+
 void ik_init_timeout(struct ik_sa *sa)
 {
 	ik_init_tell(sa);

@@ -221,7 +221,8 @@ enum ik_task_kind {
 struct ik_task {
 	struct ik_link link;
 	enum ik_task_kind kind;
-	uint64_t child; /* REKEY, DELETE: number */
+	uint64_t
+		child; /* REKEY, DELETE: number; CREATE: of one whose selectors are asked for, or 0 */
 	uint32_t index; /* CREATE: of the configured child */
 	bool there;	/* LIVENESS: see ik_remapped_begin() */
 	uint16_t
@@ -600,6 +601,8 @@ void ik_init_resume(struct ik_sa *sa);
 bool ik_init_anew(struct ik_sa *sa);
 /* Tells why the attempt fails, once; it goes on. */
 void ik_init_tell(struct ik_sa *sa);
+/* The operator asks anew: what an attempt was refused with, and told already, is told once more in a second. */
+void ik_init_tell_again(struct ik_conn *conn);
 void ik_init_timeout(struct ik_sa *sa);
 /*
  * What is said before it is known which of the candidates the peer is has to do for all of them: fragments are taken if one
@@ -685,6 +688,14 @@ struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 			     const struct ik_child * not );
 /* One like that beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
 struct ik_child *ik_child_twin(const struct ik_child *child);
+bool ik_child_has_twin_up(const struct ik_child *child);
+/* Has another one its place: with its selectors, made to replace it, or of its child in another IKE SA? */
+bool ik_child_is_replaced(const struct ik_child *child);
+/*
+ * The peer does not have it any more: it is asked for anew, with its own selectors if there are others of its child. Before it is closed, or left to linger, since
+ * the selectors are found with it.
+ */
+void ik_child_again(struct ik_child *lost);
 /* The same, within one IKE SA and whatever its state, if it is there for traffic. */
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
 struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out);

@@ -149,14 +149,23 @@ bool ike_ts_equal(const struct ike_ts *a, const struct ike_ts *b)
 	       memcmp(a->end, b->end, a->addr_len) == 0;
 }
 
+/* Is each of a one of b's? They mostly are in the same order. */
+static bool all_among(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, size_t n_b)
+{
+	for (size_t i = 0; i < n_a; i++) {
+		bool found = i < n_b && ike_ts_equal(&a[i], &b[i]);
+
+		for (size_t k = 0; k < n_b && !found; k++)
+			found = ike_ts_equal(&a[i], &b[k]);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 bool ike_ts_list_equal(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, size_t n_b)
 {
-	if (n_a != n_b)
-		return false;
-	for (size_t i = 0; i < n_a; i++)
-		if (!ike_ts_equal(&a[i], &b[i]))
-			return false;
-	return true;
+	return all_among(a, n_a, b, n_b) && all_among(b, n_b, a, n_a);
 }
 
 bool ike_ts_list_installable(const struct ike_ts *ts, size_t n, size_t max)

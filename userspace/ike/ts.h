@@ -43,7 +43,7 @@ int ike_ts_validate(struct ike_view body, struct ike_fault *fault);
 void ike_build_ts(struct ike_builder *b, uint8_t payload, const struct ike_ts *ts, size_t n);
 
 bool ike_ts_equal(const struct ike_ts *a, const struct ike_ts *b);
-/* The same selectors in the same order. */
+/* The same selectors, in whatever order: the first may be that of a packet, or not (section 2.9). */
 bool ike_ts_list_equal(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, size_t n_b);
 
 /* Is all of inner in outer? */

@@ -224,6 +224,21 @@ static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
 }
 
 /*
+ * The peer has had its time to ask for what is missing. It does not if it knows as one child what are several here: it has made that one, of which we took a
+ * part for the first of ours.
+ */
+static void ask_for_missing(const struct ik_sa *stays, const struct ik_sa *goes)
+{
+	IK_LIST_FOREACH(&goes->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+		struct ik_slot *slot = ik_slot_of(stays->conn, child->index);
+
+		if (slot && child->state == IK_CHILD_UP && !ik_child_in(stays, child->index))
+			slot->wanted = true;
+	}
+}
+
+/*
  * Whoever made the one that stays deletes the other one, because it knows when both sides have the new Child SAs in place.
  * A peer that does not is helped out, once it has shown that for it the new one is up.
  */
@@ -247,8 +262,10 @@ static void replaced(struct ik_sa *goes, struct ik_sa *stays)
 		return;
 	}
 	/* While something is missing on the new one the old one is worth more; not for ever, though. */
-	if (!covers(stays, goes))
+	if (!covers(stays, goes) && e->now >= next) {
+		ask_for_missing(stays, goes);
 		next = goes->redundant_since + INCOMPLETE_TIME;
+	}
 	if (e->now >= next) {
 		if (stays->confirmed) {
 			ik_sa_close(goes);
