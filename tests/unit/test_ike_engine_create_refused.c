@@ -161,6 +161,8 @@ static void not_now(struct sim *s, struct sim_node *a, unsigned times, const cha
 	for (size_t i = 0; i < a->n_reports; i++)
 		if (!strcmp(a->reports[i].event, event))
 			last = &a->reports[i];
+	if (!last)
+		fail_msg("%s is not there", event);
 	assert_non_null(strstr(last->text, words));
 	assert_non_null(strstr(last->text, "3 times: TEMPORARY_FAILURE"));
 	assert_true(last->hint[0] != 0);
