@@ -68,12 +68,6 @@ struct cg_socket *cg_socket_find(struct cg_net *cgn, u32 id);
 /* 2: bound to this very address, 1: receives for it (perhaps any), 0: does not. */
 int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
 		     __be16 port);
-/*
- * Nobody has this address and port on that device: the socket that tunnels use there, while it is
- * between its user and our own. NULL: none. RCU read side held, no lock.
- */
-const struct cg_socket *cg_socket_between(struct cg_net *cgn, sa_family_t family,
-					  const union cg_ip *local, __be16 port, int iif, int sdif);
 /* Give the socket back to its user, or close our own. No tunnel uses it. May sleep. */
 void cg_socket_destroy(struct cg_socket *s);
 /* Those that no tunnel uses, or (no tunnel is left) all; takes cg_net.lock. */

@@ -10,9 +10,6 @@
  * ours, nothing is wrong with the checksum, the socket's IPsec policy admits it, and all packets
  * of a train are for one SA of ours. Everything else goes on to UDP, which splits trains as ever.
  *
- * While the user's socket has left and the module's own is not there yet UDP would find none:
- * what is for a tunnel then is taken all the same.
- *
  * The hook runs in an RCU read section, and sockets are detached before a grace
  * period is waited for: a struct cg_socket that is found here stays while we are.
  */
@@ -99,11 +96,12 @@ static __be32 common_spi(const struct sk_buff *skb, unsigned int off)
 	return common;
 }
 
-/* @skb, a candidate with @hlen bytes of IP header, is for @s, if any, whose policy admits it. */
+/* @skb, a candidate with @hlen bytes of IP header, is for @sk, whose policy admits it. */
 static unsigned int take(struct cg_net *cgn, struct sk_buff *skb, unsigned int hlen,
-			 const struct cg_socket *s, struct udp_mib __percpu *mib)
+			 const struct sock *sk, struct udp_mib __percpu *mib)
 {
 	unsigned int off = hlen + sizeof(struct udphdr), n;
+	const struct cg_socket *s = cg_socket_of(sk);
 	const struct cg_sa *sa;
 	__be32 spi;
 
@@ -136,9 +134,7 @@ static unsigned int intake4(void *priv, struct sk_buff *skb, const struct nf_hoo
 	const struct iphdr *iph = ip_hdr(skb);
 	struct cg_net *cgn = cg_net(state->net);
 	unsigned int hlen = iph->ihl * 4;
-	const struct cg_socket *s;
 	const struct udphdr *uh;
-	union cg_ip local = {};
 	struct sock *sk;
 
 	if (iph->protocol != IPPROTO_UDP || !is_candidate(cgn, skb, hlen, false))
@@ -147,12 +143,9 @@ static unsigned int intake4(void *priv, struct sk_buff *skb, const struct nf_hoo
 	uh = udp_hdr(skb);
 	sk = __udp4_lib_lookup(state->net, iph->saddr, uh->source, iph->daddr, uh->dest,
 			       inet_iif(skb), inet_sdif(skb), cg_udp_table(state->net), skb);
-	local.v4 = iph->daddr;
-	s = sk ? cg_socket_of(sk) :
-		 cg_socket_between(cgn, AF_INET, &local, uh->dest, inet_iif(skb), inet_sdif(skb));
-	if (!s || !xfrm4_policy_check(sk, XFRM_POLICY_IN, skb))
+	if (!sk || !xfrm4_policy_check(sk, XFRM_POLICY_IN, skb))
 		return NF_ACCEPT;
-	return take(cgn, skb, hlen, s, state->net->mib.udp_statistics);
+	return take(cgn, skb, hlen, sk, state->net->mib.udp_statistics);
 }
 
 static unsigned int intake6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
@@ -160,9 +153,7 @@ static unsigned int intake6(void *priv, struct sk_buff *skb, const struct nf_hoo
 	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
 	struct cg_net *cgn = cg_net(state->net);
 	const unsigned int hlen = sizeof(*ip6h);
-	const struct cg_socket *s;
 	const struct udphdr *uh;
-	union cg_ip local;
 	struct sock *sk;
 
 	if (ip6h->nexthdr != IPPROTO_UDP || !is_candidate(cgn, skb, hlen, true))
@@ -171,13 +162,9 @@ static unsigned int intake6(void *priv, struct sk_buff *skb, const struct nf_hoo
 	uh = udp_hdr(skb);
 	sk = __udp6_lib_lookup(state->net, &ip6h->saddr, uh->source, &ip6h->daddr, uh->dest,
 			       inet6_iif(skb), inet6_sdif(skb), cg_udp_table(state->net), skb);
-	local.v6 = ip6h->daddr;
-	s = sk ? cg_socket_of(sk) :
-		 cg_socket_between(cgn, AF_INET6, &local, uh->dest, inet6_iif(skb),
-				   inet6_sdif(skb));
-	if (!s || !xfrm6_policy_check(sk, XFRM_POLICY_IN, skb))
+	if (!sk || !xfrm6_policy_check(sk, XFRM_POLICY_IN, skb))
 		return NF_ACCEPT;
-	return take(cgn, skb, hlen, s, state->net->mib.udp_stats_in6);
+	return take(cgn, skb, hlen, sk, state->net->mib.udp_stats_in6);
 }
 
 static const struct nf_hook_ops hooks[] = {

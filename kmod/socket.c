@@ -222,10 +222,7 @@ static int bind_own(struct cg_socket *s, struct socket *sock)
 	return kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
 }
 
-/*
- * A kernel socket, which holds no reference to its namespace. It serves before it has the port:
- * what found it there without us would wait in its queue for ever.
- */
+/* A kernel socket, which holds no reference to its namespace. */
 static int make_own(struct cg_socket *s)
 {
 	struct socket *sock;
@@ -234,16 +231,15 @@ static int make_own(struct cg_socket *s)
 	err = sock_create_kern(s->cgn->net, s->family, SOCK_DGRAM, IPPROTO_UDP, &sock);
 	if (err)
 		return err;
+	err = bind_own(s, sock);
+	if (err) {
+		sock_release(sock);
+		return err;
+	}
 	lock_sock(sock->sk);
 	s->own = sock;
 	attach(s, sock->sk);
 	release_sock(sock->sk);
-	err = bind_own(s, sock);
-	if (err) {
-		detach(s);
-		s->lost = true;
-		return err;
-	}
 	s->cgn->change_seq++;
 	return 0;
 }
@@ -251,8 +247,7 @@ static int make_own(struct cg_socket *s)
 /*
  * A user's socket that is being closed still has its port, and serves unless he changed it,
  * until it is unhashed: he is somewhere between udp_destroy_sock() and udp_lib_unhash(), and may
- * be kept waiting. Then there is nobody for as long as it takes until this is asked again, but
- * the intake, which takes ESP for tunnels without a socket (cg_socket_between()).
+ * be kept waiting. Then there is nobody for as long as it takes until this is asked again.
  */
 static bool is_leaving(const struct cg_socket *s)
 {
@@ -351,19 +346,6 @@ struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
 		}
 	}
 	return best;
-}
-
-const struct cg_socket *cg_socket_between(struct cg_net *cgn, sa_family_t family,
-					  const union cg_ip *local, __be16 port, int iif, int sdif)
-{
-	const struct cg_socket *s;
-	unsigned long id;
-
-	xa_for_each(&cgn->sockets, id, s)
-		if (READ_ONCE(s->users) && cg_socket_serves(s, family, local, port) &&
-		    (!s->bound_if || s->bound_if == iif || s->bound_if == sdif))
-			return s;
-	return NULL;
 }
 
 /* What the socket is bound to and how. */
