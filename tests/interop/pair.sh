@@ -131,7 +131,7 @@ interop_start && start_branch
 t 'before the crash: up' eval 'up_both && ping_both' || logs
 # With ESP in UDP: between the daemon's socket, once it has left its port, and the module's own there is none for some milliseconds, and the next daemon's
 # is there as long before the module has it.
-numbered_gap=110
+numbered_gap=0.1
 t 'the daemon killed: traffic goes on, and misses its UDP socket for less than a tenth of a second' no_packet_lost lasting 2 gate_kill branch || logs
 old=$(spis branch)
 t 'its SAs are still there' test -n "$old"

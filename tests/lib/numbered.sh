@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Numbered packets each way between the hosts behind hq and branch while something happens: numbered_rate a second, and numbered_floor at least if the
-# machine is busy. Needs topology.sh and the program tests/interop/numbered.c.
+# machine is busy. Needs interop.sh and the program tests/interop/numbered.c.
 #
 #   no_packet_lost COMMAND...    runs it between them; none may be lost, and it must succeed
 #   lasting SECONDS COMMAND...   runs it, and is not done before so many seconds
 #
-# numbered_gap: so many may be lost each way where the words of a check say so; 0 as a rule
+# numbered_gap: those of so many seconds may be lost each way where the words of a check say so; 0 as a rule
 
 numbered=${CERTGATE_BUILD:-$PWD/build}/tests/numbered
 numbered_rate=1100
 numbered_floor=200
+# An emulated CPU that two daemons and all of their network share has no time for so many while keys are made: queues overflow everywhere.
+! emulated || { numbered_rate=300; numbered_floor=100; }
 numbered_gap=0
 
 numbered_begin() {
@@ -28,7 +30,7 @@ numbered_end() {
 # no room for had come, too.
 numbered_came() {
 	cat /run/numbered
-	awk -v floor=$numbered_floor -v gap=$numbered_gap '/: sent / { ways += $5 > 0 && $5 >= floor * $7 && $5 >= $10 + $NF && $5 - $10 - $NF <= gap } END { exit ways != 2 }' /run/numbered
+	awk -v floor=$numbered_floor -v gap=$numbered_gap '/: sent / { ways += $5 > 0 && $5 >= floor * $7 && $5 >= $10 + $NF && $5 - $10 - $NF <= gap * $5 / $7 } END { exit ways != 2 }' /run/numbered
 }
 
 # no_bad_sums: the receivers' sockets have refused nothing for its checksum, which counts like what they have no room for

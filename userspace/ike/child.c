@@ -170,6 +170,26 @@ struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out)
 	return NULL;
 }
 
+bool ik_child_is_replaced(const struct ik_child *child)
+{
+	const struct ik_child *next = ik_child_find(child->e, child->peer_new);
+
+	if (ik_child_twin(child) || (next && carries(next)))
+		return true;
+	next = ik_child_find(child->e, child->own_new);
+	if (next && carries(next))
+		return true;
+	next = ik_child_of(child->conn, child->index, child);
+	return next && next->sa != child->sa;
+}
+
+bool ik_child_has_twin_up(const struct ik_child *child)
+{
+	const struct ik_child *twin = ik_child_twin(child);
+
+	return twin && twin->state == IK_CHILD_UP;
+}
+
 /* ------------------------------------------------------------------ installing */
 
 static void endpoints(const struct ik_sa *sa, struct cg_endpoint *local, struct cg_endpoint *remote)
@@ -662,107 +682,4 @@ void ik_child_settle(struct ik_child *old)
 	} else {
 		ik_child_watch(old, IK_WATCH);
 	}
-}
-
-/* ------------------------------------------------------------------ children that are missing */
-
-struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index)
-{
-	return conn && index < conn->config->c.n_children ? &conn->slots[index] : NULL;
-}
-
-bool ik_child_is_replaced(const struct ik_child *child)
-{
-	const struct ik_child *next = ik_child_find(child->e, child->peer_new);
-
-	if (ik_child_twin(child) || (next && carries(next)))
-		return true;
-	next = ik_child_find(child->e, child->own_new);
-	if (next && carries(next))
-		return true;
-	next = ik_child_of(child->conn, child->index, child);
-	return next && next->sa != child->sa;
-}
-
-bool ik_child_has_twin_up(const struct ik_child *child)
-{
-	const struct ik_child *twin = ik_child_twin(child);
-
-	return twin && twin->state == IK_CHILD_UP;
-}
-
-void ik_child_again(struct ik_child *lost)
-{
-	struct ik_slot *slot = ik_slot_of(lost->conn, lost->index);
-	const struct ik_child *other;
-
-	if (!slot || ik_child_has_twin_up(lost))
-		return;
-	other = ik_child_of(lost->conn, lost->index, lost);
-	if (other && other->sa == lost->sa && other->state == IK_CHILD_UP)
-		ik_task_queue(lost->sa, IK_TASK_CHILD_CREATE, lost->number, lost->index);
-	else
-		slot->wanted = true;
-}
-
-void ik_child_failed(struct ik_conn *conn, uint32_t index)
-{
-	struct ik_slot *slot = ik_slot_of(conn, index);
-	unsigned n;
-
-	if (!slot)
-		return;
-	n = slot->failures < 5 ? slot->failures : 5;
-	slot->failures++;
-	slot->retry_at = conn->e->now + ik_jitter(conn->e, (3 * IK_SECOND) << n, 75, 125);
-}
-
-/* Is it up in an IKE SA that is to go? Then it is to be up in the one that stays. */
-static bool goes_along(const struct ik_conn *conn, uint32_t index)
-{
-	IK_LIST_FOREACH(&conn->sas, link) {
-		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
-		const struct ik_child *child;
-
-		if (!ik_sa_is_up(sa) || !sa->redundant)
-			continue;
-		child = ik_child_in(sa, index);
-		if (child && child->state == IK_CHILD_UP)
-			return true;
-	}
-	return false;
-}
-
-void ik_children_ensure(struct ik_conn *conn)
-{
-	struct ike_engine *e = conn->e;
-	const struct ike_connection_config *c = &conn->config->c;
-	ike_time next = IKE_TIME_NEVER;
-
-	if (conn->held || e->shutdown)
-		return;
-	ik_conn_emptied(conn);
-	IK_LIST_FOREACH(&conn->sas, link) {
-		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
-
-		if (!ik_sa_is_up(sa) || sa->redundant || sa->undecided)
-			continue;
-		for (uint32_t i = 0; i < c->n_children; i++) {
-			struct ik_slot *slot = &conn->slots[i];
-
-			if (!slot->wanted && (!sa->owner || (c->start == IKE_START_ON_TRAFFIC &&
-							     !conn->up && !goes_along(conn, i))))
-				continue;
-			if (ik_child_in(sa, i) || ik_task_queued(sa, IK_TASK_CHILD_CREATE, 0, i))
-				continue;
-			if (slot->retry_at > e->now) {
-				if (slot->retry_at < next)
-					next = slot->retry_at;
-				continue;
-			}
-			ik_task_queue(sa, IK_TASK_CHILD_CREATE, 0, i);
-		}
-		ik_sa_run(sa);
-	}
-	ik_timer_set(e, &conn->children, next);
 }

@@ -175,6 +175,16 @@ static void give_way(struct ik_child *old)
 			     old->e->now + ik_jitter(old->e, IK_FOLLOWUP_TIME, 50, 150));
 }
 
+/* Is it still within what is configured for its child? */
+static bool is_configured(const struct ik_child *child, const struct ike_connection_config *c)
+{
+	const struct ike_child_config *is = &c->children[child->index];
+
+	return ike_ts_list_contains(is->local_ts, is->n_local_ts, child->ts, child->n_local) &&
+	       ike_ts_list_contains(is->remote_ts, is->n_remote_ts, child->ts + child->n_local,
+				    child->n_remote);
+}
+
 int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 {
 	struct ike_engine *e = sa->e;
@@ -200,7 +210,8 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 	} else {
 		lost = ik_child_find(e, task->child);
 		if (task->index >= c->n_children ||
-		    (lost ? ik_child_has_twin_up(lost) : ik_child_in(sa, task->index) != NULL))
+		    (lost ? ik_child_has_twin_up(lost) || !is_configured(lost, c)
+			  : ik_child_in(sa, task->index) != NULL))
 			return 0;
 	}
 	r = -ENOMEM;

@@ -13,7 +13,7 @@
  *   receive.c     from a datagram to an authentic message and to who handles it
  *   halfopen.c    what peers may cost before they are authenticated
  *   init_i.c and init_r.c (over init.c) IKE_SA_INIT, intermediate.c IKE_INTERMEDIATE, auth_i.c and auth_r.c IKE_AUTH
- *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation
+ *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation, child_missing.c when there is to be one
  *   rekey.c       IKE SA rekeying
  *   followup.c    IKE_FOLLOWUP_KE
  *   mobike.c      addresses that change; remapped.c a peer's that changes without MOBIKE
@@ -391,6 +391,7 @@ struct ik_sa {
 	bool undecided;	  /* made by the peer to rekey another one, which we are rekeying, too */
 	bool redundant;	  /* another one of its connection stays */
 	ike_time redundant_since;
+	uint8_t asked_missing; /* since then: how often for what it has and the one in its place has not */
 	ike_time created, established, last_in, last_answer;
 	ike_time last_repeat[2];  /* of that answer: to where the peer is, to elsewhere */
 	ike_time asked_back;	  /* where it is, when it was heard from elsewhere; 0: never */
@@ -686,30 +687,33 @@ void ik_child_watch(struct ik_child *child, ike_time time);
 /* An installed Child SA of the connection and index, other than not, that can carry traffic; NULL. */
 struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 			     const struct ik_child * not );
-/* One like that beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
+/* The same, within one IKE SA and whatever its state, if it is there for traffic. */
+struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
+/* One that carries traffic beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
 struct ik_child *ik_child_twin(const struct ik_child *child);
 bool ik_child_has_twin_up(const struct ik_child *child);
 /* Has another one its place: with its selectors, made to replace it, or of its child in another IKE SA? */
 bool ik_child_is_replaced(const struct ik_child *child);
+struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out);
+/* Both rekeyings have come to an end as far as we know: who goes? */
+void ik_child_settle(struct ik_child *old);
+void ik_child_rekey(struct ik_child *child);
+void ik_child_free(struct ik_child *child);
+void ik_child_bury(struct ike_engine *e);
+uint32_t ik_child_spi(struct ike_engine *e);
+
+/* child_missing.c */
+/* What is known of a configured child; NULL: the configuration has it no more. */
+struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index);
+/* Children that are missing on an IKE SA of ours. */
+void ik_children_ensure(struct ik_conn *conn);
+/* It could not be made: again after a while. */
+void ik_child_failed(struct ik_conn *conn, uint32_t index);
 /*
  * The peer does not have it any more: it is asked for anew, with its own selectors if there are others of its child. Before it is closed, or left to linger, since
  * the selectors are found with it.
  */
 void ik_child_again(struct ik_child *lost);
-/* The same, within one IKE SA and whatever its state, if it is there for traffic. */
-struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
-struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out);
-/* Both rekeyings have come to an end as far as we know: who goes? */
-void ik_child_settle(struct ik_child *old);
-/* Children that are missing on an IKE SA of ours. */
-void ik_children_ensure(struct ik_conn *conn);
-void ik_child_failed(struct ik_conn *conn, uint32_t index);
-void ik_child_rekey(struct ik_child *child);
-void ik_child_free(struct ik_child *child);
-void ik_child_bury(struct ike_engine *e);
-uint32_t ik_child_spi(struct ike_engine *e);
-/* What is known of a configured child; NULL: the configuration has it no more. */
-struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index);
 
 /* child_i.c: we ask */
 int ik_child_request(struct ik_sa *sa, const struct ik_task *task);

@@ -227,14 +227,15 @@ static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
  * The peer has had its time to ask for what is missing. It does not if it knows as one child what are several here: it has made that one, of which we took a
  * part for the first of ours.
  */
-static void ask_for_missing(const struct ik_sa *stays, const struct ik_sa *goes)
+static void ask_for_missing(struct ik_sa *stays, const struct ik_sa *goes)
 {
 	IK_LIST_FOREACH(&goes->children, link) {
 		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
-		struct ik_slot *slot = ik_slot_of(stays->conn, child->index);
 
-		if (slot && child->state == IK_CHILD_UP && !ik_child_in(stays, child->index))
-			slot->wanted = true;
+		if (child->state == IK_CHILD_UP && ik_slot_of(stays->conn, child->index) &&
+		    !ik_child_in(stays, child->index) &&
+		    !ik_task_queued(stays, IK_TASK_CHILD_CREATE, 0, child->index))
+			(void)ik_task_queue(stays, IK_TASK_CHILD_CREATE, 0, child->index);
 	}
 }
 
@@ -263,8 +264,13 @@ static void replaced(struct ik_sa *goes, struct ik_sa *stays)
 	}
 	/* While something is missing on the new one the old one is worth more; not for ever, though. */
 	if (!covers(stays, goes) && e->now >= next) {
-		ask_for_missing(stays, goes);
-		next = goes->redundant_since + INCOMPLETE_TIME;
+		/* Each time twice as late: a peer that has fewer children than before refuses it. */
+		if (e->now >= goes->redundant_since + (IK_WATCH << goes->asked_missing)) {
+			ask_for_missing(stays, goes);
+			goes->asked_missing++;
+		}
+		next = goes->redundant_since +
+		       MIN(IK_WATCH << goes->asked_missing, INCOMPLETE_TIME);
 	}
 	if (e->now >= next) {
 		if (stays->confirmed) {
@@ -295,8 +301,10 @@ void ik_unique_check(struct ik_conn *conn)
 
 		if (!counts(sa))
 			continue;
-		if (sa != stays && !sa->redundant)
+		if (sa != stays && !sa->redundant) {
 			sa->redundant_since = conn->e->now;
+			sa->asked_missing = 0;
+		}
 		sa->redundant = sa != stays;
 	}
 	IK_LIST_FOREACH(&conn->sas, link) {
