@@ -156,7 +156,7 @@ static void waits(uint64_t seed, bool any)
 static void test_old_address_serves_until_the_new_one_does(void **state)
 {
 	(void)state;
-	waits(10, false);
+	waits(12, false);
 	waits(11, true);
 }
 

@@ -253,9 +253,12 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 		       x->dh);
 	if (old)
 		old->own_new = child->number;
-	/* It is told first; the peer has to compute before it can use it. */
-	if (old || ik_child_of(child->conn, child->index, child))
-		(void)ik_child_expect(child, 0);
+	/* The peer may use it as soon as it has answered: before we have its keys. */
+	if (old || ik_child_of(child->conn, child->index, child)) {
+		x->expects = ik_request_new(e, IK_REQUEST_EXPECT, ik_sa_spi(sa));
+		if (x->expects && ik_child_expect(child, x->expects) < 0)
+			ik_request_drop(e, &x->expects);
+	}
 	r = ik_exchange_send(x, &b);
 	if (r == 0)
 		return 0;

@@ -108,6 +108,9 @@ void ike_answer_child_expect(struct ike_engine *e, ike_time now, uint64_t reques
 	if (sa && sa->setup && sa->setup->expect_request == request) {
 		sa->setup->expect_request = 0;
 		ik_auth_send(sa);
+	} else if (sa && sa->active && sa->active->expects == request) {
+		sa->active->expects = 0;
+		ik_exchange_transmit(sa->active);
 	}
 	leave(e);
 }

@@ -144,6 +144,7 @@ struct ik_exchange *ik_exchange_free(struct ik_exchange *x)
 	if (heir && heir->state == IK_SA_REKEY_OFFER)
 		ik_sa_kill(heir);
 	ik_timer_stop(x->sa->e, &x->timer);
+	ik_request_drop(x->sa->e, &x->expects);
 	ike_packets_clear(&x->packets);
 	ik_config_unref(x->config, x->sa->e);
 	ike_dh_free(x->dh);
@@ -270,6 +271,7 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	if (x->interval > IK_RETRANSMIT_CAP)
 		x->interval = IK_RETRANSMIT_CAP;
 	set_timer(x);
+	ik_request_drop(e, &x->expects);
 	ik_exchange_transmit(x);
 	ik_mobike_spread(x);
 	ik_remapped_spread(x);
@@ -334,8 +336,10 @@ int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain)
 	x->id = sa->next_id++;
 	sa->active = x;
 	sa->e->counters.exchanges++;
+	/* If nobody answers it is sent when it would be repeated. */
 	ik_exchange_start_timer(x);
-	ik_exchange_transmit(x);
+	if (!x->expects)
+		ik_exchange_transmit(x);
 	return 0;
 }
 

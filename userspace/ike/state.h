@@ -252,6 +252,8 @@ struct ik_exchange {
 	struct ik_followup *followup;  /* while it goes on with IKE_FOLLOWUP_KE */
 	uint8_t nonce[IKE_NONCE_SIZE]; /* ROUTABILITY: COOKIE2 */
 	uint64_t new_child;
+	uint64_t
+		expects; /* request: it is not sent before whoever receives knows of the new child; 0: does */
 	uint64_t new_sa; /* its SPI here */
 	/* SPIs that the peer deleted meanwhile and we do not know: one may be in the answer on its way */
 	uint32_t deleted[8];
