@@ -198,20 +198,6 @@ static struct cg_endpoint peer_at(uint16_t port)
 				    .port = port};
 }
 
-static struct channel *channel_to(struct world *w, enum role role, int *ret_end)
-{
-	static const struct channel_ops ops = {.message = main_world_message,
-					       .closed = main_world_closed,
-					       .violation = main_world_violation};
-	struct channel *c;
-	int pair[2];
-
-	assert_int_equal(channel_pair(pair), 0);
-	assert_int_equal(channel_new(w->m->g.base, pair[0], ROLE_MAIN, role, 0, &ops, w, &c), 0);
-	*ret_end = pair[1];
-	return c;
-}
-
 static void open_world(struct world *w)
 {
 	struct gateway *g;
@@ -223,8 +209,8 @@ static void open_world(struct world *w)
 	w->m->cfg.remote_kind = CG_REMOTE_ANY;
 	w->procs[0] = w->m->procs[0];
 	w->procs[1] = (struct proc){.g = g, .role = ROLE_VERIFY, .ready = true};
-	w->procs[1].channel = channel_to(w, ROLE_VERIFY, &w->verify);
-	g->launcher = channel_to(w, ROLE_LAUNCHER, &w->launcher);
+	w->procs[1].channel = main_channel_new(g->base, ROLE_VERIFY, &w->verify);
+	g->launcher = main_channel_new(g->base, ROLE_LAUNCHER, &w->launcher);
 	g->procs = w->procs;
 	g->n_verifiers = 1;
 	g->options = &w->options;
@@ -578,20 +564,10 @@ static void take_handover(struct world *w)
 {
 	for (int i = 0; i < 2; i++) {
 		uint8_t buf[64];
-		union {
-			struct cmsghdr align;
-			uint8_t space[CMSG_SPACE(sizeof(int))];
-		} control;
-		struct iovec iov = {buf, sizeof(buf)};
-		struct msghdr mh = {.msg_iov = &iov,
-				    .msg_iovlen = 1,
-				    .msg_control = &control,
-				    .msg_controllen = sizeof(control)};
-		int fd = -EBADF;
+		int fd;
 
-		assert_true(recvmsg(w->launcher, &mh, MSG_DONTWAIT) > 0);
-		assert_non_null(CMSG_FIRSTHDR(&mh));
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof(fd));
+		assert_true(main_channel_read(w->launcher, buf, sizeof(buf), &fd) > 0);
+		assert_true(fd >= 0);
 		assert_int_equal(dup2(fd, ROLE_FD_HANDOVER + i), ROLE_FD_HANDOVER + i);
 		(void)close(fd);
 	}

@@ -3,24 +3,13 @@
  * What follows when a process ends again and again: the daemon gives up if it is one that tunnels live by, and goes on if strangers can end it. One
  * that cannot be started for want of a descriptor is started later. ike is ended when it hangs, not when it is slow.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lib/maintest.h"
 
-#include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "daemon/channel.h"
-#include "daemon/gateway.h"
 #include "daemon/launcher.h"
-#include "daemon/proc.h"
 #include "daemon/snapshot.h"
 
 enum { TIMES = 300 };
@@ -90,25 +79,14 @@ struct world {
 static enum role asked_for(struct world *w)
 {
 	static uint8_t buf[MSG_SIZE_MAX];
-	union {
-		struct cmsghdr align;
-		uint8_t space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {buf, sizeof(buf)};
-	struct msghdr mh = {.msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = sizeof(control)};
 	struct launch_spawn spawn;
 	enum msg_type type;
 	struct msg_reader r;
-	ssize_t n = recvmsg(w->launcher, &mh, MSG_DONTWAIT);
-	int fd = -EBADF;
+	int fd;
+	ssize_t n = main_channel_read(w->launcher, buf, sizeof(buf), &fd);
 
 	if (n < 0)
 		return _ROLE_MAX;
-	if (CMSG_FIRSTHDR(&mh))
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof(fd));
 	assert_int_equal(msg_open(buf, (size_t)n, &type, &r), 0);
 	if (type == MSG_KILL) {
 		w->killed = (pid_t)msg_get_u32(&r);
@@ -127,9 +105,7 @@ static enum role asked_for(struct world *w)
 /* Main with all of its processes asked for. */
 static struct world *world_new(void)
 {
-	static const struct channel_ops ops;
 	struct world *w = calloc(1, sizeof(*w));
-	int pair[2];
 
 	assert_non_null(w);
 	w->pid = 1000;
@@ -139,11 +115,7 @@ static struct world *world_new(void)
 	w->g.base = event_base_new();
 	assert_non_null(w->g.base);
 	w->g.load_timer = evtimer_new(w->g.base, on_restart, NULL);
-	assert_int_equal(channel_pair(pair), 0);
-	w->launcher = pair[1];
-	assert_int_equal(channel_new(w->g.base, pair[0], ROLE_MAIN, ROLE_LAUNCHER, 0, &ops, &w->g,
-				     &w->g.launcher),
-			 0);
+	w->g.launcher = main_channel_new(w->g.base, ROLE_LAUNCHER, &w->launcher);
 	assert_int_equal(procs_start(&w->g), 0);
 	while (asked_for(w) != _ROLE_MAX)
 		;

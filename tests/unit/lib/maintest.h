@@ -59,11 +59,49 @@ static inline void main_world_violation(void *ctx, struct channel *c, const char
 	(void)text;
 }
 
-static inline struct main_world *main_world_new(void)
+/* Main's channel to a process that says nothing; what main sends to it comes out at *ret_end. */
+static inline struct channel *main_channel_new(struct event_base *base, enum role role,
+					       int *ret_end)
 {
 	static const struct channel_ops ops = {.message = main_world_message,
 					       .closed = main_world_closed,
 					       .violation = main_world_violation};
+	struct channel *c;
+	int pair[2];
+
+	assert_int_equal(channel_pair(pair), 0);
+	assert_int_equal(channel_new(base, pair[0], ROLE_MAIN, role, 0, &ops, NULL, &c), 0);
+	*ret_end = pair[1];
+	return c;
+}
+
+/* What main has sent there, and a file that came along, -EBADF: none; < 0: nothing. */
+static inline ssize_t main_channel_read(int end, uint8_t *buf, size_t size, int *ret_fd)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {buf, size};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(end, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*ret_fd = -EBADF;
+	if (n < 0) {
+		assert_int_equal(errno, EAGAIN);
+		return n;
+	}
+	assert_int_equal(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC), 0);
+	for (struct cmsghdr *m = CMSG_FIRSTHDR(&mh); m; m = CMSG_NXTHDR(&mh, m))
+		memcpy(ret_fd, CMSG_DATA(m), sizeof(*ret_fd));
+	return n;
+}
+
+static inline struct main_world *main_world_new(void)
+{
 	static const enum role roles[2] = {ROLE_IKE, ROLE_FETCH};
 	struct main_world *w = calloc(1, sizeof(*w));
 
@@ -71,14 +109,8 @@ static inline struct main_world *main_world_new(void)
 	w->g.base = event_base_new();
 	assert_non_null(w->g.base);
 	for (int i = 0; i < 2; i++) {
-		int pair[2];
-
-		assert_int_equal(channel_pair(pair), 0);
 		w->procs[i] = (struct proc){.g = &w->g, .role = roles[i], .ready = true};
-		w->ends[i] = pair[1];
-		assert_int_equal(channel_new(w->g.base, pair[0], ROLE_MAIN, roles[i], 0, &ops, w,
-					     &w->procs[i].channel),
-				 0);
+		w->procs[i].channel = main_channel_new(w->g.base, roles[i], &w->ends[i]);
 	}
 	w->g.procs = w->procs;
 	w->g.n_procs = 2;
@@ -126,29 +158,14 @@ static inline void main_world_free(struct main_world *w)
 static inline enum msg_type main_world_read(struct main_world *w, enum role role)
 {
 	uint8_t buf[4096];
-	union {
-		struct cmsghdr align;
-		uint8_t space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {buf, sizeof(buf)};
-	struct msghdr mh = {.msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = sizeof(control)};
 	enum msg_type type;
 	ssize_t n;
 
 	if (w->fd >= 0)
 		(void)close(w->fd);
-	w->fd = -EBADF;
-	n = recvmsg(w->ends[role == ROLE_FETCH], &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n < 0) {
-		assert_int_equal(errno, EAGAIN);
+	n = main_channel_read(w->ends[role == ROLE_FETCH], buf, sizeof(buf), &w->fd);
+	if (n < 0)
 		return _MSG_MAX;
-	}
-	assert_int_equal(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC), 0);
-	for (struct cmsghdr *m = CMSG_FIRSTHDR(&mh); m; m = CMSG_NXTHDR(&mh, m))
-		memcpy(&w->fd, CMSG_DATA(m), sizeof(w->fd));
 	free(w->data);
 	w->data = malloc((size_t)n);
 	assert_non_null(w->data);
