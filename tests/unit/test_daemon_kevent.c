@@ -27,7 +27,7 @@ static struct {
 	unsigned int interrupted; /* so many dumps that are to come */
 } kernel;
 
-/* ---------------------------------------------------------------- the kernel */
+/* ---------------------------------------------------------------- the kernel: for all but this, tests/bench/ike/nokernel.c */
 
 /* The table changed before anything of it was told. */
 static bool is_interrupted(void)
@@ -64,124 +64,6 @@ int cgk_tunnel_set(struct cgk *k _unused_, const struct cgk_tunnel *t, unsigned 
 	return 0;
 }
 
-int cgk_tunnel_new(struct cgk *k _unused_, const struct cgk_tunnel *t _unused_,
-		   uint32_t *ret_id _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_tunnel_del(struct cgk *k _unused_, uint32_t id _unused_)
-{
-	return 0;
-}
-
-int cgk_tunnel_get(struct cgk *k _unused_, uint32_t id _unused_, struct cgk_tunnel *ret _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_sa_new(struct cgk *k _unused_, const struct cgk_sa *sa _unused_, uint32_t *ret_id _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_sa_activate(struct cgk *k _unused_, uint32_t id _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_sa_del(struct cgk *k _unused_, uint32_t id _unused_)
-{
-	return 0;
-}
-
-int cgk_sa_get(struct cgk *k _unused_, uint32_t id _unused_, struct cgk_sa *ret _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_larval_new(struct cgk *k _unused_, uint32_t spi _unused_, uint32_t tunnel _unused_,
-		   uint32_t milliseconds _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_larval_del(struct cgk *k _unused_, uint32_t spi _unused_)
-{
-	return 0;
-}
-
-int cgk_socket_new(struct cgk *k _unused_, int fd _unused_, uint32_t *ret_id _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_socket_del(struct cgk *k _unused_, uint32_t id _unused_)
-{
-	return 0;
-}
-
-int cgk_socket_dump(struct cgk *k _unused_,
-		    int (*fn)(void *ctx, const struct cgk_socket *s) _unused_, void *ctx _unused_)
-{
-	return 0;
-}
-
-int cgk_lease_set(struct cgk *k _unused_, uint32_t seconds _unused_)
-{
-	return 0;
-}
-
-int cgk_lease_get(struct cgk *k _unused_, uint32_t *ret_remaining _unused_)
-{
-	return -ENODATA;
-}
-
-int cgk_flush(struct cgk *k _unused_, uint32_t what _unused_)
-{
-	return 0;
-}
-
-int cgk_cert_new(struct cgk *k _unused_, const struct cgk_cert *c _unused_,
-		 uint32_t *ret_id _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_cert_del(struct cgk *k _unused_, uint32_t id _unused_)
-{
-	return 0;
-}
-
-int cgk_cert_get(struct cgk *k _unused_, uint32_t id _unused_, struct cgk_cert *ret _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_revoke(struct cgk *k _unused_, const uint8_t hash[CERTGATE_HASH_SIZE] _unused_,
-	       uint32_t *ret_bindings _unused_, uint32_t *ret_sas _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_unrevoke(struct cgk *k _unused_, const uint8_t hash[CERTGATE_HASH_SIZE] _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
-int cgk_device_dump(struct cgk *k _unused_,
-		    int (*fn)(void *ctx, const struct cgk_device *d) _unused_, void *ctx _unused_)
-{
-	return 0;
-}
-
-int cgk_fingerprint_dump(struct cgk *k _unused_,
-			 int (*fn)(void *ctx, const struct cgk_fingerprint *f) _unused_,
-			 void *ctx _unused_)
-{
-	return -EOPNOTSUPP;
-}
-
 /* ---------------------------------------------------------------- a gateway with a Child SA whose peer is behind NAT */
 
 struct world {
@@ -214,8 +96,7 @@ static void open_world(struct world *w)
 	g->procs = w->procs;
 	g->n_verifiers = 1;
 	g->options = &w->options;
-	/* Nobody looks into it: the kernel is above. */
-	g->k = (struct cgk *)&kernel;
+	assert_int_equal(cgk_open(&g->k), 0);
 }
 
 static void close_world(struct world *w)
@@ -235,6 +116,7 @@ static void close_world(struct world *w)
 	(void)channel_free(g->launcher);
 	(void)close(w->verify);
 	(void)close(w->launcher);
+	g->k = cgk_free(g->k);
 	main_world_free(w->m);
 }
 

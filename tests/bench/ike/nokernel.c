@@ -2,7 +2,7 @@
 /*
  * In the place of userspace/kernel for the daemon that `make bench-ike` measures: every request succeeds and nothing is
  * programmed, so that what is measured is IKE alone. It is linked into build/bench/certgated, a program that is never installed;
- * the daemon itself has no switch that would do the same.
+ * the daemon itself has no switch that would do the same. So it is into test_daemon_kevent.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +13,12 @@
 
 #include "kernel/kernel.h"
 #include "kernel/link.h"
+
+/* For these test_daemon_kevent has its own. */
+#pragma weak cgk_cert_dump
+#pragma weak cgk_sa_dump
+#pragma weak cgk_tunnel_dump
+#pragma weak cgk_tunnel_set
 
 struct cgk {
 	uint32_t last; /* number given to an object */
