@@ -10,26 +10,6 @@
 #include "lib/sim_open.h"
 #include "lib/sim_stranger.h"
 
-static const struct sim_report *says(const struct sim_node *n, const char *event, const char *words)
-{
-	const struct sim_report *r = sim_report(n, event);
-
-	if (!r || !strstr(r->text, words)) {
-		sim_print(n->sim);
-		fail_msg("%s does not report %s with \"%s\"", n->name, event, words);
-	}
-	assert_true(r->hint[0] != 0);
-	return r;
-}
-
-static bool first_failed(struct sim *s)
-{
-	for (size_t i = 0; i < s->nodes->n_reports; i++)
-		if (s->nodes->reports[i].severity >= IKE_WARNING)
-			return true;
-	return false;
-}
-
 /* ------------------------------------------------------------------ answers to our IKE_SA_INIT */
 
 enum spoil { OTHER_SUITE, BAD_VALUE, NO_SPI, CRITICAL, IKEV1, N_SPOILS };
@@ -94,9 +74,9 @@ static void test_answers_that_cannot_be_used_are_told_apart_from_none(void **sta
 		s->tap = spoil;
 		sim_conn_set(b, &b->conns[0]);
 		sim_conn_set(a, &a->conns[0]);
-		assert_true(sim_until(s, 120 * SIM_S, first_failed));
-		assert_int_equal(says(a, "unusable-answer", words[how])->connection, 1);
-		says(a, "unusable-answer", "we offer AES_GCM_16-256");
+		assert_true(sim_until(s, 120 * SIM_S, sim_first_failed));
+		assert_int_equal(sim_says(a, "unusable-answer", words[how])->connection, 1);
+		sim_says(a, "unusable-answer", "we offer AES_GCM_16-256");
 		assert_true((how == IKEV1) == !strncmp(sim_report(a, "unusable-answer")->hint,
 						       "have the peer use IKEv2", 23));
 		assert_int_equal(sim_reports(a, "retransmit-timeout"), 0);
@@ -146,8 +126,8 @@ static void test_who_asks_for_the_same_again_is_not_silent(void **state)
 		s->tap = ask_only;
 		s->tap_ctx = &type;
 		sim_conn_set(a, &a->conns[0]);
-		assert_true(sim_until(s, 120 * SIM_S, first_failed));
-		says(a, "retransmit-timeout", words[i]);
+		assert_true(sim_until(s, 120 * SIM_S, sim_first_failed));
+		sim_says(a, "retransmit-timeout", words[i]);
 		s->tap = NULL;
 		sim_conn_set(b, &b->conns[0]);
 		sim_assert_up(s, 120 * SIM_S);
@@ -215,7 +195,7 @@ static void test_beginnings_of_ikev1_are_told(void **state)
 	ike_header_write(buf, &h);
 	ike_input(b->engine, s->now, &to, &from, buf, sizeof(buf));
 	sim_run(s, SIM_S);
-	assert_int_equal(says(b, "other-version", "by version 1.0 of IKE")->connection, 1);
+	assert_int_equal(sim_says(b, "other-version", "by version 1.0 of IKE")->connection, 1);
 	assert_int_equal(sim_reports(b, "other-version"), 1);
 	sim_free(s);
 }
@@ -242,7 +222,7 @@ static void test_who_does_not_go_on_is_told_to_its_connection(void **state)
 	sim_conn_set(b, &b->conns[0]);
 	sim_conn_set(a, &a->conns[0]);
 	sim_run(s, 40 * SIM_S);
-	r = says(b, "half-open-timeout", "192.0.2.1:500 began with IKE_SA_INIT, was answered");
+	r = sim_says(b, "half-open-timeout", "192.0.2.1:500 began with IKE_SA_INIT, was answered");
 	assert_int_equal(r->connection, 1);
 	/* by its address alone, which may be anybody's word */
 	assert_true(r->claimed);
@@ -265,7 +245,7 @@ static void test_strangers_who_do_not_go_on_are_for_debugging(void **state)
 	s->tap = no_auth_requests;
 	sim_conn_set(a, &a->conns[0]);
 	sim_run(s, 40 * SIM_S);
-	r = says(b, "half-open-timeout", "began with IKE_SA_INIT");
+	r = sim_says(b, "half-open-timeout", "began with IKE_SA_INIT");
 	assert_int_equal(r->connection, 0);
 	assert_int_equal(r->severity, IKE_DEBUG);
 	sim_free(s);
@@ -301,7 +281,7 @@ static void test_fragments_that_are_lost_are_told(void **state)
 		s->tap = no_third_fragment;
 		sim_conn_set(a, &a->conns[0]);
 		sim_run(s, 40 * SIM_S);
-		r = says(b, "half-open-timeout", "fragments of");
+		r = sim_says(b, "half-open-timeout", "fragments of");
 		assert_int_equal(r->connection, any ? 0 : 1);
 		assert_int_equal(r->severity, IKE_WARNING);
 		sim_free(s);
@@ -402,7 +382,7 @@ static void eap_of(uint64_t seed, unsigned conns, uint32_t told)
 	sim_conn_set(a, &a->conns[0]);
 	sim_run(s, 2 * SIM_S);
 	assert_int_equal(change.times, 0);
-	assert_int_equal(says(b, "auth-failed", "it wants EAP")->connection, told);
+	assert_int_equal(sim_says(b, "auth-failed", "it wants EAP")->connection, told);
 	sim_free(s);
 }
 
@@ -426,7 +406,7 @@ static void test_peer_of_another_subject_is_told_to_the_address_connection(void 
 	sim_conn_set(b, &b->conns[0]);
 	sim_conn_set(a, &a->conns[0]);
 	sim_run(s, 2 * SIM_S);
-	assert_int_equal(says(b, "subject-mismatch", "somebody else")->connection, 1);
+	assert_int_equal(sim_says(b, "subject-mismatch", "somebody else")->connection, 1);
 	sim_free(s);
 }
 
@@ -457,9 +437,9 @@ static void test_no_proposal_of_several_names_all_policies(void **state)
 	}
 	sim_conn_set(a, &a->conns[0]);
 	sim_run(s, 2 * SIM_S);
-	r = says(b, "no-proposal-chosen", "offers AES_GCM_16-256");
-	says(b, "no-proposal-chosen", "AES_CBC-256");
-	says(b, "no-proposal-chosen", ", or AES_GCM_16-192");
+	r = sim_says(b, "no-proposal-chosen", "offers AES_GCM_16-256");
+	sim_says(b, "no-proposal-chosen", "AES_CBC-256");
+	sim_says(b, "no-proposal-chosen", ", or AES_GCM_16-192");
 	assert_null(strstr(strstr(r->text, "AES_CBC-256") + 1, "AES_CBC-256"));
 	assert_int_equal(r->connection, 0);
 	assert_int_equal(sim_reports(b, "no-proposal-chosen"), 1);
@@ -484,7 +464,8 @@ static void test_malformed_beginnings_are_told(void **state)
 		ike_input(b->engine, s->now, &to, &from, buf, len);
 		sim_run(s, SIM_S);
 	}
-	assert_int_equal(says(b, "malformed-message", "has not the group's length")->connection, 1);
+	assert_int_equal(sim_says(b, "malformed-message", "has not the group's length")->connection,
+			 1);
 	assert_int_equal(sim_reports(b, "malformed-message"), 1);
 	sim_free(s);
 }
@@ -526,7 +507,7 @@ static void asks(uint64_t seed, bool ike, bool (*keep)(const struct ike_payload 
 	assert_int_equal(ike_rekey(a->engine, s->now, 1, ike, !ike), 0);
 	sim_run(s, 2 * SIM_S);
 	assert_int_equal(change.times, 0);
-	assert_int_equal(says(b, event, words)->connection, 1);
+	assert_int_equal(sim_says(b, event, words)->connection, 1);
 	assert_int_equal(sim_reports(b, event), 1);
 	sim_free(s);
 }
@@ -572,7 +553,7 @@ static void test_additional_key_exchanges_that_cannot_be_are_told(void **state)
 		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
 		sim_run(s, 2 * SIM_S);
 		assert_int_equal(change.times, 0);
-		assert_int_equal(says(b, ways[i].event, ways[i].words)->connection, 1);
+		assert_int_equal(sim_says(b, ways[i].event, ways[i].words)->connection, 1);
 		sim_free(s);
 	}
 }

@@ -297,10 +297,19 @@ void sim_assert_up(struct sim *s, ike_time within);
 void sim_assert_no_gaps(struct sim *s);
 /* After a fault that is meant to interrupt: traffic is judged anew. */
 void sim_forget_flows(struct sim *s);
-/* The pair with its connections set and up. */
+/* The pair's connections are set, the second one's first. */
+void sim_begin(struct sim_node *a, struct sim_node *b);
+/* The same, and they are up. */
 void sim_connect(struct sim *s, struct sim_node *a, struct sim_node *b);
 unsigned sim_reports(const struct sim_node *n, const char *event);
 const struct sim_report *sim_report(const struct sim_node *n, const char *event);
+/* Reports that are failures. */
+unsigned sim_failures(const struct sim_node *n);
+/* For sim_until(): the first node has reported one; so have the first two. */
+bool sim_first_failed(struct sim *s);
+bool sim_both_failed(struct sim *s);
+/* The event was reported, in these words among others, and with what to do. */
+const struct sim_report *sim_says(const struct sim_node *n, const char *event, const char *words);
 struct cg_endpoint sim_endpoint(const char *addr, uint16_t port);
 void sim_print(const struct sim *s);
 

@@ -152,3 +152,34 @@ const struct sim_report *sim_report(const struct sim_node *n, const char *event)
 			return &n->reports[i];
 	return NULL;
 }
+
+unsigned sim_failures(const struct sim_node *n)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < n->n_reports && i < SIM_MAX_REPORTS; i++)
+		found += n->reports[i].severity >= IKE_WARNING;
+	return found;
+}
+
+bool sim_first_failed(struct sim *s)
+{
+	return sim_failures(s->nodes);
+}
+
+bool sim_both_failed(struct sim *s)
+{
+	return sim_failures(s->nodes) && sim_failures(s->nodes->next);
+}
+
+const struct sim_report *sim_says(const struct sim_node *n, const char *event, const char *words)
+{
+	const struct sim_report *r = sim_report(n, event);
+
+	if (!r || !strstr(r->text, words)) {
+		sim_print(n->sim);
+		fail_msg("%s does not report %s with \"%s\"", n->name, event, words);
+	}
+	assert_true(r->hint[0] != 0);
+	return r;
+}

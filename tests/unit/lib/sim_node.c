@@ -604,10 +604,15 @@ void sim_pair(struct sim *s, struct sim_node **a, struct sim_node **b)
 	sim_child(c, 0, "net", "10.2.0.0/16", "10.1.0.0/16");
 }
 
-void sim_connect(struct sim *s, struct sim_node *a, struct sim_node *b)
+void sim_begin(struct sim_node *a, struct sim_node *b)
 {
 	sim_conn_set(b, &b->conns[0]);
 	sim_conn_set(a, &a->conns[0]);
+}
+
+void sim_connect(struct sim *s, struct sim_node *a, struct sim_node *b)
+{
+	sim_begin(a, b);
 	sim_assert_up(s, 60 * SIM_S);
 	sim_run(s, 2 * SIM_S);
 	sim_assert_rest(s);
