@@ -10,11 +10,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "daemon/held_verdict.h"
 #include "daemon/nonce.h"
 #include "daemon/own_chain.h"
-#include "daemon/proto_restart.h"
 #include "daemon/stage_read.h"
 #include "daemon/trust_lists.h"
+#include "daemon/verify_restart.h"
 #include "daemon/watch.h"
 #include "daemon/worker.h"
 
@@ -31,14 +32,6 @@ struct waiting {
 	uint8_t body[];
 };
 
-/* A verdict that waits until main can read of the binding that it names. */
-struct held {
-	TAILQ_ENTRY(held) all;
-	uint64_t binding_sent; /* to main, by channel_sent() */
-	uint64_t request;
-	struct ike_verify_answer answer;
-};
-
 struct verifier {
 	struct worker w;
 	struct nonce_table *nonces;
@@ -52,7 +45,7 @@ struct verifier {
 	unsigned int wait_seconds;
 	LIST_HEAD(, waiting) waiting;
 	size_t n_waiting;
-	TAILQ_HEAD(, held) held; /* in the order of their bindings */
+	struct held_verdicts held;
 };
 
 static int64_t now_seconds(void)
@@ -279,35 +272,11 @@ static int on_nonces_get(struct verifier *v, struct channel *c, struct msg_reade
 	return 0;
 }
 
-static void tell_verdict(struct verifier *v, uint64_t request, const struct ike_verify_answer *a)
-{
-	(void)channel_tell(worker_neighbour(&v->w, ROLE_IKE, 0), MSG_VERDICT, proto_put_verdict,
-			   request, a);
-}
-
-/* ike names the binding to main as soon as it has the verdict: by then it is to be in main's socket, and not in the queue to it. */
-static bool hold_verdict(struct verifier *v, uint64_t request, uint64_t binding_sent,
-			 const struct ike_verify_answer *a)
-{
-	struct held *h = channel_taken(v->w.main, binding_sent) ? NULL : malloc(sizeof(*h));
-
-	if (!h)
-		return false;
-	*h = (struct held){.binding_sent = binding_sent, .request = request, .answer = *a};
-	TAILQ_INSERT_TAIL(&v->held, h, all);
-	return true;
-}
-
-static void on_taken(void *ctx, struct channel *c)
+static void on_taken(void *ctx, struct channel *c _unused_)
 {
 	struct verifier *v = ctx;
-	struct held *h;
 
-	while ((h = TAILQ_FIRST(&v->held)) && channel_taken(c, h->binding_sent)) {
-		TAILQ_REMOVE(&v->held, h, all);
-		tell_verdict(v, h->request, &h->answer);
-		free(h);
-	}
+	held_verdicts_taken(&v->held, &v->w);
 }
 
 /* Main hears of the binding before ike does, on another socket. */
@@ -366,8 +335,7 @@ static int answer_verify(struct verifier *v, struct proto_verify *request, bool 
 			answer.error = r;
 	}
 	judged_done(&judged);
-	if (!hold_verdict(v, request->v.request, binding_sent, &answer))
-		tell_verdict(v, request->v.request, &answer);
+	held_verdict_tell(&v->held, &v->w, request->v.request, binding_sent, &answer);
 	return 0;
 }
 
@@ -536,16 +504,7 @@ static void send_watched(void *ctx, uint64_t handle, const struct judged *j)
 	static struct proto_watched p;
 	struct verifier *v = ctx;
 
-	p = (struct proto_watched){
-		.handle = handle, .connection = j->connection, .n_path = j->n_path};
-	for (size_t i = 0; i < j->n_path; i++)
-		p.path[i] = (struct ike_blob){j->path[i]->der, j->path[i]->der_len};
-	for (; p.n_others < j->others.n && p.n_others < ARRAY_SIZE(p.others); p.n_others++)
-		p.others[p.n_others] = (struct ike_blob){j->others.list[p.n_others]->der,
-							 j->others.list[p.n_others]->der_len};
-	for (; p.n_answers < j->n_answers; p.n_answers++)
-		p.answers[p.n_answers] = (struct ike_blob){j->answers[p.n_answers]->der,
-							   j->answers[p.n_answers]->der_len};
+	verify_restart_put(handle, j, &p);
 	/* One that does not fit is not handed over, and its connection is made anew. */
 	(void)channel_tell(v->w.main, MSG_WATCHED, proto_put_watched, &p);
 }
@@ -560,31 +519,6 @@ static int on_watch_get(struct verifier *v)
 	return 0;
 }
 
-static int read_judged(const struct proto_watched *p, struct judged *ret)
-{
-	struct pki_error err;
-	int r = 0;
-
-	ret->connection = p->connection;
-	for (size_t i = 0; i < p->n_path && r >= 0; i++) {
-		r = pki_cert_new(p->path[i].data, p->path[i].size, &err, &ret->path[i]);
-		ret->n_path += r >= 0;
-	}
-	for (size_t i = 0; i < p->n_others && r >= 0; i++) {
-		_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
-
-		r = pki_cert_new(p->others[i].data, p->others[i].size, &err, &cert);
-		if (r >= 0)
-			r = pki_certs_add(&ret->others, cert);
-	}
-	for (size_t i = 0; i < p->n_answers && r >= 0; i++) {
-		r = pki_ocsp_new(p->answers[i].data, p->answers[i].size, &err,
-				 &ret->answers[ret->n_answers]);
-		ret->n_answers += r >= 0;
-	}
-	return r;
-}
-
 /* A path that the worker before judged. What is known of its revocation is looked at soon, as if there were news. */
 static int on_watch_this(struct verifier *v, struct msg_reader *r)
 {
@@ -596,7 +530,7 @@ static int on_watch_this(struct verifier *v, struct msg_reader *r)
 	proto_get_watched(r, &p);
 	if (!msg_done(r))
 		return -EBADMSG;
-	error = read_judged(&p, &judged);
+	error = verify_restart_get(&p, &judged);
 	if (error < 0) {
 		judged_done(&judged);
 		return error;
@@ -681,14 +615,10 @@ static int on_message(void *ctx, struct channel *c, enum msg_type type, struct m
 static void on_detached(void *ctx, struct channel *c _unused_)
 {
 	struct verifier *v = ctx;
-	struct held *h;
 
 	while (!LIST_EMPTY(&v->waiting))
 		waiting_free(LIST_FIRST(&v->waiting));
-	while ((h = TAILQ_FIRST(&v->held))) {
-		TAILQ_REMOVE(&v->held, h, all);
-		free(h);
-	}
+	held_verdicts_drop(&v->held);
 }
 
 static int begin(struct verifier *v, unsigned int index)
@@ -699,7 +629,7 @@ static int begin(struct verifier *v, unsigned int index)
 	const struct timeval tick = {.tv_sec = WATCH_TICK_SECONDS};
 
 	v->wait_seconds = WAIT_SECONDS_DEFAULT;
-	TAILQ_INIT(&v->held);
+	held_verdicts_init(&v->held);
 	list_marks_init(&v->marks);
 	v->evidence = evidence_new(send_want, v);
 	v->watch = watch_new(&ops, v);
