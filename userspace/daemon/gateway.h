@@ -99,11 +99,11 @@ struct gateway {
 
 /* role_main.c: begins the orderly end. */
 void gateway_stop(struct gateway *g);
-/* As the signal wants it: now, or after the load or the restart that is under way. The service manager hears when it begins, and when it is done. */
+/* reload.c: as the signal wants it: now, or after the load or the restart that is under way. The service manager hears when it begins, and when it is done. */
 void gateway_reload(struct gateway *g);
 /* A load ended: logs what was found. */
 void gateway_loaded(struct gateway *g, int error, const struct cg_diags *diags);
-/* Messages from ike that are for several parts. */
+/* role_main.c: messages from ike that are for several parts. */
 int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r);
 
 #endif

@@ -41,7 +41,8 @@
 #include "daemon/options.h"
 #include "daemon/own_answers.h"
 #include "daemon/proc.h"
-#include "daemon/proto_ike.h"
+#include "daemon/reload.h"
+#include "daemon/reports.h"
 #include "daemon/restart.h"
 #include "daemon/revoke.h"
 #include "daemon/sandbox.h"
@@ -56,59 +57,6 @@
 enum { LEASE_PARTS = 4, STOP_SECONDS = 6 };
 
 /* ---------------------------------------------------------------- messages of ike */
-
-/*
- * The engine bounds what strangers can cause; this bounds the engine. Each connection has a bound of its own, far beyond what becomes of it and its children in that
- * time, since all of them may come up at once; what is only claimed, or of none, has one together.
- */
-static bool may_be_told(struct conn *c, bool claimed)
-{
-	static struct cg_ratelimit others = {.interval = USEC_PER_SEC, .burst = 200};
-	struct cg_ratelimit *limit = c && !claimed ? &c->reports : &others;
-	unsigned int left_out = 0;
-
-	if (limit != &others) {
-		limit->interval = 10 * USEC_PER_SEC;
-		limit->burst = 32 + 8 * (unsigned int)c->cfg->n_children;
-	}
-	if (!ratelimit_pass(limit, now_boottime(), &left_out))
-		return false;
-	if (left_out > 0)
-		log_warning("%u reports of ike%s%s were left out", left_out,
-			    limit != &others ? " of connection " : "",
-			    limit != &others ? c->cfg->name : "");
-	return true;
-}
-
-static void tell(struct gateway *g, struct conn *c, const struct proto_report *p)
-{
-	if (p->r.claimed)
-		history_claimed(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s",
-				p->r.text);
-	else
-		history_add(g, c, p->r.severity, p->event, &p->r.remote, p->r.hint, "%s",
-			    p->r.text);
-}
-
-/* An operator's question "why": failures count as attempts until the connection is up. */
-static void on_report(struct gateway *g, const struct proto_report *p)
-{
-	struct conn *c = p->r.connection != 0 ? conn_find(g, p->r.connection) : NULL;
-
-	if (c && p->r.severity >= IKE_WARNING && !p->r.claimed) {
-		c->attempts++;
-		conn_resolve_again(c);
-	}
-	if (c && !p->r.claimed && streq(p->event, "ike-established"))
-		c->attempts = 0;
-	if (c && !p->r.claimed &&
-	    (streq(p->event, "deleted-by-peer") || streq(p->event, "peer-dead")))
-		(void)str_replace(&c->left, p->r.text);
-	if (may_be_told(c, p->r.claimed))
-		tell(g, c, p);
-	if (c)
-		ops_changed(g, c);
-}
 
 static int on_child(struct gateway *g, enum msg_type type, struct msg_reader *r)
 {
@@ -201,7 +149,7 @@ int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r)
 		proto_get_report(r, &report);
 		if (!msg_done(r) || !engine_event_known(report.event))
 			return -EBADMSG;
-		on_report(g, &report);
+		report_take(g, &report);
 		return 0;
 	}
 	if (type == MSG_BINDING_PLACE) {
@@ -230,43 +178,7 @@ int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r)
 	return -EOPNOTSUPP;
 }
 
-/* ---------------------------------------------------------------- loading */
-
-static void log_findings(const struct cg_diags *diags)
-{
-	for (size_t i = 0; i < diags->n; i++) {
-		_cleanup_free_ char *line = cg_diag_format(&diags->items[i]);
-		const char *hint = diags->items[i].hint;
-
-		if (diags->items[i].severity == CG_DIAG_ERROR)
-			log_error("%s%s%s%s", line ? line : "out of memory", hint ? " (" : "",
-				  hint ? hint : "", hint ? ")" : "");
-		else
-			log_warning("%s%s%s%s", line ? line : "out of memory", hint ? " (" : "",
-				    hint ? hint : "", hint ? ")" : "");
-	}
-}
-
-void gateway_loaded(struct gateway *g, int error, const struct cg_diags *diags)
-{
-	size_t refused = 0;
-	char text[64];
-
-	log_findings(diags);
-	for (size_t i = 0; i < g->n_conns; i++)
-		refused += g->conns[i]->refusal != NULL;
-	(void)snprintf(text, sizeof(text), ", %zu are refused", refused);
-	if (error < 0)
-		history_add(g, NULL, IKE_ERROR, "configuration-refused", NULL,
-			    "the lines before this say why; so does 'certgate check'",
-			    "the configuration was not loaded (%s), nothing was changed",
-			    strerror(-error));
-	else
-		history_add(g, NULL, IKE_NOTICE, "configuration-loaded", NULL, NULL,
-			    "%zu connections are loaded%s", g->n_conns - refused,
-			    refused > 0 ? text : "");
-	notify_status(g);
-}
+/* ---------------------------------------------------------------- the first load */
 
 static void on_first_load(void *ctx, int error, const struct cg_diags *diags, json_t *result)
 {
@@ -292,51 +204,6 @@ static void on_first_load(void *ctx, int error, const struct cg_diags *diags, js
 		return;
 	}
 	notify_state("READY=1");
-}
-
-static void on_signalled_load(void *ctx, int error, const struct cg_diags *diags, json_t *result)
-{
-	json_decref(result);
-	gateway_loaded(ctx, error, diags);
-	notify_state("READY=1");
-}
-
-/* Key and verify need what is in force; if that cannot be had (a file is gone), load.c tries again. What lasts is told once. */
-static void on_restored(void *ctx, int error, const struct cg_diags *diags, json_t *result)
-{
-	struct gateway *g = ctx;
-
-	json_decref(result);
-	if (g->load_news)
-		gateway_loaded(g, error, diags);
-	if (error < 0 && g->load_news)
-		log_notice("it is tried again, with pauses that grow to five minutes");
-}
-
-static void on_load_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
-{
-	load_due(userdata, on_restored);
-}
-
-void gateway_reload(struct gateway *g)
-{
-	char text[64];
-	int r;
-
-	g->reload_wanted = !g->stopping && (g->load || g->restart);
-	if (g->reload_wanted)
-		log_notice("%s is under way: the configuration is loaded again after it",
-			   g->load ? "a load" : "a restart");
-	if (g->reload_wanted || g->stopping)
-		return;
-	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
-		       (uintmax_t)now_boottime());
-	notify_state(text);
-	r = load_start(g, true, on_signalled_load, g);
-	if (r < 0) {
-		(void)log_error_errno(r, "the configuration cannot be loaded");
-		notify_state("READY=1");
-	}
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -592,7 +459,7 @@ static int read_config(struct gateway *g)
 	r = cg_config_load(g->options->config, &diags, &g->config);
 	/* Warnings alone come with the first load. */
 	if (r < 0)
-		log_findings(&diags);
+		reload_log_findings(&diags);
 	if (r < 0 && diags.n == 0)
 		(void)log_error_errno(r, "%s cannot be read", g->options->config);
 	cg_diags_done(&diags);
@@ -615,10 +482,9 @@ static int start_events(struct gateway *g)
 	if (r < 0)
 		return r;
 	g->tick = event_new(g->base, -1, EV_PERSIST, on_tick, g);
-	g->load_timer = evtimer_new(g->base, on_load_timer, g);
-	if (!g->tick || !g->load_timer || event_add(g->tick, &second) < 0)
+	if (!g->tick || event_add(g->tick, &second) < 0)
 		return -ENOMEM;
-	return 0;
+	return reload_begin(g);
 }
 
 static int open_sockets(struct gateway *g)
@@ -627,7 +493,7 @@ static int open_sockets(struct gateway *g)
 	int r;
 
 	r = sockets_prepare(g, g->config, &diags);
-	log_findings(&diags);
+	reload_log_findings(&diags);
 	cg_diags_done(&diags);
 	if (r >= 0)
 		sockets_apply(g, g->config);
