@@ -31,7 +31,7 @@ char *hex_dup(const void *data, size_t len)
 	return s;
 }
 
-static int hex_digit(char c)
+int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';

@@ -11,6 +11,8 @@
 int hex_encode(const void *data, size_t len, char *out, size_t size);
 /* A new string, NULL if out of memory. */
 char *hex_dup(const void *data, size_t len);
+/* The value of an upper or lower case digit; -1: it is none. */
+int hex_digit(char c);
 /*
  * Decodes slen characters, upper or lower case; ':' and ' ' between whole bytes are skipped. -EINVAL for anything
  * else or half a byte, -ENOBUFS if more than size bytes come out.

@@ -14,6 +14,7 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
+#include "base/hex.h"
 #include "base/macro.h"
 
 #define VALUE_MAX 512 /* bytes of one attribute value; RFC 5280's own bounds are lower */
@@ -91,17 +92,6 @@ static ASN1_OBJECT *attribute_type(const char *text)
 		return oid;
 	}
 	return NULL;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* One attribute value from *text on, unescaped, into `value`. Leaves *text at ',', '+' or the
