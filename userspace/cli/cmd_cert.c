@@ -11,16 +11,14 @@
 #include "base/str.h"
 #include "cli/cert_cmd.h"
 #include "cli/output.h"
+#include "cli/verbs.h"
 #include "pki/name.h"
 #include "pki/pkcs12.h"
 #include "pki/usage.h"
 
 #define LABEL_WIDTH 12
 
-static const struct {
-	const char *verb, *usage;
-	int (*run)(struct cli *cli, int argc, char **argv);
-} verbs[] = {
+static const struct cli_verb verbs[] = {
 	{"show", "[--passphrase-file FILE] FILE...", cert_show},
 	{"fingerprint", "[--passphrase-file FILE] FILE...", cert_fingerprint},
 	{"lint",
@@ -40,47 +38,26 @@ static const struct {
 	{"list", "", cert_list},
 };
 
-static int usage(struct cli *cli, FILE *out)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		(void)fprintf(out, "%s certgate cert %s %s\n",
-			      i ? "      " : "usage:", verbs[i].verb, verbs[i].usage);
-	(void)fprintf(
-		out,
-		"\n"
-		"show         prints every certificate of PEM, DER, Base64, PKCS#7 or PKCS#12 files\n"
-		"fingerprint  prints the SHA-256 of certificate and public key, as the kernel's\n"
-		"             tables have them\n"
-		"lint         checks our own certificate and key, or what is to be trusted for a\n"
-		"             peer, as the daemon does on loading, and explains each rule\n"
-		"verify       checks a peer's certificate as the daemon does: LEAF's other\n"
-		"             certificates and those of --untrusted are what the peer sends\n"
-		"revoke       has the daemon stop every tunnel below a certificate or key, and\n"
-		"             refuse it from now on; unrevoke takes that back, list shows all\n"
-		"\n"
-		"Options with FILE... may be given several times. TIME: 2026-01-31T12:00:00Z,\n"
-		"2026-01-31 or @SECONDS. Exit status: 0 good, 1 refused or failed, 2 usage.\n");
-	return out == cli->out ? CLI_OK : CLI_USAGE;
-}
+static const char help[] =
+	"show         prints every certificate of PEM, DER, Base64, PKCS#7 or PKCS#12 files\n"
+	"fingerprint  prints the SHA-256 of certificate and public key, as the kernel's\n"
+	"             tables have them\n"
+	"lint         checks our own certificate and key, or what is to be trusted for a\n"
+	"             peer, as the daemon does on loading, and explains each rule\n"
+	"verify       checks a peer's certificate as the daemon does: LEAF's other\n"
+	"             certificates and those of --untrusted are what the peer sends\n"
+	"revoke       has the daemon stop every tunnel below a certificate or key, and\n"
+	"             refuse it from now on; unrevoke takes that back, list shows all\n"
+	"\n"
+	"Options with FILE... may be given several times. TIME: 2026-01-31T12:00:00Z,\n"
+	"2026-01-31 or @SECONDS. Exit status: 0 good, 1 refused or failed, 2 usage.\n";
 
 int cmd_cert(struct cli *cli, int argc, char **argv)
 {
-	const char *names[ARRAY_SIZE(verbs)], *near;
+	const struct cli_verbs all = {
+		.command = "cert", .list = verbs, .n = ARRAY_SIZE(verbs), .help = help};
 
-	if (argc < 2)
-		return usage(cli, cli->err);
-	for (int i = 1; i < argc; i++)
-		if (cli_is_help(argv[i]))
-			return usage(cli, cli->out);
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-		if (streq(argv[1], verbs[i].verb))
-			return verbs[i].run(cli, argc - 1, argv + 1);
-		names[i] = verbs[i].verb;
-	}
-	near = str_nearest(argv[1], names, ARRAY_SIZE(names));
-	if (near)
-		return cli_usage(cli, "unknown subcommand '%s'; did you mean '%s'?", argv[1], near);
-	return cli_usage(cli, "unknown subcommand '%s'", argv[1]);
+	return cli_run_verb(cli, &all, argc, argv);
 }
 
 int cert_password_read(struct cli *cli, const char *path, struct cert_password *ret)

@@ -7,13 +7,11 @@
  */
 #include "base/str.h"
 #include "cli/pki_cmd.h"
+#include "cli/verbs.h"
 
 #define DAYS_MAX 36500
 
-static const struct {
-	const char *verb, *usage;
-	int (*run)(struct cli *cli, int argc, char **argv);
-} verbs[] = {
+static const struct cli_verb verbs[] = {
 	{"init",
 	 "--subject NAME [--intermediate NAME] [--key TYPE] [--days N] [--crl-url URL] "
 	 "[--ca-passphrase-file FILE] DIR",
@@ -35,46 +33,25 @@ static const struct {
 	{"crl", "[--days N] [--ca-passphrase-file FILE] DIR", pki_cmd_crl},
 };
 
-static int usage(struct cli *cli, FILE *out)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		(void)fprintf(out, "%s certgate pki %s %s\n",
-			      i ? "      " : "usage:", verbs[i].verb, verbs[i].usage);
-	(void)fprintf(
-		out,
-		"\n"
-		"init          makes a root, and an intermediate below it if it is named, in DIR\n"
-		"intermediate  makes the next intermediate, which issues from then on\n"
-		"issue         makes a gateway's key and certificate: PREFIX.key .pem .pfx .cer\n"
-		"renew         issues a certificate again: same subject, names and key, later end\n"
-		"revoke        notes that a certificate is revoked, and makes the lists again\n"
-		"crl           makes the revocation lists DIR/root.crl, DIR/ca.crl ... again\n"
-		"\n"
-		"URL: of the list, or of the folder that the lists are in, then with a '/' at its end.\n"
-		"TYPE: p256 (default), p384, p521, ed25519, ed448, rsa2048, rsa3072, rsa4096. ID: a domain\n"
-		"name, e-mail or IP address. .cer files are one line of Base64: what a peer's form\n"
-		"for the root or intermediate takes is DIR/root.cer and DIR/ca.cer.\n");
-	return out == cli->out ? CLI_OK : CLI_USAGE;
-}
+static const char help[] =
+	"init          makes a root, and an intermediate below it if it is named, in DIR\n"
+	"intermediate  makes the next intermediate, which issues from then on\n"
+	"issue         makes a gateway's key and certificate: PREFIX.key .pem .pfx .cer\n"
+	"renew         issues a certificate again: same subject, names and key, later end\n"
+	"revoke        notes that a certificate is revoked, and makes the lists again\n"
+	"crl           makes the revocation lists DIR/root.crl, DIR/ca.crl ... again\n"
+	"\n"
+	"URL: of the list, or of the folder that the lists are in, then with a '/' at its end.\n"
+	"TYPE: p256 (default), p384, p521, ed25519, ed448, rsa2048, rsa3072, rsa4096. ID: a domain\n"
+	"name, e-mail or IP address. .cer files are one line of Base64: what a peer's form\n"
+	"for the root or intermediate takes is DIR/root.cer and DIR/ca.cer.\n";
 
 int cmd_pki(struct cli *cli, int argc, char **argv)
 {
-	const char *names[ARRAY_SIZE(verbs)], *near;
+	const struct cli_verbs all = {
+		.command = "pki", .list = verbs, .n = ARRAY_SIZE(verbs), .help = help};
 
-	if (argc < 2)
-		return usage(cli, cli->err);
-	for (int i = 1; i < argc; i++)
-		if (cli_is_help(argv[i]))
-			return usage(cli, cli->out);
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-		if (streq(argv[1], verbs[i].verb))
-			return verbs[i].run(cli, argc - 1, argv + 1);
-		names[i] = verbs[i].verb;
-	}
-	near = str_nearest(argv[1], names, ARRAY_SIZE(names));
-	if (near)
-		return cli_usage(cli, "unknown subcommand '%s'; did you mean '%s'?", argv[1], near);
-	return cli_usage(cli, "unknown subcommand '%s'", argv[1]);
+	return cli_run_verb(cli, &all, argc, argv);
 }
 
 /* --- what the verbs share --- */
