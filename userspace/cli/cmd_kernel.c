@@ -293,6 +293,36 @@ int kernel_parse_selector(struct cli *cli, const char *name, const char *s,
 	return CLI_OK;
 }
 
+int kernel_list_begin(struct kernel_list *l, struct cli *cli, int argc, char **argv,
+		      const char *headers)
+{
+	int r = cli_no_args(cli, argc, argv);
+
+	if (r != CLI_OK)
+		return r;
+	*l = (struct kernel_list){.cli = cli};
+	if (cli->json)
+		l->json = json_array();
+	else
+		l->table = table_new(headers);
+	return l->json || l->table ? CLI_OK : cli_error(cli, NULL, "out of memory");
+}
+
+int kernel_list_end(struct kernel_list *l, const struct cgk *k, int error, const char *what)
+{
+	int r;
+
+	if (error < 0)
+		r = kernel_error(l->cli, k, error, what);
+	else if (l->json)
+		r = out_json(l->cli, l->json);
+	else
+		r = table_print(l->table, l->cli->out, 0) >= 0 ? CLI_OK : CLI_FAILED;
+	json_decref(l->json);
+	table_free(l->table);
+	return r;
+}
+
 void kernel_json_stats(json_t *object, const struct cgk_stats *s)
 {
 	json_t *drops = json_object();

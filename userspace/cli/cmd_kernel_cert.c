@@ -7,41 +7,8 @@
 #include "base/time.h"
 #include "cli/kernel_cmd.h"
 #include "cli/output.h"
-#include "cli/table.h"
 
 #define HASH_TEXT (2 * CERTGATE_HASH_SIZE + 1)
-
-/* Collects what a dump yields: rows of a table, or JSON objects. */
-struct list {
-	struct cli *cli;
-	json_t *json;
-	struct table *table;
-};
-
-static void list_begin(struct list *l, struct cli *cli, const char *headers)
-{
-	*l = (struct list){.cli = cli};
-	if (cli->json)
-		l->json = json_array();
-	else
-		l->table = table_new(headers);
-}
-
-/* Prints what was collected, or the error. */
-static int list_end(struct list *l, const struct cgk *k, int error, const char *what)
-{
-	int r;
-
-	if (error < 0)
-		r = kernel_error(l->cli, k, error, what);
-	else if (l->json)
-		r = out_json(l->cli, l->json);
-	else
-		r = l->table && table_print(l->table, l->cli->out, 0) >= 0 ? CLI_OK : CLI_FAILED;
-	json_decref(l->json);
-	table_free(l->table);
-	return r;
-}
 
 /* "now+60", "now-5", seconds since 1970, or a timestamp. */
 static int parse_time(struct cli *cli, const char *name, const char *s, int64_t *ret)
@@ -131,7 +98,7 @@ int kernel_cert_add(struct cli *cli, struct cgk *k, int argc, char **argv)
 static int on_cert(void *ctx, const struct cgk_cert *c)
 {
 	char from[TIMESTAMP_SIZE], to[TIMESTAMP_SIZE], hash[HASH_TEXT], drops[256];
-	struct list *l = ctx;
+	struct kernel_list *l = ctx;
 	json_t *o, *chain;
 
 	(void)format_timestamp(c->not_before, from);
@@ -172,14 +139,14 @@ static int on_cert(void *ctx, const struct cgk_cert *c)
 
 int kernel_cert_list(struct cli *cli, struct cgk *k, int argc, char **argv)
 {
-	struct list l;
-	int r = cli_no_args(cli, argc, argv);
+	struct kernel_list l;
+	int r = kernel_list_begin(&l, cli, argc, argv,
+				  ">ID|STATE|NOT AFTER|>CHAIN|>SAS|>RX|>TX|DROPS|LABEL|SUBJECT");
 
 	if (r != CLI_OK)
 		return r;
-	list_begin(&l, cli, ">ID|STATE|NOT AFTER|>CHAIN|>SAS|>RX|>TX|DROPS|LABEL|SUBJECT");
-	return list_end(&l, k, cgk_cert_dump(k, on_cert, &l),
-			"cannot list the certificate bindings");
+	return kernel_list_end(&l, k, cgk_cert_dump(k, on_cert, &l),
+			       "cannot list the certificate bindings");
 }
 
 int kernel_cert_del(struct cli *cli, struct cgk *k, int argc, char **argv)
@@ -236,7 +203,7 @@ int kernel_cert_unrevoke(struct cli *cli, struct cgk *k, int argc, char **argv)
 static int on_fingerprint(void *ctx, const struct cgk_fingerprint *f)
 {
 	char hash[HASH_TEXT], drops[256];
-	struct list *l = ctx;
+	struct kernel_list *l = ctx;
 	json_t *o;
 
 	(void)hex_encode(f->hash, sizeof(f->hash), hash, sizeof(hash));
@@ -260,19 +227,19 @@ static int on_fingerprint(void *ctx, const struct cgk_fingerprint *f)
 
 int kernel_fingerprint_list(struct cli *cli, struct cgk *k, int argc, char **argv)
 {
-	struct list l;
-	int r = cli_no_args(cli, argc, argv);
+	struct kernel_list l;
+	int r = kernel_list_begin(&l, cli, argc, argv,
+				  "FINGERPRINT|REVOKED|>BINDINGS|>SAS|>RX|>TX|DROPS");
 
 	if (r != CLI_OK)
 		return r;
-	list_begin(&l, cli, "FINGERPRINT|REVOKED|>BINDINGS|>SAS|>RX|>TX|DROPS");
-	return list_end(&l, k, cgk_fingerprint_dump(k, on_fingerprint, &l),
-			"cannot list the fingerprints");
+	return kernel_list_end(&l, k, cgk_fingerprint_dump(k, on_fingerprint, &l),
+			       "cannot list the fingerprints");
 }
 
 static int on_device(void *ctx, const struct cgk_device *d)
 {
-	struct list *l = ctx;
+	struct kernel_list *l = ctx;
 	char drops[256];
 	json_t *o;
 
@@ -295,13 +262,12 @@ static int on_device(void *ctx, const struct cgk_device *d)
 
 int kernel_device_list(struct cli *cli, struct cgk *k, int argc, char **argv)
 {
-	struct list l;
-	int r = cli_no_args(cli, argc, argv);
+	struct kernel_list l;
+	int r = kernel_list_begin(&l, cli, argc, argv, ">IFINDEX|NAME|>TUNNELS|>RX|>TX|DROPS");
 
 	if (r != CLI_OK)
 		return r;
-	list_begin(&l, cli, ">IFINDEX|NAME|>TUNNELS|>RX|>TX|DROPS");
-	return list_end(&l, k, cgk_device_dump(k, on_device, &l), "cannot list the devices");
+	return kernel_list_end(&l, k, cgk_device_dump(k, on_device, &l), "cannot list the devices");
 }
 
 int kernel_lease_set(struct cli *cli, struct cgk *k, int argc, char **argv)

@@ -8,7 +8,6 @@
 #include "base/str.h"
 #include "cli/kernel_cmd.h"
 #include "cli/output.h"
-#include "cli/table.h"
 
 static int parse_encap(struct cli *cli, const char *v, enum certgate_encap *ret)
 {
@@ -213,12 +212,6 @@ int kernel_tunnel_del(struct cli *cli, struct cgk *k, int argc, char **argv)
 	return r < 0 ? kernel_error(cli, k, r, "cannot delete the tunnel") : CLI_OK;
 }
 
-struct list {
-	struct cli *cli;
-	json_t *json;
-	struct table *table;
-};
-
 static json_t *json_selectors(const struct cgk_selector *ts, unsigned int n)
 {
 	char text[KERNEL_SELECTOR_SIZE];
@@ -250,7 +243,7 @@ static int on_tunnel(void *ctx, const struct cgk_tunnel *t)
 	char local[CG_ENDPOINT_SIZE], remote[CG_ENDPOINT_SIZE], dev[IF_NAMESIZE] = "", spi[16],
 								drops[256];
 	const char *encap = t->encap == CERTGATE_ENCAP_UDP ? "udp" : "none";
-	struct list *l = ctx;
+	struct kernel_list *l = ctx;
 	json_t *o;
 
 	if (!if_indextoname(t->ifindex, dev))
@@ -292,24 +285,14 @@ static int on_tunnel(void *ctx, const struct cgk_tunnel *t)
 
 int kernel_tunnel_list(struct cli *cli, struct cgk *k, int argc, char **argv)
 {
-	_cleanup_table_ struct table *table = NULL;
-	_cleanup_json_ json_t *json = NULL;
-	struct list l = {.cli = cli};
-	int r = cli_no_args(cli, argc, argv);
+	struct kernel_list l;
+	int r = kernel_list_begin(
+		&l, cli, argc, argv,
+		">ID|DEV|LOCAL|REMOTE|ENCAP|OUT SPI|LOCAL TS|REMOTE TS|>RX|>TX|DROPS|LABEL");
 
 	if (r != CLI_OK)
 		return r;
-	l.json = json = cli->json ? json_array() : NULL;
-	l.table = table = table_new(
-		">ID|DEV|LOCAL|REMOTE|ENCAP|OUT SPI|LOCAL TS|REMOTE TS|>RX|>TX|DROPS|LABEL");
-	if (!table)
-		return cli_error(cli, NULL, "out of memory");
-	r = cgk_tunnel_dump(k, on_tunnel, &l);
-	if (r < 0)
-		return kernel_error(cli, k, r, "cannot list the tunnels");
-	return json				     ? out_json(cli, json)
-	       : table_print(table, cli->out, 0) < 0 ? CLI_FAILED
-						     : CLI_OK;
+	return kernel_list_end(&l, k, cgk_tunnel_dump(k, on_tunnel, &l), "cannot list the tunnels");
 }
 
 /* ------------------------------------------------------------------ SAs */
@@ -454,7 +437,7 @@ static int on_sa(void *ctx, const struct cgk_sa *sa)
 {
 	const char *dir = sa->dir == CERTGATE_DIR_IN ? "in" : "out";
 	char alg[64], spi[16], drops[256];
-	struct list *l = ctx;
+	struct kernel_list *l = ctx;
 	json_t *o;
 
 	(void)snprintf(spi, sizeof(spi), "%08x", sa->spi);
@@ -491,24 +474,14 @@ static int on_sa(void *ctx, const struct cgk_sa *sa)
 
 int kernel_sa_list(struct cli *cli, struct cgk *k, int argc, char **argv)
 {
-	_cleanup_table_ struct table *table = NULL;
-	_cleanup_json_ json_t *json = NULL;
-	struct list l = {.cli = cli};
-	int r = cli_no_args(cli, argc, argv);
+	struct kernel_list l;
+	int r = kernel_list_begin(
+		&l, cli, argc, argv,
+		">ID|DIR|SPI|>TUNNEL|>CERT|STATE|ALGORITHM|>SEQUENCE|>AGE|>PACKETS|>BYTES|DROPS");
 
 	if (r != CLI_OK)
 		return r;
-	l.json = json = cli->json ? json_array() : NULL;
-	l.table = table = table_new(
-		">ID|DIR|SPI|>TUNNEL|>CERT|STATE|ALGORITHM|>SEQUENCE|>AGE|>PACKETS|>BYTES|DROPS");
-	if (!table)
-		return cli_error(cli, NULL, "out of memory");
-	r = cgk_sa_dump(k, on_sa, &l);
-	if (r < 0)
-		return kernel_error(cli, k, r, "cannot list the SAs");
-	return json				     ? out_json(cli, json)
-	       : table_print(table, cli->out, 0) < 0 ? CLI_FAILED
-						     : CLI_OK;
+	return kernel_list_end(&l, k, cgk_sa_dump(k, on_sa, &l), "cannot list the SAs");
 }
 
 /* ------------------------------------------------------------------ larval SAs */

@@ -10,7 +10,6 @@
 #include "base/time.h"
 #include "cli/kernel_cmd.h"
 #include "cli/output.h"
-#include "cli/table.h"
 
 /* Waits for datagrams the kernel leaves to us (IKE, keep-alives) and prints them if asked. Ends by a signal. */
 static int serve(struct cli *cli, int fd, bool print)
@@ -76,15 +75,10 @@ int kernel_socket_hold(struct cli *cli, struct cgk *k, int argc, char **argv)
 	return r == CLI_OK ? serve(cli, fd, print) : r;
 }
 
-struct list {
-	json_t *json;
-	struct table *table;
-};
-
 static int on_socket(void *ctx, const struct cgk_socket *s)
 {
 	char local[CG_ENDPOINT_SIZE], drops[256];
-	struct list *l = ctx;
+	struct kernel_list *l = ctx;
 	json_t *o;
 
 	(void)cg_endpoint_format(&s->local, local);
@@ -105,23 +99,12 @@ static int on_socket(void *ctx, const struct cgk_socket *s)
 
 int kernel_socket_list(struct cli *cli, struct cgk *k, int argc, char **argv)
 {
-	_cleanup_table_ struct table *table = NULL;
-	_cleanup_json_ json_t *json = NULL;
-	struct list l;
-	int r = cli_no_args(cli, argc, argv);
+	struct kernel_list l;
+	int r = kernel_list_begin(&l, cli, argc, argv, ">ID|LOCAL|OWNER|DROPS");
 
 	if (r != CLI_OK)
 		return r;
-	l.json = json = cli->json ? json_array() : NULL;
-	l.table = table = table_new(">ID|LOCAL|OWNER|DROPS");
-	if (!table)
-		return cli_error(cli, NULL, "out of memory");
-	r = cgk_socket_dump(k, on_socket, &l);
-	if (r < 0)
-		return kernel_error(cli, k, r, "cannot list the sockets");
-	return json				     ? out_json(cli, json)
-	       : table_print(table, cli->out, 0) < 0 ? CLI_FAILED
-						     : CLI_OK;
+	return kernel_list_end(&l, k, cgk_socket_dump(k, on_socket, &l), "cannot list the sockets");
 }
 
 int kernel_socket_del(struct cli *cli, struct cgk *k, int argc, char **argv)

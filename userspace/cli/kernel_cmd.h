@@ -7,6 +7,7 @@
 #define CERTGATE_CLI_KERNEL_CMD_H
 
 #include "cli/cli.h"
+#include "cli/table.h"
 #include "kernel/kernel.h"
 
 typedef int kernel_verb(struct cli *cli, struct cgk *k, int argc, char **argv);
@@ -49,6 +50,18 @@ int kernel_only_id(struct cli *cli, int argc, char **argv, uint32_t *ret);
 char *kernel_selector_format(const struct cgk_selector *s, char out[KERNEL_SELECTOR_SIZE]);
 int kernel_parse_selector(struct cli *cli, const char *name, const char *s,
 			  struct cgk_selector *ret);
+
+/* Collects what a dump yields: rows of a table, or JSON objects; the other one is NULL. */
+struct kernel_list {
+	struct cli *cli;
+	json_t *json;
+	struct table *table;
+};
+/* Of a verb without operands. CLI_OK, or an error was printed and there is nothing to end. */
+int kernel_list_begin(struct kernel_list *l, struct cli *cli, int argc, char **argv,
+		      const char *headers);
+/* Prints what was collected, or the error. */
+int kernel_list_end(struct kernel_list *l, const struct cgk *k, int error, const char *what);
 
 /* Adds "rx_packets", … and, of the drops that happened, "drops": {"replay": 3}. */
 void kernel_json_stats(json_t *object, const struct cgk_stats *s);
