@@ -93,3 +93,22 @@ void curl_loop_soon(struct curl_loop *l)
 
 	(void)event_add(l->timer, &at_once);
 }
+
+CURLcode curl_nothing_else(CURL *c)
+{
+	CURLcode e = CURLE_OK;
+
+#define SET(option, value) e = e == CURLE_OK ? curl_easy_setopt(c, option, value) : e
+	SET(CURLOPT_PROXY, ""); /* none, whatever the environment says */
+	SET(CURLOPT_NOPROXY, "*");
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_HTTP09_ALLOWED, 0L);
+	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_USERAGENT, "certgate/" CERTGATE_VERSION);
+	SET(CURLOPT_CAPATH, NULL);
+	SET(CURLOPT_CAINFO, NULL);
+#undef SET
+	return e;
+}

@@ -17,6 +17,11 @@ struct curl_loop {
 	void *ctx;
 };
 
+/*
+ * A transfer by what it is told alone: no proxy, password or certificate authority of the environment or of files; HTTP/1.1. To be set before its other options.
+ */
+CURLcode curl_nothing_else(CURL *c);
+
 /* curl_global_init() was called. -ENOMEM; what there is then is freed with curl_loop_done(). */
 int curl_loop_init(struct curl_loop *l, struct event_base *base, void (*progress)(void *ctx),
 		   void *ctx);

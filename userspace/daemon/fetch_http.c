@@ -268,22 +268,14 @@ static CURLcode set_options(struct transfer *t, long left)
 {
 	struct curl_blob ca = {.data = t->h->ca, .len = t->h->ca_len, .flags = CURL_BLOB_NOCOPY};
 	CURL *c = t->easy;
-	CURLcode e = CURLE_OK;
+	CURLcode e = curl_nothing_else(c);
 
 #define SET(option, value) e = e == CURLE_OK ? curl_easy_setopt(c, option, value) : e
 	SET(CURLOPT_URL, t->url);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L); /* done here, with a look at each address */
-	SET(CURLOPT_PROXY, "");		 /* none, whatever the environment says */
-	SET(CURLOPT_NOPROXY, "*");
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_HTTP09_ALLOWED, 0L);
-	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(CURLOPT_FRESH_CONNECT, 1L);
 	SET(CURLOPT_FORBID_REUSE, 1L);
-	SET(CURLOPT_USERAGENT, "certgate/" CERTGATE_VERSION);
 	SET(CURLOPT_TIMEOUT_MS, left);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, MIN(left, CONNECT_SECONDS * 1000L));
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->max);
@@ -292,8 +284,6 @@ static CURLcode set_options(struct transfer *t, long left)
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET(CURLOPT_OPENSOCKETDATA, t);
 	SET(CURLOPT_RESOLVE, t->resolve);
-	SET(CURLOPT_CAPATH, NULL);
-	SET(CURLOPT_CAINFO, NULL);
 	if (ca.len > 0)
 		SET(CURLOPT_CAINFO_BLOB, &ca);
 	SET(CURLOPT_PRIVATE, t);

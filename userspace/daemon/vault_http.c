@@ -126,21 +126,13 @@ static CURLcode set_options(struct transfer *t, const struct vault_request *r)
 {
 	struct curl_blob ca = {.data = t->h->ca, .len = t->h->ca_len, .flags = CURL_BLOB_COPY};
 	CURL *c = t->easy;
-	CURLcode e = CURLE_OK;
+	CURLcode e = curl_nothing_else(c);
 
 #define SET(option, value) e = e == CURLE_OK ? curl_easy_setopt(c, option, value) : e
 	SET(CURLOPT_URL, r->url);
 	/* A token goes over TLS only. */
 	SET(CURLOPT_PROTOCOLS_STR, r->bearer ? "https" : "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, ""); /* none, whatever the environment says */
-	SET(CURLOPT_NOPROXY, "*");
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_HTTP09_ALLOWED, 0L);
-	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(CURLOPT_USERAGENT, "certgate/" CERTGATE_VERSION);
 	SET(CURLOPT_TIMEOUT_MS, VAULT_REQUEST_SECONDS * 1000L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, VAULT_CONNECT_SECONDS * 1000L);
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)VAULT_ANSWER_MAX);
@@ -150,8 +142,6 @@ static CURLcode set_options(struct transfer *t, const struct vault_request *r)
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_SSL_CTX_FUNCTION, on_tls);
-	SET(CURLOPT_CAPATH, NULL);
-	SET(CURLOPT_CAINFO, NULL);
 	if (ca.len > 0)
 		SET(CURLOPT_CAINFO_BLOB, &ca);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
