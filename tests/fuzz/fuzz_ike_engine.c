@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ike/state.h"
+#include "lib/program.h"
 #include "lib/wire_check.h"
 
 #define SECOND ((ike_time)1000000)
@@ -45,36 +46,9 @@ static struct side *const target = &sides[0], *const peer = &sides[1];
 static struct datagram queue[QUEUE];
 static size_t queued;
 static ike_time now;
-static struct ike_reader input;
 static unsigned
 	damage; /* the n-th message of the peer from now on is opened and damaged as the input says */
 static bool additional, mobike;
-
-static void fill(void *ctx, uint8_t *buf, size_t len)
-{
-	struct side *s = ctx;
-
-	for (size_t i = 0; i < len; i++) {
-		s->random = s->random * 6364136223846793005ul + 1442695040888963407ul;
-		buf[i] = (uint8_t)(s->random >> 56);
-	}
-}
-
-static uint8_t next8(void)
-{
-	uint8_t v = 0;
-
-	(void)!ike_read_u8(&input, &v);
-	return v;
-}
-
-static uint16_t next16(void)
-{
-	uint16_t v = 0;
-
-	(void)!ike_read_u16(&input, &v);
-	return v;
-}
 
 static struct ike_view next_bytes(void)
 {
@@ -148,7 +122,7 @@ static bool reseal(const struct cg_endpoint *local, const struct cg_endpoint *re
 		   const uint8_t *data, size_t size)
 {
 	static uint8_t chain[8192], out[9004];
-	const struct ike_random random = {.fill = fill, .ctx = peer};
+	const struct ike_random random = {.fill = fill, .ctx = &peer->random};
 	struct ike_message msg;
 	const struct ike_payload *sk;
 	struct ik_sa *sa = NULL;
@@ -215,7 +189,7 @@ static void give_nonces(struct side *s, uint32_t count)
 	struct ike_nonce list[8];
 
 	for (size_t i = 0; i < 8 && i < count; i++) {
-		fill(s, list[i].data, sizeof(list[i].data));
+		fill(&s->random, list[i].data, sizeof(list[i].data));
 		list[i].token = ++s->token;
 	}
 	ike_answer_nonces(s->engine, now, list, 8);
@@ -429,7 +403,8 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 
 static void side_new(struct side *s, uint8_t last, uint64_t seed)
 {
-	struct ike_engine_config c = {.random = {.fill = fill, .ctx = s}, .half_open_cookie = 32};
+	struct ike_engine_config c = {.random = {.fill = fill, .ctx = &s->random},
+				      .half_open_cookie = 32};
 
 	memset(s, 0, sizeof(*s));
 	s->random = seed;
@@ -478,7 +453,7 @@ static void set_stage(unsigned stage)
 static void sealed(void)
 {
 	static uint8_t out[4096];
-	const struct ike_random random = {.fill = fill, .ctx = peer};
+	const struct ike_random random = {.fill = fill, .ctx = &peer->random};
 	struct ik_sa *sa = sa_of(peer);
 	uint8_t kind = next8(), exchange = next8(), first = next8();
 	struct ike_view chain = next_bytes();

@@ -13,6 +13,7 @@
 
 #include "ike/snapshot.h"
 #include "ike/state.h"
+#include "lib/program.h"
 
 #define SECOND ((ike_time)1000000)
 
@@ -38,35 +39,8 @@ static struct side *const target = &sides[0], *const peer = &sides[1];
 static struct datagram queue[QUEUE];
 static size_t queued;
 static ike_time now;
-static struct ike_reader input;
 static uint64_t token;
 static bool strange; /* the engine was put up from what nobody wrote */
-
-static void fill(void *ctx, uint8_t *buf, size_t len)
-{
-	struct side *s = ctx;
-
-	for (size_t i = 0; i < len; i++) {
-		s->random = s->random * 6364136223846793005ul + 1442695040888963407ul;
-		buf[i] = (uint8_t)(s->random >> 56);
-	}
-}
-
-static uint8_t next8(void)
-{
-	uint8_t v = 0;
-
-	(void)!ike_read_u8(&input, &v);
-	return v;
-}
-
-static uint16_t next16(void)
-{
-	uint16_t v = 0;
-
-	(void)!ike_read_u16(&input, &v);
-	return v;
-}
 
 /* ------------------------------------------------------------------ what an engine has around it */
 
@@ -96,7 +70,7 @@ static void give_nonces(struct side *s)
 	struct ike_nonce nonces[16];
 
 	for (size_t i = 0; i < 16; i++) {
-		fill(s, nonces[i].data, sizeof(nonces[i].data));
+		fill(&s->random, nonces[i].data, sizeof(nonces[i].data));
 		nonces[i].token = ++token;
 	}
 	ike_answer_nonces(s->engine, now, nonces, 16);
@@ -211,7 +185,7 @@ static void connect_side(struct side *s, const struct side *other)
 
 static void engine_new(struct side *s, bool hold)
 {
-	struct ike_engine_config c = {.random = {.fill = fill, .ctx = s}, .hold = hold};
+	struct ike_engine_config c = {.random = {.fill = fill, .ctx = &s->random}, .hold = hold};
 
 	MUST(ike_engine_new(&c, now, &s->engine) == 0);
 }
