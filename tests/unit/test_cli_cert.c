@@ -11,13 +11,6 @@
 
 static struct pkigen_cert *root, *ca, *gw;
 
-static int teardown(void **state)
-{
-	(void)state;
-	pkigen_done();
-	return 0;
-}
-
 /* A file in the test's directory. */
 static char *file(const char *name, const char *text)
 {
@@ -487,5 +480,5 @@ int main(void)
 		cmocka_unit_test(help_lists_the_subcommands),
 	};
 
-	return cmocka_run_group_tests_name("cli cert", tests, setup, teardown);
+	return cmocka_run_group_tests_name("cli cert", tests, setup, pkigen_teardown);
 }

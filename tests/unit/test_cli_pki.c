@@ -19,13 +19,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	pkigen_done();
-	return 0;
-}
-
 static char *in(const char *name)
 {
 	return pkigen_text("%s/%s", dir, name);
@@ -562,5 +555,5 @@ int main(void)
 		cmocka_unit_test(no_certificate_outlives_its_issuer),
 	};
 
-	return cmocka_run_group_tests_name("cli pki", tests, setup, teardown);
+	return cmocka_run_group_tests_name("cli pki", tests, setup, pkigen_teardown);
 }

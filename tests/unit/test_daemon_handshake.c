@@ -193,13 +193,6 @@ static void a_signature_that_is_none_is_refused(void **state)
 	meet(PKIGEN_ED448, PKI_SCHEME_ED448, true);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	pkigen_done();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,5 +200,5 @@ int main(void)
 		cmocka_unit_test(a_signature_that_is_none_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, pkigen_teardown);
 }

@@ -54,38 +54,6 @@ static int parse_all(struct ike_view raw, struct ike_content *ret, struct ike_fa
 	return err ? err : ike_content_parse(&msg.outer, false, false, ret, fault);
 }
 
-/* The content of a chain of one payload with the given body. */
-static int parse_one(uint8_t type, struct ike_view body, struct ike_content *ret,
-		     struct ike_fault *fault)
-{
-	uint8_t buf[4096], *copy;
-	struct ike_payloads chain;
-	struct ike_builder b;
-	struct ike_view v;
-	int err;
-
-	ike_build_chain(&b, buf, sizeof(buf));
-	ike_build_payload(&b, type, body);
-	v = finish(&b);
-	copy = exact_copy(v);
-	err = ike_payloads_parse(type, IKE_VIEW(copy, v.len), &chain, fault);
-	if (!err)
-		err = ike_content_parse(&chain, false, false, ret, fault);
-	free(copy);
-	return err;
-}
-
-static void accepted(uint8_t type, const char *body)
-{
-	static struct ike_content content;
-	struct ike_fault fault = {0};
-	int err = parse_one(type, unhex(body), &content, &fault);
-
-	if (err)
-		print_error("payload %u with body %s: %s\n", type, body, fault.text);
-	assert_int_equal(err, 0);
-}
-
 /* --- header --- */
 
 static void the_header_is_read_as_it_was_written(void **state)
@@ -404,7 +372,7 @@ static void payloads_that_occur_once_are_refused_twice(void **state)
 		struct ike_view v = two_payloads(buf, sizeof(buf), once[i].type,
 						 unhex(once[i].body));
 
-		accepted(once[i].type, once[i].body);
+		payload_accepted(once[i].type, once[i].body);
 		assert_int_equal(ike_payloads_parse(once[i].type, v, &chain, NULL), 0);
 		assert_int_equal(ike_content_parse(&chain, false, false, &c, &fault), -EBADMSG);
 		assert_int_equal(fault.notify, IKE_N_INVALID_SYNTAX);
@@ -550,7 +518,8 @@ static void eap_is_refused_and_nested_encryption_too(void **state)
 	uint8_t sk[] = {0, 0, 0, 8, 1, 2, 3, 4};
 
 	(void)state;
-	assert_int_equal(parse_one(IKE_PAYLOAD_EAP, unhex("01000004"), &c, &fault), -EOPNOTSUPP);
+	assert_int_equal(payload_parse(IKE_PAYLOAD_EAP, unhex("01000004"), &c, &fault),
+			 -EOPNOTSUPP);
 	assert_int_equal(fault.notify, IKE_N_AUTHENTICATION_FAILED);
 	assert_int_equal(ike_payloads_parse(IKE_PAYLOAD_SK, IKE_VIEW(sk, sizeof(sk)), &chain, NULL),
 			 0);

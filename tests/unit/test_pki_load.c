@@ -22,13 +22,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	pkigen_done();
-	return 0;
-}
-
 /* One load, from an exact copy so that reading beyond its end is seen. */
 struct load {
 	struct pki_certs certs;
@@ -510,5 +503,5 @@ int main(void)
 		cmocka_unit_test(times_are_read_in_three_forms),
 	};
 
-	return cmocka_run_group_tests_name("pki load", tests, setup, teardown);
+	return cmocka_run_group_tests_name("pki load", tests, setup, pkigen_teardown);
 }

@@ -8,13 +8,6 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
-static int teardown(void **state)
-{
-	(void)state;
-	pkigen_done();
-	return 0;
-}
-
 static struct pki_subject_rule *rule_of(const char *text)
 {
 	struct pki_subject_rule *rule = NULL;
@@ -567,5 +560,5 @@ int main(void)
 		cmocka_unit_test(without_a_certificate_only_an_explicit_rule_can_say_no),
 	};
 
-	return cmocka_run_group_tests_name("pki name", tests, NULL, teardown);
+	return cmocka_run_group_tests_name("pki name", tests, NULL, pkigen_teardown);
 }

@@ -18,13 +18,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	pkigen_done();
-	return 0;
-}
-
 struct load {
 	struct pki_outbound outbound;
 	struct pki_findings findings;
@@ -457,5 +450,5 @@ int main(void)
 		cmocka_unit_test(a_local_identity_that_the_certificate_lacks_is_warned_of),
 	};
 
-	return cmocka_run_group_tests_name("pki outbound", tests, setup, teardown);
+	return cmocka_run_group_tests_name("pki outbound", tests, setup, pkigen_teardown);
 }

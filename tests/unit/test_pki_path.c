@@ -11,13 +11,6 @@
 
 #include "pki/path.h"
 
-static int teardown(void **state)
-{
-	(void)state;
-	pkigen_done();
-	return 0;
-}
-
 static struct pkigen_cert *make_ca(const char *subject, EVP_PKEY *key, int64_t not_after,
 				   const struct pkigen_cert *issuer)
 {
@@ -597,5 +590,5 @@ int main(void)
 		cmocka_unit_test(one_way_costs_each_signature_once),
 	};
 
-	return cmocka_run_group_tests_name("pki path", tests, NULL, teardown);
+	return cmocka_run_group_tests_name("pki path", tests, NULL, pkigen_teardown);
 }

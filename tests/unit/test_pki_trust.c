@@ -18,13 +18,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	pkigen_done();
-	return 0;
-}
-
 struct load {
 	struct pki_certs chain, anchors;
 	struct pki_trust *trust;
@@ -353,5 +346,5 @@ int main(void)
 		cmocka_unit_test(the_limits_are_the_kernels),
 	};
 
-	return cmocka_run_group_tests_name("pki trust", tests, setup, teardown);
+	return cmocka_run_group_tests_name("pki trust", tests, setup, pkigen_teardown);
 }

@@ -2,6 +2,8 @@
 /* The implementation of ike_offer.h. */
 #include "lib/ike_offer.h"
 
+#include <stdlib.h>
+
 struct ike_view finish(struct ike_builder *b)
 {
 	size_t len;
@@ -82,4 +84,35 @@ const struct ike_sa_payload *offer(const struct ike_policy *as, struct ike_view 
 	assert_int_equal(ike_build_finish(&b, &len), 0);
 	assert_int_equal(ike_sa_parse(IKE_VIEW(buf, len), &sa, NULL), 0);
 	return &sa;
+}
+
+int payload_parse(uint8_t type, struct ike_view body, struct ike_content *ret,
+		  struct ike_fault *fault)
+{
+	uint8_t buf[4096], *copy;
+	struct ike_payloads chain;
+	struct ike_builder b;
+	struct ike_view v;
+	int err;
+
+	ike_build_chain(&b, buf, sizeof(buf));
+	ike_build_payload(&b, type, body);
+	v = finish(&b);
+	copy = exact_copy(v);
+	err = ike_payloads_parse(type, IKE_VIEW(copy, v.len), &chain, fault);
+	if (!err)
+		err = ike_content_parse(&chain, false, false, ret, fault);
+	free(copy);
+	return err;
+}
+
+void payload_accepted(uint8_t type, const char *body)
+{
+	static struct ike_content content;
+	struct ike_fault fault = {0};
+	int err = payload_parse(type, unhex(body), &content, &fault);
+
+	if (err)
+		print_error("payload %u with body %s: %s\n", type, body, fault.text);
+	assert_int_equal(err, 0);
 }

@@ -23,3 +23,9 @@ struct ike_view finish(struct ike_builder *b);
 #define SPI_NONE IKE_VIEW_NONE
 extern const uint8_t esp_spi_bytes[4];
 #define ESP_SPI IKE_VIEW(esp_spi_bytes, 4)
+
+/* The content of a chain of one payload with the given body. */
+int payload_parse(uint8_t type, struct ike_view body, struct ike_content *ret,
+		  struct ike_fault *fault);
+/* Such a body, in hexadecimal, is read. */
+void payload_accepted(uint8_t type, const char *body);

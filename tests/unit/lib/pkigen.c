@@ -374,3 +374,10 @@ void pkigen_done(void)
 	directory = NULL;
 	ERR_clear_error();
 }
+
+int pkigen_teardown(void **state)
+{
+	(void)state;
+	pkigen_done();
+	return 0;
+}

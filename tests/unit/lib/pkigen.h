@@ -110,5 +110,7 @@ const char *pkigen_dir(void);
 void *pkigen_keep(void *memory);
 
 void pkigen_done(void);
+/* The same, as a group of tests ends. */
+int pkigen_teardown(void **state);
 
 #endif
