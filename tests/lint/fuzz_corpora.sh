@@ -8,43 +8,38 @@ cd "$(dirname "$0")/../.." || exit 1
 fuzzers=(tests/fuzz/fuzz_*.c)
 failed=0 number=0
 
+# report WHAT PROBLEM: an empty one is none
+report() {
+	number=$((number + 1))
+	if [ -z "$2" ]; then
+		echo "ok $number $1"
+	else
+		echo "not ok $number $1: $2"
+		failed=1
+	fi
+}
+
 echo "1..$((${#fuzzers[@]} + 2))"
 for source in "${fuzzers[@]}"; do
 	name=$(basename "$source" .c)
 	name=${name#fuzz_}
-	number=$((number + 1))
 	read -ra functions < <(sed -n "s/^planted_in_$name := //p" tests/Makefile)
-	missing=
+	problem=
+	[ ${#functions[@]} -gt 0 ] || problem='nothing is planted'
 	for function in "${functions[@]}"; do
-		grep -q "__wrap_$function(" tests/fuzz/planted/planted.c || missing=$function
+		grep -q "__wrap_$function(" tests/fuzz/planted/planted.c || problem="nothing is planted in $function"
 	done
-	if [ -n "$(find "tests/fuzz/corpus/$name" -type f -size +0 2>/dev/null | head -n 1)" ] && [ ${#functions[@]} -gt 0 ] && [ -z "$missing" ]; then
-		echo "ok $number $name"
-	else
-		echo "not ok $number $name: no corpus, or nothing planted"
-		failed=1
-	fi
+	[ -n "$(find "tests/fuzz/corpus/$name" -type f -size +0 2>/dev/null | head -n 1)" ] || problem='no corpus'
+	report "$name" "$problem"
 done
 strangers=$(for dir in tests/fuzz/corpus/*/; do
 	[ -e "tests/fuzz/fuzz_$(basename "$dir").c" ] || echo "$dir"
 done)
-number=$((number + 1))
-if [ -z "$strangers" ]; then
-	echo "ok $number no corpus is nobody's"
-else
-	echo "not ok $number corpora of no fuzzer: $strangers"
-	failed=1
-fi
+report "no corpus is nobody's" "$strangers"
 # Those that only others of them call are in these.
 unread=$(grep -ohE '\b(proto|launch)_get_[a-z_]+\(struct msg_reader' userspace/daemon/*.h | sed 's/(.*//' | sort -u | while read -r function; do
 	grep -lE "\b$function\(" userspace/daemon/*.c | grep -qv /proto_ || continue
 	grep -qE "\b$function\(|\bB\([A-Z_]+, ${function#proto_get_}," tests/fuzz/fuzz_daemon.c || echo "$function"
 done)
-number=$((number + 1))
-if [ -z "$unread" ]; then
-	echo "ok $number who reads messages is fuzzed"
-else
-	echo "not ok $number fuzz_daemon does not call: $unread"
-	failed=1
-fi
+report 'who reads messages is fuzzed by fuzz_daemon' "${unread:+it does not call $unread}"
 exit $failed
