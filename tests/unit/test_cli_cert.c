@@ -6,7 +6,7 @@
 
 #include <openssl/ocsp.h>
 
-#include "cli/cli.h"
+#include "lib/clitest.h"
 #include "lib/pkirev.h"
 
 static struct pkigen_cert *root, *ca, *gw;
@@ -29,42 +29,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* What one run gave. */
-struct run {
-	int status;
-	char *out, *err;
-	json_t *json; /* of out, if it is JSON */
-};
-
-static void run_done(struct run *r)
-{
-	free(r->out);
-	free(r->err);
-	json_decref(r->json);
-	memset(r, 0, sizeof(*r));
-}
-
-#define run(r, ...) run_(r, (const char *[]){"certgate", "cert", __VA_ARGS__, NULL})
-
-static void run_(struct run *r, const char *const *words)
-{
-	char *argv[32];
-	size_t out_len, err_len;
-	int argc = 0;
-	FILE *out, *err;
-
-	run_done(r);
-	for (; words[argc]; argc++)
-		argv[argc] = (char *)(uintptr_t)words[argc];
-	argv[argc] = NULL;
-	out = open_memstream(&r->out, &out_len);
-	err = open_memstream(&r->err, &err_len);
-	assert_true(out && err);
-	r->status = cli_run(argc, argv, out, err);
-	(void)fclose(out);
-	(void)fclose(err);
-	r->json = json_loads(r->out, 0, NULL);
-}
+#define run(r, ...) run_again(r, (const char *const[]){"certgate", "cert", __VA_ARGS__, NULL})
 
 #define STRING(json, ...) string_of(json, __VA_ARGS__)
 
@@ -81,7 +46,7 @@ static void show_prints_every_certificate_of_every_file(void **state)
 {
 	char *chain = file("chain.pem", pkigen_text("%s%s", ca->pem, root->pem));
 	char *leaf = file("gw.cer", gw->base64);
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	const json_t *list;
 
 	(void)state;
@@ -103,7 +68,7 @@ static void show_prints_every_certificate_of_every_file(void **state)
 
 static void show_tells_why_a_file_is_none(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "show", file("gw.key", gw->key_pem));
@@ -124,7 +89,7 @@ static void show_tells_why_a_file_is_none(void **state)
 static void fingerprint_prints_both_hashes_in_one_line(void **state)
 {
 	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = to_cert(gw);
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	char expected[160] = "cert ";
 
 	(void)state;
@@ -143,7 +108,7 @@ static void verify_accepts_and_refuses_as_the_daemon_does(void **state)
 	char *leaf = file("gw.pem", gw->pem), *anchors = file("root.cer", root->base64);
 	char *middle = file("ca.pem", ca->pem),
 	     *both = file("both.pem", pkigen_text("%s%s", gw->pem, ca->pem));
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "verify", "--chain", anchors, "--untrusted", middle, "--subject", "gw.example",
@@ -176,7 +141,7 @@ static void verify_answers_in_json_with_the_path(void **state)
 {
 	char *both = file("both.pem", pkigen_text("%s%s", gw->pem, ca->pem));
 	char *anchors = file("root.pem", root->pem);
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "verify", "--json", "--chain", anchors, both);
@@ -199,7 +164,7 @@ static void verify_marks_the_certificate_at_fault(void **state)
 	struct pkigen_cert *leaf = pkigen_gateway(old, "CN=gw", NULL);
 	char *both = file("old.pem", pkigen_text("%s%s", leaf->pem, old->pem));
 	char *anchors = file("root.pem", root->pem);
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "verify", "--chain", anchors, both);
@@ -215,7 +180,7 @@ static void verify_takes_policies(void **state)
 {
 	char *both = file("both.pem", pkigen_text("%s%s", gw->pem, ca->pem));
 	char *anchors = file("root.pem", root->pem);
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "verify", "--chain", anchors, "--policy", "1.2.3", both);
@@ -238,7 +203,7 @@ static void verify_judges_by_revocation_lists_and_answers(void **state)
 			  pkirev_crl_pem(pkirev_crl(ca, &(struct pkirev_crl){.revoked = {gw}})));
 	struct pkirev_der answer = pkirev_ocsp(gw, ca, &(struct pkirev_ocsp){});
 	char *ocsp = pkigen_text("%s/gw.ocsp", pkigen_dir());
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	const json_t *status;
 
 	(void)state;
@@ -287,7 +252,7 @@ static void verify_counts_lists_beyond_their_time_as_the_daemon_does(void **stat
 			root, &(struct pkirev_crl){.this_update = pkigen_now() - 190000,
 						   .next_update = pkigen_now() - 90000})));
 	char *of_ca = file("ca.crl", pkirev_crl_pem(pkirev_crl(ca, &(struct pkirev_crl){})));
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "verify", "--chain", anchors, "--crl", late, "--crl", of_ca, both);
@@ -314,7 +279,7 @@ static void verify_counts_lists_beyond_their_time_as_the_daemon_does(void **stat
 static void verify_wants_its_arguments(void **state)
 {
 	char *leaf = file("gw.pem", gw->pem), *anchors = file("root.pem", root->pem);
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "verify", leaf);
@@ -340,7 +305,7 @@ static void lint_names_the_rule_that_is_broken(void **state)
 		&(struct pkigen_spec){.subject = "CN=bad", .ext_key_usage = "serverAuth"}, ca);
 	char *good_file = file("good.pem", pkigen_text("%s%s%s", gw->pem, gw->key_pem, ca->pem));
 	char *bad_file = file("bad.pem", bad->pem), *bad_key = file("bad.key", bad->key_pem);
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "lint", "--outbound", good_file);
@@ -365,7 +330,7 @@ static void lint_names_the_rule_that_is_broken(void **state)
 static void lint_tells_of_every_rule_why_it_is_there(void **state)
 {
 	char *good = file("good.pem", pkigen_text("%s%s%s", gw->pem, gw->key_pem, ca->pem));
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	const json_t *rules;
 
 	(void)state;
@@ -389,7 +354,7 @@ static void lint_inbound_judges_what_is_to_be_trusted(void **state)
 	struct pkigen_cert *weak = pkigen_make(
 		&(struct pkigen_spec){.subject = "CN=Weak", .ca = true, .digest = "SHA1"}, root);
 	char *anchor = file("root.pem", root->pem), *middle = file("ca.pem", ca->pem);
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "lint", "--inbound", anchor, "--inbound", middle, "--subject", "gw.example");
@@ -425,7 +390,7 @@ static void passphrases_come_from_a_file(void **state)
 				     &len);
 	char *path = pkigen_text("%s/gw.pfx", pkigen_dir());
 	char *right = file("right", "secret\n"), *wrong = file("wrong", "Secret\n");
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	pkigen_write(path, pfx, len);
@@ -446,7 +411,7 @@ static void passphrases_come_from_a_file(void **state)
 
 static void help_lists_the_subcommands(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 
 	(void)state;
 	run(&r, "show", "--help");
@@ -455,7 +420,7 @@ static void help_lists_the_subcommands(void **state)
 	run(&r, "--help");
 	assert_int_equal(r.status, 0);
 	assert_text(r.out, "fingerprint, lint, verify");
-	run_(&r, (const char *[]){"certgate", "cert", NULL});
+	run_again(&r, (const char *const[]){"certgate", "cert", NULL});
 	assert_int_equal(r.status, 2);
 	assert_text(r.err, "usage:");
 }

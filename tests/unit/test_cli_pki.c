@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "cli/cli.h"
+#include "lib/clitest.h"
 
 static char *dir; /* of one test: the authority is dir/ca */
 
@@ -24,42 +24,7 @@ static char *in(const char *name)
 	return pkigen_text("%s/%s", dir, name);
 }
 
-/* What one run gave. */
-struct run {
-	int status;
-	char *out, *err;
-	json_t *json;
-};
-
-static void run_done(struct run *r)
-{
-	free(r->out);
-	free(r->err);
-	json_decref(r->json);
-	memset(r, 0, sizeof(*r));
-}
-
-#define run(r, ...) run_(r, (const char *[]){"certgate", __VA_ARGS__, NULL})
-
-static void run_(struct run *r, const char *const *words)
-{
-	char *argv[32];
-	size_t out_len, err_len;
-	int argc = 0;
-	FILE *out, *err;
-
-	run_done(r);
-	for (; words[argc]; argc++)
-		argv[argc] = (char *)(uintptr_t)words[argc];
-	argv[argc] = NULL;
-	out = open_memstream(&r->out, &out_len);
-	err = open_memstream(&r->err, &err_len);
-	assert_true(out && err);
-	r->status = cli_run(argc, argv, out, err);
-	(void)fclose(out);
-	(void)fclose(err);
-	r->json = json_loads(r->out, 0, NULL);
-}
+#define run(r, ...) run_again(r, (const char *const[]){"certgate", __VA_ARGS__, NULL})
 
 #define assert_status(r, wanted)                                                      \
 	do {                                                                          \
@@ -85,7 +50,7 @@ static char *slurp(const char *path)
 
 static void a_gateway_of_a_new_authority_is_good_on_both_sides(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	const char *keys[] = {"key", "pem", "cer", "pfx"};
 
 	(void)state;
@@ -125,7 +90,7 @@ static void every_kind_of_key_can_be_had(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		_cleanup_(run_done) struct run r = {};
+		_cleanup_ran_ struct ran r = {};
 		char *ca = in(pkigen_text("ca-%s", kinds[i])), *gw = in(kinds[i]);
 
 		run(&r, "pki", "init", "--subject", "Root", "--key", kinds[i], ca);
@@ -143,7 +108,7 @@ static void every_kind_of_key_can_be_had(void **state)
 
 static void what_is_revoked_is_refused_and_what_is_renewed_is_not(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	char *ca = in("rev"), *crl = in("rev/root.crl"), *old;
 
 	(void)state;
@@ -198,7 +163,7 @@ static void assert_crl_url(const char *file, const char *url)
 
 static void every_list_has_a_url_of_its_own(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	char *ca = in("urls");
 
 	(void)state;
@@ -235,7 +200,7 @@ static void every_list_has_a_url_of_its_own(void **state)
 
 static void the_roots_key_may_be_kept_elsewhere(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	char *ca = in("off"), *key = in("off/root.key"), *away = in("away.key"),
 	     *ca_key = in("off/ca.key");
 
@@ -296,7 +261,7 @@ static void the_roots_key_may_be_kept_elsewhere(void **state)
 
 static void the_next_intermediate_issues_and_the_one_before_stays_good(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	char *ca = in("next");
 
 	(void)state;
@@ -344,7 +309,7 @@ static void the_next_intermediate_issues_and_the_one_before_stays_good(void **st
 /* By another CA, whose names are whatever somebody wrote; and by this one, which does not trust it any more. */
 static void what_is_not_ours_or_revoked_is_not_renewed(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	char *ca = in("ours"), *theirs = in("theirs"), *index;
 
 	(void)state;
@@ -374,7 +339,7 @@ static void what_is_not_ours_or_revoked_is_not_renewed(void **state)
 
 static void a_folder_from_a_backup_makes_newer_lists(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	char *ca = in("old"), *index;
 	json_int_t number;
 
@@ -400,7 +365,7 @@ static void a_folder_from_a_backup_makes_newer_lists(void **state)
 
 static void passphrases_protect_the_keys(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	char *pass = in("pass"), *wrong = in("wrong"), *ca = in("locked");
 
 	(void)state;
@@ -440,7 +405,7 @@ static void passphrases_protect_the_keys(void **state)
 
 static void nothing_is_overwritten_and_mistakes_are_told(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	static const char *const bad_urls[] = {"",	     "ftp://a/b",   "http://",
 					       "http:///x",  "http://a/ b", "ldap://a/b",
 					       "https://:80"};
@@ -525,7 +490,7 @@ static void nothing_is_overwritten_and_mistakes_are_told(void **state)
 
 static void no_certificate_outlives_its_issuer(void **state)
 {
-	_cleanup_(run_done) struct run r = {};
+	_cleanup_ran_ struct ran r = {};
 	_cleanup_(pki_certs_done) struct pki_certs certs = {};
 	struct pki_error err;
 

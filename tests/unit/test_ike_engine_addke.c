@@ -12,24 +12,8 @@
 
 #include "ike/state.h"
 #include "lib/sim_attack.h"
+#include "lib/sim_pair.h"
 #include "lib/sim_wire.h"
-
-struct pair {
-	struct sim *s;
-	struct sim_node *a, *b;
-};
-
-static struct pair pair_of(uint64_t seed, const char *ike, const char *esp)
-{
-	struct pair p = {.s = sim_new(seed)};
-
-	sim_pair(p.s, &p.a, &p.b);
-	sim_additional(p.a, &p.a->conns[0], ike, esp);
-	sim_additional(p.b, &p.b->conns[0], ike, esp);
-	return p;
-}
-
-#define ESP_PLAIN "AES_GCM_16-256 ESN"
 
 static void test_every_pair_of_groups(void **state)
 {

@@ -7,23 +7,8 @@
 #include <string.h>
 
 #include "ike/state.h"
-#include "lib/sim.h"
+#include "lib/sim_pair.h"
 #include "lib/sim_wire.h"
-
-struct pair {
-	struct sim *s;
-	struct sim_node *a, *b;
-};
-
-static struct pair pair_of(uint64_t seed, const char *ike, const char *esp)
-{
-	struct pair p = {.s = sim_new(seed)};
-
-	sim_pair(p.s, &p.a, &p.b);
-	sim_additional(p.a, &p.a->conns[0], ike, esp);
-	sim_additional(p.b, &p.b->conns[0], ike, esp);
-	return p;
-}
 
 static const struct ik_sa *sa_at(const struct sim_node *n)
 {
@@ -44,13 +29,6 @@ static struct pair rekeying(uint64_t seed)
 	return p;
 }
 
-static void rest(struct pair *p)
-{
-	sim_run(p->s, 60 * SIM_S);
-	sim_assert_rest(p->s);
-	sim_assert_no_gaps(p->s);
-}
-
 static void test_either_side_rekeys_with_additional_key_exchanges(void **state)
 {
 	for (int i = 0; i < 2; i++) {
@@ -64,20 +42,20 @@ static void test_either_side_rekeys_with_additional_key_exchanges(void **state)
 		p.s->tap = sim_wire_tap;
 		p.s->tap_ctx = &w;
 		assert_int_equal(ike_rekey(n->engine, p.s->now, 1, false, true), 0);
-		rest(&p);
+		pair_rest(&p);
 		assert_int_equal(w.n[IKE_EXCHANGE_FOLLOWUP_KE], 2);
 		assert_true(sim_count(p.a, 1).child.spi_in != esp);
 		assert_int_equal(sim_count(p.a, 1).child.suite.addke[1], IKE_KE_ECP_256);
 		assert_int_equal(sim_count(p.b, 1).child.suite.addke[1], IKE_KE_ECP_256);
 		assert_int_equal(ike_rekey(n->engine, p.s->now, 1, true, false), 0);
-		rest(&p);
+		pair_rest(&p);
 		assert_int_equal(w.n[IKE_EXCHANGE_FOLLOWUP_KE], 6);
 		assert_true(sim_count(p.a, 1).last.spi_i != spi);
 		assert_int_equal(sim_count(p.a, 1).last.suite.addke[0], IKE_KE_ECP_256);
 		assert_int_equal(sim_count(p.a, 1).last.suite.addke[2], IKE_KE_ECP_384);
 		/* What was made works. */
 		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, true, true), 0);
-		rest(&p);
+		pair_rest(&p);
 		sim_free(p.s);
 	}
 }
@@ -251,7 +229,7 @@ static void test_simultaneous_rekeyings_end_with_one(void **state)
 		/* The one that was given up was never told of. */
 		assert_int_equal(sim_reports(p.a, ike ? "ike-rekeyed" : "child-rekeyed"), 1);
 		assert_int_equal(sim_reports(p.b, ike ? "ike-rekeyed" : "child-rekeyed"), 1);
-		rest(&p);
+		pair_rest(&p);
 		sim_free(p.s);
 	}
 }
@@ -300,7 +278,7 @@ static void test_who_gave_way_rekeys_when_the_other_fails(void **state)
 		IK_LIST_FOREACH(&sa_at(other)->children, link)
 			ik_timer_stop(other->engine,
 				      &IK_ENTRY(link, struct ik_child, in_sa)->timer);
-		rest(&p);
+		pair_rest(&p);
 		assert_int_not_equal(sim_count(n, 1).child.spi_in, esp);
 		sim_free(p.s);
 	}
@@ -328,7 +306,7 @@ static void test_policies_that_differ(void **state)
 		assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, false, true), 0);
 		sim_run(p.s, seed % 4 * 9 * SIM_MS);
 		(void)ike_rekey(p.b->engine, p.s->now, 1, false, true);
-		rest(&p);
+		pair_rest(&p);
 		assert_int_equal(sim_count(p.a, 1).child.suite.addke[1],
 				 demand ? IKE_KE_ECP_256 : IKE_KE_NONE);
 		sim_free(p.s);

@@ -9,15 +9,10 @@
 
 #include "ike/state.h"
 #include "lib/kem.h"
+#include "lib/sim_pair.h"
 #include "lib/sim_restart.h"
 #include "lib/sim_wire.h"
 
-struct pair {
-	struct sim *s;
-	struct sim_node *a, *b;
-};
-
-#define ESP_PLAIN "AES_GCM_16-256 ESN"
 /* Everywhere at once: first in IKE_SA_INIT, then in IKE_INTERMEDIATE; in CREATE_CHILD_SA, then in IKE_FOLLOWUP_KE. */
 #define IKE_KEM \
 	"AES_GCM_16-256 PRF_HMAC_SHA2_256 TEST_KEM_768 ADDKE1_CURVE25519 ADDKE2_TEST_KEM_1024"
@@ -26,32 +21,20 @@ struct pair {
 #define IKE_AFTER "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519 ADDKE1_TEST_KEM_768"
 #define ESP_AFTER "AES_GCM_16-256 CURVE25519 ADDKE1_TEST_KEM_768 ESN"
 
-static struct pair pair_of(uint64_t seed, const char *ike, const char *esp)
+static struct pair kem_pair_of(uint64_t seed, const char *ike, const char *esp)
 {
-	struct pair p = {.s = sim_new(seed)};
-
 	kem_fault = KEM_SOUND;
 	memset(&kem_counts, 0, sizeof(kem_counts));
-	sim_pair(p.s, &p.a, &p.b);
-	sim_additional(p.a, &p.a->conns[0], ike, esp);
-	sim_additional(p.b, &p.b->conns[0], ike, esp);
-	return p;
+	return pair_of(seed, ike, esp);
 }
 
 static struct pair connected(uint64_t seed, const char *ike, const char *esp)
 {
-	struct pair p = pair_of(seed, ike, esp);
+	struct pair p = kem_pair_of(seed, ike, esp);
 
 	p.s->traffic = 5 * SIM_MS;
 	sim_connect(p.s, p.a, p.b);
 	return p;
-}
-
-static void rest(struct pair *p)
-{
-	sim_run(p->s, 60 * SIM_S);
-	sim_assert_rest(p->s);
-	sim_assert_no_gaps(p->s);
 }
 
 /* Each key was answered by one ciphertext, and each of these opened by who has the key. */
@@ -196,7 +179,7 @@ static void test_half_a_key_exchange_goes_along(void **state)
 static void test_in_ike_intermediate(void **state)
 {
 	struct sim_wire w = {};
-	struct pair p = pair_of(700, IKE_AFTER, ESP_PLAIN);
+	struct pair p = kem_pair_of(700, IKE_AFTER, ESP_PLAIN);
 
 	(void)state;
 	p.s->traffic = 50 * SIM_MS;
@@ -209,14 +192,14 @@ static void test_in_ike_intermediate(void **state)
 	assert_int_equal(sim_count(p.a, 1).last.suite.addke[0], TEST_KEM_768);
 	assert_int_equal(sim_count(p.b, 1).last.suite.addke[0], TEST_KEM_768);
 	assert_memory_equal(p.a->int_auth, p.b->int_auth, sizeof(p.a->int_auth));
-	rest(&p);
+	pair_rest(&p);
 	sim_free(p.s);
 }
 
 static void test_in_fragments(void **state)
 {
 	struct sim_wire w = {};
-	struct pair p = pair_of(701, IKE_AFTER " ADDKE7_TEST_KEM_1024", ESP_AFTER);
+	struct pair p = kem_pair_of(701, IKE_AFTER " ADDKE7_TEST_KEM_1024", ESP_AFTER);
 
 	(void)state;
 	p.a->conns[0].config.fragment_size = p.b->conns[0].config.fragment_size = 576;
@@ -228,7 +211,7 @@ static void test_in_fragments(void **state)
 	assert_roles(2);
 	assert_true(w.fragments[IKE_EXCHANGE_INTERMEDIATE] >= 12);
 	assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, true, true), 0);
-	rest(&p);
+	pair_rest(&p);
 	assert_true(w.fragments[IKE_EXCHANGE_FOLLOWUP_KE] >= 18);
 	assert_roles(3);
 	sim_free(p.s);
@@ -244,13 +227,13 @@ static void test_as_the_first(void **state)
 		struct pair p;
 
 		(void)snprintf(ike, sizeof(ike), "AES_GCM_16-256 PRF_HMAC_SHA2_384 %s", names[i]);
-		p = pair_of(702 + i, ike, ESP_PLAIN);
+		p = kem_pair_of(702 + i, ike, ESP_PLAIN);
 		p.s->traffic = 50 * SIM_MS;
 		sim_connect(p.s, p.a, p.b);
 		assert_roles(1);
 		assert_int_equal(sim_count(p.a, 1).last.suite.ke, kems[i]);
 		assert_int_equal(sim_count(p.b, 1).last.suite.ke, kems[i]);
-		rest(&p);
+		pair_rest(&p);
 		sim_free(p.s);
 	}
 }
@@ -263,7 +246,7 @@ static void test_after_invalid_ke_payload(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct pair p = pair_of(704, i ? turned : both, ESP_PLAIN);
+		struct pair p = kem_pair_of(704, i ? turned : both, ESP_PLAIN);
 
 		sim_additional(p.b, &p.b->conns[0],
 			       i ? "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519"
@@ -284,7 +267,7 @@ static void test_on_a_bad_network(void **state)
 
 	(void)state;
 	for (uint64_t seed = of.first; seed < of.first + of.n; seed++) {
-		struct pair p = pair_of(seed, IKE_KEM, ESP_KEM);
+		struct pair p = kem_pair_of(seed, IKE_KEM, ESP_KEM);
 
 		p.s->loss = 25;
 		p.s->duplicate = 15;
@@ -323,13 +306,13 @@ static void test_either_side_rekeys(void **state)
 		p.s->tap = sim_wire_tap;
 		p.s->tap_ctx = &w;
 		assert_int_equal(ike_rekey(n->engine, p.s->now, 1, false, true), 0);
-		rest(&p);
+		pair_rest(&p);
 		assert_roles(each);
 		assert_true(sim_count(p.a, 1).child.spi_in != esp);
 		assert_int_equal(sim_count(p.a, 1).child.suite.addke[0], TEST_KEM_768);
 		assert_int_equal(sim_count(p.b, 1).child.suite.addke[0], TEST_KEM_768);
 		assert_int_equal(ike_rekey(n->engine, p.s->now, 1, true, false), 0);
-		rest(&p);
+		pair_rest(&p);
 		assert_roles(each);
 		assert_true(w.n[IKE_EXCHANGE_FOLLOWUP_KE] >= 4);
 		assert_true(sim_count(p.a, 1).last.spi_i != spi);
@@ -338,7 +321,7 @@ static void test_either_side_rekeys(void **state)
 		/* What was made works, for who did not begin as well. */
 		assert_int_equal(ike_rekey((i % 2 ? p.a : p.b)->engine, p.s->now, 1, true, true),
 				 0);
-		rest(&p);
+		pair_rest(&p);
 		assert_roles(2 * each);
 		sim_free(p.s);
 	}
@@ -360,7 +343,7 @@ static void test_both_sides_at_once_end_with_one(void **state)
 		sim_run(p.s, 15 * SIM_S);
 		assert_int_equal(sim_reports(p.a, ike ? "ike-rekeyed" : "child-rekeyed"), 1);
 		assert_int_equal(sim_reports(p.b, ike ? "ike-rekeyed" : "child-rekeyed"), 1);
-		rest(&p);
+		pair_rest(&p);
 		sim_free(p.s);
 	}
 }
@@ -385,7 +368,7 @@ static void test_restarts_in_between(void **state)
 				   ike_dh_method(x->followup->dh) >= 1024;
 		}
 		sim_hand_over(n);
-		rest(&p);
+		pair_rest(&p);
 		assert_int_equal(sim_reports(p.a, "ike-established"), 1);
 		assert_int_equal(sim_reports(p.a, "restore-refused"), 0);
 		assert_int_equal(sim_reports(p.b, "restore-refused"), 0);
@@ -404,7 +387,7 @@ struct told {
 
 static void refused_at_the_start(const char *ike, const struct told *t)
 {
-	struct pair p = pair_of(850, ike, ESP_PLAIN);
+	struct pair p = kem_pair_of(850, ike, ESP_PLAIN);
 	size_t nonces;
 
 	kem_fault = t->fault;
@@ -487,7 +470,7 @@ static void refused_when_rekeyed(bool ike, const char *policy_ike, const char *p
 	sim_run(p.s, 120 * SIM_S);
 	assert_true(ike ? sim_count(p.a, 1).last.spi_i != spi
 			: sim_count(p.a, 1).child.spi_in != esp);
-	rest(&p);
+	pair_rest(&p);
 	sim_free(p.s);
 }
 

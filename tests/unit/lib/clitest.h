@@ -19,12 +19,14 @@
 struct ran {
 	int status;
 	char *out, *err;
+	json_t *json; /* of out, if it is JSON */
 };
 
 static inline _unused_ void ran_done(struct ran *r)
 {
 	free(r->out);
 	free(r->err);
+	json_decref(r->json);
 }
 #define _cleanup_ran_ _cleanup_(ran_done)
 
@@ -34,18 +36,29 @@ static inline _unused_ struct ran run_argv(const char *const *argv)
 	struct ran r = {0};
 	size_t out_len, err_len;
 	FILE *out, *err;
+	char *words[32];
 	int argc = 0;
 
-	while (argv[argc])
-		argc++;
+	for (; argc < (int)ARRAY_SIZE(words) - 1 && argv[argc]; argc++)
+		words[argc] = (char *)(uintptr_t)argv[argc];
+	assert_null(argv[argc]);
+	words[argc] = NULL;
 	out = open_memstream(&r.out, &out_len);
 	err = open_memstream(&r.err, &err_len);
 	assert_non_null(out);
 	assert_non_null(err);
-	r.status = cli_run(argc, (char **)(uintptr_t)argv, out, err);
+	r.status = cli_run(argc, words, out, err);
 	(void)fclose(out);
 	(void)fclose(err);
+	r.json = json_loads(r.out, 0, NULL);
 	return r;
+}
+
+/* Once more, in the place of what the last one gave. */
+static inline _unused_ void run_again(struct ran *r, const char *const *argv)
+{
+	ran_done(r);
+	*r = run_argv(argv);
 }
 
 /* Runs "certgate ARGUMENT..."; the list ends with NULL. */
