@@ -483,8 +483,7 @@ int ike_connection_set(struct ike_engine *e, ike_time now, const struct ike_conn
 	struct ik_slot *slots;
 	int r;
 
-	if (now > e->now)
-		e->now = now;
+	ik_enter(e, now);
 	r = ik_config_new(e, c, &config);
 	if (r < 0)
 		return r;
@@ -543,8 +542,7 @@ int ike_connection_remove(struct ike_engine *e, ike_time now, uint32_t id)
 {
 	struct ik_conn *conn;
 
-	if (now > e->now)
-		e->now = now;
+	ik_enter(e, now);
 	conn = ik_conn_find(e, id);
 	if (!conn)
 		return -ENOENT;
@@ -578,8 +576,7 @@ int ike_connection_resolved(struct ike_engine *e, ike_time now, uint32_t id,
 {
 	struct ik_conn *conn;
 
-	if (now > e->now)
-		e->now = now;
+	ik_enter(e, now);
 	conn = ik_conn_find(e, id);
 	if (!conn)
 		return -ENOENT;

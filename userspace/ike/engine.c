@@ -11,12 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void enter(struct ike_engine *e, ike_time now)
-{
-	if (now > e->now)
-		e->now = now;
-}
-
 static void leave(struct ike_engine *e)
 {
 	ik_child_bury(e);
@@ -27,7 +21,7 @@ static void leave(struct ike_engine *e)
 
 void ike_answer_nonces(struct ike_engine *e, ike_time now, const struct ike_nonce *nonces, size_t n)
 {
-	enter(e, now);
+	ik_enter(e, now);
 	e->nonces_wanted = false;
 	for (size_t i = 0; i < n && e->n_nonces < IK_NONCE_POOL; i++)
 		e->nonces[e->n_nonces++] = nonces[i];
@@ -54,7 +48,7 @@ void ike_answer_sign(struct ike_engine *e, ike_time now, uint64_t request,
 {
 	struct ik_sa *sa;
 
-	enter(e, now);
+	ik_enter(e, now);
 	sa = ik_sa_find(e, ik_request_answered(e, request, IK_REQUEST_SIGN));
 	if (sa && sa->setup && sa->setup->sign_request == request)
 		answer_sign(sa, a);
@@ -66,7 +60,7 @@ void ike_signer_lost(struct ike_engine *e, ike_time now)
 	const struct ike_sign_answer a = {
 		.error = -ENOTCONN, .text = "the process that signs ended before it had answered"};
 
-	enter(e, now);
+	ik_enter(e, now);
 	IK_LIST_FOREACH(&e->all_sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
 
@@ -83,7 +77,7 @@ void ike_answer_verify(struct ike_engine *e, ike_time now, uint64_t request,
 {
 	struct ik_sa *sa;
 
-	enter(e, now);
+	ik_enter(e, now);
 	sa = ik_sa_find(e, ik_request_answered(e, request, IK_REQUEST_VERIFY));
 	if (sa && sa->setup && sa->setup->verify_request == request) {
 		sa->setup->verify_request = 0;
@@ -103,7 +97,7 @@ void ike_answer_child_expect(struct ike_engine *e, ike_time now, uint64_t reques
 {
 	struct ik_sa *sa;
 
-	enter(e, now);
+	ik_enter(e, now);
 	sa = ik_sa_find(e, ik_request_answered(e, request, IK_REQUEST_EXPECT));
 	if (sa && sa->setup && sa->setup->expect_request == request) {
 		sa->setup->expect_request = 0;
@@ -120,7 +114,7 @@ void ike_answer_child_add(struct ike_engine *e, ike_time now, uint64_t request, 
 {
 	struct ik_child *child;
 
-	enter(e, now);
+	ik_enter(e, now);
 	child = ik_child_find(e, ik_request_answered(e, request, IK_REQUEST_CHILD));
 	if (child && child->add_request == request) {
 		child->add_request = 0;
@@ -134,7 +128,7 @@ void ike_answer_child_add(struct ike_engine *e, ike_time now, uint64_t request, 
 void ike_input(struct ike_engine *e, ike_time now, const struct cg_endpoint *local,
 	       const struct cg_endpoint *remote, const uint8_t *data, size_t size)
 {
-	enter(e, now);
+	ik_enter(e, now);
 	if (!e->saved && !e->holding)
 		ik_receive(e, local, remote, data, size);
 	leave(e);
@@ -144,7 +138,7 @@ void ike_tick(struct ike_engine *e, ike_time now)
 {
 	struct ik_timer *t;
 
-	enter(e, now);
+	ik_enter(e, now);
 	if (e->saved || e->holding)
 		return;
 	while ((t = ik_heap_first(&e->timers)) && t->at <= e->now) {
@@ -165,7 +159,7 @@ void ike_child_soft_expired(struct ike_engine *e, ike_time now, uint64_t number)
 {
 	struct ik_child *child;
 
-	enter(e, now);
+	ik_enter(e, now);
 	child = ik_child_find(e, number);
 	if (child && child->state == IK_CHILD_UP)
 		ik_child_rekey(child);
@@ -176,7 +170,7 @@ void ike_child_dead(struct ike_engine *e, ike_time now, uint64_t number, const c
 {
 	struct ik_child *child;
 
-	enter(e, now);
+	ik_enter(e, now);
 	child = ik_child_find(e, number);
 	if (child) {
 		struct ik_conn *conn = child->conn;
@@ -200,7 +194,7 @@ void ike_child_traffic(struct ike_engine *e, ike_time now, uint64_t number, ike_
 {
 	struct ik_child *child;
 
-	enter(e, now);
+	ik_enter(e, now);
 	child = ik_child_find(e, number);
 	if (child && child->sa) {
 		bool proven = child->unproven;
@@ -221,7 +215,7 @@ void ike_child_moved(struct ike_engine *e, ike_time now, uint64_t number,
 {
 	struct ik_child *child;
 
-	enter(e, now);
+	ik_enter(e, now);
 	child = ik_child_find(e, number);
 	if (child && child->sa && ik_sa_is_up(child->sa) && ik_sa_follows(child->sa) &&
 	    !child->sa->mobike)
@@ -232,14 +226,14 @@ void ike_child_moved(struct ike_engine *e, ike_time now, uint64_t number,
 void ike_unknown_spi(struct ike_engine *e, ike_time now, const struct cg_endpoint *remote,
 		     uint32_t spi)
 {
-	enter(e, now);
+	ik_enter(e, now);
 	ik_info_unknown_spi(e, remote, spi);
 	leave(e);
 }
 
 void ike_local_lost(struct ike_engine *e, ike_time now, const struct cg_addr *addr)
 {
-	enter(e, now);
+	ik_enter(e, now);
 	IK_LIST_FOREACH(&e->all_sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
 
@@ -270,7 +264,7 @@ void ike_binding_dead(struct ike_engine *e, ike_time now, uint64_t binding, cons
 {
 	struct ik_sa *sa;
 
-	enter(e, now);
+	ik_enter(e, now);
 	while ((sa = earned_by(e, binding))) {
 		if (ik_sa_is_up(sa) && sa->conn)
 			ik_conn_ended(sa->conn, sa, true);
@@ -289,7 +283,7 @@ void ike_acquire(struct ike_engine *e, ike_time now, uint32_t connection, uint32
 {
 	struct ik_conn *conn;
 
-	enter(e, now);
+	ik_enter(e, now);
 	conn = ik_conn_find(e, connection);
 	if (conn && !conn->held && conn->config->c.enabled) {
 		conn->acquired = true;
@@ -308,7 +302,7 @@ int ike_up(struct ike_engine *e, ike_time now, uint32_t id)
 	struct ik_conn *conn;
 	int r = 0;
 
-	enter(e, now);
+	ik_enter(e, now);
 	conn = ik_conn_find(e, id);
 	if (!conn) {
 		r = -ENOENT;
@@ -341,7 +335,7 @@ int ike_down(struct ike_engine *e, ike_time now, uint32_t id)
 	struct ik_conn *conn;
 	int r = 0;
 
-	enter(e, now);
+	ik_enter(e, now);
 	conn = ik_conn_find(e, id);
 	if (!conn) {
 		r = -ENOENT;
@@ -370,7 +364,7 @@ int ike_reauthenticate(struct ike_engine *e, ike_time now, uint32_t id)
 	struct ik_conn *conn;
 	int r;
 
-	enter(e, now);
+	ik_enter(e, now);
 	conn = ik_conn_find(e, id);
 	r = conn ? ik_reauth_start(conn) : -ENOENT;
 	leave(e);
@@ -382,7 +376,7 @@ int ike_rekey(struct ike_engine *e, ike_time now, uint32_t id, bool ike_sa, bool
 	struct ik_conn *conn;
 	int r = -ENOENT;
 
-	enter(e, now);
+	ik_enter(e, now);
 	conn = ik_conn_find(e, id);
 	if (conn) {
 		r = -EALREADY;
@@ -405,7 +399,7 @@ int ike_rekey(struct ike_engine *e, ike_time now, uint32_t id, bool ike_sa, bool
 
 void ike_shutdown(struct ike_engine *e, ike_time now)
 {
-	enter(e, now);
+	ik_enter(e, now);
 	e->shutdown = true;
 	IK_LIST_FOREACH(&e->all_conns, link)
 		ik_timer_stop(e, &IK_ENTRY(link, struct ik_conn, in_all)->retry);

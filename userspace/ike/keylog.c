@@ -32,8 +32,7 @@ int ike_key_log(struct ike_engine *e, ike_time now, uint32_t id, ike_time until)
 {
 	struct ik_conn *conn;
 
-	if (now > e->now)
-		e->now = now;
+	ik_enter(e, now);
 	conn = ik_conn_find(e, id);
 	if (!conn)
 		return -ENOENT;

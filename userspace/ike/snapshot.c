@@ -28,8 +28,7 @@ static const uint8_t magic[8] = {'c', 'g', 'i', 'k', 'e', 's', 'a', 's'};
 
 void ike_settle(struct ike_engine *e, ike_time now)
 {
-	if (now > e->now)
-		e->now = now;
+	ik_enter(e, now);
 	e->settling = true;
 }
 
@@ -136,8 +135,7 @@ int ike_engine_save(struct ike_engine *e, ike_time now, const uint8_t token[IKE_
 		return -EINVAL;
 	if (e->out_first)
 		return -EBUSY;
-	if (now > e->now)
-		e->now = now;
+	ik_enter(e, now);
 	give_up(e);
 	memcpy(id, token, sizeof(id));
 	ik_snap_fixed(&s, head, sizeof(head));
@@ -339,8 +337,7 @@ int ike_engine_restore(struct ike_engine *e, ike_time now, const uint8_t token[I
 	struct ik_out **last = e->out_last;
 	int r;
 
-	if (now > e->now)
-		e->now = now;
+	ik_enter(e, now);
 	r = check_whole(e, snapshot, size);
 	if (r == 0)
 		r = ik_kernel_index(kernel, &x.kernel);
@@ -439,8 +436,7 @@ static void go_on(struct ik_conn *conn)
 
 void ike_engine_start(struct ike_engine *e, ike_time now)
 {
-	if (now > e->now)
-		e->now = now;
+	ik_enter(e, now);
 	if (!e->holding)
 		return;
 	e->holding = false;

@@ -466,6 +466,13 @@ struct ike_engine {
 	uint8_t plain[IKE_MESSAGE_MAX];
 };
 
+/* What the caller says of the time, which does not go back. */
+static inline void ik_enter(struct ike_engine *e, ike_time now)
+{
+	if (now > e->now)
+		e->now = now;
+}
+
 /* shared.c */
 /* Room for n more timers; to be given back with -n. 0 or -ENOMEM. */
 int ik_timers_reserve(struct ike_engine *e, int n);
