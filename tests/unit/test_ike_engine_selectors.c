@@ -287,6 +287,60 @@ static void test_a_part_that_is_lost_is_made_anew(void **state)
 	}
 }
 
+/*
+ * We rekey one of two parts, and the kernel takes its time to hear of the new one: meanwhile the peer deletes what is rekeyed, and then does not know it (RFC 7296
+ * section 2.25.1). It has ended, and still hears what is on its way.
+ */
+static void test_a_part_that_is_rekeyed_ends_before_it_is_asked_for(void **state)
+{
+	unsigned held = 0;
+
+	(void)state;
+	for (uint64_t seed = 80; seed < 86; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = two_of_one(seed, &a, &b);
+		struct ik_child *old, *theirs;
+		struct ik_sa *sa;
+		uint64_t number;
+
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		/* The peer has shown that it has them. */
+		sim_run(s, 60 * SIM_S);
+		s->answer_max = SIM_S;
+		sa = ik_conn_established(ik_conn_find(a->engine, 1));
+		old = other_part(b);
+		number = old->number;
+		theirs = ik_child_by_out_spi(sa, old->spi_in);
+		/* It does not make it anew at once. */
+		sa->conn->slots[1].retry_at = s->now + 10 * SIM_S;
+		sa = ik_conn_established(ik_conn_find(b->engine, 1));
+		ike_child_soft_expired(b->engine, s->now, number);
+		sim_node_drain(b);
+		ik_child_close(theirs);
+		sim_node_drain(a);
+		sim_run(s, 200 * SIM_MS);
+		/* The kernel may have been faster. */
+		if (!sa->active || !sa->active->expects || old->state != IK_CHILD_LINGER) {
+			sim_free(s);
+			continue;
+		}
+		held++;
+		sim_run(s, 2 * SIM_S);
+		assert_null(sa->active);
+		assert_ptr_equal(ik_child_find(b->engine, number), old);
+		/* The peer had its reason. */
+		assert_int_equal(sim_reports(b, "child-refused"), 0);
+		assert_null(other_part(b));
+		assert_int_equal(sim_count(b, 1).children_up, 1);
+		sim_run(s, 20 * SIM_S);
+		assert_null(ik_child_find(b->engine, number));
+		sim_free(s);
+	}
+	assert_true(held > 1);
+}
+
 /* The peer deletes one of two parts: that is told, though there is another one of the same child. */
 static void test_a_part_that_the_peer_deletes_is_told(void **state)
 {
@@ -371,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_what_the_peer_does_not_ask_for_is_asked_for),
 		cmocka_unit_test(test_another_part_is_not_what_was_asked_for),
 		cmocka_unit_test(test_a_part_that_is_lost_is_made_anew),
+		cmocka_unit_test(test_a_part_that_is_rekeyed_ends_before_it_is_asked_for),
 		cmocka_unit_test(test_a_part_that_the_peer_deletes_is_told),
 		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),
 	};
