@@ -239,6 +239,12 @@ static void ask_for_missing(struct ik_sa *stays, const struct ik_sa *goes)
 	}
 }
 
+/* Each time twice as late: a peer that has fewer children than before refuses it. */
+static ike_time asks_at(const struct ik_sa *goes)
+{
+	return goes->redundant_since + (IK_WATCH << goes->asked_missing);
+}
+
 /*
  * Whoever made the one that stays deletes the other one, because it knows when both sides have the new Child SAs in place.
  * A peer that does not is helped out, once it has shown that for it the new one is up.
@@ -247,32 +253,35 @@ static void replaced(struct ik_sa *goes, struct ik_sa *stays)
 {
 	struct ike_engine *e = goes->e;
 	struct ik_conn *conn = stays->conn;
-	ike_time next = goes->redundant_since + IK_WATCH;
+	bool covered = covers(stays, goes);
+	/* While something is missing on the new one the old one is worth more; not for ever, though. */
+	ike_time ends = goes->redundant_since + (covered ? IK_WATCH : INCOMPLETE_TIME), next;
 
-	if (goes->peer_forgot && covers(stays, goes)) {
+	if (goes->peer_forgot && covered) {
 		/* Its kernel may have forgotten less than its daemon: not before it can receive on the new one. */
 		if (stays->confirmed) {
 			ik_sa_kill(goes);
 			return;
 		}
 		confirm(stays);
-		next = e->now + IK_SECOND;
+		ends = e->now + IK_SECOND;
 	}
-	if (stays->owner && covers(stays, goes)) {
+	if (stays->owner && covered) {
 		ik_sa_close(goes);
 		return;
 	}
-	/* While something is missing on the new one the old one is worth more; not for ever, though. */
-	if (!covers(stays, goes) && e->now >= next) {
-		/* Each time twice as late: a peer that has fewer children than before refuses it. */
-		if (e->now >= goes->redundant_since + (IK_WATCH << goes->asked_missing)) {
+	next = ends;
+	if (!covered) {
+		if (e->now >= asks_at(goes)) {
 			ask_for_missing(stays, goes);
-			goes->asked_missing++;
+			/* We may be late: what was not asked for then is now. */
+			while (e->now >= asks_at(goes))
+				goes->asked_missing++;
+			ends = MAX(ends, e->now + CONFIRM_TIME);
 		}
-		next = goes->redundant_since +
-		       MIN(IK_WATCH << goes->asked_missing, INCOMPLETE_TIME);
+		next = MIN(ends, asks_at(goes));
 	}
-	if (e->now >= next) {
+	if (e->now >= ends) {
 		if (stays->confirmed) {
 			ik_sa_close(goes);
 			return;
