@@ -58,18 +58,41 @@ int cgk_tunnel_new(struct cgk *k _unused_, const struct cgk_tunnel *t, uint32_t 
 	return 0;
 }
 
-int cgk_tunnel_del(struct cgk *k _unused_, uint32_t id)
+static struct cgk_tunnel *in_kernel(uint32_t id)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kernel.tunnels); i++) {
-		if (kernel.tunnels[i].id == id)
-			kernel.tunnels[i].id = 0;
+		if (id != 0 && kernel.tunnels[i].id == id)
+			return &kernel.tunnels[i];
 	}
+	return NULL;
+}
+
+int cgk_tunnel_del(struct cgk *k _unused_, uint32_t id)
+{
+	struct cgk_tunnel *is = in_kernel(id);
+
+	if (is)
+		is->id = 0;
 	return 0;
 }
 
-int cgk_tunnel_set(struct cgk *k _unused_, const struct cgk_tunnel *t _unused_,
-		   unsigned int what _unused_)
+int cgk_tunnel_set(struct cgk *k _unused_, const struct cgk_tunnel *t, unsigned int what _unused_)
 {
+	struct cgk_tunnel *is = in_kernel(t->id);
+
+	if (!is)
+		return -ENOENT;
+	*is = *t;
+	return 0;
+}
+
+int cgk_tunnel_get(struct cgk *k _unused_, uint32_t id, struct cgk_tunnel *ret)
+{
+	const struct cgk_tunnel *is = in_kernel(id);
+
+	if (!is)
+		return -ENOENT;
+	*ret = *is;
 	return 0;
 }
 
@@ -161,8 +184,8 @@ static size_t networks(const char *which, struct ike_ts *ret)
 	return n;
 }
 
-/* The tunnel of a child between these networks; NULL: the kernel does not make it. */
-static struct tunnel *get(struct world *w, uint32_t index, const char *local, const char *remote)
+static struct tunnel *get_to(struct world *w, uint32_t index, const char *local, const char *remote,
+			     const char *peer)
 {
 	struct ike_ts l[4], r[4];
 	struct ike_out_child_add a = {.child_index = index, .local_ts = l, .remote_ts = r};
@@ -173,10 +196,16 @@ static struct tunnel *get(struct world *w, uint32_t index, const char *local, co
 	a.n_local_ts = networks(local, l);
 	a.n_remote_ts = networks(remote, r);
 	assert_int_equal(cg_addr_parse("198.51.100.2", &a.local.addr), 0);
-	assert_int_equal(cg_addr_parse("203.0.113.2", &a.remote.addr), 0);
+	assert_int_equal(cg_addr_parse(peer, &a.remote.addr), 0);
 	err = tunnel_get(&w->conn, &a, &t, text);
 	assert_true(err == 0 || err == -EEXIST);
 	return err == 0 ? t : NULL;
+}
+
+/* The tunnel of a child between these networks; NULL: the kernel does not make it. */
+static struct tunnel *get(struct world *w, uint32_t index, const char *local, const char *remote)
+{
+	return get_to(w, index, local, remote, "203.0.113.2");
 }
 
 static void the_order_of_selectors_makes_no_other_tunnel(void **state)
@@ -223,6 +252,64 @@ static void what_has_sas_does_not_give_way(void **state)
 	assert_non_null(get(w, 0, "1", "2"));
 }
 
+/* Nor what is not in the way. */
+static void a_tunnel_without_sas_beside_it_stays(void **state)
+{
+	struct world *w = *state;
+	struct tunnel *beside = get(w, 0, "1", "4"), *t = get(w, 0, "1", "23");
+
+	assert_non_null(t);
+	assert_non_null(get(w, 0, "1", "2"));
+	assert_null(tunnel_find_kernel(&w->g, 2));
+	assert_ptr_equal(tunnel_find_kernel(&w->g, 1), beside);
+}
+
+/* Another one deleted it there: whether it is to move or not, with Child SAs that main knows of still or not. */
+static void what_the_kernel_has_not_any_more_is_made_anew(void **state)
+{
+	static const char *const peers[] = {"203.0.113.2", "203.0.113.9"};
+	struct world *w = *state;
+
+	for (unsigned int children = 0; children < 2; children++) {
+		for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
+			struct tunnel *t = get(w, 0, "1", "23"), *again;
+			const uint32_t id = t->t.id;
+
+			t->children = children;
+			(void)cgk_tunnel_del(w->g.k, id);
+			again = get_to(w, 0, "1", "23", peers[i]);
+			assert_non_null(again);
+			assert_null(tunnel_find_kernel(&w->g, id));
+			assert_ptr_equal(tunnel_find_kernel(&w->g, again->t.id), again);
+			assert_non_null(in_kernel(again->t.id));
+			assert_true(cg_addr_equal(&in_kernel(again->t.id)->remote.addr,
+						  &again->t.remote.addr));
+			/* Child SAs point to it. */
+			if (children)
+				assert_ptr_equal(again, t);
+			assert_int_equal(again->children, children);
+			again->children = 0;
+			tunnel_remove(&w->g, again);
+		}
+	}
+}
+
+/* What is in the way of that does not cost main its own. */
+static void what_cannot_be_made_anew_is_known_still(void **state)
+{
+	struct world *w = *state;
+	struct tunnel *t = get(w, 0, "1", "23"), *other;
+
+	t->children = 1;
+	(void)cgk_tunnel_del(w->g.k, t->t.id);
+	other = get(w, 1, "1", "2");
+	assert_null(get(w, 0, "1", "23"));
+	assert_int_equal(t->children, 1);
+	assert_ptr_equal(tunnel_find_kernel(&w->g, t->t.id), t);
+	tunnel_remove(&w->g, other);
+	assert_ptr_equal(get(w, 0, "1", "23"), t);
+}
+
 static void another_childs_does_not_give_way(void **state)
 {
 	struct world *w = *state;
@@ -240,6 +327,9 @@ int main(void)
 		WITH_A_CONNECTION(the_order_of_selectors_makes_no_other_tunnel),
 		WITH_A_CONNECTION(a_tunnel_without_sas_gives_way_to_a_part_of_it),
 		WITH_A_CONNECTION(what_has_sas_does_not_give_way),
+		WITH_A_CONNECTION(a_tunnel_without_sas_beside_it_stays),
+		WITH_A_CONNECTION(what_the_kernel_has_not_any_more_is_made_anew),
+		WITH_A_CONNECTION(what_cannot_be_made_anew_is_known_still),
 		WITH_A_CONNECTION(another_childs_does_not_give_way),
 	};
 

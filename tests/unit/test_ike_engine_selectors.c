@@ -199,6 +199,87 @@ static void test_what_the_peer_does_not_ask_for_is_asked_for(void **state)
 	}
 }
 
+/* The only Child SA of connection 1 that is up and was not rekeyed. */
+static struct ik_child *only_child(const struct sim_node *n)
+{
+	return ik_child_of(ik_conn_find(n->engine, 1), 0, NULL);
+}
+
+/* It authenticates anew and asks for the first of two: the second is asked for as what it was, though there is another one of the same child. */
+static void test_of_two_of_one_the_missing_one_is_asked_for(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 30; seed < 34; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = two_of_one(seed, &a, &b);
+		struct ik_conn *conn;
+		struct ik_sa *goes;
+
+		s->traffic = 200 * SIM_MS;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		sim_run(s, 10 * SIM_S);
+		conn = ik_conn_find(a->engine, 1);
+		goes = ik_conn_established(conn);
+		conn->slots[1].retry_at = s->now + 1000 * SIM_S;
+		assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+		sim_run(s, 5 * SIM_S);
+		assert_true(goes->redundant);
+		goes->asked_missing = 20;
+		sim_run(s, 60 * SIM_S);
+		assert_true(both_are_carried(s));
+		sim_run(s, 300 * SIM_S);
+		assert_true(both_are_carried(s));
+		assert_int_equal(sim_reports(b, "ike-established"), 2);
+		sim_assert_no_gaps(s);
+		sim_free(s);
+	}
+}
+
+static unsigned children_of(const struct ik_sa *sa)
+{
+	unsigned n = 0;
+
+	IK_LIST_FOREACH(&sa->children, link)
+		n++;
+	return n;
+}
+
+/* What the peer narrows more than before is not asked for again and again: it would be there twice. */
+static void test_a_part_of_what_was_is_all_that_there_is(void **state)
+{
+	struct sim *s = sim_new(35);
+	struct sim_node *a, *b;
+	struct sim_conn *c;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	c = &b->conns[0];
+	sim_child(c, 1, "other", "10.4.0.0/16", "10.1.0.0/16");
+	c->ts[0][0][1] = c->ts[1][0][0];
+	c->children[0].n_local_ts = 2;
+	c->config.n_children = 1;
+	c = &a->conns[0];
+	sim_child(c, 1, "other", "10.1.0.0/16", "10.4.0.0/16");
+	c->ts[0][1][1] = c->ts[1][1][0];
+	c->children[0].n_remote_ts = 2;
+	c->config.n_children = 1;
+	sim_connect(s, a, b);
+	assert_int_equal(only_child(b)->n_local, 2);
+	sim_run(s, 5 * SIM_S);
+	/* It has been told to, and leaves alone what is there. */
+	ik_conn_find(a->engine, 1)->config->c.children[0].n_remote_ts = 1;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	for (unsigned i = 0; i < 50; i++) {
+		sim_run(s, 10 * SIM_S);
+		assert_int_equal(children_of(ik_conn_established(ik_conn_find(b->engine, 1))), 1);
+	}
+	assert_int_equal(only_child(b)->n_local, 1);
+	assert_int_equal(sim_count(b, 1).sas, 1);
+	sim_free(s);
+}
+
 /* b made the IKE SA, and has its Child SA installed still, narrowed to one of two networks, when a asks for the other one: that is not what b asked for. */
 static void test_another_part_is_not_what_was_asked_for(void **state)
 {
@@ -287,6 +368,60 @@ static void test_a_part_that_is_lost_is_made_anew(void **state)
 	}
 }
 
+/*
+ * We rekey one of two parts, and the kernel takes its time to hear of the new one: meanwhile the peer deletes what is rekeyed, and then does not know it (RFC 7296
+ * section 2.25.1). It has ended, and still hears what is on its way.
+ */
+static void test_a_part_that_is_rekeyed_ends_before_it_is_asked_for(void **state)
+{
+	unsigned held = 0;
+
+	(void)state;
+	for (uint64_t seed = 80; seed < 86; seed++) {
+		struct sim_node *a, *b;
+		struct sim *s = two_of_one(seed, &a, &b);
+		struct ik_child *old, *theirs;
+		struct ik_sa *sa;
+		uint64_t number;
+
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		/* The peer has shown that it has them. */
+		sim_run(s, 60 * SIM_S);
+		s->answer_max = SIM_S;
+		sa = ik_conn_established(ik_conn_find(a->engine, 1));
+		old = other_part(b);
+		number = old->number;
+		theirs = ik_child_by_out_spi(sa, old->spi_in);
+		/* It does not make it anew at once. */
+		sa->conn->slots[1].retry_at = s->now + 10 * SIM_S;
+		sa = ik_conn_established(ik_conn_find(b->engine, 1));
+		ike_child_soft_expired(b->engine, s->now, number);
+		sim_node_drain(b);
+		ik_child_close(theirs);
+		sim_node_drain(a);
+		sim_run(s, 200 * SIM_MS);
+		/* The kernel may have been faster. */
+		if (!sa->active || !sa->active->expects || old->state != IK_CHILD_LINGER) {
+			sim_free(s);
+			continue;
+		}
+		held++;
+		sim_run(s, 2 * SIM_S);
+		assert_null(sa->active);
+		assert_ptr_equal(ik_child_find(b->engine, number), old);
+		/* The peer had its reason. */
+		assert_int_equal(sim_reports(b, "child-refused"), 0);
+		assert_null(other_part(b));
+		assert_int_equal(sim_count(b, 1).children_up, 1);
+		sim_run(s, 20 * SIM_S);
+		assert_null(ik_child_find(b->engine, number));
+		sim_free(s);
+	}
+	assert_true(held > 1);
+}
+
 /* The peer deletes one of two parts: that is told, though there is another one of the same child. */
 static void test_a_part_that_the_peer_deletes_is_told(void **state)
 {
@@ -310,12 +445,6 @@ static void test_a_part_that_the_peer_deletes_is_told(void **state)
 	sim_run(s, SIM_S);
 	assert_int_equal(sim_reports(b, "child-deleted-by-peer"), 1);
 	sim_free(s);
-}
-
-/* The only Child SA of connection 1 that is up and was not rekeyed. */
-static struct ik_child *only_child(const struct sim_node *n)
-{
-	return ik_child_of(ik_conn_find(n->engine, 1), 0, NULL);
 }
 
 /*
@@ -369,8 +498,11 @@ int main(void)
 		cmocka_unit_test(test_each_of_two_of_one_child_sends),
 		cmocka_unit_test(test_what_carries_one_of_two_replaces_nothing),
 		cmocka_unit_test(test_what_the_peer_does_not_ask_for_is_asked_for),
+		cmocka_unit_test(test_of_two_of_one_the_missing_one_is_asked_for),
+		cmocka_unit_test(test_a_part_of_what_was_is_all_that_there_is),
 		cmocka_unit_test(test_another_part_is_not_what_was_asked_for),
 		cmocka_unit_test(test_a_part_that_is_lost_is_made_anew),
+		cmocka_unit_test(test_a_part_that_is_rekeyed_ends_before_it_is_asked_for),
 		cmocka_unit_test(test_a_part_that_the_peer_deletes_is_told),
 		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),
 	};

@@ -80,18 +80,32 @@ static bool selectors_equal(const struct cgk_selector *a, unsigned int n_a,
 	return all_among(a, n_a, b, n_b) && all_among(b, n_b, a, n_a);
 }
 
-/*
- * Without SAs, and in the way of one of the same child with other selectors, of which the kernel has each pair once: the peer has narrowed them
- * differently this time. Whether there was any.
- */
-static bool make_room(struct conn *c, unsigned int index)
+/* Have they a pair of selectors in common? The kernel has each pair once on a device. */
+static bool share_a_pair(const struct cgk_tunnel *a, const struct cgk_tunnel *b)
+{
+	for (unsigned int i = 0; i < a->n_local_ts; i++) {
+		if (!all_among(&a->local_ts[i], 1, b->local_ts, b->n_local_ts))
+			continue;
+		for (unsigned int k = 0; k < a->n_remote_ts; k++) {
+			if (a->local_ts[i].range.first.family ==
+				    a->remote_ts[k].range.first.family &&
+			    all_among(&a->remote_ts[k], 1, b->remote_ts, b->n_remote_ts))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Without SAs, and in the way of one of the same child with other selectors: the peer has narrowed them differently this time. Whether there was any. */
+static bool make_room(struct conn *c, unsigned int index, const struct cgk_tunnel *wanted)
 {
 	struct tunnel *next;
 	bool any = false;
 
 	for (struct tunnel *t = LIST_FIRST(&c->tunnels); t; t = next) {
 		next = LIST_NEXT(t, of_conn);
-		if (t->index != index || t->children > 0 || adopt_has_left(c->g, t))
+		if (t->index != index || t->children > 0 || t->t.ifindex != wanted->ifindex ||
+		    !share_a_pair(&t->t, wanted) || adopt_has_left(c->g, t))
 			continue;
 		tunnel_remove(c->g, t);
 		any = true;
@@ -180,6 +194,45 @@ void tunnels_choose_socket(struct gateway *g)
 	}
 }
 
+static int make(struct conn *c, unsigned int index, const struct cgk_tunnel *wanted,
+		uint32_t *ret_id)
+{
+	int r = cgk_tunnel_new(c->g->k, wanted, ret_id);
+
+	if (r == -EEXIST && make_room(c, index, wanted))
+		r = cgk_tunnel_new(c->g->k, wanted, ret_id);
+	return r;
+}
+
+/* Another program may have deleted it. */
+static bool is_gone(struct gateway *g, const struct tunnel *t)
+{
+	struct cgk_tunnel is;
+
+	return cgk_tunnel_get(g->k, t->t.id, &is) == -ENOENT;
+}
+
+/* It is made anew in the kernel, and stays the same here: Child SAs whose SAs went with it are in it until ike deletes them. */
+static int again(struct conn *c, struct tunnel *t, const struct cgk_tunnel *wanted)
+{
+	struct gateway *g = c->g;
+	uint32_t id;
+	int r;
+
+	/* So that it makes no room for itself. */
+	t->children++;
+	r = make(c, t->index, wanted, &id);
+	t->children--;
+	if (r < 0)
+		return r;
+	adopt_forget(g, t->t.id);
+	table_del(&g->tunnels_by_kernel, &t->by_kernel);
+	t->t = *wanted;
+	t->t.id = id;
+	table_add(&g->tunnels_by_kernel, &t->by_kernel, id);
+	return 0;
+}
+
 int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
 	       char text[CHECK_TEXT])
 {
@@ -200,14 +253,13 @@ int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel 
 				     wanted.n_remote_ts))
 			continue;
 		r = tunnel_move(g, t, &a->local, &a->remote, a->udp, a->follow);
-		/* Another may have deleted it: it is made anew below. */
-		if (r == -ENOENT) {
-			tunnel_remove(g, t);
-			break;
-		}
+		if (r >= 0 && is_gone(g, t))
+			r = -ENOENT;
+		if (r == -ENOENT)
+			r = again(c, t, &wanted);
 		if (r < 0) {
 			(void)snprintf(text, CHECK_TEXT,
-				       "the tunnel's endpoints cannot be changed: %s",
+				       "the tunnel cannot be brought up to date: %s",
 				       cgk_error(g->k));
 			return r;
 		}
@@ -218,9 +270,7 @@ int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel 
 	if (!t)
 		return -ENOMEM;
 	*t = (struct tunnel){.index = a->child_index, .t = wanted};
-	r = cgk_tunnel_new(g->k, &wanted, &t->t.id);
-	if (r == -EEXIST && make_room(c, a->child_index))
-		r = cgk_tunnel_new(g->k, &wanted, &t->t.id);
+	r = make(c, a->child_index, &wanted, &t->t.id);
 	if (r < 0) {
 		(void)snprintf(text, CHECK_TEXT, "the tunnel cannot be made: %s", cgk_error(g->k));
 		free(t);

@@ -362,8 +362,8 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 	uint32_t index = child->index;
 	bool none_up = false;
 
-	if (x->task.kind == IK_TASK_CHILD_REKEY && !old) {
-		/* What was to be rekeyed ended meanwhile. */
+	if (x->task.kind == IK_TASK_CHILD_REKEY && (!old || !old->sa)) {
+		/* What was to be rekeyed ended meanwhile; it may linger. */
 		ik_child_end(child, false);
 		create_failed(sa, index);
 		return;

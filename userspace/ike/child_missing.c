@@ -34,7 +34,8 @@ void ik_child_again(struct ik_child *lost)
 {
 	struct ik_slot *slot = ik_slot_of(lost->conn, lost->index);
 
-	if (!slot || ik_child_has_twin_up(lost))
+	/* What lingers was deleted: nobody lost it. */
+	if (!slot || !lost->sa || ik_child_has_twin_up(lost))
 		return;
 	if (has_siblings(lost))
 		(void)ik_task_queue(lost->sa, IK_TASK_CHILD_CREATE, lost->number, lost->index);

@@ -143,6 +143,7 @@ static void inherit(struct ik_sa *old, struct ik_sa *heir)
 	heir->confirmed = heir->initiator;
 	heir->redundant = old->redundant;
 	heir->redundant_since = old->redundant_since;
+	heir->asked_missing = old->asked_missing;
 	heir->peer_forgot = old->peer_forgot;
 	/* The peer may have moved since the rekeying began. */
 	heir->local = old->local;

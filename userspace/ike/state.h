@@ -393,7 +393,7 @@ struct ik_sa {
 	bool undecided;	  /* made by the peer to rekey another one, which we are rekeying, too */
 	bool redundant;	  /* another one of its connection stays */
 	ike_time redundant_since;
-	uint8_t asked_missing; /* since then: how often for what it has and the one in its place has not */
+	uint8_t asked_missing; /* since then: how often for what it has and the one in its place has not; not handed over: who goes on asks once more */
 	ike_time created, established, last_in, last_answer;
 	ike_time last_repeat[2];  /* of that answer: to where the peer is, to elsewhere */
 	ike_time asked_back;	  /* where it is, when it was heard from elsewhere; 0: never */

@@ -223,20 +223,53 @@ static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
 	return true;
 }
 
+static bool overlap(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, size_t n_b)
+{
+	struct ike_ts common;
+
+	for (size_t i = 0; i < n_a; i++)
+		for (size_t k = 0; k < n_b; k++)
+			if (ike_ts_intersect(&a[i], &b[k], &common))
+				return true;
+	return false;
+}
+
+/* Is there a part of it, or under way? Of that one the peer has chosen the selectors. */
+static bool has_part(const struct ik_sa *stays, const struct ik_child *of)
+{
+	IK_LIST_FOREACH(&stays->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->index == of->index && !child->doomed && child->state <= IK_CHILD_UP &&
+		    overlap(child->ts, child->n_local, of->ts, of->n_local) &&
+		    overlap(child->ts + child->n_local, child->n_remote, of->ts + of->n_local,
+			    of->n_remote))
+			return true;
+	}
+	return false;
+}
+
 /*
  * The peer has had its time to ask for what is missing. It does not if it knows as one child what are several here: it has made that one, of which we took a
- * part for the first of ours.
+ * part for the first of ours. Of several parts each is asked for as what it was.
  */
 static void ask_for_missing(struct ik_sa *stays, const struct ik_sa *goes)
 {
 	IK_LIST_FOREACH(&goes->children, link) {
 		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+		uint64_t part = ik_child_in(stays, child->index) ? child->number : 0;
 
 		if (child->state == IK_CHILD_UP && ik_slot_of(stays->conn, child->index) &&
-		    !ik_child_in(stays, child->index) &&
-		    !ik_task_queued(stays, IK_TASK_CHILD_CREATE, 0, child->index))
-			(void)ik_task_queue(stays, IK_TASK_CHILD_CREATE, 0, child->index);
+		    !has_part(stays, child) &&
+		    !ik_task_queued(stays, IK_TASK_CHILD_CREATE, part, child->index))
+			(void)ik_task_queue(stays, IK_TASK_CHILD_CREATE, part, child->index);
 	}
+}
+
+/* Each time twice as late: a peer that has fewer children than before refuses it. */
+static ike_time asks_at(const struct ik_sa *goes)
+{
+	return goes->redundant_since + (IK_WATCH << goes->asked_missing);
 }
 
 /*
@@ -247,32 +280,35 @@ static void replaced(struct ik_sa *goes, struct ik_sa *stays)
 {
 	struct ike_engine *e = goes->e;
 	struct ik_conn *conn = stays->conn;
-	ike_time next = goes->redundant_since + IK_WATCH;
+	bool covered = covers(stays, goes);
+	/* While something is missing on the new one the old one is worth more; not for ever, though. */
+	ike_time ends = goes->redundant_since + (covered ? IK_WATCH : INCOMPLETE_TIME), next;
 
-	if (goes->peer_forgot && covers(stays, goes)) {
+	if (goes->peer_forgot && covered) {
 		/* Its kernel may have forgotten less than its daemon: not before it can receive on the new one. */
 		if (stays->confirmed) {
 			ik_sa_kill(goes);
 			return;
 		}
 		confirm(stays);
-		next = e->now + IK_SECOND;
+		ends = e->now + IK_SECOND;
 	}
-	if (stays->owner && covers(stays, goes)) {
+	if (stays->owner && covered) {
 		ik_sa_close(goes);
 		return;
 	}
-	/* While something is missing on the new one the old one is worth more; not for ever, though. */
-	if (!covers(stays, goes) && e->now >= next) {
-		/* Each time twice as late: a peer that has fewer children than before refuses it. */
-		if (e->now >= goes->redundant_since + (IK_WATCH << goes->asked_missing)) {
+	next = ends;
+	if (!covered) {
+		if (e->now >= asks_at(goes)) {
 			ask_for_missing(stays, goes);
-			goes->asked_missing++;
+			/* We may be late: what was not asked for then is now. */
+			while (e->now >= asks_at(goes))
+				goes->asked_missing++;
+			ends = MAX(ends, e->now + CONFIRM_TIME);
 		}
-		next = goes->redundant_since +
-		       MIN(IK_WATCH << goes->asked_missing, INCOMPLETE_TIME);
+		next = MIN(ends, asks_at(goes));
 	}
-	if (e->now >= next) {
+	if (e->now >= ends) {
 		if (stays->confirmed) {
 			ik_sa_close(goes);
 			return;
