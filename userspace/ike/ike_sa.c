@@ -601,6 +601,9 @@ void ik_sa_up(struct ik_sa *sa)
 	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT];
 	struct ik_conn *conn = sa->conn;
 
+	/* With a new IKE SA each side asks for its own. */
+	if (!ik_conn_established(conn))
+		ik_parts_clear(conn);
 	ik_sa_enter(sa, IK_SA_UP);
 	sa->confirmed = sa->initiator;
 	sa->established = sa->authenticated = sa->last_in = sa->seen_at = sa->e->now;

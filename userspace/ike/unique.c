@@ -191,21 +191,6 @@ bool ik_unique_loses(struct ik_sa *sa)
 	return false;
 }
 
-/* Is there a Child SA of this index for these two selectors? One that the peer may not have yet, because our answer has not got there, carries nothing. */
-static bool carries_pair(const struct ik_sa *sa, uint32_t index, const struct ike_ts *local,
-			 const struct ike_ts *remote)
-{
-	IK_LIST_FOREACH(&sa->children, link) {
-		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
-
-		if (child->index == index && child->state == IK_CHILD_UP && !child->doomed &&
-		    !child->unproven && ike_ts_list_contains(child->ts, child->n_local, local, 1) &&
-		    ike_ts_list_contains(child->ts + child->n_local, child->n_remote, remote, 1))
-			return true;
-	}
-	return false;
-}
-
 /* Does the one that stays carry all that the other one does? */
 static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
 {
@@ -214,11 +199,9 @@ static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
 
 		if (child->state != IK_CHILD_UP || child->index >= goes->conn->config->c.n_children)
 			continue;
-		for (size_t i = 0; i < child->n_local; i++)
-			for (size_t k = child->n_local; k < child->n_local + child->n_remote; k++)
-				if (!carries_pair(stays, child->index, &child->ts[i],
-						  &child->ts[k]))
-					return false;
+		if (!ik_sa_carries(stays, child->index, child->ts, child->n_local, child->n_remote,
+				   true))
+			return false;
 	}
 	return true;
 }
