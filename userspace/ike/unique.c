@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define UNDER_WAY	(1 * IK_SECOND) /* packets at most */
 #define INCOMPLETE_TIME (300 * IK_SECOND)
 #define CONFIRM_TIME	(5 * IK_SECOND)
 #define NOT_NOW_TIME	(180 * IK_SECOND) /* "several minutes" (section 2.25) */
@@ -223,6 +224,21 @@ static void ask_for_missing(struct ik_sa *stays, const struct ik_sa *goes)
 }
 
 /*
+ * Elsewhere may be another machine, which has nothing but the one that goes and ends with it: what was sent to it before traffic went over gets there
+ * first. A peer that is still there takes such packets for a while. When to delete it.
+ */
+static ike_time left_alone(const struct ik_sa *goes, const struct ik_sa *stays)
+{
+	ike_time since = 0;
+
+	if (cg_addr_equal(&goes->remote.addr, &stays->remote.addr))
+		return 0;
+	IK_LIST_FOREACH(&stays->children, link)
+		since = MAX(since, IK_ENTRY(link, struct ik_child, in_sa)->established);
+	return since ? since + UNDER_WAY : 0;
+}
+
+/*
  * Whoever made the one that stays deletes the other one, because it knows when both sides have the new Child SAs in place.
  * A peer that does not is helped out, once it has shown that for it the new one is up.
  */
@@ -242,8 +258,13 @@ static void replaced(struct ik_sa *goes, struct ik_sa *stays)
 		next = e->now + IK_SECOND;
 	}
 	if (stays->owner && covers(stays, goes)) {
-		ik_sa_close(goes);
-		return;
+		ike_time at = left_alone(goes, stays);
+
+		if (e->now >= at) {
+			ik_sa_close(goes);
+			return;
+		}
+		next = at;
 	}
 	/* While something is missing on the new one the old one is worth more; not for ever, though. */
 	if (!covers(stays, goes) && e->now >= next) {
