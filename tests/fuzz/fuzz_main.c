@@ -300,7 +300,7 @@ static void drain(void)
 static const enum msg_type types[] = {
 	MSG_CHILD_EXPECT,  MSG_CHILD_ADD,	MSG_CHILD_DEL,	 MSG_CHILD_ACTIVATE, MSG_CHILD_MOVE,
 	MSG_STATUS_SA,	   MSG_STATUS_CHILD,	MSG_STATUS_WAIT, MSG_STATUS_END,     MSG_REPORT,
-	MSG_BINDING_PLACE, MSG_BINDING_RELEASE, MSG_IDLE,
+	MSG_BINDING_PLACE, MSG_BINDING_RELEASE, MSG_IDLE,	 MSG_ALIVE,
 };
 
 static void on_answer(void *ctx _unused_, const struct ike_snapshot *s)

@@ -37,6 +37,8 @@ static struct {
 		uint32_t ifindex;
 	} links[2];
 	bool interrupted; /* the next deletion has to be repeated */
+	unsigned int changes_tunnels, changes_sas,
+		changes_certs; /* so many dumps see their table change after the first object */
 	unsigned int adopted;
 } kernel;
 
@@ -52,12 +54,22 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 
 /* ---------------------------------------------------------------- the kernel: id 0 is deleted */
 
+static bool changed(unsigned int *changes)
+{
+	if (*changes == 0)
+		return false;
+	(*changes)--;
+	return true;
+}
+
 int cgk_tunnel_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_tunnel *t),
 		    void *ctx)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kernel.tunnels); i++) {
 		int r = kernel.tunnels[i].id != 0 ? fn(ctx, &kernel.tunnels[i]) : 0;
 
+		if (r >= 0 && changed(&kernel.changes_tunnels))
+			r = -EINTR;
 		if (r < 0)
 			return r;
 	}
@@ -69,6 +81,8 @@ int cgk_sa_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_sa
 	for (size_t i = 0; i < ARRAY_SIZE(kernel.sas); i++) {
 		int r = kernel.sas[i].id != 0 ? fn(ctx, &kernel.sas[i]) : 0;
 
+		if (r >= 0 && changed(&kernel.changes_sas))
+			r = -EINTR;
 		if (r < 0)
 			return r;
 	}
@@ -80,6 +94,8 @@ int cgk_cert_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_
 	for (size_t i = 0; i < ARRAY_SIZE(kernel.certs); i++) {
 		int r = kernel.certs[i].id != 0 ? fn(ctx, &kernel.certs[i]) : 0;
 
+		if (r >= 0 && changed(&kernel.changes_certs))
+			r = -EINTR;
 		if (r < 0)
 			return r;
 	}
@@ -270,7 +286,7 @@ static void a_tunnel(struct cgk_tunnel *t, uint32_t id, const char *label)
 }
 
 /* One tunnel of a connection that is configured, one of a connection that is not, one that was made by hand. */
-static int restart(void **state)
+static int crash(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
@@ -317,8 +333,17 @@ static int restart(void **state)
 				.k = (struct cgk *)&kernel,
 				.rt = (struct cgk_rt *)&kernel};
 	*state = w;
-	adopt_all(&w->g);
 	return 0;
+}
+
+static int restart(void **state)
+{
+	struct world *w;
+	int r = crash(state);
+
+	w = *state;
+	adopt_all(&w->g);
+	return r;
 }
 
 static int end(void **state)
@@ -411,6 +436,48 @@ static void what_was_replaced_goes_in_a_moment(void **state)
 	assert_false(has_sa(11) || has_sa(12));
 }
 
+static size_t leftovers(const struct world *w)
+{
+	size_t n = 0;
+
+	for (const struct leftover *l = w->g.leftovers; l; l = l->next)
+		n++;
+	return n;
+}
+
+/* However often, and whichever of them: in the end each is known, and known once. */
+static void tables_that_change_while_they_are_read_are_read_again(void **state)
+{
+	static const unsigned int changes[][3] = {{1, 0, 0},  {0, 1, 0},  {0, 0, 1}, {4, 4, 4},
+						  {11, 0, 0}, {0, 11, 0}, {0, 0, 11}};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		if (i > 0) {
+			(void)end(state);
+			(void)crash(state);
+			w = *state;
+		}
+		kernel.changes_tunnels = changes[i][0];
+		kernel.changes_sas = changes[i][1];
+		kernel.changes_certs = changes[i][2];
+		adopt_all(&w->g);
+		for (unsigned int n = 0; n < 5; n++)
+			after(w, 1);
+		assert_non_null(tunnel_find_kernel(&w->g, CONFIGURED));
+		assert_int_equal(kernel.tunnels[1].id, 0);
+		assert_int_equal(kernel.tunnels[2].id, FOREIGN);
+		assert_true(has_sa(11) && has_sa(12));
+		assert_int_equal(leftovers(w), 3);
+		assert_int_equal(kernel.adopted, 1);
+		after(w, LEFTOVER_SECONDS);
+		after(w, 1);
+		assert_false(has_sa(11) || has_sa(12));
+		assert_int_equal(kernel.certs[0].id, 0);
+		assert_int_equal(leftovers(w), 0);
+	}
+}
+
 static void a_deletion_that_was_interrupted_is_repeated(void **state)
 {
 	struct world *w = *state;
@@ -441,6 +508,8 @@ int main(void)
 		AFTER_A_RESTART(what_was_made_by_hand_is_nobodys_business),
 		AFTER_A_RESTART(what_is_not_replaced_goes_after_ten_minutes),
 		AFTER_A_RESTART(what_was_replaced_goes_in_a_moment),
+		cmocka_unit_test_setup_teardown(
+			tables_that_change_while_they_are_read_are_read_again, crash, end),
 		AFTER_A_RESTART(a_deletion_that_was_interrupted_is_repeated),
 		AFTER_A_RESTART(a_stop_leaves_nothing),
 	};

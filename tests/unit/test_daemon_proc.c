@@ -234,6 +234,34 @@ static void minutes_pass(struct world *w, unsigned int n)
 		;
 }
 
+/* Seconds pass: how often ike is asked whether it is there, and answers, or not. */
+static unsigned int heartbeats(struct world *w, unsigned int seconds, bool answers)
+{
+	static uint8_t buf[MSG_SIZE_MAX];
+	enum msg_type type;
+	struct msg_reader r;
+	struct msg_writer m;
+	unsigned int asked = 0;
+	ssize_t n;
+
+	while (seconds-- > 0) {
+		snapshots_tick(&w->g);
+		while ((n = recv(w->ike, buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
+			assert_int_equal(msg_open(buf, (size_t)n, &type, &r), 0);
+			if (type != MSG_HEARTBEAT)
+				continue;
+			asked++;
+			if (!answers)
+				continue;
+			msg_begin(&m, MSG_ALIVE);
+			ike_says(w, &m);
+		}
+	}
+	while (asked_for(w) != _ROLE_MAX)
+		;
+	return asked;
+}
+
 static void an_ike_that_says_nothing_for_minutes_is_ended(void **state _unused_)
 {
 	const struct ike_counters counters = {0};
@@ -246,17 +274,18 @@ static void an_ike_that_says_nothing_for_minutes_is_ended(void **state _unused_)
 	msg_begin(&m, MSG_READY);
 	ike_says(w, &m);
 	assert_non_null(ike_channel(&w->g));
-	/* One that was not asked anything may be silent for ever; */
-	minutes_pass(w, 20);
+	/* One that has nothing to say says that it is there whenever it is asked, and that is not often; */
+	assert_int_equal(heartbeats(w, 60, true), 2);
+	assert_int_equal(heartbeats(w, 1800, true), 60);
 	assert_int_equal(w->killed, 0);
-	/* so may one that was, if it still says something, here of its answer the end; */
+	/* so may one that was asked for more, if it still says something, here of its answer the end; */
 	assert_int_equal(snapshot_get(&w->g, on_answer, &answered), 0);
 	minutes_pass(w, 4);
 	assert_int_equal(answered, 1);
 	msg_begin(&m, MSG_STATUS_END);
 	proto_put_status_end(&m, 1, &counters);
 	ike_says(w, &m);
-	minutes_pass(w, 20);
+	(void)heartbeats(w, 1200, true);
 	assert_int_equal(w->killed, 0);
 	/* but not one that was asked and says nothing. */
 	assert_int_equal(snapshot_get(&w->g, on_answer, &answered), 0);
@@ -264,6 +293,45 @@ static void an_ike_that_says_nothing_for_minutes_is_ended(void **state _unused_)
 	assert_int_equal(w->killed, 0);
 	minutes_pass(w, 1);
 	assert_int_equal(w->killed, runs.pid);
+	world_free(w);
+}
+
+/* Nobody asks for status: it is noticed all the same. */
+static void an_ike_that_hangs_is_ended_though_nobody_asks(void **state _unused_)
+{
+	struct world *w = world_new();
+	struct launch_report runs = {.role = ROLE_IKE, .pid = ++w->pid};
+	struct msg_writer m;
+
+	/* While it starts it is not asked. */
+	procs_spawned(&w->g, &runs);
+	assert_int_equal(heartbeats(w, 100, false), 0);
+	msg_begin(&m, MSG_READY);
+	ike_says(w, &m);
+	(void)heartbeats(w, 600, true);
+	/* It is asked once, not again and again: its queue does not fill. */
+	assert_int_equal(heartbeats(w, 299, false), 1);
+	assert_int_equal(w->killed, 0);
+	/* It was busy, and goes on. */
+	msg_begin(&m, MSG_ALIVE);
+	ike_says(w, &m);
+	assert_int_equal(heartbeats(w, 299, false), 1);
+	minutes_pass(w, 1);
+	assert_int_equal(w->killed, runs.pid);
+	/* The next one owes nothing. */
+	w->killed = 0;
+	runs.status = SIGKILL;
+	procs_exited(&w->g, &runs);
+	(void)close(w->ike);
+	w->ike = -EBADF;
+	time_comes(w);
+	assert_int_equal(asked_for(w), ROLE_IKE);
+	runs = (struct launch_report){.role = ROLE_IKE, .pid = ++w->pid};
+	procs_spawned(&w->g, &runs);
+	msg_begin(&m, MSG_READY);
+	ike_says(w, &m);
+	assert_int_equal(heartbeats(w, 299, false), 1);
+	assert_int_equal(w->killed, 0);
 	world_free(w);
 }
 
@@ -322,6 +390,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_started_for_long_ends_the_daemon),
 		cmocka_unit_test(what_a_configuration_wants_is_wanted_again),
 		cmocka_unit_test(an_ike_that_says_nothing_for_minutes_is_ended),
+		cmocka_unit_test(an_ike_that_hangs_is_ended_though_nobody_asks),
 		cmocka_unit_test(what_an_ike_did_not_answer_ends_with_it),
 	};
 

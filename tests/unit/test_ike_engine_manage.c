@@ -179,6 +179,55 @@ static void test_changed_configuration_is_followed(void **state)
 	sim_free(s);
 }
 
+/* How a peer is watched, and in what size it is written to, is not agreed on with it: what is up goes by the newest configuration, also what is being made when that comes. */
+static void test_dpd_and_fragments_are_of_now(void **state)
+{
+	(void)state;
+	for (unsigned when = 0; when < 3; when++) {
+		struct sim *s = sim_new(30 + when);
+		struct sim_node *a, *b;
+		size_t max;
+
+		sim_pair(s, &a, &b);
+		a->conns[0].config.dpd_delay = 3600;
+		a->conns[0].config.dpd_timeout = 7200;
+		a->conns[0].config.fragment_size = 1280;
+		b->conns[0].config.dpd_delay = 0;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		/* Up, while it is authenticated, while it is rekeyed. */
+		if (when == 1) {
+			while (!b->verifies)
+				sim_run(s, SIM_MS);
+		} else {
+			sim_assert_up(s, 10 * SIM_S);
+			sim_run(s, 60 * SIM_S);
+		}
+		if (when == 2)
+			assert_int_equal(ike_rekey(a->engine, s->now, 1, true, false), 0);
+		a->conns[0].config.dpd_delay = 5;
+		a->conns[0].config.dpd_timeout = 10;
+		a->conns[0].config.fragment_size = 576;
+		sim_conn_set(a, &a->conns[0]);
+		sim_run(s, 2 * SIM_S);
+		assert_int_equal(sim_reports(a, "ike-established"), 1);
+		assert_int_equal(sim_reports(a, "ike-rekeyed"), when == 2);
+		max = ik_message_max(ik_conn_established(ik_conn_find(a->engine, 1)),
+				     &(struct cg_endpoint){.port = 500});
+		assert_int_equal(max, 576 - 28);
+		b->cut = true;
+		assert_true(sim_until_down(a, 16 * SIM_S));
+		b->cut = false;
+		sim_assert_up(s, 60 * SIM_S);
+		/* And not any more. */
+		a->conns[0].config.dpd_delay = 0;
+		sim_conn_set(a, &a->conns[0]);
+		b->cut = true;
+		assert_false(sim_until_down(a, 600 * SIM_S));
+		sim_free(s);
+	}
+}
+
 static void test_removed_connection_is_deleted_at_the_peer(void **state)
 {
 	struct sim *s = sim_new(19);
@@ -308,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_name_that_is_resolved_late),
 		cmocka_unit_test(test_same_configuration_again_changes_nothing),
 		cmocka_unit_test(test_changed_configuration_is_followed),
+		cmocka_unit_test(test_dpd_and_fragments_are_of_now),
 		cmocka_unit_test(test_removed_connection_is_deleted_at_the_peer),
 		cmocka_unit_test(test_shutdown_says_goodbye),
 		cmocka_unit_test(test_two_connections_share_a_peer),

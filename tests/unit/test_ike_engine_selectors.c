@@ -7,6 +7,7 @@
 
 #include "ike/state.h"
 #include "lib/sim_private.h"
+#include "lib/sim_restart.h"
 
 static bool refused(struct sim *s)
 {
@@ -422,6 +423,100 @@ static void test_a_part_that_is_rekeyed_ends_before_it_is_asked_for(void **state
 	assert_true(held > 1);
 }
 
+/* The peer has lost a part, has not said so yet, and cannot make another one for a while: what is sent there from. Number of the one that b has. */
+static uint64_t lose_a_part(struct sim *s, struct sim_node *a, struct sim_node *b)
+{
+	struct ik_child *lost, *theirs;
+	struct ik_sa *sa;
+
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+	sim_run(s, 60 * SIM_S);
+	lost = other_part(b);
+	sa = ik_conn_established(ik_conn_find(a->engine, 1));
+	/* Whoever made the connection would ask for it, too. */
+	sa->owner = false;
+	theirs = ik_child_by_out_spi(sa, lost->spi_in);
+	ik_child_end(theirs, false);
+	ik_child_bury(a->engine);
+	sim_node_drain(a);
+	a->child_error = -28;
+	return lost->number;
+}
+
+/* One that is made anew is asked for until it is there: the peer cannot at first, for longer than what is left of the old one lasts, and over a restart. */
+static void test_a_part_that_is_refused_is_asked_for_again(void **state)
+{
+	static const ike_time times[] = {2 * SIM_S, 20 * SIM_S, 60 * SIM_S};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(times); i++) {
+		struct sim_node *a, *b;
+		struct sim *s = two_of_one(80 + i, &a, &b);
+		uint64_t number = lose_a_part(s, a, b);
+
+		ike_child_soft_expired(b->engine, s->now, number);
+		sim_run(s, times[i / 2]);
+		/* That it is not there any more; the third time also that there is no other one. */
+		assert_int_equal(sim_reports(b, "child-refused"), i < 2 ? 1 : 2);
+		assert_true(sim_reports(a, "child-install-failed") > 0);
+		assert_null(other_part(b));
+		if (i % 2)
+			sim_hand_over(b);
+		a->child_error = 0;
+		sim_run(s, times[i / 2] + 20 * SIM_S);
+		assert_non_null(other_part(b));
+		assert_true(both_are_carried(s));
+		/* And no more than once. */
+		sim_run(s, 200 * SIM_S);
+		assert_true(both_are_carried(s));
+		assert_int_equal(sim_reports(b, "child-established"), 3);
+		assert_int_equal(sim_reports(b, "ike-established"), 1);
+		sim_free(s);
+	}
+}
+
+static unsigned creates;
+
+static enum sim_verdict count_creates(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	creates += !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_CREATE_CHILD_SA;
+	return SIM_PASS;
+}
+
+/* One that is waited for is not wanted any more when the configuration does not have it, or the peer has asked for it. */
+static void test_a_part_that_is_not_wanted_is_not_asked_for(void **state)
+{
+	(void)state;
+	for (int by_peer = 0; by_peer < 2; by_peer++) {
+		struct sim_node *a, *b;
+		struct sim *s = two_of_one(90, &a, &b);
+		uint64_t number = lose_a_part(s, a, b);
+
+		ike_child_soft_expired(b->engine, s->now, number);
+		sim_run(s, 10 * SIM_S);
+		assert_null(other_part(b));
+		a->child_error = 0;
+		if (by_peer) {
+			ik_conn_established(ik_conn_find(a->engine, 1))->owner = true;
+			ik_children_ensure(ik_conn_find(a->engine, 1));
+			sim_node_drain(a);
+		} else {
+			b->conns[0].children[0].n_local_ts = 1;
+			sim_conn_set(b, &b->conns[0]);
+		}
+		sim_run(s, SIM_S);
+		assert_int_equal(both_are_carried(s), by_peer);
+		s->tap = count_creates;
+		creates = 0;
+		sim_run(s, 300 * SIM_S);
+		assert_int_equal(creates, 0);
+		sim_free(s);
+	}
+}
+
 /* The peer deletes one of two parts: that is told, though there is another one of the same child. */
 static void test_a_part_that_the_peer_deletes_is_told(void **state)
 {
@@ -503,6 +598,8 @@ int main(void)
 		cmocka_unit_test(test_another_part_is_not_what_was_asked_for),
 		cmocka_unit_test(test_a_part_that_is_lost_is_made_anew),
 		cmocka_unit_test(test_a_part_that_is_rekeyed_ends_before_it_is_asked_for),
+		cmocka_unit_test(test_a_part_that_is_refused_is_asked_for_again),
+		cmocka_unit_test(test_a_part_that_is_not_wanted_is_not_asked_for),
 		cmocka_unit_test(test_a_part_that_the_peer_deletes_is_told),
 		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),
 	};

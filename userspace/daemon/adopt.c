@@ -122,13 +122,6 @@ static void sweep(struct gateway *g, usec_t now)
 	}
 }
 
-void adopt_tick(struct gateway *g)
-{
-	if (g->leftovers)
-		sweep(g, now_boottime());
-	remove_superseded(g);
-}
-
 void adopt_flush(struct gateway *g)
 {
 	/* SAs first, so that their bindings can go in the second round. */
@@ -281,36 +274,93 @@ static int on_link(void *ctx, const char *name, uint32_t ifindex)
 	return 0;
 }
 
-void adopt_all(struct gateway *g)
+static int read_tunnels(struct gateway *g)
 {
 	struct found f = {.g = g};
-	size_t sas = 0;
-	int r;
+	int r = cgk_tunnel_dump(g->k, on_tunnel, &f);
 
-	if (!g->k)
-		return;
-	r = cgk_tunnel_dump(g->k, on_tunnel, &f);
 	for (size_t i = 0; i < f.n; i++) {
 		log_notice("tunnel %s of an earlier process fits no connection any more: removed",
 			   f.strangers[i].label);
 		(void)cgk_tunnel_del(g->k, f.strangers[i].id);
 	}
 	free(f.strangers);
-	takeover_adopt(g);
-	if (r >= 0)
-		r = cgk_sa_dump(g->k, on_sa, g);
-	for (const struct leftover *l = g->leftovers; l; l = l->next)
-		sas++;
-	if (r >= 0)
-		r = cgk_cert_dump(g->k, on_cert, g);
+	return r;
+}
+
+/* What was found in a table that changed is found again. */
+static int unless_changed(struct gateway *g, const struct leftover *before, int r)
+{
+	for (struct leftover *l; r == -EINTR && (l = g->leftovers) != before;) {
+		g->leftovers = l->next;
+		free(l);
+	}
+	return r;
+}
+
+static int read_sas(struct gateway *g)
+{
+	const struct leftover *before = g->leftovers;
+
+	return unless_changed(g, before, cgk_sa_dump(g->k, on_sa, g));
+}
+
+static int read_certs(struct gateway *g)
+{
+	const struct leftover *before = g->leftovers;
+
+	return unless_changed(g, before, cgk_cert_dump(g->k, on_cert, g));
+}
+
+/* The next table that was not read as a whole yet: what is in none of them would go on for ever. -EINTR: it changed all the time. */
+static int read_table(struct gateway *g)
+{
+	static int (*const readers[])(struct gateway * g) = {read_certs, read_sas, read_tunnels};
+	size_t sas = 0;
+	int r;
+
+	r = cgk_whole(readers[g->tables_unread - 1](g));
+	if (r == -EINTR)
+		return r;
 	if (r < 0)
 		(void)log_warning_errno(r, "what an earlier process left cannot be read (%s)",
 					cgk_error(g->k));
+	g->tables_unread = r < 0 ? 0 : g->tables_unread - 1;
+	if (g->tables_unread > 0)
+		return 0;
+	for (const struct leftover *l = g->leftovers; l; l = l->next)
+		sas += l->sa != 0;
+	if (sas > 0)
+		history_add(g, NULL, IKE_NOTICE, "adopted", NULL, NULL,
+			    "%zu SAs of an earlier process go on until they are replaced", sas);
+	return 0;
+}
+
+static void read_on(struct gateway *g)
+{
+	while (g->tables_unread > 0 && read_table(g) >= 0)
+		;
+}
+
+void adopt_all(struct gateway *g)
+{
+	if (!g->k)
+		return;
+	g->tables_unread = 3;
+	(void)read_table(g);
+	takeover_adopt(g);
+	read_on(g);
 	if (g->rt) {
 		(void)cgk_route_dump(g->rt, on_route, g);
 		(void)cgk_link_dump(g->rt, on_link, g);
 	}
-	if (sas > 0)
-		history_add(g, NULL, IKE_NOTICE, "adopted", NULL, NULL,
-			    "%zu SAs of an earlier process go on until they are replaced", sas);
+}
+
+void adopt_tick(struct gateway *g)
+{
+	if (g->k)
+		read_on(g);
+	if (g->leftovers)
+		sweep(g, now_boottime());
+	remove_superseded(g);
 }

@@ -422,5 +422,5 @@ static int on_sa(void *ctx, const struct cgk_sa *sa)
 void child_poll_traffic(struct gateway *g)
 {
 	if (g->k && !LIST_EMPTY(&g->children))
-		(void)cgk_sa_dump(g->k, on_sa, g);
+		(void)cgk_whole(cgk_sa_dump(g->k, on_sa, g));
 }

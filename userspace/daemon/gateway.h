@@ -72,6 +72,7 @@ struct gateway {
 	struct table bindings_by_handle, bindings_by_kernel, children_by_number, children_by_sa,
 		tunnels_by_kernel;
 	struct leftover *leftovers;
+	unsigned int tables_unread; /* of the kernel's, for these: see adopt.c */
 	struct revoked_set revoked;
 	int revoked_fd; /* of its file, to be appended to */
 	struct marking marking;

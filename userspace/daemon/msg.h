@@ -79,6 +79,7 @@
 	X(STATUS_GET,      ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(KEY_LOG_FILE,    ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      1)                    \
 	X(KEY_LOG,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
+	X(HEARTBEAT,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	/* ike asks and tells main */                                                              \
 	X(CHILD_EXPECT,    ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(CHILD_ADD,       ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
@@ -93,6 +94,7 @@
 	X(STATUS_WAIT,     ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(STATUS_END,      ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	X(IDLE,            ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
+	X(ALIVE,           ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     0)                    \
 	/* a planned restart: ike writes itself down; the next one is told what lives, and goes on */ \
 	X(SAVE,            ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(SAVED,           ROLE_BIT(ROLE_IKE),      ROLE_BIT(ROLE_MAIN),     1)                    \

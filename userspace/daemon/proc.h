@@ -25,7 +25,7 @@ struct proc {
 	unsigned int failures; /* in a row */
 	usec_t started;
 	bool owes;	      /* ike: it was asked, and has not said anything since */
-	unsigned int silent;  /* seconds for which it owes */
+	unsigned int silent;  /* seconds since it was asked, or has said anything */
 	unsigned int unended; /* ike: questions for its SAs to whose end it has not come */
 	usec_t judged; /* verify: when it last said what becomes of a path by rules that changed; boot clock */
 };

@@ -12,6 +12,7 @@
 #include "daemon/ike_conn.h"
 #include "daemon/ike_restart.h"
 #include "daemon/ike_socket.h"
+#include "daemon/ike_tell.h"
 #include "daemon/key_log.h"
 #include "daemon/proto_auth.h"
 #include "daemon/proto_own.h"
@@ -344,58 +345,6 @@ static void on_burst(void *ctx)
 	drain(ctx);
 }
 
-/* ---------------------------------------------------------------- status */
-
-struct status {
-	struct ike *k;
-	uint32_t request;
-};
-
-static void tell_status(void *ctx, const struct ike_sa_status *sa)
-{
-	const struct status *s = ctx;
-	struct msg_writer m;
-
-	msg_begin(&m, MSG_STATUS_SA);
-	proto_put_sa_status(&m, s->request, sa);
-	(void)channel_send(s->k->w.main, &m, -EBADF);
-	for (size_t i = 0; i < sa->n_children; i++) {
-		msg_begin(&m, MSG_STATUS_CHILD);
-		proto_put_child_status(&m, s->request, &sa->children[i]);
-		(void)channel_send(s->k->w.main, &m, -EBADF);
-	}
-}
-
-/* Its body is small: request, connection, time. */
-static void tell_wait(void *ctx, uint32_t connection, ike_time at)
-{
-	const struct status *s = ctx;
-	struct msg_writer m;
-
-	msg_begin(&m, MSG_STATUS_WAIT);
-	msg_put_u32(&m, s->request);
-	msg_put_u32(&m, connection);
-	msg_put_u64(&m, at);
-	(void)channel_send(s->k->w.main, &m, -EBADF);
-}
-
-static int on_status_get(struct ike *k, struct msg_reader *r)
-{
-	struct status s = {.k = k, .request = msg_get_u32(r)};
-	struct ike_counters counters;
-	struct msg_writer m;
-
-	if (!msg_done(r))
-		return -EBADMSG;
-	ike_status(k->engine, tell_status, &s);
-	ike_status_waiting(k->engine, tell_wait, &s);
-	ike_counters(k->engine, &counters);
-	msg_begin(&m, MSG_STATUS_END);
-	proto_put_status_end(&m, s.request, &counters);
-	(void)channel_send(k->w.main, &m, -EBADF);
-	return 0;
-}
-
 /* ---------------------------------------------------------------- messages */
 
 static int on_neighbour(struct ike *k, struct channel *c, enum msg_type type, struct msg_reader *r)
@@ -619,6 +568,8 @@ static int on_main(struct ike *k, enum msg_type type, struct msg_reader *r, int 
 {
 	if (type == MSG_ENGINE)
 		return on_engine(k, r);
+	if (type == MSG_HEARTBEAT)
+		return ike_tell_alive(k->w.main, r);
 	if (!k->engine)
 		return -EPROTO;
 	if (type == MSG_SAVE || type == MSG_LIVE_BINDING || type == MSG_LIVE_CHILD ||
@@ -637,7 +588,7 @@ static int on_main(struct ike *k, enum msg_type type, struct msg_reader *r, int 
 	if (type == MSG_KEY_LOG_FILE || type == MSG_KEY_LOG)
 		return on_key_log(k, type, r, fd);
 	if (type == MSG_STATUS_GET)
-		return on_status_get(k, r);
+		return ike_tell_status(k->engine, k->w.main, r);
 	if (type == MSG_SHUTDOWN) {
 		ike_shutdown(k->engine, now_boottime());
 		k->closing = true;

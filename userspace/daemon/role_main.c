@@ -145,6 +145,9 @@ int gateway_on_ike(struct gateway *g, enum msg_type type, struct msg_reader *r)
 	if (type == MSG_STATUS_SA || type == MSG_STATUS_CHILD || type == MSG_STATUS_WAIT ||
 	    type == MSG_STATUS_END)
 		return on_status(g, type, r);
+	/* That it was heard is noted with every message. */
+	if (type == MSG_ALIVE)
+		return msg_done(r) ? 0 : -EBADMSG;
 	if (type == MSG_REPORT) {
 		proto_get_report(r, &report);
 		if (!msg_done(r) || !engine_event_known(report.event))

@@ -4,7 +4,8 @@
  * it. Called by status.c and ops.c.
  *
  * ike is not trusted to come to an end: what was collected goes with the client, and who waits gets what has come when ike pauses or goes on for too long. That ends no
- * process, since one that is busy with thousands of peers may well take its time. It is ended only after minutes without any word, when every peer has given it up.
+ * process, since one that is busy with thousands of peers may well take its time. It is ended only after minutes without any word, when every peer has given it up. So that
+ * this is noticed also if nobody asks for anything, one that has said nothing for a while is asked whether it is there.
  * A question that was given up is answered all the same, some time: so that such answers do not crowd out what else ike has to say, it is asked no more until it has come to
  * the end of earlier ones. Who asks then waits as long as for an answer.
  */
@@ -23,8 +24,8 @@ enum {
 	SNAPSHOT_WAITS_MAX = CG_CONNECTIONS_MAX
 };
 
-/* How long ike may pause, how long all of an answer may take, and when it is taken to hang. */
-enum { PAUSE_SECONDS = 10, ANSWER_SECONDS = 20, HANGING_SECONDS = 300 };
+/* How long ike may pause, how long all of an answer may take, when it is asked whether it is there, and when it is taken to hang. */
+enum { PAUSE_SECONDS = 10, ANSWER_SECONDS = 20, HEARTBEAT_SECONDS = 30, HANGING_SECONDS = 300 };
 /* Who asked is still there, even if the answer is long. */
 _Static_assert(ANSWER_SECONDS + 10 <= CONTROL_ANSWER_SECONDS, "time to tell what has come");
 
@@ -75,6 +76,13 @@ static void finish(struct gateway *g, struct snapshot *n)
 	snapshot_free(n);
 }
 
+static void owes_now(struct proc *ike)
+{
+	if (!ike->owes)
+		ike->silent = 0;
+	ike->owes = true;
+}
+
 static void ask(struct gateway *g, struct snapshot *n)
 {
 	struct proc *ike = proc_find(g, ROLE_IKE, 0);
@@ -82,7 +90,7 @@ static void ask(struct gateway *g, struct snapshot *n)
 	struct msg_writer m;
 
 	if (channel && ike->unended >= UNENDED_MAX) {
-		ike->owes = true;
+		owes_now(ike);
 		return;
 	}
 	msg_begin(&m, MSG_STATUS_GET);
@@ -94,7 +102,7 @@ static void ask(struct gateway *g, struct snapshot *n)
 	}
 	n->asked = true;
 	n->pause = 0;
-	ike->owes = true;
+	owes_now(ike);
 	ike->unended++;
 }
 
@@ -256,6 +264,24 @@ void snapshot_cancel(struct gateway *g, const void *ctx)
 	}
 }
 
+/* A second passes. While ike owes an answer it is not asked again: what waits for one that hangs does not grow. */
+static void listen_for(struct proc *ike)
+{
+	struct msg_writer m;
+
+	ike->silent++;
+	if (!ike->owes) {
+		if (ike->silent < HEARTBEAT_SECONDS || !ike->ready)
+			return;
+		msg_begin(&m, MSG_HEARTBEAT);
+		if (channel_send(ike->channel, &m, -EBADF) >= 0)
+			owes_now(ike);
+	} else if (ike->silent >= HANGING_SECONDS) {
+		proc_owes_nothing(ike);
+		proc_kill(ike, "it was asked, and has not said a word for five minutes");
+	}
+}
+
 /* Seconds are counted here and not seen on a clock: those in which main did not run, or the machine slept, say nothing of ike. */
 void snapshots_tick(struct gateway *g)
 {
@@ -275,8 +301,6 @@ void snapshots_tick(struct gateway *g)
 		history_note(
 			g, NULL, IKE_WARNING, "process-slow", NULL, NULL,
 			"process ike does not answer in time: a command is told without what it knows");
-	if (ike && ike->owes && ++ike->silent >= HANGING_SECONDS) {
-		proc_owes_nothing(ike);
-		proc_kill(ike, "it was asked, and has not said a word for five minutes");
-	}
+	if (ike)
+		listen_for(ike);
 }

@@ -429,7 +429,7 @@ void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 	if (!child) {
 		; /* childless: they follow now */
 	} else if (r < 0) {
-		ik_child_failed(sa->conn, child->index);
+		ik_child_failed(sa->conn, child->index, 0);
 		if (r == -EPROTO)
 			ik_child_close(child);
 		else
@@ -445,6 +445,8 @@ void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 			ik_child_close(child);
 	}
 	ik_sa_setup_done(sa);
+	if (sa->config != sa->conn->config)
+		ik_sa_timers(sa);
 	ik_children_ensure(sa->conn);
 	ik_unique_check(sa->conn);
 	ik_sa_run(sa);

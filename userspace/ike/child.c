@@ -335,7 +335,7 @@ static void install_failed(struct ik_child *child, int error, const char *text)
 		return;
 	}
 	if (child->conn && !old)
-		ik_child_failed(child->conn, child->index);
+		ik_child_failed(child->conn, child->index, child->part);
 	ik_child_close(child);
 	if (old) {
 		old->busy = false;
@@ -363,6 +363,8 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 		sa->carried = true;
 		if (child->rekey_at)
 			ik_timer_set(e, &child->timer, child->rekey_at);
+		if (child->part)
+			ik_part_done(conn, child->part);
 		if (child->index < conn->config->c.n_children) {
 			conn->slots[child->index].failures = 0;
 			conn->slots[child->index].not_now = (struct ik_not_now){};

@@ -175,22 +175,13 @@ static void give_way(struct ik_child *old)
 			     old->e->now + ik_jitter(old->e, IK_FOLLOWUP_TIME, 50, 150));
 }
 
-/* Is it still within what is configured for its child? */
-static bool is_configured(const struct ik_child *child, const struct ike_connection_config *c)
-{
-	const struct ike_child_config *is = &c->children[child->index];
-
-	return ike_ts_list_contains(is->local_ts, is->n_local_ts, child->ts, child->n_local) &&
-	       ike_ts_list_contains(is->remote_ts, is->n_remote_ts, child->ts + child->n_local,
-				    child->n_remote);
-}
-
 int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 {
 	struct ike_engine *e = sa->e;
 	const struct ike_connection_config *c = &sa->conn->config->c;
-	struct ik_child *old = NULL, *child = NULL, *lost = NULL;
+	struct ik_child *old = NULL, *child = NULL;
 	struct ik_exchange *x = NULL;
+	struct ik_part *lost = NULL;
 	struct ike_builder b;
 	uint16_t ke = task->first_ke ? task->first_ke : ike_policy_first_ke(c->esp_policy);
 	int r;
@@ -208,10 +199,10 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 			return 0;
 		}
 	} else {
-		lost = ik_child_find(e, task->child);
+		lost = task->child ? ik_part_find(sa->conn, task->child) : NULL;
 		if (task->index >= c->n_children ||
-		    (lost ? ik_child_has_twin_up(lost) || !is_configured(lost, c)
-			  : ik_child_in(sa, task->index) != NULL))
+		    (task->child ? !lost || !ik_part_wanted(lost, sa)
+				 : ik_child_in(sa, task->index) != NULL))
 			return 0;
 	}
 	r = -ENOMEM;
@@ -228,6 +219,7 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 	if (lost) {
 		bool one_pair = ik_slot_of(sa->conn, task->index)->one_pair;
 
+		child->part = lost->number;
 		if (ik_child_set_ts(child, lost->ts, one_pair ? 1 : lost->n_local,
 				    lost->ts + lost->n_local, one_pair ? 1 : lost->n_remote) < 0)
 			goto failed;
@@ -272,16 +264,16 @@ failed:
 		old->busy = false;
 		ik_child_rekey_again(old, 10 * IK_SECOND);
 	} else {
-		ik_child_failed(sa->conn, task->index);
+		ik_child_failed(sa->conn, task->index, task->child);
 	}
 	return r;
 }
 
 /* None was made: one that is missing is asked for again, after a while. It is not if the peer has asked for the same one meanwhile. */
-static void create_failed(struct ik_sa *sa, uint32_t index)
+static void create_failed(struct ik_sa *sa, uint32_t index, uint64_t part)
 {
-	if (!ik_child_in(sa, index))
-		ik_child_failed(sa->conn, index);
+	if (part || !ik_child_in(sa, index))
+		ik_child_failed(sa->conn, index, part);
 	ik_children_ensure(sa->conn);
 }
 
@@ -338,7 +330,11 @@ static void report_not_now(const struct ik_child *child, const struct ik_child *
 			   const struct ik_config *config)
 {
 	const struct ik_slot *slot = ik_slot_of(child->conn, child->index);
-	unsigned before = old ? old->rekey_failures : slot ? slot->failures : 0;
+	const struct ik_part *part = child->part ? ik_part_find(child->conn, child->part) : NULL;
+	unsigned before = old	 ? old->rekey_failures
+			  : part ? part->failures
+			  : slot ? slot->failures
+				 : 0;
 	char name[IKE_NAME_BUF];
 
 	if (ik_report_again(before))
@@ -360,12 +356,13 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 		    struct ik_child *old, const struct ike_notify *error)
 {
 	uint32_t index = child->index;
+	uint64_t part = child->part;
 	bool none_up = false;
 
 	if (x->task.kind == IK_TASK_CHILD_REKEY && (!old || !old->sa)) {
 		/* What was to be rekeyed ended meanwhile; it may linger. */
 		ik_child_end(child, false);
-		create_failed(sa, index);
+		create_failed(sa, index, part);
 		return;
 	}
 	switch (error->type) {
@@ -384,7 +381,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 		if (old)
 			rekey_failed(sa, old, TEMPORARY_PAUSE);
 		else
-			create_failed(sa, index);
+			create_failed(sa, index, part);
 		return;
 	case IKE_N_CHILD_SA_NOT_FOUND:
 		if (!old) {
@@ -423,7 +420,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 	if (old)
 		rekey_failed(sa, old, 10 * IK_SECOND);
 	else
-		create_failed(sa, index);
+		create_failed(sa, index, part);
 	if (none_up)
 		(void)ik_reauth_for_keys(sa);
 }
@@ -433,6 +430,7 @@ static void response_failed(struct ik_sa *sa, struct ik_child *child, struct ik_
 			    ike_time pause)
 {
 	uint32_t index = child->index;
+	uint64_t part = child->part;
 
 	if (r == -ENOENT)
 		ik_child_end(child, false);
@@ -441,7 +439,7 @@ static void response_failed(struct ik_sa *sa, struct ik_child *child, struct ik_
 	if (old)
 		rekey_failed(sa, old, pause);
 	else
-		create_failed(sa, index);
+		create_failed(sa, index, part);
 }
 
 /* The peer rekeys it, too, and its exchange has the higher nonces: ours ends with nothing to delete (RFC 9370 section 2.2.4). */
@@ -464,12 +462,13 @@ static bool deleted_meanwhile(const struct ik_exchange *x, uint32_t spi_out)
 static void gone_meanwhile(struct ik_sa *sa, struct ik_child *child, struct ik_child *old)
 {
 	uint32_t index = child->index;
+	uint64_t part = child->part;
 
 	ik_child_end(child, false);
 	if (old)
 		rekey_failed(sa, old, TEMPORARY_PAUSE);
 	else
-		ik_child_failed(sa->conn, index);
+		ik_child_failed(sa->conn, index, part);
 	ik_children_ensure(sa->conn);
 }
 

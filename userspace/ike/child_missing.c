@@ -1,14 +1,153 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Child SAs that a connection is to have and has not: which, and when they are asked for (RFC 7296 section 1.3.1). Owns nothing; called
- * whenever one has ended, failed or come, and by the connection's timer.
+ * Child SAs that a connection is to have and has not: which, and when they are asked for (RFC 7296 section 1.3.1). Owns what is known of
+ * parts that were lost; called whenever one has ended, failed or come, and by the connection's timer.
  */
 #include "ike/state.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index)
 {
 	return conn && index < conn->config->c.n_children ? &conn->slots[index] : NULL;
 }
+
+static ike_time retry_at(const struct ik_conn *conn, unsigned failures)
+{
+	return conn->e->now +
+	       ik_jitter(conn->e, (3 * IK_SECOND) << (failures < 5 ? failures : 5), 75, 125);
+}
+
+/* Is there a Child SA of this index for these two selectors? One that the peer may not have yet, because our answer has not got there, is not proven. */
+static bool carries_pair(const struct ik_sa *sa, uint32_t index, const struct ike_ts *local,
+			 const struct ike_ts *remote, bool proven)
+{
+	IK_LIST_FOREACH(&sa->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->index == index && child->state == IK_CHILD_UP && !child->doomed &&
+		    !(proven && child->unproven) &&
+		    ike_ts_list_contains(child->ts, child->n_local, local, 1) &&
+		    ike_ts_list_contains(child->ts + child->n_local, child->n_remote, remote, 1))
+			return true;
+	}
+	return false;
+}
+
+bool ik_sa_carries(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
+		   size_t n_remote, bool proven)
+{
+	for (size_t i = 0; i < n_local; i++)
+		for (size_t k = n_local; k < n_local + n_remote; k++)
+			if (!carries_pair(sa, index, &ts[i], &ts[k], proven))
+				return false;
+	return true;
+}
+
+/* ------------------------------------------------------------------ parts that were lost */
+
+struct ik_part *ik_part_find(const struct ik_conn *conn, uint64_t number)
+{
+	IK_LIST_FOREACH(&conn->parts, link) {
+		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
+
+		if (part->number == number)
+			return part;
+	}
+	return NULL;
+}
+
+bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa)
+{
+	const struct ike_connection_config *c = &sa->conn->config->c;
+	const struct ike_child_config *is;
+
+	if (part->index >= c->n_children)
+		return false;
+	is = &c->children[part->index];
+	return ike_ts_list_contains(is->local_ts, is->n_local_ts, part->ts, part->n_local) &&
+	       ike_ts_list_contains(is->remote_ts, is->n_remote_ts, part->ts + part->n_local,
+				    part->n_remote) &&
+	       !ik_sa_carries(sa, part->index, part->ts, part->n_local, part->n_remote, false);
+}
+
+static void part_free(struct ik_part *part)
+{
+	ik_list_remove(&part->link);
+	free(part->ts);
+	free(part);
+}
+
+void ik_part_done(struct ik_conn *conn, uint64_t number)
+{
+	struct ik_part *part = ik_part_find(conn, number);
+
+	if (part)
+		part_free(part);
+}
+
+void ik_parts_clear(struct ik_conn *conn)
+{
+	IK_LIST_FOREACH(&conn->parts, link)
+		part_free(IK_ENTRY(link, struct ik_part, link));
+}
+
+void ik_part_add(const struct ik_child *lost)
+{
+	size_t n = lost->n_local + lost->n_remote, parts = 0;
+	struct ik_conn *conn = lost->conn;
+	struct ik_part *part;
+
+	IK_LIST_FOREACH(&conn->parts, link)
+		parts++;
+	if (parts >= IK_MAX_PARTS || ik_part_find(conn, lost->number))
+		return;
+	part = calloc(1, sizeof(*part));
+	if (!part)
+		return;
+	part->ts = calloc(n, sizeof(*part->ts));
+	if (!part->ts) {
+		free(part);
+		return;
+	}
+	memcpy(part->ts, lost->ts, n * sizeof(*part->ts));
+	part->number = lost->number;
+	part->index = lost->index;
+	part->n_local = lost->n_local;
+	part->n_remote = lost->n_remote;
+	ik_list_append(&conn->parts, &part->link);
+}
+
+static bool being_made(const struct ik_sa *sa, const struct ik_part *part)
+{
+	IK_LIST_FOREACH(&sa->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->part == part->number && !child->doomed &&
+		    (child->state == IK_CHILD_OFFERED || child->state == IK_CHILD_INSTALLING))
+			return true;
+	}
+	return ik_task_queued(sa, IK_TASK_CHILD_CREATE, part->number, part->index);
+}
+
+static void parts_ensure(struct ik_sa *sa, ike_time *next)
+{
+	IK_LIST_FOREACH(&sa->conn->parts, link) {
+		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
+
+		if (!ik_part_wanted(part, sa))
+			part_free(part);
+		else if (being_made(sa, part))
+			continue;
+		else if (part->retry_at > sa->e->now)
+			*next = MIN(*next, part->retry_at);
+		else
+			(void)ik_task_queue(sa, IK_TASK_CHILD_CREATE, part->number, part->index);
+	}
+}
+
+/* ------------------------------------------------------------------ what is missing */
 
 /* Is there another one of its configured child, or under way, that is not to be mistaken for it? */
 static bool has_siblings(const struct ik_child *lost)
@@ -27,6 +166,9 @@ static bool has_siblings(const struct ik_child *lost)
 		if (t->kind == IK_TASK_CHILD_CREATE && t->index == lost->index)
 			return true;
 	}
+	IK_LIST_FOREACH(&lost->conn->parts, link)
+		if (IK_ENTRY(link, struct ik_part, link)->index == lost->index)
+			return true;
 	return false;
 }
 
@@ -38,21 +180,20 @@ void ik_child_again(struct ik_child *lost)
 	if (!slot || !lost->sa || ik_child_has_twin_up(lost))
 		return;
 	if (has_siblings(lost))
-		(void)ik_task_queue(lost->sa, IK_TASK_CHILD_CREATE, lost->number, lost->index);
+		ik_part_add(lost);
 	else
 		slot->wanted = true;
 }
 
-void ik_child_failed(struct ik_conn *conn, uint32_t index)
+void ik_child_failed(struct ik_conn *conn, uint32_t index, uint64_t part)
 {
+	struct ik_part *lost = part ? ik_part_find(conn, part) : NULL;
 	struct ik_slot *slot = ik_slot_of(conn, index);
-	unsigned n;
 
-	if (!slot)
-		return;
-	n = slot->failures < 5 ? slot->failures : 5;
-	slot->failures++;
-	slot->retry_at = conn->e->now + ik_jitter(conn->e, (3 * IK_SECOND) << n, 75, 125);
+	if (lost)
+		lost->retry_at = retry_at(conn, lost->failures++);
+	else if (slot && !part)
+		slot->retry_at = retry_at(conn, slot->failures++);
 }
 
 /* Is it up in an IKE SA that is to go? Then it is to be up in the one that stays. */
@@ -100,6 +241,7 @@ void ik_children_ensure(struct ik_conn *conn)
 			}
 			ik_task_queue(sa, IK_TASK_CHILD_CREATE, 0, i);
 		}
+		parts_ensure(sa, &next);
 		ik_sa_run(sa);
 	}
 	ik_timer_set(e, &conn->children, next);

@@ -321,6 +321,7 @@ struct ik_conn *ik_conn_free(struct ik_conn *conn)
 	ik_list_remove(&conn->in_all);
 	ik_config_unref(conn->config, e);
 	ik_ocsp_drop(conn);
+	ik_parts_clear(conn);
 	free(conn->slots);
 	free(conn);
 	return NULL;
@@ -510,6 +511,7 @@ int ike_connection_set(struct ike_engine *e, ike_time now, const struct ike_conn
 		conn->children.fired = children_fired;
 		conn->unique.fired = unique_fired;
 		ik_list_init(&conn->sas);
+		ik_list_init(&conn->parts);
 		ik_table_add(&e->conns, &conn->by_id, c->id);
 		ik_list_append(&e->all_conns, &conn->in_all);
 		conn_index(conn);

@@ -465,11 +465,27 @@ static void reauth_time(struct ik_sa *sa)
 		sooner(&sa->reauth_at, asked);
 }
 
+/*
+ * Nothing of a configuration was agreed on with the peer: what is up goes by the newest one, as it would after a restart. Not if we are another one there, which
+ * a new IKE SA brings into force; and what is being made ends by what it began with.
+ */
+static void follow_config(struct ik_sa *sa)
+{
+	struct ik_config *newest = sa->conn ? sa->conn->config : sa->config;
+
+	if (sa->config == newest || sa->setup || !ik_config_same_ours(&newest->c, &sa->config->c))
+		return;
+	ik_config_unref(sa->config, sa->e);
+	sa->config = ik_config_ref(newest);
+}
+
 void ik_sa_timers(struct ik_sa *sa)
 {
-	const struct ike_connection_config *c = &sa->config->c;
+	const struct ike_connection_config *c;
 	struct ike_engine *e = sa->e;
 
+	follow_config(sa);
+	c = &sa->config->c;
 	if (c->ike_lifetime) {
 		if (!sa->rekey_at)
 			sa->rekey_at = sa->established +
@@ -601,6 +617,9 @@ void ik_sa_up(struct ik_sa *sa)
 	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT];
 	struct ik_conn *conn = sa->conn;
 
+	/* With a new IKE SA each side asks for its own. */
+	if (!ik_conn_established(conn))
+		ik_parts_clear(conn);
 	ik_sa_enter(sa, IK_SA_UP);
 	sa->confirmed = sa->initiator;
 	sa->established = sa->authenticated = sa->last_in = sa->seen_at = sa->e->now;

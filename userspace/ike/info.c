@@ -246,7 +246,7 @@ static uint32_t child_deleted(struct ik_sa *sa, uint32_t spi_out)
 			  spi_in);
 		/* Not at once: the peer had its reason. One of several parts was the peer's to ask for. */
 		if (!others)
-			ik_child_failed(conn, child->index);
+			ik_child_failed(conn, child->index, 0);
 	}
 	if (child->state == IK_CHILD_INSTALLING && sa->serving &&
 	    sa->serving->child == child->number)

@@ -337,16 +337,23 @@ static bool is_being_made(const struct ik_conn *conn, uint64_t sa_spi, uint64_t 
 	return false;
 }
 
+static const char *selectors_none(const struct ike_ts *ts, size_t n_local, size_t n_remote)
+{
+	if (!n_local || !n_remote)
+		return "a Child SA without selectors";
+	for (size_t i = 0; i < n_local + n_remote; i++)
+		if (!ts_is_sound(&ts[i]))
+			return "a selector that is none";
+	return NULL;
+}
+
 static const char *selectors_unsound(const struct ik_child *child)
 {
 	const struct ike_child_config *c = &child->conn->config->c.children[child->index];
-	size_t n = child->n_local + child->n_remote;
+	const char *why = selectors_none(child->ts, child->n_local, child->n_remote);
 
-	if (!child->n_local || !child->n_remote)
-		return "a Child SA without selectors";
-	for (size_t i = 0; i < n; i++)
-		if (!ts_is_sound(&child->ts[i]))
-			return "a selector that is none";
+	if (why)
+		return why;
 	if (!ike_ts_list_contains(c->local_ts, c->n_local_ts, child->ts, child->n_local) ||
 	    !ike_ts_list_contains(c->remote_ts, c->n_remote_ts, child->ts + child->n_local,
 				  child->n_remote))
@@ -462,6 +469,14 @@ const char *ik_restored_unsound(const struct ik_conn *conn)
 {
 	const char *why;
 
+	/* What the configuration does not have is not asked for. */
+	IK_LIST_FOREACH(&conn->parts, link) {
+		const struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
+
+		why = selectors_none(part->ts, part->n_local, part->n_remote);
+		if (why)
+			return why;
+	}
 	IK_LIST_FOREACH(&conn->sas, link) {
 		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
 

@@ -270,22 +270,22 @@ static void exchange(struct ik_snap *s, struct ik_sa *sa)
 
 /* ------------------------------------------------------------------ Child SAs */
 
-static void selectors(struct ik_snap *s, struct ik_child *child)
+static void selectors(struct ik_snap *s, struct ike_ts **list, size_t *n_local, size_t *n_remote)
 {
 	size_t n;
 
-	ik_snap_count(s, &child->n_local, IKE_MESSAGE_MAX_TS);
-	ik_snap_count(s, &child->n_remote, IKE_MESSAGE_MAX_TS);
-	n = child->n_local + child->n_remote;
+	ik_snap_count(s, n_local, IKE_MESSAGE_MAX_TS);
+	ik_snap_count(s, n_remote, IKE_MESSAGE_MAX_TS);
+	n = *n_local + *n_remote;
 	if (!s->saving && ik_snap_ok(s) && n) {
-		child->ts = calloc(n, sizeof(*child->ts));
-		if (!child->ts) {
+		*list = calloc(n, sizeof(**list));
+		if (!*list) {
 			ik_snap_fail(s, -ENOMEM);
 			return;
 		}
 	}
-	for (size_t i = 0; i < n && ik_snap_ok(s) && child->ts; i++) {
-		struct ike_ts *ts = &child->ts[i];
+	for (size_t i = 0; i < n && ik_snap_ok(s) && *list; i++) {
+		struct ike_ts *ts = &(*list)[i];
 		size_t len = ts->addr_len;
 
 		ik_snap_bytes(s, ts->start, &len, sizeof(ts->start));
@@ -318,7 +318,7 @@ static void child_fields(struct ik_snap *s, struct ik_child *child)
 	ik_snap_bool(s, &child->surplus);
 	ik_snap_u32(s, &child->spi_out);
 	suite(s, &child->suite);
-	selectors(s, child);
+	selectors(s, &child->ts, &child->n_local, &child->n_remote);
 	ik_snap_u64(s, &binding);
 	ik_snap_u64(s, &child->replaces);
 	ik_snap_u64(s, &child->own_new);
@@ -549,6 +549,44 @@ static void conn_fields(struct ik_snap *s, struct ik_conn *conn)
 	}
 }
 
+static void part_fields(struct ik_snap *s, struct ik_part *part)
+{
+	ik_snap_u64(s, &part->number);
+	ik_snap_u32(s, &part->index);
+	selectors(s, &part->ts, &part->n_local, &part->n_remote);
+	ik_snap_deadline(s, &part->retry_at);
+	ik_snap_uint(s, &part->failures);
+}
+
+static void parts_save(struct ik_snap *s, struct ik_conn *conn)
+{
+	size_t n = 0;
+
+	IK_LIST_FOREACH(&conn->parts, link)
+		n++;
+	ik_snap_count(s, &n, IK_MAX_PARTS);
+	IK_LIST_FOREACH(&conn->parts, link)
+		part_fields(s, IK_ENTRY(link, struct ik_part, link));
+}
+
+static void parts_restore(struct ik_snap *s, struct ik_conn *conn)
+{
+	size_t n = 0;
+
+	ik_snap_count(s, &n, IK_MAX_PARTS);
+	while (n-- && ik_snap_ok(s)) {
+		struct ik_part *part = calloc(1, sizeof(*part));
+
+		if (!part) {
+			ik_snap_fail(s, -ENOMEM);
+			return;
+		}
+		ik_list_append(&conn->parts, &part->link);
+		part_fields(s, part);
+		ik_snap_must(s, part->number && part->number <= conn->e->last_child);
+	}
+}
+
 /* Of those that repeat a refusal for a while the oldest are the ones to do without. */
 static size_t failed_too_many(const struct ik_conn *conn)
 {
@@ -607,6 +645,7 @@ void ik_snap_conn_save(struct ik_snap *s, struct ik_conn *conn)
 	size_t sas = each_sa(s, conn, NULL), lingering = lingering_of(conn);
 
 	conn_fields(s, conn);
+	parts_save(s, conn);
 	ik_snap_count(s, &sas, SAS_MAX);
 	(void)each_sa(s, conn, sa_save);
 	ik_snap_count(s, &lingering, SAS_MAX * IKE_MAX_CHILDREN);
@@ -620,6 +659,7 @@ void ik_snap_conn_restore(struct ik_snap *s, struct ik_conn *conn)
 	size_t n = 0;
 
 	conn_fields(s, conn);
+	parts_restore(s, conn);
 	ik_snap_count(s, &n, SAS_MAX);
 	while (n-- && ik_snap_ok(s))
 		sa_restore(s, conn);
@@ -649,6 +689,7 @@ void ik_snap_conn_undo(struct ik_conn *conn)
 		if (IK_ENTRY(link, struct ik_child, in_sa)->conn == conn)
 			ik_child_free(IK_ENTRY(link, struct ik_child, in_sa));
 	ik_timer_stop(e, &conn->retry);
+	ik_parts_clear(conn);
 	conn->held = conn->up = conn->acquired = conn->asks_old = conn->restored = false;
 	conn->failures = 0;
 	memset(conn->slots, 0, conn->config->c.n_children * sizeof(*conn->slots));

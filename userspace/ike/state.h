@@ -46,6 +46,7 @@ enum {
 	IK_MAX_COOKIE_RETRIES = 8, /* COOKIE in one negotiation */
 	IK_INIT_MAX = 8192,	/* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
 	IK_MAX_LOST_STATES = 4, /* STATE_NOT_FOUND in a row */
+	IK_MAX_PARTS = 2 * IKE_MAX_CHILDREN, /* lost ones that a connection asks for */
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -93,6 +94,17 @@ struct ik_slot {
 	bool one_pair; /* the peer answered SINGLE_PAIR_REQUIRED: the first selector of each side */
 };
 
+/* One of several Child SAs of a configured child that the peer has lost: asked for until it is there, or not wanted any more. */
+struct ik_part {
+	struct ik_link link; /* conn->parts */
+	uint64_t number;     /* of the Child SA that it was */
+	uint32_t index;
+	struct ike_ts *ts; /* n_local, then n_remote of them */
+	size_t n_local, n_remote;
+	ike_time retry_at;
+	unsigned failures;
+};
+
 struct ik_conn {
 	struct ike_engine *e;
 	struct ik_node by_id;
@@ -117,6 +129,7 @@ struct ik_conn {
 	ike_time told_half_open; /* that a peer at its address did not go on; 0: never */
 	struct ik_timer retry;
 	struct ik_slot *slots; /* one a configured child */
+	struct ik_link parts;
 	struct ik_timer children, unique;
 	ike_time keys_until; /* its IKE SAs' keys are handed out; 0: they are not */
 };
@@ -173,6 +186,7 @@ struct ik_child {
 	uint64_t binding;
 	uint64_t add_request;
 	uint64_t replaces;
+	uint64_t part; /* number of the lost one that it is to be, see ik_part; 0: none */
 	/* While it is being rekeyed, by either side (sections 2.8.1 and 2.25.1): numbers; 0: none. */
 	uint64_t own_new, peer_new;
 	uint8_t low_nonce[IK_LOW_NONCE]; /* the lower nonce of the exchange that made it */
@@ -221,8 +235,7 @@ enum ik_task_kind {
 struct ik_task {
 	struct ik_link link;
 	enum ik_task_kind kind;
-	uint64_t
-		child; /* REKEY, DELETE: number; CREATE: of one whose selectors are asked for, or 0 */
+	uint64_t child; /* REKEY, DELETE: number; CREATE: of a part that is asked for, or 0 */
 	uint32_t index; /* CREATE: of the configured child */
 	bool there;	/* LIVENESS: see ik_remapped_begin() */
 	uint16_t
@@ -716,13 +729,20 @@ uint32_t ik_child_spi(struct ike_engine *e);
 struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index);
 /* Children that are missing on an IKE SA of ours. */
 void ik_children_ensure(struct ik_conn *conn);
-/* It could not be made: again after a while. */
-void ik_child_failed(struct ik_conn *conn, uint32_t index);
-/*
- * The peer does not have it any more: it is asked for anew, with its own selectors if there are others of its child. Before it is closed, or left to linger, since
- * the selectors are found with it.
- */
+/* It could not be made: again after a while. part: number of the lost one that it was to be, or 0. */
+void ik_child_failed(struct ik_conn *conn, uint32_t index, uint64_t part);
+/* The peer does not have it any more: it is asked for anew, with its own selectors if there are others of its child. Before it is closed, or left to linger. */
 void ik_child_again(struct ik_child *lost);
+struct ik_part *ik_part_find(const struct ik_conn *conn, uint64_t number);
+/* Is it missing in that IKE SA, and still within what is configured? */
+bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa);
+/* A Child SA that is lost, or is to be in another IKE SA, too: by its number, with its selectors. More than there can be Child SAs are not kept in mind. */
+void ik_part_add(const struct ik_child *lost);
+void ik_part_done(struct ik_conn *conn, uint64_t number);
+void ik_parts_clear(struct ik_conn *conn);
+/* Have Child SAs of this index, that are up in that IKE SA, every pair of these selectors? proven: and the peer has them for sure. */
+bool ik_sa_carries(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
+		   size_t n_remote, bool proven);
 
 /* child_i.c: we ask */
 int ik_child_request(struct ik_sa *sa, const struct ik_task *task);

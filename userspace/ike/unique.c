@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define UNDER_WAY	(1 * IK_SECOND) /* packets at most */
 #define INCOMPLETE_TIME (300 * IK_SECOND)
 #define CONFIRM_TIME	(5 * IK_SECOND)
 #define NOT_NOW_TIME	(180 * IK_SECOND) /* "several minutes" (section 2.25) */
@@ -191,21 +192,6 @@ bool ik_unique_loses(struct ik_sa *sa)
 	return false;
 }
 
-/* Is there a Child SA of this index for these two selectors? One that the peer may not have yet, because our answer has not got there, carries nothing. */
-static bool carries_pair(const struct ik_sa *sa, uint32_t index, const struct ike_ts *local,
-			 const struct ike_ts *remote)
-{
-	IK_LIST_FOREACH(&sa->children, link) {
-		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
-
-		if (child->index == index && child->state == IK_CHILD_UP && !child->doomed &&
-		    !child->unproven && ike_ts_list_contains(child->ts, child->n_local, local, 1) &&
-		    ike_ts_list_contains(child->ts + child->n_local, child->n_remote, remote, 1))
-			return true;
-	}
-	return false;
-}
-
 /* Does the one that stays carry all that the other one does? */
 static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
 {
@@ -214,11 +200,9 @@ static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
 
 		if (child->state != IK_CHILD_UP || child->index >= goes->conn->config->c.n_children)
 			continue;
-		for (size_t i = 0; i < child->n_local; i++)
-			for (size_t k = child->n_local; k < child->n_local + child->n_remote; k++)
-				if (!carries_pair(stays, child->index, &child->ts[i],
-						  &child->ts[k]))
-					return false;
+		if (!ik_sa_carries(stays, child->index, child->ts, child->n_local, child->n_remote,
+				   true))
+			return false;
 	}
 	return true;
 }
@@ -261,8 +245,11 @@ static void ask_for_missing(struct ik_sa *stays, const struct ik_sa *goes)
 
 		if (child->state == IK_CHILD_UP && ik_slot_of(stays->conn, child->index) &&
 		    !has_part(stays, child) &&
-		    !ik_task_queued(stays, IK_TASK_CHILD_CREATE, part, child->index))
+		    !ik_task_queued(stays, IK_TASK_CHILD_CREATE, part, child->index)) {
+			if (part)
+				ik_part_add(child);
 			(void)ik_task_queue(stays, IK_TASK_CHILD_CREATE, part, child->index);
+		}
 	}
 }
 
@@ -270,6 +257,21 @@ static void ask_for_missing(struct ik_sa *stays, const struct ik_sa *goes)
 static ike_time asks_at(const struct ik_sa *goes)
 {
 	return goes->redundant_since + (IK_WATCH << goes->asked_missing);
+}
+
+/*
+ * Elsewhere may be another machine, which has nothing but the one that goes and ends with it: what was sent to it before traffic went over gets there
+ * first. A peer that is still there takes such packets for a while. When to delete it.
+ */
+static ike_time left_alone(const struct ik_sa *goes, const struct ik_sa *stays)
+{
+	ike_time since = 0;
+
+	if (cg_addr_equal(&goes->remote.addr, &stays->remote.addr))
+		return 0;
+	IK_LIST_FOREACH(&stays->children, link)
+		since = MAX(since, IK_ENTRY(link, struct ik_child, in_sa)->established);
+	return since ? since + UNDER_WAY : 0;
 }
 
 /*
@@ -294,8 +296,11 @@ static void replaced(struct ik_sa *goes, struct ik_sa *stays)
 		ends = e->now + IK_SECOND;
 	}
 	if (stays->owner && covered) {
-		ik_sa_close(goes);
-		return;
+		ends = left_alone(goes, stays);
+		if (e->now >= ends) {
+			ik_sa_close(goes);
+			return;
+		}
 	}
 	next = ends;
 	if (!covered) {
