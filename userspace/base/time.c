@@ -130,12 +130,18 @@ char *format_duration(usec_t t, char out[DURATION_SIZE])
 	return out;
 }
 
+/* Not by strftime(): that looks at /etc/localtime each time, also for a time in UTC. */
 char *format_timestamp(int64_t seconds, char out[TIMESTAMP_SIZE])
 {
 	time_t t = (time_t)seconds;
 	struct tm tm;
+	int n = -1;
 
-	if (!gmtime_r(&t, &tm) || !strftime(out, TIMESTAMP_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm))
+	if (gmtime_r(&t, &tm))
+		n = snprintf(out, TIMESTAMP_SIZE, "%04d-%02d-%02dT%02d:%02d:%02dZ",
+			     tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			     tm.tm_sec);
+	if (n < 0 || n >= TIMESTAMP_SIZE)
 		(void)snprintf(out, TIMESTAMP_SIZE, "-");
 	return out;
 }

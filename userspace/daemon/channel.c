@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -20,8 +21,14 @@
 /* More messages than a socket holds: the kernel takes its size twice, and the shortest for more than 512 bytes. */
 #define DRAIN_MAX	(2 * SOCKET_BUFFER / 512)
 
+/* What is gathered for one datagram, and what the datagram and each of its messages begin with. */
+#define GATHER_BYTES ((size_t)16 * 1024)
+#define SEVERAL_HEAD sizeof(uint16_t)
+#define EACH_HEAD    sizeof(uint32_t)
+
 struct queued {
 	int fd;
+	unsigned int messages;
 	size_t len;
 	uint8_t data[];
 };
@@ -46,11 +53,22 @@ struct channel {
 	struct block *head, *last;	  /* none of them is empty */
 	size_t queued_bytes, queued_most; /* the latter since the queue was empty */
 	uint64_t sent, taken;		  /* messages, by us and by the socket */
+	struct {
+		unsigned int most; /* messages in a datagram; 0: each goes by itself */
+		unsigned int n;
+		size_t len;
+		uint8_t *buf; /* of GATHER_BYTES */
+		TAILQ_ENTRY(channel) all;
+	} gather;
 	unsigned int busy;		  /* handlers on the stack */
 	bool doomed;			  /* freed within a handler */
 	bool ended;			  /* closed or violated: nothing is read any more */
 	uint8_t *in;
 };
+
+/* Those that gathered something in this turn, main's first. */
+static TAILQ_HEAD(, channel) gathering = TAILQ_HEAD_INITIALIZER(gathering);
+static unsigned int turns; /* within one another */
 
 /* What a message takes in a block, with whatever aligns the next one. */
 static size_t room_for(size_t len)
@@ -83,8 +101,19 @@ static void drop_first(struct channel *c)
 	free(b);
 }
 
+static void forget_gathered(struct channel *c)
+{
+	if (c->gather.n == 0)
+		return;
+	TAILQ_REMOVE(&gathering, c, gather.all);
+	OPENSSL_cleanse(c->gather.buf, c->gather.len);
+	c->gather.n = 0;
+}
+
 static void channel_destroy(struct channel *c)
 {
+	forget_gathered(c);
+	free(c->gather.buf);
 	while (c->head)
 		drop_first(c);
 	if (c->readable)
@@ -123,7 +152,7 @@ unsigned int channel_index(const struct channel *c)
 
 bool channel_flushed(const struct channel *c)
 {
-	return !c->head;
+	return !c->head && c->gather.n == 0;
 }
 
 uint64_t channel_sent(const struct channel *c)
@@ -171,14 +200,14 @@ static unsigned int take_fds(struct msghdr *mh, int *ret_fd)
 	return n;
 }
 
-static void handle(struct channel *c, size_t len, unsigned int n_fds, int *fd)
+static void handle(struct channel *c, const uint8_t *data, size_t len, unsigned int n_fds, int *fd)
 {
 	enum msg_type type;
 	struct msg_reader r;
 	char text[160];
 	int e;
 
-	e = msg_open(c->in, len, &type, &r);
+	e = msg_open(data, len, &type, &r);
 	if (e < 0) {
 		end(c, "a message of no known type");
 		return;
@@ -200,7 +229,29 @@ static void handle(struct channel *c, size_t len, unsigned int n_fds, int *fd)
 	}
 }
 
-/* One message: 1, 0 if there is none, negative if the channel ended. */
+/* Within it there is no other such datagram: the table allows nobody to send one. */
+static int handle_several(struct channel *c, size_t len, unsigned int n_fds)
+{
+	struct msg_reader r = {.p = c->in + SEVERAL_HEAD, .left = len - SEVERAL_HEAD};
+	unsigned int n = 0;
+
+	while (!c->ended && (n == 0 || r.left > 0)) {
+		size_t each = msg_get_u32(&r);
+		int none = -EBADF;
+
+		if (r.failed || each > r.left || n_fds > 0 || n == CHANNEL_GATHER_MAX) {
+			end(c, "several messages in one that is ill-formed");
+			break;
+		}
+		handle(c, r.p, each, 0, &none);
+		r.p += each;
+		r.left -= each;
+		n++;
+	}
+	return (int)n;
+}
+
+/* What came in one datagram: how many messages, 0 if there is none, negative if the channel ended. */
 static int receive(struct channel *c)
 {
 	union {
@@ -214,6 +265,7 @@ static int receive(struct channel *c)
 			    .msg_controllen = sizeof(control.buf)};
 	_cleanup_close_ int fd = -EBADF;
 	unsigned int n_fds;
+	int handled = 1;
 	ssize_t n;
 
 	n = recvmsg(c->fd, &mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
@@ -231,20 +283,26 @@ static int receive(struct channel *c)
 	}
 	if (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		end(c, "a message longer than any may be");
+	else if (msg_is_several(c->in, (size_t)n))
+		handled = handle_several(c, (size_t)n, n_fds);
 	else
-		handle(c, (size_t)n, n_fds, &fd);
+		handle(c, c->in, (size_t)n, n_fds, &fd);
 	OPENSSL_cleanse(c->in, (size_t)n);
-	return c->ended ? -ECONNRESET : 1;
+	return c->ended ? -ECONNRESET : handled;
 }
 
 static void read_some(struct channel *c, int limit)
 {
+	int n;
+
+	channel_turn_begin();
 	c->busy++;
-	while (!c->ended && limit-- > 0 && receive(c) > 0)
-		;
+	while (!c->ended && limit > 0 && (n = receive(c)) > 0)
+		limit -= n;
 	c->busy--;
 	if (c->doomed && c->busy == 0)
 		channel_destroy(c);
+	channel_turn_end();
 }
 
 static void on_readable(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
@@ -298,7 +356,7 @@ static int write_queue(struct channel *c)
 
 		if (r < 0)
 			return r == -ENOBUFS ? -EAGAIN : r;
-		c->taken++;
+		c->taken += q->messages;
 		drop_first(c);
 	}
 	return 0;
@@ -349,11 +407,12 @@ static struct queued *queue_room(struct channel *c, size_t len)
 	}
 	q = (struct queued *)(void *)(b->room + b->end);
 	b->end += wanted;
-	*q = (struct queued){.fd = -EBADF, .len = len};
+	*q = (struct queued){.fd = -EBADF, .messages = 1, .len = len};
 	return q;
 }
 
-static int enqueue(struct channel *c, const uint8_t *data, size_t len, int fd)
+static int enqueue(struct channel *c, const uint8_t *data, size_t len, unsigned int messages,
+		   int fd)
 {
 	_cleanup_close_ int copy = -EBADF;
 	struct queued *q;
@@ -369,6 +428,7 @@ static int enqueue(struct channel *c, const uint8_t *data, size_t len, int fd)
 	if (!q)
 		return -ENOMEM;
 	q->fd = TAKE_FD(copy);
+	q->messages = messages;
 	memcpy(q->data, data, len);
 	c->queued_bytes += len;
 	if (c->queued_bytes > c->queued_most)
@@ -377,22 +437,104 @@ static int enqueue(struct channel *c, const uint8_t *data, size_t len, int fd)
 	return 0;
 }
 
-int channel_send(struct channel *c, struct msg_writer *w, int fd)
+/* A datagram with so many messages: to the socket, or behind what waits for it. */
+static int pass_on(struct channel *c, const uint8_t *data, size_t len, unsigned int messages,
+		   int fd)
 {
 	int r;
+
+	if (c->head)
+		return enqueue(c, data, len, messages, fd);
+	r = send_now(c, data, len, fd);
+	if (r == 0)
+		c->taken += messages;
+	else if (r == -EAGAIN || r == -ENOBUFS)
+		r = enqueue(c, data, len, messages, fd);
+	return r;
+}
+
+/*
+ * Those whose socket is dead are told by the event loop. Without memory the other side would wait for what never comes: then there is no
+ * other side any more.
+ */
+static void pass_on_gathered(void)
+{
+	struct channel *c;
+
+	while ((c = TAILQ_FIRST(&gathering))) {
+		const size_t head = c->gather.n > 1 ? 0 : SEVERAL_HEAD + EACH_HEAD;
+
+		if (pass_on(c, c->gather.buf + head, c->gather.len - head, c->gather.n, -EBADF) ==
+		    -ENOMEM)
+			(void)shutdown(c->fd, SHUT_RDWR);
+		forget_gathered(c);
+	}
+}
+
+void channel_turn_begin(void)
+{
+	turns++;
+}
+
+void channel_turn_end(void)
+{
+	if (--turns == 0)
+		pass_on_gathered();
+}
+
+int channel_gather(struct channel *c, unsigned int most)
+{
+	if (!c->gather.buf)
+		c->gather.buf = malloc(GATHER_BYTES);
+	if (!c->gather.buf)
+		return -ENOMEM;
+	c->gather.most = MIN(most, CHANNEL_GATHER_MAX);
+	return 0;
+}
+
+/* False: it is to go by itself. */
+static bool gather(struct channel *c, const uint8_t *data, size_t len)
+{
+	const uint16_t several = MSG_SEVERAL;
+	const uint32_t each = (uint32_t)len;
+
+	if (turns == 0 || c->gather.most == 0 || c->head)
+		return false;
+	if (len > GATHER_BYTES - SEVERAL_HEAD - EACH_HEAD)
+		return false;
+	if (c->gather.n > 0 && len + EACH_HEAD > GATHER_BYTES - c->gather.len)
+		pass_on_gathered();
+	if (c->head)
+		return false;
+	if (c->gather.n == 0) {
+		memcpy(c->gather.buf, &several, sizeof(several));
+		c->gather.len = sizeof(several);
+		if (c->peer == ROLE_MAIN)
+			TAILQ_INSERT_HEAD(&gathering, c, gather.all);
+		else
+			TAILQ_INSERT_TAIL(&gathering, c, gather.all);
+	}
+	memcpy(c->gather.buf + c->gather.len, &each, sizeof(each));
+	memcpy(c->gather.buf + c->gather.len + sizeof(each), data, len);
+	c->gather.len += sizeof(each) + len;
+	if (++c->gather.n >= c->gather.most)
+		pass_on_gathered();
+	return true;
+}
+
+int channel_send(struct channel *c, struct msg_writer *w, int fd)
+{
+	int r = 0;
 
 	if (!c || c->ended)
 		r = -ENOTCONN;
 	else if (w->failed)
 		r = -EMSGSIZE;
-	else if (c->head)
-		r = enqueue(c, w->buf, w->len, fd);
-	else {
-		r = send_now(c, w->buf, w->len, fd);
-		if (r == 0)
-			c->taken++;
-		else if (r == -EAGAIN || r == -ENOBUFS)
-			r = enqueue(c, w->buf, w->len, fd);
+	else if (fd >= 0 || !gather(c, w->buf, w->len)) {
+		/* Not before what was sent first, and to nobody before what main is to know. */
+		if (c->gather.n > 0 || (c->peer != ROLE_MAIN && c->gather.most > 0))
+			pass_on_gathered();
+		r = pass_on(c, w->buf, w->len, 1, fd);
 	}
 	if (r == 0)
 		c->sent++;

@@ -52,6 +52,16 @@ int channel_send(struct channel *c, struct msg_writer *w, int fd);
 		put(&_w, __VA_ARGS__);        \
 		channel_send(c, &_w, -EBADF); \
 	})
+/* More messages in one datagram are nobody's to send: who reads them lets others have their turn. */
+#define CHANNEL_GATHER_MAX 16U
+/*
+ * What is sent within one turn goes together at its end, at most so many messages in one datagram (up to CHANNEL_GATHER_MAX), to main before it goes to
+ * others: under load a datagram and a waking for each message cost more than the message. Handling what a channel received is a turn; others
+ * begin and end one, also within another one. What has to wait for the socket is not gathered. -ENOMEM: each goes by itself.
+ */
+int channel_gather(struct channel *c, unsigned int most);
+void channel_turn_begin(void);
+void channel_turn_end(void);
 /* Handles all that has arrived, now. For an answer that must have come before: the order of messages of two channels. */
 void channel_drain(struct channel *c);
 /* Whether everything sent was taken by the socket. */

@@ -22,14 +22,19 @@ static uint64_t mix(uint64_t h, uint64_t v)
 	return h;
 }
 
+/* What was found in one look at all files: those that connections have in common are asked for once. By their texts, of which the configuration has one each. */
+struct look {
+	const char *path[64];
+	uint64_t state[64];
+};
+
 /* By what changes with every write and every rename; what cannot be looked at is a state like others. */
-static uint64_t add(uint64_t h, const struct cg_source *s)
+static uint64_t state_of(const char *path)
 {
+	uint64_t h = FIRST;
 	struct stat st;
 
-	if (!s->text || s->vault)
-		return h;
-	if (stat(s->text, &st) < 0)
+	if (stat(path, &st) < 0)
 		return mix(h, (uint64_t)errno);
 	h = mix(mix(h, (uint64_t)st.st_dev), (uint64_t)st.st_ino);
 	h = mix(mix(h, (uint64_t)st.st_size), (uint64_t)st.st_mode);
@@ -37,30 +42,52 @@ static uint64_t add(uint64_t h, const struct cg_source *s)
 	return mix(mix(h, (uint64_t)st.st_ctim.tv_sec), (uint64_t)st.st_ctim.tv_nsec);
 }
 
-uint64_t file_state(const struct cg_source *s)
+static uint64_t add(uint64_t h, const struct cg_source *s, struct look *look)
 {
-	return add(FIRST, s);
+	size_t at;
+
+	if (!s->text || s->vault)
+		return h;
+	if (!look)
+		return mix(h, state_of(s->text));
+	at = ((uintptr_t)s->text >> 4) % ARRAY_SIZE(look->path);
+	if (look->path[at] != s->text) {
+		look->path[at] = s->text;
+		look->state[at] = state_of(s->text);
+	}
+	return mix(h, look->state[at]);
 }
 
-uint64_t files_state(const struct cg_gateway *gateway, const struct cg_connection *c)
+uint64_t file_state(const struct cg_source *s)
+{
+	return add(FIRST, s, NULL);
+}
+
+static uint64_t look_at(const struct cg_gateway *gateway, const struct cg_connection *c,
+			struct look *look)
 {
 	const struct cg_source *const lists[] = {c->outbound_chain, c->inbound_chain,
 						 c->trust_anchors, c->crls};
 	const size_t n[] = {c->n_outbound_chain, c->n_inbound_chain, c->n_trust_anchors, c->n_crls};
 	uint64_t h = FIRST;
 
-	h = add(h, &c->outbound_certificate);
-	h = add(h, &c->outbound_key);
-	h = add(h, &c->outbound_passphrase);
+	h = add(h, &c->outbound_certificate, look);
+	h = add(h, &c->outbound_key, look);
+	h = add(h, &c->outbound_passphrase, look);
 	if (c->hardware)
-		h = add(h, &c->hardware->pin);
+		h = add(h, &c->hardware->pin, look);
 	if (c->outbound_certificate.vault)
-		h = add(h, &gateway->vault.ca);
+		h = add(h, &gateway->vault.ca, look);
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		for (size_t j = 0; j < n[i]; j++)
-			h = add(h, &lists[i][j]);
+			h = add(h, &lists[i][j], look);
 	}
 	return h;
+}
+
+uint64_t files_state(const struct cg_gateway *gateway, const struct cg_connection *c)
+{
+	return look_at(gateway, c, NULL);
 }
 
 /* Whoever wants to know why the old files are still in use finds it with each connection whose files changed. */
@@ -88,6 +115,7 @@ static void on_loaded(void *ctx, int error, const struct cg_diags *diags, json_t
 
 void filewatch_tick(struct gateway *g, usec_t now)
 {
+	struct look look = {0};
 	bool changed = false;
 
 	/* One that is due is load.c's, unless it waits since it failed: the change may be what ends that. */
@@ -98,7 +126,7 @@ void filewatch_tick(struct gateway *g, usec_t now)
 	g->files_at = now;
 	for (size_t i = 0; i < g->n_conns; i++) {
 		struct conn *c = g->conns[i];
-		uint64_t is = files_state(&g->config->gateway, c->cfg);
+		uint64_t is = look_at(&g->config->gateway, c->cfg, &look);
 		bool rests = is == c->files_seen;
 
 		c->files_seen = is;

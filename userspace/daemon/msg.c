@@ -140,6 +140,16 @@ int msg_open(const uint8_t *data, size_t len, enum msg_type *ret_type, struct ms
 	return 0;
 }
 
+bool msg_is_several(const uint8_t *data, size_t len)
+{
+	uint16_t type;
+
+	if (len < sizeof(type))
+		return false;
+	memcpy(&type, data, sizeof(type));
+	return type == MSG_SEVERAL;
+}
+
 bool msg_done(const struct msg_reader *r)
 {
 	return !r->failed && r->left == 0;

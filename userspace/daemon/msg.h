@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages between the processes: one datagram of a sequenced-packet socket each, a type and its fields. The table
+ * Messages between the processes: one datagram of a sequenced-packet socket each, or several in one (channel.h), a type and its fields. The table
  * below is the whole protocol: who may send what to whom, and with how many descriptors. Fields are written and read one by one, in host
  * order, every length checked; a reader that ran out stays failed, and whoever gets such a message from a process trusted
  * less treats it as that process's fault (channel.h).
@@ -155,7 +155,9 @@
 	X(PATH_JUDGED,     ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
 	/* the newest lists that files brought */                                                  \
 	X(LIST_SEEN,       ROLE_BIT(ROLE_VERIFY),   ROLE_BIT(ROLE_MAIN),     0)                    \
-	X(LIST_MARK,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)
+	X(LIST_MARK,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_VERIFY),   0)                    \
+	/* no message: what a datagram with several begins with, each of which comes behind its length (u32) */ \
+	X(SEVERAL,         0,                       0,                       0)
 /* clang-format on */
 
 #define MSG_STAGED (ROLE_BIT(ROLE_KEY) | ROLE_BIT(ROLE_VERIFY))
@@ -215,6 +217,10 @@ struct msg_reader {
 /* The type of a datagram and a reader on its body. -EBADMSG: too short, or no type of the table. */
 int msg_open(const uint8_t *data, size_t len, enum msg_type *ret_type, struct msg_reader *ret);
 /* Whether all was there and nothing is left. */
+/* Whether messages follow, each behind its length (u32). */
+bool msg_is_several(const uint8_t *data, size_t len);
+/* Whether it is a datagram with several. */
+bool msg_is_several(const uint8_t *data, size_t len);
 bool msg_done(const struct msg_reader *r);
 /* Marks the message ill-formed. */
 void msg_reject(struct msg_reader *r);

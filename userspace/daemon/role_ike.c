@@ -270,7 +270,7 @@ static bool save(struct ike *k, usec_t now)
 }
 
 /* Does what the engine wants, and sleeps until it next wants to be called. */
-static void drain(struct ike *k)
+static void settle(struct ike *k)
 {
 	struct ike_output o;
 	struct msg_writer m;
@@ -304,6 +304,13 @@ static void drain(struct ike *k)
 	tv = (struct timeval){.tv_sec = (time_t)(at / USEC_PER_SEC),
 			      .tv_usec = (suseconds_t)(at % USEC_PER_SEC)};
 	(void)event_add(k->timer, &tv);
+}
+
+static void drain(struct ike *k)
+{
+	channel_turn_begin();
+	settle(k);
+	channel_turn_end();
 }
 
 static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
@@ -626,7 +633,12 @@ static void on_detached(void *ctx, struct channel *c)
 int role_ike(const struct options *o)
 {
 	static const struct worker_ops ops = {
-		.message = on_message, .attached = on_attached, .detached = on_detached};
+		.message = on_message,
+		.attached = on_attached,
+		.detached = on_detached,
+		/* Each handshake has five, each of which wakes somebody. */
+		.gather = 8,
+		.gather_main = 16};
 	static const struct ike_socket_ops socket_ops = {.rank = rank,
 							 .datagram = on_datagram,
 							 .overloaded = on_overload,

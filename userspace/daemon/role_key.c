@@ -369,7 +369,11 @@ static void on_detached(void *ctx, struct channel *c)
 int role_key(const struct options *o)
 {
 	static const struct worker_ops ops = {
-		.message = on_message, .attached = on_attached, .detached = on_detached};
+		.message = on_message,
+		.attached = on_attached,
+		.detached = on_detached,
+		/* ike has something to do while the next ones are made. */
+		.gather = 4};
 	static const struct key_vault_ops vault_ops = {.settled = on_vault_settled,
 						       .state = on_vault_state};
 	static const struct key_hsm_ops hsm_ops = {.state = on_hsm_state,

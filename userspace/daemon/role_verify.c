@@ -663,7 +663,11 @@ static void end(struct verifier *v)
 int role_verify(const struct options *o)
 {
 	static const struct worker_ops ops = {
-		.message = on_message, .detached = on_detached, .taken = on_taken};
+		.message = on_message,
+		.detached = on_detached,
+		.taken = on_taken,
+		/* ike has something to do meanwhile; bindings are in main's socket before ike hears of them. */
+		.gather = 4};
 	static struct verifier v;
 	int status;
 

@@ -130,6 +130,8 @@ static int attach(struct worker *w, struct msg_reader *r, int *fd)
 			&w->neighbours[slot]);
 	if (e < 0)
 		return e;
+	if (w->ops->gather > 0)
+		(void)channel_gather(w->neighbours[slot], w->ops->gather);
 	if (w->ops->attached)
 		w->ops->attached(w->ctx, w->neighbours[slot]);
 	return 0;
@@ -209,6 +211,8 @@ int worker_begin(struct worker *w, const struct options *o, const struct worker_
 	r = channel_new(w->base, ROLE_FD_PARENT, o->role, ROLE_MAIN, 0, &main_ops, w, &w->main);
 	if (r < 0)
 		return log_error_errno(r, "cannot talk to main");
+	if (ops->gather_main > 0)
+		(void)channel_gather(w->main, ops->gather_main);
 	return 0;
 }
 

@@ -22,6 +22,8 @@ struct worker_ops {
 	void (*detached)(void *ctx, struct channel *c);
 	/* The socket to main took some of what had to wait. May be NULL. */
 	void (*taken)(void *ctx, struct channel *c);
+	/* How many messages to a neighbour go in one datagram, at most, and how many to main: channel_gather(). 0: each by itself. */
+	unsigned int gather, gather_main;
 };
 
 struct worker {

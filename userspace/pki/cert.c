@@ -10,7 +10,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
-#include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -115,6 +114,27 @@ static int asn1_time(const ASN1_TIME *t, int64_t *ret)
 	return 0;
 }
 
+/* Looked up once, for as long as the process runs: SHA256() and SHA1() look up theirs each time. */
+static const EVP_MD *hash(const char *name, EVP_MD **once)
+{
+	if (!*once)
+		*once = EVP_MD_fetch(NULL, name, NULL);
+	return *once;
+}
+
+static int fingerprints(struct pki_cert *cert, const uint8_t *spki, size_t len)
+{
+	static EVP_MD *sha256_once, *sha1_once;
+	const EVP_MD *sha256 = hash("SHA256", &sha256_once), *sha1 = hash("SHA1", &sha1_once);
+
+	if (!sha256 || !sha1 ||
+	    EVP_Digest(cert->der, cert->der_len, cert->sha256, NULL, sha256, NULL) != 1 ||
+	    EVP_Digest(spki, len, cert->spki_sha256, NULL, sha256, NULL) != 1 ||
+	    EVP_Digest(spki, len, cert->spki_sha1, NULL, sha1, NULL) != 1)
+		return -EIO;
+	return 0;
+}
+
 static int fill(struct pki_cert *cert, const char **ret_problem)
 {
 	_cleanup_free_ uint8_t *spki = NULL;
@@ -132,9 +152,9 @@ static int fill(struct pki_cert *cert, const char **ret_problem)
 	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert->x509), &(unsigned char *){spki});
 	if (len <= 0)
 		return -EBADMSG;
-	SHA256(cert->der, cert->der_len, cert->sha256);
-	SHA256(spki, (size_t)len, cert->spki_sha256);
-	SHA1(spki, (size_t)len, cert->spki_sha1);
+	*ret_problem = "OpenSSL has no SHA-256 or no SHA-1 for its fingerprints";
+	if (fingerprints(cert, spki, (size_t)len) < 0)
+		return -EIO;
 
 	*ret_problem = "its validity is not a pair of times";
 	if (asn1_time(X509_get0_notBefore(cert->x509), &cert->not_before) < 0 ||
