@@ -293,7 +293,7 @@ static void output(struct side *s, const struct ike_output *o)
 		s->live_bindings--;
 		break;
 	case IKE_OUT_KEYS: MUST(0); break; /* nobody asked for them */
-	case IKE_OUT_REPORT: MUST(memchr(o->report.text, 0, sizeof(o->report.text))); break;
+	case IKE_OUT_REPORT: MUST(strlen(o->report.text) < IKE_REPORT_SIZE); break;
 	}
 }
 
