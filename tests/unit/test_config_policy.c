@@ -285,8 +285,8 @@ static void groups_have_the_registrys_names(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_cleanup_free_ char *text = str_printf(
 			"{ike: {encryption: GCMAES256, prf: SHA256, dh_groups: %s}}", names[i][0]);
-		_cleanup_free_ char *wanted =
-			str_printf("AES_GCM_16-256/PRF_HMAC_SHA2_256/%s", names[i][1]);
+		_cleanup_free_ char *wanted = str_printf("AES_GCM_16-256/PRF_HMAC_SHA2_256/%s",
+							 names[i][1]);
 		_cleanup_loaded_ struct loaded l = load_policy(text);
 
 		assert_ike(policy_of(&l), wanted);

@@ -3,6 +3,8 @@
 #include "daemon/fetch_url.h"
 
 #include <curl/curl.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "base/str.h"
 #include "daemon/fetch_address.h"
