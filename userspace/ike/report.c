@@ -23,22 +23,22 @@ __attribute__((format(printf, 8, 0))) static void report(struct ike_engine *e,
 							 const char *event, const char *hint,
 							 const char *format, va_list ap)
 {
-	char text[IKE_REPORT_SIZE], what[IKE_TEXT_SIZE];
+	char said[IKE_REPORT_SIZE], advice[IKE_TEXT_SIZE];
 	struct ike_out_report r = {
 		.connection = conn ? conn->config->c.id : 0,
 		.claimed = claimed,
 		.severity = severity,
 		.event = event,
 		.remote = remote ? *remote : (struct cg_endpoint){},
-		.text = text,
-		.hint = what,
+		.text = said,
+		.hint = advice,
 	};
 
-	if (vsnprintf(text, sizeof(text), format, ap) >= (int)sizeof(text))
-		memcpy(text + sizeof(text) - sizeof("..."), "...", sizeof("..."));
-	(void)snprintf(what, sizeof(what), "%s", hint ? hint : "");
-	printable(text);
-	printable(what);
+	if (vsnprintf(said, sizeof(said), format, ap) >= (int)sizeof(said))
+		memcpy(said + sizeof(said) - sizeof("..."), "...", sizeof("..."));
+	(void)snprintf(advice, sizeof(advice), "%s", hint ? hint : "");
+	printable(said);
+	printable(advice);
 	ik_out_report(e, &r);
 }
 
