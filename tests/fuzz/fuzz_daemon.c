@@ -2,7 +2,7 @@
 /*
  * What the daemon's processes read besides IKE and certificates. The first octet chooses: a message as a process that was taken over could send it,
  * after the place of its reader in the list below; an answer of a key vault or of the metadata service; lines of /etc/hosts and a name that is looked
- * up in them; lines of a client of the control socket; the parts of a connection's configuration.
+ * up in them; lines of a client of the control socket; the parts of a connection's configuration; a URL of a certificate or of a redirect.
  *
  * With FUZZ_READERS in the environment it says at the end which readers have read how many messages to their end without a fault.
  */
@@ -15,6 +15,7 @@
 
 #include "base/control.h"
 #include "base/str.h"
+#include "daemon/fetch_url.h"
 #include "daemon/ike_conn.h"
 #include "daemon/launcher.h"
 #include "daemon/list_marks.h"
@@ -409,6 +410,24 @@ static void read_hosts(const uint8_t *data, size_t size)
 	names_end();
 }
 
+/* ------------------------------------------------------------------ URLs */
+
+static void read_url(const uint8_t *data, size_t size)
+{
+	char url[2048], why[FETCH_URL_WHY] = "", *host = NULL, *port = NULL;
+	int r;
+
+	if (size >= sizeof(url))
+		return;
+	memcpy(url, data, size);
+	url[size] = 0;
+	r = fetch_url_read(url, NULL, 0, &host, &port, why);
+	MUST(r <= 1 && (r < 0) == (why[0] != 0));
+	MUST((r == 1) == (host && port && host[0] && atoi(port) >= 0));
+	free(host);
+	free(port);
+}
+
 /* ------------------------------------------------------------------ the control socket */
 
 static void read_control(const uint8_t *data, size_t size)
@@ -464,6 +483,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 2: read_hosts(copy, size - 1); break;
 	case 3: read_control(copy, size - 1); break;
 	case 4: read_parts(copy, size - 1); break;
+	case 5: read_url(copy, size - 1); break;
 	default: break;
 	}
 	free(copy);

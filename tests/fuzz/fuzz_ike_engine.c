@@ -3,7 +3,7 @@
  * The engine, before and after decryption. The input is a program: it chooses how far two engines come with each other, and
  * then what the target is given: raw datagrams; chains of the fuzzer's choice, sealed with the session's keys; messages of
  * the honest peer, opened, damaged and sealed again; time, operators' commands, the kernel's events, answers that fail. By the first
- * byte there are additional key exchanges (RFC 9370), and addresses may change (RFC 4555). Whatever comes, requests and answers of
+ * byte there are additional key exchanges (RFC 9370), a cipher that is no AEAD, and addresses may change (RFC 4555). Whatever comes, requests and answers of
  * the kernel fit together, and when all is shut down nothing is left.
  */
 #include "lib/fuzz.h"
@@ -48,7 +48,7 @@ static size_t queued;
 static ike_time now;
 static unsigned
 	damage; /* the n-th message of the peer from now on is opened and damaged as the input says */
-static bool additional, mobike;
+static bool additional, mobike, cbc;
 
 static struct ike_view next_bytes(void)
 {
@@ -267,7 +267,7 @@ static void output(struct side *s, const struct ike_output *o)
 		s->live_bindings--;
 		break;
 	case IKE_OUT_KEYS: MUST(0); break; /* nobody asked for them */
-	case IKE_OUT_REPORT: MUST(memchr(o->report.text, 0, sizeof(o->report.text))); break;
+	case IKE_OUT_REPORT: MUST(strlen(o->report.text) < IKE_REPORT_SIZE); break;
 	}
 }
 
@@ -344,6 +344,18 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_CURVE25519},
 					{.type = IKE_TRANSFORM_ADDKE1, .id = IKE_KE_CURVE25519},
 					{.type = IKE_TRANSFORM_ADDKE2, .id = IKE_KE_ECP_256}}}}};
+	static struct ike_policy ike_cbc = {
+		.protocol = IKE_PROTOCOL_IKE,
+		.n = 1,
+		.proposals = {
+			{.n = 4,
+			 .transforms = {{.type = IKE_TRANSFORM_ENCR,
+					 .id = IKE_ENCR_AES_CBC,
+					 .key_bits = 256},
+					{.type = IKE_TRANSFORM_INTEG,
+					 .id = IKE_INTEG_HMAC_SHA2_256_128},
+					{.type = IKE_TRANSFORM_PRF, .id = IKE_PRF_HMAC_SHA2_256},
+					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_CURVE25519}}}}};
 	static const uint8_t methods[] = {3, 9, 0, 10, 14, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70};
 	struct ike_policy esp_additional = {
 		.protocol = IKE_PROTOCOL_ESP, .n = 1, .proposals = {esp.proposals[1]}};
@@ -387,6 +399,8 @@ static void connect_side(struct side *s, const struct side *other, enum ike_mode
 	ike.proposals[0].n = additional ? 6 : 4;
 	if (additional)
 		c.esp_policy = &esp_additional;
+	else if (cbc)
+		c.ike_policy = &ike_cbc;
 	/* Who has no address of its own says where it is (RFC 4555). */
 	if (mobike && mode != IKE_MODE_RESPONDER_ONLY)
 		c.local = (struct cg_endpoint){.port = 500};
@@ -581,6 +595,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		additional = how & 64;
 		mobike = how & 128;
+		cbc = stage != 7 && how & 8;
 		damage = stage == 7 ? 1 + (how >> 3) % 8 : 0;
 		set_stage(stage == 7 ? 3 + next8() % 2 : stage);
 	}

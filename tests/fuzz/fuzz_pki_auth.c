@@ -2,7 +2,8 @@
 /*
  * AUTH payloads from a peer. The first octet is the method, the second chooses a certificate,
  * whose key was made when the fuzzer started: so no input may ever verify. With method 0 the
- * rest is an AlgorithmIdentifier, with 255 a SIGNATURE_HASH_ALGORITHMS notification, with 254 SUPPORTED_AUTH_METHODS.
+ * rest is an AlgorithmIdentifier, with 255 a SIGNATURE_HASH_ALGORITHMS notification, with 254 SUPPORTED_AUTH_METHODS, with 253 (after a certificate and
+ * a scheme) a signature as a key vault makes it.
  */
 #include "lib/fuzz.h"
 
@@ -16,6 +17,7 @@
 #include "pki/algid.h"
 #include "pki/announce.h"
 #include "pki/auth.h"
+#include "pki/jose.h"
 #include "pki/scheme.h"
 
 #define N_CERTS 6
@@ -100,6 +102,22 @@ static void fuzz_announced(const uint8_t *data, size_t size)
 			     scheme != PKI_SCHEME_RSA_PKCS1_SHA1);
 }
 
+/* Of the right length it is brought into the form of certificates, and is not one of that key. */
+static void fuzz_vault(const uint8_t *data, size_t size)
+{
+	static const uint8_t digest[PKI_DIGEST_MAX] = {1};
+	uint8_t made[PKI_SIGNATURE_MAX];
+	enum pki_scheme scheme;
+	size_t n = 0, len = 32;
+
+	if (size < 2)
+		return;
+	scheme = (enum pki_scheme)(data[1] % _PKI_SCHEME_MAX);
+	(void)pki_jose_digest(scheme, data, 2, made, &len);
+	MUST(pki_jose_take(certs[data[0] % N_CERTS], scheme, digest, len, data + 2, size - 2, made,
+			   &n) < 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct pki_auth_options options = {.accept_rsa_sha1 = true};
@@ -113,6 +131,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] == 0) {
 		fuzz_algid(data + 1, size - 1);
+		return 0;
+	}
+	if (data[0] == 253) {
+		fuzz_vault(data + 1, size - 1);
 		return 0;
 	}
 	if (data[0] == 254) {

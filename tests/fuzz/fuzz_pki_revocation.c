@@ -20,6 +20,20 @@ struct input {
 	size_t n_answers;
 };
 
+static bool is_url(const char *url, size_t size)
+{
+	return strncasecmp(url, "http", 4) == 0 && strlen(url) < size;
+}
+
+/* Where a delta list is. */
+static void look_at_freshest(const struct pki_crl *crl)
+{
+	char url[128];
+
+	for (size_t i = 0; pki_crl_freshest_url(crl, i, url, sizeof(url)); i++)
+		MUST(is_url(url, sizeof(url)));
+}
+
 static void take(struct input *in, uint8_t kind, const uint8_t *der, size_t len)
 {
 	_cleanup_(pki_cert_unrefp) struct pki_cert *cert = NULL;
@@ -32,6 +46,7 @@ static void take(struct input *in, uint8_t kind, const uint8_t *der, size_t len)
 			(void)pki_certs_add(to, cert);
 	} else if (kind == 'r' && pki_crl_new(der, len, NULL, &crl) == 0) {
 		MUST(pki_crl_replaces(crl, crl));
+		look_at_freshest(crl);
 		(void)pki_crls_add(&in->crls, crl);
 	} else if (kind == 'o' && in->n_answers < ARRAY_SIZE(in->answers) &&
 		   pki_ocsp_new(der, len, NULL, &in->answers[in->n_answers]) == 0) {
@@ -61,7 +76,7 @@ static void look_at_urls(const struct pki_cert *cert)
 	for (size_t i = 0; pki_cert_crl_url(cert, i, url, sizeof(url)) ||
 			   pki_cert_ocsp_url(cert, i, url, sizeof(url));
 	     i++)
-		MUST(strncasecmp(url, "http", 4) == 0 && strlen(url) < sizeof(url));
+		MUST(is_url(url, sizeof(url)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -33,6 +33,8 @@ conf() {
 		    df: set
 		    dscp_copy: true
 		    replay_window: 128
+		    dpd_delay: 2
+		    dpd_timeout: 6
 		    policy: short
 		    outbound_certificate: {certificate: $pki/hq.pem, key: $pki/hq.key, chain: [$pki/hq-ca.pem]}
 		    inbound_certificate: {subject_name: gw.branch.example, chain: [$pki/branch-ca.pem], trust_anchors: [$pki/branch-ca.pem]}
@@ -154,12 +156,20 @@ in_a_vrf() {
 	END
 }
 
+# What hq-host sends to the other side goes into the device, where no SA is.
+no_other_way() {
+	local before
+	before=$(ip -n hq -s link show cg5 | sed -n '/TX:/{n;p}')
+	ip -n hq route show table 77 | grep '^10.2.0.0/16 dev cg5 ' && ip -n hq route get 10.2.0.10 | grep 'dev cg5 ' && no_ping &&
+		echo "$before" && ip -n hq -s link show cg5 | sed -n '/TX:/{n;p}' | grep -vxF -- "$before"
+}
+
 logs() {
 	ktap_log "$gate_root/hq/log" "$gate_root/branch/log"
 	ns hq build/certgate kernel tunnel list | sed 's/^/# /'
 }
 
-ktap_begin 28
+ktap_begin 31
 topo_up && topo_isolate && pki_roots && pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
 export CREDENTIALS_DIRECTORY=/run/credentials/gateway
 (cd "$pki" && mkpki_pfx branch 'not a secret') && credentials || exit 1
@@ -209,8 +219,13 @@ t 'a VRF that goes takes the tunnel with it' eval 'ip -n branch link del red && 
 in_a_vrf
 t 'and gives it back when it comes' gate_up branch hq 60 || logs
 t 'the lease was renewed all the while' renewed || logs
+sed -i 's/, mtu: 1300//' "$gate_root/hq/certgate.yaml"
+t 'the device has the MTU of all again when its own is taken out' eval 'gate hq reload && ip -n hq link show cg5 | grep "mtu 1400 "' || { ip -n hq link show cg5; logs; }
+sed -i 's/mark: 77}/mtu: auto, mark: 77}/' "$gate_root/hq/certgate.yaml"
+t 'and keeps it with auto' eval 'gate hq reload && ip -n hq link show cg5 | grep "mtu 1400 " && gate_up hq branch' || { ip -n hq link show cg5; logs; }
+gate_kill branch
+t 'its peer is dead: the routes stay, and nothing else is used for what is meant for it' eval 'wait_for 30 eval "! gate_is hq branch state up" && no_other_way' || logs
 t 'taken down, it takes its routes along' eval 'ip -n hq route show table 77 | grep -q cg5 && gate hq down branch && wait_for 5 eval "! ip -n hq route show table 77 | grep cg5"' || logs
-gate_stop branch
 gate_stop hq
 topo_down
 t 'rmmod' wait_for 10 rmmod certgate

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 120
+# timeout: 180
 # kernels: uml
 #
 # Two certgated and the path between them: the initiator gets another address, and MOBIKE (RFC 4555) moves the SAs that there are; the responder, which may
-# not begin, gets another certificate and other roots; IKE over IPv6 with a mark at each end.
+# not begin, gets another certificate and other roots; IKE over IPv6 with a mark at each end; additional key exchanges (RFC 9370).
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
 . tests/lib/certgate_pair.sh
@@ -47,12 +47,28 @@ trusts() {
 	gate hq reload >/dev/null
 }
 
+more_ike=AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519/ADDKE1_ECP_384
+more_esp=AES_GCM_16-256/CURVE25519/ADDKE1_ECP_256/ESN
+
+# is_suite GATEWAY CONNECTION SA SUITE
+is_suite() {
+	gate_field "$1" "$2" "$3.suite"
+	gate_is "$1" "$2" "$3.suite" "$4"
+}
+
+# Neither SA is the one that it was, and both have both key exchanges at both ends.
+more_again() {
+	[ "$(gate_field hq branch children.0.spi_in)" != "$old" ] && [ "$(gate_field hq branch ike.spi_i)" != "$old_ike" ] &&
+		is_suite hq branch children.0 "$more_esp" && is_suite branch hq children.0 "$more_esp" &&
+		is_suite hq branch ike "$more_ike" && is_suite branch hq ike "$more_ike"
+}
+
 # The peer has seen that one.
 used() { # CERT
 	gate_is branch hq chain.0.sha256 "$(openssl x509 -in "$pki/$1.pem" -outform DER | sha256sum | cut -d' ' -f1)"
 }
 
-ktap_begin 16
+ktap_begin 21
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq p256 && pki_cert hq hq2 p384 && pki_cert branch branch p256 || exit 1
@@ -87,6 +103,20 @@ t 'IPv6 with a mark at each end: the tunnel is up' up_both || logs
 t 'ping crosses both ways' ping_both || logs
 t "all that the initiator's IKE sends has its mark" marks_are_right branch
 t "and what the responder's sends has that one's" marks_are_right hq
+stop_both
+
+# A second key exchange, for IKE SA and Child SA.
+more='{ike: {encryption: [AES_GCM_16-256], prf: [SHA256], dh_groups: [CURVE25519], additional_key_exchanges: [ECP384], lifetime_seconds: 24}, ipsec: {encryption: [AES_GCM_16-256], pfs_group: [CURVE25519], additional_key_exchanges: [ECP256], lifetime_seconds: 18}}'
+POLICY=$more MODE=responder-only interop_hq hq
+B_MODE=initiator-only interop_branch 'policy: more'
+printf 'policies:\n  more: %s\n' "$more" >>"$gate_root/branch/certgate.yaml"
+interop_start && start_branch
+t 'with an additional key exchange (RFC 9370), in IKE_INTERMEDIATE: the tunnel is up' up_both || logs
+t 'it is in the suite at both ends' eval 'is_suite hq branch ike "$more_ike" && is_suite branch hq ike "$more_ike"' || logs
+t 'ping crosses both ways' ping_both || logs
+old=$(gate_field hq branch children.0.spi_in) old_ike=$(gate_field hq branch ike.spi_i)
+t 'the Child SA is made anew, with one in IKE_FOLLOWUP_KE, and so is the IKE SA: no packet is lost' no_packet_lost wait_for 40 more_again || logs
+t 'over which ping crosses' ping_both || logs
 stop_both
 
 t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel sa list --json)" = "[]" ] && [ "$(ns branch build/certgate kernel sa list --json)" = "[]" ]'

@@ -9,6 +9,7 @@ import io
 import os
 import tempfile
 import unittest
+import unittest.mock
 
 RUN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "run")
 loader = importlib.machinery.SourceFileLoader("run", RUN)
@@ -175,6 +176,36 @@ class Coverage(unittest.TestCase):
 
     def test_nothing_is_made_up(self):
         self.assertEqual(run.coverage("==1==ERROR: AddressSanitizer\n"), "")
+
+    GOOD = ("INFO: Loaded 1 PC tables (3574 PCs): 3574 [0x1,0x2),\n#2\tINITED cov: 60 ft: 61 corp: 1/1b\n"
+            "#900\tDONE   cov: 268 ft: 875 corp: 265/41Kb lim: 9\nstat::number_of_executed_units: 900\n")
+
+    def fuzzer(self, *logs):
+        """What is told of a fuzzer that leaves these logs, one a command."""
+        told, left = [], list(logs)
+        with tempfile.TemporaryDirectory() as folder:
+            def plain(ledger, name, command, timeout):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(left.pop(0))
+            ledger = unittest.mock.Mock()
+            ledger.add.side_effect = lambda name, outcome, *rest: told.append((name, outcome))
+            ledger.say.side_effect = lambda what, seconds, text: told.append((what, text.split(":")[0]))
+            with unittest.mock.patch.object(run, "run_plain", plain), \
+                    unittest.mock.patch.object(run, "log_path", lambda name: os.path.join(folder, name)):
+                run.run_fuzzer(ledger, "f", [None] * len(logs), 1)
+        return told
+
+    def test_a_fuzzer_tells_what_it_covered(self):
+        self.assertEqual(self.fuzzer(self.GOOD, self.GOOD), [("cov", "f-corpus"), ("cov", "f")])
+
+    def test_a_fuzzer_that_does_not_has_failed(self):
+        bad = self.GOOD.replace("cov:", "coverage:")
+        self.assertEqual(self.fuzzer(bad, self.GOOD), [("f-corpus-cov", "fail"), ("cov", "f")])
+        self.assertEqual(self.fuzzer(self.GOOD, bad), [("cov", "f-corpus"), ("f-cov", "fail")])
+        self.assertEqual(self.fuzzer(self.GOOD.replace("PC tables", "tables")), [("f-cov", "fail")])
+
+    def test_a_fuzzer_that_makes_nothing_has_failed(self):
+        self.assertIn(("f-made", "fail"), self.fuzzer(self.GOOD.replace("units: 900", "units: 2")))
 
 
 if __name__ == "__main__":

@@ -266,6 +266,33 @@ static void pfs_groups_are_offered_in_order_and_none_is_a_choice(void **state)
 	}
 }
 
+/* As the registry of key exchange methods has them. */
+static void groups_have_the_registrys_names(void **state)
+{
+	static const char *const names[][2] = {
+		{"1024-bit MODP Group", "MODP_1024"},
+		{"2048-bit MODP Group", "MODP_2048"},
+		{"3072-bit MODP Group", "MODP_3072"},
+		{"4096-bit MODP Group", "MODP_4096"},
+		{"256-bit random ECP group", "ECP_256"},
+		{"384-bit random ECP group", "ECP_384"},
+		{"521-bit random ECP group", "ECP_521"},
+		{"2048-bit MODP Group with 256-bit Prime Order Subgroup", "MODP_2048_256"},
+		{"Curve25519", "CURVE25519"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *text = str_printf(
+			"{ike: {encryption: GCMAES256, prf: SHA256, dh_groups: %s}}", names[i][0]);
+		_cleanup_free_ char *wanted = str_printf("AES_GCM_16-256/PRF_HMAC_SHA2_256/%s",
+							 names[i][1]);
+		_cleanup_loaded_ struct loaded l = load_policy(text);
+
+		assert_ike(policy_of(&l), wanted);
+	}
+}
+
 static void all_spellings_of_an_algorithm_are_one(void **state)
 {
 	static const char *const gcm[] = {"AES_GCM_16-256", "ENCR_AES_GCM_16-256", "aes-gcm-256",
@@ -494,6 +521,7 @@ int main(void)
 		cmocka_unit_test(integrity_names_the_prf_of_an_aead_ike_sa),
 		cmocka_unit_test(pfs_groups_are_offered_in_order_and_none_is_a_choice),
 		cmocka_unit_test(all_spellings_of_an_algorithm_are_one),
+		cmocka_unit_test(groups_have_the_registrys_names),
 		cmocka_unit_test(what_is_never_used_is_refused_with_its_reason),
 		cmocka_unit_test(additional_key_exchanges_are_one_type_each),
 		cmocka_unit_test(additional_key_exchanges_that_cannot_be_are_refused),

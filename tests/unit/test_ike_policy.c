@@ -290,7 +290,7 @@ static void texts_name_what_we_do_not_know_and_fit_their_buffer(void **state)
 			 0);
 	assert_string_equal(ike_offer_format(&sa, text, sizeof(text)),
 			    "AH:ENCR(999)/ADDKE1_ML_KEM_768/transform-type(200):7");
-	assert_string_equal(ike_offer_format(&sa, small, sizeof(small)), "AH:ENCR(9");
+	assert_string_equal(ike_offer_format(&sa, small, sizeof(small)), "3 in all");
 }
 
 int main(void)

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #define LINE_MAX_BYTES 4096
+#define TEXT_MAX_BYTES 3072 /* leaves room for the fields of an event */
 
 static const char *component = "certgate";
 static enum cg_log_level max_level = CG_LOG_INFO;
@@ -252,7 +253,7 @@ int cg_log_internal(enum cg_log_level level, int error, const char *fmt, ...)
 
 	error = abs(error);
 	if (level <= max_level) {
-		char text[LINE_MAX_BYTES / 2];
+		char text[TEXT_MAX_BYTES];
 		va_list ap;
 
 		errno = saved;
@@ -273,7 +274,7 @@ int cg_log_internal(enum cg_log_level level, int error, const char *fmt, ...)
 void cg_log_event(enum cg_log_level level, const char *event, const struct cg_log_field *fields,
 		  size_t n_fields, const char *fmt, ...)
 {
-	char text[LINE_MAX_BYTES / 2];
+	char text[TEXT_MAX_BYTES];
 	int saved = errno;
 	va_list ap;
 

@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "daemon/curl_loop.h"
 #include "daemon/fetch_address.h"
+#include "daemon/fetch_url.h"
 #include "daemon/names.h"
 #include "daemon/names_pool.h"
 
@@ -200,68 +201,25 @@ static int ask_in_time(struct transfer *t)
 }
 
 /* They are there when it returns, or on_addresses() is called. */
-static int resolve_host(struct transfer *t, const char *host, const char *port)
+static int resolve_host(struct transfer *t)
 {
 	struct names_answer a = {.why = ""};
 
-	t->host = strdup(host);
-	t->port = strdup(port);
-	if (!t->host || !t->port)
-		return -ENOMEM;
 	if (t->h->names)
 		return ask_in_time(t);
-	a.error = names_find(host, AF_UNSPEC, a.addresses, NAMES_ANSWER_MAX, &a.n, &a.why);
+	a.error = names_find(t->host, AF_UNSPEC, a.addresses, NAMES_ANSWER_MAX, &a.n, &a.why);
 	return take_addresses(t, &a);
 }
 
-/* The parts of the URL that matter: whom it names. */
 static int check_url(struct transfer *t)
 {
-	char *scheme = NULL, *host = NULL, *port = NULL;
-	CURLU *u = curl_url();
-	struct cg_addr a;
-	size_t len;
-	int r = -EINVAL;
+	char why[FETCH_URL_WHY] = "";
+	int r = fetch_url_read(t->url, t->h->allowed.networks, t->h->allowed.n, &t->host, &t->port,
+			       why);
 
-	if (!u)
-		return -ENOMEM;
-	if (curl_url_set(u, CURLUPART_URL, t->url, CURLU_DISALLOW_USER) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK) {
-		fail(t, "not a URL that can be fetched");
-		goto out;
-	}
-	if (!streq(scheme, "http") && !streq(scheme, "https")) {
-		fail(t, "%.20s is neither http nor https", scheme);
-		goto out;
-	}
-	len = strlen(host);
-	if (host[0] == '[' && host[len - 1] == ']') {
-		host[len - 1] = '\0';
-		r = cg_addr_parse(host + 1, &a);
-	} else
-		r = cg_addr_parse(host, &a);
-	if (r >= 0) {
-		const char *what = fetch_address_refused(&a, t->h->allowed.networks,
-							 t->h->allowed.n);
-
-		if (what) {
-			fail(t,
-			     "%.60s is %s, and is not asked unless gateway.fetch.allowed_networks has it",
-			     host, what);
-			r = -EPERM;
-		}
-	} else if (host[0] == '[') {
-		fail(t, "not an address that can be asked");
-	} else
-		r = resolve_host(t, host, port);
-out:
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(port);
-	curl_url_cleanup(u);
-	return r;
+	if (r < 0)
+		fail(t, "%s", why);
+	return r > 0 ? resolve_host(t) : r;
 }
 
 static CURLcode set_options(struct transfer *t, long left)

@@ -70,6 +70,7 @@ static void fill(struct history_entry *e, enum ike_severity severity, const char
 	e->code = malloc(code_size + text_size + hint_size);
 	if (!e->code)
 		return;
+	e->size = (uint32_t)(code_size + text_size + hint_size);
 	memcpy(e->code, code, code_size);
 	e->text = e->code + code_size;
 	memcpy(e->text, text, text_size);
@@ -79,19 +80,22 @@ static void fill(struct history_entry *e, enum ike_severity severity, const char
 	}
 }
 
-/* Twice the room, up to HISTORY_MAX. Only a ring that is full, and has not begun to turn, grows. */
+/* Twice the room for a ring that is full, up to HISTORY_MAX. */
 static bool grow(struct history *h)
 {
 	size_t size = h->size == 0 ? 4 : MIN(2 * h->size, (size_t)HISTORY_MAX);
 	struct history_entry *entries;
 
-	if (h->size == HISTORY_MAX || h->first != 0)
+	if (h->size == HISTORY_MAX)
 		return false;
-	entries = reallocarray(h->entries, size, sizeof(*entries));
+	entries = calloc(size, sizeof(*entries));
 	if (!entries)
 		return false;
-	memset(entries + h->size, 0, (size - h->size) * sizeof(*entries));
+	for (size_t i = 0; i < h->n; i++)
+		entries[i] = *history_at(h, i);
+	free(h->entries);
 	h->entries = entries;
+	h->first = 0;
 	h->size = size;
 	return true;
 }
@@ -101,6 +105,12 @@ static void remember(struct history *h, enum ike_severity severity, const char *
 {
 	size_t at;
 
+	/* Long ones push more out: what a peer makes of it is bounded. */
+	for (; h->n > 0 && h->bytes > HISTORY_BYTES; h->n--) {
+		h->bytes -= h->entries[h->first].size;
+		entry_done(&h->entries[h->first]);
+		h->first = (h->first + 1) % h->size;
+	}
 	/* Without memory for more the oldest goes early. */
 	if (h->n == h->size && !grow(h) && h->size == 0)
 		return;
@@ -109,7 +119,9 @@ static void remember(struct history *h, enum ike_severity severity, const char *
 		h->first = (h->first + 1) % h->size;
 	else
 		h->n++;
+	h->bytes -= h->entries[at].size;
 	fill(&h->entries[at], severity, code, text, hint);
+	h->bytes += h->entries[at].size;
 }
 
 void refusals_done(struct refusals *r)
@@ -217,7 +229,7 @@ __attribute__((format(printf, 8, 0))) static void say(struct gateway *g, struct 
 						      const char *hint, enum failure failure,
 						      const char *fmt, va_list ap)
 {
-	char text[2 * IKE_TEXT_SIZE];
+	char text[IKE_REPORT_SIZE];
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	add(g, conn, severity, code, remote, hint, text, failure);

@@ -9,11 +9,13 @@
 struct conn;
 struct gateway;
 
-#define HISTORY_MAX 100
+#define HISTORY_MAX   100
+#define HISTORY_BYTES 65536 /* of texts, beyond the last one */
 
 struct history_entry {
 	int64_t time; /* seconds since the epoch */
 	enum ike_severity severity;
+	uint32_t size; /* of the memory below */
 	/* In one piece of memory, which is code's. NULL: nothing, or no hint. */
 	char *code, *text, *hint;
 };
@@ -22,6 +24,7 @@ struct history_entry {
 struct history {
 	struct history_entry *entries; /* a ring of `size` */
 	size_t first, n, size;
+	size_t bytes; /* of the texts of all */
 };
 
 #define REFUSALS_MAX 8

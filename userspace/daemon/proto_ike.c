@@ -394,8 +394,10 @@ void proto_get_report(struct msg_reader *r, struct proto_report *ret)
 	msg_get_str(r, ret->event, sizeof(ret->event));
 	ret->r.event = ret->event;
 	msg_get_endpoint(r, &ret->r.remote);
-	msg_get_str(r, ret->r.text, sizeof(ret->r.text));
-	msg_get_str(r, ret->r.hint, sizeof(ret->r.hint));
+	msg_get_str(r, ret->text, sizeof(ret->text));
+	ret->r.text = ret->text;
+	msg_get_str(r, ret->hint, sizeof(ret->hint));
+	ret->r.hint = ret->hint;
 }
 
 void proto_put_sa_status(struct msg_writer *w, uint32_t request, const struct ike_sa_status *s)

@@ -70,8 +70,8 @@ void proto_put_child(struct msg_writer *w, const struct ike_out_child *c);
 void proto_get_child(struct msg_reader *r, struct ike_out_child *ret);
 
 struct proto_report {
-	struct ike_out_report r; /* r.event points below */
-	char event[PROTO_EVENT_MAX];
+	struct ike_out_report r; /* its texts are below */
+	char event[PROTO_EVENT_MAX], text[IKE_REPORT_SIZE], hint[IKE_TEXT_SIZE];
 };
 void proto_put_report(struct msg_writer *w, const struct ike_out_report *rep);
 void proto_get_report(struct msg_reader *r, struct proto_report *ret);

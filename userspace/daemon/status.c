@@ -681,7 +681,7 @@ json_t *explain_json(const struct conn *c, const struct ike_snapshot *s)
 {
 	const char *state = conn_state(c, s);
 	json_t *o = json_object(), *list = json_array();
-	char summary[2 * IKE_TEXT_SIZE];
+	char summary[IKE_REPORT_SIZE + 2 * IKE_TEXT_SIZE];
 
 	for (size_t i = 0; i < c->history.n && list; i++)
 		(void)json_array_append_new(list, entry_json(history_at(&c->history, i), true));

@@ -145,7 +145,7 @@ static bool admitted(struct ik_sa *sa, const struct ik_conn *conn)
 static bool fits(struct ik_sa *sa)
 {
 	const struct ike_connection_config *c = &sa->conn->config->c;
-	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT], policy[IKE_TEXT_SIZE / 2];
+	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT], policy[IKE_LIST_TEXT];
 
 	sa->udp = c->encap != IKE_ENCAP_RAW && (sa->encap || sa->nat_local || sa->nat_peer);
 	if (ike_policy_allows(c->ike_policy, &sa->suite, IKE_KE_USE_POLICY))

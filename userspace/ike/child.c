@@ -296,7 +296,7 @@ int ik_child_install(struct ik_child *child, struct ike_view nonce_i, struct ike
 
 static void report_up(const struct ik_child *child)
 {
-	char suite[IKE_SUITE_TEXT], local[IKE_TS_TEXT], remote[IKE_TS_TEXT];
+	char suite[IKE_SUITE_TEXT], local[IKE_TS_LIST_TEXT], remote[IKE_TS_LIST_TEXT];
 
 	ik_report(child->e, child->conn, &child->sa->remote,
 		  child->replaces ? IKE_INFO : IKE_NOTICE,

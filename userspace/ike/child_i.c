@@ -39,7 +39,7 @@ void ik_child_offer(struct ik_child *child, struct ike_builder *b, enum ike_ke_u
 static void report_one_pair(const struct ik_child *child)
 {
 	struct ik_slot *slot = ik_slot_of(child->conn, child->index);
-	char local[IKE_TS_TEXT], remote[IKE_TS_TEXT];
+	char local[IKE_TS_LIST_TEXT], remote[IKE_TS_LIST_TEXT];
 
 	if (slot)
 		slot->one_pair = true;
@@ -57,7 +57,8 @@ static void report_one_pair(const struct ik_child *child)
 static void report_refused(const struct ik_child *child, const struct ik_config *config,
 			   uint16_t type)
 {
-	char name[IKE_NAME_BUF], local[IKE_TS_TEXT], remote[IKE_TS_TEXT], policy[IKE_TEXT_SIZE / 2];
+	char name[IKE_NAME_BUF], local[IKE_TS_LIST_TEXT], remote[IKE_TS_LIST_TEXT],
+		policy[IKE_LIST_TEXT];
 	const char *what = config->c.children[child->index].name;
 	struct ike_engine *e = child->e;
 	const struct ik_conn *conn = child->conn;
@@ -97,7 +98,8 @@ static int broken(const struct ik_child *child, const char *why)
 static void report_narrowed(const struct ik_child *child, const struct ik_config *config,
 			    const struct ike_ts_list *local, const struct ike_ts_list *remote)
 {
-	char ours[IKE_TS_TEXT], theirs[IKE_TS_TEXT], our_part[IKE_TS_TEXT], their_part[IKE_TS_TEXT];
+	char ours[IKE_TS_LIST_TEXT], theirs[IKE_TS_LIST_TEXT], our_part[IKE_TS_LIST_TEXT],
+		their_part[IKE_TS_LIST_TEXT];
 
 	/* One that is rekeyed asks for what it has. */
 	if (child->replaces ||

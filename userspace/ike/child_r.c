@@ -4,6 +4,7 @@
  * They are installed before our answer leaves, so that the peer's first packet finds them.
  */
 #include "ike/state.h"
+#include "ike/text.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -56,23 +57,53 @@ static int pick(const struct ike_connection_config *c, const struct ike_ts_list 
 	return best;
 }
 
+/* The networks of all children, the peer's side first: as many as there is room for whole, but for those of the first one. */
+static void children_format(const struct ike_connection_config *c, char *buf, size_t size)
+{
+	char ours[2][IKE_TS_LIST_TEXT], one[2 * IKE_TS_LIST_TEXT + 8];
+	struct ike_text t = ike_text(buf, size);
+
+	for (size_t i = 0; i < c->n_children; i++) {
+		const struct ike_child_config *k = &c->children[i];
+		size_t before = t.len;
+
+		ike_ts_list_format(k->remote_ts, k->n_remote_ts, ours[0], sizeof(ours[0]));
+		ike_ts_list_format(k->local_ts, k->n_local_ts, ours[1], sizeof(ours[1]));
+		(void)snprintf(one, sizeof(one), "%s === %s", ours[0], ours[1]);
+		ike_text_add(&t, "%s%s", i ? ", or " : "", one);
+		if (!ike_text_fits(&t, before, i + 1 == c->n_children, c->n_children - i))
+			return;
+	}
+}
+
 static void report_ts(struct ik_sa *sa, const struct ike_ts_list *tsi,
 		      const struct ike_ts_list *tsr)
 {
-	const struct ike_connection_config *c = &sa->conn->config->c;
-	char theirs[2][IKE_TS_TEXT], ours[2][IKE_TS_TEXT];
+	char theirs[2][IKE_TS_LIST_TEXT], ours[2 * IKE_TS_LIST_TEXT + 64];
 
+	children_format(&sa->conn->config->c, ours, sizeof(ours));
 	ik_report(
 		sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-ts-unacceptable",
 		"our local_networks must be the peer's remote ones and the other way round",
-		"no common networks: the peer asks for %s === %s (its side first); configured is %s === %s%s",
+		"no common networks: the peer asks for %s === %s (its side first); configured is %s",
 		ike_ts_list_format(tsi->ts, tsi->n, theirs[0], sizeof(theirs[0])),
-		ike_ts_list_format(tsr->ts, tsr->n, theirs[1], sizeof(theirs[1])),
-		ike_ts_list_format(c->children[0].remote_ts, c->children[0].n_remote_ts, ours[0],
-				   sizeof(ours[0])),
-		ike_ts_list_format(c->children[0].local_ts, c->children[0].n_local_ts, ours[1],
-				   sizeof(ours[1])),
-		c->n_children > 1 ? " and others" : "");
+		ike_ts_list_format(tsr->ts, tsr->n, theirs[1], sizeof(theirs[1])), ours);
+}
+
+static void report_proposals(struct ik_sa *sa, const struct ike_sa_payload *offer,
+			     enum ike_ke_use ke_use, uint16_t sent_ke)
+{
+	const struct ike_policy *policy = sa->conn->config->c.esp_policy;
+	char offered[IKE_LIST_TEXT], allowed[IKE_LIST_TEXT], hint[IKE_TEXT_SIZE];
+
+	ik_report(
+		sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-no-proposal",
+		ik_lacking_hint(
+			"give both sides a policy with a common IPsec proposal, and the same PFS group or none",
+			ike_lacking(policy, offer, ke_use, sent_ke, 4), hint),
+		"no common IPsec proposal: the peer offers %s; we allow %s",
+		ike_offer_format(offer, offered, sizeof(offered)),
+		ike_policy_format(policy, allowed, sizeof(allowed)));
 }
 
 static int fault_set(struct ike_fault *fault, uint16_t type, const char *text, int r)
@@ -86,7 +117,6 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 		    bool *ret_narrowed, struct ik_child **ret, struct ike_fault *fault)
 {
 	const struct ike_connection_config *c = &sa->conn->config->c;
-	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64];
 	struct ike_ts_list tsi, tsr, local, remote;
 	struct ike_sa_payload offer;
 	struct ik_child *child;
@@ -102,12 +132,7 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 				 -EBADMSG);
 	}
 	if (ike_choose(c->esp_policy, &offer, ke_use, sent_ke, 4, ret_choice, fault) < 0) {
-		ik_report(
-			sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-no-proposal",
-			"give both sides a policy with a common IPsec proposal, and the same PFS group or none",
-			"no common IPsec proposal: the peer offers %s; we allow %s",
-			ike_offer_format(&offer, offered, sizeof(offered)),
-			ike_policy_format(c->esp_policy, policy, sizeof(policy)));
+		report_proposals(sa, &offer, ke_use, sent_ke);
 		return fault_set(fault, IKE_N_NO_PROPOSAL_CHOSEN, "no common proposal", -ENOENT);
 	}
 	if (ike_load_u32(ret_choice->spi.data) < 256) {

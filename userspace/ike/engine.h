@@ -52,6 +52,7 @@ enum {
 	IKE_TRUST_SIZE = 32,
 	IKE_NAME_SIZE = 32, /* of a connection or child, with its end: kept for each */
 	IKE_TEXT_SIZE = 512,
+	IKE_REPORT_SIZE = 3072, /* of a report: two lists with what is around them */
 	IKE_MAX_IDENTITY_TEXT = 256,
 };
 
@@ -292,8 +293,9 @@ struct ike_out_report {
 	enum ike_severity severity;
 	const char *event;
 	struct cg_endpoint remote;
-	char text[IKE_TEXT_SIZE]; /* what the peer sent, what was configured */
-	char hint[IKE_TEXT_SIZE]; /* what to change; may be empty */
+	const char *
+		text; /* what the peer sent, what was configured; less than IKE_REPORT_SIZE bytes */
+	const char *hint; /* what to change; less than IKE_TEXT_SIZE bytes, may be empty */
 };
 
 /* Keys of the original initiator and of the responder: SK_ei, SK_er with their salts, SK_ai, SK_ar (empty with an AEAD). */

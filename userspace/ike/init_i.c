@@ -174,7 +174,7 @@ void ik_init_resume(struct ik_sa *sa)
 __attribute__((format(printf, 2, 3))) static int unusable(struct ik_sa *sa, const char *format, ...)
 {
 	struct ik_setup *s = sa->setup;
-	char text[IKE_TEXT_SIZE / 2];
+	char text[2 * IKE_TEXT_SIZE];
 	va_list ap;
 
 	s->n_unusable++;
@@ -192,7 +192,7 @@ void ik_init_tell(struct ik_sa *sa)
 {
 	const struct ike_connection_config *c = &sa->config->c;
 	char remote[CG_ENDPOINT_SIZE], local[CG_ENDPOINT_SIZE], name[IKE_NAME_BUF],
-		policy[IKE_TEXT_SIZE / 2];
+		policy[IKE_LIST_TEXT];
 	uint16_t error = sa->setup->clear_error;
 
 	cg_endpoint_format(&sa->remote, remote);
@@ -215,7 +215,7 @@ void ik_init_tell(struct ik_sa *sa)
 				: "give both sides the same IKE proposals; if they have them, the peer's implementation is at fault, or somebody answers in its place",
 			"%s answered IKE_SA_INIT %u times with what cannot be used: %s; we offer %s",
 			remote, sa->setup->n_unusable, sa->setup->unusable,
-			ike_policy_format(c->ike_policy, policy, IKE_TEXT_SIZE / 4));
+			ike_policy_format(c->ike_policy, policy, sizeof(policy)));
 	else if (sa->setup->asked)
 		ik_report_failure(
 			sa, IKE_ERROR, "retransmit-timeout",
@@ -325,7 +325,7 @@ static int init_take(struct ik_sa *sa, const struct cg_endpoint *local,
 	struct ike_choice choice;
 	struct ike_nat nat = {};
 	struct ike_fault fault = {};
-	char theirs[IKE_TEXT_SIZE / 4], ke[2][IKE_NAME_BUF];
+	char theirs[IKE_TEXT_SIZE], ke[2][IKE_NAME_BUF];
 	const uint16_t sent = ike_dh_method(s->dh); /* s->ke may be what is to be sent next */
 	int r;
 

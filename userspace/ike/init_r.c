@@ -119,14 +119,23 @@ void ik_init_other_version(struct ike_engine *e, const struct cg_endpoint *local
 			  cg_endpoint_format(remote, peer), h->major, h->minor);
 }
 
-/* What connections allow, in the order they were tried in: as many as there is room for. */
-static void policies_format(struct ik_conn *const *conns, size_t n, char *buf, size_t size)
+/*
+ * What connections allow, in the order they were tried in: as many policies as there is room for whole, but for the first one. *ret_lacking: of the one that is nearest
+ * to the offer.
+ */
+static void policies_format(struct ik_conn *const *conns, size_t n,
+			    const struct ike_sa_payload *offer, enum ike_ke_use ke_use,
+			    uint16_t sent_ke, char *buf, size_t size, uint32_t *ret_lacking)
 {
-	enum { LEAST = 64 }; /* less says nothing */
+	char more[64], text[IKE_LIST_TEXT];
+	uint32_t best = 0;
 	size_t len = 0;
 
+	(void)snprintf(more, sizeof(more), ", or others (of %zu connections in all)", n);
+	buf[0] = '\0';
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_policy *policy = conns[i]->config->c.ike_policy;
+		uint32_t lacking;
 		size_t seen = 0;
 
 		/* Equal policies are shared. */
@@ -134,25 +143,31 @@ static void policies_format(struct ik_conn *const *conns, size_t n, char *buf, s
 			seen++;
 		if (seen < i)
 			continue;
-		if (len && size - len < LEAST) {
-			(void)snprintf(buf + len, size - len, ", or others");
-			return;
+		ike_policy_format(policy, text, size);
+		if (len && len + strlen(", or ") + strlen(text) + strlen(more) >= size) {
+			(void)snprintf(buf + len, size - len, "%s", more);
+			break;
 		}
-		if (len)
-			len += (size_t)snprintf(buf + len, size - len, ", or ");
-		len += strlen(ike_policy_format(policy, buf + len,
-						len + LEAST < size ? size - len - 16 : size - len));
+		/* The first one ends in time for there to be others. */
+		if (!len && n > 1)
+			ike_policy_format(policy, text, size - strlen(more));
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", or " : "", text);
+		lacking = ike_lacking(policy, offer, ke_use, sent_ke, 0);
+		if (lacking && (!best || __builtin_popcount(lacking) < __builtin_popcount(best)))
+			best = lacking;
 	}
+	*ret_lacking = best;
 }
 
 static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 			const struct cg_endpoint *remote, const struct ike_message *msg,
 			const struct ike_sa_payload *offer, struct ik_conn *const *conns, size_t n,
-			enum ike_ke_use ke_use, bool has_cookie)
+			enum ike_ke_use ke_use, uint16_t sent_ke, bool has_cookie)
 {
-	char offered[IKE_TEXT_SIZE / 2 - 64], policies[IKE_TEXT_SIZE / 2 - 64],
-		peer[CG_ENDPOINT_SIZE];
+	char offered[IKE_LIST_TEXT], policies[IKE_LIST_TEXT], peer[CG_ENDPOINT_SIZE],
+		hint[IKE_TEXT_SIZE];
 	bool additional = false;
+	uint32_t lacking;
 
 	if (has_cookie)
 		answer_clear(e, local, remote, msg, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
@@ -162,14 +177,14 @@ static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	for (size_t i = 0; i < n && ke_use == IKE_KE_USE_ONE; i++)
 		additional |= ike_policy_offers_addke(conns[i]->config->c.ike_policy);
-	policies_format(conns, n, policies, sizeof(policies));
-	ik_report_claimed(e, ik_conn_only(e, local, remote), remote, IKE_ERROR,
-			  "no-proposal-chosen",
-			  "give both sides a policy with at least one common IKE proposal",
-			  "no common IKE proposal: %s offers %s%s; we allow %s",
-			  cg_endpoint_format(remote, peer),
-			  ike_offer_format(offer, offered, sizeof(offered)),
-			  additional ? " and knows no IKE_INTERMEDIATE" : "", policies);
+	policies_format(conns, n, offer, ke_use, sent_ke, policies, sizeof(policies), &lacking);
+	ik_report_claimed(
+		e, ik_conn_only(e, local, remote), remote, IKE_ERROR, "no-proposal-chosen",
+		ik_lacking_hint("give both sides a policy with at least one common IKE proposal",
+				lacking, hint),
+		"no common IKE proposal: %s offers %s%s; we allow %s",
+		cg_endpoint_format(remote, peer), ike_offer_format(offer, offered, sizeof(offered)),
+		additional ? " and knows no IKE_INTERMEDIATE" : "", policies);
 }
 
 /* Is the initiator's cookie ours? */
@@ -424,7 +439,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		} else if (!ik_conn_awaited(e, local, remote, true)) {
 			/* Of one whose certificate is not here yet, or not good, another policy may be told later. */
 			no_proposal(e, local, remote, msg, &offer, candidates, n, ke_use,
-				    has_cookie);
+				    content.ke.method, has_cookie);
 		}
 		return;
 	}

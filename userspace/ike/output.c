@@ -252,6 +252,8 @@ void ik_out_report(struct ike_engine *e, const struct ike_out_report *report)
 	if (!o)
 		return;
 	o->out.report = *report;
+	o->out.report.text = out_copy(o, report->text, strlen(report->text) + 1);
+	o->out.report.hint = out_copy(o, report->hint, strlen(report->hint) + 1);
 	(void)out_queue(e, o);
 }
 

@@ -357,6 +357,70 @@ int ike_choose(const struct ike_policy *policy, const struct ike_sa_payload *off
 		      "none of the proposals is allowed by the policy");
 }
 
+#define LACKS(type) (UINT32_C(1) << (type))
+
+/* Integrity is lacking where both have some; where one has none, the ciphers are of different kinds. */
+static bool lacks_integ(const struct ike_policy_proposal *p, struct offered o, struct ike_choice *c)
+{
+	return policy_has_type(p, IKE_TRANSFORM_INTEG) && offer_has_type(o, IKE_TRANSFORM_INTEG) &&
+	       !pick(p, o, IKE_TRANSFORM_INTEG, c, &c->suite.integ);
+}
+
+/* What keeps a proposal of the policy from fitting one of the offer: as in fits(), type by type. */
+static uint32_t lacking(uint8_t protocol, const struct ike_policy_proposal *p, struct offered o,
+			enum ike_ke_use ke_use, uint16_t sent_ke)
+{
+	struct ike_choice c = {.suite.protocol = protocol};
+	uint32_t ret = 0;
+
+	for (size_t i = 0; i < o.n; i++)
+		if (!type_belongs(protocol, o.t[i].type))
+			ret |= LACKS(0);
+	if (!pick_encr(p, o, &c)) {
+		ret |= LACKS(IKE_TRANSFORM_ENCR);
+		if (lacks_integ(p, o, &c))
+			ret |= LACKS(IKE_TRANSFORM_INTEG);
+	} else if (!pick_integ(p, o, &c)) {
+		ret |= LACKS(IKE_TRANSFORM_INTEG);
+	}
+	if (protocol == IKE_PROTOCOL_IKE && !pick(p, o, IKE_TRANSFORM_PRF, &c, &c.suite.prf))
+		ret |= LACKS(IKE_TRANSFORM_PRF);
+	if (!pick_ke(p, o, protocol, ke_use, sent_ke, &c))
+		ret |= LACKS(IKE_TRANSFORM_KE);
+	if (protocol == IKE_PROTOCOL_ESP && !pick_esn(p, o, &c))
+		ret |= LACKS(IKE_TRANSFORM_ESN);
+	for (uint8_t type = IKE_TRANSFORM_ADDKE1; type <= IKE_TRANSFORM_ADDKE7; type++) {
+		bool none = policy_allows_none(p, type) &&
+			    (!offer_has_type(o, type) || offer_has(o, type, IKE_KE_NONE, 0));
+		uint16_t ke;
+
+		if (ke_use != IKE_KE_USE_NEVER && !none &&
+		    (ke_use == IKE_KE_USE_ONE || !pick(p, o, type, &c, &ke)))
+			ret |= LACKS(type);
+	}
+	return ret;
+}
+
+uint32_t ike_lacking(const struct ike_policy *policy, const struct ike_sa_payload *offer,
+		     enum ike_ke_use ke_use, uint16_t sent_ke, size_t spi_len)
+{
+	uint32_t best = 0;
+
+	for (size_t i = 0; i < policy->n; i++)
+		for (size_t j = 0; j < offer->n_proposals; j++) {
+			const struct ike_proposal *theirs = &offer->proposals[j];
+			struct offered o = {.t = &offer->transforms[theirs->first], .n = theirs->n};
+			uint32_t one;
+
+			if (theirs->protocol != policy->protocol || theirs->spi.len != spi_len)
+				continue;
+			one = lacking(policy->protocol, &policy->proposals[i], o, ke_use, sent_ke);
+			if (one && (!best || __builtin_popcount(one) < __builtin_popcount(best)))
+				best = one;
+		}
+	return best;
+}
+
 void ike_build_choice(struct ike_builder *b, const struct ike_choice *choice, struct ike_view spi)
 {
 	ike_build_begin(b, IKE_PAYLOAD_SA, false);

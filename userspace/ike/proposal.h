@@ -114,15 +114,26 @@ int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use, ui
 		     struct ike_fault *fault);
 
 /*
- * Texts, truncated to size; all return buf.
+ * Which types of transforms would have to change for a choice: those of the two proposals, of the policy and of the offer, that lack the fewest. A bit
+ * each, 1 << IKE_TRANSFORM_ENCR and so on, and 1 << 0 for types that are not known; 0 if there is nothing to compare.
+ */
+uint32_t ike_lacking(const struct ike_policy *policy, const struct ike_sa_payload *offer,
+		     enum ike_ke_use ke_use, uint16_t sent_ke, size_t spi_len);
+
+/*
+ * Texts, truncated to size, lists after a transform, with the number of those left out; all return buf.
  * Suite: "AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE25519", ESP: "AES_GCM_16-256/ESN"; additional key exchanges follow
  * the first one as "ADDKE1_ECP_384".
  * Lists: proposals separated by ", ", alternatives of a type by "+".
  */
 #define IKE_SUITE_TEXT 256
+#define IKE_LIST_TEXT  1280
 const char *ike_suite_format(const struct ike_suite *suite, char *buf, size_t size);
 const char *ike_policy_format(const struct ike_policy *policy, char *buf, size_t size);
 const char *ike_offer_format(const struct ike_sa_payload *offer, char *buf, size_t size);
+/* "KE", "ENCR and KE", of what ike_lacking() returned. */
+#define IKE_LACKING_TEXT 128
+const char *ike_lacking_format(uint32_t lacking, char *buf, size_t size);
 
 /* "AES_GCM_16-256", "PRF_HMAC_SHA2_384", "ECP_384", "ADDKE1_ECP_384", "NO_ADDKE1", …: 0, or -ENOENT. Without regard to case. */
 int ike_policy_transform_parse(const char *text, struct ike_policy_transform *ret);

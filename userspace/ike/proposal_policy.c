@@ -223,8 +223,15 @@ const char *ike_suite_format(const struct ike_suite *suite, char *buf, size_t si
 	return buf;
 }
 
-/* The transforms of one type after another: "A+B/C/D+E". */
-static void add_transforms(struct ike_text *t, const struct ike_transform *transforms, size_t n)
+/* A list of proposals on its way into a text. */
+struct listing {
+	struct ike_text t;
+	size_t left; /* transforms that are still to come */
+};
+
+/* The transforms of one type after another: "A+B/C/D+E". False when there was no room for all. */
+static bool add_transforms(struct listing *l, const char *before,
+			   const struct ike_transform *transforms, size_t n)
 {
 	static const uint8_t order[] = {IKE_TRANSFORM_ENCR,   IKE_TRANSFORM_INTEG,
 					IKE_TRANSFORM_PRF,    IKE_TRANSFORM_KE,
@@ -240,52 +247,79 @@ static void add_transforms(struct ike_text *t, const struct ike_transform *trans
 		for (size_t i = 0; i < n; i++) {
 			uint8_t type = transforms[i].type;
 			bool in_order = memchr(order, type, sizeof(order)) != NULL;
+			size_t len = l->t.len;
 
 			/* Last of all, the types that have no place in that order. */
 			if (k < ARRAY_SIZE(order) ? type != order[k] : in_order)
 				continue;
-			ike_text_add(t, "%s", of_type ? "+" : any ? "/" : "");
-			add_transform(t, type, transforms[i].id, transforms[i].key_bits);
+			ike_text_add(&l->t, "%s", of_type ? "+" : any ? "/" : before);
+			add_transform(&l->t, type, transforms[i].id, transforms[i].key_bits);
+			if (!ike_text_fits(&l->t, len, l->left == 1, l->left))
+				return false;
+			l->left--;
 			of_type = any = true;
 		}
 	}
 	if (!any)
-		ike_text_add(t, "(empty)");
+		ike_text_add(&l->t, "%s(empty)", before);
+	return true;
 }
 
 const char *ike_policy_format(const struct ike_policy *policy, char *buf, size_t size)
 {
-	struct ike_text t = ike_text(buf, size);
+	struct listing l = {.t = ike_text(buf, size)};
+	size_t n = MIN(policy->n, (size_t)IKE_POLICY_PROPOSALS);
 
-	for (size_t i = 0; i < policy->n && i < IKE_POLICY_PROPOSALS; i++) {
+	for (size_t i = 0; i < n; i++)
+		l.left += MIN(policy->proposals[i].n, (size_t)IKE_POLICY_TRANSFORMS);
+	for (size_t i = 0; i < n; i++) {
 		const struct ike_policy_proposal *p = &policy->proposals[i];
 		struct ike_transform transforms[IKE_POLICY_TRANSFORMS];
-		size_t n = MIN(p->n, (size_t)IKE_POLICY_TRANSFORMS);
+		size_t n_transforms = MIN(p->n, (size_t)IKE_POLICY_TRANSFORMS);
 
-		for (size_t j = 0; j < n; j++)
+		for (size_t j = 0; j < n_transforms; j++)
 			transforms[j] = (struct ike_transform){
 				.type = p->transforms[j].type,
 				.id = p->transforms[j].id,
 				.key_bits = p->transforms[j].key_bits};
-		ike_text_add(&t, "%s", i > 0 ? ", " : "");
-		add_transforms(&t, transforms, n);
+		if (!add_transforms(&l, i > 0 ? ", " : "", transforms, n_transforms))
+			break;
 	}
 	return buf;
 }
 
 const char *ike_offer_format(const struct ike_sa_payload *offer, char *buf, size_t size)
 {
-	struct ike_text t = ike_text(buf, size);
+	struct listing l = {.t = ike_text(buf, size)};
 
+	for (size_t i = 0; i < offer->n_proposals; i++)
+		l.left += offer->proposals[i].n;
 	for (size_t i = 0; i < offer->n_proposals; i++) {
 		const struct ike_proposal *p = &offer->proposals[i];
-		char name[IKE_NAME_BUF];
+		char name[IKE_NAME_BUF], before[IKE_NAME_BUF + 8];
+		bool ours = p->protocol == IKE_PROTOCOL_IKE || p->protocol == IKE_PROTOCOL_ESP;
 
-		ike_text_add(&t, "%s", i > 0 ? ", " : "");
-		if (p->protocol != IKE_PROTOCOL_IKE && p->protocol != IKE_PROTOCOL_ESP)
-			ike_text_add(&t,
-				     "%s:", ike_name_str(&ike_names_protocol, p->protocol, name));
-		add_transforms(&t, &offer->transforms[p->first], p->n);
+		(void)snprintf(before, sizeof(before), "%s%s%s", i > 0 ? ", " : "",
+			       ours ? "" : ike_name_str(&ike_names_protocol, p->protocol, name),
+			       ours ? "" : ":");
+		if (!add_transforms(&l, before, &offer->transforms[p->first], p->n))
+			break;
+	}
+	return buf;
+}
+
+const char *ike_lacking_format(uint32_t lacking, char *buf, size_t size)
+{
+	struct ike_text t = ike_text(buf, size);
+
+	for (unsigned type = 0; type < 32; type++) {
+		if (!(lacking & UINT32_C(1) << type))
+			continue;
+		lacking &= ~(UINT32_C(1) << type);
+		if (t.len)
+			ike_text_add(&t, "%s", lacking ? ", " : " and ");
+		ike_text_add(&t, "%s",
+			     type ? ike_name(&ike_names_transform_type, type) : "another type");
 	}
 	return buf;
 }

@@ -418,7 +418,7 @@ static void failed(struct ik_sa *sa, struct ik_sa *heir)
 static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir,
 		    const struct ike_notify *error)
 {
-	char name[IKE_NAME_BUF], policy[IKE_TEXT_SIZE / 2];
+	char name[IKE_NAME_BUF], policy[IKE_LIST_TEXT];
 
 	if (error->type == IKE_N_INVALID_KE_PAYLOAD && error->data.len == 2 &&
 	    x->task.ke_retries < IK_MAX_KE_RETRIES) {
@@ -576,12 +576,25 @@ static bool child_work(const struct ik_sa *sa)
 	return sa->active && ik_task_about_child(sa->active->task.kind);
 }
 
+static void report_proposals(const struct ik_sa *sa, const struct ike_sa_payload *offer,
+			     uint16_t sent_ke)
+{
+	const struct ike_policy *policy = sa->conn->config->c.ike_policy;
+	char offered[IKE_LIST_TEXT], allowed[IKE_LIST_TEXT], hint[IKE_TEXT_SIZE];
+
+	ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-refused",
+		  ik_lacking_hint("give both sides a policy with at least one common IKE proposal",
+				  ike_lacking(policy, offer, IKE_KE_USE_POLICY, sent_ke, 8), hint),
+		  "no common IKE proposal to rekey: the peer offers %s; we allow %s",
+		  ike_offer_format(offer, offered, sizeof(offered)),
+		  ike_policy_format(policy, allowed, sizeof(allowed)));
+}
+
 void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content)
 {
 	struct ike_engine *e = sa->e;
 	const struct ike_connection_config *c = &sa->conn->config->c;
 	struct ik_sa *own = ik_sa_find(e, sa->own_new), *heir;
-	char offered[IKE_TEXT_SIZE / 2 - 64], policy[IKE_TEXT_SIZE / 2 - 64];
 	uint8_t nonce[IKE_NONCE_SIZE], buf[8], shared[IKE_DH_SHARED_MAX];
 	struct ike_view ours = IKE_VIEW(nonce, sizeof(nonce));
 	struct ike_sa_payload offer;
@@ -610,11 +623,7 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	}
 	if (ike_choose(c->ike_policy, &offer, IKE_KE_USE_POLICY, content->ke.method, 8, &choice,
 		       NULL) < 0) {
-		ik_report(e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-refused",
-			  "give both sides a policy with at least one common IKE proposal",
-			  "no common IKE proposal to rekey: the peer offers %s; we allow %s",
-			  ike_offer_format(&offer, offered, sizeof(offered)),
-			  ike_policy_format(c->ike_policy, policy, sizeof(policy)));
+		report_proposals(sa, &offer, content->ke.method);
 		refuse(sa, id, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
 		return;
 	}

@@ -23,18 +23,22 @@ __attribute__((format(printf, 8, 0))) static void report(struct ike_engine *e,
 							 const char *event, const char *hint,
 							 const char *format, va_list ap)
 {
+	char said[IKE_REPORT_SIZE], advice[IKE_TEXT_SIZE];
 	struct ike_out_report r = {
 		.connection = conn ? conn->config->c.id : 0,
 		.claimed = claimed,
 		.severity = severity,
 		.event = event,
 		.remote = remote ? *remote : (struct cg_endpoint){},
+		.text = said,
+		.hint = advice,
 	};
 
-	(void)vsnprintf(r.text, sizeof(r.text), format, ap);
-	(void)snprintf(r.hint, sizeof(r.hint), "%s", hint ? hint : "");
-	printable(r.text);
-	printable(r.hint);
+	if (vsnprintf(said, sizeof(said), format, ap) >= (int)sizeof(said))
+		memcpy(said + sizeof(said) - sizeof("..."), "...", sizeof("..."));
+	(void)snprintf(advice, sizeof(advice), "%s", hint ? hint : "");
+	printable(said);
+	printable(advice);
 	ik_out_report(e, &r);
 }
 
@@ -78,6 +82,18 @@ void ik_report_moved(const struct ik_sa *sa, const char *who)
 		  "%s moved: IKE and Child SAs are now between %s and %s%s", who,
 		  cg_endpoint_format(&sa->local, local), cg_endpoint_format(&sa->remote, remote),
 		  sa->udp ? ", ESP in UDP" : "");
+}
+
+const char *ik_lacking_hint(const char *what, uint32_t lacking, char hint[IKE_TEXT_SIZE])
+{
+	char types[IKE_LACKING_TEXT];
+
+	if (lacking)
+		(void)snprintf(hint, IKE_TEXT_SIZE, "%s: the nearest two have no %s in common",
+			       what, ike_lacking_format(lacking, types, sizeof(types)));
+	else
+		(void)snprintf(hint, IKE_TEXT_SIZE, "%s", what);
+	return hint;
 }
 
 const char ik_not_now_hint[] =

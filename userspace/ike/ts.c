@@ -349,9 +349,13 @@ const char *ike_ts_list_format(const struct ike_ts *ts, size_t n, char *buf, siz
 	struct ike_text t = ike_text(buf, size);
 
 	for (size_t i = 0; i < n; i++) {
+		size_t before = t.len;
+
 		if (i > 0)
 			ike_text_add(&t, ", ");
 		add_ts(&t, &ts[i]);
+		if (!ike_text_fits(&t, before, i + 1 == n, n - i))
+			break;
 	}
 	return buf;
 }

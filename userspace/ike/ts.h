@@ -78,7 +78,8 @@ enum ike_narrowing ike_ts_narrow(const struct ike_ts *offer, size_t n_offer,
 				 const struct ike_ts *policy, size_t n_policy,
 				 struct ike_ts_list *ret);
 
-/* "10.1.0.0/16", "10.1.0.5-10.1.0.9[tcp/443]", "::/0[icmpv6/128-129]": truncated; return buf. */
-#define IKE_TS_TEXT 128
+/* "10.1.0.0/16", "10.1.0.5-10.1.0.9[tcp/443]", "::/0[icmpv6/128-129]": truncated, a list after a selector, with the number of those left out; return buf. */
+#define IKE_TS_TEXT	 128
+#define IKE_TS_LIST_TEXT 640 /* has 32 IPv4 networks */
 const char *ike_ts_format(const struct ike_ts *ts, char *buf, size_t size);
 const char *ike_ts_list_format(const struct ike_ts *ts, size_t n, char *buf, size_t size);

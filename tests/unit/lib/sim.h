@@ -86,7 +86,7 @@ struct sim_report {
 	bool claimed;
 	enum ike_severity severity;
 	char event[48];
-	char text[IKE_TEXT_SIZE], hint[IKE_TEXT_SIZE];
+	char *text, *hint; /* in one piece of memory, which is text's */
 	ike_time at;
 };
 

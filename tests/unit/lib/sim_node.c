@@ -380,8 +380,12 @@ static void keep_report(struct sim_node *n, const struct ike_out_report *o)
 	r->severity = o->severity;
 	r->at = n->sim->now;
 	(void)snprintf(r->event, sizeof(r->event), "%s", o->event);
-	(void)snprintf(r->text, sizeof(r->text), "%s", o->text);
-	(void)snprintf(r->hint, sizeof(r->hint), "%s", o->hint);
+	assert_true(strlen(o->text) < IKE_REPORT_SIZE && strlen(o->hint) < IKE_TEXT_SIZE);
+	free(r->text);
+	r->text = malloc(strlen(o->text) + strlen(o->hint) + 2);
+	assert_non_null(r->text);
+	r->hint = stpcpy(r->text, o->text) + 1;
+	(void)strcpy(r->hint, o->hint);
 	if (getenv("SIM_TRACE"))
 		print_message("%10.6f %s: %s: %s [%s]\n", (double)n->sim->now / SIM_S, n->name,
 			      r->event, r->text, r->hint);
@@ -485,6 +489,8 @@ void sim_node_free(struct sim_node *n)
 	ike_engine_free(n->engine);
 	for (size_t i = 0; i < IKE_MAX_CERTS; i++)
 		free(n->chain[i]);
+	for (size_t i = 0; i < SIM_MAX_REPORTS; i++)
+		free(n->reports[i].text);
 	free(n->nonces);
 	free(n->bindings);
 	free(n->places);
