@@ -4,9 +4,9 @@
  * protocol 50.
  *
  * A socket handed over by fd stays the user's: closing it unbinds it. The module sets
- * encap_rcv and encap_destroy and keeps a reference to the struct sock that goes at once when the
+ * encap_rcv and encap_destroy and keeps a reference to the struct sock that goes soon after the
  * socket is closed. When that happens while tunnels use it, a kernel socket without a
- * namespace reference is bound to the same address and serves on. It allows
+ * namespace reference is bound to the same address before it is left, and serves on. It allows
  * address and port reuse as the user's did, so that the daemon's next socket can be bound
  * beside it and handed over.
  */
@@ -40,7 +40,7 @@ struct cg_socket {
 	 * stands in, or will. smp_load_acquire() without the lock.
 	 */
 	bool orphan;
-	unsigned long pause, retry;	/* jiffies: our own could not be had; how long and until when */
+	unsigned long pause, retry;	/* our own could not be had: for how long, until when */
 	struct delayed_work watch;	/* see socket.c */
 	u32 users;			/* tunnels, under cg_net.lock */
 	struct rcu_head rcu;

@@ -84,7 +84,7 @@ static bool is_candidate(const struct cg_net *cgn, struct sk_buff *skb, unsigned
 	return summed || sum_is_right(cgn, skb, hlen, v6);
 }
 
-/* @sk, or NULL, is what UDP would find. Nobody is there, or who may be handed over in place of @s? */
+/* UDP would find @sk, or NULL. Is nobody there, or who may be handed over in place of @s? */
 static bool may_follow(const struct cg_socket *s, const struct sock *sk)
 {
 	return !sk || (!READ_ONCE(udp_sk(sk)->encap_type) && sk->sk_state != TCP_ESTABLISHED &&

@@ -160,14 +160,12 @@ static void detach(struct cg_socket *s)
 	let_go(s);
 }
 
-/*
- * With false, who finds it no orphan any more finds that the user's socket serves. Under
- * cg_net.lock.
- */
+/* Under cg_net.lock. */
 static void set_orphan(struct cg_socket *s, bool orphan)
 {
 	if (s->orphan != orphan)
 		WRITE_ONCE(s->cgn->n_orphans, s->cgn->n_orphans + (orphan ? 1 : -1));
+	/* who finds it no orphan any more finds that the user's socket serves: orphan_of() */
 	smp_store_release(&s->orphan, orphan);
 }
 
