@@ -50,7 +50,7 @@ int cg_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		goto drop;
 	if (!marker) {
 		why = CG_DROP_QUEUE;
-		if (s->own)
+		if (READ_ONCE(s->own))
 			goto drop;	/* nobody reads our own socket */
 		return 1;
 	}

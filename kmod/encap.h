@@ -4,9 +4,9 @@
  * protocol 50.
  *
  * A socket handed over by fd stays the user's: closing it unbinds it. The module sets
- * encap_rcv and encap_destroy and keeps a reference to the struct sock that goes at once when the
+ * encap_rcv and encap_destroy and keeps a reference to the struct sock that goes soon after the
  * socket is closed. When that happens while tunnels use it, a kernel socket without a
- * namespace reference is bound to the same address and serves on. It allows
+ * namespace reference is bound to the same address before it is left, and serves on. It allows
  * address and port reuse as the user's did, so that the daemon's next socket can be bound
  * beside it and handed over.
  */
@@ -24,6 +24,7 @@ struct cg_socket {
 	struct cg_net *cgn;
 	struct sock *sk;		/* the user's or our own, a reference; NULL: neither */
 	struct socket *own;		/* kernel socket, NULL while the user's serves */
+	struct sock *leaving;		/* was closed and serves until it has left its port, too */
 	sa_family_t family;
 	__be16 port;
 	union cg_ip local;		/* any: all addresses */
@@ -34,7 +35,12 @@ struct cg_socket {
 	kuid_t uid;
 
 	atomic64_t drops[CG_DROP_MAX];	/* of datagrams that no SA can answer for */
-	bool lost;			/* the user's socket went: watch makes our own */
+	/*
+	 * The user's socket has gone or was changed, and none was handed over since: our own
+	 * stands in, or will. smp_load_acquire() without the lock.
+	 */
+	bool orphan;
+	unsigned long pause, retry;	/* our own could not be had: for how long, until when */
 	struct delayed_work watch;	/* see socket.c */
 	u32 users;			/* tunnels, under cg_net.lock */
 	struct rcu_head rcu;

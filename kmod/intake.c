@@ -10,6 +10,10 @@
  * ours, nothing is wrong with the checksum, the socket's IPsec policy admits it, and all packets
  * of a train are for one SA of ours. Everything else goes on to UDP, which splits trains as ever.
  *
+ * While a user's socket has gone and none was handed over in its place, what is for an SA whose
+ * tunnel uses it is taken if UDP would find nobody, or a socket that may be handed over: see
+ * orphan_of().
+ *
  * The hook runs in an RCU read section, and sockets are detached before a grace
  * period is waited for: a struct cg_socket that is found here stays while we are.
  */
@@ -48,6 +52,13 @@ static bool is_unconfirmed(struct sk_buff *skb)
 #endif
 }
 
+/* Is the checksum of a single datagram right? Here only while encap_rcv may be missing. */
+static bool sum_is_right(const struct cg_net *cgn, struct sk_buff *skb, unsigned int hlen, bool v6)
+{
+	return READ_ONCE(cgn->n_orphans) && !skb_is_gso(skb) &&
+	       !nf_checksum(skb, NF_INET_LOCAL_IN, hlen, IPPROTO_UDP, v6 ? AF_INET6 : AF_INET);
+}
+
 /*
  * Could it be a datagram or a train for us that UDP would find nothing wrong with? @hlen: bytes of
  * IP header, which is all there is before UDP.
@@ -68,9 +79,45 @@ static bool is_candidate(const struct cg_net *cgn, struct sk_buff *skb, unsigned
 		return false;
 	/* RFC 3948 section 2.1: none with IPv4, which IPv6 has no word for */
 	summed = skb->ip_summed == CHECKSUM_PARTIAL || skb->ip_summed == CHECKSUM_UNNECESSARY;
-	if (uh->check ? !summed : v6 || train)
-		return false;
-	return !is_unconfirmed(skb);
+	if (!uh->check)
+		return !v6 && !train;
+	return summed || sum_is_right(cgn, skb, hlen, v6);
+}
+
+/* UDP would find @sk, or NULL. Is nobody there, or who may be handed over in place of @s? */
+static bool may_follow(const struct cg_socket *s, const struct sock *sk)
+{
+	return !sk || (!READ_ONCE(udp_sk(sk)->encap_type) && sk->sk_state != TCP_ESTABLISHED &&
+		       uid_eq(sk->sk_uid, s->uid));
+}
+
+/*
+ * @skb, a candidate for @local with UDP's data at @off, for which UDP would find @sk, none of ours,
+ * or NULL. The socket of the tunnel that it is for, if that has lost its user's and would get it.
+ * Others' sockets keep what they get. Connection tracking does not enter the first packet of a
+ * connection that is taken here, but the next.
+ */
+static const struct cg_socket *orphan_of(struct cg_net *cgn, const struct sk_buff *skb,
+					 unsigned int off, const struct sock *sk,
+					 sa_family_t family, const union cg_ip *local,
+					 int dif, int sdif)
+{
+	const struct cg_socket *s;
+	const struct cg_sa *sa;
+	__be32 spi;
+
+	if (likely(!READ_ONCE(cgn->n_orphans)) || !cg_peek_spi(skb, off, &spi) || !spi)
+		return NULL;
+	sa = cg_sa_find_in(cgn, spi);
+	if (!sa || sa->tunnel->encap != CERTGATE_ENCAP_UDP)
+		return NULL;
+	s = rcu_dereference(sa->tunnel->socket);
+	/* who is no orphan any more has a socket by now, which UDP will find */
+	if (!s || !smp_load_acquire(&s->orphan) || !may_follow(s, sk) ||
+	    !cg_socket_serves(s, family, local, udp_hdr(skb)->dest) ||
+	    !udp_sk_bound_dev_eq(cgn->net, s->bound_if, dif, sdif))
+		return NULL;
+	return s;
 }
 
 /* The SPI that all packets of the train from @off on have, 0 if there is no such. */
@@ -96,16 +143,15 @@ static __be32 common_spi(const struct sk_buff *skb, unsigned int off)
 	return common;
 }
 
-/* @skb, a candidate with @hlen bytes of IP header, is for @sk, whose policy admits it. */
+/* @skb, a candidate with @hlen bytes of IP header, is for @s, and a policy admits it. */
 static unsigned int take(struct cg_net *cgn, struct sk_buff *skb, unsigned int hlen,
-			 const struct sock *sk, struct udp_mib __percpu *mib)
+			 const struct cg_socket *s, struct udp_mib __percpu *mib)
 {
 	unsigned int off = hlen + sizeof(struct udphdr), n;
-	const struct cg_socket *s = cg_socket_of(sk);
 	const struct cg_sa *sa;
 	__be32 spi;
 
-	if (!s || READ_ONCE(cgn->exiting))
+	if (READ_ONCE(cgn->exiting))
 		return NF_ACCEPT;
 	if (!skb_is_gso(skb)) {
 		/* IKE's marker is no SPI, and a keepalive has none */
@@ -134,7 +180,9 @@ static unsigned int intake4(void *priv, struct sk_buff *skb, const struct nf_hoo
 	const struct iphdr *iph = ip_hdr(skb);
 	struct cg_net *cgn = cg_net(state->net);
 	unsigned int hlen = iph->ihl * 4;
+	const struct cg_socket *s;
 	const struct udphdr *uh;
+	union cg_ip local = {};
 	struct sock *sk;
 
 	if (iph->protocol != IPPROTO_UDP || !is_candidate(cgn, skb, hlen, false))
@@ -143,9 +191,17 @@ static unsigned int intake4(void *priv, struct sk_buff *skb, const struct nf_hoo
 	uh = udp_hdr(skb);
 	sk = __udp4_lib_lookup(state->net, iph->saddr, uh->source, iph->daddr, uh->dest,
 			       inet_iif(skb), inet_sdif(skb), cg_udp_table(state->net), skb);
-	if (!sk || !xfrm4_policy_check(sk, XFRM_POLICY_IN, skb))
+	s = sk ? cg_socket_of(sk) : NULL;
+	if (unlikely(!s)) {
+		local.v4 = iph->daddr;
+		s = orphan_of(cgn, skb, hlen + sizeof(*uh), sk, AF_INET, &local,
+			      inet_iif(skb), inet_sdif(skb));
+	} else if (is_unconfirmed(skb)) {
 		return NF_ACCEPT;
-	return take(cgn, skb, hlen, sk, state->net->mib.udp_statistics);
+	}
+	if (!s || !xfrm4_policy_check(sk, XFRM_POLICY_IN, skb))
+		return NF_ACCEPT;
+	return take(cgn, skb, hlen, s, state->net->mib.udp_statistics);
 }
 
 static unsigned int intake6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
@@ -153,7 +209,9 @@ static unsigned int intake6(void *priv, struct sk_buff *skb, const struct nf_hoo
 	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
 	struct cg_net *cgn = cg_net(state->net);
 	const unsigned int hlen = sizeof(*ip6h);
+	const struct cg_socket *s;
 	const struct udphdr *uh;
+	union cg_ip local;
 	struct sock *sk;
 
 	if (ip6h->nexthdr != IPPROTO_UDP || !is_candidate(cgn, skb, hlen, true))
@@ -162,9 +220,17 @@ static unsigned int intake6(void *priv, struct sk_buff *skb, const struct nf_hoo
 	uh = udp_hdr(skb);
 	sk = __udp6_lib_lookup(state->net, &ip6h->saddr, uh->source, &ip6h->daddr, uh->dest,
 			       inet6_iif(skb), inet6_sdif(skb), cg_udp_table(state->net), skb);
-	if (!sk || !xfrm6_policy_check(sk, XFRM_POLICY_IN, skb))
+	s = sk ? cg_socket_of(sk) : NULL;
+	if (unlikely(!s)) {
+		local.v6 = ip6h->daddr;
+		s = orphan_of(cgn, skb, hlen + sizeof(*uh), sk, AF_INET6, &local,
+			      inet6_iif(skb), inet6_sdif(skb));
+	} else if (is_unconfirmed(skb)) {
 		return NF_ACCEPT;
-	return take(cgn, skb, hlen, sk, state->net->mib.udp_stats_in6);
+	}
+	if (!s || !xfrm6_policy_check(sk, XFRM_POLICY_IN, skb))
+		return NF_ACCEPT;
+	return take(cgn, skb, hlen, s, state->net->mib.udp_stats_in6);
 }
 
 static const struct nf_hook_ops hooks[] = {

@@ -4,10 +4,15 @@
  * in for them when they are gone while tunnels use them.
  *
  * The module keeps a reference to the user's struct sock, but nothing of its file: a close is
- * noticed by encap_destroy, and the reference, which keeps the namespace alive, goes then.
+ * noticed by encap_destroy, and the reference, which keeps the namespace alive, goes soon after.
  * Whoever else holds the socket can change its handler with
  * setsockopt(UDP_ENCAP), and with handler 0 encap_destroy is not called: so each
  * socket is looked at once a second, too.
+ *
+ * No packet is lost when one takes the place of another: both serve for as long as both have the
+ * port. encap_destroy comes before a closed socket leaves its port, and is kept until ours has it.
+ * Where that cannot be, and when the next user has bound his socket but has not handed it over
+ * yet, the intake takes what is for tunnels (struct cg_socket.orphan).
  *
  * A user can keep his socket's lock for ever: a sender that waits for room in its buffer, or for
  * a page that somebody else provides, has it meanwhile. So nobody waits for it here: neither
@@ -29,7 +34,12 @@
 #define ENCAP_TYPE	1	/* none of the UDP_ENCAP_* that others look for */
 #define PATIENCE	(HZ / 4)	/* with a user who has his socket's lock for a moment */
 
+/* Our own socket could not be bound: until it is tried again, the first time and at last. */
+#define RETRY_FIRST	(HZ / 8)
+#define RETRY_LAST	(8 * HZ)
+
 static void watch_work(struct work_struct *work);
+static void encap_destroy(struct sock *sk);
 
 static bool is_ours(const struct sock *sk)
 {
@@ -47,18 +57,6 @@ struct cg_socket *cg_socket_of(const struct sock *sk)
 static void watch_soon(struct cg_socket *s, unsigned long delay)
 {
 	mod_delayed_work(cg_wq, &s->watch, delay);
-}
-
-/* The socket is being closed. Process context; the socket is locked or not. */
-static void encap_destroy(struct sock *sk)
-{
-	struct cg_socket *s;
-
-	rcu_read_lock();
-	s = rcu_dereference_sk_user_data(sk);
-	if (s)
-		watch_soon(s, 0);
-	rcu_read_unlock();
 }
 
 /* lock_sock() if nobody has the lock; release_sock() follows. */
@@ -89,16 +87,17 @@ static bool lock_sock_soon(struct sock *sk)
 	return true;
 }
 
-/* Let @s serve @sk. Both under lock: cg_net.lock and the socket's. */
-static void attach(struct cg_socket *s, struct sock *sk)
+/*
+ * @sk is to serve @s; the reference that is taken is for the caller to keep. @destroy: is called
+ * when it is closed. Under cg_net.lock and the socket's.
+ */
+static void hook(struct cg_socket *s, struct sock *sk, void (*destroy)(struct sock *sk))
 {
 	struct udp_sock *up = udp_sk(sk);
 
 	sock_hold(sk);
-	s->sk = sk;
-	s->lost = false;
 	rcu_assign_sk_user_data(sk, s);
-	WRITE_ONCE(up->encap_destroy, encap_destroy);
+	WRITE_ONCE(up->encap_destroy, destroy);
 	WRITE_ONCE(up->encap_err_lookup, cg_encap_err_lookup);
 	WRITE_ONCE(up->encap_rcv, cg_encap_rcv);
 	smp_wmb();	/* the type is what makes the core look at the others */
@@ -107,19 +106,15 @@ static void attach(struct cg_socket *s, struct sock *sk)
 }
 
 /*
- * The reverse, as far as others have not replaced it. Packets under way still see @s. Without the
- * socket's lock: who wants to take the socket over waits for its user data, which goes last, and
- * setsockopt(UDP_ENCAP), which asks for nothing, replaces the handler before or after us. Nobody
- * but attach() sets what is ours. Under cg_net.lock.
+ * The reverse, as far as others have not replaced it. Packets under way still see whom it served.
+ * Without the socket's lock: who wants to take the socket over waits for its user data, which goes
+ * last, and setsockopt(UDP_ENCAP), which asks for nothing, replaces the handler before or after
+ * us. Nobody but hook() sets what is ours. Under cg_net.lock.
  */
-static void unhook(struct cg_socket *s)
+static void unhook(struct sock *sk)
 {
-	struct sock *sk = s->sk;
-	struct udp_sock *up;
+	struct udp_sock *up = udp_sk(sk);
 
-	if (!sk)
-		return;
-	up = udp_sk(sk);
 	if (READ_ONCE(up->encap_type) == ENCAP_TYPE &&
 	    READ_ONCE(up->encap_rcv) == cg_encap_rcv)
 		WRITE_ONCE(up->encap_type, 0);
@@ -130,24 +125,48 @@ static void unhook(struct cg_socket *s)
 	rcu_assign_sk_user_data(sk, NULL);
 }
 
-/* After unhook() and a grace period. */
+/*
+ * Nothing new comes in by the sockets of @s: the user's are his alone from here on, our own leaves
+ * its port, and serves what has found it there.
+ */
+static void leave(struct cg_socket *s)
+{
+	if (s->own)
+		sock_release(s->own);
+	else if (s->sk)
+		unhook(s->sk);
+	if (s->leaving)
+		unhook(s->leaving);
+}
+
+/* After leave() and a grace period. */
 static void let_go(struct cg_socket *s)
 {
 	if (s->sk)
 		sock_put(s->sk);
+	if (s->leaving)
+		sock_put(s->leaving);
 	s->sk = NULL;
-	if (s->own)
-		sock_release(s->own);
 	s->own = NULL;
+	s->leaving = NULL;
 }
 
 static void detach(struct cg_socket *s)
 {
-	if (!s->sk)
+	if (!s->sk && !s->leaving)
 		return;
-	unhook(s);
+	leave(s);
 	synchronize_net();
 	let_go(s);
+}
+
+/* Under cg_net.lock. */
+static void set_orphan(struct cg_socket *s, bool orphan)
+{
+	if (s->orphan != orphan)
+		WRITE_ONCE(s->cgn->n_orphans, s->cgn->n_orphans + (orphan ? 1 : -1));
+	/* who finds it no orphan any more finds that the user's socket serves: orphan_of() */
+	smp_store_release(&s->orphan, orphan);
 }
 
 /* Unlinked and idle; the work itself may be the caller. */
@@ -156,6 +175,7 @@ static void unlink_socket(struct cg_socket *s)
 	xa_erase(&s->cgn->sockets, s->id);
 	s->cgn->n_sockets--;
 	s->cgn->change_seq++;
+	set_orphan(s, false);
 	if (xa_empty(&s->cgn->sockets))
 		cg_intake_off(s->cgn);
 	detach(s);
@@ -178,7 +198,7 @@ void cg_socket_flush(struct cg_net *cgn, bool all)
 	mutex_lock(&cgn->lock);
 	xa_for_each(&cgn->sockets, id, s)
 		if (all || !s->users)
-			unhook(s);
+			leave(s);
 	synchronize_net();
 	xa_for_each(&cgn->sockets, id, s) {
 		if (!all && s->users)
@@ -222,44 +242,138 @@ static int bind_own(struct cg_socket *s, struct socket *sock)
 	return kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
 }
 
-/* A kernel socket, which holds no reference to its namespace. */
+/*
+ * A kernel socket, which holds no reference to its namespace. It serves before it has the port:
+ * what found it there without us would wait in its queue for ever. If it does not get the port
+ * nobody has found it, or for a moment that its memory outlives: there is nothing to wait for.
+ */
 static int make_own(struct cg_socket *s)
 {
 	struct socket *sock;
+	struct sock *sk;
 	int err;
 
 	err = sock_create_kern(s->cgn->net, s->family, SOCK_DGRAM, IPPROTO_UDP, &sock);
 	if (err)
 		return err;
+	sk = sock->sk;
+	lock_sock(sk);
+	hook(s, sk, NULL);
+	release_sock(sk);
+	WRITE_ONCE(s->own, sock);
 	err = bind_own(s, sock);
 	if (err) {
+		WRITE_ONCE(s->own, NULL);
+		unhook(sk);
 		sock_release(sock);
+		sock_put(sk);
 		return err;
 	}
-	lock_sock(sock->sk);
-	s->own = sock;
-	attach(s, sock->sk);
-	release_sock(sock->sk);
+	s->sk = sk;
 	s->cgn->change_seq++;
 	return 0;
 }
 
-/*
- * A user's socket that is being closed still has its port, and serves unless he changed it,
- * until it is unhashed: he is somewhere between udp_destroy_sock() and udp_lib_unhash(), and may
- * be kept waiting. Then there is nobody for as long as it takes until this is asked again.
- */
-static bool is_leaving(const struct cg_socket *s)
+/* Tunnels need our own: now, unless it is too soon after it could not be had. */
+static void try_own(struct cg_socket *s)
 {
-	return s->sk && !s->own && sock_flag(s->sk, SOCK_DEAD) &&
-	       !hlist_unhashed_lockless(&s->sk->sk_node);
+	if (s->pause && time_before(jiffies, s->retry))
+		return;
+	if (!make_own(s)) {
+		s->pause = 0;
+		return;
+	}
+	s->pause = clamp_t(unsigned long, 2 * s->pause, RETRY_FIRST, RETRY_LAST);
+	s->retry = jiffies + s->pause;
+}
+
+/* A user's socket that has lost us its port, or that nothing comes in by for us. */
+static bool has_left(const struct sock *sk)
+{
+	return hlist_unhashed_lockless(&sk->sk_node) || !is_ours(sk);
+}
+
+/* Nothing more comes in by what the user had. */
+static void reap(struct cg_socket *s)
+{
+	struct cg_socket gone = { .leaving = s->leaving };
+
+	s->leaving = NULL;
+	detach(&gone);
+}
+
+/* The user's socket serves for as long as it has its port still, and no other one as well. */
+static void move_out(struct cg_socket *s)
+{
+	reap(s);
+	s->leaving = s->sk;
+	s->sk = NULL;
+}
+
+/* The user's socket is being closed, or was changed. */
+static void lose(struct cg_socket *s)
+{
+	move_out(s);
+	set_orphan(s, true);
+	s->pause = 0;
+	if (s->users)
+		try_own(s);
+	cg_event_socket_lost(s);
+}
+
+struct departure {
+	struct work_struct work;
+	struct sock *sk;
+};
+
+/* Not the user's process: it may not have the port, or not the memory. */
+static void depart_work(struct work_struct *work)
+{
+	struct sock *sk = container_of(work, struct departure, work)->sk;
+	struct cg_net *cgn = cg_net(sock_net(sk));
+	struct cg_socket *s;
+
+	mutex_lock(&cgn->lock);
+	s = is_ours(sk) ? rcu_dereference_protected(__sk_user_data(sk),
+						    lockdep_is_held(&cgn->lock)) : NULL;
+	if (s && s->sk == sk) {
+		/*
+		 * Ours is bound beside it, as its user's sockets could be that are for sharing;
+		 * nobody else can change a closed one.
+		 */
+		sk->sk_reuseport = true;
+		lose(s);
+		watch_soon(s, 0);
+	}
+	mutex_unlock(&cgn->lock);
+}
+
+/*
+ * The user's socket is being closed and has its port until we return. Process context, and no
+ * lock is held: the last reference to a file is dropped by nobody who has one.
+ */
+static void encap_destroy(struct sock *sk)
+{
+	struct departure d = { .sk = sk };
+	bool served;
+
+	/* unhook() comes before the module goes, and a grace period after that. */
+	rcu_read_lock();
+	served = rcu_dereference_sk_user_data(sk) && try_module_get(THIS_MODULE);
+	rcu_read_unlock();
+	if (!served)
+		return;
+	INIT_WORK_ONSTACK(&d.work, depart_work);
+	queue_work(cg_wq, &d.work);
+	flush_work(&d.work);
+	destroy_work_on_stack(&d.work);
+	module_put(THIS_MODULE);
 }
 
 static void watch_work(struct work_struct *work)
 {
 	struct cg_socket *s = container_of(to_delayed_work(work), struct cg_socket, watch);
 	struct cg_net *cgn = s->cgn;
-	struct cg_socket gone = { .cgn = cgn };
 
 	if (!mutex_trylock(&cgn->lock)) {
 		watch_soon(s, 1);
@@ -267,30 +381,24 @@ static void watch_work(struct work_struct *work)
 	}
 	if (cgn->exiting || xa_load(&cgn->sockets, s->id) != s)
 		goto out;
-	if (is_leaving(s)) {
+	if (s->sk && !s->own && !is_ours(s->sk))
+		lose(s);
+	else if (s->users && s->orphan && !s->own)
+		try_own(s);
+	if (s->leaving && has_left(s->leaving))
+		reap(s);
+	if (s->leaving) {
 		watch_soon(s, 1);
 		goto out;
 	}
-	if (s->sk && !s->own && (sock_flag(s->sk, SOCK_DEAD) || !is_ours(s->sk))) {
-		gone.sk = s->sk;
-		s->sk = NULL;
-		s->lost = true;
-	}
-	/* A changed socket that still has the address makes this fail until it goes. */
-	if (s->users && s->lost && !s->own)
-		make_own(s);
-	if (gone.sk) {
-		detach(&gone);
-		cg_event_socket_lost(s);
-	}
-	if (!s->users && (s->lost || s->own)) {
+	if (!s->users && s->orphan) {
 		unlink_socket(s);
-		cancel_delayed_work(&s->watch);	/* encap_destroy may have asked again */
+		cancel_delayed_work(&s->watch);	/* a departure may have asked again */
 		kfree_rcu(s, rcu);
 		goto out;
 	}
-	/* if it is asked for already that is sooner: encap_destroy() may have done it meanwhile */
-	queue_delayed_work(cg_wq, &s->watch, round_jiffies_relative(HZ));
+	/* if it is asked for already that is sooner: a departure may have done it meanwhile */
+	queue_delayed_work(cg_wq, &s->watch, s->pause ?: round_jiffies_relative(HZ));
 out:
 	mutex_unlock(&cgn->lock);
 }
@@ -420,7 +528,7 @@ static struct cg_socket *find_orphan(struct cg_net *cgn, const struct cg_socket 
 	unsigned long id;
 
 	xa_for_each(&cgn->sockets, id, s)
-		if ((s->own || s->lost || (s->sk && sock_flag(s->sk, SOCK_DEAD))) &&
+		if ((s->orphan || (s->sk && sock_flag(s->sk, SOCK_DEAD))) &&
 		    same_address(s, like))
 			return s;
 	return NULL;
@@ -455,15 +563,23 @@ static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 	old = find_orphan(cgn, fresh);
 	if (old) {
 		/* same ID; the old one goes when the new one is on duty */
-		struct cg_socket gone = { .sk = old->sk, .own = old->own, .cgn = cgn };
+		struct cg_socket gone = { .cgn = cgn };
 
-		fresh->id = old->id;
+		if (old->own) {
+			gone.own = old->own;
+			gone.sk = old->sk;
+		} else if (old->sk) {
+			move_out(old);
+		}
 		old->v6only = fresh->v6only;
 		old->reuse = fresh->reuse;
 		old->uid = fresh->uid;
-		old->own = NULL;
-		attach(old, sk);
+		WRITE_ONCE(old->own, NULL);
+		hook(old, sk, encap_destroy);
+		old->sk = sk;
+		set_orphan(old, false);
 		detach(&gone);
+		watch_soon(old, 0);
 		kfree(fresh);
 		*ret_s = old;
 		return 0;
@@ -476,7 +592,8 @@ static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 	if (err < 0)
 		goto out_free;
 	cgn->n_sockets++;
-	attach(fresh, sk);
+	hook(fresh, sk, encap_destroy);
+	fresh->sk = sk;
 	cg_intake_on(cgn, fresh->port);
 	watch_soon(fresh, HZ);
 	*ret_s = fresh;
@@ -495,7 +612,7 @@ static int put_socket(struct sk_buff *skb, const struct cg_socket *s)
 		stats.drops[i] = atomic64_read(&s->drops[i]);
 	if (nla_put_u32(skb, CERTGATE_A_SOCKET_ID, s->id) ||
 	    cg_put_endpoint(skb, CERTGATE_A_SOCKET_LOCAL, s->family, &s->local, s->port) ||
-	    ((s->own || s->lost) && nla_put_flag(skb, CERTGATE_A_SOCKET_ORPHAN)))
+	    (s->orphan && nla_put_flag(skb, CERTGATE_A_SOCKET_ORPHAN)))
 		return -EMSGSIZE;
 	return cg_stats_put(skb, CERTGATE_A_SOCKET_STATS, &stats);
 }
