@@ -60,9 +60,9 @@ struct channel {
 		uint8_t *buf; /* of GATHER_BYTES */
 		TAILQ_ENTRY(channel) all;
 	} gather;
-	unsigned int busy;		  /* handlers on the stack */
-	bool doomed;			  /* freed within a handler */
-	bool ended;			  /* closed or violated: nothing is read any more */
+	unsigned int busy; /* handlers on the stack */
+	bool doomed;	   /* freed within a handler */
+	bool ended;	   /* closed or violated: nothing is read any more */
 	uint8_t *in;
 };
 

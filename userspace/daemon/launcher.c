@@ -166,8 +166,8 @@ static int spawn_worker(struct launcher *l, const struct launch_spawn *s, int fd
 	 */
 	const char *stream = getenv("JOURNAL_STREAM");
 	_cleanup_free_ char *journal = stream ? str_printf("JOURNAL_STREAM=%s", stream) : NULL;
-	char *envp[] = {(char *)(uintptr_t) "GLIBC_TUNABLES=glibc.malloc.tcache_count=100",
-			journal, NULL};
+	char *envp[] = {(char *)(uintptr_t) "GLIBC_TUNABLES=glibc.malloc.tcache_count=100", journal,
+			NULL};
 
 	/* Those that main may start are unprivileged, whatever main says. */
 	if (!launch_may(&l->whose, s))
