@@ -9,16 +9,60 @@
 #include "daemon/policy_map.h"
 
 /* That policy as the engine gets it. */
-static void azure_default(struct ike_policy *ret_ike, struct ike_policy *ret_esp)
+static void named(const char *name, struct ike_policy *ret_ike, struct ike_policy *ret_esp)
 {
 	_cleanup_loaded_ struct loaded l = load_text("{}");
 	const struct cg_policy *p;
 	const char *why = NULL;
 
 	assert_good(&l);
-	p = cg_config_find_policy(l.config, "azure-default");
+	p = cg_config_find_policy(l.config, name);
 	assert_non_null(p);
 	assert_int_equal(policy_map(p, ret_ike, ret_esp, &why), 0);
+}
+
+static void azure_default(struct ike_policy *ret_ike, struct ike_policy *ret_esp)
+{
+	named("azure-default", ret_ike, ret_esp);
+}
+
+static void holds(const char *text, const char *words)
+{
+	if (!strstr(text, words))
+		fail_msg("\"%s\" is not in: %s", words, text);
+}
+
+/* Of two that have nothing in common, whatever they are, both lists are told whole, with what they lack. */
+static void built_in_policies_are_told_whole(void **state _unused_)
+{
+	static const char *const names[][2] = {{"default", "azure-default"},
+					       {"azure-custom", "azure-default"},
+					       {"azure-default", "azure-custom"},
+					       {"azure-default", "default"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct ike_policy ike[2], esp;
+		char text[2][1024];
+		struct sim *s = sim_new(40 + i);
+		struct sim_node *a, *b;
+
+		for (size_t k = 0; k < 2; k++) {
+			named(names[i][k], &ike[k], &esp);
+			ike_policy_format(&ike[k], text[k], sizeof(text[k]));
+		}
+		sim_pair(s, &a, &b);
+		a->conns[0].config.ike_policy = &ike[0];
+		b->conns[0].config.ike_policy = &ike[1];
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		sim_run(s, 60 * SIM_S);
+		assert_non_null(sim_report(b, "no-proposal-chosen"));
+		holds(sim_report(b, "no-proposal-chosen")->text, text[0]);
+		holds(sim_report(b, "no-proposal-chosen")->text, text[1]);
+		holds(sim_report(b, "no-proposal-chosen")->hint, "have no KE in common");
+		holds(sim_report(a, "no-proposal-chosen")->text, text[0]);
+		sim_free(s);
+	}
 }
 
 static void groups_are_accepted_that_are_not_offered(void **state _unused_)
@@ -125,6 +169,7 @@ static void our_rekey_has_no_key_exchange(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(built_in_policies_are_told_whole),
 		cmocka_unit_test(groups_are_accepted_that_are_not_offered),
 		cmocka_unit_test(a_rekey_with_or_without_a_key_exchange_is_answered),
 		cmocka_unit_test(our_rekey_has_no_key_exchange),

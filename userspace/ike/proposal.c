@@ -389,7 +389,8 @@ static uint32_t lacking(uint8_t protocol, const struct ike_policy_proposal *p, s
 		ret |= LACKS(IKE_TRANSFORM_KE);
 	if (protocol == IKE_PROTOCOL_ESP && !pick_esn(p, o, &c))
 		ret |= LACKS(IKE_TRANSFORM_ESN);
-	for (uint8_t type = IKE_TRANSFORM_ADDKE1; type <= IKE_TRANSFORM_ADDKE7; type++) {
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+		uint8_t type = (uint8_t)(IKE_TRANSFORM_ADDKE1 + i);
 		bool none = policy_allows_none(p, type) &&
 			    (!offer_has_type(o, type) || offer_has(o, type, IKE_KE_NONE, 0));
 		uint16_t ke;
