@@ -103,7 +103,7 @@ static int raw_rcv(struct sk_buff *skb, bool v6)
 	if (!sa) {
 		if (!is_foreign(net, skb, spi, v6)) {
 			cg_outer_seen(skb, CERTGATE_ENCAP_NONE, &seen);
-			cg_event_unknown_spi(cgn, spi, &seen);
+			cg_event_unknown_spi(cgn, spi, &seen, 0, cg_outer_vrf(cgn, skb));
 		}
 		return -EINVAL;
 	}

@@ -237,13 +237,20 @@ void cg_event_endpoint(struct cg_tunnel *t, const struct cg_endpoints *ep)
 		   put_ends(e.skb, ep));
 }
 
-void cg_event_unknown_spi(struct cg_net *cgn, __be32 spi, const struct cg_endpoints *seen)
+void cg_event_unknown_spi(struct cg_net *cgn, __be32 spi, const struct cg_endpoints *seen,
+			  u32 socket, int vrf)
 {
 	struct event e;
+	int err;
 
 	if (!begin(&e, cgn, CERTGATE_EVENT_UNKNOWN_SPI))
 		return;
-	finish(&e, nla_put_be32(e.skb, CERTGATE_A_EVENT_SPI, spi) ?: put_ends(e.skb, seen));
+	err = nla_put_be32(e.skb, CERTGATE_A_EVENT_SPI, spi) ?: put_ends(e.skb, seen);
+	if (!err && socket)
+		err = nla_put_u32(e.skb, CERTGATE_A_EVENT_SOCKET_ID, socket);
+	else if (!err && vrf)
+		err = nla_put_u32(e.skb, CERTGATE_A_EVENT_IFINDEX, vrf);
+	finish(&e, err);
 }
 
 void cg_event_auth_failed(struct cg_sa *sa, const struct cg_endpoints *seen)

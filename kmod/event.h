@@ -21,7 +21,9 @@ void cg_event_cert_revoked(struct cg_net *cgn, const u8 *hash, u32 sas);
 void cg_event_acquire(struct cg_net *cgn, int ifindex, const struct cg_tunnel *t,
 		      const struct cg_flow *flow);	/* @t may be NULL */
 void cg_event_endpoint(struct cg_tunnel *t, const struct cg_endpoints *ep);
-void cg_event_unknown_spi(struct cg_net *cgn, __be32 spi, const struct cg_endpoints *seen);
+/* @socket: ID of what it came in by; 0: raw ESP, @vrf: ifindex of what it came through, 0: none */
+void cg_event_unknown_spi(struct cg_net *cgn, __be32 spi, const struct cg_endpoints *seen,
+			  u32 socket, int vrf);
 void cg_event_auth_failed(struct cg_sa *sa, const struct cg_endpoints *seen);
 void cg_event_lease_lapsed(struct cg_net *cgn);
 void cg_event_socket_lost(struct cg_socket *s);

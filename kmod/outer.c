@@ -267,6 +267,14 @@ void cg_outer_seen(const struct sk_buff *skb, enum certgate_encap encap, struct 
 	}
 }
 
+int cg_outer_vrf(const struct cg_net *cgn, const struct sk_buff *skb)
+{
+	/* a VRF is what its packets came in by; their device they may have lost by now */
+	const struct net_device *dev = dev_get_by_index_rcu(cgn->net, skb->skb_iif);
+
+	return dev && netif_is_l3_master(dev) ? dev->ifindex : 0;
+}
+
 bool cg_outer_expected(const struct sk_buff *skb, enum certgate_encap encap,
 		       const struct cg_endpoints *ep)
 {

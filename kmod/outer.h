@@ -58,6 +58,8 @@ bool cg_outer_send(struct net *net, struct dst_entry *dst, struct sk_buff *skb,
 
 /* Where a received packet came from and went to; its headers are still before the data. */
 void cg_outer_seen(const struct sk_buff *skb, enum certgate_encap encap, struct cg_endpoints *ret);
+/* ifindex of the VRF that a received packet came through, 0: none. RCU read side held. */
+int cg_outer_vrf(const struct cg_net *cgn, const struct sk_buff *skb);
 /* Is that where @ep says the peer is? A local address of all zeros matches any. */
 bool cg_outer_expected(const struct sk_buff *skb, enum certgate_encap encap,
 		       const struct cg_endpoints *ep);

@@ -186,7 +186,8 @@ static struct cg_sa *find_sa(struct sk_buff *skb)
 	}
 	if (!sa) {
 		cg_outer_seen(skb, cb->encap, &seen);
-		cg_event_unknown_spi(cb->cgn, spi, &seen);
+		cg_event_unknown_spi(cb->cgn, spi, &seen, cb->socket,
+				     cg_outer_vrf(cb->cgn, skb));
 		cg_socket_drop(cb->cgn, cb->socket, CG_DROP_NO_SA, cb->n);
 		goto free;
 	}

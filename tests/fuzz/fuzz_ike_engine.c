@@ -513,7 +513,7 @@ static void kernel(void)
 		break;
 	case 3:
 		if (what & 128)
-			ike_unknown_spi(target->engine, now, &peer->addr, moved.port);
+			ike_unknown_spi(target->engine, now, 0, &peer->addr, moved.port);
 		else
 			ike_child_moved(target->engine, now, child, &moved);
 		break;

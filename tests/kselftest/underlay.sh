@@ -94,6 +94,29 @@ in_a_vrf() {
 	any=yes tunnel_up --underlay red && reaches
 }
 
+# nobodys: ESP for nobody comes to g1 through the VRF, raw or in UDP: told with the VRF, or the socket
+nobodys() {
+	local want
+	if [ $encap = udp ]; then
+		want="\"socket\": *$(field 1 "x[0]['id']" socket list)[,}]"
+	else
+		want="\"ifindex\": *$(ip -n g1 -o link show red | cut -d: -f1)[,}]"
+	fi
+	listen 1
+	"$enter" r python3 -c 'import socket, sys
+to, encap = sys.argv[1:]
+family = socket.AF_INET6 if ":" in to else socket.AF_INET
+s = socket.socket(family, socket.SOCK_DGRAM) if encap == "udp" else socket.socket(family, socket.SOCK_RAW, 50)
+s.sendto(bytes.fromhex("0badbad000000001") + bytes(64), (to, 4500 if encap == "udp" else 0))' "${vrf_to[$outer]}" $encap
+	wait_until 5 heard_of_it
+	listen_off
+	grep unknown-spi /tmp/events | grep 0badbad0 | grep -q "$want" || { cat /tmp/events; return 1; }
+}
+
+heard_of_it() {
+	[ "$(told event unknown-spi)" -gt 0 ]
+}
+
 out_of_the_vrf() {
 	local g
 	tunnel_down
@@ -137,7 +160,8 @@ by_selectors() {
 	[ "$(field 1 "[t['drops'].get('no-sa', 0) for t in x if t['remote'] == '203.0.113.43'][0]" tunnel list)" = 1 ]
 }
 
-ktap_begin 19
+vrf_to=([4]=${wan4[1]} [6]=${wan6[1]})
+ktap_begin 23
 world_up
 for encap in udp none; do
 	t "a tunnel is up, $encap" tunnel_up
@@ -158,6 +182,7 @@ tunnel_down
 for encap in udp none; do
 	for outer in 4 6; do
 		t "the outer network is a VRF, $encap over IPv$outer" in_a_vrf
+		t "and ESP for nobody is told of with it, or with its socket, $encap over IPv$outer" nobodys
 		out_of_the_vrf
 	done
 done

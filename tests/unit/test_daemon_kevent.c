@@ -7,6 +7,7 @@
 #include "daemon/binding.h"
 #include "daemon/child.h"
 #include "daemon/kevent.h"
+#include "daemon/net.h"
 #include "daemon/options.h"
 #include "daemon/proto_restart.h"
 #include "daemon/restart.h"
@@ -378,6 +379,37 @@ static void what_the_module_left_out_is_in_the_tables(void **state _unused_)
 	close_world(&w);
 }
 
+/* In UDP the VRF is its socket's, whatever that hears; raw ESP has come through one or not. */
+static void esp_that_is_nobodys_has_its_vrf(void **state _unused_)
+{
+	static const struct {
+		uint32_t socket, ifindex, vrf;
+	} cases[] = {{3, 0, 7}, {4, 0, 0}, {5, 0, 0}, {0, 9, 9}, {0, 0, 0}};
+	struct udp_socket sockets[] = {{.next = &sockets[1], .kernel_id = 3, .p.local.vrf = 7},
+				       {.kernel_id = 4}};
+	struct world w;
+
+	set_up(&w);
+	w.m->g.sockets = sockets;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct cgk_event e = {.kind = CERTGATE_EVENT_UNKNOWN_SPI,
+				      .spi = 0x12345678,
+				      .remote = peer_at(4500),
+				      .socket = cases[i].socket,
+				      .ifindex = cases[i].ifindex};
+		struct cg_endpoint remote;
+
+		kevent_take(&w.m->g, &e);
+		assert_int_equal(main_world_read(w.m, ROLE_IKE), MSG_UNKNOWN_SPI);
+		assert_int_equal(msg_get_u64(&w.m->r), 0x12345678);
+		msg_get_endpoint(&w.m->r, &remote);
+		assert_int_equal(msg_get_u32(&w.m->r), cases[i].vrf);
+		assert_true(msg_done(&w.m->r));
+	}
+	w.m->g.sockets = NULL;
+	close_world(&w);
+}
+
 /* The module had told of many others just then: it says so with the next move, and there is none. */
 static void a_move_that_the_module_did_not_tell_of_is_found(void **state _unused_)
 {
@@ -505,6 +537,7 @@ int main(void)
 		cmocka_unit_test(what_lost_events_said_is_in_the_tables),
 		cmocka_unit_test(tables_that_change_meanwhile_are_read_again),
 		cmocka_unit_test(what_the_module_left_out_is_in_the_tables),
+		cmocka_unit_test(esp_that_is_nobodys_has_its_vrf),
 		cmocka_unit_test(a_move_that_the_module_did_not_tell_of_is_found),
 		cmocka_unit_test(a_move_during_a_restart_is_told_to_the_next_ike),
 	};

@@ -387,7 +387,7 @@ static void test_peer_names_a_child_that_is_not_there_after_it(void **state)
 		sim_run(s, 2 * SIM_S);
 		assert_int_equal(sim_reports(loser, "ike-rekey-fallback"), 1);
 		assert_int_equal(ik_sa_find(loser->engine, deleted)->state, IK_SA_FAILED);
-		ike_unknown_spi(winner->engine, s->now, &from, 0x12345678);
+		ike_unknown_spi(winner->engine, s->now, 0, &from, 0x12345678);
 		assert_int_equal(up_at(winner)->told_invalid, s->now);
 		sim_node_drain(winner);
 		sim_run(s, SIM_S);

@@ -367,15 +367,17 @@ static void test_esp_that_is_nobodys_is_told_of(void **state)
 	look_for(s, IKE_N_INVALID_SPI, b);
 	/* From elsewhere, and what is on its way into the kernel or out of it. */
 	from = sim_endpoint("203.0.113.9", 0);
-	ike_unknown_spi(b->engine, s->now, &from, 0x12345678);
+	ike_unknown_spi(b->engine, s->now, 0, &from, 0x12345678);
 	from = sim_endpoint("192.0.2.1", 4711);
-	ike_unknown_spi(b->engine, s->now, &from, 0x12345678);
+	ike_unknown_spi(b->engine, s->now, 0, &from, 0x12345678);
 	from = sim_endpoint("192.0.2.1", 0);
-	ike_unknown_spi(b->engine, s->now, &from, sim_count(b, 1).child.spi_in);
+	ike_unknown_spi(b->engine, s->now, 0, &from, sim_count(b, 1).child.spi_in);
+	/* From that address in another network. */
+	ike_unknown_spi(b->engine, s->now, 7, &from, 0x12345678);
 	sim_run(s, SIM_S);
 	assert_int_equal(watch.requests, 0);
 	for (unsigned i = 0; i < 5; i++) {
-		ike_unknown_spi(b->engine, s->now, &from, 0x12345678 + i);
+		ike_unknown_spi(b->engine, s->now, 0, &from, 0x12345678 + i);
 		sim_run(s, SIM_S);
 	}
 	/* Once, in the IKE SA, with the SPI and nothing else. */
@@ -384,7 +386,7 @@ static void test_esp_that_is_nobodys_is_told_of(void **state)
 	assert_int_equal(watch.requests, 1);
 	assert_int_equal(watch.about, 0x12345678);
 	sim_run(s, 10 * SIM_S);
-	ike_unknown_spi(b->engine, s->now, &from, 0x12345679);
+	ike_unknown_spi(b->engine, s->now, 0, &from, 0x12345679);
 	sim_run(s, SIM_S);
 	assert_int_equal(watch.said, 2);
 	/* The peer has none with that SPI, and nothing comes of it. */
@@ -426,7 +428,7 @@ static void test_forged_esp_takes_no_hint_away(void **state)
 	for (unsigned i = 0; i < 700; i++) {
 		sim_run(s, 30 * SIM_MS);
 		sa_of(b)->told_invalid = 0;
-		ike_unknown_spi(b->engine, s->now, &from, 0x12345678 + i);
+		ike_unknown_spi(b->engine, s->now, 0, &from, 0x12345678 + i);
 		sim_node_drain(b);
 	}
 	h.spi_i = silent->spi_i;
@@ -462,7 +464,7 @@ static void test_a_child_that_only_the_peer_has_is_made_anew(void **state)
 	ik_child_end(lost, false);
 	ik_child_bury(b->engine);
 	sim_run(s, SIM_S);
-	ike_unknown_spi(b->engine, s->now, &from, spi);
+	ike_unknown_spi(b->engine, s->now, 0, &from, spi);
 	sim_run(s, 10 * SIM_S);
 	assert_int_equal(sim_reports(a, "child-unknown-to-peer"), 1);
 	assert_true(sim_count(a, 1).child.child != child);

@@ -175,6 +175,8 @@ static void on_unknown_spi(struct gateway *g, const struct cgk_event *e)
 	msg_begin(&m, MSG_UNKNOWN_SPI);
 	msg_put_u64(&m, e->spi);
 	msg_put_endpoint(&m, &e->remote);
+	/* In UDP it is of those that the socket is for, whatever else that hears. */
+	msg_put_u32(&m, e->socket ? socket_vrf(g, e->socket) : e->ifindex);
 	(void)channel_send(ike_channel(g), &m, -EBADF);
 }
 

@@ -415,7 +415,7 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 	struct cg_endpoint remote;
 	usec_t now = now_boottime(), seen = 0;
 	uint64_t id;
-	uint32_t index;
+	uint32_t index, vrf = 0;
 	int error;
 
 	if (type == MSG_CHILD_ADDED) {
@@ -441,6 +441,8 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 		msg_get_endpoint(r, &remote);
 	else if (type == MSG_CHILD_TRAFFIC)
 		seen = now - MIN(now, (ike_time)msg_get_u32(r) * USEC_PER_SEC);
+	if (type == MSG_UNKNOWN_SPI)
+		vrf = msg_get_u32(r);
 	if (!msg_done(r))
 		return -EBADMSG;
 	if (type == MSG_CHILD_EXPECTED)
@@ -454,7 +456,7 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 	else if (type == MSG_CHILD_MOVED)
 		ike_child_moved(k->engine, now, id, &remote);
 	else if (type == MSG_UNKNOWN_SPI)
-		ike_unknown_spi(k->engine, now, &remote, (uint32_t)id);
+		ike_unknown_spi(k->engine, now, vrf, &remote, (uint32_t)id);
 	else if (type == MSG_BINDING_DEAD)
 		ike_binding_dead(k->engine, now, id, text);
 	else

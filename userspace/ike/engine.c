@@ -223,11 +223,11 @@ void ike_child_moved(struct ike_engine *e, ike_time now, uint64_t number,
 	leave(e);
 }
 
-void ike_unknown_spi(struct ike_engine *e, ike_time now, const struct cg_endpoint *remote,
-		     uint32_t spi)
+void ike_unknown_spi(struct ike_engine *e, ike_time now, uint32_t vrf,
+		     const struct cg_endpoint *remote, uint32_t spi)
 {
 	ik_enter(e, now);
-	ik_info_unknown_spi(e, remote, spi);
+	ik_info_unknown_spi(e, vrf, remote, spi);
 	leave(e);
 }
 

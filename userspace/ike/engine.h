@@ -382,9 +382,9 @@ void ike_child_dead(struct ike_engine *e, ike_time now, uint64_t child, const ch
 void ike_child_traffic(struct ike_engine *e, ike_time now, uint64_t child, ike_time seen);
 void ike_child_moved(struct ike_engine *e, ike_time now, uint64_t child,
 		     const struct cg_endpoint *remote);
-/* ESP with an SPI that is nobody's came from there, or says so (RFC 7296 section 1.5); port 0: not in UDP. */
-void ike_unknown_spi(struct ike_engine *e, ike_time now, const struct cg_endpoint *remote,
-		     uint32_t spi);
+/* ESP with an SPI that is nobody's came from there, or says so, through that VRF (RFC 7296 section 1.5); port 0: not in UDP. */
+void ike_unknown_spi(struct ike_engine *e, ike_time now, uint32_t vrf,
+		     const struct cg_endpoint *remote, uint32_t spi);
 /* Nothing can be sent from this address of ours any more: what can move, looks for another one (RFC 4555). */
 void ike_local_lost(struct ike_engine *e, ike_time now, const struct cg_addr *addr);
 /* Traffic wants child @index of a connection (start: on-traffic). */

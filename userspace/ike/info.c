@@ -59,7 +59,8 @@ void ik_info_other_id(struct ik_sa *sa, const struct ike_message *msg)
 	tell(sa, IKE_N_INVALID_MESSAGE_ID, h->message_id);
 }
 
-void ik_info_unknown_spi(struct ike_engine *e, const struct cg_endpoint *remote, uint32_t spi)
+void ik_info_unknown_spi(struct ike_engine *e, uint32_t vrf, const struct cg_endpoint *remote,
+			 uint32_t spi)
 {
 	uint64_t key = ik_addr_hash(e, &remote->addr, 0);
 	struct ik_node *node = NULL;
@@ -73,7 +74,7 @@ void ik_info_unknown_spi(struct ike_engine *e, const struct cg_endpoint *remote,
 	while (n < sizeof(to) / sizeof(to[0]) && (node = ik_table_find(&e->places, key, node))) {
 		struct ik_sa *sa = IK_ENTRY(node, struct ik_sa, by_place);
 
-		if (cg_addr_equal(&sa->remote.addr, &remote->addr) &&
+		if (sa->local.vrf == vrf && cg_addr_equal(&sa->remote.addr, &remote->addr) &&
 		    (!remote->port || remote->port == sa->remote.port) && may_tell(sa))
 			to[n++] = sa;
 	}

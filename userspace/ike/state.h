@@ -776,8 +776,9 @@ void ik_info_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_
 void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
 /* A request with an ID that is none in the window (section 2.3), not seen to be authentic yet. */
 void ik_info_other_id(struct ik_sa *sa, const struct ike_message *msg);
-/* ESP that is nobody's came from there (section 1.5). */
-void ik_info_unknown_spi(struct ike_engine *e, const struct cg_endpoint *remote, uint32_t spi);
+/* ESP that is nobody's came from there, through that VRF (section 1.5). */
+void ik_info_unknown_spi(struct ike_engine *e, uint32_t vrf, const struct cg_endpoint *remote,
+			 uint32_t spi);
 /* No answer came: the peer is dead. */
 void ik_info_timeout(struct ik_sa *sa);
 void ik_dpd_timer(struct ike_engine *e, struct ik_timer *t);
