@@ -3,6 +3,8 @@
  * What was re-authenticated is worth more than what took its place while that carries less: for as long as the peer may need, whatever happens to
  * the one that goes meanwhile.
  */
+#include <errno.h>
+
 #include "ike/state.h"
 #include "lib/sim_private.h"
 #include "lib/sim_restart.h"
@@ -23,8 +25,8 @@ static struct ik_sa *goes(const struct sim_node *n)
 
 static bool first_is_there(struct sim *s)
 {
-	return goes(s->nodes) && ik_child_of(ik_conn_find(s->nodes->engine, 1), 0, NULL)->sa !=
-					 goes(s->nodes);
+	return goes(s->nodes) &&
+	       ik_child_of(ik_conn_find(s->nodes->engine, 1), 0, NULL)->sa != goes(s->nodes);
 }
 
 /* a has authenticated itself anew, and of two children only the first one is there: neither side's kernel takes the second. */
@@ -117,12 +119,44 @@ static void test_when_it_is_looked_at_late(void **state)
 	}
 }
 
+static bool b_has_none(struct sim *s)
+{
+	return s->nodes->next->n_sad == 0;
+}
+
+/* The kernel takes nothing with these selectors beside what there is: when that has gone nobody waits. */
+static void test_what_was_in_the_way_has_gone(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 31; seed < 35; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		sim_connect(s, a, b);
+		sim_run(s, 5 * SIM_S);
+		b->child_error = -EEXIST;
+		assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+		sim_run(s, 200 * SIM_S);
+		assert_non_null(goes(b));
+		assert_true(sim_until(s, 200 * SIM_S, b_has_none));
+		b->child_error = 0;
+		sim_run(s, 500 * SIM_MS);
+		assert_int_equal(sim_count(a, 1).children_up, 1);
+		assert_int_equal(sim_count(b, 1).children_up, 1);
+		sim_run(s, 200 * SIM_S);
+		sim_assert_rest(s);
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_over_a_planned_restart),
 		cmocka_unit_test(test_when_it_is_rekeyed),
 		cmocka_unit_test(test_when_it_is_looked_at_late),
+		cmocka_unit_test(test_what_was_in_the_way_has_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -315,8 +315,11 @@ static void install_failed(struct ik_child *child, int error, const char *text)
 	struct ik_sa *sa = child->sa;
 	struct ik_child *old = ik_child_find(child->e, child->replaces);
 	bool serving = sa->serving && sa->serving->child == child->number;
+	struct ik_slot *slot = ik_slot_of(child->conn, child->index);
 
 	child->installed = false;
+	if (slot && (error == -EEXIST || error == EEXIST))
+		slot->in_way = true;
 	ik_report(child->e, child->conn, &sa->remote, IKE_ERROR, "child-install-failed",
 		  "the text is the kernel's, or of the process that programs it",
 		  "Child SA with SPI %08x was not installed: %s", child->spi_in,
@@ -370,6 +373,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 			conn->slots[child->index].not_now = (struct ik_not_now){};
 			conn->slots[child->index].retry_at = 0;
 			conn->slots[child->index].wanted = false;
+			conn->slots[child->index].in_way = false;
 			report_up(child);
 		} else {
 			child->doomed = true;
@@ -433,6 +437,19 @@ static struct ik_child *sends_next(const struct ik_child *child)
 	return next && carries(next) ? next : ik_child_of(child->conn, child->index, child);
 }
 
+/* What the kernel could not take beside it, with other selectors, is asked for now: what took the peer's place for us has nothing else. */
+static void made_room(const struct ik_child *child)
+{
+	struct ik_slot *slot = ik_slot_of(child->conn, child->index);
+
+	if (!slot || !slot->in_way || ik_child_of(child->conn, child->index, child))
+		return;
+	slot->in_way = false;
+	slot->retry_at = 0;
+	slot->wanted = true;
+	ik_timer_set(child->e, &child->conn->children, child->e->now);
+}
+
 void ik_child_end(struct ik_child *child, bool linger)
 {
 	struct ike_engine *e = child->e;
@@ -466,10 +483,12 @@ void ik_child_end(struct ik_child *child, bool linger)
 						     .outbound_only = true});
 		return;
 	}
-	if (child->installed)
+	if (child->installed) {
 		ik_out_child(e, IKE_OUT_CHILD_DEL,
 			     &(struct ike_out_child){.child = child->number,
 						     .connection = child->connection});
+		made_room(child);
+	}
 	bury_later(child);
 }
 

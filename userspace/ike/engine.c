@@ -103,8 +103,7 @@ void ike_answer_child_expect(struct ike_engine *e, ike_time now, uint64_t reques
 		sa->setup->expect_request = 0;
 		ik_auth_send(sa);
 	} else if (sa && sa->active && sa->active->expects == request) {
-		sa->active->expects = 0;
-		ik_exchange_transmit(sa->active);
+		ik_exchange_release(sa->active);
 	}
 	leave(e);
 }

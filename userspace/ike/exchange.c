@@ -176,6 +176,9 @@ void ik_exchange_transmit_to(struct ik_exchange *x, const struct cg_endpoint *lo
 
 void ik_exchange_transmit(struct ik_exchange *x)
 {
+	/* It will be sent, from where we are then. */
+	if (x->expects)
+		return;
 	/* The source may be another one each time. */
 	if (x->tries && x->sa->mobike && cg_addr_is_any(&x->sa->local.addr))
 		x->spread = true;
@@ -239,11 +242,22 @@ void ik_exchange_start_timer(struct ik_exchange *x)
 	set_timer(x);
 }
 
+void ik_exchange_release(struct ik_exchange *x)
+{
+	ik_request_drop(x->sa->e, &x->expects);
+	ik_exchange_start_timer(x);
+	ik_exchange_transmit(x);
+}
+
 static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 {
 	struct ik_exchange *x = IK_ENTRY(t, struct ik_exchange, timer);
 	struct ik_sa *sa = x->sa;
 
+	if (x->expects) {
+		ik_exchange_release(x);
+		return;
+	}
 	if (x->task.kind == IK_TASK_INIT && ik_init_anew(sa))
 		return;
 	if (exhausted(x)) {
@@ -271,7 +285,6 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	if (x->interval > IK_RETRANSMIT_CAP)
 		x->interval = IK_RETRANSMIT_CAP;
 	set_timer(x);
-	ik_request_drop(e, &x->expects);
 	ik_exchange_transmit(x);
 	ik_mobike_spread(x);
 	ik_remapped_spread(x);
@@ -336,10 +349,9 @@ int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain)
 	x->id = sa->next_id++;
 	sa->active = x;
 	sa->e->counters.exchanges++;
-	/* If nobody answers it is sent when it would be repeated. */
+	/* What waits is sent when it would be repeated, if nobody answers. */
 	ik_exchange_start_timer(x);
-	if (!x->expects)
-		ik_exchange_transmit(x);
+	ik_exchange_transmit(x);
 	return 0;
 }
 

@@ -18,7 +18,10 @@ struct ik_exchange *ik_exchange_new(struct ik_sa *sa, const struct ik_task *task
 int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain);
 /* The largest IKE message that goes in one datagram which is not to be fragmented. */
 size_t ik_message_max(const struct ik_sa *sa, const struct cg_endpoint *local);
+/* Not what waits until a Child SA's SPI is known. */
 void ik_exchange_transmit(struct ik_exchange *x);
+/* It is, or that has taken too long: sent for the first time. */
+void ik_exchange_release(struct ik_exchange *x);
 void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local);
 /* Once, from there to there. */
 void ik_exchange_transmit_to(struct ik_exchange *x, const struct cg_endpoint *local,

@@ -90,7 +90,8 @@ struct ik_slot {
 	ike_time retry_at;
 	struct ik_not_now not_now; /* to make this child, or new keys for it */
 	unsigned failures;
-	bool wanted;   /* asked for by traffic or an operator */
+	bool wanted; /* asked for by traffic or an operator */
+	bool in_way; /* what there is of it has selectors beside which the kernel took no others */
 	bool one_pair; /* the peer answered SINGLE_PAIR_REQUIRED: the first selector of each side */
 };
 
