@@ -138,8 +138,8 @@ char *format_timestamp(int64_t seconds, char out[TIMESTAMP_SIZE])
 	int n = -1;
 
 	if (gmtime_r(&t, &tm))
-		n = snprintf(out, TIMESTAMP_SIZE, "%04d-%02d-%02dT%02d:%02d:%02dZ",
-			     tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+		n = snprintf(out, TIMESTAMP_SIZE, "%04ld-%02d-%02dT%02d:%02d:%02dZ",
+			     tm.tm_year + 1900L, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
 			     tm.tm_sec);
 	if (n < 0 || n >= TIMESTAMP_SIZE)
 		(void)snprintf(out, TIMESTAMP_SIZE, "-");

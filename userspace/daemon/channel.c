@@ -318,6 +318,12 @@ void channel_drain(struct channel *c)
 	read_some(c, DRAIN_MAX);
 }
 
+void channel_drain_last(struct channel *c)
+{
+	if (c && c->busy == 0)
+		read_some(c, INT_MAX);
+}
+
 static int send_now(struct channel *c, const uint8_t *data, size_t len, int fd)
 {
 	union {
@@ -453,10 +459,7 @@ static int pass_on(struct channel *c, const uint8_t *data, size_t len, unsigned 
 	return r;
 }
 
-/*
- * Those whose socket is dead are told by the event loop. Without memory the other side would wait for what never comes: then there is no
- * other side any more.
- */
+/* Those whose socket is dead are told by the event loop. Without memory the other side would wait for what never comes: who cannot tell it ends. */
 static void pass_on_gathered(void)
 {
 	struct channel *c;
@@ -465,8 +468,10 @@ static void pass_on_gathered(void)
 		const size_t head = c->gather.n > 1 ? 0 : SEVERAL_HEAD + EACH_HEAD;
 
 		if (pass_on(c, c->gather.buf + head, c->gather.len - head, c->gather.n, -EBADF) ==
-		    -ENOMEM)
-			(void)shutdown(c->fd, SHUT_RDWR);
+		    -ENOMEM) {
+			(void)log_oom();
+			_exit(EXIT_FAILURE);
+		}
 		forget_gathered(c);
 	}
 }
@@ -532,7 +537,7 @@ int channel_send(struct channel *c, struct msg_writer *w, int fd)
 		r = -EMSGSIZE;
 	else if (fd >= 0 || !gather(c, w->buf, w->len)) {
 		/* Not before what was sent first, and to nobody before what main is to know. */
-		if (c->gather.n > 0 || (c->peer != ROLE_MAIN && c->gather.most > 0))
+		if (c->gather.n > 0 || c->peer != ROLE_MAIN)
 			pass_on_gathered();
 		r = pass_on(c, w->buf, w->len, 1, fd);
 	}

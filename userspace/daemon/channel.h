@@ -58,12 +58,17 @@ int channel_send(struct channel *c, struct msg_writer *w, int fd);
  * What is sent within one turn goes together at its end, at most so many messages in one datagram (up to CHANNEL_GATHER_MAX), to main before it goes to
  * others: under load a datagram and a waking for each message cost more than the message. Handling what a channel received is a turn; others
  * begin and end one, also within another one. What has to wait for the socket is not gathered. -ENOMEM: each goes by itself.
+ *
+ * channel_send() says then that a message was gathered; that the socket is dead is told by `closed` alone. Not for who waits for channel_taken():
+ * `taken` tells only of what had to wait.
  */
 int channel_gather(struct channel *c, unsigned int most);
 void channel_turn_begin(void);
 void channel_turn_end(void);
 /* Handles all that has arrived, now. For an answer that must have come before: the order of messages of two channels. */
 void channel_drain(struct channel *c);
+/* The same when the other side has ended: whatever is left, which nobody adds to. */
+void channel_drain_last(struct channel *c);
 /* Whether everything sent was taken by the socket. */
 bool channel_flushed(const struct channel *c);
 /*

@@ -22,7 +22,7 @@ static uint64_t mix(uint64_t h, uint64_t v)
 	return h;
 }
 
-/* What was found in one look at all files: those that connections have in common are asked for once. By their texts, of which the configuration has one each. */
+/* What was found in one look at all files: those that connections have in common are asked for once. By their texts, which the configuration has once, too. */
 struct look {
 	const char *path[64];
 	uint64_t state[64];

@@ -216,11 +216,9 @@ struct msg_reader {
 
 /* The type of a datagram and a reader on its body. -EBADMSG: too short, or no type of the table. */
 int msg_open(const uint8_t *data, size_t len, enum msg_type *ret_type, struct msg_reader *ret);
-/* Whether all was there and nothing is left. */
-/* Whether messages follow, each behind its length (u32). */
-bool msg_is_several(const uint8_t *data, size_t len);
 /* Whether it is a datagram with several. */
 bool msg_is_several(const uint8_t *data, size_t len);
+/* Whether all was there and nothing is left. */
 bool msg_done(const struct msg_reader *r);
 /* Marks the message ill-formed. */
 void msg_reject(struct msg_reader *r);

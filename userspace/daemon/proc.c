@@ -636,7 +636,7 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 	if (!p || p->pid != rep->pid)
 		return;
 	/* What it said before it died still counts. */
-	channel_drain(p->channel);
+	channel_drain_last(p->channel);
 	p->pid = 0;
 	p->ready = false;
 	p->channel = channel_free(p->channel);

@@ -666,7 +666,7 @@ int role_verify(const struct options *o)
 		.message = on_message,
 		.detached = on_detached,
 		.taken = on_taken,
-		/* ike has something to do meanwhile; bindings are in main's socket before ike hears of them. */
+		/* ike has something to do meanwhile. Not to main: verdicts wait until bindings are in its socket, by channel_taken(). */
 		.gather = 4};
 	static struct verifier v;
 	int status;

@@ -130,7 +130,8 @@ static int attach(struct worker *w, struct msg_reader *r, int *fd)
 			&w->neighbours[slot]);
 	if (e < 0)
 		return e;
-	if (w->ops->gather > 0)
+	/* Whom the network or a chip answers is asked at once. */
+	if (w->ops->gather > 0 && role != ROLE_VAULT && role != ROLE_HSM)
 		(void)channel_gather(w->neighbours[slot], w->ops->gather);
 	if (w->ops->attached)
 		w->ops->attached(w->ctx, w->neighbours[slot]);
