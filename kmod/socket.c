@@ -287,19 +287,36 @@ static void try_own(struct cg_socket *s)
 	s->retry = jiffies + s->pause;
 }
 
-/* A user's socket that has lost us its port, or that nothing comes in by for us. */
+/* It is in neither of UDP's tables: udp_lib_unhash() takes it out of the second one last. */
+static bool is_unhashed(const struct sock *sk)
+{
+	return hlist_unhashed_lockless(&sk->sk_node) &&
+	       hlist_unhashed_lockless(&udp_sk(sk)->udp_portaddr_node);
+}
+
+/* It has lost us its port, or nothing comes in by it for us. */
 static bool has_left(const struct sock *sk)
 {
-	return hlist_unhashed_lockless(&sk->sk_node) || !is_ours(sk);
+	return is_unhashed(sk) || !is_ours(sk);
 }
 
 /* Nothing more comes in by what the user had. */
 static void reap(struct cg_socket *s)
 {
-	struct cg_socket gone = { .leaving = s->leaving };
+	struct sock *sk = s->leaving;
 
+	if (!sk)
+		return;
 	s->leaving = NULL;
-	detach(&gone);
+	if (is_unhashed(sk) && is_ours(sk)) {
+		/* closed: who has found it in time is served; then nobody has, or can */
+		synchronize_net();
+		unhook(sk);
+	} else {
+		unhook(sk);
+		synchronize_net();
+	}
+	sock_put(sk);
 }
 
 /* The user's socket serves for as long as it has its port still, and no other one as well. */
