@@ -63,6 +63,12 @@ void cg_encap_net_exit(struct cg_net *cgn);
 /* The one that @sk, a UDP socket, serves; NULL: none. RCU read side held. */
 struct cg_socket *cg_socket_of(const struct sock *sk);
 /*
+ * Could @sk, which UDP would find, be handed over in place of the user's of @s, an orphan, or is
+ * it just being? Bound as that was, by the same user, who has set no handler: another's, or a
+ * socket that was ours and that its owner has changed, is none. RCU read side held.
+ */
+bool cg_socket_may_follow(const struct cg_socket *s, const struct sock *sk);
+/*
  * Count @n datagrams of socket @id that are no SA's loss. 0: raw ESP, which nobody counts, as it is
  * not ours until it has an SA. RCU read side held.
  */

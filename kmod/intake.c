@@ -84,13 +84,6 @@ static bool is_candidate(const struct cg_net *cgn, struct sk_buff *skb, unsigned
 	return summed || sum_is_right(cgn, skb, hlen, v6);
 }
 
-/* UDP would find @sk, or NULL. Is nobody there, or who may be handed over in place of @s? */
-static bool may_follow(const struct cg_socket *s, const struct sock *sk)
-{
-	return !sk || (!READ_ONCE(udp_sk(sk)->encap_type) && sk->sk_state != TCP_ESTABLISHED &&
-		       uid_eq(sk->sk_uid, s->uid));
-}
-
 /*
  * @skb, a candidate for @local with UDP's data at @off, for which UDP would find @sk, none of ours,
  * or NULL. The socket of the tunnel that it is for, if that has lost its user's and would get it.
@@ -113,7 +106,8 @@ static const struct cg_socket *orphan_of(struct cg_net *cgn, const struct sk_buf
 		return NULL;
 	s = rcu_dereference(sa->tunnel->socket);
 	/* who is no orphan any more has a socket by now, which UDP will find */
-	if (!s || !smp_load_acquire(&s->orphan) || !may_follow(s, sk) ||
+	if (!s || !smp_load_acquire(&s->orphan) ||
+	    (sk && !cg_socket_may_follow(s, sk)) ||
 	    !cg_socket_serves(s, family, local, udp_hdr(skb)->dest) ||
 	    !udp_sk_bound_dev_eq(cgn->net, s->bound_if, dif, sdif))
 		return NULL;

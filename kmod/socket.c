@@ -488,11 +488,27 @@ static void describe(struct cg_socket *s, struct sock *sk)
 	s->uid = sock_i_uid(sk);
 }
 
-static bool same_address(const struct cg_socket *a, const struct cg_socket *b)
+/* Is @sk bound to the address, and hears it the device, that the user's socket was? */
+static bool is_bound_as(const struct cg_socket *s, const struct sock *sk)
 {
-	return a->family == b->family && a->port == b->port && a->bound_if == b->bound_if &&
-	       (a->family == AF_INET ? a->local.v4 == b->local.v4 :
-				       ipv6_addr_equal(&a->local.v6, &b->local.v6));
+	if (sk->sk_family != s->family || READ_ONCE(sk->sk_bound_dev_if) != s->bound_if)
+		return false;
+	if (s->family == AF_INET6)
+		return ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &s->local.v6);
+	return inet_sk(sk)->inet_rcv_saddr == s->local.v4;
+}
+
+bool cg_socket_may_follow(const struct cg_socket *s, const struct sock *sk)
+{
+	const struct udp_sock *up = udp_sk(sk);
+	const void *data = rcu_dereference_sk_user_data(sk);
+	const void *rcv = READ_ONCE(up->encap_rcv);
+
+	/* hook() may have begun: the type is what it sets last */
+	return !READ_ONCE(up->encap_type) && (!rcv || rcv == cg_encap_rcv) &&
+	       !READ_ONCE(up->gro_receive) && (!data || data == s) &&
+	       sk->sk_state != TCP_ESTABLISHED && uid_eq(sk->sk_uid, s->uid) &&
+	       is_bound_as(s, sk);
 }
 
 static int check_socket(struct sock *sk, struct cg_net *cgn, struct netlink_ext_ack *extack)
@@ -538,15 +554,15 @@ static struct cg_socket *find_sk(struct cg_net *cgn, const struct sock *sk)
 	return NULL;
 }
 
-/* Under cg_net.lock. The one whose user has gone, bound where @like is. */
-static struct cg_socket *find_orphan(struct cg_net *cgn, const struct cg_socket *like)
+/* Under cg_net.lock. The one whose user has gone, bound where @sk is. */
+static struct cg_socket *find_orphan(struct cg_net *cgn, const struct sock *sk)
 {
 	struct cg_socket *s;
 	unsigned long id;
 
 	xa_for_each(&cgn->sockets, id, s)
 		if ((s->orphan || (s->sk && sock_flag(s->sk, SOCK_DEAD))) &&
-		    same_address(s, like))
+		    s->port == htons(inet_sk(sk)->inet_num) && is_bound_as(s, sk))
 			return s;
 	return NULL;
 }
@@ -577,7 +593,7 @@ static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 	if (err)
 		goto out_free;
 	describe(fresh, sk);
-	old = find_orphan(cgn, fresh);
+	old = find_orphan(cgn, sk);
 	if (old) {
 		/* same ID; the old one goes when the new one is on duty */
 		struct cg_socket gone = { .cgn = cgn };
