@@ -55,7 +55,7 @@ static bool is_unconfirmed(struct sk_buff *skb)
 /* Is the checksum of a single datagram right? Here only while encap_rcv may be missing. */
 static bool sum_is_right(const struct cg_net *cgn, struct sk_buff *skb, unsigned int hlen, bool v6)
 {
-	return READ_ONCE(cgn->n_orphans) && !skb_is_gso(skb) &&
+	return smp_load_acquire(&cgn->n_orphans) && !skb_is_gso(skb) &&
 	       !nf_checksum(skb, NF_INET_LOCAL_IN, hlen, IPPROTO_UDP, v6 ? AF_INET6 : AF_INET);
 }
 
@@ -99,7 +99,7 @@ static const struct cg_socket *orphan_of(struct cg_net *cgn, const struct sk_buf
 	const struct cg_sa *sa;
 	__be32 spi;
 
-	if (likely(!READ_ONCE(cgn->n_orphans)) || !cg_peek_spi(skb, off, &spi) || !spi)
+	if (likely(!smp_load_acquire(&cgn->n_orphans)) || !cg_peek_spi(skb, off, &spi) || !spi)
 		return NULL;
 	sa = cg_sa_find_in(cgn, spi);
 	if (!sa || sa->tunnel->encap != CERTGATE_ENCAP_UDP)

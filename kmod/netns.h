@@ -61,7 +61,7 @@ struct cg_net {
 	u32 larval_bytes;		/* truesize of what is held */
 
 	struct xarray sockets;		/* id -> struct cg_socket */
-	u32 n_orphans;			/* of them; under @lock, READ_ONCE without */
+	u32 n_orphans;			/* of them; under @lock, smp_load_acquire() without */
 	bool intake;			/* it has its hooks; see intake.c; under @lock */
 	__be16 intake_port;		/* of all sockets, 0: they differ; READ_ONCE */
 	struct xarray fingerprint_ids;	/* id -> struct cg_fingerprint, for dumps */

@@ -163,9 +163,9 @@ static void detach(struct cg_socket *s)
 /* Under cg_net.lock. */
 static void set_orphan(struct cg_socket *s, bool orphan)
 {
+	/* who finds no orphan any more finds that the user's socket serves: orphan_of() */
 	if (s->orphan != orphan)
-		WRITE_ONCE(s->cgn->n_orphans, s->cgn->n_orphans + (orphan ? 1 : -1));
-	/* who finds it no orphan any more finds that the user's socket serves: orphan_of() */
+		smp_store_release(&s->cgn->n_orphans, s->cgn->n_orphans + (orphan ? 1 : -1));
 	smp_store_release(&s->orphan, orphan);
 }
 
@@ -439,7 +439,7 @@ int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union 
 	if (s->port != port)
 		return 0;
 	if (s->family == AF_INET6 && family == AF_INET) {
-		if (s->v6only)
+		if (READ_ONCE(s->v6only))
 			return 0;
 		if (ipv6_addr_v4mapped(&s->local.v6))
 			return s->local.v6.s6_addr32[3] == local->v4 ? 2 : 0;
@@ -507,7 +507,7 @@ bool cg_socket_may_follow(const struct cg_socket *s, const struct sock *sk)
 	/* hook() may have begun: the type is what it sets last */
 	return !READ_ONCE(up->encap_type) && (!rcv || rcv == cg_encap_rcv) &&
 	       !READ_ONCE(up->gro_receive) && (!data || data == s) &&
-	       sk->sk_state != TCP_ESTABLISHED && uid_eq(sk->sk_uid, s->uid) &&
+	       sk->sk_state != TCP_ESTABLISHED && uid_eq(sk->sk_uid, READ_ONCE(s->uid)) &&
 	       is_bound_as(s, sk);
 }
 
@@ -604,9 +604,10 @@ static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 		} else if (old->sk) {
 			move_out(old);
 		}
-		old->v6only = fresh->v6only;
+		/* the intake reads them of an orphan */
+		WRITE_ONCE(old->v6only, fresh->v6only);
 		old->reuse = fresh->reuse;
-		old->uid = fresh->uid;
+		WRITE_ONCE(old->uid, fresh->uid);
 		WRITE_ONCE(old->own, NULL);
 		hook(old, sk, encap_destroy);
 		old->sk = sk;
