@@ -104,6 +104,11 @@ extern unsigned int cg_net_id;
 
 /* For what needs process context: freeing transforms, funerals. */
 extern struct workqueue_struct *cg_wq;
+/*
+ * For closed sockets, whose work waits for cg_net.lock: as many as the queue has workers may, and
+ * would hold up the rest of all namespaces.
+ */
+extern struct workqueue_struct *cg_departures;
 
 /* Every object is counted from its making to the return of its memory. */
 enum cg_object {

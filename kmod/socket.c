@@ -381,7 +381,7 @@ static void encap_destroy(struct sock *sk)
 	if (!served)
 		return;
 	INIT_WORK_ONSTACK(&d.work, depart_work);
-	queue_work(cg_wq, &d.work);
+	queue_work(cg_departures, &d.work);
 	flush_work(&d.work);
 	destroy_work_on_stack(&d.work);
 	module_put(THIS_MODULE);
