@@ -102,8 +102,10 @@ static bool is_candidate(const struct cg_net *cgn, struct sk_buff *skb, unsigned
 /*
  * @skb, a candidate for @local with @hlen bytes of IP header, for which UDP would find @sk, none of
  * ours, or NULL. The socket of the tunnel that it is for, if that has lost its user's and would get
- * it. Others' sockets keep what they get. Connection tracking does not enter the first packet of a
- * connection that is taken here, but the next.
+ * it. Others' sockets keep what they get. NULL is also what a program leaves of a packet that it
+ * wants dropped (sk_lookup, reuseport): if it is for an orphan's tunnel it is taken all the same.
+ * A connection whose packets are taken here is not entered by connection tracking until
+ * something of ours goes out.
  */
 static const struct cg_socket *orphan_of(struct cg_net *cgn, struct sk_buff *skb,
 					 unsigned int hlen, const struct sock *sk,

@@ -12,7 +12,8 @@
  * No packet is lost when one takes the place of another: both serve for as long as both have the
  * port. encap_destroy comes before a closed socket leaves its port, and is kept until ours has it.
  * Where that cannot be, and when the next user has bound his socket but has not handed it over
- * yet, the intake takes what is for tunnels (struct cg_socket.orphan).
+ * yet, the intake takes what is for tunnels (struct cg_socket.orphan). ICMP errors about our ESP
+ * are not heard as long as no socket of ours has the port.
  *
  * A user can keep his socket's lock for ever: a sender that waits for room in its buffer, or for
  * a page that somebody else provides, has it meanwhile. So nobody waits for it here: neither
