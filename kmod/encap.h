@@ -85,6 +85,12 @@ void cg_socket_destroy(struct cg_socket *s);
 /* Those that no tunnel uses, or (no tunnel is left) all; takes cg_net.lock. */
 void cg_socket_flush(struct cg_net *cgn, bool all);
 
+struct netlink_ext_ack;
+/* @sk's user hands it over; @locked: its lock is had, without which it is refused. */
+int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
+			struct netlink_ext_ack *extack, struct cg_socket **ret_s);
+
+/* socket_netlink.c */
 struct genl_info;
 struct netlink_callback;
 int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info);

@@ -7,7 +7,7 @@
  * Locking: @lock (a mutex) serialises all configuration of the namespace:
  * netlink requests, link creation and removal, orphaned sockets. It nests
  * inside RTNL, and inside the lock of a user's socket, which is only ever tried
- * (socket.c). Packets take no lock: they find objects under RCU. Objects are
+ * (socket_netlink.c). Packets take no lock: they find objects under RCU. Objects are
  * freed after a grace period.
  */
 #ifndef _CERTGATE_NETNS_H
