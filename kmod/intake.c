@@ -52,9 +52,9 @@ static bool is_unconfirmed(struct sk_buff *skb)
 #endif
 }
 
-/* Rarely. If there are none any more UDP finds the sockets that serve: set_orphan(). */
 static bool have_orphans(const struct cg_net *cgn)
 {
+	/* if there are none any more UDP finds the sockets that serve: set_orphan() */
 	return unlikely(smp_load_acquire(&cgn->n_orphans));
 }
 
@@ -74,6 +74,7 @@ static bool is_sum_right(const struct cg_socket *s, struct sk_buff *skb, unsigne
 {
 	if (is_sum_known(skb, v6))
 		return true;
+	/* likewise */
 	return smp_load_acquire(&s->orphan) && udp_hdr(skb)->check && !skb_is_gso(skb) &&
 	       !nf_checksum(skb, NF_INET_LOCAL_IN, hlen, IPPROTO_UDP, v6 ? AF_INET6 : AF_INET);
 }

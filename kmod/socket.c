@@ -134,9 +134,13 @@ static void detach(struct cg_socket *s)
 /* Under cg_net.lock. */
 static void set_orphan(struct cg_socket *s, bool orphan)
 {
-	/* who finds no orphan any more finds that the user's socket serves: orphan_of() */
+	u32 n = s->cgn->n_orphans;
+
 	if (s->orphan != orphan)
-		smp_store_release(&s->cgn->n_orphans, s->cgn->n_orphans + (orphan ? 1 : -1));
+		n += orphan ? 1 : -1;
+	/* who finds none any more finds that the user's socket serves: have_orphans() */
+	smp_store_release(&s->cgn->n_orphans, n);
+	/* nor this to be one: orphan_of(), is_sum_right() */
 	smp_store_release(&s->orphan, orphan);
 }
 
