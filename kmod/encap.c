@@ -281,7 +281,8 @@ void cg_encap_unregister(void)
 void cg_encap_net_exit(struct cg_net *cgn)
 {
 	cg_socket_flush(cgn, true);
-	/* watches that ended by themselves have done so on cg_wq, with cg_net.lock at the last */
+	/* departures and watches that ended by themselves have cg_net.lock at the last */
+	flush_workqueue(cg_departures);
 	flush_workqueue(cg_wq);
 	synchronize_net();	/* raw ESP that came before cg_net.exiting was seen */
 	cg_queue_flush(cgn);

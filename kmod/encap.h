@@ -29,7 +29,7 @@ struct cg_socket {
 	__be16 port;
 	union cg_ip local;		/* any: all addresses */
 
-	/* what our own socket takes over from the user's */
+	/* what our own takes over from the user's; @v6only, @uid: READ_ONCE without the lock */
 	bool v6only, reuse;
 	int bound_if;
 	kuid_t uid;
@@ -63,6 +63,12 @@ void cg_encap_net_exit(struct cg_net *cgn);
 /* The one that @sk, a UDP socket, serves; NULL: none. RCU read side held. */
 struct cg_socket *cg_socket_of(const struct sock *sk);
 /*
+ * Could @sk, which UDP would find, be handed over in place of the user's of @s, an orphan, or is
+ * it just being? Bound as that was, by the same user, who has set no handler: another's, or a
+ * socket that was ours and that its owner has changed, is none. RCU read side held.
+ */
+bool cg_socket_may_follow(const struct cg_socket *s, const struct sock *sk);
+/*
  * Count @n datagrams of socket @id that are no SA's loss. 0: raw ESP, which nobody counts, as it is
  * not ours until it has an SA. RCU read side held.
  */
@@ -79,6 +85,12 @@ void cg_socket_destroy(struct cg_socket *s);
 /* Those that no tunnel uses, or (no tunnel is left) all; takes cg_net.lock. */
 void cg_socket_flush(struct cg_net *cgn, bool all);
 
+struct netlink_ext_ack;
+/* @sk's user hands it over; @locked: its lock is had, without which it is refused. */
+int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
+			struct netlink_ext_ack *extack, struct cg_socket **ret_s);
+
+/* socket_netlink.c */
 struct genl_info;
 struct netlink_callback;
 int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info);

@@ -52,21 +52,41 @@ static bool is_unconfirmed(struct sk_buff *skb)
 #endif
 }
 
-/* Is the checksum of a single datagram right? Here only while encap_rcv may be missing. */
-static bool sum_is_right(const struct cg_net *cgn, struct sk_buff *skb, unsigned int hlen, bool v6)
+static bool have_orphans(const struct cg_net *cgn)
 {
-	return READ_ONCE(cgn->n_orphans) && !skb_is_gso(skb) &&
+	/* if there are none any more UDP finds the sockets that serve: set_orphan() */
+	return unlikely(smp_load_acquire(&cgn->n_orphans));
+}
+
+/* RFC 3948 section 2.1: none with IPv4, which IPv6 has no word for. */
+static bool is_sum_known(const struct sk_buff *skb, bool v6)
+{
+	if (!udp_hdr(skb)->check)
+		return !v6 && !skb_is_gso(skb);
+	return skb->ip_summed == CHECKSUM_PARTIAL || skb->ip_summed == CHECKSUM_UNNECESSARY;
+}
+
+/*
+ * Is it right? UDP has the work to find out, if it finds @s when it looks; while that is an orphan
+ * it may find nobody, and we have it. @hlen: bytes of IP header.
+ */
+static bool is_sum_right(const struct cg_socket *s, struct sk_buff *skb, unsigned int hlen, bool v6)
+{
+	if (is_sum_known(skb, v6))
+		return true;
+	/* likewise */
+	return smp_load_acquire(&s->orphan) && udp_hdr(skb)->check && !skb_is_gso(skb) &&
 	       !nf_checksum(skb, NF_INET_LOCAL_IN, hlen, IPPROTO_UDP, v6 ? AF_INET6 : AF_INET);
 }
 
 /*
- * Could it be a datagram or a train for us that UDP would find nothing wrong with? @hlen: bytes of
- * IP header, which is all there is before UDP.
+ * Could it be a datagram or a train for us that UDP would find nothing wrong with? While there are
+ * orphans its checksum may still be wrong. @hlen: bytes of IP header, which is all there is before
+ * UDP.
  */
 static bool is_candidate(const struct cg_net *cgn, struct sk_buff *skb, unsigned int hlen,
 			 bool v6)
 {
-	bool train = skb_is_gso(skb), summed;
 	__be16 port = READ_ONCE(cgn->intake_port);
 	const struct udphdr *uh;
 
@@ -75,30 +95,21 @@ static bool is_candidate(const struct cg_net *cgn, struct sk_buff *skb, unsigned
 	uh = udp_hdr(skb);
 	if ((port && uh->dest != port) || ntohs(uh->len) != skb->len - hlen)
 		return false;
-	if (train && skb_shinfo(skb)->gso_type != SKB_GSO_UDP_L4)
+	if (skb_is_gso(skb) && skb_shinfo(skb)->gso_type != SKB_GSO_UDP_L4)
 		return false;
-	/* RFC 3948 section 2.1: none with IPv4, which IPv6 has no word for */
-	summed = skb->ip_summed == CHECKSUM_PARTIAL || skb->ip_summed == CHECKSUM_UNNECESSARY;
-	if (!uh->check)
-		return !v6 && !train;
-	return summed || sum_is_right(cgn, skb, hlen, v6);
-}
-
-/* UDP would find @sk, or NULL. Is nobody there, or who may be handed over in place of @s? */
-static bool may_follow(const struct cg_socket *s, const struct sock *sk)
-{
-	return !sk || (!READ_ONCE(udp_sk(sk)->encap_type) && sk->sk_state != TCP_ESTABLISHED &&
-		       uid_eq(sk->sk_uid, s->uid));
+	return is_sum_known(skb, v6) || have_orphans(cgn);
 }
 
 /*
- * @skb, a candidate for @local with UDP's data at @off, for which UDP would find @sk, none of ours,
- * or NULL. The socket of the tunnel that it is for, if that has lost its user's and would get it.
- * Others' sockets keep what they get. Connection tracking does not enter the first packet of a
- * connection that is taken here, but the next.
+ * @skb, a candidate for @local with @hlen bytes of IP header, for which UDP would find @sk, none of
+ * ours, or NULL. The socket of the tunnel that it is for, if that has lost its user's and would get
+ * it. Others' sockets keep what they get. NULL is also what a program leaves of a packet that it
+ * wants dropped (sk_lookup, reuseport): if it is for an orphan's tunnel it is taken all the same.
+ * A connection whose packets are taken here is not entered by connection tracking until
+ * something of ours goes out.
  */
-static const struct cg_socket *orphan_of(struct cg_net *cgn, const struct sk_buff *skb,
-					 unsigned int off, const struct sock *sk,
+static const struct cg_socket *orphan_of(struct cg_net *cgn, struct sk_buff *skb,
+					 unsigned int hlen, const struct sock *sk,
 					 sa_family_t family, const union cg_ip *local,
 					 int dif, int sdif)
 {
@@ -106,16 +117,18 @@ static const struct cg_socket *orphan_of(struct cg_net *cgn, const struct sk_buf
 	const struct cg_sa *sa;
 	__be32 spi;
 
-	if (likely(!READ_ONCE(cgn->n_orphans)) || !cg_peek_spi(skb, off, &spi) || !spi)
+	if (!have_orphans(cgn) || !cg_peek_spi(skb, hlen + sizeof(struct udphdr), &spi) || !spi)
 		return NULL;
 	sa = cg_sa_find_in(cgn, spi);
 	if (!sa || sa->tunnel->encap != CERTGATE_ENCAP_UDP)
 		return NULL;
 	s = rcu_dereference(sa->tunnel->socket);
 	/* who is no orphan any more has a socket by now, which UDP will find */
-	if (!s || !smp_load_acquire(&s->orphan) || !may_follow(s, sk) ||
+	if (!s || !smp_load_acquire(&s->orphan) ||
+	    (sk && !cg_socket_may_follow(s, sk)) ||
 	    !cg_socket_serves(s, family, local, udp_hdr(skb)->dest) ||
-	    !udp_sk_bound_dev_eq(cgn->net, s->bound_if, dif, sdif))
+	    !udp_sk_bound_dev_eq(cgn->net, s->bound_if, dif, sdif) ||
+	    !is_sum_right(s, skb, hlen, family == AF_INET6))
 		return NULL;
 	return s;
 }
@@ -194,9 +207,9 @@ static unsigned int intake4(void *priv, struct sk_buff *skb, const struct nf_hoo
 	s = sk ? cg_socket_of(sk) : NULL;
 	if (unlikely(!s)) {
 		local.v4 = iph->daddr;
-		s = orphan_of(cgn, skb, hlen + sizeof(*uh), sk, AF_INET, &local,
+		s = orphan_of(cgn, skb, hlen, sk, AF_INET, &local,
 			      inet_iif(skb), inet_sdif(skb));
-	} else if (is_unconfirmed(skb)) {
+	} else if (is_unconfirmed(skb) || !is_sum_right(s, skb, hlen, false)) {
 		return NF_ACCEPT;
 	}
 	if (!s || !xfrm4_policy_check(sk, XFRM_POLICY_IN, skb))
@@ -223,9 +236,9 @@ static unsigned int intake6(void *priv, struct sk_buff *skb, const struct nf_hoo
 	s = sk ? cg_socket_of(sk) : NULL;
 	if (unlikely(!s)) {
 		local.v6 = ip6h->daddr;
-		s = orphan_of(cgn, skb, hlen + sizeof(*uh), sk, AF_INET6, &local,
+		s = orphan_of(cgn, skb, hlen, sk, AF_INET6, &local,
 			      inet6_iif(skb), inet6_sdif(skb));
-	} else if (is_unconfirmed(skb)) {
+	} else if (is_unconfirmed(skb) || !is_sum_right(s, skb, hlen, true)) {
 		return NF_ACCEPT;
 	}
 	if (!s || !xfrm6_policy_check(sk, XFRM_POLICY_IN, skb))

@@ -16,6 +16,7 @@
 
 unsigned int cg_net_id __read_mostly;
 struct workqueue_struct *cg_wq __read_mostly;
+struct workqueue_struct *cg_departures __read_mostly;
 
 /* What was made and not freed yet, over all namespaces. */
 static atomic_t objects[CG_OBJECT_MAX];
@@ -120,10 +121,14 @@ static int __init certgate_init(void)
 	cg_wq = alloc_workqueue("certgate", WQ_UNBOUND, 0);
 	if (!cg_wq)
 		return -ENOMEM;
+	err = -ENOMEM;
+	cg_departures = alloc_workqueue("certgate_departures", WQ_UNBOUND, 0);
+	if (!cg_departures)
+		goto out_wq;
 
 	err = cg_replay_init();
 	if (err)
-		goto out_wq;
+		goto out_departures;
 	err = cg_stock_init();
 	if (err)
 		goto out_replay;
@@ -160,9 +165,12 @@ out_stock:
 	cg_stock_exit();
 out_replay:
 	rcu_barrier();
+	destroy_workqueue(cg_departures);
 	destroy_workqueue(cg_wq);
 	cg_replay_exit();
 	return err;
+out_departures:
+	destroy_workqueue(cg_departures);
 out_wq:
 	destroy_workqueue(cg_wq);
 	return err;
@@ -185,6 +193,7 @@ static void __exit certgate_exit(void)
 	 * our code, and the tail of the last work item.
 	 */
 	rcu_barrier();
+	destroy_workqueue(cg_departures);
 	destroy_workqueue(cg_wq);
 	cg_replay_exit();
 	/*

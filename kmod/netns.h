@@ -7,7 +7,7 @@
  * Locking: @lock (a mutex) serialises all configuration of the namespace:
  * netlink requests, link creation and removal, orphaned sockets. It nests
  * inside RTNL, and inside the lock of a user's socket, which is only ever tried
- * (socket.c). Packets take no lock: they find objects under RCU. Objects are
+ * (socket_netlink.c). Packets take no lock: they find objects under RCU. Objects are
  * freed after a grace period.
  */
 #ifndef _CERTGATE_NETNS_H
@@ -61,7 +61,7 @@ struct cg_net {
 	u32 larval_bytes;		/* truesize of what is held */
 
 	struct xarray sockets;		/* id -> struct cg_socket */
-	u32 n_orphans;			/* of them; under @lock, READ_ONCE without */
+	u32 n_orphans;			/* of them; under @lock, smp_load_acquire() without */
 	bool intake;			/* it has its hooks; see intake.c; under @lock */
 	__be16 intake_port;		/* of all sockets, 0: they differ; READ_ONCE */
 	struct xarray fingerprint_ids;	/* id -> struct cg_fingerprint, for dumps */
@@ -104,6 +104,11 @@ extern unsigned int cg_net_id;
 
 /* For what needs process context: freeing transforms, funerals. */
 extern struct workqueue_struct *cg_wq;
+/*
+ * For closed sockets, whose work waits for cg_net.lock: as many as the queue has workers may, and
+ * would hold up the rest of all namespaces.
+ */
+extern struct workqueue_struct *cg_departures;
 
 /* Every object is counted from its making to the return of its memory. */
 enum cg_object {

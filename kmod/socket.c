@@ -12,13 +12,14 @@
  * No packet is lost when one takes the place of another: both serve for as long as both have the
  * port. encap_destroy comes before a closed socket leaves its port, and is kept until ours has it.
  * Where that cannot be, and when the next user has bound his socket but has not handed it over
- * yet, the intake takes what is for tunnels (struct cg_socket.orphan).
+ * yet, the intake takes what is for tunnels (struct cg_socket.orphan). ICMP errors about our ESP
+ * are not heard as long as no socket of ours has the port.
  *
  * A user can keep his socket's lock for ever: a sender that waits for room in its buffer, or for
  * a page that somebody else provides, has it meanwhile. So nobody waits for it here: neither
  * with cg_net.lock, which RTNL waits for, nor in a request, which keeps the whole of generic
  * netlink from its next registration, nor when a namespace or the module goes. To take a socket
- * over its lock is tried, before cg_net.lock; to give one back none is needed.
+ * over its lock is tried, before cg_net.lock (socket_netlink.c); to give one back none is needed.
  */
 #include <linux/net.h>
 #include <linux/udp.h>
@@ -29,10 +30,8 @@
 #include "encap.h"
 #include "event.h"
 #include "intake.h"
-#include "netlink.h"
 
 #define ENCAP_TYPE	1	/* none of the UDP_ENCAP_* that others look for */
-#define PATIENCE	(HZ / 4)	/* with a user who has his socket's lock for a moment */
 
 /* Our own socket could not be bound: until it is tried again, the first time and at last. */
 #define RETRY_FIRST	(HZ / 8)
@@ -57,34 +56,6 @@ struct cg_socket *cg_socket_of(const struct sock *sk)
 static void watch_soon(struct cg_socket *s, unsigned long delay)
 {
 	mod_delayed_work(cg_wq, &s->watch, delay);
-}
-
-/* lock_sock() if nobody has the lock; release_sock() follows. */
-static bool try_lock_sock(struct sock *sk)
-{
-	bool got;
-
-	spin_lock_bh(&sk->sk_lock.slock);
-	got = !sock_owned_by_user_nocheck(sk);
-	if (got) {
-		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
-		sk->sk_lock.owned = 1;
-	}
-	spin_unlock_bh(&sk->sk_lock.slock);
-	return got;
-}
-
-/* The same, with a little patience. Process context, no lock held. */
-static bool lock_sock_soon(struct sock *sk)
-{
-	unsigned long end = jiffies + PATIENCE;
-
-	while (!try_lock_sock(sk)) {
-		if (time_after(jiffies, end) || fatal_signal_pending(current))
-			return false;
-		schedule_timeout_killable(1);
-	}
-	return true;
 }
 
 /*
@@ -163,9 +134,13 @@ static void detach(struct cg_socket *s)
 /* Under cg_net.lock. */
 static void set_orphan(struct cg_socket *s, bool orphan)
 {
+	u32 n = s->cgn->n_orphans;
+
 	if (s->orphan != orphan)
-		WRITE_ONCE(s->cgn->n_orphans, s->cgn->n_orphans + (orphan ? 1 : -1));
-	/* who finds it no orphan any more finds that the user's socket serves: orphan_of() */
+		n += orphan ? 1 : -1;
+	/* who finds none any more finds that the user's socket serves: have_orphans() */
+	smp_store_release(&s->cgn->n_orphans, n);
+	/* nor this to be one: orphan_of(), is_sum_right() */
 	smp_store_release(&s->orphan, orphan);
 }
 
@@ -287,19 +262,36 @@ static void try_own(struct cg_socket *s)
 	s->retry = jiffies + s->pause;
 }
 
-/* A user's socket that has lost us its port, or that nothing comes in by for us. */
+/* It is in neither of UDP's tables: udp_lib_unhash() takes it out of the second one last. */
+static bool is_unhashed(const struct sock *sk)
+{
+	return hlist_unhashed_lockless(&sk->sk_node) &&
+	       hlist_unhashed_lockless(&udp_sk(sk)->udp_portaddr_node);
+}
+
+/* It has lost us its port, or nothing comes in by it for us. */
 static bool has_left(const struct sock *sk)
 {
-	return hlist_unhashed_lockless(&sk->sk_node) || !is_ours(sk);
+	return is_unhashed(sk) || !is_ours(sk);
 }
 
 /* Nothing more comes in by what the user had. */
 static void reap(struct cg_socket *s)
 {
-	struct cg_socket gone = { .leaving = s->leaving };
+	struct sock *sk = s->leaving;
 
+	if (!sk)
+		return;
 	s->leaving = NULL;
-	detach(&gone);
+	if (is_unhashed(sk) && is_ours(sk)) {
+		/* closed: who has found it in time is served; then nobody has, or can */
+		synchronize_net();
+		unhook(sk);
+	} else {
+		unhook(sk);
+		synchronize_net();
+	}
+	sock_put(sk);
 }
 
 /* The user's socket serves for as long as it has its port still, and no other one as well. */
@@ -364,7 +356,7 @@ static void encap_destroy(struct sock *sk)
 	if (!served)
 		return;
 	INIT_WORK_ONSTACK(&d.work, depart_work);
-	queue_work(cg_wq, &d.work);
+	queue_work(cg_departures, &d.work);
 	flush_work(&d.work);
 	destroy_work_on_stack(&d.work);
 	module_put(THIS_MODULE);
@@ -422,7 +414,7 @@ int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union 
 	if (s->port != port)
 		return 0;
 	if (s->family == AF_INET6 && family == AF_INET) {
-		if (s->v6only)
+		if (READ_ONCE(s->v6only))
 			return 0;
 		if (ipv6_addr_v4mapped(&s->local.v6))
 			return s->local.v6.s6_addr32[3] == local->v4 ? 2 : 0;
@@ -471,11 +463,27 @@ static void describe(struct cg_socket *s, struct sock *sk)
 	s->uid = sock_i_uid(sk);
 }
 
-static bool same_address(const struct cg_socket *a, const struct cg_socket *b)
+/* Is @sk bound to the address, and hears it the device, that the user's socket was? */
+static bool is_bound_as(const struct cg_socket *s, const struct sock *sk)
 {
-	return a->family == b->family && a->port == b->port && a->bound_if == b->bound_if &&
-	       (a->family == AF_INET ? a->local.v4 == b->local.v4 :
-				       ipv6_addr_equal(&a->local.v6, &b->local.v6));
+	if (sk->sk_family != s->family || READ_ONCE(sk->sk_bound_dev_if) != s->bound_if)
+		return false;
+	if (s->family == AF_INET6)
+		return ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &s->local.v6);
+	return inet_sk(sk)->inet_rcv_saddr == s->local.v4;
+}
+
+bool cg_socket_may_follow(const struct cg_socket *s, const struct sock *sk)
+{
+	const struct udp_sock *up = udp_sk(sk);
+	const void *data = rcu_dereference_sk_user_data(sk);
+	const void *rcv = READ_ONCE(up->encap_rcv);
+
+	/* hook() may have begun: the type is what it sets last */
+	return !READ_ONCE(up->encap_type) && (!rcv || rcv == cg_encap_rcv) &&
+	       !READ_ONCE(up->gro_receive) && (!data || data == s) &&
+	       sk->sk_state != TCP_ESTABLISHED && uid_eq(sk->sk_uid, READ_ONCE(s->uid)) &&
+	       is_bound_as(s, sk);
 }
 
 static int check_socket(struct sock *sk, struct cg_net *cgn, struct netlink_ext_ack *extack)
@@ -521,22 +529,21 @@ static struct cg_socket *find_sk(struct cg_net *cgn, const struct sock *sk)
 	return NULL;
 }
 
-/* Under cg_net.lock. The one whose user has gone, bound where @like is. */
-static struct cg_socket *find_orphan(struct cg_net *cgn, const struct cg_socket *like)
+/* Under cg_net.lock. The one whose user has gone, bound where @sk is. */
+static struct cg_socket *find_orphan(struct cg_net *cgn, const struct sock *sk)
 {
 	struct cg_socket *s;
 	unsigned long id;
 
 	xa_for_each(&cgn->sockets, id, s)
 		if ((s->orphan || (s->sk && sock_flag(s->sk, SOCK_DEAD))) &&
-		    same_address(s, like))
+		    s->port == htons(inet_sk(sk)->inet_num) && is_bound_as(s, sk))
 			return s;
 	return NULL;
 }
 
-/* Under cg_net.lock and, if @locked, that of @sk; without that it is refused. */
-static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
-		     struct netlink_ext_ack *extack, struct cg_socket **ret_s)
+int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
+			struct netlink_ext_ack *extack, struct cg_socket **ret_s)
 {
 	struct cg_socket *s, *fresh, *old;
 	int err;
@@ -560,7 +567,7 @@ static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 	if (err)
 		goto out_free;
 	describe(fresh, sk);
-	old = find_orphan(cgn, fresh);
+	old = find_orphan(cgn, sk);
 	if (old) {
 		/* same ID; the old one goes when the new one is on duty */
 		struct cg_socket gone = { .cgn = cgn };
@@ -571,9 +578,10 @@ static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 		} else if (old->sk) {
 			move_out(old);
 		}
-		old->v6only = fresh->v6only;
+		/* the intake reads them of an orphan */
+		WRITE_ONCE(old->v6only, fresh->v6only);
 		old->reuse = fresh->reuse;
-		old->uid = fresh->uid;
+		WRITE_ONCE(old->uid, fresh->uid);
 		WRITE_ONCE(old->own, NULL);
 		hook(old, sk, encap_destroy);
 		old->sk = sk;
@@ -601,137 +609,4 @@ static int take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 out_free:
 	kfree(fresh);
 	return err;
-}
-
-static int put_socket(struct sk_buff *skb, const struct cg_socket *s)
-{
-	struct cg_stats stats = {};
-	int i;
-
-	for (i = 0; i < CG_DROP_MAX; i++)
-		stats.drops[i] = atomic64_read(&s->drops[i]);
-	if (nla_put_u32(skb, CERTGATE_A_SOCKET_ID, s->id) ||
-	    cg_put_endpoint(skb, CERTGATE_A_SOCKET_LOCAL, s->family, &s->local, s->port) ||
-	    (s->orphan && nla_put_flag(skb, CERTGATE_A_SOCKET_ORPHAN)))
-		return -EMSGSIZE;
-	return cg_stats_put(skb, CERTGATE_A_SOCKET_STATS, &stats);
-}
-
-static int reply_socket(struct genl_info *info, const struct cg_socket *s)
-{
-	struct sk_buff *reply;
-	void *hdr;
-
-	reply = cg_reply_new(info, NLMSG_DEFAULT_SIZE, &hdr);
-	if (!reply)
-		return -ENOMEM;
-	if (put_socket(reply, s)) {
-		nlmsg_free(reply);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
-}
-
-int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct cg_net *cgn = cg_net(genl_info_net(info));
-	struct cg_socket *s = NULL;
-	struct socket *sock;
-	struct sock *sk;
-	bool locked;
-	int err;
-
-	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_FD))
-		return -EINVAL;
-	sock = sockfd_lookup(nla_get_u32(info->attrs[CERTGATE_A_SOCKET_FD]), &err);
-	if (!sock) {
-		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_FD],
-				    "not a socket's file descriptor");
-		return err;
-	}
-	sk = sock->sk;
-	locked = lock_sock_soon(sk);
-	mutex_lock(&cgn->lock);
-	err = cgn->exiting ? -ENODEV : take_over(cgn, sk, locked, info->extack, &s);
-	if (err)
-		NL_SET_BAD_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_FD]);
-	else
-		cgn->change_seq++;
-	if (!err)
-		err = reply_socket(info, s);
-	mutex_unlock(&cgn->lock);
-	if (locked)
-		release_sock(sk);
-	sockfd_put(sock);
-	return err;
-}
-
-/* The socket that the request names by ID; under cg_net.lock. */
-static struct cg_socket *requested(struct genl_info *info, struct cg_net *cgn)
-{
-	struct cg_socket *s = cg_socket_find(cgn, nla_get_u32(info->attrs[CERTGATE_A_SOCKET_ID]));
-
-	if (!s)
-		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
-				    "no such socket");
-	return s;
-}
-
-int cg_socket_del_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct cg_net *cgn = cg_net(genl_info_net(info));
-	struct cg_socket *s;
-	int err = -ENOENT;
-
-	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
-		return -EINVAL;
-	mutex_lock(&cgn->lock);
-	s = requested(info, cgn);
-	if (s && s->users) {
-		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
-				    "a tunnel uses the socket");
-		err = -EBUSY;
-	} else if (s) {
-		cg_socket_destroy(s);
-		err = 0;
-	}
-	mutex_unlock(&cgn->lock);
-	return err;
-}
-
-int cg_socket_get_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct cg_net *cgn = cg_net(genl_info_net(info));
-	struct cg_socket *s;
-	int err = -ENOENT;
-
-	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
-		return -EINVAL;
-	mutex_lock(&cgn->lock);
-	s = requested(info, cgn);
-	if (s)
-		err = reply_socket(info, s);
-	mutex_unlock(&cgn->lock);
-	return err;
-}
-
-int cg_socket_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	struct cg_net *cgn = cg_net(sock_net(skb->sk));
-	struct cg_socket *s;
-	unsigned long id;
-	int err = 0;
-
-	mutex_lock(&cgn->lock);
-	cb->seq = cgn->change_seq;
-	xa_for_each_start(&cgn->sockets, id, s, cb->args[0]) {
-		void *hdr = cg_dump_put(skb, cb, CERTGATE_CMD_SOCKET_GET);
-
-		err = hdr ? put_socket(skb, s) : -EMSGSIZE;
-		if (!cg_dump_done(skb, cb, hdr, id, err))
-			break;
-	}
-	mutex_unlock(&cgn->lock);
-	return skb->len ?: err;
 }

@@ -2,20 +2,26 @@
 """Run by between.sh: users of port 4500 of an address, who say what they did in a file.
 
 between.py held ADDRESS FILE        a socket that is handed over, and nobody else may share; beside it one of another process that
-                                    hears lo alone: while that is there, no other can be bound to the address
+                                    hears lo alone: while that is there, no other can be bound to the address. Told so by SIGUSR1
+                                    its user sets UDP_ENCAP to 0
 between.py next ADDRESS FILE        bound beside what stands in for it, as a daemon's, and handed over when told so by SIGUSR1
 between.py stranger ADDRESS FILE    another user's, for sharing
+between.py forged ADDRESS SOURCE SPI right|wrong
+                                    an ESP packet that the SA with this SPI will not find authentic, and its UDP checksum
 """
 
 import os
 import signal
 import socket
+import struct
 import sys
 
 sys.path.insert(0, "tests/lib")
 import nl  # noqa: E402
 
-what, address, path = sys.argv[1:]
+UDP_ENCAP = 100
+
+what, address, path = sys.argv[1:4]
 
 
 def udp():
@@ -44,6 +50,25 @@ def say(text):
     os.rename(path + ".new", path)
 
 
+def forge(source, spi, how):
+    ends = socket.inet_aton(source) + socket.inet_aton(address)
+    esp = bytes.fromhex(spi) + struct.pack("!I", 100000) + bytes(40)
+    datagram = struct.pack("!4H", 4500, 4500, 8 + len(esp), 0) + esp
+    total = sum(struct.unpack(f"!{(12 + len(datagram)) // 2}H", ends + struct.pack("!2H", 17, len(datagram)) + datagram))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    right = ~total & 0xFFFF or 0xFFFF
+    datagram = datagram[:6] + struct.pack("!H", right if how == "right" else right ^ 0x0101) + datagram[8:]
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(datagram), 0, 0, 64, 17, 0) + ends
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
+        s.sendto(header + datagram, (address, 0))
+
+
+def wait_for_signal():
+    signal.sigwait([signal.SIGUSR1])
+
+
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 if what == "held":
     first, second = udp(), udp()
     for s in (first, second):
@@ -58,6 +83,8 @@ if what == "held":
     if child:
         second.close()
         say(str(child))
+        wait_for_signal()
+        first.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, 0)
     else:
         first.close()
     signal.pause()
@@ -66,12 +93,13 @@ elif what == "next":
     reuse(s, 1, socket.SO_REUSEPORT)
     bind(s)
     reuse(s, 0, socket.SO_REUSEPORT)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     say("bound")
-    signal.sigwait([signal.SIGUSR1])
+    wait_for_signal()
     hand_over(s)
     say("done")
     signal.pause()
+elif what == "forged":
+    forge(*sys.argv[3:])
 else:
     os.setuid(65534)
     s = udp()

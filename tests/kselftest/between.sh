@@ -63,6 +63,32 @@ alone() {
 	end "$user" && orphan && sockets 1
 }
 
+# forge HOW: for the SA that g1 has from g2, with a UDP checksum that is HOW
+forge() {
+	ns g2 python3 tests/kselftest/between.py forged "${wan4[1]}" "${wan4[2]}" "$spi2" "$1"
+}
+
+# counts AUTH SUM: so many packets of g1's SAs were not authentic, and so many of UDP had a wrong checksum
+counts() {
+	[ "$(drops 1 auth) $(ns g1 awk '/^Udp: [0-9]/ { print $8 }' /proc/net/snmp)" = "$1 $2" ] || { cgk 1 sa list; ns g1 cat /proc/net/snmp; return 1; }
+}
+
+sums() {
+	local auth errors
+	auth=$(drops 1 auth) errors=$(ns g1 awk '/^Udp: [0-9]/ { print $8 }' /proc/net/snmp)
+	forge right && wait_until 5 counts $((auth + 1)) "$errors" && forge wrong && wait_until 5 counts $((auth + 1)) $((errors + 1))
+}
+
+# replaced: the user's socket goes, and before its close has returned the module's own is there
+replaced() {
+	end "$user" && sockets 1 && orphan
+}
+
+# changed: the user takes his socket back, which keeps what it gets from then on
+changed() {
+	kill -USR1 "$user" && wait_until 5 orphan && sockets 2 && ! reaches && alone && reaches
+}
+
 stands_in() {
 	kill -9 "$child" && wait_until 20 sockets_now 1
 }
@@ -99,20 +125,25 @@ accept() { # 0 or 1
 	ns g1 sysctl -qw net.ipv4.udp_l3mdev_accept="$1"
 }
 
-ktap_begin 14
+ktap_begin 17
 world_up
 t 'a tunnel is up' up
 t 'its socket goes, and nothing can be bound in its place: not a packet is lost' all_come alone
 t 'traffic crosses' reaches
+t 'what has a wrong checksum is not taken' sums
 t "when the port is free the module's own has it" stands_in
 t 'the next socket is bound and handed over: not a packet is lost' all_come follow "${wan4[1]}"
-t 'its user is killed: not a packet is lost' all_come end "$user"
+t "its user is killed: the module's own is there at once, not a packet is lost" all_come replaced
 tunnel_down
 t 'a tunnel over IPv6 is up' eval 'outer=6 up "${wan6[1]}"'
 t 'its socket goes, and nothing can be bound in its place: not a packet is lost' all_come alone
 t "when the port is free the module's own has it" stands_in
 t 'the next socket is bound and handed over: not a packet is lost' all_come follow "${wan6[1]}"
 end "$user"
+tunnel_down
+t 'a tunnel is up from a socket that its user will change' up
+t 'he keeps what it gets, until it goes' changed
+kill -9 "$child"
 tunnel_down
 tunnel_up
 socket_release 1

@@ -475,6 +475,7 @@ static void packets_that_are_nobodys_are_told_to_ike(void **state _unused_)
 	assert_int_equal(main_world_read(w, ROLE_IKE), MSG_UNKNOWN_SPI);
 	assert_true(msg_get_u64(&w->r) == 0x89abcdef);
 	msg_get_endpoint(&w->r, &remote);
+	assert_int_equal(msg_get_u32(&w->r), 0); /* the VRF */
 	assert_true(msg_done(&w->r));
 	assert_true(cg_endpoint_equal(&remote, &e.remote));
 	main_world_free(w);

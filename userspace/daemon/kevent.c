@@ -167,16 +167,19 @@ static void on_endpoint(struct gateway *g, const struct cgk_event *e)
 /* At a rate that the module bounds. */
 static void on_unknown_spi(struct gateway *g, const struct cgk_event *e)
 {
+	uint32_t vrf = e->ifindex;
 	struct msg_writer m;
 
 	log_debug("a packet for SPI %08x, which is nobody's", e->spi);
 	if (cg_addr_is_any(&e->remote.addr))
 		return;
+	/* In UDP it is of those that the socket is for, whatever else that hears. Lost meanwhile, it does not say: the wrong peer could be answered. */
+	if (e->socket && !socket_vrf(g, e->socket, &vrf))
+		return;
 	msg_begin(&m, MSG_UNKNOWN_SPI);
 	msg_put_u64(&m, e->spi);
 	msg_put_endpoint(&m, &e->remote);
-	/* In UDP it is of those that the socket is for, whatever else that hears. */
-	msg_put_u32(&m, e->socket ? socket_vrf(g, e->socket) : e->ifindex);
+	msg_put_u32(&m, vrf);
 	(void)channel_send(ike_channel(g), &m, -EBADF);
 }
 

@@ -478,13 +478,15 @@ uint32_t sockets_kernel_id(const struct gateway *g, const struct cg_endpoint *lo
 	return any;
 }
 
-uint32_t socket_vrf(const struct gateway *g, uint32_t kernel_id)
+bool socket_vrf(const struct gateway *g, uint32_t kernel_id, uint32_t *ret)
 {
 	for (const struct udp_socket *s = g->sockets; s; s = s->next) {
-		if (s->kernel_id == kernel_id)
-			return s->p.local.vrf;
+		if (s->kernel_id != kernel_id)
+			continue;
+		*ret = s->p.local.vrf;
+		return true;
 	}
-	return 0;
+	return false;
 }
 
 int source_address(const struct cg_addr *remote, uint32_t vrf, uint32_t mark, struct cg_addr *ret)

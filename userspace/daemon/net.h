@@ -43,8 +43,8 @@ void sockets_give_kernel(struct gateway *g);
 void sockets_close(struct gateway *g);
 /* The module's number of the socket a tunnel from this address uses, 0: none. */
 uint32_t sockets_kernel_id(const struct gateway *g, const struct cg_endpoint *local);
-/* The VRF of the socket that has this number of the module, 0: none. */
-uint32_t socket_vrf(const struct gateway *g, uint32_t kernel_id);
+/* The VRF of the socket that has this number of the module, 0: none. False: no socket has it, or not any more. */
+bool socket_vrf(const struct gateway *g, uint32_t kernel_id, uint32_t *ret);
 /* What the system would send from, with this VRF (0: none) and mark. */
 int source_address(const struct cg_addr *remote, uint32_t vrf, uint32_t mark, struct cg_addr *ret);
 /* The index of the connection's VRF, 0: it has none; VRF_MISSING, through which nothing goes: it is not there. */

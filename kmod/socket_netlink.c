@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests about UDP sockets: to hand one over, give it back, and to tell of those there are.
+ */
+#include <linux/net.h>
+#include <net/sock.h>
+#include "encap.h"
+#include "netlink.h"
+
+#define PATIENCE	(HZ / 4)	/* with a user who has his socket's lock for a moment */
+
+/* lock_sock() if nobody has the lock; release_sock() follows. */
+static bool try_lock_sock(struct sock *sk)
+{
+	bool got;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	got = !sock_owned_by_user_nocheck(sk);
+	if (got) {
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
+		sk->sk_lock.owned = 1;
+	}
+	spin_unlock_bh(&sk->sk_lock.slock);
+	return got;
+}
+
+/* The same, with a little patience. Process context, no lock held. */
+static bool lock_sock_soon(struct sock *sk)
+{
+	unsigned long end = jiffies + PATIENCE;
+
+	while (!try_lock_sock(sk)) {
+		if (time_after(jiffies, end) || fatal_signal_pending(current))
+			return false;
+		schedule_timeout_killable(1);
+	}
+	return true;
+}
+
+static int put_socket(struct sk_buff *skb, const struct cg_socket *s)
+{
+	struct cg_stats stats = {};
+	int i;
+
+	for (i = 0; i < CG_DROP_MAX; i++)
+		stats.drops[i] = atomic64_read(&s->drops[i]);
+	if (nla_put_u32(skb, CERTGATE_A_SOCKET_ID, s->id) ||
+	    cg_put_endpoint(skb, CERTGATE_A_SOCKET_LOCAL, s->family, &s->local, s->port) ||
+	    (s->orphan && nla_put_flag(skb, CERTGATE_A_SOCKET_ORPHAN)))
+		return -EMSGSIZE;
+	return cg_stats_put(skb, CERTGATE_A_SOCKET_STATS, &stats);
+}
+
+static int reply_socket(struct genl_info *info, const struct cg_socket *s)
+{
+	struct sk_buff *reply;
+	void *hdr;
+
+	reply = cg_reply_new(info, NLMSG_DEFAULT_SIZE, &hdr);
+	if (!reply)
+		return -ENOMEM;
+	if (put_socket(reply, s)) {
+		nlmsg_free(reply);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+}
+
+int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cg_net *cgn = cg_net(genl_info_net(info));
+	struct cg_socket *s = NULL;
+	struct socket *sock;
+	struct sock *sk;
+	bool locked;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_FD))
+		return -EINVAL;
+	sock = sockfd_lookup(nla_get_u32(info->attrs[CERTGATE_A_SOCKET_FD]), &err);
+	if (!sock) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_FD],
+				    "not a socket's file descriptor");
+		return err;
+	}
+	sk = sock->sk;
+	locked = lock_sock_soon(sk);
+	mutex_lock(&cgn->lock);
+	err = cgn->exiting ? -ENODEV : cg_socket_take_over(cgn, sk, locked, info->extack, &s);
+	if (err)
+		NL_SET_BAD_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_FD]);
+	else
+		cgn->change_seq++;
+	if (!err)
+		err = reply_socket(info, s);
+	mutex_unlock(&cgn->lock);
+	if (locked)
+		release_sock(sk);
+	sockfd_put(sock);
+	return err;
+}
+
+/* The socket that the request names by ID; under cg_net.lock. */
+static struct cg_socket *requested(struct genl_info *info, struct cg_net *cgn)
+{
+	struct cg_socket *s = cg_socket_find(cgn, nla_get_u32(info->attrs[CERTGATE_A_SOCKET_ID]));
+
+	if (!s)
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
+				    "no such socket");
+	return s;
+}
+
+int cg_socket_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cg_net *cgn = cg_net(genl_info_net(info));
+	struct cg_socket *s;
+	int err = -ENOENT;
+
+	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
+		return -EINVAL;
+	mutex_lock(&cgn->lock);
+	s = requested(info, cgn);
+	if (s && s->users) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
+				    "a tunnel uses the socket");
+		err = -EBUSY;
+	} else if (s) {
+		cg_socket_destroy(s);
+		err = 0;
+	}
+	mutex_unlock(&cgn->lock);
+	return err;
+}
+
+int cg_socket_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cg_net *cgn = cg_net(genl_info_net(info));
+	struct cg_socket *s;
+	int err = -ENOENT;
+
+	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
+		return -EINVAL;
+	mutex_lock(&cgn->lock);
+	s = requested(info, cgn);
+	if (s)
+		err = reply_socket(info, s);
+	mutex_unlock(&cgn->lock);
+	return err;
+}
+
+int cg_socket_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct cg_net *cgn = cg_net(sock_net(skb->sk));
+	struct cg_socket *s;
+	unsigned long id;
+	int err = 0;
+
+	mutex_lock(&cgn->lock);
+	cb->seq = cgn->change_seq;
+	xa_for_each_start(&cgn->sockets, id, s, cb->args[0]) {
+		void *hdr = cg_dump_put(skb, cb, CERTGATE_CMD_SOCKET_GET);
+
+		err = hdr ? put_socket(skb, s) : -EMSGSIZE;
+		if (!cg_dump_done(skb, cb, hdr, id, err))
+			break;
+	}
+	mutex_unlock(&cgn->lock);
+	return skb->len ?: err;
+}
