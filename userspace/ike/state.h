@@ -8,7 +8,7 @@
  *   output.c      the queue of what the caller is to do
  *   report.c      sentences for the operator
  *   connection.c  when to connect, candidates by address; conn_config.c copies of configurations
- *   ike_sa.c      the life of an IKE SA; the one function that changes its state
+ *   ike_sa.c      the life of an IKE SA; the one function that changes its state; ike_sa_timers.c its timers
  *   exchange.c    requests, responses, windows, retransmission, tasks in their order
  *   receive.c     from a datagram to an authentic message and to who handles it
  *   halfopen.c    what peers may cost before they are authenticated
@@ -578,11 +578,6 @@ void ik_sa_fail(struct ik_sa *sa);
 void ik_sa_close(struct ik_sa *sa);
 /* It is authenticated: timers, report. */
 void ik_sa_up(struct ik_sa *sa);
-void ik_sa_timers(struct ik_sa *sa);
-/* When to authenticate anew for what ends then; 0: never, or there is no time left. */
-ike_time ik_reauth_due(const struct ik_sa *sa, ike_time ends);
-/* May this side begin, by its configuration of now? */
-bool ik_sa_may_begin(const struct ik_sa *sa);
 /* The peer is alive, seen in an authentic message from there that is no repetition. */
 void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
 		 const struct cg_endpoint *remote, bool response);
@@ -604,6 +599,16 @@ static inline bool ik_sa_follows(const struct ik_sa *sa)
 void ik_low_nonce(struct ike_view a, struct ike_view b, uint8_t ret[IK_LOW_NONCE]);
 /* Derives keys when the peer's half of the key exchange is there. */
 int ik_sa_derive(struct ik_sa *sa);
+
+/* ike_sa_timers.c */
+void ik_sa_timers(struct ik_sa *sa);
+/* When to authenticate anew for what ends then; 0: never, or there is no time left. */
+ike_time ik_reauth_due(const struct ik_sa *sa, ike_time ends);
+/* May this side begin, by its configuration of now? */
+bool ik_sa_may_begin(const struct ik_sa *sa);
+void ik_life_timer(struct ike_engine *e, struct ik_timer *t);
+void ik_reauth_timer(struct ike_engine *e, struct ik_timer *t);
+void ik_keepalive_timer(struct ike_engine *e, struct ik_timer *t);
 
 /* receive.c */
 void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
