@@ -14,7 +14,7 @@
  *   halfopen.c    what peers may cost before they are authenticated
  *   init_i.c and init_r.c (over init.c) IKE_SA_INIT, intermediate.c IKE_INTERMEDIATE, auth_i.c and auth_r.c IKE_AUTH
  *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation, child_missing.c when there is to be one
- *   rekey.c       IKE SA rekeying
+ *   rekey.c       IKE SA rekeying, rekey_settle.c which one stays
  *   followup.c    IKE_FOLLOWUP_KE
  *   mobike.c      addresses that change; remapped.c a peer's that changes without MOBIKE
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
