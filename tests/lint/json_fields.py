@@ -19,7 +19,8 @@ def read(path):
 # Where results are made, in the daemon and in the command.
 def printed():
     names = set()
-    files = ["userspace/daemon/" + f for f in ("status.c", "control.c", "history.c", "apply.c", "revoke.c", "fetching.c")]
+    files = ["userspace/daemon/" + f for f in ("status.c", "status_sa.c", "status_parts.h", "control.c", "history.c", "apply.c", "revoke.c",
+                                               "fetching.c")]
     files += sorted(os.path.relpath(p, top) for p in glob.glob(os.path.join(top, "userspace/cli/cmd_kernel*.c")))
     for path in files:
         text = read(path)

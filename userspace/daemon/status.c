@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The results of `status` and `sa`: what the configuration says, what ike says, and the kernel's counters, as docs/json.md
- * describes them. Called by ops.c.
+ * The results of `status` and `explain`: what the configuration says, what ike says, and the kernel's counters, as docs/json.md
+ * describes them; of IKE SAs and Child SAs in status_sa.c. Called by ops.c.
  */
 #include "daemon/status.h"
 
 #include "base/file.h"
-#include "base/hex.h"
 #include "base/version.h"
 #include "daemon/binding.h"
 #include "daemon/child.h"
@@ -20,89 +19,9 @@
 #include "daemon/options.h"
 #include "daemon/proto_ike.h"
 #include "daemon/snapshot.h"
-#include "daemon/tunnel.h"
+#include "daemon/status_parts.h"
 #include "daemon/vaulting.h"
 #include "kernel/kernel.h"
-
-/* Adds what was made, or nothing where making it failed. */
-static void set(json_t *o, const char *key, json_t *value)
-{
-	if (value)
-		(void)json_object_set_new(o, key, value);
-}
-
-static void set_str(json_t *o, const char *key, const char *value)
-{
-	if (value && value[0])
-		set(o, key, json_string(value));
-}
-
-static void set_time(json_t *o, const char *key, int64_t at)
-{
-	char text[TIMESTAMP_SIZE];
-
-	set(o, key, json_string(format_timestamp(at, text)));
-}
-
-/* A time of the boot clock as one of the calendar. */
-static void set_boot_time(json_t *o, const char *key, ike_time at)
-{
-	usec_t boot = now_boottime(), real = now_realtime();
-
-	if (at == 0 || at == IKE_TIME_NEVER)
-		return;
-	set_time(o, key, (int64_t)((real + at - boot) / USEC_PER_SEC));
-}
-
-static void set_endpoint(json_t *o, const char *key, const struct cg_endpoint *e)
-{
-	char text[CG_ENDPOINT_SIZE];
-
-	set(o, key, json_string(cg_endpoint_format(e, text)));
-}
-
-static void set_hash(json_t *o, const char *key, const uint8_t hash[32])
-{
-	char text[65];
-
-	if (hex_encode(hash, 32, text, sizeof(text)) >= 0)
-		set(o, key, json_string(text));
-}
-
-static void set_digest(json_t *o, const char *key, const uint8_t digest[CG_DIGEST_SIZE])
-{
-	char text[2 * CG_DIGEST_SIZE + 1];
-
-	if (hex_encode(digest, CG_DIGEST_SIZE, text, sizeof(text)) >= 0)
-		set(o, key, json_string(text));
-}
-
-static void set_spi(json_t *o, const char *key, uint64_t spi, int digits)
-{
-	char text[20];
-
-	(void)snprintf(text, sizeof(text), "%0*jx", digits, (uintmax_t)spi);
-	set(o, key, json_string(text));
-}
-
-static void set_suite(json_t *o, const struct ike_suite *s)
-{
-	char text[IKE_SUITE_TEXT];
-
-	set(o, "suite", json_string(ike_suite_format(s, text, sizeof(text))));
-}
-
-static const char *ike_state_name(enum ike_state s)
-{
-	switch (s) {
-	case IKE_STATE_DOWN: return "down";
-	case IKE_STATE_CONNECTING: return "connecting";
-	case IKE_STATE_AUTHENTICATING: return "authenticating";
-	case IKE_STATE_UP: return "up";
-	case IKE_STATE_CLOSING: return "closing";
-	}
-	return "down";
-}
 
 /* The one that counts of a connection's IKE SAs: up before others, then the latest. */
 static const struct proto_sa_status *best_sa(const struct conn *c, const struct ike_snapshot *s)
@@ -157,7 +76,7 @@ const char *conn_state(const struct conn *c, const struct ike_snapshot *s)
 	if ((sa && sa->s.state == IKE_STATE_UP) || (!s->counted && conn_children_up(c) > 0))
 		return conn_children_up(c) == c->cfg->n_children ? "up" : "partial";
 	if (sa && sa->s.state != IKE_STATE_DOWN)
-		return ike_state_name(sa->s.state);
+		return status_ike_state(sa->s.state);
 	if (conn_is_refused(c))
 		return "refused";
 	/* One that is started by hand or by traffic may be on its way all the same. */
@@ -171,7 +90,7 @@ static bool is_incomplete(const struct ike_snapshot *s)
 }
 
 /* Why there may be more than a result says. */
-static json_t *incomplete_json(const struct ike_snapshot *s)
+json_t *status_incomplete_json(const struct ike_snapshot *s)
 {
 	return is_incomplete(s)
 		       ? json_pack(
@@ -180,91 +99,6 @@ static json_t *incomplete_json(const struct ike_snapshot *s)
 				 "hint",
 				 "ask again; if it stays so, look into the journal for what process ike is busy with")
 		       : json_array();
-}
-
-static json_t *networks(const struct cgk_selector *s, unsigned int n)
-{
-	json_t *a = json_array();
-
-	for (unsigned int i = 0; i < n; i++) {
-		char range[CG_RANGE_SIZE], text[CG_RANGE_SIZE + 48], ports[24] = "";
-
-		(void)cg_range_format(&s[i].range, range);
-		if (s[i].port_start != 0 || s[i].port_end != 65535)
-			(void)snprintf(ports, sizeof(ports), " %u-%u", s[i].port_start,
-				       s[i].port_end);
-		if (s[i].protocol == 0)
-			(void)snprintf(text, sizeof(text), "%s", range);
-		else if (s[i].protocol == IPPROTO_TCP || s[i].protocol == IPPROTO_UDP)
-			(void)snprintf(text, sizeof(text), "%s %s%s", range,
-				       s[i].protocol == IPPROTO_TCP ? "tcp" : "udp", ports);
-		else
-			(void)snprintf(text, sizeof(text), "%s %u%s", range, s[i].protocol, ports);
-		(void)json_array_append_new(a, json_string(text));
-	}
-	return a;
-}
-
-static int compare_number(const void *key, const void *element)
-{
-	uint64_t number = *(const uint64_t *)key;
-	const struct snapshot_child *c = element;
-
-	return (number > c->number) - (number < c->number);
-}
-
-static const struct snapshot_child *find_child(const struct ike_snapshot *s, uint64_t number)
-{
-	if (s->n_children == 0)
-		return NULL;
-	return bsearch(&number, s->children, s->n_children, sizeof(s->children[0]), compare_number);
-}
-
-/* Both SAs' counters in one. */
-static void set_counters(json_t *o, struct gateway *g, const struct child *k)
-{
-	struct cgk_sa in = {0}, out = {0};
-	json_t *drops;
-
-	if (!g->k)
-		return;
-	(void)cgk_sa_get(g->k, k->sa_in, &in);
-	(void)cgk_sa_get(g->k, k->sa_out, &out);
-	set(o, "bytes_in", json_integer((json_int_t)in.stats.rx_bytes));
-	set(o, "bytes_out", json_integer((json_int_t)out.stats.tx_bytes));
-	set(o, "packets_in", json_integer((json_int_t)in.stats.rx_packets));
-	set(o, "packets_out", json_integer((json_int_t)out.stats.tx_packets));
-	drops = json_object();
-	for (unsigned int i = 0; i < CGK_DROPS && drops; i++) {
-		uint64_t n = in.stats.drops[i] + out.stats.drops[i];
-
-		if (n > 0)
-			set(drops, cgk_drop_name(i), json_integer((json_int_t)n));
-	}
-	set(o, "drops", drops);
-}
-
-/* A Child SA: main's table knows what was installed, ike what it is about to do. */
-static json_t *child_json(struct gateway *g, const struct child *k, const struct ike_snapshot *s)
-{
-	const struct snapshot_child *sc = find_child(s, k->number);
-	json_t *o = json_object();
-
-	if (!o)
-		return NULL;
-	set(o, "state", json_string(sc && sc->rekeying ? "rekeying" : "up"));
-	if (sc)
-		set_suite(o, &sc->suite);
-	set_spi(o, "spi_in", k->spi_in, 8);
-	set_spi(o, "spi_out", k->spi_out, 8);
-	set(o, "local_networks", networks(k->tunnel->t.local_ts, k->tunnel->t.n_local_ts));
-	set(o, "remote_networks", networks(k->tunnel->t.remote_ts, k->tunnel->t.n_remote_ts));
-	set_counters(o, g, k);
-	set_time(o, "established_at", k->since);
-	if (sc)
-		set_boot_time(o, "rekey_at", sc->rekey_at);
-	set(o, "encap", json_string(k->udp ? "udp" : "none"));
-	return o;
 }
 
 /* Those that have come within the first step of warning. */
@@ -291,35 +125,14 @@ static json_t *expiring_json(const struct conn *c)
 	return a;
 }
 
-/*
- * Of a child's SAs the newest that ike knows: older ones are on their way out, and so is one that ike has given up while its inbound SA serves
- * what is still under way (two sides that connected at once). Where ike knows none of them yet, the newest.
- */
-static const struct child *shown_child(const struct conn *c, unsigned int index,
-				       const struct ike_snapshot *s)
-{
-	const struct child *k, *newest = NULL;
-
-	LIST_FOREACH(k, &c->children, of_conn)
-	{
-		if (k->index != index)
-			continue;
-		if (find_child(s, k->number))
-			return k;
-		if (!newest)
-			newest = k;
-	}
-	return newest;
-}
-
 static json_t *children_json(const struct conn *c, const struct ike_snapshot *s)
 {
 	const struct proto_sa_status *sa = best_sa(c, s);
 	json_t *a = json_array();
 
 	for (unsigned int i = 0; i < c->cfg->n_children && a; i++) {
-		const struct child *k = shown_child(c, i, s);
-		json_t *o = k ? child_json(c->g, k, s) : json_object();
+		const struct child *k = status_shown_child(c, i, s);
+		json_t *o = k ? status_child_json(c->g, k, s) : json_object();
 
 		if (!o)
 			continue;
@@ -331,31 +144,6 @@ static json_t *children_json(const struct conn *c, const struct ike_snapshot *s)
 		(void)json_array_append_new(a, o);
 	}
 	return a;
-}
-
-static const char *nat_name(const struct ike_sa_status *s)
-{
-	if (s->nat_local && s->nat_remote)
-		return "both";
-	return s->nat_local ? "local" : s->nat_remote ? "remote" : "none";
-}
-
-static json_t *ike_json(const struct ike_sa_status *s)
-{
-	json_t *o = json_object();
-
-	if (!o)
-		return NULL;
-	set_suite(o, &s->suite);
-	set_boot_time(o, "established_at", s->established);
-	set_spi(o, "spi_i", s->spi_i, 16);
-	set_spi(o, "spi_r", s->spi_r, 16);
-	set_str(o, "role", s->initiator ? "initiator" : "responder");
-	set_str(o, "nat", nat_name(s));
-	set(o, "fragmentation", json_boolean(s->fragmentation));
-	set_boot_time(o, "rekey_at", s->rekey_at);
-	set_boot_time(o, "reauth_at", s->reauth_at);
-	return o;
 }
 
 /* What is known of a certificate of the path; nothing of the anchor, and nothing if nobody was asked. */
@@ -495,7 +283,7 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 		set_peer(o, b);
 	set(o, "revocation", revocation_json(c, b && b->b.connection == c->id ? b : NULL));
 	if (sa && sa->s.state == IKE_STATE_UP)
-		set(o, "ike", ike_json(&sa->s));
+		set(o, "ike", status_ike_json(&sa->s));
 	set(o, "expiring", expiring_json(c));
 	set(o, "warnings", forwarding_json(c));
 	if (c->key_log_until != 0)
@@ -523,7 +311,8 @@ static json_t *disabled_json(const struct cg_connection *cfg)
 
 static json_t *daemon_json(struct gateway *g, const struct ike_snapshot *s)
 {
-	json_t *o = json_object(), *incomplete = incomplete_json(s), *warnings = clock_json(g);
+	json_t *o = json_object(), *incomplete = status_incomplete_json(s),
+	       *warnings = clock_json(g);
 
 	if (incomplete && warnings)
 		(void)json_array_extend(warnings, incomplete);
@@ -616,67 +405,6 @@ json_t *status_json(struct gateway *g, const struct ike_snapshot *s, const struc
 	return o;
 }
 
-static json_t *ike_sa_json(const struct conn *c, const struct ike_sa_status *s)
-{
-	json_t *o = json_object();
-
-	if (!o)
-		return NULL;
-	if (c)
-		set_str(o, "connection", c->cfg->name);
-	set_str(o, "state", ike_state_name(s->state));
-	set_str(o, "role", s->initiator ? "initiator" : "responder");
-	set_endpoint(o, "local", &s->local);
-	set_endpoint(o, "remote", &s->remote);
-	set_spi(o, "spi_i", s->spi_i, 16);
-	set_spi(o, "spi_r", s->spi_r, 16);
-	if (s->suite.encr != 0)
-		set_suite(o, &s->suite);
-	set_str(o, "peer_subject", s->peer_subject);
-	set_boot_time(o, "established_at", s->established);
-	set_boot_time(o, "rekey_at", s->rekey_at);
-	return o;
-}
-
-json_t *sa_json(struct gateway *g, const struct ike_snapshot *s, const struct conn *only)
-{
-	json_t *o = json_object(), *ike = json_array(), *children = json_array();
-	const struct child *k;
-
-	for (size_t i = 0; i < s->n_sas && ike; i++) {
-		const struct conn *c = conn_find(g, s->sas[i].s.connection);
-
-		if (!only || c == only)
-			(void)json_array_append_new(ike, ike_sa_json(c, &s->sas[i].s));
-	}
-	LIST_FOREACH(k, &g->children, all)
-	{
-		const struct conn *c = k->conn;
-		json_t *j;
-
-		if (!children || (only && c != only))
-			continue;
-		j = child_json(g, k, s);
-		if (!j)
-			continue;
-		set_str(j, "connection", c->cfg->name);
-		set_str(j, "child", c->cfg->children[k->index].name);
-		set_endpoint(j, "local", &k->local);
-		set_endpoint(j, "remote", k->udp ? &k->tunnel->t.remote : &k->remote);
-		set(j, "binding", json_integer(k->binding->kernel_id));
-		(void)json_array_append_new(children, j);
-	}
-	if (!o) {
-		json_decref(ike);
-		json_decref(children);
-		return NULL;
-	}
-	set(o, "ike", ike);
-	set(o, "children", children);
-	set(o, "warnings", incomplete_json(s));
-	return o;
-}
-
 json_t *explain_json(const struct conn *c, const struct ike_snapshot *s)
 {
 	const char *state = conn_state(c, s);
@@ -709,6 +437,6 @@ json_t *explain_json(const struct conn *c, const struct ike_snapshot *s)
 	set_str(o, "state", state);
 	set_str(o, "summary", summary);
 	set(o, "history", list);
-	set(o, "warnings", incomplete_json(s));
+	set(o, "warnings", status_incomplete_json(s));
 	return o;
 }

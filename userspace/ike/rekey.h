@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE SA rekeying, done in rekey.c. Private to the engine; included by state.h. */
+/* IKE SA rekeying, done in rekey.c and rekey_settle.c. Private to the engine; included by state.h. */
 #pragma once
 
 #include "ike/state.h"
@@ -7,6 +7,9 @@
 int ik_rekey_request(struct ik_sa *sa, const struct ik_task *task);
 void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content);
 void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
+void ik_rekey_later(struct ik_sa *sa, bool soon);
+
+/* rekey_settle.c */
 void ik_rekey_settle(struct ik_sa *old);
 /* The peer deletes an IKE SA that was being rekeyed, too: its successor takes over. */
 void ik_rekey_takeover(struct ik_sa *old);
@@ -26,4 +29,3 @@ void ik_rekey_doubt(struct ik_sa *heir);
 void ik_rekey_deleted(struct ik_sa *heir);
 /* The peer has not answered over it: if it has over ours, that takes over. */
 void ik_rekey_silent(struct ik_sa *heir);
-void ik_rekey_later(struct ik_sa *sa, bool soon);

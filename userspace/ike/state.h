@@ -8,13 +8,13 @@
  *   output.c      the queue of what the caller is to do
  *   report.c      sentences for the operator
  *   connection.c  when to connect, candidates by address; conn_config.c copies of configurations
- *   ike_sa.c      the life of an IKE SA; the one function that changes its state
+ *   ike_sa.c      the life of an IKE SA; the one function that changes its state; ike_sa_timers.c its timers
  *   exchange.c    requests, responses, windows, retransmission, tasks in their order
  *   receive.c     from a datagram to an authentic message and to who handles it
  *   halfopen.c    what peers may cost before they are authenticated
  *   init_i.c and init_r.c (over init.c) IKE_SA_INIT, intermediate.c IKE_INTERMEDIATE, auth_i.c and auth_r.c IKE_AUTH
- *   child.c       the life of a Child SA, child_i.c and child_r.c its negotiation, child_missing.c when there is to be one
- *   rekey.c       IKE SA rekeying
+ *   child.c       the life of a Child SA, child_rekey.c its rekeying, child_i.c and child_r.c its negotiation, child_missing.c when there is to be one
+ *   rekey.c       IKE SA rekeying, rekey_settle.c which one stays
  *   followup.c    IKE_FOLLOWUP_KE
  *   mobike.c      addresses that change; remapped.c a peer's that changes without MOBIKE
  *   info.c        INFORMATIONAL: liveness, DELETE, errors
@@ -578,11 +578,6 @@ void ik_sa_fail(struct ik_sa *sa);
 void ik_sa_close(struct ik_sa *sa);
 /* It is authenticated: timers, report. */
 void ik_sa_up(struct ik_sa *sa);
-void ik_sa_timers(struct ik_sa *sa);
-/* When to authenticate anew for what ends then; 0: never, or there is no time left. */
-ike_time ik_reauth_due(const struct ik_sa *sa, ike_time ends);
-/* May this side begin, by its configuration of now? */
-bool ik_sa_may_begin(const struct ik_sa *sa);
 /* The peer is alive, seen in an authentic message from there that is no repetition. */
 void ik_sa_heard(struct ik_sa *sa, const struct cg_endpoint *local,
 		 const struct cg_endpoint *remote, bool response);
@@ -604,6 +599,16 @@ static inline bool ik_sa_follows(const struct ik_sa *sa)
 void ik_low_nonce(struct ike_view a, struct ike_view b, uint8_t ret[IK_LOW_NONCE]);
 /* Derives keys when the peer's half of the key exchange is there. */
 int ik_sa_derive(struct ik_sa *sa);
+
+/* ike_sa_timers.c */
+void ik_sa_timers(struct ik_sa *sa);
+/* When to authenticate anew for what ends then; 0: never, or there is no time left. */
+ike_time ik_reauth_due(const struct ik_sa *sa, ike_time ends);
+/* May this side begin, by its configuration of now? */
+bool ik_sa_may_begin(const struct ik_sa *sa);
+void ik_life_timer(struct ike_engine *e, struct ik_timer *t);
+void ik_reauth_timer(struct ike_engine *e, struct ik_timer *t);
+void ik_keepalive_timer(struct ike_engine *e, struct ik_timer *t);
 
 /* receive.c */
 void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
@@ -701,12 +706,6 @@ void ik_child_activate(struct ik_child *child);
 void ik_child_end(struct ik_child *child, bool linger);
 /* With DELETE to the peer. */
 void ik_child_close(struct ik_child *child);
-/* Rekeying failed, or was put off: again after a while. */
-void ik_child_rekey_again(struct ik_child *child, ike_time pause);
-/* It is rekeyed in half of that time or all of it, unless it is before. */
-void ik_child_rekey_within(struct ik_child *child, ike_time time);
-/* Another one took its place; the peer is expected to delete it, or we will. */
-void ik_child_watch(struct ik_child *child, ike_time time);
 /* An installed Child SA of the connection and index, other than not, that can carry traffic; NULL. */
 struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 			     const struct ik_child * not );
@@ -718,12 +717,21 @@ bool ik_child_has_twin_up(const struct ik_child *child);
 /* Has another one its place: with its selectors, made to replace it, or of its child in another IKE SA? */
 bool ik_child_is_replaced(const struct ik_child *child);
 struct ik_child *ik_child_by_out_spi(struct ik_sa *sa, uint32_t spi_out);
-/* Both rekeyings have come to an end as far as we know: who goes? */
-void ik_child_settle(struct ik_child *old);
-void ik_child_rekey(struct ik_child *child);
 void ik_child_free(struct ik_child *child);
 void ik_child_bury(struct ike_engine *e);
 uint32_t ik_child_spi(struct ike_engine *e);
+
+/* child_rekey.c */
+/* Rekeying failed, or was put off: again after a while. */
+void ik_child_rekey_again(struct ik_child *child, ike_time pause);
+/* It is rekeyed in half of that time or all of it, unless it is before. */
+void ik_child_rekey_within(struct ik_child *child, ike_time time);
+/* Another one took its place; the peer is expected to delete it, or we will. */
+void ik_child_watch(struct ik_child *child, ike_time time);
+/* Both rekeyings have come to an end as far as we know: who goes? */
+void ik_child_settle(struct ik_child *old);
+void ik_child_rekey(struct ik_child *child);
+void ik_child_timer(struct ike_engine *e, struct ik_timer *t);
 
 /* child_missing.c */
 /* What is known of a configured child; NULL: the configuration has it no more. */
