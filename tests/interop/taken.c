@@ -62,10 +62,31 @@ static void send_out(int fd, struct msg_writer *w)
 	msg_end(w);
 }
 
+/* The first message of this type in a datagram that was received, of which there may be several in it. */
+static bool find(size_t n, enum msg_type want, struct msg_reader *r, size_t *ret_len)
+{
+	struct msg_reader all = {.p = buffer + sizeof(uint16_t), .left = n - sizeof(uint16_t)};
+	enum msg_type type;
+
+	*ret_len = n;
+	if (!msg_is_several(buffer, n))
+		return msg_open(buffer, n, &type, r) == 0 && type == want;
+	while (all.left > 0) {
+		*ret_len = msg_get_u32(&all);
+		if (all.failed || *ret_len > all.left)
+			return false;
+		if (msg_open(all.p, *ret_len, &type, r) == 0 && type == want)
+			return true;
+		all.p += *ret_len;
+		all.left -= *ret_len;
+	}
+	return false;
+}
+
 /* The next message of this type; others are skipped. */
 static void await(int fd, enum msg_type want, struct msg_reader *r)
 {
-	enum msg_type type;
+	size_t len;
 
 	/* The socket is non-blocking; wait by trying. */
 	for (int i = 0; i < 500; i++) {
@@ -75,7 +96,7 @@ static void await(int fd, enum msg_type want, struct msg_reader *r)
 			printf("end of file\n");
 			exit(0);
 		}
-		if (n > 0 && msg_open(buffer, (size_t)n, &type, r) == 0 && type == want)
+		if (n > 0 && find((size_t)n, want, r, &len))
 			return;
 		if (n < 0 && errno != EAGAIN)
 			die("recv");
@@ -95,8 +116,8 @@ static int handle(pid_t main_pid)
 	for (int fd = 3; fd < 256; fd++) {
 		int type = 0, sock = take(main_pid, fd);
 		socklen_t len = sizeof(type);
-		enum msg_type mt;
 		struct msg_reader r;
+		size_t found;
 		ssize_t n;
 
 		if (sock < 0)
@@ -104,8 +125,7 @@ static int handle(pid_t main_pid)
 		if (getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
 		    type == SOCK_SEQPACKET) {
 			n = recv(sock, buffer, sizeof(buffer), MSG_PEEK | MSG_DONTWAIT);
-			if (n > 0 && msg_open(buffer, (size_t)n, &mt, &r) == 0 &&
-			    mt == MSG_STATUS_SA) {
+			if (n > 0 && find((size_t)n, MSG_STATUS_SA, &r, &found)) {
 				proto_get_sa_status(&r, &s);
 				printf("%ju\n", (uintmax_t)s.s.binding);
 				return 0;
@@ -120,18 +140,18 @@ static int handle(pid_t main_pid)
 static int capture(pid_t verify, const char *path)
 {
 	int sock = must_take(verify, ROLE_FD_IKE);
-	enum msg_type type;
 	struct msg_reader r;
+	size_t len;
 	ssize_t n;
 	FILE *f;
 
 	n = recv(sock, buffer, sizeof(buffer), MSG_PEEK | MSG_DONTWAIT);
-	if (n <= 0 || msg_open(buffer, (size_t)n, &type, &r) < 0 || type != MSG_VERIFY) {
+	if (n <= 0 || !find((size_t)n, MSG_VERIFY, &r, &len)) {
 		fprintf(stderr, "taken: there is no request to be read\n");
 		return 1;
 	}
 	f = fopen(path, "w");
-	if (!f || fwrite(buffer, 1, (size_t)n, f) != (size_t)n || fclose(f) != 0)
+	if (!f || fwrite(r.p - sizeof(uint16_t), 1, len, f) != len || fclose(f) != 0)
 		die(path);
 	return 0;
 }

@@ -486,6 +486,35 @@ static enum sim_verdict count_creates(struct sim *s, struct sim_packet *p)
 	return SIM_PASS;
 }
 
+/* The peer has it no more, and does not want it: after ten minutes it is left at that. */
+static void test_a_part_that_is_refused_for_ever_is_given_up(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = two_of_one(91, &a, &b);
+	uint64_t number = lose_a_part(s, a, b);
+	struct ik_conn *conn = ik_conn_find(b->engine, 1);
+	unsigned refused = 0;
+
+	(void)state;
+	ike_child_soft_expired(b->engine, s->now, number);
+	sim_run(s, 5 * SIM_S);
+	assert_true(ik_part_find(conn, number)->failures > 0);
+	for (ike_time waited = 0; ik_part_find(conn, number); refused++) {
+		const struct ik_part *part = ik_part_find(conn, number);
+
+		waited += part->retry_at - s->now;
+		assert_true(waited < 15 * 60 * SIM_S);
+		ik_child_failed(conn, part->index, number);
+	}
+	assert_true(refused > 5);
+	/* What would be asked for now is not known of any more. */
+	s->tap = count_creates;
+	creates = 0;
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(creates, 0);
+	sim_free(s);
+}
+
 /* One that is waited for is not wanted any more when the configuration does not have it, or the peer has asked for it. */
 static void test_a_part_that_is_not_wanted_is_not_asked_for(void **state)
 {
@@ -599,6 +628,7 @@ int main(void)
 		cmocka_unit_test(test_a_part_that_is_lost_is_made_anew),
 		cmocka_unit_test(test_a_part_that_is_rekeyed_ends_before_it_is_asked_for),
 		cmocka_unit_test(test_a_part_that_is_refused_is_asked_for_again),
+		cmocka_unit_test(test_a_part_that_is_refused_for_ever_is_given_up),
 		cmocka_unit_test(test_a_part_that_is_not_wanted_is_not_asked_for),
 		cmocka_unit_test(test_a_part_that_the_peer_deletes_is_told),
 		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),

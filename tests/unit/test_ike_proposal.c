@@ -123,6 +123,29 @@ static void nothing_in_common_is_no_proposal_chosen(void **state)
 			    "-"); /* a key length where none may be: RFC 7634 section 4 */
 }
 
+static uint32_t lacking_of(struct ike_policy policy, struct ike_policy offered)
+{
+	return ike_lacking(&policy, offer(&offered, SPI_NONE), IKE_KE_USE_POLICY, IKE_KE_CURVE25519,
+			   0);
+}
+
+/* Of what the nearest two lack; nothing where it is something else that keeps them apart, as a fault of the peer's. */
+static void what_the_nearest_two_lack_is_told(void **state)
+{
+	static const char gcm[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519",
+			  both[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519 | "
+				   "AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 CURVE25519",
+			  far[] = "AES_GCM_16-128 PRF_HMAC_SHA2_512 ECP_256 | "
+				  "AES_GCM_16-256 PRF_HMAC_SHA2_512 CURVE25519";
+	char text[IKE_LACKING_TEXT];
+
+	(void)state;
+	assert_string_equal(ike_lacking_format(lacking_of(ike(gcm), ike(far)), text, sizeof(text)),
+			    "PRF");
+	assert_int_equal(lacking_of(ike(both), ike(gcm)), 0);
+	assert_int_equal(lacking_of(ike(both), ike(both)), 0);
+}
+
 static void transforms_do_not_mix_across_proposals(void **state)
 {
 	(void)state;
@@ -574,6 +597,7 @@ int main(void)
 		cmocka_unit_test(the_key_exchange_that_was_sent_is_taken_if_it_may_be),
 		cmocka_unit_test(a_weak_key_exchange_is_taken_where_the_policy_has_it_first),
 		cmocka_unit_test(nothing_in_common_is_no_proposal_chosen),
+		cmocka_unit_test(what_the_nearest_two_lack_is_told),
 		cmocka_unit_test(transforms_do_not_mix_across_proposals),
 		cmocka_unit_test(integrity_and_aead_go_as_section_3_3_says),
 		cmocka_unit_test(an_answer_has_one_transform_of_each_type_offered),

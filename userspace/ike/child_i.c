@@ -203,7 +203,7 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 	} else {
 		lost = task->child ? ik_part_find(sa->conn, task->child) : NULL;
 		if (task->index >= c->n_children ||
-		    (task->child ? !lost || !ik_part_wanted(lost, sa)
+		    (task->child ? !lost || lost->index != task->index || !ik_part_wanted(lost, sa)
 				 : ik_child_in(sa, task->index) != NULL))
 			return 0;
 	}

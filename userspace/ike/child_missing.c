@@ -45,6 +45,32 @@ bool ik_sa_carries(const struct ik_sa *sa, uint32_t index, const struct ike_ts *
 	return true;
 }
 
+static bool overlap(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, size_t n_b)
+{
+	struct ike_ts common;
+
+	for (size_t i = 0; i < n_a; i++)
+		for (size_t k = 0; k < n_b; k++)
+			if (ike_ts_intersect(&a[i], &b[k], &common))
+				return true;
+	return false;
+}
+
+bool ik_sa_overlaps(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
+		    size_t n_remote, bool up)
+{
+	IK_LIST_FOREACH(&sa->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->index == index && !child->doomed && child->state <= IK_CHILD_UP &&
+		    (!up || child->state == IK_CHILD_UP) &&
+		    overlap(child->ts, child->n_local, ts, n_local) &&
+		    overlap(child->ts + child->n_local, child->n_remote, ts + n_local, n_remote))
+			return true;
+	}
+	return false;
+}
+
 /* ------------------------------------------------------------------ parts that were lost */
 
 struct ik_part *ik_part_find(const struct ik_conn *conn, uint64_t number)
@@ -58,9 +84,8 @@ struct ik_part *ik_part_find(const struct ik_conn *conn, uint64_t number)
 	return NULL;
 }
 
-bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa)
+static bool is_configured(const struct ik_part *part, const struct ike_connection_config *c)
 {
-	const struct ike_connection_config *c = &sa->conn->config->c;
 	const struct ike_child_config *is;
 
 	if (part->index >= c->n_children)
@@ -68,8 +93,17 @@ bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa)
 	is = &c->children[part->index];
 	return ike_ts_list_contains(is->local_ts, is->n_local_ts, part->ts, part->n_local) &&
 	       ike_ts_list_contains(is->remote_ts, is->n_remote_ts, part->ts + part->n_local,
-				    part->n_remote) &&
-	       !ik_sa_carries(sa, part->index, part->ts, part->n_local, part->n_remote, false);
+				    part->n_remote);
+}
+
+static bool stands(const struct ik_part *part, const struct ik_sa *sa, bool up)
+{
+	return ik_sa_overlaps(sa, part->index, part->ts, part->n_local, part->n_remote, up);
+}
+
+bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa)
+{
+	return is_configured(part, &sa->conn->config->c) && !stands(part, sa, false);
 }
 
 static void part_free(struct ik_part *part)
@@ -119,26 +153,25 @@ void ik_part_add(const struct ik_child *lost)
 	ik_list_append(&conn->parts, &part->link);
 }
 
-static bool being_made(const struct ik_sa *sa, const struct ik_part *part)
+void ik_parts_wait(struct ik_conn *conn, ike_time until)
 {
-	IK_LIST_FOREACH(&sa->children, link) {
-		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+	IK_LIST_FOREACH(&conn->parts, link) {
+		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
 
-		if (child->part == part->number && !child->doomed &&
-		    (child->state == IK_CHILD_OFFERED || child->state == IK_CHILD_INSTALLING))
-			return true;
+		part->retry_at = MAX(part->retry_at, until);
 	}
-	return ik_task_queued(sa, IK_TASK_CHILD_CREATE, part->number, part->index);
 }
 
+/* One of which there is a part by now has been decided on by the peer; while one is under way it is not known. */
 static void parts_ensure(struct ik_sa *sa, ike_time *next)
 {
 	IK_LIST_FOREACH(&sa->conn->parts, link) {
 		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
 
-		if (!ik_part_wanted(part, sa))
+		if (!is_configured(part, &sa->conn->config->c) || stands(part, sa, true))
 			part_free(part);
-		else if (being_made(sa, part))
+		else if (stands(part, sa, false) ||
+			 ik_task_queued(sa, IK_TASK_CHILD_CREATE, part->number, part->index))
 			continue;
 		else if (part->retry_at > sa->e->now)
 			*next = MIN(*next, part->retry_at);
@@ -190,7 +223,10 @@ void ik_child_failed(struct ik_conn *conn, uint32_t index, uint64_t part)
 	struct ik_part *lost = part ? ik_part_find(conn, part) : NULL;
 	struct ik_slot *slot = ik_slot_of(conn, index);
 
-	if (lost)
+	/* A peer that has refused it for ten minutes does not want it. */
+	if (lost && lost->failures >= IK_PART_TRIES)
+		part_free(lost);
+	else if (lost)
 		lost->retry_at = retry_at(conn, lost->failures++);
 	else if (slot && !part)
 		slot->retry_at = retry_at(conn, slot->failures++);

@@ -404,6 +404,8 @@ void ik_sa_up(struct ik_sa *sa)
 	/* With a new IKE SA each side asks for its own. */
 	if (!ik_conn_established(conn))
 		ik_parts_clear(conn);
+	else if (!sa->initiator)
+		ik_parts_wait(conn, sa->e->now + IK_WATCH);
 	ik_sa_enter(sa, IK_SA_UP);
 	sa->confirmed = sa->initiator;
 	sa->established = sa->authenticated = sa->last_in = sa->seen_at = sa->e->now;

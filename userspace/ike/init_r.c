@@ -119,6 +119,22 @@ void ik_init_other_version(struct ike_engine *e, const struct cg_endpoint *local
 			  cg_endpoint_format(remote, peer), h->major, h->minor);
 }
 
+/* Policies that were looked at for one request. Equal ones are shared, so that thousands of connections have a few; beyond these one may be looked at again. */
+struct looked_at {
+	const struct ike_policy *list[64];
+	size_t n;
+};
+
+static bool look_at(struct looked_at *l, const struct ike_policy *policy)
+{
+	for (size_t i = l->n; i-- > 0;)
+		if (l->list[i] == policy)
+			return false;
+	if (l->n < ARRAY_SIZE(l->list))
+		l->list[l->n++] = policy;
+	return true;
+}
+
 /*
  * What connections allow, in the order they were tried in: as many policies as there is room for whole, but for the first one. *ret_lacking: of the one that is nearest
  * to the offer.
@@ -128,7 +144,9 @@ static void policies_format(struct ik_conn *const *conns, size_t n,
 			    uint16_t sent_ke, char *buf, size_t size, uint32_t *ret_lacking)
 {
 	char more[64], text[IKE_LIST_TEXT];
+	struct looked_at looked = {.n = 0};
 	uint32_t best = 0;
+	bool full = false;
 	size_t len = 0;
 
 	(void)snprintf(more, sizeof(more), ", or others (of %zu connections in all)", n);
@@ -136,26 +154,25 @@ static void policies_format(struct ik_conn *const *conns, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_policy *policy = conns[i]->config->c.ike_policy;
 		uint32_t lacking;
-		size_t seen = 0;
 
-		/* Equal policies are shared. */
-		while (conns[seen]->config->c.ike_policy != policy)
-			seen++;
-		if (seen < i)
+		if (!look_at(&looked, policy))
 			continue;
 		ike_policy_format(policy, text, size);
-		if (len && len + strlen(", or ") + strlen(text) + strlen(more) >= size) {
-			(void)snprintf(buf + len, size - len, "%s", more);
-			break;
+		if (len && len + strlen(", or ") + strlen(text) + strlen(more) >= size)
+			full = true;
+		if (!full) {
+			/* The first one ends in time for there to be others. */
+			if (!len && n > 1)
+				ike_policy_format(policy, text, size - strlen(more));
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", or " : "",
+						text);
 		}
-		/* The first one ends in time for there to be others. */
-		if (!len && n > 1)
-			ike_policy_format(policy, text, size - strlen(more));
-		len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", or " : "", text);
 		lacking = ike_lacking(policy, offer, ke_use, sent_ke, 0);
 		if (lacking && (!best || __builtin_popcount(lacking) < __builtin_popcount(best)))
 			best = lacking;
 	}
+	if (full)
+		(void)snprintf(buf + len, size - len, "%s", more);
 	*ret_lacking = best;
 }
 
@@ -343,7 +360,7 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	uint8_t hashes_of_all[IKE_MAX_ANCHOR_HASHES][20];
 	struct ike_connection_config c;
 	struct ik_conn **candidates = e->candidates;
-	const struct ike_policy *tried = NULL;
+	struct looked_at looked = {.n = 0};
 	struct ike_sa_payload offer;
 	struct ike_content content;
 	struct ike_choice choice;
@@ -419,10 +436,8 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_policy *policy = candidates[i]->config->c.ike_policy;
 
-		/* Most have the same one: equal policies are shared. */
-		if (policy == tried)
+		if (!look_at(&looked, policy))
 			continue;
-		tried = policy;
 		r = ike_choose(policy, &offer, ke_use, content.ke.method, 0, &choice, &fault);
 		if (r < 0)
 			continue;

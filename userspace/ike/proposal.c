@@ -323,7 +323,10 @@ uint32_t ike_lacking(const struct ike_policy *policy, const struct ike_sa_payloa
 			if (theirs->protocol != policy->protocol || theirs->spi.len != spi_len)
 				continue;
 			one = lacking(policy->protocol, &policy->proposals[i], o, ke_use, sent_ke);
-			if (one && (!best || __builtin_popcount(one) < __builtin_popcount(best)))
+			/* It is not what they lack that keeps them apart. */
+			if (!one)
+				return 0;
+			if (!best || __builtin_popcount(one) < __builtin_popcount(best))
 				best = one;
 		}
 	return best;

@@ -321,6 +321,7 @@ static void child_fields(struct ik_snap *s, struct ik_child *child)
 	selectors(s, &child->ts, &child->n_local, &child->n_remote);
 	ik_snap_u64(s, &binding);
 	ik_snap_u64(s, &child->replaces);
+	ik_snap_u64(s, &child->part);
 	ik_snap_u64(s, &child->own_new);
 	ik_snap_u64(s, &child->peer_new);
 	ik_snap_fixed(s, child->low_nonce, sizeof(child->low_nonce));

@@ -47,6 +47,7 @@ enum {
 	IK_INIT_MAX = 8192,	/* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
 	IK_MAX_LOST_STATES = 4, /* STATE_NOT_FOUND in a row */
 	IK_MAX_PARTS = 2 * IKE_MAX_CHILDREN, /* lost ones that a connection asks for */
+	IK_PART_TRIES = 10,		     /* how often one is refused, within ten minutes */
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -749,6 +750,11 @@ bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa);
 void ik_part_add(const struct ik_child *lost);
 void ik_part_done(struct ik_conn *conn, uint64_t number);
 void ik_parts_clear(struct ik_conn *conn);
+/* The peer has its time first. */
+void ik_parts_wait(struct ik_conn *conn, ike_time until);
+/* Is there a Child SA of this index, up or under way, that has some of these selectors? up: those that are up alone. */
+bool ik_sa_overlaps(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
+		    size_t n_remote, bool up);
 /* Have Child SAs of this index, that are up in that IKE SA, every pair of these selectors? proven: and the peer has them for sure. */
 bool ik_sa_carries(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
 		   size_t n_remote, bool proven);

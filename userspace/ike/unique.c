@@ -207,32 +207,6 @@ static bool covers(const struct ik_sa *stays, const struct ik_sa *goes)
 	return true;
 }
 
-static bool overlap(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, size_t n_b)
-{
-	struct ike_ts common;
-
-	for (size_t i = 0; i < n_a; i++)
-		for (size_t k = 0; k < n_b; k++)
-			if (ike_ts_intersect(&a[i], &b[k], &common))
-				return true;
-	return false;
-}
-
-/* Is there a part of it, or under way? Of that one the peer has chosen the selectors. */
-static bool has_part(const struct ik_sa *stays, const struct ik_child *of)
-{
-	IK_LIST_FOREACH(&stays->children, link) {
-		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
-
-		if (child->index == of->index && !child->doomed && child->state <= IK_CHILD_UP &&
-		    overlap(child->ts, child->n_local, of->ts, of->n_local) &&
-		    overlap(child->ts + child->n_local, child->n_remote, of->ts + of->n_local,
-			    of->n_remote))
-			return true;
-	}
-	return false;
-}
-
 /*
  * The peer has had its time to ask for what is missing. It does not if it knows as one child what are several here: it has made that one, of which we took a
  * part for the first of ours. Of several parts each is asked for as what it was.
@@ -244,7 +218,8 @@ static void ask_for_missing(struct ik_sa *stays, const struct ik_sa *goes)
 		uint64_t part = ik_child_in(stays, child->index) ? child->number : 0;
 
 		if (child->state == IK_CHILD_UP && ik_slot_of(stays->conn, child->index) &&
-		    !has_part(stays, child) &&
+		    !ik_sa_overlaps(stays, child->index, child->ts, child->n_local, child->n_remote,
+				    false) &&
 		    !ik_task_queued(stays, IK_TASK_CHILD_CREATE, part, child->index)) {
 			if (part)
 				ik_part_add(child);
@@ -271,7 +246,7 @@ static ike_time left_alone(const struct ik_sa *goes, const struct ik_sa *stays)
 		return 0;
 	IK_LIST_FOREACH(&stays->children, link)
 		since = MAX(since, IK_ENTRY(link, struct ik_child, in_sa)->established);
-	return since ? since + UNDER_WAY : 0;
+	return since ? MIN(since + UNDER_WAY, goes->redundant_since + IK_WATCH) : 0;
 }
 
 /*
