@@ -272,8 +272,8 @@ static void check_all(void)
 		MUST(k->binding->conn == k->conn && k->binding->b.connection == k->conn->id);
 		MUST(k->tunnel->conn == k->conn && k->tunnel->index == k->index);
 		conn_check_context(k->conn, &ctx);
-		MUST(check_remote(&ctx, &k->remote.addr));
-		MUST(cg_addr_equal(&k->tunnel->t.remote.addr, &k->remote.addr));
+		MUST(check_remote(&ctx, &k->tunnel->said.remote.addr));
+		MUST(cg_addr_equal(&k->tunnel->t.remote.addr, &k->tunnel->said.remote.addr));
 		child = &k->conn->cfg->children[k->index];
 		check_selectors(k->tunnel->t.local_ts, k->tunnel->t.n_local_ts, child->local,
 				child->n_local);

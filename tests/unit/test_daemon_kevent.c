@@ -225,7 +225,7 @@ static int ike_moves(struct world *w, uint16_t port)
 					.follow = true};
 
 	child_move(&w->m->g, &m);
-	return child_find(&w->m->g, CHILD)->remote.port;
+	return child_find(&w->m->g, CHILD)->tunnel->said.remote.port;
 }
 
 static void a_move_is_told_and_ike_says_where_the_child_is(void **state _unused_)
@@ -237,7 +237,7 @@ static void a_move_is_told_and_ike_says_where_the_child_is(void **state _unused_
 	main_world_said(w.m, "endpoint-changed", "203.0.113.2:6000");
 	ike_hears_of_it(&w, 6000);
 	ike_hears_nothing(&w);
-	assert_int_equal(child_find(&w.m->g, CHILD)->remote.port, 4500);
+	assert_int_equal(child_find(&w.m->g, CHILD)->tunnel->said.remote.port, 4500);
 	assert_int_equal(ike_moves(&w, 6000), 6000);
 	close_world(&w);
 }

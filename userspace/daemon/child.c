@@ -203,9 +203,6 @@ static int add(struct gateway *g, struct conn *c, struct binding *b,
 		.tunnel = t,
 		.spi_in = a->spi_in,
 		.spi_out = a->spi_out,
-		.local = a->local,
-		.remote = a->remote,
-		.udp = a->udp,
 		.since = (int64_t)(now_realtime() / USEC_PER_SEC),
 	};
 	r = install(c, a, k, text);
@@ -342,12 +339,10 @@ void child_restored(struct binding *b, struct tunnel *t, const struct state_chil
 			    .sa_out = s->sa_out,
 			    .spi_in = s->spi_in,
 			    .spi_out = s->spi_out,
-			    .local = s->local,
-			    .remote = s->remote,
-			    .udp = s->udp,
 			    .since = s->since};
 	b->children++;
 	b->place = s->remote.addr;
+	t->said = (struct tunnel_ends){.local = s->local, .remote = s->remote, .udp = s->udp};
 	t->children++;
 	list_child(b->conn->g, k);
 }
@@ -371,6 +366,7 @@ void child_move(struct gateway *g, const struct ike_out_child *m)
 	struct child *k = child_find(g, m->child);
 	struct conn *c = k ? k->conn : NULL;
 	char text[CHECK_TEXT], where[CG_ENDPOINT_SIZE];
+	const struct tunnel_ends said = {.local = m->local, .remote = m->remote, .udp = m->udp};
 	struct check_context ctx;
 	int r;
 
@@ -385,16 +381,13 @@ void child_move(struct gateway *g, const struct ike_out_child *m)
 			text);
 		return;
 	}
-	r = tunnel_move(g, k->tunnel, &m->local, &m->remote, m->udp, m->follow);
+	r = tunnel_move(g, k->tunnel, &said, m->follow);
 	if (r < 0) {
 		history_add(g, c, IKE_WARNING, "move-failed", &m->remote, NULL,
 			    "the tunnel cannot be moved: %s", cgk_error(g->k));
 		return;
 	}
-	k->local = m->local;
-	k->remote = m->remote;
 	k->binding->place = m->remote.addr;
-	k->udp = m->udp;
 	history_add(g, c, IKE_INFO, "tunnel-moved", &m->remote, NULL, "the tunnel now ends at %s",
 		    cg_endpoint_format(&m->remote, where));
 }

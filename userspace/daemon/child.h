@@ -24,9 +24,6 @@ struct child {
 	struct tunnel *tunnel;
 	uint32_t sa_in, sa_out; /* the kernel's */
 	uint32_t spi_in, spi_out;
-	/* As ike said. Where the kernel sends is the tunnel's: it follows a peer by itself. */
-	struct cg_endpoint local, remote;
-	bool udp;
 	int64_t since;
 };
 

@@ -118,7 +118,6 @@ static void conn_places(const struct conn *c, struct check_context *ret)
 	LIST_FOREACH(k, &c->children, of_conn)
 	{
 		add_place(ret, &k->tunnel->t.remote.addr);
-		add_place(ret, &k->remote.addr);
 	}
 	LIST_FOREACH(b, &c->bindings, of_conn)
 	{
@@ -379,9 +378,9 @@ bool conn_peer_address(const struct conn *c, struct cg_addr *ret)
 	struct cg_endpoint remote;
 
 	remote_endpoint(c, &remote);
-	/* Over UDP the kernel follows a peer by itself. */
+	/* The kernel follows a peer by itself. */
 	if (k)
-		remote = k->udp ? k->tunnel->t.remote : k->remote;
+		remote = k->tunnel->t.remote;
 	*ret = remote.addr;
 	return remote.addr.family != AF_UNSPEC;
 }

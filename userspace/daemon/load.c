@@ -21,6 +21,7 @@
 #include "daemon/net.h"
 #include "daemon/options.h"
 #include "daemon/proc.h"
+#include "daemon/tunnel.h"
 #include "daemon/vaulting.h"
 
 static bool all_there(struct gateway *g, const struct cg_config *config)
@@ -212,7 +213,7 @@ static bool still_listens(const struct conn *c, const struct cg_gateway *gw)
 {
 	const struct child *k = LIST_FIRST(&c->children);
 
-	return !k || check_listens_on(gw, &k->local.addr);
+	return !k || check_listens_on(gw, &k->tunnel->said.local.addr);
 }
 
 static int make_conns(struct load *l)

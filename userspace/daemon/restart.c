@@ -149,9 +149,9 @@ static void fill_child(const struct child *k, uint32_t conn, struct state_child 
 				    .sa_out = k->sa_out,
 				    .spi_in = k->spi_in,
 				    .spi_out = k->spi_out,
-				    .local = k->local,
-				    .remote = k->remote,
-				    .udp = k->udp,
+				    .local = k->tunnel->said.local,
+				    .remote = k->tunnel->said.remote,
+				    .udp = k->tunnel->said.udp,
 				    .since = k->since};
 }
 

@@ -108,7 +108,7 @@ json_t *status_child_json(struct gateway *g, const struct child *k, const struct
 	set_time(o, "established_at", k->since);
 	if (sc)
 		set_boot_time(o, "rekey_at", sc->rekey_at);
-	set(o, "encap", json_string(k->udp ? "udp" : "none"));
+	set(o, "encap", json_string(k->tunnel->said.udp ? "udp" : "none"));
 	return o;
 }
 
@@ -203,8 +203,9 @@ json_t *sa_json(struct gateway *g, const struct ike_snapshot *s, const struct co
 			continue;
 		set_str(j, "connection", c->cfg->name);
 		set_str(j, "child", c->cfg->children[k->index].name);
-		set_endpoint(j, "local", &k->local);
-		set_endpoint(j, "remote", k->udp ? &k->tunnel->t.remote : &k->remote);
+		set_endpoint(j, "local", &k->tunnel->said.local);
+		set_endpoint(j, "remote",
+			     k->tunnel->said.udp ? &k->tunnel->t.remote : &k->tunnel->said.remote);
 		set(j, "binding", json_integer(k->binding->kernel_id));
 		(void)json_array_append_new(children, j);
 	}

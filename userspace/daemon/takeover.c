@@ -345,7 +345,9 @@ static void tell_moved(struct gateway *g)
 
 	LIST_FOREACH(k, &g->children, all)
 	{
-		if (k->udp && !cg_endpoint_equal(&k->tunnel->t.remote, &k->remote))
+		const struct tunnel *t = k->tunnel;
+
+		if (t->said.udp && !cg_endpoint_equal(&t->t.remote, &t->said.remote))
 			kevent_tell_moved(g, k);
 	}
 }

@@ -160,7 +160,7 @@ static int want(struct conn *c, const struct ike_out_child_add *a, struct cgk_tu
 				      &ret->n_remote_ts);
 }
 
-int tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
+static int move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
 		const struct cg_endpoint *remote, bool udp, bool follow)
 {
 	struct cgk_tunnel to = t->t;
@@ -178,6 +178,15 @@ int tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *l
 	return r;
 }
 
+int tunnel_move(struct gateway *g, struct tunnel *t, const struct tunnel_ends *said, bool follow)
+{
+	int r = move(g, t, &said->local, &said->remote, said->udp, follow);
+
+	if (r >= 0)
+		t->said = *said;
+	return r;
+}
+
 void tunnels_choose_socket(struct gateway *g)
 {
 	struct tunnel *t;
@@ -187,8 +196,7 @@ void tunnels_choose_socket(struct gateway *g)
 		const struct cg_endpoint local = t->t.local, remote = t->t.remote;
 
 		if (g->k && t->t.encap == CERTGATE_ENCAP_UDP &&
-		    tunnel_move(g, t, &local, &remote, true, t->t.flags & CERTGATE_TUNNEL_F_ROAM) <
-			    0)
+		    move(g, t, &local, &remote, true, t->t.flags & CERTGATE_TUNNEL_F_ROAM) < 0)
 			log_warning("tunnel %s cannot change its socket (%s)", t->t.label,
 				    cgk_error(g->k));
 	}
@@ -236,6 +244,7 @@ static int again(struct conn *c, struct tunnel *t, const struct cgk_tunnel *want
 int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
 	       char text[CHECK_TEXT])
 {
+	const struct tunnel_ends said = {.local = a->local, .remote = a->remote, .udp = a->udp};
 	struct gateway *g = c->g;
 	struct cgk_tunnel wanted;
 	struct tunnel *t;
@@ -252,7 +261,7 @@ int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel 
 		    !selectors_equal(t->t.remote_ts, t->t.n_remote_ts, wanted.remote_ts,
 				     wanted.n_remote_ts))
 			continue;
-		r = tunnel_move(g, t, &a->local, &a->remote, a->udp, a->follow);
+		r = tunnel_move(g, t, &said, a->follow);
 		if (r >= 0 && is_gone(g, t))
 			r = -ENOENT;
 		if (r == -ENOENT)
@@ -263,13 +272,14 @@ int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel 
 				       cgk_error(g->k));
 			return r;
 		}
+		t->said = said;
 		*ret = t;
 		return 0;
 	}
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	*t = (struct tunnel){.index = a->child_index, .t = wanted};
+	*t = (struct tunnel){.index = a->child_index, .t = wanted, .said = said};
 	r = make(c, a->child_index, &wanted, &t->t.id);
 	if (r < 0) {
 		(void)snprintf(text, CHECK_TEXT, "the tunnel cannot be made: %s", cgk_error(g->k));

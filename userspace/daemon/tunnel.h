@@ -12,20 +12,27 @@
 struct conn;
 struct gateway;
 
+struct tunnel_ends {
+	struct cg_endpoint local, remote;
+	bool udp;
+};
+
 struct tunnel {
 	LIST_ENTRY(tunnel) all, of_conn;
 	struct table_node by_kernel;
 	struct conn *conn;
 	unsigned int index;
 	struct cgk_tunnel t;
+	/* Where ike said last, of whichever Child SA in it; `t` has where the kernel sends, which follows a peer by itself. */
+	struct tunnel_ends said;
 	unsigned int children;
 };
 
 /* The connection's tunnel with these selectors and endpoints, made or brought up to date. -errno with a text. */
 int tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct tunnel **ret,
 	       char text[CHECK_TEXT]);
-int tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
-		const struct cg_endpoint *remote, bool udp, bool follow);
+/* To where ike said. */
+int tunnel_move(struct gateway *g, struct tunnel *t, const struct tunnel_ends *said, bool follow);
 /* Sockets came: tunnels send from the one that fits their address best. */
 void tunnels_choose_socket(struct gateway *g);
 struct tunnel *tunnel_find_kernel(struct gateway *g, uint32_t id);
