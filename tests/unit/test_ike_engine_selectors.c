@@ -486,33 +486,166 @@ static enum sim_verdict count_creates(struct sim *s, struct sim_packet *p)
 	return SIM_PASS;
 }
 
-/* The peer has it no more, and does not want it: after ten minutes it is left at that. */
+static void assert_given_up(const struct sim_node *n)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < n->n_reports && i < SIM_MAX_REPORTS; i++)
+		told = told || (!strcmp(n->reports[i].event, "child-refused") &&
+				strstr(n->reports[i].text, "10.4.0.0/16 === 10.1.0.0/16") &&
+				strstr(n->reports[i].text, "is not asked for any more"));
+	assert_true(told);
+}
+
+/* Its next attempt has failed by itself. */
+static void fail_again(const struct ik_conn *conn, uint64_t number, bool refused, ike_time *waited)
+{
+	const struct ik_part *part = ik_part_find(conn, number);
+
+	*waited += MAX(part->retry_at, conn->e->now) - conn->e->now;
+	if (refused)
+		ik_child_refused(ik_conn_find(conn->e, 1), part->index, number);
+	else
+		ik_child_failed(ik_conn_find(conn->e, 1), part->index, number);
+}
+
+/* The peer has it no more. That it cannot now it may say for as long as it wants; that it does not want it, ten minutes long. Of that there is a report. */
 static void test_a_part_that_is_refused_for_ever_is_given_up(void **state)
 {
 	struct sim_node *a, *b;
 	struct sim *s = two_of_one(91, &a, &b);
 	uint64_t number = lose_a_part(s, a, b);
 	struct ik_conn *conn = ik_conn_find(b->engine, 1);
+	ike_time waited = 0;
 	unsigned refused = 0;
 
 	(void)state;
 	ike_child_soft_expired(b->engine, s->now, number);
-	sim_run(s, 5 * SIM_S);
-	assert_true(ik_part_find(conn, number)->failures > 0);
-	for (ike_time waited = 0; ik_part_find(conn, number); refused++) {
-		const struct ik_part *part = ik_part_find(conn, number);
-
-		waited += part->retry_at - s->now;
-		assert_true(waited < 15 * 60 * SIM_S);
-		ik_child_failed(conn, part->index, number);
+	/* After three minutes the peer is asked for a new IKE SA. */
+	sim_run(s, 170 * SIM_S);
+	assert_true(ik_part_find(conn, number)->failures > 5);
+	for (int i = 0; i < 50; i++)
+		fail_again(conn, number, false, &waited);
+	waited = 0;
+	assert_int_equal(ik_part_find(conn, number)->refusals, 0);
+	ik_parts_wait(conn, s->now + 5 * SIM_S);
+	assert_int_equal(ik_part_find(conn, number)->failures, 0);
+	for (; ik_part_find(conn, number); refused++) {
+		fail_again(conn, number, true, &waited);
+		assert_true(refused < 100);
 	}
-	assert_true(refused > 5);
+	assert_true(refused > 5 && waited > 5 * 60 * SIM_S && waited < 15 * 60 * SIM_S);
+	ike_tick(b->engine, s->now);
+	sim_node_drain(b);
+	assert_given_up(b);
+	assert_false(conn->slots[0].wanted);
 	/* What would be asked for now is not known of any more. */
 	s->tap = count_creates;
 	creates = 0;
 	sim_run(s, 60 * SIM_S);
 	assert_int_equal(creates, 0);
 	sim_free(s);
+}
+
+/* The peer's policy for Child SAs has nothing of ours any more. */
+static void test_a_peers_refusals_are_counted(void **state)
+{
+	struct sim_node *a, *b;
+	struct sim *s = two_of_one(92, &a, &b);
+	uint64_t number = lose_a_part(s, a, b);
+	struct ik_conn *conn = ik_conn_find(b->engine, 1);
+	struct ike_connection_config *c;
+	const struct ike_policy *was;
+	struct ike_policy none;
+
+	(void)state;
+	a->child_error = 0;
+	sim_policy(&none, IKE_PROTOCOL_ESP, "AES_CBC-128 HMAC_SHA1_96 ESN");
+	c = &ik_conn_find(a->engine, 1)->config->c;
+	was = c->esp_policy;
+	c->esp_policy = &none;
+	ike_child_soft_expired(b->engine, s->now, number);
+	sim_run(s, 60 * SIM_S);
+	assert_true(ik_part_find(conn, number)->refusals > 2);
+	sim_run(s, 15 * 60 * SIM_S);
+	assert_null(ik_part_find(conn, number));
+	assert_given_up(b);
+	c->esp_policy = was;
+	/* The other one is untouched. */
+	assert_int_equal(sim_count(b, 1).children_up, 1);
+	sim_free(s);
+}
+
+static bool two_are_up(struct sim *s)
+{
+	return sim_count(s->nodes, 1).children_up == 2 &&
+	       sim_count(s->nodes->next, 1).children_up == 2;
+}
+
+/* Of b, the one with most addresses. */
+static struct ik_child *widest(const struct sim_node *b)
+{
+	const struct ik_sa *sa = ik_conn_established(ik_conn_find(b->engine, 1));
+
+	IK_LIST_FOREACH(&sa->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->state == IK_CHILD_UP && child->ts[child->n_local].end[2] == 255 &&
+		    child->ts[0].end[2] == 255)
+			return child;
+	}
+	return NULL;
+}
+
+/* What the peer has of one child is all of it and a few addresses of their own, as before: that these are there does not make up for all that was lost, nor does it that they get new keys. */
+static void test_one_within_another_is_not_the_other(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		struct sim *s = sim_new(95 + (uint64_t)how);
+		struct ik_child *lost, *theirs;
+		struct sim_node *a, *b;
+		uint64_t number;
+
+		sim_pair(s, &a, &b);
+		sim_child(&a->conns[0], 0, "few", "10.1.0.0/24", "10.2.0.0/24");
+		sim_child(&a->conns[0], 1, "all", "10.1.0.0/16", "10.2.0.0/16");
+		sim_child(&b->conns[0], 0, "all", "10.2.0.0/16", "10.1.0.0/16");
+		b->conns[0].config.n_children = 1;
+		sim_conn_set(b, &b->conns[0]);
+		sim_conn_set(a, &a->conns[0]);
+		assert_true(sim_until(s, 10 * SIM_S, two_are_up));
+		sim_run(s, 60 * SIM_S);
+		lost = widest(b);
+		number = lost->number;
+		ik_conn_established(ik_conn_find(a->engine, 1))->owner = false;
+		theirs = ik_child_by_out_spi(ik_conn_established(ik_conn_find(a->engine, 1)),
+					     lost->spi_in);
+		ik_child_end(theirs, false);
+		ik_child_bury(a->engine);
+		sim_node_drain(a);
+		if (how == 2) {
+			/* It came to its end here: the one that has asked for it does, or else the other one in its time. */
+			ike_child_dead(b->engine, s->now, number, "its time is over");
+			sim_node_drain(b);
+		} else {
+			a->child_error = -28;
+			ike_child_soft_expired(b->engine, s->now, number);
+			sim_run(s, 2 * SIM_S);
+			if (how == 1)
+				assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
+			sim_run(s, 2 * SIM_S);
+			a->child_error = 0;
+		}
+		assert_null(widest(b));
+		sim_run(s, 60 * SIM_S);
+		assert_non_null(widest(b));
+		assert_true(two_are_up(s));
+		sim_run(s, 300 * SIM_S);
+		assert_true(two_are_up(s));
+		assert_int_equal(sim_reports(b, "child-established"), 3);
+		sim_free(s);
+	}
 }
 
 /* One that is waited for is not wanted any more when the configuration does not have it, or the peer has asked for it. */
@@ -629,6 +762,8 @@ int main(void)
 		cmocka_unit_test(test_a_part_that_is_rekeyed_ends_before_it_is_asked_for),
 		cmocka_unit_test(test_a_part_that_is_refused_is_asked_for_again),
 		cmocka_unit_test(test_a_part_that_is_refused_for_ever_is_given_up),
+		cmocka_unit_test(test_a_peers_refusals_are_counted),
+		cmocka_unit_test(test_one_within_another_is_not_the_other),
 		cmocka_unit_test(test_a_part_that_is_not_wanted_is_not_asked_for),
 		cmocka_unit_test(test_a_part_that_the_peer_deletes_is_told),
 		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),

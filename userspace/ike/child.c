@@ -364,8 +364,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 		sa->carried = true;
 		if (child->rekey_at)
 			ik_timer_set(e, &child->timer, child->rekey_at);
-		if (child->part)
-			ik_part_done(conn, child->part);
+		ik_parts_came(child);
 		if (child->index < conn->config->c.n_children) {
 			conn->slots[child->index].failures = 0;
 			conn->slots[child->index].not_now = (struct ik_not_now){};

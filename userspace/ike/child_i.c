@@ -272,9 +272,11 @@ failed:
 }
 
 /* None was made: one that is missing is asked for again, after a while. It is not if the peer has asked for the same one meanwhile. */
-static void create_failed(struct ik_sa *sa, uint32_t index, uint64_t part)
+static void create_failed(struct ik_sa *sa, uint32_t index, uint64_t part, bool refused)
 {
-	if (part || !ik_child_in(sa, index))
+	if (refused && part)
+		ik_child_refused(sa->conn, index, part);
+	else if (part || !ik_child_in(sa, index))
 		ik_child_failed(sa->conn, index, part);
 	ik_children_ensure(sa->conn);
 }
@@ -364,7 +366,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 	if (x->task.kind == IK_TASK_CHILD_REKEY && (!old || !old->sa)) {
 		/* What was to be rekeyed ended meanwhile; it may linger. */
 		ik_child_end(child, false);
-		create_failed(sa, index, part);
+		create_failed(sa, index, part, false);
 		return;
 	}
 	switch (error->type) {
@@ -383,7 +385,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 		if (old)
 			rekey_failed(sa, old, TEMPORARY_PAUSE);
 		else
-			create_failed(sa, index, part);
+			create_failed(sa, index, part, false);
 		return;
 	case IKE_N_CHILD_SA_NOT_FOUND:
 		if (!old) {
@@ -422,7 +424,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 	if (old)
 		rekey_failed(sa, old, 10 * IK_SECOND);
 	else
-		create_failed(sa, index, part);
+		create_failed(sa, index, part, true);
 	if (none_up)
 		(void)ik_reauth_for_keys(sa);
 }
@@ -441,7 +443,7 @@ static void response_failed(struct ik_sa *sa, struct ik_child *child, struct ik_
 	if (old)
 		rekey_failed(sa, old, pause);
 	else
-		create_failed(sa, index, part);
+		create_failed(sa, index, part, false);
 }
 
 /* The peer rekeys it, too, and its exchange has the higher nonces: ours ends with nothing to delete (RFC 9370 section 2.2.4). */

@@ -56,16 +56,21 @@ static bool overlap(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, 
 	return false;
 }
 
+static bool overlaps(const struct ik_child *child, const struct ike_ts *ts, size_t n_local,
+		     size_t n_remote)
+{
+	return overlap(child->ts, child->n_local, ts, n_local) &&
+	       overlap(child->ts + child->n_local, child->n_remote, ts + n_local, n_remote);
+}
+
 bool ik_sa_overlaps(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
-		    size_t n_remote, bool up)
+		    size_t n_remote, enum ik_child_state last)
 {
 	IK_LIST_FOREACH(&sa->children, link) {
 		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
-		if (child->index == index && !child->doomed && child->state <= IK_CHILD_UP &&
-		    (!up || child->state == IK_CHILD_UP) &&
-		    overlap(child->ts, child->n_local, ts, n_local) &&
-		    overlap(child->ts + child->n_local, child->n_remote, ts + n_local, n_remote))
+		if (child->index == index && !child->doomed && child->state <= last &&
+		    overlaps(child, ts, n_local, n_remote))
 			return true;
 	}
 	return false;
@@ -96,14 +101,21 @@ static bool is_configured(const struct ik_part *part, const struct ike_connectio
 				    part->n_remote);
 }
 
-static bool stands(const struct ik_part *part, const struct ik_sa *sa, bool up)
+static bool is_carried(const struct ik_part *part, const struct ik_sa *sa)
 {
-	return ik_sa_overlaps(sa, part->index, part->ts, part->n_local, part->n_remote, up);
+	return ik_sa_carries(sa, part->index, part->ts, part->n_local, part->n_remote, false);
+}
+
+static bool is_under_way(const struct ik_part *part, const struct ik_sa *sa)
+{
+	return ik_sa_overlaps(sa, part->index, part->ts, part->n_local, part->n_remote,
+			      IK_CHILD_INSTALLING);
 }
 
 bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa)
 {
-	return is_configured(part, &sa->conn->config->c) && !stands(part, sa, false);
+	return is_configured(part, &sa->conn->config->c) && !is_carried(part, sa) &&
+	       !is_under_way(part, sa);
 }
 
 static void part_free(struct ik_part *part)
@@ -113,12 +125,16 @@ static void part_free(struct ik_part *part)
 	free(part);
 }
 
-void ik_part_done(struct ik_conn *conn, uint64_t number)
+void ik_parts_came(const struct ik_child *child)
 {
-	struct ik_part *part = ik_part_find(conn, number);
+	IK_LIST_FOREACH(&child->conn->parts, link) {
+		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
 
-	if (part)
-		part_free(part);
+		if (part->number == child->part ||
+		    (!child->replaces && part->index == child->index &&
+		     overlaps(child, part->ts, part->n_local, part->n_remote)))
+			part_free(part);
+	}
 }
 
 void ik_parts_clear(struct ik_conn *conn)
@@ -127,7 +143,7 @@ void ik_parts_clear(struct ik_conn *conn)
 		part_free(IK_ENTRY(link, struct ik_part, link));
 }
 
-void ik_part_add(const struct ik_child *lost)
+void ik_part_add(const struct ik_child *lost, ike_time retry_at)
 {
 	size_t n = lost->n_local + lost->n_remote, parts = 0;
 	struct ik_conn *conn = lost->conn;
@@ -150,6 +166,7 @@ void ik_part_add(const struct ik_child *lost)
 	part->index = lost->index;
 	part->n_local = lost->n_local;
 	part->n_remote = lost->n_remote;
+	part->retry_at = retry_at;
 	ik_list_append(&conn->parts, &part->link);
 }
 
@@ -159,24 +176,33 @@ void ik_parts_wait(struct ik_conn *conn, ike_time until)
 		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
 
 		part->retry_at = MAX(part->retry_at, until);
+		part->failures = part->refusals = 0;
 	}
 }
 
-/* One of which there is a part by now has been decided on by the peer; while one is under way it is not known. */
+/* Looking among thousands of selectors is not for each message of the peer's: one that was looked at waits, and what comes meanwhile does away with it by itself. */
 static void parts_ensure(struct ik_sa *sa, ike_time *next)
 {
 	IK_LIST_FOREACH(&sa->conn->parts, link) {
 		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
 
-		if (!is_configured(part, &sa->conn->config->c) || stands(part, sa, true))
-			part_free(part);
-		else if (stands(part, sa, false) ||
-			 ik_task_queued(sa, IK_TASK_CHILD_CREATE, part->number, part->index))
+		if (ik_task_queued(sa, IK_TASK_CHILD_CREATE, part->number, part->index))
 			continue;
-		else if (part->retry_at > sa->e->now)
-			*next = MIN(*next, part->retry_at);
-		else
-			(void)ik_task_queue(sa, IK_TASK_CHILD_CREATE, part->number, part->index);
+		if (part->retry_at <= sa->e->now) {
+			if (!is_configured(part, &sa->conn->config->c) || is_carried(part, sa)) {
+				part_free(part);
+				continue;
+			}
+			/* Until it is known what comes of that. */
+			if (is_under_way(part, sa)) {
+				part->retry_at = sa->e->now + IK_SECOND;
+			} else {
+				(void)ik_task_queue(sa, IK_TASK_CHILD_CREATE, part->number,
+						    part->index);
+				continue;
+			}
+		}
+		*next = MIN(*next, part->retry_at);
 	}
 }
 
@@ -213,9 +239,17 @@ void ik_child_again(struct ik_child *lost)
 	if (!slot || !lost->sa || ik_child_has_twin_up(lost))
 		return;
 	if (has_siblings(lost))
-		ik_part_add(lost);
+		ik_part_add(lost, 0);
 	else
 		slot->wanted = true;
+}
+
+void ik_child_ended(const struct ik_child *child)
+{
+	if (child->state == IK_CHILD_UP && !child->doomed && child->sa && child->conn &&
+	    ik_slot_of(child->conn, child->index) && !ik_child_has_twin_up(child) &&
+	    has_siblings(child))
+		ik_part_add(child, child->ours ? 0 : child->e->now + IK_WATCH);
 }
 
 void ik_child_failed(struct ik_conn *conn, uint32_t index, uint64_t part)
@@ -223,13 +257,41 @@ void ik_child_failed(struct ik_conn *conn, uint32_t index, uint64_t part)
 	struct ik_part *lost = part ? ik_part_find(conn, part) : NULL;
 	struct ik_slot *slot = ik_slot_of(conn, index);
 
-	/* A peer that has refused it for ten minutes does not want it. */
-	if (lost && lost->failures >= IK_PART_TRIES)
-		part_free(lost);
-	else if (lost)
+	if (lost)
 		lost->retry_at = retry_at(conn, lost->failures++);
 	else if (slot && !part)
 		slot->retry_at = retry_at(conn, slot->failures++);
+}
+
+/* A peer that goes on to refuse one of several does not want it. If it has refused them all, the child is asked for as a whole. */
+static void give_up(struct ik_conn *conn, struct ik_part *part)
+{
+	char local[IKE_TS_LIST_TEXT], remote[IKE_TS_LIST_TEXT];
+	uint32_t index = part->index;
+
+	ik_report(
+		conn->e, conn, NULL, IKE_WARNING, "child-refused",
+		"take it down and up, or let the peer ask for it, once the peer allows it",
+		"the peer refused the part %s === %s of Child SA %s %u times: it is not asked for any more",
+		ike_ts_list_format(part->ts, part->n_local, local, sizeof(local)),
+		ike_ts_list_format(part->ts + part->n_local, part->n_remote, remote,
+				   sizeof(remote)),
+		conn->config->c.children[index].name, part->refusals);
+	part_free(part);
+	IK_LIST_FOREACH(&conn->parts, link)
+		if (IK_ENTRY(link, struct ik_part, link)->index == index)
+			return;
+	if (!ik_child_of(conn, index, NULL))
+		conn->slots[index].wanted = true;
+}
+
+void ik_child_refused(struct ik_conn *conn, uint32_t index, uint64_t part)
+{
+	struct ik_part *lost = part ? ik_part_find(conn, part) : NULL;
+
+	ik_child_failed(conn, index, part);
+	if (lost && ++lost->refusals >= IK_PART_REFUSALS && ik_slot_of(conn, index))
+		give_up(conn, lost);
 }
 
 /* Is it up in an IKE SA that is to go? Then it is to be up in the one that stays. */

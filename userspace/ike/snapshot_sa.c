@@ -557,6 +557,7 @@ static void part_fields(struct ik_snap *s, struct ik_part *part)
 	selectors(s, &part->ts, &part->n_local, &part->n_remote);
 	ik_snap_deadline(s, &part->retry_at);
 	ik_snap_uint(s, &part->failures);
+	ik_snap_uint(s, &part->refusals);
 }
 
 static void parts_save(struct ik_snap *s, struct ik_conn *conn)
