@@ -18,7 +18,7 @@
 #include "ike/snapshot_state.h"
 
 /* Another one with each change of what is written, of states and their numbers. There is no reading of old ones: tunnels are made anew. */
-#define VERSION	   8
+#define VERSION	   9
 #define HEAD_LEN   16
 #define DIGEST_LEN 32
 

@@ -546,6 +546,7 @@ static void conn_fields(struct ik_snap *s, struct ik_conn *conn)
 		ik_snap_deadline(s, &slot->retry_at);
 		ik_snap_uint(s, &slot->failures);
 		ik_snap_bool(s, &slot->wanted);
+		ik_snap_bool(s, &slot->in_way);
 		ik_snap_bool(s, &slot->one_pair);
 	}
 }
