@@ -79,7 +79,7 @@ static bool carries(const struct ik_child *child)
 	       (child->state == IK_CHILD_UP || child->state == IK_CHILD_REKEYED);
 }
 
-static bool same_selectors(const struct ik_child *a, const struct ik_child *b)
+bool ik_child_same_selectors(const struct ik_child *a, const struct ik_child *b)
 {
 	return ike_ts_list_equal(a->ts, a->n_local, b->ts, b->n_local) &&
 	       ike_ts_list_equal(a->ts + a->n_local, a->n_remote, b->ts + b->n_local, b->n_remote);
@@ -120,7 +120,7 @@ static struct ik_child *find_other(const struct ik_conn *conn, uint32_t index,
 			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
 
 			if (child != not &&child->index == index && carries(child) &&
-			    (!twin_of || same_selectors(child, twin_of)) &&
+			    (!twin_of || ik_child_same_selectors(child, twin_of)) &&
 			    (!best || is_better(child, best)))
 				best = child;
 		}

@@ -56,19 +56,40 @@ static bool overlap(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, 
 	return false;
 }
 
-bool ik_sa_overlaps(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
-		    size_t n_remote, bool up)
+/* Up or under way, and has it some of these selectors? */
+static bool takes_of(const struct ik_child *child, uint32_t index, const struct ike_ts *ts,
+		     size_t n_local, size_t n_remote)
+{
+	return child->index == index && !child->doomed && child->state <= IK_CHILD_UP &&
+	       overlap(child->ts, child->n_local, ts, n_local) &&
+	       overlap(child->ts + child->n_local, child->n_remote, ts + n_local, n_remote);
+}
+
+/* Is it in the place of another Child SA of that IKE SA? Then it is none in place of this one, though the two had some selectors in common. */
+static bool is_anothers(const struct ik_child *child, const struct ik_child *than)
+{
+	if (child->part == than->number || ik_child_same_selectors(child, than))
+		return false;
+	IK_LIST_FOREACH(&than->sa->children, link) {
+		const struct ik_child *other = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (other != than && other->index == than->index && other->state == IK_CHILD_UP &&
+		    ik_child_same_selectors(child, other))
+			return true;
+	}
+	return false;
+}
+
+bool ik_sa_has_some_of(const struct ik_sa *sa, const struct ik_child *goes)
 {
 	IK_LIST_FOREACH(&sa->children, link) {
 		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
-		if (child->index == index && !child->doomed && child->state <= IK_CHILD_UP &&
-		    (!up || child->state == IK_CHILD_UP) &&
-		    overlap(child->ts, child->n_local, ts, n_local) &&
-		    overlap(child->ts + child->n_local, child->n_remote, ts + n_local, n_remote))
+		if (takes_of(child, goes->index, goes->ts, goes->n_local, goes->n_remote) &&
+		    !is_anothers(child, goes))
 			return true;
 	}
-	return false;
+	return ik_sa_carries(sa, goes->index, goes->ts, goes->n_local, goes->n_remote, false);
 }
 
 /* ------------------------------------------------------------------ parts that were lost */
@@ -96,9 +117,23 @@ static bool is_configured(const struct ik_part *part, const struct ike_connectio
 				    part->n_remote);
 }
 
+/* Made since, it says what the peer wants in place of the lost one; what was there beside that says nothing, and with new keys, or made in place of another lost one, no more. */
+static bool decides(const struct ik_child *child, const struct ik_part *part)
+{
+	return child->number > part->since && !child->replaces &&
+	       (!child->part || child->part == part->number) &&
+	       takes_of(child, part->index, part->ts, part->n_local, part->n_remote);
+}
+
 static bool stands(const struct ik_part *part, const struct ik_sa *sa, bool up)
 {
-	return ik_sa_overlaps(sa, part->index, part->ts, part->n_local, part->n_remote, up);
+	IK_LIST_FOREACH(&sa->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if ((!up || child->state == IK_CHILD_UP) && decides(child, part))
+			return true;
+	}
+	return ik_sa_carries(sa, part->index, part->ts, part->n_local, part->n_remote, false);
 }
 
 bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa)
@@ -147,6 +182,7 @@ void ik_part_add(const struct ik_child *lost)
 	}
 	memcpy(part->ts, lost->ts, n * sizeof(*part->ts));
 	part->number = lost->number;
+	part->since = conn->e->last_child;
 	part->index = lost->index;
 	part->n_local = lost->n_local;
 	part->n_remote = lost->n_remote;
