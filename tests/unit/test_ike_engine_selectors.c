@@ -118,11 +118,69 @@ static void test_the_order_of_selectors_is_nobodys(void **state)
 	sim_free(s);
 }
 
+static unsigned creates;
+
+static enum sim_verdict count_creates(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	creates += !p->esp && p->size > 19 && p->data[18] == IKE_EXCHANGE_CREATE_CHILD_SA &&
+		   !(p->data[19] & 0x20);
+	return SIM_PASS;
+}
+
+/*
+ * The peer takes less of what is rekeyed than is in use, against section 2.9.2: its policy is another one. The kernel cannot have both, so the old one, which is
+ * against that policy, ends, and the new one is asked for at once. That is told, and not tried again and again.
+ */
+static void test_less_than_is_in_use_after_a_rekeying(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 20; seed < 24; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+		struct sim_conn *c[2];
+		ike_time began;
+
+		sim_pair(s, &a, &b);
+		c[0] = &a->conns[0];
+		c[1] = &b->conns[0];
+		for (int i = 0; i < 2; i++) {
+			sim_child(c[i], 1, "other", i ? "10.4.0.0/16" : "10.1.0.0/16",
+				  i ? "10.1.0.0/16" : "10.4.0.0/16");
+			c[i]->ts[0][!i][1] = c[i]->ts[1][!i][0];
+			c[i]->config.n_children = 1;
+		}
+		c[0]->children[0].n_remote_ts = c[1]->children[0].n_local_ts = 2;
+		a->each_pair_once = true;
+		sim_connect(s, a, b);
+		assert_int_equal(only_child(a)->n_remote, 2);
+		sim_run(s, 60 * SIM_S);
+		/* It has been told to, and leaves alone what is there. */
+		ik_conn_find(b->engine, 1)->config->c.children[0].n_local_ts = 1;
+		s->tap = count_creates;
+		creates = 0;
+		began = s->now;
+		ike_child_soft_expired(a->engine, s->now, only_child(a)->number);
+		sim_node_drain(a);
+		while (!only_child(a) || only_child(a)->n_remote == 2) {
+			sim_run(s, 10 * SIM_MS);
+			assert_true(s->now - began < 2 * SIM_S);
+		}
+		sim_run(s, 60 * SIM_S);
+		assert_int_equal(creates, 2);
+		assert_int_equal(only_child(a)->n_remote, 1);
+		assert_int_equal(sim_reports(a, "child-narrowed"), 2);
+		sim_assert_rest(s);
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_more_than_can_be_installed),
 		cmocka_unit_test(test_opaque_ports),
+		cmocka_unit_test(test_less_than_is_in_use_after_a_rekeying),
 		cmocka_unit_test(test_the_order_of_selectors_is_nobodys),
 	};
 

@@ -308,15 +308,27 @@ static void report_up(const struct ik_child *child)
 				     sizeof(remote)));
 }
 
+/*
+ * The peer took less of it in a rekeying than is in use, which is to say that it is against the peer's policy by now (section 2.9.2); and the kernel takes what is
+ * left only when it has gone.
+ */
+static void give_up_for_less(struct ik_child *old)
+{
+	ik_child_again(old);
+	ik_child_close(old);
+}
+
 static void install_failed(struct ik_child *child, int error, const char *text)
 {
 	struct ik_sa *sa = child->sa;
 	struct ik_child *old = ik_child_find(child->e, child->replaces);
 	bool serving = sa->serving && sa->serving->child == child->number;
 	struct ik_slot *slot = ik_slot_of(child->conn, child->index);
+	bool in_way;
 
 	child->installed = false;
-	if (slot && (error == -EEXIST || error == EEXIST))
+	in_way = slot && (error == -EEXIST || error == EEXIST);
+	if (in_way)
 		slot->in_way = true;
 	ik_report(child->e, child->conn, &sa->remote, IKE_ERROR, "child-install-failed",
 		  "the text is the kernel's, or of the process that programs it",
@@ -341,7 +353,9 @@ static void install_failed(struct ik_child *child, int error, const char *text)
 	if (old) {
 		old->busy = false;
 		ik_child_settle(old);
-		if (old->state == IK_CHILD_UP)
+		if (old->state == IK_CHILD_UP && in_way && !ik_child_same_selectors(child, old))
+			give_up_for_less(old);
+		else if (old->state == IK_CHILD_UP)
 			ik_child_rekey_again(old, 10 * IK_SECOND);
 	}
 }
