@@ -101,11 +101,9 @@ static void report_narrowed(const struct ik_child *child, const struct ik_config
 	char ours[IKE_TS_LIST_TEXT], theirs[IKE_TS_LIST_TEXT], our_part[IKE_TS_LIST_TEXT],
 		their_part[IKE_TS_LIST_TEXT];
 
-	/* One that is rekeyed asks for what it has. */
-	if (child->replaces ||
-	    (ike_ts_list_contains(local->ts, local->n, child->ts, child->n_local) &&
-	     ike_ts_list_contains(remote->ts, remote->n, child->ts + child->n_local,
-				  child->n_remote)))
+	if (ike_ts_list_contains(local->ts, local->n, child->ts, child->n_local) &&
+	    ike_ts_list_contains(remote->ts, remote->n, child->ts + child->n_local,
+				 child->n_remote))
 		return;
 	ik_report(
 		child->e, child->conn, &child->sa->remote, IKE_NOTICE, "child-narrowed",

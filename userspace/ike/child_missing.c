@@ -56,24 +56,40 @@ static bool overlap(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, 
 	return false;
 }
 
-static bool overlaps(const struct ik_child *child, const struct ike_ts *ts, size_t n_local,
-		     size_t n_remote)
+/* Up or under way, and has it some of these selectors? */
+static bool takes_of(const struct ik_child *child, uint32_t index, const struct ike_ts *ts,
+		     size_t n_local, size_t n_remote)
 {
-	return overlap(child->ts, child->n_local, ts, n_local) &&
+	return child->index == index && !child->doomed && child->state <= IK_CHILD_UP &&
+	       overlap(child->ts, child->n_local, ts, n_local) &&
 	       overlap(child->ts + child->n_local, child->n_remote, ts + n_local, n_remote);
 }
 
-bool ik_sa_overlaps(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
-		    size_t n_remote, enum ik_child_state last)
+/* Is it in the place of another Child SA of that IKE SA? Then it is none in place of this one, though the two had some selectors in common. */
+static bool is_anothers(const struct ik_child *child, const struct ik_child *than)
+{
+	if (child->part == than->number || ik_child_same_selectors(child, than))
+		return false;
+	IK_LIST_FOREACH(&than->sa->children, link) {
+		const struct ik_child *other = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (other != than && other->index == than->index && other->state == IK_CHILD_UP &&
+		    ik_child_same_selectors(child, other))
+			return true;
+	}
+	return false;
+}
+
+bool ik_sa_has_some_of(const struct ik_sa *sa, const struct ik_child *goes)
 {
 	IK_LIST_FOREACH(&sa->children, link) {
 		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
-		if (child->index == index && !child->doomed && child->state <= last &&
-		    overlaps(child, ts, n_local, n_remote))
+		if (takes_of(child, goes->index, goes->ts, goes->n_local, goes->n_remote) &&
+		    !is_anothers(child, goes))
 			return true;
 	}
-	return false;
+	return ik_sa_carries(sa, goes->index, goes->ts, goes->n_local, goes->n_remote, false);
 }
 
 /* ------------------------------------------------------------------ parts that were lost */
@@ -101,21 +117,28 @@ static bool is_configured(const struct ik_part *part, const struct ike_connectio
 				    part->n_remote);
 }
 
-static bool is_carried(const struct ik_part *part, const struct ik_sa *sa)
+/* Made since, it says what the peer wants in place of the lost one; what was there beside that says nothing, and with new keys, or made in place of another lost one, no more. */
+static bool decides(const struct ik_child *child, const struct ik_part *part)
 {
-	return ik_sa_carries(sa, part->index, part->ts, part->n_local, part->n_remote, false);
+	return child->number > part->since && !child->replaces &&
+	       (!child->part || child->part == part->number) &&
+	       takes_of(child, part->index, part->ts, part->n_local, part->n_remote);
 }
 
-static bool is_under_way(const struct ik_part *part, const struct ik_sa *sa)
+static bool stands(const struct ik_part *part, const struct ik_sa *sa, bool up)
 {
-	return ik_sa_overlaps(sa, part->index, part->ts, part->n_local, part->n_remote,
-			      IK_CHILD_INSTALLING);
+	IK_LIST_FOREACH(&sa->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if ((!up || child->state == IK_CHILD_UP) && decides(child, part))
+			return true;
+	}
+	return ik_sa_carries(sa, part->index, part->ts, part->n_local, part->n_remote, false);
 }
 
 bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa)
 {
-	return is_configured(part, &sa->conn->config->c) && !is_carried(part, sa) &&
-	       !is_under_way(part, sa);
+	return is_configured(part, &sa->conn->config->c) && !stands(part, sa, false);
 }
 
 static void part_free(struct ik_part *part)
@@ -130,9 +153,7 @@ void ik_parts_came(const struct ik_child *child)
 	IK_LIST_FOREACH(&child->conn->parts, link) {
 		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
 
-		if (part->number == child->part ||
-		    (!child->replaces && part->index == child->index &&
-		     overlaps(child, part->ts, part->n_local, part->n_remote)))
+		if (part->number == child->part || decides(child, part))
 			part_free(part);
 	}
 }
@@ -163,6 +184,7 @@ void ik_part_add(const struct ik_child *lost, ike_time retry_at)
 	}
 	memcpy(part->ts, lost->ts, n * sizeof(*part->ts));
 	part->number = lost->number;
+	part->since = conn->e->last_child;
 	part->index = lost->index;
 	part->n_local = lost->n_local;
 	part->n_remote = lost->n_remote;
@@ -180,7 +202,10 @@ void ik_parts_wait(struct ik_conn *conn, ike_time until)
 	}
 }
 
-/* Looking among thousands of selectors is not for each message of the peer's: one that was looked at waits, and what comes meanwhile does away with it by itself. */
+/*
+ * One of which there is a part by now has been decided on by the peer; while one is under way it is not known. Looking among thousands of selectors is not for each
+ * message of the peer's: one that was looked at waits, and what comes up meanwhile does away with it by itself.
+ */
 static void parts_ensure(struct ik_sa *sa, ike_time *next)
 {
 	IK_LIST_FOREACH(&sa->conn->parts, link) {
@@ -189,12 +214,11 @@ static void parts_ensure(struct ik_sa *sa, ike_time *next)
 		if (ik_task_queued(sa, IK_TASK_CHILD_CREATE, part->number, part->index))
 			continue;
 		if (part->retry_at <= sa->e->now) {
-			if (!is_configured(part, &sa->conn->config->c) || is_carried(part, sa)) {
+			if (!is_configured(part, &sa->conn->config->c) || stands(part, sa, true)) {
 				part_free(part);
 				continue;
 			}
-			/* Until it is known what comes of that. */
-			if (is_under_way(part, sa)) {
+			if (stands(part, sa, false)) {
 				part->retry_at = sa->e->now + IK_SECOND;
 			} else {
 				(void)ik_task_queue(sa, IK_TASK_CHILD_CREATE, part->number,

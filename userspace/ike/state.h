@@ -104,6 +104,7 @@ struct ik_slot {
 struct ik_part {
 	struct ik_link link; /* conn->parts */
 	uint64_t number;     /* of the Child SA that it was */
+	uint64_t since;	     /* number of the youngest Child SA that there was then */
 	uint32_t index;
 	struct ike_ts *ts; /* n_local, then n_remote of them */
 	size_t n_local, n_remote;
@@ -719,6 +720,7 @@ struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
 /* One that carries traffic beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
 struct ik_child *ik_child_twin(const struct ik_child *child);
+bool ik_child_same_selectors(const struct ik_child *a, const struct ik_child *b);
 bool ik_child_has_twin_up(const struct ik_child *child);
 /* Has another one its place: with its selectors, made to replace it, or of its child in another IKE SA? */
 bool ik_child_is_replaced(const struct ik_child *child);
@@ -757,14 +759,13 @@ struct ik_part *ik_part_find(const struct ik_conn *conn, uint64_t number);
 bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa);
 /* A Child SA that is lost, or is to be in another IKE SA, too: by its number, with its selectors. More than there can be Child SAs are not kept in mind. */
 void ik_part_add(const struct ik_child *lost, ike_time retry_at);
-/* One is up. What was lost and overlaps with it is this one, or the peer has decided on it, unless it was there before and has new keys only. */
+/* One is up: the lost one that it was to be is there, and those that it decides on are not wanted any more. */
 void ik_parts_came(const struct ik_child *child);
 void ik_parts_clear(struct ik_conn *conn);
 /* The peer has its time first. */
 void ik_parts_wait(struct ik_conn *conn, ike_time until);
-/* Is there a Child SA of this index that has some of these selectors? last: the state that it has come to at most, IK_CHILD_UP or one before. */
-bool ik_sa_overlaps(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
-		    size_t n_remote, enum ik_child_state last);
+/* Is there in that IKE SA what a Child SA of another one has, or the part of it that the peer wants there, up or under way? */
+bool ik_sa_has_some_of(const struct ik_sa *sa, const struct ik_child *goes);
 /* Have Child SAs of this index, that are up in that IKE SA, every pair of these selectors? proven: and the peer has them for sure. */
 bool ik_sa_carries(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
 		   size_t n_remote, bool proven);

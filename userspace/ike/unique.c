@@ -218,8 +218,7 @@ static void ask_for_missing(struct ik_sa *stays, const struct ik_sa *goes)
 		uint64_t part = ik_child_in(stays, child->index) ? child->number : 0;
 
 		if (child->state == IK_CHILD_UP && ik_slot_of(stays->conn, child->index) &&
-		    !ik_sa_overlaps(stays, child->index, child->ts, child->n_local, child->n_remote,
-				    IK_CHILD_UP) &&
+		    !ik_sa_has_some_of(stays, child) &&
 		    !ik_task_queued(stays, IK_TASK_CHILD_CREATE, part, child->index)) {
 			if (part)
 				ik_part_add(child, 0);
