@@ -451,9 +451,8 @@ static struct ik_child *large_part(const struct sim_node *n)
 	IK_LIST_FOREACH(&sa->children, link) {
 		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
-		if (child->state == IK_CHILD_UP &&
-		    (ike_ts_list_equal(child->ts, 1, &all, 1) ||
-		     ike_ts_list_equal(child->ts + 1, 1, &all, 1)))
+		if (child->state == IK_CHILD_UP && (ike_ts_list_equal(child->ts, 1, &all, 1) ||
+						    ike_ts_list_equal(child->ts + 1, 1, &all, 1)))
 			return child;
 	}
 	return NULL;
