@@ -168,7 +168,7 @@ static void policies_format(struct ik_conn *const *conns, size_t n,
 						text);
 		}
 		lacking = ike_lacking(policy, offer, ke_use, sent_ke, 0);
-		if (lacking && (!best || __builtin_popcount(lacking) < __builtin_popcount(best)))
+		if (ike_lacking_nearer(lacking, best))
 			best = lacking;
 	}
 	if (full)

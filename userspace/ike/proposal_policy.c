@@ -312,6 +312,7 @@ const char *ike_lacking_format(uint32_t lacking, char *buf, size_t size)
 {
 	struct ike_text t = ike_text(buf, size);
 
+	lacking &= ~IKE_LACKING_AEAD_ALONE;
 	for (unsigned type = 0; type < 32; type++) {
 		if (!(lacking & UINT32_C(1) << type))
 			continue;
