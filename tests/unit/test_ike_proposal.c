@@ -312,6 +312,12 @@ static void proposal_numbers_must_grow(void **state)
 			 0);
 	assert_int_equal(ike_choose(&policy, &sa, IKE_KE_USE_POLICY, 31, 0, &c, &fault), -EBADMSG);
 	assert_int_equal(fault.notify, IKE_N_INVALID_SYNTAX);
+	/* With gaps, or from another one on, it is still plain which one is meant. */
+	assert_int_equal(ike_sa_parse(unhex("0200000802010000"
+					    "0000000807010000"),
+				      &sa, NULL),
+			 0);
+	assert_int_equal(ike_choose(&policy, &sa, IKE_KE_USE_POLICY, 31, 0, &c, &fault), -ENOENT);
 }
 
 /* --- ESP --- */

@@ -402,6 +402,14 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 			       fault.text ? fault.text : "SA, KE or Ni payload is missing");
 		return;
 	}
+	if (ike_offer_check(&offer, &fault) < 0) {
+		char why[IKE_TEXT_SIZE];
+
+		e->counters.malformed++;
+		refuse_clear(e, local, remote, msg, fault.notify, IKE_VIEW(no_data, 0));
+		tell_malformed(e, local, remote, msg, ik_numbers_fault(&offer, why));
+		return;
+	}
 	/* One is enough to go on with: there may be thousands, and a stranger is to cost little until it showed a cookie. */
 	n = ik_conn_candidates(e, local, remote, candidates, 1, &exact);
 	if (is_awaited(e, local, remote, msg, n, exact))

@@ -234,13 +234,13 @@ static bool fits(uint8_t protocol, const struct ike_policy_proposal *p, struct o
 	return true;
 }
 
-/* 3.3.1: numbers grow. What to do with others is not said; they would make the answer ambiguous. */
-static bool numbers_grow(const struct ike_sa_payload *offer)
+/* What to do with others is not said; they would make the answer ambiguous. */
+int ike_offer_check(const struct ike_sa_payload *offer, struct ike_fault *fault)
 {
 	for (size_t i = 1; i < offer->n_proposals; i++)
 		if (offer->proposals[i].number <= offer->proposals[i - 1].number)
-			return false;
-	return true;
+			return bad(fault, "proposal numbers that do not grow");
+	return 0;
 }
 
 int ike_choose(const struct ike_policy *policy, const struct ike_sa_payload *offer,
@@ -248,9 +248,10 @@ int ike_choose(const struct ike_policy *policy, const struct ike_sa_payload *off
 	       struct ike_fault *fault)
 {
 	struct ike_choice c;
+	int err = ike_offer_check(offer, fault);
 
-	if (!numbers_grow(offer))
-		return bad(fault, "proposal numbers that do not grow");
+	if (err)
+		return err;
 	for (size_t i = 0; i < policy->n; i++)
 		for (size_t j = 0; j < offer->n_proposals; j++) {
 			const struct ike_proposal *theirs = &offer->proposals[j];

@@ -86,6 +86,17 @@ void ik_report_moved(const struct ik_sa *sa, const char *who)
 		  sa->udp ? ", ESP in UDP" : "");
 }
 
+const char *ik_numbers_fault(const struct ike_sa_payload *offer, char why[IKE_TEXT_SIZE])
+{
+	char numbers[IKE_TEXT_SIZE - 128];
+
+	(void)snprintf(
+		why, IKE_TEXT_SIZE,
+		"the proposals in its SA payload are numbered %s, not 1, 2, 3 and so on (RFC 7296 section 3.3.1)",
+		ike_offer_numbers_format(offer, numbers, sizeof(numbers)));
+	return why;
+}
+
 const char *ik_lacking_hint(const char *what, uint32_t lacking, char hint[IKE_TEXT_SIZE])
 {
 	static const char aead_alone[] =
