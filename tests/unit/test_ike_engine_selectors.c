@@ -486,6 +486,14 @@ static enum sim_verdict count_creates(struct sim *s, struct sim_packet *p)
 	return SIM_PASS;
 }
 
+static void assert_nothing_is_asked_for(struct sim *s, ike_time duration)
+{
+	s->tap = count_creates;
+	creates = 0;
+	sim_run(s, duration);
+	assert_int_equal(creates, 0);
+}
+
 /* The peer has it no more, and does not want it: after ten minutes it is left at that. */
 static void test_a_part_that_is_refused_for_ever_is_given_up(void **state)
 {
@@ -508,10 +516,7 @@ static void test_a_part_that_is_refused_for_ever_is_given_up(void **state)
 	}
 	assert_true(refused > 5);
 	/* What would be asked for now is not known of any more. */
-	s->tap = count_creates;
-	creates = 0;
-	sim_run(s, 60 * SIM_S);
-	assert_int_equal(creates, 0);
+	assert_nothing_is_asked_for(s, 60 * SIM_S);
 	sim_free(s);
 }
 
@@ -538,10 +543,7 @@ static void test_a_part_that_is_not_wanted_is_not_asked_for(void **state)
 		}
 		sim_run(s, SIM_S);
 		assert_int_equal(both_are_carried(s), by_peer);
-		s->tap = count_creates;
-		creates = 0;
-		sim_run(s, 300 * SIM_S);
-		assert_int_equal(creates, 0);
+		assert_nothing_is_asked_for(s, 300 * SIM_S);
 		sim_free(s);
 	}
 }
