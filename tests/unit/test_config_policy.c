@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Policies: the built-in ones transform by transform, names as everyone spells them, and what is never allowed. */
+/* Policies: the built-in ones transform by transform, names as everyone spells them. */
 #include "lib/configtest.h"
-
-static struct loaded load_policy(const char *policy)
-{
-	_cleanup_free_ char *text = str_printf(
-		"policies:\n  p: %s\nconnections:\n" CONNECTION_HEAD REMOTE INBOUND NETWORKS
-		"    policy: p\n",
-		policy, "hq", "cg0");
-
-	return load_text(text);
-}
 
 /* The proposals of a policy as text, joined by blanks. */
 static char *proposals(const struct cg_proposal *p, size_t n)
@@ -328,44 +318,6 @@ static void all_spellings_of_an_algorithm_are_one(void **state)
 	}
 }
 
-static void what_is_never_used_is_refused_with_its_reason(void **state)
-{
-	static const char *const cases[][2] = {
-		{"{ike: {encryption: DES}}", "[DES is broken"},
-		{"{ike: {encryption: DES3}}", "[DES is broken"},
-		{"{ike: {encryption: 3DES}}", "[3DES has blocks of 64 bits"},
-		{"{ipsec: {encryption: None}}", "[a tunnel without encryption is never set up]"},
-		{"{ipsec: {encryption: NULL}}", "ipsec.encryption: found 'NULL'"},
-		{"{ike: {integrity: MD5}}", "[MD5 is broken; use SHA256]"},
-		{"{ike: {prf: HMAC_MD5}}", "[MD5 is broken; use SHA256]"},
-		{"{ike: {dh_groups: DHGroup1}}", "[group 1 (768 bits) is broken"},
-		{"{ike: {dh_groups: [14, 5]}}", "ike.dh_groups[1]: found '5', expected a group"},
-		{"{ike: {dh_groups: 22}}", "[that group is not implemented"},
-		{"{ike: {dh_groups: None}}", "[an IKE SA always has a key exchange]"},
-		{"{ipsec: {pfs_group: PFS1}}", "[group 1 (768 bits) is broken"},
-		{"{ike: {encryption: AES_GCM_16-255}}", "[did you mean 'AES_GCM_16-256'?]"},
-		{"{ike: {encryption: []}}", "found an empty list"},
-		{"{ike: {encryption: \"A*S\"}}", "found 'A*S', expected a cipher"},
-		{"{ipsec: {encryption: AES256, integrity: GCMAES256}}",
-		 "integrity: found the cipher AES_GCM_16-256, which 'encryption' does not have"},
-		{"{ipsec: {lifetime_seconds: 5}}", "found '5', expected seconds from 10 to 604800"},
-		{"{ipsec: {lifetime_kilobytes: 99999999999999999999}}",
-		 "lifetime_kilobytes: found"},
-		{"{ipsec: {esn: sometimes}}",
-		 "esn: found 'sometimes', expected auto, true or false"},
-		{"{base: nope}", "policies[p].base: found 'nope', expected a built-in policy"},
-		{"{base: azure-defautl}", "[did you mean 'azure-default'?]"},
-		{"{base: p}", "policies[p].base: found 'p', expected a built-in policy"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_loaded_ struct loaded l = load_policy(cases[i][0]);
-
-		assert_refused(&l, cases[i][1]);
-	}
-}
-
 static void additional_key_exchanges_are_one_type_each(void **state)
 {
 	_cleanup_loaded_ struct loaded l = load_policy(
@@ -522,7 +474,6 @@ int main(void)
 		cmocka_unit_test(pfs_groups_are_offered_in_order_and_none_is_a_choice),
 		cmocka_unit_test(all_spellings_of_an_algorithm_are_one),
 		cmocka_unit_test(groups_have_the_registrys_names),
-		cmocka_unit_test(what_is_never_used_is_refused_with_its_reason),
 		cmocka_unit_test(additional_key_exchanges_are_one_type_each),
 		cmocka_unit_test(additional_key_exchanges_that_cannot_be_are_refused),
 		cmocka_unit_test(built_in_names_cannot_be_taken),

@@ -315,27 +315,6 @@ static void test_invented_beginnings_are_told_once_a_minute(void **state)
 
 /* ------------------------------------------------------------------ before it is known who it is */
 
-static struct {
-	uint8_t exchange, sent_as; /* 0: as it was */
-	bool (*keep)(const struct ike_payload *payload);
-	void (*more)(struct ike_builder *b);
-	unsigned times;
-} change;
-static struct sim_opened opened;
-
-static enum sim_verdict change_tap(struct sim *s, struct sim_packet *p)
-{
-	if (!change.times || !sim_open(s, p, &opened) || !opened.sa || opened.from != s->nodes ||
-	    opened.msg.header.exchange != change.exchange ||
-	    opened.msg.header.flags & IKE_FLAG_RESPONSE)
-		return SIM_PASS;
-	change.times--;
-	if (change.sent_as)
-		opened.msg.header.exchange = change.sent_as;
-	sim_reseal(s, p, &opened, change.keep, change.more);
-	return SIM_DROP;
-}
-
 static bool no_auth_payload(const struct ike_payload *p)
 {
 	return p->type != IKE_PAYLOAD_AUTH;
@@ -361,6 +340,8 @@ static void bad_value(struct ike_builder *b)
 /* EAP, as everybody else would begin with it. */
 static void eap_of(uint64_t seed, unsigned conns, uint32_t told)
 {
+	struct sim_change change = {
+		.exchange = IKE_EXCHANGE_AUTH, .keep = no_auth_payload, .times = 1};
 	struct sim *s = sim_new(seed);
 	struct sim_node *a, *b;
 
@@ -374,11 +355,7 @@ static void eap_of(uint64_t seed, unsigned conns, uint32_t told)
 		b->conns[1].config.mode = IKE_MODE_RESPONDER_ONLY;
 		sim_conn_set(b, &b->conns[1]);
 	}
-	change.exchange = IKE_EXCHANGE_AUTH;
-	change.keep = no_auth_payload;
-	change.more = NULL;
-	change.times = 1;
-	s->tap = change_tap;
+	sim_change(s, &change);
 	sim_conn_set(a, &a->conns[0]);
 	sim_run(s, 2 * SIM_S);
 	assert_int_equal(change.times, 0);
@@ -497,8 +474,8 @@ static void must_be_known(struct ike_builder *b)
 	ike_build_end(b);
 }
 
-static void asks(uint64_t seed, bool ike, bool (*keep)(const struct ike_payload *payload),
-		 void (*more)(struct ike_builder *b), const char *event, const char *words)
+static void asks(uint64_t seed, bool ike, struct sim_change change, const char *event,
+		 const char *words)
 {
 	struct sim *s = sim_new(seed);
 	struct ike_policy esp;
@@ -509,10 +486,8 @@ static void asks(uint64_t seed, bool ike, bool (*keep)(const struct ike_payload 
 	a->conns[0].config.esp_policy = b->conns[0].config.esp_policy = &esp;
 	sim_connect(s, a, b);
 	change.exchange = IKE_EXCHANGE_CREATE_CHILD_SA;
-	change.keep = keep;
-	change.more = more;
 	change.times = 1;
-	s->tap = change_tap;
+	sim_change(s, &change);
 	assert_int_equal(ike_rekey(a->engine, s->now, 1, ike, !ike), 0);
 	sim_run(s, 2 * SIM_S);
 	assert_int_equal(change.times, 0);
@@ -524,15 +499,20 @@ static void asks(uint64_t seed, bool ike, bool (*keep)(const struct ike_payload 
 static void test_requests_that_cannot_be_are_told(void **state)
 {
 	(void)state;
-	asks(730, false, no_nonce, NULL, "malformed-message", "payload is missing");
-	asks(731, false, no_ke, bad_value, "bad-key-exchange", "public value was refused");
-	asks(732, true, no_nonce, NULL, "ike-rekey-refused", "payload is missing");
-	asks(733, true, no_ke, bad_value, "ike-rekey-refused", "public value was refused");
-	asks(734, false, no_notify, rekeys_nothing, "malformed-message", "not named by an SPI");
-	asks(735, false, NULL, must_be_known, "malformed-message", "critical");
-	change.sent_as = IKE_EXCHANGE_AUTH;
-	asks(736, false, NULL, NULL, "malformed-message", "IKE_AUTH has no place");
-	change.sent_as = 0;
+	asks(730, false, (struct sim_change){.keep = no_nonce}, "malformed-message",
+	     "payload is missing");
+	asks(731, false, (struct sim_change){.keep = no_ke, .more = bad_value}, "bad-key-exchange",
+	     "public value was refused");
+	asks(732, true, (struct sim_change){.keep = no_nonce}, "ike-rekey-refused",
+	     "payload is missing");
+	asks(733, true, (struct sim_change){.keep = no_ke, .more = bad_value}, "ike-rekey-refused",
+	     "public value was refused");
+	asks(734, false, (struct sim_change){.keep = no_notify, .more = rekeys_nothing},
+	     "malformed-message", "not named by an SPI");
+	asks(735, false, (struct sim_change){.more = must_be_known}, "malformed-message",
+	     "critical");
+	asks(736, false, (struct sim_change){.sent_as = IKE_EXCHANGE_AUTH}, "malformed-message",
+	     "IKE_AUTH has no place");
 }
 
 static void test_additional_key_exchanges_that_cannot_be_are_told(void **state)
@@ -548,17 +528,17 @@ static void test_additional_key_exchanges_that_cannot_be_are_told(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct sim_change change = {.exchange = IKE_EXCHANGE_FOLLOWUP_KE,
+					    .keep = ways[i].keep,
+					    .more = ways[i].more,
+					    .times = 1};
 		struct sim *s = sim_new(740 + i);
 		struct sim_node *a, *b;
 
 		sim_pair(s, &a, &b);
 		sim_pair_additional(a, b);
 		sim_connect(s, a, b);
-		change.exchange = IKE_EXCHANGE_FOLLOWUP_KE;
-		change.keep = ways[i].keep;
-		change.more = ways[i].more;
-		change.times = 1;
-		s->tap = change_tap;
+		sim_change(s, &change);
 		assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
 		sim_run(s, 2 * SIM_S);
 		assert_int_equal(change.times, 0);

@@ -146,6 +146,30 @@ static void what_the_nearest_two_lack_is_told(void **state)
 	assert_int_equal(lacking_of(ike(both), ike(both)), 0);
 }
 
+/* A cipher that both have is not lacking: what keeps it from being chosen is the integrity beside it (RFC 7296 section 3.3). */
+static void a_cipher_that_integrity_bars_is_told_apart_from_one_that_is_lacking(void **state)
+{
+	static const char
+		gcm[] = "AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519",
+		cbc[] = "AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 CURVE25519",
+		cbc_first[] = "AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 "
+			      "CURVE25519 | AES_GCM_16-256 PRF_HMAC_SHA2_256 CURVE25519",
+		beside[] = "AES_GCM_16-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 CURVE25519",
+		mixed[] = "AES_GCM_16-256 AES_CBC-192 HMAC_SHA2_256_128 "
+			  "PRF_HMAC_SHA2_256 CURVE25519",
+		of_both[] = "AES_GCM_16-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_512 CURVE25519";
+	const uint32_t lacks_prf = UINT32_C(1) << IKE_TRANSFORM_PRF,
+		       lacks_encr = UINT32_C(1) << IKE_TRANSFORM_ENCR;
+
+	(void)state;
+	assert_int_equal(lacking_of(ike(gcm), ike(beside)), IKE_LACKING_AEAD_ALONE);
+	assert_int_equal(lacking_of(ike(gcm), ike(mixed)), IKE_LACKING_AEAD_ALONE);
+	assert_int_equal(lacking_of(ike(gcm), ike(of_both)), IKE_LACKING_AEAD_ALONE | lacks_prf);
+	/* Nearer than another cipher that would go with the integrity, and nothing to a policy without AEADs. */
+	assert_int_equal(lacking_of(ike(cbc_first), ike(beside)), IKE_LACKING_AEAD_ALONE);
+	assert_int_equal(lacking_of(ike(cbc), ike(beside)), lacks_encr);
+}
+
 static void transforms_do_not_mix_across_proposals(void **state)
 {
 	(void)state;
@@ -288,6 +312,12 @@ static void proposal_numbers_must_grow(void **state)
 			 0);
 	assert_int_equal(ike_choose(&policy, &sa, IKE_KE_USE_POLICY, 31, 0, &c, &fault), -EBADMSG);
 	assert_int_equal(fault.notify, IKE_N_INVALID_SYNTAX);
+	/* With gaps, or from another one on, it is still plain which one is meant. */
+	assert_int_equal(ike_sa_parse(unhex("0200000802010000"
+					    "0000000807010000"),
+				      &sa, NULL),
+			 0);
+	assert_int_equal(ike_choose(&policy, &sa, IKE_KE_USE_POLICY, 31, 0, &c, &fault), -ENOENT);
 }
 
 /* --- ESP --- */
@@ -598,6 +628,8 @@ int main(void)
 		cmocka_unit_test(a_weak_key_exchange_is_taken_where_the_policy_has_it_first),
 		cmocka_unit_test(nothing_in_common_is_no_proposal_chosen),
 		cmocka_unit_test(what_the_nearest_two_lack_is_told),
+		cmocka_unit_test(
+			a_cipher_that_integrity_bars_is_told_apart_from_one_that_is_lacking),
 		cmocka_unit_test(transforms_do_not_mix_across_proposals),
 		cmocka_unit_test(integrity_and_aead_go_as_section_3_3_says),
 		cmocka_unit_test(an_answer_has_one_transform_of_each_type_offered),

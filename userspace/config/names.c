@@ -36,6 +36,10 @@ static const struct name encr_names[] = {
 	{"AES256GCM16", CG_ENCR_AES_GCM_16, 256, NULL},
 	{"AES192GCM16", CG_ENCR_AES_GCM_16, 192, NULL},
 	{"AES128GCM16", CG_ENCR_AES_GCM_16, 128, NULL},
+	/* the tag in bits */
+	{"AES256GCM128", CG_ENCR_AES_GCM_16, 256, NULL},
+	{"AES192GCM128", CG_ENCR_AES_GCM_16, 192, NULL},
+	{"AES128GCM128", CG_ENCR_AES_GCM_16, 128, NULL},
 	{"CHACHA20", CG_ENCR_CHACHA20_POLY1305, 0, NULL},
 	{"AES256", CG_ENCR_AES_CBC, 256, NULL},
 	{"AES192", CG_ENCR_AES_CBC, 192, NULL},
@@ -111,29 +115,6 @@ static const struct name ke_names[] = {
 	{"2048BITMODPGROUPWITH256BITPRIMEORDERSUBGROUP", CG_KE_MODP_2048_256, 0, NULL},
 };
 
-/* Known names that are never used, by the beginning of the squeezed name. */
-static const struct {
-	enum cg_transform_type type;
-	const char *squeezed;
-	const char *why;
-} refused[] = {
-	{CG_TRANSFORM_ENCR, "DES", "DES is broken; use AES_GCM_16-256 or AES_CBC-256"},
-	{CG_TRANSFORM_ENCR, "3DES",
-	 "3DES has blocks of 64 bits and is never used; use AES_CBC-256"},
-	{CG_TRANSFORM_ENCR, "NONE", "a tunnel without encryption is never set up"},
-	{CG_TRANSFORM_ENCR, "NULL", "a tunnel without encryption is never set up"},
-	{CG_TRANSFORM_ENCR, "BLOWFISH", "not implemented; use AES_GCM_16-256 or AES_CBC-256"},
-	{CG_TRANSFORM_ENCR, "CAMELLIA", "not implemented; use AES_GCM_16-256 or AES_CBC-256"},
-	{CG_TRANSFORM_INTEG, "MD5", "MD5 is broken; use SHA256"},
-	{CG_TRANSFORM_INTEG, "HMACMD5", "MD5 is broken; use SHA256"},
-	{CG_TRANSFORM_INTEG, "NONE", "left out, or the name of the AEAD cipher, means none"},
-	{CG_TRANSFORM_PRF, "MD5", "MD5 is broken; use SHA256"},
-	{CG_TRANSFORM_PRF, "HMACMD5", "MD5 is broken; use SHA256"},
-	{CG_TRANSFORM_KE, "MODP768", "group 1 (768 bits) is broken; use 14, ECP256 or CURVE25519"},
-	{CG_TRANSFORM_KE, "MODP1536", "group 5 is not implemented; use 14, ECP256 or CURVE25519"},
-	{CG_TRANSFORM_KE, "MLKEM", "ML-KEM is not implemented; use CURVE25519, ECP256 or ECP384"},
-};
-
 /* Upper case letters and digits of name, without the registry's own prefix. False if it is too long or has other bytes. */
 static bool squeeze(enum cg_transform_type type, const char *name, char *out, size_t size)
 {
@@ -179,7 +160,7 @@ static const struct name *names_of(enum cg_transform_type type, size_t *ret_n)
 /* "14", "DHGroup14", "PFS14", "group14", "modp_group14": a group by its number. 0 if it is not of that form. */
 static unsigned int group_number(const char *squeezed)
 {
-	static const char *const prefixes[] = {"DHGROUP", "PFS", "GROUP", "DH", ""};
+	static const char *const prefixes[] = {"DHGROUP", "PFS", "GROUP", "MODPGROUP", "DH", ""};
 	uint64_t n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
@@ -197,9 +178,7 @@ static enum name_verdict lookup_group(unsigned int number, struct cg_transform *
 			*ret = (struct cg_transform){CG_TRANSFORM_KE, (uint16_t)number, 0};
 			return NAME_OK;
 		}
-	*ret_text = number == 1
-			    ? "group 1 (768 bits) is broken; use 14, ECP256 or CURVE25519"
-			    : "that group is not implemented; use 14, ECP256, ECP384 or CURVE25519";
+	*ret_text = group_refused(number);
 	return NAME_REFUSED;
 }
 
@@ -226,11 +205,9 @@ enum name_verdict algorithm_lookup(enum cg_transform_type type, const char *name
 	    algorithm_lookup(CG_TRANSFORM_ENCR, name, ret, ret_text) == NAME_OK &&
 	    transform_is_aead(ret))
 		return NAME_CIPHER;
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		if (refused[i].type == type && str_starts_with(s, refused[i].squeezed)) {
-			*ret_text = refused[i].why;
-			return NAME_REFUSED;
-		}
+	*ret_text = algorithm_refused(type, s);
+	if (*ret_text)
+		return NAME_REFUSED;
 	for (size_t i = 0; i < n && n_printed < ARRAY_SIZE(printed); i++)
 		if (names[i].print)
 			printed[n_printed++] = names[i].print;

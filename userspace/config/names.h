@@ -51,6 +51,12 @@ enum name_verdict {
  */
 enum name_verdict algorithm_lookup(enum cg_transform_type type, const char *name,
 				   struct cg_transform *ret, const char **ret_text);
+/* Why a name that exists is not taken, and what to write instead; NULL: it is not known. The name is squeezed, as in names.c. */
+const char *algorithm_refused(enum cg_transform_type type, const char *squeezed);
+/* The same of a group's number. */
+const char *group_refused(unsigned int number);
+/* A proposal in one word by the keys of a policy, as a hint; NULL: it is none, or out of memory. The caller frees it. */
+char *proposal_apart(const char *text, bool is_ike);
 bool transform_is_aead(const struct cg_transform *t);
 /* Needs an explicit choice: SHA1, groups 2 and 24. */
 bool transform_is_weak(const struct cg_transform *t);

@@ -57,6 +57,7 @@ struct list_reader {
 	struct list *list;
 	struct list *ciphers;
 	bool none_allowed, same_allowed; /* of groups: None, and those of the IKE SA */
+	bool is_ike;
 };
 
 static const char *expected_of(enum cg_transform_type type)
@@ -91,6 +92,8 @@ static void read_algorithm(const struct value *v, size_t index, void *userdata)
 	case NAME_UNKNOWN:
 		if (text)
 			hint = str_printf("did you mean '%s'?", text);
+		else
+			hint = proposal_apart(s, reader->is_ike);
 		value_expected(v, hint, expected_of(reader->type));
 		return;
 	}
@@ -105,10 +108,10 @@ static void read_algorithm(const struct value *v, size_t index, void *userdata)
 	policy_list_add(reader->list, &t);
 }
 
-static void read_list(const struct value *v, enum cg_transform_type type, struct list *list,
-		      struct list *ciphers, bool is_pfs)
+static void read_list(const struct value *v, const struct draft *d, enum cg_transform_type type,
+		      struct list *list, struct list *ciphers, bool is_pfs)
 {
-	struct list_reader reader = {type, list, ciphers, is_pfs, is_pfs};
+	struct list_reader reader = {type, list, ciphers, is_pfs, is_pfs, d->is_ike};
 
 	list->given = true;
 	value_each(v, /* one_is_enough= */ true, 1, CG_GROUPS_MAX, expected_of(type),
@@ -117,7 +120,9 @@ static void read_list(const struct value *v, enum cg_transform_type type, struct
 
 static void read_encryption(const struct value *v, void *object)
 {
-	read_list(v, CG_TRANSFORM_ENCR, &((struct draft *)object)->encr, NULL, false);
+	struct draft *d = object;
+
+	read_list(v, d, CG_TRANSFORM_ENCR, &d->encr, NULL, false);
 }
 
 static void read_integrity(const struct value *v, void *object)
@@ -127,29 +132,36 @@ static void read_integrity(const struct value *v, void *object)
 	d->where = *v;
 	d->where_key = loader_strdup(v->loader, v->key);
 	d->where.key = d->where_key ? d->where_key : "";
-	read_list(v, CG_TRANSFORM_INTEG, &d->integ, &d->named_ciphers, false);
+	read_list(v, d, CG_TRANSFORM_INTEG, &d->integ, &d->named_ciphers, false);
 }
 
 static void read_prf(const struct value *v, void *object)
 {
-	read_list(v, CG_TRANSFORM_PRF, &((struct draft *)object)->prf, NULL, false);
+	struct draft *d = object;
+
+	read_list(v, d, CG_TRANSFORM_PRF, &d->prf, NULL, false);
 }
 
 static void read_groups(const struct value *v, void *object)
 {
-	read_list(v, CG_TRANSFORM_KE, &((struct draft *)object)->ke, NULL, false);
+	struct draft *d = object;
+
+	read_list(v, d, CG_TRANSFORM_KE, &d->ke, NULL, false);
 }
 
 static void read_pfs(const struct value *v, void *object)
 {
-	read_list(v, CG_TRANSFORM_KE, &((struct draft *)object)->ke, NULL, true);
+	struct draft *d = object;
+
+	read_list(v, d, CG_TRANSFORM_KE, &d->ke, NULL, true);
 }
 
 /* One of the additional key exchanges: a group, or several in order of preference. */
 static void read_additional_groups(const struct value *v, size_t index, void *userdata)
 {
 	struct draft *d = userdata;
-	struct list_reader reader = {CG_TRANSFORM_KE, &d->more[d->n_more++], NULL, true, false};
+	struct list_reader reader = {CG_TRANSFORM_KE, &d->more[d->n_more++], NULL, true, false,
+				     d->is_ike};
 
 	(void)index;
 	value_each(v, /* one_is_enough= */ true, 1, CG_GROUPS_MAX, expected_of(CG_TRANSFORM_KE),
@@ -205,14 +217,26 @@ static const struct field ipsec_fields[] = {
 const struct schema policy_ipsec_schema = {"policies.NAME.ipsec", ipsec_fields,
 					   ARRAY_SIZE(ipsec_fields)};
 
+static void read_part(const struct value *v, const struct schema *schema, struct draft *d)
+{
+	_cleanup_free_ char *s = value_peek(v), *hint = NULL;
+
+	if (s)
+		hint = proposal_apart(s, d->is_ike);
+	if (hint)
+		value_expected(v, hint, "a map (key: value)");
+	else
+		value_map(v, schema, d, NULL);
+}
+
 static void read_ike(const struct value *v, void *object)
 {
-	value_map(v, &policy_ike_schema, &((struct policy_draft *)object)->ike, NULL);
+	read_part(v, &policy_ike_schema, &((struct policy_draft *)object)->ike);
 }
 
 static void read_ipsec(const struct value *v, void *object)
 {
-	value_map(v, &policy_ipsec_schema, &((struct policy_draft *)object)->ipsec, NULL);
+	read_part(v, &policy_ipsec_schema, &((struct policy_draft *)object)->ipsec);
 }
 
 static void read_base(const struct value *v, void *object)

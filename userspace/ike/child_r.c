@@ -96,6 +96,10 @@ static void report_proposals(struct ik_sa *sa, const struct ike_sa_payload *offe
 	const struct ike_policy *policy = sa->conn->config->c.esp_policy;
 	char offered[IKE_LIST_TEXT], allowed[IKE_LIST_TEXT], hint[IKE_TEXT_SIZE];
 
+	if (ike_offer_check(offer, NULL) < 0) {
+		ik_report_request(sa, "malformed-message", asks, ik_numbers_fault(offer, hint));
+		return;
+	}
 	ik_report(
 		sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-no-proposal",
 		ik_lacking_hint(
@@ -133,6 +137,7 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 	}
 	if (ike_choose(c->esp_policy, &offer, ke_use, sent_ke, 4, ret_choice, fault) < 0) {
 		report_proposals(sa, &offer, ke_use, sent_ke);
+		/* Whatever is wrong with it: INVALID_SYNTAX would end the IKE SA on both sides (2.21.3). */
 		return fault_set(fault, IKE_N_NO_PROPOSAL_CHOSEN, "no common proposal", -ENOENT);
 	}
 	if (ike_load_u32(ret_choice->spi.data) < 256) {

@@ -154,7 +154,7 @@ static void policies_format(struct ike_engine *e, struct ik_conn *const *conns, 
 		lacking = ike_lacking(policy, offer, ke_use, sent_ke, 0);
 		/* With that one it is not what they lack that keeps them apart, which no other one explains. */
 		other |= !lacking;
-		if (lacking && (!best || __builtin_popcount(lacking) < __builtin_popcount(best)))
+		if (ike_lacking_nearer(lacking, best))
 			best = lacking;
 	}
 	if (full)
@@ -385,6 +385,14 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 		refuse_clear(e, local, remote, msg, IKE_N_INVALID_SYNTAX, IKE_VIEW(no_data, 0));
 		tell_malformed(e, local, remote, msg,
 			       fault.text ? fault.text : "SA, KE or Ni payload is missing");
+		return;
+	}
+	if (ike_offer_check(&offer, &fault) < 0) {
+		char why[IKE_TEXT_SIZE];
+
+		e->counters.malformed++;
+		refuse_clear(e, local, remote, msg, fault.notify, IKE_VIEW(no_data, 0));
+		tell_malformed(e, local, remote, msg, ik_numbers_fault(&offer, why));
 		return;
 	}
 	/* One is enough to go on with: there may be thousands, and a stranger is to cost little until it showed a cookie. */

@@ -46,6 +46,8 @@ void ik_report_request(const struct ik_sa *sa, const char *event, const char *as
  */
 bool ik_report_again(unsigned before);
 extern const char ik_not_now_hint[];
+/* What is wrong with an offer that ike_offer_check() refuses; returns why. */
+const char *ik_numbers_fault(const struct ike_sa_payload *offer, char why[IKE_TEXT_SIZE]);
 /* What to do about a negotiation that came to nothing, with what ike_lacking() says; returns hint. */
 const char *ik_lacking_hint(const char *what, uint32_t lacking, char hint[IKE_TEXT_SIZE]);
 /* The failure of a negotiation: told once an IKE SA. */

@@ -39,6 +39,13 @@ static bool pick(const struct ike_policy_proposal *p, struct offered o, uint8_t 
 	return false;
 }
 
+/* 3.3: with an AEAD, integrity is absent or NONE; a proposal may still hold both kinds of ciphers. */
+static bool bars_aead(struct offered o)
+{
+	return offer_has_type(o, IKE_TRANSFORM_INTEG) &&
+	       !offer_has(o, IKE_TRANSFORM_INTEG, IKE_INTEG_NONE, 0);
+}
+
 static bool pick_encr(const struct ike_policy_proposal *p, struct offered o, struct ike_choice *c)
 {
 	for (size_t i = 0; i < p->n; i++) {
@@ -46,9 +53,7 @@ static bool pick_encr(const struct ike_policy_proposal *p, struct offered o, str
 
 		if (t->type != IKE_TRANSFORM_ENCR || !offer_has(o, t->type, t->id, t->key_bits))
 			continue;
-		/* 3.3: with an AEAD, integrity is absent or NONE; a proposal may still hold both kinds of ciphers. */
-		if (ike_encr_is_aead(t->id) && offer_has_type(o, IKE_TRANSFORM_INTEG) &&
-		    !offer_has(o, IKE_TRANSFORM_INTEG, IKE_INTEG_NONE, 0))
+		if (ike_encr_is_aead(t->id) && bars_aead(o))
 			continue;
 		choose_transform(c, t->type, t->id, t->key_bits);
 		c->suite.encr = t->id;
@@ -229,13 +234,13 @@ static bool fits(uint8_t protocol, const struct ike_policy_proposal *p, struct o
 	return true;
 }
 
-/* 3.3.1: numbers grow. What to do with others is not said; they would make the answer ambiguous. */
-static bool numbers_grow(const struct ike_sa_payload *offer)
+/* What to do with others is not said; they would make the answer ambiguous. */
+int ike_offer_check(const struct ike_sa_payload *offer, struct ike_fault *fault)
 {
 	for (size_t i = 1; i < offer->n_proposals; i++)
 		if (offer->proposals[i].number <= offer->proposals[i - 1].number)
-			return false;
-	return true;
+			return bad(fault, "proposal numbers that do not grow");
+	return 0;
 }
 
 int ike_choose(const struct ike_policy *policy, const struct ike_sa_payload *offer,
@@ -243,9 +248,10 @@ int ike_choose(const struct ike_policy *policy, const struct ike_sa_payload *off
 	       struct ike_fault *fault)
 {
 	struct ike_choice c;
+	int err = ike_offer_check(offer, fault);
 
-	if (!numbers_grow(offer))
-		return bad(fault, "proposal numbers that do not grow");
+	if (err)
+		return err;
 	for (size_t i = 0; i < policy->n; i++)
 		for (size_t j = 0; j < offer->n_proposals; j++) {
 			const struct ike_proposal *theirs = &offer->proposals[j];
@@ -273,6 +279,21 @@ static bool lacks_integ(const struct ike_policy_proposal *p, struct offered o, s
 	       !pick(p, o, IKE_TRANSFORM_INTEG, c, &c->suite.integ);
 }
 
+/* Have both a cipher that is not to be chosen, since the offer has integrity beside it? */
+static bool barred_aead(const struct ike_policy_proposal *p, struct offered o)
+{
+	if (!bars_aead(o))
+		return false;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct ike_policy_transform *t = &p->transforms[i];
+
+		if (t->type == IKE_TRANSFORM_ENCR && ike_encr_is_aead(t->id) &&
+		    offer_has(o, t->type, t->id, t->key_bits))
+			return true;
+	}
+	return false;
+}
+
 /* What keeps a proposal of the policy from fitting one of the offer: as in fits(), type by type. */
 static uint32_t lacking(uint8_t protocol, const struct ike_policy_proposal *p, struct offered o,
 			enum ike_ke_use ke_use, uint16_t sent_ke)
@@ -284,7 +305,7 @@ static uint32_t lacking(uint8_t protocol, const struct ike_policy_proposal *p, s
 		if (!type_belongs(protocol, o.t[i].type))
 			ret |= LACKS(0);
 	if (!pick_encr(p, o, &c)) {
-		ret |= LACKS(IKE_TRANSFORM_ENCR);
+		ret |= barred_aead(p, o) ? IKE_LACKING_AEAD_ALONE : LACKS(IKE_TRANSFORM_ENCR);
 		if (lacks_integ(p, o, &c))
 			ret |= LACKS(IKE_TRANSFORM_INTEG);
 	} else if (!pick_integ(p, o, &c)) {
@@ -309,6 +330,17 @@ static uint32_t lacking(uint8_t protocol, const struct ike_policy_proposal *p, s
 	return ret;
 }
 
+/* To take something out of an offer is less than to give one of the sides what it has not. */
+static int changes(uint32_t lacking)
+{
+	return 2 * __builtin_popcount(lacking) - (lacking & IKE_LACKING_AEAD_ALONE ? 1 : 0);
+}
+
+bool ike_lacking_nearer(uint32_t lacking, uint32_t best)
+{
+	return lacking && (!best || changes(lacking) < changes(best));
+}
+
 uint32_t ike_lacking(const struct ike_policy *policy, const struct ike_sa_payload *offer,
 		     enum ike_ke_use ke_use, uint16_t sent_ke, size_t spi_len)
 {
@@ -326,7 +358,7 @@ uint32_t ike_lacking(const struct ike_policy *policy, const struct ike_sa_payloa
 			/* It is not what they lack that keeps them apart. */
 			if (!one)
 				return 0;
-			if (!best || __builtin_popcount(one) < __builtin_popcount(best))
+			if (ike_lacking_nearer(one, best))
 				best = one;
 		}
 	return best;

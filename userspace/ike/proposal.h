@@ -80,6 +80,12 @@ bool ike_policy_allows(const struct ike_policy *policy, const struct ike_suite *
 void ike_build_offer(struct ike_builder *b, const struct ike_policy *policy, enum ike_ke_use ke_use,
 		     struct ike_view spi, uint16_t first_ke);
 
+/*
+ * Can what is chosen of an offer be named? Its proposals have numbers that grow (section 3.3.1: 1, 2, 3 and so on; with gaps they are as good). -EBADMSG
+ * with INVALID_SYNTAX.
+ */
+int ike_offer_check(const struct ike_sa_payload *offer, struct ike_fault *fault);
+
 /* A choice, ready to be sent back: exactly one transform of each type that was offered. */
 struct ike_choice {
 	struct ike_suite suite;
@@ -95,7 +101,7 @@ struct ike_choice {
  * proposal that fits, it is taken whatever its rank, which saves a round trip; IKE_KE_NONE: there was
  * none. A choice whose suite.ke differs from sent_ke calls for INVALID_KE_PAYLOAD.
  * Of the additional key exchanges no two are the same (RFC 9370 section 2.2.1).
- * spi_len: what every SPI must have (0, 4 or 8). -ENOENT with NO_PROPOSAL_CHOSEN.
+ * spi_len: what every SPI must have (0, 4 or 8). -ENOENT with NO_PROPOSAL_CHOSEN; -EBADMSG as ike_offer_check().
  */
 int ike_choose(const struct ike_policy *policy, const struct ike_sa_payload *offer,
 	       enum ike_ke_use ke_use, uint16_t sent_ke, size_t spi_len, struct ike_choice *ret,
@@ -115,10 +121,15 @@ int ike_check_answer(const struct ike_policy *policy, enum ike_ke_use ke_use, ui
 
 /*
  * Which types of transforms would have to change for a choice: those of the two proposals, of the policy and of the offer, that lack the fewest. A bit
- * each, 1 << IKE_TRANSFORM_ENCR and so on, and 1 << 0 for types that are not known; 0 if there is nothing to compare.
+ * each, 1 << IKE_TRANSFORM_ENCR and so on, and 1 << 0 for types that are not known; IKE_LACKING_AEAD_ALONE instead of ENCR for a cipher of both that may not be chosen,
+ * since the offer has integrity beside it (section 3.3); 0 if there is nothing to compare.
  */
+#define IKE_LACKING_AEAD_ALONE (UINT32_C(1) << 31)
 uint32_t ike_lacking(const struct ike_policy *policy, const struct ike_sa_payload *offer,
 		     enum ike_ke_use ke_use, uint16_t sent_ke, size_t spi_len);
+
+/* Is there less to change, or something and not nothing known? best may be 0. */
+bool ike_lacking_nearer(uint32_t lacking, uint32_t best);
 
 /*
  * Texts, truncated to size, lists after a transform, with the number of those left out; all return buf.
@@ -131,7 +142,9 @@ uint32_t ike_lacking(const struct ike_policy *policy, const struct ike_sa_payloa
 const char *ike_suite_format(const struct ike_suite *suite, char *buf, size_t size);
 const char *ike_policy_format(const struct ike_policy *policy, char *buf, size_t size);
 const char *ike_offer_format(const struct ike_sa_payload *offer, char *buf, size_t size);
-/* "KE", "ENCR and KE", of what ike_lacking() returned. */
+/* "1, 1, 2", how its proposals are numbered. */
+const char *ike_offer_numbers_format(const struct ike_sa_payload *offer, char *buf, size_t size);
+/* "KE", "ENCR and KE", of what ike_lacking() returned: the types alone. */
 #define IKE_LACKING_TEXT 128
 const char *ike_lacking_format(uint32_t lacking, char *buf, size_t size);
 

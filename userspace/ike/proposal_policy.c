@@ -308,10 +308,25 @@ const char *ike_offer_format(const struct ike_sa_payload *offer, char *buf, size
 	return buf;
 }
 
+const char *ike_offer_numbers_format(const struct ike_sa_payload *offer, char *buf, size_t size)
+{
+	struct ike_text t = ike_text(buf, size);
+
+	for (size_t i = 0; i < offer->n_proposals; i++) {
+		size_t before = t.len;
+
+		ike_text_add(&t, "%s%u", i ? ", " : "", offer->proposals[i].number);
+		if (!ike_text_fits(&t, before, i + 1 == offer->n_proposals, offer->n_proposals - i))
+			break;
+	}
+	return buf;
+}
+
 const char *ike_lacking_format(uint32_t lacking, char *buf, size_t size)
 {
 	struct ike_text t = ike_text(buf, size);
 
+	lacking &= ~IKE_LACKING_AEAD_ALONE;
 	for (unsigned type = 0; type < 32; type++) {
 		if (!(lacking & UINT32_C(1) << type))
 			continue;

@@ -339,6 +339,10 @@ static void report_proposals(const struct ik_sa *sa, const struct ike_sa_payload
 	const struct ike_policy *policy = sa->conn->config->c.ike_policy;
 	char offered[IKE_LIST_TEXT], allowed[IKE_LIST_TEXT], hint[IKE_TEXT_SIZE];
 
+	if (ike_offer_check(offer, NULL) < 0) {
+		ik_report_request(sa, "ike-rekey-refused", asks, ik_numbers_fault(offer, hint));
+		return;
+	}
 	ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-refused",
 		  ik_lacking_hint("give both sides a policy with at least one common IKE proposal",
 				  ike_lacking(policy, offer, IKE_KE_USE_POLICY, sent_ke, 8), hint),
@@ -381,6 +385,7 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	if (ike_choose(c->ike_policy, &offer, IKE_KE_USE_POLICY, content->ke.method, 8, &choice,
 		       NULL) < 0) {
 		report_proposals(sa, &offer, content->ke.method);
+		/* Whatever is wrong with it: INVALID_SYNTAX would end the IKE SA on both sides (2.21.3). */
 		refuse(sa, id, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
 		return;
 	}

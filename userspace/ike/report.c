@@ -5,6 +5,8 @@
  */
 #include "ike/state.h"
 
+#include "ike/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,15 +86,32 @@ void ik_report_moved(const struct ik_sa *sa, const char *who)
 		  sa->udp ? ", ESP in UDP" : "");
 }
 
+const char *ik_numbers_fault(const struct ike_sa_payload *offer, char why[IKE_TEXT_SIZE])
+{
+	char numbers[IKE_TEXT_SIZE - 128];
+
+	(void)snprintf(
+		why, IKE_TEXT_SIZE,
+		"the proposals in its SA payload are numbered %s, not 1, 2, 3 and so on (RFC 7296 section 3.3.1)",
+		ike_offer_numbers_format(offer, numbers, sizeof(numbers)));
+	return why;
+}
+
 const char *ik_lacking_hint(const char *what, uint32_t lacking, char hint[IKE_TEXT_SIZE])
 {
+	static const char aead_alone[] =
+		"have the peer offer AEAD ciphers (AES_GCM_16, CHACHA20_POLY1305) in a proposal of their own, without an integrity algorithm: with one beside them they cannot be chosen (RFC 7296 section 3.3)";
+	struct ike_text t = ike_text(hint, IKE_TEXT_SIZE);
+	bool alone = lacking & IKE_LACKING_AEAD_ALONE;
 	char types[IKE_LACKING_TEXT];
 
-	if (lacking)
-		(void)snprintf(hint, IKE_TEXT_SIZE, "%s: the nearest two have no %s in common",
-			       what, ike_lacking_format(lacking, types, sizeof(types)));
-	else
-		(void)snprintf(hint, IKE_TEXT_SIZE, "%s", what);
+	ike_lacking_format(lacking, types, sizeof(types));
+	if (types[0] || !alone)
+		ike_text_add(&t, "%s", what);
+	if (types[0])
+		ike_text_add(&t, ": the nearest two have no %s in common", types);
+	if (alone)
+		ike_text_add(&t, "%s%s", t.len ? "; and " : "", aead_alone);
 	return hint;
 }
 

@@ -65,6 +65,17 @@ static inline _unused_ struct loaded load_connection(const char *lines)
 	return load_text(text);
 }
 
+/* One whose policy is this. */
+static inline _unused_ struct loaded load_policy(const char *policy)
+{
+	_cleanup_free_ char *text = str_printf(
+		"policies:\n  p: %s\nconnections:\n" CONNECTION_HEAD REMOTE INBOUND NETWORKS
+		"    policy: p\n",
+		policy, "hq", "cg0");
+
+	return load_text(text);
+}
+
 /* All that was said, one finding a line with its hint in brackets. */
 static inline _unused_ char *said(const struct loaded *l)
 {

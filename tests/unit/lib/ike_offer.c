@@ -62,14 +62,9 @@ struct ike_policy esp(const char *text)
 	return policy_of(IKE_PROTOCOL_ESP, text);
 }
 
-const struct ike_sa_payload *offer(const struct ike_policy *as, struct ike_view spi)
+void build_proposals(struct ike_builder *b, const struct ike_policy *as, const uint8_t *numbers,
+		     struct ike_view spi)
 {
-	static struct ike_sa_payload sa;
-	static uint8_t buf[8192];
-	struct ike_builder b;
-	size_t len;
-
-	ike_build_chain(&b, buf, sizeof(buf));
 	for (size_t i = 0; i < as->n; i++) {
 		struct ike_transform t[IKE_POLICY_TRANSFORMS];
 
@@ -78,9 +73,20 @@ const struct ike_sa_payload *offer(const struct ike_policy *as, struct ike_view 
 				.type = as->proposals[i].transforms[j].type,
 				.id = as->proposals[i].transforms[j].id,
 				.key_bits = as->proposals[i].transforms[j].key_bits};
-		ike_build_proposal(&b, (uint8_t)(i + 1), as->protocol, spi, t, as->proposals[i].n,
-				   i + 1 == as->n);
+		ike_build_proposal(b, numbers ? numbers[i] : (uint8_t)(i + 1), as->protocol, spi, t,
+				   as->proposals[i].n, i + 1 == as->n);
 	}
+}
+
+const struct ike_sa_payload *offer(const struct ike_policy *as, struct ike_view spi)
+{
+	static struct ike_sa_payload sa;
+	static uint8_t buf[8192];
+	struct ike_builder b;
+	size_t len;
+
+	ike_build_chain(&b, buf, sizeof(buf));
+	build_proposals(&b, as, NULL, spi);
 	assert_int_equal(ike_build_finish(&b, &len), 0);
 	assert_int_equal(ike_sa_parse(IKE_VIEW(buf, len), &sa, NULL), 0);
 	return &sa;

@@ -17,6 +17,10 @@ struct ike_policy esp(const char *text);
 /* What a peer would send: an SA payload with exactly these proposals. Good until the next call. */
 const struct ike_sa_payload *offer(const struct ike_policy *as, struct ike_view spi);
 
+/* The proposals alone, of a body that was begun; numbers NULL: 1, 2 and so on. */
+void build_proposals(struct ike_builder *b, const struct ike_policy *as, const uint8_t *numbers,
+		     struct ike_view spi);
+
 /* What a builder made; fails the test if it did not fit. */
 struct ike_view finish(struct ike_builder *b);
 

@@ -59,22 +59,51 @@ void sim_reseal(struct sim *s, const struct sim_packet *p, const struct sim_open
 		bool (*keep)(const struct ike_payload *payload),
 		void (*more)(struct ike_builder *b))
 {
+	const struct ike_payloads *payloads = o->sa ? &o->inner : &o->msg.outer;
 	uint8_t chain[8192], out[8192];
 	struct ike_builder b;
 	size_t len;
 
-	assert_non_null(o->sa);
 	assert_int_equal(p->from.port, 500);
-	ike_build_chain(&b, chain, sizeof(chain));
-	for (size_t i = 0; i < o->inner.n; i++)
-		if (!keep || keep(&o->inner.item[i]))
-			ike_build_payload(&b, o->inner.item[i].type, o->inner.item[i].body);
+	if (o->sa)
+		ike_build_chain(&b, chain, sizeof(chain));
+	else
+		ike_build_message(&b, chain, sizeof(chain), &o->msg.header);
+	for (size_t i = 0; i < payloads->n; i++)
+		if (!keep || keep(&payloads->item[i]))
+			ike_build_payload(&b, payloads->item[i].type, payloads->item[i].body);
 	if (more)
 		more(&b);
 	assert_int_equal(ike_build_finish(&b, &len), 0);
+	if (!o->sa) {
+		sim_inject(s, &p->from, &p->to, chain, len);
+		return;
+	}
 	assert_int_equal(ike_sk_seal(cipher_of(o->sa), &o->from->engine_config.random,
 				     &o->msg.header, b.first, IKE_VIEW(chain, len), 0, 0, out,
 				     sizeof(out), &len),
 			 0);
 	sim_inject(s, &p->from, &p->to, out, len);
+}
+
+static enum sim_verdict change_tap(struct sim *s, struct sim_packet *p)
+{
+	static struct sim_opened opened;
+	struct sim_change *change = s->tap_ctx;
+
+	if (!change->times || !sim_open(s, p, &opened) || opened.from != s->nodes ||
+	    opened.msg.header.exchange != change->exchange ||
+	    opened.msg.header.flags & IKE_FLAG_RESPONSE)
+		return SIM_PASS;
+	change->times--;
+	if (change->sent_as)
+		opened.msg.header.exchange = change->sent_as;
+	sim_reseal(s, p, &opened, change->keep, change->more);
+	return SIM_DROP;
+}
+
+void sim_change(struct sim *s, struct sim_change *change)
+{
+	s->tap = change_tap;
+	s->tap_ctx = change;
 }

@@ -19,9 +19,18 @@ struct sim_opened {
 bool sim_open(struct sim *s, const struct sim_packet *p, struct sim_opened *ret);
 
 /*
- * Sends the message on with those payloads that keep() wants (NULL: all), and with what more() adds (NULL: nothing). The one it was made
+ * Sends the message on, sealed if it was, with those payloads that keep() wants (NULL: all), and with what more() adds (NULL: nothing). The one it was made
  * of has to be dropped.
  */
 void sim_reseal(struct sim *s, const struct sim_packet *p, const struct sim_opened *o,
 		bool (*keep)(const struct ike_payload *payload),
 		void (*more)(struct ike_builder *b));
+
+/* What the first node asks is changed on its way: that many requests of an exchange; *change counts down. */
+struct sim_change {
+	uint8_t exchange, sent_as; /* 0: as it was */
+	bool (*keep)(const struct ike_payload *payload);
+	void (*more)(struct ike_builder *b);
+	unsigned times;
+};
+void sim_change(struct sim *s, struct sim_change *change);
