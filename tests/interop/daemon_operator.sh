@@ -100,6 +100,12 @@ hq_conf() {
 	done
 }
 
+no_routes_left() {
+	ip -n branch route show dev cg0 | grep -F 10.1.0.0/16 || return 1
+	gate_stop branch
+	ip -n branch link show cg0 && ! ip -n branch route show dev cg0 | grep .
+}
+
 roles='roles: {viewer: group:adm, operator: user:daemon, administrator: group:sys}'
 
 listens() { # ADDRESS:PORT
@@ -127,7 +133,7 @@ versions() {
 	gate hq version | awk '{ print; seen[$1] = $2 } END { exit !(NR == 3 && seen["certgate"] && seen["certgate"] == seen["certgated"] && seen["certgate"] == seen["module"]) }'
 }
 
-ktap_begin 39
+ktap_begin 40
 insmod "$CERTGATE_KO" || exit 1
 install -m 755 "$gate_build/certgate" "$program"
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
@@ -176,7 +182,7 @@ t 'keeps it as well' eval 'ping_both && handshakes_again'
 t 'all processes follow the log level' eval 'gate hq down branch && gate hq down branch && wait_for 5 logged "ike: debug: CONN_DOWN" && gate hq up branch --wait 0'
 
 ns branch-host ip route add 198.51.100.0/24 via 10.2.0.1 2>/dev/null
-gate_stop branch
+t 'a daemon that is stopped takes its routes along from an interface that stays' no_routes_left || ip -n branch route
 HQ_ENCAP=auto HQ_REMOTE_NET=10.2.0.0/16 LOCAL_NET=0.0.0.0/0 hq_conf 198.51.100.2 "$roles"
 gate hq reload >/dev/null
 B_REMOTE_NET=0.0.0.0/0 branch_conf '  - name: closed' '    enabled: false' '    interface: cg9' '    remote_address: 198.51.100.9' \
