@@ -14,6 +14,14 @@
 #include "daemon/control.h"
 #include "daemon/gateway.h"
 #include "daemon/ops.h"
+#include "daemon/proto_ike.h"
+
+/* The longest report there may be is whole in the log, and so is its line: 128 are for the process and the names of fields. */
+_Static_assert((int)IKE_REPORT_SIZE <= (int)CG_LOG_TEXT_SIZE, "the text");
+_Static_assert((int)IKE_REPORT_SIZE + (int)IKE_TEXT_SIZE + (int)PROTO_EVENT_MAX +
+			       (int)IKE_NAME_SIZE + CG_ENDPOINT_SIZE + 128 <=
+		       (int)CG_LOG_LINE_SIZE,
+	       "the line");
 
 const char *severity_name(enum ike_severity s)
 {
