@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Devices of connections: what MTU they have when configurations follow one another, with a kernel that is a few devices. */
+/* Devices of connections: what MTU and which addresses they have when configurations follow one another, with a kernel that is a few devices. */
 #include "lib/maintest.h"
 
 #include <net/if.h>
@@ -14,7 +14,7 @@
 #include "kernel/link.h"
 #include "lib/configtest.h"
 
-enum { DEVICES = 4 };
+enum { DEVICES = 4, ADDRESSES = 4 };
 
 /* ---------------------------------------------------------------- the kernel */
 
@@ -22,6 +22,7 @@ static struct device {
 	char name[IF_NAMESIZE]; /* empty: none */
 	uint32_t mtu;
 	bool created;
+	struct cg_prefix addresses[ADDRESSES]; /* AF_UNSPEC: none */
 } devices[DEVICES];
 
 static struct device *device(const char *name)
@@ -90,15 +91,34 @@ uint32_t cgk_link_index(struct cgk_rt *rt _unused_, const char *name _unused_)
 	return 0;
 }
 
-int cgk_address_add(struct cgk_rt *rt _unused_, uint32_t ifindex _unused_,
-		    const struct cg_prefix *p _unused_)
+static struct cg_prefix *address(uint32_t ifindex, const struct cg_prefix *p)
 {
+	assert_in_range(ifindex, 1, DEVICES);
+	for (size_t i = 0; i < ADDRESSES; i++) {
+		if (cg_prefix_equal(&devices[ifindex - 1].addresses[i], p))
+			return &devices[ifindex - 1].addresses[i];
+	}
+	return NULL;
+}
+
+int cgk_address_add(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct cg_prefix *p)
+{
+	static const struct cg_prefix none;
+	struct cg_prefix *at = address(ifindex, p);
+
+	if (!at)
+		at = address(ifindex, &none);
+	assert_non_null(at);
+	*at = *p;
 	return 0;
 }
 
-int cgk_address_del(struct cgk_rt *rt _unused_, uint32_t ifindex _unused_,
-		    const struct cg_prefix *p _unused_)
+int cgk_address_del(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct cg_prefix *p)
 {
+	struct cg_prefix *at = address(ifindex, p);
+
+	if (at)
+		*at = (struct cg_prefix){0};
 	return 0;
 }
 
@@ -331,6 +351,44 @@ static void one_of_ours_that_was_left_has_what_is_configured(void **state _unuse
 	world_free(w);
 }
 
+/* Whether the device has 10.0.0.1/24. */
+static bool has_first(const char *name)
+{
+	struct device *d = device(name);
+	struct cg_prefix p;
+
+	assert_int_equal(cg_prefix_parse("10.0.0.1/24", &p), 0);
+	return d && address((uint32_t)(d - devices) + 1, &p);
+}
+
+static void an_address_stays_as_long_as_one_of_them_has_it(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "{name: cg0, addresses: [10.0.0.1/24]}");
+	assert_true(has_first("cg0"));
+	apply(w, "cg0", "{name: cg0, addresses: [10.0.0.1/24]}");
+	assert_true(has_first("cg0"));
+	apply(w, "cg0", "cg0");
+	assert_false(has_first("cg0"));
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "{name: cg0, addresses: [10.0.0.1/24]}");
+	apply(w, "cg0", "cg0");
+	assert_false(has_first("cg0"));
+	/* One that goes takes along what it alone had. */
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "cg0");
+	apply(w, NULL, "cg0");
+	assert_false(has_first("cg0"));
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "{name: cg0, addresses: [10.0.0.1/24]}");
+	apply(w, NULL, "{name: cg0, addresses: [10.0.0.1/24]}");
+	assert_true(has_first("cg0"));
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "cg0");
+	assert_true(has_first("cg0"));
+	apply(w, "{name: cg1, addresses: [10.0.0.1/24]}", "cg0");
+	assert_false(has_first("cg0"));
+	assert_true(has_first("cg1"));
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +397,7 @@ int main(void)
 		cmocka_unit_test(one_that_was_there_before_keeps_its_own_with_auto),
 		cmocka_unit_test(one_that_was_there_before_gets_its_own_back),
 		cmocka_unit_test(one_that_was_there_before_gets_its_own_back_from_the_next),
+		cmocka_unit_test(an_address_stays_as_long_as_one_of_them_has_it),
 		cmocka_unit_test(one_of_ours_that_was_left_has_what_is_configured),
 	};
 

@@ -41,6 +41,25 @@ static bool has_address(const struct cg_interface_config *i, const struct cg_pre
 	return false;
 }
 
+/* Takes addresses away that neither another connection of the device has nor, where it is given, what takes their place. */
+static void drop_addresses(const struct conn *c, const struct cg_interface_config *old,
+			   const struct cg_interface_config *next)
+{
+	for (size_t n = 0; n < old->n_addresses; n++) {
+		const struct cg_prefix *p = &old->addresses[n];
+		bool stays = next && has_address(next, p);
+
+		for (size_t i = 0; i < c->g->n_conns && !stays; i++) {
+			const struct conn *o = c->g->conns[i];
+
+			stays = o != c && o->ifindex == c->ifindex &&
+				has_address(&o->cfg->interface, p);
+		}
+		if (!stays)
+			(void)cgk_address_del(c->g->rt, c->ifindex, p);
+	}
+}
+
 /* Devices that this daemon made are marked by who uses them: the last one that goes takes it along. */
 static bool pass_on(struct conn *c)
 {
@@ -91,10 +110,8 @@ int link_apply(struct conn *c, const struct cg_interface_config *old)
 	r = apply_mtu(c, link.mtu);
 	if (r < 0)
 		return complain(c, r, "the MTU cannot be set");
-	for (size_t n = 0; old && n < old->n_addresses; n++) {
-		if (!has_address(i, &old->addresses[n]))
-			(void)cgk_address_del(rt, c->ifindex, &old->addresses[n]);
-	}
+	if (old)
+		drop_addresses(c, old, i);
 	for (size_t n = 0; n < i->n_addresses; n++) {
 		r = cgk_address_add(rt, c->ifindex, &i->addresses[n]);
 		if (r < 0)
@@ -118,12 +135,12 @@ void link_remove(struct conn *c)
 		(void)pass_on(c);
 		c->created_link = false;
 	}
-	if (c->created_link)
+	if (c->created_link) {
 		(void)cgk_link_delete(c->g->rt, i->name);
-	else if (!shared) {
-		(void)cgk_link_set_mtu(c->g->rt, c->ifindex, before);
-		for (size_t n = 0; n < i->n_addresses; n++)
-			(void)cgk_address_del(c->g->rt, c->ifindex, &i->addresses[n]);
+	} else {
+		if (!shared)
+			(void)cgk_link_set_mtu(c->g->rt, c->ifindex, before);
+		drop_addresses(c, i, NULL);
 	}
 	c->ifindex = 0;
 	c->created_link = false;
