@@ -74,7 +74,7 @@ branch_conf() { # [LINES...]
 			  state_dir: $gate_root/branch/state
 			connections:
 			  - name: hq
-			    interface: {name: cg0}
+			    interface: {name: cg0, mtu: 1300}
 			    remote_address: 198.51.100.2
 			    mode: initiator-only
 			    start: manual
@@ -98,6 +98,12 @@ hq_conf() {
 	for line; do
 		sed -i "/^  listen:/a\\  $line" "$gate_root/hq/certgate.yaml"
 	done
+}
+
+no_routes_left() {
+	ip -n branch route show dev cg0 | grep -F 10.1.0.0/16 || return 1
+	gate_stop branch
+	ip -n branch link show cg0 && ! ip -n branch route show dev cg0 | grep .
 }
 
 roles='roles: {viewer: group:adm, operator: user:daemon, administrator: group:sys}'
@@ -127,19 +133,20 @@ versions() {
 	gate hq version | awk '{ print; seen[$1] = $2 } END { exit !(NR == 3 && seen["certgate"] && seen["certgate"] == seen["certgated"] && seen["certgate"] == seen["module"]) }'
 }
 
-ktap_begin 37
+ktap_begin 40
 insmod "$CERTGATE_KO" || exit 1
 install -m 755 "$gate_build/certgate" "$program"
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
 HQ_ENCAP=udp hq_conf 198.51.100.2 "$roles"
 branch_conf '    encap: udp'
 # An interface that is there already is used, and left.
-ip -n branch link add cg0 type certgate
+ip -n branch link add cg0 mtu 1380 type certgate
 interop_start && gate_start branch branch || exit 1
 gate hq monitor --json >/run/monitor &
 monitor=$!
 
 t 'root brings it up' gate branch up hq
+t 'an interface that was there before has the MTU that is configured' eval 'ip -n branch link show cg0 | grep "mtu 1300 "' || ip -n branch link show cg0
 t 'the list of SAs has it' eval 'gate hq sa branch | grep -F "$(gate_field hq branch children.0.spi_in)"'
 t 'command, daemon and module tell their version' versions
 t 'the log tells who was let in, by which chain and configuration' eval \
@@ -175,7 +182,7 @@ t 'keeps it as well' eval 'ping_both && handshakes_again'
 t 'all processes follow the log level' eval 'gate hq down branch && gate hq down branch && wait_for 5 logged "ike: debug: CONN_DOWN" && gate hq up branch --wait 0'
 
 ns branch-host ip route add 198.51.100.0/24 via 10.2.0.1 2>/dev/null
-gate_stop branch
+t 'a daemon that is stopped takes its routes along from an interface that stays' no_routes_left || ip -n branch route
 HQ_ENCAP=auto HQ_REMOTE_NET=10.2.0.0/16 LOCAL_NET=0.0.0.0/0 hq_conf 198.51.100.2 "$roles"
 gate hq reload >/dev/null
 B_REMOTE_NET=0.0.0.0/0 branch_conf '  - name: closed' '    enabled: false' '    interface: cg9' '    remote_address: 198.51.100.9' \
@@ -194,7 +201,8 @@ t 'after a refusal status tells when it is tried again' eval '! gate branch up h
 t 'an administrator stops the daemon' administrator stop
 gate_stop branch
 t 'a monitor was told of all that' monitored
-t 'an interface that was there before is there still' eval 'ip -n branch link show cg0 && ip -n branch link del cg0'
+t 'an interface that was there before is there still' ip -n branch link show cg0
+t 'with the MTU that it had' eval 'ip -n branch link show cg0 | grep "mtu 1380 " && ip -n branch link del cg0' || ip -n branch link show cg0
 t 'nothing is left in the kernel' eval '[ "$(ns hq build/certgate kernel socket list --json)" = "[]" ] && [ "$(ns hq build/certgate kernel sa list --json)" = "[]" ]'
 t 'rmmod' wait_for 5 rmmod certgate
 ktap_log "$gate_root/hq/log" "$gate_root/branch/log"

@@ -60,6 +60,7 @@ static void example_make(struct example *x)
 		(void)snprintf(c->name, sizeof(c->name), "conn%u", i);
 		c->down = i == 1;
 		c->created_link = i == 0;
+		c->mtu_before = 1380 * i;
 		c->resolved[0] = (struct cg_addr){.family = AF_INET, .bytes = {192, 0, 2, 9}};
 		c->n_resolved = i;
 
@@ -162,6 +163,7 @@ static void it_comes_back_whole(void **state _unused_)
 		assert_memory_equal(b->b.trust, x.bindings[i].b.trust, sizeof(b->b.trust));
 		assert_int_equal(back.conns[i].down, i == 1);
 		assert_int_equal(back.conns[i].created_link, i == 0);
+		assert_int_equal(back.conns[i].mtu_before, 1380 * i);
 		assert_int_equal(back.conns[i].n_resolved, i);
 		assert_int_equal(b->conn, i);
 		assert_int_equal(b->kernel_id, 10 + i);

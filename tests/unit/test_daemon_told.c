@@ -166,27 +166,106 @@ static void status_and_explain_have_it_whole(void **state _unused_)
 	world_free(w);
 }
 
-/* Anybody may claim to be at a connection's address; what was short stays for as many entries as ever. */
+/* How many entries of this name there are; ret: the number that the oldest begins with. */
+static size_t entries(const struct world *w, const char *code, int *ret)
+{
+	const struct history_entry *e;
+	size_t n = 0;
+
+	for (size_t i = 0; (e = history_at(&w->c.history, i)); i++) {
+		if (!streq(e->code, code))
+			continue;
+		if (n++ == 0)
+			*ret = atoi(e->text);
+	}
+	return n;
+}
+
+static size_t bytes_of_all(const struct world *w)
+{
+	const struct history_entry *e;
+	size_t bytes = 0;
+
+	for (size_t i = 0; (e = history_at(&w->c.history, i)); i++)
+		bytes += strlen(e->code) + strlen(e->text) + (e->hint ? strlen(e->hint) : 0);
+	return bytes;
+}
+
+/* Of a peer that has authenticated itself, with lists as long as they may be. */
 static void a_history_of_long_texts_is_bounded(void **state _unused_)
 {
 	struct world *w = world_new();
-	size_t n = 0, bytes = 0;
+	int first = -1;
 
 	cg_log_set_level(CG_LOG_ERROR - 1);
+	history_add(&w->g, &w->c, IKE_INFO, "child-established", NULL, NULL, "7");
 	for (int i = 0; i < 3 * HISTORY_MAX; i++)
-		history_claimed(&w->g, &w->c, IKE_ERROR, "no-proposal-chosen", NULL, w->hint,
-				"%d %s", i, w->text + 10);
-	for (const struct history_entry *e; (e = history_at(&w->c.history, n)); n++)
-		bytes += strlen(e->text) + strlen(e->hint);
-	assert_in_range(n, 10, 40);
-	assert_true(bytes <= HISTORY_BYTES + sizeof(w->text) + sizeof(w->hint));
-	assert_int_equal(atoi(history_at(&w->c.history, n - 1)->text), 3 * HISTORY_MAX - 1);
-	assert_int_equal(atoi(history_at(&w->c.history, 0)->text), 3 * HISTORY_MAX - (int)n);
+		history_add(&w->g, &w->c, IKE_ERROR, "child-refused", NULL, w->hint, "%d %s", i,
+			    w->text + 10);
+	assert_true(bytes_of_all(w) <= HISTORY_BYTES + sizeof(w->text) + sizeof(w->hint));
+	assert_in_range(entries(w, "child-refused", &first), 10, 40);
+	assert_int_equal(first, 3 * HISTORY_MAX - (int)entries(w, "child-refused", &first));
+	/* What is long makes room for its like. */
+	assert_int_equal(entries(w, "child-established", &first), 1);
+	assert_int_equal(first, 7);
+	world_free(w);
+}
+
+/* Anybody may claim to be at a connection's address. */
+static void strangers_push_nothing_out_that_is_the_connections_own(void **state _unused_)
+{
+	struct world *w = world_new();
+	int first = -1, last = -1;
+
+	cg_log_set_level(CG_LOG_ERROR - 1);
 	for (int i = 0; i < HISTORY_MAX; i++)
 		history_add(&w->g, &w->c, IKE_INFO, "x", NULL, NULL, "%d", i);
-	assert_int_equal(w->c.history.n, HISTORY_MAX);
-	for (int i = 0; i < HISTORY_MAX; i++)
-		assert_int_equal(atoi(history_at(&w->c.history, (size_t)i)->text), i);
+	for (int i = 0; i < 3 * HISTORY_MAX; i++) {
+		history_claimed(&w->g, &w->c, IKE_ERROR, "no-proposal-chosen", NULL, w->hint,
+				"%d %s", i, w->text + 10);
+		history_claimed(&w->g, &w->c, IKE_WARNING, "malformed-message", NULL, NULL, "%d",
+				i);
+	}
+	assert_int_equal(entries(w, "x", &first), HISTORY_MAX);
+	assert_int_equal(first, 0);
+	/* Of theirs the last ones are there, in order behind. */
+	assert_in_range(entries(w, "no-proposal-chosen", &first), 2, HISTORY_MAX / 2);
+	assert_in_range(entries(w, "malformed-message", &first), 2, HISTORY_MAX / 2);
+	assert_true(w->c.history.n < 3 * HISTORY_MAX / 2);
+	assert_true(bytes_of_all(w) < (size_t)2 * HISTORY_BYTES);
+	for (size_t i = HISTORY_MAX; i < w->c.history.n; i++) {
+		int at = atoi(history_at(&w->c.history, i)->text);
+
+		assert_true(at >= last);
+		last = at;
+	}
+	assert_int_equal(last, 3 * HISTORY_MAX - 1);
+	world_free(w);
+}
+
+/* Nor does a kind of event that comes again and again push out the last one of another kind. */
+static void the_last_one_of_each_kind_stays(void **state _unused_)
+{
+	struct world *w = world_new();
+	int first = -1;
+
+	cg_log_set_level(CG_LOG_ERROR - 1);
+	history_claimed(&w->g, &w->c, IKE_WARNING, "other-version", NULL, NULL, "1");
+	history_add(&w->g, &w->c, IKE_INFO, "ike-established", NULL, NULL, "2");
+	history_add(&w->g, &w->c, IKE_WARNING, "peer-dead", NULL, NULL, "3");
+	for (int i = 0; i < 3 * HISTORY_MAX; i++) {
+		history_add(&w->g, &w->c, IKE_WARNING, "peer-silent", NULL, NULL, "%d", i);
+		history_claimed(&w->g, &w->c, IKE_ERROR, "no-proposal-chosen", NULL, w->hint,
+				"%d %s", i, w->text + 10);
+		history_claimed(&w->g, &w->c, IKE_WARNING, "malformed-message", NULL, NULL, "%d",
+				i);
+	}
+	assert_int_equal(entries(w, "other-version", &first), 1);
+	assert_int_equal(entries(w, "ike-established", &first), 1);
+	assert_int_equal(entries(w, "peer-dead", &first), 1);
+	assert_int_equal(entries(w, "peer-silent", &first), HISTORY_MAX - 2);
+	assert_int_equal(first, 2 * HISTORY_MAX + 2);
+	assert_string_equal(history_at(&w->c.history, 0)->code, "other-version");
 	world_free(w);
 }
 
@@ -197,6 +276,8 @@ int main(void)
 		cmocka_unit_test(the_journal_has_it_whole),
 		cmocka_unit_test(status_and_explain_have_it_whole),
 		cmocka_unit_test(a_history_of_long_texts_is_bounded),
+		cmocka_unit_test(strangers_push_nothing_out_that_is_the_connections_own),
+		cmocka_unit_test(the_last_one_of_each_kind_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,9 +11,6 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
-#define LINE_MAX_BYTES 4096
-#define TEXT_MAX_BYTES 3072 /* leaves room for the fields of an event */
-
 static const char *component = "certgate";
 static enum cg_log_level max_level = CG_LOG_INFO;
 static enum cg_log_target target = CG_LOG_TARGET_STDERR;
@@ -185,7 +182,7 @@ static size_t journal_field(char *buf, size_t pos, size_t size, const char *pref
 static bool write_journal(enum cg_log_level level, const char *event, const char *text,
 			  const struct cg_log_field *fields, size_t n)
 {
-	char buf[LINE_MAX_BYTES * 2], prio[4];
+	char buf[CG_LOG_LINE_SIZE * 2], prio[4];
 	size_t pos = 0;
 
 	(void)snprintf(prio, sizeof(prio), "%d", (int)level);
@@ -204,7 +201,7 @@ static bool write_journal(enum cg_log_level level, const char *event, const char
 static void write_line(enum cg_log_level level, const char *event, const char *text,
 		       const struct cg_log_field *fields, size_t n)
 {
-	char buf[LINE_MAX_BYTES], head[16];
+	char buf[CG_LOG_LINE_SIZE], head[16];
 	size_t pos = 0;
 
 	if (sink_fn) {
@@ -253,7 +250,7 @@ int cg_log_internal(enum cg_log_level level, int error, const char *fmt, ...)
 
 	error = abs(error);
 	if (level <= max_level) {
-		char text[TEXT_MAX_BYTES];
+		char text[CG_LOG_TEXT_SIZE];
 		va_list ap;
 
 		errno = saved;
@@ -274,7 +271,7 @@ int cg_log_internal(enum cg_log_level level, int error, const char *fmt, ...)
 void cg_log_event(enum cg_log_level level, const char *event, const struct cg_log_field *fields,
 		  size_t n_fields, const char *fmt, ...)
 {
-	char text[TEXT_MAX_BYTES];
+	char text[CG_LOG_TEXT_SIZE];
 	int saved = errno;
 	va_list ap;
 

@@ -27,6 +27,12 @@ enum cg_log_target {
 	CG_LOG_TARGET_JOURNAL, /* the journal's own datagram protocol, with fields; falls back to PREFIX */
 };
 
+/* With the NUL, and with the newline: what is longer is cut, fields first. */
+enum {
+	CG_LOG_TEXT_SIZE = 3072,
+	CG_LOG_LINE_SIZE = 4096,
+};
+
 /* One field of an event. Names are lower case here and in text, upper case with CERTGATE_ in the journal. */
 struct cg_log_field {
 	const char *key;

@@ -451,7 +451,7 @@ static int compare_interfaces(const void *a, const void *b)
 
 static void check_interfaces(struct loader *l)
 {
-	_cleanup_free_ const struct cg_connection **sorted = NULL;
+	_cleanup_free_ struct cg_connection **sorted = NULL;
 	struct cg_config *c = l->config;
 	size_t n = 0;
 
@@ -464,12 +464,17 @@ static void check_interfaces(struct loader *l)
 		if (c->connections[i].enabled && c->connections[i].interface.name)
 			sorted[n++] = &c->connections[i];
 	qsort(sorted, n, sizeof(*sorted), compare_interfaces);
-	for (size_t i = 1; i < n; i++) {
-		const struct cg_interface_config *a = &sorted[i - 1]->interface,
-						 *b = &sorted[i]->interface;
+	for (size_t i = 0; i < n; i++) {
+		const struct cg_interface_config *a = i > 0 ? &sorted[i - 1]->interface : NULL;
+		struct cg_interface_config *b = &sorted[i]->interface;
 		_cleanup_free_ char *text = NULL;
 
-		if (!streq(a->name, b->name) || !b->mtu || a->mtu == b->mtu)
+		if (!a || !streq(a->name, b->name)) {
+			b->device_mtu = b->mtu;
+			continue;
+		}
+		b->device_mtu = a->device_mtu;
+		if (!b->mtu || a->mtu == b->mtu)
 			continue;
 		text = str_printf("mtu %u, but connection '%s' gives the same interface %u", b->mtu,
 				  sorted[i - 1]->name ? sorted[i - 1]->name : "?", a->mtu);

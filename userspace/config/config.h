@@ -197,7 +197,9 @@ struct cg_interface_config {
 	const char *name;	     /* one of cg_config.texts */
 	struct cg_prefix *addresses; /* host bits set: an address with its network's length */
 	size_t n_addresses;
-	uint32_t mtu;  /* 0: auto */
+	uint32_t mtu; /* 0: auto */
+	uint32_t
+		device_mtu; /* the same in all that are enabled on this interface: what any of them says; 0: auto */
 	uint32_t mark; /* of outer packets, 0: none */
 	char *vrf;     /* device outer packets are routed by; NULL: none */
 	struct cg_location loc;

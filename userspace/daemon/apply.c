@@ -163,6 +163,9 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	    !names->port_changed) {
 		credentials_move(old, new);
 		names->unchanged++;
+		/* Another connection of the interface may have another MTU, or be gone. */
+		if (before->interface.device_mtu != new->cfg->interface.device_mtu)
+			(void)link_apply(old, &before->interface);
 		if (before->peer_shared != new->cfg->peer_shared ||
 		    was_refused != conn_is_refused(old))
 			(void)conn_tell_ike(old);

@@ -35,6 +35,8 @@ struct gateway {
 	struct conn **conns; /* in the order of the configuration */
 	size_t n_conns;
 	struct table conns_by_id, conns_by_name;
+	LIST_HEAD(, mtu_note) mtu_notes; /* mtu_notes.c */
+	struct table mtu_notes_by_name;
 	uint32_t next_conn;
 	uint32_t generation;
 	struct load *load;

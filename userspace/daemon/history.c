@@ -14,6 +14,14 @@
 #include "daemon/control.h"
 #include "daemon/gateway.h"
 #include "daemon/ops.h"
+#include "daemon/proto_ike.h"
+
+/* The longest report there may be is whole in the log, and so is its line: 128 are for the process and the names of fields. */
+_Static_assert((int)IKE_REPORT_SIZE <= (int)CG_LOG_TEXT_SIZE, "the text");
+_Static_assert((int)IKE_REPORT_SIZE + (int)IKE_TEXT_SIZE + (int)PROTO_EVENT_MAX +
+			       (int)IKE_NAME_SIZE + CG_ENDPOINT_SIZE + 128 <=
+		       (int)CG_LOG_LINE_SIZE,
+	       "the line");
 
 const char *severity_name(enum ike_severity s)
 {
@@ -47,7 +55,7 @@ static void entry_done(struct history_entry *e)
 
 void history_done(struct history *h)
 {
-	for (size_t i = 0; i < h->size; i++)
+	for (size_t i = 0; i < h->n; i++)
 		entry_done(&h->entries[i]);
 	free(h->entries);
 	*h = (struct history){0};
@@ -55,7 +63,7 @@ void history_done(struct history *h)
 
 const struct history_entry *history_at(const struct history *h, size_t i)
 {
-	return i < h->n ? &h->entries[(h->first + i) % h->size] : NULL;
+	return i < h->n ? &h->entries[i] : NULL;
 }
 
 static void fill(struct history_entry *e, enum ike_severity severity, const char *code,
@@ -80,48 +88,87 @@ static void fill(struct history_entry *e, enum ike_severity severity, const char
 	}
 }
 
-/* Twice the room for a ring that is full, up to HISTORY_MAX. */
+/* Twice the room, up to what both parts may have. */
 static bool grow(struct history *h)
 {
-	size_t size = h->size == 0 ? 4 : MIN(2 * h->size, (size_t)HISTORY_MAX);
-	struct history_entry *entries;
+	size_t size = h->size == 0 ? 4
+				   : MIN(2 * h->size, (size_t)HISTORY_MAX + HISTORY_CLAIMED_MAX);
+	struct history_entry *entries = reallocarray(h->entries, size, sizeof(*entries));
 
-	if (h->size == HISTORY_MAX)
-		return false;
-	entries = calloc(size, sizeof(*entries));
 	if (!entries)
 		return false;
-	for (size_t i = 0; i < h->n; i++)
-		entries[i] = *history_at(h, i);
-	free(h->entries);
 	h->entries = entries;
-	h->first = 0;
 	h->size = size;
 	return true;
 }
 
-static void remember(struct history *h, enum ike_severity severity, const char *code,
+/*
+ * Which one of a part that is full goes: the oldest of those events of which there is most, in number or in bytes. So what comes again and again, and
+ * what is long, makes room for its like, and the last one of what is rare stays.
+ */
+static size_t least_missed(const struct history *h, bool claimed, bool by_bytes)
+{
+	struct {
+		size_t first, weight;
+	} events[HISTORY_MAX] = {0};
+	size_t n = 0, most = 0;
+
+	for (size_t i = 0; i < h->n; i++) {
+		const struct history_entry *e = &h->entries[i];
+		size_t at = 0;
+
+		if (e->claimed != claimed)
+			continue;
+		while (at < n && !streq(h->entries[events[at].first].code, e->code))
+			at++;
+		if (at == n)
+			events[n++].first = i;
+		events[at].weight += by_bytes ? e->size : 1;
+	}
+	for (size_t at = 1; at < n; at++) {
+		if (events[at].weight > events[most].weight)
+			most = at;
+	}
+	return events[most].first;
+}
+
+static void drop(struct history *h, size_t at)
+{
+	struct history_entry *e = &h->entries[at];
+
+	h->parts[e->claimed].n--;
+	h->parts[e->claimed].bytes -= e->size;
+	entry_done(e);
+	h->n--;
+	memmove(e, e + 1, (h->n - at) * sizeof(*e));
+}
+
+static void remember(struct history *h, bool claimed, enum ike_severity severity, const char *code,
 		     const char *text, const char *hint)
 {
-	size_t at;
+	const size_t max = claimed ? HISTORY_CLAIMED_MAX : HISTORY_MAX,
+		     bytes = claimed ? HISTORY_CLAIMED_BYTES : HISTORY_BYTES;
+	struct history_entry new = {0};
 
-	/* Long ones push more out: what a peer makes of it is bounded. */
-	for (; h->n > 0 && h->bytes > HISTORY_BYTES; h->n--) {
-		h->bytes -= h->entries[h->first].size;
-		entry_done(&h->entries[h->first]);
-		h->first = (h->first + 1) % h->size;
-	}
-	/* Without memory for more the oldest goes early. */
-	if (h->n == h->size && !grow(h) && h->size == 0)
+	while (h->parts[claimed].n > 0 && h->parts[claimed].bytes > bytes)
+		drop(h, least_missed(h, claimed, /* by_bytes= */ true));
+	if (h->parts[claimed].n == max)
+		drop(h, least_missed(h, claimed, /* by_bytes= */ false));
+	fill(&new, severity, code, text, hint);
+	if (!new.code)
 		return;
-	at = (h->first + h->n) % h->size;
-	if (h->n == h->size)
-		h->first = (h->first + 1) % h->size;
-	else
-		h->n++;
-	h->bytes -= h->entries[at].size;
-	fill(&h->entries[at], severity, code, text, hint);
-	h->bytes += h->entries[at].size;
+	new.claimed = claimed;
+	if (h->n == h->size && !grow(h)) {
+		/* Without memory for more the oldest goes early. */
+		if (h->n == 0) {
+			entry_done(&new);
+			return;
+		}
+		drop(h, 0);
+	}
+	h->parts[claimed].n++;
+	h->parts[claimed].bytes += new.size;
+	h->entries[h->n++] = new;
 }
 
 void refusals_done(struct refusals *r)
@@ -185,17 +232,18 @@ static void make_printable(char *text)
 	pki_printable(text);
 }
 
-enum failure {
-	NO_FAILURE,
-	CLAIMED_FAILURE, /* nobody who waits gives up for it, and it is none of what is up */
-	FAILURE
+/* What is said of it: a note is no failure, nor is what is not severe. */
+enum source {
+	NOTE,
+	CLAIMED, /* nobody who waits gives up for it, and it is none of what is up */
+	OWN
 };
 
 /* Text is made printable in place. */
 static void add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
-		const struct cg_endpoint *remote, const char *hint, char *text,
-		enum failure failure)
+		const struct cg_endpoint *remote, const char *hint, char *text, enum source source)
 {
+	bool failed = source != NOTE && severity >= IKE_WARNING;
 	char remote_text[CG_ENDPOINT_SIZE], hint_text[IKE_TEXT_SIZE];
 	const char *where = NULL;
 	struct cg_log_field fields[4];
@@ -212,13 +260,12 @@ static void add(struct gateway *g, struct conn *conn, enum ike_severity severity
 	cg_log_event(log_level(severity), code, fields, 3, "%s", text);
 
 	if (conn && severity > IKE_DEBUG)
-		remember(&conn->history, severity, code, text, hint_text);
-	if (conn &&
-	    (failure == FAILURE || (failure == CLAIMED_FAILURE && conn_children_up(conn) == 0)))
+		remember(&conn->history, source == CLAIMED, severity, code, text, hint_text);
+	if (conn && failed && (source == OWN || conn_children_up(conn) == 0))
 		fill(&conn->last_error, severity, code, text, hint_text);
-	if (conn && failure == FAILURE)
+	if (conn && failed && source == OWN)
 		ops_failed(g, conn);
-	if (!conn && failure != NO_FAILURE && where)
+	if (!conn && failed && where)
 		remember_refusal(&g->refusals, remote, severity, code, text, hint_text);
 	tell_monitors(g, conn, severity, code, where, text, hint_text);
 }
@@ -226,13 +273,13 @@ static void add(struct gateway *g, struct conn *conn, enum ike_severity severity
 __attribute__((format(printf, 8, 0))) static void say(struct gateway *g, struct conn *conn,
 						      enum ike_severity severity, const char *code,
 						      const struct cg_endpoint *remote,
-						      const char *hint, enum failure failure,
+						      const char *hint, enum source source,
 						      const char *fmt, va_list ap)
 {
 	char text[IKE_REPORT_SIZE];
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	add(g, conn, severity, code, remote, hint, text, failure);
+	add(g, conn, severity, code, remote, hint, text, source);
 }
 
 void history_add(struct gateway *g, struct conn *conn, enum ike_severity severity, const char *code,
@@ -241,8 +288,7 @@ void history_add(struct gateway *g, struct conn *conn, enum ike_severity severit
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(g, conn, severity, code, remote, hint, severity >= IKE_WARNING ? FAILURE : NO_FAILURE,
-	    fmt, ap);
+	say(g, conn, severity, code, remote, hint, OWN, fmt, ap);
 	va_end(ap);
 }
 
@@ -253,7 +299,7 @@ void history_note(struct gateway *g, struct conn *conn, enum ike_severity severi
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(g, conn, severity, code, remote, hint, NO_FAILURE, fmt, ap);
+	say(g, conn, severity, code, remote, hint, NOTE, fmt, ap);
 	va_end(ap);
 }
 
@@ -264,7 +310,6 @@ void history_claimed(struct gateway *g, struct conn *conn, enum ike_severity sev
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(g, conn, severity, code, remote, hint,
-	    severity >= IKE_WARNING ? CLAIMED_FAILURE : NO_FAILURE, fmt, ap);
+	say(g, conn, severity, code, remote, hint, CLAIMED, fmt, ap);
 	va_end(ap);
 }

@@ -9,12 +9,16 @@
 struct conn;
 struct gateway;
 
-#define HISTORY_MAX   100
-#define HISTORY_BYTES 65536 /* of texts, beyond the last one */
+/* Entries, and bytes of their texts beyond the last one: of what the connection's own peer or this gateway did, and of what anybody may have said. */
+#define HISTORY_MAX	      100
+#define HISTORY_BYTES	      65536
+#define HISTORY_CLAIMED_MAX   20
+#define HISTORY_CLAIMED_BYTES 16384
 
 struct history_entry {
 	int64_t time; /* seconds since the epoch */
 	enum ike_severity severity;
+	bool claimed;  /* by one who has shown nothing: history_claimed() */
 	uint32_t size; /* of the memory below */
 	/* In one piece of memory, which is code's. NULL: nothing, or no hint. */
 	char *code, *text, *hint;
@@ -22,9 +26,11 @@ struct history_entry {
 
 /* Most connections have little to tell: room is made as it is needed. */
 struct history {
-	struct history_entry *entries; /* a ring of `size` */
-	size_t first, n, size;
-	size_t bytes; /* of the texts of all */
+	struct history_entry *entries; /* oldest first; room for `size` */
+	size_t n, size;
+	struct {
+		size_t n, bytes;
+	} parts[2]; /* the connection's own; claimed */
 };
 
 #define REFUSALS_MAX 8

@@ -8,6 +8,7 @@
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
+#include "daemon/mtu_notes.h"
 #include "kernel/link.h"
 
 /* Whether another connection uses the device too. */
@@ -40,6 +41,25 @@ static bool has_address(const struct cg_interface_config *i, const struct cg_pre
 	return false;
 }
 
+/* Takes addresses away that neither another connection of the device has nor, where it is given, what takes their place. */
+static void drop_addresses(const struct conn *c, const struct cg_interface_config *old,
+			   const struct cg_interface_config *next)
+{
+	for (size_t n = 0; n < old->n_addresses; n++) {
+		const struct cg_prefix *p = &old->addresses[n];
+		bool stays = next && has_address(next, p);
+
+		for (size_t i = 0; i < c->g->n_conns && !stays; i++) {
+			const struct conn *o = c->g->conns[i];
+
+			stays = o != c && o->ifindex == c->ifindex &&
+				has_address(&o->cfg->interface, p);
+		}
+		if (!stays)
+			(void)cgk_address_del(c->g->rt, c->ifindex, p);
+	}
+}
+
 /* Devices that this daemon made are marked by who uses them: the last one that goes takes it along. */
 static bool pass_on(struct conn *c)
 {
@@ -54,27 +74,44 @@ static bool pass_on(struct conn *c)
 	return false;
 }
 
+/* has: what the device has now. What any connection of the device says counts for all of them. */
+static int apply_mtu(struct conn *c, uint32_t has)
+{
+	const struct cg_interface_config *i = &c->cfg->interface;
+	uint32_t wanted = i->device_mtu;
+	int r;
+
+	if (wanted == 0)
+		wanted = c->created_link ? CGK_LINK_MTU : mtu_noted(c->g, i->name);
+	else if (!c->created_link && wanted != has)
+		mtu_note(c->g, i->name, has);
+	if (wanted != 0 && wanted != has) {
+		r = cgk_link_set_mtu(c->g->rt, c->ifindex, wanted);
+		if (r < 0)
+			return r;
+	}
+	if (i->device_mtu == 0)
+		mtu_forget(c->g, i->name);
+	return 0;
+}
+
 int link_apply(struct conn *c, const struct cg_interface_config *old)
 {
 	const struct cg_interface_config *i = &c->cfg->interface;
 	struct cgk_rt *rt = c->g->rt;
-	bool created = false;
+	struct cgk_netdev link;
 	int r;
 
-	r = cgk_link_ensure(rt, i->name, &c->ifindex, &created);
+	r = cgk_link_ensure(rt, i->name, &link);
 	if (r < 0)
 		return complain(c, r, "cannot be made");
-	c->created_link |= created;
-	/* Not any more what an earlier configuration wanted it to be. */
-	if (i->mtu != 0 || (old && old->mtu != 0)) {
-		r = cgk_link_set_mtu(rt, c->ifindex, i->mtu != 0 ? i->mtu : CGK_LINK_MTU);
-		if (r < 0)
-			return complain(c, r, "the MTU cannot be set");
-	}
-	for (size_t n = 0; old && n < old->n_addresses; n++) {
-		if (!has_address(i, &old->addresses[n]))
-			(void)cgk_address_del(rt, c->ifindex, &old->addresses[n]);
-	}
+	c->ifindex = link.ifindex;
+	c->created_link |= link.created;
+	r = apply_mtu(c, link.mtu);
+	if (r < 0)
+		return complain(c, r, "the MTU cannot be set");
+	if (old)
+		drop_addresses(c, old, i);
 	for (size_t n = 0; n < i->n_addresses; n++) {
 		r = cgk_address_add(rt, c->ifindex, &i->addresses[n]);
 		if (r < 0)
@@ -87,19 +124,23 @@ int link_apply(struct conn *c, const struct cg_interface_config *old)
 void link_remove(struct conn *c)
 {
 	const struct cg_interface_config *i = &c->cfg->interface;
+	uint32_t before = mtu_noted(c->g, i->name);
 	bool shared = is_shared(c);
 
+	if (!shared)
+		mtu_forget(c->g, i->name);
 	if (c->ifindex == 0)
 		return;
 	if (shared) {
 		(void)pass_on(c);
 		c->created_link = false;
 	}
-	if (c->created_link)
+	if (c->created_link) {
 		(void)cgk_link_delete(c->g->rt, i->name);
-	else if (!shared) {
-		for (size_t n = 0; n < i->n_addresses; n++)
-			(void)cgk_address_del(c->g->rt, c->ifindex, &i->addresses[n]);
+	} else {
+		if (!shared)
+			(void)cgk_link_set_mtu(c->g->rt, c->ifindex, before);
+		drop_addresses(c, i, NULL);
 	}
 	c->ifindex = 0;
 	c->created_link = false;

@@ -6,6 +6,7 @@
 struct cg_interface_config;
 struct conn;
 
+/* old: what it was before; NULL: it was not. */
 int link_apply(struct conn *c, const struct cg_interface_config *old);
 void link_remove(struct conn *c);
 void routes_add(struct conn *c);

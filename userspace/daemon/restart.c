@@ -14,6 +14,7 @@
 #include "daemon/gateway.h"
 #include "daemon/history.h"
 #include "daemon/key_logging.h"
+#include "daemon/mtu_notes.h"
 #include "daemon/net.h"
 #include "daemon/news.h"
 #include "daemon/notify.h"
@@ -114,8 +115,10 @@ int restart_start(struct gateway *g, restart_done_fn done, void *ctx)
 
 static void fill_conn(const struct conn *c, struct state_conn *ret)
 {
-	*ret = (struct state_conn){
-		.down = c->down, .created_link = c->created_link, .n_resolved = c->n_resolved};
+	*ret = (struct state_conn){.down = c->down,
+				   .created_link = c->created_link,
+				   .mtu_before = mtu_noted(c->g, c->cfg->interface.name),
+				   .n_resolved = c->n_resolved};
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", c->cfg->name);
 	if (c->n_resolved > 0)
 		memcpy(ret->resolved, c->resolved, c->n_resolved * sizeof(ret->resolved[0]));

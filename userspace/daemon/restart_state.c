@@ -12,7 +12,7 @@
 #include "daemon/sealed.h"
 
 /* Another one with each change of what is written. Old ones are not read: tunnels are made anew then. */
-#define VERSION 3
+#define VERSION 4
 
 static const uint8_t magic[8] = {'c', 'g', 'm', 'a', 'i', 'n', 's', VERSION};
 
@@ -82,6 +82,7 @@ static void put_conn(struct msg_writer *w, const struct state_conn *c)
 	msg_put_str(w, c->name);
 	msg_put_bool(w, c->down);
 	msg_put_bool(w, c->created_link);
+	msg_put_u32(w, c->mtu_before);
 	msg_put_u32(w, (uint32_t)c->n_resolved);
 	for (size_t i = 0; i < c->n_resolved; i++)
 		msg_put_addr(w, &c->resolved[i]);
@@ -184,6 +185,7 @@ static int get_conn(struct restart_state *s, struct msg_reader *r)
 	msg_get_str(r, c->name, sizeof(c->name));
 	c->down = msg_get_bool(r);
 	c->created_link = msg_get_bool(r);
+	c->mtu_before = msg_get_u32(r);
 	c->n_resolved = msg_get_count(r, PROTO_ADDRESSES_MAX);
 	for (size_t i = 0; i < c->n_resolved; i++)
 		msg_get_addr(r, &c->resolved[i]);

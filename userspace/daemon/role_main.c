@@ -33,6 +33,7 @@
 #include "daemon/launcher.h"
 #include "daemon/load.h"
 #include "daemon/marking.h"
+#include "daemon/mtu_notes.h"
 #include "daemon/names_watch.h"
 #include "daemon/net.h"
 #include "daemon/news.h"
@@ -278,6 +279,7 @@ static void gateway_done(struct gateway *g)
 		conn_free(g->conns[i]);
 	free(g->conns);
 	bindings_free(g);
+	mtu_notes_done(g);
 	table_done(&g->conns_by_id);
 	table_done(&g->conns_by_name);
 	table_done(&g->bindings_by_handle);

@@ -16,6 +16,7 @@
 #include "daemon/gateway.h"
 #include "daemon/history.h"
 #include "daemon/kevent.h"
+#include "daemon/mtu_notes.h"
 #include "daemon/net.h"
 #include "daemon/news.h"
 #include "daemon/options.h"
@@ -154,6 +155,7 @@ void takeover_conn(struct conn *c)
 		return;
 	c->down = s->down;
 	c->created_link = s->created_link;
+	mtu_note(c->g, c->cfg->interface.name, s->mtu_before);
 	if (c->cfg->remote_kind != CG_REMOTE_NAME)
 		return;
 	(void)conn_set_resolved(c, s->resolved, s->n_resolved);

@@ -136,7 +136,7 @@ static bool is_marked(struct rtnl_link *link)
 	return streq_ptr(rtnl_link_get_ifalias(link), CGK_LINK_ALIAS);
 }
 
-int cgk_link_ensure(struct cgk_rt *rt, const char *name, uint32_t *ret_ifindex, bool *ret_created)
+int cgk_link_ensure(struct cgk_rt *rt, const char *name, struct cgk_netdev *ret)
 {
 	_cleanup_(rtnl_link_putp) struct rtnl_link *link = NULL, *wish = NULL;
 	bool created = false;
@@ -164,9 +164,9 @@ int cgk_link_ensure(struct cgk_rt *rt, const char *name, uint32_t *ret_ifindex, 
 		created = is_marked(link);
 	if (r < 0)
 		return r;
-	*ret_ifindex = (uint32_t)rtnl_link_get_ifindex(link);
-	if (ret_created)
-		*ret_created = created;
+	*ret = (struct cgk_netdev){.ifindex = (uint32_t)rtnl_link_get_ifindex(link),
+				   .mtu = rtnl_link_get_mtu(link),
+				   .created = created};
 	return 0;
 }
 

@@ -19,12 +19,15 @@ DEFINE_CLEANUP(struct cgk_rt *, cgk_rt_free);
 /* Why the last call failed; never NULL. */
 const char *cgk_rt_error(const struct cgk_rt *rt);
 
-/*
- * Makes the device unless it is there. -EEXIST: there is one of this name and another kind. ret_created (may be NULL)
- * tells whether it was made here, now or by an earlier process (its alias tells), so that its maker can take it away again.
- */
+struct cgk_netdev {
+	uint32_t ifindex;
+	uint32_t mtu; /* bytes */
+	bool created; /* here, now or by an earlier process (its alias tells): its maker can take it away again */
+};
+
+/* Makes the device unless it is there. -EEXIST: there is one of this name and another kind. */
 #define CGK_LINK_ALIAS "certgated"
-int cgk_link_ensure(struct cgk_rt *rt, const char *name, uint32_t *ret_ifindex, bool *ret_created);
+int cgk_link_ensure(struct cgk_rt *rt, const char *name, struct cgk_netdev *ret);
 /* Only a device of kind certgate. -ENOENT, -EINVAL: of another kind. */
 int cgk_link_delete(struct cgk_rt *rt, const char *name);
 /* The devices that a daemon made, this one or an earlier one. fn: negative ends it. */

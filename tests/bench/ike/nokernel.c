@@ -260,12 +260,9 @@ const char *cgk_rt_error(const struct cgk_rt *rt _unused_)
 	return "";
 }
 
-int cgk_link_ensure(struct cgk_rt *rt _unused_, const char *name _unused_, uint32_t *ret_ifindex,
-		    bool *ret_created)
+int cgk_link_ensure(struct cgk_rt *rt _unused_, const char *name _unused_, struct cgk_netdev *ret)
 {
-	*ret_ifindex = 1000;
-	if (ret_created)
-		*ret_created = false;
+	*ret = (struct cgk_netdev){.ifindex = 1000, .mtu = CGK_LINK_MTU};
 	return 0;
 }
 

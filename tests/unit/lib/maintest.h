@@ -117,6 +117,7 @@ static inline struct main_world *main_world_new(void)
 	w->child.name = (char *)"lan";
 	w->cfg.name = (char *)"branch";
 	w->cfg.enabled = true;
+	w->cfg.interface.name = "cg0";
 	w->cfg.children = &w->child;
 	w->cfg.n_children = 1;
 	w->config.connections = &w->cfg;

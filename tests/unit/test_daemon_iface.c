@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Devices of connections: what MTU and which addresses they have when configurations follow one another, with a kernel that is a few devices. */
+#include "lib/maintest.h"
+
+#include <net/if.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "daemon/apply.h"
+#include "daemon/credentials.h"
+#include "daemon/iface.h"
+#include "daemon/mtu_notes.h"
+#include "daemon/options.h"
+#include "kernel/link.h"
+#include "lib/configtest.h"
+
+enum { DEVICES = 4, ADDRESSES = 4 };
+
+/* ---------------------------------------------------------------- the kernel */
+
+static struct device {
+	char name[IF_NAMESIZE]; /* empty: none */
+	uint32_t mtu;
+	bool created;
+	struct cg_prefix addresses[ADDRESSES]; /* AF_UNSPEC: none */
+} devices[DEVICES];
+
+static struct device *device(const char *name)
+{
+	for (size_t i = 0; i < DEVICES; i++) {
+		if (streq(devices[i].name, name))
+			return &devices[i];
+	}
+	return NULL;
+}
+
+static struct device *device_new(const char *name, uint32_t mtu, bool created)
+{
+	struct device *d = device("");
+
+	assert_non_null(d);
+	(void)snprintf(d->name, sizeof(d->name), "%s", name);
+	d->mtu = mtu;
+	d->created = created;
+	return d;
+}
+
+int cgk_link_ensure(struct cgk_rt *rt _unused_, const char *name, struct cgk_netdev *ret)
+{
+	const struct device *d = device(name);
+
+	if (!d)
+		d = device_new(name, CGK_LINK_MTU, true);
+	*ret = (struct cgk_netdev){
+		.ifindex = (uint32_t)(d - devices) + 1, .mtu = d->mtu, .created = d->created};
+	return 0;
+}
+
+int cgk_link_delete(struct cgk_rt *rt _unused_, const char *name)
+{
+	struct device *d = device(name);
+
+	if (d)
+		*d = (struct device){0};
+	return 0;
+}
+
+int cgk_link_set_mtu(struct cgk_rt *rt _unused_, uint32_t ifindex, uint32_t mtu)
+{
+	assert_in_range(ifindex, 1, DEVICES);
+	assert_true(devices[ifindex - 1].name[0]);
+	if (mtu != 0)
+		devices[ifindex - 1].mtu = mtu;
+	return 0;
+}
+
+int cgk_link_up(struct cgk_rt *rt _unused_, uint32_t ifindex _unused_)
+{
+	return 0;
+}
+
+int cgk_link_dump(struct cgk_rt *rt _unused_,
+		  int (*fn)(void *ctx, const char *name, uint32_t ifindex) _unused_,
+		  void *ctx _unused_)
+{
+	return 0;
+}
+
+uint32_t cgk_link_index(struct cgk_rt *rt _unused_, const char *name _unused_)
+{
+	return 0;
+}
+
+static struct cg_prefix *address(uint32_t ifindex, const struct cg_prefix *p)
+{
+	assert_in_range(ifindex, 1, DEVICES);
+	for (size_t i = 0; i < ADDRESSES; i++) {
+		if (cg_prefix_equal(&devices[ifindex - 1].addresses[i], p))
+			return &devices[ifindex - 1].addresses[i];
+	}
+	return NULL;
+}
+
+int cgk_address_add(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct cg_prefix *p)
+{
+	static const struct cg_prefix none;
+	struct cg_prefix *at = address(ifindex, p);
+
+	if (!at)
+		at = address(ifindex, &none);
+	assert_non_null(at);
+	*at = *p;
+	return 0;
+}
+
+int cgk_address_del(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct cg_prefix *p)
+{
+	struct cg_prefix *at = address(ifindex, p);
+
+	if (at)
+		*at = (struct cg_prefix){0};
+	return 0;
+}
+
+int cgk_route_add(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
+{
+	return 0;
+}
+
+int cgk_route_del(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
+{
+	return 0;
+}
+
+int cgk_route_dump(struct cgk_rt *rt _unused_,
+		   int (*fn)(void *ctx, const struct cgk_route *r) _unused_, void *ctx _unused_)
+{
+	return 0;
+}
+
+struct cgk_rt *cgk_rt_free(struct cgk_rt *rt _unused_)
+{
+	return NULL;
+}
+
+int cgk_rt_open(struct cgk_rt **ret _unused_)
+{
+	return -ENOSYS;
+}
+
+const char *cgk_rt_error(const struct cgk_rt *rt _unused_)
+{
+	return "none";
+}
+
+/* ---------------------------------------------------------------- a gateway that is told one configuration after the other */
+
+static struct main_world *world_new(void)
+{
+	static const struct options options;
+	struct main_world *w = main_world_new();
+
+	memset(devices, 0, sizeof(devices));
+	conn_unlist(&w->c);
+	w->g.options = &options;
+	w->g.loaded = true;
+	w->g.config = NULL;
+	w->g.conns = NULL;
+	w->g.n_conns = 0;
+	return w;
+}
+
+/* As load.c stages them: a connection that may go on keeps its number. */
+static struct conn *staged(struct gateway *g, const struct cg_connection *cfg)
+{
+	const struct conn *old = conn_find_name(g, cfg->name);
+	struct conn *c = calloc(1, sizeof(*c));
+
+	assert_non_null(c);
+	c->g = g;
+	c->cfg = cfg;
+	c->id = old && !conn_must_begin_anew(old->cfg, cfg) ? old->id : ++g->next_conn;
+	return c;
+}
+
+/* Connections a and b on these interfaces, as they are written; NULL: it is not there. */
+static void apply(struct main_world *w, const char *a, const char *b)
+{
+	static const char form[] =
+		"  - {name: %s, interface: %s, outbound_certificate: o, remote_address: 192.0.2.%d,\n"
+		"     local_networks: 10.1.0.0/16, remote_networks: 10.%d.0.0/16, inbound_certificate: {subject_name: %s, chain: r}}\n";
+	_cleanup_strbuf_ struct cg_strbuf text = {0};
+	_cleanup_free_ char *whole = NULL;
+	struct conn **conns;
+	struct loaded l;
+	size_t n = 0;
+
+	strbuf_add(&text, "connections:\n");
+	if (a)
+		strbuf_addf(&text, form, "a", a, 2, 2, "a.example");
+	if (b)
+		strbuf_addf(&text, form, "b", b, 3, 3, "b.example");
+	whole = strbuf_take(&text);
+	l = load_text(whole);
+	assert_good(&l);
+	conns = calloc(l.config->n_connections, sizeof(struct conn *));
+	assert_non_null(conns);
+	for (; n < l.config->n_connections; n++)
+		conns[n] = staged(&w->g, &l.config->connections[n]);
+	json_decref(apply_config(&w->g, l.config, conns, n));
+	cg_diags_done(&l.diags);
+}
+
+static void stop(struct main_world *w)
+{
+	for (size_t i = 0; i < w->g.n_conns; i++)
+		link_remove(w->g.conns[i]);
+}
+
+static void world_free(struct main_world *w)
+{
+	mtu_notes_done(&w->g);
+	for (size_t i = 0; i < w->g.n_conns; i++)
+		conn_free(w->g.conns[i]);
+	free(w->g.conns);
+	cg_config_free(w->g.config);
+	main_world_free(w);
+}
+
+static uint32_t mtu(const char *name)
+{
+	const struct device *d = device(name);
+
+	return d ? d->mtu : 0;
+}
+
+/* ---------------------------------------------------------------- what must hold */
+
+static void what_one_still_says_stays_when_another_does_not(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, mtu: 1300}", "{name: cg0, mtu: 1300}");
+	assert_int_equal(mtu("cg0"), 1300);
+	apply(w, "cg0", "{name: cg0, mtu: 1300}");
+	assert_int_equal(mtu("cg0"), 1300);
+	apply(w, "{name: cg0, mtu: 1320}", "{name: cg0, mtu: 1320}");
+	assert_int_equal(mtu("cg0"), 1320);
+	apply(w, "{name: cg0, mtu: 1320}", "cg0");
+	assert_int_equal(mtu("cg0"), 1320);
+	apply(w, "cg0", "cg0");
+	assert_int_equal(mtu("cg0"), CGK_LINK_MTU);
+	world_free(w);
+}
+
+static void what_only_the_one_said_that_goes_goes_with_it(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, mtu: 1300}", "cg0");
+	assert_int_equal(mtu("cg0"), 1300);
+	apply(w, NULL, "cg0");
+	assert_int_equal(mtu("cg0"), CGK_LINK_MTU);
+	apply(w, "{name: cg0, mtu: 1340}", "cg0");
+	assert_int_equal(mtu("cg0"), 1340);
+	apply(w, "{name: cg1, mtu: 1340}", "cg0");
+	assert_int_equal(mtu("cg0"), CGK_LINK_MTU);
+	assert_int_equal(mtu("cg1"), 1340);
+	apply(w, "{name: cg0, mtu: 1340}", "{name: cg0, mtu: 1340}");
+	apply(w, "{name: cg0, mtu: 1340}", NULL);
+	assert_int_equal(mtu("cg0"), 1340);
+	assert_null(device("cg1"));
+	stop(w);
+	assert_null(device("cg0"));
+	world_free(w);
+}
+
+static void one_that_was_there_before_keeps_its_own_with_auto(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	(void)device_new("cg0", 1380, false);
+	apply(w, "cg0", "{name: cg0, mtu: auto}");
+	assert_int_equal(mtu("cg0"), 1380);
+	apply(w, NULL, "cg0");
+	stop(w);
+	assert_int_equal(mtu("cg0"), 1380);
+	world_free(w);
+}
+
+static void one_that_was_there_before_gets_its_own_back(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	(void)device_new("cg0", 1380, false);
+	(void)device_new("cg1", 1390, false);
+	apply(w, "{name: cg0, mtu: 1300}", "cg0");
+	assert_int_equal(mtu("cg0"), 1300);
+	apply(w, "{name: cg0, mtu: 1310}", "cg0");
+	assert_int_equal(mtu("cg0"), 1310);
+	apply(w, "cg0", "cg0");
+	assert_int_equal(mtu("cg0"), 1380);
+	/* What is no longer ours to put back is not put back: it was changed by hand. */
+	device("cg0")->mtu = 1370;
+	apply(w, "cg0", NULL);
+	assert_int_equal(mtu("cg0"), 1370);
+	apply(w, "{name: cg0, mtu: 1300}", "cg0");
+	apply(w, NULL, "cg0");
+	assert_int_equal(mtu("cg0"), 1370);
+	apply(w, "{name: cg0, mtu: 1300}", NULL);
+	apply(w, "{name: cg1, mtu: 1300}", NULL);
+	assert_int_equal(mtu("cg0"), 1370);
+	assert_int_equal(mtu("cg1"), 1300);
+	stop(w);
+	assert_int_equal(mtu("cg1"), 1390);
+	world_free(w);
+}
+
+/* A planned restart: what the main before noted comes along. */
+static void one_that_was_there_before_gets_its_own_back_from_the_next(void **state _unused_)
+{
+	struct main_world *w = world_new();
+	uint32_t noted;
+
+	(void)device_new("cg0", 1380, false);
+	apply(w, "{name: cg0, mtu: 1300}", "cg0");
+	noted = mtu_noted(&w->g, "cg0");
+	assert_int_equal(noted, 1380);
+	world_free(w);
+
+	w = world_new();
+	(void)device_new("cg0", 1300, false);
+	mtu_note(&w->g, "cg0", noted);
+	mtu_note(&w->g, "cg0", noted);
+	mtu_note(&w->g, "cg1", 0);
+	apply(w, "{name: cg0, mtu: 1310}", "cg0");
+	assert_int_equal(mtu("cg0"), 1310);
+	stop(w);
+	assert_int_equal(mtu("cg0"), 1380);
+	world_free(w);
+}
+
+/* By a daemon that crashed. */
+static void one_of_ours_that_was_left_has_what_is_configured(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	(void)device_new("cg0", 1300, true);
+	apply(w, "cg0", NULL);
+	assert_int_equal(mtu("cg0"), CGK_LINK_MTU);
+	world_free(w);
+}
+
+/* Whether the device has 10.0.0.1/24. */
+static bool has_first(const char *name)
+{
+	struct device *d = device(name);
+	struct cg_prefix p;
+
+	assert_int_equal(cg_prefix_parse("10.0.0.1/24", &p), 0);
+	return d && address((uint32_t)(d - devices) + 1, &p);
+}
+
+static void an_address_stays_as_long_as_one_of_them_has_it(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "{name: cg0, addresses: [10.0.0.1/24]}");
+	assert_true(has_first("cg0"));
+	apply(w, "cg0", "{name: cg0, addresses: [10.0.0.1/24]}");
+	assert_true(has_first("cg0"));
+	apply(w, "cg0", "cg0");
+	assert_false(has_first("cg0"));
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "{name: cg0, addresses: [10.0.0.1/24]}");
+	apply(w, "cg0", "cg0");
+	assert_false(has_first("cg0"));
+	/* One that goes takes along what it alone had. */
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "cg0");
+	apply(w, NULL, "cg0");
+	assert_false(has_first("cg0"));
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "{name: cg0, addresses: [10.0.0.1/24]}");
+	apply(w, NULL, "{name: cg0, addresses: [10.0.0.1/24]}");
+	assert_true(has_first("cg0"));
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}", "cg0");
+	assert_true(has_first("cg0"));
+	apply(w, "{name: cg1, addresses: [10.0.0.1/24]}", "cg0");
+	assert_false(has_first("cg0"));
+	assert_true(has_first("cg1"));
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_one_still_says_stays_when_another_does_not),
+		cmocka_unit_test(what_only_the_one_said_that_goes_goes_with_it),
+		cmocka_unit_test(one_that_was_there_before_keeps_its_own_with_auto),
+		cmocka_unit_test(one_that_was_there_before_gets_its_own_back),
+		cmocka_unit_test(one_that_was_there_before_gets_its_own_back_from_the_next),
+		cmocka_unit_test(an_address_stays_as_long_as_one_of_them_has_it),
+		cmocka_unit_test(one_of_ours_that_was_left_has_what_is_configured),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
