@@ -5,8 +5,13 @@
  * Owns the rate limits: each kind has a token bucket, and what it leaves out is
  * counted and told by the next event of the kind that gets through. What a
  * stranger can provoke is allowed far less than what happens once in the life of an
- * object. All senders may run in softirq.
+ * object. Packets without an SA have to share theirs: each tunnel, or where there is none each
+ * destination, may ask for an event once a second, so that one flow does not use up what is for
+ * all. All senders may run in softirq.
  */
+#include <linux/jhash.h>
+#include <linux/net.h>
+#include <linux/timekeeping.h>
 #include "cert.h"
 #include "encap.h"
 #include "event.h"
@@ -19,12 +24,14 @@ struct rate {
 };
 
 static const struct rate provoked = { .burst = 32, .per_second = 16 };
+static const struct rate shared = { .burst = 128, .per_second = 64 };
 static const struct rate own = { .burst = 8192, .per_second = 4096 };
 
 static const struct rate *rate_of(enum certgate_event kind)
 {
 	switch (kind) {
 	case CERTGATE_EVENT_ACQUIRE:
+		return &shared;
 	case CERTGATE_EVENT_ENDPOINT:
 	case CERTGATE_EVENT_UNKNOWN_SPI:
 	case CERTGATE_EVENT_AUTH_FAILED:
@@ -98,14 +105,18 @@ struct event {
 	void *hdr;
 };
 
+static bool somebody_listens(struct cg_net *cgn)
+{
+	return cg_netlink_open() &&
+	       genl_has_listeners(&cg_genl_family, cgn->net, CG_MCGRP_EVENTS);
+}
+
 /* True: fill in the attributes, then finish(). */
 static bool begin(struct event *e, struct cg_net *cgn, enum certgate_event kind)
 {
 	e->cgn = cgn;
 	e->kind = kind;
-	if (!cg_netlink_open() ||
-	    !genl_has_listeners(&cg_genl_family, cgn->net, CG_MCGRP_EVENTS) ||
-	    !take_token(cgn, kind, &e->suppressed))
+	if (!somebody_listens(cgn) || !take_token(cgn, kind, &e->suppressed))
 		return false;
 	e->skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_ATOMIC);
 	if (!e->skb)
@@ -213,12 +224,53 @@ static int put_flow(struct sk_buff *skb, const struct cg_flow *flow)
 	return 0;
 }
 
-void cg_event_acquire(struct cg_net *cgn, int ifindex, const struct cg_tunnel *t,
+/*
+ * Where the destination of @flow has its mark in this second, which is @now. It has another one in
+ * the next, so that two that share one do so for no longer.
+ */
+static u16 *place_of(struct cg_net *cgn, int ifindex, const struct cg_flow *flow, u16 now)
+{
+	static u32 secret __read_mostly;
+	u32 hash;
+
+	net_get_random_once(&secret, sizeof(secret));
+	hash = jhash_2words(ifindex, now, secret);
+	if (flow->family == AF_INET)
+		hash = jhash_1word((__force u32)flow->dst.v4, hash);
+	else
+		hash = jhash2((const u32 *)&flow->dst.v6, sizeof(flow->dst.v6) / sizeof(u32), hash);
+	return &cgn->acquired[hash % CG_ACQUIRE_PLACES];
+}
+
+/*
+ * Has no packet of that tunnel or destination asked for an event in this second? The bucket is not
+ * asked first: where it is empty, flows of many packets would be those that wait for its next
+ * token. CPUs that ask at once may all hear yes, which the bucket bounds.
+ */
+static bool is_first(struct cg_net *cgn, int ifindex, struct cg_tunnel *t,
+		     const struct cg_flow *flow)
+{
+	u16 now = (u32)ktime_get_seconds() % U16_MAX + 1;	/* 0: never */
+	u16 *last = t ? &t->acquired : place_of(cgn, ifindex, flow, now);
+
+	if (READ_ONCE(*last) == now)
+		return false;
+	WRITE_ONCE(*last, now);
+	return true;
+}
+
+void cg_event_acquire(struct cg_net *cgn, int ifindex, struct cg_tunnel *t,
 		      const struct cg_flow *flow)
 {
 	struct event e;
 	int err;
 
+	if (!somebody_listens(cgn))
+		return;
+	if (!is_first(cgn, ifindex, t, flow)) {
+		give_back(cgn, CERTGATE_EVENT_ACQUIRE, 1);
+		return;
+	}
 	if (!begin(&e, cgn, CERTGATE_EVENT_ACQUIRE))
 		return;
 	err = nla_put_u32(e.skb, CERTGATE_A_EVENT_IFINDEX, ifindex);

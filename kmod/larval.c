@@ -250,6 +250,7 @@ static int file(struct cg_larval *l, u32 ms)
 	struct cg_net *cgn = l->cgn;
 	int err;
 
+	BUILD_BUG_ON(CG_MAX_TUNNEL_LARVALS > U8_MAX);	/* cg_tunnel.n_larvals */
 	if (cgn->n_larvals >= CG_MAX_LARVALS || t->n_larvals >= CG_MAX_TUNNEL_LARVALS)
 		return -ENOSPC;
 	err = rhashtable_lookup_insert_fast(&cgn->larvals, &l->node, params);

@@ -32,6 +32,9 @@ struct cg_event_limit {
 	u64 suppressed;
 };
 
+/* Destinations without a tunnel that are told in one second; a power of two. */
+#define CG_ACQUIRE_PLACES	256
+
 /* How many objects a namespace may hold; their memory is the caller's cgroup's. */
 #define CG_MAX_BINDINGS		65536
 #define CG_MAX_REVOKED		65536	/* fingerprints */
@@ -98,6 +101,8 @@ struct cg_net {
 	struct work_struct lease_work;
 
 	struct cg_event_limit events[__CERTGATE_EVENT_MAX];
+	/* when what has no tunnel was last asked for, see event.c; by packets, without a lock */
+	u16 acquired[CG_ACQUIRE_PLACES];
 };
 
 extern unsigned int cg_net_id;

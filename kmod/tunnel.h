@@ -86,7 +86,7 @@ struct cg_tunnel {
 	int underlay;			/* ifindex, 0: none */
 	u32 outer_mtu;			/* learned; 0: the route's. READ_ONCE */
 	u16 n_sas;			/* on @sas */
-	u16 n_larvals;			/* on @larvals; READ_ONCE without the lock */
+	u16 acquired;			/* last asked for, see event.c; by packets, under RCU */
 	unsigned long outer_mtu_until;	/* jiffies */
 
 	struct list_head sas;		/* struct cg_sa.by_tunnel, under cg_net.lock */
@@ -106,6 +106,7 @@ struct cg_tunnel {
 	u8 df;				/* enum certgate_df */
 	u8 ttl;				/* 0: namespace's default */
 	u8 n_local, n_remote;
+	u8 n_larvals;			/* on @larvals; READ_ONCE without the lock */
 	u16 flags;			/* enum certgate_tunnel_flags */
 	struct cg_selector ts[];	/* n_local, then n_remote */
 };

@@ -379,6 +379,53 @@ static void what_the_module_left_out_is_in_the_tables(void **state _unused_)
 	close_world(&w);
 }
 
+/* Another Child SA of the same configured child, as newer ones are made: in that tunnel. Its SAs are the kernel's with 100 more. */
+static void another_child(const struct world *w, uint64_t number, struct tunnel *t)
+{
+	const struct state_child k = {.number = number,
+				      .sa_in = SA_IN + 100,
+				      .sa_out = SA_OUT + 100,
+				      .remote = peer_at(4500)};
+
+	child_restored(child_find(&w->m->g, CHILD)->binding, t, &k);
+}
+
+static void the_kernel_ends_it(struct world *w, bool replaced)
+{
+	const struct cgk_event e = {.kind = CERTGATE_EVENT_SA_DEAD,
+				    .sa = SA_IN,
+				    .spi = 0xc0000001,
+				    .death = CERTGATE_SA_DEATH_LIFETIME};
+	const struct history *h = &w->m->c.history;
+
+	kevent_take(&w->m->g, &e);
+	main_world_said(w->m, "sa-dead", "SA c0000001");
+	assert_true((strstr(history_at(h, h->n - 1)->text, "replaced") != NULL) == replaced);
+	ike_hears(w, MSG_CHILD_DEAD);
+}
+
+/* One of several parts of a configured child dies: the others are newer, and for other networks. */
+static void what_dies_is_replaced_by_what_is_for_the_same_networks(void **state _unused_)
+{
+	struct tunnel *first;
+	struct world w;
+
+	set_up(&w);
+	first = child_find(&w.m->g, CHILD)->tunnel;
+	kernel.tunnel.id = TUNNEL + 1;
+	another_child(&w, CHILD + 1, make_tunnel(&w));
+	the_kernel_ends_it(&w, false);
+	child_del(&w.m->g, CHILD + 1, false);
+	another_child(&w, CHILD + 2, first);
+	the_kernel_ends_it(&w, true);
+	child_del(&w.m->g, CHILD + 2, false);
+	the_kernel_ends_it(&w, false);
+	/* By one whose networks are not quite the same: ike says which one sends. */
+	child_del(&w.m->g, CHILD, true);
+	the_kernel_ends_it(&w, true);
+	close_world(&w);
+}
+
 /* In UDP the VRF is its socket's, whatever that hears, and not known if that has gone meanwhile; raw ESP has come through one or not. */
 static void esp_that_is_nobodys_has_its_vrf(void **state _unused_)
 {
@@ -546,6 +593,7 @@ int main(void)
 		cmocka_unit_test(what_lost_events_said_is_in_the_tables),
 		cmocka_unit_test(tables_that_change_meanwhile_are_read_again),
 		cmocka_unit_test(what_the_module_left_out_is_in_the_tables),
+		cmocka_unit_test(what_dies_is_replaced_by_what_is_for_the_same_networks),
 		cmocka_unit_test(esp_that_is_nobodys_has_its_vrf),
 		cmocka_unit_test(a_move_that_the_module_did_not_tell_of_is_found),
 		cmocka_unit_test(a_move_during_a_restart_is_told_to_the_next_ike),

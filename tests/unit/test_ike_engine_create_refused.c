@@ -111,6 +111,100 @@ static void test_single_pair_required(void **state)
 	sim_free(s);
 }
 
+static bool no_selectors(const struct ike_payload *p)
+{
+	return p->type != IKE_PAYLOAD_TSI && p->type != IKE_PAYLOAD_TSR;
+}
+
+static void nowhere(struct ike_builder *b)
+{
+	struct ike_ts ts;
+
+	assert_int_equal(ike_ts_from_prefix((const uint8_t[]){203, 0, 113, 0}, 4, 24, &ts), 0);
+	ike_build_ts(b, IKE_PAYLOAD_TSI, &ts, 1);
+	ike_build_ts(b, IKE_PAYLOAD_TSR, &ts, 1);
+}
+
+static bool no_error(const struct ike_payload *p)
+{
+	return p->type != IKE_PAYLOAD_NOTIFY ||
+	       ike_load_u16(p->body.data + 2) != IKE_N_TS_UNACCEPTABLE;
+}
+
+static void one_pair(struct ike_builder *b)
+{
+	ike_build_notify(b, IKE_N_SINGLE_PAIR_REQUIRED, IKE_VIEW_NONE);
+}
+
+/* The peer wants pairs, in IKE_AUTH too: what it would take it does not get, and it answers as one who wants one. */
+static enum sim_verdict pairs_alone_tap(struct sim *s, struct sim_packet *p)
+{
+	static struct sim_opened opened;
+	const struct ike_content *c = &opened.content;
+	unsigned *asked = s->tap_ctx;
+
+	if (!sim_open(s, p, &opened) || !opened.sa ||
+	    opened.msg.header.exchange != IKE_EXCHANGE_AUTH)
+		return refuse_tap(s, p);
+	if (ike_header_is_response(&opened.msg.header)) {
+		if (!ike_content_notify(c, IKE_N_TS_UNACCEPTABLE, 0))
+			return SIM_PASS;
+		sim_reseal(s, p, &opened, no_error, one_pair);
+		return SIM_DROP;
+	}
+	(*asked)++;
+	if (c->tsi.data[0] == 1)
+		return SIM_PASS;
+	sim_reseal(s, p, &opened, no_selectors, nowhere);
+	return SIM_DROP;
+}
+
+/* It is of the IKE SA in which it was said: to the next one all is offered, and who still wants pairs is asked for one at once. */
+static void test_single_pair_required_no_more(void **state)
+{
+	struct sim *s = sim_new(12);
+	struct sim_node *a, *b;
+	struct ik_slot *slot;
+	unsigned asked = 0;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	two_ranges(&a->conns[0], false);
+	two_ranges(&b->conns[0], true);
+	sim_connect(s, a, b);
+	refuses(b, IKE_N_SINGLE_PAIR_REQUIRED, 100);
+	end_child(s, a);
+	sim_run(s, 20 * SIM_S);
+	assert_int_equal(sim_count(a, 1).child.n_local_ts, 1);
+	s->tap_ctx = &asked;
+	s->tap = pairs_alone_tap;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, SIM_S);
+	assert_int_equal(asked, 1);
+	assert_int_equal(sim_count(a, 1).child.n_local_ts, 1);
+	assert_int_equal(sim_count(a, 1).up, 1);
+	assert_int_equal(sim_reports(a, "child-single-pair"), 2);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_reports(a, "child-single-pair"), 2);
+	/* The peer has another configuration now. */
+	s->tap = NULL;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_int_equal(sim_count(a, 1).child.n_local_ts, 2);
+	assert_int_equal(sim_count(a, 1).child.n_remote_ts, 2);
+	assert_int_equal(sim_reports(a, "child-single-pair"), 2);
+	/* Nor does it hold where it is the other side that begins the next one. */
+	slot = ik_slot_of(ik_conn_find(b->engine, 1), 0);
+	slot->one_pair = true;
+	assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	assert_false(slot->one_pair);
+	sim_free(s);
+}
+
 /* A peer that makes Child SAs in IKE_AUTH alone: new keys come by a new authentication, without a gap. */
 static void test_no_additional_sas(void **state)
 {
@@ -326,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_single_pair_required),
+		cmocka_unit_test(test_single_pair_required_no_more),
 		cmocka_unit_test(test_no_additional_sas),
 		cmocka_unit_test(test_temporary_failure_is_waited_out),
 		cmocka_unit_test(test_temporary_failure_that_goes_on_is_told),

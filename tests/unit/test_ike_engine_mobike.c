@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ike/state.h"
+#include "lib/sim_open.h"
 #include "lib/sim_restart.h"
 
 /* a: initiator without a fixed address; b: takes it from anywhere. */
@@ -299,6 +300,37 @@ static void test_mappings_that_change_on_a_network_that_loses(void **state)
 	}
 }
 
+/* Errors that the second node answers with. */
+static struct {
+	unsigned n;
+	uint16_t type;
+} refused;
+
+static enum sim_verdict refused_tap(struct sim *s, struct sim_packet *p)
+{
+	static struct sim_opened opened;
+	const struct ike_notify *error;
+
+	if (p->esp || !sim_open(s, p, &opened) || opened.from != s->nodes->next ||
+	    opened.msg.header.exchange != IKE_EXCHANGE_INFORMATIONAL ||
+	    !ike_header_is_response(&opened.msg.header))
+		return SIM_PASS;
+	error = ike_content_error(&opened.content);
+	if (error) {
+		refused.n++;
+		refused.type = error->type;
+		assert_int_equal(error->data.len, 0);
+		assert_int_equal(error->spi.len, 0);
+	}
+	return SIM_PASS;
+}
+
+static void look_for_refusals(struct sim *s)
+{
+	memset(&refused, 0, sizeof(refused));
+	s->tap = refused_tap;
+}
+
 static void test_the_responder_has_the_last_word(void **state)
 {
 	struct sim_node *a, *b;
@@ -307,11 +339,15 @@ static void test_the_responder_has_the_last_word(void **state)
 	(void)state;
 	b->conns[0].config.remote = sim_endpoint("192.0.2.1", 500);
 	sim_connect(s, a, b);
+	look_for_refusals(s);
 	sim_node_move(a, "192.0.2.77");
 	sim_run(s, 20 * SIM_S);
 	assert_true(sim_reports(b, "move-refused") > 0);
 	assert_true(sim_reports(a, "move-refused") > 0);
 	assert_non_null(strstr(sim_report(b, "move-refused")->text, "192.0.2.77"));
+	assert_true(refused.n > 0);
+	assert_int_equal(refused.type, IKE_N_UNACCEPTABLE_ADDRESSES);
+	s->tap = NULL;
 	/* Back where it may be, it connects anew. */
 	sim_node_move(a, "192.0.2.1");
 	sim_run(s, 120 * SIM_S);
@@ -351,29 +387,48 @@ static void ask(struct sim_node *n, void (*build)(struct sim_node *n, struct ike
 	assert_int_equal(ik_exchange_send(x, &b), 0);
 }
 
+/* What a says of its address and b's: as they are, and then not; a payload that is too short has none of them. */
+static struct {
+	uint8_t data[12];
+	size_t len;
+} no_nats;
+
 static void update_without_nat(struct sim_node *n, struct ike_builder *b)
 {
-	/* Addresses and ports as they are not. */
-	static const uint8_t data[12] = {10, 1, 1, 1, 198, 51, 100, 1, 0x11, 0x94, 0x11, 0x94};
-
 	(void)n;
 	ike_build_notify(b, IKE_N_UPDATE_SA_ADDRESSES, IKE_VIEW_NONE);
-	ike_build_notify(b, IKE_N_NO_NATS_ALLOWED, IKE_VIEW(data, sizeof(data)));
+	ike_build_notify(b, IKE_N_NO_NATS_ALLOWED, IKE_VIEW(no_nats.data, no_nats.len));
 }
 
+/* Section 3.9: source, destination, source port, destination port; each of which a NAT may have changed. */
 static void test_a_nat_where_none_is_allowed_changes_nothing(void **state)
 {
-	struct sim_node *a, *b;
-	struct sim *s = pair_up(6, &a, &b);
+	static const uint8_t as_it_is[12] = {192, 0, 2,	   77,	 198,  51,
+					     100, 1, 0x11, 0x94, 0x11, 0x94};
 
 	(void)state;
-	sim_connect(s, a, b);
-	sim_node_move(a, "192.0.2.77");
-	sa_of(a)->local = sim_endpoint("192.0.2.77", 4500);
-	ask(a, update_without_nat);
-	sim_run(s, SIM_S);
-	assert_true(at(sim_count(b, 1).last.remote, "192.0.2.1"));
-	sim_free(s);
+	for (unsigned i = 0; i <= sizeof(as_it_is) + 1; i++) {
+		struct sim_node *a, *b;
+		struct sim *s = pair_up(6, &a, &b);
+		bool good = i == sizeof(as_it_is);
+
+		sim_connect(s, a, b);
+		look_for_refusals(s);
+		sim_node_move(a, "192.0.2.77");
+		sa_of(a)->local = sim_endpoint("192.0.2.77", 4500);
+		memcpy(no_nats.data, as_it_is, sizeof(as_it_is));
+		no_nats.len = i > sizeof(as_it_is) ? 8 : sizeof(as_it_is);
+		if (i < sizeof(as_it_is))
+			no_nats.data[i] ^= 1;
+		ask(a, update_without_nat);
+		sim_run(s, SIM_S);
+		assert_int_equal(refused.n > 0, !good);
+		if (!good)
+			assert_int_equal(refused.type, IKE_N_UNEXPECTED_NAT_DETECTED);
+		assert_true(at(sim_count(b, 1).last.remote, good ? "192.0.2.77" : "192.0.2.1"));
+		assert_int_equal(sim_reports(b, "moved"), good);
+		sim_free(s);
+	}
 }
 
 /* A peer that says where it is, and is not there, is found out. */

@@ -126,6 +126,23 @@ static void a_higher_major_version_is_answered_a_lower_one_not(void **state)
 	assert_int_equal(ike_header_parse(raw, 28, &back, &fault), 0);
 }
 
+/* Section 3.1: the bits marked X, and that for a version beyond the header's. */
+static void reserved_flags_are_ignored(void **state)
+{
+	struct ike_header h = test_header(IKE_EXCHANGE_SA_INIT, 7, false), back;
+	uint8_t raw[28];
+
+	(void)state;
+	h.length = 28;
+	for (unsigned flags = 0; flags < 256; flags++) {
+		h.flags = (uint8_t)flags;
+		ike_header_write(raw, &h);
+		assert_int_equal(ike_header_parse(raw, 28, &back, NULL), 0);
+		assert_int_equal(ike_header_is_response(&back), (flags & 0x20) != 0);
+		assert_int_equal(ike_header_from_initiator(&back), (flags & 0x08) != 0);
+	}
+}
+
 /* --- whole messages --- */
 
 static void every_payload_is_read_as_it_was_built(void **state)
@@ -641,6 +658,7 @@ int main(void)
 		cmocka_unit_test(the_header_is_read_as_it_was_written),
 		cmocka_unit_test(headers_that_cannot_be_are_dropped_without_an_answer),
 		cmocka_unit_test(a_higher_major_version_is_answered_a_lower_one_not),
+		cmocka_unit_test(reserved_flags_are_ignored),
 		cmocka_unit_test(every_payload_is_read_as_it_was_built),
 		cmocka_unit_test(a_message_cut_anywhere_is_refused),
 		cmocka_unit_test(flipped_bits_never_lead_beyond_the_message),

@@ -38,15 +38,18 @@ static void tell_child(struct gateway *g, enum msg_type type, const struct child
 	(void)channel_send(ike_channel(g), &m, -EBADF);
 }
 
-/* Whether its connection has another one for the same networks: newer ones stand first. */
+/*
+ * Whether its connection has another one for the same networks, or ike has said that another one sends. Newer ones stand first; one of the same configured
+ * child may be for other networks, and is then in another tunnel.
+ */
 static bool is_replaced(const struct child *k)
 {
 	for (const struct child *n = LIST_FIRST(&k->conn->children); n && n != k;
 	     n = LIST_NEXT(n, of_conn)) {
-		if (n->index == k->index)
+		if (n->tunnel == k->tunnel)
 			return true;
 	}
-	return false;
+	return k->sa_out == 0;
 }
 
 static void on_sa_event(struct gateway *g, const struct cgk_event *e)

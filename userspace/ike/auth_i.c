@@ -429,7 +429,9 @@ void ik_auth_judged(struct ik_sa *sa, const struct ike_verify_answer *a)
 	if (!child) {
 		; /* childless: they follow now */
 	} else if (r < 0) {
-		ik_child_failed(sa->conn, child->index, 0);
+		/* What is wanted instead is asked for at once. */
+		if (r == -EPROTO || !ik_child_single_pair(child, &content))
+			ik_child_failed(sa->conn, child->index, 0);
 		if (r == -EPROTO)
 			ik_child_close(child);
 		else

@@ -21,7 +21,8 @@ void ik_child_offer(struct ik_child *child, struct ike_builder *b, enum ike_ke_u
 	if (!child->ts) {
 		const struct ike_child_config *k = &c->children[child->index];
 		const struct ik_slot *slot = ik_slot_of(child->conn, child->index);
-		bool one_pair = slot && slot->one_pair;
+		/* Said in an IKE SA before this one: IKE_AUTH asks for all. */
+		bool one_pair = slot && slot->one_pair && !child->initial;
 
 		(void)ik_child_set_ts(child, k->local_ts, one_pair ? 1 : k->n_local_ts,
 				      k->remote_ts, one_pair ? 1 : k->n_remote_ts);
@@ -51,6 +52,14 @@ static void report_one_pair(const struct ik_child *child)
 		ike_ts_list_format(child->ts, child->n_local, local, sizeof(local)),
 		ike_ts_list_format(child->ts + child->n_local, child->n_remote, remote,
 				   sizeof(remote)));
+}
+
+bool ik_child_single_pair(const struct ik_child *child, const struct ike_content *content)
+{
+	const struct ike_notify *error = ike_content_error(content);
+
+	return error && error->type == IKE_N_SINGLE_PAIR_REQUIRED &&
+	       (child->n_local > 1 || child->n_remote > 1);
 }
 
 /* The peer does not want this Child SA. */

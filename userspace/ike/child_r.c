@@ -116,6 +116,27 @@ static int fault_set(struct ike_fault *fault, uint16_t type, const char *text, i
 	return r;
 }
 
+/* Those that a tunnel has no room for are left out: the first ones, with the packet's among them, stay (section 2.9). Whether there were any. */
+static bool cut(struct ik_sa *sa, int index, const struct ik_child *old, struct ike_ts_list *local,
+		struct ike_ts_list *remote)
+{
+	const size_t n_local = local->n, n_remote = remote->n;
+
+	local->n = MIN(n_local, (size_t)IKE_MAX_CHILD_TS);
+	remote->n = MIN(n_remote, (size_t)IKE_MAX_CHILD_TS);
+	if (local->n == n_local && remote->n == n_remote)
+		return false;
+	/* A peer that asks for all of them again when it rekeys is answered as before. */
+	if (!old)
+		ik_report(
+			sa->e, sa->conn, &sa->remote, IKE_WARNING, "child-narrowed",
+			"have the peer ask for fewer networks, or in several Child SAs",
+			"the peer asks for %zu local and %zu remote networks in Child SA %s: the first %d a side go through it, the others do not",
+			n_local, n_remote, sa->conn->config->c.children[index].name,
+			IKE_MAX_CHILD_TS);
+	return true;
+}
+
 int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ike_ke_use ke_use,
 		    uint16_t sent_ke, const struct ik_child *old, struct ike_choice *ret_choice,
 		    bool *ret_narrowed, struct ik_child **ret, struct ike_fault *fault)
@@ -152,14 +173,15 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 		return fault_set(fault, IKE_N_TS_UNACCEPTABLE, "no common traffic selectors",
 				 -ENOENT);
 	}
+	if (cut(sa, index, old, &local, &remote))
+		*ret_narrowed = true;
 	/* Ours to refuse: whoever installs it would take it for an attack. */
 	if (!ike_ts_list_installable(local.ts, local.n, IKE_MAX_CHILD_TS) ||
 	    !ike_ts_list_installable(remote.ts, remote.n, IKE_MAX_CHILD_TS)) {
 		ik_report(
 			sa->e, sa->conn, &sa->remote, IKE_ERROR, "child-ts-unacceptable",
-			"have the peer ask for fewer networks, and without OPAQUE ports",
-			"what the peer asks for leaves %zu local and %zu remote selectors: %d a side can be installed, and none with OPAQUE ports",
-			local.n, remote.n, IKE_MAX_CHILD_TS);
+			"have the peer ask for networks without OPAQUE ports",
+			"the peer asks for selectors with OPAQUE ports, which no tunnel can have");
 		return fault_set(fault, IKE_N_TS_UNACCEPTABLE, "not to be installed", -ENOENT);
 	}
 	child = ik_child_new(sa, (uint32_t)index);

@@ -401,6 +401,9 @@ void ik_sa_up(struct ik_sa *sa)
 	char remote[CG_ENDPOINT_SIZE], suite[IKE_SUITE_TEXT];
 	struct ik_conn *conn = sa->conn;
 
+	/* The peer may have another configuration by now. */
+	for (uint32_t i = 0; i < conn->config->c.n_children; i++)
+		conn->slots[i].one_pair = false;
 	/* With a new IKE SA each side asks for its own. */
 	if (!ik_conn_established(conn))
 		ik_parts_clear(conn);

@@ -94,7 +94,7 @@ struct ik_slot {
 	unsigned failures;
 	bool wanted; /* asked for by traffic or an operator */
 	bool in_way; /* what there is of it has selectors beside which the kernel took no others */
-	bool one_pair; /* the peer answered SINGLE_PAIR_REQUIRED: the first selector of each side */
+	bool one_pair; /* the peer answered SINGLE_PAIR_REQUIRED in this IKE SA: the first selector of each side */
 };
 
 /*
@@ -780,6 +780,8 @@ void ik_child_offer(struct ik_child *child, struct ike_builder *b, enum ike_ke_u
 int ik_child_answered(struct ik_child *child, const struct ik_config *config,
 		      enum ike_ke_use ke_use, uint16_t first_ke, const struct ike_content *content,
 		      struct ike_choice *ret);
+/* Whether the peer did not choose as it wants one pair of networks in each: the next one has one (section 2.9). */
+bool ik_child_single_pair(const struct ik_child *child, const struct ike_content *content);
 
 /* child_r.c: we are asked */
 void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
