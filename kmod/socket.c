@@ -308,6 +308,18 @@ static void lose(struct cg_socket *s)
 	move_out(s);
 	set_orphan(s, true);
 	s->pause = 0;
+	/*
+	 * Who has seen no orphan finds the user's socket. Only when all of these are done can
+	 * another one be bound beside it, or it leave its port.
+	 */
+	if (s->users)
+		synchronize_net();
+	/*
+	 * Ours is bound beside it, as its user's sockets could be that are for sharing; nobody
+	 * else can change a closed one.
+	 */
+	if (sock_flag(s->leaving, SOCK_DEAD))
+		s->leaving->sk_reuseport = true;
 	if (s->users)
 		try_own(s);
 	cg_event_socket_lost(s);
@@ -329,11 +341,6 @@ static void depart_work(struct work_struct *work)
 	s = is_ours(sk) ? rcu_dereference_protected(__sk_user_data(sk),
 						    lockdep_is_held(&cgn->lock)) : NULL;
 	if (s && s->sk == sk) {
-		/*
-		 * Ours is bound beside it, as its user's sockets could be that are for sharing;
-		 * nobody else can change a closed one.
-		 */
-		sk->sk_reuseport = true;
 		lose(s);
 		watch_soon(s, 0);
 	}
