@@ -33,8 +33,11 @@
 
 #define ENCAP_TYPE	1	/* none of the UDP_ENCAP_* that others look for */
 
-/* Our own socket could not be bound: until it is tried again, the first time and at last. */
-#define RETRY_FIRST	(HZ / 8)
+/*
+ * Our own socket could not be bound: until it is tried again, the first time and at last. What is
+ * in its way may be another socket of a process that is ending, and go any moment.
+ */
+#define RETRY_FIRST	1
 #define RETRY_LAST	(8 * HZ)
 
 static void watch_work(struct work_struct *work);
@@ -325,6 +328,25 @@ static void lose(struct cg_socket *s)
 	cg_event_socket_lost(s);
 }
 
+/*
+ * The sockets of a user who ends are closed one by one, and may overlap, as those of any device and
+ * of a VRF do: what takes the place of another one can be bound now that @s is not in its way.
+ */
+static void try_others(const struct cg_socket *s)
+{
+	struct cg_socket *other;
+	unsigned long id;
+
+	xa_for_each(&s->cgn->sockets, id, other) {
+		if (other == s || other->port != s->port ||
+		    !other->users || !other->orphan || other->own)
+			continue;
+		other->pause = 0;
+		try_own(other);
+		watch_soon(other, 0);
+	}
+}
+
 struct departure {
 	struct work_struct work;
 	struct sock *sk;
@@ -342,6 +364,7 @@ static void depart_work(struct work_struct *work)
 						    lockdep_is_held(&cgn->lock)) : NULL;
 	if (s && s->sk == sk) {
 		lose(s);
+		try_others(s);
 		watch_soon(s, 0);
 	}
 	mutex_unlock(&cgn->lock);
