@@ -187,6 +187,16 @@ void cg_socket_flush(struct cg_net *cgn, bool all)
 	mutex_unlock(&cgn->lock);
 }
 
+/*
+ * Who could bind beside the user's socket can bind beside this one, and so can the same user, with
+ * SO_REUSEPORT, who comes to take it over; nobody else.
+ */
+static void share(const struct cg_socket *s, struct sock *sk)
+{
+	sk->sk_reuse = s->reuse ? SK_CAN_REUSE : SK_NO_REUSE;
+	sk->sk_reuseport = true;
+}
+
 static int bind_own(struct cg_socket *s, struct socket *sock)
 {
 	struct sockaddr_in6 sin6 = {
@@ -205,19 +215,20 @@ static int bind_own(struct cg_socket *s, struct socket *sock)
 		if (err)
 			return err;
 	}
-	/*
-	 * Who could bind beside the user's socket can bind beside this one, and so can the same
-	 * user, with SO_REUSEPORT, who comes to take it over; nobody else.
-	 */
-	sk->sk_reuse = s->reuse ? SK_CAN_REUSE : SK_NO_REUSE;
-	sk->sk_reuseport = true;
+	/* a user who has taken his socket back is to have what it gets, all of it */
+	if (!s->taken_back)
+		share(s, sk);
 	SOCK_INODE(sock)->i_uid = s->uid;
 	sk->sk_uid = s->uid;
 	if (s->family == AF_INET6) {
 		sk->sk_ipv6only = s->v6only;
-		return kernel_bind(sock, (struct sockaddr *)&sin6, sizeof(sin6));
+		err = kernel_bind(sock, (struct sockaddr *)&sin6, sizeof(sin6));
+	} else {
+		err = kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
 	}
-	return kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
+	if (!err)
+		share(s, sk);
+	return err;
 }
 
 /*
@@ -318,10 +329,11 @@ static void lose(struct cg_socket *s)
 	if (s->users)
 		synchronize_net();
 	/*
-	 * Ours is bound beside it, as its user's sockets could be that are for sharing; nobody
-	 * else can change a closed one.
+	 * Ours is bound beside a closed one, which nobody else can change, as its user's sockets
+	 * could be that are for sharing. Beside one that is changed it never is.
 	 */
-	if (sock_flag(s->leaving, SOCK_DEAD))
+	s->taken_back = !sock_flag(s->leaving, SOCK_DEAD);
+	if (!s->taken_back)
 		s->leaving->sk_reuseport = true;
 	if (s->users)
 		try_own(s);
