@@ -24,6 +24,7 @@
 #include <linux/net.h>
 #include <linux/udp.h>
 #include <net/inet_sock.h>
+#include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/udp.h>
 #include <net/udp_tunnel.h>
@@ -218,6 +219,8 @@ static int bind_own(struct cg_socket *s, struct socket *sock)
 	/* a user who has taken his socket back is to have what it gets, all of it */
 	if (!s->taken_back)
 		share(s, sk);
+	/* the address may be away for a moment, with its link or until no duplicate is found */
+	ip_sock_set_freebind(sk);
 	SOCK_INODE(sock)->i_uid = s->uid;
 	sk->sk_uid = s->uid;
 	if (s->family == AF_INET6) {
