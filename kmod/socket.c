@@ -62,16 +62,36 @@ static void watch_soon(struct cg_socket *s, unsigned long delay)
 	mod_delayed_work(cg_wq, &s->watch, delay);
 }
 
+/* @sk's user data are others' too, who take this lock alone: maps of programs. */
+static int claim(struct cg_socket *s, struct sock *sk)
+{
+	int err = -EBUSY;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	if (!rcu_access_pointer(__sk_user_data(sk))) {
+		rcu_assign_sk_user_data(sk, s);
+		err = 0;
+	}
+	write_unlock_bh(&sk->sk_callback_lock);
+	return err;
+}
+
+static void disclaim(struct sock *sk)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	rcu_assign_sk_user_data(sk, NULL);
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
 /*
- * @sk is to serve @s; the reference that is taken is for the caller to keep. @destroy: is called
- * when it is closed. Under cg_net.lock and the socket's.
+ * @sk, which was claimed, is to serve; the reference that is taken is for the caller to keep.
+ * @destroy: is called when it is closed. Under cg_net.lock and the socket's.
  */
-static void hook(struct cg_socket *s, struct sock *sk, void (*destroy)(struct sock *sk))
+static void hook(struct sock *sk, void (*destroy)(struct sock *sk))
 {
 	struct udp_sock *up = udp_sk(sk);
 
 	sock_hold(sk);
-	rcu_assign_sk_user_data(sk, s);
 	WRITE_ONCE(up->encap_destroy, destroy);
 	WRITE_ONCE(up->encap_err_lookup, cg_encap_err_lookup);
 	WRITE_ONCE(up->encap_rcv, cg_encap_rcv);
@@ -97,7 +117,7 @@ static void unhook(struct sock *sk)
 	cmpxchg(&up->encap_destroy, encap_destroy, NULL);
 	cmpxchg(&up->encap_err_lookup, cg_encap_err_lookup, NULL);
 	smp_wmb();	/* who finds the user data gone finds all of it gone */
-	rcu_assign_sk_user_data(sk, NULL);
+	disclaim(sk);
 }
 
 /*
@@ -250,8 +270,14 @@ static int make_own(struct cg_socket *s)
 		return err;
 	sk = sock->sk;
 	lock_sock(sk);
-	hook(s, sk, NULL);
+	err = claim(s, sk);
+	if (!err)
+		hook(sk, NULL);
 	release_sock(sk);
+	if (err) {
+		sock_release(sock);
+		return err;
+	}
 	WRITE_ONCE(s->own, sock);
 	err = bind_own(s, sock);
 	if (err) {
@@ -555,7 +581,7 @@ static int check_socket(struct sock *sk, struct cg_net *cgn, struct netlink_ext_
 	if (sock_flag(sk, SOCK_DEAD))
 		return -EBADF;
 	if (READ_ONCE(up->encap_type) || READ_ONCE(up->encap_rcv) ||
-	    READ_ONCE(up->gro_receive) || rcu_access_pointer(__sk_user_data(sk))) {
+	    READ_ONCE(up->gro_receive)) {
 		NL_SET_ERR_MSG(extack, "the socket has an encapsulation already");
 		return -EBUSY;
 	}
@@ -613,6 +639,11 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 		goto out_free;
 	describe(fresh, sk);
 	old = find_orphan(cgn, sk);
+	err = claim(old ?: fresh, sk);
+	if (err) {
+		NL_SET_ERR_MSG(extack, "the socket's user data are somebody else's");
+		goto out_free;
+	}
 	if (old) {
 		/* same ID; the old one goes when the new one is on duty */
 		struct cg_socket gone = { .cgn = cgn };
@@ -628,7 +659,7 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 		old->reuse = fresh->reuse;
 		WRITE_ONCE(old->uid, fresh->uid);
 		WRITE_ONCE(old->own, NULL);
-		hook(old, sk, encap_destroy);
+		hook(sk, encap_destroy);
 		old->sk = sk;
 		set_orphan(old, false);
 		detach(&gone);
@@ -639,18 +670,20 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 	}
 	err = -ENOSPC;
 	if (cgn->n_sockets >= CG_MAX_SOCKETS)
-		goto out_free;
+		goto out_claim;
 	err = xa_alloc_cyclic(&cgn->sockets, &fresh->id, fresh, xa_limit_31b,
 			      &cgn->next_socket, GFP_KERNEL_ACCOUNT);
 	if (err < 0)
-		goto out_free;
+		goto out_claim;
 	cgn->n_sockets++;
-	hook(fresh, sk, encap_destroy);
+	hook(sk, encap_destroy);
 	fresh->sk = sk;
 	cg_intake_on(cgn, fresh->port);
 	watch_soon(fresh, HZ);
 	*ret_s = fresh;
 	return 0;
+out_claim:
+	disclaim(sk);
 out_free:
 	kfree(fresh);
 	return err;
