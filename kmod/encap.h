@@ -29,7 +29,7 @@ struct cg_socket {
 	__be16 port;
 	union cg_ip local;		/* any: all addresses */
 
-	/* what our own takes over from the user's; @v6only, @uid: READ_ONCE without the lock */
+	/* what our own takes over from the user's; @uid: READ_ONCE without the lock */
 	bool v6only, reuse;
 	int bound_if;
 	kuid_t uid;

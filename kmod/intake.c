@@ -12,7 +12,10 @@
  *
  * While a user's socket has gone and none was handed over in its place, what is for an SA whose
  * tunnel uses it is taken if UDP would find nobody, or a socket that may be handed over: see
- * orphan_of().
+ * orphan_of(). What cannot be taken is lost as long as no socket of ours is bound: a train whose
+ * type is not SKB_GSO_UDP_L4 alone (it came from a virtual machine, say), that has two SPIs or more
+ * packets than a burst; IPv6 with an extension header before UDP; what is for an SPI whose SA is
+ * still to come (larval.h). So is everything where the kernel has no netfilter.
  *
  * The hook runs in an RCU read section, and sockets are detached before a grace
  * period is waited for: a struct cg_socket that is found here stays while we are.

@@ -12,8 +12,9 @@
  * No packet is lost when one takes the place of another: both serve for as long as both have the
  * port. encap_destroy comes before a closed socket leaves its port, and is kept until ours has it.
  * Where that cannot be, and when the next user has bound his socket but has not handed it over
- * yet, the intake takes what is for tunnels (struct cg_socket.orphan). ICMP errors about our ESP
- * are not heard as long as no socket of ours has the port.
+ * yet, the intake takes what is for tunnels (struct cg_socket.orphan), with exceptions that it
+ * names (intake.c). ICMP errors about our ESP are not heard as long as no socket of ours has the
+ * port.
  *
  * A user can keep his socket's lock for ever: a sender that waits for room in its buffer, or for
  * a page that somebody else provides, has it meanwhile. So nobody waits for it here: neither
@@ -485,7 +486,7 @@ int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union 
 	if (s->port != port)
 		return 0;
 	if (s->family == AF_INET6 && family == AF_INET) {
-		if (READ_ONCE(s->v6only))
+		if (s->v6only)
 			return 0;
 		if (ipv6_addr_v4mapped(&s->local.v6))
 			return s->local.v6.s6_addr32[3] == local->v4 ? 2 : 0;
@@ -534,13 +535,14 @@ static void describe(struct cg_socket *s, struct sock *sk)
 	s->uid = sock_i_uid(sk);
 }
 
-/* Is @sk bound to the address, and hears it the device, that the user's socket was? */
+/* Is @sk bound to the address, and hears it the device and families, that the user's socket was? */
 static bool is_bound_as(const struct cg_socket *s, const struct sock *sk)
 {
 	if (sk->sk_family != s->family || READ_ONCE(sk->sk_bound_dev_if) != s->bound_if)
 		return false;
 	if (s->family == AF_INET6)
-		return ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &s->local.v6);
+		return sk->sk_ipv6only == s->v6only &&
+		       ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &s->local.v6);
 	return inet_sk(sk)->inet_rcv_saddr == s->local.v4;
 }
 
@@ -561,11 +563,6 @@ static int check_socket(struct sock *sk, struct cg_net *cgn, struct netlink_ext_
 {
 	const struct udp_sock *up = udp_sk(sk);
 
-	if (sk->sk_protocol != IPPROTO_UDP || sk->sk_type != SOCK_DGRAM ||
-	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)) {
-		NL_SET_ERR_MSG(extack, "not a UDP socket");
-		return -EPROTONOSUPPORT;
-	}
 	if (sock_net(sk) != cgn->net) {
 		NL_SET_ERR_MSG(extack, "the socket is in another network namespace");
 		return -EXDEV;
@@ -654,10 +651,8 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 		} else if (old->sk) {
 			move_out(old);
 		}
-		/* the intake reads them of an orphan */
-		WRITE_ONCE(old->v6only, fresh->v6only);
 		old->reuse = fresh->reuse;
-		WRITE_ONCE(old->uid, fresh->uid);
+		WRITE_ONCE(old->uid, fresh->uid);	/* the intake reads it of an orphan */
 		WRITE_ONCE(old->own, NULL);
 		hook(sk, encap_destroy);
 		old->sk = sk;

@@ -67,6 +67,13 @@ static int reply_socket(struct genl_info *info, const struct cg_socket *s)
 	return genlmsg_reply(reply, info);
 }
 
+/* What it is stays: no lock. */
+static bool is_udp(const struct sock *sk)
+{
+	return sk && sk->sk_protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM &&
+	       (sk->sk_family == AF_INET || sk->sk_family == AF_INET6);
+}
+
 int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cg_net *cgn = cg_net(genl_info_net(info));
@@ -85,6 +92,12 @@ int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	}
 	sk = sock->sk;
+	if (!is_udp(sk)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_FD],
+				    "not a UDP socket");
+		err = -EPROTONOSUPPORT;
+		goto out;
+	}
 	locked = lock_sock_soon(sk);
 	mutex_lock(&cgn->lock);
 	err = cgn->exiting ? -ENODEV : cg_socket_take_over(cgn, sk, locked, info->extack, &s);
@@ -97,6 +110,7 @@ int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_unlock(&cgn->lock);
 	if (locked)
 		release_sock(sk);
+out:
 	sockfd_put(sock);
 	return err;
 }
