@@ -115,34 +115,37 @@ out:
 	return err;
 }
 
-/* The socket that the request names by ID; under cg_net.lock. */
-static struct cg_socket *requested(struct genl_info *info, struct cg_net *cgn)
+/* The socket that the request names by ID, with cg_net.lock; if there is none, without. */
+static struct cg_socket *lock_requested(struct genl_info *info)
 {
-	struct cg_socket *s = cg_socket_find(cgn, nla_get_u32(info->attrs[CERTGATE_A_SOCKET_ID]));
+	struct cg_net *cgn = cg_net(genl_info_net(info));
+	struct cg_socket *s;
 
-	if (!s)
-		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
-				    "no such socket");
-	return s;
+	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
+		return ERR_PTR(-EINVAL);
+	mutex_lock(&cgn->lock);
+	s = cg_socket_find(cgn, nla_get_u32(info->attrs[CERTGATE_A_SOCKET_ID]));
+	if (s)
+		return s;
+	mutex_unlock(&cgn->lock);
+	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID], "no such socket");
+	return ERR_PTR(-ENOENT);
 }
 
 int cg_socket_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cg_net *cgn = cg_net(genl_info_net(info));
-	struct cg_socket *s;
-	int err = -ENOENT;
+	struct cg_socket *s = lock_requested(info);
+	int err = 0;
 
-	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
-		return -EINVAL;
-	mutex_lock(&cgn->lock);
-	s = requested(info, cgn);
-	if (s && s->users) {
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	if (s->users) {
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
 				    "a tunnel uses the socket");
 		err = -EBUSY;
-	} else if (s) {
+	} else {
 		cg_socket_destroy(s);
-		err = 0;
 	}
 	mutex_unlock(&cgn->lock);
 	return err;
@@ -151,15 +154,12 @@ int cg_socket_del_doit(struct sk_buff *skb, struct genl_info *info)
 int cg_socket_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cg_net *cgn = cg_net(genl_info_net(info));
-	struct cg_socket *s;
-	int err = -ENOENT;
+	struct cg_socket *s = lock_requested(info);
+	int err;
 
-	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
-		return -EINVAL;
-	mutex_lock(&cgn->lock);
-	s = requested(info, cgn);
-	if (s)
-		err = reply_socket(info, s);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	err = reply_socket(info, s);
 	mutex_unlock(&cgn->lock);
 	return err;
 }
