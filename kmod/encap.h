@@ -29,7 +29,7 @@ struct cg_socket {
 	__be16 port;
 	union cg_ip local;		/* any: all addresses */
 
-	/* what our own takes over from the user's; @v6only, @uid: READ_ONCE without the lock */
+	/* what our own takes over from the user's; @uid: READ_ONCE without the lock */
 	bool v6only, reuse;
 	int bound_if;
 	kuid_t uid;
@@ -40,6 +40,7 @@ struct cg_socket {
 	 * stands in, or will. smp_load_acquire() without the lock.
 	 */
 	bool orphan;
+	bool taken_back;		/* changed, not closed: it may be there for ever */
 	unsigned long pause, retry;	/* our own could not be had: for how long, until when */
 	struct delayed_work watch;	/* see socket.c */
 	u32 users;			/* tunnels, under cg_net.lock */

@@ -12,7 +12,10 @@
  *
  * While a user's socket has gone and none was handed over in its place, what is for an SA whose
  * tunnel uses it is taken if UDP would find nobody, or a socket that may be handed over: see
- * orphan_of().
+ * orphan_of(). What cannot be taken is lost as long as no socket of ours is bound: a train whose
+ * type is not SKB_GSO_UDP_L4 alone (it came from a virtual machine, say), that has two SPIs or more
+ * packets than a burst; IPv6 with an extension header before UDP; what is for an SPI whose SA is
+ * still to come (larval.h). So is everything where the kernel has no netfilter.
  *
  * The hook runs in an RCU read section, and sockets are detached before a grace
  * period is waited for: a struct cg_socket that is found here stays while we are.
@@ -56,6 +59,20 @@ static bool have_orphans(const struct cg_net *cgn)
 {
 	/* if there are none any more UDP finds the sockets that serve: set_orphan() */
 	return unlikely(smp_load_acquire(&cgn->n_orphans));
+}
+
+/*
+ * Is @skb, for which UDP would find @sk, of @s, the first of a connection, which has to get to UDP
+ * to be entered? A user's socket that is leaving may not be there any more when UDP looks; our own
+ * stays until another one serves.
+ */
+static bool is_entered_later(const struct cg_socket *s, const struct sock *sk,
+			     struct sk_buff *skb)
+{
+	if (!is_unconfirmed(skb))
+		return false;
+	/* if it is none any more UDP finds the socket that serves: set_orphan() */
+	return sk->sk_kern_sock || !smp_load_acquire(&s->orphan);
 }
 
 /* RFC 3948 section 2.1: none with IPv4, which IPv6 has no word for. */
@@ -105,8 +122,8 @@ static bool is_candidate(const struct cg_net *cgn, struct sk_buff *skb, unsigned
  * ours, or NULL. The socket of the tunnel that it is for, if that has lost its user's and would get
  * it. Others' sockets keep what they get. NULL is also what a program leaves of a packet that it
  * wants dropped (sk_lookup, reuseport): if it is for an orphan's tunnel it is taken all the same.
- * A connection whose packets are taken here is not entered by connection tracking until
- * something of ours goes out.
+ * A connection whose packets are taken while there is an orphan is not entered by connection
+ * tracking until something of ours goes out, or our own socket is bound.
  */
 static const struct cg_socket *orphan_of(struct cg_net *cgn, struct sk_buff *skb,
 					 unsigned int hlen, const struct sock *sk,
@@ -209,7 +226,7 @@ static unsigned int intake4(void *priv, struct sk_buff *skb, const struct nf_hoo
 		local.v4 = iph->daddr;
 		s = orphan_of(cgn, skb, hlen, sk, AF_INET, &local,
 			      inet_iif(skb), inet_sdif(skb));
-	} else if (is_unconfirmed(skb) || !is_sum_right(s, skb, hlen, false)) {
+	} else if (is_entered_later(s, sk, skb) || !is_sum_right(s, skb, hlen, false)) {
 		return NF_ACCEPT;
 	}
 	if (!s || !xfrm4_policy_check(sk, XFRM_POLICY_IN, skb))
@@ -238,7 +255,7 @@ static unsigned int intake6(void *priv, struct sk_buff *skb, const struct nf_hoo
 		local.v6 = ip6h->daddr;
 		s = orphan_of(cgn, skb, hlen, sk, AF_INET6, &local,
 			      inet6_iif(skb), inet6_sdif(skb));
-	} else if (is_unconfirmed(skb) || !is_sum_right(s, skb, hlen, true)) {
+	} else if (is_entered_later(s, sk, skb) || !is_sum_right(s, skb, hlen, true)) {
 		return NF_ACCEPT;
 	}
 	if (!s || !xfrm6_policy_check(sk, XFRM_POLICY_IN, skb))

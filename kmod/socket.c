@@ -12,8 +12,9 @@
  * No packet is lost when one takes the place of another: both serve for as long as both have the
  * port. encap_destroy comes before a closed socket leaves its port, and is kept until ours has it.
  * Where that cannot be, and when the next user has bound his socket but has not handed it over
- * yet, the intake takes what is for tunnels (struct cg_socket.orphan). ICMP errors about our ESP
- * are not heard as long as no socket of ours has the port.
+ * yet, the intake takes what is for tunnels (struct cg_socket.orphan), with exceptions that it
+ * names (intake.c). ICMP errors about our ESP are not heard as long as no socket of ours has the
+ * port.
  *
  * A user can keep his socket's lock for ever: a sender that waits for room in its buffer, or for
  * a page that somebody else provides, has it meanwhile. So nobody waits for it here: neither
@@ -24,6 +25,7 @@
 #include <linux/net.h>
 #include <linux/udp.h>
 #include <net/inet_sock.h>
+#include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/udp.h>
 #include <net/udp_tunnel.h>
@@ -33,8 +35,11 @@
 
 #define ENCAP_TYPE	1	/* none of the UDP_ENCAP_* that others look for */
 
-/* Our own socket could not be bound: until it is tried again, the first time and at last. */
-#define RETRY_FIRST	(HZ / 8)
+/*
+ * Our own socket could not be bound: until it is tried again, the first time and at last. What is
+ * in its way may be another socket of a process that is ending, and go any moment.
+ */
+#define RETRY_FIRST	1
 #define RETRY_LAST	(8 * HZ)
 
 static void watch_work(struct work_struct *work);
@@ -58,16 +63,36 @@ static void watch_soon(struct cg_socket *s, unsigned long delay)
 	mod_delayed_work(cg_wq, &s->watch, delay);
 }
 
+/* @sk's user data are others' too, who take this lock alone: maps of programs. */
+static int claim(struct cg_socket *s, struct sock *sk)
+{
+	int err = -EBUSY;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	if (!rcu_access_pointer(__sk_user_data(sk))) {
+		rcu_assign_sk_user_data(sk, s);
+		err = 0;
+	}
+	write_unlock_bh(&sk->sk_callback_lock);
+	return err;
+}
+
+static void disclaim(struct sock *sk)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	rcu_assign_sk_user_data(sk, NULL);
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
 /*
- * @sk is to serve @s; the reference that is taken is for the caller to keep. @destroy: is called
- * when it is closed. Under cg_net.lock and the socket's.
+ * @sk, which was claimed, is to serve; the reference that is taken is for the caller to keep.
+ * @destroy: is called when it is closed. Under cg_net.lock and the socket's.
  */
-static void hook(struct cg_socket *s, struct sock *sk, void (*destroy)(struct sock *sk))
+static void hook(struct sock *sk, void (*destroy)(struct sock *sk))
 {
 	struct udp_sock *up = udp_sk(sk);
 
 	sock_hold(sk);
-	rcu_assign_sk_user_data(sk, s);
 	WRITE_ONCE(up->encap_destroy, destroy);
 	WRITE_ONCE(up->encap_err_lookup, cg_encap_err_lookup);
 	WRITE_ONCE(up->encap_rcv, cg_encap_rcv);
@@ -93,7 +118,7 @@ static void unhook(struct sock *sk)
 	cmpxchg(&up->encap_destroy, encap_destroy, NULL);
 	cmpxchg(&up->encap_err_lookup, cg_encap_err_lookup, NULL);
 	smp_wmb();	/* who finds the user data gone finds all of it gone */
-	rcu_assign_sk_user_data(sk, NULL);
+	disclaim(sk);
 }
 
 /*
@@ -184,6 +209,16 @@ void cg_socket_flush(struct cg_net *cgn, bool all)
 	mutex_unlock(&cgn->lock);
 }
 
+/*
+ * Who could bind beside the user's socket can bind beside this one, and so can the same user, with
+ * SO_REUSEPORT, who comes to take it over; nobody else.
+ */
+static void share(const struct cg_socket *s, struct sock *sk)
+{
+	sk->sk_reuse = s->reuse ? SK_CAN_REUSE : SK_NO_REUSE;
+	sk->sk_reuseport = true;
+}
+
 static int bind_own(struct cg_socket *s, struct socket *sock)
 {
 	struct sockaddr_in6 sin6 = {
@@ -202,19 +237,22 @@ static int bind_own(struct cg_socket *s, struct socket *sock)
 		if (err)
 			return err;
 	}
-	/*
-	 * Who could bind beside the user's socket can bind beside this one, and so can the same
-	 * user, with SO_REUSEPORT, who comes to take it over; nobody else.
-	 */
-	sk->sk_reuse = s->reuse ? SK_CAN_REUSE : SK_NO_REUSE;
-	sk->sk_reuseport = true;
+	/* a user who has taken his socket back is to have what it gets, all of it */
+	if (!s->taken_back)
+		share(s, sk);
+	/* the address may be away for a moment, with its link or until no duplicate is found */
+	ip_sock_set_freebind(sk);
 	SOCK_INODE(sock)->i_uid = s->uid;
 	sk->sk_uid = s->uid;
 	if (s->family == AF_INET6) {
 		sk->sk_ipv6only = s->v6only;
-		return kernel_bind(sock, (struct sockaddr *)&sin6, sizeof(sin6));
+		err = kernel_bind(sock, (struct sockaddr *)&sin6, sizeof(sin6));
+	} else {
+		err = kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
 	}
-	return kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
+	if (!err)
+		share(s, sk);
+	return err;
 }
 
 /*
@@ -233,8 +271,14 @@ static int make_own(struct cg_socket *s)
 		return err;
 	sk = sock->sk;
 	lock_sock(sk);
-	hook(s, sk, NULL);
+	err = claim(s, sk);
+	if (!err)
+		hook(sk, NULL);
 	release_sock(sk);
+	if (err) {
+		sock_release(sock);
+		return err;
+	}
 	WRITE_ONCE(s->own, sock);
 	err = bind_own(s, sock);
 	if (err) {
@@ -308,9 +352,41 @@ static void lose(struct cg_socket *s)
 	move_out(s);
 	set_orphan(s, true);
 	s->pause = 0;
+	/*
+	 * Who has seen no orphan finds the user's socket. Only when all of these are done can
+	 * another one be bound beside it, or it leave its port.
+	 */
+	if (s->users)
+		synchronize_net();
+	/*
+	 * Ours is bound beside a closed one, which nobody else can change, as its user's sockets
+	 * could be that are for sharing. Beside one that is changed it never is.
+	 */
+	s->taken_back = !sock_flag(s->leaving, SOCK_DEAD);
+	if (!s->taken_back)
+		s->leaving->sk_reuseport = true;
 	if (s->users)
 		try_own(s);
 	cg_event_socket_lost(s);
+}
+
+/*
+ * The sockets of a user who ends are closed one by one, and may overlap, as those of any device and
+ * of a VRF do: what takes the place of another one can be bound now that @s is not in its way.
+ */
+static void try_others(const struct cg_socket *s)
+{
+	struct cg_socket *other;
+	unsigned long id;
+
+	xa_for_each(&s->cgn->sockets, id, other) {
+		if (other == s || other->port != s->port ||
+		    !other->users || !other->orphan || other->own)
+			continue;
+		other->pause = 0;
+		try_own(other);
+		watch_soon(other, 0);
+	}
 }
 
 struct departure {
@@ -329,12 +405,8 @@ static void depart_work(struct work_struct *work)
 	s = is_ours(sk) ? rcu_dereference_protected(__sk_user_data(sk),
 						    lockdep_is_held(&cgn->lock)) : NULL;
 	if (s && s->sk == sk) {
-		/*
-		 * Ours is bound beside it, as its user's sockets could be that are for sharing;
-		 * nobody else can change a closed one.
-		 */
-		sk->sk_reuseport = true;
 		lose(s);
+		try_others(s);
 		watch_soon(s, 0);
 	}
 	mutex_unlock(&cgn->lock);
@@ -414,7 +486,7 @@ int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union 
 	if (s->port != port)
 		return 0;
 	if (s->family == AF_INET6 && family == AF_INET) {
-		if (READ_ONCE(s->v6only))
+		if (s->v6only)
 			return 0;
 		if (ipv6_addr_v4mapped(&s->local.v6))
 			return s->local.v6.s6_addr32[3] == local->v4 ? 2 : 0;
@@ -463,13 +535,14 @@ static void describe(struct cg_socket *s, struct sock *sk)
 	s->uid = sock_i_uid(sk);
 }
 
-/* Is @sk bound to the address, and hears it the device, that the user's socket was? */
+/* Is @sk bound to the address, and hears it the device and families, that the user's socket was? */
 static bool is_bound_as(const struct cg_socket *s, const struct sock *sk)
 {
 	if (sk->sk_family != s->family || READ_ONCE(sk->sk_bound_dev_if) != s->bound_if)
 		return false;
 	if (s->family == AF_INET6)
-		return ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &s->local.v6);
+		return sk->sk_ipv6only == s->v6only &&
+		       ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &s->local.v6);
 	return inet_sk(sk)->inet_rcv_saddr == s->local.v4;
 }
 
@@ -490,11 +563,6 @@ static int check_socket(struct sock *sk, struct cg_net *cgn, struct netlink_ext_
 {
 	const struct udp_sock *up = udp_sk(sk);
 
-	if (sk->sk_protocol != IPPROTO_UDP || sk->sk_type != SOCK_DGRAM ||
-	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)) {
-		NL_SET_ERR_MSG(extack, "not a UDP socket");
-		return -EPROTONOSUPPORT;
-	}
 	if (sock_net(sk) != cgn->net) {
 		NL_SET_ERR_MSG(extack, "the socket is in another network namespace");
 		return -EXDEV;
@@ -510,7 +578,7 @@ static int check_socket(struct sock *sk, struct cg_net *cgn, struct netlink_ext_
 	if (sock_flag(sk, SOCK_DEAD))
 		return -EBADF;
 	if (READ_ONCE(up->encap_type) || READ_ONCE(up->encap_rcv) ||
-	    READ_ONCE(up->gro_receive) || rcu_access_pointer(__sk_user_data(sk))) {
+	    READ_ONCE(up->gro_receive)) {
 		NL_SET_ERR_MSG(extack, "the socket has an encapsulation already");
 		return -EBUSY;
 	}
@@ -568,6 +636,11 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 		goto out_free;
 	describe(fresh, sk);
 	old = find_orphan(cgn, sk);
+	err = claim(old ?: fresh, sk);
+	if (err) {
+		NL_SET_ERR_MSG(extack, "the socket's user data are somebody else's");
+		goto out_free;
+	}
 	if (old) {
 		/* same ID; the old one goes when the new one is on duty */
 		struct cg_socket gone = { .cgn = cgn };
@@ -578,12 +651,10 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 		} else if (old->sk) {
 			move_out(old);
 		}
-		/* the intake reads them of an orphan */
-		WRITE_ONCE(old->v6only, fresh->v6only);
 		old->reuse = fresh->reuse;
-		WRITE_ONCE(old->uid, fresh->uid);
+		WRITE_ONCE(old->uid, fresh->uid);	/* the intake reads it of an orphan */
 		WRITE_ONCE(old->own, NULL);
-		hook(old, sk, encap_destroy);
+		hook(sk, encap_destroy);
 		old->sk = sk;
 		set_orphan(old, false);
 		detach(&gone);
@@ -594,18 +665,20 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 	}
 	err = -ENOSPC;
 	if (cgn->n_sockets >= CG_MAX_SOCKETS)
-		goto out_free;
+		goto out_claim;
 	err = xa_alloc_cyclic(&cgn->sockets, &fresh->id, fresh, xa_limit_31b,
 			      &cgn->next_socket, GFP_KERNEL_ACCOUNT);
 	if (err < 0)
-		goto out_free;
+		goto out_claim;
 	cgn->n_sockets++;
-	hook(fresh, sk, encap_destroy);
+	hook(sk, encap_destroy);
 	fresh->sk = sk;
 	cg_intake_on(cgn, fresh->port);
 	watch_soon(fresh, HZ);
 	*ret_s = fresh;
 	return 0;
+out_claim:
+	disclaim(sk);
 out_free:
 	kfree(fresh);
 	return err;

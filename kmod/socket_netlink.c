@@ -67,6 +67,13 @@ static int reply_socket(struct genl_info *info, const struct cg_socket *s)
 	return genlmsg_reply(reply, info);
 }
 
+/* What it is stays: no lock. */
+static bool is_udp(const struct sock *sk)
+{
+	return sk && sk->sk_protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM &&
+	       (sk->sk_family == AF_INET || sk->sk_family == AF_INET6);
+}
+
 int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cg_net *cgn = cg_net(genl_info_net(info));
@@ -85,6 +92,12 @@ int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	}
 	sk = sock->sk;
+	if (!is_udp(sk)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_FD],
+				    "not a UDP socket");
+		err = -EPROTONOSUPPORT;
+		goto out;
+	}
 	locked = lock_sock_soon(sk);
 	mutex_lock(&cgn->lock);
 	err = cgn->exiting ? -ENODEV : cg_socket_take_over(cgn, sk, locked, info->extack, &s);
@@ -97,38 +110,42 @@ int cg_socket_new_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_unlock(&cgn->lock);
 	if (locked)
 		release_sock(sk);
+out:
 	sockfd_put(sock);
 	return err;
 }
 
-/* The socket that the request names by ID; under cg_net.lock. */
-static struct cg_socket *requested(struct genl_info *info, struct cg_net *cgn)
+/* The socket that the request names by ID, with cg_net.lock; if there is none, without. */
+static struct cg_socket *lock_requested(struct genl_info *info)
 {
-	struct cg_socket *s = cg_socket_find(cgn, nla_get_u32(info->attrs[CERTGATE_A_SOCKET_ID]));
+	struct cg_net *cgn = cg_net(genl_info_net(info));
+	struct cg_socket *s;
 
-	if (!s)
-		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
-				    "no such socket");
-	return s;
+	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
+		return ERR_PTR(-EINVAL);
+	mutex_lock(&cgn->lock);
+	s = cg_socket_find(cgn, nla_get_u32(info->attrs[CERTGATE_A_SOCKET_ID]));
+	if (s)
+		return s;
+	mutex_unlock(&cgn->lock);
+	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID], "no such socket");
+	return ERR_PTR(-ENOENT);
 }
 
 int cg_socket_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cg_net *cgn = cg_net(genl_info_net(info));
-	struct cg_socket *s;
-	int err = -ENOENT;
+	struct cg_socket *s = lock_requested(info);
+	int err = 0;
 
-	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
-		return -EINVAL;
-	mutex_lock(&cgn->lock);
-	s = requested(info, cgn);
-	if (s && s->users) {
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	if (s->users) {
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[CERTGATE_A_SOCKET_ID],
 				    "a tunnel uses the socket");
 		err = -EBUSY;
-	} else if (s) {
+	} else {
 		cg_socket_destroy(s);
-		err = 0;
 	}
 	mutex_unlock(&cgn->lock);
 	return err;
@@ -137,15 +154,12 @@ int cg_socket_del_doit(struct sk_buff *skb, struct genl_info *info)
 int cg_socket_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cg_net *cgn = cg_net(genl_info_net(info));
-	struct cg_socket *s;
-	int err = -ENOENT;
+	struct cg_socket *s = lock_requested(info);
+	int err;
 
-	if (GENL_REQ_ATTR_CHECK(info, CERTGATE_A_SOCKET_ID))
-		return -EINVAL;
-	mutex_lock(&cgn->lock);
-	s = requested(info, cgn);
-	if (s)
-		err = reply_socket(info, s);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	err = reply_socket(info, s);
 	mutex_unlock(&cgn->lock);
 	return err;
 }

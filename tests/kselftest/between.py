@@ -4,6 +4,10 @@
 between.py held ADDRESS FILE        a socket that is handed over, and nobody else may share; beside it one of another process that
                                     hears lo alone: while that is there, no other can be bound to the address. Told so by SIGUSR1
                                     its user sets UDP_ENCAP to 0
+between.py sharing ADDRESS FILE     one that others may share, handed over, with UDP_ENCAP set to 0 when told so
+between.py several ADDRESS FILE     one of no device and one of the VRF red, both handed over, and nobody else may share; the first
+                                    is closed when told so
+between.py dual ADDRESS FILE        bound beside what stands in for another, as a daemon's, hears IPv4 as well and is handed over
 between.py next ADDRESS FILE        bound beside what stands in for it, as a daemon's, and handed over when told so by SIGUSR1
 between.py stranger ADDRESS FILE    another user's, for sharing
 between.py forged ADDRESS SOURCE SPI right|wrong
@@ -34,7 +38,7 @@ def reuse(s, on, option=socket.SO_REUSEADDR):
 
 def bind(s):
     if ":" in address:
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, what != "dual")
     s.bind((address, 4500))
 
 
@@ -42,6 +46,7 @@ def hand_over(s):
     answer = nl.Family().do("SOCKET_NEW", nl.u32("SOCKET_FD", s.fileno()))
     if answer.error:
         sys.exit(str(answer))
+    return nl.number(answer.messages[0], "SOCKET_ID")
 
 
 def say(text):
@@ -87,6 +92,34 @@ if what == "held":
         first.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, 0)
     else:
         first.close()
+    signal.pause()
+elif what == "sharing":
+    s = udp()
+    reuse(s, 1)
+    bind(s)
+    hand_over(s)
+    say("handed over")
+    wait_for_signal()
+    s.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, 0)
+    signal.pause()
+elif what == "several":
+    wide, red = udp(), udp()
+    red.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"red")
+    for s in (wide, red):
+        reuse(s, 1)
+        bind(s)
+    for s in (wide, red):
+        reuse(s, 0)
+    say(f"{hand_over(wide)} {hand_over(red)}")
+    wait_for_signal()
+    wide.close()
+    signal.pause()
+elif what == "dual":
+    s = udp()
+    reuse(s, 1, socket.SO_REUSEPORT)
+    bind(s)
+    hand_over(s)
+    say("done")
     signal.pause()
 elif what == "next":
     s = udp()

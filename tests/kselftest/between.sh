@@ -4,7 +4,7 @@
 # What comes for a tunnel while no user's socket serves it, or the next one is there and was not handed over: not a packet is lost, and nobody else's
 # is taken.
 #
-# timeout: 150
+# timeout: 180
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
@@ -48,13 +48,13 @@ reaches() {
 	reach 4 >/dev/null
 }
 
-# up [ADDRESS]: a tunnel whose socket at g1 is held, as between.py has it; tunnel_up's variables
+# up [ADDRESS]: a tunnel whose socket at g1 is held, as between.py has it, or as the variable how says; tunnel_up's variables
 up() {
 	local address=${1:-${wan4[1]}}
 	[ $# = 0 ] || shift
 	tunnel_up "$@" || return 1
 	socket_release 1
-	ask 1 - - flush all && certs[1]=$(cert_add 1) && user held "$address" && read -r child </tmp/said &&
+	ask 1 - - flush all && certs[1]=$(cert_add 1) && user "${how:-held}" "$address" && read -r child </tmp/said &&
 		tunnel1=$(tunnel_add 1 "$@") && sa_pair "$tunnel1" "$tunnel2" && reaches
 }
 
@@ -87,6 +87,38 @@ replaced() {
 # changed: the user takes his socket back, which keeps what it gets from then on
 changed() {
 	kill -USR1 "$user" && wait_until 5 orphan && sockets 2 && ! reaches && alone && reaches
+}
+
+# kept: the same with a socket that may be shared, which the module's own comes after, not beside
+kept() {
+	local status=0
+	kill -USR1 "$user" && wait_until 5 orphan && pause 0.5 && sockets 1 && ! reaches || status=1
+	end "$user"
+	reaches && wait_until 20 sockets 1 && return $status
+}
+
+# away: the user goes while his address is not there, for a moment
+away() {
+	local status=0
+	ip -n g1 addr del "${wan4[1]}/24" dev wan
+	end "$user" && sockets 1 && orphan || status=1
+	ip -n g1 addr add "${wan4[1]}/24" dev wan && ip -n g1 route replace default via 192.0.2.1
+	wait_until 5 reaches && return $status
+}
+
+# wider: who hears IPv4 as well does not follow who did not
+wider() {
+	user dual :: && orphan && [ "$(field 1 'len(x)' socket list)" = 2 ]
+}
+
+# both_up: a tunnel through the VRF and another one through none, whose sockets have one user
+both_up() {
+	local ids
+	any=yes tunnel_up --underlay red || return 1
+	socket_release 1
+	ask 1 - - flush all && certs[1]=$(cert_add 1) && user several 0.0.0.0 && read -r -a ids </tmp/said || return 1
+	tunnel1=$(tunnel_add 1 --underlay red --socket "${ids[1]}") && sa_pair "$tunnel1" "$tunnel2" && reaches &&
+		remote_ts=10.3.0.0/24 tunnel_add 1 --socket "${ids[0]}" >/dev/null
 }
 
 stands_in() {
@@ -125,7 +157,7 @@ accept() { # 0 or 1
 	ns g1 sysctl -qw net.ipv4.udp_l3mdev_accept="$1"
 }
 
-ktap_begin 17
+ktap_begin 27
 world_up
 t 'a tunnel is up' up
 t 'its socket goes, and nothing can be bound in its place: not a packet is lost' all_come alone
@@ -134,6 +166,7 @@ t 'what has a wrong checksum is not taken' sums
 t "when the port is free the module's own has it" stands_in
 t 'the next socket is bound and handed over: not a packet is lost' all_come follow "${wan4[1]}"
 t "its user is killed: the module's own is there at once, not a packet is lost" all_come replaced
+t 'the next one goes while the address is not there: all the same' eval 'follow "${wan4[1]}" && away'
 tunnel_down
 t 'a tunnel over IPv6 is up' eval 'outer=6 up "${wan6[1]}"'
 t 'its socket goes, and nothing can be bound in its place: not a packet is lost' all_come alone
@@ -145,6 +178,14 @@ t 'a tunnel is up from a socket that its user will change' up
 t 'he keeps what it gets, until it goes' changed
 kill -9 "$child"
 tunnel_down
+t 'a tunnel is up from one that others may share' eval 'how=sharing up'
+t 'its user takes it back, and keeps what it gets, until it goes' kept
+tunnel_down
+t 'a tunnel is up from one of all addresses of IPv6' eval 'any=yes outer=6 up ::'
+t "when the port is free the module's own has it" eval 'alone && stands_in'
+t 'one that hears IPv4 as well does not follow' wider
+end "$user"
+tunnel_down
 tunnel_up
 socket_release 1
 t 'a stranger who shares the port keeps what he gets' keeps
@@ -154,6 +195,11 @@ t "a tunnel through a VRF from a socket of none is up, which hears the VRF's" ev
 t 'its socket goes, and nothing can be bound in its place: not a packet is lost' all_come alone
 t 'and nothing is heard of a VRF that a socket would not hear' eval 'accept 0 && ! reaches && accept 1 && reaches'
 kill -9 "$child"
+tunnel_down
+t 'tunnels are up from sockets of the VRF and of none' both_up
+t 'one of the two is closed, and nothing can be bound in its place: not a packet is lost' all_come eval 'kill -USR1 "$user" && pause 2 && sockets 1'
+t "so is the other one: the module's own are there at once, both" eval 'end "$user" && sockets 2'
+t 'traffic crosses' reaches
 tunnel_down
 world_down
 ktap_end
