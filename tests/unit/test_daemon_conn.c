@@ -460,6 +460,71 @@ static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
 	main_world_free(w);
 }
 
+/* What ike is told to begin after the last one ended with tunnels up, each in the way it was begun the first time. */
+static void what_was_up_is_begun_again_in_its_own_way(void **state _unused_)
+{
+	static const struct {
+		enum cg_start start;
+		enum cg_connection_mode mode;
+		bool down;
+		enum msg_type told;
+	} cases[] = {
+		{CG_START_ALWAYS, CG_MODE_DEFAULT, false, _MSG_MAX}, /* it begins by itself */
+		{CG_START_ON_TRAFFIC, CG_MODE_DEFAULT, false, MSG_ACQUIRE},
+		{CG_START_ON_TRAFFIC, CG_MODE_INITIATOR_ONLY, false, MSG_ACQUIRE},
+		{CG_START_ON_TRAFFIC, CG_MODE_RESPONDER_ONLY, false, _MSG_MAX},
+		{CG_START_ON_TRAFFIC, CG_MODE_DEFAULT, true, _MSG_MAX},
+		{CG_START_MANUAL, CG_MODE_DEFAULT, false, MSG_CONN_UP},
+		{CG_START_MANUAL, CG_MODE_RESPONDER_ONLY, false, _MSG_MAX},
+		{CG_START_MANUAL, CG_MODE_DEFAULT, true, _MSG_MAX},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct main_world *w = main_world_new();
+
+		w->cfg.start = cases[i].start;
+		w->cfg.mode = cases[i].mode;
+		w->c.down = cases[i].down;
+		w->procs[0].ready = false;
+		assert_false(conn_again(&w->c, 0));
+		w->procs[0].ready = true;
+		assert_true(conn_again(&w->c, 0));
+		assert_int_equal(main_world_read(w, ROLE_IKE), cases[i].told);
+		if (cases[i].told != _MSG_MAX)
+			assert_int_equal(msg_get_u32(&w->r), 1);
+		assert_int_equal(w->c.up, cases[i].told == MSG_CONN_UP);
+		/* Traffic would ask again; an operator does so once. */
+		assert_true(conn_again(&w->c, 0));
+		assert_int_equal(main_world_read(w, ROLE_IKE),
+				 cases[i].told == MSG_ACQUIRE ? MSG_ACQUIRE : _MSG_MAX);
+		main_world_free(w);
+	}
+}
+
+/* What an operator has said is so whichever ike there is, also of a connection that had no SA when the last one ended. */
+static void another_ike_hears_what_the_operator_said(void **state _unused_)
+{
+	_cleanup_loaded_ struct loaded l = load_text("{}");
+
+	assert_good(&l);
+	for (int i = 0; i < 3; i++) {
+		struct main_world *w = main_world_new();
+		enum msg_type type, last = _MSG_MAX;
+
+		w->cfg.policy = cg_config_find_policy(l.config, "default");
+		w->cfg.remote_kind = CG_REMOTE_ANY;
+		w->c.up = i == 1;
+		w->c.down = i == 2;
+		conns_tell_ike(&w->g);
+		while ((type = main_world_read(w, ROLE_IKE)) != _MSG_MAX)
+			last = type;
+		assert_int_equal(last, i == 1   ? MSG_CONN_UP
+				       : i == 2 ? MSG_CONN_DOWN
+						: MSG_CONN_END);
+		main_world_free(w);
+	}
+}
+
 /* Whose address it comes from may be told in its IKE SA; who that is only ike knows. */
 static void packets_that_are_nobodys_are_told_to_ike(void **state _unused_)
 {
@@ -545,6 +610,8 @@ int main(void)
 		cmocka_unit_test(a_name_without_an_address_is_told_of_once),
 		cmocka_unit_test(a_question_that_was_lost_is_asked_again),
 		cmocka_unit_test(traffic_wakes_the_child_that_it_fits),
+		cmocka_unit_test(what_was_up_is_begun_again_in_its_own_way),
+		cmocka_unit_test(another_ike_hears_what_the_operator_said),
 		cmocka_unit_test(packets_that_are_nobodys_are_told_to_ike),
 		cmocka_unit_test(what_anybody_may_claim_is_no_failure_of_what_is_up),
 		cmocka_unit_test(the_peer_is_where_the_kernel_sends),

@@ -309,6 +309,7 @@ static void orphan(struct gateway *g, struct child *k)
 {
 	adopt_sa(g, k->sa_in, k->tunnel);
 	adopt_sa(g, k->sa_out, k->tunnel);
+	k->tunnel->asked = 0;
 	unlist_child(g, k);
 	free(k);
 }

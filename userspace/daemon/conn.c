@@ -344,7 +344,39 @@ void conns_tell_ike(struct gateway *g)
 					      g->conns[i]->cfg->name);
 		else if (g->conns[i]->down)
 			conn_command(g->conns[i], MSG_CONN_DOWN);
+		else if (g->conns[i]->up)
+			conn_command(g->conns[i], MSG_CONN_UP);
 	}
+}
+
+void conn_acquire(struct conn *c, unsigned int index)
+{
+	struct msg_writer m;
+
+	if (c->down)
+		return;
+	msg_begin(&m, MSG_ACQUIRE);
+	msg_put_u32(&m, c->id);
+	msg_put_u32(&m, index);
+	(void)channel_send(ike_channel(c->g), &m, -EBADF);
+}
+
+bool conn_again(struct conn *c, unsigned int index)
+{
+	if (!ike_channel(c->g))
+		return false;
+	if (c->down || c->cfg->mode == CG_MODE_RESPONDER_ONLY)
+		return true;
+	switch (c->cfg->start) {
+	case CG_START_ALWAYS: break;
+	case CG_START_ON_TRAFFIC: conn_acquire(c, index); break;
+	case CG_START_MANUAL:
+		if (!c->up)
+			conn_command(c, MSG_CONN_UP);
+		c->up = true;
+		break;
+	}
+	return true;
 }
 
 void conns_refresh_source(struct gateway *g)

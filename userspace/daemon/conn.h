@@ -69,6 +69,7 @@ struct conn {
 	bool told_answers; /* ike has OCSP answers about our chain */
 	/* for the operator */
 	bool down; /* taken down by hand */
+	bool up;   /* brought up by hand, or found up where only a hand brings it up; not known after a planned restart */
 	bool begun, closing;
 	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
 	usec_t key_log_end;
@@ -97,6 +98,10 @@ void conns_tell_ike(struct gateway *g);
 int conn_tell_ike(struct conn *c);
 /* CONN_UP, CONN_DOWN, CONN_REMOVE */
 void conn_command(struct conn *c, enum msg_type type);
+/* Traffic wants this child, unless the connection was taken down. */
+void conn_acquire(struct conn *c, unsigned int index);
+/* The child was up, and ike does not know it: it is asked for as far as it is ours to begin. false: there is no ike to be asked. */
+bool conn_again(struct conn *c, unsigned int index);
 void conn_resolved(struct gateway *g, const struct proto_resolved *p);
 void conn_resolve(struct conn *c);
 /* An attempt failed: perhaps the name has another address now. */

@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 
+#include "base/time.h"
 #include "daemon/check.h"
 #include "daemon/table.h"
 #include "kernel/kernel.h"
@@ -19,6 +20,7 @@ struct tunnel {
 	unsigned int index;
 	struct cgk_tunnel t;
 	unsigned int children;
+	usec_t asked; /* boot time: ike, for what takes the place of SAs that are left in it; 0: it was not */
 };
 
 /* The connection's tunnel with these selectors and endpoints, made or brought up to date. -errno with a text. */
