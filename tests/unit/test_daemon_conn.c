@@ -409,7 +409,7 @@ static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
 	struct cg_selector local = selector("10.1.0.0/16", 0, 0, 65535),
 			   web = selector("10.2.0.0/16", IPPROTO_TCP, 80, 443),
 			   all = selector("10.3.0.0/16", 0, 0, 65535),
-			   other = selector("10.4.0.0/16", 0, 0, 65535);
+			   other = selector("10.4.0.0/16", 0, 0, 65535), second_local = local;
 	struct cg_child_config children[2] = {
 		{.name = (char *)"web",
 		 .local = &local,
@@ -423,7 +423,7 @@ static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
 		 .n_remote = 1},
 	};
 	struct cg_child_config second_child = {
-		.local = &local, .n_local = 1, .remote = &other, .n_remote = 1};
+		.local = &second_local, .n_local = 1, .remote = &other, .n_remote = 1};
 	struct cg_connection second_cfg = {
 		.name = (char *)"second", .children = &second_child, .n_children = 1};
 	struct conn second = {.g = &w->g, .id = 2, .cfg = &second_cfg, .ifindex = 7};
@@ -444,6 +444,20 @@ static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
 	wanted(w, "10.3.0.1", IPPROTO_UDP, 53, 7, 1, 1);
 	wanted(w, "10.4.0.1", IPPROTO_ICMP, 0, 7, 2, 0);
 	wanted(w, "10.5.0.1", IPPROTO_TCP, 80, 7, 0, 0);
+	/* Of several it fits the most specific, as the module would, in whatever order they stand. */
+	other = selector("10.2.0.0/16", 0, 0, 65535);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 7, 1, 0);
+	wanted(w, "10.2.0.1", IPPROTO_UDP, 80, 7, 2, 0);
+	other = selector("10.2.0.0/24", 0, 0, 65535);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 7, 2, 0);
+	other = selector("10.2.0.0/16", IPPROTO_TCP, 80, 80);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 7, 2, 0);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 81, 7, 1, 0);
+	other = all;
+	second_local = selector("10.1.2.0/24", 0, 0, 65535);
+	wanted(w, "10.3.0.1", IPPROTO_UDP, 53, 7, 2, 0);
+	second_local = local;
+	other = selector("10.4.0.0/16", 0, 0, 65535);
 	/* On another device it is somebody else's. */
 	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 8, 0, 0);
 	/* A tunnel that the kernel has says whose it is. */

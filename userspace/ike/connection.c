@@ -192,7 +192,8 @@ bool ik_conn_wanted(const struct ik_conn *conn)
 	return !conn->e->shutdown && !conn->e->holding && !conn->e->settling && c->enabled &&
 	       c->n_certs && !conn->held && c->mode != IKE_MODE_RESPONDER_ONLY &&
 	       !cg_addr_is_any(&conn->remote.addr) &&
-	       (c->start == IKE_START_ALWAYS || conn->up || conn->acquired);
+	       (c->start == IKE_START_ALWAYS || conn->up ||
+		(conn->acquired && c->start == IKE_START_ON_TRAFFIC));
 }
 
 struct ik_sa *ik_conn_established(const struct ik_conn *conn)
