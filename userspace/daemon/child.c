@@ -216,6 +216,8 @@ static int add(struct gateway *g, struct conn *c, struct binding *b,
 	b->children++;
 	b->place = a->remote.addr;
 	t->children++;
+	if (LIST_EMPTY(&c->children))
+		conn_answered(c, &a->remote.addr);
 	list_child(g, k);
 	if (activation(a) == CERTGATE_ACTIVATE_NOW)
 		adopt_replaced(c, a->child_index);
