@@ -541,7 +541,12 @@ static void command(void)
 		connect_side(s, s == target ? peer : target, (enum ike_mode)((what >> 5) % 3));
 		break;
 	case 6: (void)ike_connection_remove(s->engine, now, 1); break;
-	case 7: (void)ike_connection_resolved(s->engine, now, 1, &peer->addr); break;
+	case 7:
+		/* The name has that one address, or more, or is not asked for others. */
+		if (what & 0x20)
+			(void)ike_connection_places(s->engine, 1, &peer->addr.addr, 1);
+		(void)ike_connection_resolved(s->engine, now, 1, &peer->addr);
+		break;
 	}
 }
 

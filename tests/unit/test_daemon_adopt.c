@@ -40,6 +40,8 @@ static struct {
 	unsigned int changes_tunnels, changes_sas,
 		changes_certs; /* so many dumps see their table change after the first object */
 	unsigned int adopted;
+	bool no_ike;
+	unsigned int asked; /* for what the tunnel that is left over carries */
 } kernel;
 
 /* The clock of base/time.c. */
@@ -236,6 +238,14 @@ struct binding *binding_find_kernel(struct gateway *g _unused_, uint32_t id _unu
 void conn_check_context(const struct conn *c, struct check_context *ret)
 {
 	*ret = (struct check_context){.connection = c->cfg, .gateway = &c->g->config->gateway};
+}
+
+bool conn_again(struct conn *c, unsigned int index)
+{
+	assert_string_equal(c->cfg->name, "branch");
+	assert_int_equal(index, 0);
+	kernel.asked += !kernel.no_ike;
+	return !kernel.no_ike;
 }
 
 void routes_add(struct conn *c)
@@ -436,6 +446,42 @@ static void what_was_replaced_goes_in_a_moment(void **state)
 	assert_false(has_sa(11) || has_sa(12));
 }
 
+/* The module wants nothing while there is an SA, though it may be dead at the peer: ike is asked for another one until there is. */
+static void what_is_left_is_asked_for_until_it_is_replaced(void **state)
+{
+	struct world *w = *state;
+	struct tunnel *t = tunnel_find_kernel(&w->g, CONFIGURED);
+
+	assert_non_null(t);
+	kernel.no_ike = true;
+	after(w, 1);
+	after(w, 1);
+	assert_int_equal(kernel.asked, 0);
+	kernel.no_ike = false;
+	after(w, 1);
+	assert_int_equal(kernel.asked, 1);
+	/* Once for both of its SAs, and not every second. */
+	after(w, ASK_SECONDS - 1);
+	assert_int_equal(kernel.asked, 1);
+	after(w, 1);
+	assert_int_equal(kernel.asked, 2);
+	/* One that goes on with what it was handed is asked when it has said with what. */
+	w->g.takeover = (struct takeover *)&kernel;
+	after(w, ASK_SECONDS);
+	w->g.takeover = NULL;
+	assert_int_equal(kernel.asked, 2);
+	t->children = 1;
+	after(w, ASK_SECONDS);
+	assert_int_equal(kernel.asked, 2);
+	t->children = 0;
+	after(w, ASK_SECONDS);
+	assert_int_equal(kernel.asked, 3);
+	/* From the end of the last SA on the module wants one itself. */
+	after(w, LEFTOVER_SECONDS);
+	after(w, ASK_SECONDS);
+	assert_int_equal(kernel.asked, 3);
+}
+
 static size_t leftovers(const struct world *w)
 {
 	size_t n = 0;
@@ -508,6 +554,7 @@ int main(void)
 		AFTER_A_RESTART(what_was_made_by_hand_is_nobodys_business),
 		AFTER_A_RESTART(what_is_not_replaced_goes_after_ten_minutes),
 		AFTER_A_RESTART(what_was_replaced_goes_in_a_moment),
+		AFTER_A_RESTART(what_is_left_is_asked_for_until_it_is_replaced),
 		cmocka_unit_test_setup_teardown(
 			tables_that_change_while_they_are_read_are_read_again, crash, end),
 		AFTER_A_RESTART(a_deletion_that_was_interrupted_is_repeated),

@@ -8,6 +8,7 @@
 #include "daemon/ike_conn.h"
 #include "daemon/kevent.h"
 #include "daemon/proto_fetch.h"
+#include "daemon/reports.h"
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
@@ -195,6 +196,8 @@ static struct main_world *named(void)
 	w->cfg.remote_name = (char *)"hq.example";
 	w->cfg.remote_port = 500;
 	w->cfg.local_address = addr_of("192.0.2.1");
+	w->config.gateway.listen = &w->cfg.local_address;
+	w->config.gateway.n_listen = 1;
 	return w;
 }
 
@@ -227,18 +230,34 @@ static void answer(struct main_world *w, const char *const *addresses)
 }
 #define ANSWER(w, ...) answer(w, (const char *const[]){__VA_ARGS__, NULL})
 
-/* ike is told that the peer is there. */
-static void moved_to(struct main_world *w, const char *address)
+/* ike is told that the peer is to be looked for at the first of these, up to a NULL, and may come from all of them. */
+static void told_places(struct main_world *w, const char *const *addresses)
 {
-	struct cg_addr wanted = addr_of(address);
+	struct cg_addr wanted, got;
 	struct cg_endpoint e;
+	size_t n;
 
 	assert_int_equal(main_world_read(w, ROLE_IKE), MSG_CONN_RESOLVED);
 	assert_int_equal(msg_get_u32(&w->r), 1);
 	msg_get_endpoint(&w->r, &e);
-	assert_true(msg_done(&w->r));
-	assert_true(cg_addr_equal(&e.addr, &wanted));
 	assert_int_equal(e.port, 500);
+	n = msg_get_count(&w->r, CONN_RESOLVED_MAX);
+	for (size_t i = 0; i < n; i++) {
+		msg_get_addr(&w->r, &got);
+		assert_non_null(addresses[i]);
+		wanted = addr_of(addresses[i]);
+		assert_true(cg_addr_equal(&got, &wanted));
+		assert_true(i > 0 || cg_addr_equal(&e.addr, &wanted));
+	}
+	assert_true(msg_done(&w->r));
+	assert_null(addresses[n]);
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+}
+#define PLACES(w, ...) told_places(w, (const char *const[]){__VA_ARGS__, NULL})
+
+static void moved_to(struct main_world *w, const char *address)
+{
+	PLACES(w, address);
 }
 
 /* The next question is that many seconds away. */
@@ -306,19 +325,94 @@ static void an_address_in_use_stays_while_the_name_has_it(void **state _unused_)
 	conn_resolve(&w->c);
 	asked(w);
 	ANSWER(w, "198.51.100.1", "198.51.100.2");
-	moved_to(w, "198.51.100.1");
+	PLACES(w, "198.51.100.1", "198.51.100.2");
 	conn_resolve(&w->c);
 	asked(w);
+	/* The peer may come from the new one at once. */
 	ANSWER(w, "198.51.100.3", "198.51.100.2", "198.51.100.1");
-	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	PLACES(w, "198.51.100.1", "198.51.100.2", "198.51.100.3");
 	assert_int_equal(w->c.n_resolved, 3);
 	conn_resolve(&w->c);
 	asked(w);
+	ANSWER(w, "198.51.100.3", "198.51.100.1", "198.51.100.2");
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	conn_resolve(&w->c);
+	asked(w);
 	ANSWER(w, "198.51.100.3", "198.51.100.2");
-	moved_to(w, "198.51.100.3");
+	PLACES(w, "198.51.100.3", "198.51.100.2");
 	/* What nobody asked is no answer. */
 	ANSWER(w, "198.51.100.9");
 	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	main_world_free(w);
+}
+
+/* What ike reports of an attempt there. */
+static void reported(struct main_world *w, const char *event, const char *remote)
+{
+	struct proto_report p = {.r = {.connection = 1,
+				       .severity = IKE_ERROR,
+				       .remote = {.addr = addr_of(remote), .port = 500},
+				       .text = "no"}};
+
+	(void)snprintf(p.event, sizeof(p.event), "%s", event);
+	p.r.event = p.event;
+	report_take(&w->g, &p);
+}
+
+/* In whatever order name servers tell them; one that refuses is there. */
+static void addresses_that_do_not_answer_have_their_turns(void **state _unused_)
+{
+	struct main_world *w = named();
+	struct child up = {.number = 1};
+
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "198.51.100.1", "198.51.100.2", "198.51.100.3");
+	PLACES(w, "198.51.100.1", "198.51.100.2", "198.51.100.3");
+	reported(w, "peer-refused", "198.51.100.1");
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	reported(w, "retransmit-timeout", "198.51.100.1");
+	PLACES(w, "198.51.100.2", "198.51.100.3", "198.51.100.1");
+	/* Of an attempt that was given up before. */
+	reported(w, "retransmit-timeout", "198.51.100.1");
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "198.51.100.1", "198.51.100.3", "198.51.100.2");
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	reported(w, "retransmit-timeout", "198.51.100.2");
+	PLACES(w, "198.51.100.3", "198.51.100.1", "198.51.100.2");
+	/* Up, it stays. */
+	LIST_INSERT_HEAD(&w->c.children, &up, of_conn);
+	reported(w, "retransmit-timeout", "198.51.100.3");
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	LIST_REMOVE(&up, of_conn);
+	/* The peer came from one of the others: that one works. */
+	conn_answered(&w->c, &(struct cg_addr){0});
+	conn_answered(&w->c, &w->c.resolved[0]);
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	conn_answered(&w->c, &w->c.resolved[2]);
+	PLACES(w, "198.51.100.2", "198.51.100.3", "198.51.100.1");
+	main_world_free(w);
+}
+
+/* Where it would never be heard. */
+static void addresses_of_a_family_without_a_socket_are_left_out(void **state _unused_)
+{
+	struct main_world *w = named();
+
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "2001:db8::1", "198.51.100.1", "2001:db8::2");
+	moved_to(w, "198.51.100.1");
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "2001:db8::1");
+	assert_int_equal(main_world_read(w, ROLE_IKE), _MSG_MAX);
+	main_world_said(w, "name-not-resolved",
+			"'hq.example' has no address: none but of IPv6, and gateway.listen has "
+			"none of that family");
+	assert_int_equal(w->c.n_resolved, 1);
 	main_world_free(w);
 }
 
@@ -409,7 +503,7 @@ static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
 	struct cg_selector local = selector("10.1.0.0/16", 0, 0, 65535),
 			   web = selector("10.2.0.0/16", IPPROTO_TCP, 80, 443),
 			   all = selector("10.3.0.0/16", 0, 0, 65535),
-			   other = selector("10.4.0.0/16", 0, 0, 65535);
+			   other = selector("10.4.0.0/16", 0, 0, 65535), second_local = local;
 	struct cg_child_config children[2] = {
 		{.name = (char *)"web",
 		 .local = &local,
@@ -423,7 +517,7 @@ static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
 		 .n_remote = 1},
 	};
 	struct cg_child_config second_child = {
-		.local = &local, .n_local = 1, .remote = &other, .n_remote = 1};
+		.local = &second_local, .n_local = 1, .remote = &other, .n_remote = 1};
 	struct cg_connection second_cfg = {
 		.name = (char *)"second", .children = &second_child, .n_children = 1};
 	struct conn second = {.g = &w->g, .id = 2, .cfg = &second_cfg, .ifindex = 7};
@@ -444,6 +538,20 @@ static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
 	wanted(w, "10.3.0.1", IPPROTO_UDP, 53, 7, 1, 1);
 	wanted(w, "10.4.0.1", IPPROTO_ICMP, 0, 7, 2, 0);
 	wanted(w, "10.5.0.1", IPPROTO_TCP, 80, 7, 0, 0);
+	/* Of several it fits the most specific, as the module would, in whatever order they stand. */
+	other = selector("10.2.0.0/16", 0, 0, 65535);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 7, 1, 0);
+	wanted(w, "10.2.0.1", IPPROTO_UDP, 80, 7, 2, 0);
+	other = selector("10.2.0.0/24", 0, 0, 65535);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 7, 2, 0);
+	other = selector("10.2.0.0/16", IPPROTO_TCP, 80, 80);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 7, 2, 0);
+	wanted(w, "10.2.0.1", IPPROTO_TCP, 81, 7, 1, 0);
+	other = all;
+	second_local = selector("10.1.2.0/24", 0, 0, 65535);
+	wanted(w, "10.3.0.1", IPPROTO_UDP, 53, 7, 2, 0);
+	second_local = local;
+	other = selector("10.4.0.0/16", 0, 0, 65535);
 	/* On another device it is somebody else's. */
 	wanted(w, "10.2.0.1", IPPROTO_TCP, 80, 8, 0, 0);
 	/* A tunnel that the kernel has says whose it is. */
@@ -458,6 +566,71 @@ static void traffic_wakes_the_child_that_it_fits(void **state _unused_)
 	table_del(&w->g.tunnels_by_kernel, &t.by_kernel);
 	table_done(&w->g.tunnels_by_kernel);
 	main_world_free(w);
+}
+
+/* What ike is told to begin after the last one ended with tunnels up, each in the way it was begun the first time. */
+static void what_was_up_is_begun_again_in_its_own_way(void **state _unused_)
+{
+	static const struct {
+		enum cg_start start;
+		enum cg_connection_mode mode;
+		bool down;
+		enum msg_type told;
+	} cases[] = {
+		{CG_START_ALWAYS, CG_MODE_DEFAULT, false, _MSG_MAX}, /* it begins by itself */
+		{CG_START_ON_TRAFFIC, CG_MODE_DEFAULT, false, MSG_ACQUIRE},
+		{CG_START_ON_TRAFFIC, CG_MODE_INITIATOR_ONLY, false, MSG_ACQUIRE},
+		{CG_START_ON_TRAFFIC, CG_MODE_RESPONDER_ONLY, false, _MSG_MAX},
+		{CG_START_ON_TRAFFIC, CG_MODE_DEFAULT, true, _MSG_MAX},
+		{CG_START_MANUAL, CG_MODE_DEFAULT, false, MSG_CONN_UP},
+		{CG_START_MANUAL, CG_MODE_RESPONDER_ONLY, false, _MSG_MAX},
+		{CG_START_MANUAL, CG_MODE_DEFAULT, true, _MSG_MAX},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct main_world *w = main_world_new();
+
+		w->cfg.start = cases[i].start;
+		w->cfg.mode = cases[i].mode;
+		w->c.down = cases[i].down;
+		w->procs[0].ready = false;
+		assert_false(conn_again(&w->c, 0));
+		w->procs[0].ready = true;
+		assert_true(conn_again(&w->c, 0));
+		assert_int_equal(main_world_read(w, ROLE_IKE), cases[i].told);
+		if (cases[i].told != _MSG_MAX)
+			assert_int_equal(msg_get_u32(&w->r), 1);
+		assert_int_equal(w->c.up, cases[i].told == MSG_CONN_UP);
+		/* Traffic would ask again; an operator does so once. */
+		assert_true(conn_again(&w->c, 0));
+		assert_int_equal(main_world_read(w, ROLE_IKE),
+				 cases[i].told == MSG_ACQUIRE ? MSG_ACQUIRE : _MSG_MAX);
+		main_world_free(w);
+	}
+}
+
+/* What an operator has said is so whichever ike there is, also of a connection that had no SA when the last one ended. */
+static void another_ike_hears_what_the_operator_said(void **state _unused_)
+{
+	_cleanup_loaded_ struct loaded l = load_text("{}");
+
+	assert_good(&l);
+	for (int i = 0; i < 3; i++) {
+		struct main_world *w = main_world_new();
+		enum msg_type type, last = _MSG_MAX;
+
+		w->cfg.policy = cg_config_find_policy(l.config, "default");
+		w->cfg.remote_kind = CG_REMOTE_ANY;
+		w->c.up = i == 1;
+		w->c.down = i == 2;
+		conns_tell_ike(&w->g);
+		while ((type = main_world_read(w, ROLE_IKE)) != _MSG_MAX)
+			last = type;
+		assert_int_equal(last, i == 1	? MSG_CONN_UP
+				       : i == 2 ? MSG_CONN_DOWN
+						: MSG_CONN_END);
+		main_world_free(w);
+	}
 }
 
 /* Whose address it comes from may be told in its IKE SA; who that is only ike knows. */
@@ -542,9 +715,13 @@ int main(void)
 		cmocka_unit_test(a_name_is_asked_for_again_while_its_tunnel_is_down),
 		cmocka_unit_test(a_failed_attempt_asks_again_but_not_at_once),
 		cmocka_unit_test(an_address_in_use_stays_while_the_name_has_it),
+		cmocka_unit_test(addresses_that_do_not_answer_have_their_turns),
+		cmocka_unit_test(addresses_of_a_family_without_a_socket_are_left_out),
 		cmocka_unit_test(a_name_without_an_address_is_told_of_once),
 		cmocka_unit_test(a_question_that_was_lost_is_asked_again),
 		cmocka_unit_test(traffic_wakes_the_child_that_it_fits),
+		cmocka_unit_test(what_was_up_is_begun_again_in_its_own_way),
+		cmocka_unit_test(another_ike_hears_what_the_operator_said),
 		cmocka_unit_test(packets_that_are_nobodys_are_told_to_ike),
 		cmocka_unit_test(what_anybody_may_claim_is_no_failure_of_what_is_up),
 		cmocka_unit_test(the_peer_is_where_the_kernel_sends),

@@ -291,6 +291,79 @@ static void test_peer_that_was_let_in_elsewhere(void **state)
 	sim_free(s);
 }
 
+/* One that does not answer is left for the next one at once, as nothing is known against that. */
+static void test_next_address_of_a_name_is_tried_at_once(void **state)
+{
+	struct sim *s = sim_new(41);
+	struct sim_node *a, *b;
+
+	(void)state;
+	pair(s, &a, &b, true);
+	a->conns[0].config.remote = sim_endpoint(NEW, 500);
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	while (!sim_reports(a, "retransmit-timeout"))
+		sim_run(s, SIM_S / 10);
+	leads_to(a, "198.51.100.1");
+	sim_run(s, SIM_S / 2);
+	assert_true(at(a, "198.51.100.1"));
+	sim_free(s);
+}
+
+/* Of all addresses of its name, though it would be looked for at one of them only; not from one that the name has no more. */
+static void test_peer_may_come_from_each_address_of_its_name(void **state)
+{
+	const struct cg_addr all[] = {sim_endpoint(NEW, 0).addr,
+				      sim_endpoint("198.51.100.1", 0).addr,
+				      sim_endpoint("198.51.100.1", 0).addr};
+
+	(void)state;
+	for (size_t n = 1; n <= 3; n++) {
+		struct sim *s = sim_new(37 + n);
+		struct sim_node *a, *b;
+
+		pair(s, &a, &b, false);
+		a->conns[0].config.remote = sim_endpoint(NEW, 500);
+		a->conns[0].config.start = IKE_START_ON_TRAFFIC;
+		a->conns[0].config.mode = IKE_MODE_DEFAULT;
+		b->conns[0].config.mode = IKE_MODE_INITIATOR_ONLY;
+		b->conns[0].config.start = IKE_START_ON_TRAFFIC;
+		sim_conn_set(a, &a->conns[0]);
+		sim_conn_set(b, &b->conns[0]);
+		assert_int_equal(ike_connection_places(a->engine, 9, all, n), -ENOENT);
+		assert_int_equal(ike_connection_places(a->engine, 1, all, n), 0);
+		/* Main installs at each of them. */
+		a->conns[0].leads_to = all[1];
+		ike_acquire(b->engine, s->now, 1, 0);
+		sim_run(s, 10 * SIM_S);
+		assert_int_equal(at(a, "198.51.100.1"), n > 1);
+		/* As the daemon does with the address of one that comes up. */
+		if (n > 1) {
+			a->conns[0].config.remote = sim_endpoint("198.51.100.1", 500);
+			leads_to(a, "198.51.100.1");
+			sim_run(s, 300 * SIM_S);
+			assert_true(at(a, "198.51.100.1"));
+			assert_int_equal(sim_reports(a, "ike-established"), 1);
+			a->conns[0].config.remote = sim_endpoint(NEW, 500);
+			leads_to(a, NEW);
+		}
+		/* By the name's word, and by another configuration's. */
+		if (n == 2) {
+			assert_int_equal(ike_connection_places(a->engine, 1, NULL, 0), 0);
+		} else {
+			a->conns[0].config.remote_named = false;
+			a->conns[0].config.remote = sim_endpoint(NEW, 500);
+			sim_conn_set(a, &a->conns[0]);
+		}
+		assert_int_equal(ike_down(b->engine, s->now, 1), 0);
+		sim_run(s, 10 * SIM_S);
+		assert_int_equal(ike_up(b->engine, s->now, 1), 0);
+		sim_run(s, 10 * SIM_S);
+		assert_false(at(a, "198.51.100.1"));
+		sim_free(s);
+	}
+}
+
 /* An address is no name: the configuration has changed. */
 static void test_configured_address_that_changes_is_left_at_once(void **state)
 {
@@ -319,6 +392,8 @@ int main(void)
 		cmocka_unit_test(test_first_child_is_made_where_the_peer_is),
 		cmocka_unit_test(test_child_is_made_where_the_peer_has_moved),
 		cmocka_unit_test(test_peer_that_was_let_in_elsewhere),
+		cmocka_unit_test(test_next_address_of_a_name_is_tried_at_once),
+		cmocka_unit_test(test_peer_may_come_from_each_address_of_its_name),
 		cmocka_unit_test(test_configured_address_that_changes_is_left_at_once),
 	};
 

@@ -118,6 +118,51 @@ static void test_by_hand_the_one_that_is_told_begins(void **state)
 	}
 }
 
+/* Nor does traffic begin it. Once it was brought up, traffic may ask for what it lacks. */
+static void test_traffic_does_not_begin_what_is_begun_by_hand(void **state)
+{
+	struct sim *s = sim_new(32);
+	struct sim_node *a, *b;
+	uint64_t before;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_child(&a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+	sim_child(&b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+	a->conns[0].config.start = IKE_START_MANUAL;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	before = s->datagrams;
+	ike_acquire(a->engine, s->now, 1, 0);
+	sim_run(s, 300 * SIM_S);
+	assert_int_equal(s->datagrams, before);
+	assert_int_equal(ike_up(a->engine, s->now, 1), 0);
+	sim_assert_up(s, 10 * SIM_S);
+	ike_acquire(a->engine, s->now, 1, 1);
+	sim_run(s, 10 * SIM_S);
+	assert_int_equal(sim_count(a, 1).children_up, 2);
+	/* What traffic once asked for is not begun by it when it has become an operator's. */
+	assert_int_equal(ike_down(a->engine, s->now, 1), 0);
+	sim_run(s, 10 * SIM_S);
+	sim_free(s);
+
+	s = sim_new(33);
+	sim_pair(s, &a, &b);
+	b->cut = true;
+	a->conns[0].config.start = IKE_START_ON_TRAFFIC;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	ike_acquire(a->engine, s->now, 1, 0);
+	sim_run(s, 1 * SIM_S);
+	a->conns[0].config.start = IKE_START_MANUAL;
+	sim_conn_set(a, &a->conns[0]);
+	sim_run(s, 300 * SIM_S);
+	before = s->datagrams;
+	sim_run(s, 600 * SIM_S);
+	assert_int_equal(s->datagrams, before);
+	sim_free(s);
+}
+
 /* ------------------------------------------------------------------ traffic, again */
 
 static bool first_is_down(struct sim *s)
@@ -322,6 +367,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_modes_say_who_begins_and_not_who_rekeys),
 		cmocka_unit_test(test_by_hand_the_one_that_is_told_begins),
+		cmocka_unit_test(test_traffic_does_not_begin_what_is_begun_by_hand),
 		cmocka_unit_test(test_traffic_brings_it_up_again),
 		cmocka_unit_test(test_a_new_ike_sa_has_what_traffic_asked_for),
 		cmocka_unit_test(test_pauses_spread),

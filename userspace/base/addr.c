@@ -59,6 +59,15 @@ bool cg_addr_equal(const struct cg_addr *a, const struct cg_addr *b)
 	return cg_addr_compare(a, b) == 0;
 }
 
+bool cg_addr_is_among(const struct cg_addr *list, size_t n, const struct cg_addr *a)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (cg_addr_equal(&list[i], a))
+			return true;
+	}
+	return false;
+}
+
 bool cg_addr_is_any(const struct cg_addr *a)
 {
 	for (size_t i = 0; i < cg_addr_len(a->family); i++)

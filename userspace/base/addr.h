@@ -54,6 +54,7 @@ char *cg_addr_format(const struct cg_addr *a, char out[CG_ADDR_SIZE]);
 /* <0, 0, >0; families order first, unused bytes do not count. */
 int cg_addr_compare(const struct cg_addr *a, const struct cg_addr *b);
 bool cg_addr_equal(const struct cg_addr *a, const struct cg_addr *b);
+bool cg_addr_is_among(const struct cg_addr *list, size_t n, const struct cg_addr *a);
 /* 0.0.0.0, :: or AF_UNSPEC. */
 bool cg_addr_is_any(const struct cg_addr *a);
 bool cg_addr_is_multicast(const struct cg_addr *a);

@@ -122,6 +122,20 @@ static void sweep(struct gateway *g, usec_t now)
 	}
 }
 
+/* The module wants no SA while there is one, dead at the peer or not: the new ike is asked instead, again and again until there is one of its own. */
+static void ask_again(struct gateway *g, usec_t now)
+{
+	for (const struct leftover *l = g->leftovers; l; l = l->next) {
+		struct tunnel *t = l->sa != 0 ? tunnel_find_kernel(g, l->tunnel) : NULL;
+
+		if (!t || t->children > 0 || is_superseded(t) ||
+		    (t->asked != 0 && now - t->asked < ASK_SECONDS * USEC_PER_SEC))
+			continue;
+		if (conn_again(t->conn, t->index))
+			t->asked = now;
+	}
+}
+
 void adopt_flush(struct gateway *g)
 {
 	/* SAs first, so that their bindings can go in the second round. */
@@ -362,5 +376,8 @@ void adopt_tick(struct gateway *g)
 		read_on(g);
 	if (g->leftovers)
 		sweep(g, now_boottime());
+	/* One that may go on with what it was handed is not asked to begin. */
+	if (!g->takeover)
+		ask_again(g, now_boottime());
 	remove_superseded(g);
 }

@@ -9,7 +9,7 @@ struct conn;
 struct gateway;
 struct tunnel;
 
-enum { LEFTOVER_SECONDS = 600, REPLACED_SECONDS = 5 };
+enum { LEFTOVER_SECONDS = 600, REPLACED_SECONDS = 5, ASK_SECONDS = 10 };
 
 struct leftover {
 	struct leftover *next;

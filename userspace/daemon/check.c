@@ -79,25 +79,20 @@ bool check_listens_on(const struct cg_gateway *g, const struct cg_addr *a)
 	return false;
 }
 
-/* In a VRF it is listened on all addresses of the families of gateway.listen. */
-static bool listens_on(const struct check_context *c, const struct cg_addr *a)
+bool check_listens_in(const struct cg_gateway *g, sa_family_t family)
 {
-	if (!c->connection->interface.vrf)
-		return check_listens_on(c->gateway, a);
-	for (size_t i = 0; i < c->gateway->n_listen; i++) {
-		if (c->gateway->listen[i].family == a->family)
+	for (size_t i = 0; i < g->n_listen; i++) {
+		if (g->listen[i].family == family)
 			return true;
 	}
 	return false;
 }
 
-static bool is_among(const struct cg_addr *list, size_t n, const struct cg_addr *a)
+/* In a VRF it is listened on all addresses of the families of gateway.listen. */
+static bool listens_on(const struct check_context *c, const struct cg_addr *a)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (cg_addr_equal(&list[i], a))
-			return true;
-	}
-	return false;
+	return c->connection->interface.vrf ? check_listens_in(c->gateway, a->family)
+					    : check_listens_on(c->gateway, a);
 }
 
 bool check_remote(const struct check_context *c, const struct cg_addr *a)
@@ -108,8 +103,8 @@ bool check_remote(const struct check_context *c, const struct cg_addr *a)
 	case CG_REMOTE_ADDRESS: return cg_addr_equal(&n->remote_address, a);
 	case CG_REMOTE_ANY: return !cg_addr_is_any(a) && !cg_addr_is_multicast(a);
 	case CG_REMOTE_NAME:
-		if (is_among(c->resolved, c->n_resolved, a) ||
-		    is_among(c->current, c->n_current, a))
+		if (cg_addr_is_among(c->resolved, c->n_resolved, a) ||
+		    cg_addr_is_among(c->current, c->n_current, a))
 			return true;
 		/* A name that has no address yet can still be a peer that calls us. */
 		return c->n_resolved == 0 && n->mode != CG_MODE_INITIATOR_ONLY &&

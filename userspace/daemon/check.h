@@ -43,5 +43,7 @@ bool check_selector_within(const struct cg_selector *outer, const struct cg_sele
 
 /* Whether the gateway listens on the address, or on all of its family. */
 bool check_listens_on(const struct cg_gateway *g, const struct cg_addr *a);
+/* Has gateway.listen an address of that family? */
+bool check_listens_in(const struct cg_gateway *g, sa_family_t family);
 
 #endif

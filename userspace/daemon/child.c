@@ -213,6 +213,8 @@ static int add(struct gateway *g, struct conn *c, struct binding *b,
 	b->children++;
 	b->place = a->remote.addr;
 	t->children++;
+	if (LIST_EMPTY(&c->children))
+		conn_answered(c, &a->remote.addr);
 	list_child(g, k);
 	if (activation(a) == CERTGATE_ACTIVATE_NOW)
 		adopt_replaced(c, a->child_index);
@@ -306,6 +308,7 @@ static void orphan(struct gateway *g, struct child *k)
 {
 	adopt_sa(g, k->sa_in, k->tunnel);
 	adopt_sa(g, k->sa_out, k->tunnel);
+	k->tunnel->asked = 0;
 	unlist_child(g, k);
 	free(k);
 }

@@ -236,6 +236,22 @@ static int send_part(void *ctx, struct msg_writer *w)
 	return channel_send(ctx, w, -EBADF);
 }
 
+/* Where it looks for the peer, and from where that may come. */
+static void tell_places(const struct conn *c)
+{
+	struct cg_endpoint remote;
+	struct msg_writer m;
+
+	remote_endpoint(c, &remote);
+	msg_begin(&m, MSG_CONN_RESOLVED);
+	msg_put_u32(&m, c->id);
+	msg_put_endpoint(&m, &remote);
+	msg_put_u32(&m, (uint32_t)c->n_resolved);
+	for (size_t i = 0; i < c->n_resolved; i++)
+		msg_put_addr(&m, &c->resolved[i]);
+	(void)channel_send(ike_channel(c->g), &m, -EBADF);
+}
+
 int conn_tell_ike(struct conn *c)
 {
 	const struct cg_connection *cfg = c->cfg;
@@ -319,8 +335,11 @@ int conn_tell_ike(struct conn *c)
 	e.n_children = cfg->n_children;
 	r = ike_conn_send(&e, send_part, ike);
 	free(children.ts);
-	if (r >= 0)
-		own_answers_tell_ike(c);
+	if (r < 0)
+		return r;
+	if (cfg->remote_kind == CG_REMOTE_NAME && c->n_resolved > 0)
+		tell_places(c);
+	own_answers_tell_ike(c);
 	return r;
 }
 
@@ -343,7 +362,39 @@ void conns_tell_ike(struct gateway *g)
 					      g->conns[i]->cfg->name);
 		else if (g->conns[i]->down)
 			conn_command(g->conns[i], MSG_CONN_DOWN);
+		else if (g->conns[i]->up)
+			conn_command(g->conns[i], MSG_CONN_UP);
 	}
+}
+
+void conn_acquire(struct conn *c, unsigned int index)
+{
+	struct msg_writer m;
+
+	if (c->down)
+		return;
+	msg_begin(&m, MSG_ACQUIRE);
+	msg_put_u32(&m, c->id);
+	msg_put_u32(&m, index);
+	(void)channel_send(ike_channel(c->g), &m, -EBADF);
+}
+
+bool conn_again(struct conn *c, unsigned int index)
+{
+	if (!ike_channel(c->g))
+		return false;
+	if (c->down || c->cfg->mode == CG_MODE_RESPONDER_ONLY)
+		return true;
+	switch (c->cfg->start) {
+	case CG_START_ALWAYS: break;
+	case CG_START_ON_TRAFFIC: conn_acquire(c, index); break;
+	case CG_START_MANUAL:
+		if (!c->up)
+			conn_command(c, MSG_CONN_UP);
+		c->up = true;
+		break;
+	}
+	return true;
 }
 
 void conns_refresh_source(struct gateway *g)
@@ -434,22 +485,107 @@ void conns_resolve_lost(struct gateway *g)
 	}
 }
 
+/* The source address follows the remote one, so the whole connection is told then. */
+static void tell_first(struct conn *c)
+{
+	if (c->cfg->local_address.family == AF_UNSPEC)
+		(void)conn_tell_ike(c);
+	else
+		tell_places(c);
+}
+
 static bool first_changed(const struct conn *c, const struct proto_resolved *p)
 {
 	return c->n_resolved == 0 || !cg_addr_equal(&c->resolved[0], &p->addresses[0]);
 }
 
-/* An address in use stays first while the name still has it: names with several addresses answer in any order. */
-static void keep_first(const struct conn *c, struct proto_resolved *p)
+static bool others_changed(const struct conn *c, const struct proto_resolved *p)
 {
-	for (size_t i = 1; i < p->n && c->n_resolved > 0; i++) {
-		if (cg_addr_equal(&p->addresses[i], &c->resolved[0])) {
-			struct cg_addr a = p->addresses[0];
+	for (size_t i = 0; i < p->n; i++) {
+		if (!cg_addr_is_among(c->resolved, c->n_resolved, &p->addresses[i]))
+			return true;
+	}
+	return c->n_resolved != p->n;
+}
 
-			p->addresses[0] = p->addresses[i];
-			p->addresses[i] = a;
-			return;
-		}
+/*
+ * An address in use stays first while the name still has it, and the others in the order in which they are tried: names with several addresses answer in
+ * any.
+ */
+static void keep_order(const struct conn *c, struct proto_resolved *p)
+{
+	struct cg_addr kept[CONN_RESOLVED_MAX];
+	size_t n = 0;
+
+	if (c->n_resolved == 0 || !cg_addr_is_among(p->addresses, p->n, &c->resolved[0]))
+		return;
+	for (size_t i = 0; i < c->n_resolved; i++) {
+		if (cg_addr_is_among(p->addresses, p->n, &c->resolved[i]))
+			kept[n++] = c->resolved[i];
+	}
+	for (size_t i = 0; i < p->n && n < ARRAY_SIZE(kept); i++) {
+		if (!cg_addr_is_among(kept, n, &p->addresses[i]))
+			kept[n++] = p->addresses[i];
+	}
+	memcpy(p->addresses, kept, n * sizeof(*kept));
+	p->n = n;
+}
+
+/* From what we do not listen in nothing would be heard. */
+static void leave_out_unheard(const struct gateway *g, struct proto_resolved *p)
+{
+	const struct cg_gateway *gw = &g->config->gateway;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (check_listens_in(gw, p->addresses[i].family))
+			p->addresses[n++] = p->addresses[i];
+	}
+	if (n == 0 && p->n > 0) {
+		p->error = -EAFNOSUPPORT;
+		(void)snprintf(p->text, sizeof(p->text),
+			       "none but of %s, and gateway.listen has none of that family",
+			       p->addresses[0].family == AF_INET ? "IPv4" : "IPv6");
+	}
+	p->n = n;
+}
+
+static const char *way_to_an_address(int error)
+{
+	return error == -EAFNOSUPPORT
+		       ? "add an address of that family to gateway.listen, or give the name one of another"
+		       : "check remote_address, and the name servers in /etc/resolv.conf";
+}
+
+/* Makes one of its addresses the first; those before it are the last. */
+static void begin_with(struct conn *c, size_t first)
+{
+	struct cg_addr order[CONN_RESOLVED_MAX];
+
+	for (size_t i = 0; i < c->n_resolved; i++)
+		order[i] = c->resolved[(first + i) % c->n_resolved];
+	memcpy(c->resolved, order, c->n_resolved * sizeof(*order));
+}
+
+void conn_unanswered(struct conn *c, const struct cg_addr *at)
+{
+	if (c->cfg->remote_kind != CG_REMOTE_NAME || c->n_resolved < 2 ||
+	    !LIST_EMPTY(&c->children) || !cg_addr_equal(&c->resolved[0], at))
+		return;
+	begin_with(c, 1);
+	tell_first(c);
+}
+
+void conn_answered(struct conn *c, const struct cg_addr *at)
+{
+	if (c->cfg->remote_kind != CG_REMOTE_NAME)
+		return;
+	for (size_t i = 1; i < c->n_resolved; i++) {
+		if (!cg_addr_equal(&c->resolved[i], at))
+			continue;
+		begin_with(c, i);
+		tell_places(c);
+		return;
 	}
 }
 
@@ -457,22 +593,20 @@ void conn_resolved(struct gateway *g, const struct proto_resolved *answer)
 {
 	struct conn *c = conn_find(g, answer->connection);
 	struct proto_resolved p = *answer;
-	struct cg_endpoint remote;
-	struct msg_writer m;
-	bool changed;
+	bool first, others;
 
 	if (!c || !c->resolving)
 		return;
 	c->resolving = false;
 	c->resolved_at = now_boottime();
+	leave_out_unheard(g, &p);
 	if (p.error < 0) {
 		resolve_in(c, RESOLVE_RETRY_SECONDS);
 		/* Said once, not every time. */
 		if (!c->name_failed)
-			history_add(
-				g, c, IKE_WARNING, "name-not-resolved", NULL,
-				"check remote_address, and the name servers in /etc/resolv.conf",
-				"the name '%s' has no address: %s", c->cfg->remote_name, p.text);
+			history_add(g, c, IKE_WARNING, "name-not-resolved", NULL,
+				    way_to_an_address(p.error), "the name '%s' has no address: %s",
+				    c->cfg->remote_name, p.text);
 		c->name_failed = true;
 		return;
 	}
@@ -481,18 +615,15 @@ void conn_resolved(struct gateway *g, const struct proto_resolved *answer)
 		history_add(g, c, IKE_NOTICE, "name-resolved", NULL, NULL,
 			    "the name '%s' has an address again", c->cfg->remote_name);
 	c->name_failed = false;
-	keep_first(c, &p);
-	changed = first_changed(c, &p);
-	if (conn_set_resolved(c, p.addresses, p.n) < 0 || !changed)
+	keep_order(c, &p);
+	first = first_changed(c, &p);
+	others = others_changed(c, &p);
+	if (conn_set_resolved(c, p.addresses, p.n) < 0)
 		return;
-	/* The source address follows the remote one, so the whole connection is told, then its remote. */
-	if (c->cfg->local_address.family == AF_UNSPEC)
-		(void)conn_tell_ike(c);
-	remote_endpoint(c, &remote);
-	msg_begin(&m, MSG_CONN_RESOLVED);
-	msg_put_u32(&m, c->id);
-	msg_put_endpoint(&m, &remote);
-	(void)channel_send(ike_channel(g), &m, -EBADF);
+	if (first)
+		tell_first(c);
+	else if (others)
+		tell_places(c);
 }
 
 void conn_is_down(struct conn *c)

@@ -55,7 +55,7 @@ struct conn {
 	uint32_t ifindex;
 	bool created_link, routes_in;
 	unsigned int forwarding_off; /* families that it needs forwarded and that are not */
-	/* names */
+	/* names; the first address is the one that is tried, or where it is up */
 	struct cg_addr *resolved; /* conn_set_resolved() */
 	size_t n_resolved;	  /* at most CONN_RESOLVED_MAX */
 	bool resolving;		  /* fetch was asked */
@@ -69,6 +69,8 @@ struct conn {
 	bool told_answers; /* ike has OCSP answers about our chain */
 	/* for the operator */
 	bool down; /* taken down by hand */
+	/* Brought up by hand, or found up where only a hand brings it up. Not known after a planned restart: ike goes on knowing it. */
+	bool up;
 	bool begun, closing;
 	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
 	usec_t key_log_end;
@@ -97,10 +99,18 @@ void conns_tell_ike(struct gateway *g);
 int conn_tell_ike(struct conn *c);
 /* CONN_UP, CONN_DOWN, CONN_REMOVE */
 void conn_command(struct conn *c, enum msg_type type);
+/* Traffic wants this child, unless the connection was taken down. */
+void conn_acquire(struct conn *c, unsigned int index);
+/* The child was up, and ike does not know it: it is asked for as far as it is ours to begin. false: there is no ike to be asked. */
+bool conn_again(struct conn *c, unsigned int index);
 void conn_resolved(struct gateway *g, const struct proto_resolved *p);
 void conn_resolve(struct conn *c);
 /* An attempt failed: perhaps the name has another address now. */
 void conn_resolve_again(struct conn *c);
+/* An attempt got no answer from there: while nothing is up, the next one goes to the next address of the name. */
+void conn_unanswered(struct conn *c, const struct cg_addr *at);
+/* What was down comes up there: of the name's addresses it is the one that counts from now on. */
+void conn_answered(struct conn *c, const struct cg_addr *at);
 /* fetch ended, and what it was asked with it. */
 void conns_resolve_lost(struct gateway *g);
 /* Where no local address is configured, the system's choice follows the routes while there is no SA. */

@@ -85,35 +85,54 @@ static bool flow_in(const struct cg_selector *s, const struct cg_addr *a, uint8_
 	       port <= s->port_last;
 }
 
-static bool child_wants(const struct cg_child_config *child, const struct cgk_event *e)
+/* Length of the smallest prefix that contains the range. */
+static unsigned int prefix_len(const struct cg_range *r)
 {
-	bool from = false, to = false;
+	unsigned int bits = 8 * (unsigned int)cg_addr_len(r->first.family), i = 0;
 
-	for (size_t i = 0; i < child->n_local && !from; i++)
-		from = flow_in(&child->local[i], &e->flow_src, e->flow_protocol, e->flow_sport);
-	for (size_t i = 0; i < child->n_remote && !to; i++)
-		to = flow_in(&child->remote[i], &e->flow_dst, e->flow_protocol, e->flow_dport);
-	return from && to;
+	while (i < bits && !((r->first.bytes[i / 8] ^ r->last.bytes[i / 8]) & (0x80 >> i % 8)))
+		i++;
+	return i;
 }
 
-static void acquire(struct conn *c, unsigned int index)
+/* The order in which the module looks, see its selector_table.c: the remote prefix, the local one, protocols, ports. Never 0. */
+static uint64_t specificity(const struct cg_selector *local, const struct cg_selector *remote)
 {
-	struct msg_writer m;
+	uint32_t vague = (uint32_t)(!local->protocol + !remote->protocol) << 17;
 
-	if (c->down)
-		return;
-	msg_begin(&m, MSG_ACQUIRE);
-	msg_put_u32(&m, c->id);
-	msg_put_u32(&m, index);
-	(void)channel_send(ike_channel(c->g), &m, -EBADF);
+	vague += (uint32_t)(local->port_last - local->port_first) +
+		 (uint32_t)(remote->port_last - remote->port_first);
+	return (uint64_t)prefix_len(&remote->range) << 40 |
+	       (uint64_t)prefix_len(&local->range) << 32 | (UINT32_MAX - vague);
+}
+
+/* 0: it does not want it. */
+static uint64_t child_wants(const struct cg_child_config *child, const struct cgk_event *e)
+{
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < child->n_local; i++) {
+		if (!flow_in(&child->local[i], &e->flow_src, e->flow_protocol, e->flow_sport))
+			continue;
+		for (size_t j = 0; j < child->n_remote; j++) {
+			const struct cg_selector *to = &child->remote[j];
+
+			if (flow_in(to, &e->flow_dst, e->flow_protocol, e->flow_dport))
+				best = MAX(best, specificity(&child->local[i], to));
+		}
+	}
+	return best;
 }
 
 static void on_acquire(struct gateway *g, const struct cgk_event *e)
 {
 	const struct tunnel *t = e->tunnel != 0 ? tunnel_find_kernel(g, e->tunnel) : NULL;
+	struct conn *wanted = NULL;
+	unsigned int index = 0;
+	uint64_t best = 0;
 
 	if (t) {
-		acquire(t->conn, t->index);
+		conn_acquire(t->conn, t->index);
 		return;
 	}
 	for (size_t i = 0; i < g->n_conns && e->has_flow; i++) {
@@ -122,12 +141,17 @@ static void on_acquire(struct gateway *g, const struct cgk_event *e)
 		if (c->ifindex != e->ifindex)
 			continue;
 		for (unsigned int n = 0; n < c->cfg->n_children; n++) {
-			if (child_wants(&c->cfg->children[n], e)) {
-				acquire(c, n);
-				return;
-			}
+			uint64_t wants = child_wants(&c->cfg->children[n], e);
+
+			if (wants <= best)
+				continue;
+			best = wants;
+			wanted = c;
+			index = n;
 		}
 	}
+	if (wanted)
+		conn_acquire(wanted, index);
 }
 
 void kevent_tell_moved(struct gateway *g, const struct child *k)

@@ -335,6 +335,7 @@ static void op_up(struct client *cl, json_t *args)
 		client_answer(cl, control_error("out of memory", NULL));
 		return;
 	}
+	c->up = true;
 	conn_command(c, MSG_CONN_UP);
 	if (seconds == 0)
 		answer_state(cl, c->cfg->name, "connecting");
@@ -347,6 +348,7 @@ static void op_down(struct client *cl, json_t *args)
 	if (!get_conn(cl, args, true, &c))
 		return;
 	c->down = true;
+	c->up = false;
 	conn_command(c, MSG_CONN_DOWN);
 	if (conn_children_up(c) == 0) {
 		conn_is_down(c);

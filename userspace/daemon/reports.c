@@ -52,6 +52,8 @@ void report_take(struct gateway *g, const struct proto_report *p)
 
 	if (c && p->r.severity >= IKE_WARNING && !p->r.claimed) {
 		c->attempts++;
+		if (streq(p->event, "retransmit-timeout"))
+			conn_unanswered(c, &p->r.remote.addr);
 		conn_resolve_again(c);
 	}
 	if (c && !p->r.claimed && streq(p->event, "ike-established"))

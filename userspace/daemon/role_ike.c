@@ -15,6 +15,7 @@
 #include "daemon/ike_tell.h"
 #include "daemon/key_log.h"
 #include "daemon/proto_auth.h"
+#include "daemon/proto_fetch.h"
 #include "daemon/proto_own.h"
 #include "daemon/verify_queue.h"
 #include "daemon/worker.h"
@@ -466,21 +467,29 @@ static int on_kernel(struct ike *k, enum msg_type type, struct msg_reader *r)
 
 static int on_conn(struct ike *k, enum msg_type type, struct msg_reader *r)
 {
+	struct cg_addr places[PROTO_ADDRESSES_MAX];
 	struct cg_endpoint remote;
 	usec_t now = now_boottime();
+	size_t n = 0;
 	uint32_t id;
 	int e = 0;
 
 	id = msg_get_u32(r);
-	if (type == MSG_CONN_RESOLVED)
+	if (type == MSG_CONN_RESOLVED) {
 		msg_get_endpoint(r, &remote);
+		n = msg_get_count(r, PROTO_ADDRESSES_MAX);
+		for (size_t i = 0; i < n; i++)
+			msg_get_addr(r, &places[i]);
+	}
 	if (!msg_done(r))
 		return -EBADMSG;
 	if (type == MSG_CONN_REMOVE)
 		e = ike_connection_remove(k->engine, now, id);
-	else if (type == MSG_CONN_RESOLVED)
-		e = ike_connection_resolved(k->engine, now, id, &remote);
-	else if (type == MSG_CONN_UP)
+	else if (type == MSG_CONN_RESOLVED) {
+		e = ike_connection_places(k->engine, id, places, n);
+		if (e >= 0)
+			e = ike_connection_resolved(k->engine, now, id, &remote);
+	} else if (type == MSG_CONN_UP)
 		e = ike_up(k->engine, now, id);
 	else if (type == MSG_CONN_DOWN)
 		e = ike_down(k->engine, now, id);

@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 
+#include "base/time.h"
 #include "daemon/check.h"
 #include "daemon/table.h"
 #include "kernel/kernel.h"
@@ -26,6 +27,7 @@ struct tunnel {
 	/* Where ike said last, of whichever Child SA in it; `t` has where the kernel sends, which follows a peer by itself. */
 	struct tunnel_ends said;
 	unsigned int children;
+	usec_t asked; /* boot time: ike, for what takes the place of SAs that are left in it; 0: it was not */
 };
 
 /* The connection's tunnel with these selectors and endpoints, made or brought up to date. -errno with a text. */

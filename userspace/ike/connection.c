@@ -18,10 +18,27 @@ enum { CONN_TIMERS = 3 };
 
 static void conn_unindex(struct ik_conn *conn)
 {
-	if (conn->in_remote)
-		ik_table_remove(&conn->e->remotes, &conn->by_remote);
-	conn->in_remote = false;
+	ik_table_remove(&conn->e->remotes, &conn->first.node);
+	for (size_t i = 0; i < conn->n_others; i++)
+		ik_table_remove(&conn->e->remotes, &conn->others[i].node);
 	ik_list_remove(&conn->in_any);
+}
+
+static void place_index(struct ik_conn *conn, struct ik_place *p)
+{
+	p->conn = conn;
+	ik_table_add(&conn->e->remotes, &p->node, ik_addr_hash(conn->e, &p->addr, 0));
+}
+
+/* Each is there once. */
+static bool is_known(const struct ik_conn *conn, size_t n_others, const struct cg_addr *addr)
+{
+	if (cg_addr_equal(&conn->remote.addr, addr))
+		return true;
+	for (size_t i = 0; i < n_others; i++)
+		if (cg_addr_equal(&conn->others[i].addr, addr))
+			return true;
+	return false;
 }
 
 static void conn_index(struct ik_conn *conn)
@@ -31,10 +48,13 @@ static void conn_index(struct ik_conn *conn)
 	conn_unindex(conn);
 	if (cg_addr_is_any(&conn->remote.addr)) {
 		ik_list_append(&e->any_conns, &conn->in_any);
-	} else {
-		ik_table_add(&e->remotes, &conn->by_remote, ik_addr_hash(e, &conn->remote.addr, 0));
-		conn->in_remote = true;
+		return;
 	}
+	conn->first.addr = conn->remote.addr;
+	place_index(conn, &conn->first);
+	for (size_t i = 0; i < conn->n_others; i++)
+		if (!is_known(conn, i, &conn->others[i].addr))
+			place_index(conn, &conn->others[i]);
 }
 
 /* Is it the connection of a peer at these addresses, refused or not? */
@@ -49,8 +69,7 @@ static bool is_for(const struct ik_conn *conn, const struct cg_endpoint *local,
 		return false;
 	if (!cg_addr_is_any(&c->local.addr) && !cg_addr_equal(&c->local.addr, &local->addr))
 		return false;
-	return cg_addr_is_any(&conn->remote.addr) ||
-	       cg_addr_equal(&conn->remote.addr, &remote->addr);
+	return cg_addr_is_any(&conn->remote.addr) || is_known(conn, conn->n_others, &remote->addr);
 }
 
 bool ik_conn_admits(const struct ik_conn *conn, const struct cg_endpoint *local,
@@ -77,7 +96,7 @@ struct ik_conn *ik_conn_awaited(struct ike_engine *e, const struct cg_endpoint *
 	struct ik_node *node = NULL;
 
 	while ((node = ik_table_find(&e->remotes, ik_addr_hash(e, &remote->addr, 0), node))) {
-		struct ik_conn *conn = IK_ENTRY(node, struct ik_conn, by_remote);
+		struct ik_conn *conn = IK_ENTRY(node, struct ik_place, node)->conn;
 
 		if (!is_ready(conn) && is_for(conn, local, remote))
 			return conn;
@@ -100,7 +119,7 @@ struct ik_conn *ik_conn_only(struct ike_engine *e, const struct cg_endpoint *loc
 	struct ik_node *node = NULL;
 
 	while ((node = ik_table_find(&e->remotes, ik_addr_hash(e, &remote->addr, 0), node))) {
-		struct ik_conn *conn = IK_ENTRY(node, struct ik_conn, by_remote);
+		struct ik_conn *conn = IK_ENTRY(node, struct ik_place, node)->conn;
 
 		if (!is_for(conn, local, remote))
 			continue;
@@ -118,7 +137,7 @@ bool ik_conn_expected(const struct ike_engine *e, const struct cg_endpoint *loca
 	struct ik_node *node = NULL;
 
 	while ((node = ik_table_find(&e->remotes, key, node))) {
-		if (is_for(IK_ENTRY(node, struct ik_conn, by_remote), local, remote))
+		if (is_for(IK_ENTRY(node, struct ik_place, node)->conn, local, remote))
 			return true;
 	}
 	while ((node = ik_table_find(&e->places, key, node))) {
@@ -141,7 +160,7 @@ static size_t list(struct ike_engine *e, const struct cg_endpoint *local,
 	size_t n = 0;
 
 	while (n < size && (node = ik_table_find(&e->remotes, key, node))) {
-		struct ik_conn *conn = IK_ENTRY(node, struct ik_conn, by_remote);
+		struct ik_conn *conn = IK_ENTRY(node, struct ik_place, node)->conn;
 
 		if (ready == is_ready(conn) && is_for(conn, local, remote))
 			ret[n++] = conn;
@@ -192,7 +211,8 @@ bool ik_conn_wanted(const struct ik_conn *conn)
 	return !conn->e->shutdown && !conn->e->holding && !conn->e->settling && c->enabled &&
 	       c->n_certs && !conn->held && c->mode != IKE_MODE_RESPONDER_ONLY &&
 	       !cg_addr_is_any(&conn->remote.addr) &&
-	       (c->start == IKE_START_ALWAYS || conn->up || conn->acquired);
+	       (c->start == IKE_START_ALWAYS || conn->up ||
+		(conn->acquired && c->start == IKE_START_ON_TRAFFIC));
 }
 
 struct ik_sa *ik_conn_established(const struct ik_conn *conn)
@@ -322,6 +342,7 @@ struct ik_conn *ik_conn_free(struct ik_conn *conn)
 	ik_config_unref(conn->config, e);
 	ik_ocsp_drop(conn);
 	ik_parts_clear(conn);
+	free(conn->others);
 	free(conn->slots);
 	free(conn);
 	return NULL;
@@ -476,6 +497,14 @@ static void conn_moved(struct ik_conn *conn, const struct cg_addr *before)
 	ik_sa_run(sa);
 }
 
+static void drop_others(struct ik_conn *conn)
+{
+	conn_unindex(conn);
+	free(conn->others);
+	conn->others = NULL;
+	conn->n_others = 0;
+}
+
 int ike_connection_set(struct ike_engine *e, ike_time now, const struct ike_connection_config *c)
 {
 	struct ik_config *config, *old;
@@ -523,6 +552,8 @@ int ike_connection_set(struct ike_engine *e, ike_time now, const struct ike_conn
 			slots[i] = conn->slots[i];
 		free(conn->slots);
 		conn->slots = slots;
+		if (!c->remote_named)
+			drop_others(conn);
 		/* A name that was resolved stays so until it is resolved anew. */
 		if (!cg_addr_is_any(&c->remote.addr) || !cg_addr_is_any(&old->c.remote.addr))
 			conn->remote = c->remote;
@@ -593,5 +624,25 @@ int ike_connection_resolved(struct ike_engine *e, ike_time now, uint32_t id,
 	ik_conn_check(conn);
 	ik_child_bury(e);
 	ik_sa_bury(e);
+	return 0;
+}
+
+int ike_connection_places(struct ike_engine *e, uint32_t id, const struct cg_addr *addresses,
+			  size_t n)
+{
+	struct ik_conn *conn = ik_conn_find(e, id);
+	struct ik_place *others;
+
+	if (!conn)
+		return -ENOENT;
+	others = n ? calloc(n, sizeof(*others)) : NULL;
+	if (n && !others)
+		return -ENOMEM;
+	drop_others(conn);
+	for (size_t i = 0; i < n; i++)
+		others[i].addr = addresses[i];
+	conn->others = others;
+	conn->n_others = n;
+	conn_index(conn);
 	return 0;
 }

@@ -285,6 +285,9 @@ void ike_acquire(struct ike_engine *e, ike_time now, uint32_t connection, uint32
 
 	ik_enter(e, now);
 	conn = ik_conn_find(e, connection);
+	/* Traffic does not begin what is an operator's to bring up. */
+	if (conn && conn->config->c.start == IKE_START_MANUAL && !conn->up)
+		conn = NULL;
 	if (conn && !conn->held && conn->config->c.enabled) {
 		conn->acquired = true;
 		if (index < conn->config->c.n_children)

@@ -338,6 +338,12 @@ int ike_connection_remove(struct ike_engine *e, ike_time now, uint32_t id);
 /* The name behind the remote address was resolved (anew). -ENOENT. */
 int ike_connection_resolved(struct ike_engine *e, ike_time now, uint32_t id,
 			    const struct cg_endpoint *remote);
+/*
+ * All addresses of that name: ours goes to the one above alone, the peer may begin from each of them. They take the place of those before, and change
+ * nothing of what is up. -ENOENT, -ENOMEM.
+ */
+int ike_connection_places(struct ike_engine *e, uint32_t id, const struct cg_addr *addresses,
+			  size_t n);
 
 /*
  * The OCSP answers about our own certificates, for a peer that asks for them; n is 0 for none. They take the place of those before, and change nothing of

@@ -112,12 +112,20 @@ struct ik_part {
 	unsigned failures, refusals; /* the latter: by which the peer does not mean "not now" */
 };
 
+/* Where a connection's peer may be. */
+struct ik_place {
+	struct ik_node node; /* e->remotes */
+	struct ik_conn *conn;
+	struct cg_addr addr;
+};
+
 struct ik_conn {
 	struct ike_engine *e;
 	struct ik_node by_id;
-	struct ik_node by_remote; /* unless the remote address is any */
-	struct ik_link in_any;	  /* e->any_conns, if it is */
-	bool in_remote;
+	struct ik_place first;	 /* unless the remote address is any */
+	struct ik_place *others; /* from which its peer may come, too */
+	size_t n_others;
+	struct ik_link in_any; /* e->any_conns, if the remote address is any */
 	struct ik_link in_all;
 	struct ik_config *config;
 	struct cg_endpoint remote; /* as configured or resolved */
