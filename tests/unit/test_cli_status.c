@@ -57,12 +57,18 @@
 	"\"daemon\":{\"version\":\"0.1.0\",\"pid\":812,\"uptime\":86400}," \
 	"\"module\":{\"version\":\"0.1.0\",\"lease_remaining\":3412}"
 
+#define STATUS(connections) "{\"connections\":[" connections "]," REST "}"
+
+/* More than are told of one by one. */
+#define FOUR_AND_PARIS  \
+	CONNECTION("a") \
+	"," CONNECTION("b") "," CONNECTION("c") "," CONNECTION("d") "," FAILED("paris")
+
 static void status_shows_everything_about_a_few_connections(void **state)
 {
-	_cleanup_ran_ struct ran r = ask(
-		"status", "{}",
-		OK_RESULT("{\"connections\":[" CONNECTION("hq") "," FAILED("paris") "]," REST "}"),
-		"status", NULL, NULL);
+	_cleanup_ran_ struct ran r = ask("status", "{}",
+					 OK_RESULT(STATUS(CONNECTION("hq") "," FAILED("paris"))),
+					 "status", NULL, NULL);
 	static const char *const parts[] = {
 		"hq: up for ",
 		"  interface    cg0\n",
@@ -143,11 +149,8 @@ static void status_tells_what_failed_and_is_no_connections(void **state)
 
 static void status_of_many_is_a_table_with_the_errors_below(void **state)
 {
-	_cleanup_ran_ struct ran r = ask(
-		"status", "{}",
-		OK_RESULT("{\"connections\":[" CONNECTION("a") "," CONNECTION("b") "," CONNECTION(
-			"c") "," CONNECTION("d") "," FAILED("paris") "]," REST "}"),
-		"status", NULL, NULL);
+	_cleanup_ran_ struct ran r = ask("status", "{}", OK_RESULT(STATUS(FOUR_AND_PARIS)),
+					 "status", NULL, NULL);
 
 	(void)state;
 	assert_int_equal(r.status, CLI_OK);
@@ -167,12 +170,11 @@ static void status_of_many_tells_what_fails_beside_what_is_up(void **state)
 {
 	_cleanup_ran_ struct ran r = ask(
 		"status", "{}",
-		OK_RESULT(
-			"{\"connections\":[" CONNECTION("a") "," CONNECTION("b") "," FAILED_ONCE("old", "up", "2019-12-31T23:59:59Z") "," FAILED_ONCE(
+		OK_RESULT(STATUS(
+			CONNECTION("a") "," CONNECTION("b") "," FAILED_ONCE("old", "up", "2019-12-31T23:59:59Z") "," FAILED_ONCE(
 				"new", "up",
 				"2020-01-01T00:00:01Z") "," FAILED_ONCE("part", "partial",
-									"2019-12-31T23:59:59Z") "]," REST
-												"}"),
+									"2019-12-31T23:59:59Z"))),
 		"status", NULL, NULL);
 
 	(void)state;
@@ -187,12 +189,11 @@ static void status_of_many_is_well_when_a_child_came_up_since(void **state)
 {
 	_cleanup_ran_ struct ran r = ask(
 		"status", "{}",
-		OK_RESULT(
-			"{\"connections\":[" CONNECTION("a") "," CONNECTION("b") "," CONNECTION("c") "," LATER_CHILD(
+		OK_RESULT(STATUS(
+			CONNECTION("a") "," CONNECTION("b") "," CONNECTION("c") "," LATER_CHILD(
 				"before",
 				"2020-01-01T00:00:01Z") "," LATER_CHILD("since",
-									"2020-01-01T00:01:01Z") "]," REST
-												"}"),
+									"2020-01-01T00:01:01Z"))),
 		"status", NULL, NULL);
 
 	(void)state;
@@ -203,11 +204,8 @@ static void status_of_many_is_well_when_a_child_came_up_since(void **state)
 
 static void status_long_shows_all_in_detail(void **state)
 {
-	_cleanup_ran_ struct ran r = ask(
-		"status", "{}",
-		OK_RESULT("{\"connections\":[" CONNECTION("a") "," CONNECTION("b") "," CONNECTION(
-			"c") "," CONNECTION("d") "," FAILED("paris") "]," REST "}"),
-		"status", "--long", NULL);
+	_cleanup_ran_ struct ran r = ask("status", "{}", OK_RESULT(STATUS(FOUR_AND_PARIS)),
+					 "status", "--long", NULL);
 
 	(void)state;
 	assert_holds(r.out, "d: up for ");
@@ -217,11 +215,9 @@ static void status_long_shows_all_in_detail(void **state)
 static void status_of_one_asks_for_one(void **state)
 {
 	_cleanup_ran_ struct ran r = ask("status", "{\"name\":\"hq\"}",
-					 OK_RESULT("{\"connections\":[" CONNECTION("hq") "]," REST
-											 "}"),
-					 "status", "hq", NULL);
-	_cleanup_ran_ struct ran none = ask(
-		"status", "{}", OK_RESULT("{\"connections\":[]," REST "}"), "status", NULL, NULL);
+					 OK_RESULT(STATUS(CONNECTION("hq"))), "status", "hq", NULL);
+	_cleanup_ran_ struct ran none = ask("status", "{}", OK_RESULT(STATUS("")), "status", NULL,
+					    NULL);
 
 	(void)state;
 	assert_int_equal(r.status, CLI_OK);
@@ -250,12 +246,10 @@ static void status_tells_of_revocation(void **state)
 
 static void json_is_the_result_as_it_came(void **state)
 {
-	_cleanup_ran_ struct ran r = ask(
-		"status", "{}", OK_RESULT("{\"connections\":[" CONNECTION("hq") "]," REST "}"),
-		"status", "--json", NULL);
+	_cleanup_ran_ struct ran r = ask("status", "{}", OK_RESULT(STATUS(CONNECTION("hq"))),
+					 "status", "--json", NULL);
 	_cleanup_json_ json_t *got = json_loads(r.out, 0, NULL),
-			      *expected = json_loads(
-				      "{\"connections\":[" CONNECTION("hq") "]," REST "}", 0, NULL);
+			      *expected = json_loads(STATUS(CONNECTION("hq")), 0, NULL);
 
 	(void)state;
 	assert_int_equal(r.status, CLI_OK);
@@ -284,15 +278,15 @@ static void sa_lists_both_kinds(void **state)
 	"\"hint\":\"ask again\"}]"
 #define SLOW "\"daemon\":{\"version\":\"0.1.0\",\"pid\":812,\"uptime\":86400," WARNINGS "}"
 
+#define SLOW_STATUS "{\"connections\":[" FAILED("hq") "]," SLOW "}"
+
 /* Whatever is asked, an answer that is not whole is not printed as if it were. */
 static void what_is_missing_of_an_answer_is_said(void **state)
 {
-	_cleanup_ran_ struct ran all = ask(
-		"status", "{}", OK_RESULT("{\"connections\":[" FAILED("hq") "]," SLOW "}"),
-		"status", NULL, NULL);
-	_cleanup_ran_ struct ran one = ask(
-		"status", "{\"name\":\"hq\"}",
-		OK_RESULT("{\"connections\":[" FAILED("hq") "]," SLOW "}"), "status", "hq", NULL);
+	_cleanup_ran_ struct ran all = ask("status", "{}", OK_RESULT(SLOW_STATUS), "status", NULL,
+					   NULL);
+	_cleanup_ran_ struct ran one = ask("status", "{\"name\":\"hq\"}", OK_RESULT(SLOW_STATUS),
+					   "status", "hq", NULL);
 	_cleanup_ran_ struct ran sa = ask("sa", "{}",
 					  OK_RESULT("{\"ike\":[],\"children\":[]," WARNINGS "}"),
 					  "sa", NULL, NULL);

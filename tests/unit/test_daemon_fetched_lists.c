@@ -17,8 +17,7 @@ static void refused(unsigned int worker, unsigned int number, bool outdated, con
 
 static void fetched_again(unsigned int worker, const char *text)
 {
-	LIST_FIRST(&w.g.news.all)->due = 0;
-	want(worker, 1, NEWS_CRL);
+	want_again(worker, NEWS_CRL);
 	fetched(text);
 	memset(w.news, 0, sizeof(w.news));
 	memset(w.size, 0, sizeof(w.size));
@@ -45,14 +44,9 @@ static void a_list_goes_to_all_and_those_who_use_it_judge(void **state _unused_)
 /* A worker without a path that proves a list cannot tell, and has let the one before go: it is told again which one counts. */
 static void who_has_another_list_gets_the_one_that_counts_back(void **state _unused_)
 {
-	struct news_item *item;
+	struct news_item *item = in_force(2, NEWS_CRL, "list");
 
-	want(2, 1, NEWS_CRL);
-	fetched("list");
-	taken(2, 1, NEWS_CRL);
-	item = LIST_FIRST(&w.g.news.all);
-	item->due = 0;
-	want(2, 1, NEWS_CRL);
+	want_again(2, NEWS_CRL);
 	memset(w.news, 0, sizeof(w.news));
 	fetched("older");
 	for (size_t i = 0; i < WORKERS; i++)
@@ -105,9 +99,7 @@ static void who_is_started_gets_the_outdated_list_that_others_have(void **state 
 /* It was started a moment ago, had not proven what it was sent, and knows the time of it alone. */
 static void whose_list_is_outdated_gets_the_one_in_force_too(void **state _unused_)
 {
-	want(2, 1, NEWS_CRL);
-	fetched("list");
-	taken(2, 1, NEWS_CRL);
+	(void)in_force(2, NEWS_CRL, "list");
 	starts(2);
 	fetched_again(2, "outdated");
 	refused(2, 1, true, "older than one that was in force before");
@@ -121,9 +113,7 @@ static void whose_list_is_outdated_gets_the_one_in_force_too(void **state _unuse
 /* When it started, what was in force was the one before. */
 static void who_is_started_while_a_list_is_judged_gets_it_when_it_is_in_force(void **state _unused_)
 {
-	want(2, 1, NEWS_CRL);
-	fetched("1st");
-	taken(2, 1, NEWS_CRL);
+	(void)in_force(2, NEWS_CRL, "1st");
 	fetched_again(2, "second");
 	starts(1);
 	assert_int_equal(w.size[1], 3);
@@ -141,9 +131,7 @@ static void what_its_judge_did_not_live_to_judge_is_fetched_again(void **state _
 	struct news_item *item;
 	uint64_t serial;
 
-	want(2, 1, NEWS_CRL);
-	fetched("1st");
-	taken(2, 1, NEWS_CRL);
+	(void)in_force(2, NEWS_CRL, "1st");
 	fetched_again(2, "second");
 	serial = w.serial[2];
 	item = LIST_FIRST(&w.g.news.all);
@@ -213,12 +201,8 @@ static void who_has_a_path_for_it_is_believed(void **state _unused_)
 /* Its path may have gone since, or it has a newer one of a file's. */
 static void who_was_not_asked_is_believed_if_it_knows(void **state _unused_)
 {
-	struct news_item *item;
+	struct news_item *item = in_force(2, NEWS_CRL, "1st");
 
-	want(2, 1, NEWS_CRL);
-	fetched("1st");
-	taken(2, 1, NEWS_CRL);
-	item = LIST_FIRST(&w.g.news.all);
 	fetched_again(2, "second");
 	taken(0, 1, NEWS_CRL);
 	refused(2, 1, false, "not signed");
@@ -235,11 +219,8 @@ static void a_list_that_one_knows_to_be_older_is_not_taken(void **state _unused_
 	struct news_item *item;
 
 	want(0, 1, NEWS_CRL);
-	want(2, 1, NEWS_CRL);
-	fetched("list");
+	item = in_force(2, NEWS_CRL, "list");
 	taken(0, 1, NEWS_CRL);
-	taken(2, 1, NEWS_CRL);
-	item = LIST_FIRST(&w.g.news.all);
 	for (unsigned int first = 0; first < 3; first += 2) {
 		fetched_again(2, "old");
 		if (first == 0)
@@ -322,10 +303,7 @@ static void who_was_asked_and_ended_is_not_waited_for(void **state _unused_)
 	struct news_item *item;
 
 	want(0, 1, NEWS_CRL);
-	want(2, 1, NEWS_CRL);
-	fetched("list");
-	taken(2, 1, NEWS_CRL);
-	item = LIST_FIRST(&w.g.news.all);
+	item = in_force(2, NEWS_CRL, "list");
 	assert_int_equal(item->now.size, 0);
 	starts(0);
 	assert_int_equal(item->now.size, 4);
@@ -353,8 +331,7 @@ static void a_word_about_another_list_says_nothing_of_this_one(void **state _unu
 	item = LIST_FIRST(&w.g.news.all);
 	first = w.serial[2];
 	/* The worker is busy, and there is the next one. */
-	item->due = 0;
-	want(2, 1, NEWS_CRL);
+	want_again(2, NEWS_CRL);
 	fetched("second");
 	second = w.serial[2];
 	assert_int_not_equal(first, second);
@@ -366,8 +343,7 @@ static void a_word_about_another_list_says_nothing_of_this_one(void **state _unu
 	w.serial[2] = 0;
 	want(2, 1, NEWS_CRL);
 	assert_int_equal(w.serial[2], second);
-	item->due = 0;
-	want(2, 1, NEWS_CRL);
+	want_again(2, NEWS_CRL);
 	fetched("3rd");
 	assert_int_not_equal(w.serial[2], second);
 	word_about(second, 2, 1, NEWS_CRL);

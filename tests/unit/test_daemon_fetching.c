@@ -5,6 +5,16 @@
  */
 #include "lib/fetchingtest.h"
 
+/* fetch could not get what it was asked for last. */
+static void fails(const char *why)
+{
+	struct proto_fetch_failed f = {.number = w.last_fetch};
+
+	(void)snprintf(f.text, sizeof(f.text), "%s", why);
+	fetching_on_failed(&w.g, &f);
+	settle();
+}
+
 static void an_answer_goes_to_those_who_asked(void **state _unused_)
 {
 	want(1, 1, NEWS_OCSP);
@@ -61,9 +71,7 @@ static void more_than_fetch_bears_wait_for_their_turn(void **state _unused_)
 	assert_int_equal(w.fetches, NEWS_FETCHES_MAX);
 	fetched("good");
 	assert_int_equal(w.fetches, NEWS_FETCHES_MAX + 1);
-	fetching_on_failed(&w.g,
-			   &(struct proto_fetch_failed){.number = w.last_fetch, .text = "no"});
-	settle();
+	fails("no");
 	assert_int_equal(w.fetches, NEWS_FETCHES_MAX + 2);
 	assert_int_equal(w.failed[0], 1);
 	/* fetch ended: those under way failed, those that waited begin with the next tick. */
@@ -107,20 +115,13 @@ static void who_asks_a_fetch_that_does_not_come_is_told(void **state _unused_)
 
 static void what_was_kept_counts_while_newer_is_fetched(void **state _unused_)
 {
-	struct news_item *item;
+	struct news_item *item = in_force(0, NEWS_OCSP, "good");
 
-	want(0, 1, NEWS_OCSP);
-	fetched("good");
-	taken(0, 1, NEWS_OCSP);
-	item = LIST_FIRST(&w.g.news.all);
-	item->due = 0;
-	want(1, 1, NEWS_OCSP);
+	want_again(1, NEWS_OCSP);
 	assert_int_equal(w.fetches, 2);
 	assert_int_equal(w.news[1], 1);
 	assert_int_equal(w.more[1], 1);
-	fetching_on_failed(&w.g,
-			   &(struct proto_fetch_failed){.number = w.last_fetch, .text = "no"});
-	settle();
+	fails("no");
 	assert_int_equal(w.failed[1], 1);
 	assert_int_equal(item->now.size, 4);
 }
@@ -137,15 +138,6 @@ static void shown(const char *state, const char *text)
 	json_decref(list);
 }
 
-static void fails(const char *why)
-{
-	struct proto_fetch_failed f = {.number = w.last_fetch};
-
-	(void)snprintf(f.text, sizeof(f.text), "%s", why);
-	fetching_on_failed(&w.g, &f);
-	settle();
-}
-
 static void the_operator_sees_what_came_what_failed_and_what_is_due(void **state _unused_)
 {
 	struct proto_news_taken t = {.taken = true, .proven = true};
@@ -155,8 +147,7 @@ static void the_operator_sees_what_came_what_failed_and_what_is_due(void **state
 	fails("status 500");
 	shown("failed", "http://ocsp.example/1: status 500");
 	/* It is wanted again, comes, and is good for an hour. */
-	LIST_FIRST(&w.g.news.all)->due = 0;
-	want(0, 1, NEWS_CRL);
+	want_again(0, NEWS_CRL);
 	fetched("list");
 	t.next_update = (int64_t)(now_realtime() / USEC_PER_SEC) + 3600;
 	t.serial = w.serial[0];
@@ -165,8 +156,7 @@ static void the_operator_sees_what_came_what_failed_and_what_is_due(void **state
 	LIST_FIRST(&w.g.news.all)->next_update -= 7200;
 	shown("due", "");
 	/* The next one is not to be had: what was there still counts, and that is told. */
-	LIST_FIRST(&w.g.news.all)->due = 0;
-	want(0, 1, NEWS_CRL);
+	want_again(0, NEWS_CRL);
 	fails("it took more than 30 seconds");
 	shown("failed", "http://ocsp.example/1: it took more than 30 seconds");
 	assert_true(LIST_FIRST(&w.g.news.all)->now.size > 0);

@@ -198,4 +198,21 @@ static inline void taken(unsigned int worker, unsigned int number, enum news_kin
 	word_about(w.serial[worker], worker, number, kind);
 }
 
+/* The first of all is wanted, comes, and is taken by who wanted it: what is known of it. */
+static inline _unused_ struct news_item *in_force(unsigned int worker, enum news_kind kind,
+						  const char *text)
+{
+	want(worker, 1, kind);
+	fetched(text);
+	taken(worker, 1, kind);
+	return LIST_FIRST(&w.g.news.all);
+}
+
+/* The first of all has to be fetched again, and is wanted. */
+static inline _unused_ void want_again(unsigned int worker, enum news_kind kind)
+{
+	LIST_FIRST(&w.g.news.all)->due = 0;
+	want(worker, 1, kind);
+}
+
 #endif
