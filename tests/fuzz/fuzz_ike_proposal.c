@@ -102,12 +102,16 @@ static void as_offer(const struct ike_policy *policy, const struct ike_sa_payloa
 	struct ike_choice c;
 	struct ike_builder b;
 	char text[IKE_SUITE_TEXT];
+	uint32_t lacking = ike_lacking(policy, sa, use, sent_ke, spi_len);
 
+	(void)ike_lacking_format(lacking, text, sizeof(text));
 	if (ike_choose(policy, sa, use, sent_ke, spi_len, &c, &fault) != 0) {
 		MUST(fault.text && (fault.notify == IKE_N_NO_PROPOSAL_CHOSEN ||
 				    fault.notify == IKE_N_INVALID_SYNTAX));
+		MUST((ike_offer_check(sa, NULL) < 0) == (fault.notify == IKE_N_INVALID_SYNTAX));
 		return;
 	}
+	MUST(lacking == 0);
 	MUST(ike_policy_allows(policy, &c.suite, use));
 	MUST(c.n <= ARRAY_SIZE(c.transforms) && c.spi.len == spi_len);
 	p = numbered(sa, c.number);
@@ -169,6 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data + 1, size - 1);
 	if (ike_sa_parse(IKE_VIEW(copy, size - 1), &sa, NULL) == 0) {
 		(void)ike_offer_format(&sa, text, sizeof(text));
+		(void)ike_offer_numbers_format(&sa, text, sizeof(text));
 		for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
 			for (size_t spi_len = 0; spi_len <= 8; spi_len += 4)
 				for (int use = IKE_KE_USE_POLICY; use <= IKE_KE_USE_ONE; use++) {
