@@ -305,7 +305,8 @@ static void an_ike_that_hangs_is_ended_though_nobody_asks(void **state _unused_)
 
 	/* While it starts it is not asked. */
 	procs_spawned(&w->g, &runs);
-	assert_int_equal(heartbeats(w, 100, false), 0);
+	assert_int_equal(heartbeats(w, 40, false), 0);
+	assert_int_equal(w->killed, 0);
 	msg_begin(&m, MSG_READY);
 	ike_says(w, &m);
 	(void)heartbeats(w, 600, true);
@@ -332,6 +333,63 @@ static void an_ike_that_hangs_is_ended_though_nobody_asks(void **state _unused_)
 	ike_says(w, &m);
 	assert_int_equal(heartbeats(w, 299, false), 1);
 	assert_int_equal(w->killed, 0);
+	world_free(w);
+}
+
+/* It hangs before it has said that it is ready, each time: then it is ended and started again, and given up like one that ends at once. */
+static void an_ike_that_never_gets_ready_is_ended(void **state _unused_)
+{
+	struct world *w = world_new();
+	struct proc *ike = proc_find(&w->g, ROLE_IKE, 0);
+	unsigned int times = 0;
+
+	for (; w->g.exit_status == 0; times++) {
+		struct launch_report runs = {.role = ROLE_IKE, .pid = ++w->pid};
+
+		assert_true(times < 20);
+		/* That the launcher takes its time is not its fault. */
+		(void)heartbeats(w, 100, false);
+		assert_int_equal(w->killed, 0);
+		procs_spawned(&w->g, &runs);
+		(void)heartbeats(w, 44, false);
+		assert_int_equal(w->killed, 0);
+		(void)heartbeats(w, 1, false);
+		assert_int_equal(w->killed, runs.pid);
+		/* Once: the launcher has heard it. */
+		w->killed = 0;
+		(void)heartbeats(w, 10, false);
+		assert_int_equal(w->killed, 0);
+		ike->started = now_boottime() - 50 * USEC_PER_SEC;
+		runs.status = SIGKILL;
+		procs_exited(&w->g, &runs);
+		(void)close(w->ike);
+		w->ike = -EBADF;
+		if (w->g.exit_status != 0)
+			break;
+		time_comes(w);
+		assert_int_equal(asked_for(w), ROLE_IKE);
+	}
+	assert_int_equal(times, MOST_FAILURES);
+	world_free(w);
+}
+
+/* It owed an answer when it ended, and the next one is yet to come. */
+static void an_ike_that_has_ended_owes_nothing(void **state _unused_)
+{
+	struct world *w = world_new();
+	struct launch_report runs = {.role = ROLE_IKE, .pid = ++w->pid};
+	const struct proc *ike = proc_find(&w->g, ROLE_IKE, 0);
+	struct msg_writer m;
+
+	procs_spawned(&w->g, &runs);
+	msg_begin(&m, MSG_READY);
+	ike_says(w, &m);
+	assert_int_equal(heartbeats(w, 300, false), 1);
+	assert_true(ike->owes);
+	runs.status = SIGKILL;
+	procs_exited(&w->g, &runs);
+	assert_false(ike->owes);
+	assert_int_equal(ike->silent, 0);
 	world_free(w);
 }
 
@@ -391,6 +449,8 @@ int main(void)
 		cmocka_unit_test(what_a_configuration_wants_is_wanted_again),
 		cmocka_unit_test(an_ike_that_says_nothing_for_minutes_is_ended),
 		cmocka_unit_test(an_ike_that_hangs_is_ended_though_nobody_asks),
+		cmocka_unit_test(an_ike_that_never_gets_ready_is_ended),
+		cmocka_unit_test(an_ike_that_has_ended_owes_nothing),
 		cmocka_unit_test(what_an_ike_did_not_answer_ends_with_it),
 	};
 

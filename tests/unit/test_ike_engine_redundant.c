@@ -150,6 +150,82 @@ static void test_what_was_in_the_way_has_gone(void **state)
 	}
 }
 
+/* b has two networks, and had the one of them in a tunnel that a asked for; in the IKE SA that stays a asks for both. What b's kernel has is in their way. */
+static struct sim *one_in_the_way(uint64_t seed, struct sim_node **a, struct sim_node **b)
+{
+	struct sim *s = sim_new(seed);
+	struct sim_conn *c[2];
+
+	sim_pair(s, a, b);
+	c[0] = &(*a)->conns[0];
+	c[1] = &(*b)->conns[0];
+	for (int i = 0; i < 2; i++) {
+		sim_child(c[i], 1, "other", i ? "10.4.0.0/16" : "10.1.0.0/16",
+			  i ? "10.1.0.0/16" : "10.4.0.0/16");
+		c[i]->ts[0][!i][1] = c[i]->ts[1][!i][0];
+		c[i]->config.n_children = 1;
+	}
+	c[0]->children[0].n_remote_ts = c[1]->children[0].n_local_ts = 2;
+	(*b)->each_pair_once = true;
+	sim_begin(*a, *b);
+	ik_conn_find((*a)->engine, 1)->slots[0].one_pair = true;
+	sim_assert_up(s, 60 * SIM_S);
+	assert_int_equal((*b)->sad->n_local_ts, 1);
+	/* The peer has shown that it has it. */
+	sim_run(s, 60 * SIM_S);
+	ik_conn_find((*a)->engine, 1)->slots[0].one_pair = false;
+	assert_int_equal(ike_reauthenticate((*a)->engine, s->now, 1), 0);
+	sim_run(s, 100 * SIM_S);
+	assert_non_null(goes(*b));
+	assert_true(sim_reports(*b, "child-install-failed") > 0);
+	return s;
+}
+
+/* Who made the connection would ask for what is missing, too. */
+static void asks_no_more(struct sim_node *n)
+{
+	struct ik_conn *conn = ik_conn_find(n->engine, 1);
+
+	IK_LIST_FOREACH(&conn->sas, link)
+		IK_ENTRY(link, struct ik_sa, in_conn)->owner = false;
+	conn->slots[0].wanted = false;
+}
+
+/* That it was in the way is still known when it has been rekeyed since, or another process goes on, though the peer does not ask for it any more. */
+static void test_what_is_in_the_way_is_known_until_it_goes(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		struct sim_node *a, *b;
+		struct sim *s = one_in_the_way(41 + i, &a, &b);
+		unsigned refused;
+
+		sim_run(s, 180 * SIM_S);
+		asks_no_more(a);
+		refused = sim_reports(b, "child-install-failed");
+		if (i & 1)
+			ike_child_soft_expired(b->engine, s->now, b->sad->child);
+		sim_node_drain(b);
+		sim_run(s, 7 * SIM_S);
+		assert_int_equal(sim_reports(b, "child-rekeyed"), i & 1);
+		/* Who goes on asks once more than otherwise; that comes to nothing at once. */
+		a->child_error = -ENOSPC;
+		if (i & 2)
+			sim_hand_over(b);
+		sim_run(s, 2 * SIM_S);
+		a->child_error = 0;
+		assert_true(sim_until(s, 60 * SIM_S, b_has_none));
+		/* While it is there nobody asks. */
+		assert_int_equal(sim_reports(b, "child-install-failed"), refused);
+		sim_run(s, 500 * SIM_MS);
+		assert_int_equal(b->n_sad, 1);
+		assert_int_equal(b->sad->n_local_ts, 2);
+		sim_run(s, 200 * SIM_S);
+		sim_assert_rest(s);
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_when_it_is_rekeyed),
 		cmocka_unit_test(test_when_it_is_looked_at_late),
 		cmocka_unit_test(test_what_was_in_the_way_has_gone),
+		cmocka_unit_test(test_what_is_in_the_way_is_known_until_it_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

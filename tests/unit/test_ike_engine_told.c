@@ -420,6 +420,15 @@ static void test_no_proposal_of_several_names_all_policies(void **state)
 	assert_null(strstr(strstr(r->text, "AES_CBC-256") + 1, "AES_CBC-256"));
 	assert_int_equal(r->connection, 0);
 	assert_int_equal(sim_reports(b, "no-proposal-chosen"), 1);
+	/* Equal ones are one, whatever connections there are; for the next request it is looked at again. */
+	for (int i = 0; i < 2; i++) {
+		ik_look_begin(b->engine);
+		for (uint32_t id = 1; id <= 3; id++)
+			assert_int_equal(
+				ik_look_at(b->engine,
+					   ik_conn_find(b->engine, id)->config->c.ike_policy),
+				id < 3);
+	}
 	sim_free(s);
 }
 

@@ -637,6 +637,7 @@ void procs_exited(struct gateway *g, const struct launch_report *rep)
 		return;
 	/* What it said before it died still counts. */
 	channel_drain_last(p->channel);
+	proc_owes_nothing(p);
 	p->pid = 0;
 	p->ready = false;
 	p->channel = channel_free(p->channel);

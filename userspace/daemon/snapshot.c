@@ -5,7 +5,7 @@
  *
  * ike is not trusted to come to an end: what was collected goes with the client, and who waits gets what has come when ike pauses or goes on for too long. That ends no
  * process, since one that is busy with thousands of peers may well take its time. It is ended only after minutes without any word, when every peer has given it up. So that
- * this is noticed also if nobody asks for anything, one that has said nothing for a while is asked whether it is there.
+ * this is noticed also if nobody asks for anything, one that has said nothing for a while is asked whether it is there. One that has just been started has to say that it is ready.
  * A question that was given up is answered all the same, some time: so that such answers do not crowd out what else ike has to say, it is asked no more until it has come to
  * the end of earlier ones. Who asks then waits as long as for an answer.
  */
@@ -26,6 +26,8 @@ enum {
 
 /* How long ike may pause, how long all of an answer may take, when it is asked whether it is there, and when it is taken to hang. */
 enum { PAUSE_SECONDS = 10, ANSWER_SECONDS = 20, HEARTBEAT_SECONDS = 30, HANGING_SECONDS = 300 };
+/* How long it may take until it says that it is ready: not so long that it would count as one that ran well. */
+enum { READY_SECONDS = 45 };
 /* Who asked is still there, even if the answer is long. */
 _Static_assert(ANSWER_SECONDS + 10 <= CONTROL_ANSWER_SECONDS, "time to tell what has come");
 
@@ -269,9 +271,16 @@ static void listen_for(struct proc *ike)
 {
 	struct msg_writer m;
 
+	if (ike->pid <= 0)
+		return;
 	ike->silent++;
-	if (!ike->owes) {
-		if (ike->silent < HEARTBEAT_SECONDS || !ike->ready)
+	if (!ike->ready) {
+		if (ike->silent < READY_SECONDS)
+			return;
+		proc_owes_nothing(ike);
+		proc_kill(ike, "it was started, and has not said that it is ready");
+	} else if (!ike->owes) {
+		if (ike->silent < HEARTBEAT_SECONDS)
 			return;
 		msg_begin(&m, MSG_HEARTBEAT);
 		if (channel_send(ike->channel, &m, -EBADF) >= 0)

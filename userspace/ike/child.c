@@ -79,7 +79,7 @@ static bool carries(const struct ik_child *child)
 	       (child->state == IK_CHILD_UP || child->state == IK_CHILD_REKEYED);
 }
 
-static bool same_selectors(const struct ik_child *a, const struct ik_child *b)
+bool ik_child_same_selectors(const struct ik_child *a, const struct ik_child *b)
 {
 	return ike_ts_list_equal(a->ts, a->n_local, b->ts, b->n_local) &&
 	       ike_ts_list_equal(a->ts + a->n_local, a->n_remote, b->ts + b->n_local, b->n_remote);
@@ -120,7 +120,7 @@ static struct ik_child *find_other(const struct ik_conn *conn, uint32_t index,
 			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
 
 			if (child != not &&child->index == index && carries(child) &&
-			    (!twin_of || same_selectors(child, twin_of)) &&
+			    (!twin_of || ik_child_same_selectors(child, twin_of)) &&
 			    (!best || is_better(child, best)))
 				best = child;
 		}
@@ -308,15 +308,27 @@ static void report_up(const struct ik_child *child)
 				     sizeof(remote)));
 }
 
+/*
+ * The peer took less of it in a rekeying than is in use, which is to say that it is against the peer's policy by now (section 2.9.2); and the kernel takes what is
+ * left only when it has gone.
+ */
+static void give_up_for_less(struct ik_child *old)
+{
+	ik_child_again(old);
+	ik_child_close(old);
+}
+
 static void install_failed(struct ik_child *child, int error, const char *text)
 {
 	struct ik_sa *sa = child->sa;
 	struct ik_child *old = ik_child_find(child->e, child->replaces);
 	bool serving = sa->serving && sa->serving->child == child->number;
 	struct ik_slot *slot = ik_slot_of(child->conn, child->index);
+	bool in_way;
 
 	child->installed = false;
-	if (slot && (error == -EEXIST || error == EEXIST))
+	in_way = slot && (error == -EEXIST || error == EEXIST);
+	if (in_way)
 		slot->in_way = true;
 	ik_report(child->e, child->conn, &sa->remote, IKE_ERROR, "child-install-failed",
 		  "the text is the kernel's, or of the process that programs it",
@@ -341,7 +353,9 @@ static void install_failed(struct ik_child *child, int error, const char *text)
 	if (old) {
 		old->busy = false;
 		ik_child_settle(old);
-		if (old->state == IK_CHILD_UP)
+		if (old->state == IK_CHILD_UP && in_way && !ik_child_same_selectors(child, old))
+			give_up_for_less(old);
+		else if (old->state == IK_CHILD_UP)
 			ik_child_rekey_again(old, 10 * IK_SECOND);
 	}
 }
@@ -364,14 +378,15 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 		sa->carried = true;
 		if (child->rekey_at)
 			ik_timer_set(e, &child->timer, child->rekey_at);
-		if (child->part)
-			ik_part_done(conn, child->part);
+		ik_parts_came(child);
 		if (child->index < conn->config->c.n_children) {
 			conn->slots[child->index].failures = 0;
 			conn->slots[child->index].not_now = (struct ik_not_now){};
 			conn->slots[child->index].retry_at = 0;
 			conn->slots[child->index].wanted = false;
-			conn->slots[child->index].in_way = false;
+			/* With new keys alone it is in the way as before. */
+			if (!child->replaces)
+				conn->slots[child->index].in_way = false;
 			report_up(child);
 		} else {
 			child->doomed = true;

@@ -101,11 +101,9 @@ static void report_narrowed(const struct ik_child *child, const struct ik_config
 	char ours[IKE_TS_LIST_TEXT], theirs[IKE_TS_LIST_TEXT], our_part[IKE_TS_LIST_TEXT],
 		their_part[IKE_TS_LIST_TEXT];
 
-	/* One that is rekeyed asks for what it has. */
-	if (child->replaces ||
-	    (ike_ts_list_contains(local->ts, local->n, child->ts, child->n_local) &&
-	     ike_ts_list_contains(remote->ts, remote->n, child->ts + child->n_local,
-				  child->n_remote)))
+	if (ike_ts_list_contains(local->ts, local->n, child->ts, child->n_local) &&
+	    ike_ts_list_contains(remote->ts, remote->n, child->ts + child->n_local,
+				 child->n_remote))
 		return;
 	ik_report(
 		child->e, child->conn, &child->sa->remote, IKE_NOTICE, "child-narrowed",
@@ -272,9 +270,11 @@ failed:
 }
 
 /* None was made: one that is missing is asked for again, after a while. It is not if the peer has asked for the same one meanwhile. */
-static void create_failed(struct ik_sa *sa, uint32_t index, uint64_t part)
+static void create_failed(struct ik_sa *sa, uint32_t index, uint64_t part, bool refused)
 {
-	if (part || !ik_child_in(sa, index))
+	if (refused && part)
+		ik_child_refused(sa->conn, index, part);
+	else if (part || !ik_child_in(sa, index))
 		ik_child_failed(sa->conn, index, part);
 	ik_children_ensure(sa->conn);
 }
@@ -364,7 +364,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 	if (x->task.kind == IK_TASK_CHILD_REKEY && (!old || !old->sa)) {
 		/* What was to be rekeyed ended meanwhile; it may linger. */
 		ik_child_end(child, false);
-		create_failed(sa, index, part);
+		create_failed(sa, index, part, false);
 		return;
 	}
 	switch (error->type) {
@@ -383,7 +383,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 		if (old)
 			rekey_failed(sa, old, TEMPORARY_PAUSE);
 		else
-			create_failed(sa, index, part);
+			create_failed(sa, index, part, false);
 		return;
 	case IKE_N_CHILD_SA_NOT_FOUND:
 		if (!old) {
@@ -422,7 +422,7 @@ static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *ch
 	if (old)
 		rekey_failed(sa, old, 10 * IK_SECOND);
 	else
-		create_failed(sa, index, part);
+		create_failed(sa, index, part, true);
 	if (none_up)
 		(void)ik_reauth_for_keys(sa);
 }
@@ -441,7 +441,7 @@ static void response_failed(struct ik_sa *sa, struct ik_child *child, struct ik_
 	if (old)
 		rekey_failed(sa, old, pause);
 	else
-		create_failed(sa, index, part);
+		create_failed(sa, index, part, false);
 }
 
 /* The peer rekeys it, too, and its exchange has the higher nonces: ours ends with nothing to delete (RFC 9370 section 2.2.4). */

@@ -56,19 +56,40 @@ static bool overlap(const struct ike_ts *a, size_t n_a, const struct ike_ts *b, 
 	return false;
 }
 
-bool ik_sa_overlaps(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
-		    size_t n_remote, bool up)
+/* Up or under way, and has it some of these selectors? */
+static bool takes_of(const struct ik_child *child, uint32_t index, const struct ike_ts *ts,
+		     size_t n_local, size_t n_remote)
+{
+	return child->index == index && !child->doomed && child->state <= IK_CHILD_UP &&
+	       overlap(child->ts, child->n_local, ts, n_local) &&
+	       overlap(child->ts + child->n_local, child->n_remote, ts + n_local, n_remote);
+}
+
+/* Is it in the place of another Child SA of that IKE SA? Then it is none in place of this one, though the two had some selectors in common. */
+static bool is_anothers(const struct ik_child *child, const struct ik_child *than)
+{
+	if (child->part == than->number || ik_child_same_selectors(child, than))
+		return false;
+	IK_LIST_FOREACH(&than->sa->children, link) {
+		const struct ik_child *other = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (other != than && other->index == than->index && other->state == IK_CHILD_UP &&
+		    ik_child_same_selectors(child, other))
+			return true;
+	}
+	return false;
+}
+
+bool ik_sa_has_some_of(const struct ik_sa *sa, const struct ik_child *goes)
 {
 	IK_LIST_FOREACH(&sa->children, link) {
 		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
-		if (child->index == index && !child->doomed && child->state <= IK_CHILD_UP &&
-		    (!up || child->state == IK_CHILD_UP) &&
-		    overlap(child->ts, child->n_local, ts, n_local) &&
-		    overlap(child->ts + child->n_local, child->n_remote, ts + n_local, n_remote))
+		if (takes_of(child, goes->index, goes->ts, goes->n_local, goes->n_remote) &&
+		    !is_anothers(child, goes))
 			return true;
 	}
-	return false;
+	return ik_sa_carries(sa, goes->index, goes->ts, goes->n_local, goes->n_remote, false);
 }
 
 /* ------------------------------------------------------------------ parts that were lost */
@@ -96,9 +117,23 @@ static bool is_configured(const struct ik_part *part, const struct ike_connectio
 				    part->n_remote);
 }
 
+/* Made since, it says what the peer wants in place of the lost one; what was there beside that says nothing, and with new keys, or made in place of another lost one, no more. */
+static bool decides(const struct ik_child *child, const struct ik_part *part)
+{
+	return child->number > part->since && !child->replaces &&
+	       (!child->part || child->part == part->number) &&
+	       takes_of(child, part->index, part->ts, part->n_local, part->n_remote);
+}
+
 static bool stands(const struct ik_part *part, const struct ik_sa *sa, bool up)
 {
-	return ik_sa_overlaps(sa, part->index, part->ts, part->n_local, part->n_remote, up);
+	IK_LIST_FOREACH(&sa->children, link) {
+		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if ((!up || child->state == IK_CHILD_UP) && decides(child, part))
+			return true;
+	}
+	return ik_sa_carries(sa, part->index, part->ts, part->n_local, part->n_remote, false);
 }
 
 bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa)
@@ -113,12 +148,14 @@ static void part_free(struct ik_part *part)
 	free(part);
 }
 
-void ik_part_done(struct ik_conn *conn, uint64_t number)
+void ik_parts_came(const struct ik_child *child)
 {
-	struct ik_part *part = ik_part_find(conn, number);
+	IK_LIST_FOREACH(&child->conn->parts, link) {
+		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
 
-	if (part)
-		part_free(part);
+		if (part->number == child->part || decides(child, part))
+			part_free(part);
+	}
 }
 
 void ik_parts_clear(struct ik_conn *conn)
@@ -127,7 +164,7 @@ void ik_parts_clear(struct ik_conn *conn)
 		part_free(IK_ENTRY(link, struct ik_part, link));
 }
 
-void ik_part_add(const struct ik_child *lost)
+void ik_part_add(const struct ik_child *lost, ike_time retry_at)
 {
 	size_t n = lost->n_local + lost->n_remote, parts = 0;
 	struct ik_conn *conn = lost->conn;
@@ -147,9 +184,11 @@ void ik_part_add(const struct ik_child *lost)
 	}
 	memcpy(part->ts, lost->ts, n * sizeof(*part->ts));
 	part->number = lost->number;
+	part->since = conn->e->last_child;
 	part->index = lost->index;
 	part->n_local = lost->n_local;
 	part->n_remote = lost->n_remote;
+	part->retry_at = retry_at;
 	ik_list_append(&conn->parts, &part->link);
 }
 
@@ -159,24 +198,35 @@ void ik_parts_wait(struct ik_conn *conn, ike_time until)
 		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
 
 		part->retry_at = MAX(part->retry_at, until);
+		part->failures = part->refusals = 0;
 	}
 }
 
-/* One of which there is a part by now has been decided on by the peer; while one is under way it is not known. */
+/*
+ * One of which there is a part by now has been decided on by the peer; while one is under way it is not known. Looking among thousands of selectors is not for each
+ * message of the peer's: one that was looked at waits, and what comes up meanwhile does away with it by itself.
+ */
 static void parts_ensure(struct ik_sa *sa, ike_time *next)
 {
 	IK_LIST_FOREACH(&sa->conn->parts, link) {
 		struct ik_part *part = IK_ENTRY(link, struct ik_part, link);
 
-		if (!is_configured(part, &sa->conn->config->c) || stands(part, sa, true))
-			part_free(part);
-		else if (stands(part, sa, false) ||
-			 ik_task_queued(sa, IK_TASK_CHILD_CREATE, part->number, part->index))
+		if (ik_task_queued(sa, IK_TASK_CHILD_CREATE, part->number, part->index))
 			continue;
-		else if (part->retry_at > sa->e->now)
-			*next = MIN(*next, part->retry_at);
-		else
-			(void)ik_task_queue(sa, IK_TASK_CHILD_CREATE, part->number, part->index);
+		if (part->retry_at <= sa->e->now) {
+			if (!is_configured(part, &sa->conn->config->c) || stands(part, sa, true)) {
+				part_free(part);
+				continue;
+			}
+			if (stands(part, sa, false)) {
+				part->retry_at = sa->e->now + IK_SECOND;
+			} else {
+				(void)ik_task_queue(sa, IK_TASK_CHILD_CREATE, part->number,
+						    part->index);
+				continue;
+			}
+		}
+		*next = MIN(*next, part->retry_at);
 	}
 }
 
@@ -213,9 +263,17 @@ void ik_child_again(struct ik_child *lost)
 	if (!slot || !lost->sa || ik_child_has_twin_up(lost))
 		return;
 	if (has_siblings(lost))
-		ik_part_add(lost);
+		ik_part_add(lost, 0);
 	else
 		slot->wanted = true;
+}
+
+void ik_child_ended(const struct ik_child *child)
+{
+	if (child->state == IK_CHILD_UP && !child->doomed && child->sa && child->conn &&
+	    ik_slot_of(child->conn, child->index) && !ik_child_has_twin_up(child) &&
+	    has_siblings(child))
+		ik_part_add(child, child->ours ? 0 : child->e->now + IK_WATCH);
 }
 
 void ik_child_failed(struct ik_conn *conn, uint32_t index, uint64_t part)
@@ -223,13 +281,41 @@ void ik_child_failed(struct ik_conn *conn, uint32_t index, uint64_t part)
 	struct ik_part *lost = part ? ik_part_find(conn, part) : NULL;
 	struct ik_slot *slot = ik_slot_of(conn, index);
 
-	/* A peer that has refused it for ten minutes does not want it. */
-	if (lost && lost->failures >= IK_PART_TRIES)
-		part_free(lost);
-	else if (lost)
+	if (lost)
 		lost->retry_at = retry_at(conn, lost->failures++);
 	else if (slot && !part)
 		slot->retry_at = retry_at(conn, slot->failures++);
+}
+
+/* A peer that goes on to refuse one of several does not want it. If it has refused them all, the child is asked for as a whole. */
+static void give_up(struct ik_conn *conn, struct ik_part *part)
+{
+	char local[IKE_TS_LIST_TEXT], remote[IKE_TS_LIST_TEXT];
+	uint32_t index = part->index;
+
+	ik_report(
+		conn->e, conn, NULL, IKE_WARNING, "child-refused",
+		"take it down and up, or let the peer ask for it, once the peer allows it",
+		"the peer refused the part %s === %s of Child SA %s %u times: it is not asked for any more",
+		ike_ts_list_format(part->ts, part->n_local, local, sizeof(local)),
+		ike_ts_list_format(part->ts + part->n_local, part->n_remote, remote,
+				   sizeof(remote)),
+		conn->config->c.children[index].name, part->refusals);
+	part_free(part);
+	IK_LIST_FOREACH(&conn->parts, link)
+		if (IK_ENTRY(link, struct ik_part, link)->index == index)
+			return;
+	if (!ik_child_of(conn, index, NULL))
+		conn->slots[index].wanted = true;
+}
+
+void ik_child_refused(struct ik_conn *conn, uint32_t index, uint64_t part)
+{
+	struct ik_part *lost = part ? ik_part_find(conn, part) : NULL;
+
+	ik_child_failed(conn, index, part);
+	if (lost && ++lost->refusals >= IK_PART_REFUSALS && ik_slot_of(conn, index))
+		give_up(conn, lost);
 }
 
 /* Is it up in an IKE SA that is to go? Then it is to be up in the one that stays. */

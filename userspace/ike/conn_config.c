@@ -57,6 +57,21 @@ static void shared_put(struct ike_engine *e, const void *data)
 	free(s);
 }
 
+void ik_look_begin(struct ike_engine *e)
+{
+	e->looks++;
+}
+
+bool ik_look_at(const struct ike_engine *e, const struct ike_policy *policy)
+{
+	struct ik_shared *s = IK_ENTRY(policy, struct ik_shared, data);
+
+	if (s->looked == e->looks)
+		return false;
+	s->looked = e->looks;
+	return true;
+}
+
 void ik_shared_done(struct ike_engine *e)
 {
 	for (size_t i = 0; i < (size_t)1 << e->shared.bits; i++) {

@@ -16,6 +16,9 @@ bool ik_config_same_rules(const struct ike_connection_config *a,
 bool ik_config_same_ours(const struct ike_connection_config *a,
 			 const struct ike_connection_config *b);
 void ik_shared_done(struct ike_engine *e);
+/* A search among the policies of connections, of which many are equal: each is to be looked at once. false: it was. */
+void ik_look_begin(struct ike_engine *e);
+bool ik_look_at(const struct ike_engine *e, const struct ike_policy *policy);
 
 /* connection.c */
 struct ik_conn *ik_conn_free(struct ik_conn *conn);

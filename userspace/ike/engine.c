@@ -179,6 +179,7 @@ void ike_child_dead(struct ike_engine *e, ike_time now, uint64_t number, const c
 				  "child-dead", NULL,
 				  "Child SA with SPI %08x ended in the kernel: %s", child->spi_in,
 				  why ? why : "no reason");
+		ik_child_ended(child);
 		if (child->state == IK_CHILD_LINGER)
 			ik_child_end(child, false);
 		else

@@ -119,43 +119,27 @@ void ik_init_other_version(struct ike_engine *e, const struct cg_endpoint *local
 			  cg_endpoint_format(remote, peer), h->major, h->minor);
 }
 
-/* Policies that were looked at for one request. Equal ones are shared, so that thousands of connections have a few; beyond these one may be looked at again. */
-struct looked_at {
-	const struct ike_policy *list[64];
-	size_t n;
-};
-
-static bool look_at(struct looked_at *l, const struct ike_policy *policy)
-{
-	for (size_t i = l->n; i-- > 0;)
-		if (l->list[i] == policy)
-			return false;
-	if (l->n < ARRAY_SIZE(l->list))
-		l->list[l->n++] = policy;
-	return true;
-}
-
 /*
  * What connections allow, in the order they were tried in: as many policies as there is room for whole, but for the first one. *ret_lacking: of the one that is nearest
  * to the offer.
  */
-static void policies_format(struct ik_conn *const *conns, size_t n,
+static void policies_format(struct ike_engine *e, struct ik_conn *const *conns, size_t n,
 			    const struct ike_sa_payload *offer, enum ike_ke_use ke_use,
 			    uint16_t sent_ke, char *buf, size_t size, uint32_t *ret_lacking)
 {
 	char more[64], text[IKE_LIST_TEXT];
-	struct looked_at looked = {.n = 0};
+	bool full = false, other = false;
 	uint32_t best = 0;
-	bool full = false;
 	size_t len = 0;
 
 	(void)snprintf(more, sizeof(more), ", or others (of %zu connections in all)", n);
 	buf[0] = '\0';
+	ik_look_begin(e);
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_policy *policy = conns[i]->config->c.ike_policy;
 		uint32_t lacking;
 
-		if (!look_at(&looked, policy))
+		if (!ik_look_at(e, policy))
 			continue;
 		ike_policy_format(policy, text, size);
 		if (len && len + strlen(", or ") + strlen(text) + strlen(more) >= size)
@@ -168,12 +152,14 @@ static void policies_format(struct ik_conn *const *conns, size_t n,
 						text);
 		}
 		lacking = ike_lacking(policy, offer, ke_use, sent_ke, 0);
+		/* With that one it is not what they lack that keeps them apart, which no other one explains. */
+		other |= !lacking;
 		if (ike_lacking_nearer(lacking, best))
 			best = lacking;
 	}
 	if (full)
 		(void)snprintf(buf + len, size - len, "%s", more);
-	*ret_lacking = best;
+	*ret_lacking = other ? 0 : best;
 }
 
 static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
@@ -194,7 +180,7 @@ static void no_proposal(struct ike_engine *e, const struct cg_endpoint *local,
 		return;
 	for (size_t i = 0; i < n && ke_use == IKE_KE_USE_ONE; i++)
 		additional |= ike_policy_offers_addke(conns[i]->config->c.ike_policy);
-	policies_format(conns, n, offer, ke_use, sent_ke, policies, sizeof(policies), &lacking);
+	policies_format(e, conns, n, offer, ke_use, sent_ke, policies, sizeof(policies), &lacking);
 	ik_report_claimed(
 		e, ik_conn_only(e, local, remote), remote, IKE_ERROR, "no-proposal-chosen",
 		ik_lacking_hint("give both sides a policy with at least one common IKE proposal",
@@ -360,7 +346,6 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	uint8_t hashes_of_all[IKE_MAX_ANCHOR_HASHES][20];
 	struct ike_connection_config c;
 	struct ik_conn **candidates = e->candidates;
-	struct looked_at looked = {.n = 0};
 	struct ike_sa_payload offer;
 	struct ike_content content;
 	struct ike_choice choice;
@@ -440,11 +425,12 @@ void ik_init_request(struct ike_engine *e, const struct cg_endpoint *local,
 	ke_use = ike_content_notify(&content, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, 0)
 			 ? IKE_KE_USE_POLICY
 			 : IKE_KE_USE_ONE;
+	ik_look_begin(e);
 	/* The first candidate with which it would work; the one that the peer turns out to be is checked later. */
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_policy *policy = candidates[i]->config->c.ike_policy;
 
-		if (!look_at(&looked, policy))
+		if (!ik_look_at(e, policy))
 			continue;
 		r = ike_choose(policy, &offer, ke_use, content.ke.method, 0, &choice, &fault);
 		if (r < 0)

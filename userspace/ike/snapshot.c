@@ -18,7 +18,7 @@
 #include "ike/snapshot_state.h"
 
 /* Another one with each change of what is written, of states and their numbers. There is no reading of old ones: tunnels are made anew. */
-#define VERSION	   8
+#define VERSION	   9
 #define HEAD_LEN   16
 #define DIGEST_LEN 32
 
@@ -372,6 +372,7 @@ static void gone(struct ik_child *child)
 	ik_report(child->e, child->conn, &child->sa->remote, IKE_WARNING, "child-dead", NULL,
 		  "Child SA with SPI %08x ended in the kernel while the daemon was restarted",
 		  child->spi_in);
+	ik_child_ended(child);
 	ik_child_close(child);
 }
 

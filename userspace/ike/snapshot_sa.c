@@ -546,6 +546,7 @@ static void conn_fields(struct ik_snap *s, struct ik_conn *conn)
 		ik_snap_deadline(s, &slot->retry_at);
 		ik_snap_uint(s, &slot->failures);
 		ik_snap_bool(s, &slot->wanted);
+		ik_snap_bool(s, &slot->in_way);
 		ik_snap_bool(s, &slot->one_pair);
 	}
 }
@@ -553,10 +554,12 @@ static void conn_fields(struct ik_snap *s, struct ik_conn *conn)
 static void part_fields(struct ik_snap *s, struct ik_part *part)
 {
 	ik_snap_u64(s, &part->number);
+	ik_snap_u64(s, &part->since);
 	ik_snap_u32(s, &part->index);
 	selectors(s, &part->ts, &part->n_local, &part->n_remote);
 	ik_snap_deadline(s, &part->retry_at);
 	ik_snap_uint(s, &part->failures);
+	ik_snap_uint(s, &part->refusals);
 }
 
 static void parts_save(struct ik_snap *s, struct ik_conn *conn)
@@ -584,7 +587,8 @@ static void parts_restore(struct ik_snap *s, struct ik_conn *conn)
 		}
 		ik_list_append(&conn->parts, &part->link);
 		part_fields(s, part);
-		ik_snap_must(s, part->number && part->number <= conn->e->last_child);
+		ik_snap_must(s, part->number && part->number <= part->since &&
+					part->since <= conn->e->last_child);
 	}
 }
 

@@ -47,7 +47,7 @@ enum {
 	IK_INIT_MAX = 8192,	/* bytes of an IKE_SA_INIT, either way: it cannot be fragmented */
 	IK_MAX_LOST_STATES = 4, /* STATE_NOT_FOUND in a row */
 	IK_MAX_PARTS = 2 * IKE_MAX_CHILDREN, /* lost ones that a connection asks for */
-	IK_PART_TRIES = 10,		     /* how often one is refused, within ten minutes */
+	IK_PART_REFUSALS = 10, /* one that is refused so often is not asked for any more */
 };
 
 #define IK_RETRANSMIT_FIRST (1 * IK_SECOND)
@@ -71,6 +71,7 @@ enum {
 struct ik_shared {
 	struct ik_node node; /* e->shared, by content */
 	unsigned refs;
+	uint64_t looked; /* the last search that has looked at it, see ik_look_at() */
 	size_t size;
 	uint8_t data[] __attribute__((aligned(16)));
 };
@@ -96,15 +97,19 @@ struct ik_slot {
 	bool one_pair; /* the peer answered SINGLE_PAIR_REQUIRED: the first selector of each side */
 };
 
-/* One of several Child SAs of a configured child that the peer has lost: asked for until it is there, or not wanted any more. */
+/*
+ * One of several Child SAs of a configured child that the peer has lost: asked for until it is there, the peer has asked for some of it, has refused it too often,
+ * or it is not configured any more.
+ */
 struct ik_part {
 	struct ik_link link; /* conn->parts */
 	uint64_t number;     /* of the Child SA that it was */
+	uint64_t since;	     /* number of the youngest Child SA that there was then */
 	uint32_t index;
 	struct ike_ts *ts; /* n_local, then n_remote of them */
 	size_t n_local, n_remote;
 	ike_time retry_at;
-	unsigned failures;
+	unsigned failures, refusals; /* the latter: by which the peer does not mean "not now" */
 };
 
 struct ik_conn {
@@ -454,6 +459,7 @@ struct ike_engine {
 	struct ik_timer sign_again;
 	uint64_t addr_key[3];
 	uint64_t last_request, last_child;
+	uint64_t looks; /* searches among policies */
 	size_t half_open, held;
 	struct ike_cookie_jar jar;
 	ike_time jar_rotated;
@@ -714,6 +720,7 @@ struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
 /* One that carries traffic beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
 struct ik_child *ik_child_twin(const struct ik_child *child);
+bool ik_child_same_selectors(const struct ik_child *a, const struct ik_child *b);
 bool ik_child_has_twin_up(const struct ik_child *child);
 /* Has another one its place: with its selectors, made to replace it, or of its child in another IKE SA? */
 bool ik_child_is_replaced(const struct ik_child *child);
@@ -741,20 +748,24 @@ struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index);
 void ik_children_ensure(struct ik_conn *conn);
 /* It could not be made: again after a while. part: number of the lost one that it was to be, or 0. */
 void ik_child_failed(struct ik_conn *conn, uint32_t index, uint64_t part);
+/* The same, and the peer does not mean "not now". */
+void ik_child_refused(struct ik_conn *conn, uint32_t index, uint64_t part);
+/* It has come to its end on our side. One of several is asked for anew, by who asked for it before; else whoever made the IKE SA does. Before it is closed. */
+void ik_child_ended(const struct ik_child *child);
 /* The peer does not have it any more: it is asked for anew, with its own selectors if there are others of its child. Before it is closed, or left to linger. */
 void ik_child_again(struct ik_child *lost);
 struct ik_part *ik_part_find(const struct ik_conn *conn, uint64_t number);
 /* Is it missing in that IKE SA, and still within what is configured? */
 bool ik_part_wanted(const struct ik_part *part, const struct ik_sa *sa);
 /* A Child SA that is lost, or is to be in another IKE SA, too: by its number, with its selectors. More than there can be Child SAs are not kept in mind. */
-void ik_part_add(const struct ik_child *lost);
-void ik_part_done(struct ik_conn *conn, uint64_t number);
+void ik_part_add(const struct ik_child *lost, ike_time retry_at);
+/* One is up: the lost one that it was to be is there, and those that it decides on are not wanted any more. */
+void ik_parts_came(const struct ik_child *child);
 void ik_parts_clear(struct ik_conn *conn);
 /* The peer has its time first. */
 void ik_parts_wait(struct ik_conn *conn, ike_time until);
-/* Is there a Child SA of this index, up or under way, that has some of these selectors? up: those that are up alone. */
-bool ik_sa_overlaps(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
-		    size_t n_remote, bool up);
+/* Is there in that IKE SA what a Child SA of another one has, or the part of it that the peer wants there, up or under way? */
+bool ik_sa_has_some_of(const struct ik_sa *sa, const struct ik_child *goes);
 /* Have Child SAs of this index, that are up in that IKE SA, every pair of these selectors? proven: and the peer has them for sure. */
 bool ik_sa_carries(const struct ik_sa *sa, uint32_t index, const struct ike_ts *ts, size_t n_local,
 		   size_t n_remote, bool proven);

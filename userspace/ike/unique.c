@@ -218,11 +218,10 @@ static void ask_for_missing(struct ik_sa *stays, const struct ik_sa *goes)
 		uint64_t part = ik_child_in(stays, child->index) ? child->number : 0;
 
 		if (child->state == IK_CHILD_UP && ik_slot_of(stays->conn, child->index) &&
-		    !ik_sa_overlaps(stays, child->index, child->ts, child->n_local, child->n_remote,
-				    false) &&
+		    !ik_sa_has_some_of(stays, child) &&
 		    !ik_task_queued(stays, IK_TASK_CHILD_CREATE, part, child->index)) {
 			if (part)
-				ik_part_add(child);
+				ik_part_add(child, 0);
 			(void)ik_task_queue(stays, IK_TASK_CHILD_CREATE, part, child->index);
 		}
 	}
@@ -246,7 +245,7 @@ static ike_time left_alone(const struct ik_sa *goes, const struct ik_sa *stays)
 		return 0;
 	IK_LIST_FOREACH(&stays->children, link)
 		since = MAX(since, IK_ENTRY(link, struct ik_child, in_sa)->established);
-	return since ? MIN(since + UNDER_WAY, goes->redundant_since + IK_WATCH) : 0;
+	return since ? MIN(since + UNDER_WAY, goes->redundant_since + INCOMPLETE_TIME) : 0;
 }
 
 /*

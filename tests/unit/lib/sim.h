@@ -163,6 +163,7 @@ struct sim_node {
 			  struct ike_verify_answer *a);
 	/* faults on demand */
 	int sign_error, child_error;
+	bool each_pair_once; /* as the module: a pair of selectors is in one tunnel (-EEXIST), and what goes through that is all of its selectors */
 	unsigned no_room;	     /* for so many verdicts: nobody is asked for them */
 	bool cut;		     /* nothing in, nothing out */
 	bool mute_verify, mute_sign; /* never answers */

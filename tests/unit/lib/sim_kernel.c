@@ -2,6 +2,7 @@
 /*
  * The kernel of a node of the simulation: a SAD, and numbered packets that cross or are lost.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,6 +270,46 @@ void sim_place(struct sim_node *n, const struct ike_out_place *o)
 		n->places[o->binding] = o->remote;
 }
 
+static bool has_ts(const struct ike_ts *list, size_t n, const struct ike_ts *ts)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ike_ts_list_equal(&list[i], 1, ts, 1))
+			return true;
+	return false;
+}
+
+static bool has_all(const struct ike_ts *list, size_t n, const struct ike_ts *ts, size_t n_ts)
+{
+	while (n_ts)
+		if (!has_ts(list, n, &ts[--n_ts]))
+			return false;
+	return true;
+}
+
+static bool has_one(const struct ike_ts *list, size_t n, const struct ike_ts *ts, size_t n_ts)
+{
+	while (n_ts)
+		if (has_ts(list, n, &ts[--n_ts]))
+			return true;
+	return false;
+}
+
+/* Is there another tunnel, with SAs in it, that has one of its pairs? */
+static bool pair_is_taken(const struct sim_node *n, const struct ike_out_child_add *o)
+{
+	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next) {
+		bool same = sa->connection == o->connection && sa->index == o->child_index &&
+			    sa->n_local_ts == o->n_local_ts && sa->n_remote_ts == o->n_remote_ts &&
+			    has_all(sa->local_ts, sa->n_local_ts, o->local_ts, o->n_local_ts) &&
+			    has_all(sa->remote_ts, sa->n_remote_ts, o->remote_ts, o->n_remote_ts);
+
+		if (!same && has_one(sa->local_ts, sa->n_local_ts, o->local_ts, o->n_local_ts) &&
+		    has_one(sa->remote_ts, sa->n_remote_ts, o->remote_ts, o->n_remote_ts))
+			return true;
+	}
+	return false;
+}
+
 void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 {
 	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
@@ -279,6 +320,10 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sim_watch_child(n, o);
 	if (n->child_error) {
 		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
+		return;
+	}
+	if (n->each_pair_once && pair_is_taken(n, o)) {
+		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, -EEXIST, NULL, 0);
 		return;
 	}
 	if (!may_be_at(n, sim_conn_of(n, o->connection), &o->remote.addr)) {
