@@ -426,6 +426,14 @@ static enum sim_verdict count_creates(struct sim *s, struct sim_packet *p)
 	return SIM_PASS;
 }
 
+static void assert_nothing_is_asked_for(struct sim *s, ike_time duration)
+{
+	s->tap = count_creates;
+	creates = 0;
+	sim_run(s, duration);
+	assert_int_equal(creates, 0);
+}
+
 /* b has one child; a asks for a Child SA with a part of its network, and for one with all of it. */
 static struct sim *one_within_the_other(uint64_t seed, struct sim_node **a, struct sim_node **b)
 {
@@ -540,10 +548,7 @@ static void test_a_part_of_which_the_peer_wants_less_is_not_asked_for(void **sta
 	assert_true(both_are_carried(s));
 	assert_null(large_part(b));
 	assert_null(ik_part_find(ik_conn_find(b->engine, 1), number));
-	s->tap = count_creates;
-	creates = 0;
-	sim_run(s, 200 * SIM_S);
-	assert_int_equal(creates, 0);
+	assert_nothing_is_asked_for(s, 200 * SIM_S);
 	sim_free(s);
 }
 
@@ -626,10 +631,7 @@ static void test_a_part_that_is_refused_for_ever_is_given_up(void **state)
 	assert_given_up(b);
 	assert_false(conn->slots[0].wanted);
 	/* What would be asked for now is not known of any more. */
-	s->tap = count_creates;
-	creates = 0;
-	sim_run(s, 60 * SIM_S);
-	assert_int_equal(creates, 0);
+	assert_nothing_is_asked_for(s, 60 * SIM_S);
 	sim_free(s);
 }
 
@@ -685,10 +687,7 @@ static void test_a_part_that_is_not_wanted_is_not_asked_for(void **state)
 		}
 		sim_run(s, SIM_S);
 		assert_int_equal(both_are_carried(s), by_peer);
-		s->tap = count_creates;
-		creates = 0;
-		sim_run(s, 300 * SIM_S);
-		assert_int_equal(creates, 0);
+		assert_nothing_is_asked_for(s, 300 * SIM_S);
 		sim_free(s);
 	}
 }
