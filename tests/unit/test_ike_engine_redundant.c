@@ -168,12 +168,12 @@ static struct sim *one_in_the_way(uint64_t seed, struct sim_node **a, struct sim
 	c[0]->children[0].n_remote_ts = c[1]->children[0].n_local_ts = 2;
 	(*b)->each_pair_once = true;
 	sim_begin(*a, *b);
-	ik_conn_find((*a)->engine, 1)->slots[0].one_pair = true;
+	ik_conn_find((*a)->engine, 1)->config->c.children[0].n_remote_ts = 1;
 	sim_assert_up(s, 60 * SIM_S);
 	assert_int_equal((*b)->sad->n_local_ts, 1);
 	/* The peer has shown that it has it. */
 	sim_run(s, 60 * SIM_S);
-	ik_conn_find((*a)->engine, 1)->slots[0].one_pair = false;
+	ik_conn_find((*a)->engine, 1)->config->c.children[0].n_remote_ts = 2;
 	assert_int_equal(ike_reauthenticate((*a)->engine, s->now, 1), 0);
 	sim_run(s, 100 * SIM_S);
 	assert_non_null(goes(*b));
