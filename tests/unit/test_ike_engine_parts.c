@@ -8,6 +8,7 @@
 #include "ike/state.h"
 #include "lib/sim_private.h"
 #include "lib/sim_restart.h"
+#include "lib/sim_wire.h"
 
 /* b has one child with two networks of its own; a asks for a Child SA with each. */
 static struct sim *two_of_one(uint64_t seed, struct sim_node **a, struct sim_node **b)
@@ -24,18 +25,6 @@ static struct sim *two_of_one(uint64_t seed, struct sim_node **a, struct sim_nod
 	c = &(*a)->conns[0];
 	sim_child(c, 1, "other", "10.1.0.0/16", "10.4.0.0/16");
 	return s;
-}
-
-static bool carried(const struct sim_node *n)
-{
-	struct sim_count k = sim_count(n, 1);
-
-	return k.sas == 1 && k.up == 1 && k.children == 2 && k.children_up == 2 && n->n_sad == 2;
-}
-
-static bool both_are_carried(struct sim *s)
-{
-	return carried(s->nodes) && carried(s->nodes->next);
 }
 
 /* Nobody has to send first. */
@@ -55,7 +44,7 @@ static void test_each_of_two_of_one_child_sends(void **state)
 
 		sim_conn_set(b, &b->conns[0]);
 		sim_conn_set(a, &a->conns[0]);
-		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		assert_true(sim_until(s, 10 * SIM_S, sim_two_are_up));
 		assert_both_send(b);
 		for (unsigned i = 0; i < 3; i++) {
 			if (i % 2)
@@ -63,7 +52,7 @@ static void test_each_of_two_of_one_child_sends(void **state)
 			else
 				assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
 			sim_run(s, 20 * SIM_S);
-			assert_true(both_are_carried(s));
+			assert_true(sim_two_are_up(s));
 			assert_both_send(a);
 			assert_both_send(b);
 		}
@@ -91,7 +80,7 @@ static void test_what_carries_one_of_two_replaces_nothing(void **state)
 	s->traffic = 20 * SIM_MS;
 	sim_conn_set(b, &b->conns[0]);
 	sim_conn_set(a, &a->conns[0]);
-	assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+	assert_true(sim_until(s, 10 * SIM_S, sim_two_are_up));
 	sim_run(s, SIM_S);
 	/* a does not get to the second one. */
 	s->tap = no_create;
@@ -109,7 +98,7 @@ static void test_what_carries_one_of_two_replaces_nothing(void **state)
 	stays->owner = false;
 	s->tap = NULL;
 	sim_run(s, 60 * SIM_S);
-	assert_true(both_are_carried(s));
+	assert_true(sim_two_are_up(s));
 	sim_assert_no_gaps(s);
 	sim_free(s);
 }
@@ -127,13 +116,13 @@ static void test_what_the_peer_does_not_ask_for_is_asked_for(void **state)
 		b->conns[0].config.start = IKE_START_MANUAL;
 		sim_conn_set(b, &b->conns[0]);
 		sim_conn_set(a, &a->conns[0]);
-		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		assert_true(sim_until(s, 10 * SIM_S, sim_two_are_up));
 		sim_run(s, 10 * SIM_S);
 		assert_int_equal(ike_reauthenticate(b->engine, s->now, 1), 0);
 		sim_run(s, 100 * SIM_S);
-		assert_true(both_are_carried(s));
+		assert_true(sim_two_are_up(s));
 		sim_run(s, 300 * SIM_S);
-		assert_true(both_are_carried(s));
+		assert_true(sim_two_are_up(s));
 		assert_int_equal(sim_reports(b, "ike-established"), 2);
 		sim_assert_no_gaps(s);
 		sim_free(s);
@@ -159,7 +148,7 @@ static void test_of_two_of_one_the_missing_one_is_asked_for(void **state)
 		s->traffic = 200 * SIM_MS;
 		sim_conn_set(b, &b->conns[0]);
 		sim_conn_set(a, &a->conns[0]);
-		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		assert_true(sim_until(s, 10 * SIM_S, sim_two_are_up));
 		sim_run(s, 10 * SIM_S);
 		conn = ik_conn_find(a->engine, 1);
 		goes = ik_conn_established(conn);
@@ -169,9 +158,9 @@ static void test_of_two_of_one_the_missing_one_is_asked_for(void **state)
 		assert_true(goes->redundant);
 		goes->asked_missing = 20;
 		sim_run(s, 60 * SIM_S);
-		assert_true(both_are_carried(s));
+		assert_true(sim_two_are_up(s));
 		sim_run(s, 300 * SIM_S);
-		assert_true(both_are_carried(s));
+		assert_true(sim_two_are_up(s));
 		assert_int_equal(sim_reports(b, "ike-established"), 2);
 		sim_assert_no_gaps(s);
 		sim_free(s);
@@ -243,7 +232,7 @@ static void test_another_part_is_not_what_was_asked_for(void **state)
 	(void)ike_up(a->engine, s->now, 1);
 	sim_run(s, SIM_S);
 	own->state = IK_CHILD_UP;
-	assert_true(both_are_carried(s));
+	assert_true(sim_two_are_up(s));
 	sim_free(s);
 }
 
@@ -278,7 +267,7 @@ static void test_a_part_that_is_lost_is_made_anew(void **state)
 
 		sim_conn_set(b, &b->conns[0]);
 		sim_conn_set(a, &a->conns[0]);
-		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		assert_true(sim_until(s, 10 * SIM_S, sim_two_are_up));
 		sim_run(s, 60 * SIM_S);
 		sa = ik_conn_established(ik_conn_find(a->engine, 1));
 		lost = other_part(b);
@@ -302,7 +291,7 @@ static void test_a_part_that_is_lost_is_made_anew(void **state)
 		assert_non_null(other_part(b));
 		assert_true(other_part(b)->number != number);
 		sim_run(s, 60 * SIM_S);
-		assert_true(both_are_carried(s));
+		assert_true(sim_two_are_up(s));
 		assert_both_send(a);
 		assert_both_send(b);
 		sim_free(s);
@@ -327,7 +316,7 @@ static void test_a_part_that_is_rekeyed_ends_before_it_is_asked_for(void **state
 
 		sim_conn_set(b, &b->conns[0]);
 		sim_conn_set(a, &a->conns[0]);
-		assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+		assert_true(sim_until(s, 10 * SIM_S, sim_two_are_up));
 		/* The peer has shown that it has them. */
 		sim_run(s, 60 * SIM_S);
 		s->answer_max = SIM_S;
@@ -371,7 +360,7 @@ static uint64_t lose_a_part(struct sim *s, struct sim_node *a, struct sim_node *
 
 	sim_conn_set(b, &b->conns[0]);
 	sim_conn_set(a, &a->conns[0]);
-	assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+	assert_true(sim_until(s, 10 * SIM_S, sim_two_are_up));
 	sim_run(s, 60 * SIM_S);
 	lost = other_part(b);
 	sa = ik_conn_established(ik_conn_find(a->engine, 1));
@@ -407,172 +396,12 @@ static void test_a_part_that_is_refused_is_asked_for_again(void **state)
 		a->child_error = 0;
 		sim_run(s, times[i / 2] + 20 * SIM_S);
 		assert_non_null(other_part(b));
-		assert_true(both_are_carried(s));
+		assert_true(sim_two_are_up(s));
 		/* And no more than once. */
 		sim_run(s, 200 * SIM_S);
-		assert_true(both_are_carried(s));
+		assert_true(sim_two_are_up(s));
 		assert_int_equal(sim_reports(b, "child-established"), 3);
 		assert_int_equal(sim_reports(b, "ike-established"), 1);
-		sim_free(s);
-	}
-}
-
-static unsigned creates;
-
-static enum sim_verdict count_creates(struct sim *s, struct sim_packet *p)
-{
-	(void)s;
-	creates += !p->esp && p->size > 18 && p->data[18] == IKE_EXCHANGE_CREATE_CHILD_SA;
-	return SIM_PASS;
-}
-
-static void assert_nothing_is_asked_for(struct sim *s, ike_time duration)
-{
-	s->tap = count_creates;
-	creates = 0;
-	sim_run(s, duration);
-	assert_int_equal(creates, 0);
-}
-
-/* b has one child; a asks for a Child SA with a part of its network, and for one with all of it. */
-static struct sim *one_within_the_other(uint64_t seed, struct sim_node **a, struct sim_node **b)
-{
-	struct sim *s = sim_new(seed);
-
-	sim_pair(s, a, b);
-	sim_child(&(*a)->conns[0], 0, "part", "10.1.0.0/16", "10.2.4.0/24");
-	sim_child(&(*a)->conns[0], 1, "all", "10.1.0.0/16", "10.2.0.0/16");
-	sim_conn_set(*b, &(*b)->conns[0]);
-	sim_conn_set(*a, &(*a)->conns[0]);
-	assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
-	sim_run(s, 60 * SIM_S);
-	return s;
-}
-
-/* Of n, the one with all of it. */
-static struct ik_child *large_part(const struct sim_node *n)
-{
-	const struct ik_sa *sa = ik_conn_established(ik_conn_find(n->engine, 1));
-	struct ike_ts all;
-
-	assert_int_equal(ike_ts_from_prefix((const uint8_t[]){10, 2, 0, 0}, 4, 16, &all), 0);
-	IK_LIST_FOREACH(&sa->children, link) {
-		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
-
-		if (child->state == IK_CHILD_UP && (ike_ts_list_equal(child->ts, 1, &all, 1) ||
-						    ike_ts_list_equal(child->ts + 1, 1, &all, 1)))
-			return child;
-	}
-	return NULL;
-}
-
-/* a has lost the larger one, and cannot make another one for now. b hears of it when it rekeys that. Number of the one that b had. */
-static uint64_t lose_the_larger(struct sim *s, struct sim_node *a, struct sim_node *b)
-{
-	struct ik_child *lost = large_part(b);
-	uint64_t number = lost->number;
-	struct ik_sa *sa = ik_conn_established(ik_conn_find(a->engine, 1));
-
-	sa->owner = false;
-	ik_child_end(ik_child_by_out_spi(sa, lost->spi_in), false);
-	ik_child_bury(a->engine);
-	sim_node_drain(a);
-	a->child_error = -28;
-	ike_child_soft_expired(b->engine, s->now, number);
-	sim_run(s, 5 * SIM_S);
-	assert_int_equal(sim_reports(b, "child-refused"), 1);
-	assert_non_null(ik_part_find(ik_conn_find(b->engine, 1), number));
-	a->child_error = 0;
-	return number;
-}
-
-/* What was beside it before is not what the peer wants in its place, with new keys neither, and over a restart. */
-static void test_a_part_with_another_one_in_it_is_made_anew(void **state)
-{
-	(void)state;
-	for (uint64_t seed = 100; seed < 108; seed++) {
-		struct sim_node *a, *b;
-		struct sim *s = one_within_the_other(seed, &a, &b);
-		uint64_t number = lose_the_larger(s, a, b);
-		struct ik_child *small = ik_child_of(ik_conn_find(b->engine, 1), 0, NULL);
-
-		if (seed % 2)
-			ike_child_soft_expired(b->engine, s->now, small->number);
-		sim_node_drain(b);
-		if (seed % 4 > 1)
-			sim_hand_over(b);
-		sim_run(s, 20 * SIM_S);
-		assert_non_null(large_part(b));
-		assert_true(large_part(b)->number != number);
-		sim_run(s, 200 * SIM_S);
-		assert_true(both_are_carried(s));
-		assert_int_equal(sim_reports(b, "ike-established"), 1);
-		sim_free(s);
-	}
-}
-
-/* It came to its end in the kernel, with another one beside it: the side that did not ask for it waits, and does when nobody else has. */
-static void test_a_part_that_ends_is_made_anew(void **state)
-{
-	struct sim_node *a, *b;
-	struct sim *s = one_within_the_other(120, &a, &b);
-	uint64_t number = large_part(b)->number;
-
-	(void)state;
-	ik_conn_established(ik_conn_find(a->engine, 1))->owner = false;
-	ike_child_dead(b->engine, s->now, number, "its time is over");
-	sim_node_drain(b);
-	sim_run(s, 20 * SIM_S);
-	assert_null(large_part(b));
-	sim_run(s, 20 * SIM_S);
-	assert_non_null(large_part(b));
-	assert_true(both_are_carried(s));
-	assert_int_equal(sim_reports(b, "child-established"), 3);
-	sim_free(s);
-}
-
-/* What the peer has asked for since is. */
-static void test_a_part_of_which_the_peer_wants_less_is_not_asked_for(void **state)
-{
-	struct sim_node *a, *b;
-	struct sim *s = one_within_the_other(109, &a, &b);
-	uint64_t number = lose_the_larger(s, a, b);
-
-	(void)state;
-	sim_child(&a->conns[0], 1, "less", "10.1.0.0/16", "10.2.8.0/24");
-	sim_conn_set(a, &a->conns[0]);
-	ik_conn_established(ik_conn_find(a->engine, 1))->owner = true;
-	ik_children_ensure(ik_conn_find(a->engine, 1));
-	sim_node_drain(a);
-	sim_run(s, SIM_S);
-	assert_true(both_are_carried(s));
-	assert_null(large_part(b));
-	assert_null(ik_part_find(ik_conn_find(b->engine, 1), number));
-	assert_nothing_is_asked_for(s, 200 * SIM_S);
-	sim_free(s);
-}
-
-/* It authenticates anew and asks for the smaller one alone. That was there before, too, and is not what it wants in place of the larger one. */
-static void test_of_one_within_the_other_the_larger_is_asked_for(void **state)
-{
-	(void)state;
-	for (uint64_t seed = 110; seed < 114; seed++) {
-		struct sim_node *a, *b;
-		struct sim *s = one_within_the_other(seed, &a, &b);
-		struct ik_conn *conn = ik_conn_find(a->engine, 1);
-		struct ik_sa *goes = ik_conn_established(conn);
-
-		conn->slots[1].retry_at = s->now + 1000 * SIM_S;
-		assert_int_equal(ike_reauthenticate(a->engine, s->now, 1), 0);
-		sim_run(s, 5 * SIM_S);
-		assert_true(goes->redundant);
-		goes->asked_missing = 20;
-		sim_run(s, 60 * SIM_S);
-		assert_non_null(large_part(b));
-		assert_true(both_are_carried(s));
-		sim_run(s, 300 * SIM_S);
-		assert_true(both_are_carried(s));
-		assert_int_equal(sim_reports(b, "ike-established"), 2);
 		sim_free(s);
 	}
 }
@@ -631,7 +460,7 @@ static void test_a_part_that_is_refused_for_ever_is_given_up(void **state)
 	assert_given_up(b);
 	assert_false(conn->slots[0].wanted);
 	/* What would be asked for now is not known of any more. */
-	assert_nothing_is_asked_for(s, 60 * SIM_S);
+	sim_assert_no_creates(s, 60 * SIM_S);
 	sim_free(s);
 }
 
@@ -686,8 +515,8 @@ static void test_a_part_that_is_not_wanted_is_not_asked_for(void **state)
 			sim_conn_set(b, &b->conns[0]);
 		}
 		sim_run(s, SIM_S);
-		assert_int_equal(both_are_carried(s), by_peer);
-		assert_nothing_is_asked_for(s, 300 * SIM_S);
+		assert_int_equal(sim_two_are_up(s), by_peer);
+		sim_assert_no_creates(s, 300 * SIM_S);
 		sim_free(s);
 	}
 }
@@ -702,7 +531,7 @@ static void test_a_part_that_the_peer_deletes_is_told(void **state)
 	(void)state;
 	sim_conn_set(b, &b->conns[0]);
 	sim_conn_set(a, &a->conns[0]);
-	assert_true(sim_until(s, 10 * SIM_S, both_are_carried));
+	assert_true(sim_until(s, 10 * SIM_S, sim_two_are_up));
 	sim_run(s, SIM_S);
 	/* What is only rekeyed is not. */
 	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
@@ -729,10 +558,6 @@ int main(void)
 		cmocka_unit_test(test_a_part_that_is_lost_is_made_anew),
 		cmocka_unit_test(test_a_part_that_is_rekeyed_ends_before_it_is_asked_for),
 		cmocka_unit_test(test_a_part_that_is_refused_is_asked_for_again),
-		cmocka_unit_test(test_a_part_with_another_one_in_it_is_made_anew),
-		cmocka_unit_test(test_a_part_that_ends_is_made_anew),
-		cmocka_unit_test(test_a_part_of_which_the_peer_wants_less_is_not_asked_for),
-		cmocka_unit_test(test_of_one_within_the_other_the_larger_is_asked_for),
 		cmocka_unit_test(test_a_part_that_is_refused_for_ever_is_given_up),
 		cmocka_unit_test(test_a_peers_refusals_are_counted),
 		cmocka_unit_test(test_a_part_that_is_not_wanted_is_not_asked_for),

@@ -307,6 +307,8 @@ const struct sim_report *sim_report(const struct sim_node *n, const char *event)
 /* Reports that are failures. */
 unsigned sim_failures(const struct sim_node *n);
 /* For sim_until(): the first node has reported one; so have the first two. */
+/* Of connection 1 one IKE SA with two Child SAs, at both of two nodes. */
+bool sim_two_are_up(struct sim *s);
 bool sim_first_failed(struct sim *s);
 bool sim_both_failed(struct sim *s);
 /* The event was reported, in these words among others, and with what to do. */

@@ -162,6 +162,18 @@ unsigned sim_failures(const struct sim_node *n)
 	return found;
 }
 
+static bool two_up(const struct sim_node *n)
+{
+	struct sim_count k = sim_count(n, 1);
+
+	return k.sas == 1 && k.up == 1 && k.children == 2 && k.children_up == 2 && n->n_sad == 2;
+}
+
+bool sim_two_are_up(struct sim *s)
+{
+	return two_up(s->nodes) && two_up(s->nodes->next);
+}
+
 bool sim_first_failed(struct sim *s)
 {
 	return sim_failures(s->nodes);

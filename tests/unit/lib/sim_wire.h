@@ -11,3 +11,5 @@ struct sim_wire {
 
 /* s->tap_ctx: a struct sim_wire. */
 enum sim_verdict sim_wire_tap(struct sim *s, struct sim_packet *p);
+/* For that long nobody asks for a Child SA, or rekeys one. */
+void sim_assert_no_creates(struct sim *s, ike_time duration);
