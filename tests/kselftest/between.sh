@@ -4,7 +4,7 @@
 # What comes for a tunnel while no user's socket serves it, or the next one is there and was not handed over: not a packet is lost, and nobody else's
 # is taken.
 #
-# timeout: 180
+# timeout: 240
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
@@ -91,7 +91,10 @@ changed() {
 
 # kept: the same with a socket that may be shared, which the module's own comes after, not beside
 kept() {
-	kill -USR1 "$user" && wait_until 5 orphan && pause 0.5 && sockets 1 && ! reaches && end "$user" && reaches && wait_until 20 sockets 1
+	local status=0
+	kill -USR1 "$user" && wait_until 5 orphan && pause 0.5 && sockets 1 && ! reaches || status=1
+	end "$user"
+	reaches && wait_until 20 sockets 1 && return $status
 }
 
 # away: the user goes while his address is not there, for a moment
@@ -154,7 +157,7 @@ accept() { # 0 or 1
 	ns g1 sysctl -qw net.ipv4.udp_l3mdev_accept="$1"
 }
 
-ktap_begin 26
+ktap_begin 27
 world_up
 t 'a tunnel is up' up
 t 'its socket goes, and nothing can be bound in its place: not a packet is lost' all_come alone
@@ -194,7 +197,8 @@ t 'and nothing is heard of a VRF that a socket would not hear' eval 'accept 0 &&
 kill -9 "$child"
 tunnel_down
 t 'tunnels are up from sockets of the VRF and of none' both_up
-t "their user is killed: the module's own are there at once, both, not a packet is lost" all_come eval 'end "$user" && sockets 2'
+t 'one of the two is closed, and nothing can be bound in its place: not a packet is lost' all_come eval 'kill -USR1 "$user" && pause 2 && sockets 1'
+t "so is the other one: the module's own are there at once, both" eval 'end "$user" && sockets 2'
 t 'traffic crosses' reaches
 tunnel_down
 world_down
