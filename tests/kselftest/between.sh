@@ -4,7 +4,7 @@
 # What comes for a tunnel while no user's socket serves it, or the next one is there and was not handed over: not a packet is lost, and nobody else's
 # is taken.
 #
-# timeout: 180
+# timeout: 240
 
 . tests/lib/ktap.sh
 . tests/lib/tunnels.sh
