@@ -107,44 +107,6 @@ void link_remove(struct conn *c)
 
 /* ---------------------------------------------------------------- routes */
 
-/* One more than the address; false at the end of the space. */
-static bool increment(struct cg_addr *a)
-{
-	for (size_t i = cg_addr_len(a->family); i-- > 0;) {
-		if (++a->bytes[i] != 0)
-			return true;
-	}
-	return false;
-}
-
-/* Calls fn for the prefixes a range is made of, the largest that fit, in order. */
-static void range_to_prefixes(const struct cg_range *range,
-			      void (*fn)(void *ctx, const struct cg_prefix *p), void *ctx)
-{
-	struct cg_range rest = *range;
-
-	for (;;) {
-		struct cg_prefix p = {.addr = rest.first, .len = 0};
-		struct cg_range covered;
-
-		for (;; p.len++) {
-			struct cg_prefix masked = p;
-
-			cg_prefix_mask(&masked);
-			cg_prefix_to_range(&masked, &covered);
-			if (cg_addr_equal(&covered.first, &rest.first) &&
-			    cg_range_contains(&rest, &covered))
-				break;
-		}
-		fn(ctx, &p);
-		if (cg_addr_equal(&covered.last, &rest.last))
-			return;
-		rest.first = covered.last;
-		if (!increment(&rest.first))
-			return;
-	}
-}
-
 struct route_change {
 	struct conn *c;
 	bool add;
@@ -188,7 +150,7 @@ static void change_routes(struct conn *c, bool add)
 		const struct cg_child_config *child = &c->cfg->children[i];
 
 		for (size_t j = 0; j < child->n_remote; j++)
-			range_to_prefixes(&child->remote[j].range, change_route, &rc);
+			cg_range_to_prefixes(&child->remote[j].range, change_route, &rc);
 	}
 }
 
