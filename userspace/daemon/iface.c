@@ -40,6 +40,18 @@ static bool has_address(const struct cg_interface_config *i, const struct cg_pre
 	return false;
 }
 
+/* Unless another connection of the device has it too. */
+static void drop_address(const struct conn *c, const struct cg_prefix *p)
+{
+	for (size_t i = 0; i < c->g->n_conns; i++) {
+		const struct conn *o = c->g->conns[i];
+
+		if (o != c && o->ifindex == c->ifindex && has_address(&o->cfg->interface, p))
+			return;
+	}
+	(void)cgk_address_del(c->g->rt, c->ifindex, p);
+}
+
 /* Devices that this daemon made are marked by who uses them: the last one that goes takes it along. */
 static bool pass_on(struct conn *c)
 {
@@ -73,7 +85,7 @@ int link_apply(struct conn *c, const struct cg_interface_config *old)
 	}
 	for (size_t n = 0; old && n < old->n_addresses; n++) {
 		if (!has_address(i, &old->addresses[n]))
-			(void)cgk_address_del(rt, c->ifindex, &old->addresses[n]);
+			drop_address(c, &old->addresses[n]);
 	}
 	for (size_t n = 0; n < i->n_addresses; n++) {
 		r = cgk_address_add(rt, c->ifindex, &i->addresses[n]);
@@ -97,9 +109,9 @@ void link_remove(struct conn *c)
 	}
 	if (c->created_link)
 		(void)cgk_link_delete(c->g->rt, i->name);
-	else if (!shared) {
+	else {
 		for (size_t n = 0; n < i->n_addresses; n++)
-			(void)cgk_address_del(c->g->rt, c->ifindex, &i->addresses[n]);
+			drop_address(c, &i->addresses[n]);
 	}
 	c->ifindex = 0;
 	c->created_link = false;
