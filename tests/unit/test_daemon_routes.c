@@ -10,10 +10,13 @@
 
 #include <cmocka.h>
 
+#include "daemon/adopt.h"
+#include "daemon/child.h"
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
 #include "daemon/routes.h"
+#include "daemon/tunnel.h"
 #include "kernel/link.h"
 
 enum { CG0 = 10, CG1 = 11, LAN = 3 };
@@ -99,6 +102,13 @@ const char *cgk_rt_error(const struct cgk_rt *rt _unused_)
 /* ---------------------------------------------------------------- the rest of main */
 
 static struct cg_addr peer;
+static bool sa_left;
+
+/* An SA of an earlier process. */
+bool adopt_has_left(const struct gateway *g _unused_, const struct tunnel *t _unused_)
+{
+	return sa_left;
+}
 
 bool conn_peer_address(const struct conn *c _unused_, struct cg_addr *ret)
 {
@@ -146,11 +156,13 @@ static void init(struct world *w, uint32_t a, uint32_t b, uint32_t c)
 	memset(&kernel, 0, sizeof(kernel));
 	memset(&told, 0, sizeof(told));
 	peer = (struct cg_addr){0};
+	sa_left = false;
 	*w = (struct world){0};
 	for (size_t i = 0; i < 3; i++) {
 		w->cfg[i] = (struct cg_connection){.name = (char *)(uintptr_t)names[i],
 						   .interface.name = (char *)(uintptr_t) "cg",
 						   .routes_install = true,
+						   .routes_keep = true,
 						   .routes_table = 254,
 						   .children = &w->child[i],
 						   .n_children = 1};
@@ -479,6 +491,44 @@ static void one_that_would_lead_to_the_peer_is_left_out(void **state)
 	done(&w);
 }
 
+static void without_an_sa_they_stay_unless_they_are_not_kept(void **state)
+{
+	struct child child = {0};
+	struct tunnel tunnel = {0};
+	struct world w;
+
+	(void)state;
+	init(&w, CG0, CG1, CG1);
+	w.cfg[0].routes_metric = 1;
+	LIST_INSERT_HEAD(&w.c[0].children, &child, of_conn);
+	LIST_INSERT_HEAD(&w.c[0].tunnels, &tunnel, of_conn);
+	routes_add(&w.c[0]);
+	routes_add(&w.c[1]);
+	LIST_REMOVE(&child, of_conn);
+	routes_follow(&w.c[0]);
+	assert_int_equal(way("10.2.0.0/16", 1), CG0);
+	w.cfg[0].routes_keep = false;
+	w.cfg[0].start = CG_START_ON_TRAFFIC;
+	routes_follow(&w.c[0]);
+	assert_int_equal(way("10.2.0.0/16", 1), CG0);
+	w.cfg[0].start = CG_START_ALWAYS;
+	sa_left = true;
+	routes_follow(&w.c[0]);
+	assert_int_equal(way("10.2.0.0/16", 1), CG0);
+	sa_left = false;
+	LIST_INSERT_HEAD(&w.c[0].children, &child, of_conn);
+	routes_follow(&w.c[0]);
+	assert_int_equal(way("10.2.0.0/16", 1), CG0);
+	LIST_REMOVE(&child, of_conn);
+	routes_follow(&w.c[0]);
+	assert_int_equal(way("10.2.0.0/16", 1), 0);
+	assert_int_equal(way("10.2.0.0/16", 0), CG1);
+	/* The next SA brings them. */
+	routes_add(&w.c[0]);
+	assert_int_equal(way("10.2.0.0/16", 1), CG0);
+	done(&w);
+}
+
 static void a_process_that_ends_leaves_them(void **state)
 {
 	struct world w;
@@ -509,6 +559,7 @@ int main(void)
 		cmocka_unit_test(no_metric_is_one_with_ipv6),
 		cmocka_unit_test(two_children_may_have_one),
 		cmocka_unit_test(one_that_would_lead_to_the_peer_is_left_out),
+		cmocka_unit_test(without_an_sa_they_stay_unless_they_are_not_kept),
 		cmocka_unit_test(a_process_that_ends_leaves_them),
 	};
 

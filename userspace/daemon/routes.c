@@ -6,9 +6,11 @@
  */
 #include "daemon/routes.h"
 
+#include "daemon/adopt.h"
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
+#include "daemon/tunnel.h"
 #include "kernel/link.h"
 
 enum {
@@ -417,6 +419,29 @@ void routes_remove(struct conn *c)
 	}
 }
 
+/* Whether there is an SA that sends what comes on its routes: one of an earlier process may. */
+static bool has_sa(const struct conn *c)
+{
+	const struct tunnel *t;
+
+	if (!LIST_EMPTY(&c->children) || c->g->tables_unread > 0)
+		return true;
+	LIST_FOREACH(t, &c->tunnels, of_conn)
+	{
+		if (adopt_has_left(c->g, t))
+			return true;
+	}
+	return false;
+}
+
+void routes_follow(struct conn *c)
+{
+	/* With start: on-traffic it is what comes on them that has SAs made. */
+	if (c->routes_in && !c->cfg->routes_keep && c->cfg->start != CG_START_ON_TRAFFIC &&
+	    !has_sa(c))
+		routes_remove(c);
+}
+
 void routes_forget(struct conn *c)
 {
 	struct route_wish *w;
@@ -439,8 +464,11 @@ void routes_look(struct gateway *g)
 
 void routes_tick(struct gateway *g)
 {
-	struct route *r = g->routes_at ? g->routes_at : LIST_FIRST(&g->routes);
+	struct route *r;
 
+	for (size_t i = 0; i < g->n_conns; i++)
+		routes_follow(g->conns[i]);
+	r = g->routes_at ? g->routes_at : LIST_FIRST(&g->routes);
 	for (unsigned int n = 0; r && n < LOOK_AT_ONCE; n++) {
 		look(r, NULL);
 		r = LIST_NEXT(r, all);

@@ -13,6 +13,8 @@ struct gateway;
 /* Its routes are wanted from now on; what is not in place is put there. */
 void routes_add(struct conn *c);
 void routes_remove(struct conn *c);
+/* An SA of it may be gone: without one its routes go, too, if they are not to be kept. */
+void routes_follow(struct conn *c);
 /* The kernel keeps them. */
 void routes_forget(struct conn *c);
 /* Whether some connection wants this one, through this device. */
