@@ -56,13 +56,18 @@ has_address() {
 	ip -n hq addr show cg9 | grep -F "inet $1 "
 }
 
+# passed_whole PREFIX: the new one was there before the old one went
+passed_whole() {
+	sed -n "\|^$1 dev cg8 |s/.*/new/p; \|^Deleted $1 dev cg7 |s/.*/old/p" /run/passed | tr -d '\n' | grep -x newold
+}
+
 logs() {
 	ktap_log "$gate_root/hq/log"
 	ip -n hq route show | sed 's/^/# /'
 	ip -n hq -6 route show | sed 's/^/# /'
 }
 
-ktap_begin 22
+ktap_begin 23
 topo_up && pki_roots && pki_cert hq hq rsa2048 && pki_cert branch branch p256 && insmod "$CERTGATE_KO" || exit 1
 gate_dir hq
 conf
@@ -76,7 +81,11 @@ t 'which is told, with what to do' eval 'told route-taken north && gate hq statu
 t 'and for programs' gate_is hq north warnings.0.code route-taken || logs
 t 'the first of two connections has its routes' eval 'leads 10.3.0.0/16 dev cg7 && leads fd00:3::/64 dev cg7' || logs
 t 'the second one is told of' eval 'told route-taken south | grep "10.3.0.0/16.*north"' || logs
+ns hq ip monitor route >/run/passed &
+monitor=$!
 t 'when the first goes, they are those of the second' eval 'gate hq down north && leads 10.3.0.0/16 dev cg8 && leads fd00:3::/64 dev cg8' || logs
+t 'and there was no moment without' eval 'wait_for 5 passed_whole 10.3.0.0/16 && passed_whole fd00:3::/64' || { ktap_log /run/passed; logs; }
+kill $monitor
 t 'it comes back, and waits' eval 'gate hq up north --wait 0; leads 10.3.0.0/16 dev cg8 && gate hq down north && leads 10.3.0.0/16 dev cg8' || logs
 t "a connection that is taken down leaves the administrator's route" eval 'leads 10.5.0.0/16 via 198.51.100.1 && leads fd00:5::/64 via 2001:db8:1::1' || logs
 ip -n hq route del 10.5.0.0/16
