@@ -169,7 +169,7 @@ logs() {
 	ns hq build/certgate kernel tunnel list | sed 's/^/# /'
 }
 
-ktap_begin 31
+ktap_begin 33
 topo_up && topo_isolate && pki_roots && pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
 export CREDENTIALS_DIRECTORY=/run/credentials/gateway
 (cd "$pki" && mkpki_pfx branch 'not a secret') && credentials || exit 1
@@ -226,6 +226,11 @@ t 'and keeps it with auto' eval 'gate hq reload && ip -n hq link show cg5 | grep
 gate_kill branch
 t 'its peer is dead: the routes stay, and nothing else is used for what is meant for it' eval 'wait_for 30 eval "! gate_is hq branch state up" && no_other_way' || logs
 t 'taken down, it takes its routes along' eval 'ip -n hq route show table 77 | grep -q cg5 && gate hq down branch && wait_for 5 eval "! ip -n hq route show table 77 | grep cg5"' || logs
+sed -i 's/metric: 50}/metric: 50, keep: false}/' "$gate_root/hq/certgate.yaml"
+gate_start branch branch
+t 'those that are not kept come with the next SA' eval 'gate hq reload && gate hq up branch --wait 0 && gate_up hq branch && wait_for 5 eval "ip -n hq route show table 77 | grep cg5"' || logs
+gate_kill branch
+t 'and go with the last' eval 'wait_for 30 eval "! ip -n hq route show table 77 | grep cg5" && ! gate_is hq branch state up' || logs
 gate_stop hq
 topo_down
 t 'rmmod' wait_for 10 rmmod certgate

@@ -26,7 +26,7 @@ static void the_example_of_the_manual_loads(void **state)
 		"    start: always\n"
 		"    local_networks:  [10.1.0.0/16]\n"
 		"    remote_networks: [10.2.0.0/16]\n"
-		"    routes: {install: true, table: main, metric: 100}\n"
+		"    routes: {install: true, table: main, metric: 100, keep: false}\n"
 		"    outbound_certificate: /etc/certgate/branch.pfx\n"
 		"    inbound_certificate:\n"
 		"      subject_name: gw.hq.example\n"
@@ -53,6 +53,7 @@ static void the_example_of_the_manual_loads(void **state)
 	assert_int_equal(c->remote_kind, CG_REMOTE_ADDRESS);
 	assert_int_equal(c->routes_table, 254);
 	assert_int_equal(c->routes_metric, 100);
+	assert_false(c->routes_keep);
 	assert_string_equal(c->outbound_certificate.text, "/etc/certgate/branch.pfx");
 	assert_int_equal(c->outbound_certificate.loc.line, 17);
 	assert_string_equal(cg_source_key(&c->outbound_certificate, key),
@@ -125,6 +126,7 @@ static void what_is_not_said_gets_its_default(void **state)
 	assert_int_equal(c->mode, CG_MODE_DEFAULT);
 	assert_int_equal(c->start, CG_START_ALWAYS);
 	assert_true(c->routes_install);
+	assert_true(c->routes_keep);
 	assert_string_equal(c->local_identity, "dn");
 	assert_string_equal(c->remote_identity, "auto");
 	assert_int_equal(c->dpd_timeout_seconds, 45);

@@ -19,7 +19,7 @@
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
-#include "daemon/iface.h"
+#include "daemon/routes.h"
 #include "daemon/takeover.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
@@ -36,10 +36,11 @@ static struct {
 		const char *name;
 		uint32_t ifindex;
 	} links[2];
+	struct cgk_route routes[2];
 	bool interrupted; /* the next deletion has to be repeated */
 	unsigned int changes_tunnels, changes_sas,
 		changes_certs; /* so many dumps see their table change after the first object */
-	unsigned int adopted;
+	unsigned int adopted, looked;
 	bool no_ike;
 	unsigned int asked; /* for what the tunnel that is left over carries */
 } kernel;
@@ -150,14 +151,24 @@ const char *cgk_error(const struct cgk *k _unused_)
 	return "none";
 }
 
-int cgk_route_dump(struct cgk_rt *rt _unused_,
-		   int (*fn)(void *ctx, const struct cgk_route *r) _unused_, void *ctx _unused_)
+int cgk_route_dump(struct cgk_rt *rt _unused_, int (*fn)(void *ctx, const struct cgk_route *r),
+		   void *ctx)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(kernel.routes); i++) {
+		const struct cgk_route copy = kernel.routes[i];
+
+		if (copy.ifindex != 0)
+			(void)fn(ctx, &copy);
+	}
 	return 0;
 }
 
-int cgk_route_del(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
+int cgk_route_del(struct cgk_rt *rt _unused_, const struct cgk_route *r)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(kernel.routes); i++) {
+		if (kernel.routes[i].ifindex == r->ifindex && kernel.routes[i].metric == r->metric)
+			kernel.routes[i].ifindex = 0;
+	}
 	return 0;
 }
 
@@ -253,6 +264,17 @@ void routes_add(struct conn *c)
 	c->routes_in = true;
 }
 
+/* That of metric 1, which the connection has. */
+bool routes_are_wanted(const struct gateway *g, const struct cgk_route *k)
+{
+	return g->conns[0]->routes_in && k->ifindex == g->conns[0]->ifindex && k->metric == 1;
+}
+
+void routes_look(struct gateway *g _unused_)
+{
+	kernel.looked++;
+}
+
 void history_add(struct gateway *g _unused_, struct conn *conn _unused_,
 		 enum ike_severity severity _unused_, const char *code,
 		 const struct cg_endpoint *remote _unused_, const char *hint _unused_,
@@ -316,6 +338,9 @@ static int crash(void **state)
 	kernel.links[0].ifindex = IFINDEX;
 	kernel.links[1].name = "cg1";
 	kernel.links[1].ifindex = IFINDEX + 1;
+
+	kernel.routes[0] = (struct cgk_route){.ifindex = IFINDEX, .metric = 1};
+	kernel.routes[1] = (struct cgk_route){.ifindex = IFINDEX, .metric = 2};
 
 	address("198.51.100.2", &w->listen);
 	w->config.gateway = (struct cg_gateway){.listen = &w->listen, .n_listen = 1};
@@ -391,6 +416,9 @@ static void what_no_connection_wants_goes_at_once(void **state)
 	assert_false(has_sa(13));
 	assert_null(tunnel_find_kernel(&w->g, STRANGER));
 	assert_null(kernel.links[1].name);
+	/* and a route of it on a device that others have; one of theirs may take its place */
+	assert_int_equal(kernel.routes[1].ifindex, 0);
+	assert_int_equal(kernel.looked, 1);
 	/* Its binding when it is looked for the next time, a second later. */
 	after(w, 1);
 	assert_int_equal(kernel.certs[1].id, 0);
@@ -403,6 +431,7 @@ static void what_a_connection_wants_stays(void **state)
 	assert_non_null(tunnel_find_kernel(&w->g, CONFIGURED));
 	assert_true(w->conn.routes_in);
 	assert_string_equal(kernel.links[0].name, "cg0");
+	assert_int_equal(kernel.routes[0].ifindex, IFINDEX);
 	assert_int_equal(kernel.adopted, 1);
 	after(w, 1);
 	assert_true(has_sa(11) && has_sa(12));

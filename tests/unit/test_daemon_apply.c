@@ -21,14 +21,6 @@ void link_remove(struct conn *c _unused_)
 {
 }
 
-void routes_add(struct conn *c _unused_)
-{
-}
-
-void routes_remove(struct conn *c _unused_)
-{
-}
-
 /* ---------------------------------------------------------------- a load */
 
 /* The one that was staged, with the certificate that runs. */

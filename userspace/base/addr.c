@@ -349,3 +349,40 @@ int cg_range_intersect(const struct cg_range *a, const struct cg_range *b, struc
 	*ret = r;
 	return 0;
 }
+
+/* One more than the address; false at the end of the space. */
+static bool increment(struct cg_addr *a)
+{
+	for (size_t i = cg_addr_len(a->family); i-- > 0;) {
+		if (++a->bytes[i] != 0)
+			return true;
+	}
+	return false;
+}
+
+void cg_range_to_prefixes(const struct cg_range *range,
+			  void (*fn)(void *ctx, const struct cg_prefix *p), void *ctx)
+{
+	struct cg_range rest = *range;
+
+	for (;;) {
+		struct cg_prefix p = {.addr = rest.first, .len = 0};
+		struct cg_range covered;
+
+		for (;; p.len++) {
+			struct cg_prefix masked = p;
+
+			cg_prefix_mask(&masked);
+			cg_prefix_to_range(&masked, &covered);
+			if (cg_addr_equal(&covered.first, &rest.first) &&
+			    cg_range_contains(&rest, &covered))
+				break;
+		}
+		fn(ctx, &p);
+		if (cg_addr_equal(&covered.last, &rest.last))
+			return;
+		rest.first = covered.last;
+		if (!increment(&rest.first))
+			return;
+	}
+}

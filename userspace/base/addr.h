@@ -84,6 +84,9 @@ int cg_range_parse(const char *s, struct cg_range *ret);
 char *cg_range_format(const struct cg_range *r, char out[CG_RANGE_SIZE]);
 /* -ENOENT if the range is not exactly one prefix. */
 int cg_range_to_prefix(const struct cg_range *r, struct cg_prefix *ret);
+/* Calls fn for the prefixes a range is made of, the largest that fit, in order. */
+void cg_range_to_prefixes(const struct cg_range *range,
+			  void (*fn)(void *ctx, const struct cg_prefix *p), void *ctx);
 bool cg_range_contains(const struct cg_range *outer, const struct cg_range *inner);
 bool cg_range_overlaps(const struct cg_range *a, const struct cg_range *b);
 bool cg_range_equal(const struct cg_range *a, const struct cg_range *b);

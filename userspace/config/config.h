@@ -227,6 +227,7 @@ struct cg_connection {
 	bool routes_install;
 	uint32_t routes_table;	/* 254: main */
 	uint32_t routes_metric; /* 0: the kernel's default */
+	bool routes_keep;	/* while no SA is up */
 
 	/* Ours. outbound_certificate may hold everything (.pfx, .pem); key and chain are for separate files. */
 	struct cg_source outbound_certificate, outbound_key, outbound_passphrase;

@@ -58,5 +58,7 @@ bool dns_name_is_valid(const char *s);
 
 /* Everything that only shows when all is read: policies' names, connections that cannot be told apart, equal selectors … */
 void config_check(struct loader *l);
+/* check_routes.c */
+void config_check_routes(struct loader *l);
 
 #endif

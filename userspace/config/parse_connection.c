@@ -205,6 +205,7 @@ static const struct field routes_fields[] = {
 	FIELD_IS("install", FIELD_BOOL, struct cg_connection, routes_install),
 	FIELD_IS_FN("table", routes_table),
 	FIELD_RANGE("metric", FIELD_U32, struct cg_connection, routes_metric, 0, UINT32_MAX),
+	FIELD_IS("keep", FIELD_BOOL, struct cg_connection, routes_keep),
 };
 const struct schema routes_schema = {"connections[].routes", routes_fields,
 				     ARRAY_SIZE(routes_fields)};
@@ -217,7 +218,7 @@ static void parse_routes(const struct value *v, void *object)
 	if (s && parse_bool(s, &c->routes_install) >= 0)
 		return;
 	if (value_type(v) != VALUE_MAP) {
-		value_expected(v, NULL, "true, false, or a map with install, table, metric");
+		value_expected(v, NULL, "true, false, or a map with install, table, metric, keep");
 		return;
 	}
 	value_map(v, &routes_schema, c, NULL);
@@ -361,6 +362,7 @@ static void set_defaults(struct cg_connection *c, const struct cg_location *loc)
 	c->remote_kind = CG_REMOTE_NAME;
 	c->remote_port = 500;
 	c->routes_install = true;
+	c->routes_keep = true;
 	c->routes_table = 254;
 	c->local_identity = "dn";
 	c->remote_identity = "auto";

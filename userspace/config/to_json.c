@@ -337,6 +337,7 @@ json_t *cg_connection_to_json(const struct cg_connection *c)
 	set(routes, "install", json_boolean(c->routes_install), &failed);
 	set_int(routes, "table", c->routes_table, &failed);
 	set_int(routes, "metric", c->routes_metric, &failed);
+	set(routes, "keep", json_boolean(c->routes_keep), &failed);
 	set(o, "routes", routes, &failed);
 	set(o, "outbound_certificate", outbound_to_json(c), &failed);
 	set(o, "inbound_certificate", inbound_to_json(c), &failed);

@@ -11,7 +11,7 @@
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
-#include "daemon/iface.h"
+#include "daemon/routes.h"
 #include "daemon/takeover.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
@@ -263,13 +263,8 @@ static int on_route(void *ctx, const struct cgk_route *r)
 {
 	struct gateway *g = ctx;
 
-	for (size_t i = 0; i < g->n_conns; i++) {
-		const struct conn *c = g->conns[i];
-
-		if (c->ifindex == r->ifindex &&
-		    (c->routes_in || c->cfg->start == CG_START_ON_TRAFFIC))
-			return 0;
-	}
+	if (routes_are_wanted(g, r))
+		return 0;
 	(void)cgk_route_del(g->rt, r);
 	return 0;
 }
@@ -366,6 +361,7 @@ void adopt_all(struct gateway *g)
 	read_on(g);
 	if (g->rt) {
 		(void)cgk_route_dump(g->rt, on_route, g);
+		routes_look(g);
 		(void)cgk_link_dump(g->rt, on_link, g);
 	}
 }

@@ -21,6 +21,7 @@
 #include "daemon/options.h"
 #include "daemon/own_answers.h"
 #include "daemon/proc.h"
+#include "daemon/routes.h"
 #include "daemon/table.h"
 #include "daemon/takeover.h"
 #include "daemon/tunnel.h"

@@ -15,11 +15,11 @@
 #include "daemon/forwarding.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
-#include "daemon/iface.h"
 #include "daemon/ops.h"
 #include "daemon/proc.h"
 #include "daemon/proto_ike.h"
 #include "daemon/restart_state.h"
+#include "daemon/routes.h"
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
@@ -292,8 +292,10 @@ void child_del(struct gateway *g, uint64_t number, bool outbound_only)
 	/* Taken down on purpose: nothing of it stays. Otherwise the tunnel stays, and drops, until there is an SA again. */
 	if (c->down && conn_children_up(c) == 0)
 		conn_is_down(c);
-	else
+	else {
+		routes_follow(c);
 		ops_changed(g, c);
+	}
 }
 
 void children_of_conn_delete(struct conn *c)

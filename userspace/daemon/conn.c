@@ -12,7 +12,6 @@
 #include "daemon/credentials.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
-#include "daemon/iface.h"
 #include "daemon/ike_conn.h"
 #include "daemon/net.h"
 #include "daemon/ops.h"
@@ -20,6 +19,7 @@
 #include "daemon/policy_map.h"
 #include "daemon/proc.h"
 #include "daemon/proto_fetch.h"
+#include "daemon/routes.h"
 #include "daemon/table.h"
 #include "daemon/tunnel.h"
 #include "pki/announce.h"
@@ -65,6 +65,7 @@ void conn_free(struct conn *c)
 
 	if (!c)
 		return;
+	routes_forget(c);
 	while ((b = LIST_FIRST(&c->bindings))) {
 		LIST_REMOVE(b, of_conn);
 		b->conn = NULL;

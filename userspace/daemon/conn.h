@@ -53,7 +53,9 @@ struct conn {
 	} expiry_told[EXPIRY_ITEMS];
 	/* the kernel's side */
 	uint32_t ifindex;
-	bool created_link, routes_in;
+	bool created_link;
+	bool routes_in; /* its routes are wanted, see routes.c */
+	LIST_HEAD(, route_wish) routes;
 	unsigned int forwarding_off; /* families that it needs forwarded and that are not */
 	/* names; the first address is the one that is tried, or where it is up */
 	struct cg_addr *resolved; /* conn_set_resolved() */

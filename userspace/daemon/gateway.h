@@ -73,6 +73,9 @@ struct gateway {
 	LIST_HEAD(, tunnel) tunnels;
 	struct table bindings_by_handle, bindings_by_kernel, children_by_number, children_by_sa,
 		tunnels_by_kernel;
+	LIST_HEAD(, route) routes; /* routes.c */
+	struct route *routes_at;   /* the next one that is looked at */
+	struct table routes_by_key;
 	struct leftover *leftovers;
 	unsigned int tables_unread; /* of the kernel's, for these: see adopt.c */
 	struct revoked_set revoked;

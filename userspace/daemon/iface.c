@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Devices, addresses and routes of connections. What was made here is taken away again; what was there before stays. Called when a
+ * Devices and addresses of connections. What was made here is taken away again; what was there before stays. Called when a
  * connection is loaded, comes up, goes down and is removed.
  */
 #include "daemon/iface.h"
@@ -144,108 +144,4 @@ void link_remove(struct conn *c)
 	}
 	c->ifindex = 0;
 	c->created_link = false;
-}
-
-/* ---------------------------------------------------------------- routes */
-
-/* One more than the address; false at the end of the space. */
-static bool increment(struct cg_addr *a)
-{
-	for (size_t i = cg_addr_len(a->family); i-- > 0;) {
-		if (++a->bytes[i] != 0)
-			return true;
-	}
-	return false;
-}
-
-/* Calls fn for the prefixes a range is made of, the largest that fit, in order. */
-static void range_to_prefixes(const struct cg_range *range,
-			      void (*fn)(void *ctx, const struct cg_prefix *p), void *ctx)
-{
-	struct cg_range rest = *range;
-
-	for (;;) {
-		struct cg_prefix p = {.addr = rest.first, .len = 0};
-		struct cg_range covered;
-
-		for (;; p.len++) {
-			struct cg_prefix masked = p;
-
-			cg_prefix_mask(&masked);
-			cg_prefix_to_range(&masked, &covered);
-			if (cg_addr_equal(&covered.first, &rest.first) &&
-			    cg_range_contains(&rest, &covered))
-				break;
-		}
-		fn(ctx, &p);
-		if (cg_addr_equal(&covered.last, &rest.last))
-			return;
-		rest.first = covered.last;
-		if (!increment(&rest.first))
-			return;
-	}
-}
-
-struct route_change {
-	struct conn *c;
-	bool add;
-};
-
-static void change_route(void *ctx, const struct cg_prefix *p)
-{
-	const struct route_change *rc = ctx;
-	const struct cg_connection *cfg = rc->c->cfg;
-	struct cgk_route r = {.dst = *p,
-			      .ifindex = rc->c->ifindex,
-			      .table = cfg->routes_table,
-			      .metric = cfg->routes_metric};
-	char text[CG_PREFIX_SIZE];
-	struct cg_addr peer;
-	int e;
-
-	/* The tunnel's own packets would be sent into the tunnel. */
-	if (rc->add && conn_peer_address(rc->c, &peer) && cg_prefix_contains(p, &peer)) {
-		history_note(
-			rc->c->g, rc->c, IKE_WARNING, "route-skipped", NULL,
-			"set routes: {install: false}, and route what is for the tunnel by policy rules or a routing protocol",
-			"no route to %s was added: it would take the packets to the peer itself",
-			cg_prefix_format(p, text));
-		return;
-	}
-	e = rc->add ? cgk_route_add(rc->c->g->rt, &r) : cgk_route_del(rc->c->g->rt, &r);
-	if (e < 0 && rc->add)
-		history_note(
-			rc->c->g, rc->c, IKE_WARNING, "route", NULL,
-			"is there such a route already? routes.metric or routes.table set it apart",
-			"no route to %s could be added: %s", cg_prefix_format(p, text),
-			cgk_rt_error(rc->c->g->rt));
-}
-
-static void change_routes(struct conn *c, bool add)
-{
-	struct route_change rc = {.c = c, .add = add};
-
-	for (size_t i = 0; i < c->cfg->n_children; i++) {
-		const struct cg_child_config *child = &c->cfg->children[i];
-
-		for (size_t j = 0; j < child->n_remote; j++)
-			range_to_prefixes(&child->remote[j].range, change_route, &rc);
-	}
-}
-
-void routes_add(struct conn *c)
-{
-	if (!c->cfg->routes_install || c->routes_in || c->ifindex == 0)
-		return;
-	c->routes_in = true;
-	change_routes(c, true);
-}
-
-void routes_remove(struct conn *c)
-{
-	if (!c->routes_in)
-		return;
-	c->routes_in = false;
-	if (c->ifindex != 0)
-		change_routes(c, false);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices, addresses and routes of connections. Part of `main`. */
+/* Devices and addresses of connections. Part of `main`. */
 #ifndef CERTGATE_DAEMON_IFACE_H
 #define CERTGATE_DAEMON_IFACE_H
 
@@ -9,7 +9,5 @@ struct conn;
 /* old: what it was before; NULL: it was not. */
 int link_apply(struct conn *c, const struct cg_interface_config *old);
 void link_remove(struct conn *c);
-void routes_add(struct conn *c);
-void routes_remove(struct conn *c);
 
 #endif

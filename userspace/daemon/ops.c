@@ -15,11 +15,11 @@
 #include "daemon/control.h"
 #include "daemon/forwarding.h"
 #include "daemon/gateway.h"
-#include "daemon/iface.h"
 #include "daemon/key_logging.h"
 #include "daemon/load.h"
 #include "daemon/restart.h"
 #include "daemon/revoke.h"
+#include "daemon/routes.h"
 #include "daemon/snapshot.h"
 #include "daemon/status.h"
 

@@ -46,6 +46,7 @@
 #include "daemon/reports.h"
 #include "daemon/restart.h"
 #include "daemon/revoke.h"
+#include "daemon/routes.h"
 #include "daemon/sandbox.h"
 #include "daemon/snapshot.h"
 #include "daemon/table.h"
@@ -287,6 +288,7 @@ static void gateway_done(struct gateway *g)
 	table_done(&g->children_by_number);
 	table_done(&g->children_by_sa);
 	table_done(&g->tunnels_by_kernel);
+	table_done(&g->routes_by_key);
 	cg_config_free(g->config);
 	access_done(&g->access);
 	refusals_done(&g->refusals);
@@ -406,6 +408,7 @@ static void on_tick(evutil_socket_t fd _unused_, short what _unused_, void *user
 		sockets_follow_vrfs(g);
 		conns_refresh_source(g);
 		forwarding_tick(g);
+		routes_tick(g);
 		sockets_give_kernel(g);
 		notify_status(g);
 	}

@@ -18,6 +18,7 @@
 #include "daemon/history.h"
 #include "daemon/options.h"
 #include "daemon/proto_ike.h"
+#include "daemon/routes.h"
 #include "daemon/snapshot.h"
 #include "daemon/status_parts.h"
 #include "daemon/vaulting.h"
@@ -252,7 +253,7 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 {
 	const struct proto_sa_status *sa = best_sa(c, s);
 	const struct binding *b = sa ? binding_find(c->g, sa->s.binding) : NULL;
-	json_t *o = json_object();
+	json_t *o = json_object(), *warnings;
 
 	if (!o)
 		return NULL;
@@ -285,7 +286,9 @@ static json_t *conn_json(const struct conn *c, const struct ike_snapshot *s)
 	if (sa && sa->s.state == IKE_STATE_UP)
 		set(o, "ike", status_ike_json(&sa->s));
 	set(o, "expiring", expiring_json(c));
-	set(o, "warnings", forwarding_json(c));
+	warnings = forwarding_json(c);
+	routes_warnings(c, warnings);
+	set(o, "warnings", warnings);
 	if (c->key_log_until != 0)
 		set_time(o, "key_log_until", c->key_log_until);
 	set(o, "children", children_json(c, s));

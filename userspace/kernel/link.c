@@ -295,7 +295,8 @@ int cgk_address_del(struct cgk_rt *rt, uint32_t ifindex, const struct cg_prefix 
 	return address(rt, ifindex, p, /* add= */ false);
 }
 
-static int route(struct cgk_rt *rt, const struct cgk_route *r, bool add)
+/* flags: how it is added; 0: it is deleted. */
+static int route(struct cgk_rt *rt, const struct cgk_route *r, int flags)
 {
 	_cleanup_(rtnl_route_putp) struct rtnl_route *route = rtnl_route_alloc();
 	_cleanup_(nl_addr_putp) struct nl_addr *dst = NULL, *src = NULL;
@@ -332,9 +333,9 @@ static int route(struct cgk_rt *rt, const struct cgk_route *r, bool add)
 	rtnl_route_nh_set_ifindex(nh, (int)r->ifindex);
 	rtnl_route_add_nexthop(route, nh); /* owns nh from here */
 
-	if (add) {
-		e = rtnl_route_add(rt->nl, route, NLM_F_CREATE | NLM_F_REPLACE);
-		return e < 0 && e != -NLE_EXIST ? fail(rt, e, "adding the route to %s", text) : 0;
+	if (flags) {
+		e = rtnl_route_add(rt->nl, route, NLM_F_CREATE | flags);
+		return e < 0 ? fail(rt, e, "adding the route to %s", text) : 0;
 	}
 	e = rtnl_route_delete(rt->nl, route, 0);
 	return e < 0 && e != -NLE_OBJ_NOTFOUND && e != -NLE_NODEV
@@ -344,12 +345,17 @@ static int route(struct cgk_rt *rt, const struct cgk_route *r, bool add)
 
 int cgk_route_add(struct cgk_rt *rt, const struct cgk_route *r)
 {
-	return route(rt, r, /* add= */ true);
+	return route(rt, r, NLM_F_EXCL);
+}
+
+int cgk_route_add_behind(struct cgk_rt *rt, const struct cgk_route *r)
+{
+	return route(rt, r, NLM_F_APPEND);
 }
 
 int cgk_route_del(struct cgk_rt *rt, const struct cgk_route *r)
 {
-	return route(rt, r, /* add= */ false);
+	return route(rt, r, 0);
 }
 
 static int from_nl(const struct nl_addr *n, int family, struct cg_prefix *ret)

@@ -52,9 +52,12 @@ struct cgk_route {
 	struct cg_addr source; /* preferred source, AF_UNSPEC: none */
 };
 
-/* Installed with protocol CGK_ROUTE_PROTO, so that they can be told from others'; replaces an equal one. */
+/* Installed with protocol CGK_ROUTE_PROTO, so that they can be told from others'. */
 #define CGK_ROUTE_PROTO 199
+/* -EEXIST: the table has one to there with that metric, whoever's. */
 int cgk_route_add(struct cgk_rt *rt, const struct cgk_route *r);
+/* Behind all to there with that metric, so that it has a say when they are gone. -EEXIST: this one is there already. */
+int cgk_route_add_behind(struct cgk_rt *rt, const struct cgk_route *r);
 /* -ENOENT is no error. */
 int cgk_route_del(struct cgk_rt *rt, const struct cgk_route *r);
 

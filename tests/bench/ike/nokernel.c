@@ -310,6 +310,11 @@ int cgk_route_add(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_
 	return 0;
 }
 
+int cgk_route_add_behind(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
+{
+	return -EEXIST;
+}
+
 int cgk_route_del(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
 {
 	return 0;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes of connections. Part of `main`. */
+#ifndef CERTGATE_DAEMON_ROUTES_H
+#define CERTGATE_DAEMON_ROUTES_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct cgk_route;
+struct conn;
+struct gateway;
+
+/* Its routes are wanted from now on; what is not in place is put there. */
+void routes_add(struct conn *c);
+void routes_remove(struct conn *c);
+/* An SA of it may be gone: without one its routes go, too, if they are not to be kept. */
+void routes_follow(struct conn *c);
+/* The kernel keeps them. */
+void routes_forget(struct conn *c);
+/* Whether some connection wants this one, through this device. */
+bool routes_are_wanted(const struct gateway *g, const struct cgk_route *k);
+/* A route that was in the way may be gone. */
+void routes_look(struct gateway *g);
+/* Every few seconds: some of them are looked at, in turn. */
+void routes_tick(struct gateway *g);
+/* Those that it wants and does not have, for its status. */
+void routes_warnings(const struct conn *c, json_t *to);
+
+#endif
