@@ -142,10 +142,11 @@ in_vain() { # the peer is gone without a word: stopping ends all the same
 	gate_stop branch && [ $((SECONDS - begun)) -le 10 ]
 }
 
-ktap_begin 61
+ktap_begin 62
 insmod "$CERTGATE_KO" || exit 1
 topo_up && pki_roots && pki_cert hq hq p256 && pki_cert branch branch p256 || exit 1
-MODE=responder-only interop_hq hq
+printf '%s gw.branch.test\n' 203.0.113.77 203.0.113.2 >>/etc/hosts
+MODE=responder-only REMOTE=gw.branch.test interop_hq hq
 B_MODE=initiator-only B_REMOTE=gw.hq.test interop_branch
 interop_start && gate_start branch branch || exit 1
 
@@ -155,6 +156,7 @@ t 'then its address is found' gate_up branch hq 30
 t 'that the name has an address is told as well' grep -q 'event=name-resolved connection=hq' "$gate_root/branch/log"
 t 'and ping crosses both ways' ping_both
 t 'status has the name' gate_is branch hq remote_name gw.hq.test
+t 'a peer may begin from the second address of its name' eval 'gate_is hq branch remote_name gw.branch.test && [[ $(gate_field hq branch remote_address) == 203.0.113.2* ]]' || gate hq status
 
 second_connection
 t 'a reload adds a connection' gate hq reload

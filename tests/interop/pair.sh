@@ -43,6 +43,10 @@ import json, sys
 print(*sorted(s["spi"] for s in json.load(sys.stdin) if s["dir"] == "in"))'
 }
 
+made_anew() { # other SAs than before, of an IKE SA that there is
+	[ -n "$old" ] && [ -n "$(spis branch)" ] && [[ " $(spis branch) " != *" ${old%% *} "* ]] && gate_is branch hq state up
+}
+
 count_sas() { # GATEWAY N
 	[ "$(ns "$1" build/certgate kernel sa list --json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)))')" = "$2" ]
 }
@@ -52,7 +56,7 @@ replaced() {
 	start_branch && up_both && wait_for 15 count_sas branch 2 && [ "$(spis branch)" != "$old" ]
 }
 
-if emulated; then ktap_begin 32; else ktap_begin 34; fi
+if emulated; then ktap_begin 34; else ktap_begin 36; fi
 insmod "$CERTGATE_KO" || exit 1
 topo_up && topo_isolate && pki_roots || exit 1
 pki_cert hq hq rsa2048 && pki_cert branch branch p256 || exit 1
@@ -115,6 +119,11 @@ B_START=on-traffic B_MODE=initiator-only interop_branch
 interop_start && start_branch
 t 'on-traffic: down until there is traffic' gate_is branch hq state down || gate branch status
 t 'on-traffic: traffic brings it up' eval 'ns branch-host ping -q -c 1 -W 1 10.1.0.10; up_both && ping_both' || logs
+# No traffic would: to the kernel there are SAs.
+old=$(spis branch)
+t 'on-traffic: ike killed, the next one makes the tunnel anew' eval 'kill -KILL "$(pid_of branch ike)" && wait_for 20 made_anew' || logs
+old=$(spis branch)
+t 'on-traffic: the daemon killed, the next one does so, too' eval 'gate_kill branch && start_branch && wait_for 20 made_anew' || logs
 
 # Reload.
 t 'a reload with an error is refused' eval '! { sed -i "s/mode: initiator-only/mode: sideways/" "$gate_root/branch/certgate.yaml"; gate branch reload; }'

@@ -127,6 +127,11 @@ int cgk_route_add(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_
 	return 0;
 }
 
+int cgk_route_add_behind(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
+{
+	return 0;
+}
+
 int cgk_route_del(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
 {
 	return 0;
