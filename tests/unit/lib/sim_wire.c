@@ -29,4 +29,5 @@ void sim_assert_no_creates(struct sim *s, ike_time duration)
 	sim_run(s, duration);
 	assert_int_equal(w.n[IKE_EXCHANGE_CREATE_CHILD_SA], 0);
 	s->tap = NULL;
+	s->tap_ctx = NULL;
 }
