@@ -56,6 +56,11 @@ has_address() {
 	ip -n hq addr show cg9 | grep -F "inet $1 "
 }
 
+monitor_hears() {
+	ip -n hq route add 192.0.2.9/32 dev lan && ip -n hq route del 192.0.2.9/32 dev lan
+	grep -q '^Deleted 192.0.2.9 ' /run/passed
+}
+
 # passed_whole PREFIX: the new one was there before the old one went
 passed_whole() {
 	sed -n "\|^$1 dev cg8 |s/.*/new/p; \|^Deleted $1 dev cg7 |s/.*/old/p" /run/passed | tr -d '\n' | grep -x newold
@@ -83,6 +88,8 @@ t 'the first of two connections has its routes' eval 'leads 10.3.0.0/16 dev cg7 
 t 'the second one is told of' eval 'told route-taken south | grep "10.3.0.0/16.*north"' || logs
 ns hq ip monitor route >/run/passed &
 monitor=$!
+# It hears of what comes after it has begun to listen.
+wait_for 10 monitor_hears || echo "# ip monitor hears nothing"
 t 'when the first goes, they are those of the second' eval 'gate hq down north && leads 10.3.0.0/16 dev cg8 && leads fd00:3::/64 dev cg8' || logs
 t 'and there was no moment without' eval 'wait_for 5 passed_whole 10.3.0.0/16 && passed_whole fd00:3::/64' || { ktap_log /run/passed; logs; }
 kill $monitor

@@ -53,6 +53,23 @@ static void two_interfaces_with_one_route_are_warned_of(void **state)
 	assert_said(&six, "wants the route to fd00:2::/64");
 }
 
+/* A word for each connection but the first, whatever they have in common and with however many. */
+static void a_connection_is_warned_of_once(void **state)
+{
+	static const char networks[] = REMOTE
+		"    local_networks: 10.1.0.0/16\n"
+		"    remote_networks: [10.2.0.0/16, 10.3.0.0/16, 10.4.0.0/16]\n";
+	_cleanup_free_ char *text = str_printf(
+		"connections:\n" CONNECTION_HEAD SUBJECT("a") "%s" CONNECTION_HEAD SUBJECT(
+			"b") "%s" CONNECTION_HEAD SUBJECT("c") "%s",
+		"a", "cg0", networks, "b", "cg1", networks, "c", "cg2", networks);
+	_cleanup_loaded_ struct loaded l = load_text(text);
+
+	(void)state;
+	assert_good(&l);
+	assert_int_equal(l.diags.n, 2);
+}
+
 static void what_is_told_apart_is_not(void **state)
 {
 	(void)state;
@@ -83,6 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_interfaces_with_one_route_are_warned_of),
+		cmocka_unit_test(a_connection_is_warned_of_once),
 		cmocka_unit_test(what_is_told_apart_is_not),
 		cmocka_unit_test(routes_that_the_daemon_leaves_out_are_not),
 	};

@@ -22,9 +22,10 @@
 enum { CG0 = 10, CG1 = 11, LAN = 3 };
 
 static struct {
-	struct cgk_route fib[256]; /* in order */
+	struct cgk_route fib[2048]; /* in order */
 	size_t n;
 	bool down;	    /* its devices */
+	uint32_t away;	    /* one of them that alone is */
 	unsigned int empty; /* how often there was no route left to a place that had one */
 	unsigned int calls;
 } kernel;
@@ -54,7 +55,7 @@ int cgk_route_add(struct cgk_rt *rt _unused_, const struct cgk_route *r)
 {
 	kernel.calls++;
 	assert_int_not_equal(r->ifindex, 0);
-	if (kernel.down)
+	if (kernel.down || kernel.away == r->ifindex)
 		return -EIO;
 	if (first_like(r))
 		return -EEXIST;
@@ -67,7 +68,7 @@ int cgk_route_add_behind(struct cgk_rt *rt _unused_, const struct cgk_route *r)
 {
 	kernel.calls++;
 	assert_int_not_equal(r->ifindex, 0);
-	if (kernel.down)
+	if (kernel.down || kernel.away == r->ifindex)
 		return -EIO;
 	for (size_t i = 0; i < kernel.n; i++) {
 		if (is_same_key(&kernel.fib[i], r) && kernel.fib[i].ifindex == r->ifindex)
@@ -138,7 +139,7 @@ struct world {
 	struct gateway g;
 	struct cg_connection cfg[3];
 	struct cg_child_config child[3];
-	struct cg_selector remote[3][2];
+	struct cg_selector remote[3][12];
 	struct conn c[3];
 };
 
@@ -412,23 +413,30 @@ static void many_are_looked_at_in_turn(void **state)
 
 	(void)state;
 	init(&w, CG0, CG1, CG1);
-	/* 1 + 2 + 4 + ... : 30 prefixes each, less the one of both */
-	set_remote(&w, 0, 0, "10.0.0.1-10.255.255.254");
-	set_remote(&w, 0, 1, "12.0.0.1-12.255.255.254");
-	set_remote(&w, 1, 0, "14.0.0.1-14.255.255.254");
+	/* 1 + 2 + 4 + ... and back: 46 prefixes each */
+	for (size_t i = 0; i < 24; i++) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%zu.0.0.1-%zu.255.255.254", 10 + i, 10 + i);
+		set_remote(&w, i / 12, i % 12, text);
+	}
 	routes_add(&w.c[0]);
 	routes_add(&w.c[1]);
-	assert_true(kernel.n > 64 && kernel.n < 256);
+	assert_int_equal(kernel.n, 24 * 46);
+	/* With each Child SA there is no time for all of them. */
+	kernel.calls = 0;
+	routes_add(&w.c[0]);
+	assert_true(kernel.calls > 0 && kernel.calls < 46);
 	kernel.n = 0;
 	routes_tick(&w.g);
-	assert_int_equal(kernel.n, 64);
+	assert_int_equal(kernel.n, 512);
 	routes_tick(&w.g);
 	routes_tick(&w.g);
-	assert_int_equal(kernel.n, 3 * 46);
+	assert_int_equal(kernel.n, 24 * 46);
 	/* One that is next may go. */
 	routes_remove(&w.c[1]);
 	routes_tick(&w.g);
-	assert_int_equal(kernel.n, 2 * 46);
+	assert_int_equal(kernel.n, 12 * 46);
 	done(&w);
 	assert_int_equal(kernel.n, 0);
 }
@@ -488,6 +496,72 @@ static void one_that_would_lead_to_the_peer_is_left_out(void **state)
 	routes_add(&w.c[0]);
 	assert_int_equal(kernel.n, 0);
 	assert_int_equal(told.skipped, 1);
+	done(&w);
+}
+
+/* Before there is a Child SA it is the tunnel of an earlier process that knows where the peer is. */
+static void one_that_would_lead_an_earlier_tunnel_to_itself_is_left_out(void **state)
+{
+	struct tunnel t = {0};
+	struct world w;
+
+	(void)state;
+	init(&w, CG0, CG1, CG1);
+	set_remote(&w, 0, 1, "10.7.0.0/16");
+	assert_int_equal(cg_addr_parse("10.2.0.1", &t.t.remote.addr), 0);
+	LIST_INSERT_HEAD(&w.c[0].tunnels, &t, of_conn);
+	routes_add(&w.c[0]);
+	assert_int_equal(way("10.2.0.0/16", 0), 0);
+	assert_int_equal(way("10.7.0.0/16", 0), CG0);
+	assert_int_equal(told.skipped, 1);
+	LIST_REMOVE(&t, of_conn);
+	done(&w);
+}
+
+/* Of two devices one is taken down, with what led to it: the other one's connection has the route, whichever was first. */
+static void a_device_that_is_down_leaves_it_to_the_next(void **state)
+{
+	(void)state;
+	for (int at_once = 0; at_once < 2; at_once++) {
+		struct world w;
+
+		init(&w, CG0, CG1, CG1);
+		routes_add(&w.c[0]);
+		routes_add(&w.c[1]);
+		kernel.away = CG0;
+		somebody_deletes("10.2.0.0/16", CG0);
+		if (at_once)
+			routes_add(&w.c[0]);
+		routes_tick(&w.g);
+		assert_int_equal(way("10.2.0.0/16", 0), CG1);
+		assert_int_equal(warnings(&w.c[1]), 0);
+		/* The same when it goes to one that is down. */
+		kernel.away = CG0;
+		routes_remove(&w.c[2]);
+		routes_add(&w.c[2]);
+		routes_remove(&w.c[1]);
+		assert_int_equal(way("10.2.0.0/16", 0), CG1);
+		done(&w);
+	}
+}
+
+/* The kernel has one for each IPv4 address of the device. */
+static void an_addresss_own_route_is_as_good(void **state)
+{
+	struct cg_prefix address;
+	struct world w;
+
+	(void)state;
+	init(&w, CG0, CG1, CG1);
+	assert_int_equal(cg_prefix_parse("10.2.0.1/16", &address), 0);
+	w.cfg[0].interface.addresses = &address;
+	w.cfg[0].interface.n_addresses = 1;
+	somebody_adds("10.2.0.0/16", CG0);
+	routes_add(&w.c[0]);
+	assert_int_equal(told.taken, 0);
+	assert_int_equal(warnings(&w.c[0]), 0);
+	routes_remove(&w.c[0]);
+	assert_int_equal(way("10.2.0.0/16", 0), CG0);
 	done(&w);
 }
 
@@ -559,6 +633,9 @@ int main(void)
 		cmocka_unit_test(no_metric_is_one_with_ipv6),
 		cmocka_unit_test(two_children_may_have_one),
 		cmocka_unit_test(one_that_would_lead_to_the_peer_is_left_out),
+		cmocka_unit_test(one_that_would_lead_an_earlier_tunnel_to_itself_is_left_out),
+		cmocka_unit_test(a_device_that_is_down_leaves_it_to_the_next),
+		cmocka_unit_test(an_addresss_own_route_is_as_good),
 		cmocka_unit_test(without_an_sa_they_stay_unless_they_are_not_kept),
 		cmocka_unit_test(a_process_that_ends_leaves_them),
 	};

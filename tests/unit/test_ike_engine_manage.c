@@ -98,6 +98,35 @@ static void test_manual_connection_waits_for_its_operator(void **state)
 	sim_free(s);
 }
 
+/* What it had before is in the kernel still: that is replaced, by one attempt, and no operator has said that it is to be up for good. */
+static void test_manual_connection_is_made_again(void **state)
+{
+	struct sim *s = sim_new(26);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.start = IKE_START_MANUAL;
+	sim_conn_set(a, &a->conns[0]);
+	/* Nobody is there yet: it is not tried for ever. */
+	assert_int_equal(ike_again(a->engine, s->now, 1), 0);
+	sim_run(s, 400 * SIM_S);
+	sim_conn_set(b, &b->conns[0]);
+	sim_run(s, 400 * SIM_S);
+	assert_true(all_down(s));
+	assert_int_equal(ike_again(a->engine, s->now, 1), 0);
+	sim_assert_up(s, 5 * SIM_S);
+	assert_int_equal(ike_again(a->engine, s->now, 1), -EALREADY);
+	/* When the peer ends it, it is down. */
+	assert_int_equal(ike_down(b->engine, s->now, 1), 0);
+	sim_run(s, 400 * SIM_S);
+	assert_true(all_down(s));
+	assert_int_equal(ike_down(a->engine, s->now, 1), 0);
+	assert_int_equal(ike_again(a->engine, s->now, 1), -EOPNOTSUPP);
+	assert_int_equal(ike_again(a->engine, s->now, 9), -ENOENT);
+	sim_free(s);
+}
+
 static void test_name_that_is_resolved_late(void **state)
 {
 	struct sim *s = sim_new(16);
@@ -354,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_down_deletes_on_both_sides_until_up),
 		cmocka_unit_test(test_traffic_brings_the_connection_up),
 		cmocka_unit_test(test_manual_connection_waits_for_its_operator),
+		cmocka_unit_test(test_manual_connection_is_made_again),
 		cmocka_unit_test(test_name_that_is_resolved_late),
 		cmocka_unit_test(test_same_configuration_again_changes_nothing),
 		cmocka_unit_test(test_changed_configuration_is_followed),

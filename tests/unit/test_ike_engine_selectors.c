@@ -47,8 +47,10 @@ static void ask(uint64_t seed, const struct ike_ts *ts, size_t n, bool good)
 static void ask_too_many(uint64_t seed, const struct ike_ts *ts, size_t n)
 {
 	struct sim *s = sim_new(seed);
+	struct ike_ts rotated[IKE_MAX_CHILD_TS + 1];
 	struct sim_node *a, *b;
 	const struct ik_child *child;
+	struct ik_child *asks;
 
 	sim_pair(s, &a, &b);
 	a->conns[0].children[0].local_ts = ts;
@@ -71,6 +73,18 @@ static void ask_too_many(uint64_t seed, const struct ike_ts *ts, size_t n)
 	assert_int_equal(sim_reports(a, "child-narrowed"), 1);
 	assert_int_equal(sim_reports(b, "child-narrowed"), 1);
 	assert_non_null(strstr(sim_report(b, "child-narrowed")->text, "33 remote"));
+	/* A peer that asks for all of them when it rekeys, in another order: those in use stay (section 2.9.2). */
+	for (size_t i = 0; i < n; i++)
+		rotated[i] = ts[(i + n - 1) % n];
+	asks = ik_child_of(ik_conn_find(a->engine, 1), 0, NULL);
+	assert_int_equal(
+		ik_child_set_ts(asks, rotated, n, asks->ts + asks->n_local, asks->n_remote), 0);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	sim_run(s, 60 * SIM_S);
+	child = ik_child_of(ik_conn_find(b->engine, 1), 0, NULL);
+	assert_true(ike_ts_list_equal(child->ts + child->n_local, child->n_remote, ts,
+				      IKE_MAX_CHILD_TS));
+	assert_int_equal(sim_reports(b, "child-rekeyed"), 5);
 	assert_int_equal(sim_reports(b, "child-install-failed"), 0);
 	sim_free(s);
 }

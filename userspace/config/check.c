@@ -584,9 +584,10 @@ void config_check(struct loader *l)
 	check_peers(l);
 	check_selectors(l);
 	check_interfaces(l);
-	config_check_routes(l);
 	check_listen(l);
 	check_underlays(l);
 	check_revocation(l);
 	check_vaults(l);
+	/* Warnings alone, which take no room from what is wrong. */
+	config_check_routes(l);
 }

@@ -87,7 +87,7 @@ void config_check_routes(struct loader *l)
 {
 	const struct cg_config *config = l->config;
 	struct wanted_list wanted = {0};
-	const struct cg_connection *reported = NULL;
+	_cleanup_free_ bool *told = calloc(MAX(config->n_connections, (size_t)1), sizeof(*told));
 	size_t first = 0;
 
 	for (size_t i = 0; i < config->n_connections; i++) {
@@ -100,7 +100,7 @@ void config_check_routes(struct loader *l)
 				cg_range_to_prefixes(&c->children[j].remote[k].range, want,
 						     &wanted);
 	}
-	if (wanted.failed)
+	if (wanted.failed || !told)
 		l->oom = true;
 	if (wanted.n > 0)
 		qsort(wanted.list, wanted.n, sizeof(*wanted.list), compare);
@@ -112,9 +112,10 @@ void config_check_routes(struct loader *l)
 			continue;
 		}
 		/* A word for a connection, not for each of its networks. */
-		if (streq(a->c->interface.name, b->c->interface.name) || reported == b->c)
+		if (streq(a->c->interface.name, b->c->interface.name) ||
+		    told[b->c - config->connections])
 			continue;
-		reported = b->c;
+		told[b->c - config->connections] = true;
 		report(l, a, b);
 	}
 	free(wanted.list);

@@ -351,6 +351,15 @@ static void read_on(struct gateway *g)
 		;
 }
 
+/* When it is known which tunnels there are, and so which routes are wanted. */
+static void read_routes(struct gateway *g)
+{
+	if (!g->rt || g->tables_unread > 0)
+		return;
+	(void)cgk_route_dump(g->rt, on_route, g);
+	routes_look(g);
+}
+
 void adopt_all(struct gateway *g)
 {
 	if (!g->k)
@@ -359,17 +368,17 @@ void adopt_all(struct gateway *g)
 	(void)read_table(g);
 	takeover_adopt(g);
 	read_on(g);
-	if (g->rt) {
-		(void)cgk_route_dump(g->rt, on_route, g);
-		routes_look(g);
+	read_routes(g);
+	if (g->rt)
 		(void)cgk_link_dump(g->rt, on_link, g);
-	}
 }
 
 void adopt_tick(struct gateway *g)
 {
-	if (g->k)
+	if (g->k && g->tables_unread > 0) {
 		read_on(g);
+		read_routes(g);
+	}
 	if (g->leftovers)
 		sweep(g, now_boottime());
 	/* One that may go on with what it was handed is not asked to begin. */

@@ -86,13 +86,14 @@ static void begin_conn(struct conn *c)
 	c->begun = true;
 	takeover_conn(c);
 	(void)link_apply(c, NULL);
-	if (c->cfg->start == CG_START_ON_TRAFFIC)
-		routes_add(c);
+	conn_routes_begin(c);
 	r = conn_tell_ike(c);
 	if (r < 0 && r != -ENOTCONN)
 		(void)log_error_errno(r, "connection %s cannot be handed to ike", c->cfg->name);
 	else if (c->down)
 		conn_command(c, MSG_CONN_DOWN);
+	else if (c->up)
+		conn_command(c, MSG_CONN_UP);
 	conn_resolve(c);
 }
 
@@ -149,6 +150,9 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	/* It was staged under a number of its own, see load.c. */
 	if (new->id != old->id) {
 		note(names->changed, new);
+		/* What an operator said of it is said of the one of its name. */
+		new->down = old->down;
+		new->up = old->up;
 		remove_conn(old);
 		return new;
 	}
@@ -175,7 +179,8 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	credentials_move(old, new);
 	note(names->changed, old);
 	old->told = old->told && old->refusal;
-	(void)link_apply(old, &before->interface);
+	if (link_apply(old, &before->interface) >= 0)
+		conn_routes_begin(old);
 	(void)conn_tell_ike(old);
 	return old;
 }

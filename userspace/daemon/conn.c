@@ -380,19 +380,24 @@ void conn_acquire(struct conn *c, unsigned int index)
 	(void)channel_send(ike_channel(c->g), &m, -EBADF);
 }
 
+void conn_routes_begin(struct conn *c)
+{
+	if (c->cfg->start == CG_START_ON_TRAFFIC && !c->down)
+		routes_add(c);
+}
+
 bool conn_again(struct conn *c, unsigned int index)
 {
 	if (!ike_channel(c->g))
 		return false;
-	if (c->down || c->cfg->mode == CG_MODE_RESPONDER_ONLY)
+	if (c->down || c->cfg->mode == CG_MODE_RESPONDER_ONLY || conn_is_refused(c))
 		return true;
 	switch (c->cfg->start) {
 	case CG_START_ALWAYS: break;
 	case CG_START_ON_TRAFFIC: conn_acquire(c, index); break;
 	case CG_START_MANUAL:
 		if (!c->up)
-			conn_command(c, MSG_CONN_UP);
-		c->up = true;
+			conn_command(c, MSG_CONN_AGAIN);
 		break;
 	}
 	return true;

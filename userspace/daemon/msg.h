@@ -66,6 +66,7 @@
 	X(CONN_RESOLVED,   ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(CONN_UP,         ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(CONN_DOWN,       ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
+	X(CONN_AGAIN,      ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(SHUTDOWN,        ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(CHILD_EXPECTED,  ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \
 	X(CHILD_ADDED,     ROLE_BIT(ROLE_MAIN),     ROLE_BIT(ROLE_IKE),      0)                    \

@@ -493,6 +493,8 @@ static int on_conn(struct ike *k, enum msg_type type, struct msg_reader *r)
 		e = ike_up(k->engine, now, id);
 	else if (type == MSG_CONN_DOWN)
 		e = ike_down(k->engine, now, id);
+	else if (type == MSG_CONN_AGAIN)
+		e = ike_again(k->engine, now, id);
 	else
 		return -EOPNOTSUPP;
 	if (e < 0)
@@ -601,7 +603,7 @@ static int on_main(struct ike *k, enum msg_type type, struct msg_reader *r, int 
 	if (type == MSG_CONN_OCSP)
 		return on_conn_ocsp(k, r);
 	if (type == MSG_CONN_REMOVE || type == MSG_CONN_RESOLVED || type == MSG_CONN_UP ||
-	    type == MSG_CONN_DOWN)
+	    type == MSG_CONN_DOWN || type == MSG_CONN_AGAIN)
 		return on_conn(k, type, r);
 	if (type == MSG_KEY_LOG_FILE || type == MSG_KEY_LOG)
 		return on_key_log(k, type, r, fd);

@@ -378,8 +378,10 @@ static void open_module(struct gateway *g)
 	renew_lease(g, now_boottime());
 	sockets_give_kernel(g);
 	for (size_t i = 0; i < g->n_conns; i++) {
-		if (g->conns[i]->ifindex == 0)
-			(void)link_apply(g->conns[i], NULL);
+		struct conn *c = g->conns[i];
+
+		if (c->ifindex == 0 && link_apply(c, NULL) >= 0)
+			conn_routes_begin(c);
 	}
 }
 

@@ -14,8 +14,10 @@
 #include "kernel/link.h"
 
 enum {
-	LOOK_AT_ONCE = 64,     /* in a tick */
-	WARNINGS_MAX = 8,      /* of a connection, in its status */
+	LOOK_AT_ONCE = 512, /* in a tick: some 10 ms */
+	LOOK_WITH_SA = 8,   /* of a connection, when a Child SA of it comes */
+	WARNINGS_MAX = 8,   /* of a connection, in its status */
+	MAIN_TABLE = 254,
 	METRIC_OF_IPV6 = 1024, /* what the kernel makes of none */
 	TEXT_SIZE = 512,
 	ERROR_SIZE = 128,
@@ -189,7 +191,8 @@ static bool say(const struct route_wish *w, char text[TEXT_SIZE], char hint[TEXT
 		return true;
 	case FAILED:
 		(void)snprintf(text, TEXT_SIZE, "no route to %s could be added: %s", dst, r->why);
-		(void)snprintf(hint, TEXT_SIZE, "is %s up? 'ip link show' tells",
+		(void)snprintf(hint, TEXT_SIZE,
+			       "is %s up, and each device of its kind? 'ip link show' tells",
 			       w->conn->cfg->interface.name);
 		return true;
 	}
@@ -299,6 +302,19 @@ static bool is_there(struct route *r)
 	return e == -EEXIST;
 }
 
+/* The device that it was to lead to cannot have it, as one that is down: the next one can. */
+static bool through_another(struct route *r, uint32_t ifindex)
+{
+	const struct route_wish *w;
+
+	TAILQ_FOREACH(w, &r->wishes, of_route)
+	{
+		if (w->conn->ifindex != ifindex && install(r, w->conn->ifindex, false) >= 0)
+			return true;
+	}
+	return false;
+}
+
 /* c: whose it shall be, if it is free; NULL: the first one's. */
 static void look(struct route *r, const struct conn *c)
 {
@@ -308,8 +324,11 @@ static void look(struct route *r, const struct conn *c)
 
 	if (!is_there(r)) {
 		const struct conn *owner = had ? had : c ? c : TAILQ_FIRST(&r->wishes)->conn;
+		int e = install(r, owner->ifindex, known);
 
-		if (install(r, owner->ifindex, known) >= 0 && had)
+		if (e < 0 && e != -EEXIST)
+			(void)through_another(r, owner->ifindex);
+		else if (e >= 0 && had)
 			history_note(r->g, had, IKE_NOTICE, "route-restored", NULL, NULL,
 				     "the route to %s, which was gone, is in place",
 				     cg_prefix_format(&r->k.dst, text));
@@ -319,6 +338,38 @@ static void look(struct route *r, const struct conn *c)
 
 /* ---------------------------------------------------------------- connections */
 
+/* Would packets to the peer go there, too? A tunnel that an earlier process left knows where they go before anybody else does. */
+static bool leads_to_peer(const struct conn *c, const struct cg_prefix *p)
+{
+	const struct tunnel *t;
+	struct cg_addr peer;
+
+	LIST_FOREACH(t, &c->tunnels, of_conn)
+	{
+		if (cg_prefix_contains(p, &t->t.remote.addr))
+			return true;
+	}
+	return conn_peer_address(c, &peer) && cg_prefix_contains(p, &peer);
+}
+
+/* IPv4 has one of its own for each address of the device, to the same place: it is as good. */
+static bool is_connected(const struct conn *c, const struct cg_prefix *p)
+{
+	const struct cg_interface_config *i = &c->cfg->interface;
+
+	if (p->addr.family != AF_INET || c->cfg->routes_table != MAIN_TABLE ||
+	    c->cfg->routes_metric != 0)
+		return false;
+	for (size_t n = 0; n < i->n_addresses; n++) {
+		struct cg_prefix network = i->addresses[n];
+
+		cg_prefix_mask(&network);
+		if (cg_prefix_equal(&network, p))
+			return true;
+	}
+	return false;
+}
+
 static void wish(void *ctx, const struct cg_prefix *p)
 {
 	struct conn *c = ctx;
@@ -327,11 +378,12 @@ static void wish(void *ctx, const struct cg_prefix *p)
 			      .metric = metric_of(p, c->cfg->routes_metric)};
 	char text[CG_PREFIX_SIZE];
 	struct route_wish *w;
-	struct cg_addr peer;
 	struct route *r;
 
+	if (is_connected(c, p))
+		return;
 	/* The tunnel's own packets would be sent into the tunnel. */
-	if (conn_peer_address(c, &peer) && cg_prefix_contains(p, &peer)) {
+	if (leads_to_peer(c, p)) {
 		history_note(
 			c->g, c, IKE_WARNING, "route-skipped", NULL,
 			"set routes: {install: false}, and route what is for the tunnel by policy rules or a routing protocol",
@@ -359,18 +411,24 @@ static void wish(void *ctx, const struct cg_prefix *p)
 void routes_add(struct conn *c)
 {
 	const struct route_wish *w;
+	bool first = !c->routes_in;
+	unsigned int n = 0;
 
 	if (!c->cfg->routes_install || c->ifindex == 0)
 		return;
-	for (size_t i = 0; i < c->cfg->n_children && !c->routes_in; i++) {
+	for (size_t i = 0; i < c->cfg->n_children && first; i++) {
 		const struct cg_child_config *child = &c->cfg->children[i];
 
 		for (size_t j = 0; j < child->n_remote; j++)
 			cg_range_to_prefixes(&child->remote[j].range, wish, c);
 	}
 	c->routes_in = true;
+	/* Of many that were in place all are looked at in turn, see routes_tick(). */
 	LIST_FOREACH(w, &c->routes, of_conn)
-	look(w->route, c);
+	{
+		if (first || w->route->k.ifindex == 0 || n++ < LOOK_WITH_SA)
+			look(w->route, first ? c : NULL);
+	}
 }
 
 /* Forgotten; the route, unless it was the last one that wanted it. */
@@ -395,6 +453,8 @@ static void hand_on(struct route *r)
 	else
 		failed(r, e);
 	(void)cgk_route_del(r->g->rt, &old);
+	if (r->k.ifindex == 0)
+		(void)through_another(r, k.ifindex);
 	tell(r);
 }
 

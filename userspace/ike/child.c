@@ -347,7 +347,10 @@ static void install_failed(struct ik_child *child, int error, const char *text)
 			ik_child_settle(old);
 		return;
 	}
-	if (child->conn && !old)
+	/* What is beside it may stay there for good. */
+	if (child->conn && !old && in_way && child->part)
+		ik_child_refused(child->conn, child->index, child->part);
+	else if (child->conn && !old)
 		ik_child_failed(child->conn, child->index, child->part);
 	ik_child_close(child);
 	if (old) {

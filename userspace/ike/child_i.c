@@ -45,7 +45,7 @@ static void report_one_pair(const struct ik_child *child)
 	if (slot)
 		slot->one_pair = true;
 	ik_report(
-		child->e, child->conn, &child->sa->remote, IKE_WARNING, "child-single-pair",
+		child->e, child->conn, &child->sa->remote, IKE_NOTICE, "child-single-pair",
 		"configure a child for each pair of networks",
 		"the peer wants Child SAs of one pair of networks (SINGLE_PAIR_REQUIRED): of %s === %s only the "
 		"first pair is asked for",

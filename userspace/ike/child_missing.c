@@ -296,7 +296,7 @@ static void give_up(struct ik_conn *conn, struct ik_part *part)
 	ik_report(
 		conn->e, conn, NULL, IKE_WARNING, "child-refused",
 		"take it down and up, or let the peer ask for it, once the peer allows it",
-		"the peer refused the part %s === %s of Child SA %s %u times: it is not asked for any more",
+		"the part %s === %s of Child SA %s was refused %u times, by the peer or for what is there beside it: it is not asked for any more",
 		ike_ts_list_format(part->ts, part->n_local, local, sizeof(local)),
 		ike_ts_list_format(part->ts + part->n_local, part->n_remote, remote,
 				   sizeof(remote)),

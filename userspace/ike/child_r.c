@@ -116,20 +116,40 @@ static int fault_set(struct ike_fault *fault, uint16_t type, const char *text, i
 	return r;
 }
 
-/* Those that a tunnel has no room for are left out: the first ones, with the packet's among them, stay (section 2.9). Whether there were any. */
+static bool within(const struct ike_ts *ts, size_t n, const struct ike_ts_list *all)
+{
+	return n <= IKE_MAX_CHILD_TS && ike_ts_list_contains(all->ts, all->n, ts, n);
+}
+
+static void keep(struct ike_ts_list *all, const struct ike_ts *ts, size_t n)
+{
+	memcpy(all->ts, ts, n * sizeof(*ts));
+	all->n = n;
+}
+
+/*
+ * Those that a tunnel has no room for are left out: the first ones, with the packet's among them, stay (section 2.9), and when it is rekeyed those that are in use, whatever
+ * their order is (2.9.2). Whether there were any.
+ */
 static bool cut(struct ik_sa *sa, int index, const struct ik_child *old, struct ike_ts_list *local,
 		struct ike_ts_list *remote)
 {
 	const size_t n_local = local->n, n_remote = remote->n;
 
+	if (n_local <= IKE_MAX_CHILD_TS && n_remote <= IKE_MAX_CHILD_TS)
+		return false;
+	if (old && old->index == (uint32_t)index && within(old->ts, old->n_local, local) &&
+	    within(old->ts + old->n_local, old->n_remote, remote)) {
+		keep(local, old->ts, old->n_local);
+		keep(remote, old->ts + old->n_local, old->n_remote);
+		return true;
+	}
 	local->n = MIN(n_local, (size_t)IKE_MAX_CHILD_TS);
 	remote->n = MIN(n_remote, (size_t)IKE_MAX_CHILD_TS);
-	if (local->n == n_local && remote->n == n_remote)
-		return false;
 	/* A peer that asks for all of them again when it rekeys is answered as before. */
 	if (!old)
 		ik_report(
-			sa->e, sa->conn, &sa->remote, IKE_WARNING, "child-narrowed",
+			sa->e, sa->conn, &sa->remote, IKE_NOTICE, "child-narrowed",
 			"have the peer ask for fewer networks, or in several Child SAs",
 			"the peer asks for %zu local and %zu remote networks in Child SA %s: the first %d a side go through it, the others do not",
 			n_local, n_remote, sa->conn->config->c.children[index].name,

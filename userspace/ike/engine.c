@@ -300,6 +300,27 @@ void ike_acquire(struct ike_engine *e, ike_time now, uint32_t connection, uint32
 	leave(e);
 }
 
+int ike_again(struct ike_engine *e, ike_time now, uint32_t id)
+{
+	struct ik_conn *conn;
+	int r = 0;
+
+	ik_enter(e, now);
+	conn = ik_conn_find(e, id);
+	if (!conn) {
+		r = -ENOENT;
+	} else if (ik_conn_established(conn)) {
+		r = -EALREADY;
+	} else if (conn->held || conn->config->c.mode == IKE_MODE_RESPONDER_ONLY) {
+		r = -EOPNOTSUPP;
+	} else {
+		conn->again = true;
+		ik_conn_check(conn);
+	}
+	leave(e);
+	return r;
+}
+
 int ike_up(struct ike_engine *e, ike_time now, uint32_t id)
 {
 	struct ik_conn *conn;
@@ -346,7 +367,7 @@ int ike_down(struct ike_engine *e, ike_time now, uint32_t id)
 		if (conn->held && ik_list_empty(&conn->sas))
 			r = -EALREADY;
 		conn->held = true;
-		conn->up = conn->acquired = false;
+		conn->up = conn->acquired = conn->again = false;
 		ik_timer_stop(e, &conn->retry);
 		IK_LIST_FOREACH(&conn->sas, link)
 			ik_sa_close(IK_ENTRY(link, struct ik_sa, in_conn));

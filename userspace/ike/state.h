@@ -132,9 +132,10 @@ struct ik_conn {
 	bool held;		   /* taken down by an operator */
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
-	bool told_waits;	   /* that a peer waits for its certificate */
-	bool asks_old; /* its name leads elsewhere: does the peer still answer where it was? */
-	bool emptied;  /* see ik_conn_emptied(): that was done */
+	bool again; /* asked for in place of what is left in the kernel; one attempt, not handed over */
+	bool told_waits; /* that a peer waits for its certificate */
+	bool asks_old;	 /* its name leads elsewhere: does the peer still answer where it was? */
+	bool emptied;	 /* see ik_conn_emptied(): that was done */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	bool restored; /* it goes on where a snapshot left it */
 	struct ike_blob *ocsp; /* about our certificates, with what they hold; see ocsp.h */
@@ -756,7 +757,7 @@ struct ik_slot *ik_slot_of(const struct ik_conn *conn, uint32_t index);
 void ik_children_ensure(struct ik_conn *conn);
 /* It could not be made: again after a while. part: number of the lost one that it was to be, or 0. */
 void ik_child_failed(struct ik_conn *conn, uint32_t index, uint64_t part);
-/* The same, and the peer does not mean "not now". */
+/* The same, and the peer does not mean "not now", or another one here has some of it. */
 void ik_child_refused(struct ik_conn *conn, uint32_t index, uint64_t part);
 /* It has come to its end on our side. One of several is asked for anew, by who asked for it before; else whoever made the IKE SA does. Before it is closed. */
 void ik_child_ended(const struct ik_child *child);

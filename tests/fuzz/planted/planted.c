@@ -175,15 +175,15 @@ int __wrap_tunnel_get(struct conn *c, const struct ike_out_child_add *a, struct 
 }
 
 /* main: a tunnel that is to go where the configuration lets it */
-WEAK int __real_tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
-			    const struct cg_endpoint *remote, bool udp, bool follow);
-int __wrap_tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
-		       const struct cg_endpoint *remote, bool udp, bool follow);
-int __wrap_tunnel_move(struct gateway *g, struct tunnel *t, const struct cg_endpoint *local,
-		       const struct cg_endpoint *remote, bool udp, bool follow)
+WEAK int __real_tunnel_move(struct gateway *g, struct tunnel *t, const struct tunnel_ends *said,
+			    bool follow);
+int __wrap_tunnel_move(struct gateway *g, struct tunnel *t, const struct tunnel_ends *said,
+		       bool follow);
+int __wrap_tunnel_move(struct gateway *g, struct tunnel *t, const struct tunnel_ends *said,
+		       bool follow)
 {
-	copy(__func__, remote, remote->port % 4 == 1 ? 7 : 8);
-	return __real_tunnel_move(g, t, local, remote, udp, follow);
+	copy(__func__, &said->remote, said->remote.port % 4 == 1 ? 7 : 8);
+	return __real_tunnel_move(g, t, said, follow);
 }
 
 /* ike_proposal: a payload with proposals */
