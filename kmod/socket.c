@@ -322,6 +322,16 @@ static void lose(struct cg_socket *s)
 	cg_event_socket_lost(s);
 }
 
+/* Can one of them, which have the same port, be in the way of the other when that is bound? */
+static bool overlap(const struct cg_socket *a, const struct cg_socket *b)
+{
+	if (a->bound_if && b->bound_if && a->bound_if != b->bound_if)
+		return false;
+	return a->family != b->family ||
+	       cg_socket_serves(a, b->family, &b->local, b->port) ||
+	       cg_socket_serves(b, a->family, &a->local, a->port);
+}
+
 /*
  * The sockets of a user who ends are closed one by one, and may overlap, as those of any device and
  * of a VRF do: what takes the place of another one can be bound now that @s is not in its way.
@@ -332,12 +342,12 @@ static void try_others(const struct cg_socket *s)
 	unsigned long id;
 
 	xa_for_each(&s->cgn->sockets, id, other) {
-		if (other == s || other->port != s->port ||
+		if (other == s || other->port != s->port || !overlap(other, s) ||
 		    !other->users || !other->orphan || other->own)
 			continue;
 		other->pause = 0;
 		try_own(other);
-		watch_soon(other, 0);
+		watch_soon(other, other->pause);
 	}
 }
 
