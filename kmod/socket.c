@@ -298,18 +298,15 @@ static void move_out(struct cg_socket *s)
 	s->sk = NULL;
 }
 
-/* The user's socket is being closed, or was changed. */
+/*
+ * The user's socket is being closed, or was changed. If a tunnel uses it @s has been an orphan for a
+ * grace period: who has seen none finds the user's socket, and only when all of these are done can
+ * another one be bound beside it, or it leave its port.
+ */
 static void lose(struct cg_socket *s)
 {
 	move_out(s);
-	set_orphan(s, true);
 	s->pause = 0;
-	/*
-	 * Who has seen no orphan finds the user's socket. Only when all of these are done can
-	 * another one be bound beside it, or it leave its port.
-	 */
-	if (s->users)
-		synchronize_net();
 	/*
 	 * Ours is bound beside a closed one, which nobody else can change, as its user's sockets
 	 * could be that are for sharing. Beside one that is changed it never is.
@@ -343,8 +340,8 @@ static void try_others(const struct cg_socket *s)
 
 	xa_for_each(&s->cgn->sockets, id, other) {
 		if (other == s || other->port != s->port || !overlap(other, s) ||
-		    !other->users || !other->orphan || other->own)
-			continue;
+		    !other->users || !other->orphan || other->sk)
+			continue;	/* with a socket of the user's still it is being closed */
 		other->pause = 0;
 		try_own(other);
 		watch_soon(other, other->pause);
@@ -356,7 +353,23 @@ struct departure {
 	struct sock *sk;
 };
 
-/* Not the user's process: it may not have the port, or not the memory. */
+/* The one that @sk, a user's, serves and has not left yet; NULL: none. Under cg_net.lock. */
+static struct cg_socket *served_by(struct cg_net *cgn, struct sock *sk)
+{
+	struct cg_socket *s;
+
+	if (!is_ours(sk))
+		return NULL;	/* user data may be anybody's */
+	s = rcu_dereference_protected(__sk_user_data(sk), lockdep_is_held(&cgn->lock));
+	return s && s->sk == sk ? s : NULL;
+}
+
+/*
+ * Not the user's process: it may not have the port, or not the memory. Those who close at once
+ * wait for a grace period together, and nobody waits for that who wants the lock. The closed socket
+ * keeps the namespace meanwhile. @s can be taken over then, which leaves @sk behind, or go, which
+ * gives @sk back: it is looked for again.
+ */
 static void depart_work(struct work_struct *work)
 {
 	struct sock *sk = container_of(work, struct departure, work)->sk;
@@ -364,9 +377,16 @@ static void depart_work(struct work_struct *work)
 	struct cg_socket *s;
 
 	mutex_lock(&cgn->lock);
-	s = is_ours(sk) ? rcu_dereference_protected(__sk_user_data(sk),
-						    lockdep_is_held(&cgn->lock)) : NULL;
-	if (s && s->sk == sk) {
+	s = served_by(cgn, sk);
+	if (s)
+		set_orphan(s, true);
+	if (s && s->users) {
+		mutex_unlock(&cgn->lock);
+		synchronize_net();
+		mutex_lock(&cgn->lock);
+		s = served_by(cgn, sk);
+	}
+	if (s) {
 		lose(s);
 		try_others(s);
 		watch_soon(s, 0);
@@ -407,10 +427,14 @@ static void watch_work(struct work_struct *work)
 	}
 	if (cgn->exiting || xa_load(&cgn->sockets, s->id) != s)
 		goto out;
-	if (s->sk && !s->own && !is_ours(s->sk))
+	if (s->sk && !s->own && !is_ours(s->sk)) {
+		set_orphan(s, true);
+		if (s->users)
+			synchronize_net();
 		lose(s);
-	else if (s->users && s->orphan && !s->own)
+	} else if (s->users && s->orphan && !s->sk) {
 		try_own(s);
+	}
 	if (s->leaving && has_left(s->leaving))
 		reap(s);
 	if (s->leaving) {
@@ -563,6 +587,7 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 out_claim:
 	disclaim(sk);
 out_free:
+	/* no grace period if it was claimed: nobody looks at user data before hook() */
 	kfree(fresh);
 	return err;
 }
