@@ -25,6 +25,8 @@ struct cg_socket {
 	struct sock *sk;		/* the user's or our own, a reference; NULL: neither */
 	struct socket *own;		/* kernel socket, NULL while the user's serves */
 	struct sock *leaving;		/* was closed and serves until it has left its port, too */
+	bool left;			/* @leaving has */
+	unsigned long left_when;	/* RCU's state when that was seen */
 	sa_family_t family;
 	__be16 port;
 	union cg_ip local;		/* any: all addresses */

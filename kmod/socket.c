@@ -265,10 +265,28 @@ static bool is_unhashed(const struct sock *sk)
 	       hlist_unhashed_lockless(&udp_sk(sk)->udp_portaddr_node);
 }
 
-/* It has lost us its port, or nothing comes in by it for us. */
-static bool has_left(const struct sock *sk)
+/*
+ * What the user had was closed: it has lost us its port. Who has found it in time is to be served,
+ * which is a grace period.
+ */
+static bool was_closed(const struct sock *sk)
 {
-	return is_unhashed(sk) || !is_ours(sk);
+	return is_unhashed(sk) && is_ours(sk);
+}
+
+/*
+ * What the user had has lost us its port, or nothing comes in by it for us. Those who have found a
+ * closed one are waited for here, without the lock that others want: reap() need not.
+ */
+static bool has_left(struct cg_socket *s)
+{
+	if (!was_closed(s->leaving))
+		return !is_ours(s->leaving);
+	if (!s->left) {
+		s->left = true;
+		s->left_when = start_poll_synchronize_rcu();
+	}
+	return poll_state_synchronize_rcu(s->left_when);
 }
 
 /* Nothing more comes in by what the user had. */
@@ -279,10 +297,12 @@ static void reap(struct cg_socket *s)
 	if (!sk)
 		return;
 	s->leaving = NULL;
-	if (is_unhashed(sk) && is_ours(sk)) {
-		/* closed: who has found it in time is served; then nobody has, or can */
-		synchronize_net();
-		unhook(sk);
+	if (was_closed(sk)) {
+		if (s->left)
+			cond_synchronize_rcu(s->left_when);
+		else
+			synchronize_net();
+		unhook(sk);	/* nobody has found it, or can */
 	} else {
 		unhook(sk);
 		synchronize_net();
@@ -294,6 +314,7 @@ static void reap(struct cg_socket *s)
 static void move_out(struct cg_socket *s)
 {
 	reap(s);
+	s->left = false;
 	s->leaving = s->sk;
 	s->sk = NULL;
 }
@@ -435,7 +456,7 @@ static void watch_work(struct work_struct *work)
 	} else if (s->users && s->orphan && !s->sk) {
 		try_own(s);
 	}
-	if (s->leaving && has_left(s->leaving))
+	if (s->leaving && has_left(s))
 		reap(s);
 	if (s->leaving) {
 		watch_soon(s, 1);
