@@ -105,7 +105,7 @@ elif what == "sharing":
 elif what == "several":
     wide, red = udp(), udp()
     red.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"red")
-    for s in (wide, red):
+    for s in (red, wide):  # the kernel looks at the last one alone when another is to be bound
         reuse(s, 1)
         bind(s)
     for s in (wide, red):
