@@ -320,9 +320,9 @@ static void move_out(struct cg_socket *s)
 }
 
 /*
- * The user's socket is being closed, or was changed. If a tunnel uses it @s has been an orphan for a
- * grace period: who has seen none finds the user's socket, and only when all of these are done can
- * another one be bound beside it, or it leave its port.
+ * The user's socket is being closed, or was changed. If a tunnel uses it @s has been an orphan for
+ * a grace period: who has seen none finds the user's socket, and only when all of these are done
+ * can another one be bound beside it, or it leave its port.
  */
 static void lose(struct cg_socket *s)
 {
