@@ -25,6 +25,8 @@ struct cg_socket {
 	struct sock *sk;		/* the user's or our own, a reference; NULL: neither */
 	struct socket *own;		/* kernel socket, NULL while the user's serves */
 	struct sock *leaving;		/* was closed and serves until it has left its port, too */
+	bool left;			/* @leaving has */
+	unsigned long left_when;	/* RCU's state when that was seen */
 	sa_family_t family;
 	__be16 port;
 	union cg_ip local;		/* any: all addresses */
@@ -60,27 +62,38 @@ int cg_encap_err_lookup(struct sock *sk, struct sk_buff *skb);
  */
 void cg_encap_net_exit(struct cg_net *cgn);
 
-/* socket.c; under cg_net.lock unless said otherwise */
-/* The one that @sk, a UDP socket, serves; NULL: none. RCU read side held. */
-struct cg_socket *cg_socket_of(const struct sock *sk);
+/* bound.c; under cg_net.lock unless said otherwise */
+/* What @sk, whose lock is had, is bound to and how: for our own to be bound alike. */
+void cg_socket_describe(struct cg_socket *s, struct sock *sk);
+/*
+ * Is @sk bound to the address, and hears it the device and families, that the user's socket was?
+ * Without the lock, too.
+ */
+bool cg_socket_is_bound_as(const struct cg_socket *s, const struct sock *sk);
+/* Our own is bound in place of the user's, and can be shared by who could share that. */
+int cg_socket_bind(struct cg_socket *s, struct socket *sock);
 /*
  * Could @sk, which UDP would find, be handed over in place of the user's of @s, an orphan, or is
  * it just being? Bound as that was, by the same user, who has set no handler: another's, or a
  * socket that was ours and that its owner has changed, is none. RCU read side held.
  */
 bool cg_socket_may_follow(const struct cg_socket *s, const struct sock *sk);
+/* The socket bound to (@family, @local or any, @port), NULL if none. */
+struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
+				       const union cg_ip *local, __be16 port);
+/* 2: bound to this very address, 1: receives for it (perhaps any), 0: does not. */
+int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
+		     __be16 port);
+
+/* socket.c; likewise */
+/* The one that @sk, a UDP socket, serves; NULL: none. RCU read side held. */
+struct cg_socket *cg_socket_of(const struct sock *sk);
 /*
  * Count @n datagrams of socket @id that are no SA's loss. 0: raw ESP, which nobody counts, as it is
  * not ours until it has an SA. RCU read side held.
  */
 void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why, unsigned int n);
-/* The socket bound to (@family, @local or any, @port), NULL if none. */
-struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
-				       const union cg_ip *local, __be16 port);
 struct cg_socket *cg_socket_find(struct cg_net *cgn, u32 id);
-/* 2: bound to this very address, 1: receives for it (perhaps any), 0: does not. */
-int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
-		     __be16 port);
 /* Give the socket back to its user, or close our own. No tunnel uses it. May sleep. */
 void cg_socket_destroy(struct cg_socket *s);
 /* Those that no tunnel uses, or (no tunnel is left) all; takes cg_net.lock. */

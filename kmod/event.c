@@ -250,7 +250,8 @@ static u16 *place_of(struct cg_net *cgn, int ifindex, const struct cg_flow *flow
 static bool is_first(struct cg_net *cgn, int ifindex, struct cg_tunnel *t,
 		     const struct cg_flow *flow)
 {
-	u16 now = (u32)ktime_get_seconds() % U16_MAX + 1;	/* 0: never */
+	/* 0: never. Whose last was U16_MAX seconds ago, to the second, is not told in this one. */
+	u16 now = (u32)ktime_get_seconds() % U16_MAX + 1;
 	u16 *last = t ? &t->acquired : place_of(cgn, ifindex, flow, now);
 
 	if (READ_ONCE(*last) == now)

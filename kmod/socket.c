@@ -25,8 +25,6 @@
 #include <linux/net.h>
 #include <linux/udp.h>
 #include <net/inet_sock.h>
-#include <net/ip.h>
-#include <net/ipv6.h>
 #include <net/udp.h>
 #include <net/udp_tunnel.h>
 #include "encap.h"
@@ -210,52 +208,6 @@ void cg_socket_flush(struct cg_net *cgn, bool all)
 }
 
 /*
- * Who could bind beside the user's socket can bind beside this one, and so can the same user, with
- * SO_REUSEPORT, who comes to take it over; nobody else.
- */
-static void share(const struct cg_socket *s, struct sock *sk)
-{
-	sk->sk_reuse = s->reuse ? SK_CAN_REUSE : SK_NO_REUSE;
-	sk->sk_reuseport = true;
-}
-
-static int bind_own(struct cg_socket *s, struct socket *sock)
-{
-	struct sockaddr_in6 sin6 = {
-		.sin6_family = AF_INET6, .sin6_port = s->port,
-		.sin6_addr = s->local.v6, .sin6_scope_id = s->bound_if,
-	};
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET, .sin_port = s->port,
-		.sin_addr.s_addr = s->local.v4,
-	};
-	struct sock *sk = sock->sk;
-	int err;
-
-	if (s->bound_if) {
-		err = sock_bindtoindex(sk, s->bound_if, true);
-		if (err)
-			return err;
-	}
-	/* a user who has taken his socket back is to have what it gets, all of it */
-	if (!s->taken_back)
-		share(s, sk);
-	/* the address may be away for a moment, with its link or until no duplicate is found */
-	ip_sock_set_freebind(sk);
-	SOCK_INODE(sock)->i_uid = s->uid;
-	sk->sk_uid = s->uid;
-	if (s->family == AF_INET6) {
-		sk->sk_ipv6only = s->v6only;
-		err = kernel_bind(sock, (struct sockaddr *)&sin6, sizeof(sin6));
-	} else {
-		err = kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
-	}
-	if (!err)
-		share(s, sk);
-	return err;
-}
-
-/*
  * A kernel socket, which holds no reference to its namespace. It serves before it has the port:
  * what found it there without us would wait in its queue for ever. If it does not get the port
  * nobody has found it, or for a moment that its memory outlives: there is nothing to wait for.
@@ -280,7 +232,7 @@ static int make_own(struct cg_socket *s)
 		return err;
 	}
 	WRITE_ONCE(s->own, sock);
-	err = bind_own(s, sock);
+	err = cg_socket_bind(s, sock);
 	if (err) {
 		WRITE_ONCE(s->own, NULL);
 		unhook(sk);
@@ -313,10 +265,28 @@ static bool is_unhashed(const struct sock *sk)
 	       hlist_unhashed_lockless(&udp_sk(sk)->udp_portaddr_node);
 }
 
-/* It has lost us its port, or nothing comes in by it for us. */
-static bool has_left(const struct sock *sk)
+/*
+ * What the user had was closed: it has lost us its port. Who has found it in time is to be served,
+ * which is a grace period.
+ */
+static bool was_closed(const struct sock *sk)
 {
-	return is_unhashed(sk) || !is_ours(sk);
+	return is_unhashed(sk) && is_ours(sk);
+}
+
+/*
+ * What the user had has lost us its port, or nothing comes in by it for us. Those who have found a
+ * closed one are waited for here, without the lock that others want: reap() need not.
+ */
+static bool has_left(struct cg_socket *s)
+{
+	if (!was_closed(s->leaving))
+		return !is_ours(s->leaving);
+	if (!s->left) {
+		s->left = true;
+		s->left_when = start_poll_synchronize_rcu();
+	}
+	return poll_state_synchronize_rcu(s->left_when);
 }
 
 /* Nothing more comes in by what the user had. */
@@ -327,10 +297,12 @@ static void reap(struct cg_socket *s)
 	if (!sk)
 		return;
 	s->leaving = NULL;
-	if (is_unhashed(sk) && is_ours(sk)) {
-		/* closed: who has found it in time is served; then nobody has, or can */
-		synchronize_net();
-		unhook(sk);
+	if (was_closed(sk)) {
+		if (s->left)
+			cond_synchronize_rcu(s->left_when);
+		else
+			synchronize_net();
+		unhook(sk);	/* nobody has found it, or can */
 	} else {
 		unhook(sk);
 		synchronize_net();
@@ -342,22 +314,20 @@ static void reap(struct cg_socket *s)
 static void move_out(struct cg_socket *s)
 {
 	reap(s);
+	s->left = false;
 	s->leaving = s->sk;
 	s->sk = NULL;
 }
 
-/* The user's socket is being closed, or was changed. */
+/*
+ * The user's socket is being closed, or was changed. If a tunnel uses it @s has been an orphan for
+ * a grace period: who has seen none finds the user's socket, and only when all of these are done
+ * can another one be bound beside it, or it leave its port.
+ */
 static void lose(struct cg_socket *s)
 {
 	move_out(s);
-	set_orphan(s, true);
 	s->pause = 0;
-	/*
-	 * Who has seen no orphan finds the user's socket. Only when all of these are done can
-	 * another one be bound beside it, or it leave its port.
-	 */
-	if (s->users)
-		synchronize_net();
 	/*
 	 * Ours is bound beside a closed one, which nobody else can change, as its user's sockets
 	 * could be that are for sharing. Beside one that is changed it never is.
@@ -370,6 +340,16 @@ static void lose(struct cg_socket *s)
 	cg_event_socket_lost(s);
 }
 
+/* Can one of them, which have the same port, be in the way of the other when that is bound? */
+static bool overlap(const struct cg_socket *a, const struct cg_socket *b)
+{
+	if (a->bound_if && b->bound_if && a->bound_if != b->bound_if)
+		return false;
+	return a->family != b->family ||
+	       cg_socket_serves(a, b->family, &b->local, b->port) ||
+	       cg_socket_serves(b, a->family, &a->local, a->port);
+}
+
 /*
  * The sockets of a user who ends are closed one by one, and may overlap, as those of any device and
  * of a VRF do: what takes the place of another one can be bound now that @s is not in its way.
@@ -380,12 +360,12 @@ static void try_others(const struct cg_socket *s)
 	unsigned long id;
 
 	xa_for_each(&s->cgn->sockets, id, other) {
-		if (other == s || other->port != s->port ||
-		    !other->users || !other->orphan || other->own)
-			continue;
+		if (other == s || other->port != s->port || !overlap(other, s) ||
+		    !other->users || !other->orphan || other->sk)
+			continue;	/* with a socket of the user's still it is being closed */
 		other->pause = 0;
 		try_own(other);
-		watch_soon(other, 0);
+		watch_soon(other, other->pause);
 	}
 }
 
@@ -394,7 +374,23 @@ struct departure {
 	struct sock *sk;
 };
 
-/* Not the user's process: it may not have the port, or not the memory. */
+/* The one that @sk, a user's, serves and has not left yet; NULL: none. Under cg_net.lock. */
+static struct cg_socket *served_by(struct cg_net *cgn, struct sock *sk)
+{
+	struct cg_socket *s;
+
+	if (!is_ours(sk))
+		return NULL;	/* user data may be anybody's */
+	s = rcu_dereference_protected(__sk_user_data(sk), lockdep_is_held(&cgn->lock));
+	return s && s->sk == sk ? s : NULL;
+}
+
+/*
+ * Not the user's process: it may not have the port, or not the memory. Those who close at once
+ * wait for a grace period together, and nobody waits for that who wants the lock. The closed socket
+ * keeps the namespace meanwhile. @s can be taken over then, which leaves @sk behind, or go, which
+ * gives @sk back: it is looked for again.
+ */
 static void depart_work(struct work_struct *work)
 {
 	struct sock *sk = container_of(work, struct departure, work)->sk;
@@ -402,9 +398,16 @@ static void depart_work(struct work_struct *work)
 	struct cg_socket *s;
 
 	mutex_lock(&cgn->lock);
-	s = is_ours(sk) ? rcu_dereference_protected(__sk_user_data(sk),
-						    lockdep_is_held(&cgn->lock)) : NULL;
-	if (s && s->sk == sk) {
+	s = served_by(cgn, sk);
+	if (s)
+		set_orphan(s, true);
+	if (s && s->users) {
+		mutex_unlock(&cgn->lock);
+		synchronize_net();
+		mutex_lock(&cgn->lock);
+		s = served_by(cgn, sk);
+	}
+	if (s) {
 		lose(s);
 		try_others(s);
 		watch_soon(s, 0);
@@ -445,11 +448,15 @@ static void watch_work(struct work_struct *work)
 	}
 	if (cgn->exiting || xa_load(&cgn->sockets, s->id) != s)
 		goto out;
-	if (s->sk && !s->own && !is_ours(s->sk))
+	if (s->sk && !s->own && !is_ours(s->sk)) {
+		set_orphan(s, true);
+		if (s->users)
+			synchronize_net();
 		lose(s);
-	else if (s->users && s->orphan && !s->own)
+	} else if (s->users && s->orphan && !s->sk) {
 		try_own(s);
-	if (s->leaving && has_left(s->leaving))
+	}
+	if (s->leaving && has_left(s))
 		reap(s);
 	if (s->leaving) {
 		watch_soon(s, 1);
@@ -478,85 +485,6 @@ void cg_socket_drop(struct cg_net *cgn, u32 id, enum cg_drop why, unsigned int n
 
 	if (s)
 		atomic64_add(n, &s->drops[why]);
-}
-
-int cg_socket_serves(const struct cg_socket *s, sa_family_t family, const union cg_ip *local,
-		     __be16 port)
-{
-	if (s->port != port)
-		return 0;
-	if (s->family == AF_INET6 && family == AF_INET) {
-		if (s->v6only)
-			return 0;
-		if (ipv6_addr_v4mapped(&s->local.v6))
-			return s->local.v6.s6_addr32[3] == local->v4 ? 2 : 0;
-		return ipv6_addr_any(&s->local.v6);
-	}
-	if (s->family != family)
-		return 0;
-	if (family == AF_INET)
-		return s->local.v4 == local->v4 ? 2 : !s->local.v4;
-	if (ipv6_addr_equal(&s->local.v6, &local->v6))
-		return 2;
-	return ipv6_addr_any(&s->local.v6);
-}
-
-struct cg_socket *cg_socket_find_local(struct cg_net *cgn, sa_family_t family,
-				       const union cg_ip *local, __be16 port)
-{
-	struct cg_socket *s, *best = NULL;
-	int score, best_score = 0;
-	unsigned long id;
-
-	xa_for_each(&cgn->sockets, id, s) {
-		score = cg_socket_serves(s, family, local, port);
-		if (score)
-			score = score * 2 + (s->family == family ? 1 : 0);
-		if (score > best_score) {
-			best = s;
-			best_score = score;
-		}
-	}
-	return best;
-}
-
-/* What the socket is bound to and how. */
-static void describe(struct cg_socket *s, struct sock *sk)
-{
-	s->family = sk->sk_family;
-	s->port = htons(inet_sk(sk)->inet_num);
-	if (sk->sk_family == AF_INET6)
-		s->local.v6 = sk->sk_v6_rcv_saddr;
-	else
-		s->local.v4 = inet_sk(sk)->inet_rcv_saddr;
-	s->v6only = sk->sk_ipv6only;
-	s->reuse = sk->sk_reuse;
-	s->bound_if = sk->sk_bound_dev_if;
-	s->uid = sock_i_uid(sk);
-}
-
-/* Is @sk bound to the address, and hears it the device and families, that the user's socket was? */
-static bool is_bound_as(const struct cg_socket *s, const struct sock *sk)
-{
-	if (sk->sk_family != s->family || READ_ONCE(sk->sk_bound_dev_if) != s->bound_if)
-		return false;
-	if (s->family == AF_INET6)
-		return sk->sk_ipv6only == s->v6only &&
-		       ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &s->local.v6);
-	return inet_sk(sk)->inet_rcv_saddr == s->local.v4;
-}
-
-bool cg_socket_may_follow(const struct cg_socket *s, const struct sock *sk)
-{
-	const struct udp_sock *up = udp_sk(sk);
-	const void *data = rcu_dereference_sk_user_data(sk);
-	const void *rcv = READ_ONCE(up->encap_rcv);
-
-	/* hook() may have begun: the type is what it sets last */
-	return !READ_ONCE(up->encap_type) && (!rcv || rcv == cg_encap_rcv) &&
-	       !READ_ONCE(up->gro_receive) && (!data || data == s) &&
-	       sk->sk_state != TCP_ESTABLISHED && uid_eq(sk->sk_uid, READ_ONCE(s->uid)) &&
-	       is_bound_as(s, sk);
 }
 
 static int check_socket(struct sock *sk, struct cg_net *cgn, struct netlink_ext_ack *extack)
@@ -605,7 +533,7 @@ static struct cg_socket *find_orphan(struct cg_net *cgn, const struct sock *sk)
 
 	xa_for_each(&cgn->sockets, id, s)
 		if ((s->orphan || (s->sk && sock_flag(s->sk, SOCK_DEAD))) &&
-		    s->port == htons(inet_sk(sk)->inet_num) && is_bound_as(s, sk))
+		    s->port == htons(inet_sk(sk)->inet_num) && cg_socket_is_bound_as(s, sk))
 			return s;
 	return NULL;
 }
@@ -634,7 +562,7 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 	err = check_socket(sk, cgn, extack);
 	if (err)
 		goto out_free;
-	describe(fresh, sk);
+	cg_socket_describe(fresh, sk);
 	old = find_orphan(cgn, sk);
 	err = claim(old ?: fresh, sk);
 	if (err) {
@@ -680,6 +608,7 @@ int cg_socket_take_over(struct cg_net *cgn, struct sock *sk, bool locked,
 out_claim:
 	disclaim(sk);
 out_free:
+	/* no grace period if it was claimed: nobody looks at user data before hook() */
 	kfree(fresh);
 	return err;
 }

@@ -5,7 +5,7 @@ between.py held ADDRESS FILE        a socket that is handed over, and nobody els
                                     hears lo alone: while that is there, no other can be bound to the address. Told so by SIGUSR1
                                     its user sets UDP_ENCAP to 0
 between.py sharing ADDRESS FILE     one that others may share, handed over, with UDP_ENCAP set to 0 when told so
-between.py several ADDRESS FILE     one of no device and one of the VRF red, both handed over, and nobody else may share; the first
+between.py several ADDRESS FILE     one of no device and one of the VRF red, both handed over, and nobody else may share; the second
                                     is closed when told so
 between.py dual ADDRESS FILE        bound beside what stands in for another, as a daemon's, hears IPv4 as well and is handed over
 between.py next ADDRESS FILE        bound beside what stands in for it, as a daemon's, and handed over when told so by SIGUSR1
@@ -105,14 +105,14 @@ elif what == "sharing":
 elif what == "several":
     wide, red = udp(), udp()
     red.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"red")
-    for s in (wide, red):
+    for s in (red, wide):  # the kernel looks at the last one alone when another is to be bound
         reuse(s, 1)
         bind(s)
     for s in (wide, red):
         reuse(s, 0)
     say(f"{hand_over(wide)} {hand_over(red)}")
     wait_for_signal()
-    wide.close()
+    red.close()
     signal.pause()
 elif what == "dual":
     s = udp()

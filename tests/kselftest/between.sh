@@ -197,8 +197,8 @@ t 'and nothing is heard of a VRF that a socket would not hear' eval 'accept 0 &&
 kill -9 "$child"
 tunnel_down
 t 'tunnels are up from sockets of the VRF and of none' both_up
-t 'one of the two is closed, and nothing can be bound in its place: not a packet is lost' all_come eval 'kill -USR1 "$user" && pause 2 && sockets 1'
-t "so is the other one: the module's own are there at once, both" eval 'end "$user" && sockets 2'
+t "the VRF's is closed, and nothing can be bound in its place, nor does the other one hear the VRF: not a packet is lost" all_come eval 'accept 0 && kill -USR1 "$user" && pause 2 && sockets 1'
+t "so is the other one: the module's own are there at once, both, and not a packet is lost" all_come eval 'end "$user" && sockets 2'
 t 'traffic crosses' reaches
 tunnel_down
 world_down
