@@ -286,7 +286,11 @@ static bool has_left(struct cg_socket *s)
 		s->left = true;
 		s->left_when = start_poll_synchronize_rcu();
 	}
-	return poll_state_synchronize_rcu(s->left_when);
+	if (poll_state_synchronize_rcu(s->left_when))
+		return true;
+	/* One that begins beside an expedited one is not counted, and nobody else may ask. */
+	start_poll_synchronize_rcu();
+	return false;
 }
 
 /* Nothing more comes in by what the user had. */

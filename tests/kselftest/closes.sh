@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Many sockets that tunnels use are closed at once: who asks for something meanwhile does not wait for their grace periods. Each has the module's own in its place. (User-mode Linux, with its one CPU, has no grace periods.)
+# Many sockets that tunnels use are closed at once: who asks for something meanwhile does not wait for their grace
+# periods. Each has the module's own in its place. (User-mode Linux, with its one CPU, has no grace periods)
 #
 # timeout: 60
 # kernels: 6.1 (6.12)
