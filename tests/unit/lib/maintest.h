@@ -35,6 +35,14 @@ struct main_world {
 	int fd; /* that came along, -EBADF: none */
 };
 
+static inline struct cg_addr addr_of(const char *text)
+{
+	struct cg_addr a;
+
+	assert_int_equal(cg_addr_parse(text, &a), 0);
+	return a;
+}
+
 static inline int main_world_message(void *ctx, struct channel *c, enum msg_type type,
 				     struct msg_reader *r, int *fd)
 {
