@@ -191,27 +191,35 @@ void ik_exchange_transmit(struct ik_exchange *x)
 /* So long a peer that was there may keep us waiting; 0: what counts is how often it was asked. */
 static ike_time patience(const struct ik_exchange *x)
 {
-	const struct ik_sa *sa = x->sa;
-	ike_time limit;
+	const struct ik_sa *sa = x->sa, *old;
+	ike_time limit, last_in = sa->last_in;
 
 	if (sa->state != IK_SA_UP || !sa->config->c.dpd_timeout)
 		return 0;
 	limit = sa->config->c.dpd_timeout * IK_SECOND;
 	/* While something authentic comes the peer lives, and its answer does not get here. */
-	if (sa->last_in > x->began && sa->last_in - x->began < 3 * limit)
-		return sa->last_in - x->began + limit;
-	return sa->last_in > x->began ? 4 * limit : limit;
+	old = ik_rekey_unconfirmed(sa);
+	if (old && old->last_in > last_in)
+		last_in = old->last_in;
+	if (last_in > x->began && last_in - x->began < 3 * limit)
+		return last_in - x->began + limit;
+	return last_in > x->began ? 4 * limit : limit;
 }
 
 /* Has the peer had every chance to answer? */
 static bool exhausted(const struct ik_exchange *x)
 {
-	const struct ike_engine *e = x->sa->e;
+	struct ike_engine *e = x->sa->e;
+	const struct ik_sa *heir;
 	ike_time limit = patience(x);
 
 	/* It lives, and answers elsewhere. */
 	if (ik_rekey_at_rival(x->sa))
 		return x->tries > IK_DPD_TRIES;
+	/* As long as the peer may know no other one, this one is there to answer it. */
+	heir = x->sa->state == IK_SA_REKEYED ? ik_sa_find(e, x->sa->successor) : NULL;
+	if (heir && ik_rekey_unconfirmed(heir) == x->sa && ik_sa_is_up(heir))
+		return false;
 	if (!limit)
 		return x->tries >= e->config.retransmit_tries;
 	return x->tries >= IK_DPD_TRIES && e->now - x->began >= limit;
@@ -288,7 +296,7 @@ static void exchange_fired(struct ike_engine *e, struct ik_timer *t)
 	ik_exchange_transmit(x);
 	ik_mobike_spread(x);
 	ik_remapped_spread(x);
-	if (x->tries == IK_DPD_TRIES)
+	if (x->tries >= IK_DPD_TRIES)
 		ik_rekey_doubt(sa);
 }
 

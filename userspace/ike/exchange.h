@@ -20,7 +20,7 @@ int ik_exchange_send(struct ik_exchange *x, struct ike_builder *chain);
 size_t ik_message_max(const struct ik_sa *sa, const struct cg_endpoint *local);
 /* Not what waits until a Child SA's SPI is known. */
 void ik_exchange_transmit(struct ik_exchange *x);
-/* It is, or that has taken too long: sent for the first time. */
+/* It is, or that has taken too long: sent for the first time. Or again from the beginning: nobody could answer it before. */
 void ik_exchange_release(struct ik_exchange *x);
 void ik_exchange_transmit_from(struct ik_exchange *x, const struct cg_endpoint *local);
 /* Once, from there to there. */

@@ -356,8 +356,13 @@ void ik_info_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *cont
 	}
 	/* Who deletes the IKE SA that it has rekeyed has our answer. */
 	heir = delete_ike && sa->state == IK_SA_REKEYED ? ik_sa_find(e, sa->successor) : NULL;
-	if (heir && heir->state == IK_SA_UP && !ik_rekey_rival(heir))
+	if (heir && heir->state == IK_SA_UP && !ik_rekey_rival(heir)) {
 		heir->confirmed = true;
+		heir->last_in = e->now;
+		/* What was asked over that one before nobody could answer. */
+		if (heir->active && !heir->active->expects)
+			ik_exchange_release(heir->active);
+	}
 	if (delete_ike && sa->state == IK_SA_UP && !refused) {
 		ik_rekey_takeover(sa);
 		ik_rekey_deleted(sa);

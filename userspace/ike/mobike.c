@@ -105,9 +105,9 @@ bool ik_mobike_leads(const struct ik_sa *sa)
  */
 static void update_on_old(const struct ik_sa *sa)
 {
-	struct ik_sa *old = sa->confirmed ? NULL : ik_sa_find(sa->e, sa->predecessor);
+	struct ik_sa *old = ik_rekey_unconfirmed(sa);
 
-	if (!old || old->state != IK_SA_REKEYED || old->active)
+	if (!old || old->active)
 		return;
 	old->local.addr = (struct cg_addr){.family = AF_UNSPEC};
 	update_later(old);

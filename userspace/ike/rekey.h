@@ -23,7 +23,11 @@ struct ik_sa *ik_rekey_rival(const struct ik_sa *heir);
 bool ik_rekey_at_rival(const struct ik_sa *heir);
 /* Something authentic came over it, or it ends: ours, which was kept, is deleted. */
 void ik_rekey_confirmed(struct ik_sa *heir);
-/* The peer is slow to answer over it: is it at ours? */
+/*
+ * The one before it, if that is all that the peer may know: the peer rekeyed that one, and has not shown yet that our answer got there. NULL: there is none.
+ */
+struct ik_sa *ik_rekey_unconfirmed(const struct ik_sa *heir);
+/* The peer is slow to answer over it: is it at ours, or at the one before? */
 void ik_rekey_doubt(struct ik_sa *heir);
 /* The peer deletes it: if ours is there, it takes over. */
 void ik_rekey_deleted(struct ik_sa *heir);

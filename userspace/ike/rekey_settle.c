@@ -122,12 +122,25 @@ void ik_rekey_confirmed(struct ik_sa *heir)
 		ik_sa_close(rival);
 }
 
+struct ik_sa *ik_rekey_unconfirmed(const struct ik_sa *heir)
+{
+	struct ik_sa *old = heir->confirmed ? NULL : ik_sa_find(heir->e, heir->predecessor);
+
+	return old && old->state == IK_SA_REKEYED && old->successor == ik_sa_spi(heir) ? old : NULL;
+}
+
 void ik_rekey_doubt(struct ik_sa *heir)
 {
-	struct ik_sa *rival = ik_rekey_rival(heir);
+	struct ik_sa *rival = ik_rekey_rival(heir), *old = ik_rekey_unconfirmed(heir);
 
-	if (rival)
+	if (rival && !rival->active && !ik_rekey_at_rival(heir))
 		ask(rival);
+	/*
+	 * If its NAT gave us another address meanwhile, the peer repeats its request to where nobody is, and hears nothing that it could know us by there (section 2.23) but
+	 * what comes over the old one. Mobility has its own (mobike.c).
+	 */
+	if (old && !old->active && !ik_mobike_leads(old))
+		ask(old);
 }
 
 bool ik_rekey_at_rival(const struct ik_sa *heir)

@@ -23,8 +23,9 @@ enum { IN_VAIN = 2 }; /* repetitions at one place before the other one is asked 
 /* Is the place where the peer's last request came from another one than its own, and might it be a new mapping? */
 static bool elsewhere(const struct ik_sa *sa)
 {
-	return ik_sa_is_up(sa) && !sa->undecided && !sa->mobike && sa->nat_local && sa->nat_peer &&
-	       sa->udp && cg_endpoint_equal(&sa->reply_local, &sa->local) &&
+	return (ik_sa_is_up(sa) || sa->state == IK_SA_REKEYED) && !sa->undecided && !sa->mobike &&
+	       sa->nat_local && sa->nat_peer && sa->udp &&
+	       cg_endpoint_equal(&sa->reply_local, &sa->local) &&
 	       sa->reply_remote.addr.family == sa->remote.addr.family &&
 	       !cg_endpoint_equal(&sa->reply_remote, &sa->remote);
 }
@@ -34,7 +35,7 @@ void ik_remapped_heard(struct ik_sa *sa)
 	struct ike_engine *e = sa->e;
 
 	/* What is under way asks as well as this would. */
-	if (!elsewhere(sa) || sa->active || !ik_list_empty(&sa->tasks) ||
+	if (!elsewhere(sa) || !ik_sa_is_up(sa) || sa->active || !ik_list_empty(&sa->tasks) ||
 	    (sa->asked_back && e->now - sa->asked_back < PAUSE))
 		return;
 	sa->asked_back = e->now;
@@ -72,7 +73,8 @@ void ik_remapped_answered(struct ik_sa *sa, const struct cg_endpoint *local,
 	struct ik_task *t;
 
 	/* Nor if the peer has asked from its old place, or yet another one, meanwhile. */
-	if (!x->at_there || !elsewhere(sa) || !cg_endpoint_equal(&x->there, remote) ||
+	if (!x->at_there || !elsewhere(sa) || !ik_sa_is_up(sa) ||
+	    !cg_endpoint_equal(&x->there, remote) ||
 	    !cg_endpoint_equal(&sa->reply_remote, remote) || !cg_endpoint_equal(&sa->local, local))
 		return;
 	if (x->only_there) {
