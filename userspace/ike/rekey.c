@@ -470,6 +470,7 @@ void ik_rekey_followed(struct ik_sa *sa, uint32_t id, const struct ik_followup *
 				  IKE_VIEW_NONE);
 		return;
 	}
+	heir->established = sa->e->now;
 	ik_sa_enter(heir, IK_SA_UP);
 	ik_rekey_settle(sa);
 }

@@ -126,7 +126,11 @@ struct ik_sa *ik_rekey_unconfirmed(const struct ik_sa *heir)
 {
 	struct ik_sa *old = heir->confirmed ? NULL : ik_sa_find(heir->e, heir->predecessor);
 
-	return old && old->state == IK_SA_REKEYED && old->successor == ik_sa_spi(heir) ? old : NULL;
+	/* Who asks for something else over it has our answer (section 2.3), whatever it made of it. */
+	return old && old->state == IK_SA_REKEYED && old->successor == ik_sa_spi(heir) &&
+			       old->last_answer <= heir->established
+		       ? old
+		       : NULL;
 }
 
 void ik_rekey_doubt(struct ik_sa *heir)
