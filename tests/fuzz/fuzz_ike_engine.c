@@ -84,10 +84,13 @@ static void to_target(const struct cg_endpoint *local, const struct cg_endpoint 
 {
 	/* As long as it is and no longer, for AddressSanitizer to see what is read behind it. */
 	uint8_t *exact = malloc(size ? size : 1);
+	uint64_t lane;
 
 	MUST(exact);
 	if (size)
 		memcpy(exact, data, size);
+	/* It decides what comes first, before that. */
+	(void)ike_rank(target->engine, local, remote, exact, size, &lane);
 	ike_input(target->engine, now, local, remote, exact, size);
 	free(exact);
 }

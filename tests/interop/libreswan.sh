@@ -112,7 +112,7 @@ meet() {
 	t "$say: ping crosses both ways" several_ping "$1" "${there[$1]:-}" || logs
 	[ -z "${negotiated[$1]}" ] || t "$say: that is what was negotiated" has_suites "$1" ${negotiated[$1]} || logs
 	[ -z "${pfs[$1]}" ] || t "$say: the Child SA is rekeyed with a key exchange of its own" libreswan_rekeys "$1" "${pfs[$1]}" || logs
-	[ -z "${schemes[$1]}" ] || t "$say: signed that way" said "\"c$1\".*${schemes[$1]}" || { grep "\"c$1\".*authen" "$libre_root/branch/log"; logs; }
+	[ -z "${schemes[$1]}" ] || t "$say: signed that way" said "\"c$1\".*authenticated .*${schemes[$1]}" || { grep "\"c$1\".*authen" "$libre_root/branch/log"; logs; }
 }
 
 finish() {

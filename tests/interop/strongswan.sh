@@ -385,7 +385,7 @@ t 'strongSwan has what both have' eval 'networks $swan_more 10.1.0.0/16 "$net_mo
 t 'certgate asks for more than there is: the tunnel is up' gate hq up "c$our_more" || logs
 t 'certgate has what both have' eval 'networks $our_more 10.1.0.0/16 10.2.192.0/24 && several_ping $our_more 10.2.192.10' || { gate hq status; logs; }
 t 'strongSwan asks for what is not there: it is told' eval '! swan branch --initiate --child "c$not_there" --timeout 10; said $not_there "received TS_UNACCEPTABLE"' || logs
-t 'and status names the networks' eval 'gate hq status "c$not_there" | grep -q "10\.9\.0\.0" && gate hq status "c$not_there" | grep -q "10\.1\.0\.0"' || { gate hq status "c$not_there"; logs; }
+t 'and status names the networks' eval 'gate hq status "c$not_there" | grep "10\.9\.0\.0" | grep -q "10\.1\.0\.0"' || { gate hq status "c$not_there"; logs; }
 t 'a peer of the wrong root does not get in' eval '! swan branch --initiate --child "c$wrong_root" --timeout 10' || logs
 t 'and status names the problem' eval 'gate hq status "c$wrong_root" | grep -q "HQ Root\|HQ Issuing CA"' || { gate hq status "c$wrong_root"; logs; }
 t 'a peer that leaves out its intermediate does not get in' eval '! swan branch --initiate --child "c$no_issuer" --timeout 10' || logs

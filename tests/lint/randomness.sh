@@ -22,8 +22,8 @@ result() { # WHAT FOUND: nothing is to be found
 echo 1..8
 # role_ike.c for the engine; dh.c for a private value out of a snapshot, which is "drawn" once.
 result 'two places fill in a source of randomness' \
-	"$(grep -rn '\.fill *= ' userspace | grep -v -e '^userspace/daemon/role_ike.c:.*\.fill = fill_random}' -e '^userspace/ike/dh.c:.*\.fill = fill_known,')"
-result 'both are there' "$([ "$(grep -rn '\.fill *= ' userspace | wc -l)" = 2 ] || echo 'not two of them')"
+	"$(grep -rn '\(\.\|->\)fill *= ' userspace | grep -v -e '^userspace/daemon/role_ike.c:.*\.fill = fill_random}' -e '^userspace/ike/dh.c:.*\.fill = fill_known,')"
+result 'both are there' "$([ "$(grep -rn '\(\.\|->\)fill *= ' userspace | wc -l)" = 2 ] || echo 'not two of them')"
 function_of() { # NAME: of role_ike.c, in one line
 	sed -n "/^static void $1(/,/^}/p" userspace/daemon/role_ike.c | tr -d '\n\t'
 }

@@ -54,6 +54,26 @@ static void test_over_ipv6(void **state)
 	sim_free(s);
 }
 
+/* Is what was agreed on all that there was to agree on? Names with spaces, and a suite. */
+static void assert_all_of(const char *names, const struct ike_suite *suite)
+{
+	char text[IKE_SUITE_TEXT], found[IKE_SUITE_TEXT + 2], word[IKE_NAME_BUF + 2];
+	size_t n = 0;
+
+	(void)snprintf(found, sizeof(found), "/%s/", ike_suite_format(suite, text, sizeof(text)));
+	for (const char *p = names; *p; n++) {
+		size_t len = strcspn(p, " ");
+
+		(void)snprintf(word, sizeof(word), "/%.*s/", (int)len, p);
+		if (!strstr(found, word))
+			fail_msg("%s is not in %s", word, found);
+		p += len + (p[len] == ' ');
+	}
+	for (const char *p = text; (p = strchr(p, '/')); p++)
+		n--;
+	assert_int_equal(n, 1);
+}
+
 static void connect_with(const char *ike_names, const char *esp_names)
 {
 	struct sim *s = sim_new(3);
@@ -74,6 +94,13 @@ static void connect_with(const char *ike_names, const char *esp_names)
 	sim_run(s, 20 * SIM_S);
 	sim_assert_rest(s);
 	sim_assert_no_gaps(s);
+	/* Child SAs have a key exchange of their own once they are rekeyed. */
+	for (struct sim_node *n = s->nodes; n; n = n->next) {
+		struct sim_count k = sim_count(n, 1);
+
+		assert_all_of(ike_names, &k.last.suite);
+		assert_all_of(esp_names, &k.child.suite);
+	}
 	sim_free(s);
 }
 
@@ -85,18 +112,20 @@ static void test_every_suite(void **state)
 					   "CHACHA20_POLY1305",
 					   "AES_CBC-128 HMAC_SHA2_256_128",
 					   "AES_CBC-192 HMAC_SHA2_384_192",
-					   "AES_CBC-256 HMAC_SHA2_512_256"};
-	static const char *const rest[] = {"PRF_HMAC_SHA2_256 CURVE25519",
-					   "PRF_HMAC_SHA2_384 ECP_384", "PRF_HMAC_SHA2_512 ECP_256",
-					   "PRF_HMAC_SHA2_256 MODP_2048"};
-	static const char *const pfs[] = {"", " CURVE25519", " ECP_256"};
+					   "AES_CBC-256 HMAC_SHA2_512_256",
+					   "AES_CBC-128 HMAC_SHA1_96"};
+	static const char *const prf[] = {"PRF_HMAC_SHA2_256", "PRF_HMAC_SHA2_384",
+					  "PRF_HMAC_SHA2_512", "PRF_HMAC_SHA1"};
+	static const char *const ke[] = {"CURVE25519",	  "ECP_384",	"ECP_256",	"MODP_2048",
+					 "ECP_521",	  "MODP_3072",	"MODP_4096",	"MODP_1024",
+					 "MODP_2048_256", "CURVE25519", "MODP_2048_256"};
 	char ike[200], esp[200];
 
 	(void)state;
-	for (size_t i = 0; i < 7; i++) {
-		(void)snprintf(ike, sizeof(ike), "%s %s", encr[i], rest[i % 4]);
-		(void)snprintf(esp, sizeof(esp), "%s%s %s", encr[(i + 3) % 7], pfs[i % 3],
-			       i % 2 ? "ESN" : "NO_ESN");
+	for (size_t i = 0; i < 11; i++) {
+		(void)snprintf(ike, sizeof(ike), "%s %s %s", encr[i % 8], prf[i % 4], ke[i]);
+		(void)snprintf(esp, sizeof(esp), "%s%s%s %s", encr[(i + 3) % 8], i % 3 ? " " : "",
+			       i % 3 ? ke[(i + 5) % 11] : "", i % 2 ? "ESN" : "NO_ESN");
 		connect_with(ike, esp);
 	}
 }

@@ -250,7 +250,7 @@ static const struct {
 
 enum phase { ONE, HANDSHAKE, REKEY };
 
-/* One operation, or all of a phase one after the other, as they come in it: the caches do not keep what is used again only then. */
+/* One operation, or all of a phase one after the other: the caches do not keep what is used again only in the next. */
 static void once(struct bench *b, enum phase phase, size_t op)
 {
 	b->turn = (b->turn + 1) % PEERS;
