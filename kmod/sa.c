@@ -199,14 +199,17 @@ void cg_sa_arm_life(struct cg_sa *sa)
 		hrtimer_start(&sa->life_timer, next, HRTIMER_MODE_ABS_SOFT);
 }
 
-bool cg_sa_activate(struct cg_sa *sa)
+static struct cg_sa *active_of(struct cg_tunnel *t)
 {
-	struct cg_tunnel *t = sa->tunnel;
-	struct cg_sa *old;
+	return rcu_dereference_protected(t->active, lockdep_is_held(&t->active_lock));
+}
+
+/* Under cg_tunnel.active_lock. False if @sa is dead. */
+static bool take_over(struct cg_tunnel *t, struct cg_sa *sa)
+{
+	struct cg_sa *old = active_of(t);
 	bool ok;
 
-	spin_lock_bh(&t->active_lock);
-	old = rcu_dereference_protected(t->active, lockdep_is_held(&t->active_lock));
 	enter(sa, CERTGATE_SA_ACTIVE);
 	ok = READ_ONCE(sa->state) == CERTGATE_SA_ACTIVE;
 	if (ok && old != sa) {
@@ -215,6 +218,16 @@ bool cg_sa_activate(struct cg_sa *sa)
 		if (old)
 			enter(old, CERTGATE_SA_DRAINING);
 	}
+	return ok;
+}
+
+bool cg_sa_activate(struct cg_sa *sa)
+{
+	struct cg_tunnel *t = sa->tunnel;
+	bool ok;
+
+	spin_lock_bh(&t->active_lock);
+	ok = take_over(t, sa);
 	spin_unlock_bh(&t->active_lock);
 	return ok;
 }
@@ -226,13 +239,25 @@ struct cg_sa *cg_sa_find_in(struct cg_net *cgn, __be32 spi)
 
 void cg_sa_used_in(struct cg_sa *in)
 {
-	struct cg_sa *out;
+	struct cg_sa *out, *active;
+	struct cg_tunnel *t;
 
 	if (likely(!rcu_access_pointer(in->on_use)))
 		return;
 	out = unrcu_pointer(xchg(&in->on_use, NULL));
-	if (out)
-		cg_sa_activate(out);
+	if (!out)
+		return;
+	t = out->tunnel;
+	spin_lock_bh(&t->active_lock);
+	active = active_of(t);
+	/*
+	 * One that was added since has replaced @out as well, before it was
+	 * used: the peer may be about to delete it.
+	 */
+	if (!active || !ktime_after(active->made, out->made) ||
+	    READ_ONCE(active->state) == CERTGATE_SA_DEAD)
+		take_over(t, out);
+	spin_unlock_bh(&t->active_lock);
 }
 
 /* After a grace period and the last reference, in process context. */

@@ -114,8 +114,9 @@ void cg_sa_put(struct cg_sa *sa);
 /* Inbound lookup by SPI alone (RFC 4301 section 4.1). RCU read side held. */
 struct cg_sa *cg_sa_find_in(struct cg_net *cgn, __be32 spi);
 /*
- * A packet was authenticated on @in: activates the SA waiting for that. Call it once a burst,
- * after @last_used was written, RCU read side held; softirq or process context.
+ * A packet was authenticated on @in: activates the SA waiting for that, unless a newer one
+ * is active. Call it once a burst, after @last_used was written, RCU read side held; softirq
+ * or process context.
  */
 void cg_sa_used_in(struct cg_sa *in);
 /* Make outbound @sa its tunnel's active one. False if it is dead. Softirq or process context. */

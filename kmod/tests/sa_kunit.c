@@ -302,6 +302,36 @@ static void the_first_packet_activates_once(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(in->on_use));
 }
 
+/* Made in another order than they become active. */
+static void what_waits_does_not_take_over_from_a_newer_one(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cg_sa *in = make(test, CERTGATE_DIR_IN, 2000);
+	struct cg_sa *old = make(test, CERTGATE_DIR_OUT, 1000);
+	struct cg_sa *out = make(test, CERTGATE_DIR_OUT, 1001);
+	struct cg_sa *newer = make(test, CERTGATE_DIR_OUT, 1002);
+
+	cg_sa_activate(old);
+	rcu_assign_pointer(in->on_use, out);
+	cg_sa_activate(newer);
+	rcu_read_lock();
+	cg_sa_used_in(in);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(f->tunnel->active), newer);
+	KUNIT_EXPECT_EQ(test, out->state, CERTGATE_SA_STANDBY);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(in->on_use));
+
+	/* unless that one is dead, or what was older was asked for in its place */
+	rcu_assign_pointer(in->on_use, out);
+	cg_sa_kill(newer, CERTGATE_SA_DEATH_LIFETIME);
+	cg_sa_used_in(in);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(f->tunnel->active), out);
+	cg_sa_activate(old);
+	rcu_assign_pointer(in->on_use, out);
+	cg_sa_used_in(in);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(f->tunnel->active), out);
+	rcu_read_unlock();
+}
+
 static void inbound_spis_are_unique(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -510,6 +540,7 @@ static struct kunit_case sa_cases[] = {
 	KUNIT_CASE(the_dead_stay_dead),
 	KUNIT_CASE(activation_makes_before_it_breaks),
 	KUNIT_CASE(the_first_packet_activates_once),
+	KUNIT_CASE(what_waits_does_not_take_over_from_a_newer_one),
 	KUNIT_CASE(inbound_spis_are_unique),
 	KUNIT_CASE(a_tunnel_has_so_many_sas_and_no_more),
 	KUNIT_CASE(sas_die_with_their_binding),

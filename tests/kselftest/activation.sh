@@ -47,7 +47,7 @@ lossless() {
 	grep ' 0% packet loss' /tmp/lossless || { cat /tmp/lossless; return 1; }
 }
 
-ktap_begin 18
+ktap_begin 21
 world_up
 t 'tunnels' tunnel_up
 t 'traffic crosses' is 10 crossing 1
@@ -68,6 +68,11 @@ t 'until it is asked for' eval 'cgk 1 sa activate "$(field 1 "max(s[\"id\"] for 
 t 'the peer did not know it: packets are lost' is 0 crossing 1
 t 'deleting the active one leaves none' eval 'cgk 1 sa del "$(field 1 "max(s[\"id\"] for s in x)" sa list)" &&
 	is "$old1=draining a011=draining" outbound 1 && is 0 crossing 1'
+t 'one that waits, and a newer one' eval 'add 1 in a04 && add 2 in a04 && add 2 out a04 --activate on-use --pair-spi 0xa041 &&
+	add 1 in a05 && add 2 out a05'
+t 'the newer one stays when the peer uses the other' eval 'add 1 out a04 && is 10 crossing 1 &&
+	is "$old2=draining a012=draining a042=standby a052=active" outbound 2'
+t 'both ways, on different ones' is 10 crossing 2
 cgk 1 flush sas
 cgk 2 flush sas
 sa_pair "$tunnel1" "$tunnel2"

@@ -334,6 +334,83 @@ static void test_of_two_that_wait_the_peer_has_one(void **state)
 	sim_free(s);
 }
 
+enum { ASKED_BY_A = 1, ASKED_BY_B = 2, ANSWERED_BY_B = 4 };
+
+static struct {
+	const struct sim_node *a;
+	unsigned what;
+} kept_back;
+
+/* DELETEs of Child SAs. */
+static enum sim_verdict keep_back(struct sim *s, struct sim_packet *p)
+{
+	static struct sim_opened o;
+	unsigned what;
+
+	if (!sim_open(s, p, &o) || !o.content.n_deletes ||
+	    o.content.deletes[0].protocol != IKE_PROTOCOL_ESP)
+		return SIM_PASS;
+	if (ike_header_is_response(&o.msg.header))
+		what = o.from == kept_back.a ? 0 : ANSWERED_BY_B;
+	else
+		what = o.from == kept_back.a ? ASKED_BY_A : ASKED_BY_B;
+	return kept_back.what & what ? SIM_DROP : SIM_PASS;
+}
+
+/*
+ * What the peer made waits to be used, and is rekeyed before it is: what was sent first on it comes when its successor is in use already. We go on with that, as
+ * the peer may not hear any more what is sent on one that we have asked it to delete.
+ */
+static void test_what_was_rekeyed_unused_is_not_sent_on(void **state)
+{
+	struct sim *s = sim_new(601);
+	struct sim_flow *flow;
+	struct sim_node *a, *b;
+	uint64_t sent;
+	uint32_t spi;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	s->delay_min = s->delay_max = 50 * SIM_MS;
+	s->traffic = 2 * SIM_S;
+	sim_connect(s, a, b);
+	sim_run(s, 10 * SIM_S);
+	flow = &a->conns[0].flows[0];
+	assert_true(flow->flowing && b->conns[0].flows[0].flowing);
+	for (sent = flow->sent; flow->sent == sent;)
+		sim_run(s, 10 * SIM_MS);
+	sent = flow->sent;
+	/* That the IKE SA is rekeyed shows that b has our answer; while it cannot delete the old Child SA that one is in use here. */
+	s->tap = keep_back;
+	kept_back.a = a;
+	kept_back.what = ASKED_BY_A | ASKED_BY_B;
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, true, true), 0);
+	sim_run(s, 600 * SIM_MS);
+	assert_int_equal(sim_reports(a, "ike-rekeyed"), 1);
+	assert_int_equal(sim_reports(a, "child-rekeyed"), 1);
+	assert_true(a->sad->on_use && flow->active != a->sad);
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	sim_run(s, 300 * SIM_MS);
+	assert_int_equal(sim_reports(a, "child-rekeyed"), 2);
+	assert_ptr_equal(flow->active, a->sad);
+	spi = a->sad->spi_out;
+	/* Both send now: b on the one that a wants to delete. */
+	kept_back.what = ASKED_BY_A;
+	sim_run(s, 1500 * SIM_MS);
+	assert_int_equal(flow->sent, sent + 1);
+	assert_int_equal(a->n_sad, 3);
+	assert_true(flow->active && flow->active->spi_out == spi);
+	/* Longer than it is received on after that. */
+	kept_back.what = ANSWERED_BY_B;
+	sim_run(s, 11 * SIM_S);
+	assert_true(flow->active && flow->active->spi_out == spi);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_down_right_after_a_rekeying_is_at_once),
 		cmocka_unit_test(test_reauthentication_makes_before_it_breaks),
 		cmocka_unit_test(test_of_two_that_wait_the_peer_has_one),
+		cmocka_unit_test(test_what_was_rekeyed_unused_is_not_sent_on),
 		cmocka_unit_test(test_a_hasty_peer_loses_nothing),
 		cmocka_unit_test(test_what_does_not_come_is_not_expected),
 	};

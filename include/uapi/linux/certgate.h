@@ -292,7 +292,8 @@ enum certgate_sa_death {
 /* when an outbound SA becomes its tunnel's active one */
 enum certgate_activate {
 	CERTGATE_ACTIVATE_NOW,		/* default */
-	CERTGATE_ACTIVATE_ON_USE,	/* with the first authentic packet on SA PAIR_SPI */
+	/* with the first authentic packet on SA PAIR_SPI, unless a newer one is active */
+	CERTGATE_ACTIVATE_ON_USE,
 	CERTGATE_ACTIVATE_NEVER,	/* by SA_SET only */
 	__CERTGATE_ACTIVATE_MAX
 };

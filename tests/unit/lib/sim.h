@@ -51,7 +51,8 @@ struct sim_sa {
 	size_t key_len;
 	struct cg_endpoint local, remote;
 	bool udp, follow;
-	bool on_use; /* outbound waits for the peer to use it */
+	bool on_use;	/* outbound waits for the peer to use it */
+	uint64_t place; /* in the order in which they were added */
 	uint64_t replaces;
 	struct ike_ts local_ts[4], remote_ts[4];
 	size_t n_local_ts, n_remote_ts;
@@ -134,6 +135,7 @@ struct sim_node {
 	size_t max_conns;
 	struct sim_sa *sad;
 	size_t n_sad;
+	uint64_t added;
 	size_t chain_extra, chain_extra_size; /* intermediates that the chain carries along */
 	uint8_t *chain[IKE_MAX_CERTS];
 	uint8_t id_body[72];

@@ -355,6 +355,7 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->on_use = o->activate_on_use && !o->standby && !n->hasty;
 	sa->replaces = o->replaces;
 	sa->added = n->sim->now;
+	sa->place = ++n->added;
 	sa->packets = o->packets;
 	sa->soft_packets = o->soft_packets;
 	limit_later(n, sa, false, o->soft_lifetime * SIM_S);
@@ -507,7 +508,9 @@ static void take(struct sim_node *n, struct sim_sa *sa, const struct wire_esp *w
 	ours = flow_of(n, sa->connection, sa->index);
 	if (sa->on_use && ours && !n->one_policy) {
 		sa->on_use = false;
-		ours->active = sa;
+		/* As the module: it does not take over from a newer one. */
+		if (!ours->active || ours->active->dead || ours->active->place < sa->place)
+			ours->active = sa;
 	}
 	ike_child_traffic(n->engine, n->sim->now, sa->child, n->sim->now);
 	if (sa->udp && !cg_endpoint_equal(&sa->remote, from)) {
