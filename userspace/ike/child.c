@@ -92,7 +92,10 @@ static bool is_doubtful(const struct ik_child *child)
 	       (child->initial && !child->ours && child->sa && !child->sa->confirmed);
 }
 
-/* One in use goes before one that waits for the peer, then one that was not replaced, one that the peer has for sure, the younger. */
+/*
+ * One in use goes before one that waits for the peer, then one that was not replaced, one that the peer has for sure, one of the IKE SA that stays: a peer that
+ * deletes an IKE SA for that one has all of it; then the younger.
+ */
 static bool is_better(const struct ik_child *child, const struct ik_child *best)
 {
 	if (child->on_use != best->on_use)
@@ -101,6 +104,8 @@ static bool is_better(const struct ik_child *child, const struct ik_child *best)
 		return child->state == IK_CHILD_UP;
 	if (is_doubtful(child) != is_doubtful(best))
 		return !is_doubtful(child);
+	if (child->sa->redundant != best->sa->redundant)
+		return !child->sa->redundant;
 	return child->number > best->number;
 }
 
