@@ -92,7 +92,10 @@ static bool is_doubtful(const struct ik_child *child)
 	       (child->initial && !child->ours && child->sa && !child->sa->confirmed);
 }
 
-/* One in use goes before one that waits for the peer, then one that was not replaced, one that the peer has for sure, the younger. */
+/*
+ * One in use goes before one that waits for the peer, then one that was not replaced, one that the peer has for sure, one of the IKE SA that stays: a peer that
+ * deletes an IKE SA for that one has all of it; then the younger.
+ */
 static bool is_better(const struct ik_child *child, const struct ik_child *best)
 {
 	if (child->on_use != best->on_use)
@@ -101,6 +104,8 @@ static bool is_better(const struct ik_child *child, const struct ik_child *best)
 		return child->state == IK_CHILD_UP;
 	if (is_doubtful(child) != is_doubtful(best))
 		return !is_doubtful(child);
+	if (child->sa->redundant != best->sa->redundant)
+		return !child->sa->redundant;
 	return child->number > best->number;
 }
 
@@ -186,6 +191,39 @@ bool ik_child_has_twin_up(const struct ik_child *child)
 	const struct ik_child *twin = ik_child_twin(child);
 
 	return twin && twin->state == IK_CHILD_UP;
+}
+
+/* Who is to send what this one did: one in the same tunnel, or else what took its place with other selectors. */
+static struct ik_child *sends_next(const struct ik_child *child)
+{
+	struct ik_child *next = ik_child_twin(child);
+
+	if (!next)
+		next = ik_child_find(child->e, child->peer_new);
+	if (!next || !carries(next))
+		next = ik_child_find(child->e, child->own_new);
+	return next && carries(next) ? next : ik_child_of(child->conn, child->index, child);
+}
+
+/* Does it wait for the peer to use it though no other one sends, nor will once it is installed, at whose end it would be its turn? */
+static bool waits_in_vain(const struct ik_child *child)
+{
+	if (!carries(child) || !child->on_use)
+		return false;
+	IK_LIST_FOREACH(&child->conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		IK_LIST_FOREACH(&sa->children, l) {
+			const struct ik_child *other = IK_ENTRY(l, struct ik_child, in_sa);
+
+			if (other != child && other->index == child->index && other->installed &&
+			    !other->on_use && other->state != IK_CHILD_DEAD &&
+			    (other->sa != child->sa || other->number == child->replaces ||
+			     ik_child_same_selectors(other, child)))
+				return false;
+		}
+	}
+	return true;
 }
 
 /* ------------------------------------------------------------------ installing */
@@ -368,6 +406,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 	struct ike_engine *e = child->e;
 	struct ik_sa *sa = child->sa;
 	struct ik_conn *conn = child->conn;
+	struct ik_child *next;
 	bool serving;
 
 	if (child->state != IK_CHILD_INSTALLING || !sa || !conn)
@@ -403,6 +442,10 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 		if (child->doomed)
 			ik_child_close(child);
 	}
+	/* What was to send for as long as one waits may have ended meanwhile, or be what failed; and the peer may have nothing to send. */
+	next = error ? sends_next(child) : child;
+	if (next && waits_in_vain(next))
+		ik_child_activate(next);
 	if (serving) {
 		if (sa->state == IK_SA_PEER_FINISH)
 			ik_auth_peer_finish(sa);
@@ -441,18 +484,6 @@ static void bury_later(struct ik_child *child)
 	ik_list_append(&e->dead_children, &child->in_dead);
 }
 
-/* Who is to send what this one did: one in the same tunnel, or else what took its place with other selectors. */
-static struct ik_child *sends_next(const struct ik_child *child)
-{
-	struct ik_child *next = ik_child_twin(child);
-
-	if (!next)
-		next = ik_child_find(child->e, child->peer_new);
-	if (!next || !carries(next))
-		next = ik_child_find(child->e, child->own_new);
-	return next && carries(next) ? next : ik_child_of(child->conn, child->index, child);
-}
-
 /* What the kernel could not take beside it, with other selectors, is asked for now: what took the peer's place for us has nothing else. */
 static void made_room(const struct ik_child *child)
 {
@@ -479,11 +510,11 @@ void ik_child_end(struct ik_child *child, bool linger)
 		own->surplus = true;
 		own->doomed = own->state == IK_CHILD_INSTALLING;
 	}
-	/* It may be the one that sends: another one has to, before this one cannot. */
-	if (child->installed && child->conn && child->state != IK_CHILD_LINGER) {
+	/* It may be the one that sends: another one has to, before this one cannot. One that the kernel has no more may be waited for. */
+	if (child->conn && child->state != IK_CHILD_OFFERED && child->state != IK_CHILD_LINGER) {
 		struct ik_child *next = sends_next(child);
 
-		if (next)
+		if (next && (child->installed || waits_in_vain(next)))
 			ik_child_activate(next);
 	}
 	if (linger && child->installed && child->state != IK_CHILD_LINGER) {

@@ -202,7 +202,7 @@ void ike_child_traffic(struct ike_engine *e, ike_time now, uint64_t number, ike_
 		/* What was on its way when a request began does not show that the peer outlived it. */
 		if (seen > child->sa->last_in)
 			child->sa->last_in = seen < e->now ? seen : e->now;
-		child->unproven = false;
+		child->unproven = child->initial = false;
 		child->on_use = child->standby; /* the kernel has seen the peer use it */
 		if (proven && child->conn)
 			ik_unique_check(child->conn);

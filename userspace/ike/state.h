@@ -192,7 +192,7 @@ struct ik_child {
 	bool unproven;	/* the peer asked for it, and has not shown yet that it has our answer */
 	bool late; /* it lost, and the peer may have made it last; of use until it is installed, which a snapshot waits for */
 	bool doomed;  /* to be deleted as soon as that can be said */
-	bool initial; /* made in IKE_AUTH */
+	bool initial; /* made in IKE_AUTH, and not used by the peer yet */
 	bool surplus; /* the peer's rekeying won while the answer to ours was under way */
 	uint32_t index;
 	uint32_t spi_in, spi_out;
