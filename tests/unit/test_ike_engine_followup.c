@@ -282,6 +282,8 @@ static void test_a_peer_that_forgets_for_ever(void **state)
 		struct pair p = rekeying(193);
 		struct sim_node *asks = responder ? p.b : p.a, *forgets = responder ? p.a : p.b;
 		uint64_t spi = sim_count(p.a, 1).last.spi_i;
+		unsigned made_a = sim_reports(p.a, "ike-established"),
+			 made_b = sim_reports(p.b, "ike-established");
 
 		(void)state;
 		if (responder) {
@@ -295,8 +297,8 @@ static void test_a_peer_that_forgets_for_ever(void **state)
 		assert_int_equal(sim_reports(asks, "followup-lost"), 1);
 		if (responder)
 			assert_int_equal(sim_reports(asks, "reauth-asked"), 1);
-		assert_int_equal(sim_reports(p.a, "ike-established"), 2);
-		assert_int_equal(sim_reports(p.b, "ike-established"), 2);
+		assert_int_equal(sim_reports(p.a, "ike-established"), made_a + 1);
+		assert_int_equal(sim_reports(p.b, "ike-established"), made_b + 1);
 		assert_true(sim_count(p.a, 1).last.spi_i != spi);
 		pair_rest(&p);
 		sim_free(p.s);

@@ -379,6 +379,8 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 		child->state = IK_CHILD_UP;
 		child->established = e->now;
 		sa->carried = true;
+		if (child->overtaken && !child->doomed)
+			ik_child_activate(child);
 		if (child->rekey_at)
 			ik_timer_set(e, &child->timer, child->rekey_at);
 		ik_parts_came(child);
@@ -418,7 +420,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 
 void ik_child_activate(struct ik_child *child)
 {
-	child->on_use = child->standby = false;
+	child->on_use = child->standby = child->overtaken = false;
 	ik_out_child(child->e, IKE_OUT_CHILD_ACTIVATE,
 		     &(struct ike_out_child){.child = child->number,
 					     .connection = child->connection});
@@ -453,6 +455,23 @@ static struct ik_child *sends_next(const struct ik_child *child)
 	return next && carries(next) ? next : ik_child_of(child->conn, child->index, child);
 }
 
+/*
+ * What is to send once the kernel has taken it up may have begun to: it does again when that is known to be so, before what it replaces is deleted.
+ */
+static void overtake(const struct ik_child *next)
+{
+	IK_LIST_FOREACH(&next->conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		IK_LIST_FOREACH(&sa->children, l) {
+			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
+
+			child->overtaken |= child->state == IK_CHILD_INSTALLING &&
+					    child->index == next->index && !child->on_use;
+		}
+	}
+}
+
 /* What the kernel could not take beside it, with other selectors, is asked for now: what took the peer's place for us has nothing else. */
 static void made_room(const struct ik_child *child)
 {
@@ -483,8 +502,10 @@ void ik_child_end(struct ik_child *child, bool linger)
 	if (child->installed && child->conn && child->state != IK_CHILD_LINGER) {
 		struct ik_child *next = sends_next(child);
 
-		if (next)
+		if (next) {
 			ik_child_activate(next);
+			overtake(next);
+		}
 	}
 	if (linger && child->installed && child->state != IK_CHILD_LINGER) {
 		ik_request_drop(e, &child->add_request);

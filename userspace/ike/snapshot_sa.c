@@ -150,6 +150,7 @@ static void child_fields(struct ik_snap *s, struct ik_child *child)
 	ik_snap_bool(s, &child->busy);
 	ik_snap_bool(s, &child->on_use);
 	ik_snap_bool(s, &child->standby);
+	ik_snap_bool(s, &child->overtaken);
 	ik_snap_bool(s, &child->unproven);
 	ik_snap_bool(s, &child->doomed);
 	ik_snap_bool(s, &child->initial);

@@ -189,6 +189,7 @@ struct ik_child {
 	bool busy;	/* a task to rekey or to delete it is queued or active */
 	bool on_use;	/* it may be waiting for the peer to use it first */
 	bool standby;	/* nor is it used then: it is to be deleted */
+	bool overtaken; /* another one was told to send while the kernel was taking it up */
 	bool unproven;	/* the peer asked for it, and has not shown yet that it has our answer */
 	bool late; /* it lost, and the peer may have made it last; of use until it is installed, which a snapshot waits for */
 	bool doomed;  /* to be deleted as soon as that can be said */
