@@ -139,6 +139,30 @@ struct ik_child *ik_child_twin(const struct ik_child *child)
 	return find_other(child->conn, child->index, child, child);
 }
 
+/* The kernel is taking it up, and sends on it then. */
+static bool is_to_send(const struct ik_child *child)
+{
+	return child->state == IK_CHILD_INSTALLING && !child->on_use;
+}
+
+bool ik_child_has_sender(const struct ik_child *child)
+{
+	if (ik_child_twin(child))
+		return true;
+	IK_LIST_FOREACH(&child->conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		IK_LIST_FOREACH(&sa->children, l) {
+			const struct ik_child *other = IK_ENTRY(l, struct ik_child, in_sa);
+
+			if (other != child && other->index == child->index && is_to_send(other) &&
+			    ik_child_same_selectors(other, child))
+				return true;
+		}
+	}
+	return false;
+}
+
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index)
 {
 	IK_LIST_FOREACH(&sa->children, link) {
@@ -324,9 +348,13 @@ static void install_failed(struct ik_child *child, int error, const char *text)
 	struct ik_child *old = ik_child_find(child->e, child->replaces);
 	bool serving = sa->serving && sa->serving->child == child->number;
 	struct ik_slot *slot = ik_slot_of(child->conn, child->index);
+	struct ik_child *waits = child->on_use ? NULL : ik_child_twin(child);
 	bool in_way;
 
 	child->installed = false;
+	/* For this one: nothing else may tell it to send. */
+	if (waits && waits->on_use && !waits->standby)
+		ik_child_activate(waits);
 	in_way = slot && (error == -EEXIST || error == EEXIST);
 	if (in_way)
 		slot->in_way = true;
@@ -466,8 +494,7 @@ static void overtake(const struct ik_child *next)
 		IK_LIST_FOREACH(&sa->children, l) {
 			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
 
-			child->overtaken |= child->state == IK_CHILD_INSTALLING &&
-					    child->index == next->index && !child->on_use;
+			child->overtaken |= child->index == next->index && is_to_send(child);
 		}
 	}
 }

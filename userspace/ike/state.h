@@ -730,6 +730,8 @@ struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
 /* One that carries traffic beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
 struct ik_child *ik_child_twin(const struct ik_child *child);
+/* Is there one, or is the kernel taking one up that sends at once? */
+bool ik_child_has_sender(const struct ik_child *child);
 bool ik_child_same_selectors(const struct ik_child *a, const struct ik_child *b);
 bool ik_child_has_twin_up(const struct ik_child *child);
 /* Has another one its place: with its selectors, made to replace it, or of its child in another IKE SA? */
