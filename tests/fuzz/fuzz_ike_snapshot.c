@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Snapshots of an engine, from somebody who wants the next one to do what it must not. Two engines come so far with each other as the input says,
+ * Snapshots of an engine, from somebody who wants the next one to do what it must not. Two engines come so far with each other as the input says, some with additional key exchanges,
  * one of them is written down, and the input changes that: bytes here and there, pieces taken out or put in, or all of it. Size and
  * digest are made to fit, since who writes the one can write the other. What is refused leaves nothing behind; with what is taken, the engine
  * lives on for a while, gets messages from its peer, and is shut down.
@@ -40,7 +40,8 @@ static struct datagram queue[QUEUE];
 static size_t queued;
 static ike_time now;
 static uint64_t token;
-static bool strange; /* the engine was put up from what nobody wrote */
+static bool additional; /* key exchanges (RFC 9370) */
+static bool strange;	/* the engine was put up from what nobody wrote */
 
 /* ------------------------------------------------------------------ what an engine has around it */
 
@@ -146,6 +147,30 @@ static void pump(unsigned rounds)
 static void connect_side(struct side *s, const struct side *other)
 {
 	static const uint8_t cert[16] = {0x30, 14}, id[] = {IKE_ID_FQDN, 0, 0, 0, 'x', '.', 'y'};
+	static const struct ike_policy ike = {
+		.protocol = IKE_PROTOCOL_IKE,
+		.n = 1,
+		.proposals = {
+			{.n = 5,
+			 .transforms = {{.type = IKE_TRANSFORM_ENCR,
+					 .id = IKE_ENCR_AES_GCM_16,
+					 .key_bits = 128},
+					{.type = IKE_TRANSFORM_PRF, .id = IKE_PRF_HMAC_SHA2_256},
+					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_CURVE25519},
+					{.type = IKE_TRANSFORM_ADDKE1, .id = IKE_KE_CURVE25519},
+					{.type = IKE_TRANSFORM_ADDKE3, .id = IKE_KE_ECP_256}}}}};
+	static const struct ike_policy esp = {
+		.protocol = IKE_PROTOCOL_ESP,
+		.n = 1,
+		.proposals = {
+			{.n = 5,
+			 .transforms = {{.type = IKE_TRANSFORM_ENCR,
+					 .id = IKE_ENCR_AES_GCM_16,
+					 .key_bits = 128},
+					{.type = IKE_TRANSFORM_ESN, .id = IKE_ESN_YES},
+					{.type = IKE_TRANSFORM_KE, .id = IKE_KE_CURVE25519},
+					{.type = IKE_TRANSFORM_ADDKE1, .id = IKE_KE_CURVE25519},
+					{.type = IKE_TRANSFORM_ADDKE2, .id = IKE_KE_ECP_256}}}}};
 	struct ike_ts ts[2];
 	struct ike_child_config children[2] = {{.name = "one",
 						.local_ts = &ts[0],
@@ -166,8 +191,8 @@ static void connect_side(struct side *s, const struct side *other)
 		.local_id = {.data = id, .size = sizeof(id)},
 		.certs = &(const struct ike_blob){.data = cert, .size = sizeof(cert)},
 		.n_certs = 1,
-		.ike_policy = &ike_policy_default_ike,
-		.esp_policy = &ike_policy_default_esp,
+		.ike_policy = additional ? &ike : &ike_policy_default_ike,
+		.esp_policy = additional ? &esp : &ike_policy_default_esp,
 		.ike_lifetime = 3600,
 		.child_lifetime = 1800,
 		.dpd_delay = 15,
@@ -202,6 +227,11 @@ static void side_new(struct side *s, uint8_t last)
 /* Up; then something is begun, and goes on for so many messages. */
 static void set_stage(uint8_t how)
 {
+	bool begins[2] = {how & 1, how & 2};
+
+	/* What the peer has to complete is there between its requests. */
+	additional = (how & 11) == 8;
+	begins[1] |= additional;
 	connect_side(peer, target);
 	connect_side(target, peer);
 	pump(64);
@@ -210,11 +240,12 @@ static void set_stage(uint8_t how)
 	ike_tick(target->engine, now);
 	pump(64);
 	MUST(!ike_idle(target->engine));
-	if (how & 1)
+	if (begins[0])
 		(void)ike_rekey(target->engine, now, 1, how & 4, !(how & 4));
-	if (how & 2)
-		(void)ike_rekey(peer->engine, now, 1, how & 8, !(how & 8));
-	if ((how & 3) == 0 && how & 4)
+	if (begins[1])
+		(void)ike_rekey(peer->engine, now, 1, how & (additional ? 4 : 8),
+				!(how & (additional ? 4 : 8)));
+	if (!begins[0] && !begins[1] && how & 4)
 		(void)ike_down(target->engine, now, 1);
 	pump(how >> 4 & 7);
 	drain(target);

@@ -400,6 +400,33 @@ static void test_both_begin_at_once(void **state)
 	}
 }
 
+/*
+ * Both IKE SAs come to be at the same moment, and the kernel is taking up the Child SA of ours when the peer's asks for its own: that one is not sent on before the peer has it.
+ */
+static void test_both_begin_and_lose_nothing(void **state)
+{
+	unsigned seen = 0;
+
+	(void)state;
+	for (uint64_t seed = 700; seed < 760; seed++) {
+		struct sim *s = sim_new(seed);
+		struct sim_node *a, *b;
+
+		sim_pair(s, &a, &b);
+		b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		s->traffic = SIM_MS;
+		s->answer_max = 10 * SIM_MS;
+		sim_conn_set(a, &a->conns[0]);
+		sim_conn_set(b, &b->conns[0]);
+		sim_run(s, 60 * SIM_S);
+		seen += sim_reports(a, "child-established") == 2;
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		sim_free(s);
+	}
+	assert_true(seen > 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_selectors_are_narrowed),
 		cmocka_unit_test(test_the_child_with_the_packets_selectors_is_chosen),
 		cmocka_unit_test(test_both_begin_at_once),
+		cmocka_unit_test(test_both_begin_and_lose_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ike/state.h"
 #include "lib/sim_open.h"
@@ -411,6 +412,77 @@ static void test_what_was_rekeyed_unused_is_not_sent_on(void **state)
 	sim_free(s);
 }
 
+struct delayed {
+	const struct sim_node *a;
+	bool answers;		/* of a's to DELETE, none; else of its DELETEs, which are kept: */
+	struct sim_packet kept; /* the last */
+	uint8_t data[512];
+};
+
+static enum sim_verdict keep_deletes(struct sim *s, struct sim_packet *p)
+{
+	struct delayed *d = s->tap_ctx;
+
+	if (p->esp || p->size > sizeof(d->data) || p->data[18] != IKE_EXCHANGE_INFORMATIONAL ||
+	    !cg_addr_equal(&p->from.addr, &d->a->addr) ||
+	    d->answers != !!(p->data[19] & IKE_FLAG_RESPONSE))
+		return SIM_PASS;
+	d->kept = *p;
+	memcpy(d->data, p->data, p->size);
+	return SIM_DROP;
+}
+
+static struct ik_child *in_state(const struct sim_node *n, enum ik_child_state state)
+{
+	IK_LIST_FOREACH(&ik_conn_established(ik_conn_find(n->engine, 1))->children, link) {
+		struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (child->state == state)
+			return child;
+	}
+	return NULL;
+}
+
+/*
+ * A DELETE for what was replaced before comes while the kernel is still taking up the next one: that one sends all the same, since the one before it is deleted next, and the
+ * peer may have nothing left to receive with before it can say so.
+ */
+static void test_what_is_deleted_late_does_not_bring_back_what_goes_next(void **state)
+{
+	struct pair p = pair_up(27);
+	struct delayed d = {.a = p.a};
+	const struct ik_child *child = NULL;
+	uint64_t number;
+
+	(void)state;
+	p.s->tap = keep_deletes;
+	p.s->tap_ctx = &d;
+	assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, false, true), 0);
+	sim_run(p.s, 500 * SIM_MS);
+	assert_non_null(in_state(p.b, IK_CHILD_REKEYED));
+	assert_true(d.kept.size > 0);
+	p.s->answer_max = 100 * SIM_MS;
+	assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, false, true), 0);
+	for (unsigned i = 0; i < 2000 && !child; i++) {
+		sim_run(p.s, SIM_MS / 4);
+		child = in_state(p.b, IK_CHILD_INSTALLING);
+	}
+	assert_non_null(child);
+	number = child->number;
+	d.answers = true;
+	ike_input(p.b->engine, p.s->now, &d.kept.to, &d.kept.from, d.data, d.kept.size);
+	sim_node_drain(p.b);
+	assert_null(in_state(p.b, IK_CHILD_REKEYED));
+	sim_run(p.s, 200 * SIM_MS);
+	assert_true(p.b->conns[0].flows[0].active->child == number);
+	/* It lingers with the peer for 5 seconds. */
+	sim_run(p.s, 8 * SIM_S);
+	assert_non_null(in_state(p.b, IK_CHILD_DELETING));
+	p.s->tap = NULL;
+	pair_rest(&p);
+	sim_free(p.s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_what_was_rekeyed_unused_is_not_sent_on),
 		cmocka_unit_test(test_a_hasty_peer_loses_nothing),
 		cmocka_unit_test(test_what_does_not_come_is_not_expected),
+		cmocka_unit_test(test_what_is_deleted_late_does_not_bring_back_what_goes_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,80 @@ static void test_between_additional_key_exchanges(void **state)
 	rekeyed(4200, RESTART_A | RESTART_B, true, true, RESTART_A | RESTART_B, 5, 40, true);
 }
 
+static const struct ik_followup *awaited(const struct sim_node *n)
+{
+	return ik_conn_established(ik_conn_find(n->engine, 1))->followup;
+}
+
+/* What the peer is to complete is handed over at each step, more than once, and so is how long it waits for that. */
+static void test_what_the_peer_is_to_complete_goes_on(void **state)
+{
+	static const struct {
+		bool ike;
+		unsigned step;
+	} cases[] = {{false, 0}, {true, 0}, {true, 1}};
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		bool ike = cases[i % 3].ike, by_b = i / 3 % 2, both = i / 6;
+		struct life l = begin(4300 + i, true);
+		struct sim_node *asks = by_b ? l.b : l.a, *answers = by_b ? l.a : l.b;
+		const struct ik_followup *f;
+		size_t place;
+		ike_time ends;
+
+		assert_int_equal(ike_rekey(asks->engine, l.s->now, 1, ike, !ike), 0);
+		for (unsigned step = 0, last = 0; step <= cases[i % 3].step; step++) {
+			do
+				sim_run(l.s, SIM_MS / 4);
+			while (!(f = awaited(answers)) || (step && f->next == last));
+			last = (unsigned)f->next;
+		}
+		place = f->next;
+		ends = f->timer.at;
+		restart(&l, both ? RESTART_A | RESTART_B : by_b ? RESTART_A : RESTART_B);
+		restart(&l, by_b ? RESTART_A : RESTART_B);
+		f = awaited(answers);
+		assert_non_null(f);
+		assert_int_equal(f->next, place);
+		assert_true(f->timer.place && f->timer.at == ends);
+		sim_run(l.s, 5 * SIM_S);
+		assert_int_equal(sim_reports(asks, "followup-refused"), 0);
+		assert_int_equal(sim_reports(asks, ike ? "ike-rekeyed" : "child-rekeyed"), 1);
+		assert_int_equal(sim_reports(answers, ike ? "ike-rekeyed" : "child-rekeyed"), 1);
+		end(&l);
+	}
+}
+
+/* Who does not go on is not waited for any longer because of a restart. */
+static void test_what_the_peer_does_not_complete_ends(void **state)
+{
+	(void)state;
+	for (unsigned ike = 0; ike < 2; ike++) {
+		struct life l = begin(4350, true);
+
+		assert_int_equal(ike_rekey(l.a->engine, l.s->now, 1, ike, !ike), 0);
+		while (!awaited(l.b))
+			sim_run(l.s, SIM_MS / 4);
+		l.a->cut = true;
+		l.s->traffic = 0;
+		sim_forget_flows(l.s);
+		sim_run(l.s, 10 * SIM_S);
+		restart(&l, RESTART_B);
+		assert_non_null(awaited(l.b));
+		sim_run(l.s, 11 * SIM_S);
+		assert_null(awaited(l.b));
+		assert_int_equal(sim_reports(l.b, "followup-timeout"), 1);
+		/* Nothing of it is left. */
+		assert_int_equal(sim_count(l.b, 1).sas, 1);
+		l.a->cut = false;
+		sim_run(l.s, 60 * SIM_S);
+		sim_assert_rest(l.s);
+		assert_int_equal(sim_reports(l.a, "followup-refused"), 1);
+		sim_free(l.s);
+	}
+}
+
 /* The Child SA of ours that lost against the peer's, for whose request there is no answer yet; NULL: it has not come to that. */
 static struct ik_child *stands_by(const struct sim_node *n)
 {
@@ -461,6 +535,8 @@ int main(void)
 		cmocka_unit_test(test_while_the_ike_sa_is_rekeyed),
 		cmocka_unit_test(test_while_both_sides_rekey_all),
 		cmocka_unit_test(test_between_additional_key_exchanges),
+		cmocka_unit_test(test_what_the_peer_is_to_complete_goes_on),
+		cmocka_unit_test(test_what_the_peer_does_not_complete_ends),
 		cmocka_unit_test(test_what_stood_by_is_used_when_the_winner_is_forgotten),
 		cmocka_unit_test(test_again_and_again),
 		cmocka_unit_test(test_while_it_authenticates_anew),

@@ -35,6 +35,7 @@ struct ik_intermediate {
 struct ik_followup {
 	struct ik_sa *sa;
 	struct ik_timer timer; /* the peer's: how long we wait */
+	ike_time since;	       /* the peer's: of the answer before */
 	uint64_t heir;	     /* IKE SA that is being made, by its SPI here; 0: it is a Child SA: */
 	uint64_t child, old; /* number, and of the one that it replaces; 0: none */
 	uint64_t link;	     /* the peer's: what the next request has to say */
@@ -103,12 +104,14 @@ int ik_followup_answered(struct ik_exchange *x, const struct ike_content *conten
 /* The peer's, after CREATE_CHILD_SA: is kept with the SA; the link goes into our answer. Consumes f. */
 void ik_followup_await(struct ik_followup *f, struct ike_builder *b);
 void ik_followup_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
+/* The peer has asked for our last answer once more: it cannot have gone on without that. */
+void ik_followup_repeated(struct ik_sa *sa);
 /* Another CREATE_CHILD_SA of the peer while one waits: true if it has to wait. rekeys: NULL, or the Child SA. */
 bool ik_followup_in_the_way(struct ik_sa *sa, bool ike, const struct ik_child *rekeys);
 /* The peer does not go on, or we do not want it to. */
 void ik_followup_drop(struct ik_sa *sa);
 
-/* Nothing came of several in a row because the peer knew nothing of them (STATE_NOT_FOUND): the IKE SA is given up. In rekey.c. */
+/* Nothing came of several in a row because the peer knew nothing of them (STATE_NOT_FOUND): a new IKE SA is to take the place of this one. In rekey.c. */
 void ik_rekey_lost(struct ik_sa *sa);
 
 /* The last key exchange of the peer's is done: what is made of it answers, with dh as our half. dh is theirs then. */

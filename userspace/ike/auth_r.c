@@ -115,7 +115,7 @@ static void first_child(struct ik_sa *sa, const struct ike_content *content)
 	v->child = child->number;
 	child->initial = true;
 	/* Until the peer has our answer it cannot receive on it, and may receive on the old one. */
-	child->on_use = ik_child_twin(child);
+	child->on_use = ik_child_has_sender(child);
 	if (ik_child_install(child, IKE_VIEW(s->peer_nonce, s->peer_nonce_len),
 			     IKE_VIEW(s->nonce.data, sizeof(s->nonce.data)), IKE_VIEW_NONE,
 			     IKE_VIEW_NONE) < 0) {

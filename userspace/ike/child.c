@@ -144,6 +144,30 @@ struct ik_child *ik_child_twin(const struct ik_child *child)
 	return find_other(child->conn, child->index, child, child);
 }
 
+/* The kernel is taking it up, and sends on it then. */
+static bool is_to_send(const struct ik_child *child)
+{
+	return child->state == IK_CHILD_INSTALLING && !child->on_use;
+}
+
+bool ik_child_has_sender(const struct ik_child *child)
+{
+	if (ik_child_twin(child))
+		return true;
+	IK_LIST_FOREACH(&child->conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		IK_LIST_FOREACH(&sa->children, l) {
+			const struct ik_child *other = IK_ENTRY(l, struct ik_child, in_sa);
+
+			if (other != child && other->index == child->index && is_to_send(other) &&
+			    ik_child_same_selectors(other, child))
+				return true;
+		}
+	}
+	return false;
+}
+
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index)
 {
 	IK_LIST_FOREACH(&sa->children, link) {
@@ -418,6 +442,8 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 		child->state = IK_CHILD_UP;
 		child->established = e->now;
 		sa->carried = true;
+		if (child->overtaken && !child->doomed)
+			ik_child_activate(child);
 		if (child->rekey_at)
 			ik_timer_set(e, &child->timer, child->rekey_at);
 		ik_parts_came(child);
@@ -461,7 +487,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 
 void ik_child_activate(struct ik_child *child)
 {
-	child->on_use = child->standby = false;
+	child->on_use = child->standby = child->overtaken = false;
 	ik_out_child(child->e, IKE_OUT_CHILD_ACTIVATE,
 		     &(struct ike_out_child){.child = child->number,
 					     .connection = child->connection});
@@ -482,6 +508,22 @@ static void bury_later(struct ik_child *child)
 	ik_binding_unref(e, child->binding);
 	child->binding = 0;
 	ik_list_append(&e->dead_children, &child->in_dead);
+}
+
+/*
+ * What is to send once the kernel has taken it up may have begun to: it does again when that is known to be so, before what it replaces is deleted.
+ */
+static void overtake(const struct ik_child *next)
+{
+	IK_LIST_FOREACH(&next->conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		IK_LIST_FOREACH(&sa->children, l) {
+			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
+
+			child->overtaken |= child->index == next->index && is_to_send(child);
+		}
+	}
 }
 
 /* What the kernel could not take beside it, with other selectors, is asked for now: what took the peer's place for us has nothing else. */
@@ -514,8 +556,10 @@ void ik_child_end(struct ik_child *child, bool linger)
 	if (child->conn && child->state != IK_CHILD_OFFERED && child->state != IK_CHILD_LINGER) {
 		struct ik_child *next = sends_next(child);
 
-		if (next && (child->installed || waits_in_vain(next)))
+		if (next && (child->installed || waits_in_vain(next))) {
 			ik_child_activate(next);
+			overtake(next);
+		}
 	}
 	if (linger && child->installed && child->state != IK_CHILD_LINGER) {
 		ik_request_drop(e, &child->add_request);

@@ -457,7 +457,7 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		child->replaces = old->number;
 		old->peer_new = child->number;
 	}
-	child->on_use = old || ik_child_twin(child);
+	child->on_use = old || ik_child_has_sender(child);
 	v->child = child->number;
 	r = ik_child_install(child, content->nonce, IKE_VIEW(v->nonce, sizeof(v->nonce)),
 			     IKE_VIEW(shared, shared_len), IKE_VIEW_NONE);
@@ -487,7 +487,7 @@ void ik_child_followed(struct ik_sa *sa, uint32_t id, const struct ik_followup *
 	v->dh = dh;
 	v->child = child->number;
 	sa->serving = v;
-	child->on_use = old || ik_child_twin(child);
+	child->on_use = old || ik_child_has_sender(child);
 	if (ik_child_install(child, ik_followup_nonce_i(f), ik_followup_nonce_r(f),
 			     ik_followup_shared(f), ik_followup_more(f)) < 0)
 		not_installed(sa, child, old);

@@ -159,7 +159,18 @@ static void wait_for_peer(struct ik_followup *f, struct ike_builder *b)
 	f->link = ik_random_u64(e);
 	ike_store_u64(link, f->link);
 	ike_build_notify(b, IKE_N_ADDITIONAL_KEY_EXCHANGE, IKE_VIEW(link, sizeof(link)));
+	f->since = e->now;
 	ik_timer_set(e, &f->timer, e->now + IK_FOLLOWUP_TIME);
+}
+
+void ik_followup_repeated(struct ik_sa *sa)
+{
+	struct ik_followup *f = sa->followup;
+	ike_time now = sa->e->now;
+
+	/* Not for ever: anybody can repeat what the peer has said. */
+	if (f && now - f->since <= IK_FORGET_TIME)
+		ik_timer_set(sa->e, &f->timer, now + IK_FOLLOWUP_TIME);
 }
 
 void ik_followup_await(struct ik_followup *f, struct ike_builder *b)

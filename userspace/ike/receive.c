@@ -507,6 +507,7 @@ static void protected(struct ike_engine *e, struct ik_sa *sa, const struct cg_en
 		/* It is no sign of life (section 2.4), as anybody can send it again. */
 		*last = e->now;
 		ik_response_repeat(sa, local, remote);
+		ik_followup_repeated(sa);
 		return;
 	}
 	r = open_message(e, sa, msg, &first, &chain);

@@ -100,16 +100,20 @@ static int derive_followed(struct ik_sa *heir, struct ik_sa *old, const struct i
 		      ik_followup_shared(f), ik_followup_more(f));
 }
 
+/*
+ * "After several retries" the IKE SA has to go (RFC 9370 section 2.2.4), which need not cost traffic: a new one comes before.
+ */
 void ik_rekey_lost(struct ik_sa *sa)
 {
 	if (sa->lost_states < IK_MAX_LOST_STATES || sa->state != IK_SA_UP)
 		return;
-	ik_report(
-		sa->e, sa->conn, &sa->remote, IKE_ERROR, "followup-lost",
-		"this is a fault of the peer's implementation, or of a path that loses too much",
-		"the peer forgot %u times in a row what additional key exchanges were to complete: the IKE SA is given up",
-		sa->lost_states);
-	ik_sa_close(sa);
+	if (sa->lost_states % IK_MAX_LOST_STATES == 0)
+		ik_report(
+			sa->e, sa->conn, &sa->remote, IKE_ERROR, "followup-lost",
+			"this is a fault of the peer's implementation, or of a path that loses too much",
+			"the peer forgot %u times in a row what additional key exchanges were to complete: a new IKE SA is to take the place of this one",
+			sa->lost_states);
+	(void)ik_reauth_for_keys(sa);
 }
 
 /* ------------------------------------------------------------------ we ask */

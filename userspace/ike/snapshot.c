@@ -18,7 +18,7 @@
 #include "ike/snapshot_state.h"
 
 /* Another one with each change of what is written, of states and their numbers. There is no reading of old ones: tunnels are made anew. */
-#define VERSION	   9
+#define VERSION	   10
 #define HEAD_LEN   16
 #define DIGEST_LEN 32
 
@@ -116,7 +116,8 @@ static void give_up(struct ike_engine *e)
 	IK_LIST_FOREACH(&e->all_sas, link) {
 		struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
 
-		ik_followup_drop(sa);
+		if (sa->followup && !ik_followup_is_sound(sa->conn, sa))
+			ik_followup_drop(sa);
 		if (!ik_snap_sa_lasts(sa))
 			leave_children(sa);
 	}

@@ -325,13 +325,17 @@ static bool is_our_child(const struct ik_conn *conn, uint64_t number)
 	return !child || child->conn == conn;
 }
 
-/* An exchange that makes what has this SPI, or number. */
+/* An exchange of ours or the peer's makes what has this SPI, or number. */
 static bool is_being_made(const struct ik_conn *conn, uint64_t sa_spi, uint64_t child)
 {
 	IK_LIST_FOREACH(&conn->sas, link) {
-		const struct ik_exchange *x = IK_ENTRY(link, struct ik_sa, in_conn)->active;
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+		const struct ik_exchange *x = sa->active;
+		const struct ik_followup *f = sa->followup;
 
 		if (x && ((sa_spi && x->new_sa == sa_spi) || (child && x->new_child == child)))
+			return true;
+		if (f && ((sa_spi && f->heir == sa_spi) || (child && f->child == child)))
 			return true;
 	}
 	return false;
@@ -400,6 +404,7 @@ static const char *exchange_unsound(const struct ik_conn *conn, const struct ik_
 {
 	const struct ik_exchange *x = sa->active;
 	const struct ik_sa *heir = ik_sa_find(conn->e, x->new_sa);
+	const struct ik_child *child = ik_child_find(conn->e, x->new_child);
 	bool makes = x->task.kind == IK_TASK_CHILD_CREATE || x->task.kind == IK_TASK_CHILD_REKEY ||
 		     x->task.kind == IK_TASK_IKE_REKEY;
 	uint8_t type = !makes	     ? IKE_EXCHANGE_INFORMATIONAL
@@ -415,9 +420,28 @@ static const char *exchange_unsound(const struct ik_conn *conn, const struct ik_
 	    (x->new_child && x->task.kind == IK_TASK_IKE_REKEY) ||
 	    (x->task.kind == IK_TASK_IKE_REKEY && !x->dh))
 		return "a request for what it cannot be for";
-	if (heir && (heir->conn != conn || heir == sa || heir->state != IK_SA_REKEY_OFFER))
+	if (heir && (heir->conn != conn || heir == sa || !heir->initiator ||
+		     heir->state != IK_SA_REKEY_OFFER))
 		return "a request for an IKE SA that is there";
+	if (child && !child->ours)
+		return "a request for a Child SA that the peer asked for";
 	return NULL;
+}
+
+bool ik_followup_is_sound(const struct ik_conn *conn, const struct ik_sa *sa)
+{
+	const struct ik_followup *f = sa->followup;
+	const struct ik_sa *heir = ik_sa_find(sa->e, f->heir);
+	const struct ik_child *child = ik_child_find(sa->e, f->child);
+
+	if (sa->state != IK_SA_UP || (f->heir ? f->child || f->old : !f->child))
+		return false;
+	if (f->heir)
+		return heir && heir->conn == conn && heir != sa && !heir->initiator &&
+		       heir->state == IK_SA_REKEY_OFFER && heir->spi_i && heir->undecided &&
+		       heir->predecessor == ik_sa_spi(sa) && sa->peer_new == f->heir;
+	return child && child->sa == sa && !child->ours && child->state == IK_CHILD_OFFERED &&
+	       child->replaces == f->old && is_our_child(conn, f->old);
 }
 
 /* Does it have a last successor? */
@@ -445,7 +469,7 @@ static const char *sa_unsound(const struct ik_conn *conn, const struct ik_sa *sa
 	if (!offer &&
 	    (!sa->spi_i || !sa->spi_r || !ik_suite_is_sound(&sa->suite, IKE_PROTOCOL_IKE)))
 		return "an IKE SA that was not agreed on";
-	if (offer ? !is_being_made(conn, sa->spi_i, 0) : sa->remote.addr.family == AF_UNSPEC)
+	if (offer ? !is_being_made(conn, ik_sa_spi(sa), 0) : sa->remote.addr.family == AF_UNSPEC)
 		return "an IKE SA that nobody made";
 	if ((sa->state == IK_SA_UP || sa->state == IK_SA_REKEYED || offer) && !sa->binding)
 		return "an IKE SA that no certificate has earned";
@@ -462,6 +486,8 @@ static const char *sa_unsound(const struct ik_conn *conn, const struct ik_sa *sa
 	IK_LIST_FOREACH(&sa->tasks, link)
 		if (!task_is_sound(conn, IK_ENTRY(link, struct ik_task, link)))
 			return "work on what is another connection's";
+	if (sa->followup && !ik_followup_is_sound(conn, sa))
+		return "key exchanges that would complete nothing";
 	return sa->active ? exchange_unsound(conn, sa) : NULL;
 }
 

@@ -8,8 +8,7 @@
  * - A response goes along, so that a peer who has not got it can have it again.
  * - A request of the peer's that waits for our kernel is forgotten, and so is what the kernel was asked for: its message ID is still the
  *   one that we expect, and the peer repeats it.
- * - A CREATE_CHILD_SA of the peer's that IKE_FOLLOWUP_KE was to complete is forgotten: STATE_NOT_FOUND makes the peer begin
- *   anew (RFC 9370 section 2.2.4).
+ * - A CREATE_CHILD_SA of the peer's that IKE_FOLLOWUP_KE is to complete goes along, with the time that it waits.
  * - A peer who is not authenticated yet is forgotten, and so is our attempt to authenticate ourselves: the nonces are another process's.
  *   Whoever takes the snapshot waits for these, see ike_settled(). Fragments of what has not come whole are forgotten as well: they are
  *   repeated, too (RFC 7383 section 2.6.1).
@@ -22,13 +21,19 @@
 #include <string.h>
 
 enum {
-	PACKETS_MAX = IKE_FRAGMENTS_MAX * 1600 + IKE_MESSAGE_MAX,
-	TASKS_MAX = 1024,
 	SAS_MAX = 64, /* of one connection */
 	SUBJECT_MAX = IKE_TEXT_SIZE,
 	/* A key goes on that far ahead of where it was, at most: two that went on from one snapshot do not meet. */
 	IV_JUMP_BITS = 48,
 };
+
+/* The peer's, which IKE_FOLLOWUP_KE is to complete? */
+static bool is_awaited(const struct ik_sa *heir)
+{
+	const struct ik_sa *old = ik_sa_find(heir->e, heir->predecessor);
+
+	return old && old->followup && old->followup->heir == ik_sa_spi(heir);
+}
 
 bool ik_snap_sa_lasts(const struct ik_sa *sa)
 {
@@ -36,7 +41,7 @@ bool ik_snap_sa_lasts(const struct ik_sa *sa)
 	case IK_SA_UP:
 	case IK_SA_REKEYED:
 	case IK_SA_CLOSING: return true;
-	case IK_SA_REKEY_OFFER: return sa->initiator;
+	case IK_SA_REKEY_OFFER: return sa->initiator || is_awaited(sa);
 	case IK_SA_FAILED: return !sa->setup && sa->has_keys && sa->response.n;
 	case IK_SA_NONCE:
 	case IK_SA_INIT_SENT:
@@ -52,52 +57,7 @@ bool ik_snap_sa_lasts(const struct ik_sa *sa)
 	return false;
 }
 
-/* ------------------------------------------------------------------ parts */
-
-static void timer(struct ik_snap *s, struct ike_engine *e, struct ik_timer *t)
-{
-	ike_time at = t->place ? t->at : IKE_TIME_NEVER;
-
-	ik_snap_deadline(s, &at);
-	if (!s->saving && ik_snap_ok(s))
-		ik_timer_set(e, t, at);
-}
-
-static void suite(struct ik_snap *s, struct ike_suite *v)
-{
-	ik_snap_u8(s, &v->protocol);
-	ik_snap_u16(s, &v->encr);
-	ik_snap_u16(s, &v->key_bits);
-	ik_snap_u16(s, &v->prf);
-	ik_snap_u16(s, &v->integ);
-	ik_snap_u16(s, &v->ke);
-	ik_snap_u16(s, &v->esn);
-	for (size_t i = 0; i < IKE_ADDKE_MAX; i++)
-		ik_snap_u16(s, &v->addke[i]);
-}
-
-static void packets(struct ik_snap *s, struct ike_packets *p)
-{
-	ik_snap_blob(s, &p->data, &p->len, PACKETS_MAX);
-	ik_snap_count(s, &p->n, IKE_FRAGMENTS_MAX);
-}
-
-static void half(struct ik_snap *s, struct ike_dh **dh)
-{
-	uint8_t private[IKE_DH_PRIVATE_MAX];
-	uint16_t method = *dh ? ike_dh_method(*dh) : IKE_KE_NONE;
-	size_t len = *dh ? ike_dh_private(*dh, private) : 0;
-
-	ik_snap_u16(s, &method);
-	ik_snap_bytes(s, private, &len, sizeof(private));
-	if (!s->saving && ik_snap_ok(s) && method != IKE_KE_NONE) {
-		int r = ike_dh_restore(method, IKE_VIEW(private, len), dh);
-
-		if (r < 0)
-			ik_snap_fail(s, r == -ENOMEM ? r : -EBADMSG);
-	}
-	OPENSSL_cleanse(private, sizeof(private));
-}
+/* ------------------------------------------------------------------ keys */
 
 /* One direction; what it is for follows from the suite. */
 static void cipher(struct ik_snap *s, const struct ike_suite *of, struct ike_cipher *c)
@@ -146,128 +106,6 @@ static void jump(struct ik_snap *s, struct ik_sa *sa)
 		c->next_iv += far;
 }
 
-static void task(struct ik_snap *s, struct ik_task *t)
-{
-	IK_SNAP_ENUM(s, t->kind, IK_TASK_LIFETIME);
-	ik_snap_must(s, t->kind >= IK_TASK_CHILD_CREATE);
-	ik_snap_u64(s, &t->child);
-	ik_snap_u32(s, &t->index);
-	ik_snap_u16(s, &t->first_ke);
-	ik_snap_uint(s, &t->ke_retries);
-}
-
-static void tasks(struct ik_snap *s, struct ik_sa *sa)
-{
-	size_t n = 0;
-
-	IK_LIST_FOREACH(&sa->tasks, link)
-		n++;
-	ik_snap_count(s, &n, TASKS_MAX);
-	if (s->saving) {
-		IK_LIST_FOREACH(&sa->tasks, link)
-			task(s, IK_ENTRY(link, struct ik_task, link));
-		return;
-	}
-	while (n-- && ik_snap_ok(s)) {
-		struct ik_task *t = ik_task_queue(sa, IK_TASK_LIVENESS, 0, 0);
-
-		if (t)
-			task(s, t);
-		else
-			ik_snap_fail(s, -ENOMEM);
-	}
-}
-
-/* ------------------------------------------------------------------ requests of ours */
-
-static void followup(struct ik_snap *s, struct ik_exchange *x)
-{
-	const struct ike_view nothing = IKE_VIEW((const uint8_t *)"", 0);
-	bool there = x->followup;
-	struct ike_suite of = {};
-	struct ik_followup *f;
-	size_t next;
-
-	ik_snap_bool(s, &there);
-	if (!there || !ik_snap_ok(s))
-		return;
-	if (s->saving)
-		of = x->followup->suite;
-	suite(s, &of);
-	if (!s->saving) {
-		ik_snap_must(s, ik_suite_is_sound(&of, x->task.kind == IK_TASK_IKE_REKEY
-							       ? IKE_PROTOCOL_IKE
-							       : IKE_PROTOCOL_ESP));
-		if (!ik_snap_ok(s))
-			return;
-		x->followup = ik_followup_new(x->sa, &of, nothing, nothing, nothing);
-		if (!x->followup) {
-			ik_snap_fail(s, -ENOMEM);
-			return;
-		}
-	}
-	f = x->followup;
-	next = f->next;
-	ik_snap_count(s, &next, IKE_ADDKE_MAX - 1);
-	f->next = next;
-	ik_snap_blob(s, &f->theirs, &f->theirs_len, IKE_MESSAGE_MAX);
-	half(s, &f->dh);
-	ik_snap_bytes(s, f->nonce_i, &f->nonce_i_len, sizeof(f->nonce_i));
-	ik_snap_bytes(s, f->nonce_r, &f->nonce_r_len, sizeof(f->nonce_r));
-	ik_snap_bytes(s, f->shared, &f->shared_len, sizeof(f->shared));
-	ik_snap_bytes(s, f->more, &f->more_len, sizeof(f->more));
-	/* What was agreed on before the one under way is in more; there is room for what comes. */
-	ik_snap_must(s, f->nonce_i_len >= IKE_NONCE_MIN && f->nonce_r_len >= IKE_NONCE_MIN &&
-				f->shared_len && f->more_len <= f->next * IKE_DH_SHARED_MAX);
-	ik_snap_must(s, f->dh && ike_dh_method(f->dh) == f->suite.addke[f->next]);
-}
-
-static void exchange_fields(struct ik_snap *s, struct ik_exchange *x)
-{
-	size_t n = x->n_deleted;
-
-	ik_snap_u8(s, &x->type);
-	ik_snap_u32(s, &x->id);
-	packets(s, &x->packets);
-	timer(s, x->sa->e, &x->timer);
-	ik_snap_uint(s, &x->tries);
-	ik_snap_bool(s, &x->spread);
-	ik_snap_past(s, &x->began);
-	ik_snap_u64(s, &x->interval);
-	half(s, &x->dh);
-	ik_snap_fixed(s, x->nonce, sizeof(x->nonce));
-	ik_snap_u64(s, &x->new_child);
-	ik_snap_u64(s, &x->new_sa);
-	ik_snap_count(s, &n, sizeof(x->deleted) / sizeof(x->deleted[0]));
-	for (size_t i = 0; i < n; i++)
-		ik_snap_u32(s, &x->deleted[i]);
-	x->n_deleted = n;
-	followup(s, x);
-	if (s->saving)
-		return;
-	ik_snap_must(s, x->timer.place && x->interval <= 3600 * IK_SECOND && x->tries < 10000);
-}
-
-static void exchange(struct ik_snap *s, struct ik_sa *sa)
-{
-	bool there = sa->active;
-	struct ik_task of = {};
-
-	ik_snap_bool(s, &there);
-	if (!there || !ik_snap_ok(s))
-		return;
-	if (s->saving)
-		of = sa->active->task;
-	task(s, &of);
-	if (!s->saving && ik_snap_ok(s)) {
-		sa->active = ik_exchange_new(sa, &of, 0);
-		if (!sa->active)
-			ik_snap_fail(s, -ENOMEM);
-	}
-	if (ik_snap_ok(s))
-		exchange_fields(s, sa->active);
-}
-
 /* ------------------------------------------------------------------ Child SAs */
 
 static void selectors(struct ik_snap *s, struct ike_ts **list, size_t *n_local, size_t *n_remote)
@@ -312,12 +150,13 @@ static void child_fields(struct ik_snap *s, struct ik_child *child)
 	ik_snap_bool(s, &child->busy);
 	ik_snap_bool(s, &child->on_use);
 	ik_snap_bool(s, &child->standby);
+	ik_snap_bool(s, &child->overtaken);
 	ik_snap_bool(s, &child->unproven);
 	ik_snap_bool(s, &child->doomed);
 	ik_snap_bool(s, &child->initial);
 	ik_snap_bool(s, &child->surplus);
 	ik_snap_u32(s, &child->spi_out);
-	suite(s, &child->suite);
+	ik_snap_suite(s, &child->suite);
 	selectors(s, &child->ts, &child->n_local, &child->n_remote);
 	ik_snap_u64(s, &binding);
 	ik_snap_u64(s, &child->replaces);
@@ -328,7 +167,7 @@ static void child_fields(struct ik_snap *s, struct ik_child *child)
 	ik_snap_uint(s, &child->rekey_failures);
 	ik_snap_past(s, &child->established);
 	ik_snap_deadline(s, &child->rekey_at);
-	timer(s, child->e, &child->timer);
+	ik_snap_timer(s, child->e, &child->timer);
 	if (s->saving || !ik_snap_ok(s))
 		return;
 	ik_binding_ref(child->e, binding);
@@ -449,19 +288,19 @@ static void sa_times(struct ik_snap *s, struct ik_sa *sa)
 		sa->seen_at = sa->e->now;
 	ik_snap_deadline(s, &sa->rekey_at);
 	ik_snap_deadline(s, &sa->reauth_at);
-	timer(s, sa->e, &sa->life);
-	timer(s, sa->e, &sa->reauth_timer);
-	timer(s, sa->e, &sa->dpd);
-	timer(s, sa->e, &sa->keepalive);
+	ik_snap_timer(s, sa->e, &sa->life);
+	ik_snap_timer(s, sa->e, &sa->reauth_timer);
+	ik_snap_timer(s, sa->e, &sa->dpd);
+	ik_snap_timer(s, sa->e, &sa->keepalive);
 }
 
 static void sa_protection(struct ik_snap *s, struct ik_sa *sa)
 {
 	ik_snap_bool(s, &sa->has_keys);
-	suite(s, &sa->suite);
+	ik_snap_suite(s, &sa->suite);
 	ik_snap_u32(s, &sa->next_id);
 	ik_snap_u32(s, &sa->expected_id);
-	packets(s, &sa->response);
+	ik_snap_packets(s, &sa->response);
 	if (!sa->has_keys || !ik_snap_ok(s))
 		return;
 	keys(s, &sa->suite, &sa->keys);
@@ -478,8 +317,9 @@ static void sa_fields(struct ik_snap *s, struct ik_sa *sa)
 	sa_trust(s, sa);
 	sa_times(s, sa);
 	sa_protection(s, sa);
-	tasks(s, sa);
-	exchange(s, sa);
+	ik_snap_tasks(s, sa);
+	ik_snap_exchange(s, sa);
+	ik_snap_peers_followup(s, sa);
 }
 
 static void sa_save(struct ik_snap *s, struct ik_sa *sa)
@@ -537,7 +377,7 @@ static void conn_fields(struct ik_snap *s, struct ik_conn *conn)
 	ik_snap_bool(s, &conn->acquired);
 	ik_snap_bool(s, &conn->asks_old);
 	ik_snap_uint(s, &conn->failures);
-	timer(s, conn->e, &conn->retry);
+	ik_snap_timer(s, conn->e, &conn->retry);
 	ik_snap_count(s, &n, IKE_MAX_CHILDREN);
 	ik_snap_must(s, n == conn->config->c.n_children);
 	for (size_t i = 0; i < n && ik_snap_ok(s); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What snapshot*.c call of each other. snapshot.c: the whole; snapshot_sa.c: IKE SAs with their keys, requests and Child SAs;
- * snapshot_check.c: what of a snapshot cannot be, and what configuration and kernel make of the rest; snapshot_codec.c: values.
+ * What snapshot*.c call of each other. snapshot.c: the whole; snapshot_sa.c: IKE SAs with their keys and Child SAs; snapshot_request.c: what is
+ * under way in them; snapshot_check.c: what of a snapshot cannot be, and what configuration and kernel make of the rest; snapshot_codec.c: values.
  */
 #pragma once
 
@@ -31,6 +31,15 @@ void ik_snap_conn_undo(struct ik_conn *conn);
 /* Does an SA outlive its engine? */
 bool ik_snap_sa_lasts(const struct ik_sa *sa);
 
+/* ------------------------------------------------------------------ snapshot_request.c */
+
+void ik_snap_timer(struct ik_snap *s, struct ike_engine *e, struct ik_timer *t);
+void ik_snap_suite(struct ik_snap *s, struct ike_suite *v);
+void ik_snap_packets(struct ik_snap *s, struct ike_packets *p);
+void ik_snap_tasks(struct ik_snap *s, struct ik_sa *sa);
+void ik_snap_exchange(struct ik_snap *s, struct ik_sa *sa);
+void ik_snap_peers_followup(struct ik_snap *s, struct ik_sa *sa);
+
 /* ------------------------------------------------------------------ snapshot_check.c */
 
 /* Everything of a configuration that its SAs were made under, but for addresses that names and routes lead to. 0 or -ENOMEM. */
@@ -45,6 +54,8 @@ bool ik_suite_is_sound(const struct ike_suite *suite, uint8_t protocol);
 /* Can it have been that our engine sent this? exchange: 0 for any. */
 bool ik_packets_are_sound(const struct ik_sa *sa, const struct ike_packets *packets, bool response,
 			  uint8_t exchange, uint32_t id);
+/* Is the peer still to complete what waits for it there? What was to be made has to be as ik_followup_await() left it. */
+bool ik_followup_is_sound(const struct ik_conn *conn, const struct ik_sa *sa);
 /*
  * Do the parts of a restored connection fit together? NULL, or what does not: constant text.
  */

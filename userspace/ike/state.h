@@ -189,6 +189,7 @@ struct ik_child {
 	bool busy;	/* a task to rekey or to delete it is queued or active */
 	bool on_use;	/* it may be waiting for the peer to use it first */
 	bool standby;	/* nor is it used then: it is to be deleted */
+	bool overtaken; /* another one was told to send while the kernel was taking it up */
 	bool unproven;	/* the peer asked for it, and has not shown yet that it has our answer */
 	bool late; /* it lost, and the peer may have made it last; of use until it is installed, which a snapshot waits for */
 	bool doomed;  /* to be deleted as soon as that can be said */
@@ -729,6 +730,8 @@ struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
 /* One that carries traffic beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
 struct ik_child *ik_child_twin(const struct ik_child *child);
+/* Is there one, or is the kernel taking one up that sends at once? */
+bool ik_child_has_sender(const struct ik_child *child);
 bool ik_child_same_selectors(const struct ik_child *a, const struct ik_child *b);
 bool ik_child_has_twin_up(const struct ik_child *child);
 /* Has another one its place: with its selectors, made to replace it, or of its child in another IKE SA? */
