@@ -155,6 +155,43 @@ static void test_one_in_use_is_not_asked_for_any_more(void **state)
 	sim_free(s);
 }
 
+/*
+ * Nothing else can be beside what is in use: the peer hears that it cannot be now, and is asked to rekey that, by which it says what it wants. If it has the
+ * same as before that stays, without a gap; if it takes less the old one ends. That something is left out is told once for all its attempts.
+ */
+static void test_less_of_what_is_in_use(void **state)
+{
+	(void)state;
+	for (unsigned takes_less = 0; takes_less < 2; takes_less++) {
+		struct ike_child_config *has;
+		struct ike_ts ts[40], remote;
+		const struct ike_ts *was;
+		struct sim_node *a, *b;
+		struct sim *s;
+
+		networks(ts, 40);
+		s = begin(4 + takes_less, ts, 40, &a, &b);
+		remote = only_child(a)->ts[MOST];
+		has = &ik_conn_find(a->engine, 1)->config->c.children[0];
+		was = has->local_ts;
+		has->local_ts = ts + takes_less;
+		has->n_local_ts = 40 - takes_less;
+		assert_int_equal(sim_reports(b, "child-narrowed"), 1);
+		rekey_with(a, ts + 1, 39, &remote, 1);
+		assert_in_use(b, ts + takes_less, MOST);
+		assert_in_range(sim_reports(b, "child-install-failed"), 1, 4);
+		assert_int_equal(sim_count(b, 1).children_up, 1);
+		assert_int_equal(sim_reports(b, "child-rekeyed"), 1 - takes_less);
+		if (!takes_less) {
+			assert_int_equal(sim_reports(b, "child-narrowed"), 2);
+			sim_assert_no_gaps(s);
+		}
+		sim_assert_rest(s);
+		has->local_ts = was;
+		sim_free(s);
+	}
+}
+
 /* The same, or more, in another order, in a new IKE SA: they are in the tunnel that there is. */
 static void test_in_use_under_the_old_ike_sa(void **state)
 {
@@ -195,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_what_a_peer_has_come_to_ask_for),
 		cmocka_unit_test(test_the_other_side_has_more_than_before),
 		cmocka_unit_test(test_one_in_use_is_not_asked_for_any_more),
+		cmocka_unit_test(test_less_of_what_is_in_use),
 		cmocka_unit_test(test_in_use_under_the_old_ike_sa),
 	};
 

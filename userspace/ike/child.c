@@ -363,6 +363,9 @@ static void install_failed(struct ik_child *child, int error, const char *text)
 		/* Ours may have waited for it. */
 		if (old)
 			ik_child_settle(old);
+		/* It is in the way of what the peer asks for: what the peer takes of it says whether it is to go. */
+		if (old && in_way && !ik_child_same_selectors(child, old))
+			ik_child_rekey_within(old, 2 * IK_SECOND);
 		return;
 	}
 	/* What is beside it may stay there for good. */
