@@ -364,6 +364,23 @@ static void pieces_within_others_are_left_out(void **state)
 			"10.0.0.0/8");
 }
 
+static void check_preferred(const char *of, const char *what, const char *expected)
+{
+	struct ike_ts_list l = list(of), first = list(what);
+
+	ike_ts_list_prefer(&l, first.ts, first.n);
+	assert_string_equal(text_of(&l), expected);
+}
+
+static void what_is_preferred_comes_first(void **state)
+{
+	(void)state;
+	check_preferred("10.1.0.0/16, 10.2.0.0/16, 10.3.0.0/16", "10.3.1.0/24, 10.0.0.0/15",
+			"10.1.0.0/16, 10.3.0.0/16, 10.2.0.0/16");
+	check_preferred("10.1.0.0/16, 10.2.0.0/16", "2001:db8::/32", "10.1.0.0/16, 10.2.0.0/16");
+	check_preferred("10.1.0.0/16, 10.2.0.0/16", "", "10.1.0.0/16, 10.2.0.0/16");
+}
+
 static void the_answer_never_outgrows_a_list(void **state)
 {
 	struct ike_ts_list offer = {0}, policy = {0}, out;
@@ -459,6 +476,7 @@ int main(void)
 		cmocka_unit_test(an_empty_side_narrows_to_nothing),
 		cmocka_unit_test(the_selector_of_the_packet_is_in_the_answer),
 		cmocka_unit_test(pieces_within_others_are_left_out),
+		cmocka_unit_test(what_is_preferred_comes_first),
 		cmocka_unit_test(the_answer_never_outgrows_a_list),
 		cmocka_unit_test(a_packet_is_in_the_answer_if_and_only_if_both_allow_it),
 	};

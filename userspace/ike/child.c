@@ -109,9 +109,21 @@ static bool is_better(const struct ik_child *child, const struct ik_child *best)
 	return child->number > best->number;
 }
 
-/* twin_of: with the selectors of that one; NULL: with any. */
+struct bounds {
+	const struct ike_ts_list *local, *remote;
+};
+
+static bool is_within(const struct ik_child *child, const struct bounds *in)
+{
+	return ike_ts_list_contains(in->local->ts, in->local->n, child->ts, child->n_local) &&
+	       ike_ts_list_contains(in->remote->ts, in->remote->n, child->ts + child->n_local,
+				    child->n_remote);
+}
+
+/* twin_of: with the selectors of that one; in: with selectors within these; NULL: with any. */
 static struct ik_child *find_other(const struct ik_conn *conn, uint32_t index,
-				   const struct ik_child * not, const struct ik_child *twin_of)
+				   const struct ik_child * not, const struct ik_child *twin_of,
+				   const struct bounds *in)
 {
 	struct ik_child *best = NULL;
 
@@ -126,7 +138,7 @@ static struct ik_child *find_other(const struct ik_conn *conn, uint32_t index,
 
 			if (child != not &&child->index == index && carries(child) &&
 			    (!twin_of || ik_child_same_selectors(child, twin_of)) &&
-			    (!best || is_better(child, best)))
+			    (!in || is_within(child, in)) && (!best || is_better(child, best)))
 				best = child;
 		}
 	}
@@ -136,12 +148,18 @@ static struct ik_child *find_other(const struct ik_conn *conn, uint32_t index,
 struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 			     const struct ik_child * not )
 {
-	return find_other(conn, index, not, NULL);
+	return find_other(conn, index, not, NULL, NULL);
+}
+
+struct ik_child *ik_child_within(const struct ik_conn *conn, uint32_t index,
+				 const struct ike_ts_list *local, const struct ike_ts_list *remote)
+{
+	return find_other(conn, index, NULL, NULL, &(struct bounds){local, remote});
 }
 
 struct ik_child *ik_child_twin(const struct ik_child *child)
 {
-	return find_other(child->conn, child->index, child, child);
+	return find_other(child->conn, child->index, child, child, NULL);
 }
 
 /* The kernel is taking it up, and sends on it then. */
@@ -407,6 +425,9 @@ static void install_failed(struct ik_child *child, int error, const char *text)
 		/* Ours may have waited for it. */
 		if (old)
 			ik_child_settle(old);
+		/* It is in the way of what the peer asks for: what the peer takes of it says whether it is to go. */
+		if (old && in_way && !ik_child_same_selectors(child, old))
+			ik_child_rekey_within(old, 2 * IK_SECOND);
 		return;
 	}
 	/* What is beside it may stay there for good. */

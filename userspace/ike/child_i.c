@@ -221,6 +221,7 @@ int ik_child_request(struct ik_sa *sa, const struct ik_task *task)
 		goto failed;
 	if (old) {
 		child->replaces = old->number;
+		child->left_out = old->left_out;
 		if (ik_child_set_ts(child, old->ts, old->n_local, old->ts + old->n_local,
 				    old->n_remote) < 0)
 			goto failed;

@@ -127,44 +127,81 @@ static void keep(struct ike_ts_list *all, const struct ike_ts *ts, size_t n)
 	all->n = n;
 }
 
-/*
- * Those that a tunnel has no room for are left out: the first ones, with the packet's among them, stay (section 2.9), and when it is rekeyed those that are in use, whatever
- * their order is (2.9.2). Whether there were any.
- */
-static bool cut(struct ik_sa *sa, int index, const struct ik_child *old, struct ike_ts_list *local,
-		struct ike_ts_list *remote)
+/* A digest of those of all that are not within what is kept, whatever their order is (FNV-1a, added up). */
+static uint64_t left_out(const struct ike_ts_list *all, const struct ike_ts_list *kept)
 {
-	const size_t n_local = local->n, n_remote = remote->n;
+	uint64_t sum = 0;
 
-	if (n_local <= IKE_MAX_CHILD_TS && n_remote <= IKE_MAX_CHILD_TS)
-		return false;
-	if (old && old->index == (uint32_t)index && within(old->ts, old->n_local, local) &&
+	for (size_t i = 0; i < all->n; i++) {
+		const uint8_t *p = (const uint8_t *)&all->ts[i];
+		uint64_t h = 0xcbf29ce484222325;
+
+		if (ike_ts_list_contains(kept->ts, kept->n, &all->ts[i], 1))
+			continue;
+		for (size_t k = 0; k < sizeof(all->ts[i]); k++)
+			h = (h ^ p[k]) * 0x100000001b3;
+		sum += h;
+	}
+	return sum;
+}
+
+/*
+ * Those that a tunnel has no room for are left out. What is in use and still asked for stays (section 2.9.2): if that is all of it nothing else comes in, as
+ * the kernel takes no other set of selectors beside one that has a pair of them. Else the first ones stay, with the packet's among them (2.9). What is in use is
+ * old, or, in a new IKE SA, what the one before has. Returns what is left out, see ik_child.left_out.
+ */
+static uint64_t cut(struct ik_sa *sa, int index, struct ik_child *old, struct ike_ts_list *local,
+		    struct ike_ts_list *remote)
+{
+	const struct ike_ts_list all_local = *local, all_remote = *remote;
+	char kept_local[IKE_TS_LIST_TEXT], kept_remote[IKE_TS_LIST_TEXT];
+	bool stays = false;
+	uint64_t left;
+
+	if (local->n <= IKE_MAX_CHILD_TS && remote->n <= IKE_MAX_CHILD_TS)
+		return 0;
+	if (!old || old->index != (uint32_t)index)
+		old = ik_child_within(sa->conn, (uint32_t)index, local, remote);
+	if (!old)
+		old = ik_child_of(sa->conn, (uint32_t)index, NULL);
+	if (old && within(old->ts, old->n_local, local) &&
 	    within(old->ts + old->n_local, old->n_remote, remote)) {
+		stays = true;
 		keep(local, old->ts, old->n_local);
 		keep(remote, old->ts + old->n_local, old->n_remote);
-		return true;
+	} else if (old) {
+		ike_ts_list_prefer(local, old->ts, old->n_local);
+		ike_ts_list_prefer(remote, old->ts + old->n_local, old->n_remote);
 	}
-	local->n = MIN(n_local, (size_t)IKE_MAX_CHILD_TS);
-	remote->n = MIN(n_remote, (size_t)IKE_MAX_CHILD_TS);
-	/* A peer that asks for all of them again when it rekeys is answered as before. */
-	if (!old)
-		ik_report(
-			sa->e, sa->conn, &sa->remote, IKE_NOTICE, "child-narrowed",
-			"have the peer ask for fewer networks, or in several Child SAs",
-			"the peer asks for %zu local and %zu remote networks in Child SA %s: the first %d a side go through it, the others do not",
-			n_local, n_remote, sa->conn->config->c.children[index].name,
-			IKE_MAX_CHILD_TS);
-	return true;
+	local->n = MIN(local->n, (size_t)IKE_MAX_CHILD_TS);
+	remote->n = MIN(remote->n, (size_t)IKE_MAX_CHILD_TS);
+	left = left_out(&all_local, local) + 3 * left_out(&all_remote, remote);
+	/* A peer that asks for the same again is answered as before, also if what it asked for cannot be installed now. */
+	if (old && old->left_out == left)
+		return left;
+	if (old)
+		old->left_out = left;
+	ik_report(
+		sa->e, sa->conn, &sa->remote, IKE_NOTICE, "child-narrowed",
+		stays ? "have the peer ask for the others in another Child SA, or end this one: beside what is in use the kernel takes no more of it"
+		      : "have the peer ask for fewer networks, or in several Child SAs",
+		"the peer asks for %zu local and %zu remote networks in Child SA %s, which has room for %d a side: %s === %s go through it, the others do not",
+		all_local.n, all_remote.n, sa->conn->config->c.children[index].name,
+		IKE_MAX_CHILD_TS,
+		ike_ts_list_format(local->ts, local->n, kept_local, sizeof(kept_local)),
+		ike_ts_list_format(remote->ts, remote->n, kept_remote, sizeof(kept_remote)));
+	return left;
 }
 
 int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ike_ke_use ke_use,
-		    uint16_t sent_ke, const struct ik_child *old, struct ike_choice *ret_choice,
+		    uint16_t sent_ke, struct ik_child *old, struct ike_choice *ret_choice,
 		    bool *ret_narrowed, struct ik_child **ret, struct ike_fault *fault)
 {
 	const struct ike_connection_config *c = &sa->conn->config->c;
 	struct ike_ts_list tsi, tsr, local, remote;
 	struct ike_sa_payload offer;
 	struct ik_child *child;
+	uint64_t left;
 	int index;
 
 	if (!content->sa.data || !content->tsi.data || !content->tsr.data ||
@@ -193,7 +230,8 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 		return fault_set(fault, IKE_N_TS_UNACCEPTABLE, "no common traffic selectors",
 				 -ENOENT);
 	}
-	if (cut(sa, index, old, &local, &remote))
+	left = cut(sa, index, old, &local, &remote);
+	if (left)
 		*ret_narrowed = true;
 	/* Ours to refuse: whoever installs it would take it for an attack. */
 	if (!ike_ts_list_installable(local.ts, local.n, IKE_MAX_CHILD_TS) ||
@@ -211,6 +249,7 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 		return fault_set(fault, IKE_N_TEMPORARY_FAILURE, "out of memory", -ENOMEM);
 	}
 	child->ours = false;
+	child->left_out = left;
 	child->suite = ret_choice->suite;
 	child->spi_out = ike_load_u32(ret_choice->spi.data);
 	child->binding = sa->binding;

@@ -204,6 +204,8 @@ struct ik_child {
 	uint64_t add_request;
 	uint64_t replaces;
 	uint64_t part; /* number of the lost one that it is to be, see ik_part; 0: none */
+	/* Digest of what a tunnel had no room for when the peer last asked: that was told. 0: nothing, as after a restart, when it is told once more. */
+	uint64_t left_out;
 	/* While it is being rekeyed, by either side (sections 2.8.1 and 2.25.1): numbers; 0: none. */
 	uint64_t own_new, peer_new;
 	uint8_t low_nonce[IK_LOW_NONCE]; /* the lower nonce of the exchange that made it */
@@ -726,6 +728,9 @@ void ik_child_close(struct ik_child *child);
 /* An installed Child SA of the connection and index, other than not, that can carry traffic; NULL. */
 struct ik_child *ik_child_of(const struct ik_conn *conn, uint32_t index,
 			     const struct ik_child * not );
+/* Of those the best whose selectors are all within these. */
+struct ik_child *ik_child_within(const struct ik_conn *conn, uint32_t index,
+				 const struct ike_ts_list *local, const struct ike_ts_list *remote);
 /* The same, within one IKE SA and whatever its state, if it is there for traffic. */
 struct ik_child *ik_child_in(const struct ik_sa *sa, uint32_t index);
 /* One that carries traffic beside a Child SA of a connection, with its selectors: whoever installs them has both in one tunnel. */
@@ -799,7 +804,7 @@ bool ik_child_single_pair(const struct ik_child *child, const struct ike_content
 void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *content);
 /* Picks child, suite and selectors: 0 and a child, or a notification for the peer after a report. */
 int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ike_ke_use ke_use,
-		    uint16_t sent_ke, const struct ik_child *old, struct ike_choice *ret_choice,
+		    uint16_t sent_ke, struct ik_child *old, struct ike_choice *ret_choice,
 		    bool *ret_narrowed, struct ik_child **ret, struct ike_fault *fault);
 /* Adds what answers: SA, TSi, TSr. */
 void ik_child_build_chosen(struct ik_child *child, const struct ike_choice *choice, bool narrowed,

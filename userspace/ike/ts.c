@@ -251,13 +251,36 @@ static void add_piece(struct ike_ts_list *list, const struct ike_ts *piece)
 		list->ts[list->n++] = *piece;
 }
 
+static bool meets_one(const struct ike_ts *a, const struct ike_ts *ts, size_t n)
+{
+	struct ike_ts common;
+
+	for (size_t i = 0; i < n; i++)
+		if (ike_ts_intersect(a, &ts[i], &common))
+			return true;
+	return false;
+}
+
+void ike_ts_list_prefer(struct ike_ts_list *list, const struct ike_ts *ts, size_t n)
+{
+	struct ike_ts_list others = {};
+	size_t first = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (meets_one(&list->ts[i], ts, n))
+			list->ts[first++] = list->ts[i];
+		else
+			others.ts[others.n++] = list->ts[i];
+	}
+	memcpy(list->ts + first, others.ts, others.n * sizeof(*others.ts));
+}
+
 enum ike_narrowing ike_ts_narrow(const struct ike_ts *offer, size_t n_offer,
 				 const struct ike_ts *policy, size_t n_policy,
 				 struct ike_ts_list *ret)
 {
 	struct ike_ts_list result = {0};
 	struct ike_ts piece;
-	size_t front = 0;
 
 	for (size_t i = 0; i < n_offer; i++)
 		for (size_t j = 0; j < n_policy; j++)
@@ -266,14 +289,8 @@ enum ike_narrowing ike_ts_narrow(const struct ike_ts *offer, size_t n_offer,
 	if (result.n == 0)
 		return IKE_NARROW_NOTHING;
 
-	/* Those that meet the offer's first selector go first, otherwise in the order found. */
-	ret->n = result.n;
-	for (size_t i = 0; i < result.n; i++)
-		if (ike_ts_intersect(&result.ts[i], &offer[0], &piece))
-			ret->ts[front++] = result.ts[i];
-	for (size_t i = 0; i < result.n; i++)
-		if (!ike_ts_intersect(&result.ts[i], &offer[0], &piece))
-			ret->ts[front++] = result.ts[i];
+	ike_ts_list_prefer(&result, offer, 1);
+	*ret = result;
 	return ike_ts_list_contains(ret->ts, ret->n, offer, n_offer) ? IKE_NARROW_ALL
 								     : IKE_NARROW_PART;
 }

@@ -53,6 +53,9 @@ bool ike_ts_contains(const struct ike_ts *outer, const struct ike_ts *inner);
 bool ike_ts_list_contains(const struct ike_ts *outer, size_t n_outer, const struct ike_ts *inner,
 			  size_t n_inner);
 
+/* Those that have something in common with one of these come first, otherwise in the order they are in. */
+void ike_ts_list_prefer(struct ike_ts_list *list, const struct ike_ts *ts, size_t n);
+
 /*
  * Can a tunnel have these? Not more than max of them, nor one with OPAQUE ports, which no packet that shows its ports has
  * (section 3.13.1).

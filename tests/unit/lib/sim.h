@@ -54,7 +54,7 @@ struct sim_sa {
 	bool on_use;	/* outbound waits for the peer to use it */
 	uint64_t place; /* in the order in which they were added */
 	uint64_t replaces;
-	struct ike_ts local_ts[4], remote_ts[4];
+	struct ike_ts local_ts[IKE_MAX_CHILD_TS], remote_ts[IKE_MAX_CHILD_TS];
 	size_t n_local_ts, n_remote_ts;
 	ike_time added;
 	uint64_t packets, soft_packets; /* limits; 0: none */

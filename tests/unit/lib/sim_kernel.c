@@ -360,8 +360,9 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->soft_packets = o->soft_packets;
 	limit_later(n, sa, false, o->soft_lifetime * SIM_S);
 	limit_later(n, sa, true, o->lifetime * SIM_S);
-	sa->n_local_ts = o->n_local_ts < 4 ? o->n_local_ts : 4;
-	sa->n_remote_ts = o->n_remote_ts < 4 ? o->n_remote_ts : 4;
+	assert_true(o->n_local_ts <= IKE_MAX_CHILD_TS && o->n_remote_ts <= IKE_MAX_CHILD_TS);
+	sa->n_local_ts = o->n_local_ts;
+	sa->n_remote_ts = o->n_remote_ts;
 	memcpy(sa->local_ts, o->local_ts, sa->n_local_ts * sizeof(*sa->local_ts));
 	memcpy(sa->remote_ts, o->remote_ts, sa->n_remote_ts * sizeof(*sa->remote_ts));
 	sa->next = n->sad;
