@@ -10,6 +10,7 @@
 #include "ike/state.h"
 #include "lib/sim_open.h"
 #include "lib/sim_private.h"
+#include "lib/sim_restart.h"
 
 struct pair {
 	struct sim *s;
@@ -483,6 +484,126 @@ static void test_what_is_deleted_late_does_not_bring_back_what_goes_next(void **
 	sim_free(p.s);
 }
 
+static struct {
+	const struct sim_node *a;
+	struct sim_packet delete;
+} held;
+
+/* The first DELETE of a Child SA that a asks for, until it is let go. */
+static enum sim_verdict hold(struct sim *s, struct sim_packet *p)
+{
+	static struct sim_opened o;
+
+	if (!sim_open(s, p, &o) || o.from != held.a || ike_header_is_response(&o.msg.header) ||
+	    !o.content.n_deletes || o.content.deletes[0].protocol != IKE_PROTOCOL_ESP)
+		return SIM_PASS;
+	if (!held.delete.data) {
+		held.delete = *p;
+		held.delete.data = ik_memdup(p->data, p->size);
+		assert_non_null(held.delete.data);
+	}
+	return SIM_DROP;
+}
+
+static const struct ik_child *being_installed(const struct sim_node *n)
+{
+	const struct ik_child *child = ik_child_find(n->engine, n->sad->child);
+
+	return child && child->state == IK_CHILD_INSTALLING ? child : NULL;
+}
+
+/*
+ * The peer deletes the last but one as the last one is made anew: until that is there the last one sends, though it was the new one's turn already. With the
+ * kernel's answer it is again, also if that comes to the next engine.
+ */
+static void another_one_ends(uint64_t seed, bool handed_over)
+{
+	struct sim *s = sim_new(seed);
+	const struct ik_child *made;
+	struct sim_flow *flow;
+	struct sim_node *a, *b;
+	uint64_t number;
+
+	sim_pair(s, &a, &b);
+	s->delay_min = s->delay_max = 50 * SIM_MS;
+	s->traffic = 100 * SIM_MS;
+	sim_connect(s, a, b);
+	sim_run(s, 10 * SIM_S);
+	flow = &b->conns[0].flows[0];
+	held.a = a;
+	s->tap = hold;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, false, true), 0);
+	sim_run(s, 900 * SIM_MS);
+	assert_non_null(held.delete.data);
+	s->answer_max = SIM_S;
+	assert_int_equal(ike_rekey(b->engine, s->now, 1, false, true), 0);
+	while (!(made = being_installed(b)))
+		sim_run(s, SIM_MS);
+	number = made->number;
+	assert_true(made->ours);
+	assert_ptr_equal(flow->active, b->sad);
+	s->delay_min = s->delay_max = 0;
+	sim_repeat(s, &held.delete, 0);
+	sim_run(s, SIM_MS);
+	free(held.delete.data);
+	held.delete.data = NULL;
+	assert_ptr_equal(being_installed(b), made);
+	if (handed_over)
+		sim_hand_over(b);
+	s->delay_min = s->delay_max = 50 * SIM_MS;
+	s->answer_max = 5 * SIM_MS;
+	while (being_installed(b))
+		sim_run(s, SIM_MS);
+	assert_true(flow->active && flow->active->child == number);
+	s->tap = keep_back;
+	kept_back.a = b;
+	kept_back.what = ANSWERED_BY_B;
+	sim_run(s, 11 * SIM_S);
+	assert_true(flow->active && flow->active->child == number);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
+static void test_another_one_ends_while_one_is_installed(void **state)
+{
+	(void)state;
+	another_one_ends(602, false);
+	another_one_ends(603, true);
+}
+
+/* The peer does not delete what it rekeyed, so we do: what it made is used from then on, though it has not used that yet. */
+static void test_who_deletes_sends_on_another_one(void **state)
+{
+	struct sim *s = sim_new(604);
+	const struct sim_flow *flow;
+	struct sim_node *a, *b;
+	uint64_t old;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	sim_connect(s, a, b);
+	flow = &b->conns[0].flows[0];
+	old = flow->active->child;
+	s->tap = keep_back;
+	kept_back.a = a;
+	kept_back.what = ASKED_BY_A | ASKED_BY_B;
+	assert_int_equal(ike_rekey(a->engine, s->now, 1, true, true), 0);
+	sim_run(s, 25 * SIM_S);
+	assert_int_equal(sim_reports(b, "ike-rekeyed"), 1);
+	assert_int_equal(ik_child_find(b->engine, old)->state, IK_CHILD_REKEYED);
+	assert_true(b->sad->on_use && flow->active && flow->active->child == old);
+	sim_run(s, 10 * SIM_S);
+	assert_int_equal(ik_child_find(b->engine, old)->state, IK_CHILD_DELETING);
+	assert_ptr_equal(flow->active, b->sad);
+	s->tap = NULL;
+	sim_run(s, 60 * SIM_S);
+	sim_assert_rest(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -498,6 +619,8 @@ int main(void)
 		cmocka_unit_test(test_reauthentication_makes_before_it_breaks),
 		cmocka_unit_test(test_of_two_that_wait_the_peer_has_one),
 		cmocka_unit_test(test_what_was_rekeyed_unused_is_not_sent_on),
+		cmocka_unit_test(test_another_one_ends_while_one_is_installed),
+		cmocka_unit_test(test_who_deletes_sends_on_another_one),
 		cmocka_unit_test(test_a_hasty_peer_loses_nothing),
 		cmocka_unit_test(test_what_does_not_come_is_not_expected),
 		cmocka_unit_test(test_what_is_deleted_late_does_not_bring_back_what_goes_next),

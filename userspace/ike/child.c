@@ -621,6 +621,15 @@ void ik_child_bury(struct ike_engine *e)
 		ik_child_free(IK_ENTRY(e->dead_children.next, struct ik_child, in_dead));
 }
 
+/* The peer may end it with our request, and the answer get here later than the peer goes on receiving: what it has for sure sends from now on. */
+static void leave_to_another(const struct ik_child *child)
+{
+	struct ik_child *next = child->installed && child->conn ? sends_next(child) : NULL;
+
+	if (next && next->state == IK_CHILD_UP && !is_doubtful(next))
+		ik_child_activate(next);
+}
+
 void ik_child_close(struct ik_child *child)
 {
 	switch (child->state) {
@@ -640,6 +649,7 @@ void ik_child_close(struct ik_child *child)
 		_fallthrough_;
 	case IK_CHILD_UP:
 	case IK_CHILD_REKEYED:
+		leave_to_another(child);
 		child->state = IK_CHILD_DELETING;
 		ik_timer_stop(child->e, &child->timer);
 		ik_task_queue(child->sa, IK_TASK_CHILD_DELETE, child->number, 0);
