@@ -248,7 +248,10 @@ struct binding *binding_find_kernel(struct gateway *g _unused_, uint32_t id _unu
 
 void conn_check_context(const struct conn *c, struct check_context *ret)
 {
-	*ret = (struct check_context){.connection = c->cfg, .gateway = &c->g->config->gateway};
+	*ret = (struct check_context){.connection = c->cfg,
+				      .gateway = &c->g->config->gateway,
+				      .resolved = c->resolved,
+				      .n_resolved = c->n_resolved};
 }
 
 bool conn_again(struct conn *c, unsigned int index)
@@ -438,6 +441,29 @@ static void what_a_connection_wants_stays(void **state)
 	assert_int_equal(kernel.certs[0].id, 21);
 }
 
+/* Its name is asked for only now, and may lead elsewhere by then: an SA was let in at this address. */
+static void a_tunnel_to_a_name_stays_wherever_the_name_leads(void **state)
+{
+	struct cg_addr elsewhere;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct world *w;
+
+		(void)crash(state);
+		w = *state;
+		w->connection.remote_kind = CG_REMOTE_NAME;
+		w->connection.mode = i % 2 ? CG_MODE_INITIATOR_ONLY : CG_MODE_DEFAULT;
+		address("203.0.113.9", &elsewhere);
+		w->conn.resolved = &elsewhere;
+		w->conn.n_resolved = i / 2;
+		adopt_all(&w->g);
+		assert_non_null(tunnel_find_kernel(&w->g, CONFIGURED));
+		assert_true(has_sa(11) && has_sa(12));
+		assert_int_equal(kernel.routes[0].ifindex, IFINDEX);
+		(void)end(state);
+	}
+}
+
 static void what_was_made_by_hand_is_nobodys_business(void **state)
 {
 	struct world *w = *state;
@@ -580,6 +606,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		AFTER_A_RESTART(what_no_connection_wants_goes_at_once),
 		AFTER_A_RESTART(what_a_connection_wants_stays),
+		cmocka_unit_test(a_tunnel_to_a_name_stays_wherever_the_name_leads),
 		AFTER_A_RESTART(what_was_made_by_hand_is_nobodys_business),
 		AFTER_A_RESTART(what_is_not_replaced_goes_after_ten_minutes),
 		AFTER_A_RESTART(what_was_replaced_goes_in_a_moment),

@@ -199,6 +199,11 @@ static bool still_fits(const struct conn *c, unsigned int index, const struct cg
 	char text[CHECK_TEXT];
 
 	conn_check_context(c, &ctx);
+	/* A name is asked for only now, and may lead elsewhere by then: an earlier process let an SA in there. */
+	if (c->cfg->remote_kind == CG_REMOTE_NAME) {
+		ctx.current[0] = t->remote.addr;
+		ctx.n_current = 1;
+	}
 	return t->ifindex == c->ifindex && t->mark == c->cfg->interface.mark &&
 	       selectors_within(t->local_ts, t->n_local_ts, child->local, child->n_local) &&
 	       selectors_within(t->remote_ts, t->n_remote_ts, child->remote, child->n_remote) &&
