@@ -286,6 +286,18 @@ static void a_device_that_is_down_leaves_it_to_the_next(void **state)
 }
 
 /* The kernel has one for each IPv4 address of the device. */
+static struct cgk_route address_of(struct world *w, size_t conn, struct cg_prefix *ret)
+{
+	struct cgk_route own = route_of("10.2.0.0/16", w->c[conn].ifindex);
+
+	assert_int_equal(cg_prefix_parse("10.2.0.1/16", ret), 0);
+	own.source = ret->addr;
+	w->cfg[conn].interface.addresses = ret;
+	w->cfg[conn].interface.n_addresses = 1;
+	kernel.fib[kernel.n++] = own;
+	return own;
+}
+
 static void an_addresss_own_route_is_as_good(void **state)
 {
 	struct cg_prefix address;
@@ -293,15 +305,55 @@ static void an_addresss_own_route_is_as_good(void **state)
 
 	(void)state;
 	init(&w, CG0, CG1, CG1);
-	assert_int_equal(cg_prefix_parse("10.2.0.1/16", &address), 0);
-	w.cfg[0].interface.addresses = &address;
-	w.cfg[0].interface.n_addresses = 1;
-	somebody_adds("10.2.0.0/16", CG0);
+	(void)address_of(&w, 0, &address);
 	routes_add(&w.c[0]);
 	assert_int_equal(told.taken, 0);
 	assert_int_equal(warnings(&w.c[0]), 0);
+	routes_tick(&w.g);
 	routes_remove(&w.c[0]);
 	assert_int_equal(way("10.2.0.0/16", 0), CG0);
+	assert_int_equal(kernel.n, 1);
+	done(&w);
+}
+
+/* Then ours is there, without a moment in which there is none: an address may go at any time. */
+static void when_the_address_goes_its_route_is_ours(void **state)
+{
+	struct cg_prefix address;
+	struct cgk_route own;
+	struct world w;
+
+	(void)state;
+	init(&w, CG0, CG1, CG1);
+	own = address_of(&w, 0, &address);
+	routes_add(&w.c[0]);
+	(void)cgk_route_del(NULL, &own);
+	assert_int_equal(way("10.2.0.0/16", 0), CG0);
+	assert_int_equal(kernel.empty, 0);
+	/* with the last of its addresses the device loses all its routes */
+	kernel.n = 0;
+	w.cfg[0].interface.n_addresses = 0;
+	routes_restore(&w.c[0]);
+	assert_int_equal(way("10.2.0.0/16", 0), CG0);
+	done(&w);
+	assert_int_equal(kernel.n, 0);
+}
+
+/* There no address has one. */
+static void in_another_table_it_is_somebody_elses(void **state)
+{
+	struct cg_prefix address;
+	struct cgk_route other = route_of("10.2.0.0/16", LAN);
+	struct world w;
+
+	(void)state;
+	init(&w, CG0, CG1, CG1);
+	(void)address_of(&w, 0, &address);
+	other.table = w.cfg[0].routes_table = 100;
+	kernel.fib[kernel.n++] = other;
+	routes_add(&w.c[0]);
+	assert_int_equal(warnings(&w.c[0]), 1);
+	assert_int_equal(kernel.n, 2);
 	done(&w);
 }
 
@@ -374,6 +426,8 @@ int main(void)
 		cmocka_unit_test(two_children_may_have_one),
 		cmocka_unit_test(a_device_that_is_down_leaves_it_to_the_next),
 		cmocka_unit_test(an_addresss_own_route_is_as_good),
+		cmocka_unit_test(when_the_address_goes_its_route_is_ours),
+		cmocka_unit_test(in_another_table_it_is_somebody_elses),
 		cmocka_unit_test(without_an_sa_they_stay_unless_they_are_not_kept),
 		cmocka_unit_test(a_process_that_ends_leaves_them),
 	};

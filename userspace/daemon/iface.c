@@ -41,10 +41,12 @@ static bool has_address(const struct cg_interface_config *i, const struct cg_pre
 	return false;
 }
 
-/* Takes addresses away that neither another connection of the device has nor, where it is given, what takes their place. */
-static void drop_addresses(const struct conn *c, const struct cg_interface_config *old,
+/* Takes addresses away that neither another connection of the device has nor, where it is given, what takes their place. Whether there were any. */
+static bool drop_addresses(const struct conn *c, const struct cg_interface_config *old,
 			   const struct cg_interface_config *next)
 {
+	bool any = false;
+
 	for (size_t n = 0; n < old->n_addresses; n++) {
 		const struct cg_prefix *p = &old->addresses[n];
 		bool stays = next && has_address(next, p);
@@ -55,9 +57,22 @@ static void drop_addresses(const struct conn *c, const struct cg_interface_confi
 			stays = o != c && o->ifindex == c->ifindex &&
 				has_address(&o->cfg->interface, p);
 		}
-		if (!stays)
-			(void)cgk_address_del(c->g->rt, c->ifindex, p);
+		if (stays)
+			continue;
+		(void)cgk_address_del(c->g->rt, c->ifindex, p);
+		any = true;
 	}
+	return any;
+}
+
+static int add_addresses(const struct conn *c)
+{
+	const struct cg_interface_config *i = &c->cfg->interface;
+	int r = 0;
+
+	for (size_t n = 0; n < i->n_addresses && r >= 0; n++)
+		r = cgk_address_add(c->g->rt, c->ifindex, &i->addresses[n]);
+	return r;
 }
 
 /* Devices that this daemon made are marked by who uses them: the last one that goes takes it along. */
@@ -110,13 +125,12 @@ int link_apply(struct conn *c, const struct cg_interface_config *old)
 	r = apply_mtu(c, link.mtu);
 	if (r < 0)
 		return complain(c, r, "the MTU cannot be set");
-	if (old)
-		drop_addresses(c, old, i);
-	for (size_t n = 0; n < i->n_addresses; n++) {
-		r = cgk_address_add(rt, c->ifindex, &i->addresses[n]);
-		if (r < 0)
-			return complain(c, r, "an address cannot be added");
-	}
+	/* The new ones first: with its last address a device loses its routes. An old one may take a new one of its network along. */
+	r = add_addresses(c);
+	if (old && drop_addresses(c, old, i))
+		r = add_addresses(c);
+	if (r < 0)
+		return complain(c, r, "an address cannot be added");
 	r = cgk_link_up(rt, c->ifindex);
 	return r < 0 ? complain(c, r, "cannot be brought up") : 0;
 }
@@ -140,7 +154,7 @@ void link_remove(struct conn *c)
 	} else {
 		if (!shared)
 			(void)cgk_link_set_mtu(c->g->rt, c->ifindex, before);
-		drop_addresses(c, i, NULL);
+		(void)drop_addresses(c, i, NULL);
 	}
 	c->ifindex = 0;
 	c->created_link = false;

@@ -267,22 +267,53 @@ static struct cgk_route through(const struct route *r, uint32_t ifindex)
 	return k;
 }
 
+static bool has_address_in(const struct conn *c, const struct cg_prefix *p)
+{
+	const struct cg_interface_config *i = &c->cfg->interface;
+
+	for (size_t n = 0; n < i->n_addresses; n++) {
+		struct cg_prefix network = i->addresses[n];
+
+		cg_prefix_mask(&network);
+		if (cg_prefix_equal(&network, p))
+			return true;
+	}
+	return false;
+}
+
+/* IPv4 has one of its own for each address of the device, to the same place: it is as good, as long as the address is there. */
+static bool is_connected(const struct route *r, uint32_t ifindex)
+{
+	const struct route_wish *w;
+
+	if (r->k.dst.addr.family != AF_INET || r->k.table != MAIN_TABLE || r->k.metric != 0)
+		return false;
+	TAILQ_FOREACH(w, &r->wishes, of_route)
+	{
+		if (w->conn->ifindex == ifindex && has_address_in(w->conn, &r->k.dst))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Adds it unless there is one. Whether that is just ours, left by an earlier process, tells whether it can be added behind what is there: never twice.
- * What is known to be another's is not tried again so.
+ * What is known to be another's is not tried again so. Behind one that an address of the device has it stays.
  */
 static int install(struct route *r, uint32_t ifindex, bool known)
 {
 	struct cgk_route k = through(r, ifindex);
 	int e = cgk_route_add(r->g->rt, &k);
+	bool stays = e == -EEXIST && is_connected(r, ifindex);
 
-	if (e == -EEXIST && !known) {
+	if (e == -EEXIST && (stays || !known)) {
 		e = cgk_route_add_behind(r->g->rt, &k);
-		if (e >= 0) {
+		if (e == -EEXIST)
+			e = 0;
+		else if (e >= 0 && !stays) {
 			(void)cgk_route_del(r->g->rt, &k);
 			e = -EEXIST;
-		} else if (e == -EEXIST)
-			e = 0;
+		}
 	}
 	if (e < 0)
 		failed(r, e);
@@ -458,31 +489,11 @@ static void follow_peer(struct conn *c)
 
 /* ---------------------------------------------------------------- connections */
 
-/* IPv4 has one of its own for each address of the device, to the same place: it is as good. */
-static bool is_connected(const struct conn *c, const struct cg_prefix *p)
-{
-	const struct cg_interface_config *i = &c->cfg->interface;
-
-	if (p->addr.family != AF_INET || c->cfg->routes_table != MAIN_TABLE ||
-	    c->cfg->routes_metric != 0)
-		return false;
-	for (size_t n = 0; n < i->n_addresses; n++) {
-		struct cg_prefix network = i->addresses[n];
-
-		cg_prefix_mask(&network);
-		if (cg_prefix_equal(&network, p))
-			return true;
-	}
-	return false;
-}
-
 static void wish(void *ctx, const struct cg_prefix *p)
 {
 	struct conn *c = ctx;
 	struct route_wish *w;
 
-	if (is_connected(c, p))
-		return;
 	w = calloc(1, sizeof(*w));
 	if (!w) {
 		(void)log_oom();
@@ -553,6 +564,17 @@ void routes_remove(struct conn *c)
 			look(r, NULL);
 		else if (!who_wants(r, r->k.ifindex))
 			hand_on(r);
+	}
+}
+
+void routes_restore(struct conn *c)
+{
+	const struct route_wish *w;
+
+	LIST_FOREACH(w, &c->routes, of_conn)
+	{
+		if (w->route)
+			look(w->route, NULL);
 	}
 }
 

@@ -44,6 +44,13 @@ static inline bool is_same_key(const struct cgk_route *a, const struct cgk_route
 	return cg_prefix_equal(&a->dst, &b->dst) && a->table == b->table && a->metric == b->metric;
 }
 
+/* One of an address has a source. */
+static inline bool is_same_route(const struct cgk_route *a, const struct cgk_route *b)
+{
+	return is_same_key(a, b) && a->ifindex == b->ifindex &&
+	       cg_addr_equal(&a->source, &b->source);
+}
+
 static inline const struct cgk_route *first_like(const struct cgk_route *r)
 {
 	for (size_t i = 0; i < kernel.n; i++) {
@@ -73,7 +80,7 @@ int cgk_route_add_behind(struct cgk_rt *rt _unused_, const struct cgk_route *r)
 	if (kernel.down || kernel.away == r->ifindex)
 		return -EIO;
 	for (size_t i = 0; i < kernel.n; i++) {
-		if (is_same_key(&kernel.fib[i], r) && kernel.fib[i].ifindex == r->ifindex)
+		if (is_same_route(&kernel.fib[i], r))
 			return -EEXIST;
 	}
 	assert_true(kernel.n < ARRAY_SIZE(kernel.fib));
@@ -87,7 +94,7 @@ int cgk_route_del(struct cgk_rt *rt _unused_, const struct cgk_route *r)
 
 	kernel.calls++;
 	for (size_t i = 0; i < kernel.n; i++) {
-		if (!is_same_key(&kernel.fib[i], r) || kernel.fib[i].ifindex != r->ifindex)
+		if (!is_same_route(&kernel.fib[i], r))
 			continue;
 		memmove(&kernel.fib[i], &kernel.fib[i + 1],
 			(--kernel.n - i) * sizeof(kernel.fib[0]));
