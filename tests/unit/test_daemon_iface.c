@@ -27,6 +27,7 @@ static struct device {
 	uint32_t mtu;
 	bool created;
 	struct cg_prefix addresses[ADDRESSES]; /* AF_UNSPEC: none */
+	bool up;
 	unsigned int bare; /* how often its last address went, and its routes with it */
 	struct cg_prefix routes[4];
 } devices[DEVICES];
@@ -80,8 +81,10 @@ int cgk_link_set_mtu(struct cgk_rt *rt _unused_, uint32_t ifindex, uint32_t mtu)
 	return 0;
 }
 
-int cgk_link_up(struct cgk_rt *rt _unused_, uint32_t ifindex _unused_)
+int cgk_link_up(struct cgk_rt *rt _unused_, uint32_t ifindex)
 {
+	assert_in_range(ifindex, 1, DEVICES);
+	devices[ifindex - 1].up = true;
 	return 0;
 }
 
@@ -112,6 +115,9 @@ int cgk_address_add(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct c
 	static const struct cg_prefix none;
 	struct cg_prefix *at = address(ifindex, p);
 
+	/* As where IPv6 is switched off. */
+	if (p->addr.family == AF_INET6)
+		return -EPERM;
 	if (!at)
 		at = address(ifindex, &none);
 	assert_non_null(at);
@@ -159,6 +165,8 @@ int cgk_route_add(struct cgk_rt *rt _unused_, const struct cgk_route *r)
 	static const struct cg_prefix none;
 	struct cg_prefix *at = route(r, &r->dst);
 
+	if (!devices[r->ifindex - 1].up)
+		return -EIO;
 	if (at)
 		return -EEXIST;
 	at = route(r, &none);
@@ -476,6 +484,26 @@ static void addresses_follow_one_another_without_a_gap(void **state _unused_)
 	world_free(w);
 }
 
+/* It is told, and no reason to have traffic leave in clear. */
+static void an_address_that_cannot_be_had_keeps_nothing_else_from_the_device(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, addresses: [\"fd00::1/64\", 10.0.0.1/24]}, start: on-traffic", NULL);
+	assert_true(has_first("cg0"));
+	assert_true(is_routed("cg0"));
+	assert_string_equal(w->g.conns[0]->last_error.code, "interface");
+	apply(w, NULL, "cg1");
+	/* A device that is there already */
+	apply(w, "cg0", NULL);
+	assert_false(is_routed("cg0"));
+	apply(w, "{name: cg0, addresses: [\"fd00::1/64\", 10.0.0.1/24]}, start: on-traffic", NULL);
+	assert_true(has_first("cg0"));
+	assert_true(is_routed("cg0"));
+	routes_remove(w->g.conns[0]);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +515,7 @@ int main(void)
 		cmocka_unit_test(an_address_stays_as_long_as_one_of_them_has_it),
 		cmocka_unit_test(one_of_ours_that_was_left_has_what_is_configured),
 		cmocka_unit_test(addresses_follow_one_another_without_a_gap),
+		cmocka_unit_test(an_address_that_cannot_be_had_keeps_nothing_else_from_the_device),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

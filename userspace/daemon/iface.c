@@ -41,12 +41,10 @@ static bool has_address(const struct cg_interface_config *i, const struct cg_pre
 	return false;
 }
 
-/* Takes addresses away that neither another connection of the device has nor, where it is given, what takes their place. Whether there were any. */
-static bool drop_addresses(const struct conn *c, const struct cg_interface_config *old,
+/* Takes addresses away that neither another connection of the device has nor, where it is given, what takes their place. */
+static void drop_addresses(const struct conn *c, const struct cg_interface_config *old,
 			   const struct cg_interface_config *next)
 {
-	bool any = false;
-
 	for (size_t n = 0; n < old->n_addresses; n++) {
 		const struct cg_prefix *p = &old->addresses[n];
 		bool stays = next && has_address(next, p);
@@ -57,22 +55,21 @@ static bool drop_addresses(const struct conn *c, const struct cg_interface_confi
 			stays = o != c && o->ifindex == c->ifindex &&
 				has_address(&o->cfg->interface, p);
 		}
-		if (stays)
-			continue;
-		(void)cgk_address_del(c->g->rt, c->ifindex, p);
-		any = true;
+		if (!stays)
+			(void)cgk_address_del(c->g->rt, c->ifindex, p);
 	}
-	return any;
 }
 
-static int add_addresses(const struct conn *c)
+static void add_addresses(struct conn *c, bool told)
 {
 	const struct cg_interface_config *i = &c->cfg->interface;
-	int r = 0;
 
-	for (size_t n = 0; n < i->n_addresses && r >= 0; n++)
-		r = cgk_address_add(c->g->rt, c->ifindex, &i->addresses[n]);
-	return r;
+	for (size_t n = 0; n < i->n_addresses; n++) {
+		int r = cgk_address_add(c->g->rt, c->ifindex, &i->addresses[n]);
+
+		if (r < 0 && told)
+			(void)complain(c, r, "an address cannot be added");
+	}
 }
 
 /* Devices that this daemon made are marked by who uses them: the last one that goes takes it along. */
@@ -124,13 +121,13 @@ int link_apply(struct conn *c, const struct cg_interface_config *old)
 	c->created_link |= link.created;
 	r = apply_mtu(c, link.mtu);
 	if (r < 0)
-		return complain(c, r, "the MTU cannot be set");
+		(void)complain(c, r, "the MTU cannot be set");
 	/* The new ones first: with its last address a device loses its routes. An old one may take a new one of its network along. */
-	r = add_addresses(c);
-	if (old && drop_addresses(c, old, i))
-		r = add_addresses(c);
-	if (r < 0)
-		return complain(c, r, "an address cannot be added");
+	if (old) {
+		add_addresses(c, /* told= */ false);
+		drop_addresses(c, old, i);
+	}
+	add_addresses(c, /* told= */ true);
 	r = cgk_link_up(rt, c->ifindex);
 	return r < 0 ? complain(c, r, "cannot be brought up") : 0;
 }
@@ -154,7 +151,7 @@ void link_remove(struct conn *c)
 	} else {
 		if (!shared)
 			(void)cgk_link_set_mtu(c->g->rt, c->ifindex, before);
-		(void)drop_addresses(c, i, NULL);
+		drop_addresses(c, i, NULL);
 	}
 	c->ifindex = 0;
 	c->created_link = false;
