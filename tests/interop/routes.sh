@@ -4,7 +4,8 @@
 # kernels: uml
 #
 # Routes that are wanted twice: by an administrator and a connection, by two connections on two interfaces or on one; routes that others
-# remove; what a process that was killed left of a configuration that was edited since; addresses that two connections of an interface have.
+# remove; what a process that was killed left of a configuration that was edited since; addresses that two connections of an interface have, and
+# that have routes of their own.
 # No peer is there: with start: on-traffic the routes come with the configuration.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/interop.sh
@@ -29,6 +30,7 @@ conf() {
 		connection south cg8 '10.1.0.0/16, fd00:1::/64' '10.3.0.0/16, 10.5.0.0/16, fd00:3::/64, fd00:5::/64' 'routes: {metric: 50}'
 		connection east "{name: cg9, addresses: [169.254.22.1/30, 169.254.23.1/30]}" 10.1.1.0/24 10.4.0.0/16
 		connection west "{name: cg9, addresses: [169.254.22.1/30, 169.254.24.1/30]}" 10.1.2.0/24 '10.4.0.0/16, 10.6.0.0/16'
+		connection near "{name: cg6, addresses: [10.99.0.1/24]}" 10.1.3.0/24 10.99.0.0/24
 	} | gate_conf hq
 }
 
@@ -72,7 +74,7 @@ logs() {
 	ip -n hq -6 route show | sed 's/^/# /'
 }
 
-ktap_begin 23
+ktap_begin 26
 topo_up && pki_roots && pki_cert hq hq rsa2048 && pki_cert branch branch p256 && insmod "$CERTGATE_KO" || exit 1
 gate_dir hq
 conf
@@ -111,6 +113,15 @@ t 'an address that one connection of two has no more stays' eval 'gate hq reload
 conf
 sed -i 's/169.254.22.1\/30, 169.254.2/169.254.2/' "$gate_root/hq/certgate.yaml"
 t 'one that neither has is gone' eval 'gate hq reload && ! has_address 169.254.22.1/30 && has_address 169.254.23.1/30' || { ip -n hq addr show cg9; logs; }
+conf
+t "where an address has a route of its own there is one for the day it goes" eval 'gate hq reload && ip -n hq route show 10.99.0.0/24 proto kernel | grep cg6 && ip -n hq route show 10.99.0.0/24 proto 199 | grep cg6 && gate_is hq near warnings "[]"' || logs
+sed -i 's,10.99.0.1/24,10.99.0.1/32,' "$gate_root/hq/certgate.yaml"
+ns hq ip monitor route >/run/passed &
+monitor=$!
+wait_for 10 monitor_hears || echo "# ip monitor hears nothing"
+t 'which it does with a reload, and there is no moment without' eval 'gate hq reload && leads 10.99.0.0/24 dev cg6 && wait_for 5 grep "^Deleted 10.99.0.0/24 dev cg6 proto kernel" /run/passed && ! grep "^Deleted 10.99.0.0/24 dev cg6 proto 199" /run/passed' || { ktap_log /run/passed; logs; }
+kill $monitor
+t 'and by hand' eval 'ip -n hq addr del 10.99.0.1/32 dev cg6 && wait_for 15 leads 10.99.0.0/24 dev cg6' || logs
 gate_kill hq
 conf
 sed -i '/name: west/,$d' "$gate_root/hq/certgate.yaml"

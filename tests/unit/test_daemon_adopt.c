@@ -40,6 +40,8 @@ static struct {
 	bool interrupted; /* the next deletion has to be repeated */
 	unsigned int changes_tunnels, changes_sas,
 		changes_certs; /* so many dumps see their table change after the first object */
+	int unreadable; /* so the next dumps that are to see a change fail; 0: they just have to be repeated */
+	unsigned int failing_routes;
 	unsigned int adopted, looked;
 	bool no_ike;
 	unsigned int asked; /* for what the tunnel that is left over carries */
@@ -57,12 +59,12 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 
 /* ---------------------------------------------------------------- the kernel: id 0 is deleted */
 
-static bool changed(unsigned int *changes)
+static int changed(unsigned int *changes)
 {
 	if (*changes == 0)
-		return false;
+		return 0;
 	(*changes)--;
-	return true;
+	return kernel.unreadable < 0 ? kernel.unreadable : -EINTR;
 }
 
 int cgk_tunnel_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_tunnel *t),
@@ -71,8 +73,8 @@ int cgk_tunnel_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cg
 	for (size_t i = 0; i < ARRAY_SIZE(kernel.tunnels); i++) {
 		int r = kernel.tunnels[i].id != 0 ? fn(ctx, &kernel.tunnels[i]) : 0;
 
-		if (r >= 0 && changed(&kernel.changes_tunnels))
-			r = -EINTR;
+		if (r >= 0)
+			r = changed(&kernel.changes_tunnels);
 		if (r < 0)
 			return r;
 	}
@@ -84,8 +86,8 @@ int cgk_sa_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_sa
 	for (size_t i = 0; i < ARRAY_SIZE(kernel.sas); i++) {
 		int r = kernel.sas[i].id != 0 ? fn(ctx, &kernel.sas[i]) : 0;
 
-		if (r >= 0 && changed(&kernel.changes_sas))
-			r = -EINTR;
+		if (r >= 0)
+			r = changed(&kernel.changes_sas);
 		if (r < 0)
 			return r;
 	}
@@ -97,8 +99,8 @@ int cgk_cert_dump(struct cgk *k _unused_, int (*fn)(void *ctx, const struct cgk_
 	for (size_t i = 0; i < ARRAY_SIZE(kernel.certs); i++) {
 		int r = kernel.certs[i].id != 0 ? fn(ctx, &kernel.certs[i]) : 0;
 
-		if (r >= 0 && changed(&kernel.changes_certs))
-			r = -EINTR;
+		if (r >= 0)
+			r = changed(&kernel.changes_certs);
 		if (r < 0)
 			return r;
 	}
@@ -151,9 +153,18 @@ const char *cgk_error(const struct cgk *k _unused_)
 	return "none";
 }
 
+const char *cgk_rt_error(const struct cgk_rt *rt _unused_)
+{
+	return "none";
+}
+
 int cgk_route_dump(struct cgk_rt *rt _unused_, int (*fn)(void *ctx, const struct cgk_route *r),
 		   void *ctx)
 {
+	if (kernel.failing_routes > 0) {
+		kernel.failing_routes--;
+		return -EIO;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(kernel.routes); i++) {
 		const struct cgk_route copy = kernel.routes[i];
 
@@ -248,7 +259,10 @@ struct binding *binding_find_kernel(struct gateway *g _unused_, uint32_t id _unu
 
 void conn_check_context(const struct conn *c, struct check_context *ret)
 {
-	*ret = (struct check_context){.connection = c->cfg, .gateway = &c->g->config->gateway};
+	*ret = (struct check_context){.connection = c->cfg,
+				      .gateway = &c->g->config->gateway,
+				      .resolved = c->resolved,
+				      .n_resolved = c->n_resolved};
 }
 
 bool conn_again(struct conn *c, unsigned int index)
@@ -438,6 +452,29 @@ static void what_a_connection_wants_stays(void **state)
 	assert_int_equal(kernel.certs[0].id, 21);
 }
 
+/* Its name is asked for only now, and may lead elsewhere by then: an SA was let in at this address. */
+static void a_tunnel_to_a_name_stays_wherever_the_name_leads(void **state)
+{
+	struct cg_addr elsewhere;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct world *w;
+
+		(void)crash(state);
+		w = *state;
+		w->connection.remote_kind = CG_REMOTE_NAME;
+		w->connection.mode = i % 2 ? CG_MODE_INITIATOR_ONLY : CG_MODE_DEFAULT;
+		address("203.0.113.9", &elsewhere);
+		w->conn.resolved = &elsewhere;
+		w->conn.n_resolved = i / 2;
+		adopt_all(&w->g);
+		assert_non_null(tunnel_find_kernel(&w->g, CONFIGURED));
+		assert_true(has_sa(11) && has_sa(12));
+		assert_int_equal(kernel.routes[0].ifindex, IFINDEX);
+		(void)end(state);
+	}
+}
+
 static void what_was_made_by_hand_is_nobodys_business(void **state)
 {
 	struct world *w = *state;
@@ -553,6 +590,37 @@ static void tables_that_change_while_they_are_read_are_read_again(void **state)
 	}
 }
 
+/* What was not read is not known to be nobody's: a route least of all. */
+static void tables_that_cannot_be_read_are_read_again(void **state)
+{
+	for (size_t i = 0; i < 4; i++) {
+		unsigned int *const failing[] = {&kernel.changes_tunnels, &kernel.changes_sas,
+						 &kernel.changes_certs, &kernel.failing_routes};
+		struct world *w;
+
+		(void)crash(state);
+		w = *state;
+		*failing[i] = 3;
+		kernel.unreadable = -ENOBUFS;
+		adopt_all(&w->g);
+		for (unsigned int n = 0; n < 2; n++) {
+			assert_int_equal(kernel.routes[0].ifindex, IFINDEX);
+			assert_int_equal(kernel.routes[1].ifindex, IFINDEX);
+			assert_int_equal(kernel.adopted, 0);
+			after(w, 1);
+		}
+		after(w, 1);
+		assert_non_null(tunnel_find_kernel(&w->g, CONFIGURED));
+		assert_int_equal(kernel.tunnels[1].id, 0);
+		assert_int_equal(leftovers(w), 3);
+		assert_int_equal(kernel.adopted, 1);
+		assert_int_equal(kernel.routes[0].ifindex, IFINDEX);
+		assert_int_equal(kernel.routes[1].ifindex, 0);
+		assert_int_equal(kernel.looked, 1);
+		(void)end(state);
+	}
+}
+
 static void a_deletion_that_was_interrupted_is_repeated(void **state)
 {
 	struct world *w = *state;
@@ -580,12 +648,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		AFTER_A_RESTART(what_no_connection_wants_goes_at_once),
 		AFTER_A_RESTART(what_a_connection_wants_stays),
+		cmocka_unit_test(a_tunnel_to_a_name_stays_wherever_the_name_leads),
 		AFTER_A_RESTART(what_was_made_by_hand_is_nobodys_business),
 		AFTER_A_RESTART(what_is_not_replaced_goes_after_ten_minutes),
 		AFTER_A_RESTART(what_was_replaced_goes_in_a_moment),
 		AFTER_A_RESTART(what_is_left_is_asked_for_until_it_is_replaced),
 		cmocka_unit_test_setup_teardown(
 			tables_that_change_while_they_are_read_are_read_again, crash, end),
+		cmocka_unit_test(tables_that_cannot_be_read_are_read_again),
 		AFTER_A_RESTART(a_deletion_that_was_interrupted_is_repeated),
 		AFTER_A_RESTART(a_stop_leaves_nothing),
 	};

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Devices of connections: what MTU and which addresses they have when configurations follow one another, with a kernel that is a few devices. */
+/*
+ * Devices of connections: what MTU and which addresses they have when configurations follow one another, and that routes stay; with a kernel that
+ * is a few devices.
+ */
 #include "lib/maintest.h"
 
 #include <net/if.h>
@@ -11,6 +14,7 @@
 #include "daemon/iface.h"
 #include "daemon/mtu_notes.h"
 #include "daemon/options.h"
+#include "daemon/routes.h"
 #include "kernel/link.h"
 #include "lib/configtest.h"
 
@@ -23,6 +27,9 @@ static struct device {
 	uint32_t mtu;
 	bool created;
 	struct cg_prefix addresses[ADDRESSES]; /* AF_UNSPEC: none */
+	bool up;
+	unsigned int bare; /* how often its last address went, and its routes with it */
+	struct cg_prefix routes[4];
 } devices[DEVICES];
 
 static struct device *device(const char *name)
@@ -74,8 +81,10 @@ int cgk_link_set_mtu(struct cgk_rt *rt _unused_, uint32_t ifindex, uint32_t mtu)
 	return 0;
 }
 
-int cgk_link_up(struct cgk_rt *rt _unused_, uint32_t ifindex _unused_)
+int cgk_link_up(struct cgk_rt *rt _unused_, uint32_t ifindex)
 {
+	assert_in_range(ifindex, 1, DEVICES);
+	devices[ifindex - 1].up = true;
 	return 0;
 }
 
@@ -106,6 +115,9 @@ int cgk_address_add(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct c
 	static const struct cg_prefix none;
 	struct cg_prefix *at = address(ifindex, p);
 
+	/* As where IPv6 is switched off. */
+	if (p->addr.family == AF_INET6)
+		return -EPERM;
 	if (!at)
 		at = address(ifindex, &none);
 	assert_non_null(at);
@@ -115,25 +127,65 @@ int cgk_address_add(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct c
 
 int cgk_address_del(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct cg_prefix *p)
 {
-	struct cg_prefix *at = address(ifindex, p);
+	static const struct cg_prefix none;
+	struct device *d = &devices[ifindex - 1];
+	struct cg_prefix *at = address(ifindex, p), network = *p, of;
+	bool any = false;
+
+	cg_prefix_mask(&network);
+	/* The first of a network takes the others along. */
+	for (; at && at < d->addresses + ADDRESSES; at++) {
+		of = *at;
+		cg_prefix_mask(&of);
+		if (cg_prefix_equal(&of, &network))
+			*at = none;
+	}
+	for (size_t i = 0; i < ADDRESSES; i++)
+		any |= !cg_prefix_equal(&d->addresses[i], &none);
+	if (any)
+		return 0;
+	d->bare++;
+	memset(d->routes, 0, sizeof(d->routes));
+	return 0;
+}
+
+static struct cg_prefix *route(const struct cgk_route *r, const struct cg_prefix *dst)
+{
+	struct device *d = &devices[r->ifindex - 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(d->routes); i++) {
+		if (cg_prefix_equal(&d->routes[i], dst))
+			return &d->routes[i];
+	}
+	return NULL;
+}
+
+int cgk_route_add(struct cgk_rt *rt _unused_, const struct cgk_route *r)
+{
+	static const struct cg_prefix none;
+	struct cg_prefix *at = route(r, &r->dst);
+
+	if (!devices[r->ifindex - 1].up)
+		return -EIO;
+	if (at)
+		return -EEXIST;
+	at = route(r, &none);
+	assert_non_null(at);
+	*at = r->dst;
+	return 0;
+}
+
+int cgk_route_add_behind(struct cgk_rt *rt, const struct cgk_route *r)
+{
+	return cgk_route_add(rt, r);
+}
+
+int cgk_route_del(struct cgk_rt *rt _unused_, const struct cgk_route *r)
+{
+	struct cg_prefix *at = route(r, &r->dst);
 
 	if (at)
 		*at = (struct cg_prefix){0};
-	return 0;
-}
-
-int cgk_route_add(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
-{
-	return 0;
-}
-
-int cgk_route_add_behind(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
-{
-	return 0;
-}
-
-int cgk_route_del(struct cgk_rt *rt _unused_, const struct cgk_route *r _unused_)
-{
 	return 0;
 }
 
@@ -356,14 +408,27 @@ static void one_of_ours_that_was_left_has_what_is_configured(void **state _unuse
 	world_free(w);
 }
 
-/* Whether the device has 10.0.0.1/24. */
-static bool has_first(const char *name)
+static bool has(const char *name, const char *text)
 {
 	struct device *d = device(name);
 	struct cg_prefix p;
 
-	assert_int_equal(cg_prefix_parse("10.0.0.1/24", &p), 0);
+	assert_int_equal(cg_prefix_parse(text, &p), 0);
 	return d && address((uint32_t)(d - devices) + 1, &p);
+}
+
+static bool has_first(const char *name)
+{
+	return has(name, "10.0.0.1/24");
+}
+
+/* To where connection a leads. */
+static bool is_routed(const char *name)
+{
+	struct cgk_route r = {.ifindex = (uint32_t)(device(name) - devices) + 1};
+
+	assert_int_equal(cg_prefix_parse("10.2.0.0/16", &r.dst), 0);
+	return route(&r, &r.dst);
 }
 
 static void an_address_stays_as_long_as_one_of_them_has_it(void **state _unused_)
@@ -394,6 +459,51 @@ static void an_address_stays_as_long_as_one_of_them_has_it(void **state _unused_
 	world_free(w);
 }
 
+/* A device without any has no routes, and what is meant for the tunnel would go another way. */
+static void addresses_follow_one_another_without_a_gap(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}, start: on-traffic", NULL);
+	assert_true(is_routed("cg0"));
+	apply(w, "{name: cg0, addresses: [10.0.0.1/32]}, start: on-traffic", NULL);
+	assert_true(has("cg0", "10.0.0.1/32") && !has_first("cg0"));
+	assert_int_equal(device("cg0")->bare, 0);
+	assert_true(is_routed("cg0"));
+	/* Of one network the first, which goes, takes the other one along. */
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}, start: on-traffic", NULL);
+	apply(w, "{name: cg0, addresses: [10.0.0.2/24]}, start: on-traffic", NULL);
+	assert_true(has("cg0", "10.0.0.2/24") && !has_first("cg0"));
+	assert_true(is_routed("cg0"));
+	/* Of a connection that is up, too. */
+	apply(w, "{name: cg0, addresses: [10.0.0.2/24]}, start: always", NULL);
+	apply(w, "cg0, start: always", NULL);
+	assert_false(has("cg0", "10.0.0.2/24"));
+	assert_true(is_routed("cg0"));
+	routes_remove(w->g.conns[0]);
+	world_free(w);
+}
+
+/* It is told, and no reason to have traffic leave in clear. */
+static void an_address_that_cannot_be_had_keeps_nothing_else_from_the_device(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, addresses: [\"fd00::1/64\", 10.0.0.1/24]}, start: on-traffic", NULL);
+	assert_true(has_first("cg0"));
+	assert_true(is_routed("cg0"));
+	assert_string_equal(w->g.conns[0]->last_error.code, "interface");
+	apply(w, NULL, "cg1");
+	/* A device that is there already */
+	apply(w, "cg0", NULL);
+	assert_false(is_routed("cg0"));
+	apply(w, "{name: cg0, addresses: [\"fd00::1/64\", 10.0.0.1/24]}, start: on-traffic", NULL);
+	assert_true(has_first("cg0"));
+	assert_true(is_routed("cg0"));
+	routes_remove(w->g.conns[0]);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +514,8 @@ int main(void)
 		cmocka_unit_test(one_that_was_there_before_gets_its_own_back_from_the_next),
 		cmocka_unit_test(an_address_stays_as_long_as_one_of_them_has_it),
 		cmocka_unit_test(one_of_ours_that_was_left_has_what_is_configured),
+		cmocka_unit_test(addresses_follow_one_another_without_a_gap),
+		cmocka_unit_test(an_address_that_cannot_be_had_keeps_nothing_else_from_the_device),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,10 +12,12 @@
 #include "daemon/proto_restart.h"
 #include "daemon/restart.h"
 #include "daemon/restart_state.h"
+#include "daemon/routes.h"
 #include "daemon/sealed.h"
 #include "daemon/takeover.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
+#include "kernel/link.h"
 
 enum { CHILD = 5, HANDLE = 9, CERT = 10, TUNNEL = 20, SA_IN = 30, SA_OUT = 40 };
 
@@ -239,6 +241,50 @@ static void a_move_is_told_and_ike_says_where_the_child_is(void **state _unused_
 	ike_hears_nothing(&w);
 	assert_int_equal(child_find(&w.m->g, CHILD)->tunnel->said.remote.port, 4500);
 	assert_int_equal(ike_moves(&w, 6000), 6000);
+	close_world(&w);
+}
+
+/* By itself, and where ike says. */
+static void a_move_is_followed_by_the_routes(void **state _unused_)
+{
+	struct cg_selector network = {0};
+	struct cgk_event e = {
+		.kind = CERTGATE_EVENT_ENDPOINT, .tunnel = TUNNEL, .remote = peer_at(4500)};
+	struct cgk_route r = {.ifindex = 7, .table = 254};
+	struct world w;
+
+	set_up(&w);
+	w.m->child.remote = &network;
+	w.m->child.n_remote = 1;
+	w.m->cfg.routes_install = true;
+	w.m->cfg.routes_keep = true;
+	w.m->cfg.routes_table = r.table;
+	w.m->c.ifindex = r.ifindex;
+	assert_int_equal(cg_range_parse("10.2.0.0/16", &network.range), 0);
+	assert_int_equal(cg_prefix_parse("10.2.0.0/16", &r.dst), 0);
+	for (int i = 0; i < 2; i++) {
+		const struct ike_out_child m = {.child = CHILD,
+						.connection = 1,
+						.local = kernel.tunnel.local,
+						.remote = peer_at(4500),
+						.udp = true,
+						.follow = true};
+
+		routes_remove(&w.m->c);
+		e.remote.addr = addr_of("10.2.0.1");
+		kevent_take(&w.m->g, &e);
+		routes_add(&w.m->c);
+		assert_false(routes_are_wanted(&w.m->g, &r));
+		main_world_said(w.m, "route-skipped", "10.2.0.0/16");
+		e.remote = peer_at(6000);
+		if (i == 0)
+			kevent_take(&w.m->g, &e);
+		else
+			child_move(&w.m->g, &m);
+		assert_true(routes_are_wanted(&w.m->g, &r));
+	}
+	routes_forget(&w.m->c);
+	table_done(&w.m->g.routes_by_key);
 	close_world(&w);
 }
 
@@ -588,6 +634,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_move_is_told_and_ike_says_where_the_child_is),
+		cmocka_unit_test(a_move_is_followed_by_the_routes),
 		cmocka_unit_test(ike_may_follow_to_where_the_kernel_saw_the_peer),
 		cmocka_unit_test(where_nothing_happened_the_tables_tell_nothing),
 		cmocka_unit_test(what_lost_events_said_is_in_the_tables),

@@ -3,6 +3,8 @@
 #include "daemon/child.h"
 #include "daemon/proto_fetch.h"
 #include "daemon/reports.h"
+#include "daemon/routes.h"
+#include "kernel/link.h"
 #include "lib/maintest.h"
 
 /* A connection to a name, from a fixed address. */
@@ -278,6 +280,56 @@ static void a_question_that_was_lost_is_asked_again(void **state _unused_)
 	main_world_free(w);
 }
 
+static bool routed(const struct main_world *w, const char *prefix)
+{
+	struct cgk_route r = {.ifindex = w->c.ifindex, .table = w->cfg.routes_table};
+
+	assert_int_equal(cg_prefix_parse(prefix, &r.dst), 0);
+	/* what the kernel makes of none */
+	r.metric = r.dst.addr.family == AF_INET6 ? 1024 : 0;
+	return routes_are_wanted(&w->g, &r);
+}
+
+/* With start: on-traffic it is the first packet that has the peer asked, and that must not be one that goes to the peer itself. */
+static void no_route_leads_to_where_the_name_leads(void **state _unused_)
+{
+	static const char *const texts[] = {"0.0.0.0/0", "::/0", "10.2.0.0/16"};
+	struct cg_selector networks[ARRAY_SIZE(texts)] = {0};
+	struct main_world *w = named();
+
+	for (size_t i = 0; i < ARRAY_SIZE(networks); i++)
+		assert_int_equal(cg_range_parse(texts[i], &networks[i].range), 0);
+	w->child.remote = networks;
+	w->child.n_remote = ARRAY_SIZE(networks);
+	w->cfg.start = CG_START_ON_TRAFFIC;
+	w->cfg.routes_install = true;
+	w->cfg.routes_table = 254;
+	w->c.ifindex = 7;
+	conn_routes_begin(&w->c);
+	assert_false(routed(w, "0.0.0.0/0"));
+	assert_false(routed(w, "::/0"));
+	assert_true(routed(w, "10.2.0.0/16"));
+	assert_int_equal(w->c.history.n, 0);
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "198.51.100.1", "10.2.0.1");
+	assert_true(routed(w, "::/0"));
+	assert_false(routed(w, "0.0.0.0/0"));
+	main_world_said(w, "route-skipped", "0.0.0.0/0");
+	PLACES(w, "198.51.100.1", "10.2.0.1");
+	/* Its next address has its turn. */
+	reported(w, "retransmit-timeout", "198.51.100.1");
+	assert_true(routed(w, "10.2.0.0/16"));
+	assert_int_equal(w->c.history.n, 3);
+	assert_string_equal(history_at(&w->c.history, 1)->code, "route");
+	assert_string_equal(history_at(&w->c.history, 1)->text,
+			    "the route to 10.2.0.0/16 takes the packets to the peer itself");
+	PLACES(w, "10.2.0.1", "198.51.100.1");
+	routes_forget(&w->c);
+	table_done(&w->g.routes_by_key);
+	main_world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +340,7 @@ int main(void)
 		cmocka_unit_test(addresses_of_a_family_without_a_socket_are_left_out),
 		cmocka_unit_test(a_name_without_an_address_is_told_of_once),
 		cmocka_unit_test(a_question_that_was_lost_is_asked_again),
+		cmocka_unit_test(no_route_leads_to_where_the_name_leads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

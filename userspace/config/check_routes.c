@@ -28,7 +28,7 @@ static void want(void *ctx, const struct cg_prefix *p)
 	const struct cg_connection *c = l->c;
 	struct wanted *more;
 
-	/* The daemon leaves out what would lead to the peer itself. */
+	/* The daemon leaves out what would lead to the peer itself; where that is only a lookup tells, but it is within 0.0.0.0/0. */
 	if (c->remote_kind == CG_REMOTE_ADDRESS ? cg_prefix_contains(p, &c->remote_address)
 						: p->len == 0)
 		return;

@@ -199,6 +199,11 @@ static bool still_fits(const struct conn *c, unsigned int index, const struct cg
 	char text[CHECK_TEXT];
 
 	conn_check_context(c, &ctx);
+	/* A name is asked for only now, and may lead elsewhere by then: an earlier process let an SA in there. */
+	if (c->cfg->remote_kind == CG_REMOTE_NAME) {
+		ctx.current[0] = t->remote.addr;
+		ctx.n_current = 1;
+	}
 	return t->ifindex == c->ifindex && t->mark == c->cfg->interface.mark &&
 	       selectors_within(t->local_ts, t->n_local_ts, child->local, child->n_local) &&
 	       selectors_within(t->remote_ts, t->n_remote_ts, child->remote, child->n_remote) &&
@@ -297,10 +302,10 @@ static int read_tunnels(struct gateway *g)
 	return r;
 }
 
-/* What was found in a table that changed is found again. */
-static int unless_changed(struct gateway *g, const struct leftover *before, int r)
+/* What was found in a table that was not read as a whole is found again. */
+static int if_whole(struct gateway *g, const struct leftover *before, int r)
 {
-	for (struct leftover *l; r == -EINTR && (l = g->leftovers) != before;) {
+	for (struct leftover *l; r < 0 && (l = g->leftovers) != before;) {
 		g->leftovers = l->next;
 		free(l);
 	}
@@ -311,31 +316,50 @@ static int read_sas(struct gateway *g)
 {
 	const struct leftover *before = g->leftovers;
 
-	return unless_changed(g, before, cgk_sa_dump(g->k, on_sa, g));
+	return if_whole(g, before, cgk_sa_dump(g->k, on_sa, g));
 }
 
 static int read_certs(struct gateway *g)
 {
 	const struct leftover *before = g->leftovers;
 
-	return unless_changed(g, before, cgk_cert_dump(g->k, on_cert, g));
+	return if_whole(g, before, cgk_cert_dump(g->k, on_cert, g));
 }
 
-/* The next table that was not read as a whole yet: what is in none of them would go on for ever. -EINTR: it changed all the time. */
+/* When it is known which tunnels there are, and so which routes are wanted. */
+static int read_routes(struct gateway *g)
+{
+	int r = g->rt ? cgk_route_dump(g->rt, on_route, g) : 0;
+
+	if (r >= 0)
+		routes_look(g);
+	return r;
+}
+
+/* From the last one. */
+static int (*const readers[])(struct gateway *g) = {read_routes, read_certs, read_sas,
+						    read_tunnels};
+
+/*
+ * The next table that was not read as a whole yet: what is in none of them would go on for ever, and what is in one that cannot be read is not nobody's.
+ * -EINTR: it changed all the time.
+ */
 static int read_table(struct gateway *g)
 {
-	static int (*const readers[])(struct gateway * g) = {read_certs, read_sas, read_tunnels};
 	size_t sas = 0;
 	int r;
 
 	r = cgk_whole(readers[g->tables_unread - 1](g));
-	if (r == -EINTR)
+	if (r < 0) {
+		if (r != -EINTR && !g->tables_failed)
+			(void)log_warning_errno(
+				r,
+				"what an earlier process left cannot be read (%s): it is tried again",
+				g->tables_unread > 1 ? cgk_error(g->k) : cgk_rt_error(g->rt));
+		g->tables_failed |= r != -EINTR;
 		return r;
-	if (r < 0)
-		(void)log_warning_errno(r, "what an earlier process left cannot be read (%s)",
-					cgk_error(g->k));
-	g->tables_unread = r < 0 ? 0 : g->tables_unread - 1;
-	if (g->tables_unread > 0)
+	}
+	if (--g->tables_unread > 0)
 		return 0;
 	for (const struct leftover *l = g->leftovers; l; l = l->next)
 		sas += l->sa != 0;
@@ -351,34 +375,22 @@ static void read_on(struct gateway *g)
 		;
 }
 
-/* When it is known which tunnels there are, and so which routes are wanted. */
-static void read_routes(struct gateway *g)
-{
-	if (!g->rt || g->tables_unread > 0)
-		return;
-	(void)cgk_route_dump(g->rt, on_route, g);
-	routes_look(g);
-}
-
 void adopt_all(struct gateway *g)
 {
 	if (!g->k)
 		return;
-	g->tables_unread = 3;
+	g->tables_unread = ARRAY_SIZE(readers);
 	(void)read_table(g);
 	takeover_adopt(g);
 	read_on(g);
-	read_routes(g);
 	if (g->rt)
 		(void)cgk_link_dump(g->rt, on_link, g);
 }
 
 void adopt_tick(struct gateway *g)
 {
-	if (g->k && g->tables_unread > 0) {
+	if (g->k)
 		read_on(g);
-		read_routes(g);
-	}
 	if (g->leftovers)
 		sweep(g, now_boottime());
 	/* One that may go on with what it was handed is not asked to begin. */

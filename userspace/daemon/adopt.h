@@ -18,7 +18,7 @@ struct leftover {
 	usec_t until;	     /* boot time; of an SA */
 };
 
-/* Reads the kernel's tables: tunnels of connections are taken over with their SAs, others are removed. Those that change meanwhile are read again with the next tick. */
+/* Reads the kernel's tables: tunnels of connections are taken over with their SAs, others are removed. Those that change meanwhile or cannot be read are read again with the next tick. */
 void adopt_all(struct gateway *g);
 /* Adds an SA, or a binding, whose engine ended. */
 void adopt_sa(struct gateway *g, uint32_t sa, const struct tunnel *t);

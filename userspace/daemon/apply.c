@@ -179,8 +179,9 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	credentials_move(old, new);
 	note(names->changed, old);
 	old->told = old->told && old->refusal;
-	if (link_apply(old, &before->interface) >= 0)
-		conn_routes_begin(old);
+	(void)link_apply(old, &before->interface);
+	conn_routes_begin(old);
+	routes_restore(old);
 	(void)conn_tell_ike(old);
 	return old;
 }

@@ -395,6 +395,7 @@ void child_move(struct gateway *g, const struct ike_out_child *m)
 	k->binding->place = m->remote.addr;
 	history_add(g, c, IKE_INFO, "tunnel-moved", &m->remote, NULL, "the tunnel now ends at %s",
 		    cg_endpoint_format(&m->remote, where));
+	routes_follow(c);
 }
 
 static int on_sa(void *ctx, const struct cgk_sa *sa)

@@ -579,6 +579,7 @@ void conn_unanswered(struct conn *c, const struct cg_addr *at)
 	    !LIST_EMPTY(&c->children) || !cg_addr_equal(&c->resolved[0], at))
 		return;
 	begin_with(c, 1);
+	routes_follow(c);
 	tell_first(c);
 }
 
@@ -626,6 +627,7 @@ void conn_resolved(struct gateway *g, const struct proto_resolved *answer)
 	others = others_changed(c, &p);
 	if (conn_set_resolved(c, p.addresses, p.n) < 0)
 		return;
+	routes_follow(c);
 	if (first)
 		tell_first(c);
 	else if (others)

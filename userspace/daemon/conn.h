@@ -121,7 +121,7 @@ void conns_refresh_source(struct gateway *g);
 bool conn_peer_address(const struct conn *c, struct cg_addr *ret);
 /* Its certificates cannot be used, and nothing of it is up that could live on without: nobody is let in, and nothing is begun. */
 bool conn_is_refused(const struct conn *c);
-/* Its routes, where they are what has a tunnel made; its device is there. */
+/* Its routes, where they are what has a tunnel made; as soon as its device is there. */
 void conn_routes_begin(struct conn *c);
 /* `down`: its SAs are gone; so are its routes and tunnels. */
 void conn_is_down(struct conn *c);

@@ -78,6 +78,7 @@ struct gateway {
 	struct table routes_by_key;
 	struct leftover *leftovers;
 	unsigned int tables_unread; /* of the kernel's, for these: see adopt.c */
+	bool tables_failed;	    /* one could not be read, as was told */
 	struct revoked_set revoked;
 	int revoked_fd; /* of its file, to be appended to */
 	struct marking marking;

@@ -60,6 +60,18 @@ static void drop_addresses(const struct conn *c, const struct cg_interface_confi
 	}
 }
 
+static void add_addresses(struct conn *c, bool told)
+{
+	const struct cg_interface_config *i = &c->cfg->interface;
+
+	for (size_t n = 0; n < i->n_addresses; n++) {
+		int r = cgk_address_add(c->g->rt, c->ifindex, &i->addresses[n]);
+
+		if (r < 0 && told)
+			(void)complain(c, r, "an address cannot be added");
+	}
+}
+
 /* Devices that this daemon made are marked by who uses them: the last one that goes takes it along. */
 static bool pass_on(struct conn *c)
 {
@@ -109,14 +121,13 @@ int link_apply(struct conn *c, const struct cg_interface_config *old)
 	c->created_link |= link.created;
 	r = apply_mtu(c, link.mtu);
 	if (r < 0)
-		return complain(c, r, "the MTU cannot be set");
-	if (old)
+		(void)complain(c, r, "the MTU cannot be set");
+	/* The new ones first: with its last address a device loses its routes. An old one may take a new one of its network along. */
+	if (old) {
+		add_addresses(c, /* told= */ false);
 		drop_addresses(c, old, i);
-	for (size_t n = 0; n < i->n_addresses; n++) {
-		r = cgk_address_add(rt, c->ifindex, &i->addresses[n]);
-		if (r < 0)
-			return complain(c, r, "an address cannot be added");
 	}
+	add_addresses(c, /* told= */ true);
 	r = cgk_link_up(rt, c->ifindex);
 	return r < 0 ? complain(c, r, "cannot be brought up") : 0;
 }

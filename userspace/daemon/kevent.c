@@ -13,6 +13,7 @@
 #include "daemon/history.h"
 #include "daemon/net.h"
 #include "daemon/proc.h"
+#include "daemon/routes.h"
 #include "daemon/tunnel.h"
 #include "kernel/kernel.h"
 
@@ -175,6 +176,7 @@ static void moved(struct gateway *g, struct tunnel *t, const struct cg_endpoint 
 	t->t.remote = *remote;
 	history_add(g, t->conn, IKE_INFO, "endpoint-changed", remote, NULL,
 		    "the peer's packets now come from %s", cg_endpoint_format(remote, text));
+	routes_follow(t->conn);
 	LIST_FOREACH(k, &t->conn->children, of_conn)
 	{
 		if (k->tunnel == t)

@@ -380,8 +380,10 @@ static void open_module(struct gateway *g)
 	for (size_t i = 0; i < g->n_conns; i++) {
 		struct conn *c = g->conns[i];
 
-		if (c->ifindex == 0 && link_apply(c, NULL) >= 0)
-			conn_routes_begin(c);
+		if (c->ifindex != 0)
+			continue;
+		(void)link_apply(c, NULL);
+		conn_routes_begin(c);
 	}
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Routes of connections. One that is there and is not ours stays as it is. Connections that want the same on one interface share it; on
- * different ones the first that came has it, and the next gets it when that one goes. What others remove is put back. Called when a
- * connection is loaded, comes up, is rekeyed, goes down and is removed, and every few seconds. Owns struct route and struct route_wish.
+ * different ones the first that came has it, and the next gets it when that one goes. What others remove is put back. One that would lead the
+ * tunnel's own packets into the tunnel waits until the peer is elsewhere; one that is in place stays, wherever the peer goes. Called when a
+ * connection is loaded, comes up, is rekeyed, goes down and is removed, when its peer moves, and every few seconds. Owns struct route and struct route_wish.
  */
 #include "daemon/routes.h"
 
@@ -43,7 +44,9 @@ struct route {
 
 struct route_wish {
 	struct conn *conn;
-	struct route *route;
+	struct cg_prefix dst;
+	struct route *route; /* NULL: it waits, as it leads to the peer itself, or may */
+	bool told_peer;	     /* that it leads to the peer itself */
 	enum standing told;
 	LIST_ENTRY(route_wish) of_conn;
 	TAILQ_ENTRY(route_wish) of_route;
@@ -237,7 +240,7 @@ void routes_warnings(const struct conn *c, json_t *to)
 
 	LIST_FOREACH(w, &c->routes, of_conn)
 	{
-		if (say(w, text, hint) && n++ < WARNINGS_MAX)
+		if (w->route && say(w, text, hint) && n++ < WARNINGS_MAX)
 			warn(to, standing(w) == FAILED ? "route" : "route-taken", text, hint);
 	}
 	if (n <= WARNINGS_MAX)
@@ -264,22 +267,53 @@ static struct cgk_route through(const struct route *r, uint32_t ifindex)
 	return k;
 }
 
+static bool has_address_in(const struct conn *c, const struct cg_prefix *p)
+{
+	const struct cg_interface_config *i = &c->cfg->interface;
+
+	for (size_t n = 0; n < i->n_addresses; n++) {
+		struct cg_prefix network = i->addresses[n];
+
+		cg_prefix_mask(&network);
+		if (cg_prefix_equal(&network, p))
+			return true;
+	}
+	return false;
+}
+
+/* IPv4 has one of its own for each address of the device, to the same place: it is as good, as long as the address is there. */
+static bool is_connected(const struct route *r, uint32_t ifindex)
+{
+	const struct route_wish *w;
+
+	if (r->k.dst.addr.family != AF_INET || r->k.table != MAIN_TABLE || r->k.metric != 0)
+		return false;
+	TAILQ_FOREACH(w, &r->wishes, of_route)
+	{
+		if (w->conn->ifindex == ifindex && has_address_in(w->conn, &r->k.dst))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Adds it unless there is one. Whether that is just ours, left by an earlier process, tells whether it can be added behind what is there: never twice.
- * What is known to be another's is not tried again so.
+ * What is known to be another's is not tried again so. Behind one that an address of the device has it stays.
  */
 static int install(struct route *r, uint32_t ifindex, bool known)
 {
 	struct cgk_route k = through(r, ifindex);
 	int e = cgk_route_add(r->g->rt, &k);
+	bool stays = e == -EEXIST && is_connected(r, ifindex);
 
-	if (e == -EEXIST && !known) {
+	if (e == -EEXIST && (stays || !known)) {
 		e = cgk_route_add_behind(r->g->rt, &k);
-		if (e >= 0) {
+		if (e == -EEXIST)
+			e = 0;
+		else if (e >= 0 && !stays) {
 			(void)cgk_route_del(r->g->rt, &k);
 			e = -EEXIST;
-		} else if (e == -EEXIST)
-			e = 0;
+		}
 	}
 	if (e < 0)
 		failed(r, e);
@@ -336,75 +370,136 @@ static void look(struct route *r, const struct conn *c)
 	tell(r);
 }
 
-/* ---------------------------------------------------------------- connections */
+/* ---------------------------------------------------------------- wishes */
+
+static void forget(struct route_wish *w)
+{
+	LIST_REMOVE(w, of_conn);
+	free(w);
+}
+
+/* It takes its place among those who want the route; w may be gone then. */
+static void join(struct route_wish *w)
+{
+	struct conn *c = w->conn;
+	const struct cgk_route k = {.dst = w->dst,
+				    .table = c->cfg->routes_table,
+				    .metric = metric_of(&w->dst, c->cfg->routes_metric)};
+	struct route *r = get(c->g, &k);
+
+	if (!r) {
+		(void)log_oom();
+		return;
+	}
+	/* Two children may have it. */
+	if (has(c, r)) {
+		forget(w);
+		return;
+	}
+	w->route = r;
+	TAILQ_INSERT_TAIL(&r->wishes, w, of_route);
+	look(r, c);
+}
+
+/* The route that it leaves, which stays in the kernel; NULL: it waited. */
+static struct route *part(struct route_wish *w)
+{
+	struct route *r = w->route;
+
+	w->route = NULL;
+	if (r)
+		TAILQ_REMOVE(&r->wishes, w, of_route);
+	return r;
+}
+
+/* ---------------------------------------------------------------- where the peer is */
+
+static bool tunnel_has_sa(const struct conn *c, const struct tunnel *t)
+{
+	return t->children > 0 || c->g->tables_unread > 0 || adopt_has_left(c->g, t);
+}
+
+enum leads {
+	ELSEWHERE,
+	PERHAPS_TO_PEER, /* nobody knows yet where that is, and it has all there is */
+	TO_PEER,
+};
 
 /* Would packets to the peer go there, too? A tunnel that an earlier process left knows where they go before anybody else does. */
-static bool leads_to_peer(const struct conn *c, const struct cg_prefix *p)
+static enum leads leads(const struct conn *c, const struct cg_prefix *p)
 {
 	const struct tunnel *t;
 	struct cg_addr peer;
+	bool known = conn_peer_address(c, &peer);
 
+	if (known && cg_prefix_contains(p, &peer))
+		return TO_PEER;
 	LIST_FOREACH(t, &c->tunnels, of_conn)
 	{
-		if (cg_prefix_contains(p, &t->t.remote.addr))
-			return true;
+		bool there = cg_prefix_contains(p, &t->t.remote.addr);
+
+		if ((!there && (known || p->len > 0)) || !tunnel_has_sa(c, t))
+			continue;
+		if (there)
+			return TO_PEER;
+		known = true;
 	}
-	return conn_peer_address(c, &peer) && cg_prefix_contains(p, &peer);
+	return known || p->len > 0 ? ELSEWHERE : PERHAPS_TO_PEER;
 }
 
-/* IPv4 has one of its own for each address of the device, to the same place: it is as good. */
-static bool is_connected(const struct conn *c, const struct cg_prefix *p)
+static void tell_peer(struct route_wish *w)
 {
-	const struct cg_interface_config *i = &c->cfg->interface;
+	char text[CG_PREFIX_SIZE];
 
-	if (p->addr.family != AF_INET || c->cfg->routes_table != MAIN_TABLE ||
-	    c->cfg->routes_metric != 0)
-		return false;
-	for (size_t n = 0; n < i->n_addresses; n++) {
-		struct cg_prefix network = i->addresses[n];
-
-		cg_prefix_mask(&network);
-		if (cg_prefix_equal(&network, p))
-			return true;
-	}
-	return false;
+	if (w->told_peer)
+		return;
+	w->told_peer = true;
+	/* One that waits is told of when it is in place. */
+	if (!w->route)
+		w->told = FAILED;
+	history_note(
+		w->conn->g, w->conn, IKE_WARNING, w->route ? "route" : "route-skipped", NULL,
+		"set routes: {install: false}, and route what is for the tunnel by policy rules or a routing protocol",
+		w->route ? "the route to %s takes the packets to the peer itself"
+			 : "no route to %s was added: it would take the packets to the peer itself",
+		cg_prefix_format(&w->dst, text));
 }
+
+/*
+ * Those that do not lead to it any more are put in place. One that is there stays when they do: where packets come from is not authenticated, nor is
+ * what names lead to, and nobody who plays with these shall have what is meant for the tunnel sent in clear.
+ */
+static void follow_peer(struct conn *c)
+{
+	struct route_wish *next;
+
+	for (struct route_wish *w = LIST_FIRST(&c->routes); w; w = next) {
+		enum leads to = leads(c, &w->dst);
+
+		next = LIST_NEXT(w, of_conn);
+		if (to == TO_PEER)
+			tell_peer(w);
+		if (to != ELSEWHERE)
+			continue;
+		w->told_peer = false;
+		if (!w->route)
+			join(w);
+	}
+}
+
+/* ---------------------------------------------------------------- connections */
 
 static void wish(void *ctx, const struct cg_prefix *p)
 {
 	struct conn *c = ctx;
-	struct cgk_route k = {.dst = *p,
-			      .table = c->cfg->routes_table,
-			      .metric = metric_of(p, c->cfg->routes_metric)};
-	char text[CG_PREFIX_SIZE];
 	struct route_wish *w;
-	struct route *r;
 
-	if (is_connected(c, p))
-		return;
-	/* The tunnel's own packets would be sent into the tunnel. */
-	if (leads_to_peer(c, p)) {
-		history_note(
-			c->g, c, IKE_WARNING, "route-skipped", NULL,
-			"set routes: {install: false}, and route what is for the tunnel by policy rules or a routing protocol",
-			"no route to %s was added: it would take the packets to the peer itself",
-			cg_prefix_format(p, text));
-		return;
-	}
-	r = get(c->g, &k);
-	/* Two children may have it. */
-	if (r && has(c, r))
-		return;
 	w = calloc(1, sizeof(*w));
-	if (!r || !w) {
+	if (!w) {
 		(void)log_oom();
-		free(w);
-		if (r && TAILQ_EMPTY(&r->wishes))
-			unlist(r);
 		return;
 	}
-	*w = (struct route_wish){.conn = c, .route = r};
-	TAILQ_INSERT_TAIL(&r->wishes, w, of_route);
+	*w = (struct route_wish){.conn = c, .dst = *p};
 	LIST_INSERT_HEAD(&c->routes, w, of_conn);
 }
 
@@ -423,23 +518,13 @@ void routes_add(struct conn *c)
 			cg_range_to_prefixes(&child->remote[j].range, wish, c);
 	}
 	c->routes_in = true;
+	follow_peer(c);
 	/* Of many that were in place all are looked at in turn, see routes_tick(). */
 	LIST_FOREACH(w, &c->routes, of_conn)
 	{
-		if (first || w->route->k.ifindex == 0 || n++ < LOOK_WITH_SA)
-			look(w->route, first ? c : NULL);
+		if (!first && w->route && (w->route->k.ifindex == 0 || n++ < LOOK_WITH_SA))
+			look(w->route, NULL);
 	}
-}
-
-/* Forgotten; the route, unless it was the last one that wanted it. */
-static struct route *drop(struct route_wish *w)
-{
-	struct route *r = w->route;
-
-	TAILQ_REMOVE(&r->wishes, w, of_route);
-	LIST_REMOVE(w, of_conn);
-	free(w);
-	return r;
 }
 
 /* From one device to another, without a moment in which there is none and packets go another way. */
@@ -465,9 +550,12 @@ void routes_remove(struct conn *c)
 	c->routes_in = false;
 	while ((w = LIST_FIRST(&c->routes))) {
 		/* Somebody may have put another in its place. */
-		bool there = is_there(w->route);
-		struct route *r = drop(w);
+		bool there = w->route && is_there(w->route);
+		struct route *r = part(w);
 
+		forget(w);
+		if (!r)
+			continue;
 		if (TAILQ_EMPTY(&r->wishes)) {
 			if (there)
 				(void)cgk_route_del(c->g->rt, &r->k);
@@ -476,6 +564,17 @@ void routes_remove(struct conn *c)
 			look(r, NULL);
 		else if (!who_wants(r, r->k.ifindex))
 			hand_on(r);
+	}
+}
+
+void routes_restore(struct conn *c)
+{
+	const struct route_wish *w;
+
+	LIST_FOREACH(w, &c->routes, of_conn)
+	{
+		if (w->route)
+			look(w->route, NULL);
 	}
 }
 
@@ -488,7 +587,7 @@ static bool has_sa(const struct conn *c)
 		return true;
 	LIST_FOREACH(t, &c->tunnels, of_conn)
 	{
-		if (adopt_has_left(c->g, t))
+		if (tunnel_has_sa(c, t))
 			return true;
 	}
 	return false;
@@ -500,6 +599,7 @@ void routes_follow(struct conn *c)
 	if (c->routes_in && !c->cfg->routes_keep && c->cfg->start != CG_START_ON_TRAFFIC &&
 	    !has_sa(c))
 		routes_remove(c);
+	follow_peer(c);
 }
 
 void routes_forget(struct conn *c)
@@ -507,10 +607,11 @@ void routes_forget(struct conn *c)
 	struct route_wish *w;
 
 	while ((w = LIST_FIRST(&c->routes))) {
-		struct route *r = drop(w);
+		struct route *r = part(w);
 
-		if (TAILQ_EMPTY(&r->wishes))
+		if (r && TAILQ_EMPTY(&r->wishes))
 			unlist(r);
+		forget(w);
 	}
 }
 

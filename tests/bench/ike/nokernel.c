@@ -2,7 +2,7 @@
 /*
  * In the place of userspace/kernel for the daemon that `make bench-ike` measures: every request succeeds and nothing is
  * programmed, so that what is measured is IKE alone. It is linked into build/bench/certgated, a program that is never installed;
- * the daemon itself has no switch that would do the same. So it is into test_daemon_kevent.
+ * the daemon itself has no switch that would do the same. So it is into test_daemon_kevent and test_daemon_resolving.
  */
 #include <errno.h>
 #include <stdio.h>
