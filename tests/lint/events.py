@@ -12,6 +12,7 @@ top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 CALLS = [
     (r"history_(?:add|note|claimed)", "userspace/daemon/*.c"),
     (r"ik_report(?:_failure|_claimed|_request)?", "userspace/ike/*.c"),
+    (r"ik_syntax_refuse", "userspace/ike/*.c"),
     (r"refuse", "userspace/daemon/judge.c"),
 ]
 NAME = r'"([a-z][a-z0-9-]*)"'

@@ -39,6 +39,7 @@ static const char *const of_engine[] = {
 	"internal-error",
 	"internal-timeout",
 	"invalid-message-id",
+	"invalid-syntax",
 	"malformed-message",
 	"move-refused",
 	"moved",

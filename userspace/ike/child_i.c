@@ -517,6 +517,8 @@ static void followed(struct ik_sa *sa, struct ik_exchange *x, struct ik_child *c
 	response_failed(sa, child, old, last ? r : -ENOENT,
 			r == -ENOENT ? TEMPORARY_PAUSE : 10 * IK_SECOND);
 	ik_rekey_lost(sa);
+	if (r == -EBADMSG)
+		ik_syntax_bad_value(sa);
 }
 
 /*
@@ -583,11 +585,17 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 		if (!x->dh || !content->has_ke || content->ke.method != choice.suite.ke ||
 		    ike_dh_method(x->dh) != choice.suite.ke)
 			r = broken(child, "the key exchange is not the one of the proposal chosen");
-		else if (ike_dh_shared(x->dh, content->ke.data, shared, &shared_len) < 0)
-			r = broken(child, "the public value was refused (RFC 6989)");
+		else
+			r = ike_dh_shared(x->dh, content->ke.data, shared, &shared_len);
+		if (r == -EBADMSG)
+			(void)broken(
+				child,
+				"the public value was refused (RFC 6989), which ends the IKE SA");
 	}
 	if (r < 0) {
 		response_failed(sa, child, old, r, 10 * IK_SECOND);
+		if (r == -EBADMSG)
+			ik_syntax_bad_value(sa);
 		return;
 	}
 	more = ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX;

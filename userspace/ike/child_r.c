@@ -208,6 +208,7 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 	    ike_sa_parse(content->sa, &offer, fault) < 0 ||
 	    ike_ts_parse(content->tsi, &tsi, fault) < 0 ||
 	    ike_ts_parse(content->tsr, &tsr, fault) < 0) {
+		/* Only in IKE_AUTH, which it leaves as it is. */
 		ik_report_request(sa, "malformed-message", asks,
 				  fault->text ? fault->text : "SA, TSi or TSr payload is missing");
 		return fault_set(fault, IKE_N_INVALID_SYNTAX, "a payload is missing or malformed",
@@ -221,7 +222,7 @@ int ik_child_choose(struct ik_sa *sa, const struct ike_content *content, enum ik
 	if (ike_load_u32(ret_choice->spi.data) < 256) {
 		ik_report_request(sa, "malformed-message", asks,
 				  "its SPI is one of the reserved ones");
-		return fault_set(fault, IKE_N_INVALID_SYNTAX, "a reserved SPI", -EBADMSG);
+		return fault_set(fault, IKE_N_NO_PROPOSAL_CHOSEN, "a reserved SPI", -ENOENT);
 	}
 	index = pick(c, &tsi, &tsr, old && old->index < c->n_children ? (int)old->index : -1,
 		     &local, &remote, ret_narrowed);
@@ -304,9 +305,14 @@ static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
 		return -EBUSY;
 	}
-	old = n->protocol == IKE_PROTOCOL_ESP && n->spi.len == 4
-		      ? ik_child_by_out_spi(sa, ike_load_u32(n->spi.data))
-		      : NULL;
+	if ((n->protocol != IKE_PROTOCOL_ESP && n->protocol != IKE_PROTOCOL_AH) ||
+	    n->spi.len != 4) {
+		ik_syntax_refuse(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, "malformed-message", asks,
+				 "what is to be rekeyed is not named by an SPI of ESP");
+		return -EBADMSG;
+	}
+	old = n->protocol == IKE_PROTOCOL_ESP ? ik_child_by_out_spi(sa, ike_load_u32(n->spi.data))
+					      : NULL;
 	if (!old) {
 		struct ike_builder b;
 
@@ -316,14 +322,8 @@ static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 			return -EBUSY;
 		}
 		ik_chain_begin(sa->e, &b);
-		if (n->protocol == IKE_PROTOCOL_ESP && n->spi.len == 4) {
-			ike_build_notify_spi(&b, IKE_N_CHILD_SA_NOT_FOUND, IKE_PROTOCOL_ESP, n->spi,
-					     IKE_VIEW_NONE);
-		} else {
-			ik_report_request(sa, "malformed-message", asks,
-					  "what is to be rekeyed is not named by an SPI of ESP");
-			ike_build_notify(&b, IKE_N_INVALID_SYNTAX, IKE_VIEW_NONE);
-		}
+		ike_build_notify_spi(&b, IKE_N_CHILD_SA_NOT_FOUND, n->protocol, n->spi,
+				     IKE_VIEW_NONE);
 		(void)ik_respond(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, &b);
 		return -ENOENT;
 	}
@@ -421,9 +421,8 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		return;
 	}
 	if (!content->sa.data || !content->nonce.data || !content->tsi.data || !content->tsr.data) {
-		ik_report_request(sa, "malformed-message", asks,
-				  "SA, Ni, TSi or TSr payload is missing");
-		refuse(sa, id, IKE_N_INVALID_SYNTAX);
+		ik_syntax_refuse(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, "malformed-message", asks,
+				 "SA, Ni, TSi or TSr payload is missing");
 		return;
 	}
 	if (find_old(sa, id, content, &old) < 0)
@@ -479,10 +478,11 @@ void ik_child_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 			ik_child_end(child, false);
 			ik_serving_done(sa);
 			if (r == -EBADMSG)
-				ik_report_request(sa, "bad-key-exchange", asks,
-						  "its public value was refused (RFC 6989)");
-			refuse(sa, id,
-			       r == -EBADMSG ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE);
+				ik_syntax_refuse(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id,
+						 "bad-key-exchange", asks,
+						 "its public value was refused (RFC 6989)");
+			else
+				refuse(sa, id, IKE_N_TEMPORARY_FAILURE);
 			return;
 		}
 	}

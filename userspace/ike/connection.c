@@ -320,8 +320,9 @@ void ik_conn_ended(struct ik_conn *conn, const struct ik_sa *sa, bool refused)
 		return;
 	if (!young)
 		conn->failures = 0;
-	if ((refused || (young && !sa->carried)) && (!other || other == sa) && !conn->changing &&
-	    !conn->held && !e->shutdown)
+	/* What the two cannot say to each other in this one they cannot in the next one either. */
+	if ((refused || (young && (sa->malformed || !sa->carried))) && (!other || other == sa) &&
+	    !conn->changing && !conn->held && !e->shutdown)
 		ik_conn_failed(conn);
 	else
 		ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, RETRY_FIRST, 50, 150));

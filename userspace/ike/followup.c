@@ -59,7 +59,7 @@ static bool is_next(const struct ik_followup *f, const struct ike_content *conte
 	return content->has_ke && content->ke.method == f->suite.addke[f->next];
 }
 
-/* Adds the secret of the key exchange that is under way: 0, -EPROTO: not the public value that is next; or an error. */
+/* Adds the secret of the key exchange that is under way: 0, -EPROTO: not the public value that is next; -EBADMSG: one that is refused; or an error. */
 static int take_secret(struct ik_followup *f, const struct ike_content *content)
 {
 	uint8_t shared[IKE_DH_SHARED_MAX];
@@ -75,7 +75,7 @@ static int take_secret(struct ik_followup *f, const struct ike_content *content)
 		f->next = ike_suite_addke(&f->suite, f->next + 1);
 	}
 	OPENSSL_cleanse(shared, sizeof(shared));
-	return r == -EBADMSG ? -EPROTO : r;
+	return r;
 }
 
 /* ------------------------------------------------------------------ we ask */
@@ -142,8 +142,9 @@ int ik_followup_answered(struct ik_exchange *x, const struct ike_content *conten
 	sa->lost_states = 0;
 	r = take_secret(f, content);
 	if (r == -EPROTO)
-		return broken(x,
-			      "its public value is of another method, or was refused (RFC 6989)");
+		return broken(x, "its public value is of another method");
+	if (r == -EBADMSG)
+		(void)broken(x, "its public value was refused (RFC 6989), which ends the IKE SA");
 	if (r < 0)
 		return r;
 	return f->next < IKE_ADDKE_MAX ? ask(x, content) : 0;
@@ -242,14 +243,13 @@ void ik_followup_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *
 	struct ike_builder b;
 	struct ike_dh *dh;
 	static const char asks[] = "goes on with additional key exchanges";
+	uint8_t method[2];
 	uint16_t error = 0;
 	int r;
 
 	if (!n) {
-		ik_report_request(sa, "malformed-message", asks,
-				  "it does not say with which (ADDITIONAL_KEY_EXCHANGE)");
-		ik_respond_notify(sa, IKE_EXCHANGE_FOLLOWUP_KE, id, IKE_N_INVALID_SYNTAX,
-				  IKE_VIEW_NONE);
+		ik_syntax_refuse(sa, IKE_EXCHANGE_FOLLOWUP_KE, id, "malformed-message", asks,
+				 "it does not say with which (ADDITIONAL_KEY_EXCHANGE)");
 		return;
 	}
 	child = f ? ik_child_find(sa->e, f->child) : NULL;
@@ -260,21 +260,30 @@ void ik_followup_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *
 		ik_followup_drop(sa);
 		error = IKE_N_STATE_NOT_FOUND;
 	} else {
+		ike_store_u16(method, f->suite.addke[f->next]);
 		r = is_next(f, content) ? ike_dh_answer(content->ke.method, &sa->e->config.random,
 							content->ke.data, &f->dh)
 					: -EPROTO;
 		if (r == 0)
 			r = take_secret(f, content);
-		if (r == -EBADMSG)
-			r = -EPROTO;
-		if (r == -EPROTO)
-			ik_report_request(
-				sa, "bad-key-exchange", asks,
-				"its public value is of another method, or was refused (RFC 6989)");
-		if (r < 0) {
+		if (r < 0)
 			ik_followup_drop(sa);
-			error = r == -EPROTO ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE;
+		if (r == -EBADMSG || !content->has_ke) {
+			ik_syntax_refuse(sa, IKE_EXCHANGE_FOLLOWUP_KE, id, "bad-key-exchange", asks,
+					 content->has_ke ? "its public value was refused (RFC 6989)"
+							 : "KE payload is missing");
+			return;
 		}
+		if (r == -EPROTO) {
+			ik_report_request(sa, "bad-key-exchange", asks,
+					  "its public value is of another method");
+			ik_respond_notify(sa, IKE_EXCHANGE_FOLLOWUP_KE, id,
+					  IKE_N_INVALID_KE_PAYLOAD,
+					  IKE_VIEW(method, sizeof(method)));
+			return;
+		}
+		if (r < 0)
+			error = IKE_N_TEMPORARY_FAILURE;
 	}
 	if (error) {
 		ik_respond_notify(sa, IKE_EXCHANGE_FOLLOWUP_KE, id, error, IKE_VIEW_NONE);

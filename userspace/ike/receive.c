@@ -291,6 +291,7 @@ static bool deletes_ike(const struct ike_content *content)
 static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_header *h,
 		    uint8_t first, struct ike_view chain)
 {
+	static const char asks[] = "sent a request";
 	char name[IKE_NAME_BUF], why[IKE_NAME_BUF + 48];
 	struct ike_payloads payloads;
 	struct ike_content content = {};
@@ -308,23 +309,27 @@ static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_hea
 	if (r == 0)
 		r = ike_content_parse(&payloads, false, true, &content, &fault);
 	if (r < 0) {
-		bool fatal = fault.notify == IKE_N_INVALID_SYNTAX || sa->state != IK_SA_UP;
+		const char *text = fault.text ? fault.text : "refused";
 		struct ike_builder b;
 
 		e->counters.malformed++;
+		if (sa->state != IK_SA_HALF_OPEN && fault.notify == IKE_N_INVALID_SYNTAX) {
+			ik_syntax_refuse(sa, h->exchange, h->message_id, "malformed-message", asks,
+					 text);
+			return;
+		}
 		ik_chain_begin(e, &b);
 		if (fault.notify)
 			ike_build_fault(&b, &fault);
 		(void)ik_respond(sa, h->exchange, h->message_id, &b);
-		if (fatal) {
+		if (sa->state == IK_SA_HALF_OPEN) {
 			ik_report_failure(sa, IKE_WARNING, "malformed-message",
 					  "this is a fault of the peer's implementation",
 					  "the peer sent a message that is not well-formed: %s",
-					  fault.text ? fault.text : "refused");
+					  text);
 			ik_sa_fail(sa);
 		} else {
-			ik_report_request(sa, "malformed-message", "sent a request",
-					  fault.text ? fault.text : "refused");
+			ik_report_request(sa, "malformed-message", asks, text);
 		}
 		return;
 	}
@@ -384,8 +389,7 @@ static void request(struct ike_engine *e, struct ik_sa *sa, const struct ike_hea
 		return;
 	(void)snprintf(why, sizeof(why), "%s has no place in an IKE SA that is there",
 		       ike_name_str(&ike_names_exchange, h->exchange, name));
-	ik_report_request(sa, "malformed-message", "sent a request", why);
-	ik_respond_notify(sa, h->exchange, h->message_id, IKE_N_INVALID_SYNTAX, IKE_VIEW_NONE);
+	ik_syntax_refuse(sa, h->exchange, h->message_id, "malformed-message", asks, why);
 }
 
 static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_header *h,
@@ -410,7 +414,12 @@ static void response(struct ike_engine *e, struct ik_sa *sa, const struct ike_he
 				  "the peer's response is not well-formed: %s",
 				  fault.text ? fault.text : "refused");
 		ik_exchange_free(x);
+		sa->malformed = true;
 		ik_sa_kill(sa);
+		return;
+	}
+	if (ik_syntax_refused(sa, x, &content)) {
+		ik_exchange_free(x);
 		return;
 	}
 	switch (x->task.kind) {

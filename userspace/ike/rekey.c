@@ -262,6 +262,8 @@ static void followed(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir
 	} else if (r < 0) {
 		failed(sa, heir);
 		ik_rekey_lost(sa);
+		if (r == -EBADMSG)
+			ik_syntax_bad_value(sa);
 	}
 }
 
@@ -309,7 +311,7 @@ void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	if (r < 0)
 		ik_report(sa->e, sa->conn, &sa->remote, IKE_ERROR, "ike-rekey-bad-answer",
 			  "this is a fault of the peer's implementation",
-			  "the peer's public value was refused (RFC 6989)");
+			  "the peer's public value was refused (RFC 6989), which ends the IKE SA");
 	else if (ike_suite_addke(&choice.suite, 0) == IKE_ADDKE_MAX)
 		r = derive(heir, sa, &choice.suite, nonce, content->nonce, IKE_VIEW(shared, len),
 			   IKE_VIEW_NONE);
@@ -318,9 +320,11 @@ void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	else
 		r = ik_followup_begin(x, &choice.suite, content, IKE_VIEW(shared, len));
 	OPENSSL_cleanse(shared, sizeof(shared));
-	if (r < 0)
+	if (r < 0) {
 		failed(sa, heir);
-	else if (heir->has_keys)
+		if (r == -EBADMSG)
+			ik_syntax_bad_value(sa);
+	} else if (heir->has_keys)
 		complete(sa, heir);
 }
 
@@ -381,9 +385,8 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	}
 	if (!content->nonce.data || !content->has_ke ||
 	    ike_sa_parse(content->sa, &offer, &fault) < 0) {
-		ik_report_request(sa, "ike-rekey-refused", asks,
-				  fault.text ? fault.text : "SA, KE or Ni payload is missing");
-		refuse(sa, id, IKE_N_INVALID_SYNTAX, IKE_VIEW_NONE);
+		ik_syntax_refuse(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, "ike-rekey-refused", asks,
+				 fault.text ? fault.text : "SA, KE or Ni payload is missing");
 		return;
 	}
 	if (ike_choose(c->ike_policy, &offer, IKE_KE_USE_POLICY, content->ke.method, 8, &choice,
@@ -394,17 +397,20 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		return;
 	}
 	spi_i = ike_load_u64(choice.spi.data);
+	if (!spi_i) {
+		ik_report_request(sa, "ike-rekey-refused", asks, "its SPI is 0");
+		refuse(sa, id, IKE_N_NO_PROPOSAL_CHOSEN, IKE_VIEW_NONE);
+		return;
+	}
 	if (choice.suite.ke != content->ke.method) {
 		ike_store_u16(buf, choice.suite.ke);
 		refuse(sa, id, IKE_N_INVALID_KE_PAYLOAD, IKE_VIEW(buf, 2));
 		return;
 	}
 	more = ike_suite_addke(&choice.suite, 0) < IKE_ADDKE_MAX;
-	heir = spi_i ? heir_new(sa, false) : NULL;
-	if (heir)
-		r = ike_dh_answer(choice.suite.ke, &e->config.random, content->ke.data, &dh);
-	else
-		r = spi_i ? -ENOMEM : -EBADMSG;
+	heir = heir_new(sa, false);
+	r = heir ? ike_dh_answer(choice.suite.ke, &e->config.random, content->ke.data, &dh)
+		 : -ENOMEM;
 	if (r == 0) {
 		heir->spi_i = spi_i;
 		ike_random_fill(&e->config.random, nonce, sizeof(nonce));
@@ -437,11 +443,10 @@ void ik_rekey_asked(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 		if (heir && ik_sa_alive(heir))
 			ik_sa_kill(heir);
 		if (r == -EBADMSG)
-			ik_report_request(sa, "ike-rekey-refused", asks,
-					  spi_i ? "its public value was refused (RFC 6989)"
-						: "its SPI is 0");
-		refuse(sa, id, r == -EBADMSG ? IKE_N_INVALID_SYNTAX : IKE_N_TEMPORARY_FAILURE,
-		       IKE_VIEW_NONE);
+			ik_syntax_refuse(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, "ike-rekey-refused",
+					 asks, "its public value was refused (RFC 6989)");
+		else
+			refuse(sa, id, IKE_N_TEMPORARY_FAILURE, IKE_VIEW_NONE);
 		return;
 	}
 	heir->undecided = true;

@@ -13,6 +13,8 @@ void ik_rekey_later(struct ik_sa *sa, bool soon);
 void ik_rekey_settle(struct ik_sa *old);
 /* The peer deletes an IKE SA that was being rekeyed, too: its successor takes over. */
 void ik_rekey_takeover(struct ik_sa *old);
+/* The peer has ended it without DELETE while both were rekeying it: nobody says whether what the peer made is there. */
+void ik_rekey_bereft(struct ik_sa *old);
 /* The peer asks for something over an IKE SA: if that is one of two rekeyings that crossed, for the peer the matter is decided. */
 void ik_rekey_used(struct ik_sa *sa);
 /*

@@ -245,6 +245,21 @@ void ik_rekey_takeover(struct ik_sa *old)
 	}
 }
 
+/*
+ * If the peer has our answer to its rekeying, what that made has the Child SAs: they stay. A new IKE SA beside it takes its place in any case, before it could be seen that the peer
+ * has nothing there.
+ */
+void ik_rekey_bereft(struct ik_sa *old)
+{
+	struct ik_sa *peers = ik_sa_find(old->e, old->peer_new);
+
+	if (old->state != IK_SA_UP || !peers || !ik_sa_is_up(peers))
+		return;
+	ik_rekey_takeover(old);
+	ask(peers);
+	(void)ik_reauth_beside(old->conn);
+}
+
 void ik_rekey_used(struct ik_sa *sa)
 {
 	struct ik_sa *old = ik_sa_find(sa->e, sa->predecessor),

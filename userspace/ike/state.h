@@ -421,6 +421,7 @@ struct ik_sa {
 	bool asked;	  /* the peer has confirmed that it knows of ask_ends */
 	bool confirmed;	  /* the peer has shown that it is up there, too */
 	bool carried;	  /* it has had a Child SA */
+	bool malformed;	  /* it ends for what one side sent and the other one cannot read */
 	bool peer_forgot; /* INITIAL_CONTACT on a newer one: the peer has lost this one */
 	bool undecided;	  /* made by the peer to rekey another one, which we are rekeying, too */
 	bool redundant;	  /* another one of its connection stays */
@@ -632,6 +633,16 @@ void ik_keepalive_timer(struct ike_engine *e, struct ik_timer *t);
 /* receive.c */
 void ik_receive(struct ike_engine *e, const struct cg_endpoint *local,
 		const struct cg_endpoint *remote, const uint8_t *data, size_t size);
+
+/* syntax.c */
+/* The peer's request is badly formatted: it is answered so, and told of; the IKE SA has ended then, and repeats the answer for a while. */
+void ik_syntax_refuse(struct ik_sa *sa, uint8_t exchange, uint32_t id, const char *event,
+		      const char *asks, const char *why);
+/* Does the peer's answer say so of ours? Then the IKE SA has ended, which is told. */
+bool ik_syntax_refused(struct ik_sa *sa, const struct ik_exchange *x,
+		       const struct ike_content *content);
+/* The public value in the peer's answer is refused (RFC 6989 section 2.5): the IKE SA is deleted. */
+void ik_syntax_bad_value(struct ik_sa *sa);
 
 /* init.c: both roles. Errors leave what was kept before. */
 void ik_init_build_extras(struct ike_builder *b, const struct ik_sa *sa,

@@ -23,14 +23,20 @@ static void confirm(struct ik_sa *sa)
 	ik_sa_run(sa);
 }
 
+static int may_begin(const struct ik_conn *conn)
+{
+	if (conn->e->settling || conn->e->holding)
+		return -EALREADY;
+	return conn->config->c.mode == IKE_MODE_RESPONDER_ONLY ? -EOPNOTSUPP : 0;
+}
+
 int ik_reauth_start(struct ik_conn *conn)
 {
 	struct ik_sa *sa = ik_conn_established(conn);
+	int r = sa ? may_begin(conn) : -EALREADY;
 
-	if (!sa || conn->e->settling || conn->e->holding)
-		return -EALREADY;
-	if (conn->config->c.mode == IKE_MODE_RESPONDER_ONLY)
-		return -EOPNOTSUPP;
+	if (r < 0)
+		return r;
 	/*
 	 * The peer has just authenticated itself, and may not know yet that we agreed: another one now would for the
 	 * peer have crossed its own, and for us have come after it. Where traffic is the only sign of life it is asked.
@@ -39,6 +45,15 @@ int ik_reauth_start(struct ik_conn *conn)
 		confirm(sa);
 		return -EALREADY;
 	}
+	return ik_reauth_beside(conn);
+}
+
+int ik_reauth_beside(struct ik_conn *conn)
+{
+	int r = may_begin(conn);
+
+	if (r < 0)
+		return r;
 	IK_LIST_FOREACH(&conn->sas, link) {
 		const struct ik_sa *other = IK_ENTRY(link, struct ik_sa, in_conn);
 

@@ -11,6 +11,8 @@ void ik_unique_check(struct ik_conn *conn);
 /* Is there another one that stays in its place? */
 bool ik_unique_loses(struct ik_sa *sa);
 int ik_reauth_start(struct ik_conn *conn);
+/* The same, whether the peer has shown that it has the one that is up or not. */
+int ik_reauth_beside(struct ik_conn *conn);
 /*
  * The peer makes no new keys in this IKE SA: only a new one helps, which is made beside it, by us or, where only it may begin, by the peer. Also after several minutes of "not
  * now" (section 2.25). Errors of ik_reauth_start().
