@@ -438,8 +438,17 @@ bool conn_peer_address(const struct conn *c, struct cg_addr *ret)
 	/* The kernel follows a peer by itself. */
 	if (k)
 		remote = k->tunnel->t.remote;
-	*ret = remote.addr;
-	return remote.addr.family != AF_UNSPEC;
+	*ret = remote.addr.family != AF_UNSPEC ? remote.addr : c->peer_before;
+	return ret->family != AF_UNSPEC;
+}
+
+void conn_peer_was(struct conn *c, const struct conn *before)
+{
+	const struct tunnel *t = LIST_FIRST(&before->tunnels);
+
+	/* Without a Child SA, too, a tunnel knows where it led. */
+	if (!conn_peer_address(before, &c->peer_before) && t)
+		c->peer_before = t->t.remote.addr;
 }
 
 /* ---------------------------------------------------------------- names */

@@ -64,6 +64,7 @@ struct conn {
 	bool name_failed;	  /* the last time */
 	usec_t resolved_at;
 	struct event *resolve_timer;
+	struct cg_addr peer_before; /* conn_peer_was() */
 	/* what ike was told: the local address if it is fixed, where the system sends from if not */
 	struct cg_endpoint told_local;
 	struct cg_addr told_source;
@@ -119,6 +120,8 @@ void conns_resolve_lost(struct gateway *g);
 void conns_refresh_source(struct gateway *g);
 /* Where the peer is now, or is configured to be. false: not known. */
 bool conn_peer_address(const struct conn *c, struct cg_addr *ret);
+/* It takes the place of another one, whose peer is where its own is as long as nothing better is known. */
+void conn_peer_was(struct conn *c, const struct conn *before);
 /* Its certificates cannot be used, and nothing of it is up that could live on without: nobody is let in, and nothing is begun. */
 bool conn_is_refused(const struct conn *c);
 /* Its routes, where they are what has a tunnel made; its device is there. */
