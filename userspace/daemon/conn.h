@@ -72,7 +72,7 @@ struct conn {
 	bool told_answers; /* ike has OCSP answers about our chain */
 	/* for the operator */
 	bool down; /* taken down by hand */
-	/* Brought up by hand, or found up where only a hand brings it up. Not known after a planned restart: ike goes on knowing it. */
+	/* Brought up by hand, and not taken down since. Not known after a planned restart: ike goes on knowing it. */
 	bool up;
 	bool begun, closing;
 	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
