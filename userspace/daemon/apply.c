@@ -91,10 +91,8 @@ static void begin_conn(struct conn *c)
 	r = conn_tell_ike(c);
 	if (r < 0 && r != -ENOTCONN)
 		(void)log_error_errno(r, "connection %s cannot be handed to ike", c->cfg->name);
-	else if (c->down)
-		conn_command(c, MSG_CONN_DOWN);
-	else if (c->up)
-		conn_command(c, MSG_CONN_UP);
+	else
+		conn_tell_said(c);
 	conn_resolve(c);
 }
 

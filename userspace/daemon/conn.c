@@ -353,6 +353,14 @@ void conn_command(struct conn *c, enum msg_type type)
 	(void)channel_send(ike_channel(c->g), &m, -EBADF);
 }
 
+void conn_tell_said(struct conn *c)
+{
+	if (c->down)
+		conn_command(c, MSG_CONN_DOWN);
+	else if (c->up)
+		conn_command(c, MSG_CONN_UP);
+}
+
 void conns_tell_ike(struct gateway *g)
 {
 	for (size_t i = 0; i < g->n_conns; i++) {
@@ -361,10 +369,8 @@ void conns_tell_ike(struct gateway *g)
 		if (r < 0)
 			(void)log_error_errno(r, "connection %s cannot be handed to ike",
 					      g->conns[i]->cfg->name);
-		else if (g->conns[i]->down)
-			conn_command(g->conns[i], MSG_CONN_DOWN);
-		else if (g->conns[i]->up)
-			conn_command(g->conns[i], MSG_CONN_UP);
+		else
+			conn_tell_said(g->conns[i]);
 	}
 }
 

@@ -72,8 +72,7 @@ struct conn {
 	bool told_answers; /* ike has OCSP answers about our chain */
 	/* for the operator */
 	bool down; /* taken down by hand */
-	/* Brought up by hand, and not taken down since. Not known after a planned restart: ike goes on knowing it. */
-	bool up;
+	bool up;   /* brought up by hand, and not taken down since */
 	bool begun, closing;
 	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
 	usec_t key_log_end;
@@ -102,6 +101,8 @@ void conns_tell_ike(struct gateway *g);
 int conn_tell_ike(struct conn *c);
 /* CONN_UP, CONN_DOWN, CONN_REMOVE */
 void conn_command(struct conn *c, enum msg_type type);
+/* CONN_UP or CONN_DOWN, if an operator has said either, to an ike that may not know of it. */
+void conn_tell_said(struct conn *c);
 /* Traffic wants this child, unless the connection was taken down. */
 void conn_acquire(struct conn *c, unsigned int index);
 /* The child was up, and ike does not know it: it is asked for as far as it is ours to begin. false: there is no ike to be asked. */
