@@ -374,16 +374,21 @@ void conns_tell_ike(struct gateway *g)
 	}
 }
 
-void conn_acquire(struct conn *c, unsigned int index)
+/* ACQUIRE, CONN_AGAIN */
+static void tell_child(const struct conn *c, enum msg_type type, unsigned int index)
 {
 	struct msg_writer m;
 
-	if (c->down)
-		return;
-	msg_begin(&m, MSG_ACQUIRE);
+	msg_begin(&m, type);
 	msg_put_u32(&m, c->id);
 	msg_put_u32(&m, index);
 	(void)channel_send(ike_channel(c->g), &m, -EBADF);
+}
+
+void conn_acquire(struct conn *c, unsigned int index)
+{
+	if (!c->down)
+		tell_child(c, MSG_ACQUIRE, index);
 }
 
 void conn_routes_begin(struct conn *c)
@@ -398,14 +403,8 @@ bool conn_again(struct conn *c, unsigned int index)
 		return false;
 	if (c->down || c->cfg->mode == CG_MODE_RESPONDER_ONLY || conn_is_refused(c))
 		return true;
-	switch (c->cfg->start) {
-	case CG_START_ALWAYS: break;
-	case CG_START_ON_TRAFFIC: conn_acquire(c, index); break;
-	case CG_START_MANUAL:
-		if (!c->up)
-			conn_command(c, MSG_CONN_AGAIN);
-		break;
-	}
+	/* One that begins by itself, too, may have been begun by the peer before, which asked for another child alone. */
+	tell_child(c, c->cfg->start == CG_START_ON_TRAFFIC ? MSG_ACQUIRE : MSG_CONN_AGAIN, index);
 	return true;
 }
 
