@@ -180,10 +180,35 @@ static void what_was_said_before_is_known_after(void **state _unused_)
 	}
 }
 
+/* Ike has not said yet what goes on: what was handed over is not said once more by the next load. */
+static void what_is_said_after_counts(void **state _unused_)
+{
+	static const struct cg_addr newer = {.family = AF_INET, .bytes = {192, 0, 2, 7}};
+	struct next n;
+	struct conn *c;
+
+	leave("branch", true, false);
+	come(&n);
+	assert_int_equal(load(&n), MSG_CONN_UP);
+	c = n.w->g.conns[0];
+	assert_true(c->up);
+	c->up = false;
+	c->down = true;
+	assert_int_equal(conn_set_resolved(c, &newer, 1), 0);
+	assert_int_equal(load(&n), MSG_CONN_DOWN);
+	c = n.w->g.conns[0];
+	assert_true(c->down);
+	assert_false(c->up);
+	assert_int_equal(c->n_resolved, 0);
+	assert_int_equal(restored(&n), MSG_CONN_DOWN);
+	end(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_said_before_is_known_after),
+		cmocka_unit_test(what_is_said_after_counts),
 	};
 
 	cg_log_set_level(CG_LOG_ERROR);

@@ -78,12 +78,14 @@ static void remove_conn(struct conn *c)
 	ops_changed(c->g, c);
 }
 
-static void begin_conn(struct conn *c)
+static void begin_conn(struct conn *c, bool first)
 {
 	int r;
 
 	c->begun = true;
-	takeover_conn(c);
+	/* What was handed over is as old as this process: later loads know better. */
+	if (first)
+		takeover_conn(c);
 	/* One that takes another one's place has its device. */
 	if (c->ifindex == 0)
 		(void)link_apply(c, NULL);
@@ -271,7 +273,7 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	free(old);
 	for (size_t j = 0; j < n; j++) {
 		if (!conns[j]->begun)
-			begin_conn(conns[j]);
+			begin_conn(conns[j], first);
 		tell_loaded(g, conns[j]);
 	}
 	vaulting_applied(g);
