@@ -130,6 +130,37 @@ static void test_manual_connection_is_made_again(void **state)
 	sim_free(s);
 }
 
+/* Its name leads nowhere yet: what could not be tried while it was asked for is not tried hours later. */
+static void test_manual_connection_is_not_made_late(void **state)
+{
+	const struct cg_endpoint nowhere = {}, right = sim_endpoint("198.51.100.1", 500);
+	struct sim *s = sim_new(28);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.start = IKE_START_MANUAL;
+	a->conns[0].config.remote = nowhere;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	/* As long as the old ones are there it is asked for again and again. */
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(ike_again(a->engine, s->now, 1, 0), 0);
+		sim_run(s, 10 * SIM_S);
+	}
+	assert_true(all_down(s));
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &right), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_true(all_down(s));
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &nowhere), 0);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 0), 0);
+	sim_run(s, 10 * SIM_S);
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &right), 0);
+	sim_assert_up(s, 5 * SIM_S);
+	sim_free(s);
+}
+
 /* The peer came first, and asked for one of two: the other is asked for in its IKE SA. */
 static void test_manual_connection_gets_the_child_it_had(void **state)
 {
@@ -418,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_traffic_brings_the_connection_up),
 		cmocka_unit_test(test_manual_connection_waits_for_its_operator),
 		cmocka_unit_test(test_manual_connection_is_made_again),
+		cmocka_unit_test(test_manual_connection_is_not_made_late),
 		cmocka_unit_test(test_manual_connection_gets_the_child_it_had),
 		cmocka_unit_test(test_name_that_is_resolved_late),
 		cmocka_unit_test(test_same_configuration_again_changes_nothing),

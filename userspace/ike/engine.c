@@ -314,7 +314,7 @@ int ike_again(struct ike_engine *e, ike_time now, uint32_t id, uint32_t index)
 	} else if (conn->held || conn->config->c.mode == IKE_MODE_RESPONDER_ONLY) {
 		r = -EOPNOTSUPP;
 	} else if (!sa) {
-		conn->again = true;
+		conn->again = e->now + IK_AGAIN;
 		ik_conn_check(conn);
 	} else if (index >= conn->config->c.n_children || ik_child_in(sa, index)) {
 		r = -EALREADY;
@@ -373,7 +373,8 @@ int ike_down(struct ike_engine *e, ike_time now, uint32_t id)
 		if (conn->held && ik_list_empty(&conn->sas))
 			r = -EALREADY;
 		conn->held = true;
-		conn->up = conn->acquired = conn->again = false;
+		conn->up = conn->acquired = false;
+		conn->again = 0;
 		ik_timer_stop(e, &conn->retry);
 		IK_LIST_FOREACH(&conn->sas, link)
 			ik_sa_close(IK_ENTRY(link, struct ik_sa, in_conn));

@@ -359,8 +359,8 @@ int ike_connection_ocsp(struct ike_engine *e, uint32_t id, const struct ike_blob
 int ike_up(struct ike_engine *e, ike_time now, uint32_t id);
 int ike_down(struct ike_engine *e, ike_time now, uint32_t id);
 /*
- * The child was up before this engine, is still in the kernel, and is to be replaced: one attempt, of a connection that an operator begins, too; where the peer was first
- * to make an IKE SA the child is asked for in that. -ENOENT; -EALREADY: it is there, or under way; -EOPNOTSUPP: it is taken down, or only the peer may begin.
+ * The child was up before this engine, is still in the kernel, and is to be replaced: one attempt, of a connection that an operator begins, too, if it can begin
+ * within 30 s. Where the peer was first to make an IKE SA the child is asked for in that. -ENOENT; -EALREADY: it is there, or under way; -EOPNOTSUPP: it is taken down, or only the peer may begin.
  */
 int ike_again(struct ike_engine *e, ike_time now, uint32_t id, uint32_t index);
 /*
