@@ -35,6 +35,14 @@ static struct fib {
 	unsigned int empty; /* how often there was no route left to a place that had one */
 } fib;
 
+static void routes_flush(uint32_t ifindex)
+{
+	for (size_t i = fib.n; i-- > 0;) {
+		if (fib.routes[i].ifindex == ifindex)
+			(void)cgk_route_del(NULL, &fib.routes[i]);
+	}
+}
+
 static struct device *device(const char *name)
 {
 	for (size_t i = 0; i < DEVICES; i++) {
@@ -72,10 +80,7 @@ int cgk_link_delete(struct cgk_rt *rt _unused_, const char *name)
 
 	if (!d)
 		return 0;
-	for (size_t i = fib.n; i-- > 0;) {
-		if (fib.routes[i].ifindex == (uint32_t)(d - devices) + 1)
-			(void)cgk_route_del(NULL, &fib.routes[i]);
-	}
+	routes_flush((uint32_t)(d - devices) + 1);
 	*d = (struct device){0};
 	deleted++;
 	return 0;
@@ -131,10 +136,26 @@ int cgk_address_add(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct c
 
 int cgk_address_del(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct cg_prefix *p)
 {
-	struct cg_prefix *at = address(ifindex, p);
+	static const struct cg_prefix none;
+	struct device *d = &devices[ifindex - 1];
+	struct cg_prefix *at = address(ifindex, p), network = *p, of;
 
-	if (at)
-		*at = (struct cg_prefix){0};
+	if (!at)
+		return 0;
+	/* The first of a network takes the others along. */
+	cg_prefix_mask(&network);
+	for (; at < d->addresses + ADDRESSES; at++) {
+		of = *at;
+		cg_prefix_mask(&of);
+		if (cg_prefix_equal(&of, &network))
+			*at = none;
+	}
+	for (size_t i = 0; i < ADDRESSES; i++) {
+		if (!cg_prefix_equal(&d->addresses[i], &none))
+			return 0;
+	}
+	/* Nor has a device without one any routes. */
+	routes_flush(ifindex);
 	return 0;
 }
 
@@ -508,6 +529,22 @@ static void its_routes_and_its_device_are_there_all_the_time(void **state _unuse
 	world_free(w);
 }
 
+static void nor_do_addresses_that_go_take_its_routes_along(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}, start: manual", NULL);
+	(void)up(w, "a");
+	apply(w, "{name: cg0, addresses: [10.0.0.2/24]}, start: manual, dscp_copy: true", NULL);
+	assert_int_equal(devices[0].addresses[0].addr.bytes[3], 2);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	apply(w, "cg0, start: manual", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	assert_int_equal(deleted, 0);
+	stop(w);
+	world_free(w);
+}
+
 static void routes_that_are_not_to_be_kept_go(void **state _unused_)
 {
 	struct main_world *w = world_new();
@@ -581,6 +618,7 @@ int main(void)
 		cmocka_unit_test(an_address_stays_as_long_as_one_of_them_has_it),
 		cmocka_unit_test(one_of_ours_that_was_left_has_what_is_configured),
 		cmocka_unit_test(its_routes_and_its_device_are_there_all_the_time),
+		cmocka_unit_test(nor_do_addresses_that_go_take_its_routes_along),
 		cmocka_unit_test(routes_that_are_not_to_be_kept_go),
 		cmocka_unit_test(nor_stay_those_of_one_that_was_taken_down_or_is_to_have_none),
 		cmocka_unit_test(what_would_take_the_peers_own_packets_is_not_added),

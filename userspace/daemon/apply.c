@@ -86,9 +86,9 @@ static void begin_conn(struct conn *c, bool first)
 	/* What was handed over is as old as this process: later loads know better. */
 	if (first)
 		takeover_conn(c);
-	/* One that takes another one's place has its device. */
-	if (c->ifindex == 0)
-		(void)link_apply(c, NULL);
+	(void)link_apply(c, NULL);
+	/* An address that went with the one whose place it takes may have taken others, and routes, along. */
+	routes_restore(c);
 	conn_routes_begin(c);
 	r = conn_tell_ike(c);
 	if (r < 0 && r != -ENOTCONN)

@@ -485,6 +485,16 @@ void routes_remove(struct conn *c)
 	}
 }
 
+void routes_restore(struct conn *c)
+{
+	const struct route_wish *w;
+
+	LIST_FOREACH(w, &c->routes, of_conn)
+	{
+		look(w->route, NULL);
+	}
+}
+
 /* Whether there is an SA that sends what comes on its routes: one of an earlier process may. */
 static bool has_sa(const struct conn *c)
 {

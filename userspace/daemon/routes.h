@@ -13,6 +13,8 @@ struct gateway;
 /* Its routes are wanted from now on; what is not in place is put there. */
 void routes_add(struct conn *c);
 void routes_remove(struct conn *c);
+/* Its device may have lost some, as with an address. */
+void routes_restore(struct conn *c);
 /* An SA of it may be gone: without one its routes go, too, if they are not to be kept. */
 void routes_follow(struct conn *c);
 /* The kernel keeps them. */
