@@ -60,7 +60,8 @@ static void check_state(const struct restart_state *s)
 	MUST(s->at <= restarted && restarted - s->at <= IKE_SNAPSHOT_AGE);
 	for (size_t i = 0; i < s->n_conns; i++)
 		MUST(memchr(s->conns[i].name, 0, sizeof(s->conns[i].name)) &&
-		     s->conns[i].n_resolved <= PROTO_ADDRESSES_MAX);
+		     s->conns[i].n_resolved <= PROTO_ADDRESSES_MAX &&
+		     !(s->conns[i].down && s->conns[i].up));
 	for (size_t i = 0; i < s->n_bindings; i++) {
 		const struct state_binding *b = &s->bindings[i];
 
@@ -99,7 +100,7 @@ static size_t write_state(uint8_t **ret)
 {
 	static struct state_binding b = {.kernel_id = 10, .since = 99};
 	static const uint8_t cert[] = "a certificate";
-	struct state_conn c = {.name = "branch", .n_resolved = 1};
+	struct state_conn c = {.name = "branch", .up = true, .n_resolved = 1};
 	struct state_child k = {.number = 5, .binding = 7, .tunnel = 20, .sa_in = 30, .sa_out = 40};
 	struct state_socket socket = {.kernel_id = 50};
 	struct restart_state s = {.at = restarted,

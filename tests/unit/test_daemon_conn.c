@@ -293,7 +293,8 @@ static void what_was_up_is_begun_again_in_its_own_way(void **state _unused_)
 		bool down;
 		enum msg_type told;
 	} cases[] = {
-		{CG_START_ALWAYS, CG_MODE_DEFAULT, false, _MSG_MAX}, /* it begins by itself */
+		/* it begins by itself, but not what the peer was first to bring up in part */
+		{CG_START_ALWAYS, CG_MODE_DEFAULT, false, MSG_CONN_AGAIN},
 		{CG_START_ON_TRAFFIC, CG_MODE_DEFAULT, false, MSG_ACQUIRE},
 		{CG_START_ON_TRAFFIC, CG_MODE_INITIATOR_ONLY, false, MSG_ACQUIRE},
 		{CG_START_ON_TRAFFIC, CG_MODE_RESPONDER_ONLY, false, _MSG_MAX},
@@ -310,12 +311,15 @@ static void what_was_up_is_begun_again_in_its_own_way(void **state _unused_)
 		w->cfg.mode = cases[i].mode;
 		w->c.down = cases[i].down;
 		w->procs[0].ready = false;
-		assert_false(conn_again(&w->c, 0));
+		assert_false(conn_again(&w->c, 3));
 		w->procs[0].ready = true;
-		assert_true(conn_again(&w->c, 0));
+		assert_true(conn_again(&w->c, 3));
 		assert_int_equal(main_world_read(w, ROLE_IKE), cases[i].told);
-		if (cases[i].told != _MSG_MAX)
+		if (cases[i].told != _MSG_MAX) {
 			assert_int_equal(msg_get_u32(&w->r), 1);
+			assert_int_equal(msg_get_u32(&w->r), 3);
+			assert_true(msg_done(&w->r));
+		}
 		/* It is not up for longer than an operator said. */
 		assert_false(w->c.up);
 		main_world_free(w);

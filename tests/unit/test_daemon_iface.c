@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Devices of connections: what MTU and which addresses they have when configurations follow one another, and that routes stay; with a kernel that
- * is a few devices.
- */
+/* Devices of connections, and routes through them: what MTU and which addresses there are when configurations follow one another, with a kernel that is a few devices. */
 #include "lib/maintest.h"
 
 #include <net/if.h>
@@ -15,6 +12,7 @@
 #include "daemon/mtu_notes.h"
 #include "daemon/options.h"
 #include "daemon/routes.h"
+#include "daemon/tunnel.h"
 #include "kernel/link.h"
 #include "lib/configtest.h"
 
@@ -29,8 +27,23 @@ static struct device {
 	struct cg_prefix addresses[ADDRESSES]; /* AF_UNSPEC: none */
 	bool up;
 	unsigned int bare; /* how often its last address went, and its routes with it */
-	struct cg_prefix routes[4];
 } devices[DEVICES];
+
+static unsigned int deleted; /* devices */
+
+static struct fib {
+	struct cgk_route routes[8];
+	size_t n;
+	unsigned int empty; /* how often there was no route left to a place that had one */
+} fib;
+
+static void routes_flush(uint32_t ifindex)
+{
+	for (size_t i = fib.n; i-- > 0;) {
+		if (fib.routes[i].ifindex == ifindex)
+			(void)cgk_route_del(NULL, &fib.routes[i]);
+	}
+}
 
 static struct device *device(const char *name)
 {
@@ -67,8 +80,11 @@ int cgk_link_delete(struct cgk_rt *rt _unused_, const char *name)
 {
 	struct device *d = device(name);
 
-	if (d)
-		*d = (struct device){0};
+	if (!d)
+		return 0;
+	routes_flush((uint32_t)(d - devices) + 1);
+	*d = (struct device){0};
+	deleted++;
 	return 0;
 }
 
@@ -130,62 +146,66 @@ int cgk_address_del(struct cgk_rt *rt _unused_, uint32_t ifindex, const struct c
 	static const struct cg_prefix none;
 	struct device *d = &devices[ifindex - 1];
 	struct cg_prefix *at = address(ifindex, p), network = *p, of;
-	bool any = false;
 
-	cg_prefix_mask(&network);
+	if (!at)
+		return 0;
 	/* The first of a network takes the others along. */
-	for (; at && at < d->addresses + ADDRESSES; at++) {
+	cg_prefix_mask(&network);
+	for (; at < d->addresses + ADDRESSES; at++) {
 		of = *at;
 		cg_prefix_mask(&of);
 		if (cg_prefix_equal(&of, &network))
 			*at = none;
 	}
-	for (size_t i = 0; i < ADDRESSES; i++)
-		any |= !cg_prefix_equal(&d->addresses[i], &none);
-	if (any)
-		return 0;
+	for (size_t i = 0; i < ADDRESSES; i++) {
+		if (!cg_prefix_equal(&d->addresses[i], &none))
+			return 0;
+	}
+	/* Nor has a device without one any routes. */
 	d->bare++;
-	memset(d->routes, 0, sizeof(d->routes));
+	routes_flush(ifindex);
 	return 0;
 }
 
-static struct cg_prefix *route(const struct cgk_route *r, const struct cg_prefix *dst)
+/* ifindex 0: of any device */
+static const struct cgk_route *route(const struct cg_prefix *dst, uint32_t ifindex)
 {
-	struct device *d = &devices[r->ifindex - 1];
-
-	for (size_t i = 0; i < ARRAY_SIZE(d->routes); i++) {
-		if (cg_prefix_equal(&d->routes[i], dst))
-			return &d->routes[i];
+	for (size_t i = 0; i < fib.n; i++) {
+		if (cg_prefix_equal(&fib.routes[i].dst, dst) &&
+		    (ifindex == 0 || fib.routes[i].ifindex == ifindex))
+			return &fib.routes[i];
 	}
 	return NULL;
 }
 
-int cgk_route_add(struct cgk_rt *rt _unused_, const struct cgk_route *r)
+int cgk_route_add(struct cgk_rt *rt, const struct cgk_route *r)
 {
-	static const struct cg_prefix none;
-	struct cg_prefix *at = route(r, &r->dst);
-
-	if (!devices[r->ifindex - 1].up)
-		return -EIO;
-	if (at)
-		return -EEXIST;
-	at = route(r, &none);
-	assert_non_null(at);
-	*at = r->dst;
-	return 0;
+	return route(&r->dst, 0) ? -EEXIST : cgk_route_add_behind(rt, r);
 }
 
-int cgk_route_add_behind(struct cgk_rt *rt, const struct cgk_route *r)
+int cgk_route_add_behind(struct cgk_rt *rt _unused_, const struct cgk_route *r)
 {
-	return cgk_route_add(rt, r);
+	assert_in_range(r->ifindex, 1, DEVICES);
+	assert_true(devices[r->ifindex - 1].name[0]);
+	if (!devices[r->ifindex - 1].up)
+		return -EIO;
+	if (route(&r->dst, r->ifindex))
+		return -EEXIST;
+	assert_true(fib.n < ARRAY_SIZE(fib.routes));
+	fib.routes[fib.n++] = *r;
+	return 0;
 }
 
 int cgk_route_del(struct cgk_rt *rt _unused_, const struct cgk_route *r)
 {
-	struct cg_prefix *at = route(r, &r->dst);
+	const struct cgk_route copy = *r, *is = route(&r->dst, r->ifindex);
+	size_t at;
 
-	if (at)
-		*at = (struct cg_prefix){0};
+	if (!is)
+		return 0;
+	at = (size_t)(is - fib.routes);
+	memmove(&fib.routes[at], &fib.routes[at + 1], (--fib.n - at) * sizeof(fib.routes[0]));
+	fib.empty += !route(&copy.dst, 0);
 	return 0;
 }
 
@@ -218,6 +238,8 @@ static struct main_world *world_new(void)
 	struct main_world *w = main_world_new();
 
 	memset(devices, 0, sizeof(devices));
+	memset(&fib, 0, sizeof(fib));
+	deleted = 0;
 	conn_unlist(&w->c);
 	w->g.options = &options;
 	w->g.loaded = true;
@@ -240,6 +262,21 @@ static struct conn *staged(struct gateway *g, const struct cg_connection *cfg)
 	return c;
 }
 
+static void apply_text(struct main_world *w, const char *text)
+{
+	struct loaded l = load_text(text);
+	struct conn **conns;
+	size_t n = 0;
+
+	assert_good(&l);
+	conns = calloc(l.config->n_connections, sizeof(struct conn *));
+	assert_non_null(conns);
+	for (; n < l.config->n_connections; n++)
+		conns[n] = staged(&w->g, &l.config->connections[n]);
+	json_decref(apply_config(&w->g, l.config, conns, n));
+	cg_diags_done(&l.diags);
+}
+
 /* Connections a and b on these interfaces, as they are written; NULL: it is not there. */
 static void apply(struct main_world *w, const char *a, const char *b)
 {
@@ -248,9 +285,6 @@ static void apply(struct main_world *w, const char *a, const char *b)
 		"     local_networks: 10.1.0.0/16, remote_networks: 10.%d.0.0/16, inbound_certificate: {subject_name: %s, chain: r}}\n";
 	_cleanup_strbuf_ struct cg_strbuf text = {0};
 	_cleanup_free_ char *whole = NULL;
-	struct conn **conns;
-	struct loaded l;
-	size_t n = 0;
 
 	strbuf_add(&text, "connections:\n");
 	if (a)
@@ -258,14 +292,7 @@ static void apply(struct main_world *w, const char *a, const char *b)
 	if (b)
 		strbuf_addf(&text, form, "b", b, 3, 3, "b.example");
 	whole = strbuf_take(&text);
-	l = load_text(whole);
-	assert_good(&l);
-	conns = calloc(l.config->n_connections, sizeof(struct conn *));
-	assert_non_null(conns);
-	for (; n < l.config->n_connections; n++)
-		conns[n] = staged(&w->g, &l.config->connections[n]);
-	json_decref(apply_config(&w->g, l.config, conns, n));
-	cg_diags_done(&l.diags);
+	apply_text(w, whole);
 }
 
 static void stop(struct main_world *w)
@@ -281,6 +308,9 @@ static void world_free(struct main_world *w)
 		conn_free(w->g.conns[i]);
 	free(w->g.conns);
 	cg_config_free(w->g.config);
+	assert_null(LIST_FIRST(&w->g.routes));
+	table_done(&w->g.routes_by_key);
+	table_done(&w->g.tunnels_by_kernel);
 	main_world_free(w);
 }
 
@@ -428,7 +458,7 @@ static bool is_routed(const char *name)
 	struct cgk_route r = {.ifindex = (uint32_t)(device(name) - devices) + 1};
 
 	assert_int_equal(cg_prefix_parse("10.2.0.0/16", &r.dst), 0);
-	return route(&r, &r.dst);
+	return route(&r.dst, r.ifindex);
 }
 
 static void an_address_stays_as_long_as_one_of_them_has_it(void **state _unused_)
@@ -480,7 +510,7 @@ static void addresses_follow_one_another_without_a_gap(void **state _unused_)
 	apply(w, "cg0, start: always", NULL);
 	assert_false(has("cg0", "10.0.0.2/24"));
 	assert_true(is_routed("cg0"));
-	routes_remove(w->g.conns[0]);
+	stop(w);
 	world_free(w);
 }
 
@@ -500,7 +530,148 @@ static void an_address_that_cannot_be_had_keeps_nothing_else_from_the_device(voi
 	apply(w, "{name: cg0, addresses: [\"fd00::1/64\", 10.0.0.1/24]}, start: on-traffic", NULL);
 	assert_true(has_first("cg0"));
 	assert_true(is_routed("cg0"));
-	routes_remove(w->g.conns[0]);
+	stop(w);
+	world_free(w);
+}
+
+/* ---------------------------------------------------------------- what begins anew */
+
+/* The device that what is for there goes through; "": another way. */
+static const char *way(const char *prefix)
+{
+	const struct cgk_route *r;
+	struct cg_prefix dst;
+
+	assert_int_equal(cg_prefix_parse(prefix, &dst), 0);
+	r = route(&dst, 0);
+	return r ? devices[r->ifindex - 1].name : "";
+}
+
+/* Its first tunnel came up. */
+static struct conn *up(struct main_world *w, const char *name)
+{
+	struct conn *c = conn_find_name(&w->g, name);
+
+	assert_non_null(c);
+	routes_add(c);
+	return c;
+}
+
+static bool was_told(const struct conn *c, const char *code)
+{
+	for (size_t i = 0; i < c->history.n; i++) {
+		if (streq(history_at(&c->history, i)->code, code))
+			return true;
+	}
+	return false;
+}
+
+static void its_routes_and_its_device_are_there_all_the_time(void **state _unused_)
+{
+	struct main_world *w = world_new();
+	uint32_t id;
+
+	apply(w, "cg0, start: manual", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "");
+	id = up(w, "a")->id;
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	apply(w, "cg0, start: manual, dscp_copy: true", NULL);
+	assert_int_not_equal(conn_find_name(&w->g, "a")->id, id);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	assert_int_equal(fib.empty, 0);
+	assert_int_equal(deleted, 0);
+	/* another device takes its place */
+	apply(w, "cg1, start: manual", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "cg1");
+	assert_int_equal(fib.empty, 0);
+	assert_int_equal(deleted, 1);
+	assert_null(device("cg0"));
+	/* and nobody hears of one that another connection would have */
+	assert_false(was_told(conn_find_name(&w->g, "a"), "route-taken"));
+	assert_false(was_told(conn_find_name(&w->g, "a"), "route-restored"));
+	/* what it has from now on goes as that of any other */
+	apply(w, NULL, "cg1");
+	assert_string_equal(way("10.2.0.0/16"), "");
+	stop(w);
+	assert_int_equal(fib.n, 0);
+	world_free(w);
+}
+
+static void nor_do_addresses_that_go_take_its_routes_along(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}, start: manual", NULL);
+	(void)up(w, "a");
+	apply(w, "{name: cg0, addresses: [10.0.0.2/24]}, start: manual, dscp_copy: true", NULL);
+	assert_int_equal(devices[0].addresses[0].addr.bytes[3], 2);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	apply(w, "cg0, start: manual", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	assert_int_equal(deleted, 0);
+	stop(w);
+	world_free(w);
+}
+
+static void routes_that_are_not_to_be_kept_go(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "cg0, routes: {keep: false}", NULL);
+	(void)up(w, "a");
+	apply(w, "cg0, routes: {keep: false}, dscp_copy: true", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "");
+	/* with traffic as what begins it they are what brings that */
+	apply(w, "cg0, routes: {keep: false}, start: on-traffic", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	apply(w, "cg0, routes: {keep: false}, start: on-traffic, dscp_copy: true", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	assert_int_equal(fib.empty, 1);
+	stop(w);
+	world_free(w);
+}
+
+static void nor_stay_those_of_one_that_was_taken_down_or_is_to_have_none(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "cg0", NULL);
+	/* ike has not said yet that its Child SAs are gone */
+	up(w, "a")->down = true;
+	apply(w, "cg0, dscp_copy: true", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "");
+	conn_find_name(&w->g, "a")->down = false;
+	(void)up(w, "a");
+	apply(w, "cg0, dscp_copy: true, routes: false", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "");
+	stop(w);
+	world_free(w);
+}
+
+/* It is not configured: where its packets went tells. */
+static void what_would_take_the_peers_own_packets_is_not_added(void **state _unused_)
+{
+	static const char form[] =
+		"connections:\n"
+		"  - {name: a, interface: cg0, outbound_certificate: o, remote_address: any, mode: responder-only, dscp_copy: %s,\n"
+		"     local_networks: 10.1.0.0/16, remote_networks: [192.0.2.0/24, 10.2.0.0/16],\n"
+		"     inbound_certificate: {subject_name: a.example, chain: r}}\n";
+	_cleanup_free_ char *before = str_printf(form, "false"), *after = str_printf(form, "true");
+	struct tunnel *t = calloc(1, sizeof(*t));
+	struct main_world *w = world_new();
+
+	assert_non_null(t);
+	apply_text(w, before);
+	t->t.remote.addr = addr_of("192.0.2.7");
+	tunnel_add(conn_find_name(&w->g, "a"), t);
+	(void)up(w, "a");
+	assert_string_equal(way("192.0.2.0/24"), "");
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	apply_text(w, after);
+	assert_string_equal(way("192.0.2.0/24"), "");
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	assert_int_equal(fib.empty, 0);
+	stop(w);
 	world_free(w);
 }
 
@@ -516,6 +687,11 @@ int main(void)
 		cmocka_unit_test(one_of_ours_that_was_left_has_what_is_configured),
 		cmocka_unit_test(addresses_follow_one_another_without_a_gap),
 		cmocka_unit_test(an_address_that_cannot_be_had_keeps_nothing_else_from_the_device),
+		cmocka_unit_test(its_routes_and_its_device_are_there_all_the_time),
+		cmocka_unit_test(nor_do_addresses_that_go_take_its_routes_along),
+		cmocka_unit_test(routes_that_are_not_to_be_kept_go),
+		cmocka_unit_test(nor_stay_those_of_one_that_was_taken_down_or_is_to_have_none),
+		cmocka_unit_test(what_would_take_the_peers_own_packets_is_not_added),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

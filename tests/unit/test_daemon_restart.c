@@ -59,6 +59,7 @@ static void example_make(struct example *x)
 
 		(void)snprintf(c->name, sizeof(c->name), "conn%u", i);
 		c->down = i == 1;
+		c->up = i == 0;
 		c->created_link = i == 0;
 		c->mtu_before = 1380 * i;
 		c->resolved[0] = (struct cg_addr){.family = AF_INET, .bytes = {192, 0, 2, 9}};
@@ -162,6 +163,7 @@ static void it_comes_back_whole(void **state _unused_)
 		assert_string_equal(back.conns[i].name, x.conns[i].name);
 		assert_memory_equal(b->b.trust, x.bindings[i].b.trust, sizeof(b->b.trust));
 		assert_int_equal(back.conns[i].down, i == 1);
+		assert_int_equal(back.conns[i].up, i == 0);
 		assert_int_equal(back.conns[i].created_link, i == 0);
 		assert_int_equal(back.conns[i].mtu_before, 1380 * i);
 		assert_int_equal(back.conns[i].n_resolved, i);
@@ -310,6 +312,18 @@ static void what_there_can_be_once_is_there_once(void **state _unused_)
 	example_make(&x);
 	x.bindings[0].conn = 2;
 	assert_int_equal(outcome(&x.s), -EBADMSG);
+	example_done(&x);
+}
+
+static void a_connection_is_not_up_and_down_at_once(void **state _unused_)
+{
+	struct example x;
+
+	example_make(&x);
+	x.conns[0].down = true;
+	assert_int_equal(outcome(&x.s), -EBADMSG);
+	x.conns[0].up = false;
+	assert_int_equal(outcome(&x.s), 0);
 	example_done(&x);
 }
 
@@ -551,6 +565,7 @@ int main(void)
 		cmocka_unit_test(cut_or_changed_it_does_no_harm),
 		cmocka_unit_test(a_child_sa_under_another_connections_binding_is_refused),
 		cmocka_unit_test(what_there_can_be_once_is_there_once),
+		cmocka_unit_test(a_connection_is_not_up_and_down_at_once),
 		cmocka_unit_test(a_binding_is_the_kernels_or_none),
 		cmocka_unit_test(a_child_sa_is_the_kernels_or_none),
 		cmocka_unit_test(a_path_is_the_bindings_or_none),

@@ -109,14 +109,14 @@ static void test_manual_connection_is_made_again(void **state)
 	a->conns[0].config.start = IKE_START_MANUAL;
 	sim_conn_set(a, &a->conns[0]);
 	/* Nobody is there yet: it is not tried for ever. */
-	assert_int_equal(ike_again(a->engine, s->now, 1), 0);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 0), 0);
 	sim_run(s, 400 * SIM_S);
 	sim_conn_set(b, &b->conns[0]);
 	sim_run(s, 400 * SIM_S);
 	assert_true(all_down(s));
-	assert_int_equal(ike_again(a->engine, s->now, 1), 0);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 0), 0);
 	sim_assert_up(s, 5 * SIM_S);
-	assert_int_equal(ike_again(a->engine, s->now, 1), -EALREADY);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 0), -EALREADY);
 	/* When the peer ends it, it is down. */
 	ik_sa_close(ik_conn_established(ik_conn_find(b->engine, 1)));
 	ik_child_bury(b->engine);
@@ -125,8 +125,70 @@ static void test_manual_connection_is_made_again(void **state)
 	sim_run(s, 400 * SIM_S);
 	assert_true(all_down(s));
 	assert_int_equal(ike_down(a->engine, s->now, 1), 0);
-	assert_int_equal(ike_again(a->engine, s->now, 1), -EOPNOTSUPP);
-	assert_int_equal(ike_again(a->engine, s->now, 9), -ENOENT);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 0), -EOPNOTSUPP);
+	assert_int_equal(ike_again(a->engine, s->now, 9, 0), -ENOENT);
+	sim_free(s);
+}
+
+/* Its name leads nowhere yet: what could not be tried while it was asked for is not tried hours later. */
+static void test_manual_connection_is_not_made_late(void **state)
+{
+	const struct cg_endpoint nowhere = {}, right = sim_endpoint("198.51.100.1", 500);
+	struct sim *s = sim_new(28);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.start = IKE_START_MANUAL;
+	a->conns[0].config.remote = nowhere;
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	/* As long as the old ones are there it is asked for again and again. */
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(ike_again(a->engine, s->now, 1, 0), 0);
+		sim_run(s, 10 * SIM_S);
+	}
+	assert_true(all_down(s));
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &right), 0);
+	sim_run(s, 60 * SIM_S);
+	assert_true(all_down(s));
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &nowhere), 0);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 0), 0);
+	sim_run(s, 10 * SIM_S);
+	assert_int_equal(ike_connection_resolved(a->engine, s->now, 1, &right), 0);
+	sim_assert_up(s, 5 * SIM_S);
+	sim_free(s);
+}
+
+/* The peer came first, and asked for one of two: the other is asked for in its IKE SA. */
+static void test_manual_connection_gets_the_child_it_had(void **state)
+{
+	struct sim *s = sim_new(27);
+	struct sim_node *a, *b;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.start = IKE_START_MANUAL;
+	b->conns[0].config.start = IKE_START_ON_TRAFFIC;
+	b->conns[0].config.mode = IKE_MODE_DEFAULT;
+	sim_child(&a->conns[0], 1, "second", "10.11.0.0/16", "10.12.0.0/16");
+	sim_child(&b->conns[0], 1, "second", "10.12.0.0/16", "10.11.0.0/16");
+	sim_conn_set(b, &b->conns[0]);
+	sim_conn_set(a, &a->conns[0]);
+	ike_acquire(b->engine, s->now, 1, 0);
+	sim_node_drain(b);
+	sim_run(s, 60 * SIM_S);
+	assert_int_equal(sim_count(a, 1).children_up, 1);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 0), -EALREADY);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 2), -EALREADY);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 1), 0);
+	sim_node_drain(a);
+	sim_run(s, 5 * SIM_S);
+	assert_int_equal(sim_count(a, 1).children_up, 2);
+	assert_int_equal(sim_count(b, 1).children_up, 2);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 1), -EALREADY);
+	sim_assert_rest(s);
 	sim_free(s);
 }
 
@@ -387,6 +449,8 @@ int main(void)
 		cmocka_unit_test(test_traffic_brings_the_connection_up),
 		cmocka_unit_test(test_manual_connection_waits_for_its_operator),
 		cmocka_unit_test(test_manual_connection_is_made_again),
+		cmocka_unit_test(test_manual_connection_is_not_made_late),
+		cmocka_unit_test(test_manual_connection_gets_the_child_it_had),
 		cmocka_unit_test(test_name_that_is_resolved_late),
 		cmocka_unit_test(test_same_configuration_again_changes_nothing),
 		cmocka_unit_test(test_changed_configuration_is_followed),

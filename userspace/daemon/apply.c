@@ -65,7 +65,7 @@ bool conn_must_begin_anew(const struct cg_connection *a, const struct cg_connect
 	return false;
 }
 
-/* Closes with DELETE; the kernel's side is gone at once. */
+/* Closes with DELETE; the kernel's side is gone at once, but for its device: others may have it by the end of this load. */
 static void remove_conn(struct conn *c)
 {
 	c->closing = true;
@@ -75,25 +75,26 @@ static void remove_conn(struct conn *c)
 	children_of_conn_delete(c);
 	tunnels_remove(c);
 	routes_remove(c);
-	link_remove(c);
 	ops_changed(c->g, c);
 }
 
-static void begin_conn(struct conn *c)
+static void begin_conn(struct conn *c, bool first)
 {
 	int r;
 
 	c->begun = true;
-	takeover_conn(c);
+	/* What was handed over is as old as this process: later loads know better. */
+	if (first)
+		takeover_conn(c);
 	(void)link_apply(c, NULL);
+	/* An address that went with the one whose place it takes may have taken others, and routes, along. */
+	routes_restore(c);
 	conn_routes_begin(c);
 	r = conn_tell_ike(c);
 	if (r < 0 && r != -ENOTCONN)
 		(void)log_error_errno(r, "connection %s cannot be handed to ike", c->cfg->name);
-	else if (c->down)
-		conn_command(c, MSG_CONN_DOWN);
-	else if (c->up)
-		conn_command(c, MSG_CONN_UP);
+	else
+		conn_tell_said(c);
 	conn_resolve(c);
 }
 
@@ -138,6 +139,23 @@ static void tell_loaded(struct gateway *g, struct conn *c)
 			     "loaded, configuration %s", digest);
 }
 
+/*
+ * What begins anew has its device before the old one gives that up. Where routes stay while nothing is up, it has those of the old one as well: what is for the
+ * tunnel is dropped until there is one, and does not find another way.
+ */
+static void take_place(struct conn *new, const struct conn *old)
+{
+	bool keeps = new->cfg->routes_keep || new->cfg->start == CG_START_ON_TRAFFIC;
+
+	/* What an operator said of it is said of the one of its name. */
+	new->down = old->down;
+	new->up = old->up;
+	(void)link_apply(new, NULL);
+	conn_peer_was(new, old);
+	if (old->routes_in && keeps && !new->down)
+		routes_add(new);
+}
+
 /* A connection that was there, and is in the new configuration: the one that goes on. */
 static struct conn *merge(struct conn *old, struct conn *new, struct names *names)
 {
@@ -150,9 +168,8 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	/* It was staged under a number of its own, see load.c. */
 	if (new->id != old->id) {
 		note(names->changed, new);
-		/* What an operator said of it is said of the one of its name. */
-		new->down = old->down;
-		new->up = old->up;
+		old->closing = true;
+		take_place(new, old);
 		remove_conn(old);
 		return new;
 	}
@@ -249,13 +266,15 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	g->n_conns = n;
 	g->expiry_at = 0;
 	for (size_t i = 0; i < n_old; i++) {
-		if (old[i]->closing)
-			conn_free(old[i]);
+		if (!old[i]->closing)
+			continue;
+		link_remove(old[i]);
+		conn_free(old[i]);
 	}
 	free(old);
 	for (size_t j = 0; j < n; j++) {
 		if (!conns[j]->begun)
-			begin_conn(conns[j]);
+			begin_conn(conns[j], first);
 		tell_loaded(g, conns[j]);
 	}
 	vaulting_applied(g);

@@ -353,6 +353,14 @@ void conn_command(struct conn *c, enum msg_type type)
 	(void)channel_send(ike_channel(c->g), &m, -EBADF);
 }
 
+void conn_tell_said(struct conn *c)
+{
+	if (c->down)
+		conn_command(c, MSG_CONN_DOWN);
+	else if (c->up)
+		conn_command(c, MSG_CONN_UP);
+}
+
 void conns_tell_ike(struct gateway *g)
 {
 	for (size_t i = 0; i < g->n_conns; i++) {
@@ -361,23 +369,26 @@ void conns_tell_ike(struct gateway *g)
 		if (r < 0)
 			(void)log_error_errno(r, "connection %s cannot be handed to ike",
 					      g->conns[i]->cfg->name);
-		else if (g->conns[i]->down)
-			conn_command(g->conns[i], MSG_CONN_DOWN);
-		else if (g->conns[i]->up)
-			conn_command(g->conns[i], MSG_CONN_UP);
+		else
+			conn_tell_said(g->conns[i]);
 	}
+}
+
+/* ACQUIRE, CONN_AGAIN */
+static void tell_child(const struct conn *c, enum msg_type type, unsigned int index)
+{
+	struct msg_writer m;
+
+	msg_begin(&m, type);
+	msg_put_u32(&m, c->id);
+	msg_put_u32(&m, index);
+	(void)channel_send(ike_channel(c->g), &m, -EBADF);
 }
 
 void conn_acquire(struct conn *c, unsigned int index)
 {
-	struct msg_writer m;
-
-	if (c->down)
-		return;
-	msg_begin(&m, MSG_ACQUIRE);
-	msg_put_u32(&m, c->id);
-	msg_put_u32(&m, index);
-	(void)channel_send(ike_channel(c->g), &m, -EBADF);
+	if (!c->down)
+		tell_child(c, MSG_ACQUIRE, index);
 }
 
 void conn_routes_begin(struct conn *c)
@@ -392,14 +403,8 @@ bool conn_again(struct conn *c, unsigned int index)
 		return false;
 	if (c->down || c->cfg->mode == CG_MODE_RESPONDER_ONLY || conn_is_refused(c))
 		return true;
-	switch (c->cfg->start) {
-	case CG_START_ALWAYS: break;
-	case CG_START_ON_TRAFFIC: conn_acquire(c, index); break;
-	case CG_START_MANUAL:
-		if (!c->up)
-			conn_command(c, MSG_CONN_AGAIN);
-		break;
-	}
+	/* One that begins by itself, too, may have been begun by the peer before, which asked for another child alone. */
+	tell_child(c, c->cfg->start == CG_START_ON_TRAFFIC ? MSG_ACQUIRE : MSG_CONN_AGAIN, index);
 	return true;
 }
 
@@ -438,8 +443,17 @@ bool conn_peer_address(const struct conn *c, struct cg_addr *ret)
 	/* The kernel follows a peer by itself. */
 	if (k)
 		remote = k->tunnel->t.remote;
-	*ret = remote.addr;
-	return remote.addr.family != AF_UNSPEC;
+	*ret = remote.addr.family != AF_UNSPEC ? remote.addr : c->peer_before;
+	return ret->family != AF_UNSPEC;
+}
+
+void conn_peer_was(struct conn *c, const struct conn *before)
+{
+	const struct tunnel *t = LIST_FIRST(&before->tunnels);
+
+	/* Without a Child SA, too, a tunnel knows where it led. */
+	if (!conn_peer_address(before, &c->peer_before) && t)
+		c->peer_before = t->t.remote.addr;
 }
 
 /* ---------------------------------------------------------------- names */

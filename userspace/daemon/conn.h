@@ -64,6 +64,7 @@ struct conn {
 	bool name_failed;	  /* the last time */
 	usec_t resolved_at;
 	struct event *resolve_timer;
+	struct cg_addr peer_before; /* conn_peer_was() */
 	/* what ike was told: the local address if it is fixed, where the system sends from if not */
 	struct cg_endpoint told_local;
 	struct cg_addr told_source;
@@ -71,8 +72,7 @@ struct conn {
 	bool told_answers; /* ike has OCSP answers about our chain */
 	/* for the operator */
 	bool down; /* taken down by hand */
-	/* Brought up by hand, or found up where only a hand brings it up. Not known after a planned restart: ike goes on knowing it. */
-	bool up;
+	bool up;   /* brought up by hand, and not taken down since */
 	bool begun, closing;
 	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
 	usec_t key_log_end;
@@ -101,6 +101,8 @@ void conns_tell_ike(struct gateway *g);
 int conn_tell_ike(struct conn *c);
 /* CONN_UP, CONN_DOWN, CONN_REMOVE */
 void conn_command(struct conn *c, enum msg_type type);
+/* CONN_UP or CONN_DOWN, if an operator has said either, to an ike that may not know of it. */
+void conn_tell_said(struct conn *c);
 /* Traffic wants this child, unless the connection was taken down. */
 void conn_acquire(struct conn *c, unsigned int index);
 /* The child was up, and ike does not know it: it is asked for as far as it is ours to begin. false: there is no ike to be asked. */
@@ -119,6 +121,8 @@ void conns_resolve_lost(struct gateway *g);
 void conns_refresh_source(struct gateway *g);
 /* Where the peer is now, or is configured to be. false: not known. */
 bool conn_peer_address(const struct conn *c, struct cg_addr *ret);
+/* It takes the place of another one, whose peer is where its own is as long as nothing better is known. */
+void conn_peer_was(struct conn *c, const struct conn *before);
 /* Its certificates cannot be used, and nothing of it is up that could live on without: nobody is let in, and nothing is begun. */
 bool conn_is_refused(const struct conn *c);
 /* Its routes, where they are what has a tunnel made; as soon as its device is there. */

@@ -91,6 +91,8 @@ static void on_wait_over(evutil_socket_t fd _unused_, short what _unused_, void 
 	if (!c)
 		client_answer(cl, control_error("the connection is gone",
 						"a reload took it out of the configuration"));
+	else if (kind == WAIT_DOWN && !c->down)
+		client_answer(cl, control_error("it was brought up again meanwhile", NULL));
 	else if (kind == WAIT_DOWN) {
 		/* The peer did not answer DELETE in time: it goes all the same. */
 		conn_is_down(c);
@@ -306,6 +308,7 @@ static void op_up(struct client *cl, json_t *args)
 	json_t *wait = json_object_get(args, "wait");
 	json_int_t seconds = WAIT_DEFAULT_SECONDS;
 	struct conn *c;
+	bool goes;
 
 	if (wait && (!json_is_integer(wait) || json_integer_value(wait) < 0 ||
 		     json_integer_value(wait) > WAIT_MAX_SECONDS)) {
@@ -323,8 +326,12 @@ static void op_up(struct client *cl, json_t *args)
 		client_answer(cl, control_error(c->refusal, c->refusal_hint));
 		return;
 	}
+	/* What is still up of one that was taken down is about to go. */
+	goes = c->down;
 	c->down = false;
-	if (conn_children_up(c) == c->cfg->n_children) {
+	c->up = true;
+	if (!goes && conn_children_up(c) == c->cfg->n_children) {
+		conn_command(c, MSG_CONN_UP);
 		answer_state(cl, c->cfg->name, "up");
 		return;
 	}
@@ -335,7 +342,6 @@ static void op_up(struct client *cl, json_t *args)
 		client_answer(cl, control_error("out of memory", NULL));
 		return;
 	}
-	c->up = true;
 	conn_command(c, MSG_CONN_UP);
 	if (seconds == 0)
 		answer_state(cl, c->cfg->name, "connecting");

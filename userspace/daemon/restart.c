@@ -116,6 +116,7 @@ int restart_start(struct gateway *g, restart_done_fn done, void *ctx)
 static void fill_conn(const struct conn *c, struct state_conn *ret)
 {
 	*ret = (struct state_conn){.down = c->down,
+				   .up = c->up,
 				   .created_link = c->created_link,
 				   .mtu_before = mtu_noted(c->g, c->cfg->interface.name),
 				   .n_resolved = c->n_resolved};

@@ -12,7 +12,7 @@
 #include "daemon/sealed.h"
 
 /* Another one with each change of what is written. Old ones are not read: tunnels are made anew then. */
-#define VERSION 4
+#define VERSION 5
 
 static const uint8_t magic[8] = {'c', 'g', 'm', 'a', 'i', 'n', 's', VERSION};
 
@@ -81,6 +81,7 @@ static void put_conn(struct msg_writer *w, const struct state_conn *c)
 {
 	msg_put_str(w, c->name);
 	msg_put_bool(w, c->down);
+	msg_put_bool(w, c->up);
 	msg_put_bool(w, c->created_link);
 	msg_put_u32(w, c->mtu_before);
 	msg_put_u32(w, (uint32_t)c->n_resolved);
@@ -184,6 +185,7 @@ static int get_conn(struct restart_state *s, struct msg_reader *r)
 		return -ENOMEM;
 	msg_get_str(r, c->name, sizeof(c->name));
 	c->down = msg_get_bool(r);
+	c->up = msg_get_bool(r);
 	c->created_link = msg_get_bool(r);
 	c->mtu_before = msg_get_u32(r);
 	c->n_resolved = msg_get_count(r, PROTO_ADDRESSES_MAX);
@@ -288,13 +290,17 @@ static const struct state_binding *find(const struct restart_state *s, uint64_t 
 				 : NULL;
 }
 
-/* What one main had: every number once, and no Child SA under another connection's binding. */
+/* What one main had: no connection up and down, every number once, and no Child SA under another connection's binding. */
 static int check(struct restart_state *s)
 {
 	if (s->n_bindings > 0)
 		qsort(s->bindings, s->n_bindings, sizeof(*s->bindings), by_handle);
 	if (s->n_children > 0)
 		qsort(s->children, s->n_children, sizeof(*s->children), by_number);
+	for (size_t i = 0; i < s->n_conns; i++) {
+		if (s->conns[i].down && s->conns[i].up)
+			return -EBADMSG;
+	}
 	for (size_t i = 0; i < s->n_bindings; i++) {
 		const struct state_binding *b = &s->bindings[i];
 

@@ -19,7 +19,8 @@
 
 struct state_conn {
 	char name[IKE_NAME_SIZE];
-	bool down, created_link;
+	bool down, up; /* as an operator said; not both */
+	bool created_link;
 	uint32_t mtu_before; /* of its device, mtu_noted() */
 	struct cg_addr resolved[PROTO_ADDRESSES_MAX];
 	size_t n_resolved;

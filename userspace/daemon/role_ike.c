@@ -471,10 +471,12 @@ static int on_conn(struct ike *k, enum msg_type type, struct msg_reader *r)
 	struct cg_endpoint remote;
 	usec_t now = now_boottime();
 	size_t n = 0;
-	uint32_t id;
+	uint32_t id, index = 0;
 	int e = 0;
 
 	id = msg_get_u32(r);
+	if (type == MSG_CONN_AGAIN)
+		index = msg_get_u32(r);
 	if (type == MSG_CONN_RESOLVED) {
 		msg_get_endpoint(r, &remote);
 		n = msg_get_count(r, PROTO_ADDRESSES_MAX);
@@ -494,7 +496,7 @@ static int on_conn(struct ike *k, enum msg_type type, struct msg_reader *r)
 	else if (type == MSG_CONN_DOWN)
 		e = ike_down(k->engine, now, id);
 	else if (type == MSG_CONN_AGAIN)
-		e = ike_again(k->engine, now, id);
+		e = ike_again(k->engine, now, id, index);
 	else
 		return -EOPNOTSUPP;
 	if (e < 0)

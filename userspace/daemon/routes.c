@@ -202,7 +202,12 @@ static bool say(const struct route_wish *w, char text[TEXT_SIZE], char hint[TEXT
 	return false;
 }
 
-/* Once, when it changed. */
+static bool is_closing(const struct conn *c)
+{
+	return c && c->closing;
+}
+
+/* Once, when it changed. That one is behind another which is about to go is nothing to tell. */
 static void tell(struct route *r)
 {
 	char text[TEXT_SIZE], hint[TEXT_SIZE], dst[CG_PREFIX_SIZE];
@@ -212,7 +217,8 @@ static void tell(struct route *r)
 	{
 		enum standing now = standing(w);
 
-		if (w->told == now)
+		if (w->told == now ||
+		    (now == BEHIND_OURS && is_closing(who_wants(r, r->k.ifindex))))
 			continue;
 		w->told = now;
 		if (say(w, text, hint))

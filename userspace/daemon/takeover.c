@@ -154,6 +154,7 @@ void takeover_conn(struct conn *c)
 	if (!s)
 		return;
 	c->down = s->down;
+	c->up = s->up;
 	c->created_link = s->created_link;
 	mtu_note(c->g, c->cfg->interface.name, s->mtu_before);
 	if (c->cfg->remote_kind != CG_REMOTE_NAME)
@@ -442,8 +443,11 @@ int takeover_on_message(struct gateway *g, enum msg_type type, struct msg_reader
 	if (!msg_done(r))
 		return -EBADMSG;
 	takeover_free(g);
-	for (size_t i = 0; i < g->n_conns; i++)
+	for (size_t i = 0; i < g->n_conns; i++) {
 		sort_out(g->conns[i]);
+		/* The snapshot has taken the place of what ike was told before, or left nothing of it. */
+		conn_tell_said(g->conns[i]);
+	}
 	if (p.error < 0)
 		history_add(
 			g, NULL, IKE_WARNING, "restore-refused", NULL, NULL,

@@ -10,7 +10,7 @@ struct gateway;
 
 /* Takes what was handed over; before sockets are opened. */
 void takeover_begin(struct gateway *g);
-/* Gives a connection that begins what it had. */
+/* Gives a connection that begins with the first load what it had. */
 void takeover_conn(struct conn *c);
 /* Tunnels are taken over: puts what the kernel has of bindings and SAs into the tables. */
 void takeover_adopt(struct gateway *g);

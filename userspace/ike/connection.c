@@ -211,7 +211,7 @@ bool ik_conn_wanted(const struct ik_conn *conn)
 	return !conn->e->shutdown && !conn->e->holding && !conn->e->settling && c->enabled &&
 	       c->n_certs && !conn->held && c->mode != IKE_MODE_RESPONDER_ONLY &&
 	       !cg_addr_is_any(&conn->remote.addr) &&
-	       (c->start == IKE_START_ALWAYS || conn->up || conn->again ||
+	       (c->start == IKE_START_ALWAYS || conn->up || conn->again > conn->e->now ||
 		(conn->acquired && c->start == IKE_START_ON_TRAFFIC));
 }
 
@@ -296,7 +296,7 @@ void ik_conn_failed(struct ik_conn *conn)
 	conn->failures++;
 	if (conn->config->c.start != IKE_START_ALWAYS && !conn->up)
 		conn->acquired = false;
-	conn->again = false;
+	conn->again = 0;
 	ik_timer_set(e, &conn->retry, e->now + ik_jitter(e, pause, 75, 125));
 	if (!conn->changing)
 		ik_trust_lost(conn);

@@ -300,22 +300,28 @@ void ike_acquire(struct ike_engine *e, ike_time now, uint32_t connection, uint32
 	leave(e);
 }
 
-int ike_again(struct ike_engine *e, ike_time now, uint32_t id)
+int ike_again(struct ike_engine *e, ike_time now, uint32_t id, uint32_t index)
 {
 	struct ik_conn *conn;
+	struct ik_sa *sa;
 	int r = 0;
 
 	ik_enter(e, now);
 	conn = ik_conn_find(e, id);
+	sa = conn ? ik_conn_established(conn) : NULL;
 	if (!conn) {
 		r = -ENOENT;
-	} else if (ik_conn_established(conn)) {
-		r = -EALREADY;
 	} else if (conn->held || conn->config->c.mode == IKE_MODE_RESPONDER_ONLY) {
 		r = -EOPNOTSUPP;
-	} else {
-		conn->again = true;
+	} else if (!sa) {
+		conn->again = e->now + IK_AGAIN;
 		ik_conn_check(conn);
+	} else if (index >= conn->config->c.n_children || ik_child_in(sa, index)) {
+		r = -EALREADY;
+	} else {
+		/* One that the peer made may have what the peer wanted, and no more. */
+		conn->slots[index].wanted = true;
+		ik_children_ensure(conn);
 	}
 	leave(e);
 	return r;
@@ -367,7 +373,8 @@ int ike_down(struct ike_engine *e, ike_time now, uint32_t id)
 		if (conn->held && ik_list_empty(&conn->sas))
 			r = -EALREADY;
 		conn->held = true;
-		conn->up = conn->acquired = conn->again = false;
+		conn->up = conn->acquired = false;
+		conn->again = 0;
 		ik_timer_stop(e, &conn->retry);
 		IK_LIST_FOREACH(&conn->sas, link)
 			ik_sa_close(IK_ENTRY(link, struct ik_sa, in_conn));

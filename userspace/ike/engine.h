@@ -359,10 +359,10 @@ int ike_connection_ocsp(struct ike_engine *e, uint32_t id, const struct ike_blob
 int ike_up(struct ike_engine *e, ike_time now, uint32_t id);
 int ike_down(struct ike_engine *e, ike_time now, uint32_t id);
 /*
- * What it had up before this engine is still in the kernel, and is to be replaced: one attempt, of a connection that an operator begins, too. -ENOENT; -EALREADY: it has
- * an IKE SA; -EOPNOTSUPP: it is taken down, or only the peer may begin.
+ * The child was up before this engine, is still in the kernel, and is to be replaced: one attempt, of a connection that an operator begins, too, if it can begin
+ * within 30 s. Where the peer was first to make an IKE SA the child is asked for in that. -ENOENT; -EALREADY: it is there, or under way; -EOPNOTSUPP: it is taken down, or only the peer may begin.
  */
-int ike_again(struct ike_engine *e, ike_time now, uint32_t id);
+int ike_again(struct ike_engine *e, ike_time now, uint32_t id, uint32_t index);
 /*
  * New IKE SA and Child SAs beside the old ones, which go when the new ones are up. -EALREADY also while one is being
  * made, or was just made by the peer; -EOPNOTSUPP: only the peer may begin; -EADDRNOTAVAIL: the peer's address is not known.

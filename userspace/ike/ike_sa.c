@@ -409,7 +409,7 @@ void ik_sa_up(struct ik_sa *sa)
 		ik_parts_clear(conn);
 	else if (!sa->initiator)
 		ik_parts_wait(conn, sa->e->now + IK_WATCH);
-	conn->again = false;
+	conn->again = 0;
 	ik_sa_enter(sa, IK_SA_UP);
 	sa->confirmed = sa->initiator;
 	sa->established = sa->authenticated = sa->last_in = sa->seen_at = sa->e->now;

@@ -535,8 +535,8 @@ void ik_snap_conn_undo(struct ik_conn *conn)
 			ik_child_free(IK_ENTRY(link, struct ik_child, in_sa));
 	ik_timer_stop(e, &conn->retry);
 	ik_parts_clear(conn);
-	conn->held = conn->up = conn->acquired = conn->again = conn->asks_old = conn->restored =
-		false;
+	conn->held = conn->up = conn->acquired = conn->asks_old = conn->restored = false;
+	conn->again = 0;
 	conn->failures = 0;
 	memset(conn->slots, 0, conn->config->c.n_children * sizeof(*conn->slots));
 }

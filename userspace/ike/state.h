@@ -61,6 +61,7 @@ enum {
 #define IK_KEEPALIVE	    (20 * IK_SECOND)  /* RFC 3948 section 4 */
 #define IK_LINGER	    (5 * IK_SECOND)   /* a replaced Child SA still receives so long */
 #define IK_FOLLOWUP_TIME    (20 * IK_SECOND)  /* for the peer to go on (RFC 9370 section 2.2.4) */
+#define IK_AGAIN	    (30 * IK_SECOND)  /* ike_again() has an attempt begin by then */
 #define IK_WATCH	    (30 * IK_SECOND)  /* for the peer to delete what it has to delete */
 #define IK_FORGET_TIME	    (240 * IK_SECOND) /* nobody repeats a request after that (2.1) */
 #define IK_COOKIE_ROTATE    (60 * IK_SECOND)
@@ -132,10 +133,10 @@ struct ik_conn {
 	bool held;		   /* taken down by an operator */
 	bool up;		   /* asked for by an operator */
 	bool acquired;		   /* asked for by traffic; one attempt */
-	bool again; /* asked for in place of what is left in the kernel; one attempt, not handed over */
-	bool told_waits; /* that a peer waits for its certificate */
-	bool asks_old;	 /* its name leads elsewhere: does the peer still answer where it was? */
-	bool emptied;	 /* see ik_conn_emptied(): that was done */
+	ike_time again;		   /* asked for by ike_again(), until then; one attempt */
+	bool told_waits;	   /* that a peer waits for its certificate */
+	bool asks_old; /* its name leads elsewhere: does the peer still answer where it was? */
+	bool emptied;  /* see ik_conn_emptied(): that was done */
 	bool changing; /* its configuration: an attempt that is given up for that has not failed */
 	bool restored; /* it goes on where a snapshot left it */
 	struct ike_blob *ocsp; /* about our certificates, with what they hold; see ocsp.h */
