@@ -663,6 +663,7 @@ static void what_would_take_the_peers_own_packets_is_not_added(void **state _unu
 	assert_non_null(t);
 	apply_text(w, before);
 	t->t.remote.addr = addr_of("192.0.2.7");
+	t->children = 1;
 	tunnel_add(conn_find_name(&w->g, "a"), t);
 	(void)up(w, "a");
 	assert_string_equal(way("192.0.2.0/24"), "");
