@@ -106,20 +106,19 @@ static void followup(struct ik_snap *s, struct ik_sa *sa, uint8_t protocol, stru
 	struct ik_followup *f;
 	size_t next;
 
-	if (s->saving)
+	if (*at)
 		of = (*at)->suite;
 	ik_snap_suite(s, &of);
-	if (!s->saving) {
-		ik_snap_must(s, ik_suite_is_sound(&of, protocol));
-		if (!ik_snap_ok(s))
-			return;
+	ik_snap_must(s, *at || ik_suite_is_sound(&of, protocol));
+	if (!ik_snap_ok(s))
+		return;
+	if (!*at)
 		*at = ik_followup_new(sa, &of, nothing, nothing, nothing);
-		if (!*at) {
-			ik_snap_fail(s, -ENOMEM);
-			return;
-		}
-	}
 	f = *at;
+	if (!f) {
+		ik_snap_fail(s, -ENOMEM);
+		return;
+	}
 	next = f->next;
 	ik_snap_count(s, &next, IKE_ADDKE_MAX - 1);
 	f->next = next;
