@@ -506,8 +506,24 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 	}
 }
 
+/* What is to send once the kernel has taken it up may have begun to: it does again when that is known to be so, before what it replaces is deleted. */
+static void overtake(const struct ik_child *next)
+{
+	IK_LIST_FOREACH(&next->conn->sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
+
+		IK_LIST_FOREACH(&sa->children, l) {
+			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
+
+			child->overtaken |= child->index == next->index && is_to_send(child);
+		}
+	}
+}
+
 void ik_child_activate(struct ik_child *child)
 {
+	if (child->conn)
+		overtake(child);
 	child->on_use = child->standby = child->overtaken = false;
 	ik_out_child(child->e, IKE_OUT_CHILD_ACTIVATE,
 		     &(struct ike_out_child){.child = child->number,
@@ -529,22 +545,6 @@ static void bury_later(struct ik_child *child)
 	ik_binding_unref(e, child->binding);
 	child->binding = 0;
 	ik_list_append(&e->dead_children, &child->in_dead);
-}
-
-/*
- * What is to send once the kernel has taken it up may have begun to: it does again when that is known to be so, before what it replaces is deleted.
- */
-static void overtake(const struct ik_child *next)
-{
-	IK_LIST_FOREACH(&next->conn->sas, link) {
-		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_conn);
-
-		IK_LIST_FOREACH(&sa->children, l) {
-			struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
-
-			child->overtaken |= child->index == next->index && is_to_send(child);
-		}
-	}
 }
 
 /* What the kernel could not take beside it, with other selectors, is asked for now: what took the peer's place for us has nothing else. */
@@ -577,10 +577,8 @@ void ik_child_end(struct ik_child *child, bool linger)
 	if (child->conn && child->state != IK_CHILD_OFFERED && child->state != IK_CHILD_LINGER) {
 		struct ik_child *next = sends_next(child);
 
-		if (next && (child->installed || waits_in_vain(next))) {
+		if (next && (child->installed || waits_in_vain(next)))
 			ik_child_activate(next);
-			overtake(next);
-		}
 	}
 	if (linger && child->installed && child->state != IK_CHILD_LINGER) {
 		ik_request_drop(e, &child->add_request);
@@ -621,12 +619,15 @@ void ik_child_bury(struct ike_engine *e)
 		ik_child_free(IK_ENTRY(e->dead_children.next, struct ik_child, in_dead));
 }
 
-/* The peer may end it with our request, and the answer get here later than the peer goes on receiving: what it has for sure sends from now on. */
+/*
+ * All others wait for the peer to use them, so this one sends; the peer may end it with our request, and the answer get here later than it goes on receiving.
+ * What it has for sure sends from now on.
+ */
 static void leave_to_another(const struct ik_child *child)
 {
 	struct ik_child *next = child->installed && child->conn ? sends_next(child) : NULL;
 
-	if (next && next->state == IK_CHILD_UP && !is_doubtful(next))
+	if (next && next->on_use && next->state == IK_CHILD_UP && !is_doubtful(next))
 		ik_child_activate(next);
 }
 
