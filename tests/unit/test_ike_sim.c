@@ -3,6 +3,7 @@
  * The simulation itself: what is on its way to an engine that ends reaches nobody, wherever in memory the next one is put. This program's
  * allocator gives memory that was freed out again at once, with AddressSanitizer, too. A simulation that is broken off says by which seed.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -102,7 +103,7 @@ static void test_answers_to_an_engine_that_died(void **state)
 	ends_at_every_moment(crash);
 }
 
-/* What a program of its own that does this writes to its standard error. */
+/* What a program of its own that does this writes to its standard error; it ends by itself. */
 static const char *told(void (*run)(void))
 {
 	static char text[65536];
@@ -128,6 +129,26 @@ static const char *told(void (*run)(void))
 	(void)close(fds[0]);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	return text;
+}
+
+static CMUnitTestFunction to_fail;
+
+static void run_to_fail(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(to_fail)};
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)dup2(nowhere, STDOUT_FILENO);
+	(void)cmocka_run_group_tests(tests, NULL, NULL);
+	(void)fflush(stderr);
+	_exit(0);
+}
+
+/* Does this test fail, with these words? */
+static bool fails_with(CMUnitTestFunction test, const char *words)
+{
+	to_fail = test;
+	return strstr(told(run_to_fail), words);
 }
 
 static void finishes(void)
@@ -322,6 +343,51 @@ static void test_what_is_held_outlives_the_engine_but_not_the_kernel(void **stat
 	}
 }
 
+/* ------------------------------------------------------------------ what is judged */
+
+static enum sim_verdict nothing_from_a(struct sim *s, struct sim_packet *p)
+{
+	return p->esp && cg_addr_equal(&p->from.addr, &s->nodes->addr) ? SIM_DROP : SIM_PASS;
+}
+
+/* All is up and at rest, and what one side sends never arrived. */
+static struct sim *one_way(struct sim_node **a)
+{
+	struct sim *s = sim_new(4718);
+	struct sim_node *b;
+
+	sim_pair(s, a, &b);
+	s->traffic = 50 * SIM_MS;
+	s->tap = nothing_from_a;
+	sim_connect(s, *a, b);
+	sim_run(s, 2 * SIM_S);
+	sim_assert_rest(s);
+	assert_true(s->gaps == 0 && b->conns[0].flows[0].flowing);
+	return s;
+}
+
+static void no_gap_in_what_never_began(void **state)
+{
+	struct sim_node *a;
+
+	(void)state;
+	sim_assert_no_gaps(one_way(&a));
+}
+
+static void test_each_flow_has_to_begin(void **state)
+{
+	struct sim_node *a;
+	struct sim *s = one_way(&a);
+
+	(void)state;
+	assert_true(
+		fails_with(no_gap_in_what_never_began, "nothing that a sent through net arrived"));
+	/* But what need not. */
+	a->conns[0].flows[0].silent = true;
+	sim_assert_no_gaps(s);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_what_was_held_in_vain_is_a_gap),
 		cmocka_unit_test(test_what_is_held_for_too_long_is_a_gap),
 		cmocka_unit_test(test_what_is_held_outlives_the_engine_but_not_the_kernel),
+		cmocka_unit_test(test_each_flow_has_to_begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -332,8 +332,8 @@ bool sim_until(struct sim *s, ike_time duration, bool (*done)(struct sim *s))
 
 	for (struct sim_node *n = s->nodes; n; n = n->next)
 		sim_node_drain(n);
-	if (s->traffic && !s->quiet) {
-		s->quiet = true;
+	if (s->traffic && !s->had_traffic) {
+		s->had_traffic = true;
 		sim_event_add(s, sim_event_new(SIM_EVENT_TRAFFIC, NULL), s->now + s->traffic);
 	}
 	while (s->n_events && s->heap[0]->at <= end) {

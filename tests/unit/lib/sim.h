@@ -78,6 +78,7 @@ struct sim_flow {
 	uint64_t newest;       /* the child that was added last */
 	bool flowing;	       /* a packet arrived at the other end once, */
 	ike_time since;	       /* then: what is sent from then on has to arrive */
+	bool silent;	       /* it is not meant to: sim_assert_no_gaps() does not ask for it */
 	uint64_t sent, received, lost_no_sa, lost_at_peer;
 };
 
@@ -218,7 +219,7 @@ struct sim {
 	ike_time traffic;
 	uint64_t gaps;
 	char first_gap[200];
-	bool quiet;
+	bool had_traffic;      /* it was asked for once */
 	struct sim_seen *sent; /* of sim_watch.c */
 	uint64_t ke_values;    /* of key exchanges, that were sent: each in one */
 	uint64_t
@@ -295,6 +296,7 @@ struct sim_count sim_count(const struct sim_node *n, uint32_t connection);
 /* At rest: exactly one IKE SA, one Child SA a child, nothing else in SAD and bindings. */
 void sim_assert_rest(struct sim *s);
 void sim_assert_up(struct sim *s, ike_time within);
+/* No packet was lost, and each child that is meant to carry traffic does, once there was any. */
 void sim_assert_no_gaps(struct sim *s);
 /* After a fault that is meant to interrupt: traffic is judged anew. */
 void sim_forget_flows(struct sim *s);

@@ -103,10 +103,36 @@ void sim_assert_up(struct sim *s, ike_time within)
 	assert_true(ok);
 }
 
+/* A flow that never began has no gaps: each that is meant to carry traffic has to. */
+static const char *silent_flow(const struct sim *s, const struct sim_node **ret)
+{
+	for (const struct sim_node *n = s->nodes; n; n = n->next)
+		for (size_t i = 0; i < n->max_conns; i++) {
+			const struct sim_conn *c = &n->conns[i];
+
+			if (!c->used || !c->config.enabled)
+				continue;
+			for (size_t k = 0; k < c->config.n_children; k++)
+				if (!c->flows[k].flowing && !c->flows[k].silent) {
+					*ret = n;
+					return c->children[k].name;
+				}
+		}
+	return NULL;
+}
+
 void sim_assert_no_gaps(struct sim *s)
 {
-	for (struct sim_node *n = s->nodes; n; n = n->next)
-		sim_expected_sweep(n);
+	const struct sim_node *n = NULL;
+	const char *silent;
+
+	for (struct sim_node *each = s->nodes; each; each = each->next)
+		sim_expected_sweep(each);
+	silent = s->had_traffic ? silent_flow(s, &n) : NULL;
+	if (silent) {
+		sim_print(s);
+		fail_msg("nothing that %s sent through %s arrived", n->name, silent);
+	}
 	if (s->gaps) {
 		sim_print(s);
 		print_message("%" PRIu64 " packets lost, the first %s\n", s->gaps, s->first_gap);
