@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ike/state.h"
 #include "lib/sim_private.h"
 #include "lib/sim_restart.h"
 
@@ -388,6 +389,76 @@ static void test_each_flow_has_to_begin(void **state)
 	sim_free(s);
 }
 
+/* A hub with so many sites, all up. */
+static struct sim_node *hub_of(struct sim *s, unsigned n)
+{
+	struct sim_node *hub = sim_node_new(s, "hub", "root-hub", "198.51.100.1"), *site;
+	struct sim_conn *c;
+
+	sim_node_reserve(hub, n);
+	for (unsigned i = 0; i < n; i++) {
+		char name[32], addr[32], net[32];
+
+		(void)snprintf(name, sizeof(name), "site-%u", i);
+		(void)snprintf(addr, sizeof(addr), "192.0.2.%u", i + 1);
+		(void)snprintf(net, sizeof(net), "172.16.%u.0/24", i);
+		c = sim_conn(hub, i + 1, addr, name, "root-sites");
+		sim_child(c, 0, "net", "10.0.0.0/8", net);
+		c->config.mode = IKE_MODE_RESPONDER_ONLY;
+		sim_conn_set(hub, c);
+		site = sim_node_new(s, name, "root-sites", addr);
+		c = sim_conn(site, 1, "198.51.100.1", "hub", "root-hub");
+		sim_child(c, 0, "net", net, "10.0.0.0/8");
+		sim_conn_set(site, c);
+	}
+	sim_assert_up(s, 60 * SIM_S);
+	assert_int_equal(hub->engine->sas.n, n);
+	return hub;
+}
+
+/* Of n connections the 18th has an IKE SA that is not found where its peer is; then an event is about that one. */
+static void broken_among(unsigned n, uint32_t about, uint64_t looked)
+{
+	struct sim *s = sim_new(4719);
+	struct sim_node *hub = hub_of(s, n);
+	struct ik_conn *conn = ik_conn_find(hub->engine, 18);
+
+	IK_ENTRY(conn->sas.next, struct ik_sa, in_conn)->in_places = false;
+	hub->looked = looked;
+	assert_int_equal(ike_rekey(hub->engine, s->now, about, false, true), 0);
+	sim_node_drain(hub);
+	sim_free(s);
+}
+
+static void few_and_another_one(void **state)
+{
+	(void)state;
+	broken_among(40, 3, 1);
+}
+
+static void many_and_the_one(void **state)
+{
+	(void)state;
+	broken_among(200, 18, 1);
+}
+
+static void many_and_another_one(void **state)
+{
+	(void)state;
+	broken_among(200, 3, 3);
+}
+
+/* Up to 64 are looked at whatever happens; of more what the event is about, and every so many events all. */
+static void test_a_hub_is_looked_into_with_each_event(void **state)
+{
+	static const char words[] = "not found where its peer is";
+
+	(void)state;
+	assert_true(fails_with(few_and_another_one, words));
+	assert_true(fails_with(many_and_the_one, words));
+	assert_true(fails_with(many_and_another_one, words));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_held_for_too_long_is_a_gap),
 		cmocka_unit_test(test_what_is_held_outlives_the_engine_but_not_the_kernel),
 		cmocka_unit_test(test_each_flow_has_to_begin),
+		cmocka_unit_test(test_a_hub_is_looked_into_with_each_event),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

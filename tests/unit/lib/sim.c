@@ -229,6 +229,7 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 		source.addr = n->nat->outside;
 	}
 	if (!esp) {
+		sim_touch_datagram(n, data, size);
 		sim_watch_datagram(n, data, size);
 		s->datagrams++;
 		if (s->mtu && size + 28 > s->mtu)
@@ -286,10 +287,12 @@ static void deliver(struct sim *s, struct sim_packet *p)
 		return;
 	}
 	to.vrf = n->vrf;
-	if (p->esp)
+	if (p->esp) {
 		sim_esp_receive(n, p);
-	else
+	} else {
+		sim_touch_datagram(n, p->data, p->size);
 		ike_input(n->engine, s->now, &to, &p->from, p->data, p->size);
+	}
 	sim_node_drain(n);
 }
 

@@ -191,6 +191,14 @@ struct sim_node {
 	struct cg_addr lost_address; /* that the engine sent from, and the node has no more */
 	bool deaf_to_moves;	     /* the engine is not told so */
 	uint64_t next_number;
+	/* What the event of now is about: engines of many IKE SAs are looked into there with every event, all of them in turn. */
+	struct sim_touched {
+		uint64_t spi;	     /* 0: */
+		uint32_t connection; /* by its number */
+	} touched[32];
+	size_t n_touched;
+	bool all_touched;
+	uint64_t looked;
 };
 
 enum sim_verdict { SIM_PASS, SIM_DROP };
@@ -222,8 +230,6 @@ struct sim {
 	bool had_traffic;      /* it was asked for once */
 	struct sim_seen *sent; /* of sim_watch.c */
 	uint64_t ke_values;    /* of key exchanges, that were sent: each in one */
-	uint64_t
-		looked; /* engines are looked into with every event when they are few, else in turn */
 };
 
 /* A tap: nobody can begin anew, and what is up goes on. */

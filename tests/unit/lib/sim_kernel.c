@@ -159,6 +159,7 @@ void sim_expect(struct sim_node *n, const struct ike_out_expect *o)
 	struct sim_expected *x;
 
 	trace(n, o->gone ? "expect no more" : "expect", o->spi_in);
+	sim_touch(n, o->connection);
 	sim_expected_sweep(n);
 	x = expected_find(n, o->spi_in);
 	if (o->gone) {
@@ -204,6 +205,7 @@ static void end_sa(struct sim_node *n, struct sim_sa *sa, const char *why)
 		return;
 	trace(n, why, sa->child);
 	sa->dead = true;
+	sim_touch(n, sa->connection);
 	n->expired++;
 	/* One that belongs to nobody ends without anybody to be told. */
 	if (!(sa->child >> 63))
@@ -317,6 +319,7 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	struct sim_sa *sa;
 
 	trace(n, o->activate_on_use ? "add on use" : "add", o->child);
+	sim_touch(n, o->connection);
 	sim_watch_child(n, o);
 	if (n->child_error) {
 		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
@@ -392,6 +395,7 @@ void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only)
 		struct sim_sa *sa = *p;
 		struct sim_flow *flow = flow_of(n, sa->connection, sa->index);
 
+		sim_touch(n, sa->connection);
 		if (flow && flow->active == sa)
 			flow->active = NULL;
 		sa->on_use = false;
@@ -410,6 +414,7 @@ void sim_sad_activate(struct sim_node *n, uint64_t child)
 
 	trace(n, "activate", child);
 	assert_non_null(sa);
+	sim_touch(n, sa->connection);
 	sa->on_use = false;
 	if (flow && !n->one_policy)
 		flow->active = sa;
@@ -420,6 +425,7 @@ void sim_sad_move(struct sim_node *n, const struct ike_out_child *o)
 	struct sim_sa *sa = sad_find(n, o->child);
 
 	assert_non_null(sa);
+	sim_touch(n, sa->connection);
 	if (!may_be_at(n, sim_conn_of(n, sa->connection), &o->remote.addr)) {
 		n->misplaced++;
 		return;
@@ -493,6 +499,7 @@ static void take(struct sim_node *n, struct sim_sa *sa, const struct wire_esp *w
 {
 	struct sim_flow *ours;
 
+	sim_touch(n, sa->connection);
 	/* Outer addresses are looked at, unless the peer may be followed (RFC 7296 section 2.23). */
 	if (!(sa->udp && sa->follow) && (sa->udp ? !cg_endpoint_equal(&sa->remote, from)
 						 : !cg_addr_equal(&sa->remote.addr, &from->addr))) {

@@ -113,6 +113,7 @@ void sim_node_answer(struct sim_node *n, struct sim_event *e)
 		n->unheard++;
 		return;
 	}
+	sim_touch_request(n, e->request);
 	switch (e->what) {
 	case IKE_OUT_NONCES:
 		ike_answer_nonces(n->engine, now, e->extra,
@@ -375,6 +376,7 @@ static void keep_report(struct sim_node *n, const struct ike_out_report *o)
 {
 	struct sim_report *r = &n->reports[n->n_reports++ % SIM_MAX_REPORTS];
 
+	sim_touch(n, o->connection);
 	r->connection = o->connection;
 	r->claimed = o->claimed;
 	r->severity = o->severity;
@@ -431,9 +433,7 @@ void sim_node_drain(struct sim_node *n)
 		}
 	}
 	sim_schedule_tick(n);
-	/* A hub with hundreds of peers takes long to look through: less often. */
-	if (n->engine->sas.n < 16 || n->sim->looked++ % n->engine->sas.n == 0)
-		sim_watch_engine(n);
+	sim_watch_event(n);
 }
 
 /* ------------------------------------------------------------------ making */

@@ -76,6 +76,11 @@ void sim_node_free(struct sim_node *n);
 bool sim_at_rest(struct sim *s);
 void sim_watch_datagram(struct sim_node *n, const uint8_t *data, size_t size);
 void sim_watch_child(struct sim_node *n, const struct ike_out_child_add *o);
-void sim_watch_engine(struct sim_node *n);
+/* The event is about what these say. */
+void sim_touch(struct sim_node *n, uint32_t connection);
+void sim_touch_datagram(struct sim_node *n, const uint8_t *data, size_t size);
+void sim_touch_request(struct sim_node *n, uint64_t request);
+/* After each event. */
+void sim_watch_event(struct sim_node *n);
 bool sim_watch_rest(const struct sim_node *n);
 void sim_watch_free(struct sim *s);

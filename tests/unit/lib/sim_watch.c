@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What must hold whatever happens, looked at with every datagram and every event of a simulation: IVs are never used for two
- * messages, message IDs grow by one, no value of a key exchange is sent in two, no key of a Child SA comes twice, and what an engine keeps fits together. A seed under which
- * something does not hold fails there and then.
+ * messages, message IDs grow by one, no value of a key exchange is sent in two, no key of a Child SA comes twice, and what an engine keeps fits together; of one with many peers
+ * that is looked at where the event was, and all over every so many events. A seed under which something does not hold fails there and then.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine_check.h"
 #include "ike/sk.h"
 #include "ike/state.h"
 #include "sim_private.h"
@@ -198,49 +199,88 @@ void sim_watch_child(struct sim_node *n, const struct ike_out_child_add *o)
 		broken(s, "both directions have one key", n);
 }
 
-/* What the engine keeps, after it was left alone. */
-void sim_watch_engine(struct sim_node *n)
+/* ------------------------------------------------------------------ what the engine keeps */
+
+/* As many IKE SAs are looked at with each event; a whole engine, if it has no more. */
+enum { FEW = 64 };
+
+static struct sim_touched *touched(struct sim_node *n)
+{
+	const size_t size = sizeof(n->touched) / sizeof(n->touched[0]);
+
+	/* Too many to be told apart: the whole engine. */
+	if (n->n_touched == size) {
+		n->all_touched = true;
+		n->n_touched = 0;
+	}
+	return &n->touched[n->n_touched++];
+}
+
+void sim_touch(struct sim_node *n, uint32_t connection)
+{
+	if (n->n_touched == 0 || n->touched[n->n_touched - 1].connection != connection)
+		*touched(n) = (struct sim_touched){.connection = connection};
+}
+
+void sim_touch_datagram(struct sim_node *n, const uint8_t *data, size_t size)
+{
+	size_t at = size >= 4 && !memcmp(data, "\0\0\0\0", 4) ? 4 : 0;
+
+	for (size_t end = at + 16; at < end && at + 8 <= size; at += 8)
+		*touched(n) = (struct sim_touched){.spi = ike_load_u64(data + at)};
+}
+
+void sim_touch_request(struct sim_node *n, uint64_t request)
+{
+	const struct ik_node *node = ik_table_find(&n->engine->requests, request, NULL);
+	const struct ik_request *r = node ? IK_ENTRY(node, struct ik_request, node) : NULL;
+	const struct ik_child *child;
+
+	if (!r)
+		return;
+	child = r->kind == IK_REQUEST_CHILD ? ik_child_find(n->engine, r->owner) : NULL;
+	if (child)
+		sim_touch(n, child->connection);
+	else
+		*touched(n) = (struct sim_touched){.spi = r->owner};
+}
+
+/* An IKE SA that an event was about, and all of its connection. */
+static const char *check_touched(const struct ike_engine *e, const struct sim_touched *t)
+{
+	const struct ik_sa *sa = t->spi ? ik_sa_find(e, t->spi) : NULL;
+	const struct ik_conn *conn = sa ? sa->conn : ik_conn_find(e, t->connection);
+	struct engine_sums sums = {};
+	const char *wrong = sa ? engine_check_sa(e, sa, &sums) : NULL;
+
+	if (conn)
+		IK_LIST_FOREACH(&conn->sas, link)
+			if (!wrong)
+				wrong = engine_check_sa(e, IK_ENTRY(link, struct ik_sa, in_conn),
+							&sums);
+	return wrong;
+}
+
+/*
+ * After each event. Looking through a hub with a thousand peers takes long: each event has a look at what it was about, and
+ * every so many all is looked at.
+ */
+void sim_watch_event(struct sim_node *n)
 {
 	const struct ike_engine *e = n->engine;
-	size_t children = 0, sas = 0, up = 0;
+	const char *wrong;
 
-	if (!ik_list_empty(&e->dead_sas) || !ik_list_empty(&e->dead_children))
-		broken(n->sim, "the dead are not buried", n);
-	IK_LIST_FOREACH(&e->all_sas, link) {
-		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
-
-		sas++;
-		up += ik_sa_is_up(sa);
-		if (ik_sa_find(e, ik_sa_spi(sa)) != sa)
-			broken(n->sim, "an IKE SA that its SPI does not lead to", n);
-		if (sa->in_places != ik_sa_is_up(sa) ||
-		    (sa->in_places && sa->by_place.key != ik_addr_hash(e, &sa->remote.addr, 0)))
-			broken(n->sim, "an IKE SA that is not found where its peer is", n);
-		if (sa->active && (sa->active->sa != sa || !sa->active->timer.place))
-			broken(n->sim, "a request that nothing repeats or ends", n);
-		if (sa->state != IK_SA_UP && sa->state != IK_SA_REKEYED && !sa->life.place &&
-		    !sa->active && !sa->setup && sa->state != IK_SA_REKEY_OFFER)
-			broken(n->sim, "an IKE SA that nothing ends", n);
-		IK_LIST_FOREACH(&sa->children, l) {
-			const struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
-
-			children++;
-			if (child->sa != sa || ik_child_find(e, child->number) != child)
-				broken(n->sim, "a Child SA that is not where it belongs", n);
-		}
+	if (n->all_touched || e->sas.n <= FEW || n->looked++ % (e->sas.n / FEW) == 0) {
+		wrong = engine_check(e);
+	} else {
+		wrong = engine_check_dead(e);
+		for (size_t i = 0; i < n->n_touched && !wrong; i++)
+			wrong = check_touched(e, &n->touched[i]);
 	}
-	IK_LIST_FOREACH(&e->lingering, link) {
-		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
-
-		children++;
-		if (child->sa || !child->timer.place)
-			broken(n->sim, "a Child SA that lingers for ever", n);
-	}
-	if (e->sas.n != sas || e->places.n != up || e->children.n != children ||
-	    e->esp_spis.n != children)
-		broken(n->sim, "tables and lists differ", n);
-	if (e->timers.n > e->n_timers)
-		broken(n->sim, "more timers than there is room for", n);
+	n->all_touched = false;
+	n->n_touched = 0;
+	if (wrong)
+		broken(n->sim, wrong, n);
 }
 
 /* At rest nothing is asked for or kept that nobody uses. */
