@@ -389,6 +389,110 @@ static void test_each_flow_has_to_begin(void **state)
 	sim_free(s);
 }
 
+/* Two children, packets of both on their way. */
+static struct sim *two_children(struct sim_node **b)
+{
+	struct sim *s = sim_new(4720);
+	struct sim_node *a;
+
+	sim_pair(s, &a, b);
+	sim_child(&a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+	sim_child(&(*b)->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+	s->traffic = 5 * SIM_MS;
+	sim_connect(s, a, *b);
+	sim_assert_no_gaps(s);
+	assert_int_equal((*b)->n_sad, 2);
+	return s;
+}
+
+static struct sim_packet *on_its_way(struct sim *s)
+{
+	for (size_t i = 0; i < s->n_events; i++)
+		if (s->heap[i]->kind == SIM_EVENT_PACKET && s->heap[i]->packet->esp)
+			return s->heap[i]->packet;
+	fail();
+	return NULL;
+}
+
+static void a_packet_vanishes(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = two_children(&b);
+
+	(void)state;
+	on_its_way(s)->esp = false;
+	sim_assert_no_gaps(s);
+}
+
+static void a_packet_is_another_one(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = two_children(&b);
+	struct sim_packet *p = on_its_way(s);
+	struct wire_esp w;
+
+	(void)state;
+	memcpy(&w, p->data, sizeof(w));
+	w.esp.number--;
+	memcpy(p->data, &w, sizeof(w));
+	sim_run(s, SIM_S);
+	sim_free(s);
+}
+
+static void test_each_packet_is_counted(void **state)
+{
+	static const char words[] = "arrived, were lost, or are on their way";
+	struct sim_node *b;
+	struct sim *s = two_children(&b);
+
+	(void)state;
+	assert_true(fails_with(a_packet_vanishes, words));
+	assert_true(fails_with(a_packet_is_another_one, words));
+	/* What a host sends that is cut off is lost as well. */
+	b->cut = true;
+	sim_run(s, SIM_S);
+	assert_true(s->gaps > 0 && b->conns[0].flows[0].lost_at_peer > 100);
+	sim_free(s);
+}
+
+static void out_of_another_child(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = two_children(&b);
+
+	(void)state;
+	b->sad->index = !b->sad->index;
+	sim_run(s, SIM_S);
+}
+
+static void out_of_other_selectors(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = two_children(&b);
+
+	(void)state;
+	b->sad->local_ts[0] = b->sad->next->local_ts[0];
+	sim_run(s, SIM_S);
+}
+
+static void out_of_another_peers(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = two_children(&b);
+
+	(void)state;
+	b->peers[b->sad->binding] = b;
+	sim_run(s, SIM_S);
+}
+
+static void test_packets_come_out_where_they_belong(void **state)
+{
+	(void)state;
+	assert_true(fails_with(out_of_another_child, "an SA of another child"));
+	assert_true(fails_with(out_of_other_selectors, "an SA that has other selectors"));
+	assert_true(fails_with(out_of_another_peers, "an SA of another peer"));
+}
+
 /* A hub with so many sites, all up. */
 static struct sim_node *hub_of(struct sim *s, unsigned n)
 {
@@ -471,6 +575,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_held_for_too_long_is_a_gap),
 		cmocka_unit_test(test_what_is_held_outlives_the_engine_but_not_the_kernel),
 		cmocka_unit_test(test_each_flow_has_to_begin),
+		cmocka_unit_test(test_each_packet_is_counted),
+		cmocka_unit_test(test_packets_come_out_where_they_belong),
 		cmocka_unit_test(test_a_hub_is_looked_into_with_each_event),
 	};
 

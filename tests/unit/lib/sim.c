@@ -210,15 +210,20 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 	struct sim_packet *p;
 	unsigned copies = 1;
 
-	if (n->cut)
+	if (esp)
+		sim_count_esp(&s->esp.sent, data);
+	if (n->cut) {
+		if (esp)
+			sim_esp_lost(s, data, "its host is cut off");
 		return;
+	}
 	if (cg_addr_is_any(&source.addr))
 		source.addr = n->addr;
 	/* An address that the node has no more: the kernel refuses to send from it. */
 	if (!cg_addr_equal(&source.addr, &n->addr)) {
 		p = packet_new(&source, to, data, size, esp);
 		if (esp)
-			sim_esp_lost(s, p, "its local address is gone");
+			sim_esp_lost(s, data, "its local address is gone");
 		else
 			n->lost_address = source.addr;
 		packet_free(p);
@@ -242,6 +247,8 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 	while (copies--) {
 		p = packet_new(&source, to, data, size, esp);
 		if (s->tap && s->tap(s, p) == SIM_DROP) {
+			if (esp)
+				sim_count_esp(&s->esp.withheld, data);
 			packet_free(p);
 			continue;
 		}
@@ -259,7 +266,8 @@ void sim_repeat(struct sim *s, const struct sim_packet *p, ike_time after)
 {
 	struct sim_event *e = sim_event_new(SIM_EVENT_PACKET, NULL);
 
-	e->packet = packet_new(&p->from, &p->to, p->data, p->size, p->esp);
+	assert_false(p->esp);
+	e->packet = packet_new(&p->from, &p->to, p->data, p->size, false);
 	sim_event_add(s, e, s->now + after);
 }
 
@@ -283,7 +291,7 @@ static void deliver(struct sim *s, struct sim_packet *p)
 	}
 	if (!n || n->cut) {
 		if (p->esp)
-			sim_esp_lost(s, p, "no host at its address");
+			sim_esp_lost(s, p->data, "no host at its address");
 		return;
 	}
 	to.vrf = n->vrf;
@@ -445,6 +453,7 @@ void sim_free(struct sim *s)
 {
 	struct sim_node *next;
 
+	sim_assert_counted(s);
 	if (unfinished.number == s->number)
 		unfinished.number = 0;
 	while (s->n_events)

@@ -55,6 +55,7 @@ struct sim_sa {
 	uint64_t replaces;
 	struct ike_ts local_ts[4], remote_ts[4];
 	size_t n_local_ts, n_remote_ts;
+	bool more_ts; /* than these */
 	ike_time added;
 	uint64_t packets, soft_packets; /* limits; 0: none */
 	uint64_t seen[2];		/* packets in and out: each direction counts for itself */
@@ -141,8 +142,9 @@ struct sim_node {
 	size_t id_len;
 	/* judging */
 	uint64_t last_binding, live_bindings;
-	bool *bindings;		/* by handle: live */
-	struct cg_addr *places; /* by handle: where the peer was last */
+	bool *bindings;		       /* by handle: live */
+	struct cg_addr *places;	       /* by handle: where the peer was last */
+	const struct sim_node **peers; /* by handle: whom its certificate names; NULL: not known */
 	size_t size_bindings;
 	uint32_t binding_of[1024]; /* connections of the last handles */
 	struct {
@@ -203,6 +205,11 @@ struct sim_node {
 
 enum sim_verdict { SIM_PASS, SIM_DROP };
 
+/* Packets of ESP, and the sum of their numbers. */
+struct sim_tally {
+	uint64_t packets, numbers;
+};
+
 struct sim {
 	uint64_t seed;
 	unsigned number; /* of those of this program */
@@ -225,6 +232,10 @@ struct sim {
 	uint64_t datagrams;
 	/* traffic: each flow sends a packet every so often; 0: none */
 	ike_time traffic;
+	struct {
+		struct sim_tally sent, arrived, lost;
+		struct sim_tally withheld; /* by a tap, or with a kernel that has gone */
+	} esp;
 	uint64_t gaps;
 	char first_gap[200];
 	bool had_traffic;      /* it was asked for once */

@@ -103,6 +103,34 @@ void sim_assert_up(struct sim *s, ike_time within)
 	assert_true(ok);
 }
 
+void sim_assert_counted(struct sim *s)
+{
+	struct sim_tally waits = {}, t;
+
+	for (size_t i = 0; i < s->n_events; i++) {
+		const struct sim_event *e = s->heap[i];
+		struct wire_esp w;
+
+		if (e->kind != SIM_EVENT_PACKET || !e->packet->esp)
+			continue;
+		memcpy(&w, e->packet->data, sizeof(w));
+		sim_count_esp(&waits, &w);
+	}
+	for (const struct sim_node *n = s->nodes; n; n = n->next) {
+		t = sim_esp_held(n);
+		waits.packets += t.packets;
+		waits.numbers += t.numbers;
+	}
+	t.packets = s->esp.arrived.packets + s->esp.lost.packets + s->esp.withheld.packets +
+		    waits.packets;
+	t.numbers = s->esp.arrived.numbers + s->esp.lost.numbers + s->esp.withheld.numbers +
+		    waits.numbers;
+	if (t.packets != s->esp.sent.packets || t.numbers != s->esp.sent.numbers)
+		fail_msg("of %" PRIu64 " packets that were sent, %" PRIu64
+			 " arrived, were lost, or are on their way",
+			 s->esp.sent.packets, t.packets);
+}
+
 /* A flow that never began has no gaps: each that is meant to carry traffic has to. */
 static const char *silent_flow(const struct sim *s, const struct sim_node **ret)
 {
@@ -126,6 +154,7 @@ void sim_assert_no_gaps(struct sim *s)
 	const struct sim_node *n = NULL;
 	const char *silent;
 
+	sim_assert_counted(s);
 	for (struct sim_node *each = s->nodes; each; each = each->next)
 		sim_expected_sweep(each);
 	silent = s->had_traffic ? silent_flow(s, &n) : NULL;

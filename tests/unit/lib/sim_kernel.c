@@ -45,10 +45,17 @@ static void gap(struct sim *s, const struct sim_node *n, struct sim_flow *flow, 
 			       (double)s->now / SIM_S, n->name, why);
 }
 
+void sim_count_esp(struct sim_tally *t, const struct wire_esp *w)
+{
+	t->packets++;
+	t->numbers += w->esp.number;
+}
+
 static void lost(struct sim *s, const struct wire_esp *w, const char *why)
 {
 	struct sim_flow *flow = flow_of(w->from, w->connection, w->index);
 
+	sim_count_esp(&s->esp.lost, w);
 	if (flow)
 		flow->lost_at_peer++;
 	gap(s, w->from, flow, w->esp.sent_at, why);
@@ -58,6 +65,7 @@ static void arrived(struct sim *s, const struct wire_esp *w)
 {
 	struct sim_flow *theirs = flow_of(w->from, w->connection, w->index);
 
+	sim_count_esp(&s->esp.arrived, w);
 	if (!theirs)
 		return;
 	if (!theirs->flowing)
@@ -134,9 +142,22 @@ void sim_expected_sweep(struct sim_node *n)
 
 void sim_expected_clear(struct sim_node *n)
 {
-	for (size_t i = 0; i < n->n_expected; i++)
+	for (size_t i = 0; i < n->n_expected; i++) {
+		for (size_t k = 0; k < n->expected[i].n_held; k++)
+			sim_count_esp(&n->sim->esp.withheld, &n->expected[i].held[k].w);
 		free(n->expected[i].held);
+	}
 	n->n_expected = 0;
+}
+
+struct sim_tally sim_esp_held(const struct sim_node *n)
+{
+	struct sim_tally t = {};
+
+	for (size_t i = 0; i < n->n_expected; i++)
+		for (size_t k = 0; k < n->expected[i].n_held; k++)
+			sim_count_esp(&t, &n->expected[i].held[k].w);
+	return t;
 }
 
 /* What comes is held, and arrives when the SA is added. */
@@ -362,6 +383,8 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->soft_packets = o->soft_packets;
 	limit_later(n, sa, false, o->soft_lifetime * SIM_S);
 	limit_later(n, sa, true, o->lifetime * SIM_S);
+	assert_true(o->n_local_ts && o->n_remote_ts);
+	sa->more_ts = o->n_local_ts > 4 || o->n_remote_ts > 4;
 	sa->n_local_ts = o->n_local_ts < 4 ? o->n_local_ts : 4;
 	sa->n_remote_ts = o->n_remote_ts < 4 ? o->n_remote_ts : 4;
 	memcpy(sa->local_ts, o->local_ts, sa->n_local_ts * sizeof(*sa->local_ts));
@@ -479,6 +502,8 @@ void sim_node_traffic(struct sim_node *n)
 			memcpy(w.esp.key, flow->active->key_out, sizeof(w.esp.key));
 			w.esp.number = ++n->next_number;
 			w.esp.sent_at = n->sim->now;
+			w.src = sa->local_ts[0];
+			w.dst = sa->remote_ts[0];
 			flow->sent++;
 			sim_send(n, &flow->active->local, &flow->active->remote, &w, sizeof(w),
 				 true);
@@ -486,12 +511,41 @@ void sim_node_traffic(struct sim_node *n)
 	}
 }
 
-void sim_esp_lost(struct sim *s, const struct sim_packet *p, const char *why)
+void sim_esp_lost(struct sim *s, const void *data, const char *why)
 {
 	struct wire_esp w;
 
-	memcpy(&w, p->data, sizeof(w));
+	memcpy(&w, data, sizeof(w));
 	lost(s, &w, why);
+}
+
+/* Is the first address of what was sent one of the list's? */
+static bool is_in(const struct ike_ts *sent, const struct ike_ts *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].addr_len == sent->addr_len &&
+		    memcmp(sent->start, list[i].start, sent->addr_len) >= 0 &&
+		    memcmp(sent->start, list[i].end, sent->addr_len) <= 0)
+			return true;
+	return false;
+}
+
+/* What comes out of an SA is from that SA's peer, and of the networks that it and the configured child are between. */
+static void is_right(struct sim_node *n, const struct sim_sa *sa, const struct wire_esp *w)
+{
+	const struct sim_conn *c = sim_conn_of(n, sa->connection);
+	const struct ike_child_config *k = c && sa->index < c->config.n_children
+						   ? &c->children[sa->index]
+						   : NULL;
+
+	if (n->peers[sa->binding] && n->peers[sa->binding] != w->from)
+		sim_broken(n->sim, "a packet came out of an SA of another peer", n);
+	if (!sa->more_ts && (!is_in(&w->dst, sa->local_ts, sa->n_local_ts) ||
+			     !is_in(&w->src, sa->remote_ts, sa->n_remote_ts)))
+		sim_broken(n->sim, "a packet came out of an SA that has other selectors", n);
+	if (k && (!is_in(&w->dst, k->local_ts, k->n_local_ts) ||
+		  !is_in(&w->src, k->remote_ts, k->n_remote_ts)))
+		sim_broken(n->sim, "a packet came out of an SA of another child", n);
 }
 
 static void take(struct sim_node *n, struct sim_sa *sa, const struct wire_esp *w,
@@ -510,6 +564,7 @@ static void take(struct sim_node *n, struct sim_sa *sa, const struct wire_esp *w
 		lost(n->sim, w, "its inbound SA is dead");
 		return;
 	}
+	is_right(n, sa, w);
 	arrived(n->sim, w);
 	ours = flow_of(n, sa->connection, sa->index);
 	if (sa->on_use && ours && !n->one_policy) {

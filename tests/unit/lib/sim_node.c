@@ -276,6 +276,10 @@ static void grant(struct sim_node *n, const struct sim_conn *found, struct ike_v
 		assert_non_null(n->places);
 		memset(n->places + n->size_bindings, 0,
 		       (size - n->size_bindings) * sizeof(*n->places));
+		n->peers = realloc((void *)n->peers, size * sizeof(*n->peers));
+		assert_non_null(n->peers);
+		memset((void *)(n->peers + n->size_bindings), 0,
+		       (size - n->size_bindings) * sizeof(*n->peers));
 		n->size_bindings = size;
 	}
 	n->bindings[a->binding] = true;
@@ -334,6 +338,9 @@ static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike
 		return;
 	}
 	grant(n, found, a);
+	for (const struct sim_node *peer = n->sim->nodes; peer; peer = peer->next)
+		if (!strcmp(peer->name, cert.name))
+			n->peers[a->binding] = peer;
 	(void)snprintf(a->subject, sizeof(a->subject), "CN=%s", cert.name);
 }
 
@@ -494,6 +501,7 @@ void sim_node_free(struct sim_node *n)
 	free(n->nonces);
 	free(n->bindings);
 	free(n->places);
+	free((void *)n->peers);
 	free(n->expected);
 	free(n->conns);
 	free(n);

@@ -69,7 +69,7 @@ static uint64_t *seen_at(struct sim_seen *s, uint64_t key, bool *ret_new)
 	return &s->values[at];
 }
 
-static void broken(struct sim *s, const char *what, const struct sim_node *n)
+void sim_broken(struct sim *s, const char *what, const struct sim_node *n)
 {
 	sim_print(s);
 	fail_msg("at %.6f s, node %s: %s", (double)s->now / SIM_S, n->name, what);
@@ -92,7 +92,7 @@ static void watch_ke(struct sim_node *n, const struct ike_header *h, struct ike_
 	if (new)
 		*value = exchange;
 	else if (*value != exchange)
-		broken(n->sim, "a value of a key exchange was sent in another one", n);
+		sim_broken(n->sim, "a value of a key exchange was sent in another one", n);
 }
 
 /* What is in a message that may have one; in fragments it is not looked for. */
@@ -162,21 +162,21 @@ void sim_watch_datagram(struct sim_node *n, const uint8_t *data, size_t size)
 	if (new)
 		*value = hash;
 	else if (*value != hash)
-		broken(s, "an IV was used for two messages", n);
+		sim_broken(s, "an IV was used for two messages", n);
 	/* Section 2.2: from 0, one by one; only the last one is ever repeated. */
 	id = ike_load_u32(data + 20);
 	key = mix(2 + (flags & (IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE)), data, 16);
 	value = seen_at(s->sent, key, &new);
 	/* An IKE SA that comes of a rekeying begins with 0, any other with what follows IKE_SA_INIT. */
 	if (new ? id > 1 : id != *value && id != *value + 1)
-		broken(s, "a message ID that is not the last one or the next", n);
+		sim_broken(s, "a message ID that is not the last one or the next", n);
 	*value = id;
 	/* Section 2.3: a window of one. The request before has been answered; the answer to IKE_SA_INIT is none of these. */
 	if (!(flags & IKE_FLAG_RESPONSE) && id > 1) {
 		key = mix(2 + ((~flags & IKE_FLAG_INITIATOR) | IKE_FLAG_RESPONSE), data, 16);
 		value = seen_at(s->sent, key, &new);
 		if (new || *value + 1 < id)
-			broken(s, "a request before the last one was answered", n);
+			sim_broken(s, "a request before the last one was answered", n);
 	}
 }
 
@@ -193,10 +193,10 @@ void sim_watch_child(struct sim_node *n, const struct ike_out_child_add *o)
 			&new);
 	*value = 1;
 	if (!new)
-		broken(s, "a key to send with came a second time", n);
+		sim_broken(s, "a key to send with came a second time", n);
 	if (o->keys.encr_in.size == o->keys.encr_out.size &&
 	    !memcmp(o->keys.encr_in.data, o->keys.encr_out.data, o->keys.encr_in.size))
-		broken(s, "both directions have one key", n);
+		sim_broken(s, "both directions have one key", n);
 }
 
 /* ------------------------------------------------------------------ what the engine keeps */
@@ -280,7 +280,7 @@ void sim_watch_event(struct sim_node *n)
 	n->all_touched = false;
 	n->n_touched = 0;
 	if (wrong)
-		broken(n->sim, wrong, n);
+		sim_broken(n->sim, wrong, n);
 }
 
 /* At rest nothing is asked for or kept that nobody uses. */
