@@ -493,6 +493,97 @@ static void test_packets_come_out_where_they_belong(void **state)
 	assert_true(fails_with(out_of_another_peers, "an SA of another peer"));
 }
 
+/* Without traffic. */
+static struct sim *connected(struct sim_node **b)
+{
+	struct sim *s = sim_new(4721);
+	struct sim_node *a;
+
+	sim_pair(s, &a, b);
+	sim_connect(s, a, *b);
+	return s;
+}
+
+static void nobodys_sa(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = connected(&b);
+
+	(void)state;
+	b->sad->child += 1000;
+	sim_run(s, SIM_S);
+}
+
+static void another_ones_sa(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = connected(&b);
+
+	(void)state;
+	b->sad->spi_in++;
+	sim_run(s, SIM_S);
+}
+
+static void no_sa(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = connected(&b);
+
+	(void)state;
+	sim_sad_del(b, b->sad->child, false);
+	sim_run(s, SIM_S);
+}
+
+static void nobodys_binding(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = connected(&b);
+
+	(void)state;
+	b->live_bindings++;
+	sim_run(s, SIM_S);
+}
+
+static void test_the_kernel_has_what_the_engine_has(void **state)
+{
+	(void)state;
+	assert_true(fails_with(nobodys_sa, "an SA in the kernel that no Child SA has"));
+	assert_true(fails_with(another_ones_sa, "an SA in the kernel that is not its Child SA's"));
+	assert_true(fails_with(no_sa, "a Child SA that the kernel does not have"));
+	assert_true(fails_with(nobodys_binding, "a binding that nobody has"));
+}
+
+static void shared_for_nobody(void **state)
+{
+	struct sim_node *b;
+	struct sim *s = connected(&b);
+	struct ik_conn *conn = ik_conn_find(b->engine, 1);
+	struct ik_shared *policy = IK_ENTRY(conn->config->c.ike_policy, struct ik_shared, data);
+
+	(void)state;
+	policy->refs++;
+	sim_assert_rest(s);
+}
+
+static void test_at_rest_nothing_is_left(void **state)
+{
+	struct ik_link link;
+	struct sim_node *b;
+	struct sim *s = connected(&b);
+
+	(void)state;
+	assert_true(sim_at_rest(s));
+	b->engine->held = 1;
+	assert_false(sim_at_rest(s));
+	b->engine->held = 0;
+	ik_list_append(&b->engine->unproven, &link);
+	assert_false(sim_at_rest(s));
+	ik_list_remove(&link);
+	assert_true(sim_at_rest(s));
+	assert_true(fails_with(shared_for_nobody, "configurations that there are no more"));
+	sim_free(s);
+}
+
 /* A hub with so many sites, all up. */
 static struct sim_node *hub_of(struct sim *s, unsigned n)
 {
@@ -577,6 +668,8 @@ int main(void)
 		cmocka_unit_test(test_each_flow_has_to_begin),
 		cmocka_unit_test(test_each_packet_is_counted),
 		cmocka_unit_test(test_packets_come_out_where_they_belong),
+		cmocka_unit_test(test_the_kernel_has_what_the_engine_has),
+		cmocka_unit_test(test_at_rest_nothing_is_left),
 		cmocka_unit_test(test_a_hub_is_looked_into_with_each_event),
 	};
 

@@ -9,6 +9,7 @@
 
 struct engine_sums {
 	size_t sas, up, children;
+	size_t installed; /* Child SAs that whoever has the SAD was asked for */
 };
 
 /* One IKE SA and its Child SAs, which are added to the sums. NULL, or what does not hold. */
@@ -31,6 +32,7 @@ static inline const char *engine_check_sa(const struct ike_engine *e, const stru
 		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
 		sums->children++;
+		sums->installed += child->installed;
 		if (child->sa != sa || ik_child_find(e, child->number) != child)
 			return "a Child SA that is not where it belongs";
 	}
@@ -45,8 +47,8 @@ static inline const char *engine_check_dead(const struct ike_engine *e)
 		       : "the dead are not buried";
 }
 
-/* All of it. */
-static inline const char *engine_check(const struct ike_engine *e)
+/* All of it, which the sums are of. */
+static inline const char *engine_check(const struct ike_engine *e, struct engine_sums *ret)
 {
 	struct engine_sums sums = {};
 	const char *wrong = engine_check_dead(e);
@@ -60,6 +62,7 @@ static inline const char *engine_check(const struct ike_engine *e)
 		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
 
 		sums.children++;
+		sums.installed += child->installed;
 		if (child->sa || !child->timer.place)
 			return "a Child SA that lingers for ever";
 	}
@@ -68,5 +71,6 @@ static inline const char *engine_check(const struct ike_engine *e)
 		return "tables and lists differ";
 	if (e->timers.n > e->n_timers)
 		return "more timers than there is room for";
+	*ret = sums;
 	return NULL;
 }

@@ -146,6 +146,7 @@ struct sim_node {
 	struct cg_addr *places;	       /* by handle: where the peer was last */
 	const struct sim_node **peers; /* by handle: whom its certificate names; NULL: not known */
 	size_t size_bindings;
+	unsigned granted, refused; /* bindings, and Child SAs, of which the engine has yet to hear */
 	uint32_t binding_of[1024]; /* connections of the last handles */
 	struct {
 		uint64_t token;

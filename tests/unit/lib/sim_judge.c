@@ -92,6 +92,8 @@ void sim_assert_rest(struct sim *s)
 	if (!ok)
 		sim_print(s);
 	assert_true(ok);
+	for (const struct sim_node *n = s->nodes; n; n = n->next)
+		sim_watch_shared(n);
 }
 
 void sim_assert_up(struct sim *s, ike_time within)

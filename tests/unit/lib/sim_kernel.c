@@ -333,6 +333,12 @@ static bool pair_is_taken(const struct sim_node *n, const struct ike_out_child_a
 	return false;
 }
 
+static void add_refused(struct sim_node *n, const struct ike_out_child_add *o, int error)
+{
+	n->refused++;
+	sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, error, NULL, 0);
+}
+
 void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 {
 	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
@@ -343,16 +349,16 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sim_touch(n, o->connection);
 	sim_watch_child(n, o);
 	if (n->child_error) {
-		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
+		add_refused(n, o, n->child_error);
 		return;
 	}
 	if (n->each_pair_once && pair_is_taken(n, o)) {
-		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, -EEXIST, NULL, 0);
+		add_refused(n, o, -EEXIST);
 		return;
 	}
 	if (!may_be_at(n, sim_conn_of(n, o->connection), &o->remote.addr)) {
 		n->misplaced++;
-		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, -1, NULL, 0);
+		add_refused(n, o, -1);
 		return;
 	}
 	assert_true(o->binding && n->bindings[o->binding]);
@@ -414,6 +420,9 @@ void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only)
 	trace(n, outbound_only ? "del outbound" : "del", child);
 	while (*p && (*p)->child != child)
 		p = &(*p)->next;
+	/* It was refused, which the engine has yet to hear. */
+	if (!*p && !outbound_only && n->refused)
+		n->refused--;
 	if (*p) {
 		struct sim_sa *sa = *p;
 		struct sim_flow *flow = flow_of(n, sa->connection, sa->index);

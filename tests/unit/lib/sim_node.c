@@ -134,11 +134,14 @@ void sim_node_answer(struct sim_node *n, struct sim_event *e)
 	case IKE_OUT_VERIFY: {
 		const struct ike_verify_answer *a = e->extra;
 
+		n->granted -= a->binding != 0;
 		ike_answer_verify(n->engine, now, e->request, a);
 		break;
 	}
 	case IKE_OUT_CHILD_EXPECT: ike_answer_child_expect(n->engine, now, e->request); break;
 	case IKE_OUT_CHILD_ADD:
+		/* What the engine has given up meanwhile was deleted. */
+		n->refused -= e->error && ik_table_find(&n->engine->requests, e->request, NULL);
 		ike_answer_child_add(n->engine, now, e->request, e->error,
 				     e->error ? "the kernel refuses" : "");
 		break;
@@ -285,6 +288,7 @@ static void grant(struct sim_node *n, const struct sim_conn *found, struct ike_v
 	n->bindings[a->binding] = true;
 	n->binding_of[a->binding % 1024] = a->connection;
 	n->live_bindings++;
+	n->granted++;
 	a->expires_in = found->expires_in;
 }
 
@@ -453,6 +457,7 @@ void sim_engine_new(struct sim_node *n, bool hold)
 	assert_int_equal(ike_engine_new(&n->engine_config, n->sim->now, &n->engine), 0);
 	n->engine_config.hold = false;
 	n->engines++;
+	n->granted = n->refused = 0;
 	n->deadline = 0;
 }
 

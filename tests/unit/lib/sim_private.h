@@ -91,4 +91,5 @@ void sim_touch_request(struct sim_node *n, uint64_t request);
 /* After each event. */
 void sim_watch_event(struct sim_node *n);
 bool sim_watch_rest(const struct sim_node *n);
+void sim_watch_shared(const struct sim_node *n);
 void sim_watch_free(struct sim *s);

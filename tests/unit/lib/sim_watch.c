@@ -261,6 +261,35 @@ static const char *check_touched(const struct ike_engine *e, const struct sim_to
 	return wrong;
 }
 
+/* The kernel has what the engine has asked for, and has not taken back: all that was answered, and what is on its way to it. */
+static const char *check_kernel(const struct sim_node *n, const struct engine_sums *sums)
+{
+	size_t ours = 0;
+
+	/* What it is to go on with is not restored yet. */
+	if (n->engine->holding)
+		return NULL;
+	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next) {
+		const struct ik_child *child;
+
+		/* One that an engine has left behind belongs to nobody. */
+		if (sa->child >> 63)
+			continue;
+		ours++;
+		child = ik_child_find(n->engine, sa->child);
+		if (!child || !child->installed)
+			return "an SA in the kernel that no Child SA has";
+		if (child->spi_in != sa->spi_in || child->binding != sa->binding ||
+		    child->connection != sa->connection)
+			return "an SA in the kernel that is not its Child SA's";
+	}
+	if (!n->one_policy && sums->installed != ours + n->refused)
+		return "a Child SA that the kernel does not have";
+	if (n->engine->bindings.n + n->granted != n->live_bindings)
+		return "a binding that nobody has";
+	return NULL;
+}
+
 /*
  * After each event. Looking through a hub with a thousand peers takes long: each event has a look at what it was about, and
  * every so many all is looked at.
@@ -271,7 +300,11 @@ void sim_watch_event(struct sim_node *n)
 	const char *wrong;
 
 	if (n->all_touched || e->sas.n <= FEW || n->looked++ % (e->sas.n / FEW) == 0) {
-		wrong = engine_check(e);
+		struct engine_sums sums;
+
+		wrong = engine_check(e, &sums);
+		if (!wrong)
+			wrong = check_kernel(n, &sums);
 	} else {
 		wrong = engine_check_dead(e);
 		for (size_t i = 0; i < n->n_touched && !wrong; i++)
@@ -289,7 +322,57 @@ bool sim_watch_rest(const struct sim_node *n)
 	const struct ike_engine *e = n->engine;
 
 	return e->requests.n == 0 && ik_list_empty(&e->waiting) && e->half_open == 0 &&
-	       e->nets.n == 0 && e->inits.n == 0;
+	       e->held == 0 && ik_list_empty(&e->unproven) && e->nets.n == 0 && e->inits.n == 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct ik_config *const *x = a, *const *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* How often this one has something that it shares with others. */
+static size_t shares(const struct ike_connection_config *c)
+{
+	size_t n = !!c->local_id.data + !!c->local_identity.data + !!c->remote_id.data +
+		   !!c->auth_methods.data + !!c->certs + !!c->anchor_hashes + !!c->ike_policy +
+		   !!c->esp_policy + c->n_certs;
+
+	for (size_t i = 0; i < c->n_children; i++)
+		n += !!c->children[i].local_ts + !!c->children[i].remote_ts;
+	return n;
+}
+
+/* What configurations share is kept for those that there are. */
+void sim_watch_shared(const struct sim_node *n)
+{
+	const struct ike_engine *e = n->engine;
+	const struct ik_config **all = calloc(e->conns.n + e->sas.n * 2 + 1,
+					      sizeof(const struct ik_config *));
+	size_t count = 0, have = 0, kept = 0;
+
+	assert_non_null(all);
+	IK_LIST_FOREACH(&e->all_conns, link)
+		all[count++] = IK_ENTRY(link, struct ik_conn, in_all)->config;
+	IK_LIST_FOREACH(&e->all_sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
+
+		if (sa->config)
+			all[count++] = sa->config;
+		if (sa->active && sa->active->config)
+			all[count++] = sa->active->config;
+	}
+	qsort(all, count, sizeof(const struct ik_config *), by_address);
+	for (size_t i = 0; i < count; i++)
+		if (!i || all[i] != all[i - 1])
+			have += shares(&all[i]->c);
+	free(all);
+	for (size_t i = 0; i < (size_t)1 << e->shared.bits; i++)
+		for (const struct ik_node *node = e->shared.buckets[i]; node; node = node->next)
+			kept += IK_ENTRY(node, struct ik_shared, node)->refs;
+	if (kept != have)
+		sim_broken(n->sim, "something of configurations that there are no more", n);
 }
 
 void sim_watch_free(struct sim *s)
