@@ -584,6 +584,45 @@ static void test_at_rest_nothing_is_left(void **state)
 	sim_free(s);
 }
 
+/* As soon as it is at rest it begins anew. */
+static enum sim_verdict rekeys_again(struct sim *s, struct sim_packet *p)
+{
+	(void)p;
+	if (sim_at_rest(s))
+		(void)ike_rekey(s->nodes->engine, s->now, 1, s->tap_ctx, !s->tap_ctx);
+	return SIM_PASS;
+}
+
+static void rekeys_for_ever(bool ike)
+{
+	struct sim_node *b;
+	struct sim *s = connected(&b);
+
+	s->traffic = 200 * SIM_MS;
+	s->tap_ctx = ike ? s : NULL;
+	s->tap = rekeys_again;
+	sim_assert_rest(s);
+}
+
+static void children_for_ever(void **state)
+{
+	(void)state;
+	rekeys_for_ever(false);
+}
+
+static void ike_sas_for_ever(void **state)
+{
+	(void)state;
+	rekeys_for_ever(true);
+}
+
+static void test_who_begins_again_and_again_is_not_at_rest(void **state)
+{
+	(void)state;
+	assert_true(fails_with(children_for_ever, "sim_judge.c"));
+	assert_true(fails_with(ike_sas_for_ever, "sim_judge.c"));
+}
+
 /* A hub with so many sites, all up. */
 static struct sim_node *hub_of(struct sim *s, unsigned n)
 {
@@ -670,6 +709,7 @@ int main(void)
 		cmocka_unit_test(test_packets_come_out_where_they_belong),
 		cmocka_unit_test(test_the_kernel_has_what_the_engine_has),
 		cmocka_unit_test(test_at_rest_nothing_is_left),
+		cmocka_unit_test(test_who_begins_again_and_again_is_not_at_rest),
 		cmocka_unit_test(test_a_hub_is_looked_into_with_each_event),
 	};
 

@@ -146,7 +146,8 @@ struct sim_node {
 	struct cg_addr *places;	       /* by handle: where the peer was last */
 	const struct sim_node **peers; /* by handle: whom its certificate names; NULL: not known */
 	size_t size_bindings;
-	unsigned granted, refused; /* bindings, and Child SAs, of which the engine has yet to hear */
+	unsigned granted,
+		refused; /* bindings, and Child SAs, of which the engine has yet to hear */
 	uint32_t binding_of[1024]; /* connections of the last handles */
 	struct {
 		uint64_t token;
@@ -311,7 +312,7 @@ struct sim_count {
 	struct ike_child_status child;
 };
 struct sim_count sim_count(const struct sim_node *n, uint32_t connection);
-/* At rest: exactly one IKE SA, one Child SA a child, nothing else in SAD and bindings. */
+/* At rest: exactly one IKE SA, one Child SA a child, nothing else in SAD and bindings; and a second later, too, without anything having been made. */
 void sim_assert_rest(struct sim *s);
 void sim_assert_up(struct sim *s, ike_time within);
 /* No packet was lost, and each child that is meant to carry traffic does, once there was any. */
