@@ -321,6 +321,51 @@ static void test_a_mapping_that_changes_between_two_nats_is_found(void **state)
 	}
 }
 
+/* The answer to a rekeying of the IKE SA is lost, and with it the way to who answered. */
+static enum sim_verdict rekeyed_and_lost(struct sim *s, struct sim_packet *p)
+{
+	struct sim_node *a = s->tap_ctx;
+
+	if (p->esp || p->size < 32 || p->data[22] != IKE_EXCHANGE_CREATE_CHILD_SA ||
+	    !(p->data[23] & IKE_FLAG_RESPONSE))
+		return SIM_PASS;
+	s->tap = NULL;
+	sim_nat_rebind(a);
+	return SIM_DROP;
+}
+
+/* Who asked goes on asking at the old place, and knows the old IKE SA alone: over that it is told. */
+static void test_a_mapping_that_changes_as_the_ike_sa_is_rekeyed(void **state)
+{
+	(void)state;
+	for (unsigned who = 0; who < 2; who++) {
+		struct sim *s = sim_new(30 + who);
+		struct sim_node *a, *b, *moved, *rekeys;
+
+		nat_pair(s, &a, &b);
+		moved = who ? b : a;
+		rekeys = who ? a : b;
+		moved->conns[0].config.dpd_delay = 5;
+		s->traffic = 50 * SIM_MS;
+		sim_connect(s, a, b);
+		s->tap = rekeyed_and_lost;
+		s->tap_ctx = moved;
+		assert_int_equal(ike_rekey(rekeys->engine, s->now, 1, true, false), 0);
+		sim_run(s, 30 * SIM_S);
+		assert_null(s->tap);
+		assert_int_equal(sim_reports(rekeys, "ike-rekeyed"), 1);
+		sim_forget_flows(s);
+		s->gaps = 0;
+		assert_int_equal(remote_of(rekeys).port, moved->nat->map[0].port);
+		sim_run(s, 60 * SIM_S);
+		sim_assert_rest(s);
+		sim_assert_no_gaps(s);
+		assert_int_equal(sim_reports(a, "ike-established"), 1);
+		assert_int_equal(sim_reports(a, "peer-dead") + sim_reports(b, "peer-dead"), 0);
+		sim_free(s);
+	}
+}
+
 /* Whenever it changes, whatever is rekeyed and however much gets lost, one IKE SA lives through it. */
 static void test_mappings_that_change_between_two_nats_on_a_network_that_loses(void **state)
 {
@@ -471,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_any_local_address),
 		cmocka_unit_test(test_only_authentic_new_messages_move_a_peer),
 		cmocka_unit_test(test_a_mapping_that_changes_between_two_nats_is_found),
+		cmocka_unit_test(test_a_mapping_that_changes_as_the_ike_sa_is_rekeyed),
 		cmocka_unit_test(
 			test_mappings_that_change_between_two_nats_on_a_network_that_loses),
 		cmocka_unit_test(test_copied_requests_move_nobody_between_two_nats),

@@ -49,12 +49,28 @@ void ik_remapped_begin(struct ik_exchange *x)
 	x->at_there = x->only_there = true;
 }
 
+/*
+ * The peer rekeys the IKE SA and may not have our answer: then it knows the old one alone. Should our mapping have changed since, it asks for that answer where we are not,
+ * until it hears on the old one where we are.
+ */
+static void ask_on_old(const struct ik_sa *sa)
+{
+	struct ik_sa *old = sa->confirmed ? NULL : ik_sa_find(sa->e, sa->predecessor);
+
+	if (!old || old->state != IK_SA_REKEYED || old->active || sa->mobike || !sa->nat_local ||
+	    !sa->nat_peer)
+		return;
+	ik_task_queue(old, IK_TASK_LIVENESS, 0, 0);
+	ik_sa_run(old);
+}
+
 void ik_remapped_spread(struct ik_exchange *x)
 {
 	const struct ik_sa *sa = x->sa;
 
 	if (x->tries < IN_VAIN)
 		return;
+	ask_on_old(sa);
 	if (x->only_there) {
 		x->only_there = false;
 		ik_exchange_transmit(x);
