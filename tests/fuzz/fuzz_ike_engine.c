@@ -4,7 +4,7 @@
  * then what the target is given: raw datagrams; chains of the fuzzer's choice, sealed with the session's keys; messages of
  * the honest peer, opened, damaged and sealed again; time, operators' commands, the kernel's events, answers that fail. By the first
  * byte there are additional key exchanges (RFC 9370), a cipher that is no AEAD, and addresses may change (RFC 4555). Whatever comes, requests and answers of
- * the kernel fit together, and when all is shut down nothing is left.
+ * the kernel fit together, what the engine keeps does (engine_check.h), and when all is shut down nothing is left.
  */
 #include "lib/fuzz.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ike/state.h"
+#include "lib/engine_check.h"
 #include "lib/program.h"
 #include "lib/wire_check.h"
 
@@ -274,12 +275,26 @@ static void output(struct side *s, const struct ike_output *o)
 	}
 }
 
+/* What the engine keeps fits together, and is what the kernel has. */
+static void check(const struct side *s)
+{
+	struct engine_sums sums;
+	const char *wrong = engine_check(s->engine, &sums);
+
+	if (wrong)
+		(void)fprintf(stderr, "%s\n", wrong);
+	MUST(!wrong);
+	MUST(sums.installed == s->children);
+	MUST(s->engine->bindings.n == s->live_bindings);
+}
+
 static void drain(struct side *s)
 {
 	struct ike_output o;
 
 	for (int i = 0; i < OUTPUTS && ike_next_output(s->engine, &o); i++)
 		output(s, &o);
+	check(s);
 }
 
 static bool is_sealed(const struct datagram *d)

@@ -410,6 +410,58 @@ static void test_policies_that_differ(void **state)
 	}
 }
 
+/* The first of each of these is lost, if its bit says so: the series' two messages, and what the other side asks for. */
+struct first_lost {
+	const struct sim_node *rekeys;
+	unsigned which;
+};
+
+static enum sim_verdict first_lost_tap(struct sim *s, struct sim_packet *p)
+{
+	struct first_lost *f = s->tap_ctx;
+	bool ours = cg_addr_equal(&p->from.addr, &f->rekeys->addr), answer;
+	unsigned bit = 0;
+
+	if (p->esp || p->size < 28)
+		return SIM_PASS;
+	answer = p->data[19] & IKE_FLAG_RESPONSE;
+	if (p->data[18] == IKE_EXCHANGE_FOLLOWUP_KE && ours != answer)
+		bit = answer ? 2 : 1;
+	else if (p->data[18] == IKE_EXCHANGE_CREATE_CHILD_SA && !answer && !ours)
+		bit = 4;
+	else if (p->data[18] == IKE_EXCHANGE_CREATE_CHILD_SA && answer && !ours)
+		bit = 8;
+	if (!(f->which & bit))
+		return SIM_PASS;
+	f->which &= ~bit;
+	return SIM_DROP;
+}
+
+/* What one side rekeys ends at the other, which asks for one in its place before the series has come to its end: there is one in the end. */
+static void test_what_is_rekeyed_ends_meanwhile(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2 * 8 * 16; i++) {
+		struct pair p = pair_of(1000 + i, SIM_IKE_ADDITIONAL, SIM_ESP_ADDITIONAL);
+		struct first_lost f = {.which = i / 16};
+		struct sim_node *ends;
+
+		f.rekeys = i % 2 ? p.a : p.b;
+		ends = i % 2 ? p.b : p.a;
+		p.b->conns[0].config.mode = IKE_MODE_DEFAULT;
+		sim_connect(p.s, p.a, p.b);
+		p.s->tap = first_lost_tap;
+		p.s->tap_ctx = &f;
+		assert_int_equal(ike_rekey(f.rekeys->engine, p.s->now, 1, false, true), 0);
+		sim_run(p.s, i / 2 % 8 * 8 * SIM_MS);
+		ike_child_dead(ends->engine, p.s->now, sim_count(ends, 1).child.child,
+			       "a test says so");
+		sim_run(p.s, 100 * SIM_S);
+		sim_assert_rest(p.s);
+		sim_free(p.s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_a_copy_of_the_request_keeps_nothing_for_ever),
 		cmocka_unit_test(test_a_peer_that_forgets_for_ever),
 		cmocka_unit_test(test_simultaneous_rekeyings_end_with_one),
+		cmocka_unit_test(test_what_is_rekeyed_ends_meanwhile),
 		cmocka_unit_test(test_who_gave_way_rekeys_when_the_other_fails),
 		cmocka_unit_test(test_policies_that_differ),
 	};

@@ -5,9 +5,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "lib/sim_fails.h"
 #include "lib/sim_private.h"
 #include "lib/sim_restart.h"
 
@@ -100,34 +99,6 @@ static void test_answers_to_an_engine_that_died(void **state)
 {
 	(void)state;
 	ends_at_every_moment(crash);
-}
-
-/* What a program of its own that does this writes to its standard error. */
-static const char *told(void (*run)(void))
-{
-	static char text[65536];
-	size_t n = 0;
-	ssize_t got;
-	int fds[2];
-	pid_t pid;
-
-	assert_int_equal(pipe(fds), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		(void)dup2(fds[1], STDERR_FILENO);
-		(void)close(fds[0]);
-		(void)close(fds[1]);
-		run();
-		exit(0);
-	}
-	(void)close(fds[1]);
-	while ((got = read(fds[0], text + n, sizeof(text) - 1 - n)) > 0)
-		n += (size_t)got;
-	text[n] = 0;
-	(void)close(fds[0]);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	return text;
 }
 
 static void finishes(void)

@@ -550,6 +550,22 @@ static bool collided(const struct ik_exchange *x, struct ik_child *child, struct
 	return false;
 }
 
+/* What was to be rekeyed has gone meanwhile, and the peer asks, or has asked, for one in its place: it is given up for that while that costs nothing. */
+static bool is_made_anew(const struct ik_child *child, const struct ik_child *old)
+{
+	if (!child->replaces || (old && old->sa))
+		return false;
+	IK_LIST_FOREACH(&child->sa->children, link) {
+		const struct ik_child *peers = IK_ENTRY(link, struct ik_child, in_sa);
+
+		if (peers != child && !peers->ours && peers->index == child->index &&
+		    !peers->doomed && peers->state <= IK_CHILD_UP &&
+		    ik_child_same_selectors(peers, child))
+			return true;
+	}
+	return false;
+}
+
 void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike_content *content)
 {
 	struct ike_engine *e = sa->e;
@@ -602,7 +618,7 @@ void ik_child_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	ik_low_nonce(IKE_VIEW(x->nonce, sizeof(x->nonce)), content->nonce, child->low_nonce);
 	if (deleted_meanwhile(x, child->spi_out)) {
 		gone_meanwhile(sa, child, old);
-	} else if (child->surplus) {
+	} else if (child->surplus || (more && is_made_anew(child, old))) {
 		if (more)
 			ik_child_end(child, false);
 		else

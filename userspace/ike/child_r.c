@@ -340,6 +340,15 @@ static int find_old(struct ik_sa *sa, uint32_t id, const struct ike_content *con
 	return 0;
 }
 
+/* What it was to take the place of has gone meanwhile, and the peer, which has answered, is about to have it. */
+static bool is_followed_anew(const struct ik_sa *sa, const struct ik_child *own)
+{
+	const struct ik_child *old = ik_child_find(sa->e, own->replaces);
+
+	return (!old || !old->sa) && sa->active && sa->active->followup &&
+	       sa->active->new_child == own->number;
+}
+
 /*
  * Both sides ask for the same one at once, which would make two, and neither is the newer one to both. So the side that made the IKE SA has its own, and refuses
  * the peer's until that is up. What the peer asks for beyond that is another one, of the same configured child.
@@ -351,7 +360,8 @@ static bool asked_by_both(const struct ik_sa *sa, const struct ik_child *peers)
 	IK_LIST_FOREACH(&sa->children, link) {
 		const struct ik_child *own = IK_ENTRY(link, struct ik_child, in_sa);
 
-		if (own->index == peers->index && own->ours && !own->doomed && !own->replaces &&
+		if (own->index == peers->index && own->ours && !own->doomed &&
+		    (!own->replaces || is_followed_anew(sa, own)) &&
 		    (own->state == IK_CHILD_OFFERED || own->state == IK_CHILD_INSTALLING) &&
 		    ike_ts_list_contains(own->ts, own->n_local, peers->ts, peers->n_local) &&
 		    ike_ts_list_contains(own->ts + own->n_local, own->n_remote,
@@ -510,8 +520,11 @@ void ik_child_followed(struct ik_sa *sa, uint32_t id, const struct ik_followup *
 {
 	struct ik_child *child = ik_child_find(sa->e, f->child),
 			*old = ik_child_find(sa->e, f->old);
-	struct ik_serving *v = calloc(1, sizeof(*v));
+	struct ik_serving *v = NULL;
 
+	/* What it was to rekey has gone, and we have asked for one in its place. */
+	if ((old && old->sa) || !asked_by_both(sa, child))
+		v = calloc(1, sizeof(*v));
 	if (!v) {
 		ike_dh_free(dh);
 		if (old)

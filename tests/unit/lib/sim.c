@@ -221,15 +221,20 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 	struct sim_packet *p;
 	unsigned copies = 1;
 
-	if (n->cut)
+	if (esp)
+		sim_count_esp(&s->esp.sent, data);
+	if (n->cut) {
+		if (esp)
+			sim_esp_lost(s, data, "its host is cut off");
 		return;
+	}
 	if (cg_addr_is_any(&source.addr))
 		source.addr = n->addr;
 	/* An address that the node has no more: the kernel refuses to send from it. */
 	if (!cg_addr_equal(&source.addr, &n->addr)) {
 		p = packet_new(&source, to, data, size, esp);
 		if (esp)
-			sim_esp_lost(s, p, "its local address is gone");
+			sim_esp_lost(s, data, "its local address is gone");
 		else
 			n->lost_address = source.addr;
 		packet_free(p);
@@ -240,6 +245,7 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 		source.addr = n->nat->outside;
 	}
 	if (!esp) {
+		sim_touch_datagram(n, data, size);
 		sim_watch_datagram(n, data, size);
 		s->datagrams++;
 		if (s->mtu && size + 28 > s->mtu)
@@ -255,6 +261,8 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 	while (copies--) {
 		p = packet_new(&source, to, data, size, esp);
 		if (s->tap && s->tap(s, p) == SIM_DROP) {
+			if (esp)
+				sim_count_esp(&s->esp.withheld, data);
 			packet_free(p);
 			continue;
 		}
@@ -272,7 +280,8 @@ void sim_repeat(struct sim *s, const struct sim_packet *p, ike_time after)
 {
 	struct sim_event *e = sim_event_new(SIM_EVENT_PACKET, NULL);
 
-	e->packet = packet_new(&p->from, &p->to, p->data, p->size, p->esp);
+	assert_false(p->esp);
+	e->packet = packet_new(&p->from, &p->to, p->data, p->size, false);
 	sim_event_add(s, e, s->now + after);
 }
 
@@ -297,14 +306,16 @@ static void deliver(struct sim *s, struct sim_packet *p)
 	if (!n && !p->esp) dbg(s, "NOHOST", "-", &p->from, &p->to, p->data, p->size);
 	if (!n || n->cut) {
 		if (p->esp)
-			sim_esp_lost(s, p, "no host at its address");
+			sim_esp_lost(s, p->data, "no host at its address");
 		return;
 	}
 	to.vrf = n->vrf;
-	if (p->esp)
+	if (p->esp) {
 		sim_esp_receive(n, p);
-	else
+	} else {
+		sim_touch_datagram(n, p->data, p->size);
 		ike_input(n->engine, s->now, &to, &p->from, p->data, p->size);
+	}
 	sim_node_drain(n);
 }
 
@@ -347,8 +358,8 @@ bool sim_until(struct sim *s, ike_time duration, bool (*done)(struct sim *s))
 
 	for (struct sim_node *n = s->nodes; n; n = n->next)
 		sim_node_drain(n);
-	if (s->traffic && !s->quiet) {
-		s->quiet = true;
+	if (s->traffic && !s->had_traffic) {
+		s->had_traffic = true;
 		sim_event_add(s, sim_event_new(SIM_EVENT_TRAFFIC, NULL), s->now + s->traffic);
 	}
 	while (s->n_events && s->heap[0]->at <= end) {
@@ -457,6 +468,7 @@ void sim_free(struct sim *s)
 {
 	struct sim_node *next;
 
+	sim_assert_counted(s);
 	if (unfinished.number == s->number)
 		unfinished.number = 0;
 	while (s->n_events)

@@ -79,6 +79,7 @@ struct sim_flow {
 	uint64_t newest;       /* the child that was added last */
 	bool flowing;	       /* a packet arrived at the other end once, */
 	ike_time since;	       /* then: what is sent from then on has to arrive */
+	bool silent;	       /* it is not meant to: sim_assert_no_gaps() does not ask for it */
 	uint64_t sent, received, lost_no_sa, lost_at_peer;
 };
 
@@ -142,9 +143,12 @@ struct sim_node {
 	size_t id_len;
 	/* judging */
 	uint64_t last_binding, live_bindings;
-	bool *bindings;		/* by handle: live */
-	struct cg_addr *places; /* by handle: where the peer was last */
+	bool *bindings;		       /* by handle: live */
+	struct cg_addr *places;	       /* by handle: where the peer was last */
+	const struct sim_node **peers; /* by handle: whom its certificate names; NULL: not known */
 	size_t size_bindings;
+	unsigned granted,
+		refused; /* bindings, and Child SAs, of which the engine has yet to hear */
 	uint32_t binding_of[1024]; /* connections of the last handles */
 	struct {
 		uint64_t token;
@@ -192,9 +196,22 @@ struct sim_node {
 	struct cg_addr lost_address; /* that the engine sent from, and the node has no more */
 	bool deaf_to_moves;	     /* the engine is not told so */
 	uint64_t next_number;
+	/* What the event of now is about: engines of many IKE SAs are looked into there with every event, all of them in turn. */
+	struct sim_touched {
+		uint64_t spi;	     /* 0: */
+		uint32_t connection; /* by its number */
+	} touched[32];
+	size_t n_touched;
+	bool all_touched;
+	uint64_t looked;
 };
 
 enum sim_verdict { SIM_PASS, SIM_DROP };
+
+/* Packets of ESP, and the sum of their numbers. */
+struct sim_tally {
+	uint64_t packets, numbers;
+};
 
 struct sim {
 	uint64_t seed;
@@ -218,13 +235,15 @@ struct sim {
 	uint64_t datagrams;
 	/* traffic: each flow sends a packet every so often; 0: none */
 	ike_time traffic;
+	struct {
+		struct sim_tally sent, arrived, lost;
+		struct sim_tally withheld; /* by a tap, or with a kernel that has gone */
+	} esp;
 	uint64_t gaps;
 	char first_gap[200];
-	bool quiet;
+	bool had_traffic;      /* it was asked for once */
 	struct sim_seen *sent; /* of sim_watch.c */
 	uint64_t ke_values;    /* of key exchanges, that were sent: each in one */
-	uint64_t
-		looked; /* engines are looked into with every event when they are few, else in turn */
 };
 
 /* A tap: nobody can begin anew, and what is up goes on. */
@@ -294,9 +313,10 @@ struct sim_count {
 	struct ike_child_status child;
 };
 struct sim_count sim_count(const struct sim_node *n, uint32_t connection);
-/* At rest: exactly one IKE SA, one Child SA a child, nothing else in SAD and bindings. */
+/* At rest: exactly one IKE SA, one Child SA a child, nothing else in SAD and bindings; and a second later, too, without anything having been made. */
 void sim_assert_rest(struct sim *s);
 void sim_assert_up(struct sim *s, ike_time within);
+/* No packet was lost, and each child that is meant to carry traffic does, once there was any. */
 void sim_assert_no_gaps(struct sim *s);
 /* After a fault that is meant to interrupt: traffic is judged anew. */
 void sim_forget_flows(struct sim *s);

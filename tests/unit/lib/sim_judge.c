@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ike/state.h"
 #include "sim_private.h"
 
 struct counting {
@@ -84,14 +85,44 @@ bool sim_at_rest(struct sim *s)
 	return true;
 }
 
+/* A number that is another one when a Child SA, an IKE SA or a binding was made. */
+static uint64_t made(const struct sim *s)
+{
+	uint64_t n = 0;
+
+	for (const struct sim_node *node = s->nodes; node; node = node->next) {
+		n += node->engine->last_child + node->last_binding;
+		IK_LIST_FOREACH(&node->engine->all_sas, link)
+			n += ik_sa_spi(IK_ENTRY(link, struct ik_sa, in_all));
+	}
+	return n;
+}
+
+/* Something that begins anew and anew is at rest at moments, too. */
+static bool stays_at_rest(struct sim *s)
+{
+	const uint64_t before = made(s);
+
+	sim_run(s, SIM_S);
+	return made(s) == before && sim_at_rest(s);
+}
+
 void sim_assert_rest(struct sim *s)
 {
-	/* Not in the middle of something that a timer has just begun. */
-	bool ok = sim_at_rest(s) || sim_until(s, 30 * SIM_S, sim_at_rest);
+	const ike_time end = s->now + 30 * SIM_S;
+	bool ok = false;
 
+	/* Not in the middle of something that a timer has just begun. */
+	do {
+		if (!sim_at_rest(s) && !sim_until(s, end - s->now, sim_at_rest))
+			break;
+		ok = stays_at_rest(s);
+	} while (!ok && s->now < end);
 	if (!ok)
 		sim_print(s);
 	assert_true(ok);
+	for (const struct sim_node *n = s->nodes; n; n = n->next)
+		sim_watch_shared(n);
 }
 
 void sim_assert_up(struct sim *s, ike_time within)
@@ -103,10 +134,65 @@ void sim_assert_up(struct sim *s, ike_time within)
 	assert_true(ok);
 }
 
+void sim_assert_counted(struct sim *s)
+{
+	struct sim_tally waits = {}, t;
+
+	for (size_t i = 0; i < s->n_events; i++) {
+		const struct sim_event *e = s->heap[i];
+		struct wire_esp w;
+
+		if (e->kind != SIM_EVENT_PACKET || !e->packet->esp)
+			continue;
+		memcpy(&w, e->packet->data, sizeof(w));
+		sim_count_esp(&waits, &w);
+	}
+	for (const struct sim_node *n = s->nodes; n; n = n->next) {
+		t = sim_esp_held(n);
+		waits.packets += t.packets;
+		waits.numbers += t.numbers;
+	}
+	t.packets = s->esp.arrived.packets + s->esp.lost.packets + s->esp.withheld.packets +
+		    waits.packets;
+	t.numbers = s->esp.arrived.numbers + s->esp.lost.numbers + s->esp.withheld.numbers +
+		    waits.numbers;
+	if (t.packets != s->esp.sent.packets || t.numbers != s->esp.sent.numbers)
+		fail_msg("of %" PRIu64 " packets that were sent, %" PRIu64
+			 " arrived, were lost, or are on their way",
+			 s->esp.sent.packets, t.packets);
+}
+
+/* A flow that never began has no gaps: each that is meant to carry traffic has to. */
+static const char *silent_flow(const struct sim *s, const struct sim_node **ret)
+{
+	for (const struct sim_node *n = s->nodes; n; n = n->next)
+		for (size_t i = 0; i < n->max_conns; i++) {
+			const struct sim_conn *c = &n->conns[i];
+
+			if (!c->used || !c->config.enabled)
+				continue;
+			for (size_t k = 0; k < c->config.n_children; k++)
+				if (!c->flows[k].flowing && !c->flows[k].silent) {
+					*ret = n;
+					return c->children[k].name;
+				}
+		}
+	return NULL;
+}
+
 void sim_assert_no_gaps(struct sim *s)
 {
-	for (struct sim_node *n = s->nodes; n; n = n->next)
-		sim_expected_sweep(n);
+	const struct sim_node *n = NULL;
+	const char *silent;
+
+	sim_assert_counted(s);
+	for (struct sim_node *each = s->nodes; each; each = each->next)
+		sim_expected_sweep(each);
+	silent = s->had_traffic ? silent_flow(s, &n) : NULL;
+	if (silent) {
+		sim_print(s);
+		fail_msg("nothing that %s sent through %s arrived", n->name, silent);
+	}
 	if (s->gaps) {
 		sim_print(s);
 		print_message("%" PRIu64 " packets lost, the first %s\n", s->gaps, s->first_gap);

@@ -45,10 +45,17 @@ static void gap(struct sim *s, const struct sim_node *n, struct sim_flow *flow, 
 			       (double)s->now / SIM_S, n->name, why);
 }
 
+void sim_count_esp(struct sim_tally *t, const struct wire_esp *w)
+{
+	t->packets++;
+	t->numbers += w->esp.number;
+}
+
 static void lost(struct sim *s, const struct wire_esp *w, const char *why)
 {
 	struct sim_flow *flow = flow_of(w->from, w->connection, w->index);
 
+	sim_count_esp(&s->esp.lost, w);
 	if (flow)
 		flow->lost_at_peer++;
 	gap(s, w->from, flow, w->esp.sent_at, why);
@@ -58,6 +65,7 @@ static void arrived(struct sim *s, const struct wire_esp *w)
 {
 	struct sim_flow *theirs = flow_of(w->from, w->connection, w->index);
 
+	sim_count_esp(&s->esp.arrived, w);
 	if (!theirs)
 		return;
 	if (!theirs->flowing)
@@ -134,9 +142,22 @@ void sim_expected_sweep(struct sim_node *n)
 
 void sim_expected_clear(struct sim_node *n)
 {
-	for (size_t i = 0; i < n->n_expected; i++)
+	for (size_t i = 0; i < n->n_expected; i++) {
+		for (size_t k = 0; k < n->expected[i].n_held; k++)
+			sim_count_esp(&n->sim->esp.withheld, &n->expected[i].held[k].w);
 		free(n->expected[i].held);
+	}
 	n->n_expected = 0;
+}
+
+struct sim_tally sim_esp_held(const struct sim_node *n)
+{
+	struct sim_tally t = {};
+
+	for (size_t i = 0; i < n->n_expected; i++)
+		for (size_t k = 0; k < n->expected[i].n_held; k++)
+			sim_count_esp(&t, &n->expected[i].held[k].w);
+	return t;
 }
 
 /* What comes is held, and arrives when the SA is added. */
@@ -159,6 +180,7 @@ void sim_expect(struct sim_node *n, const struct ike_out_expect *o)
 	struct sim_expected *x;
 
 	trace(n, o->gone ? "expect no more" : "expect", o->spi_in);
+	sim_touch(n, o->connection);
 	sim_expected_sweep(n);
 	x = expected_find(n, o->spi_in);
 	if (o->gone) {
@@ -204,6 +226,7 @@ static void end_sa(struct sim_node *n, struct sim_sa *sa, const char *why)
 		return;
 	trace(n, why, sa->child);
 	sa->dead = true;
+	sim_touch(n, sa->connection);
 	n->expired++;
 	/* One that belongs to nobody ends without anybody to be told. */
 	if (!(sa->child >> 63))
@@ -310,6 +333,12 @@ static bool pair_is_taken(const struct sim_node *n, const struct ike_out_child_a
 	return false;
 }
 
+static void add_refused(struct sim_node *n, const struct ike_out_child_add *o, int error)
+{
+	n->refused++;
+	sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, error, NULL, 0);
+}
+
 void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 {
 	struct sim_flow *flow = flow_of(n, o->connection, o->child_index);
@@ -317,18 +346,19 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	struct sim_sa *sa;
 
 	trace(n, o->activate_on_use ? "add on use" : "add", o->child);
+	sim_touch(n, o->connection);
 	sim_watch_child(n, o);
 	if (n->child_error) {
-		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, n->child_error, NULL, 0);
+		add_refused(n, o, n->child_error);
 		return;
 	}
 	if (n->each_pair_once && pair_is_taken(n, o)) {
-		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, -EEXIST, NULL, 0);
+		add_refused(n, o, -EEXIST);
 		return;
 	}
 	if (!may_be_at(n, sim_conn_of(n, o->connection), &o->remote.addr)) {
 		n->misplaced++;
-		sim_answer_later(n, IKE_OUT_CHILD_ADD, o->request, -1, NULL, 0);
+		add_refused(n, o, -1);
 		return;
 	}
 	assert_true(o->binding && n->bindings[o->binding]);
@@ -360,6 +390,7 @@ void sim_sad_add(struct sim_node *n, const struct ike_out_child_add *o)
 	sa->soft_packets = o->soft_packets;
 	limit_later(n, sa, false, o->soft_lifetime * SIM_S);
 	limit_later(n, sa, true, o->lifetime * SIM_S);
+	assert_true(o->n_local_ts && o->n_remote_ts);
 	assert_true(o->n_local_ts <= IKE_MAX_CHILD_TS && o->n_remote_ts <= IKE_MAX_CHILD_TS);
 	sa->n_local_ts = o->n_local_ts;
 	sa->n_remote_ts = o->n_remote_ts;
@@ -390,10 +421,14 @@ void sim_sad_del(struct sim_node *n, uint64_t child, bool outbound_only)
 	trace(n, outbound_only ? "del outbound" : "del", child);
 	while (*p && (*p)->child != child)
 		p = &(*p)->next;
+	/* It was refused, which the engine has yet to hear. */
+	if (!*p && !outbound_only && n->refused)
+		n->refused--;
 	if (*p) {
 		struct sim_sa *sa = *p;
 		struct sim_flow *flow = flow_of(n, sa->connection, sa->index);
 
+		sim_touch(n, sa->connection);
 		if (flow && flow->active == sa)
 			flow->active = NULL;
 		sa->on_use = false;
@@ -412,6 +447,7 @@ void sim_sad_activate(struct sim_node *n, uint64_t child)
 
 	trace(n, "activate", child);
 	assert_non_null(sa);
+	sim_touch(n, sa->connection);
 	sa->on_use = false;
 	if (flow && !n->one_policy)
 		flow->active = sa;
@@ -422,6 +458,7 @@ void sim_sad_move(struct sim_node *n, const struct ike_out_child *o)
 	struct sim_sa *sa = sad_find(n, o->child);
 
 	assert_non_null(sa);
+	sim_touch(n, sa->connection);
 	if (!may_be_at(n, sim_conn_of(n, sa->connection), &o->remote.addr)) {
 		n->misplaced++;
 		return;
@@ -475,6 +512,8 @@ void sim_node_traffic(struct sim_node *n)
 			memcpy(w.esp.key, flow->active->key_out, sizeof(w.esp.key));
 			w.esp.number = ++n->next_number;
 			w.esp.sent_at = n->sim->now;
+			w.src = sa->local_ts[0];
+			w.dst = sa->remote_ts[0];
 			flow->sent++;
 			sim_send(n, &flow->active->local, &flow->active->remote, &w, sizeof(w),
 				 true);
@@ -482,12 +521,41 @@ void sim_node_traffic(struct sim_node *n)
 	}
 }
 
-void sim_esp_lost(struct sim *s, const struct sim_packet *p, const char *why)
+void sim_esp_lost(struct sim *s, const void *data, const char *why)
 {
 	struct wire_esp w;
 
-	memcpy(&w, p->data, sizeof(w));
+	memcpy(&w, data, sizeof(w));
 	lost(s, &w, why);
+}
+
+/* Is the first address of what was sent one of the list's? */
+static bool is_in(const struct ike_ts *sent, const struct ike_ts *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].addr_len == sent->addr_len &&
+		    memcmp(sent->start, list[i].start, sent->addr_len) >= 0 &&
+		    memcmp(sent->start, list[i].end, sent->addr_len) <= 0)
+			return true;
+	return false;
+}
+
+/* What comes out of an SA is from that SA's peer, and of the networks that it and the configured child are between. */
+static void is_right(struct sim_node *n, const struct sim_sa *sa, const struct wire_esp *w)
+{
+	const struct sim_conn *c = sim_conn_of(n, sa->connection);
+	const struct ike_child_config *k = c && sa->index < c->config.n_children
+						   ? &c->children[sa->index]
+						   : NULL;
+
+	if (n->peers[sa->binding] && n->peers[sa->binding] != w->from)
+		sim_broken(n->sim, "a packet came out of an SA of another peer", n);
+	if (!is_in(&w->dst, sa->local_ts, sa->n_local_ts) ||
+	    !is_in(&w->src, sa->remote_ts, sa->n_remote_ts))
+		sim_broken(n->sim, "a packet came out of an SA that has other selectors", n);
+	if (k && (!is_in(&w->dst, k->local_ts, k->n_local_ts) ||
+		  !is_in(&w->src, k->remote_ts, k->n_remote_ts)))
+		sim_broken(n->sim, "a packet came out of an SA of another child", n);
 }
 
 static void take(struct sim_node *n, struct sim_sa *sa, const struct wire_esp *w,
@@ -495,6 +563,7 @@ static void take(struct sim_node *n, struct sim_sa *sa, const struct wire_esp *w
 {
 	struct sim_flow *ours;
 
+	sim_touch(n, sa->connection);
 	/* Outer addresses are looked at, unless the peer may be followed (RFC 7296 section 2.23). */
 	if (!(sa->udp && sa->follow) && (sa->udp ? !cg_endpoint_equal(&sa->remote, from)
 						 : !cg_addr_equal(&sa->remote.addr, &from->addr))) {
@@ -505,6 +574,7 @@ static void take(struct sim_node *n, struct sim_sa *sa, const struct wire_esp *w
 		lost(n->sim, w, "its inbound SA is dead");
 		return;
 	}
+	is_right(n, sa, w);
 	arrived(n->sim, w);
 	ours = flow_of(n, sa->connection, sa->index);
 	if (sa->on_use && ours && !n->one_policy) {

@@ -113,6 +113,7 @@ void sim_node_answer(struct sim_node *n, struct sim_event *e)
 		n->unheard++;
 		return;
 	}
+	sim_touch_request(n, e->request);
 	switch (e->what) {
 	case IKE_OUT_NONCES:
 		ike_answer_nonces(n->engine, now, e->extra,
@@ -133,11 +134,14 @@ void sim_node_answer(struct sim_node *n, struct sim_event *e)
 	case IKE_OUT_VERIFY: {
 		const struct ike_verify_answer *a = e->extra;
 
+		n->granted -= a->binding != 0;
 		ike_answer_verify(n->engine, now, e->request, a);
 		break;
 	}
 	case IKE_OUT_CHILD_EXPECT: ike_answer_child_expect(n->engine, now, e->request); break;
 	case IKE_OUT_CHILD_ADD:
+		/* What the engine has given up meanwhile was deleted. */
+		n->refused -= e->error && ik_table_find(&n->engine->requests, e->request, NULL);
 		ike_answer_child_add(n->engine, now, e->request, e->error,
 				     e->error ? "the kernel refuses" : "");
 		break;
@@ -275,11 +279,16 @@ static void grant(struct sim_node *n, const struct sim_conn *found, struct ike_v
 		assert_non_null(n->places);
 		memset(n->places + n->size_bindings, 0,
 		       (size - n->size_bindings) * sizeof(*n->places));
+		n->peers = realloc((void *)n->peers, size * sizeof(*n->peers));
+		assert_non_null(n->peers);
+		memset((void *)(n->peers + n->size_bindings), 0,
+		       (size - n->size_bindings) * sizeof(*n->peers));
 		n->size_bindings = size;
 	}
 	n->bindings[a->binding] = true;
 	n->binding_of[a->binding % 1024] = a->connection;
 	n->live_bindings++;
+	n->granted++;
 	a->expires_in = found->expires_in;
 }
 
@@ -333,6 +342,9 @@ static void judge(struct sim_node *n, const struct ike_out_verify *o, struct ike
 		return;
 	}
 	grant(n, found, a);
+	for (const struct sim_node *peer = n->sim->nodes; peer; peer = peer->next)
+		if (!strcmp(peer->name, cert.name))
+			n->peers[a->binding] = peer;
 	(void)snprintf(a->subject, sizeof(a->subject), "CN=%s", cert.name);
 }
 
@@ -375,6 +387,7 @@ static void keep_report(struct sim_node *n, const struct ike_out_report *o)
 {
 	struct sim_report *r = &n->reports[n->n_reports++ % SIM_MAX_REPORTS];
 
+	sim_touch(n, o->connection);
 	r->connection = o->connection;
 	r->claimed = o->claimed;
 	r->severity = o->severity;
@@ -431,9 +444,7 @@ void sim_node_drain(struct sim_node *n)
 		}
 	}
 	sim_schedule_tick(n);
-	/* A hub with hundreds of peers takes long to look through: less often. */
-	if (n->engine->sas.n < 16 || n->sim->looked++ % n->engine->sas.n == 0)
-		sim_watch_engine(n);
+	sim_watch_event(n);
 }
 
 /* ------------------------------------------------------------------ making */
@@ -446,6 +457,7 @@ void sim_engine_new(struct sim_node *n, bool hold)
 	assert_int_equal(ike_engine_new(&n->engine_config, n->sim->now, &n->engine), 0);
 	n->engine_config.hold = false;
 	n->engines++;
+	n->granted = n->refused = 0;
 	n->deadline = 0;
 }
 
@@ -494,6 +506,7 @@ void sim_node_free(struct sim_node *n)
 	free(n->nonces);
 	free(n->bindings);
 	free(n->places);
+	free((void *)n->peers);
 	free(n->expected);
 	free(n->conns);
 	free(n);

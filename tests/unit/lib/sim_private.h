@@ -38,6 +38,7 @@ struct wire_esp {
 	struct sim_esp esp;
 	struct sim_node *from;
 	uint32_t connection, index;
+	struct ike_ts src, dst; /* it is from the first address of this one, and to that of that */
 };
 
 /* Packets of ESP that memory was taken for: those before had none to spare. */
@@ -48,7 +49,14 @@ void sim_event_add(struct sim *s, struct sim_event *e, ike_time at);
 void sim_schedule_tick(struct sim_node *n);
 void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct cg_endpoint *to,
 	      const void *data, size_t size, bool esp);
-void sim_esp_lost(struct sim *s, const struct sim_packet *p, const char *why);
+void sim_count_esp(struct sim_tally *t, const struct wire_esp *w);
+/* What the node's kernel holds for SAs to come. */
+struct sim_tally sim_esp_held(const struct sim_node *n);
+/* Each packet that was sent has arrived, is lost, or is on its way: once. */
+void sim_assert_counted(struct sim *s);
+/* Fails. */
+void sim_broken(struct sim *s, const char *what, const struct sim_node *n);
+void sim_esp_lost(struct sim *s, const void *data, const char *why);
 void sim_esp_receive(struct sim_node *n, const struct sim_packet *p);
 /* Answers the engine's request after a while; extra is the event's, of malloc(). */
 void sim_answer_later(struct sim_node *n, enum ike_output_kind what, uint64_t request, int error,
@@ -76,6 +84,12 @@ void sim_node_free(struct sim_node *n);
 bool sim_at_rest(struct sim *s);
 void sim_watch_datagram(struct sim_node *n, const uint8_t *data, size_t size);
 void sim_watch_child(struct sim_node *n, const struct ike_out_child_add *o);
-void sim_watch_engine(struct sim_node *n);
+/* The event is about what these say. */
+void sim_touch(struct sim_node *n, uint32_t connection);
+void sim_touch_datagram(struct sim_node *n, const uint8_t *data, size_t size);
+void sim_touch_request(struct sim_node *n, uint64_t request);
+/* After each event. */
+void sim_watch_event(struct sim_node *n);
 bool sim_watch_rest(const struct sim_node *n);
+void sim_watch_shared(const struct sim_node *n);
 void sim_watch_free(struct sim *s);

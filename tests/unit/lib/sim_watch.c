@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What must hold whatever happens, looked at with every datagram and every event of a simulation: IVs are never used for two
- * messages, message IDs grow by one, no value of a key exchange is sent in two, no key of a Child SA comes twice, and what an engine keeps fits together. A seed under which
- * something does not hold fails there and then.
+ * messages, message IDs grow by one, no value of a key exchange is sent in two, no key of a Child SA comes twice, and what an engine keeps fits together; of one with many peers
+ * that is looked at where the event was, and all over every so many events. A seed under which something does not hold fails there and then.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine_check.h"
 #include "ike/sk.h"
 #include "ike/state.h"
 #include "sim_private.h"
@@ -68,7 +69,7 @@ static uint64_t *seen_at(struct sim_seen *s, uint64_t key, bool *ret_new)
 	return &s->values[at];
 }
 
-static void broken(struct sim *s, const char *what, const struct sim_node *n)
+void sim_broken(struct sim *s, const char *what, const struct sim_node *n)
 {
 	sim_print(s);
 	fail_msg("at %.6f s, node %s: %s", (double)s->now / SIM_S, n->name, what);
@@ -91,7 +92,7 @@ static void watch_ke(struct sim_node *n, const struct ike_header *h, struct ike_
 	if (new)
 		*value = exchange;
 	else if (*value != exchange)
-		broken(n->sim, "a value of a key exchange was sent in another one", n);
+		sim_broken(n->sim, "a value of a key exchange was sent in another one", n);
 }
 
 /* What is in a message that may have one; in fragments it is not looked for. */
@@ -161,21 +162,21 @@ void sim_watch_datagram(struct sim_node *n, const uint8_t *data, size_t size)
 	if (new)
 		*value = hash;
 	else if (*value != hash)
-		broken(s, "an IV was used for two messages", n);
+		sim_broken(s, "an IV was used for two messages", n);
 	/* Section 2.2: from 0, one by one; only the last one is ever repeated. */
 	id = ike_load_u32(data + 20);
 	key = mix(2 + (flags & (IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE)), data, 16);
 	value = seen_at(s->sent, key, &new);
 	/* An IKE SA that comes of a rekeying begins with 0, any other with what follows IKE_SA_INIT. */
 	if (new ? id > 1 : id != *value && id != *value + 1)
-		broken(s, "a message ID that is not the last one or the next", n);
+		sim_broken(s, "a message ID that is not the last one or the next", n);
 	*value = id;
 	/* Section 2.3: a window of one. The request before has been answered; the answer to IKE_SA_INIT is none of these. */
 	if (!(flags & IKE_FLAG_RESPONSE) && id > 1) {
 		key = mix(2 + ((~flags & IKE_FLAG_INITIATOR) | IKE_FLAG_RESPONSE), data, 16);
 		value = seen_at(s->sent, key, &new);
 		if (new || *value + 1 < id)
-			broken(s, "a request before the last one was answered", n);
+			sim_broken(s, "a request before the last one was answered", n);
 	}
 }
 
@@ -192,55 +193,127 @@ void sim_watch_child(struct sim_node *n, const struct ike_out_child_add *o)
 			&new);
 	*value = 1;
 	if (!new)
-		broken(s, "a key to send with came a second time", n);
+		sim_broken(s, "a key to send with came a second time", n);
 	if (o->keys.encr_in.size == o->keys.encr_out.size &&
 	    !memcmp(o->keys.encr_in.data, o->keys.encr_out.data, o->keys.encr_in.size))
-		broken(s, "both directions have one key", n);
+		sim_broken(s, "both directions have one key", n);
 }
 
-/* What the engine keeps, after it was left alone. */
-void sim_watch_engine(struct sim_node *n)
+/* ------------------------------------------------------------------ what the engine keeps */
+
+/* As many IKE SAs are looked at with each event; a whole engine, if it has no more. */
+enum { FEW = 64 };
+
+static struct sim_touched *touched(struct sim_node *n)
+{
+	const size_t size = sizeof(n->touched) / sizeof(n->touched[0]);
+
+	/* Too many to be told apart: the whole engine. */
+	if (n->n_touched == size) {
+		n->all_touched = true;
+		n->n_touched = 0;
+	}
+	return &n->touched[n->n_touched++];
+}
+
+void sim_touch(struct sim_node *n, uint32_t connection)
+{
+	if (n->n_touched == 0 || n->touched[n->n_touched - 1].connection != connection)
+		*touched(n) = (struct sim_touched){.connection = connection};
+}
+
+void sim_touch_datagram(struct sim_node *n, const uint8_t *data, size_t size)
+{
+	size_t at = size >= 4 && !memcmp(data, "\0\0\0\0", 4) ? 4 : 0;
+
+	for (size_t end = at + 16; at < end && at + 8 <= size; at += 8)
+		*touched(n) = (struct sim_touched){.spi = ike_load_u64(data + at)};
+}
+
+void sim_touch_request(struct sim_node *n, uint64_t request)
+{
+	const struct ik_node *node = ik_table_find(&n->engine->requests, request, NULL);
+	const struct ik_request *r = node ? IK_ENTRY(node, struct ik_request, node) : NULL;
+	const struct ik_child *child;
+
+	if (!r)
+		return;
+	child = r->kind == IK_REQUEST_CHILD ? ik_child_find(n->engine, r->owner) : NULL;
+	if (child)
+		sim_touch(n, child->connection);
+	else
+		*touched(n) = (struct sim_touched){.spi = r->owner};
+}
+
+/* An IKE SA that an event was about, and all of its connection. */
+static const char *check_touched(const struct ike_engine *e, const struct sim_touched *t)
+{
+	const struct ik_sa *sa = t->spi ? ik_sa_find(e, t->spi) : NULL;
+	const struct ik_conn *conn = sa ? sa->conn : ik_conn_find(e, t->connection);
+	struct engine_sums sums = {};
+	const char *wrong = sa ? engine_check_sa(e, sa, &sums) : NULL;
+
+	if (conn)
+		IK_LIST_FOREACH(&conn->sas, link)
+			if (!wrong)
+				wrong = engine_check_sa(e, IK_ENTRY(link, struct ik_sa, in_conn),
+							&sums);
+	return wrong;
+}
+
+/* The kernel has what the engine has asked for, and has not taken back: all that was answered, and what is on its way to it. */
+static const char *check_kernel(const struct sim_node *n, const struct engine_sums *sums)
+{
+	size_t ours = 0;
+
+	/* What it is to go on with is not restored yet. */
+	if (n->engine->holding)
+		return NULL;
+	for (const struct sim_sa *sa = n->sad; sa; sa = sa->next) {
+		const struct ik_child *child;
+
+		/* One that an engine has left behind belongs to nobody. */
+		if (sa->child >> 63)
+			continue;
+		ours++;
+		child = ik_child_find(n->engine, sa->child);
+		if (!child || !child->installed)
+			return "an SA in the kernel that no Child SA has";
+		if (child->spi_in != sa->spi_in || child->binding != sa->binding ||
+		    child->connection != sa->connection)
+			return "an SA in the kernel that is not its Child SA's";
+	}
+	if (!n->one_policy && sums->installed != ours + n->refused)
+		return "a Child SA that the kernel does not have";
+	if (n->engine->bindings.n + n->granted != n->live_bindings)
+		return "a binding that nobody has";
+	return NULL;
+}
+
+/*
+ * After each event. Looking through a hub with a thousand peers takes long: each event has a look at what it was about, and
+ * every so many all is looked at.
+ */
+void sim_watch_event(struct sim_node *n)
 {
 	const struct ike_engine *e = n->engine;
-	size_t children = 0, sas = 0, up = 0;
+	const char *wrong;
 
-	if (!ik_list_empty(&e->dead_sas) || !ik_list_empty(&e->dead_children))
-		broken(n->sim, "the dead are not buried", n);
-	IK_LIST_FOREACH(&e->all_sas, link) {
-		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
+	if (n->all_touched || e->sas.n <= FEW || n->looked++ % (e->sas.n / FEW) == 0) {
+		struct engine_sums sums;
 
-		sas++;
-		up += ik_sa_is_up(sa);
-		if (ik_sa_find(e, ik_sa_spi(sa)) != sa)
-			broken(n->sim, "an IKE SA that its SPI does not lead to", n);
-		if (sa->in_places != ik_sa_is_up(sa) ||
-		    (sa->in_places && sa->by_place.key != ik_addr_hash(e, &sa->remote.addr, 0)))
-			broken(n->sim, "an IKE SA that is not found where its peer is", n);
-		if (sa->active && (sa->active->sa != sa || !sa->active->timer.place))
-			broken(n->sim, "a request that nothing repeats or ends", n);
-		if (sa->state != IK_SA_UP && sa->state != IK_SA_REKEYED && !sa->life.place &&
-		    !sa->active && !sa->setup && sa->state != IK_SA_REKEY_OFFER)
-			broken(n->sim, "an IKE SA that nothing ends", n);
-		IK_LIST_FOREACH(&sa->children, l) {
-			const struct ik_child *child = IK_ENTRY(l, struct ik_child, in_sa);
-
-			children++;
-			if (child->sa != sa || ik_child_find(e, child->number) != child)
-				broken(n->sim, "a Child SA that is not where it belongs", n);
-		}
+		wrong = engine_check(e, &sums);
+		if (!wrong)
+			wrong = check_kernel(n, &sums);
+	} else {
+		wrong = engine_check_dead(e);
+		for (size_t i = 0; i < n->n_touched && !wrong; i++)
+			wrong = check_touched(e, &n->touched[i]);
 	}
-	IK_LIST_FOREACH(&e->lingering, link) {
-		const struct ik_child *child = IK_ENTRY(link, struct ik_child, in_sa);
-
-		children++;
-		if (child->sa || !child->timer.place)
-			broken(n->sim, "a Child SA that lingers for ever", n);
-	}
-	if (e->sas.n != sas || e->places.n != up || e->children.n != children ||
-	    e->esp_spis.n != children)
-		broken(n->sim, "tables and lists differ", n);
-	if (e->timers.n > e->n_timers)
-		broken(n->sim, "more timers than there is room for", n);
+	n->all_touched = false;
+	n->n_touched = 0;
+	if (wrong)
+		sim_broken(n->sim, wrong, n);
 }
 
 /* At rest nothing is asked for or kept that nobody uses. */
@@ -249,7 +322,57 @@ bool sim_watch_rest(const struct sim_node *n)
 	const struct ike_engine *e = n->engine;
 
 	return e->requests.n == 0 && ik_list_empty(&e->waiting) && e->half_open == 0 &&
-	       e->nets.n == 0 && e->inits.n == 0;
+	       e->held == 0 && ik_list_empty(&e->unproven) && e->nets.n == 0 && e->inits.n == 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct ik_config *const *x = a, *const *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* How often this one has something that it shares with others. */
+static size_t shares(const struct ike_connection_config *c)
+{
+	size_t n = !!c->local_id.data + !!c->local_identity.data + !!c->remote_id.data +
+		   !!c->auth_methods.data + !!c->certs + !!c->anchor_hashes + !!c->ike_policy +
+		   !!c->esp_policy + c->n_certs;
+
+	for (size_t i = 0; i < c->n_children; i++)
+		n += !!c->children[i].local_ts + !!c->children[i].remote_ts;
+	return n;
+}
+
+/* What configurations share is kept for those that there are. */
+void sim_watch_shared(const struct sim_node *n)
+{
+	const struct ike_engine *e = n->engine;
+	const struct ik_config **all = calloc(e->conns.n + e->sas.n * 2 + 1,
+					      sizeof(const struct ik_config *));
+	size_t count = 0, have = 0, kept = 0;
+
+	assert_non_null(all);
+	IK_LIST_FOREACH(&e->all_conns, link)
+		all[count++] = IK_ENTRY(link, struct ik_conn, in_all)->config;
+	IK_LIST_FOREACH(&e->all_sas, link) {
+		const struct ik_sa *sa = IK_ENTRY(link, struct ik_sa, in_all);
+
+		if (sa->config)
+			all[count++] = sa->config;
+		if (sa->active && sa->active->config)
+			all[count++] = sa->active->config;
+	}
+	qsort(all, count, sizeof(const struct ik_config *), by_address);
+	for (size_t i = 0; i < count; i++)
+		if (!i || all[i] != all[i - 1])
+			have += shares(&all[i]->c);
+	free(all);
+	for (size_t i = 0; i < (size_t)1 << e->shared.bits; i++)
+		for (const struct ik_node *node = e->shared.buckets[i]; node; node = node->next)
+			kept += IK_ENTRY(node, struct ik_shared, node)->refs;
+	if (kept != have)
+		sim_broken(n->sim, "something of configurations that there are no more", n);
 }
 
 void sim_watch_free(struct sim *s)
