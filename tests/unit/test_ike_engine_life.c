@@ -331,7 +331,8 @@ static void test_peer_that_restarts_replaces_its_old_sa(void **state)
 
 	(void)state;
 	sim_pair(s, &a, &b);
-	s->traffic = 10 * SIM_MS;
+	/* More often than it takes to judge the peer. */
+	s->traffic = SIM_MS;
 	sim_connect(s, a, b);
 	before = b->conns[0].flows[0].lost_no_sa;
 	sim_node_restart(a, true);
