@@ -184,6 +184,8 @@ static void installed(struct sim *s, struct sim_node *n, uint64_t number, int er
 	struct ik_child *child = ik_child_find(n->engine, number);
 
 	assert_int_equal(child->state, IK_CHILD_INSTALLING);
+	/* Before the kernel says so itself. */
+	n->refused -= error != 0;
 	ike_answer_child_add(n->engine, s->now, child->add_request, error, NULL);
 	sim_node_drain(n);
 }
