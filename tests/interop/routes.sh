@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 100
+# timeout: 120
 # kernels: uml
 #
 # Routes that are wanted twice: by an administrator and a connection, by two connections on two interfaces or on one; routes that others

@@ -604,6 +604,36 @@ static void test_who_deletes_sends_on_another_one(void **state)
 	sim_free(s);
 }
 
+static enum sim_verdict old_ends_unheard(struct sim *s, struct sim_packet *p)
+{
+	static struct sim_opened o;
+	const struct sim_node *b = s->tap_ctx;
+
+	return sim_open(s, p, &o) && o.from == b && !ike_header_is_response(&o.msg.header) &&
+			       o.content.n_deletes &&
+			       o.content.deletes[0].protocol == IKE_PROTOCOL_IKE
+		       ? SIM_DROP
+		       : SIM_PASS;
+}
+
+/*
+ * The DELETE of the IKE SA that the peer has rekeyed never arrives, and traffic flows, so that nobody asks whether the other one is there: that the new one is there for
+ * the peer is asked for, and the old one goes.
+ */
+static void test_an_ike_sa_whose_end_is_unheard_goes(void **state)
+{
+	struct pair p = pair_up(28);
+
+	(void)state;
+	p.s->tap = old_ends_unheard;
+	p.s->tap_ctx = p.b;
+	assert_int_equal(ike_rekey(p.b->engine, p.s->now, 1, true, false), 0);
+	sim_run(p.s, 180 * SIM_S);
+	assert_int_equal(sim_reports(p.a, "ike-rekeyed"), 1);
+	pair_rest(&p);
+	sim_free(p.s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -624,6 +654,7 @@ int main(void)
 		cmocka_unit_test(test_a_hasty_peer_loses_nothing),
 		cmocka_unit_test(test_what_does_not_come_is_not_expected),
 		cmocka_unit_test(test_what_is_deleted_late_does_not_bring_back_what_goes_next),
+		cmocka_unit_test(test_an_ike_sa_whose_end_is_unheard_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

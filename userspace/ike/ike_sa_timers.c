@@ -206,10 +206,15 @@ void ik_life_timer(struct ike_engine *e, struct ik_timer *t)
 	case IK_SA_REKEYED:
 		/* The peer was to delete it; unless it has not got our answer and knows no other. */
 		heir = ik_sa_find(e, sa->successor);
-		if (heir && ik_sa_is_up(heir) && !heir->confirmed)
+		if (heir && ik_sa_is_up(heir) && !heir->confirmed) {
 			ik_timer_set(e, t, e->now + IK_WATCH);
-		else
+			/* Traffic alone does not show it, and nobody else may ask. */
+			if (!heir->active)
+				(void)ik_task_queue_first(heir, IK_TASK_LIVENESS);
+			ik_sa_run(heir);
+		} else {
 			ik_sa_close(sa);
+		}
 		break;
 	case IK_SA_CLOSING:
 	case IK_SA_FAILED: ik_sa_kill(sa); break;
