@@ -202,17 +202,6 @@ static bool chance(struct sim *s, unsigned percent)
 	return percent && seeded_next(&s->random) % 100 < percent;
 }
 
-#include <stdlib.h>
-static void dbg(struct sim *s, const char *what, const char *who, const struct cg_endpoint *from, const struct cg_endpoint *to, const uint8_t *d, size_t n)
-{
-	static int on = -1;
-	if (on < 0) on = !!getenv("TRACE");
-	if (!on) return;
-	if (n < 28) { return; }
-	if (from->port == 500 || to->port == 500) d -= 0; else { d += 4; n -= 4; }
-	printf("%10.3f %-6s %s %u>%u x%u %s%s mid %u spi %02x%02x sz %zu np %u\n", s->now / (double)SIM_S, what, who, from->port, to->port, d[18], d[19] & 0x20 ? "resp" : "req", d[19] & 8 ? " I" : "", (unsigned)(d[20]<<24|d[21]<<16|d[22]<<8|d[23]), d[0], d[1], n, d[16]);
-}
-
 void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct cg_endpoint *to,
 	      const void *data, size_t size, bool esp)
 {
@@ -250,11 +239,8 @@ void sim_send(struct sim_node *n, const struct cg_endpoint *from, const struct c
 		s->datagrams++;
 		if (s->mtu && size + 28 > s->mtu)
 			return;
-		if (chance(s, s->loss)) {
-			dbg(s, "LOST", n->name, &source, to, data, size);
+		if (chance(s, s->loss))
 			return;
-		}
-		dbg(s, "sent", n->name, &source, to, data, size);
 		if (chance(s, s->duplicate))
 			copies++;
 	}
@@ -303,7 +289,6 @@ static void deliver(struct sim *s, struct sim_packet *p)
 			break;
 		}
 	}
-	if (!n && !p->esp) dbg(s, "NOHOST", "-", &p->from, &p->to, p->data, p->size);
 	if (!n || n->cut) {
 		if (p->esp)
 			sim_esp_lost(s, p->data, "no host at its address");
