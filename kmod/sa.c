@@ -20,6 +20,9 @@
  */
 #define SEQ_SOFT_32	0xc0000000ULL
 
+/* Clocks may stand still between two of them. */
+static atomic_t last_serial = ATOMIC_INIT(0);
+
 static int compare_spi(struct rhashtable_compare_arg *arg, const void *obj)
 {
 	return *(const __be32 *)arg->key != ((const struct cg_sa *)obj)->spi;
@@ -241,23 +244,29 @@ void cg_sa_used_in(struct cg_sa *in)
 {
 	struct cg_sa *out, *active;
 	struct cg_tunnel *t;
+	bool taken = false;
+	enum cg_drop why;
 
-	if (likely(!rcu_access_pointer(in->on_use)))
-		return;
-	out = unrcu_pointer(xchg(&in->on_use, NULL));
-	if (!out)
+	out = rcu_dereference(in->on_use);
+	if (likely(!out))
 		return;
 	t = out->tunnel;
 	spin_lock_bh(&t->active_lock);
 	active = active_of(t);
 	/*
 	 * One that was added since has replaced @out as well, before it was
-	 * used: the peer may be about to delete it.
+	 * used: the peer may be about to delete it. @out waits on, should that
+	 * one end first.
 	 */
-	if (!active || !ktime_after(active->made, out->made) ||
-	    READ_ONCE(active->state) == CERTGATE_SA_DEAD)
+	if (!active || (s32)(active->serial - out->serial) <= 0 ||
+	    !cg_sa_usable(active, &why)) {
 		take_over(t, out);
+		taken = true;
+	}
 	spin_unlock_bh(&t->active_lock);
+	/* Unless another one is to be activated by now. */
+	if (taken)
+		(void)unrcu_pointer(cmpxchg(&in->on_use, RCU_INITIALIZER(out), NULL));
 }
 
 /* After a grace period and the last reference, in process context. */
@@ -302,6 +311,7 @@ struct cg_sa *cg_sa_alloc(struct cg_net *cgn)
 	hrtimer_init(&sa->life_timer, CLOCK_BOOTTIME, HRTIMER_MODE_ABS_SOFT);
 	sa->life_timer.function = life_timer;
 	sa->made = ktime_get_boottime();
+	sa->serial = atomic_inc_return(&last_serial);
 	sa->soft = (struct cg_limits){ U64_MAX, U64_MAX, U64_MAX };
 	sa->hard = sa->soft;
 	atomic_inc(&cgn->sas_in_memory);

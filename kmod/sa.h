@@ -61,6 +61,7 @@ struct cg_sa {
 	u8 dir;				/* enum certgate_dir */
 	u8 activate;			/* direction out: enum certgate_activate */
 	__be32 pair_spi;
+	u32 serial;			/* in the order in which they were made; wraps */
 
 	struct cg_esp esp;
 	struct cg_replay *replay;	/* direction in */

@@ -318,13 +318,12 @@ static void what_waits_does_not_take_over_from_a_newer_one(struct kunit *test)
 	cg_sa_used_in(in);
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(f->tunnel->active), newer);
 	KUNIT_EXPECT_EQ(test, out->state, CERTGATE_SA_STANDBY);
-	KUNIT_EXPECT_NULL(test, rcu_access_pointer(in->on_use));
 
-	/* unless that one is dead, or what was older was asked for in its place */
-	rcu_assign_pointer(in->on_use, out);
+	/* unless that one is dead by the next packet, or what was older was asked for in its place */
 	cg_sa_kill(newer, CERTGATE_SA_DEATH_LIFETIME);
 	cg_sa_used_in(in);
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(f->tunnel->active), out);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(in->on_use));
 	cg_sa_activate(old);
 	rcu_assign_pointer(in->on_use, out);
 	cg_sa_used_in(in);

@@ -305,6 +305,30 @@ static void test_a_peer_that_forgets_for_ever(void **state)
 	}
 }
 
+/* Nor is there one new IKE SA after the other where none gets all that the one before had. */
+static void test_a_peer_that_forgets_is_not_asked_without_end(void **state)
+{
+	struct pair p = pair_of(199, SIM_IKE_ADDITIONAL, SIM_ESP_ADDITIONAL);
+	unsigned made;
+
+	(void)state;
+	sim_child(&p.a->conns[0], 1, "more", "10.3.0.0/16", "10.4.0.0/16");
+	sim_child(&p.b->conns[0], 1, "more", "10.4.0.0/16", "10.3.0.0/16");
+	p.b->conns[0].config.mode = IKE_MODE_DEFAULT;
+	p.s->traffic = 50 * SIM_MS;
+	sim_connect(p.s, p.a, p.b);
+	sim_run(p.s, 10 * SIM_S);
+	made = sim_reports(p.a, "ike-established");
+	p.s->tap = forget_tap;
+	p.s->tap_ctx = p.b;
+	assert_int_equal(ike_rekey(p.a->engine, p.s->now, 1, false, true), 0);
+	sim_run(p.s, 280 * SIM_S);
+	assert_in_range(sim_reports(p.a, "ike-established") - made, 1, 3);
+	/* The old one serves meanwhile. */
+	sim_assert_no_gaps(p.s);
+	sim_free(p.s);
+}
+
 /* Both sides at once: of the two that cannot both stay one is given up before it is there. */
 static void test_simultaneous_rekeyings_end_with_one(void **state)
 {
@@ -472,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_who_has_not_had_the_answer_is_waited_for),
 		cmocka_unit_test(test_a_copy_of_the_request_keeps_nothing_for_ever),
 		cmocka_unit_test(test_a_peer_that_forgets_for_ever),
+		cmocka_unit_test(test_a_peer_that_forgets_is_not_asked_without_end),
 		cmocka_unit_test(test_simultaneous_rekeyings_end_with_one),
 		cmocka_unit_test(test_what_is_rekeyed_ends_meanwhile),
 		cmocka_unit_test(test_who_gave_way_rekeys_when_the_other_fails),

@@ -36,6 +36,7 @@ struct ik_followup {
 	struct ik_sa *sa;
 	struct ik_timer timer; /* the peer's: how long we wait */
 	ike_time since;	       /* the peer's: of the answer before */
+	uint32_t id;	       /* the peer's: of the message that was answered */
 	uint64_t heir;	     /* IKE SA that is being made, by its SPI here; 0: it is a Child SA: */
 	uint64_t child, old; /* number, and of the one that it replaces; 0: none */
 	uint64_t link;	     /* the peer's: what the next request has to say */

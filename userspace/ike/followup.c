@@ -161,6 +161,7 @@ static void wait_for_peer(struct ik_followup *f, struct ike_builder *b)
 	ike_store_u64(link, f->link);
 	ike_build_notify(b, IKE_N_ADDITIONAL_KEY_EXCHANGE, IKE_VIEW(link, sizeof(link)));
 	f->since = e->now;
+	f->id = f->sa->expected_id;
 	ik_timer_set(e, &f->timer, e->now + IK_FOLLOWUP_TIME);
 }
 
@@ -169,8 +170,8 @@ void ik_followup_repeated(struct ik_sa *sa)
 	struct ik_followup *f = sa->followup;
 	ike_time now = sa->e->now;
 
-	/* Not for ever: anybody can repeat what the peer has said. */
-	if (f && now - f->since <= IK_FORGET_TIME)
+	/* Not for ever: anybody can repeat what the peer has said. Nor if the peer has asked for something else since. */
+	if (f && sa->expected_id == f->id + 1 && now - f->since <= IK_FORGET_TIME)
 		ik_timer_set(sa->e, &f->timer, now + IK_FOLLOWUP_TIME);
 }
 

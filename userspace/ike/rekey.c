@@ -105,14 +105,15 @@ static int derive_followed(struct ik_sa *heir, struct ik_sa *old, const struct i
  */
 void ik_rekey_lost(struct ik_sa *sa)
 {
-	if (sa->lost_states < IK_MAX_LOST_STATES || sa->state != IK_SA_UP)
+	/* One that is about to be replaced calls for nothing more: what the new one has not got yet may be what is lost. */
+	if (!sa->lost_states || sa->lost_states % IK_MAX_LOST_STATES || sa->state != IK_SA_UP ||
+	    sa->redundant)
 		return;
-	if (sa->lost_states % IK_MAX_LOST_STATES == 0)
-		ik_report(
-			sa->e, sa->conn, &sa->remote, IKE_ERROR, "followup-lost",
-			"this is a fault of the peer's implementation, or of a path that loses too much",
-			"the peer forgot %u times in a row what additional key exchanges were to complete: a new IKE SA is to take the place of this one",
-			sa->lost_states);
+	ik_report(
+		sa->e, sa->conn, &sa->remote, IKE_ERROR, "followup-lost",
+		"this is a fault of the peer's implementation, or of a path that loses too much",
+		"the peer forgot %u times in a row what additional key exchanges were to complete: a new IKE SA is to take the place of this one",
+		sa->lost_states);
 	(void)ik_reauth_for_keys(sa);
 }
 
@@ -174,6 +175,14 @@ static void failed(struct ik_sa *sa, struct ik_sa *heir)
 	sa->own_new = 0;
 	ik_rekey_settle(sa);
 	ik_rekey_later(sa, false);
+}
+
+/* It ends the IKE SA: what the peer made to rekey that, if it did, goes on, unless it is not there. */
+static void bad_value(struct ik_sa *sa, struct ik_sa *heir)
+{
+	ik_rekey_bereft(sa);
+	failed(sa, heir);
+	ik_syntax_bad_value(sa);
 }
 
 static void refused(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir,
@@ -259,11 +268,11 @@ static void followed(struct ik_sa *sa, struct ik_exchange *x, struct ik_sa *heir
 		r = derive_followed(heir, sa, x->followup);
 	if (r == 0) {
 		complete(sa, heir);
+	} else if (r == -EBADMSG) {
+		bad_value(sa, heir);
 	} else if (r < 0) {
 		failed(sa, heir);
 		ik_rekey_lost(sa);
-		if (r == -EBADMSG)
-			ik_syntax_bad_value(sa);
 	}
 }
 
@@ -320,11 +329,11 @@ void ik_rekey_response(struct ik_sa *sa, struct ik_exchange *x, const struct ike
 	else
 		r = ik_followup_begin(x, &choice.suite, content, IKE_VIEW(shared, len));
 	OPENSSL_cleanse(shared, sizeof(shared));
-	if (r < 0) {
+	if (r == -EBADMSG)
+		bad_value(sa, heir);
+	else if (r < 0)
 		failed(sa, heir);
-		if (r == -EBADMSG)
-			ik_syntax_bad_value(sa);
-	} else if (heir->has_keys)
+	else if (heir->has_keys)
 		complete(sa, heir);
 }
 

@@ -432,7 +432,8 @@ bool ik_followup_is_sound(const struct ik_conn *conn, const struct ik_sa *sa)
 {
 	const struct ik_followup *f = sa->followup;
 	const struct ik_sa *heir = ik_sa_find(sa->e, f->heir);
-	const struct ik_child *child = ik_child_find(sa->e, f->child);
+	const struct ik_child *child = ik_child_find(sa->e, f->child),
+			      *old = ik_child_find(sa->e, f->old);
 
 	if (sa->state != IK_SA_UP || (f->heir ? f->child || f->old : !f->child))
 		return false;
@@ -441,7 +442,9 @@ bool ik_followup_is_sound(const struct ik_conn *conn, const struct ik_sa *sa)
 		       heir->state == IK_SA_REKEY_OFFER && heir->spi_i && heir->undecided &&
 		       heir->predecessor == ik_sa_spi(sa) && sa->peer_new == f->heir;
 	return child && child->sa == sa && !child->ours && child->state == IK_CHILD_OFFERED &&
-	       child->replaces == f->old && is_our_child(conn, f->old);
+	       child->binding == sa->binding && child->spi_out >= 256 &&
+	       ik_suite_is_sound(&child->suite, IKE_PROTOCOL_ESP) && child->replaces == f->old &&
+	       (!old || (old->conn == conn && old->peer_new == f->child));
 }
 
 /* Does it have a last successor? */

@@ -176,6 +176,9 @@ void ik_snap_peers_followup(struct ik_snap *s, struct ik_sa *sa)
 	ik_snap_u64(s, &f->link);
 	ik_snap_past(s, &f->since);
 	ik_snap_timer(s, sa->e, &f->timer);
+	/* Whether the peer has asked for something else since is not written down. */
+	if (!s->saving)
+		f->id = sa->expected_id - 1;
 	ik_snap_must(s, f->timer.place);
 }
 
