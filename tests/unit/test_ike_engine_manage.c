@@ -192,6 +192,32 @@ static void test_manual_connection_gets_the_child_it_had(void **state)
 	sim_free(s);
 }
 
+/* The peer has it no more: it is not asked for ever. */
+static void test_manual_connection_does_not_get_what_the_peer_has_no_more(void **state)
+{
+	struct sim *s = sim_new(28);
+	struct sim_node *a, *b;
+	unsigned refused;
+
+	(void)state;
+	sim_pair(s, &a, &b);
+	a->conns[0].config.start = IKE_START_MANUAL;
+	b->conns[0].config.mode = IKE_MODE_DEFAULT;
+	sim_child(&a->conns[0], 1, "second", "10.11.0.0/16", "10.12.0.0/16");
+	sim_conn_set(a, &a->conns[0]);
+	sim_conn_set(b, &b->conns[0]);
+	sim_run(s, 10 * SIM_S);
+	assert_int_equal(sim_count(a, 1).children_up, 1);
+	assert_int_equal(ike_again(a->engine, s->now, 1, 1), 0);
+	sim_node_drain(a);
+	sim_run(s, 60 * SIM_S);
+	refused = sim_reports(a, "child-ts-unacceptable");
+	assert_in_range(refused, 1, 6);
+	sim_run(s, 600 * SIM_S);
+	assert_int_equal(sim_reports(a, "child-ts-unacceptable"), refused);
+	sim_free(s);
+}
+
 static void test_name_that_is_resolved_late(void **state)
 {
 	struct sim *s = sim_new(16);
@@ -451,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_manual_connection_is_made_again),
 		cmocka_unit_test(test_manual_connection_is_not_made_late),
 		cmocka_unit_test(test_manual_connection_gets_the_child_it_had),
+		cmocka_unit_test(test_manual_connection_does_not_get_what_the_peer_has_no_more),
 		cmocka_unit_test(test_name_that_is_resolved_late),
 		cmocka_unit_test(test_same_configuration_again_changes_nothing),
 		cmocka_unit_test(test_changed_configuration_is_followed),

@@ -351,8 +351,9 @@ void ik_children_ensure(struct ik_conn *conn)
 		for (uint32_t i = 0; i < c->n_children; i++) {
 			struct ik_slot *slot = &conn->slots[i];
 
-			if (!slot->wanted && (!sa->owner || (c->start == IKE_START_ON_TRAFFIC &&
-							     !conn->up && !goes_along(conn, i))))
+			if (!slot->wanted && slot->again <= e->now &&
+			    (!sa->owner || (c->start == IKE_START_ON_TRAFFIC && !conn->up &&
+					    !goes_along(conn, i))))
 				continue;
 			if (ik_child_in(sa, i) || ik_task_queued(sa, IK_TASK_CHILD_CREATE, 0, i))
 				continue;

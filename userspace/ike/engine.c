@@ -320,7 +320,7 @@ int ike_again(struct ike_engine *e, ike_time now, uint32_t id, uint32_t index)
 		r = -EALREADY;
 	} else {
 		/* One that the peer made may have what the peer wanted, and no more. */
-		conn->slots[index].wanted = true;
+		conn->slots[index].again = e->now + IK_AGAIN;
 		ik_children_ensure(conn);
 	}
 	leave(e);

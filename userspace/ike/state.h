@@ -93,7 +93,8 @@ struct ik_slot {
 	ike_time retry_at;
 	struct ik_not_now not_now; /* to make this child, or new keys for it */
 	unsigned failures;
-	bool wanted; /* asked for by traffic or an operator */
+	bool wanted;	/* asked for by traffic or an operator */
+	ike_time again; /* so long it is asked for as well, since it was up before this engine */
 	bool in_way; /* what there is of it has selectors beside which the kernel took no others */
 	bool one_pair; /* the peer answered SINGLE_PAIR_REQUIRED in this IKE SA: the first selector of each side */
 };
