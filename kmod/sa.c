@@ -21,7 +21,7 @@
 #define SEQ_SOFT_32	0xc0000000ULL
 
 /* Clocks may stand still between two of them. */
-static atomic_t last_serial = ATOMIC_INIT(0);
+static atomic_t last_serial;
 
 static int compare_spi(struct rhashtable_compare_arg *arg, const void *obj)
 {

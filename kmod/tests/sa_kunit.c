@@ -319,7 +319,7 @@ static void what_waits_does_not_take_over_from_a_newer_one(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(f->tunnel->active), newer);
 	KUNIT_EXPECT_EQ(test, out->state, CERTGATE_SA_STANDBY);
 
-	/* unless that one is dead by the next packet, or what was older was asked for in its place */
+	/* unless that one is dead by then, or what was older was asked for in its place */
 	cg_sa_kill(newer, CERTGATE_SA_DEATH_LIFETIME);
 	cg_sa_used_in(in);
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(f->tunnel->active), out);
