@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What begins anew when a configuration follows another: its device and its routes are there all the time. */
+#include "lib/ifacetest.h"
+
+static void its_routes_and_its_device_are_there_all_the_time(void **state _unused_)
+{
+	struct main_world *w = world_new();
+	uint32_t id;
+
+	apply(w, "cg0, start: manual", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "");
+	id = up(w, "a")->id;
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	apply(w, "cg0, start: manual, dscp_copy: true", NULL);
+	assert_int_not_equal(conn_find_name(&w->g, "a")->id, id);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	assert_int_equal(fib.empty, 0);
+	assert_int_equal(deleted, 0);
+	/* another device takes its place */
+	apply(w, "cg1, start: manual", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "cg1");
+	assert_int_equal(fib.empty, 0);
+	assert_int_equal(deleted, 1);
+	assert_null(device("cg0"));
+	/* and nobody hears of one that another connection would have */
+	assert_false(was_told(conn_find_name(&w->g, "a"), "route-taken"));
+	assert_false(was_told(conn_find_name(&w->g, "a"), "route-restored"));
+	/* what it has from now on goes as that of any other */
+	apply(w, NULL, "cg1");
+	assert_string_equal(way("10.2.0.0/16"), "");
+	stop(w);
+	assert_int_equal(fib.n, 0);
+	world_free(w);
+}
+
+static void nor_do_addresses_that_go_take_its_routes_along(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}, start: manual", NULL);
+	(void)up(w, "a");
+	apply(w, "{name: cg0, addresses: [10.0.0.2/24]}, start: manual, dscp_copy: true", NULL);
+	assert_int_equal(devices[0].addresses[0].addr.bytes[3], 2);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	apply(w, "cg0, start: manual", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	assert_int_equal(deleted, 0);
+	stop(w);
+	world_free(w);
+}
+
+static void routes_that_are_not_to_be_kept_go(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "cg0, routes: {keep: false}", NULL);
+	(void)up(w, "a");
+	apply(w, "cg0, routes: {keep: false}, dscp_copy: true", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "");
+	/* with traffic as what begins it they are what brings that */
+	apply(w, "cg0, routes: {keep: false}, start: on-traffic", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	apply(w, "cg0, routes: {keep: false}, start: on-traffic, dscp_copy: true", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	assert_int_equal(fib.empty, 1);
+	stop(w);
+	world_free(w);
+}
+
+static void nor_stay_those_of_one_that_was_taken_down_or_is_to_have_none(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "cg0", NULL);
+	/* ike has not said yet that its Child SAs are gone */
+	up(w, "a")->down = true;
+	apply(w, "cg0, dscp_copy: true", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "");
+	conn_find_name(&w->g, "a")->down = false;
+	(void)up(w, "a");
+	apply(w, "cg0, dscp_copy: true, routes: false", NULL);
+	assert_string_equal(way("10.2.0.0/16"), "");
+	stop(w);
+	world_free(w);
+}
+
+/* It is not configured: where its packets went tells. */
+static void what_would_take_the_peers_own_packets_is_not_added(void **state _unused_)
+{
+	static const char form[] =
+		"connections:\n"
+		"  - {name: a, interface: cg0, outbound_certificate: o, remote_address: any, mode: responder-only, dscp_copy: %s,\n"
+		"     local_networks: 10.1.0.0/16, remote_networks: [192.0.2.0/24, 10.2.0.0/16],\n"
+		"     inbound_certificate: {subject_name: a.example, chain: r}}\n";
+	_cleanup_free_ char *before = str_printf(form, "false"), *after = str_printf(form, "true");
+	struct tunnel *t = calloc(1, sizeof(*t));
+	struct main_world *w = world_new();
+
+	assert_non_null(t);
+	apply_text(w, before);
+	t->t.remote.addr = addr_of("192.0.2.7");
+	t->children = 1;
+	tunnel_add(conn_find_name(&w->g, "a"), t);
+	(void)up(w, "a");
+	assert_string_equal(way("192.0.2.0/24"), "");
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	apply_text(w, after);
+	assert_string_equal(way("192.0.2.0/24"), "");
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	assert_int_equal(fib.empty, 0);
+	stop(w);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(its_routes_and_its_device_are_there_all_the_time),
+		cmocka_unit_test(nor_do_addresses_that_go_take_its_routes_along),
+		cmocka_unit_test(routes_that_are_not_to_be_kept_go),
+		cmocka_unit_test(nor_stay_those_of_one_that_was_taken_down_or_is_to_have_none),
+		cmocka_unit_test(what_would_take_the_peers_own_packets_is_not_added),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
