@@ -112,6 +112,94 @@ static void what_would_take_the_peers_own_packets_is_not_added(void **state _unu
 	world_free(w);
 }
 
+/* ---------------------------------------------------------------- others on its device */
+
+/* Without promote_secondaries the kernel takes the others of a network along with its first address. */
+static void an_address_that_goes_takes_none_of_others_along(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply(w, "cg0", "{name: cg0, addresses: [10.0.0.1/24]}");
+	apply(w, "{name: cg0, addresses: [10.0.0.2/24]}", NULL);
+	assert_true(has("cg0", "10.0.0.2/24") && !has("cg0", "10.0.0.1/24"));
+	/* nor of one that did not change */
+	apply(w, "{name: cg0, addresses: [10.0.0.2/24]}",
+	      "{name: cg0, addresses: [10.0.0.1/24, 10.0.0.3/24]}");
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}",
+	      "{name: cg0, addresses: [10.0.0.1/24, 10.0.0.3/24]}");
+	assert_true(has("cg0", "10.0.0.1/24") && has("cg0", "10.0.0.3/24"));
+	assert_false(has("cg0", "10.0.0.2/24"));
+	/* nor when one begins anew */
+	apply(w, "{name: cg0, addresses: [10.0.0.1/24]}, dscp_copy: true",
+	      "{name: cg0, addresses: [10.0.0.3/24]}");
+	apply(w, "cg0", "{name: cg0, addresses: [10.0.0.3/24]}");
+	assert_true(has("cg0", "10.0.0.3/24") && !has("cg0", "10.0.0.1/24"));
+	stop(w);
+	world_free(w);
+}
+
+/* The last address of a device takes all IPv4 routes through it along. */
+static void nor_does_the_last_one_take_routes_of_others_along(void **state _unused_)
+{
+	static const char with[] = "{name: cg0, addresses: [10.0.0.1/24]}";
+	struct main_world *w = world_new();
+
+	apply(w, "cg0, start: manual", with);
+	(void)up(w, "a");
+	/* one that is removed */
+	apply(w, "cg0, start: manual", NULL);
+	assert_int_equal(device("cg0")->bare, 1);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	/* that loses it in place */
+	apply(w, "cg0, start: manual", with);
+	apply(w, "cg0, start: manual", "cg0");
+	assert_int_equal(device("cg0")->bare, 2);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	/* that begins anew without */
+	apply(w, "cg0, start: manual", with);
+	apply(w, "cg0, start: manual", "cg0, dscp_copy: true");
+	assert_int_equal(device("cg0")->bare, 3);
+	assert_string_equal(way("10.2.0.0/16"), "cg0");
+	stop(w);
+	world_free(w);
+}
+
+/* An address that one of them gives up and another gets is there all the time. */
+static void what_is_handed_from_one_to_another_is_there_all_the_time(void **state _unused_)
+{
+	static const char with[] = "{name: cg0, addresses: [10.0.0.1/24]}, start: manual";
+	struct main_world *w = world_new();
+
+	apply(w, with, "cg0");
+	(void)up(w, "a");
+	apply(w, "cg0, start: manual", with);
+	assert_true(has("cg0", "10.0.0.1/24"));
+	apply(w, with, "cg0");
+	assert_true(has("cg0", "10.0.0.1/24"));
+	assert_int_equal(device("cg0")->bare, 0);
+	assert_int_equal(fib.empty, 0);
+	stop(w);
+	world_free(w);
+}
+
+/* What cannot be had is told once. */
+static void an_address_that_cannot_be_had_is_told_once(void **state _unused_)
+{
+	static const char with[] = "{name: cg0, addresses: [\"fd00::1/64\"]}, start: manual";
+	static const char anew[] =
+		"{name: cg0, addresses: [\"fd00::1/64\"]}, start: manual, dscp_copy: true";
+	struct main_world *w = world_new();
+	unsigned int n = 0;
+
+	apply(w, with, NULL);
+	apply(w, anew, NULL);
+	for (size_t i = 0; i < conn_find_name(&w->g, "a")->history.n; i++)
+		n += streq(history_at(&conn_find_name(&w->g, "a")->history, i)->code, "interface");
+	assert_int_equal(n, 1);
+	stop(w);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +208,10 @@ int main(void)
 		cmocka_unit_test(routes_that_are_not_to_be_kept_go),
 		cmocka_unit_test(nor_stay_those_of_one_that_was_taken_down_or_is_to_have_none),
 		cmocka_unit_test(what_would_take_the_peers_own_packets_is_not_added),
+		cmocka_unit_test(an_address_that_goes_takes_none_of_others_along),
+		cmocka_unit_test(nor_does_the_last_one_take_routes_of_others_along),
+		cmocka_unit_test(what_is_handed_from_one_to_another_is_there_all_the_time),
+		cmocka_unit_test(an_address_that_cannot_be_had_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

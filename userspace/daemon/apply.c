@@ -78,17 +78,11 @@ static void remove_conn(struct conn *c)
 	ops_changed(c->g, c);
 }
 
-static void begin_conn(struct conn *c, bool first)
+static void begin_conn(struct conn *c)
 {
 	int r;
 
 	c->begun = true;
-	/* What was handed over is as old as this process: later loads know better. */
-	if (first)
-		takeover_conn(c);
-	(void)link_apply(c, NULL);
-	/* An address that went with the one whose place it takes may have taken others, and routes, along. */
-	routes_restore(c);
 	conn_routes_begin(c);
 	r = conn_tell_ike(c);
 	if (r < 0 && r != -ENOTCONN)
@@ -150,7 +144,7 @@ static void take_place(struct conn *new, const struct conn *old)
 	/* What an operator said of it is said of the one of its name. */
 	new->down = old->down;
 	new->up = old->up;
-	(void)link_apply(new, NULL);
+	(void)link_apply(new);
 	conn_peer_was(new, old);
 	if (old->routes_in && keeps && !new->down)
 		routes_add(new);
@@ -187,7 +181,7 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 		names->unchanged++;
 		/* Another connection of the interface may have another MTU, or be gone. */
 		if (before->interface.device_mtu != new->cfg->interface.device_mtu)
-			(void)link_apply(old, &before->interface);
+			(void)link_apply(old);
 		if (before->peer_shared != new->cfg->peer_shared ||
 		    was_refused != conn_is_refused(old))
 			(void)conn_tell_ike(old);
@@ -196,7 +190,8 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 	credentials_move(old, new);
 	note(names->changed, old);
 	old->told = old->told && old->refusal;
-	(void)link_apply(old, &before->interface);
+	old->interface_before = &before->interface;
+	(void)link_apply(old);
 	conn_routes_begin(old);
 	routes_restore(old);
 	(void)conn_tell_ike(old);
@@ -252,8 +247,13 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 		table_del(&fresh, &conns[j]->by_name);
 		if (before)
 			stays = merge(before, conns[j], &names);
-		else
+		else {
 			note(names.added, conns[j]);
+			/* What was handed over is as old as this process: later loads know better. */
+			if (first)
+				takeover_conn(conns[j]);
+			(void)link_apply(conns[j]);
+		}
 		if (stays == conns[j]) {
 			conn_list(stays);
 			continue;
@@ -265,6 +265,12 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	g->conns = conns;
 	g->n_conns = n;
 	g->expiry_at = 0;
+	/* The new addresses are there: with its last one a device loses its routes. */
+	for (size_t j = 0; j < n; j++) {
+		if (conns[j]->interface_before)
+			link_drop(conns[j], conns[j]->interface_before);
+		conns[j]->interface_before = NULL;
+	}
 	for (size_t i = 0; i < n_old; i++) {
 		if (!old[i]->closing)
 			continue;
@@ -272,9 +278,10 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 		conn_free(old[i]);
 	}
 	free(old);
+	links_restore(g);
 	for (size_t j = 0; j < n; j++) {
 		if (!conns[j]->begun)
-			begin_conn(conns[j], first);
+			begin_conn(conns[j]);
 		tell_loaded(g, conns[j]);
 	}
 	vaulting_applied(g);

@@ -54,7 +54,10 @@ struct conn {
 	/* the kernel's side */
 	uint32_t ifindex;
 	bool created_link;
-	bool routes_in; /* its routes are wanted, see routes.c */
+	bool device_lost; /* an address, links_restore() is to come */
+	const struct cg_interface_config *
+		interface_before; /* while a configuration is put in force; NULL: it was not there */
+	bool routes_in;		  /* its routes are wanted, see routes.c */
 	LIST_HEAD(, route_wish) routes;
 	unsigned int forwarding_off; /* families that it needs forwarded and that are not */
 	/* names; the first address is the one that is tried, or where it is up */
