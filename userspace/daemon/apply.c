@@ -147,7 +147,7 @@ static void take_place(struct conn *new, const struct conn *old)
 	(void)link_apply(new);
 	conn_peer_was(new, old);
 	if (old->routes_in && keeps && !new->down)
-		routes_add(new);
+		routes_add_after(new, old);
 }
 
 /* A connection that was there, and is in the new configuration: the one that goes on. */

@@ -49,6 +49,7 @@ struct route_wish {
 	bool told_peer;	     /* that it leads to the peer itself */
 	enum standing told;
 	LIST_ENTRY(route_wish) of_conn;
+	LIST_ENTRY(route_wish) waiting; /* as long as it has no route */
 	TAILQ_ENTRY(route_wish) of_route;
 };
 
@@ -79,14 +80,18 @@ static uint64_t key_of(const struct cgk_route *k)
 	return hash(h, &k->metric, sizeof(k->metric));
 }
 
+static bool is_same(const struct cgk_route *a, const struct cgk_route *b)
+{
+	return cg_prefix_equal(&a->dst, &b->dst) && a->table == b->table && a->metric == b->metric;
+}
+
 static struct route *find(const struct gateway *g, const struct cgk_route *k)
 {
 	for (struct table_node *n = table_find(&g->routes_by_key, key_of(k)); n;
 	     n = table_next(n)) {
 		struct route *r = container_of(n, struct route, by_key);
 
-		if (cg_prefix_equal(&r->k.dst, &k->dst) && r->k.table == k->table &&
-		    r->k.metric == k->metric)
+		if (is_same(&r->k, k))
 			return r;
 	}
 	return NULL;
@@ -384,19 +389,27 @@ static void forget(struct route_wish *w)
 	free(w);
 }
 
+static struct cgk_route wanted(const struct route_wish *w)
+{
+	const struct cg_connection *cfg = w->conn->cfg;
+
+	return (struct cgk_route){.dst = w->dst,
+				  .table = cfg->routes_table,
+				  .metric = metric_of(&w->dst, cfg->routes_metric)};
+}
+
 /* It takes its place among those who want the route; w may be gone then. */
 static void join(struct route_wish *w)
 {
 	struct conn *c = w->conn;
-	const struct cgk_route k = {.dst = w->dst,
-				    .table = c->cfg->routes_table,
-				    .metric = metric_of(&w->dst, c->cfg->routes_metric)};
+	const struct cgk_route k = wanted(w);
 	struct route *r = get(c->g, &k);
 
 	if (!r) {
 		(void)log_oom();
 		return;
 	}
+	LIST_REMOVE(w, waiting);
 	/* Two children may have it. */
 	if (has(c, r)) {
 		forget(w);
@@ -415,6 +428,8 @@ static struct route *part(struct route_wish *w)
 	w->route = NULL;
 	if (r)
 		TAILQ_REMOVE(&r->wishes, w, of_route);
+	else
+		LIST_REMOVE(w, waiting);
 	return r;
 }
 
@@ -483,7 +498,8 @@ static void follow_peer(struct conn *c)
 		enum leads to = leads(c, &w->dst);
 
 		next = LIST_NEXT(w, of_conn);
-		if (to == TO_PEER)
+		/* One that waits may be in place already, see routes_adopt(). */
+		if (to == TO_PEER && (w->route || c->g->tables_unread == 0))
 			tell_peer(w);
 		if (to != ELSEWHERE)
 			continue;
@@ -491,6 +507,24 @@ static void follow_peer(struct conn *c)
 		if (!w->route)
 			join(w);
 	}
+}
+
+bool routes_adopt(struct gateway *g, const struct cgk_route *k)
+{
+	struct route_wish *w;
+
+	if (routes_are_wanted(g, k))
+		return true;
+	LIST_FOREACH(w, &g->routes_waiting, waiting)
+	{
+		const struct cgk_route own = wanted(w);
+
+		if (w->conn->ifindex == k->ifindex && is_same(&own, k)) {
+			join(w);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* ---------------------------------------------------------------- connections */
@@ -507,9 +541,25 @@ static void wish(void *ctx, const struct cg_prefix *p)
 	}
 	*w = (struct route_wish){.conn = c, .dst = *p};
 	LIST_INSERT_HEAD(&c->routes, w, of_conn);
+	LIST_INSERT_HEAD(&c->g->routes_waiting, w, waiting);
 }
 
-void routes_add(struct conn *c)
+/* What before has in place, whoever's peer is there. */
+static void join_those_of(struct conn *c, const struct conn *before)
+{
+	struct route_wish *next;
+
+	for (struct route_wish *w = LIST_FIRST(&c->routes); w; w = next) {
+		const struct cgk_route k = wanted(w);
+		const struct route *r = find(c->g, &k);
+
+		next = LIST_NEXT(w, of_conn);
+		if (!w->route && r && r->k.ifindex == before->ifindex && has(before, r))
+			join(w);
+	}
+}
+
+void routes_add_after(struct conn *c, const struct conn *before)
 {
 	const struct route_wish *w;
 	bool first = !c->routes_in;
@@ -524,6 +574,8 @@ void routes_add(struct conn *c)
 			cg_range_to_prefixes(&child->remote[j].range, wish, c);
 	}
 	c->routes_in = true;
+	if (before)
+		join_those_of(c, before);
 	follow_peer(c);
 	/* Of many that were in place all are looked at in turn, see routes_tick(). */
 	LIST_FOREACH(w, &c->routes, of_conn)
@@ -531,6 +583,11 @@ void routes_add(struct conn *c)
 		if (!first && w->route && (w->route->k.ifindex == 0 || n++ < LOOK_WITH_SA))
 			look(w->route, NULL);
 	}
+}
+
+void routes_add(struct conn *c)
+{
+	routes_add_after(c, NULL);
 }
 
 /* From one device to another, without a moment in which there is none and packets go another way. */
