@@ -468,6 +468,18 @@ static enum leads leads(const struct conn *c, const struct cg_prefix *p)
 	return known || p->len > 0 ? ELSEWHERE : PERHAPS_TO_PEER;
 }
 
+/* Its name may lead there as well: as long as nothing is up each of its addresses is tried in turn. */
+static bool may_lead(const struct conn *c, const struct cg_prefix *p)
+{
+	if (c->cfg->remote_kind != CG_REMOTE_NAME || !LIST_EMPTY(&c->children))
+		return false;
+	for (size_t i = 0; i < c->n_resolved; i++) {
+		if (cg_prefix_contains(p, &c->resolved[i]))
+			return true;
+	}
+	return false;
+}
+
 static void tell_peer(struct route_wish *w)
 {
 	char text[CG_PREFIX_SIZE];
@@ -498,6 +510,8 @@ static void follow_peer(struct conn *c)
 		enum leads to = leads(c, &w->dst);
 
 		next = LIST_NEXT(w, of_conn);
+		if (!w->route && may_lead(c, &w->dst))
+			to = TO_PEER;
 		/* One that waits may be in place already, see routes_adopt(). */
 		if (to == TO_PEER && (w->route || c->g->tables_unread == 0))
 			tell_peer(w);
