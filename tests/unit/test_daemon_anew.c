@@ -200,6 +200,59 @@ static void an_address_that_cannot_be_had_is_told_once(void **state _unused_)
 	world_free(w);
 }
 
+/* ---------------------------------------------------------------- networks that change hands */
+
+/* To these networks, each on a device of its own. */
+static void apply_networks(struct main_world *w, const char *start, const char *a, const char *b,
+			   const char *name_of_b)
+{
+	static const char form[] =
+		"connections:\n"
+		"  - {name: a, interface: cg0, outbound_certificate: o, remote_address: 192.0.2.2, start: %s,\n"
+		"     local_networks: 10.1.0.0/16, remote_networks: %s, inbound_certificate: {subject_name: a.example, chain: r}}\n"
+		"  - {name: %s, interface: cg1, outbound_certificate: o, remote_address: 192.0.2.3, start: %s,\n"
+		"     local_networks: 10.1.0.0/16, remote_networks: %s, inbound_certificate: {subject_name: b.example, chain: r}}\n";
+	_cleanup_free_ char *text = str_printf(form, start, a, name_of_b, start, b);
+
+	apply_text(w, text);
+}
+
+static void they_have_a_route_all_the_time(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply_networks(w, "manual", "10.2.0.0/16", "10.3.0.0/16", "b");
+	(void)up(w, "a");
+	(void)up(w, "b");
+	apply_networks(w, "manual", "10.3.0.0/16", "10.2.0.0/16", "b");
+	assert_string_equal(way("10.3.0.0/16"), "cg0");
+	assert_string_equal(way("10.2.0.0/16"), "cg1");
+	assert_int_equal(fib.empty, 0);
+	/* and nobody hears of what was in the way for a moment */
+	assert_false(was_told(conn_find_name(&w->g, "a"), "route-taken"));
+	assert_false(was_told(conn_find_name(&w->g, "b"), "route-taken"));
+	assert_false(was_told(conn_find_name(&w->g, "a"), "route-restored"));
+	assert_false(was_told(conn_find_name(&w->g, "b"), "route-restored"));
+	stop(w);
+	world_free(w);
+}
+
+/* One that goes by another name from now on is another connection. */
+static void nor_does_a_new_name_interrupt_them(void **state _unused_)
+{
+	struct main_world *w = world_new();
+
+	apply_networks(w, "on-traffic", "10.2.0.0/16", "10.3.0.0/16", "b");
+	assert_string_equal(way("10.3.0.0/16"), "cg1");
+	apply_networks(w, "on-traffic", "10.2.0.0/16", "10.3.0.0/16", "c");
+	assert_string_equal(way("10.3.0.0/16"), "cg1");
+	assert_int_equal(fib.empty, 0);
+	assert_int_equal(deleted, 0);
+	assert_false(was_told(conn_find_name(&w->g, "c"), "route-taken"));
+	stop(w);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +265,8 @@ int main(void)
 		cmocka_unit_test(nor_does_the_last_one_take_routes_of_others_along),
 		cmocka_unit_test(what_is_handed_from_one_to_another_is_there_all_the_time),
 		cmocka_unit_test(an_address_that_cannot_be_had_is_told_once),
+		cmocka_unit_test(they_have_a_route_all_the_time),
+		cmocka_unit_test(nor_does_a_new_name_interrupt_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

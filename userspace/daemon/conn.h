@@ -77,6 +77,7 @@ struct conn {
 	bool down; /* taken down by hand */
 	bool up;   /* brought up by hand, and not taken down since */
 	bool begun, closing;
+	bool replaces;	       /* another one of its name, which cannot follow what changed */
 	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
 	usec_t key_log_end;
 	bool goes_on; /* while ike answers to a snapshot: this one is in it */
