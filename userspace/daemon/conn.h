@@ -125,7 +125,7 @@ void conns_resolve_lost(struct gateway *g);
 void conns_refresh_source(struct gateway *g);
 /* Where the peer is now, or is configured to be. false: not known. */
 bool conn_peer_address(const struct conn *c, struct cg_addr *ret);
-/* It takes the place of another one, whose peer is where its own is as long as nothing better is known. */
+/* It takes the place of another one, whose peer is where its own is until it has a Child SA, as long as nothing better is known. */
 void conn_peer_was(struct conn *c, const struct conn *before);
 /* Its certificates cannot be used, and nothing of it is up that could live on without: nobody is let in, and nothing is begun. */
 bool conn_is_refused(const struct conn *c);
