@@ -128,6 +128,41 @@ static void a_peer_that_moves_brings_routes_and_takes_none(void **state)
 	assert_int_equal(kernel.n, 0);
 }
 
+static void one_that_two_children_have_is_told_of_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	init(&w, CG0, CG1, CG1);
+	w.cfg[0].children = w.child;
+	w.cfg[0].n_children = 2;
+	assert_int_equal(cg_addr_parse("10.2.0.1", &peer), 0);
+	routes_add(&w.c[0]);
+	assert_int_equal(told.skipped, 1);
+	done(&w);
+}
+
+/* It waited, and cannot be had then. */
+static void one_that_fails_when_the_peer_has_moved_is_told_of(void **state)
+{
+	struct world w;
+
+	(void)state;
+	init(&w, CG0, CG1, CG1);
+	assert_int_equal(cg_addr_parse("10.2.0.1", &peer), 0);
+	routes_add(&w.c[0]);
+	assert_int_equal(told.skipped, 1);
+	kernel.down = true;
+	assert_int_equal(cg_addr_parse("203.0.113.1", &peer), 0);
+	routes_follow(&w.c[0]);
+	assert_int_equal(told.failed, 1);
+	kernel.down = false;
+	routes_restore(&w.c[0]);
+	assert_int_equal(told.restored, 1);
+	assert_int_equal(way("10.2.0.0/16", 0), CG0);
+	done(&w);
+}
+
 /* What an earlier process left shows only when the kernel's tables are read; what is in place stays. */
 static void one_that_an_earlier_process_left_stays(void **state)
 {
@@ -195,6 +230,8 @@ int main(void)
 		cmocka_unit_test(an_earlier_tunnel_is_heeded_when_it_is_found),
 		cmocka_unit_test(a_peer_that_is_not_known_yet_is_not_cut_off),
 		cmocka_unit_test(a_peer_that_moves_brings_routes_and_takes_none),
+		cmocka_unit_test(one_that_two_children_have_is_told_of_once),
+		cmocka_unit_test(one_that_fails_when_the_peer_has_moved_is_told_of),
 		cmocka_unit_test(one_that_an_earlier_process_left_stays),
 		cmocka_unit_test(one_that_the_connection_before_had_stays),
 	};

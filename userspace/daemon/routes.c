@@ -29,6 +29,7 @@ enum standing {
 	BEHIND_OURS, /* another connection has one, on another interface */
 	TAKEN,	     /* somebody else has one */
 	FAILED,
+	WAITS, /* for the peer to be elsewhere; told of, but for that no standing() */
 };
 
 /* What the kernel has one of: to there, in that table, with that metric. */
@@ -175,7 +176,8 @@ static bool say(const struct route_wish *w, char text[TEXT_SIZE], char hint[TEXT
 
 	(void)cg_prefix_format(&r->k.dst, dst);
 	switch (standing(w)) {
-	case IN_PLACE: return false;
+	case IN_PLACE:
+	case WAITS: return false;
 	case BEHIND_OURS:
 		other = who_wants(r, r->k.ifindex);
 		(void)snprintf(
@@ -480,16 +482,33 @@ static bool may_lead(const struct conn *c, const struct cg_prefix *p)
 	return false;
 }
 
+/* Two children may have it. */
+static bool is_told(const struct route_wish *w)
+{
+	const struct route_wish *o;
+
+	LIST_FOREACH(o, &w->conn->routes, of_conn)
+	{
+		if (o != w && o->told_peer && cg_prefix_equal(&o->dst, &w->dst))
+			return true;
+	}
+	return false;
+}
+
 static void tell_peer(struct route_wish *w)
 {
 	char text[CG_PREFIX_SIZE];
+	bool twice;
 
 	if (w->told_peer)
 		return;
-	w->told_peer = true;
 	/* One that waits is told of when it is in place. */
 	if (!w->route)
-		w->told = FAILED;
+		w->told = WAITS;
+	twice = is_told(w);
+	w->told_peer = true;
+	if (twice)
+		return;
 	history_note(
 		w->conn->g, w->conn, IKE_WARNING, w->route ? "route" : "route-skipped", NULL,
 		"set routes: {install: false}, and route what is for the tunnel by policy rules or a routing protocol",
