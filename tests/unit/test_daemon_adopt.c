@@ -279,7 +279,7 @@ void routes_add(struct conn *c)
 }
 
 /* That of metric 1, which the connection has. */
-bool routes_are_wanted(const struct gateway *g, const struct cgk_route *k)
+bool routes_adopt(struct gateway *g, const struct cgk_route *k)
 {
 	return g->conns[0]->routes_in && k->ifindex == g->conns[0]->ifindex && k->metric == 1;
 }

@@ -184,6 +184,7 @@ static void set_up(struct world *w)
 	memcpy(kernel.cert.links[0].cert, b.b.binding.links[0].cert, CERTGATE_HASH_SIZE);
 	memcpy(kernel.cert.links[0].spki, b.b.binding.links[0].spki, CERTGATE_HASH_SIZE);
 	open_world(w);
+	w->m->c.peer_before = addr_of("192.0.2.9");
 	made = binding_restored(&w->m->c, &b, 0);
 	assert_non_null(made);
 	child_restored(made, make_tunnel(w), &k);
@@ -285,6 +286,21 @@ static void a_move_is_followed_by_the_routes(void **state _unused_)
 	}
 	routes_forget(&w.m->c);
 	table_done(&w.m->g.routes_by_key);
+	close_world(&w);
+}
+
+/* When it is gone, nobody knows where the next one will be. */
+static void where_the_peer_of_the_one_before_was_counts_until_there_is_a_child(
+	void **state _unused_)
+{
+	struct cg_addr at;
+	struct world w;
+
+	set_up(&w);
+	assert_true(conn_peer_address(&w.m->c, &at));
+	assert_int_equal(at.bytes[0], 203);
+	children_of_conn_delete(&w.m->c);
+	assert_false(conn_peer_address(&w.m->c, &at));
 	close_world(&w);
 }
 
@@ -635,6 +651,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_move_is_told_and_ike_says_where_the_child_is),
 		cmocka_unit_test(a_move_is_followed_by_the_routes),
+		cmocka_unit_test(
+			where_the_peer_of_the_one_before_was_counts_until_there_is_a_child),
 		cmocka_unit_test(ike_may_follow_to_where_the_kernel_saw_the_peer),
 		cmocka_unit_test(where_nothing_happened_the_tables_tell_nothing),
 		cmocka_unit_test(what_lost_events_said_is_in_the_tables),

@@ -4,6 +4,7 @@
 #include "daemon/proto_fetch.h"
 #include "daemon/reports.h"
 #include "daemon/routes.h"
+#include "daemon/tunnel.h"
 #include "kernel/link.h"
 #include "lib/maintest.h"
 
@@ -330,6 +331,40 @@ static void no_route_leads_to_where_the_name_leads(void **state _unused_)
 	main_world_free(w);
 }
 
+/* While nothing is up each of its addresses has its turn: what took the packets to one of them would keep it from ever answering. */
+static void nor_to_where_it_led_or_will_lead(void **state _unused_)
+{
+	struct cg_selector network = {0};
+	struct main_world *w = named();
+	struct tunnel t = {.t.remote.addr = addr_of("198.51.100.1")};
+	struct child k = {.conn = &w->c, .tunnel = &t};
+
+	assert_int_equal(cg_range_parse("10.2.0.0/16", &network.range), 0);
+	w->child.remote = &network;
+	w->child.n_remote = 1;
+	w->cfg.start = CG_START_ON_TRAFFIC;
+	w->cfg.routes_install = true;
+	w->cfg.routes_table = 254;
+	w->c.ifindex = 7;
+	conn_resolve(&w->c);
+	asked(w);
+	ANSWER(w, "10.2.0.1", "198.51.100.1");
+	PLACES(w, "10.2.0.1", "198.51.100.1");
+	conn_routes_begin(&w->c);
+	assert_false(routed(w, "10.2.0.0/16"));
+	reported(w, "retransmit-timeout", "10.2.0.1");
+	PLACES(w, "198.51.100.1", "10.2.0.1");
+	assert_false(routed(w, "10.2.0.0/16"));
+	/* What is up there needs it. */
+	LIST_INSERT_HEAD(&w->c.children, &k, of_conn);
+	routes_follow(&w->c);
+	assert_true(routed(w, "10.2.0.0/16"));
+	LIST_REMOVE(&k, of_conn);
+	routes_forget(&w->c);
+	table_done(&w->g.routes_by_key);
+	main_world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +376,7 @@ int main(void)
 		cmocka_unit_test(a_name_without_an_address_is_told_of_once),
 		cmocka_unit_test(a_question_that_was_lost_is_asked_again),
 		cmocka_unit_test(no_route_leads_to_where_the_name_leads),
+		cmocka_unit_test(nor_to_where_it_led_or_will_lead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

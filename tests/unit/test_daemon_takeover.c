@@ -16,9 +16,17 @@
 
 /* ---------------------------------------------------------------- in the place of iface.c: there is no kernel */
 
-int link_apply(struct conn *c _unused_, const struct cg_interface_config *old _unused_)
+int link_apply(struct conn *c _unused_)
 {
 	return 0;
+}
+
+void link_drop(struct conn *c _unused_, const struct cg_interface_config *before _unused_)
+{
+}
+
+void links_restore(struct gateway *g _unused_)
+{
 }
 
 void link_remove(struct conn *c _unused_)

@@ -113,7 +113,7 @@ uint32_t cgk_link_index(struct cgk_rt *rt _unused_, const char *name _unused_)
 
 /* ---------------------------------------------------------------- the rest of main */
 
-int link_apply(struct conn *c _unused_, const struct cg_interface_config *old _unused_)
+int link_apply(struct conn *c _unused_)
 {
 	return 0;
 }

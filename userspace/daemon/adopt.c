@@ -268,7 +268,7 @@ static int on_route(void *ctx, const struct cgk_route *r)
 {
 	struct gateway *g = ctx;
 
-	if (routes_are_wanted(g, r))
+	if (routes_adopt(g, r))
 		return 0;
 	(void)cgk_route_del(g->rt, r);
 	return 0;

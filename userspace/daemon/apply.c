@@ -68,7 +68,6 @@ bool conn_must_begin_anew(const struct cg_connection *a, const struct cg_connect
 /* Closes with DELETE; the kernel's side is gone at once, but for its device: others may have it by the end of this load. */
 static void remove_conn(struct conn *c)
 {
-	c->closing = true;
 	key_logging_removed(c);
 	conn_unlist(c);
 	conn_command(c, MSG_CONN_REMOVE);
@@ -78,18 +77,11 @@ static void remove_conn(struct conn *c)
 	ops_changed(c->g, c);
 }
 
-static void begin_conn(struct conn *c, bool first)
+static void begin_conn(struct conn *c)
 {
 	int r;
 
 	c->begun = true;
-	/* What was handed over is as old as this process: later loads know better. */
-	if (first)
-		takeover_conn(c);
-	(void)link_apply(c, NULL);
-	/* An address that went with the one whose place it takes may have taken others, and routes, along. */
-	routes_restore(c);
-	conn_routes_begin(c);
 	r = conn_tell_ike(c);
 	if (r < 0 && r != -ENOTCONN)
 		(void)log_error_errno(r, "connection %s cannot be handed to ike", c->cfg->name);
@@ -139,6 +131,16 @@ static void tell_loaded(struct gateway *g, struct conn *c)
 			     "loaded, configuration %s", digest);
 }
 
+/* One that nobody was before. */
+static void take_room(struct conn *c, bool first)
+{
+	/* What was handed over is as old as this process: later loads know better. */
+	if (first)
+		takeover_conn(c);
+	(void)link_apply(c);
+	conn_routes_begin(c);
+}
+
 /*
  * What begins anew has its device before the old one gives that up. Where routes stay while nothing is up, it has those of the old one as well: what is for the
  * tunnel is dropped until there is one, and does not find another way.
@@ -150,29 +152,23 @@ static void take_place(struct conn *new, const struct conn *old)
 	/* What an operator said of it is said of the one of its name. */
 	new->down = old->down;
 	new->up = old->up;
-	(void)link_apply(new, NULL);
+	new->replaces = true;
+	(void)link_apply(new);
 	conn_peer_was(new, old);
 	if (old->routes_in && keeps && !new->down)
-		routes_add(new);
+		routes_add_after(new, old);
+	conn_routes_begin(new);
 }
 
-/* A connection that was there, and is in the new configuration: the one that goes on. */
-static struct conn *merge(struct conn *old, struct conn *new, struct names *names)
+/* A connection that was there, and goes on. */
+static void merge(struct conn *old, struct conn *new, struct names *names)
 {
 	const struct cg_connection *before = old->cfg;
 	bool was_refused = conn_is_refused(old);
 
 	/* Nobody is let in by a connection that is refused; what is up goes on. */
-	if (new->refusal && (new->id != old->id || conn_children_up(old) == 0))
+	if (new->refusal && conn_children_up(old) == 0)
 		credentials_drop_own(new);
-	/* It was staged under a number of its own, see load.c. */
-	if (new->id != old->id) {
-		note(names->changed, new);
-		old->closing = true;
-		take_place(new, old);
-		remove_conn(old);
-		return new;
-	}
 	conn_unlist(old);
 	old->cfg = new->cfg;
 	memcpy(old->config_digest, new->config_digest, sizeof(old->config_digest));
@@ -187,20 +183,20 @@ static struct conn *merge(struct conn *old, struct conn *new, struct names *name
 		names->unchanged++;
 		/* Another connection of the interface may have another MTU, or be gone. */
 		if (before->interface.device_mtu != new->cfg->interface.device_mtu)
-			(void)link_apply(old, &before->interface);
+			(void)link_apply(old);
 		if (before->peer_shared != new->cfg->peer_shared ||
 		    was_refused != conn_is_refused(old))
 			(void)conn_tell_ike(old);
-		return old;
+		return;
 	}
 	credentials_move(old, new);
 	note(names->changed, old);
 	old->told = old->told && old->refusal;
-	(void)link_apply(old, &before->interface);
+	old->interface_before = &before->interface;
+	(void)link_apply(old);
 	conn_routes_begin(old);
 	routes_restore(old);
 	(void)conn_tell_ike(old);
-	return old;
 }
 
 static struct conn *find_named(const struct table *t, const char *name)
@@ -212,6 +208,43 @@ static struct conn *find_named(const struct table *t, const char *name)
 			return c;
 	}
 	return NULL;
+}
+
+/* The one that goes on as this one, which was staged under its number then, see load.c. */
+static struct conn *goes_on_as(const struct gateway *g, const struct conn *staged)
+{
+	struct conn *c = conn_find_name(g, staged->cfg->name);
+
+	return c && c->id == staged->id ? c : NULL;
+}
+
+/*
+ * All that come have their devices and routes before any that goes gives up its own: networks that change hands have a route all the time. fresh: those that
+ * come, by name.
+ */
+static void exchange(struct gateway *g, const struct table *fresh, struct conn **conns, size_t n,
+		     bool first)
+{
+	for (size_t i = 0; i < g->n_conns; i++) {
+		const struct conn *next = find_named(fresh, g->conns[i]->cfg->name);
+
+		g->conns[i]->closing = !next || next->id != g->conns[i]->id;
+	}
+	for (size_t j = 0; j < n; j++) {
+		const struct conn *before = conn_find_name(g, conns[j]->cfg->name);
+
+		if (!before)
+			take_room(conns[j], first);
+		else if (before->closing)
+			take_place(conns[j], before);
+		/* Nobody is let in by a connection that is refused. */
+		if (conns[j]->replaces && conns[j]->refusal)
+			credentials_drop_own(conns[j]);
+	}
+	for (size_t i = 0; i < g->n_conns; i++) {
+		if (g->conns[i]->closing)
+			remove_conn(g->conns[i]);
+	}
 }
 
 json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **conns, size_t n)
@@ -237,27 +270,23 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 		sockets_tell_ike(g);
 	sockets_apply(g, config);
 
-	/* Those that are gone first: what they held may be wanted by others. */
 	for (size_t j = 0; j < n; j++)
 		table_add(&fresh, &conns[j]->by_name, table_hash(conns[j]->cfg->name));
 	for (size_t i = 0; i < n_old; i++) {
-		if (find_named(&fresh, old[i]->cfg->name))
-			continue;
-		note(names.removed, old[i]);
-		remove_conn(old[i]);
+		if (!find_named(&fresh, old[i]->cfg->name))
+			note(names.removed, old[i]);
 	}
+	exchange(g, &fresh, conns, n, first);
 	for (size_t j = 0; j < n; j++) {
-		struct conn *before = conn_find_name(g, conns[j]->cfg->name), *stays = conns[j];
+		struct conn *stays = goes_on_as(g, conns[j]);
 
 		table_del(&fresh, &conns[j]->by_name);
-		if (before)
-			stays = merge(before, conns[j], &names);
-		else
-			note(names.added, conns[j]);
-		if (stays == conns[j]) {
-			conn_list(stays);
+		if (!stays) {
+			note(conns[j]->replaces ? names.changed : names.added, conns[j]);
+			conn_list(conns[j]);
 			continue;
 		}
+		merge(stays, conns[j], &names);
 		conn_free(conns[j]);
 		conns[j] = stays;
 	}
@@ -265,6 +294,12 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 	g->conns = conns;
 	g->n_conns = n;
 	g->expiry_at = 0;
+	/* The new addresses are there: with its last one a device loses its routes. */
+	for (size_t j = 0; j < n; j++) {
+		if (conns[j]->interface_before)
+			link_drop(conns[j], conns[j]->interface_before);
+		conns[j]->interface_before = NULL;
+	}
 	for (size_t i = 0; i < n_old; i++) {
 		if (!old[i]->closing)
 			continue;
@@ -272,9 +307,10 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 		conn_free(old[i]);
 	}
 	free(old);
+	links_restore(g);
 	for (size_t j = 0; j < n; j++) {
 		if (!conns[j]->begun)
-			begin_conn(conns[j], first);
+			begin_conn(conns[j]);
 		tell_loaded(g, conns[j]);
 	}
 	vaulting_applied(g);

@@ -157,6 +157,7 @@ static void list_child(struct gateway *g, struct child *k)
 {
 	LIST_INSERT_HEAD(&g->children, k, all);
 	LIST_INSERT_HEAD(&k->conn->children, k, of_conn);
+	k->conn->peer_before = (struct cg_addr){0};
 	table_add(&g->children_by_number, &k->by_number, k->number);
 	table_add(&g->children_by_sa, &k->by_sa_in, sa_key(k->sa_in, CERTGATE_DIR_IN));
 	table_add(&g->children_by_sa, &k->by_sa_out, sa_key(k->sa_out, CERTGATE_DIR_OUT));

@@ -54,7 +54,10 @@ struct conn {
 	/* the kernel's side */
 	uint32_t ifindex;
 	bool created_link;
-	bool routes_in; /* its routes are wanted, see routes.c */
+	bool device_lost; /* an address, links_restore() is to come */
+	const struct cg_interface_config *
+		interface_before; /* while a configuration is put in force; NULL: it was not there */
+	bool routes_in;		  /* its routes are wanted, see routes.c */
 	LIST_HEAD(, route_wish) routes;
 	unsigned int forwarding_off; /* families that it needs forwarded and that are not */
 	/* names; the first address is the one that is tried, or where it is up */
@@ -74,6 +77,7 @@ struct conn {
 	bool down; /* taken down by hand */
 	bool up;   /* brought up by hand, and not taken down since */
 	bool begun, closing;
+	bool replaces;	       /* another one of its name, which cannot follow what changed */
 	int64_t key_log_until; /* seconds since 1970; 0: its keys are not written */
 	usec_t key_log_end;
 	bool goes_on; /* while ike answers to a snapshot: this one is in it */
@@ -121,7 +125,7 @@ void conns_resolve_lost(struct gateway *g);
 void conns_refresh_source(struct gateway *g);
 /* Where the peer is now, or is configured to be. false: not known. */
 bool conn_peer_address(const struct conn *c, struct cg_addr *ret);
-/* It takes the place of another one, whose peer is where its own is as long as nothing better is known. */
+/* It takes the place of another one, whose peer is where its own is until it has a Child SA, as long as nothing better is known. */
 void conn_peer_was(struct conn *c, const struct conn *before);
 /* Its certificates cannot be used, and nothing of it is up that could live on without: nobody is let in, and nothing is begun. */
 bool conn_is_refused(const struct conn *c);

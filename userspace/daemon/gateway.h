@@ -74,7 +74,8 @@ struct gateway {
 	struct table bindings_by_handle, bindings_by_kernel, children_by_number, children_by_sa,
 		tunnels_by_kernel;
 	LIST_HEAD(, route) routes; /* routes.c */
-	struct route *routes_at;   /* the next one that is looked at */
+	LIST_HEAD(, route_wish) routes_waiting;
+	struct route *routes_at; /* the next one that is looked at */
 	struct table routes_by_key;
 	struct leftover *leftovers;
 	unsigned int tables_unread; /* of the kernel's, for these: see adopt.c */

@@ -9,6 +9,7 @@
 #include "daemon/gateway.h"
 #include "daemon/history.h"
 #include "daemon/mtu_notes.h"
+#include "daemon/routes.h"
 #include "kernel/link.h"
 
 /* Whether another connection uses the device too. */
@@ -41,7 +42,10 @@ static bool has_address(const struct cg_interface_config *i, const struct cg_pre
 	return false;
 }
 
-/* Takes addresses away that neither another connection of the device has nor, where it is given, what takes their place. */
+/*
+ * Takes addresses away that neither another connection of the device has nor, where it is given, what takes their place. IPv4 may lose others along with one of
+ * their network, and with the last one all routes through the device.
+ */
 static void drop_addresses(const struct conn *c, const struct cg_interface_config *old,
 			   const struct cg_interface_config *next)
 {
@@ -55,8 +59,11 @@ static void drop_addresses(const struct conn *c, const struct cg_interface_confi
 			stays = o != c && o->ifindex == c->ifindex &&
 				has_address(&o->cfg->interface, p);
 		}
-		if (!stays)
-			(void)cgk_address_del(c->g->rt, c->ifindex, p);
+		if (stays)
+			continue;
+		(void)cgk_address_del(c->g->rt, c->ifindex, p);
+		for (size_t i = 0; i < c->g->n_conns; i++)
+			c->g->conns[i]->device_lost |= c->g->conns[i]->ifindex == c->ifindex;
 	}
 }
 
@@ -107,7 +114,7 @@ static int apply_mtu(struct conn *c, uint32_t has)
 	return 0;
 }
 
-int link_apply(struct conn *c, const struct cg_interface_config *old)
+int link_apply(struct conn *c)
 {
 	const struct cg_interface_config *i = &c->cfg->interface;
 	struct cgk_rt *rt = c->g->rt;
@@ -122,14 +129,29 @@ int link_apply(struct conn *c, const struct cg_interface_config *old)
 	r = apply_mtu(c, link.mtu);
 	if (r < 0)
 		(void)complain(c, r, "the MTU cannot be set");
-	/* The new ones first: with its last address a device loses its routes. An old one may take a new one of its network along. */
-	if (old) {
-		add_addresses(c, /* told= */ false);
-		drop_addresses(c, old, i);
-	}
 	add_addresses(c, /* told= */ true);
 	r = cgk_link_up(rt, c->ifindex);
 	return r < 0 ? complain(c, r, "cannot be brought up") : 0;
+}
+
+void link_drop(struct conn *c, const struct cg_interface_config *before)
+{
+	if (c->ifindex != 0)
+		drop_addresses(c, before, &c->cfg->interface);
+}
+
+void links_restore(struct gateway *g)
+{
+	/* Addresses first, those of all: without any the device can have no route. */
+	for (size_t i = 0; i < g->n_conns; i++) {
+		if (g->conns[i]->device_lost)
+			add_addresses(g->conns[i], /* told= */ false);
+	}
+	for (size_t i = 0; i < g->n_conns; i++) {
+		if (g->conns[i]->device_lost)
+			routes_restore(g->conns[i]);
+		g->conns[i]->device_lost = false;
+	}
 }
 
 void link_remove(struct conn *c)

@@ -382,7 +382,7 @@ static void open_module(struct gateway *g)
 
 		if (c->ifindex != 0)
 			continue;
-		(void)link_apply(c, NULL);
+		(void)link_apply(c);
 		conn_routes_begin(c);
 	}
 }

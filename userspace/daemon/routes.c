@@ -3,7 +3,8 @@
  * Routes of connections. One that is there and is not ours stays as it is. Connections that want the same on one interface share it; on
  * different ones the first that came has it, and the next gets it when that one goes. What others remove is put back. One that would lead the
  * tunnel's own packets into the tunnel waits until the peer is elsewhere; one that is in place stays, wherever the peer goes. Called when a
- * connection is loaded, comes up, is rekeyed, goes down and is removed, when its peer moves, and every few seconds. Owns struct route and struct route_wish.
+ * connection is loaded, comes up, is rekeyed, goes down and is removed, when its peer moves, and every few seconds.
+ * Owns struct route and struct route_wish; what is said of them is in routes_tell.c.
  */
 #include "daemon/routes.h"
 
@@ -11,45 +12,15 @@
 #include "daemon/conn.h"
 #include "daemon/gateway.h"
 #include "daemon/history.h"
+#include "daemon/route.h"
 #include "daemon/tunnel.h"
 #include "kernel/link.h"
 
 enum {
 	LOOK_AT_ONCE = 512, /* in a tick: some 10 ms */
 	LOOK_WITH_SA = 8,   /* of a connection, when a Child SA of it comes */
-	WARNINGS_MAX = 8,   /* of a connection, in its status */
 	MAIN_TABLE = 254,
 	METRIC_OF_IPV6 = 1024, /* what the kernel makes of none */
-	TEXT_SIZE = 512,
-	ERROR_SIZE = 128,
-};
-
-enum standing {
-	IN_PLACE,
-	BEHIND_OURS, /* another connection has one, on another interface */
-	TAKEN,	     /* somebody else has one */
-	FAILED,
-};
-
-/* What the kernel has one of: to there, in that table, with that metric. */
-struct route {
-	struct gateway *g;
-	struct table_node by_key;
-	LIST_ENTRY(route) all;
-	TAILQ_HEAD(, route_wish) wishes; /* in the order they came; never empty */
-	struct cgk_route k;		 /* k.ifindex: where it leads to, 0: it is not in place */
-	int error;			 /* why it is not, and in words */
-	char why[ERROR_SIZE];
-};
-
-struct route_wish {
-	struct conn *conn;
-	struct cg_prefix dst;
-	struct route *route; /* NULL: it waits, as it leads to the peer itself, or may */
-	bool told_peer;	     /* that it leads to the peer itself */
-	enum standing told;
-	LIST_ENTRY(route_wish) of_conn;
-	TAILQ_ENTRY(route_wish) of_route;
 };
 
 /* ---------------------------------------------------------------- the table */
@@ -79,14 +50,18 @@ static uint64_t key_of(const struct cgk_route *k)
 	return hash(h, &k->metric, sizeof(k->metric));
 }
 
+static bool is_same(const struct cgk_route *a, const struct cgk_route *b)
+{
+	return cg_prefix_equal(&a->dst, &b->dst) && a->table == b->table && a->metric == b->metric;
+}
+
 static struct route *find(const struct gateway *g, const struct cgk_route *k)
 {
 	for (struct table_node *n = table_find(&g->routes_by_key, key_of(k)); n;
 	     n = table_next(n)) {
 		struct route *r = container_of(n, struct route, by_key);
 
-		if (cg_prefix_equal(&r->k.dst, &k->dst) && r->k.table == k->table &&
-		    r->k.metric == k->metric)
+		if (is_same(&r->k, k))
 			return r;
 	}
 	return NULL;
@@ -118,8 +93,7 @@ static void unlist(struct route *r)
 	free(r);
 }
 
-/* The first connection that wants it through this device. */
-static struct conn *who_wants(const struct route *r, uint32_t ifindex)
+struct conn *route_who_wants(const struct route *r, uint32_t ifindex)
 {
 	const struct route_wish *w;
 
@@ -147,112 +121,7 @@ bool routes_are_wanted(const struct gateway *g, const struct cgk_route *k)
 {
 	const struct route *r = find(g, k);
 
-	return r && who_wants(r, k->ifindex);
-}
-
-/* ---------------------------------------------------------------- telling */
-
-static enum standing standing(const struct route_wish *w)
-{
-	const struct route *r = w->route;
-
-	if (r->k.ifindex != 0)
-		return r->k.ifindex == w->conn->ifindex ? IN_PLACE : BEHIND_OURS;
-	return r->error == -EEXIST ? TAKEN : FAILED;
-}
-
-/* Why it is not in place. */
-static bool say(const struct route_wish *w, char text[TEXT_SIZE], char hint[TEXT_SIZE])
-{
-	const struct route *r = w->route;
-	const struct conn *other;
-	char dst[CG_PREFIX_SIZE];
-
-	(void)cg_prefix_format(&r->k.dst, dst);
-	switch (standing(w)) {
-	case IN_PLACE: return false;
-	case BEHIND_OURS:
-		other = who_wants(r, r->k.ifindex);
-		(void)snprintf(
-			text, TEXT_SIZE,
-			"no route to %s was added: connection '%s' has one, in the same table and with the same metric, on %s",
-			dst, other ? other->cfg->name : "?",
-			other ? other->cfg->interface.name : "?");
-		(void)snprintf(
-			hint, TEXT_SIZE,
-			"it is added when that one goes; routes.metric or routes.table set them apart");
-		return true;
-	case TAKEN:
-		(void)snprintf(
-			text, TEXT_SIZE,
-			"no route to %s was added: table %u has one already, with the same metric, that is somebody else's",
-			dst, r->k.table);
-		(void)snprintf(
-			hint, TEXT_SIZE,
-			"routes.metric or routes.table set ours apart; 'ip -%d route show %s table %u' tells whose it is",
-			r->k.dst.addr.family == AF_INET6 ? 6 : 4, dst, r->k.table);
-		return true;
-	case FAILED:
-		(void)snprintf(text, TEXT_SIZE, "no route to %s could be added: %s", dst, r->why);
-		(void)snprintf(hint, TEXT_SIZE,
-			       "is %s up, and each device of its kind? 'ip link show' tells",
-			       w->conn->cfg->interface.name);
-		return true;
-	}
-	return false;
-}
-
-static bool is_closing(const struct conn *c)
-{
-	return c && c->closing;
-}
-
-/* Once, when it changed. That one is behind another which is about to go is nothing to tell. */
-static void tell(struct route *r)
-{
-	char text[TEXT_SIZE], hint[TEXT_SIZE], dst[CG_PREFIX_SIZE];
-	struct route_wish *w;
-
-	TAILQ_FOREACH(w, &r->wishes, of_route)
-	{
-		enum standing now = standing(w);
-
-		if (w->told == now ||
-		    (now == BEHIND_OURS && is_closing(who_wants(r, r->k.ifindex))))
-			continue;
-		w->told = now;
-		if (say(w, text, hint))
-			history_note(r->g, w->conn, IKE_WARNING,
-				     now == FAILED ? "route" : "route-taken", NULL, hint, "%s",
-				     text);
-		else
-			history_note(r->g, w->conn, IKE_NOTICE, "route-restored", NULL, NULL,
-				     "the route to %s is in place",
-				     cg_prefix_format(&r->k.dst, dst));
-	}
-}
-
-static void warn(json_t *to, const char *code, const char *text, const char *hint)
-{
-	(void)json_array_append_new(to, json_pack("{s:s, s:s, s:s}", "code", code, "text", text,
-						  "hint", hint));
-}
-
-void routes_warnings(const struct conn *c, json_t *to)
-{
-	char text[TEXT_SIZE], hint[TEXT_SIZE];
-	const struct route_wish *w;
-	unsigned int n = 0;
-
-	LIST_FOREACH(w, &c->routes, of_conn)
-	{
-		if (w->route && say(w, text, hint) && n++ < WARNINGS_MAX)
-			warn(to, standing(w) == FAILED ? "route" : "route-taken", text, hint);
-	}
-	if (n <= WARNINGS_MAX)
-		return;
-	(void)snprintf(text, sizeof(text), "%u more routes are not in place", n - WARNINGS_MAX);
-	warn(to, "route", text, "'certgate explain' has them");
+	return r && route_who_wants(r, k->ifindex);
 }
 
 /* ---------------------------------------------------------------- the kernel */
@@ -334,7 +203,7 @@ static bool is_there(struct route *r)
 	struct cgk_route k = r->k;
 	int e;
 
-	if (k.ifindex == 0 || !who_wants(r, k.ifindex))
+	if (k.ifindex == 0 || !route_who_wants(r, k.ifindex))
 		return false;
 	e = cgk_route_add_behind(r->g->rt, &k);
 	if (e >= 0)
@@ -359,7 +228,7 @@ static bool through_another(struct route *r, uint32_t ifindex)
 static void look(struct route *r, const struct conn *c)
 {
 	bool was = r->k.ifindex != 0, known = !c && !was && r->error == -EEXIST;
-	struct conn *had = was ? who_wants(r, r->k.ifindex) : NULL;
+	struct conn *had = was ? route_who_wants(r, r->k.ifindex) : NULL;
 	char text[CG_PREFIX_SIZE];
 
 	if (!is_there(r)) {
@@ -373,7 +242,7 @@ static void look(struct route *r, const struct conn *c)
 				     "the route to %s, which was gone, is in place",
 				     cg_prefix_format(&r->k.dst, text));
 	}
-	tell(r);
+	route_tell(r);
 }
 
 /* ---------------------------------------------------------------- wishes */
@@ -384,19 +253,27 @@ static void forget(struct route_wish *w)
 	free(w);
 }
 
+static struct cgk_route wanted(const struct route_wish *w)
+{
+	const struct cg_connection *cfg = w->conn->cfg;
+
+	return (struct cgk_route){.dst = w->dst,
+				  .table = cfg->routes_table,
+				  .metric = metric_of(&w->dst, cfg->routes_metric)};
+}
+
 /* It takes its place among those who want the route; w may be gone then. */
 static void join(struct route_wish *w)
 {
 	struct conn *c = w->conn;
-	const struct cgk_route k = {.dst = w->dst,
-				    .table = c->cfg->routes_table,
-				    .metric = metric_of(&w->dst, c->cfg->routes_metric)};
+	const struct cgk_route k = wanted(w);
 	struct route *r = get(c->g, &k);
 
 	if (!r) {
 		(void)log_oom();
 		return;
 	}
+	LIST_REMOVE(w, waiting);
 	/* Two children may have it. */
 	if (has(c, r)) {
 		forget(w);
@@ -415,6 +292,8 @@ static struct route *part(struct route_wish *w)
 	w->route = NULL;
 	if (r)
 		TAILQ_REMOVE(&r->wishes, w, of_route);
+	else
+		LIST_REMOVE(w, waiting);
 	return r;
 }
 
@@ -453,22 +332,16 @@ static enum leads leads(const struct conn *c, const struct cg_prefix *p)
 	return known || p->len > 0 ? ELSEWHERE : PERHAPS_TO_PEER;
 }
 
-static void tell_peer(struct route_wish *w)
+/* Its name may lead there as well: as long as nothing is up each of its addresses is tried in turn. */
+static bool may_lead(const struct conn *c, const struct cg_prefix *p)
 {
-	char text[CG_PREFIX_SIZE];
-
-	if (w->told_peer)
-		return;
-	w->told_peer = true;
-	/* One that waits is told of when it is in place. */
-	if (!w->route)
-		w->told = FAILED;
-	history_note(
-		w->conn->g, w->conn, IKE_WARNING, w->route ? "route" : "route-skipped", NULL,
-		"set routes: {install: false}, and route what is for the tunnel by policy rules or a routing protocol",
-		w->route ? "the route to %s takes the packets to the peer itself"
-			 : "no route to %s was added: it would take the packets to the peer itself",
-		cg_prefix_format(&w->dst, text));
+	if (c->cfg->remote_kind != CG_REMOTE_NAME || !LIST_EMPTY(&c->children))
+		return false;
+	for (size_t i = 0; i < c->n_resolved; i++) {
+		if (cg_prefix_contains(p, &c->resolved[i]))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -483,14 +356,35 @@ static void follow_peer(struct conn *c)
 		enum leads to = leads(c, &w->dst);
 
 		next = LIST_NEXT(w, of_conn);
-		if (to == TO_PEER)
-			tell_peer(w);
+		if (!w->route && may_lead(c, &w->dst))
+			to = TO_PEER;
+		/* One that waits may be in place already, see routes_adopt(). */
+		if (to == TO_PEER && (w->route || c->g->tables_unread == 0))
+			route_tell_peer(w);
 		if (to != ELSEWHERE)
 			continue;
 		w->told_peer = false;
 		if (!w->route)
 			join(w);
 	}
+}
+
+bool routes_adopt(struct gateway *g, const struct cgk_route *k)
+{
+	struct route_wish *w;
+
+	if (routes_are_wanted(g, k))
+		return true;
+	LIST_FOREACH(w, &g->routes_waiting, waiting)
+	{
+		const struct cgk_route own = wanted(w);
+
+		if (w->conn->ifindex == k->ifindex && is_same(&own, k)) {
+			join(w);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* ---------------------------------------------------------------- connections */
@@ -507,9 +401,25 @@ static void wish(void *ctx, const struct cg_prefix *p)
 	}
 	*w = (struct route_wish){.conn = c, .dst = *p};
 	LIST_INSERT_HEAD(&c->routes, w, of_conn);
+	LIST_INSERT_HEAD(&c->g->routes_waiting, w, waiting);
 }
 
-void routes_add(struct conn *c)
+/* What before has in place, whoever's peer is there. */
+static void join_those_of(struct conn *c, const struct conn *before)
+{
+	struct route_wish *next;
+
+	for (struct route_wish *w = LIST_FIRST(&c->routes); w; w = next) {
+		const struct cgk_route k = wanted(w);
+		const struct route *r = find(c->g, &k);
+
+		next = LIST_NEXT(w, of_conn);
+		if (!w->route && r && r->k.ifindex == before->ifindex && has(before, r))
+			join(w);
+	}
+}
+
+void routes_add_after(struct conn *c, const struct conn *before)
 {
 	const struct route_wish *w;
 	bool first = !c->routes_in;
@@ -524,6 +434,8 @@ void routes_add(struct conn *c)
 			cg_range_to_prefixes(&child->remote[j].range, wish, c);
 	}
 	c->routes_in = true;
+	if (before)
+		join_those_of(c, before);
 	follow_peer(c);
 	/* Of many that were in place all are looked at in turn, see routes_tick(). */
 	LIST_FOREACH(w, &c->routes, of_conn)
@@ -531,6 +443,11 @@ void routes_add(struct conn *c)
 		if (!first && w->route && (w->route->k.ifindex == 0 || n++ < LOOK_WITH_SA))
 			look(w->route, NULL);
 	}
+}
+
+void routes_add(struct conn *c)
+{
+	routes_add_after(c, NULL);
 }
 
 /* From one device to another, without a moment in which there is none and packets go another way. */
@@ -546,7 +463,7 @@ static void hand_on(struct route *r)
 	(void)cgk_route_del(r->g->rt, &old);
 	if (r->k.ifindex == 0)
 		(void)through_another(r, k.ifindex);
-	tell(r);
+	route_tell(r);
 }
 
 void routes_remove(struct conn *c)
@@ -568,7 +485,7 @@ void routes_remove(struct conn *c)
 			unlist(r);
 		} else if (!there)
 			look(r, NULL);
-		else if (!who_wants(r, r->k.ifindex))
+		else if (!route_who_wants(r, r->k.ifindex))
 			hand_on(r);
 	}
 }

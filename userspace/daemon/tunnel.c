@@ -137,7 +137,7 @@ static int want(struct conn *c, const struct ike_out_child_add *a, struct cgk_tu
 				   .flags = c->cfg->dscp_copy ? CERTGATE_TUNNEL_F_DSCP_COPY : 0,
 				   .df = (enum certgate_df)c->cfg->df};
 	if (c->ifindex == 0) {
-		r = link_apply(c, NULL);
+		r = link_apply(c);
 		if (r < 0) {
 			(void)snprintf(text, CHECK_TEXT, "interface %s cannot be used: %s", i->name,
 				       cgk_rt_error(c->g->rt));
