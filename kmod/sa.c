@@ -240,32 +240,35 @@ struct cg_sa *cg_sa_find_in(struct cg_net *cgn, __be32 spi)
 	return rhashtable_lookup(&cgn->inbound, &spi, inbound_params);
 }
 
-void cg_sa_used_in(struct cg_sa *in)
+/*
+ * Has @out its turn before @active? One that was added since has replaced @out
+ * as well, before it was used: the peer may be about to delete it.
+ */
+static bool is_due(struct cg_sa *out, struct cg_sa *active)
 {
-	struct cg_sa *out, *active;
-	struct cg_tunnel *t;
-	bool taken = false;
 	enum cg_drop why;
 
-	out = rcu_dereference(in->on_use);
+	return !active || (s32)(active->serial - out->serial) <= 0 ||
+	       !cg_sa_usable(active, &why);
+}
+
+void cg_sa_used_in(struct cg_sa *in)
+{
+	struct cg_sa *out = rcu_dereference(in->on_use);
+	bool due;
+
 	if (likely(!out))
 		return;
-	t = out->tunnel;
-	spin_lock_bh(&t->active_lock);
-	active = active_of(t);
-	/*
-	 * One that was added since has replaced @out as well, before it was
-	 * used: the peer may be about to delete it. @out waits on, should that
-	 * one end first.
-	 */
-	if (!active || (s32)(active->serial - out->serial) <= 0 ||
-	    !cg_sa_usable(active, &why)) {
-		take_over(t, out);
-		taken = true;
-	}
-	spin_unlock_bh(&t->active_lock);
+	/* @out waits on, should the newer one end first: no lock as long as it does. */
+	if (!is_due(out, rcu_dereference(out->tunnel->active)))
+		return;
+	spin_lock_bh(&out->tunnel->active_lock);
+	due = is_due(out, active_of(out->tunnel));
+	if (due)
+		take_over(out->tunnel, out);
+	spin_unlock_bh(&out->tunnel->active_lock);
 	/* Unless another one is to be activated by now. */
-	if (taken)
+	if (due)
 		(void)unrcu_pointer(cmpxchg(&in->on_use, RCU_INITIALIZER(out), NULL));
 }
 

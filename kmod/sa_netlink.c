@@ -233,8 +233,11 @@ static void activate(struct cg_sa *sa, struct cg_sa *pair)
 		rcu_assign_pointer(pair->on_use, sa);
 		/* pairs with the packet path's: it writes last_used, then looks at on_use */
 		smp_mb();
-		if (READ_ONCE(pair->last_used))
+		if (READ_ONCE(pair->last_used)) {
+			rcu_read_lock();
 			cg_sa_used_in(pair);
+			rcu_read_unlock();
+		}
 		break;
 	case CERTGATE_ACTIVATE_NEVER:
 	case __CERTGATE_ACTIVATE_MAX:

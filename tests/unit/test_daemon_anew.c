@@ -112,6 +112,30 @@ static void what_would_take_the_peers_own_packets_is_not_added(void **state _unu
 	world_free(w);
 }
 
+/* Until it has been asked where its name leads, what began anew knows where it led. */
+static void nor_what_would_take_those_to_another_of_its_addresses(void **state _unused_)
+{
+	static const char form[] =
+		"connections:\n"
+		"  - {name: a, interface: cg0, outbound_certificate: o, remote_address: gw.a.example, dscp_copy: %s,\n"
+		"     local_networks: 10.1.0.0/16, remote_networks: [10.2.0.0/16, 10.3.0.0/16],\n"
+		"     inbound_certificate: {subject_name: a.example, chain: r}}\n";
+	_cleanup_free_ char *before = str_printf(form, "false"), *after = str_printf(form, "true");
+	const struct cg_addr led[] = {addr_of("192.0.2.7"), addr_of("10.2.0.1")};
+	struct main_world *w = world_new();
+
+	apply_text(w, before);
+	assert_int_equal(conn_set_resolved(conn_find_name(&w->g, "a"), led, ARRAY_SIZE(led)), 0);
+	(void)up(w, "a");
+	assert_string_equal(way("10.2.0.0/16"), "");
+	assert_string_equal(way("10.3.0.0/16"), "cg0");
+	apply_text(w, after);
+	assert_string_equal(way("10.2.0.0/16"), "");
+	assert_string_equal(way("10.3.0.0/16"), "cg0");
+	stop(w);
+	world_free(w);
+}
+
 /* ---------------------------------------------------------------- others on its device */
 
 /* Without promote_secondaries the kernel takes the others of a network along with its first address. */
@@ -261,6 +285,7 @@ int main(void)
 		cmocka_unit_test(routes_that_are_not_to_be_kept_go),
 		cmocka_unit_test(nor_stay_those_of_one_that_was_taken_down_or_is_to_have_none),
 		cmocka_unit_test(what_would_take_the_peers_own_packets_is_not_added),
+		cmocka_unit_test(nor_what_would_take_those_to_another_of_its_addresses),
 		cmocka_unit_test(an_address_that_goes_takes_none_of_others_along),
 		cmocka_unit_test(nor_does_the_last_one_take_routes_of_others_along),
 		cmocka_unit_test(what_is_handed_from_one_to_another_is_there_all_the_time),

@@ -300,6 +300,8 @@ json_t *apply_config(struct gateway *g, struct cg_config *config, struct conn **
 			link_drop(conns[j], conns[j]->interface_before);
 		conns[j]->interface_before = NULL;
 	}
+	/* Where it did after all, since others went with one of their network, not for longer than that takes. */
+	links_restore(g);
 	for (size_t i = 0; i < n_old; i++) {
 		if (!old[i]->closing)
 			continue;

@@ -451,6 +451,10 @@ void conn_peer_was(struct conn *c, const struct conn *before)
 {
 	const struct tunnel *t = LIST_FIRST(&before->tunnels);
 
+	/* Until it has been asked where the name leads, that is where it led. */
+	if (c->n_resolved == 0 && streq_ptr(c->cfg->remote_name, before->cfg->remote_name) &&
+	    cg_addr_equal(&c->cfg->local_address, &before->cfg->local_address))
+		(void)conn_set_resolved(c, before->resolved, before->n_resolved);
 	/* Without a Child SA, too, a tunnel knows where it led. */
 	if (!conn_peer_address(before, &c->peer_before) && t)
 		c->peer_before = t->t.remote.addr;

@@ -473,6 +473,7 @@ void ik_child_installed(struct ik_child *child, int error, const char *text)
 			conn->slots[child->index].not_now = (struct ik_not_now){};
 			conn->slots[child->index].retry_at = 0;
 			conn->slots[child->index].wanted = false;
+			conn->slots[child->index].again = 0;
 			/* With new keys alone it is in the way as before. */
 			if (!child->replaces)
 				conn->slots[child->index].in_way = false;
